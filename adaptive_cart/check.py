@@ -1,0 +1,219 @@
+"""What a design means, in words and numbers: the text of ``adaptive-cart check``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from adaptive_cart.boundaries import Boundary, boundaries, planned_at
+from adaptive_cart.design import Design, Ramp, Rule
+from adaptive_cart.errors import DesignError
+from adaptive_cart.exact import obstacles
+from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
+from adaptive_cart.products import PRODUCTS
+from adaptive_cart.questions import written
+from adaptive_cart.records import Counts
+from adaptive_cart.rules import ResolvedRule, resolve_rules
+from adaptive_cart.scenarios import truths_of
+from adaptive_cart.support import require_supported
+from adaptive_cart.trial import Plan
+from adaptive_cart.truth import Truth
+
+
+def described(design: Design) -> str:
+    """Describe a sound design: arms, looks, rules with boundaries, priors, scenarios, engine."""
+    truths = truths_of(design)
+    lines = [design.name, *([design.description] if design.description else [])]
+    lines += ["", *_arms(design), "", *_endpoints(design), "", *_looks(design)]
+    try:
+        require_supported(design)
+    except DesignError as error:
+        lines += ["", "Not simulated by this version:"]
+        lines += [f"  {problem}" for problem in error.problems]
+        lines += ["", *_scenarios(truths)]
+        return "\n".join(lines)
+    plan = Plan.of(design)
+    lines += ["", *_rules(design, plan), "", *_priors(design, plan), "", *_scenarios(truths)]
+    found = obstacles(design, truths)
+    engine = f"simulate ({found[0]})" if found else "exact (no Monte Carlo error)"
+    lines += ["", f"Engine that auto takes: {engine}"]
+    lines.append(f"Trials a scenario: {design.simulation.trials:,}, seed {design.simulation.seed}")
+    return "\n".join(lines)
+
+
+def _arms(design: Design) -> Iterator[str]:
+    yield f"Arms ({design.enrolment.max_n} participants at most)"
+    for name, planned in zip(design.arm_names, design.planned, strict=True):
+        arm = design.arms[name]
+        words = ["control"] if arm.control else []
+        if arm.product is not None:
+            product = PRODUCTS[arm.product]
+            words.append(f"{arm.product}: {product.description}")
+        yield f"  {name}: {planned} planned" + (f" ({'; '.join(words)})" if words else "")
+    if design.strata:
+        shares = ", ".join(f"{name} {share:g}" for name, share in design.strata.items())
+        yield f"  strata by share of enrolment: {shares}"
+    pace = design.enrolment.per_month
+    if isinstance(pace, Ramp):
+        speed = f"{pace.plateau:g} a month after a ramp of {pace.ramp_months:g} months"
+    else:
+        speed = f"{pace:g} a month"
+    yield f"  enrolment: {speed}, {design.enrolment.arrivals} arrivals"
+
+
+def _endpoints(design: Design) -> Iterator[str]:
+    yield "Endpoints"
+    for name, endpoint in design.endpoints.items():
+        settings = {
+            key: value
+            for key, value in endpoint.plain().items()
+            if key not in ("type", "label", "primary")
+        }
+        words = ", ".join(f"{key} {value}" for key, value in settings.items())
+        primary = " (primary)" if name == design.primary else ""
+        analysis = design.analysis_of(name)
+        model = "described only" if analysis is None else analysis.model
+        if analysis is not None and not analysis.available:
+            model += ", described only in this version"
+        yield f"  {name}{primary}: {endpoint.type}{', ' + words if words else ''}; {model}"
+
+
+def _looks(design: Design) -> Iterator[str]:
+    yield f"Looks by {design.looks.scale}"
+    for look in range(1, design.looks.number + 1):
+        if look <= len(design.looks.at):
+            due = f"{design.looks.scale} = {design.looks.at[look - 1]:g}"
+        else:
+            due = "everybody randomised has been observed"
+        planned = planned_at(design, look)
+        numbers = (
+            ""
+            if planned is None
+            else "; planned "
+            + ", ".join(f"{arm} {n}" for arm, n in zip(design.arm_names, planned, strict=True))
+        )
+        last = " (the last)" if look == design.looks.number else ""
+        yield f"  {look}{last}: {due}{numbers}"
+
+
+def _rules(design: Design, plan: Plan) -> Iterator[str]:
+    yield "Rules, in the order they are judged"
+    found = boundaries(design, plan)
+    for rule, resolved in zip(design.rules, resolve_rules(design), strict=True):
+        yield f"  {rule.name}: {rule.then} if {resolved.words(design)} {_thresholds(rule)}"
+        for boundary in found:
+            if boundary.rule == rule.name:
+                yield f"    look {boundary.look}: {_edge(boundary, resolved)}"
+
+
+def _thresholds(rule: Rule) -> str:
+    threshold = rule.threshold
+    if isinstance(threshold, list):
+        return f"{rule.sign} " + ", ".join(written(value) for value in threshold) + " (by look)"
+    return f"{rule.sign} {written(threshold)}"
+
+
+def _edge(boundary: Boundary, rule: ResolvedRule) -> str:
+    edge = boundary.edge()
+    if edge is None:
+        return "never holds"
+    difference, control, arm = edge
+    if len(boundary.analysed) == 1:
+        return f"from {arm}/{boundary.analysed[0]} in {boundary.arms[0]} on"
+    words = "smallest difference" if difference >= 0 and rule.prediction is None else "difference"
+    return (
+        f"{words} {difference:+.3f} ({boundary.arms[1]} {arm}/{boundary.analysed[1]} against "
+        f"{boundary.arms[0]} {control}/{boundary.analysed[0]}); "
+        f"{_by_control(boundary)}"
+    )
+
+
+def _by_control(boundary: Boundary, shown: int = 6) -> str:
+    """Responders in the arm at which the rule holds, by responders in the control."""
+    rows = [f"{row}: {boundary.runs(row) or 'none'}" for row in range(boundary.holds.shape[0])]
+    more = f", … (all {len(rows)} in boundaries.csv)" if len(rows) > shown else ""
+    return f"by {boundary.arms[0]} responders " + ", ".join(rows[:shown]) + more
+
+
+def _priors(design: Design, plan: Plan) -> Iterator[str]:
+    yield "Priors (effective sample size by matching mean and variance)"
+    for name in design.endpoints:
+        if name not in plan.fitted:
+            continue
+        model = plan.fitted[name][1]
+        if not isinstance(model, BetaBinomial):
+            continue
+        for arm, prior in zip(design.arm_names, model.priors, strict=True):
+            yield (
+                f"  {name}, {arm}: {_prior_words(prior)}; mean {prior.mean():.3f}, "
+                f"effective sample size {effective_sample_size(prior):.1f}"
+            )
+    zero = np.zeros((1, len(design.arm_names), 1), dtype=np.int64)
+    nothing = Counts(zero, zero, zero, zero)
+    for rule in plan.rules:
+        if rule.then != "declare_success" or rule.prediction is not None:
+            continue
+        analysis, model = plan.fitted[rule.question.endpoint]
+        prior = float(analysis.posterior(model, nothing, None).probability(rule.question)[0])
+        claim = rule.question.words(design.arm_names, design.stratum_names)
+        yield f"  prior probability of the claim, {claim.replace(' | ', ' | prior, ')}: {prior:.4f}"
+        if prior >= min(rule.thresholds.values()):
+            yield "    warning: the prior alone reaches the threshold for success"
+
+
+def _prior_words(prior: BetaMixture) -> str:
+    parts = [
+        f"Beta({a:g}, {b:g})" if len(prior.weights) == 1 else f"{weight:g} Beta({a:g}, {b:g})"
+        for weight, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
+    ]
+    return " + ".join(parts)
+
+
+def effective_sample_size(prior: BetaMixture) -> float:
+    """Participants that a prior is worth: the size of the beta with its mean and variance."""
+    mean = prior.mean()
+    second = sum(
+        weight * a * (a + 1.0) / ((a + b) * (a + b + 1.0))
+        for weight, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
+    )
+    return mean * (1.0 - mean) / (second - mean**2) - 1.0
+
+
+def _scenarios(truths: dict[str, Truth]) -> Iterator[str]:
+    yield "Scenarios"
+    for name, truth in truths.items():
+        yield f"  {name} ({truth.role}): {_truth(truth)}"
+        for path, source in truth.sources.items():
+            yield f"    {path}: {_source(truth, path)} from {source}"
+
+
+def _truth(truth: Truth) -> str:
+    direct = [
+        f"{endpoint} "
+        + ", ".join(
+            f"{arm} {' / '.join(_value(value) for value in values)}"
+            for arm, values in zip(truth.arms, by_arm, strict=True)
+        )
+        for endpoint, by_arm in truth.direct.items()
+    ]
+    course = ["participant course"] if truth.courses is not None else []
+    return "; ".join([*course, *direct])
+
+
+def _value(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _source(truth: Truth, path: str) -> str:
+    assert truth.courses is not None
+    arm = truth.arms.index(path.split(".")[0])
+    group = truth.courses[arm][0]
+    if path.endswith("failure"):
+        return f"{group.failure:g}"
+    assert group.delay is not None
+    plain = group.delay.plain()
+    settings = ", ".join(
+        f"{key} {value:.4g}" for key, value in plain.items() if isinstance(value, float)
+    )
+    return f"{plain['dist']} ({settings})"

@@ -1,0 +1,224 @@
+"""The command line: reads what was typed, calls the library, shows what comes back; no logic.
+
+Results go to files, the summary table to standard output, everything else to standard error. Exit
+status 0 done, 1 the run failed, 2 the input was wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from adaptive_cart.errors import CartError
+
+
+class _Group(click.Group):
+    """Commands whose errors are told in one line each, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except CartError as error:
+            click.echo(f"adaptive-cart: {error}" if _one_line(error) else str(error), err=True)
+            ctx.exit(error.exit_status)
+        except MemoryError:
+            click.echo("adaptive-cart: out of memory; try fewer --jobs", err=True)
+            ctx.exit(1)
+        except KeyboardInterrupt:
+            click.echo("\nstopped; the same command goes on from here", err=True)
+            ctx.exit(1)
+        except BrokenPipeError:
+            sys.stderr.close()
+            ctx.exit(0)
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            click.echo(f"adaptive-cart: {where}{error.strerror or error}", err=True)
+            ctx.exit(1)
+
+
+def _one_line(error: CartError) -> bool:
+    return not hasattr(error, "problems")
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="adaptive_cart")
+def main() -> None:
+    """Simulate adaptive trials of CAR-T cells against standard of care."""
+
+
+@main.command()
+@click.option("--template", default="hello", help="Which starting design; see the list on error.")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def init(template: str, file: Path) -> None:
+    """Write a commented starting design to FILE."""
+    from adaptive_cart.design_file import template as text_of
+    from adaptive_cart.errors import InputError
+    from adaptive_cart.store import write_text
+
+    text = text_of(template)
+    if file.exists():
+        raise InputError(f"{file}: is there already; choose another name")
+    write_text(file, text)
+    click.echo(f"{file} written; next: adaptive-cart check {file}", err=True)
+
+
+@main.command()
+@click.argument("design", type=click.Path(path_type=Path))
+def check(design: Path) -> None:
+    """Read DESIGN, report every problem, and show what it means."""
+    from adaptive_cart.check import described
+    from adaptive_cart.design_file import load_design
+
+    click.echo(described(load_design(design)))
+
+
+@main.command()
+def schema() -> None:
+    """Print the JSON Schema of a design file, for editors."""
+    from adaptive_cart.design_file import schema as document
+
+    click.echo(json.dumps(document(), indent=2))
+
+
+@main.command()
+@click.argument("design", type=click.Path(path_type=Path))
+@click.option("--trials", type=int, help="Simulated trials a scenario; else the design's number.")
+@click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
+@click.option("--scenario", "scenarios", multiple=True, help="Run only this one; may be repeated.")
+@click.option("--jobs", type=int, help="Processes; all cores if left out. Changes no result.")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "exact", "simulate"]),
+    default="auto",
+    show_default=True,
+    help="Enumerate, simulate, or enumerate where that is valid.",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["loky", "dask"]),
+    default="loky",
+    show_default=True,
+    help="Processes here, or a dask cluster that shares the results folder.",
+)
+@click.option("--scheduler", help="Address of the dask scheduler.")
+@click.option("--mcse", type=float, help="Go on until every success probability is this sure.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Results folder; else results/<name of the design file>.",
+)
+@click.option(
+    "--resume/--restart",
+    default=True,
+    show_default=True,
+    help="Go on from what the folder holds, or replace it.",
+)
+def simulate(
+    design: Path,
+    trials: int | None,
+    seed: int | None,
+    scenarios: tuple[str, ...],
+    jobs: int | None,
+    engine: Any,
+    backend: str,
+    scheduler: str | None,
+    mcse: float | None,
+    out: Path | None,
+    resume: bool,
+) -> None:
+    """Find the operating characteristics of DESIGN."""
+    from adaptive_cart.design_file import load_design
+    from adaptive_cart.run import simulate as run
+    from adaptive_cart.tables import summary
+
+    loaded = load_design(design)
+    folder = out or Path("results") / design.stem
+    with _progress() as progress:
+        result = run(
+            loaded,
+            trials=trials,
+            seed=seed,
+            scenarios=scenarios or None,
+            jobs=jobs,
+            engine=engine,
+            mcse=mcse,
+            out=folder,
+            restart=not resume,
+            backend=backend,
+            scheduler=scheduler,
+            design_text=design.read_text(encoding="utf-8"),
+            progress=progress,
+            tell=lambda message: click.echo(message, err=True),
+        )
+    click.echo(summary(result))
+    click.echo(f"results in {folder}", err=True)
+
+
+@main.command()
+@click.argument("design", type=click.Path(path_type=Path))
+@click.option("--scenario", help="Which truth; the first alternative if left out.")
+@click.option("--trial", type=int, default=0, show_default=True, help="Number of the trial.")
+@click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
+@click.option(
+    "--participants",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the participants table to this CSV file ('-' for standard output).",
+)
+def example(
+    design: Path, scenario: str | None, trial: int, seed: int | None, participants: Path | None
+) -> None:
+    """Tell one simulated trial of DESIGN, look by look."""
+    from adaptive_cart.design_file import load_design
+    from adaptive_cart.store import write_text
+    from adaptive_cart.walkthrough import example as walk
+
+    story = walk(load_design(design), scenario=scenario, trial=trial, seed=seed)
+    if participants is None:
+        click.echo(story.text)
+    elif str(participants) == "-":
+        click.echo(story.text, err=True)
+        click.echo(story.participants_csv(), nl=False)
+    else:
+        click.echo(story.text)
+        write_text(participants, story.participants_csv())
+        click.echo(f"participants in {participants}", err=True)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar with rate and time left on a terminal; nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda what, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("trials", total=None, rate="")
+        first: list[int] = []
+
+        def show(what: str, done: int, total: int) -> None:
+            first[:] = first or [done]
+            elapsed = bar.tasks[0].elapsed or 0.0
+            rate = (done - first[0]) / elapsed if elapsed > 0 else 0.0
+            text = f"{rate:,.0f} trials/s" if done > first[0] else ""
+            bar.update(task, description=what, completed=done, total=total, rate=text)
+
+        yield show
+
+
+if __name__ == "__main__":
+    main()

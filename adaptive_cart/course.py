@@ -1,0 +1,227 @@
+"""The course of participants from randomisation on, a whole block of trials at once.
+
+Every step is the quantile of the participant's own latent uniform for that purpose, so that a
+participant is the same in every scenario but for what the scenario changes. Participants are taken
+group by group (an arm and a stratum have one set of parameters), as flat positions in the block.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.distributions import EventTime
+from adaptive_cart.records import Booleans, Course, Floats
+from adaptive_cart.streams import Latents
+from adaptive_cart.truth import DiseaseCourse, GroupCourse, Truth
+
+Positions = npt.NDArray[np.intp]
+
+
+def groups_of(
+    arm: npt.NDArray[np.int8], stratum: npt.NDArray[np.int8] | None, arms: int, strata: int
+) -> list[tuple[int, int, Positions]]:
+    """Flat positions of the participants of each arm and stratum."""
+    found = []
+    for a in range(arms):
+        in_arm = arm == a
+        for s in range(strata):
+            inside = in_arm if stratum is None else in_arm & (stratum == s)
+            found.append((a, s, np.flatnonzero(inside)))
+    return found
+
+
+def exponential(u: Floats, hazard: float) -> Floats:
+    """Months to an event with a constant hazard a month; never where the hazard is zero."""
+    if hazard == 0.0:
+        return np.full_like(u, np.inf)
+    return -np.log(1.0 - u) / hazard
+
+
+class _Follow:
+    """Writes the course of one group after the other into the block's arrays."""
+
+    def __init__(self, latents: Latents, shape: tuple[int, int]) -> None:
+        self.latents = latents
+        names = ("infused", "remission", "relapse", "rescue", "death", "dropout")
+        self.months = {name: np.full(shape, np.inf) for name in (*names, "remission_on_drugs")}
+
+    def u(self, purpose: str, where: Positions) -> Floats:
+        return self.latents.of(purpose).ravel().take(where)
+
+    def put(self, name: str, where: Positions, months: Floats) -> None:
+        self.months[name].ravel()[where] = months
+
+    def group(self, group: GroupCourse, where: Positions) -> None:
+        """Follow everybody in one arm and stratum."""
+        last = np.full(len(where), np.inf)
+        for name, hazard in (("dropout", group.dropout), ("death", group.death)):
+            if hazard > 0.0:
+                months = exponential(self.u(name, where), hazard)
+                self.put(name, where, months)
+                last = np.minimum(last, months)
+        if group.on_drugs > 0.0:
+            assert group.on_drugs_onset is not None
+            reached = where[self.u("remission_on_drugs", where) < group.on_drugs]
+            onset = self.u("remission_on_drugs_onset", reached)
+            self.put("remission_on_drugs", reached, group.on_drugs_onset.quantile(onset))
+        if not group.infused:
+            self.disease(group.own, where, np.zeros(len(where)))
+            return
+        assert group.delay is not None
+        delay = group.delay.quantile(self.u("infusion_delay", where))
+        infused = (self.u("infusion_failure", where) >= group.failure) & (delay < last)
+        self.put("infused", where[infused], delay[infused])
+        if group.from_randomisation:
+            self.disease(group.own, where, np.zeros(len(where)))
+        else:
+            self.disease(group.own, where[infused], delay[infused])
+            never = where[~infused]
+            self.disease(group.never_infused, never, np.zeros(len(never)))
+
+    def disease(self, disease: DiseaseCourse, where: Positions, start: Floats) -> None:
+        """Remission, relapse and rescue on a clock that starts ``start`` months in.
+
+        Rescue is a hazard outside drug-free remission: its clock stands still while remission
+        lasts, so one exponential a participant says both whether rescue comes first and, if
+        remission is lost, how long after.
+        """
+        if len(where) == 0:
+            return
+        clock = exponential(self.u("rescue", where), disease.rescue) if disease.rescue else None
+        reached = np.flatnonzero(self.u("remission", where) < disease.remission)
+        pause = None
+        if len(reached):
+            assert disease.onset is not None
+            onset = disease.onset.quantile(self.u("remission_onset", where[reached]))
+            if clock is not None:
+                in_time = onset <= clock[reached]
+                reached, onset = reached[in_time], onset[in_time]
+            lasts = self._lasts(disease, where[reached])
+            began = start[reached] + onset
+            self.put("remission", where[reached], began)
+            self.put("relapse", where[reached], began + lasts)
+            pause = lasts
+        if clock is not None:
+            rescue = start + clock
+            if pause is not None:
+                rescue[reached] += pause
+            self.put("rescue", where, rescue)
+
+    def _lasts(self, disease: DiseaseCourse, where: Positions) -> Floats:
+        """Months that remission lasts; infinite for the cured."""
+        lasts = np.full(len(where), np.inf)
+        if disease.relapse is None:
+            return lasts
+        if disease.cured == 0.0:
+            return disease.relapse.quantile(self.u("relapse", where))
+        not_cured = np.flatnonzero(self.u("cured", where) >= disease.cured)
+        lasts[not_cured] = disease.relapse.quantile(self.u("relapse", where[not_cured]))
+        return lasts
+
+
+def follow(
+    latents: Latents,
+    truth: Truth,
+    groups: list[tuple[int, int, Positions]],
+    shape: tuple[int, int],
+) -> Course:
+    """Follow every participant of a block for ever, ``(trial, participant)``."""
+    assert truth.courses is not None
+    writing = _Follow(latents, shape)
+    for arm, stratum, where in groups:
+        writing.group(truth.courses[arm][stratum], where)
+    return Course(**writing.months)
+
+
+def adverse_event(
+    latents: Latents,
+    truth: Truth,
+    groups: list[tuple[int, int, Positions]],
+    course: Course,
+    endpoint: str,
+    window: float,
+) -> Floats:
+    """Month of onset of an adverse event, ``(trial, participant)``, infinite where there is none.
+
+    With probability p the event falls uniformly into the window after infusion (after
+    randomisation in an arm where nobody is infused): the part of the uniform below p, stretched
+    over the window, is its time.
+    """
+    assert truth.courses is not None
+    onset = np.full(course.infused.shape, np.inf)
+    u = latents.of(f"event:{endpoint}").ravel()
+    for arm, stratum, where in groups:
+        group = truth.courses[arm][stratum]
+        probability = group.events.get(endpoint, 0.0)
+        if probability == 0.0:
+            continue
+        mine = u.take(where)
+        having = np.flatnonzero(mine < probability)
+        at = where[having]
+        opens = course.infused.ravel()[at] if group.infused else 0.0
+        onset.ravel()[at] = opens + mine[having] / probability * window
+    return onset
+
+
+def successive_events(
+    latents: Latents,
+    rates: list[tuple[float, Positions]],
+    shape: tuple[int, int],
+    endpoint: str,
+    longest: float,
+) -> Floats:
+    """Months of successive events of a Poisson process, ``(trial, participant, event)``.
+
+    As many events are drawn as nobody exceeds within ``longest`` months but with probability
+    1e-12; ``rates`` are events a month with the positions they hold for.
+    """
+    highest = max((rate for rate, _ in rates), default=0.0) * longest
+    number = _most_events(highest)
+    months = np.full((*shape, number), np.inf)
+    flat = months.reshape(-1, number)
+    for rate, where in rates:
+        if rate == 0.0:
+            continue
+        elapsed = np.zeros(len(where))
+        for event in range(number):
+            u = latents.of(f"rate:{endpoint}:{event}").ravel().take(where)
+            elapsed = elapsed + exponential(u, rate)
+            flat[where, event] = elapsed
+    return months
+
+
+def _most_events(mean: float) -> int:
+    """Smallest number of events that a Poisson count exceeds with probability below 1e-12."""
+    number, mass, left = 0, float(np.exp(-mean)), 1.0 - float(np.exp(-mean))
+    while left > 1e-12 and number < 10_000:
+        number += 1
+        mass *= mean / number
+        left -= mass
+    return max(number, 1)
+
+
+def direct_response(
+    u: Floats,
+    values: tuple[tuple[float, ...], ...],
+    arm: npt.NDArray[np.int8],
+    stratum: npt.NDArray[np.int8] | None,
+) -> Booleans:
+    """Response where its probability is given directly by arm and stratum."""
+    table = np.array(values, dtype=np.float64)
+    if stratum is None:
+        return u < table[:, 0].take(arm)
+    return u < table[arm, stratum]
+
+
+def direct_time(
+    u: Floats,
+    values: tuple[tuple[EventTime, ...], ...],
+    groups: list[tuple[int, int, Positions]],
+) -> Floats:
+    """Time to an event where its distribution is given directly by arm and stratum."""
+    months = np.full(u.shape, np.inf)
+    flat = u.ravel()
+    for arm, stratum, where in groups:
+        months.ravel()[where] = values[arm][stratum].quantile(flat.take(where))
+    return months

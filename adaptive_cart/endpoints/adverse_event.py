@@ -1,0 +1,69 @@
+"""An adverse event within a window after infusion: CRS of grade 3 or higher within a month.
+
+Analysed are infused participants (everybody in an arm where nobody is infused, from randomisation)
+whose window has passed at the look, and not sooner because an event has already happened. An event
+after dropout or death is not seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from adaptive_cart.endpoints.base import EndpointBase
+from adaptive_cart.participant_set import ParticipantSet
+from adaptive_cart.parts import PositiveMonths
+from adaptive_cart.records import Counts, Floats, Population, Snapshot
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Calendar month at which each window has passed, and who has the event in it."""
+
+    closes: Floats
+    event: ParticipantSet
+
+
+class AdverseEvent(EndpointBase):
+    """A binary safety endpoint in a window after infusion."""
+
+    type: Literal["adverse_event"]
+    within_months: PositiveMonths
+
+    summary_kind: ClassVar[str] = "counts"
+    direct_truth: ClassVar[Literal["probability"]] = "probability"
+    fed_by: ClassVar[Literal["events"]] = "events"
+
+    def prepare(self, name: str, population: Population) -> Windows:
+        course = population.course
+        if course is None:  # direct truth: nobody is infused, the window starts at randomisation
+            event = np.asarray(population.direct[name], dtype=np.bool_)
+            return Windows(population.arrival + self.within_months, ParticipantSet.where(event))
+        onset = population.adverse_events[name]
+        opens = course.infused
+        if not all(population.infused_arms):
+            never = np.array([not infused for infused in population.infused_arms])
+            opens = np.where(never[population.arm], 0.0, opens)
+        return Windows(
+            population.arrival + (opens + self.within_months),
+            ParticipantSet.where(onset <= population.last_seen) & _finite(onset),
+        )
+
+    def summary(self, prepared: Windows, snapshot: Snapshot) -> Counts:
+        population = snapshot.population
+        passed = ParticipantSet.where(prepared.closes <= snapshot.date[:, None]) & snapshot.enrolled
+        totals = population.tally(passed)
+        events = population.tally(passed & prepared.event)
+        return Counts(events, totals, np.zeros_like(totals), totals)
+
+    def true_values(self, name: str, population: Population) -> Floats | None:
+        windows = self.prepare(name, population)
+        analysed = np.isfinite(windows.closes)
+        event = windows.event.mask(population.participants)
+        return (event & analysed).sum(axis=1) / np.maximum(analysed.sum(axis=1), 1)
+
+
+def _finite(months: Floats) -> ParticipantSet:
+    return ParticipantSet.where(np.isfinite(months))

@@ -1,0 +1,53 @@
+"""The contract of an endpoint: four questions every kind answers."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from adaptive_cart.parts import Part
+from adaptive_cart.records import Floats, Population, Snapshot, Summary
+
+
+class EndpointBase(Part):
+    """What every endpoint table may say, and what every endpoint can do.
+
+    Class attributes
+    ----------------
+    summary_kind
+        Name of the summary noun that :meth:`summary` gives; a model reads one kind.
+    direct_truth
+        What a direct truth of this endpoint is by arm: a ``probability``, a ``time`` distribution
+        or a yearly ``rate``.
+    fed_by
+        What part of a participant course feeds it: ``remission``, ``events``, ``rates`` or nothing.
+    """
+
+    type: str
+    label: str | None = Field(default=None, description="name for tables and figures")
+    primary: bool | None = Field(default=None, description="the endpoint that looks count")
+
+    summary_kind: ClassVar[str]
+    direct_truth: ClassVar[Literal["probability", "time", "rate"] | None] = None
+    fed_by: ClassVar[Literal["remission", "events", "rates"] | None] = None
+
+    def known_after(self) -> float | None:
+        """Months from randomisation until the outcome is known, where that is fixed."""
+        return None
+
+    def prepare(self, name: str, population: Population) -> Any:
+        """Work out once what does not change from look to look."""
+        raise NotImplementedError  # abstract: every kind supplies it
+
+    def summary(self, prepared: Any, snapshot: Snapshot) -> Summary:
+        """Summarise what is visible at a look by ``(trial, arm, stratum)``."""
+        raise NotImplementedError  # abstract: every kind supplies it
+
+    def true_values(self, name: str, population: Population) -> Floats | None:
+        """Mean outcome under unlimited follow-up of each trial's participants, ``(trial,)``.
+
+        This is the quantity whose difference between arms is the estimand; nothing where the
+        endpoint has none.
+        """
+        return None

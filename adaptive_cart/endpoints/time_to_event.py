@@ -1,0 +1,56 @@
+"""Months from randomisation to an event, right censored at dropout, the look or ``horizon``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from adaptive_cart.endpoints.base import EndpointBase
+from adaptive_cart.participant_set import ParticipantSet
+from adaptive_cart.parts import PositiveMonths
+from adaptive_cart.records import Durations, Floats, Population, Snapshot
+
+
+@dataclass(frozen=True)
+class Followed:
+    """Months each participant is seen if followed to the horizon, and who has the event."""
+
+    months: Floats
+    event: ParticipantSet
+    event_date: Floats
+
+
+class TimeToEvent(EndpointBase):
+    """A time-to-event endpoint from randomisation."""
+
+    type: Literal["time_to_event"]
+    horizon: PositiveMonths | None = None
+
+    summary_kind: ClassVar[str] = "durations"
+    direct_truth: ClassVar[Literal["time"]] = "time"
+
+    def prepare(self, name: str, population: Population) -> Followed:
+        time = np.asarray(population.direct[name], dtype=np.float64)
+        limit = np.inf if self.horizon is None else self.horizon
+        ends = limit if population.dropout is None else np.minimum(population.dropout, limit)
+        event = (time <= ends) & np.isfinite(time)
+        date = np.where(event, population.arrival + time, np.inf)
+        return Followed(np.minimum(time, ends), ParticipantSet.where(event), date)
+
+    def summary(self, prepared: Followed, snapshot: Snapshot) -> Durations:
+        population = snapshot.population
+        included = snapshot.enrolled
+        mask = included.mask(population.participants)
+        months = np.where(mask, np.minimum(prepared.months, snapshot.follow_up()), 0.0)
+        happened = ParticipantSet.where(prepared.event_date <= snapshot.date[:, None])
+        happened = happened & prepared.event & included
+        return Durations(
+            months,
+            happened.mask(population.participants),
+            mask,
+            population.tally(included),
+            population.tally(happened),
+            population.totals(months, included),
+        )

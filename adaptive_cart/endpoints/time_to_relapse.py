@@ -1,0 +1,80 @@
+"""Months from first drug-free remission to its loss, among those who reach it.
+
+Right censored at dropout, death, the look or ``horizon`` (months after the remission began). Zero
+remitters and zero relapses are ordinary data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from adaptive_cart.endpoints.base import EndpointBase
+from adaptive_cart.participant_set import ParticipantSet
+from adaptive_cart.parts import PositiveMonths
+from adaptive_cart.records import Durations, Floats, Population, Snapshot
+
+
+@dataclass(frozen=True)
+class Remissions:
+    """Seen remissions: who, when on the calendar, and for how long at most."""
+
+    seen: ParticipantSet
+    began: Floats
+    months: Floats
+    relapsed: ParticipantSet
+
+
+class TimeToRelapse(EndpointBase):
+    """Durability: the time from drug-free remission to relapse, remitters only."""
+
+    type: Literal["time_to_relapse"]
+    horizon: PositiveMonths = Field(description="censored this many months after remission began")
+
+    summary_kind: ClassVar[str] = "durations"
+    fed_by: ClassVar[Literal["remission"]] = "remission"
+
+    def prepare(self, name: str, population: Population) -> Remissions:
+        course = population.course
+        assert course is not None
+        seen = course.remission < population.last_seen
+        remission = np.where(seen, course.remission, 0.0)
+        until = np.minimum(course.relapse, population.last_seen)
+        months = np.where(seen, np.minimum(until - remission, self.horizon), 0.0)
+        relapsed = seen & (course.relapse <= population.last_seen)
+        relapsed &= course.relapse - remission <= self.horizon
+        return Remissions(
+            ParticipantSet.where(seen),
+            np.where(seen, population.arrival + remission, np.inf),
+            months,
+            ParticipantSet.where(relapsed),
+        )
+
+    def summary(self, prepared: Remissions, snapshot: Snapshot) -> Durations:
+        population = snapshot.population
+        watched = snapshot.date[:, None] - prepared.began
+        included = prepared.seen & snapshot.enrolled & ParticipantSet.where(watched >= 0.0)
+        ended = included & prepared.relapsed & ParticipantSet.where(prepared.months <= watched)
+        mask = included.mask(population.participants)
+        months = np.where(mask, np.minimum(prepared.months, watched), 0.0)
+        return Durations(
+            months,
+            ended.mask(population.participants),
+            mask,
+            population.tally(included),
+            population.tally(ended),
+            population.totals(months, included),
+        )
+
+    def true_values(self, name: str, population: Population) -> Floats | None:
+        """Fraction of remitters still in drug-free remission at ``horizon``, by trial."""
+        course = population.course
+        if course is None:
+            return None
+        remitters = np.isfinite(course.remission)
+        with np.errstate(invalid="ignore"):
+            lasting = remitters & (course.relapse - course.remission > self.horizon)
+            return lasting.sum(axis=1) / remitters.sum(axis=1)

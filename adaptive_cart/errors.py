@@ -1,0 +1,92 @@
+"""What can go wrong, as one tree, and how a problem in an input is told.
+
+    CartError                    whatever this package raises on purpose
+    ├── InputError               the input is wrong: exit status 2, nothing is written
+    │   ├── DesignError          a design file or a ``Design(...)`` call
+    │   ├── EngineError          an engine that was asked for cannot run this design
+    │   └── ResultsError         a results folder of another design, seed or version
+    └── RunError                 the run failed: exit status 1, what was there stays readable
+
+Numerical trouble inside a block of trials is none of these: it is counted and reported.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+class CartError(Exception):
+    """Whatever this package raises on purpose."""
+
+    exit_status = 1
+
+
+class RunError(CartError):
+    """The run failed for a reason outside the design (disk, memory, a worker that died)."""
+
+
+class InputError(CartError):
+    """The input is wrong; the message says what to type instead."""
+
+    exit_status = 2
+
+
+class EngineError(InputError):
+    """The engine that was asked for cannot run this design."""
+
+
+class ResultsError(InputError):
+    """A results folder belongs to another design, seed or version, or is damaged."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: where, what was found, what is allowed, what to type."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class DesignError(InputError):
+    """A design that cannot run; ``problems`` holds every reason at once."""
+
+    def __init__(self, problems: Iterable[Problem], source: str = "") -> None:
+        self.problems = tuple(dict.fromkeys(problems))
+        self.source = source
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        where = f"{self.source}: " if self.source else ""
+        return "\n".join(f"{where}{problem}" for problem in self.problems)
+
+    def __reduce__(self) -> tuple[type[DesignError], tuple[tuple[Problem, ...], str]]:
+        return DesignError, (self.problems, self.source)
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """Show a found value the way it would stand in the file, cut to a readable length."""
+    if isinstance(value, bool):
+        text = "true" if value else "false"
+    elif isinstance(value, str):
+        text = f'"{value}"'
+    elif isinstance(value, dict):
+        text = "{ " + ", ".join(f"{key} = {shown(item, 20)}" for key, item in value.items()) + " }"
+    else:
+        text = str(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def one_of(allowed: Iterable[str]) -> str:
+    """List what is allowed, in the order given."""
+    return ", ".join(allowed)
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str:
+    """Return ' (did you mean …?)' for the allowed word that is most like a misspelt one."""
+    close = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.55)
+    return f" (did you mean '{close[0]}'?)" if close else ""

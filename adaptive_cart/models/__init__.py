@@ -1,0 +1,27 @@
+"""What the data say about the arms: one room an analysis model.
+
+To add one: write a module that imitates ``beta_binomial_analysis.py`` and name it in ``ANALYSES``.
+"""
+
+from __future__ import annotations
+
+from adaptive_cart.models.base import AnalysisBase, Posterior
+from adaptive_cart.models.beta_binomial_analysis import BetaBinomialAnalysis
+from adaptive_cart.models.later import (
+    GammaPoissonAnalysis,
+    HierarchicalLogisticAnalysis,
+    LogisticAnalysis,
+    PiecewiseExponentialAnalysis,
+    WeibullCureAnalysis,
+)
+
+ANALYSES: dict[str, type[AnalysisBase]] = {
+    "beta_binomial": BetaBinomialAnalysis,
+    "logistic": LogisticAnalysis,
+    "hierarchical_logistic": HierarchicalLogisticAnalysis,
+    "piecewise_exponential": PiecewiseExponentialAnalysis,
+    "weibull_cure": WeibullCureAnalysis,
+    "gamma_poisson": GammaPoissonAnalysis,
+}
+
+__all__ = ["ANALYSES", "AnalysisBase", "Posterior"]

@@ -1,0 +1,550 @@
+"""What the event times say about the hazard ratio, for many trials at once.
+
+The model of a time to relapse, death or second event in two arms (0 control, 1 experimental):
+proportional hazards over a baseline hazard that is constant between the cuts. The data of a
+table are the events and the months at risk by arm and interval, which are sufficient.
+
+Statement
+---------
+For interval j and arm k, with D_kj events in T_kj months at risk::
+
+    baseline hazard_j   ~ Gamma(a, rate b)                per month, independent over intervals
+    log hazard ratio    ~ Normal(mean, sd)                beta, experimental over control
+    D_kj                ~ Poisson(hazard_j exp(beta k) T_kj)
+
+The Poisson form has the likelihood of the event times themselves (Holford 1980,
+doi:10.2307/2529982; Friedman 1982, doi:10.1214/aos/1176345693).
+
+Method
+------
+Each baseline hazard is integrated out in closed form (gamma against Poisson), which leaves the
+posterior of beta up to a constant, D_j and D_1 being totals over arms and over intervals::
+
+    prior(beta) exp(beta D_1) prod_j (b + T_0j + exp(beta) T_1j) ** -(a + D_j)
+
+Its logarithm is concave, its curvature at least that of the prior. So the mode is found by
+Newton steps kept within a bracket that shrinks, and the two ends, where the density has fallen by
+exp(-28), by Newton steps from outside, which cannot jump over them. By concavity the mass beyond
+an end is below exp(-28) = 7e-13 of the whole. Between the ends lie equal panels of 24
+Gauss-Legendre nodes; their number depends on the prior's standard deviation alone (the range is
+at most 15 of these), never on the data, so a table's result does not depend on its neighbours.
+A question cuts the panel it falls in and integrates the two pieces with 24 nodes of their own:
+the answer is smooth in the value asked about and no step on a grid.
+
+Error
+-----
+The integrand is analytic for |Im beta| < pi, a panel is at most 15 long, hence geometric
+convergence (Trefethen 2008, doi:10.1137/060659831, theorem 4.5). Measured against a
+trapezoidal rule of 400 000 nodes, over prior sd 0.1 to 10, 0 to 20 000 events an arm, no exposure,
+one participant: below 1e-11 in every probability, below 1e-9 posterior sd in means and interval
+ends (`tests/test_piecewise_exponential.py`).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["PiecewiseExponential", "Posterior"]
+
+Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+DROP: Final = 28.0  # the density at the ends of the range is exp(-DROP) of that at the mode
+PANEL: Final = 15.0  # longest panel, in units of the log hazard ratio
+FEWEST_PANELS: Final = 4
+NODES: Final = 24
+LARGEST: Final = 650.0  # beyond it exp(beta) times the months at risk may overflow
+STEPS: Final = 200  # halving a bracket takes some 60; a table that needs more has failed
+NODES_AT_ONCE: Final = 2**14  # of all tables of a chunk together, to stay in cache
+
+_roots, _root_weights = np.polynomial.legendre.leggauss(NODES)
+FRACTIONS: Final[Array] = (_roots + 1.0) / 2.0
+WEIGHTS: Final[Array] = _root_weights / 2.0
+
+
+@dataclass(frozen=True)
+class PiecewiseExponential:
+    """Proportional hazards over a baseline hazard constant between cuts.
+
+    Parameters
+    ----------
+    cuts
+        months at which the baseline hazard may change, increasing; none for one constant hazard
+    baseline
+        shape and rate (months) of the gamma prior of every baseline hazard per month
+    log_hazard_ratio
+        mean and standard deviation of the normal prior of the log hazard ratio
+    """
+
+    cuts: tuple[float, ...]
+    baseline: tuple[float, float]
+    log_hazard_ratio: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        """Refuse a prior or cuts that do not make a model."""
+        edges = (0.0, *self.cuts)
+        if not all(math.isfinite(cut) for cut in edges) or any(
+            late <= early for early, late in itertools.pairwise(edges)
+        ):
+            raise ValueError(f"cuts: {self.cuts} found, months above 0 that increase allowed")
+        if not all(math.isfinite(value) and value > 0.0 for value in self.baseline):
+            raise ValueError(f"baseline: {self.baseline} found, a shape and a rate above 0 allowed")
+        mean, sd = self.log_hazard_ratio
+        if not (math.isfinite(mean) and math.isfinite(sd) and sd > 0.0):
+            raise ValueError(
+                f"log_hazard_ratio: {self.log_hazard_ratio} found, a mean and an sd above 0 allowed"
+            )
+
+    def split(
+        self, durations: npt.ArrayLike, events: npt.ArrayLike, included: npt.ArrayLike
+    ) -> tuple[npt.NDArray[np.int64], Array]:
+        """Count the events and the months at risk of the included participants by interval.
+
+        Follow-up that ends exactly at a cut, with an event or without, ends in the earlier
+        interval.
+
+        Parameters
+        ----------
+        durations
+            (table, participant) months from the start of the clock to event or censoring; whatever
+            stands where a participant is not included is ignored
+        events
+            (table, participant) whether the follow-up ended with the event
+        included
+            (table, participant) who is counted, such as one arm's participants at a look
+
+        Returns
+        -------
+        events, time
+            (table, interval) each; the time in months
+
+        Raises
+        ------
+        ValueError
+            If shapes differ or an included participant has a negative or unknown duration.
+        """
+        follow_up = np.asarray(durations, dtype=np.float64)
+        ended = np.asarray(events, dtype=np.bool_)
+        counted = np.asarray(included, dtype=np.bool_)
+        if follow_up.ndim != 2 or not follow_up.shape == ended.shape == counted.shape:
+            raise ValueError(
+                "durations, events, included: shapes "
+                f"{follow_up.shape}, {ended.shape}, {counted.shape} found, "
+                "one common (table, participant) allowed"
+            )
+        tables, participants = follow_up.shape
+        intervals = len(self.cuts) + 1
+        count = np.empty((tables, intervals), dtype=np.int64)
+        time = np.empty((tables, intervals))
+        for rows in _chunks(tables, participants):
+            remaining = np.where(counted[rows], follow_up[rows], 0.0)
+            # C order, so that a row is always summed in the same way
+            remaining = np.ascontiguousarray(remaining)
+            if not np.all((remaining >= 0.0) & (remaining < np.inf)):
+                raise ValueError(
+                    "durations: a negative or unknown one found among the included participants, "
+                    "months from 0 allowed"
+                )
+            event = counted[rows] & ended[rows]
+            whole = remaining.copy()
+            seen = np.zeros(len(remaining), dtype=np.int64)
+            for interval, (start, end) in enumerate(
+                zip((0.0, *self.cuts), self.cuts, strict=False)
+            ):
+                spent = np.minimum(remaining, end - start)
+                time[rows, interval] = spent.sum(axis=-1)
+                remaining -= spent
+                so_far = np.count_nonzero(event & (whole <= end), axis=-1)
+                count[rows, interval] = so_far - seen
+                seen = so_far
+            time[rows, -1] = remaining.sum(axis=-1)
+            count[rows, -1] = np.count_nonzero(event, axis=-1) - seen
+        return count, time
+
+    def posterior(self, events: npt.ArrayLike, time: npt.ArrayLike) -> Posterior:
+        """Posterior of the log hazard ratio, experimental over control.
+
+        Parameters
+        ----------
+        events
+            (table, 2, interval) events, control first
+        time
+            (table, 2, interval) months at risk
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not fit the cuts, or a number is negative or not finite.
+        """
+        counts = np.asarray(events, dtype=np.float64)
+        months = np.asarray(time, dtype=np.float64)
+        intervals = len(self.cuts) + 1
+        for name, found in (("events", counts), ("time", months)):
+            if found.ndim != 3 or found.shape[1:] != (2, intervals):
+                raise ValueError(
+                    f"{name}: shape {found.shape} found, (table, 2, {intervals}) allowed"
+                )
+            if not np.all((found >= 0.0) & (found < np.inf)):
+                raise ValueError(f"{name}: a negative or unknown number found, 0 or more allowed")
+        if len(counts) != len(months):
+            raise ValueError(f"{len(counts)} tables of events found, {len(months)} of time")
+        shape, rate = self.baseline
+        mean, sd = self.log_hazard_ratio
+        experimental_events = np.zeros(len(counts))
+        for interval in range(intervals):  # in a fixed order, one table like many
+            experimental_events += counts[:, 1, interval]
+        return Posterior(
+            _Density(
+                slope=experimental_events,
+                exponent=np.ascontiguousarray((shape + counts[:, 0] + counts[:, 1]).T),
+                control=np.ascontiguousarray((rate + months[:, 0]).T),
+                experimental=np.ascontiguousarray(months[:, 1].T),
+                mean=mean,
+                sd=sd,
+            )
+        )
+
+
+@dataclass(frozen=True)
+class _Density:
+    """Logarithm of the posterior density of beta up to a constant, by table.
+
+    `-(beta - mean)^2 / (2 sd^2) + slope beta
+    - sum_j exponent_j log(control_j + exp(beta) experimental_j)`
+    """
+
+    slope: Array  # (table,)
+    exponent: Array  # (interval, table), as the next two
+    control: Array
+    experimental: Array
+    mean: float
+    sd: float
+
+    def take(self, tables: npt.NDArray[np.intp] | slice) -> _Density:
+        """Keep these tables only."""
+        return _Density(
+            self.slope[tables],
+            np.ascontiguousarray(self.exponent[:, tables]),
+            np.ascontiguousarray(self.control[:, tables]),
+            np.ascontiguousarray(self.experimental[:, tables]),
+            self.mean,
+            self.sd,
+        )
+
+    def log(self, beta: Array) -> Array:
+        """Log density at some values of each table, (table, node)."""
+        ratio = np.exp(beta)
+        total = self.slope[:, None] * beta
+        term = (beta - self.mean) / self.sd
+        term *= term
+        term *= 0.5
+        total -= term
+        for exponent, control, experimental in zip(
+            self.exponent, self.control, self.experimental, strict=True
+        ):
+            np.multiply(ratio, experimental[:, None], out=term)
+            term += control[:, None]
+            np.log(term, out=term)
+            term *= exponent[:, None]
+            total -= term
+        return total
+
+    def derivatives(self, beta: Array) -> tuple[Array, Array]:
+        """First derivative of the log density and minus the second, (table,) each."""
+        ratio = np.exp(beta)
+        first = self.slope - (beta - self.mean) / self.sd**2
+        curvature = np.full_like(beta, 1.0 / self.sd**2)
+        for exponent, control, experimental in zip(
+            self.exponent, self.control, self.experimental, strict=True
+        ):
+            risk = ratio * experimental
+            whole = control + risk
+            expected = exponent * risk / whole
+            first -= expected
+            curvature += expected * control / whole
+        return first, curvature
+
+
+class Posterior:
+    """Posterior of the log hazard ratio of each table, held as its mass by panel.
+
+    Attributes
+    ----------
+    failed
+        (table,) where the quadrature could not be set up, which takes a log hazard ratio beyond
+        650 in size (events without any time at risk under a very wide prior); every answer for
+        such a table is nan
+    """
+
+    failed: Mask
+
+    def __init__(self, density: _Density) -> None:
+        self._density = density
+        self._panels = _number_of_panels(density.sd)
+        self._start, self._width, self._peak, self.failed = _range(density, self._panels)
+        tables = len(density.slope)
+        self._mass = np.empty((tables, self._panels))
+        self._log_mean = np.empty(tables)
+        for rows in _chunks(tables, self._panels * NODES):
+            beta, weighted = self._weighted(rows)
+            by_panel = weighted.reshape(len(beta), self._panels, NODES)
+            failed = self.failed[rows, None]
+            self._mass[rows] = np.where(failed, 1.0, by_panel.sum(axis=-1))
+            # about the start of the range and not about 0, to lose no digits
+            offset = (weighted * (beta - self._start[rows, None])).sum(axis=-1)
+            self._log_mean[rows] = self._start[rows] + offset / self._mass[rows].sum(axis=-1)
+        # one table at a time is summed from the left and from the right, so that a small
+        # probability on either side is not the rounding error of the other
+        self._below = np.zeros((tables, self._panels + 1))
+        self._above = np.zeros((tables, self._panels + 1))
+        np.cumsum(self._mass, axis=-1, out=self._below[:, 1:])
+        self._above[:, :-1] = np.cumsum(self._mass[:, ::-1], axis=-1)[:, ::-1]
+
+    def hazard_ratio_below(self, value: float) -> Array:
+        """Probability that the hazard ratio lies below a value, (table,)."""
+        below, above = self._sides(self._log_value(value))
+        return self._answer(below / (below + above))
+
+    def hazard_ratio_above(self, value: float) -> Array:
+        """Probability that the hazard ratio lies above a value, (table,)."""
+        below, above = self._sides(self._log_value(value))
+        return self._answer(above / (below + above))
+
+    def log_hazard_ratio_mean(self) -> Array:
+        """Posterior mean of the log hazard ratio, (table,)."""
+        return self._answer(self._log_mean)
+
+    def hazard_ratio_mean(self) -> Array:
+        """Posterior mean of the hazard ratio, (table,).
+
+        It is the ratio of two normalising constants, that of the posterior with one more event in
+        the experimental arm over this one, each on a range of its own: under a wide prior the mean
+        is made in a tail that hardly counts for the posterior itself. Infinite where it exceeds
+        the largest float, nan where the other posterior has failed.
+        """
+        density = self._density
+        more = Posterior(
+            _Density(
+                density.slope + 1.0,
+                density.exponent,
+                density.control,
+                density.experimental,
+                density.mean,
+                density.sd,
+            )
+        )
+        with np.errstate(over="ignore", invalid="ignore"):  # the latter in failed tables
+            mean = np.exp(more._log_constant() - self._log_constant())
+        return self._answer(np.where(more.failed, np.nan, mean))
+
+    def log_hazard_ratio_interval(self, level: float = 0.95) -> Array:
+        """Equal-tailed credible interval of the log hazard ratio, (table, 2)."""
+        if not 0.0 < level < 1.0:
+            raise ValueError(f"level: {level} found, a probability between 0 and 1 allowed")
+        tail = (1.0 - level) / 2.0
+        total = self._below[:, -1]
+        lower = self._quantile(tail * total)
+        upper = self._quantile(total - tail * total)
+        return np.stack([self._answer(lower), self._answer(upper)], axis=-1)
+
+    def _log_value(self, value: float) -> float:
+        if not (math.isfinite(value) and value > 0.0):
+            raise ValueError(f"value: {value} found, a hazard ratio above 0 allowed")
+        return math.log(value)
+
+    def _answer(self, values: Array) -> Array:
+        return np.where(self.failed, np.nan, values)
+
+    def _log_constant(self) -> Array:
+        return self._peak + np.log(self._below[:, -1])
+
+    def _weighted(self, rows: slice) -> tuple[Array, Array]:
+        """Nodes and weighted density, (table, node) each, the density being 1 at the mode."""
+        places = (np.arange(self._panels)[:, None] + FRACTIONS).ravel()
+        width = self._width[rows, None]
+        beta = self._start[rows, None] + width * places
+        weighted = self._density.take(rows).log(beta)
+        weighted -= self._peak[rows, None]
+        np.exp(weighted, out=weighted)
+        by_panel = weighted.reshape(-1, self._panels, NODES)  # a view
+        by_panel *= WEIGHTS
+        by_panel *= width[:, :, None]
+        return beta, weighted
+
+    def _piece(self, density: _Density, peak: Array, start: Array, length: Array) -> Array:
+        """Mass of a stretch no longer than a panel, (table,)."""
+        value = density.log(start[:, None] + length[:, None] * FRACTIONS)
+        value -= peak[:, None]
+        np.exp(value, out=value)
+        value *= WEIGHTS
+        mass: Array = value.sum(axis=-1) * length
+        return mass
+
+    def _sides(self, log_value: float) -> tuple[Array, Array]:
+        """Mass on either side of one value, (table,) each."""
+        place = np.clip((log_value - self._start) / self._width, 0.0, float(self._panels))
+        panel = np.minimum(place.astype(np.intp), self._panels - 1)
+        left = self._start + panel * self._width
+        # the value itself, and not its rounded place, wherever it is within the range
+        end = self._start + self._panels * self._width
+        value = np.clip(log_value, self._start, np.maximum(end, self._start))
+        first = np.empty_like(left)
+        second = np.empty_like(left)
+        for rows in _chunks(len(left), 2 * NODES):
+            density, peak = self._density.take(rows), self._peak[rows]
+            here = value[rows]
+            first[rows] = self._piece(density, peak, left[rows], here - left[rows])
+            right = left[rows] + self._width[rows]
+            second[rows] = self._piece(density, peak, here, right - here)
+        table = np.arange(len(left))
+        below = self._below[table, panel] + np.maximum(first, 0.0)
+        above = self._above[table, panel + 1] + np.maximum(second, 0.0)
+        return below, above
+
+    def _quantile(self, target: Array) -> Array:
+        """Value below which the mass is `target`, by Newton steps within a shrinking bracket."""
+        tables = len(target)
+        panel = np.zeros(tables, dtype=np.intp)
+        for edge in range(1, self._panels):
+            panel += self._below[:, edge] <= target
+        table = np.arange(tables)
+        left = self._start + panel * self._width
+        wanted = target - self._below[table, panel]
+        mass = self._mass[table, panel]
+        share = np.divide(wanted, mass, out=np.full(tables, 0.5), where=mass > 0.0)
+        value = left + np.clip(share, 0.0, 1.0) * self._width
+        tolerance = 1e-13 * np.maximum(self._width, np.abs(left))
+
+        def gap(density: _Density, rows: npt.NDArray[np.intp], at: Array) -> tuple[Array, Array]:
+            peak = self._peak[rows]
+            found = self._piece(density, peak, left[rows], at - left[rows])
+            slope = np.exp(density.log(at[:, None])[:, 0] - peak)
+            return wanted[rows] - found, slope
+
+        value, _ = _falling_root(
+            self._density, gap, value, left, left + self._width, tolerance, ~self.failed
+        )
+        return value
+
+
+def _number_of_panels(sd: float) -> int:
+    """Panels enough for the longest range that any data can leave, which is the prior's."""
+    return max(FEWEST_PANELS, math.ceil(2.0 * math.sqrt(2.0 * DROP) * sd / PANEL))
+
+
+def _chunks(tables: int, nodes: int) -> list[slice]:
+    """Cut the table axis so that a chunk's nodes stay in cache."""
+    size = max(1, NODES_AT_ONCE // max(nodes, 1))
+    return [slice(first, first + size) for first in range(0, tables, size)]
+
+
+def _falling_root(
+    density: _Density,
+    function: Callable[[_Density, npt.NDArray[np.intp], Array], tuple[Array, Array]],
+    start: Array,
+    lower: Array,
+    upper: Array,
+    tolerance: Array,
+    wanted: Mask,
+) -> tuple[Array, Mask]:
+    """Root of a falling function of each table, by Newton steps within a shrinking bracket.
+
+    A Newton step is taken if it stays in the bracket and is at most half the step before, otherwise
+    the bracket is halved: between two nearly straight stretches of the function Newton steps alone
+    go to and fro for ever. A table leaves the iteration when its own step is within tolerance, so
+    its root does not depend on who else is in the batch.
+
+    Parameters
+    ----------
+    function
+        of the density of some tables, these tables and a value for each: the function and minus
+        its derivative
+
+    Returns
+    -------
+    root, found
+        (table,) each
+    """
+    value, low, high = start.copy(), lower.copy(), upper.copy()
+    found = np.zeros(len(value), dtype=np.bool_)
+    before = high - low
+    active = np.flatnonzero(wanted)
+    for _ in range(STEPS):
+        if not len(active):
+            break
+        here = value[active]
+        height, slope = function(density.take(active), active, here)
+        low[active] = np.where(height >= 0.0, here, low[active])
+        high[active] = np.where(height <= 0.0, here, high[active])
+        step = np.divide(height, slope, out=np.full_like(height, np.inf), where=slope > 0.0)
+        there = here + step
+        taken = (there >= low[active]) & (there <= high[active])
+        taken &= np.abs(step) <= before[active] / 2.0
+        middle = low[active] + (high[active] - low[active]) / 2.0
+        there = np.where(taken, there, middle)
+        value[active] = there
+        before[active] = np.abs(there - here)
+        done = before[active] <= tolerance[active]
+        found[active] = done
+        active = active[~done]
+    return value, found
+
+
+def _range(density: _Density, panels: int) -> tuple[Array, Array, Array, Mask]:
+    """Start of the range, width of a panel, log density at the mode, failed; (table,) each."""
+    sd = density.sd
+    tables = len(density.slope)
+    mean = np.full(tables, density.mean)
+    inside = np.full(tables, abs(density.mean) < LARGEST)
+    with np.errstate(over="ignore", invalid="ignore"):
+        pull, _ = density.derivatives(np.clip(mean, -LARGEST, LARGEST))
+    # the likelihood's pull weakens on the way from the prior mean to the mode
+    reach = mean + sd**2 * pull
+    lower = np.clip(np.minimum(mean, reach), -LARGEST, LARGEST)
+    upper = np.clip(np.maximum(mean, reach), -LARGEST, LARGEST)
+
+    def push(part: _Density, _: npt.NDArray[np.intp], at: Array) -> tuple[Array, Array]:
+        return part.derivatives(at)
+
+    # the mode is only the origin of the range: a thousandth of a posterior sd is near enough
+    begin = np.clip(mean, lower, upper)
+    _, curvature = density.derivatives(begin)
+    tolerance = np.minimum(1e-3 / np.sqrt(curvature), 1e-3)
+    mode, found = _falling_root(density, push, begin, lower, upper, tolerance, inside)
+    peak = density.log(mode[:, None])[:, 0]
+    ends = [_end(density, mode, peak, side) for side in (-1.0, 1.0)]
+    failed = ~found | (np.abs(ends[0]) >= LARGEST) | (np.abs(ends[1]) >= LARGEST)
+    failed |= ~np.isfinite(peak)
+    # a failed table is carried along as a density of 0, which cannot overflow; no answer shows it
+    start = np.where(failed, 0.0, ends[0])
+    width = np.where(failed, 1.0, (ends[1] - ends[0]) / panels)
+    return start, width, np.where(failed, np.inf, peak), failed
+
+
+def _end(density: _Density, mode: Array, peak: Array, side: float) -> Array:
+    """Where the log density has fallen by a little more than DROP below the mode, on one side.
+
+    Newton steps for a concave function from beyond its root stay beyond it, so stopping early only
+    makes the range longer.
+    """
+    farthest = density.sd * math.sqrt(2.0 * DROP) + 1e-2 * density.sd
+    value = np.clip(mode + side * farthest, -LARGEST, LARGEST)
+    active = np.arange(len(value))
+    for _ in range(STEPS):
+        part = density.take(active)
+        here = value[active]
+        excess = peak[active] - part.log(here[:, None])[:, 0] - DROP
+        far = excess > 0.05 * DROP
+        active = active[far]
+        if not len(active):
+            break
+        slope, _ = part.take(np.flatnonzero(far)).derivatives(here[far])
+        value[active] = here[far] + excess[far] / slope
+    return value

@@ -1,0 +1,65 @@
+"""Sets of participants, one a trial, as bits: the unit in which a look counts.
+
+A look asks many yes-or-no questions of the same participants (randomised by now? infused? in this
+arm? a response?). As bit sets the questions are combined 64 participants at a time, and counting
+is a population count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+WORD = 64
+
+
+@dataclass(frozen=True)
+class ParticipantSet:
+    """A set of participants in every trial of a block.
+
+    Attributes
+    ----------
+    words
+        ``(trial, word)``; participant ``j`` is bit ``j % 64`` of word ``j // 64``.
+    """
+
+    words: npt.NDArray[np.uint64]
+
+    @staticmethod
+    def where(mask: npt.NDArray[np.bool_]) -> ParticipantSet:
+        """Return the set of those for whom ``mask`` (trial, participant) is true."""
+        packed = np.packbits(mask, axis=1, bitorder="little")
+        trials, used = packed.shape
+        whole = np.zeros((trials, -(-used // 8) * 8), dtype=np.uint8)
+        whole[:, :used] = packed
+        return ParticipantSet(whole.view("<u8"))
+
+    @staticmethod
+    def first(number: npt.NDArray[np.int64], participants: int) -> ParticipantSet:
+        """Return the set of the first ``number`` (trial,) participants by order of arrival."""
+        starts = np.arange(0, participants, WORD, dtype=np.int64)
+        filled = np.clip(number[:, None] - starts, 0, WORD).astype(np.uint64)
+        # a shift by 64 is undefined, so a full word is made by shifting all ones down
+        words = np.full(filled.shape, ~np.uint64(0)) >> (np.uint64(WORD) - np.maximum(filled, 1))
+        return ParticipantSet(np.where(filled == 0, np.uint64(0), words))
+
+    def __and__(self, other: ParticipantSet) -> ParticipantSet:
+        return ParticipantSet(self.words & other.words)
+
+    def __or__(self, other: ParticipantSet) -> ParticipantSet:
+        return ParticipantSet(self.words | other.words)
+
+    def without(self, other: ParticipantSet) -> ParticipantSet:
+        """Return those in this set and not in the other."""
+        return ParticipantSet(self.words & ~other.words)
+
+    def count(self) -> npt.NDArray[np.int64]:
+        """Count the participants in the set, ``(trial,)``."""
+        return np.bitwise_count(self.words).sum(axis=1, dtype=np.int64)
+
+    def mask(self, participants: int) -> npt.NDArray[np.bool_]:
+        """Return the set as booleans, ``(trial, participant)``."""
+        bits = np.unpackbits(self.words.view(np.uint8), axis=1, bitorder="little")
+        return bits[:, :participants].astype(np.bool_)

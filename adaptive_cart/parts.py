@@ -1,0 +1,33 @@
+"""The strict base of everything that is read from a design file, and its units.
+
+Strict means that ``40.7`` is no integer, ``"0.99"`` no number and an unknown key an error; this is
+pydantic's work (chosen because it reports all faults of a table in one go and writes the JSON
+Schema of the same classes). Time is in months, rates in events per year, probabilities in [0, 1].
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MONTHS_PER_YEAR = 12.0
+DAYS_PER_MONTH = 365.25 / 12.0
+
+Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+Months = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+PositiveMonths = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Part(BaseModel):
+    """A table of the design file: frozen, strict, and closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=False)
+
+    def plain(self) -> dict[str, Any]:
+        """Return the part as plain TOML-like data, without what was not given."""
+        return self.model_dump(exclude_none=True, by_alias=True)

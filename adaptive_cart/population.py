@@ -1,0 +1,178 @@
+"""A block of participants: enrolled, randomised, and followed as the scenario has it."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart import course as courses
+from adaptive_cart.design import Design, PermutedBlocks, Ramp
+from adaptive_cart.endpoints import AdverseEvent
+from adaptive_cart.enrolment import (
+    Pace,
+    arrival_dates,
+    permuted_blocks,
+    smallest_block,
+    strata_of,
+)
+from adaptive_cart.parts import MONTHS_PER_YEAR
+from adaptive_cart.records import Booleans, Course, Floats, Population
+from adaptive_cart.streams import Latents, padded
+from adaptive_cart.truth import Truth
+
+Groups = list[tuple[int, int, npt.NDArray[np.intp]]]
+
+
+def latents_for(design: Design, seed: int, first_trial: int, trials: int) -> Latents:
+    """Latent uniforms of a block of trials of a design."""
+    return Latents(seed, first_trial, trials, padded(design.enrolment.max_n))
+
+
+def pace_of(design: Design) -> Pace:
+    """How fast a design enrols."""
+    per_month = design.enrolment.per_month
+    if isinstance(per_month, Ramp):
+        return Pace(per_month.plateau, per_month.ramp_months)
+    return Pace(float(per_month))
+
+
+def enrol(
+    design: Design, latents: Latents
+) -> tuple[Floats, npt.NDArray[np.int8], npt.NDArray[np.int8] | None]:
+    """Arrival, arm and stratum of every participant, ``(trial, participant)`` each.
+
+    None of the three depends on the scenario.
+    """
+    regular = design.enrolment.arrivals == "regular"
+    arrival = arrival_dates(latents, pace_of(design), regular, design.enrolment.max_n)
+    stratum = strata_of(latents, design.shares)
+    assert isinstance(design.randomisation, PermutedBlocks)
+    block = design.randomisation.block or smallest_block(design.allocation)
+    reduced = design.allocation
+    if block % sum(reduced):
+        divisor = int(np.gcd.reduce(reduced))
+        reduced = tuple(ratio // divisor for ratio in reduced)
+    arm = permuted_blocks(latents, reduced, block, stratum, len(design.shares))
+    return arrival, arm, stratum
+
+
+def populate(
+    design: Design,
+    truth: Truth,
+    latents: Latents,
+    arrival: Floats,
+    arm: npt.NDArray[np.int8],
+    stratum: npt.NDArray[np.int8] | None,
+) -> Population:
+    """Follow every participant as the scenario has it."""
+    arms, strata = len(truth.arms), len(truth.strata)
+    groups = courses.groups_of(arm, stratum, arms, strata)
+    course: Course | None = None
+    if truth.courses is not None:
+        course = courses.follow(latents, truth, groups, arm.shape)
+    return Population(
+        arrival=arrival,
+        arm=arm,
+        stratum=stratum,
+        arms=arms,
+        strata=strata,
+        max_n=design.enrolment.max_n,
+        infused_arms=truth.infused_arms,
+        course=course,
+        dropout=_dropout(truth, latents, groups, arm.shape, course),
+        adverse_events=_adverse_events(design, truth, latents, groups, course),
+        event_counts=_event_counts(design, truth, latents, groups, arrival),
+        direct=_direct(design, truth, latents, groups, arm, stratum),
+        imputations={
+            name: latents.of(f"imputation:{name}")
+            for name, endpoint in design.endpoints.items()
+            if getattr(endpoint, "missing", None) == "impute"
+        },
+    )
+
+
+def _dropout(
+    truth: Truth,
+    latents: Latents,
+    groups: Groups,
+    shape: tuple[int, ...],
+    course: Course | None,
+) -> Floats | None:
+    if course is not None:
+        return course.dropout
+    if not truth.has_dropout:
+        return None
+    months = np.full(shape, np.inf)
+    u = latents.of("dropout").ravel()
+    for arm, stratum, where in groups:
+        hazard = truth.dropout[arm][stratum]
+        months.ravel()[where] = courses.exponential(u.take(where), hazard)
+    return months
+
+
+def _adverse_events(
+    design: Design, truth: Truth, latents: Latents, groups: Groups, course: Course | None
+) -> dict[str, Floats]:
+    if course is None:
+        return {}
+    return {
+        name: courses.adverse_event(
+            latents, truth, groups, course, name, endpoint.within_months
+        )
+        for name, endpoint in design.endpoints.items()
+        if isinstance(endpoint, AdverseEvent) and name not in truth.direct
+    }
+
+
+def _event_counts(
+    design: Design, truth: Truth, latents: Latents, groups: Groups, arrival: Floats
+) -> dict[str, Floats]:
+    found = {}
+    for name, endpoint in design.endpoints.items():
+        if endpoint.type != "event_rate":
+            continue
+        rates = []
+        for arm, stratum, where in groups:
+            if name in truth.direct:
+                yearly = truth.direct[name][arm][stratum]
+            else:
+                assert truth.courses is not None
+                yearly = truth.courses[arm][stratum].rates.get(name, 0.0)
+            rates.append((yearly / MONTHS_PER_YEAR, where))
+        found[name] = courses.successive_events(
+            latents, rates, arrival.shape, name, _longest_follow_up(design)
+        )
+    return found
+
+
+def _longest_follow_up(design: Design) -> float:
+    """Months from the first arrival until everybody has been followed, with room to spare.
+
+    A function of the design alone, so that the number of events drawn never depends on the block.
+    """
+    pace = pace_of(design)
+    expected = float(pace.date(np.array(float(design.enrolment.max_n))))
+    spread = 8.0 * np.sqrt(design.enrolment.max_n) / pace.plateau
+    months = design.looks.months or [0.0]
+    known = [endpoint.known_after() or 0.0 for endpoint in design.endpoints.values()]
+    return float(max(expected + spread, *months) + max(known) + MONTHS_PER_YEAR)
+
+
+def _direct(
+    design: Design,
+    truth: Truth,
+    latents: Latents,
+    groups: Groups,
+    arm: npt.NDArray[np.int8],
+    stratum: npt.NDArray[np.int8] | None,
+) -> dict[str, Floats | Booleans]:
+    found: dict[str, Floats | Booleans] = {}
+    for name, values in truth.direct.items():
+        kind = design.endpoints[name].direct_truth
+        if kind == "probability":
+            u = latents.of(f"outcome:{name}")
+            found[name] = courses.direct_response(u, values, arm, stratum)
+        elif kind == "time":
+            u = latents.of(f"outcome:{name}")
+            found[name] = courses.direct_time(u, values, groups)
+    return found

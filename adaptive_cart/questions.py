@@ -1,0 +1,71 @@
+"""The closed list of questions that a rule may ask of a posterior, and how they read aloud."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Kind = Literal["level", "hazard_ratio", "remaining", "best"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question about one endpoint's posterior; the answer is a probability a trial.
+
+    Attributes
+    ----------
+    kind
+        ``level``: the endpoint's parameter (a probability, a rate) in an arm, or its difference
+        between two arms; ``hazard_ratio`` of ``arm`` to ``minus``; ``remaining``: the fraction
+        still in remission at ``month``, likewise; ``best``: the arm has the largest parameter.
+    arm, minus
+        Positions of the arms; ``minus`` is nothing where the question is about the arm alone.
+    value
+        What the quantity is compared with.
+    above
+        P(quantity > value) if true, P(quantity < value) otherwise.
+    stratum
+        Position of a stratum; -1 for the average over the open strata by their shares.
+    month
+        Months after remission began, for ``remaining``.
+    """
+
+    endpoint: str
+    arm: int
+    minus: int | None = None
+    value: float = 0.0
+    above: bool = True
+    kind: Kind = "level"
+    stratum: int = -1
+    month: float = 0.0
+
+    def at(self, value: float) -> Question:
+        """Ask the same of another value."""
+        return replace(self, value=value)
+
+    def words(self, arms: tuple[str, ...], strata: tuple[str, ...], value_text: str = "") -> str:
+        """Say the question the way a protocol writes it: ``P(cart − soc > 0.10 | dfr)``."""
+        value = value_text or written(self.value)
+        compared = ">" if self.above else "<"
+        arm = arms[self.arm]
+        other = None if self.minus is None else arms[self.minus]
+        about = self.endpoint
+        if self.stratum >= 0:
+            about += f", {strata[self.stratum]}"
+        if self.kind == "best":
+            return f"P({arm} is best | {about})"
+        if self.kind == "hazard_ratio":
+            return f"P(hazard ratio {arm} / {other} {compared} {value} | {about})"
+        if self.kind == "remaining":
+            arm = f"{arm} remaining at {self.month:g} months"
+        quantity = arm if other is None else f"{arm} − {other}"
+        return f"P({quantity} {compared} {value} | {about})"
+
+
+def written(value: float) -> str:
+    """Write a threshold in full, with two decimals at least: 0.1 as 0.10, 0.9875 as it is."""
+    text = repr(float(value))
+    if "e" in text:
+        return text
+    whole, _, decimals = text.partition(".")
+    return f"{whole}.{decimals.ljust(2, '0')}"

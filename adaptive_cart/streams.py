@@ -1,0 +1,70 @@
+"""Uniforms that belong to a trial, whatever the block, the jobs or the scenario.
+
+One Philox stream a purpose ("arrival", "dropout", …), keyed by the seed and the purpose, and cut
+into equal stretches, one a trial: a block of trials is then a single call, trial 4 711 can be drawn
+alone, a longer run extends a shorter one, and a new purpose changes none of the others. Scenarios
+share the uniforms, so that they are compared in pairs.
+
+Source: Salmon et al. 2011, Parallel random numbers: as easy as 1, 2, 3 (Philox4x64-10).
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import numpy.typing as npt
+
+WORDS_PER_STEP = 4  # Philox4x64 gives four uniforms a step of its counter
+
+
+def padded(width: int) -> int:
+    """Round a number of uniforms a trial up to whole steps of the counter."""
+    return -(-width // WORDS_PER_STEP) * WORDS_PER_STEP
+
+
+def uniforms(
+    seed: int, purpose: str, first_trial: int, trials: int, width: int
+) -> npt.NDArray[np.float64]:
+    """Draw the uniforms in [0, 1) of a block of trials for one purpose.
+
+    Returns
+    -------
+    (trial, padded(width)); the columns past ``width`` are spare.
+    """
+    name = int.from_bytes(hashlib.blake2b(purpose.encode(), digest_size=8).digest(), "little")
+    bits = np.random.Philox(key=np.array([seed, name], dtype=np.uint64))
+    stretch = padded(width)
+    bits.advance(first_trial * (stretch // WORDS_PER_STEP))
+    return np.random.Generator(bits).random((trials, stretch))
+
+
+class Latents:
+    """The uniforms of a block of trials, drawn when first asked for and then kept.
+
+    Attributes
+    ----------
+    drawn
+        How many uniforms a trial have been asked for so far.
+    """
+
+    def __init__(self, seed: int, first_trial: int, trials: int, participants: int) -> None:
+        self.seed = seed
+        self.first_trial = first_trial
+        self.trials = trials
+        self.participants = participants
+        self._kept: dict[str, npt.NDArray[np.float64]] = {}
+
+    @property
+    def drawn(self) -> int:
+        return sum(values.shape[1] for values in self._kept.values())
+
+    def of(self, purpose: str, width: int | None = None) -> npt.NDArray[np.float64]:
+        """Uniforms of every participant for one purpose, ``(trial, participant)``, read only."""
+        if purpose not in self._kept:
+            values = uniforms(
+                self.seed, purpose, self.first_trial, self.trials, width or self.participants
+            )
+            values.setflags(write=False)
+            self._kept[purpose] = values
+        return self._kept[purpose]

@@ -1,0 +1,908 @@
+"""One simulated trial, participant by participant: the slow, obvious twin of the simulator.
+
+A design is taken as the raw TOML table, a participant's fate from one uniform for each purpose
+(`latents`), and the trial is then conducted as a trial is: people arrive, are randomised in
+blocks, run their course, and at every look what is visible by its date is counted and the rules
+are judged in the order written. Plain loops; nothing is shared with the simulator.
+
+Latents: ``latents[purpose][participant]`` is a uniform in [0, 1), participants numbered in order
+of arrival; ``latents["assignment"][stratum][k]`` is that of the k-th block of a stratum. Purposes:
+``arrival``, ``stratum``, ``infusion_failure``, ``infusion_delay``, ``remission``,
+``remission_onset``, ``cured``, ``relapse``, ``remission_on_drugs``, ``remission_on_drugs_onset``,
+``rescue``, ``dropout``, ``death``, ``event:NAME``, ``outcome:ENDPOINT``. A purpose that the
+participant's truth does not ask for is not looked up.
+
+Assumed where the contract is silent or could be read two ways
+
+- *Ties.* What happens at the very moment of a look, of dropout or of the end of a horizon counts
+  as happened; a relapse at the very month is a relapse; rescue at the very onset is after it.
+- *Clock of remission on drugs*: randomisation in every arm ("from randomisation unless it says
+  otherwise"), and it is the own arm's for a participant who is never infused (the contract lists
+  the control's "remission, durability and rescue", the names of three tables of the truth).
+- *An arm is infused* when its truth holds ``infusion`` or `product_infusion` has the arm; the two
+  are merged key by key. Where no key says so, there is no failure and no delay.
+- *same_as*: the disease clocks start at randomisation also where the other arm is infused, and
+  infusion, or its failure, changes nothing in the disease.
+- *Infusion and the end*: never infused also when dropout or death came before the infusion, with
+  the control's disease from randomisation on even so.
+- *Missing parts of a truth*: no ``durability`` = no relapse; no ``onset`` = at the clock's start;
+  no rate = never. ``[truth]`` itself may hold ``dropout`` and ``death`` for every arm; an arm's
+  own wins, also when it stands in ``[truth.ARM]`` and a scenario changes the one for every arm.
+- *Strata* of a truth are merged over the arm's own table by the rule that merges scenarios.
+- *Landmark, remission of either kind, sustained*: the two kinds may follow each other without a
+  gap. Rescue by the month is non-response in this state too. A dropout before the month is
+  missing even where failure was already certain (no remission at ``sustained_from``).
+- *Direct truth of a landmark* is known at the month; death (if there is any) by the month is
+  non-response, dropout before it is missing. *Of an adverse event*: yes when u < p, at
+  u / p * within_months, as for a course.
+- *Adverse events*: in an arm that is infused the window runs from infusion and the never infused
+  are left out; in one that is not it runs from randomisation and everybody counts. An event that
+  no endpoint names has no window and is not simulated.
+- *Time to relapse*: the horizon is counted from onset; death censors, as dropout does. A remitter
+  is seen when the onset is before dropout, death and the look.
+- *Time in remission*: everybody whose horizon has passed; months after dropout or death, being
+  unseen, count as not in remission.
+- *missing = "exclude"*: the missing leave the totals, but they are not still to come either:
+  still to come = planned number less those whose landmark month has passed.
+- *Predictive*: never fewer than none to come; ``with = "max_n"`` keeps its meaning after
+  enrolment was stopped early. The threshold is the named rule's at the last look.
+- *stop_enrolment*: the next look is the last one, held when everybody already in has passed the
+  landmark; it ends nothing, so a later rule of the same look may still end the trial.
+- *final = "all_observed"* is never dated before the look that precedes it.
+- *A rule that fires at the last look* ends the trial by its own reason also when that is futility
+  or safety; ``no_success`` is what remains.
+- *Reversal* judges the rule that declared success, on the followed-up data, at the threshold of
+  the look at which it fired.
+- `stop=False`: every planned look is held and nothing acts, ``stop_enrolment`` neither; the end
+  is still that of the trial conducted by its rules.
+
+Not covered (``NotImplementedError``): looks by events, response-adaptive randomisation, dropped
+arms and closed strata, imputation, event rates, models other than the beta-binomial in rules.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+from scipy import special
+
+from twin import posterior
+
+Table = dict[str, Any]
+Person = dict[str, Any]
+NEVER = math.inf
+REASONS = {
+    "declare_success": "success",
+    "declare_futility": "futility",
+    "stop_for_safety": "safety",
+}
+
+
+# --- Reading a design -----------------------------------------------------------------------
+
+
+def merge(base: Table, override: Table) -> Table:
+    """A truth table with a scenario's changes in it.
+
+    Tables are merged key by key; a distribution (a table holding ``dist``) that the scenario
+    states anew, with a ``dist`` of its own, replaces the old one whole.
+    """
+    merged = dict(base)
+    for key, value in override.items():
+        old = merged.get(key)
+        if isinstance(old, dict) and isinstance(value, dict) and "dist" not in value:
+            merged[key] = merge(old, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def truth_of(raw: Table, scenario: str) -> Table:
+    """The truth of one scenario: ``[truth]`` with the scenario's tables merged over it."""
+    changes = {
+        key: value
+        for key, value in raw["scenarios"][scenario].items()
+        if key not in ("role", "description", "label")
+    }
+    return merge(raw.get("truth", {}), changes)
+
+
+def arms_of(raw: Table) -> list[str]:
+    """Names of the arms, control first, then in file order."""
+    names = list(raw["arms"])
+    control = [name for name in names if raw["arms"][name].get("control")]
+    return control + [name for name in names if name not in control]
+
+
+def allocation_of(raw: Table) -> list[Fraction]:
+    """Shares of the arms in the randomisation, control first."""
+    return [Fraction(str(raw["arms"][arm].get("allocation", 1))) for arm in arms_of(raw)]
+
+
+def block_of(raw: Table) -> list[int]:
+    """Number of places of every arm in a block; by default in the smallest block that fits."""
+    randomisation = raw.get("randomisation", {})
+    if randomisation.get("method", "permuted_blocks") != "permuted_blocks":
+        raise NotImplementedError("response-adaptive randomisation")
+    ratio = allocation_of(raw)
+    whole = math.lcm(*(share.denominator for share in ratio))
+    places = [int(share * whole) for share in ratio]
+    divisor = math.gcd(*places)
+    places = [place // divisor for place in places]
+    block = randomisation.get("block", sum(places))
+    if block % sum(places):
+        raise ValueError(f"a block of {block} does not fit the ratio {places}")
+    return [place * block // sum(places) for place in places]
+
+
+def planned_numbers(raw: Table) -> list[int]:
+    """Planned number of every arm: max_n by allocation, largest remainder, ties to the earlier."""
+    ratio = allocation_of(raw)
+    quotas = [raw["enrolment"]["max_n"] * share / sum(ratio) for share in ratio]
+    numbers = [math.floor(quota) for quota in quotas]
+    by_remainder = sorted(range(len(ratio)), key=lambda arm: (-(quotas[arm] - numbers[arm]), arm))
+    for arm in by_remainder[: raw["enrolment"]["max_n"] - sum(numbers)]:
+        numbers[arm] += 1
+    return numbers
+
+
+def primary_of(raw: Table) -> str:
+    """Name of the primary endpoint: the one that says so, or the first."""
+    for name, endpoint in raw["endpoints"].items():
+        if endpoint.get("primary"):
+            return str(name)
+    return str(next(iter(raw["endpoints"])))
+
+
+def prior_of(raw: Table, endpoint: str, arm: str) -> posterior.Mixture:
+    """Beta-mixture prior of an arm's response probability."""
+    analysis = raw.get("analysis", {}).get(endpoint, {})
+    if analysis.get("model", "beta_binomial") != "beta_binomial":
+        raise NotImplementedError(f"model {analysis['model']}")
+    prior = analysis.get("prior")
+    if prior is None or "a" in prior or "mixture" in prior:
+        return posterior.prior_mixture(prior)
+    return posterior.prior_mixture(prior.get(arm))
+
+
+def planned_looks(raw: Table) -> list[tuple[str, float]]:
+    """Every planned look as (what it waits for, how much of it); the last of them is last."""
+    table = raw["looks"]
+    looks: list[tuple[str, float]] = []
+    for kind in ("observed", "enrolled", "months"):
+        looks += [(kind, number) for number in table.get(kind, [])]
+    if "events" in table:
+        raise NotImplementedError("looks by events")
+    if table.get("final") == "all_observed":
+        looks.append(("all_observed", raw["enrolment"]["max_n"]))
+    return looks
+
+
+def judged_at(rule: Table, number_of_looks: int) -> list[int]:
+    """Numbers of the looks at which a rule is judged, from 1."""
+    if "looks" not in rule:
+        return list(range(1, number_of_looks + 1))
+    return [number_of_looks if look == "final" else int(look) for look in rule["looks"]]
+
+
+def threshold_at(rule: Table, look: int, number_of_looks: int) -> float:
+    """Threshold of a rule at a look; of a list, the value for that look."""
+    threshold = rule["at_least"] if "at_least" in rule else rule["below"]
+    if threshold == "calibrate":
+        raise ValueError(f"rule {rule['name']} has no threshold yet")
+    if isinstance(threshold, list):
+        return float(threshold[judged_at(rule, number_of_looks).index(look)])
+    return float(threshold)
+
+
+def compare(rule: Table, probability: float, threshold: float) -> bool:
+    """Whether a rule's condition holds: at least (>=) or below (<) the threshold."""
+    if "at_least" in rule:
+        return probability >= threshold
+    return probability < threshold
+
+
+def rule_named(raw: Table, name: str) -> Table:
+    """The rule of that name."""
+    found: Table = next(rule for rule in raw["rules"] if rule["name"] == name)
+    return found
+
+
+def asked_arms(raw: Table, question: Table) -> tuple[str, str | None]:
+    """The arm that a posterior question is about and the arm it is compared with."""
+    if set(question) & {"stratum", "best", "hazard_ratio_to", "remains_at"}:
+        raise NotImplementedError(f"question {question}")
+    arm = question["arm"]
+    if arm == "each":
+        experimental = arms_of(raw)[1:]
+        if len(experimental) > 1:
+            raise NotImplementedError("several experimental arms")
+        arm = experimental[0]
+    return arm, question.get("minus")
+
+
+# --- Time and chance --------------------------------------------------------------------------
+
+
+def quantile(distribution: Table, u: float) -> float:
+    """Quantile at u of a distribution of a design; never, for the fraction `cured`."""
+    cured = distribution.get("cured", 0.0)
+    if u >= 1.0 - cured:
+        return NEVER
+    u = u / (1.0 - cured)
+    kind = distribution["dist"]
+    if kind == "fixed":
+        return float(distribution["value"])
+    if kind == "exponential":
+        if "rate" in distribution:
+            return -math.log1p(-u) / float(distribution["rate"])
+        return -math.log1p(-u) * float(distribution["median"]) / math.log(2.0)
+    if kind == "weibull":
+        shape = float(distribution["shape"])
+        if "scale" in distribution:
+            scale = float(distribution["scale"])
+        else:
+            scale = float(distribution["median"]) / math.log(2.0) ** (1.0 / shape)
+        return scale * math.pow(-math.log1p(-u), 1.0 / shape)
+    if kind == "lognormal":
+        return float(distribution["median"]) * math.exp(
+            float(distribution["sigma"]) * float(special.ndtri(u))
+        )
+    raise NotImplementedError(f"distribution {kind}")
+
+
+def hazard_months(table: Table | None, u: float) -> float:
+    """Months of exposure to a constant hazard until it strikes."""
+    if table is None or table["per_year"] == 0.0:
+        return NEVER
+    return -math.log1p(-u) / (float(table["per_year"]) / 12.0)
+
+
+def arrival_months(raw: Table, uniforms: Sequence[float]) -> list[float]:
+    """Months since the trial opened at which participants arrive and are randomised."""
+    enrolment = raw["enrolment"]
+    intensity = enrolment["per_month"]
+    months = []
+    operational = 0.0
+    for participant in range(enrolment["max_n"]):
+        if enrolment.get("arrivals", "poisson") == "regular":
+            operational = participant + 1.0
+        else:
+            operational += -math.log1p(-uniforms[participant])
+        if isinstance(intensity, dict):
+            ramp, plateau = float(intensity["ramp_months"]), float(intensity["plateau"])
+            during_ramp = plateau * ramp / 2.0
+            if operational <= during_ramp:
+                months.append(math.sqrt(2.0 * operational * ramp / plateau))
+            else:
+                months.append(ramp + (operational - during_ramp) / plateau)
+        else:
+            months.append(operational / float(intensity))
+    return months
+
+
+def strata_of(raw: Table, uniforms: Sequence[float]) -> list[str | None]:
+    """Stratum of every participant, by cumulative shares; None where there are no strata."""
+    number = raw["enrolment"]["max_n"]
+    if not raw.get("strata"):
+        return [None] * number
+    names = list(raw["strata"])
+    result: list[str | None] = []
+    for participant in range(number):
+        cumulative = 0.0
+        chosen = names[-1]
+        for name in names:
+            cumulative += raw["strata"][name]
+            if uniforms[participant] < cumulative:
+                chosen = name
+                break
+        result.append(chosen)
+    return result
+
+
+@cache
+def arrangements(places: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+    """Every distinct order of a block with so many places of each arm, in lexicographic order."""
+    if sum(places) == 0:
+        return ((),)
+    result = []
+    for arm, left in enumerate(places):
+        if left:
+            rest = (*places[:arm], left - 1, *places[arm + 1 :])
+            result += [(arm, *order) for order in arrangements(rest)]
+    return tuple(result)
+
+
+def assignments(
+    raw: Table, strata: Sequence[str | None], uniforms: Sequence[Sequence[float]]
+) -> list[str]:
+    """Arm of every participant, by permuted blocks within strata."""
+    names = arms_of(raw)
+    orders = arrangements(tuple(block_of(raw)))
+    numbered = list(raw["strata"]) if raw.get("strata") else [None]
+    waiting: dict[str | None, list[int]] = {stratum: [] for stratum in numbered}
+    opened = dict.fromkeys(numbered, 0)
+    result = []
+    for stratum in strata:
+        if not waiting[stratum]:
+            u = uniforms[numbered.index(stratum)][opened[stratum]]
+            opened[stratum] += 1
+            waiting[stratum] = list(orders[math.floor(u * len(orders))])
+        result.append(names[waiting[stratum].pop(0)])
+    return result
+
+
+# --- One participant --------------------------------------------------------------------------
+
+
+def parameters(truth: Table, arm: str, stratum: str | None) -> Table:
+    """The course of an arm in a stratum, with the dropout and death that hold for every arm."""
+    every_arm: Table = {key: truth[key] for key in ("dropout", "death") if key in truth}
+    own = truth.get(arm, {})
+    course = merge(every_arm, {key: value for key, value in own.items() if key != "strata"})
+    if stratum is None:
+        return course
+    return merge(course, own.get("strata", {}).get(stratum, {}))
+
+
+def run_course(
+    raw: Table,
+    truth: Table,
+    arm: str,
+    stratum: str | None,
+    uniform: Callable[[str], float],
+    product_infusion: Table | None = None,
+) -> Person:
+    """The course of one participant, in months since randomisation; infinite = never.
+
+    Nothing is cut: a relapse after dropout or death is there, and what is seen of it is a matter
+    for the endpoints.
+    """
+    own = parameters(truth, arm, stratum)
+    twin_arm = own.get("same_as")
+    follow = parameters(truth, twin_arm, stratum) if twin_arm else own
+    person: Person = {"arm": arm, "stratum": stratum}
+
+    person["dropout_month"] = person["death_month"] = NEVER
+    if follow.get("dropout"):
+        person["dropout_month"] = hazard_months(follow["dropout"], uniform("dropout"))
+    if follow.get("death"):
+        person["death_month"] = hazard_months(follow["death"], uniform("death"))
+    gone = min(person["dropout_month"], person["death_month"])
+
+    logistics = merge((product_infusion or {}).get(arm, {}), own.get("infusion", {}))
+    person["infused_arm"] = bool(logistics)
+    person["infused_month"] = NEVER
+    if logistics:
+        failure = logistics.get("failure", 0.0)
+        if failure == 0.0 or uniform("infusion_failure") >= failure:
+            delay = 0.0
+            if "delay" in logistics:
+                delay = quantile(logistics["delay"], uniform("infusion_delay"))
+            if delay <= gone:
+                person["infused_month"] = delay
+
+    # Whose disease it is, and when its clocks start.
+    if twin_arm:
+        disease, start = follow, 0.0
+    elif not logistics:
+        disease, start = own, 0.0
+    elif person["infused_month"] < NEVER:
+        disease, start = own, person["infused_month"]
+    else:
+        disease, start = parameters(truth, arms_of(raw)[0], stratum), 0.0
+
+    exposure = NEVER  # months outside drug-free remission until rescue
+    if disease.get("rescue"):
+        exposure = hazard_months(disease["rescue"], uniform("rescue"))
+    person["remission_month"] = person["relapse_month"] = NEVER
+    remission = disease.get("remission")
+    wait = NEVER
+    if remission and uniform("remission") < remission["probability"]:
+        wait = 0.0
+        if "onset" in remission:
+            wait = quantile(remission["onset"], uniform("remission_onset"))
+    if wait < NEVER and exposure >= wait:
+        person["remission_month"] = start + wait
+        durability = disease.get("durability", {})
+        cured = durability.get("cured", 0.0)
+        if "relapse" in durability and (cured == 0.0 or uniform("cured") >= cured):
+            person["relapse_month"] = person["remission_month"] + quantile(
+                durability["relapse"], uniform("relapse")
+            )
+        person["rescue_month"] = person["relapse_month"] + (exposure - wait)
+    else:
+        person["rescue_month"] = start + exposure
+
+    on_drugs = (follow if twin_arm else own).get("remission_on_drugs")
+    person["remission_on_drugs_month"] = NEVER
+    if on_drugs and uniform("remission_on_drugs") < on_drugs["probability"]:
+        person["remission_on_drugs_month"] = 0.0
+        if "onset" in on_drugs:
+            person["remission_on_drugs_month"] = quantile(
+                on_drugs["onset"], uniform("remission_on_drugs_onset")
+            )
+
+    window_start = person["infused_month"] if logistics else 0.0
+    for name, endpoint in raw["endpoints"].items():
+        if name in truth:
+            person[name] = direct_outcome(endpoint, truth[name], person, uniform(f"outcome:{name}"))
+        elif endpoint["type"] == "adverse_event":
+            probability = own.get("events", {}).get(name, 0.0)
+            person[name] = NEVER
+            if probability and uniform(f"event:{name}") < probability:
+                share = uniform(f"event:{name}") / probability
+                person[name] = window_start + share * endpoint["within_months"]
+    return person
+
+
+def direct_outcome(endpoint: Table, truths: Table, person: Person, u: float) -> bool | float:
+    """Outcome of an endpoint whose truth is stated directly: a response, or a month."""
+    truth = truths[person["arm"]]
+    if isinstance(truth, dict) and "dist" not in truth:
+        truth = truth[person["stratum"]]
+    if endpoint["type"] == "landmark":
+        return u < float(truth)
+    if endpoint["type"] == "adverse_event":
+        if u >= float(truth):
+            return NEVER
+        start = float(person["infused_month"]) if person["infused_arm"] else 0.0
+        return start + u / float(truth) * float(endpoint["within_months"])
+    if endpoint["type"] == "time_to_event":
+        return quantile(truth, u)
+    raise NotImplementedError(f"direct truth of {endpoint['type']}")
+
+
+def recorded(raw: Table, person: Person, followed_months: float) -> Person:
+    """What the trial's record holds of a participant followed for so many months.
+
+    Months after dropout, death or the end of follow-up are blank (None), and so is a direct
+    outcome not known by then.
+    """
+    last = min(person["dropout_month"], person["death_month"], followed_months)
+    row: Person = {}
+    for key in ("participant", "arm", "stratum", "randomised_month"):
+        row[key] = person.get(key)
+    for key in ("infused", "remission", "relapse", "rescue", "death", "remission_on_drugs"):
+        month = person[f"{key}_month"]
+        row[f"{key}_month"] = month if month <= last and month < NEVER else None
+    for name, endpoint in raw["endpoints"].items():
+        if name in person and endpoint["type"] == "landmark":
+            row[name] = person[name] if endpoint["month"] <= last else None
+        elif name in person:
+            row[name] = person[name] if person[name] <= last and person[name] < NEVER else None
+    row["last_contact_month"] = last
+    return row
+
+
+# --- What is seen of a participant ------------------------------------------------------------
+
+
+def landmark_outcome(name: str, endpoint: Table, person: Person) -> str:
+    """Success, failure or missing, at the landmark month of a participant who has passed it."""
+    month, dropout = endpoint["month"], person["dropout_month"]
+    if person["death_month"] <= month and person["death_month"] <= dropout:
+        return "failure"
+    if person["rescue_month"] <= month and person["rescue_month"] <= dropout:
+        return "failure"
+    if dropout < month:
+        return "missing"
+    if name in person:
+        return "success" if person[name] else "failure"
+    since = endpoint.get("sustained_from", month)
+    onset, relapse = person["remission_month"], person["relapse_month"]
+    if onset <= since and relapse > month:
+        return "success"
+    if endpoint.get("state", "drug_free_remission") == "remission":
+        on_drugs = person["remission_on_drugs_month"]
+        if on_drugs <= since or (onset <= since and on_drugs <= min(relapse, month)):
+            return "success"
+    return "failure"
+
+
+def see_landmark(name: str, endpoint: Table, people: Sequence[Person], date: float) -> Table:
+    """Responses among those whose landmark month has passed by the date."""
+    missing_as = endpoint.get("missing", "non_response")
+    if missing_as not in ("non_response", "exclude"):
+        raise NotImplementedError(f"missing = {missing_as}")
+    seen = {"successes": 0, "totals": 0, "missing": 0}
+    for person in people:
+        if person["randomised_month"] + endpoint["month"] > date:
+            continue
+        outcome = landmark_outcome(name, endpoint, person)
+        seen["missing"] += outcome == "missing"
+        seen["successes"] += outcome == "success"
+        seen["totals"] += outcome != "missing" or missing_as == "non_response"
+    return seen
+
+
+def see_adverse_event(name: str, endpoint: Table, people: Sequence[Person], date: float) -> Table:
+    """Events among those whose window has passed by the date."""
+    seen = {"events": 0, "totals": 0}
+    for person in people:
+        start = person["infused_month"] if person["infused_arm"] else 0.0
+        if start == NEVER:
+            continue
+        if person["randomised_month"] + start + endpoint["within_months"] > date:
+            continue
+        seen["totals"] += 1
+        gone = min(person["dropout_month"], person["death_month"])
+        seen["events"] += person[name] < NEVER and person[name] <= gone
+    return seen
+
+
+def see_relapse(endpoint: Table, people: Sequence[Person], date: float) -> Table:
+    """Remitters seen so far, their relapses, and their months at risk of one."""
+    seen = {"remitters": 0, "relapses": 0, "months_at_risk": 0.0}
+    for person in people:
+        gone = min(person["dropout_month"], person["death_month"])
+        followed = min(gone, date - person["randomised_month"])
+        onset = person["remission_month"]
+        if onset == NEVER or onset > followed:
+            continue
+        followed = min(followed, onset + endpoint["horizon"])
+        seen["remitters"] += 1
+        seen["relapses"] += person["relapse_month"] <= followed
+        seen["months_at_risk"] += min(person["relapse_month"], followed) - onset
+    return seen
+
+
+def see_time_in_remission(endpoint: Table, people: Sequence[Person], date: float) -> Table:
+    """How many have passed the horizon, and their mean months in drug-free remission in it."""
+    months = []
+    for person in people:
+        if person["randomised_month"] + endpoint["horizon"] > date:
+            continue
+        end = min(
+            person["relapse_month"],
+            person["dropout_month"],
+            person["death_month"],
+            endpoint["horizon"],
+        )
+        months.append(max(0.0, end - person["remission_month"]))
+    mean = sum(months) / len(months) if months else math.nan
+    return {"totals": len(months), "mean_months": mean}
+
+
+def see_time_to_event(name: str, endpoint: Table, people: Sequence[Person], date: float) -> Table:
+    """Events seen so far and the months at risk of one, from randomisation."""
+    seen = {"totals": 0, "events": 0, "months_at_risk": 0.0}
+    for person in people:
+        followed = min(
+            person["dropout_month"],
+            person["death_month"],
+            endpoint.get("horizon", NEVER),
+            date - person["randomised_month"],
+        )
+        if followed < 0.0:
+            continue
+        seen["totals"] += 1
+        seen["events"] += person[name] <= followed
+        seen["months_at_risk"] += min(person[name], followed)
+    return seen
+
+
+def see(name: str, endpoint: Table, people: Sequence[Person], date: float) -> Table:
+    """What is visible of an endpoint, in these participants, by a date since opening."""
+    kind = endpoint["type"]
+    if kind == "landmark":
+        return see_landmark(name, endpoint, people, date)
+    if kind == "adverse_event":
+        return see_adverse_event(name, endpoint, people, date)
+    if kind == "time_to_relapse":
+        return see_relapse(endpoint, people, date)
+    if kind == "time_in_remission":
+        return see_time_in_remission(endpoint, people, date)
+    if kind == "time_to_event":
+        return see_time_to_event(name, endpoint, people, date)
+    raise NotImplementedError(f"endpoint type {kind}")
+
+
+# --- The rules --------------------------------------------------------------------------------
+
+
+def binary_counts(raw: Table, endpoint: str, people: Sequence[Person], date: float) -> Table:
+    """By arm: (successes or events, totals) of a binary endpoint."""
+    counts = {}
+    for arm in arms_of(raw):
+        mine = [person for person in people if person["arm"] == arm]
+        seen = see(endpoint, raw["endpoints"][endpoint], mine, date)
+        counts[arm] = (seen.get("successes", seen.get("events")), seen["totals"])
+    return counts
+
+
+def posterior_probability(raw: Table, question: Table, counts: Table) -> float:
+    """P(arm - minus > above | counts), or of below."""
+    arm, minus = asked_arms(raw, question)
+    endpoint = question["endpoint"]
+    margin = float(question["above"] if "above" in question else question["below"])
+    first = posterior.updated(prior_of(raw, endpoint, arm), *counts[arm])
+    if minus is None:
+        above = posterior.probability_above(first, margin)
+    else:
+        second = posterior.updated(prior_of(raw, endpoint, minus), *counts[minus])
+        above = posterior.probability_difference_above(first, second, margin)
+    return above if "above" in question else 1.0 - above
+
+
+@cache
+def _difference_above(
+    prior_first: posterior.Mixture,
+    first: tuple[int, int],
+    prior_second: posterior.Mixture,
+    second: tuple[int, int],
+    margin: float,
+) -> float:
+    table = posterior.difference_above_table(prior_first, first[1], prior_second, second[1], margin)
+    return float(table[first[0], second[0]])
+
+
+def predictive_probability(
+    raw: Table, rule: Table, people: Sequence[Person], date: float, number_of_looks: int
+) -> float:
+    """Predictive probability that the named rule's condition will hold at the last look."""
+    target = rule_named(raw, rule["predictive"]["rule"])
+    question = target["posterior"]
+    arm, minus = asked_arms(raw, question)
+    endpoint = question["endpoint"]
+    if raw["endpoints"][endpoint]["type"] != "landmark":
+        raise NotImplementedError("predictive probability of another endpoint than a landmark")
+    threshold = threshold_at(target, number_of_looks, number_of_looks)
+    margin = float(question["above"] if "above" in question else question["below"])
+
+    arms = arms_of(raw)
+    now, to_come, priors = {}, {}, {}
+    for name in (arm, minus):
+        if name is None:
+            continue
+        mine = [person for person in people if person["arm"] == name]
+        seen = see(endpoint, raw["endpoints"][endpoint], mine, date)
+        passed = sum(
+            person["randomised_month"] + raw["endpoints"][endpoint]["month"] <= date
+            for person in mine
+        )
+        full = planned_numbers(raw)[arms.index(name)]
+        if rule["predictive"].get("with", "max_n") == "enrolled":
+            full = len(mine)
+        now[name] = (seen["successes"], seen["totals"])
+        to_come[name] = max(0, full - passed)
+        priors[name] = prior_of(raw, endpoint, name)
+
+    def holds(further_first: int, further_second: int) -> bool:
+        first = (now[arm][0] + further_first, now[arm][1] + to_come[arm])
+        if minus is None:
+            above = posterior.probability_above(posterior.updated(priors[arm], *first), margin)
+        else:
+            second = (now[minus][0] + further_second, now[minus][1] + to_come[minus])
+            above = _difference_above(priors[arm], first, priors[minus], second, margin)
+        return compare(target, above if "above" in question else 1.0 - above, threshold)
+
+    # Without a second arm there is nothing to come in it: a certain zero.
+    nothing: posterior.Mixture = ((1.0, 1.0, 1.0),)
+    return posterior.predictive_probability(
+        posterior.updated(priors[arm], *now[arm]),
+        to_come[arm],
+        posterior.updated(priors[minus], *now[minus]) if minus else nothing,
+        to_come[minus] if minus else 0,
+        holds,
+    )
+
+
+def rule_probability(
+    raw: Table, rule: Table, people: Sequence[Person], date: float, number_of_looks: int
+) -> float:
+    """The probability that a rule compares with its threshold, on what is visible by a date."""
+    if "predictive" in rule:
+        return predictive_probability(raw, rule, people, date, number_of_looks)
+    endpoint = rule["posterior"]["endpoint"]
+    counts = binary_counts(raw, endpoint, people, date)
+    return posterior_probability(raw, rule["posterior"], counts)
+
+
+# --- The trial --------------------------------------------------------------------------------
+
+
+def participants_of(
+    raw: Table, scenario: str, latents: Table, product_infusion: Table | None = None
+) -> list[Person]:
+    """Everybody who would be randomised if enrolment went on to max_n, in order of arrival."""
+    truth = truth_of(raw, scenario)
+    months = arrival_months(raw, latents.get("arrival", []))
+    strata = strata_of(raw, latents.get("stratum", []))
+    arms = assignments(raw, strata, latents["assignment"])
+    people = []
+    for participant, (month, stratum, arm) in enumerate(zip(months, strata, arms, strict=True)):
+
+        def uniform(purpose: str, participant: int = participant) -> float:
+            return float(latents[purpose][participant])
+
+        person = run_course(raw, truth, arm, stratum, uniform, product_infusion)
+        people.append({"participant": participant, "randomised_month": month, **person})
+    return people
+
+
+def summary(raw: Table, people: Sequence[Person], date: float) -> Table:
+    """Counts and posterior means of the primary endpoint by a date, by arm."""
+    primary = primary_of(raw)
+    arms = arms_of(raw)
+    if raw["endpoints"][primary]["type"] not in ("landmark", "adverse_event"):
+        return {"counts": None, "posterior_mean": None, "estimate": None}
+    counts = binary_counts(raw, primary, people, date)
+    means = {
+        arm: posterior.mean(posterior.updated(prior_of(raw, primary, arm), *counts[arm]))
+        for arm in arms
+    }
+    estimate = {arm: means[arm] - means[arms[0]] for arm in arms[1:]}
+    return {"counts": counts, "posterior_mean": means, "estimate": estimate}
+
+
+def hold_look(raw: Table, people: Sequence[Person], date: float, look: int, last: int) -> Table:
+    """One look: what is visible on its date, and what every rule judged there says."""
+    arms = arms_of(raw)
+    endpoints: Table = {}
+    by_stratum: Table = {}
+    for name, endpoint in raw["endpoints"].items():
+        endpoints[name] = {}
+        by_stratum[name] = {}
+        for arm in arms:
+            mine = [person for person in people if person["arm"] == arm]
+            endpoints[name][arm] = see(name, endpoint, mine, date)
+            by_stratum[name][arm] = {
+                stratum: see(name, endpoint, [p for p in mine if p["stratum"] == stratum], date)
+                for stratum in raw.get("strata", {})
+            }
+    rules = {}
+    for rule in raw.get("rules", []):
+        if rule["then"] not in (*REASONS, "stop_enrolment"):
+            raise NotImplementedError(f"then = {rule['then']}")
+        if look in judged_at(rule, last):
+            probability = rule_probability(raw, rule, people, date, last)
+            threshold = threshold_at(rule, look, last)
+            rules[rule["name"]] = {
+                "probability": probability,
+                "threshold": threshold,
+                "holds": compare(rule, probability, threshold),
+            }
+    return {
+        "look": look,
+        "date": date,
+        "n_randomised": len(people),
+        "n_randomised_by_arm": {arm: sum(p["arm"] == arm for p in people) for arm in arms},
+        "n_infused": sum(p["randomised_month"] + p["infused_month"] <= date for p in people),
+        "endpoints": endpoints,
+        "strata": by_stratum,
+        "rules": rules,
+    }
+
+
+def conduct(raw: Table, everybody: Sequence[Person], act: bool) -> tuple[list[Table], Table]:
+    """Hold the looks one by one; `act` on the rules, or only watch them."""
+    primary = raw["endpoints"][primary_of(raw)]
+    looks = planned_looks(raw)
+    last = len(looks)
+    held: list[Table] = []
+    enrolment_closed = NEVER
+    look = 1
+    while True:
+        in_time = [p for p in everybody if p["randomised_month"] <= enrolment_closed]
+        kind, number = looks[look - 1]
+        if enrolment_closed < NEVER or kind == "all_observed":
+            date = in_time[-1]["randomised_month"] + primary["month"]
+            if held:
+                date = max(date, held[-1]["date"])
+        elif kind == "observed":
+            date = in_time[int(number) - 1]["randomised_month"] + primary["month"]
+        elif kind == "enrolled":
+            date = in_time[int(number) - 1]["randomised_month"]
+        else:
+            date = float(number)
+        people = [p for p in in_time if p["randomised_month"] <= date]
+        record = hold_look(raw, people, date, look, last)
+        held.append(record)
+
+        ended_by = None
+        closes = False
+        for rule in raw.get("rules", []):
+            if not record["rules"].get(rule["name"], {}).get("holds", False):
+                continue
+            if rule["then"] == "stop_enrolment":
+                closes = True
+            elif ended_by is None:
+                ended_by = rule
+        if act and ended_by is not None:
+            return held, end_of(raw, people, record, ended_by, last)
+        if look == last:
+            return held, end_of(raw, people, record, None, last)
+        if act and closes:
+            enrolment_closed = date
+            look = last
+        else:
+            look += 1
+
+
+def end_of(
+    raw: Table, people: Sequence[Person], record: Table, rule: Table | None, last: int
+) -> Table:
+    """How the trial ended, and what became of it once the pipeline was followed up."""
+    date = record["date"]
+    at_end = summary(raw, people, date)
+    followed = summary(raw, people, NEVER)
+    reason = REASONS[rule["then"]] if rule else "no_success"
+    reversal = False
+    if rule is not None and reason == "success":
+        probability = rule_probability(raw, rule, people, NEVER, last)
+        reversal = not compare(rule, probability, threshold_at(rule, record["look"], last))
+    counts = at_end["counts"]
+    return {
+        "end": {
+            "look": record["look"],
+            "reason": reason,
+            "rule": rule["name"] if rule else None,
+            "months": date,
+            "n_randomised": len(people),
+            "n_analysed": sum(total for _, total in counts.values()) if counts else None,
+            "n_infused": record["n_infused"],
+            **at_end,
+        },
+        "final": {**followed, "reversal": reversal},
+    }
+
+
+def run(
+    raw: Table,
+    scenario: str,
+    latents: Table,
+    stop: bool = True,
+    product_infusion: Table | None = None,
+) -> Table:
+    """Conduct one trial of a design in a scenario.
+
+    Parameters
+    ----------
+    raw
+        The design, as ``tomllib`` reads it.
+    scenario
+        Name of the scenario.
+    latents
+        Uniforms by purpose and participant; see the module docstring.
+    stop
+        Whether the looks end where the rules end the trial; otherwise every planned look is held.
+    product_infusion
+        By arm, the product's default ``{failure, delay}``, where the truth names none of its own.
+
+    Returns
+    -------
+    A table with
+
+    ``participants``
+        list of max_n rows in order of arrival: ``participant``, ``arm``, ``stratum``,
+        ``randomised_month`` (since opening), and in months since randomisation, infinite where
+        never, ``infused_month``, ``remission_month``, ``relapse_month``, ``rescue_month``,
+        ``remission_on_drugs_month``, ``death_month``, ``dropout_month`` and the month of every
+        adverse-event endpoint under its name (or a direct truth's outcome under its endpoint's);
+        ``infused_arm`` says whether the arm is infused at all. Nothing is cut by dropout, death
+        or looks (`recorded` does that).
+    ``looks``
+        list, one a look held: ``look`` (from 1), ``date``, ``n_randomised``,
+        ``n_randomised_by_arm``, ``n_infused``, ``endpoints[endpoint][arm]``,
+        ``strata[endpoint][arm][stratum]`` and ``rules[rule]`` = probability, threshold, holds, for
+        the rules judged there.
+        A landmark shows ``successes, totals, missing``; an adverse event ``events, totals``; a
+        time to relapse ``remitters, relapses, months_at_risk``; a time in remission ``totals,
+        mean_months``; a time to event ``totals, events, months_at_risk``.
+    ``end``
+        ``look``, ``reason`` (success, futility, safety, no_success), ``rule``, ``months``,
+        ``n_randomised``, ``n_analysed``, ``n_infused``, ``counts[arm]`` = (successes, totals),
+        ``posterior_mean[arm]``, ``estimate[experimental arm]`` (difference to the control).
+    ``final``
+        the pipeline followed up: ``counts``, ``posterior_mean``, ``estimate``, ``reversal``.
+    """
+    people = participants_of(raw, scenario, latents, product_infusion)
+    looks, outcome = conduct(raw, people, act=True)
+    if not stop:
+        looks, _ = conduct(raw, people, act=False)
+    return {"participants": people, "looks": looks, **outcome}
