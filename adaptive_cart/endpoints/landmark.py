@@ -107,11 +107,13 @@ class Landmark(EndpointBase):
         response, left, dropout = self._outcomes(name, population)
         if left is None:
             return Outcomes(ParticipantSet.where(response), None, population)
+        missing = ParticipantSet.where(left)
+        responders = ParticipantSet.where(response)
         if self.missing == "non_response":
-            return Outcomes(ParticipantSet.where(response & ~left), None, population)
+            return Outcomes(responders.without(missing), missing, population)
         return Outcomes(
-            ParticipantSet.where(response),
-            ParticipantSet.where(left),
+            responders,
+            missing,
             population,
             last_seen=dropout,
             imputation=population.imputations[name] if self.missing == "impute" else None,
@@ -124,10 +126,12 @@ class Landmark(EndpointBase):
         due = population.tally(known)
         if prepared.missing is None:
             return Counts(population.tally(known & prepared.response), due, none, due)
-        seen = known.without(prepared.missing)
         lost = known & prepared.missing
-        response = seen & prepared.response
         missing = population.tally(lost)
+        if self.missing == "non_response":
+            return Counts(population.tally(known & prepared.response), due, missing, due)
+        seen = known.without(prepared.missing)
+        response = seen & prepared.response
         if self.missing == "exclude":
             return Counts(population.tally(response), population.tally(seen), missing, due)
         imputed = self._impute(prepared, seen, lost)

@@ -1,0 +1,218 @@
+"""Trial by trial, the simulator is held against its slow twin: same latents, same trial."""
+
+from __future__ import annotations
+
+import copy
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from twin import one_trial
+
+from adaptive_cart.design import Design
+from adaptive_cart.population import enrol, latents_for
+from adaptive_cart.records import Counts, Durations, Means
+from adaptive_cart.rules import REASONS
+from adaptive_cart.scenarios import truths_of
+from adaptive_cart.trial import Block, Plan, run_block
+
+DESIGNS = Path(__file__).parent.parent / "designs"
+SEED = 11
+PURPOSES = (
+    "arrival", "stratum", "infusion_failure", "infusion_delay", "remission", "remission_onset",
+    "cured", "relapse", "remission_on_drugs", "remission_on_drugs_onset", "rescue", "dropout",
+    "death",
+)  # fmt: skip
+
+
+def raw_design(name: str) -> dict[str, Any]:
+    return tomllib.loads((DESIGNS / f"{name}.toml").read_text())
+
+
+def latents_of_trial(design: Design, trial: int) -> dict[str, Any]:
+    """The latents of one trial, as the twin wants them."""
+    latents = latents_for(design, SEED, trial, 1)
+    named = list(PURPOSES)
+    named += [f"event:{name}" for name in design.endpoints]
+    named += [f"outcome:{name}" for name in design.endpoints]
+    result: dict[str, Any] = {name: latents.of(name)[0].tolist() for name in named}
+    enrol(design, latents)
+    strata = range(len(design.shares))
+    result["assignment"] = [latents.of(f"assignment:{s}")[0].tolist() for s in strata]
+    return result
+
+
+def product_infusion(design: Design, raw: dict[str, Any]) -> dict[str, Any]:
+    from adaptive_cart.products import PRODUCTS
+
+    if "truth" not in raw or not any(arm in raw["truth"] for arm in raw["arms"]):
+        return {}
+    found = {}
+    for name, arm in design.arms.items():
+        product = PRODUCTS.get(arm.product or "")
+        if product is not None and product.infused:
+            found[name] = {"failure": product.failure, "delay": product.delay.plain()}
+    return found
+
+
+def compare(raw: dict[str, Any], scenario: str, trials: int) -> None:
+    design = Design(**copy.deepcopy(raw))
+    truth = truths_of(design)[scenario]
+    block = run_block(Plan.of(design), truth, 0.0, latents_for(design, SEED, 0, trials), True)
+    for trial in range(trials):
+        slow = one_trial.run(
+            raw, scenario, latents_of_trial(design, trial),
+            product_infusion=product_infusion(design, raw),
+        )  # fmt: skip
+        same_participants(design, block, trial, slow)
+        same_looks(design, block, trial, slow)
+        same_end(design, block, trial, slow)
+
+
+def same_participants(design: Design, block: Block, trial: int, slow: dict[str, Any]) -> None:
+    population = block.population
+    assert population is not None
+    course = population.course
+    for j, person in enumerate(slow["participants"]):
+        assert design.arm_names[population.arm[trial, j]] == person["arm"]
+        np.testing.assert_allclose(
+            population.arrival[trial, j], person["randomised_month"], rtol=1e-12
+        )
+        if course is None:
+            continue
+        for name in ("infused", "remission", "relapse", "rescue", "death", "dropout"):
+            np.testing.assert_allclose(
+                getattr(course, name)[trial, j], person[f"{name}_month"], rtol=1e-12, err_msg=name
+            )
+        for name, onset in population.adverse_events.items():
+            np.testing.assert_allclose(onset[trial, j], person[name], rtol=1e-12)
+
+
+def same_looks(design: Design, block: Block, trial: int, slow: dict[str, Any]) -> None:
+    for seen, record in zip(slow["looks"], block.looks, strict=False):
+        assert record.reached[trial]
+        np.testing.assert_allclose(record.date[trial], seen["date"], rtol=1e-12)
+        assert record.randomised[trial].sum() == seen["n_randomised"]
+        assert record.infused[trial].sum() == seen["n_infused"]
+        for name in design.endpoints:
+            for position, arm in enumerate(design.arm_names):
+                same_summary(record.summaries[name], trial, position, seen["endpoints"][name][arm])
+        for name, rule in seen["rules"].items():
+            assert abs(record.probabilities[name][trial] - rule["probability"]) < 1e-9
+
+
+def same_summary(summary: Any, trial: int, arm: int, slow: dict[str, Any]) -> None:
+    if isinstance(summary, Counts):
+        key = "successes" if "successes" in slow else "events"
+        assert summary.successes[trial, arm].sum() == slow[key]
+        assert summary.totals[trial, arm].sum() == slow["totals"]
+        assert summary.missing[trial, arm].sum() == slow.get("missing", 0)
+    elif isinstance(summary, Durations):
+        assert summary.participants[trial, arm].sum() == slow["remitters"]
+        assert summary.events[trial, arm].sum() == slow["relapses"]
+        np.testing.assert_allclose(
+            summary.exposure[trial, arm].sum(), slow["months_at_risk"], rtol=1e-10, atol=1e-10
+        )
+    else:
+        assert isinstance(summary, Means)
+        number = summary.participants[trial, arm].sum()
+        assert number == slow["totals"]
+        if number:
+            mean = summary.total[trial, arm].sum() / number
+            np.testing.assert_allclose(mean, slow["mean_months"], rtol=1e-10, atol=1e-10)
+
+
+def same_end(design: Design, block: Block, trial: int, slow: dict[str, Any]) -> None:
+    end, final = slow["end"], slow["final"]
+    assert REASONS[block.reason[trial]] == end["reason"]
+    assert block.look[trial] == end["look"]
+    assert block.randomised[trial] == end["n_randomised"]
+    assert block.analysed[trial] == end["n_analysed"]
+    assert block.infused[trial] == end["n_infused"]
+    np.testing.assert_allclose(block.months[trial], end["months"], rtol=1e-12)
+    arm = design.arm_names[1]
+    assert abs(block.estimate[trial] - end["estimate"][arm]) < 1e-10
+    assert abs(block.estimate_final[trial] - final["estimate"][arm]) < 1e-10
+    assert bool(block.reversal[trial]) == final["reversal"]
+
+
+@pytest.mark.parametrize("scenario", ["null", "expected"])
+def test_hello(scenario: str) -> None:
+    compare(raw_design("hello"), scenario, 40)
+
+
+@pytest.mark.parametrize("scenario", list(raw_design("sle_autologous")["scenarios"]))
+def test_sle_autologous(scenario: str) -> None:
+    compare(raw_design("sle_autologous"), scenario, 25)
+
+
+def with_strata(raw: dict[str, Any]) -> None:
+    raw["strata"] = {"high": 0.6, "low": 0.4}
+    if "truth" in raw:
+        raw["truth"]["cart"]["strata"] = {"low": {"remission": {"probability": 0.2}}}
+    else:
+        raw["scenarios"]["expected"]["dfr"]["cart"] = {"high": 0.5, "low": 0.1}
+
+
+def with_regular_arrivals(raw: dict[str, Any]) -> None:
+    raw["enrolment"]["arrivals"] = "regular"
+
+
+def with_dropout(raw: dict[str, Any]) -> None:
+    raw.setdefault("truth", {})["dropout"] = {"per_year": 0.2}
+
+
+def with_exclusion(raw: dict[str, Any]) -> None:
+    raw["endpoints"]["dfr"]["missing"] = "exclude"
+    if "arms" in raw and "product" not in raw["arms"].get("soc", {}):
+        with_dropout(raw)
+
+
+def with_enrolled_looks(raw: dict[str, Any]) -> None:
+    at = raw["looks"].pop("observed")
+    raw["looks"]["enrolled"] = at
+    raw["looks"]["final"] = "all_observed"
+    for rule in raw["rules"]:
+        if isinstance(rule.get("at_least"), list):
+            rule["at_least"] = [*rule["at_least"], 0.97]
+
+
+def with_calendar_looks(raw: dict[str, Any]) -> None:
+    raw["looks"] = {"months": [24.0, 33.5, 48.0]}
+
+
+def with_final(raw: dict[str, Any]) -> None:
+    raw["looks"]["observed"] = raw["looks"]["observed"][:2]
+    raw["looks"]["final"] = "all_observed"
+
+
+def with_predicted_enrolled(raw: dict[str, Any]) -> None:
+    for rule in raw["rules"]:
+        if "predictive" in rule:
+            rule["predictive"]["with"] = "enrolled"
+
+
+def with_product_defaults(raw: dict[str, Any]) -> None:
+    if "truth" in raw:
+        del raw["truth"]["cart"]["infusion"]
+        raw["arms"]["cart"]["product"] = "regulatory"
+        del raw["scenarios"]["early_data_do_not_hold_up"]["cart"]["infusion"]
+
+
+CHANGES = [
+    with_strata, with_regular_arrivals, with_dropout, with_exclusion, with_enrolled_looks,
+    with_calendar_looks, with_final, with_predicted_enrolled, with_product_defaults,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+@pytest.mark.parametrize(
+    ("name", "scenario"),
+    [("hello", "expected"), ("sle_autologous", "early_data_do_not_hold_up")],
+)
+def test_variants(name: str, scenario: str, change: Any) -> None:
+    raw = raw_design(name)
+    change(raw)
+    compare(raw, scenario, 10)
