@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from adaptive_cart.design import Design
+from adaptive_cart.plan import Plan
 from adaptive_cart.predictive import predictive_probability
 from adaptive_cart.records import Booleans, Counts
 from adaptive_cart.rules import ResolvedRule
-from adaptive_cart.trial import Plan
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,8 @@ def _of_rule(design: Design, plan: Plan, rule: ResolvedRule) -> Iterator[Boundar
     analysis = design.analysis_of(question.endpoint)
     if analysis is None or analysis.model != "beta_binomial" or question.stratum >= 0:
         return
+    if design.adaptive or question.kind != "level":
+        return
     same_time = design.endpoints[question.endpoint].known_after()
     if same_time != design.primary_endpoint.known_after() or same_time is None:
         return
@@ -131,7 +133,7 @@ def _holds(
         probability = analysis.posterior(model, counts, None).probability(rule.question)
     else:
         final = np.broadcast_to(np.array(design.planned, dtype=np.int64), totals.shape)
-        condition = rule.prediction.condition
+        condition = rule.prediction.condition(rule.question)
         probability = predictive_probability(model, condition, successes, totals, final)
     holds = rule.holds(probability, look).reshape(shape)
     return holds if len(shape) == 2 else holds[None, :]

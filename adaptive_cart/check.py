@@ -11,13 +11,13 @@ from adaptive_cart.design import Design, Ramp, Rule
 from adaptive_cart.errors import DesignError
 from adaptive_cart.exact import obstacles
 from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
+from adaptive_cart.plan import Plan
 from adaptive_cart.products import PRODUCTS
 from adaptive_cart.questions import written
 from adaptive_cart.records import Counts
 from adaptive_cart.rules import ResolvedRule, resolve_rules
 from adaptive_cart.scenarios import truths_of
 from adaptive_cart.support import require_supported
-from adaptive_cart.trial import Plan
 from adaptive_cart.truth import Truth
 
 
@@ -101,7 +101,7 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
     yield "Rules, in the order they are judged"
     found = boundaries(design, plan)
     for rule, resolved in zip(design.rules, resolve_rules(design), strict=True):
-        yield f"  {rule.name}: {rule.then} if {resolved.words(design)} {_thresholds(rule)}"
+        yield f"  {rule.name}: {rule.then} if {resolved.words(design, every=True)} {_thresholds(rule)}"
         for boundary in found:
             if boundary.rule == rule.name:
                 yield f"    look {boundary.look}: {_edge(boundary, resolved)}"

@@ -15,6 +15,7 @@ from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import Problem, nearest, one_of, shown
 from adaptive_cart.models import AnalysisBase
 from adaptive_cart.products import PRODUCTS
+from adaptive_cart.questions import Kind
 from adaptive_cart.scenario import Frame, check_names, resolve
 
 if TYPE_CHECKING:
@@ -338,7 +339,7 @@ def _posterior(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:
         yield path, f"model '{model}' cannot be asked for {kind.replace('_', ' ')}"
 
 
-def kind_of(question: PosteriorQuestion) -> str:
+def kind_of(question: PosteriorQuestion) -> Kind:
     """Which of the closed list of questions a rule's table asks."""
     if question.best:
         return "best"

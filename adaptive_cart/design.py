@@ -299,6 +299,33 @@ class Design(Part):
         return endpoint
 
     @cached_property
+    def by_target(self) -> bool:
+        """Whether success belongs to an arm or a stratum rather than to the whole trial."""
+        each = any(
+            "each" in (rule.posterior.arm, rule.posterior.stratum)
+            for rule in self.rules
+            if rule.posterior is not None and rule.then == "declare_success"
+        )
+        return len(self.arms) > 2 or each
+
+    @cached_property
+    def closes_arms(self) -> bool:
+        """Whether an arm may stop enrolling before the trial ends."""
+        return len(self.arms) > 2 and any(
+            rule.then in ("drop_arm", "declare_success") for rule in self.rules
+        )
+
+    @cached_property
+    def adaptive(self) -> bool:
+        """Whether a look may change where later arrivals go."""
+        closes_strata = any(rule.then == "close_stratum" for rule in self.rules)
+        return (
+            self.closes_arms
+            or (self.strata is not None and (closes_strata or self.by_target))
+            or self.randomisation.method == "response_adaptive"
+        )
+
+    @cached_property
     def planned(self) -> tuple[int, ...]:
         """Planned number in each arm: ``max_n`` by allocation, largest remainder."""
         total = sum(self.allocation)

@@ -1,19 +1,28 @@
-"""When participants arrive, in which stratum, and to which arm they are randomised."""
+"""When participants arrive, in which stratum, to which arm; and how decisions change that.
+
+Whoever has been randomised stays as he is. When an arm or a stratum closes, or the shares are
+renewed, those who arrive after the date are enrolled anew under what is then in force.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.records import Floats
+from adaptive_cart.design import Design, PermutedBlocks, Ramp
+from adaptive_cart.randomisation import (
+    drawn_arms,
+    equal_shares,
+    next_slots,
+    randomisation_list,
+    smallest_block,
+)
+from adaptive_cart.records import Booleans, Floats, Integers
 from adaptive_cart.streams import Latents, padded
 
-ARRANGEMENTS_KEPT = 200_000
+Labels = npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -23,11 +32,19 @@ class Pace:
     plateau: float
     ramp_months: float = 0.0
 
+    @staticmethod
+    def of(design: Design) -> Pace:
+        per_month = design.enrolment.per_month
+        if isinstance(per_month, Ramp):
+            return Pace(per_month.plateau, per_month.ramp_months)
+        return Pace(float(per_month))
+
     def date(self, operational: Floats) -> Floats:
         """Calendar month at which the expected number of arrivals reaches ``operational``.
 
         The inverse of the cumulative intensity: plateau * t^2 / (2 ramp) up to the ramp's end,
-        plateau * (t - ramp / 2) afterwards (Çinlar's time change of a unit-rate Poisson process).
+        plateau * (t - ramp / 2) afterwards (Çinlar 1975, Introduction to Stochastic Processes,
+        section 4.7: the time change of a unit-rate Poisson process).
         """
         if self.ramp_months == 0.0:
             return operational / self.plateau
@@ -35,135 +52,200 @@ class Pace:
         after = operational / self.plateau + self.ramp_months / 2.0
         return np.where(during < self.ramp_months, during, after)
 
+    def expected(self, date: Floats) -> Floats:
+        """Cumulative intensity at a calendar month."""
+        if self.ramp_months == 0.0:
+            return date * self.plateau
+        during = self.plateau * date**2 / (2.0 * self.ramp_months)
+        return np.where(
+            date < self.ramp_months, during, self.plateau * (date - self.ramp_months / 2.0)
+        )
 
-def arrival_dates(latents: Latents, pace: Pace, regular: bool, max_n: int) -> Floats:
-    """Calendar month of every arrival, ``(trial, participant)``; infinite past ``max_n``.
+
+def operational_times(latents: Latents, regular: bool, max_n: int) -> Floats:
+    """Expected arrivals by the time of each arrival, ``(trial, participant)``.
 
     Poisson arrivals are a unit-rate process in operational time; regular ones come when their
     expected number is reached.
     """
     width = padded(max_n)
     if regular:
-        operational = np.broadcast_to(np.arange(1.0, width + 1.0), (latents.trials, width))
-        dates = np.array(pace.date(operational))
-    else:
-        gaps = np.subtract(1.0, latents.of("arrival"))
-        np.log(gaps, out=gaps)
-        np.negative(gaps, out=gaps)
-        # a running sum along the trial: the order of additions never depends on the block
-        dates = pace.date(np.cumsum(gaps, axis=1, out=gaps))
-    dates[:, max_n:] = np.inf
-    return dates
+        return np.tile(np.arange(1.0, width + 1.0), (latents.trials, 1))
+    gaps = np.subtract(1.0, latents.of("arrival"))
+    np.log(gaps, out=gaps)
+    np.negative(gaps, out=gaps)
+    # a running sum along the trial: the order of additions never depends on the block
+    return np.cumsum(gaps, axis=1, out=gaps)
 
 
-def strata_of(latents: Latents, shares: tuple[float, ...]) -> npt.NDArray[np.int8] | None:
-    """Stratum of every arrival, ``(trial, participant)``; nothing where there is only one."""
-    if len(shares) == 1:
-        return None
-    edges = np.cumsum(shares)[:-1]
-    u = latents.of("stratum")
+def stratum_labels(u: Floats, shares: tuple[float, ...]) -> Labels:
+    """Stratum of every arrival by the shares of enrolment, ``(trial, participant)``."""
     stratum = np.zeros(u.shape, dtype=np.int8)
-    for edge in edges:
+    for edge in np.cumsum(shares)[:-1]:
         stratum += u >= edge
     return stratum
 
 
-def smallest_block(allocation: tuple[int, ...]) -> int:
-    """Return the smallest block that fits the allocation ratio."""
-    return sum(allocation) // math.gcd(*allocation)
+class Enrolment:
+    """Arrivals, strata and arms of a block of trials.
 
-
-@lru_cache(maxsize=64)
-def arrangements(allocation: tuple[int, ...], block: int) -> npt.NDArray[np.int8]:
-    """All distinct orders of a block, lexicographically, ``(arrangement, slot)``."""
-    unit = block // sum(allocation)
-    content = [ratio * unit for ratio in allocation]
-
-    def extend(left: list[int], prefix: list[int]) -> Iterator[list[int]]:
-        if len(prefix) == block:
-            yield prefix
-            return
-        for arm, number in enumerate(left):
-            if number:
-                left[arm] -= 1
-                yield from extend(left, [*prefix, arm])
-                left[arm] += 1
-
-    return np.array(list(extend(content, [])), dtype=np.int8)
-
-
-def number_of_arrangements(allocation: tuple[int, ...], block: int) -> int:
-    """Count the distinct orders of a block."""
-    unit = block // sum(allocation)
-    number = math.factorial(block)
-    for ratio in allocation:
-        number //= math.factorial(ratio * unit)
-    return number
-
-
-def permuted_blocks(
-    latents: Latents,
-    allocation: tuple[int, ...],
-    block: int,
-    stratum: npt.NDArray[np.int8] | None,
-    strata: int,
-) -> npt.NDArray[np.int8]:
-    """Arm of every participant by permuted blocks within strata, ``(trial, participant)``.
-
-    One uniform a block picks one of its equally likely orders.
+    Attributes
+    ----------
+    arrival
+        ``(trial, participant)`` calendar month; infinite past ``max_n``.
+    arm, stratum
+        ``(trial, participant)``; no stratum where the design has none.
+    shares
+        ``(trial, arm)`` in force under response-adaptive randomisation.
     """
-    width = latents.participants
-    if stratum is None:
-        return _list(latents, allocation, block, 0, width)
-    arm = np.zeros(stratum.shape, dtype=np.int8)
-    for label in range(strata):
-        here = stratum == label
-        rank = np.cumsum(here, axis=1) - 1
-        slots = _list(latents, allocation, block, label, width)
-        arm[here] = np.take_along_axis(slots, np.maximum(rank, 0), axis=1)[here]
-    return arm
 
-
-def _list(
-    latents: Latents, allocation: tuple[int, ...], block: int, stratum: int, width: int
-) -> npt.NDArray[np.int8]:
-    """Randomisation list of one stratum, ``(trial, slot)``."""
-    blocks = -(-width // block)
-    u = latents.of(f"assignment:{stratum}", blocks)
-    number = number_of_arrangements(allocation, block)
-    if number <= ARRANGEMENTS_KEPT:
-        picked = (u[:, :blocks] * number).astype(np.intp)
-        slots = arrangements(allocation, block).take(picked, axis=0)
-    else:
-        slots = _unranked(u[:, :blocks], allocation, block)
-    return np.ascontiguousarray(slots.reshape(latents.trials, blocks * block)[:, :width])
-
-
-def _unranked(u: Floats, allocation: tuple[int, ...], block: int) -> npt.NDArray[np.int8]:
-    """Orders of blocks too large to list, slot by slot from the rank's remaining fraction.
-
-    The share of orders that begin with an arm is that arm's share of what is left in the block, so
-    the uniform is cut by these shares and stretched again, slot after slot.
-    """
-    unit = block // sum(allocation)
-    left = np.broadcast_to(
-        np.array([ratio * unit for ratio in allocation], dtype=np.float64),
-        (*u.shape, len(allocation)),
-    ).copy()
-    rest = u.copy()
-    slots = np.empty((*u.shape, block), dtype=np.int8)
-    for slot in range(block):
-        shares = left / left.sum(axis=-1, keepdims=True)
-        upper = np.cumsum(shares, axis=-1)
-        arm = np.minimum((rest[..., None] >= upper).sum(axis=-1), len(allocation) - 1)
-        # rounding may point past the last arm with places left; take the nearest that has some
-        empty = np.take_along_axis(left, arm[..., None], axis=-1)[..., 0] <= 0.0
-        arm = np.where(empty, left.argmax(axis=-1), arm)
-        share = np.take_along_axis(shares, arm[..., None], axis=-1)[..., 0]
-        start = np.take_along_axis(upper, arm[..., None], axis=-1)[..., 0] - share
-        rest = np.clip((rest - start) / share, 0.0, np.nextafter(1.0, 0.0))
-        np.put_along_axis(
-            left, arm[..., None], np.take_along_axis(left, arm[..., None], axis=-1) - 1, axis=-1
+    def __init__(self, design: Design, latents: Latents) -> None:
+        self.design = design
+        self.latents = latents
+        self.pace = Pace.of(design)
+        self.max_n = design.enrolment.max_n
+        self.strata = len(design.shares)
+        self._operational = operational_times(
+            latents, design.enrolment.arrivals == "regular", self.max_n
         )
-        slots[..., slot] = arm
-    return slots
+        self.arrival = self._dates()
+        self.stratum: Labels | None = None
+        if self.strata > 1:
+            self.stratum = stratum_labels(latents.of("stratum"), design.shares)
+        self._slot: npt.NDArray[np.int32] | None = None
+        self._lists: list[Labels] = []
+        self.shares: Floats | None = None
+        if isinstance(design.randomisation, PermutedBlocks):
+            self._lists = [self._list(stratum) for stratum in range(self.strata)]
+            self.arm = self._first_arms()
+        else:
+            everyone = np.ones((latents.trials, len(design.arms)), dtype=np.bool_)
+            self.shares = equal_shares(everyone)
+            self.arm = drawn_arms(latents.of("allocation"), self.shares)
+
+    def _dates(self) -> Floats:
+        dates = self.pace.date(self._operational)
+        dates[:, self.max_n :] = np.inf
+        return dates
+
+    def _list(self, stratum: int) -> Labels:
+        design = self.design
+        assert isinstance(design.randomisation, PermutedBlocks)
+        block = design.randomisation.block or smallest_block(design.allocation)
+        slots = self.latents.participants
+        if design.closes_arms:
+            # slots of closed arms are skipped: enough for the control and one more arm
+            ratio = design.allocation
+            slots = -(-slots * sum(ratio) // (ratio[0] + min(ratio[1:])))
+            slots += 2 * block
+        return randomisation_list(self.latents, design.allocation, block, stratum, slots)
+
+    def _first_arms(self) -> Labels:
+        width = self.latents.participants
+        if self.stratum is None:
+            return np.ascontiguousarray(self._lists[0][:, :width])
+        arm = np.zeros(self.stratum.shape, dtype=np.int8)
+        for label, slots in enumerate(self._lists):
+            here = self.stratum == label
+            rank = np.maximum(np.cumsum(here, axis=1) - 1, 0)
+            arm[here] = np.take_along_axis(slots, rank, axis=1)[here]
+        return arm
+
+    # ── after a decision ──────────────────────────────────────────────────────────────────
+    def renew(
+        self,
+        rows: Integers,
+        date: Floats,
+        open_arms: Booleans,
+        open_strata: Booleans,
+        opened_before: Booleans,
+        shares: Floats | None,
+    ) -> None:
+        """Enrol those who arrive after a date under what is now in force.
+
+        Parameters
+        ----------
+        rows
+            Positions of the trials in which something changed.
+        date
+            ``(trial,)`` of all trials.
+        open_arms, open_strata, opened_before
+            ``(trial, arm)`` and ``(trial, stratum)`` now, and the strata open before.
+        shares
+            ``(trial, arm)`` shares from now on, under response-adaptive randomisation.
+        """
+        if len(rows) == 0:
+            return
+        later = self.arrival[rows] > date[rows, None]
+        if self.stratum is not None:
+            closed = (opened_before[rows] & ~open_strata[rows]).any(axis=1)
+            if closed.any():
+                self._close_strata(rows, later, date, open_strata, opened_before)
+                later = self.arrival[rows] > date[rows, None]
+        if shares is not None:
+            self.shares = shares
+            u = self.latents.of("allocation")[rows]
+            self.arm[rows] = np.where(later, drawn_arms(u, shares[rows]), self.arm[rows])
+        else:
+            self._take_slots(rows, later, open_arms)
+
+    def _close_strata(
+        self,
+        rows: Integers,
+        later: Booleans,
+        date: Floats,
+        open_strata: Booleans,
+        opened_before: Booleans,
+    ) -> None:
+        assert self.stratum is not None
+        share = np.array(self.design.shares)
+        now = np.where(open_strata[rows], share, 0.0)
+        if self.design.enrolment.after_closing == "keep":
+            before = np.where(opened_before[rows], share, 0.0).sum(axis=1)
+            ratio = now.sum(axis=1) / before
+            reached = self.pace.expected(date[rows])[:, None]
+            times = self._operational[rows]
+            with np.errstate(divide="ignore"):  # every stratum closed: nobody comes any more
+                slower = reached + (times - reached) / ratio[:, None]
+            self._operational[rows] = np.where(later, slower, times)
+            self.arrival[rows] = np.where(
+                later, self.pace.date(self._operational[rows]), self.arrival[rows]
+            )
+            self.arrival[:, self.max_n :] = np.inf
+        u = self.latents.of("stratum")[rows]
+        first = stratum_labels(u, self.design.shares)
+        start = np.concatenate([[0.0], np.cumsum(share)[:-1]])
+        place = (u - start[first]) / share[first]
+        upper = np.cumsum(now, axis=1) / np.maximum(now.sum(axis=1, keepdims=True), 1e-300)
+        moved = np.zeros(u.shape, dtype=np.int8)
+        for edge in range(self.strata - 1):
+            moved += place >= upper[:, edge, None]
+        last = (self.strata - 1 - np.argmax(now[:, ::-1] > 0.0, axis=1)).astype(np.int8)
+        moved = np.minimum(moved, last[:, None])
+        still = np.take_along_axis(open_strata[rows], first.astype(np.intp), axis=1)
+        self.stratum[rows] = np.where(later, np.where(still, first, moved), self.stratum[rows])
+
+    def _take_slots(self, rows: Integers, later: Booleans, open_arms: Booleans) -> None:
+        """Give the later arrivals the next slots of their stratum's list, closed arms skipped."""
+        if self._slot is None:
+            self._slot = self._first_slots()
+        for label, slots in enumerate(self._lists):
+            here = later if self.stratum is None else later & (self.stratum[rows] == label)
+            taken = ~later if self.stratum is None else ~later & (self.stratum[rows] == label)
+            first = np.where(taken, self._slot[rows], -1).max(axis=1) + 1
+            order = next_slots(slots[rows], first.astype(np.int64), open_arms[rows])
+            rank = np.clip(np.cumsum(here, axis=1) - 1, 0, order.shape[1] - 1)
+            slot = np.take_along_axis(order, rank, axis=1)
+            arm = np.take_along_axis(slots[rows], slot, axis=1)
+            self._slot[rows] = np.where(here, slot, self._slot[rows])
+            self.arm[rows] = np.where(here, arm, self.arm[rows])
+
+    def _first_slots(self) -> npt.NDArray[np.int32]:
+        shape = self.arrival.shape
+        if self.stratum is None:
+            return np.broadcast_to(np.arange(shape[1], dtype=np.int32), shape).copy()
+        slot = np.zeros(shape, dtype=np.int32)
+        for label in range(self.strata):
+            here = self.stratum == label
+            slot[here] = (np.cumsum(here, axis=1, dtype=np.int32) - 1)[here]
+        return slot

@@ -2,9 +2,14 @@
 
 A direct truth gives it in closed form. The truth of a course is integrated over the latent uniforms
 by randomised quasi-Monte Carlo: the very code that follows simulated participants is run on
-scrambled Sobol points (Owen 1998, J Complexity 14:466), both arms on the same points, and the
-spread over independent scrambles is the Monte Carlo standard error that is reported with the value.
-SciPy's generator is used because its scrambling and direction numbers are well tried.
+scrambled Sobol points (Owen 1998, J Complexity 14:466), all arms and strata on the same points, and
+the spread over independent scrambles is the Monte Carlo standard error that is reported with the
+value. SciPy's generator is used because its scrambling and direction numbers are well tried.
+
+A hazard ratio is that of the event times themselves where they are exponential; otherwise hazards
+are not proportional, and the estimand is what the analysis model's hazard ratio tends to: the root
+of its score (Struthers & Kalbfleisch 1986, Biometrika 73:363) in the data of many trials run to
+their last look without stopping, pooled.
 """
 
 from __future__ import annotations
@@ -17,9 +22,13 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.design import Design
+from adaptive_cart.distributions import EventTime, Exponential
 from adaptive_cart.endpoints import Landmark
-from adaptive_cart.population import populate
-from adaptive_cart.records import Floats
+from adaptive_cart.enrolment import Enrolment
+from adaptive_cart.looks import Schedule, snapshot_at
+from adaptive_cart.plan import Plan
+from adaptive_cart.population import followed, latents_for, populate
+from adaptive_cart.records import Durations, Floats
 from adaptive_cart.streams import Latents
 from adaptive_cart.truth import Truth
 
@@ -27,6 +36,8 @@ SCRAMBLES = 16
 POINTS = 2**16
 DIMENSIONS = 32
 SEED = 20_070_917
+RATIO_TRIALS = 2_000
+RATIO_BATCHES = 20
 
 
 @dataclass(frozen=True)
@@ -44,13 +55,20 @@ class TrueValues:
     Attributes
     ----------
     by_arm
-        By endpoint, then arm: the mean outcome under unlimited follow-up.
+        By endpoint, then arm: the mean outcome under unlimited follow-up, over all strata.
     difference
         By endpoint, then arm: the same minus the control's, from the same participants.
+    by_stratum, difference_by_stratum
+        The same by endpoint, arm, stratum.
+    hazard_ratio
+        By endpoint, then arm: hazard ratio to the control.
     """
 
     by_arm: Mapping[str, tuple[TrueValue, ...]]
     difference: Mapping[str, tuple[TrueValue, ...]]
+    by_stratum: Mapping[str, tuple[tuple[TrueValue, ...], ...]]
+    difference_by_stratum: Mapping[str, tuple[tuple[TrueValue, ...], ...]]
+    hazard_ratio: Mapping[str, tuple[TrueValue, ...]]
 
 
 class SobolLatents(Latents):
@@ -73,7 +91,7 @@ class SobolLatents(Latents):
             for scramble in range(self.trials):
                 sobol = qmc.Sobol(DIMENSIONS, scramble=True, rng=self.seed + scramble)
                 self._points[:, scramble, :] = sobol.random(self.participants).T
-        # the first point of a scramble may round to one, which is no uniform in [0, 1)
+        # a scrambled point may round to one, which is no uniform in [0, 1)
         values = np.minimum(self._points[dimension], np.nextafter(1.0, 0.0))
         values.setflags(write=False)
         self._kept[purpose] = values
@@ -88,61 +106,185 @@ def true_values(design: Design, truth: Truth, latents: SobolLatents | None = Non
     latents
         Points to integrate over; pass the same to several scenarios to draw them once.
     """
-    by_arm: dict[str, tuple[TrueValue, ...]] = {}
-    difference: dict[str, tuple[TrueValue, ...]] = {}
+    cells: dict[str, npt.NDArray[np.float64]] = {}
     course_fed = [name for name in design.endpoints if name not in truth.direct]
-    sampled = _sampled(design, truth, course_fed, latents) if course_fed and truth.courses else {}
-    for name, endpoint in design.endpoints.items():
-        if name in sampled:
-            arms = sampled[name]
-            by_arm[name] = tuple(_mean(values) for values in arms)
-            difference[name] = tuple(_mean(values - arms[0]) for values in arms)
-        elif name in truth.direct and endpoint.direct_truth == "probability":
-            exact = _exact(design, truth, name)
-            by_arm[name] = tuple(TrueValue(value, 0.0) for value in exact)
-            difference[name] = tuple(TrueValue(value - exact[0], 0.0) for value in exact)
-    return TrueValues(by_arm, difference)
+    if course_fed and truth.courses is not None:
+        cells |= _sampled(design, truth, course_fed, latents or SobolLatents())
+    for name in truth.direct:
+        if design.endpoints[name].direct_truth in ("probability", "rate"):
+            cells[name] = _exact(design, truth, name)[None]
+    shares = np.array(truth.shares)
+
+    def told(values: Floats) -> TrueValue:
+        if len(values) == 1:
+            return TrueValue(float(values[0]), 0.0)
+        spread = float(values.std(ddof=1)) / math.sqrt(len(values))
+        return TrueValue(float(values.mean()), spread)
+
+    def averaged(values: Floats) -> Floats:
+        return values[..., 0] if len(shares) == 1 else (values * shares).sum(axis=-1)
+
+    arms, strata = range(len(truth.arms)), range(len(truth.strata))
+    return TrueValues(
+        by_arm={n: tuple(told(averaged(v)[:, a]) for a in arms) for n, v in cells.items()},
+        difference={
+            n: tuple(told(averaged(v)[:, a] - averaged(v)[:, 0]) for a in arms)
+            for n, v in cells.items()
+        },
+        by_stratum={
+            n: tuple(tuple(told(v[:, a, s]) for s in strata) for a in arms)
+            for n, v in cells.items()
+        },
+        difference_by_stratum={
+            n: tuple(tuple(told(v[:, a, s] - v[:, 0, s]) for s in strata) for a in arms)
+            for n, v in cells.items()
+        },
+        hazard_ratio={
+            name: _hazard_ratios(design, truth, name)
+            for name in truth.direct
+            if design.endpoints[name].direct_truth == "time" and name == design.primary
+        },
+    )
 
 
-def _exact(design: Design, truth: Truth, name: str) -> list[float]:
-    """Probability of a direct binary endpoint by arm, averaged over strata by their shares."""
+def target_of(plan: Plan, true: TrueValues, place: int) -> TrueValue:
+    """True value of one of the plan's estimands."""
+    question = plan.estimands[place].question
+    unknown = TrueValue(math.nan, math.nan)
+    if question.kind == "hazard_ratio":
+        ratios = true.hazard_ratio.get(question.endpoint)
+        return unknown if ratios is None else ratios[question.arm]
+    if question.endpoint not in true.difference:
+        return unknown
+    if question.stratum >= 0:
+        return true.difference_by_stratum[question.endpoint][question.arm][question.stratum]
+    return true.difference[question.endpoint][question.arm]
+
+
+def target_values(plan: Plan, true: TrueValues) -> tuple[float, ...]:
+    """True value of each of the plan's estimands."""
+    return tuple(target_of(plan, true, place).value for place in range(len(plan.estimands)))
+
+
+def _exact(design: Design, truth: Truth, name: str) -> Floats:
+    """Probability (or yearly rate) where the truth is direct, ``(arm, stratum)``."""
     endpoint = design.endpoints[name]
-    result = []
-    for arm, probabilities in enumerate(truth.direct[name]):
-        stays = [1.0] * len(probabilities)
-        if isinstance(endpoint, Landmark) and endpoint.missing == "non_response":
-            stays = [math.exp(-hazard * endpoint.month) for hazard in truth.dropout[arm]]
-        terms = [p * s * w for p, s, w in zip(probabilities, stays, truth.shares, strict=True)]
-        result.append(terms[0] if len(terms) == 1 else math.fsum(terms))
-    return result
+    values = np.array(truth.direct[name], dtype=np.float64)
+    if isinstance(endpoint, Landmark) and endpoint.missing == "non_response":
+        values = values * np.exp(-np.array(truth.dropout) * endpoint.month)
+    return values
 
 
 def _sampled(
-    design: Design, truth: Truth, names: list[str], latents: SobolLatents | None
-) -> dict[str, list[Floats]]:
-    """By endpoint: for each arm the mean outcome of every scramble."""
-    points = latents or SobolLatents()
+    design: Design, truth: Truth, names: list[str], points: SobolLatents
+) -> dict[str, Floats]:
+    """By endpoint: the mean outcome of every scramble, ``(scramble, arm, stratum)``."""
     shape = (points.trials, points.participants)
     arrival = np.zeros(shape)
-    stratum = _strata(points, truth)
-    result: dict[str, list[Floats]] = {}
-    for arm in range(len(truth.arms)):
-        everybody = np.full(shape, arm, dtype=np.int8)
-        population = populate(design, truth, points, arrival, everybody, stratum)
-        for name in names:
-            values = design.endpoints[name].true_values(name, population)
-            if values is not None:
-                result.setdefault(name, []).append(values)
+    arms, strata = len(truth.arms), len(truth.strata)
+    result: dict[str, Floats] = {}
+    for arm in range(arms):
+        for stratum in range(strata):
+            everybody = np.full(shape, arm, dtype=np.int8)
+            label = np.full(shape, stratum, dtype=np.int8) if strata > 1 else None
+            population = populate(design, truth, points, arrival, everybody, label, events=False)
+            for name in names:
+                values = design.endpoints[name].true_values(name, population)
+                if values is None:
+                    continue
+                cells = result.setdefault(name, np.empty((shape[0], arms, strata)))
+                cells[:, arm, stratum] = values
+    rates = [n for n in names if design.endpoints[n].direct_truth == "rate"]
+    assert truth.courses is not None
+    for name in rates:
+        yearly = [[group.rates.get(name, 0.0) for group in by] for by in truth.courses]
+        result[name] = np.array(yearly)[None]
     return result
 
 
-def _strata(points: SobolLatents, truth: Truth) -> npt.NDArray[np.int8] | None:
-    if len(truth.shares) == 1:
-        return None
-    edges = np.cumsum(truth.shares)[:-1]
-    return np.searchsorted(edges, points.of("stratum"), side="right").astype(np.int8)
+# ── hazard ratios ─────────────────────────────────────────────────────────────────────────────
+def _hazard_ratios(design: Design, truth: Truth, name: str) -> tuple[TrueValue, ...]:
+    """Hazard ratio of every arm to the control; the control's is one."""
+    by_arm = truth.direct[name]
+    exact = [_exponential_rate(strata) for strata in by_arm]
+    if all(rate is not None for rate in exact):
+        control = exact[0] or math.nan
+        return tuple(TrueValue((rate or math.nan) / control, 0.0) for rate in exact)
+    found = [TrueValue(1.0, 0.0)]
+    for arm in range(1, len(by_arm)):
+        if by_arm[arm] == by_arm[0] and truth.dropout[arm] == truth.dropout[0]:
+            found.append(TrueValue(1.0, 0.0))
+        else:
+            found.append(_limit(design, truth, name, arm))
+    return tuple(found)
 
 
-def _mean(values: Floats) -> TrueValue:
-    spread = float(values.std(ddof=1)) / math.sqrt(len(values))
-    return TrueValue(float(values.mean()), spread)
+def _exponential_rate(strata: tuple[EventTime, ...]) -> float | None:
+    """Common constant hazard of an arm's strata, if they have one."""
+    rates = []
+    for time in strata:
+        if not isinstance(time, Exponential) or time.cured:
+            return None
+        rates.append(time.rate if time.rate is not None else math.log(2.0) / (time.median or 1.0))
+    return rates[0] if len(set(rates)) == 1 else None
+
+
+def _limit(design: Design, truth: Truth, name: str, arm: int) -> TrueValue:
+    """What the model's hazard ratio tends to, from many trials at their last look."""
+    analysis = design.analysis_of(name)
+    assert analysis is not None
+    split = analysis.fitted(design.arm_names, design.shares).split
+    trials = RATIO_TRIALS // RATIO_BATCHES
+    batches = []
+    for batch in range(RATIO_BATCHES):
+        latents = latents_for(design, SEED, batch * trials, trials)
+        summary = _last_look(design, truth, latents, name)
+        both = [split(summary.months, summary.event, _in_arm(summary, a)) for a in (0, arm)]
+        batches.append([[part.sum(axis=0) for part in pair] for pair in both])
+    data = np.array(batches, dtype=np.float64)  # (batch, arm, events or time, interval)
+    whole = _score_root(data.sum(axis=0))
+    # jackknife over batches: leave one out at a time
+    left_out = np.array([_score_root(data.sum(axis=0) - data[b]) for b in range(len(data))])
+    spread = math.sqrt((len(data) - 1) * float(left_out.var()))
+    return TrueValue(math.exp(whole), math.exp(whole) * spread)
+
+
+def _in_arm(summary: Durations, arm: int) -> npt.NDArray[np.bool_]:
+    return summary.included & (summary.arm == arm)
+
+
+def _last_look(design: Design, truth: Truth, latents: Latents, name: str) -> Durations:
+    """Data of a block of trials at the last look, nothing having stopped them."""
+    population = followed(design, truth, latents, Enrolment(design, latents))
+    endpoint = design.endpoints[name]
+    prepared = endpoint.prepare(name, population)
+    schedule = Schedule.of(design)
+    everybody = np.full(latents.trials, design.enrolment.max_n)
+    start = np.zeros(latents.trials)
+    date, _ = schedule.due(schedule.number, population, prepared, everybody, start)
+    summary = endpoint.summary(prepared, snapshot_at(population, date, everybody))
+    assert isinstance(summary, Durations)
+    return summary
+
+
+def _score_root(data: Floats) -> float:
+    """Log hazard ratio at which the profile score of the piecewise-constant model is zero.
+
+    Parameters
+    ----------
+    data
+        ``(arm, events or time, interval)``, control first.
+    """
+    (control_events, control_time), (events, time) = data
+    every = control_events + events
+
+    def score(log_ratio: float) -> float:
+        share = math.exp(log_ratio) * time
+        at_risk = control_time + share
+        known = at_risk > 0.0
+        expected = np.where(known, every * share / np.where(known, at_risk, 1.0), 0.0)
+        return float(events.sum() - expected.sum())
+
+    from scipy import optimize
+
+    return float(optimize.brentq(score, -20.0, 20.0, xtol=1e-13))

@@ -18,13 +18,14 @@ import numpy as np
 
 from adaptive_cart.design import Design, PermutedBlocks
 from adaptive_cart.endpoints import Landmark
-from adaptive_cart.enrolment import smallest_block
+from adaptive_cart.randomisation import smallest_block
 from adaptive_cart.estimand import TrueValues, true_values
-from adaptive_cart.operating import STOPS, Rows, exact, false_rules
+from adaptive_cart.operating import STOPS, Rows, exact, false_successes
 from adaptive_cart.predictive import predictive_probability
 from adaptive_cart.records import Booleans, Counts, Floats, Integers
 from adaptive_cart.rules import ENDS
-from adaptive_cart.trial import LEVEL, Plan
+from adaptive_cart.plan import Plan
+from adaptive_cart.trial import LEVEL
 from adaptive_cart.truth import Truth
 
 
@@ -109,14 +110,14 @@ def _look(plan: Plan, number: int, analysed: tuple[int, int]) -> _Look:
         if rule.prediction is None:
             probability = posterior.probability(rule.question)
         else:
-            condition = rule.prediction.condition
+            condition = rule.prediction.condition(rule.question)
             probability = predictive_probability(model, condition, successes, totals, final)
         holds = open_ & rule.holds(probability, number)
         ends[ENDS[rule.then]] |= holds
         if rule.then == "declare_success":
             wins[rule.name] = holds
         open_ &= ~holds
-    return _Look(number, analysed, successes, ends, wins, posterior.mean(plan.estimand), counts)
+    return _Look(number, analysed, successes, ends, wins, posterior.mean(plan.estimands[0].question), counts)
 
 
 def _binomial(n: int, p: float) -> Floats:
@@ -165,7 +166,7 @@ def _scenario(
     target = true.difference[design.primary][1].value
     analysis, model = plan.fitted[design.primary]
     ended: dict[tuple[int, str], Floats] = {}
-    false = false_rules(design, true)
+    false = set(false_successes(design, true).values())
     wrong = []
     running = np.ones((1, 1))
     before = (0, 0)
@@ -192,7 +193,7 @@ def _scenario(
     for look in looks:
         errors[look.number] = look.estimate - target
         posterior = analysis.posterior(model, look.counts, None)
-        below = 1.0 - posterior.probability(plan.estimand.at(target))
+        below = 1.0 - posterior.probability(plan.estimands[0].question.at(target))
         covered[look.number] = (below >= tail) & (below <= 1.0 - tail)
     everything = [(number, mass) for (number, _), mass in ended.items()]
     analysed = {look.number: float(sum(look.analysed)) for look in looks}

@@ -17,8 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adaptive_cart.design import Design
-from adaptive_cart.estimand import TrueValue, TrueValues
+from adaptive_cart.estimand import TrueValue, TrueValues, target_of
+from adaptive_cart.plan import Plan
+from adaptive_cart.questions import Question
 from adaptive_cart.records import Booleans, Floats
+from adaptive_cart.rules import resolve_rules
 from adaptive_cart.truth import Truth
 
 if TYPE_CHECKING:
@@ -192,6 +195,7 @@ def measures(
             continue
         _distribution(rows, name, np.asarray(trials[name], dtype=np.float64))
     _estimation(rows, design, true, trials, reason, look)
+    _best_selected(rows, design, true, trials)
     if ends is not None:
         _described(rows, design, true, ends)
     failed = int(np.asarray(trials["failed"]).sum())
@@ -218,34 +222,122 @@ def _decisions(
             rows.add(f"stop_{stop}", proportion(here, n), look=number)
     rows.add("no_success", proportion(int((reason == "no_success").sum()), n))
     rows.add("reversal", proportion(int(np.asarray(trials["reversal"]).sum()), n))
-    false = false_rules(design, true)
-    wrong = success & np.isin(np.asarray(trials["rule"]).astype(str), false)
+    false = false_successes(design, true)
+    wrong = np.zeros(n, dtype=np.bool_)
+    if design.by_target:
+        _targets(rows, design, trials, n)
+        for name, (arm, stratum) in _target_columns(design).items():
+            if name in trials and (arm, stratum) in false:
+                wrong |= np.asarray(trials[name]) > 0
+    else:
+        wrong = success & np.isin(np.asarray(trials["rule"]).astype(str), _false_rules(false))
+        rows.add("arm_success", proportion(int(success.sum()), n), arm=design.arm_names[1])
     rows.add("false_success", proportion(int(wrong.sum()), n))
-    for arm in design.arm_names[1:2]:
-        rows.add("arm_success", proportion(int(success.sum()), n), arm=arm)
 
 
-def false_rules(design: Design, true: TrueValues) -> list[str]:
-    """Rules whose success would be false: the true difference is not above their margin."""
-    found = []
-    for rule in design.rules:
-        asked = rule.posterior
-        if rule.then != "declare_success" or asked is None or asked.arm not in design.arm_names:
-            continue
-        values = true.by_arm.get(asked.endpoint)
-        if values is None:
-            continue
-        value = true.difference[asked.endpoint] if asked.minus is not None else values
-        quantity = value[design.arm_names.index(asked.arm)].value
-        if asked.minus is not None and asked.minus != design.arm_names[0]:
-            quantity = (
-                values[design.arm_names.index(asked.arm)].value
-                - values[design.arm_names.index(asked.minus)].value
-            )
-        holds = quantity > asked.above if asked.above is not None else quantity < (asked.below or 0)
-        if not holds:
-            found.append(rule.name)
+def _target_columns(design: Design) -> dict[str, tuple[int, int]]:
+    """Columns of ``trials.parquet`` that hold an arm's (or an arm's and stratum's) success."""
+    found = {}
+    for arm, name in enumerate(design.arm_names):
+        found[f"success_{name}"] = (arm, -1)
+        for stratum, label in enumerate(design.stratum_names):
+            found[f"success_{name}_{label}"] = (arm, stratum)
     return found
+
+
+def _targets(rows: Rows, design: Design, trials: Mapping[str, Any], n: int) -> None:
+    """Success, dropping and shares by arm and stratum."""
+    for name, (arm, stratum) in _target_columns(design).items():
+        if name in trials:
+            events = int((np.asarray(trials[name]) > 0).sum())
+            label = None if stratum < 0 else design.stratum_names[stratum]
+            rows.add("arm_success", proportion(events, n), design.arm_names[arm], label)
+    total = np.asarray(trials["n_randomised"], dtype=np.float64)
+    for name in design.arm_names:
+        if f"dropped_{name}" in trials:
+            dropped = np.asarray(trials[f"dropped_{name}"])
+            rows.add("arm_dropped", proportion(int((dropped > 0).sum()), n), name)
+            for look in range(1, design.looks.number + 1):
+                here = int((dropped == look).sum())
+                rows.add("arm_dropped", proportion(here, n), name, look=look)
+        if len(design.arms) > 2:
+            share = np.asarray(trials[f"n_{name}"], dtype=np.float64) / np.maximum(total, 1.0)
+            rows.add("arm_share", mean(share), name)
+    for name in design.stratum_names:
+        if f"closed_{name}" in trials:
+            closed = int((np.asarray(trials[f"closed_{name}"]) > 0).sum())
+            rows.add("stratum_closed", proportion(closed, n), stratum=name)
+
+
+def _best_selected(
+    rows: Rows, design: Design, true: TrueValues, trials: Mapping[str, Any]
+) -> None:
+    """Probability that the arm selected is the truly best experimental arm.
+
+    Selected is the successful arm with the largest estimate; several truly best arms count alike.
+    """
+    values = true.by_arm.get(design.primary)
+    names = design.arm_names[1:]
+    if len(names) < 2 or values is None or f"estimate_{names[0]}" not in trials:
+        return
+    top = max(value.value for value in values[1:])
+    best = np.array([value.value >= top - 1e-12 for value in values[1:]])
+    estimates = np.stack(
+        [
+            np.where(
+                np.asarray(trials.get(f"success_{name}", np.zeros(1))) > 0,
+                np.asarray(trials[f"estimate_{name}"]),
+                -np.inf,
+            )
+            for name in names
+        ],
+        axis=1,
+    )
+    selected = np.isfinite(estimates.max(axis=1)) & best[estimates.argmax(axis=1)]
+    rows.add("best_selected", proportion(int(selected.sum()), len(selected)))
+
+
+def false_successes(design: Design, true: TrueValues) -> dict[tuple[int, int], str]:
+    """Targets whose success would be false, with their rule: the truth is not beyond its margin."""
+    found = {}
+    for rule in resolve_rules(design):
+        if rule.then != "declare_success" or rule.prediction is not None:
+            continue
+        for target in rule.targets:
+            quantity = _true_quantity(design, true, target)
+            if quantity is None:
+                continue
+            beyond = quantity > target.value if target.above else quantity < target.value
+            if not beyond:
+                found[target.arm, max(target.stratum, -1)] = rule.name
+    return found
+
+
+def _false_rules(false: Mapping[tuple[int, int], str]) -> list[str]:
+    return sorted(set(false.values()))
+
+
+def _true_quantity(design: Design, true: TrueValues, target: Question) -> float | None:
+    """True value of what a rule's question is about; nothing where it is not known."""
+    if target.kind == "hazard_ratio":
+        ratios = true.hazard_ratio.get(target.endpoint)
+        if ratios is None or target.minus is None:
+            return None
+        return ratios[target.arm].value / ratios[target.minus].value
+    if target.kind != "level" or target.endpoint not in true.by_arm:
+        return None
+    cells = true.by_stratum[target.endpoint]
+
+    def value(arm: int) -> float:
+        if target.stratum >= 0:
+            return cells[arm][target.stratum].value
+        return true.by_arm[target.endpoint][arm].value
+
+    if target.minus is None:
+        return value(target.arm)
+    if target.minus == 0 and target.stratum < 0:
+        return true.difference[target.endpoint][target.arm].value
+    return value(target.arm) - value(target.minus)
 
 
 def _distribution(rows: Rows, name: str, values: Floats) -> None:
@@ -258,27 +350,27 @@ def _distribution(rows: Rows, name: str, values: Floats) -> None:
 def _estimation(
     rows: Rows, design: Design, true: TrueValues, trials: Mapping[str, Any], reason: Any, look: Any
 ) -> None:
-    difference = true.difference.get(design.primary)
-    if difference is None:
-        return
-    target = difference[1]
-    rows.add("estimand", Figure(*_true(target)))
-    for ending in ("", "_final"):
-        estimate = np.asarray(trials[f"estimate{ending}"], dtype=np.float64)
-        known = np.isfinite(estimate)
-        if not known.any():
-            continue
-        errors = estimate[known] - target.value
-        covered = np.asarray(trials[f"covered{ending}"])[known]
-        rows.add(f"bias{ending}", mean(errors, target.mcse))
-        rows.add(f"rmse{ending}", root_mean_square(errors))
-        rows.add(f"coverage{ending}", proportion(int(covered.sum()), len(covered)))
-        if ending:
-            continue
-        for number, why, inside in _endings(design, reason[known], look[known]):
-            rows.add(
-                "bias_given_stop", mean(errors[inside], target.mcse), look=number, reason=why
-            )
+    plan = Plan.of(design)
+    for place, estimand in enumerate(plan.estimands):
+        target = target_of(plan, true, place)
+        where = {"arm": estimand.arm, "stratum": estimand.stratum}
+        rows.add("estimand", Figure(*_true(target)), **where)
+        for ending in ("", "_final"):
+            estimate = np.asarray(trials[f"estimate{estimand.suffix}{ending}"], dtype=np.float64)
+            known = np.isfinite(estimate)
+            if not known.any() or not math.isfinite(target.value):
+                continue
+            errors = estimate[known] - target.value
+            covered = np.asarray(trials[f"covered{estimand.suffix}{ending}"])[known]
+            rows.add(f"bias{ending}", mean(errors, target.mcse), **where)
+            rows.add(f"rmse{ending}", root_mean_square(errors), **where)
+            share = proportion(int(covered.sum()), len(covered))
+            rows.add(f"coverage{ending}", share, **where)
+            if ending:
+                continue
+            for number, why, inside in _endings(design, reason[known], look[known]):
+                figure = mean(errors[inside], target.mcse)
+                rows.add("bias_given_stop", figure, look=number, reason=why, **where)
 
 
 def _endings(design: Design, reason: Any, look: Any) -> Iterator[tuple[int, str, Booleans]]:

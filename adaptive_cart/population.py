@@ -6,15 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart import course as courses
-from adaptive_cart.design import Design, PermutedBlocks, Ramp
+from adaptive_cart.design import Design
 from adaptive_cart.endpoints import AdverseEvent
-from adaptive_cart.enrolment import (
-    Pace,
-    arrival_dates,
-    permuted_blocks,
-    smallest_block,
-    strata_of,
-)
+from adaptive_cart.enrolment import Enrolment, Pace
 from adaptive_cart.parts import MONTHS_PER_YEAR
 from adaptive_cart.records import Booleans, Course, Floats, Population
 from adaptive_cart.streams import Latents, padded
@@ -28,32 +22,12 @@ def latents_for(design: Design, seed: int, first_trial: int, trials: int) -> Lat
     return Latents(seed, first_trial, trials, padded(design.enrolment.max_n))
 
 
-def pace_of(design: Design) -> Pace:
-    """How fast a design enrols."""
-    per_month = design.enrolment.per_month
-    if isinstance(per_month, Ramp):
-        return Pace(per_month.plateau, per_month.ramp_months)
-    return Pace(float(per_month))
-
-
-def enrol(
-    design: Design, latents: Latents
-) -> tuple[Floats, npt.NDArray[np.int8], npt.NDArray[np.int8] | None]:
-    """Arrival, arm and stratum of every participant, ``(trial, participant)`` each.
-
-    None of the three depends on the scenario.
-    """
-    regular = design.enrolment.arrivals == "regular"
-    arrival = arrival_dates(latents, pace_of(design), regular, design.enrolment.max_n)
-    stratum = strata_of(latents, design.shares)
-    assert isinstance(design.randomisation, PermutedBlocks)
-    block = design.randomisation.block or smallest_block(design.allocation)
-    reduced = design.allocation
-    if block % sum(reduced):
-        divisor = int(np.gcd.reduce(reduced))
-        reduced = tuple(ratio // divisor for ratio in reduced)
-    arm = permuted_blocks(latents, reduced, block, stratum, len(design.shares))
-    return arrival, arm, stratum
+def followed(design: Design, truth: Truth, latents: Latents, enrolment: Enrolment) -> Population:
+    """Follow everybody who is enrolled."""
+    # copies: a later decision changes the enrolment, and not the participants seen until then
+    stratum = None if enrolment.stratum is None else enrolment.stratum.copy()
+    arm = enrolment.arm.copy() if design.adaptive else enrolment.arm
+    return populate(design, truth, latents, enrolment.arrival.copy(), arm, stratum)
 
 
 def populate(
@@ -63,8 +37,17 @@ def populate(
     arrival: Floats,
     arm: npt.NDArray[np.int8],
     stratum: npt.NDArray[np.int8] | None,
+    events: bool = True,
 ) -> Population:
-    """Follow every participant as the scenario has it."""
+    """Follow every participant as the scenario has it.
+
+    Parameters
+    ----------
+    arrival, arm, stratum
+        ``(trial, participant)``, as enrolled.
+    events
+        Whether recurrent events are wanted, too.
+    """
     arms, strata = len(truth.arms), len(truth.strata)
     groups = courses.groups_of(arm, stratum, arms, strata)
     course: Course | None = None
@@ -81,7 +64,7 @@ def populate(
         course=course,
         dropout=_dropout(truth, latents, groups, arm.shape, course),
         adverse_events=_adverse_events(design, truth, latents, groups, course),
-        event_counts=_event_counts(design, truth, latents, groups, arrival),
+        event_counts=_event_counts(design, truth, latents, groups, arrival) if events else {},
         direct=_direct(design, truth, latents, groups, arm, stratum),
         imputations={
             name: latents.of(f"imputation:{name}")
@@ -150,7 +133,7 @@ def _longest_follow_up(design: Design) -> float:
 
     A function of the design alone, so that the number of events drawn never depends on the block.
     """
-    pace = pace_of(design)
+    pace = Pace.of(design)
     expected = float(pace.date(np.array(float(design.enrolment.max_n))))
     spread = 8.0 * np.sqrt(design.enrolment.max_n) / pace.plateau
     months = design.looks.months or [0.0]

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Kind = Literal["level", "hazard_ratio", "remaining", "best"]
+ALL = -1  # the average over all strata by their shares
+OPEN = -2  # the average over the strata still open
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Question:
     above
         P(quantity > value) if true, P(quantity < value) otherwise.
     stratum
-        Position of a stratum; -1 for the average over the open strata by their shares.
+        Position of a stratum, or ``ALL`` or ``OPEN``.
     month
         Months after remission began, for ``remaining``.
     """
@@ -36,7 +38,7 @@ class Question:
     value: float = 0.0
     above: bool = True
     kind: Kind = "level"
-    stratum: int = -1
+    stratum: int = ALL
     month: float = 0.0
 
     def at(self, value: float) -> Question:
@@ -52,6 +54,8 @@ class Question:
         about = self.endpoint
         if self.stratum >= 0:
             about += f", {strata[self.stratum]}"
+        elif self.stratum == OPEN:
+            about += ", open strata"
         if self.kind == "best":
             return f"P({arm} is best | {about})"
         if self.kind == "hazard_ratio":

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -168,8 +169,26 @@ class Snapshot:
         return self.date[:, None] - self.population.arrival
 
 
+class _Rows:
+    """A summary's arrays have the trial first, so that a block can be cut by trials."""
+
+    def rows(self, trials: Integers) -> Self:
+        """Return the same of some trials only."""
+        return type(self)(*(value[trials] for value in vars(self).values()))
+
+    def replaced(self, where: Booleans, other: Self) -> Self:
+        """Return the other's trials ``where`` (trial,) is true, and these elsewhere."""
+        fields = zip(vars(self).values(), vars(other).values(), strict=True)
+        return type(self)(
+            *(
+                np.where(where.reshape(-1, *[1] * (mine.ndim - 1)), theirs, mine)
+                for mine, theirs in fields
+            )
+        )
+
+
 @dataclass(frozen=True)
-class Counts:
+class Counts(_Rows):
     """Responders or participants with an adverse event, among those analysed.
 
     All ``(trial, arm, stratum)``.
@@ -189,12 +208,17 @@ class Counts:
     missing: Integers
     due: Integers
 
+    @property
+    def analysed(self) -> Integers:
+        """Participants in the analysis, ``(trial, arm, stratum)``."""
+        return self.totals
+
     def columns(self) -> dict[str, npt.NDArray[np.generic]]:
         return {"events": self.successes, "analysed": self.totals, "missing": self.missing}
 
 
 @dataclass(frozen=True)
-class Durations:
+class Durations(_Rows):
     """Times to an event with right censoring, participant by participant.
 
     Attributes
@@ -205,6 +229,8 @@ class Durations:
         ``(trial, participant)``: did it end with the event?
     included
         ``(trial, participant)``: is the participant in the analysis?
+    arm
+        ``(trial, participant)``.
     participants, events, exposure
         ``(trial, arm, stratum)`` numbers and months at risk.
     """
@@ -212,31 +238,48 @@ class Durations:
     months: Floats
     event: Booleans
     included: Booleans
+    arm: npt.NDArray[np.int8]
     participants: Integers
     events: Integers
     exposure: Floats
+
+    @property
+    def analysed(self) -> Integers:
+        """Participants in the analysis, ``(trial, arm, stratum)``."""
+        return self.participants
 
     def columns(self) -> dict[str, npt.NDArray[np.generic]]:
         return {"analysed": self.participants, "events": self.events, "months": self.exposure}
 
 
 @dataclass(frozen=True)
-class Exposure:
+class Exposure(_Rows):
     """Events and patient-years of follow-up, ``(trial, arm, stratum)``."""
 
     events: Integers
     years: Floats
+    participants: Integers
+
+    @property
+    def analysed(self) -> Integers:
+        """Participants in the analysis, ``(trial, arm, stratum)``."""
+        return self.participants
 
     def columns(self) -> dict[str, npt.NDArray[np.generic]]:
         return {"events": self.events, "years": self.years}
 
 
 @dataclass(frozen=True)
-class Means:
+class Means(_Rows):
     """Months summed over those whose whole span has passed, ``(trial, arm, stratum)``."""
 
     total: Floats
     participants: Integers
+
+    @property
+    def analysed(self) -> Integers:
+        """Participants in the analysis, ``(trial, arm, stratum)``."""
+        return self.participants
 
     def columns(self) -> dict[str, npt.NDArray[np.generic]]:
         return {"analysed": self.participants, "total": self.total}

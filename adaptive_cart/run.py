@@ -18,9 +18,10 @@ import numpy as np
 from adaptive_cart.design import Design
 from adaptive_cart.design_file import digest_of
 from adaptive_cart.errors import DesignError, EngineError, Problem, ResultsError, nearest, one_of
-from adaptive_cart.estimand import SobolLatents, TrueValues, true_values
+from adaptive_cart.estimand import SobolLatents, TrueValues, target_values, true_values
 from adaptive_cart.exact import enumerate_design, obstacles
 from adaptive_cart.operating import COLUMNS, measures
+from adaptive_cart.plan import Plan
 from adaptive_cart.scenarios import truths_of
 from adaptive_cart.stretches import (
     STRETCH,
@@ -341,12 +342,14 @@ class _Run:
         names = tuple(self.design.scenarios)
         everything = dict.fromkeys([*self.chosen, *self.held])
         points = SobolLatents()
+        plan = Plan.of(self.design)
         true = {n: true_values(self.design, self.truths[n], points) for n in everything}
-        estimands = {name: _primary(self.design, true[name]) for name in everything}
+        targets_of = {name: target_values(plan, true[name]) for name in everything}
+        unknown = (float("nan"),) * len(plan.estimands)
         job = Job(
             self.design,
             {name: self.truths[name] for name in names},
-            {name: estimands.get(name, float("nan")) for name in names},
+            {name: targets_of.get(name, unknown) for name in names},
             self.identity.seed,
             str(self.store.folder),
             block,
@@ -476,11 +479,6 @@ class _Run:
                 "sources": sources,
             }
         )
-
-
-def _primary(design: Design, true: TrueValues) -> float:
-    difference = true.difference.get(design.primary)
-    return float("nan") if difference is None else difference[1].value
 
 
 def _versions() -> dict[str, str]:

@@ -12,20 +12,17 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from adaptive_cart.design import Design
 from adaptive_cart.operating import Z95
+from adaptive_cart.plan import Plan
 from adaptive_cart.population import latents_for
-from adaptive_cart.rules import REASONS
+from adaptive_cart.rows import looks_table, trials_table
+from adaptive_cart.standing import SUCCESS
 from adaptive_cart.store import Store, Stretch
-from adaptive_cart.trial import Block, Plan, run_block
+from adaptive_cart.trial import Block, run_block
 from adaptive_cart.truth import Truth
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 STRETCH = 2_500
 CELLS = 45_000  # participants in a block: its arrays then stay in a core's cache
@@ -42,7 +39,7 @@ class Job:
 
     design: Design
     truths: Mapping[str, Truth]
-    estimands: Mapping[str, float]
+    targets: Mapping[str, tuple[float, ...]]
     seed: int
     folder: str
     block: int
@@ -60,7 +57,7 @@ def run_stretch(job: Job, start: int, stop: int, positions: tuple[int, ...]) -> 
         latents = latents_for(job.design, job.seed, first, min(job.block, stop - first))
         for position in positions:
             name = job.names[position]
-            block = run_block(plan, job.truths[name], job.estimands[name], latents)
+            block = run_block(plan, job.truths[name], job.targets[name], latents)
             blocks[position].append(block)
     store = Store(job.folder)
     successes = {}
@@ -68,114 +65,8 @@ def run_stretch(job: Job, start: int, stop: int, positions: tuple[int, ...]) -> 
         name = job.names[position]
         trials = trials_table(plan, name, run)
         store.write_stretch(Stretch(position, start, stop), trials, looks_table(plan, name, run))
-        successes[name] = sum(int((block.reason == 0).sum()) for block in run)
+        successes[name] = sum(int((block.standing.reason == SUCCESS).sum()) for block in run)
     return successes
-
-
-def trials_table(plan: Plan, scenario: str, blocks: list[Block]) -> pa.Table:
-    """Rows of ``trials.parquet``."""
-    import pyarrow as pa
-
-    def whole(name: str) -> Any:
-        return np.concatenate([getattr(block, name) for block in blocks])
-
-    trial = np.concatenate(
-        [np.arange(block.first_trial, block.first_trial + len(block.reason)) for block in blocks]
-    )
-    rules = np.array([*(rule.name for rule in plan.rules), ""], dtype=object)
-    return pa.table(
-        {
-            "scenario": _constant(scenario, len(trial)),
-            "trial": trial,
-            "reason": _labels(np.array(REASONS, dtype=object), whole("reason")),
-            "rule": _labels(rules, whole("rule")),
-            "look": whole("look"),
-            "months": whole("months"),
-            "n_randomised": whole("randomised"),
-            "n_analysed": whole("analysed"),
-            "n_infused": whole("infused"),
-            "probability": whole("probability"),
-            "estimate": whole("estimate"),
-            "covered": whole("covered"),
-            "n_analysed_final": whole("analysed_final"),
-            "estimate_final": whole("estimate_final"),
-            "covered_final": whole("covered_final"),
-            "reversal": whole("reversal"),
-            "failed": whole("failed"),
-        }
-    )
-
-
-def looks_table(plan: Plan, scenario: str, blocks: list[Block]) -> pa.Table:
-    """Rows of ``looks.parquet``, ordered by trial, look, arm and stratum."""
-    import pyarrow as pa
-
-    design = plan.design
-    arms = np.array(design.arm_names, dtype=object)
-    strata = np.array(design.stratum_names or ("",), dtype=object)
-    parts: dict[str, list[Any]] = {}
-    for block in blocks:
-        for name, values in _look_columns(plan, block).items():
-            parts.setdefault(name, []).append(values)
-    columns = {name: np.concatenate(values) for name, values in parts.items()}
-    order = np.lexsort((columns["stratum"], columns["arm"], columns["look"], columns["trial"]))
-    columns = {name: values[order] for name, values in columns.items()}
-    table = {"scenario": _constant(scenario, len(order)), "trial": columns.pop("trial")}
-    table["look"] = columns.pop("look")
-    table["arm"] = _labels(arms, columns.pop("arm"))
-    table["stratum"] = _labels(strata, columns.pop("stratum"))
-    return pa.table({**table, **columns})
-
-
-def _look_columns(plan: Plan, block: Block) -> dict[str, Any]:
-    """Columns of one block, a row for each trial that reached the look, its arms and strata."""
-    design = plan.design
-    shape = (len(block.reason), len(design.arm_names), len(design.shares))
-    parts: dict[str, list[Any]] = {}
-    for record in block.looks:
-        reached = np.flatnonzero(record.reached)
-
-        def spread(
-            values: Any, reached: Any = reached, shape: tuple[int, ...] = shape
-        ) -> Any:
-            """Repeat a number a trial over arms and strata."""
-            return np.repeat(values[reached], shape[1] * shape[2])
-
-        def cells(values: Any, reached: Any = reached) -> Any:
-            return values[reached].reshape(-1)
-
-        arm, stratum = np.indices(shape[1:])
-        columns = {
-            "trial": spread(block.first_trial + np.arange(shape[0])),
-            "look": np.full(len(reached) * shape[1] * shape[2], record.look, dtype=np.int8),
-            "arm": np.tile(arm.reshape(-1).astype(np.int8), len(reached)),
-            "stratum": np.tile(stratum.reshape(-1).astype(np.int8), len(reached)),
-            "months": spread(record.date),
-            "last": spread(block.look == record.look),
-            "n_randomised": cells(record.randomised),
-            "n_infused": cells(record.infused),
-        }
-        for endpoint, summary in record.summaries.items():
-            for name, values in summary.columns().items():
-                columns[f"{endpoint}_{name}"] = cells(values)
-        for rule in plan.rules:
-            probability = record.probabilities.get(rule.name, np.full(shape[0], np.nan))
-            columns[f"p_{rule.name}"] = spread(probability)
-        for name, values in columns.items():
-            parts.setdefault(name, []).append(values)
-    return {name: np.concatenate(values) for name, values in parts.items()}
-
-
-def _labels(words: Any, positions: Any) -> Any:
-    """Text by position, kept as positions in the file."""
-    import pyarrow as pa
-
-    indices = pa.array(np.where(positions < 0, len(words) - 1, positions).astype(np.int8))
-    return pa.DictionaryArray.from_arrays(indices, pa.array(list(words), pa.string()))
-
-
-def _constant(word: str, rows: int) -> Any:
-    return _labels(np.array([word], dtype=object), np.zeros(rows, dtype=np.int8))
 
 
 # ── which trials are still to be run ──────────────────────────────────────────────────────────

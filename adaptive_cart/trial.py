@@ -1,6 +1,8 @@
 """A block of trials through all its looks: the one place where the stages meet.
 
     enrol ─► follow ─► for each look: date ─► snapshot ─► summaries ─► posteriors ─► rules ─► end?
+      ▲                                                                               │
+      └──────── arms dropped, strata closed, shares renewed (later arrivals only) ◄───┘
 
 Trials that have ended stay in the block; what happens after their end is never recorded. The only
 loop in Python is over looks.
@@ -8,19 +10,22 @@ loop in Python is over looks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from adaptive_cart.design import Design
-from adaptive_cart.looks import Schedule, snapshot_at
-from adaptive_cart.models import AnalysisBase, Posterior
+from adaptive_cart.design import ResponseAdaptive
+from adaptive_cart.enrolment import Enrolment
+from adaptive_cart.looks import snapshot_at
+from adaptive_cart.models import Posterior
 from adaptive_cart.participant_set import ParticipantSet
-from adaptive_cart.population import enrol, populate
+from adaptive_cart.plan import Plan
+from adaptive_cart.population import followed
 from adaptive_cart.predictive import predictive_probability
-from adaptive_cart.questions import Question
+from adaptive_cart.questions import OPEN, Question
+from adaptive_cart.randomisation import adaptive_shares
 from adaptive_cart.records import (
     Booleans,
     Counts,
@@ -30,310 +35,461 @@ from adaptive_cart.records import (
     Snapshot,
     Summary,
 )
-from adaptive_cart.rules import ENDS, REASONS, ResolvedRule, resolve_rules
+from adaptive_cart.rules import ResolvedRule
+from adaptive_cart.standing import SUCCESS, Small, Standing
 from adaptive_cart.streams import Latents
 from adaptive_cart.truth import Truth
 
 LEVEL = 0.95
-NO_SUCCESS = REASONS.index("no_success")
-RUNNING = -1
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A design made ready to run, once: rules with positions, models with their priors.
-
-    Attributes
-    ----------
-    fitted
-        By endpoint: the analysis and its model, where a posterior can be had.
-    estimand
-        The question whose quantity is estimated, bias and coverage are measured of.
-    """
-
-    design: Design
-    rules: tuple[ResolvedRule, ...]
-    schedule: Schedule
-    fitted: dict[str, tuple[AnalysisBase, Any]]
-    estimand: Question
-
-    @staticmethod
-    def of(design: Design) -> Plan:
-        fitted = {}
-        for name in design.endpoints:
-            analysis = design.analysis_of(name)
-            if analysis is not None and analysis.available:
-                model = analysis.fitted(design.arm_names, design.shares)
-                fitted[name] = (analysis, model)
-        estimand = Question(endpoint=design.primary, arm=1, minus=0)
-        return Plan(design, resolve_rules(design), Schedule.of(design), fitted, estimand)
 
 
 @dataclass
 class LookRecord:
-    """What is kept of one look: a row a trial, arm and stratum in ``looks.parquet``."""
+    """What is kept of one look: a row a trial, arm and stratum in ``looks.parquet``.
+
+    Attributes
+    ----------
+    held
+        ``(trial,)``: was the look held in the trial?
+    randomised, infused
+        ``(trial, arm, stratum)``.
+    probabilities
+        By rule: ``(trial, target)``, nan where it was not asked.
+    shares
+        ``(trial, arm)`` in force after the look, under response-adaptive randomisation.
+    """
 
     look: int
-    reached: Booleans
+    held: Booleans
     date: Floats
     randomised: Integers
     infused: Integers
     summaries: dict[str, Summary]
     probabilities: dict[str, Floats]
+    shares: Floats | None
 
 
 @dataclass
 class Block:
-    """The outcome of a block of trials in one scenario; every array is ``(trial,)``.
+    """The outcome of a block of trials in one scenario; arrays are ``(trial,)`` unless said.
 
     Attributes
     ----------
-    reason
-        Position in :data:`REASONS` of how the trial ended.
-    rule
-        Position of the rule that ended it, -1 for none.
+    standing
+        Decisions, and how each trial ended.
     look, months
-        The look that ended it and its calendar month.
+        The look that ended it and its calendar month. A stop between looks (a rule with ``every``)
+        counts with the look that would have come next.
     randomised, analysed, infused
-        Participants randomised (pipeline counted in), in the primary analysis, and infused by then.
-    probability
-        The probability that ended it.
+        ``(trial, arm)`` participants randomised (pipeline counted in), in the primary analysis, and
+        infused by then.
     estimate, covered
-        Posterior mean of the estimand at the end, and whether the credible interval covers it.
+        ``(trial, estimand)`` posterior mean at the end, and whether the credible interval covers
+        the true value.
     estimate_final, covered_final, analysed_final
         The same after the pipeline has been followed up.
     reversal
         A success that the pipeline turned into a failure.
-    failed
-        A posterior that a rule asked for could not be computed; treated as no success.
     """
 
     first_trial: int
-    reason: npt.NDArray[np.int8]
-    rule: npt.NDArray[np.int8]
-    look: npt.NDArray[np.int8]
+    standing: Standing
+    look: Small
     months: Floats
     randomised: Integers
     analysed: Integers
     infused: Integers
-    probability: Floats
     estimate: Floats
     covered: Booleans
     estimate_final: Floats
     covered_final: Booleans
     analysed_final: Integers
     reversal: Booleans
-    failed: Booleans
-    looks: list[LookRecord] = field(default_factory=list)
+    looks: list[LookRecord]
     population: Population | None = None
-
-    @staticmethod
-    def running(first_trial: int, trials: int) -> Block:
-        def whole(value: int) -> npt.NDArray[np.int8]:
-            return np.full(trials, value, dtype=np.int8)
-
-        def numbers() -> Integers:
-            return np.zeros(trials, dtype=np.int64)
-
-        def unknown() -> Floats:
-            return np.full(trials, np.nan)
-
-        def no() -> Booleans:
-            return np.zeros(trials, dtype=np.bool_)
-
-        return Block(
-            first_trial, whole(RUNNING), whole(-1), whole(0), unknown(), numbers(), numbers(),
-            numbers(), unknown(), unknown(), no(), unknown(), no(), numbers(), no(), no(),
-        )  # fmt: skip
 
 
 class _Analysis:
-    """Summaries and posteriors of a snapshot, each worked out when first asked for."""
+    """Summaries and posteriors of some trials at a snapshot, each worked out when asked for."""
 
-    def __init__(self, plan: Plan, snapshot: Snapshot, prepared: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        snapshot: Snapshot,
+        prepared: dict[str, Any],
+        trials: Integers,
+        open_strata: Booleans,
+    ) -> None:
         self.plan = plan
         self.snapshot = snapshot
         self.prepared = prepared
+        self.trials = trials
+        self.open_strata = open_strata[trials] if open_strata.shape[1] > 1 else None
         self.summaries: dict[str, Summary] = {}
         self._posteriors: dict[str, Posterior] = {}
 
+    def open_strata_changed(self, open_strata: Booleans) -> None:
+        """Let the rules still to be judged see which strata are open now."""
+        if self.open_strata is not None:
+            self.open_strata = open_strata[self.trials]
+            self._posteriors.clear()
+
     def summary(self, endpoint: str) -> Summary:
+        """Summary of all trials of the block."""
         if endpoint not in self.summaries:
             kind = self.plan.design.endpoints[endpoint]
             self.summaries[endpoint] = kind.summary(self.prepared[endpoint], self.snapshot)
         return self.summaries[endpoint]
 
     def posterior(self, endpoint: str) -> Posterior:
+        """Posterior of the chosen trials."""
         if endpoint not in self._posteriors:
             analysis, model = self.plan.fitted[endpoint]
-            self._posteriors[endpoint] = analysis.posterior(model, self.summary(endpoint), None)
+            summary = self.summary(endpoint).rows(self.trials)
+            self._posteriors[endpoint] = analysis.posterior(model, summary, self.open_strata)
         return self._posteriors[endpoint]
 
-    def probability(self, rule: ResolvedRule) -> Floats:
-        """The probability that a rule asks for, ``(trial,)``; nan where the posterior failed."""
-        endpoint = rule.question.endpoint
-        posterior = self.posterior(endpoint)
-        if rule.prediction is None:
-            answer = posterior.probability(rule.question)
-        else:
-            answer = self._predicted(rule)
-        if posterior.failed is not None:
-            answer = np.where(posterior.failed, np.nan, answer)
-        return answer
+    def probability(self, rule: ResolvedRule, target: Question) -> Floats:
+        """The probability that a rule asks for, ``(chosen trial,)``; nan where it failed."""
+        if rule.prediction is not None:
+            return self._predicted(rule, target)
+        posterior = self.posterior(target.endpoint)
+        answer = posterior.probability(target)
+        return answer if posterior.failed is None else np.where(posterior.failed, np.nan, answer)
 
-    def _predicted(self, rule: ResolvedRule) -> Floats:
+    def _predicted(self, rule: ResolvedRule, target: Question) -> Floats:
         assert rule.prediction is not None
-        counts = self.summary(rule.question.endpoint)
+        counts = self.summary(target.endpoint)
         assert isinstance(counts, Counts)
-        stratum = rule.question.stratum
+        design = self.plan.design
+        shares = np.array(design.shares)
 
         def pooled(values: Integers) -> Integers:
-            return values.sum(axis=2) if stratum < 0 else values[:, :, stratum]
+            mine = values[self.trials]
+            if target.stratum >= 0:
+                return mine[:, :, target.stratum]
+            if target.stratum == OPEN and self.open_strata is not None:
+                mine = mine * self.open_strata[:, None, :]
+            return mine.sum(axis=2)
 
-        design = self.plan.design
         totals, due = pooled(counts.totals), pooled(counts.due)
         if rule.prediction.enrolled:
             planned = pooled(self.snapshot.population.tally(self.snapshot.enrolled))
         else:
-            share = 1.0 if stratum < 0 else design.shares[stratum]
+            share = shares[target.stratum] if target.stratum >= 0 else 1.0
             planned = np.array([round(n * share) for n in design.planned], dtype=np.int64)
         final = totals + np.maximum(planned - due, 0)
-        model = self.plan.fitted[rule.question.endpoint][1]
-        return predictive_probability(
-            model, rule.prediction.condition, pooled(counts.successes), totals, final
+        model = self.plan.fitted[target.endpoint][1]
+        condition = rule.prediction.condition(target)
+        return predictive_probability(model, condition, pooled(counts.successes), totals, final)
+
+
+class _Conduct:
+    """Conducts a block of trials in one scenario."""
+
+    def __init__(
+        self, plan: Plan, truth: Truth, targets: Sequence[float], latents: Latents
+    ) -> None:
+        self.plan = plan
+        self.design = plan.design
+        self.truth = truth
+        self.targets = targets
+        self.latents = latents
+        self.enrolment = Enrolment(plan.design, latents)
+        self._follow()
+        trials = latents.trials
+        arms = len(plan.design.arm_names)
+        self.standing = Standing.at_start(plan.design, plan.rules, trials)
+        self.before = np.zeros(trials)
+        self.ends: Summary | None = None
+        self.ends_open = self.standing.open_strata.copy()
+        estimands = (trials, len(plan.estimands))
+        self.block = Block(
+            first_trial=latents.first_trial,
+            standing=self.standing,
+            look=np.zeros(trials, dtype=np.int8),
+            months=np.full(trials, np.nan),
+            randomised=np.zeros((trials, arms), dtype=np.int64),
+            analysed=np.zeros((trials, arms), dtype=np.int64),
+            infused=np.zeros((trials, arms), dtype=np.int64),
+            estimate=np.full(estimands, np.nan),
+            covered=np.zeros(estimands, dtype=np.bool_),
+            estimate_final=np.full(estimands, np.nan),
+            covered_final=np.zeros(estimands, dtype=np.bool_),
+            analysed_final=np.zeros((trials, arms), dtype=np.int64),
+            reversal=np.zeros(trials, dtype=np.bool_),
+            looks=[],
         )
+
+    def _follow(self) -> None:
+        self.population = followed(self.design, self.truth, self.latents, self.enrolment)
+        self.prepared = {
+            name: endpoint.prepare(name, self.population)
+            for name, endpoint in self.design.endpoints.items()
+        }
+
+    # ── looks ─────────────────────────────────────────────────────────────────────────────
+    def look(self, look: int) -> None:
+        """Hold one look in the trials in which it is due."""
+        standing, schedule = self.standing, self.plan.schedule
+        stopped = standing.enrolled < self.design.enrolment.max_n
+        date, last = schedule.due(
+            look, self.population, self.prepared[self.design.primary], standing.enrolled,
+            self.before,
+        )  # fmt: skip
+        skipped = stopped & ~last
+        self._between(look, date, skipped)
+        held = standing.running & ~skipped
+        opened = standing.open_strata.copy()
+        open_arms = standing.open_arms.copy()
+        analysis = self._analysis(date, held)
+        probabilities = self._judge(analysis, look, held, last)
+        standing.finish(last & held)
+        ended = held & ~standing.running
+        infused = self._infused(analysis.snapshot)
+        self._close(analysis, look, ended, infused)
+        for name in self.design.endpoints:
+            analysis.summary(name)
+        shares = None
+        if look < schedule.number:
+            shares = self._renew(look, analysis, held & standing.running, open_arms, opened)
+        self.block.looks.append(
+            LookRecord(
+                look,
+                held,
+                date,
+                analysis.snapshot.population.tally(analysis.snapshot.enrolled),
+                infused,
+                analysis.summaries,
+                probabilities,
+                shares,
+            )
+        )
+        self.before = np.where(held, date, self.before)
+
+    def _analysis(self, date: Floats, held: Booleans) -> _Analysis:
+        snapshot = snapshot_at(self.population, date, self.standing.enrolled)
+        return _Analysis(
+            self.plan, snapshot, self.prepared, np.flatnonzero(held), self.standing.open_strata
+        )
+
+    def _judge(
+        self, analysis: _Analysis, look: int, held: Booleans, last: Booleans
+    ) -> dict[str, Floats]:
+        """Judge the rules of a look in the order written."""
+        probabilities: dict[str, Floats] = {}
+        final = self.plan.schedule.number
+        for position, rule in enumerate(self.plan.rules):
+            judged = held if look in rule.thresholds else held & last & rule.last
+            if not judged.any():
+                continue
+            threshold = rule.thresholds.get(look, rule.thresholds.get(final, np.nan))
+            probabilities[rule.name] = self._judge_rule(
+                position, analysis, judged, threshold, look, last
+            )
+        return probabilities
+
+    def _judge_rule(
+        self,
+        position: int,
+        analysis: _Analysis,
+        judged: Booleans,
+        threshold: float,
+        look: int,
+        last: Booleans,
+    ) -> Floats:
+        """Judge one rule; returns what it asked for, ``(trial, target)``."""
+        standing, rule = self.standing, self.plan.rules[position]
+        asked = standing.asked(rule) & judged[:, None]
+        probability = np.full(asked.shape, np.nan)
+        for place, target in enumerate(rule.targets):
+            if asked[:, place].any():
+                probability[analysis.trials, place] = analysis.probability(rule, target)
+        probability[~asked] = np.nan
+        standing.failed |= (asked & np.isnan(probability)).any(axis=1)
+        holds = asked & rule.compared(probability, threshold)
+        if holds.any():
+            randomised = analysis.snapshot.randomised
+            standing.apply(position, holds, probability, look, randomised, last)
+            if rule.then == "close_stratum" or self.design.by_target:
+                analysis.open_strata_changed(standing.open_strata)
+        return probability
+
+    def _between(self, look: int, date: Floats, skipped: Booleans) -> None:
+        """Judge the rules with a rhythm of their own at the infusions before a look."""
+        for position, rule in enumerate(self.plan.rules):
+            if not rule.every or self.population.course is None:
+                continue
+            infusions = np.sort(self.population.infusion_date, axis=1)
+            threshold = rule.thresholds.get(look, next(iter(rule.thresholds.values())))
+            for number in range(rule.every, self.population.participants + 1, rule.every):
+                at = infusions[:, number - 1]
+                due = self.standing.running & (at > self.before) & (at < date) & ~skipped
+                if not due.any():
+                    continue
+                analysis = self._analysis(np.where(due, at, 0.0), due)
+                never_last = np.zeros(len(due), dtype=np.bool_)
+                self._judge_rule(position, analysis, due, threshold, look, never_last)
+                ended = due & ~self.standing.running
+                self._close(analysis, look, ended, self._infused(analysis.snapshot))
+
+    def _infused(self, snapshot: Snapshot) -> Integers:
+        """Participants infused by the look, ``(trial, arm, stratum)``."""
+        population = snapshot.population
+        if population.course is None or not any(population.infused_arms):
+            shape = (population.trials, population.arms, population.strata)
+            return np.zeros(shape, dtype=np.int64)
+        by_now = ParticipantSet.where(population.infusion_date <= snapshot.date[:, None])
+        return population.tally(by_now & snapshot.enrolled)
+
+    def _close(
+        self, analysis: _Analysis, look: int, ended: Booleans, infused: Integers
+    ) -> None:
+        """Record the trials that end at a look."""
+        if not ended.any():
+            return
+        block, snapshot = self.block, analysis.snapshot
+        randomised = snapshot.population.tally(snapshot.enrolled).sum(axis=2)
+        primary = analysis.summary(self.design.primary)
+        block.look[ended] = look
+        block.months[ended] = snapshot.date[ended]
+        block.randomised[ended] = randomised[ended]
+        block.infused[ended] = infused.sum(axis=2)[ended]
+        block.analysed[ended] = primary.analysed.sum(axis=2)[ended]
+        self.ends = primary if self.ends is None else self.ends.replaced(ended, primary)  # type: ignore[arg-type]
+
+    # ── what later arrivals meet ──────────────────────────────────────────────────────────
+    def _renew(
+        self,
+        look: int,
+        analysis: _Analysis,
+        going_on: Booleans,
+        arms_before: Booleans,
+        strata_before: Booleans,
+    ) -> Floats | None:
+        """Enrol later arrivals under what the look decided; returns the shares in force."""
+        if not self.design.adaptive:
+            return None
+        standing = self.standing
+        changed = (standing.open_arms != arms_before).any(axis=1)
+        changed |= (standing.open_strata != strata_before).any(axis=1)
+        shares = None
+        if isinstance(self.design.randomisation, ResponseAdaptive):
+            shares = self._shares(analysis, self.design.randomisation, changed)
+            assert self.enrolment.shares is not None
+            changed |= (shares != self.enrolment.shares).any(axis=1)
+        rows = np.flatnonzero(changed & going_on)
+        if len(rows):
+            self.enrolment.renew(
+                rows, analysis.snapshot.date, standing.open_arms, standing.open_strata,
+                strata_before, shares,
+            )  # fmt: skip
+            self._follow()
+        return shares
+
+    def _shares(
+        self, analysis: _Analysis, rule: ResponseAdaptive, changed: Booleans
+    ) -> Floats:
+        """Shares of the arms from a look on, ``(trial, arm)``."""
+        open_arms = self.standing.open_arms
+        assert self.enrolment.shares is not None
+        counts = analysis.summary(self.design.primary)
+        assert isinstance(counts, Counts)
+        successes, totals = counts.successes.sum(axis=2), counts.totals.sum(axis=2)
+        best = np.zeros(open_arms.shape)
+        model = self.plan.fitted[self.design.primary][1]
+        renewed = self.standing.running & (analysis.snapshot.randomised >= rule.burn_in)
+        patterns, which = np.unique(open_arms, axis=0, return_inverse=True)
+        for number, pattern in enumerate(patterns):
+            rows = np.flatnonzero((which.reshape(-1) == number) & renewed)
+            arms = tuple(int(arm) for arm in np.flatnonzero(pattern) if arm > 0)
+            if len(rows) and arms:
+                best[rows[:, None], arms] = model.best(arms, successes[rows], totals[rows])
+        control = None if rule.control == "match_largest" else float(rule.control)
+        adaptive = adaptive_shares(best, open_arms, rule.power, rule.minimum, control)
+        equal = open_arms / open_arms.sum(axis=1, keepdims=True)
+        fallback = np.where(changed[:, None], equal, self.enrolment.shares)
+        return np.where(renewed[:, None], adaptive, fallback)
+
+    # ── the end ───────────────────────────────────────────────────────────────────────────
+    def finish(self) -> Block:
+        """Estimate at the end of every trial, follow the pipeline up, and judge again."""
+        block, plan = self.block, self.plan
+        everybody = np.arange(self.latents.trials)
+        randomised = block.randomised.sum(axis=1)
+        date = plan.schedule.all_observed(self.population, randomised, block.months)
+        snapshot = Snapshot(date, randomised, self.population)
+        followed_up = _Analysis(
+            plan, snapshot, self.prepared, everybody, self.standing.open_strata
+        )
+        primary = followed_up.summary(self.design.primary)
+        block.analysed_final[:] = primary.analysed.sum(axis=2)
+        self._reversals(followed_up)
+        if plan.estimands:
+            assert self.ends is not None
+            analysis, model = plan.fitted[self.design.primary]
+            at_end = analysis.posterior(model, self.ends, None)
+            block.estimate, block.covered = self._estimates(at_end)
+            final = analysis.posterior(model, primary, None)
+            block.estimate_final, block.covered_final = self._estimates(final)
+        return block
+
+    def _estimates(self, posterior: Posterior) -> tuple[Floats, Booleans]:
+        """Posterior means, and whether the equal-tailed intervals cover the true values."""
+        tail = (1.0 - LEVEL) / 2.0
+        means, covered = [], []
+        for estimand, target in zip(self.plan.estimands, self.targets, strict=True):
+            mean = posterior.mean(estimand.question)
+            above = posterior.probability(estimand.question.at(target))
+            if posterior.failed is not None:
+                mean = np.where(posterior.failed, np.nan, mean)
+            means.append(mean)
+            covered.append((above >= tail) & (above <= 1.0 - tail))
+        return np.stack(means, axis=1), np.stack(covered, axis=1)
+
+    def _reversals(self, followed_up: _Analysis) -> None:
+        """A success is reversed when none of the targets that succeeded holds on everybody."""
+        standing = self.standing
+        success = standing.reason == SUCCESS
+        stands = np.zeros(len(success), dtype=np.bool_)
+        for position, looks in standing.won.items():
+            rule = self.plan.rules[position]
+            for place, target in enumerate(rule.targets):
+                won = success & (looks[:, place] > 0)
+                if not won.any():
+                    continue
+                probability = followed_up.probability(rule, target)
+                thresholds = np.full(self.plan.schedule.number + 1, np.nan)
+                for look, threshold in rule.thresholds.items():
+                    thresholds[look] = threshold
+                last = rule.thresholds.get(self.plan.schedule.number, np.nan)
+                at = thresholds[looks[:, place]]
+                at = np.where(np.isnan(at), last, at)
+                holds = probability >= at if rule.at_least else probability < at
+                stands |= won & holds
+        self.block.reversal[:] = success & ~stands
 
 
 def run_block(
-    plan: Plan, truth: Truth, estimand: float, latents: Latents, keep_population: bool = False
+    plan: Plan,
+    truth: Truth,
+    targets: Sequence[float],
+    latents: Latents,
+    keep_population: bool = False,
 ) -> Block:
     """Run a block of trials of one scenario through all its looks.
 
     Parameters
     ----------
-    estimand
-        True value of the primary estimand, against which coverage is measured.
+    targets
+        True value of each of the plan's estimands, against which coverage is measured.
     """
-    design = plan.design
-    arrival, arm, stratum = enrol(design, latents)
-    population = populate(design, truth, latents, arrival, arm, stratum)
-    prepared = {
-        name: endpoint.prepare(name, population) for name, endpoint in design.endpoints.items()
-    }
-    block = Block.running(latents.first_trial, latents.trials)
+    conduct = _Conduct(plan, truth, targets, latents)
     for look in range(1, plan.schedule.number + 1):
-        running = block.reason == RUNNING
-        snapshot = snapshot_at(population, plan.schedule.due(look, population))
-        analysis = _Analysis(plan, snapshot, prepared)
-        probabilities = _judge(plan, analysis, look, block)
-        if look == plan.schedule.number:
-            block.reason[block.reason == RUNNING] = NO_SUCCESS
-        ended = running & (block.reason != RUNNING)
-        infused = _infused(snapshot)
-        _close(plan, analysis, look, estimand, block, ended, infused)
-        for name in design.endpoints:
-            analysis.summary(name)
-        block.looks.append(
-            LookRecord(
-                look,
-                running,
-                snapshot.date,
-                population.tally(snapshot.enrolled),
-                infused,
-                analysis.summaries,
-                probabilities,
-            )
-        )
-    _follow_up(plan, population, prepared, estimand, block)
+        conduct.look(look)
+        if not conduct.standing.running.any() and not keep_population:
+            break
+    block = conduct.finish()
     if keep_population:
-        block.population = population
+        block.population = conduct.population
     return block
-
-
-def _judge(plan: Plan, analysis: _Analysis, look: int, block: Block) -> dict[str, Floats]:
-    """Judge the rules of a look in order; trials that one of them ends are marked in the block."""
-    probabilities: dict[str, Floats] = {}
-    for position, rule in enumerate(plan.rules):
-        if look not in rule.thresholds:
-            continue
-        probability = analysis.probability(rule)
-        probabilities[rule.name] = probability
-        running = block.reason == RUNNING
-        block.failed |= running & np.isnan(probability)
-        ends = running & rule.holds(probability, look)
-        block.reason[ends] = REASONS.index(ENDS[rule.then])
-        block.rule[ends] = position
-        block.probability[ends] = probability[ends]
-    return probabilities
-
-
-def _infused(snapshot: Snapshot) -> Integers:
-    """Participants infused by the look, ``(trial, arm, stratum)``."""
-    population = snapshot.population
-    if population.course is None or not any(population.infused_arms):
-        return np.zeros((population.trials, population.arms, population.strata), dtype=np.int64)
-    by_now = ParticipantSet.where(population.infusion_date <= snapshot.date[:, None])
-    return population.tally(by_now & snapshot.enrolled)
-
-
-def _close(
-    plan: Plan,
-    analysis: _Analysis,
-    look: int,
-    estimand: float,
-    block: Block,
-    ended: Booleans,
-    infused: Integers,
-) -> None:
-    """Record the trials that end at a look."""
-    if not ended.any():
-        return
-    snapshot = analysis.snapshot
-    block.look[ended] = look
-    block.months[ended] = snapshot.date[ended]
-    block.randomised[ended] = snapshot.randomised[ended]
-    block.infused[ended] = infused.sum(axis=(1, 2))[ended]
-    block.analysed[ended] = _analysed(analysis.summary(plan.design.primary))[ended]
-    if plan.estimand.endpoint in plan.fitted:
-        estimate, covered = _estimate(plan, analysis, estimand)
-        block.estimate[ended] = estimate[ended]
-        block.covered[ended] = covered[ended]
-
-
-def _analysed(summary: Summary) -> Integers:
-    number = summary.totals if isinstance(summary, Counts) else getattr(summary, "participants")  # noqa: B009
-    return np.asarray(number).sum(axis=(1, 2))
-
-
-def _estimate(plan: Plan, analysis: _Analysis, estimand: float) -> tuple[Floats, Booleans]:
-    """Posterior mean of the estimand, and whether its equal-tailed interval covers the truth."""
-    posterior = analysis.posterior(plan.estimand.endpoint)
-    below_truth = 1.0 - posterior.probability(plan.estimand.at(estimand))
-    tail = (1.0 - LEVEL) / 2.0
-    covered = (below_truth >= tail) & (below_truth <= 1.0 - tail)
-    return posterior.mean(plan.estimand), covered
-
-
-def _follow_up(
-    plan: Plan,
-    population: Population,
-    prepared: dict[str, Any],
-    estimand: float,
-    block: Block,
-) -> None:
-    """Follow the pipeline to its end and judge the rule that declared success again."""
-    date = plan.schedule.all_observed(population, block.randomised)
-    date = np.maximum(date, block.months)
-    analysis = _Analysis(plan, Snapshot(date, block.randomised, population), prepared)
-    primary = analysis.summary(plan.design.primary)
-    block.analysed_final[:] = _analysed(primary)
-    if plan.estimand.endpoint in plan.fitted:
-        block.estimate_final[:], block.covered_final[:] = _estimate(plan, analysis, estimand)
-    for position, rule in enumerate(plan.rules):
-        declared = (block.rule == position) & (block.reason == REASONS.index("success"))
-        if not declared.any():
-            continue
-        probability = analysis.probability(rule)
-        for look in rule.thresholds:
-            here = declared & (block.look == look)
-            block.reversal |= here & ~rule.holds(probability, look)

@@ -11,14 +11,15 @@ import numpy as np
 
 from adaptive_cart.design import Design
 from adaptive_cart.errors import DesignError, Problem, nearest, one_of
-from adaptive_cart.estimand import true_values
+from adaptive_cart.estimand import target_values, true_values
 from adaptive_cart.participants import HEADER, participants_table
+from adaptive_cart.plan import Estimand, Plan
 from adaptive_cart.population import latents_for
 from adaptive_cart.records import Counts, Durations, Exposure, Means, Summary
 from adaptive_cart.rules import REASONS
 from adaptive_cart.scenarios import truths_of
 from adaptive_cart.support import require_supported
-from adaptive_cart.trial import Block, LookRecord, Plan, run_block
+from adaptive_cart.trial import Block, LookRecord, run_block
 from adaptive_cart.truth import Truth
 
 ENDINGS = {
@@ -26,6 +27,14 @@ ENDINGS = {
     "futility": "stops for futility",
     "safety": "stops for safety",
     "no_success": "ends without success",
+}
+DOINGS = {
+    "declare_success": "success",
+    "declare_futility": "futility",
+    "stop_for_safety": "stop for safety",
+    "stop_enrolment": "enrolment stops",
+    "drop_arm": "the arm is dropped",
+    "close_stratum": "the stratum is closed",
 }
 
 
@@ -88,46 +97,52 @@ def example(
     if problems:
         raise DesignError(problems)
     truth = truths[scenario]
-    difference = true_values(design, truth).difference.get(design.primary)
-    target = float("nan") if difference is None else difference[1].value
     plan = Plan.of(design)
+    targets = target_values(plan, true_values(design, truth))
     latents = latents_for(design, used_seed, trial, 1)
-    block = run_block(plan, truth, target, latents, keep_population=True)
+    block = run_block(plan, truth, targets, latents, keep_population=True)
     population = block.population
     assert population is not None
     rows = participants_table(
-        design, population, 0, float(block.months[0]), int(block.randomised[0])
+        design, population, 0, float(block.months[0]), int(block.randomised[0].sum())
     )
     columns = (*HEADER, *(key for key in (rows[0] if rows else {}) if key not in HEADER))
-    text = _told(design, plan, truth, block, target, trial, used_seed)
+    text = _told(plan, truth, block, targets, trial, used_seed)
     return Story(text, rows, columns)
 
 
 def _told(
-    design: Design,
-    plan: Plan,
-    truth: Truth,
-    block: Block,
-    target: float,
-    trial: int,
-    seed: int,
+    plan: Plan, truth: Truth, block: Block, targets: tuple[float, ...], trial: int, seed: int
 ) -> str:
+    true = ", ".join(
+        f"{_called(estimand)} {target:.4f}"
+        for estimand, target in zip(plan.estimands, targets, strict=True)
+    )
     lines = [
-        f"{design.name}",
-        f"trial {trial} of scenario '{truth.name}' ({truth.role}), seed {seed}; "
-        f"true difference {target:.4f}",
+        f"{plan.design.name}",
+        f"trial {trial} of scenario '{truth.name}' ({truth.role}), seed {seed}"
+        + (f"; true {true}" if true else ""),
     ]
     for record in block.looks:
         if record.look > block.look[0]:
             break
-        lines += ["", *_look(design, plan, record, block)]
-    lines += ["", *_ending(design, plan, block)]
+        if record.held[0]:
+            lines += ["", *_look(plan, record, block)]
+    lines += ["", *_ending(plan, block)]
     return "\n".join(lines)
 
 
-def _look(design: Design, plan: Plan, record: LookRecord, block: Block) -> list[str]:
+def _called(estimand: Estimand) -> str:
+    """Name of an estimand in a sentence."""
+    kind = "hazard ratio" if estimand.question.kind == "hazard_ratio" else "difference"
+    where = [name for name in (estimand.arm, estimand.stratum) if name is not None]
+    return f"{kind} ({', '.join(where)})" if where else kind
+
+
+def _look(plan: Plan, record: LookRecord, block: Block) -> list[str]:
+    design = plan.design
     randomised = record.randomised[0].sum(axis=1)
-    infused = record.infused[0].sum(axis=1)
+    infused = record.infused[0].sum()
     by_arm = ", ".join(
         f"{arm} {int(number)}" for arm, number in zip(design.arm_names, randomised, strict=True)
     )
@@ -135,7 +150,7 @@ def _look(design: Design, plan: Plan, record: LookRecord, block: Block) -> list[
     lines = [
         f"Look {record.look}{last}, month {record.date[0]:.1f}: "
         f"{int(randomised.sum())} randomised ({by_arm})"
-        + (f", {int(infused.sum())} infused" if infused.sum() else "")
+        + (f", {int(infused)} infused" if infused else "")
     ]
     for name, summary in record.summaries.items():
         arms = (
@@ -144,20 +159,42 @@ def _look(design: Design, plan: Plan, record: LookRecord, block: Block) -> list[
         )
         lines.append(f"  {design.endpoints[name].label or name}: {'; '.join(arms)}")
     for position, rule in enumerate(plan.rules):
-        if rule.name not in record.probabilities:
-            continue
-        probability = float(record.probabilities[rule.name][0])
-        ended = block.look[0] == record.look and block.rule[0] == position
-        after = block.look[0] == record.look and 0 <= block.rule[0] < position
-        verdict = f"→ the trial {ENDINGS[REASONS[block.reason[0]]]}" if ended else ""
-        if after:
-            verdict = "(not reached: the trial has ended)"
-        reason = (
-            "posterior could not be computed"
-            if np.isnan(probability)
-            else rule.reason(design, probability, record.look)
+        if rule.name in record.probabilities:
+            lines += _judged(plan, record, block, position)
+    if record.shares is not None:
+        shares = ", ".join(
+            f"{arm} {share:.3f}"
+            for arm, share in zip(design.arm_names, record.shares[0], strict=True)
         )
-        lines.append(f"  {rule.name}: {reason} {verdict}".rstrip())
+        lines.append(f"  allocation from now on: {shares}")
+    return lines
+
+
+def _judged(plan: Plan, record: LookRecord, block: Block, position: int) -> list[str]:
+    """One rule at a look, a line for each target that was asked about."""
+    rule, standing = plan.rules[position], block.standing
+    final = plan.schedule.number
+    threshold = rule.thresholds.get(record.look, rule.thresholds.get(final, float("nan")))
+    ended_here = block.look[0] == record.look and standing.reason[0] >= 0
+    ended = ended_here and standing.rule[0] == position
+    lines = []
+    for place in range(len(rule.targets)):
+        probability = float(record.probabilities[rule.name][0, place])
+        if np.isnan(probability):
+            continue
+        reason = rule.reason(plan.design, probability, threshold, place)
+        holds = bool(rule.compared(np.array([probability]), threshold)[0])
+        verdict = ""
+        if holds and ended:
+            verdict = f" → the trial {ENDINGS[REASONS[standing.reason[0]]]}"
+        elif holds:
+            verdict = f" → {DOINGS[rule.then]}"
+        lines.append(f"  {rule.name}: {reason}{verdict}")
+    if not lines:
+        why = "the trial has ended" if ended_here else "nothing left to ask about"
+        if standing.failed[0]:
+            why = "the posterior could not be computed"
+        lines.append(f"  {rule.name}: not judged ({why})")
     return lines
 
 
@@ -183,29 +220,30 @@ def _summarised(summary: Summary, arm: int) -> str:
     return f"mean {total(summary.total) / number:.1f} months ({number} followed)"
 
 
-def _ending(design: Design, plan: Plan, block: Block) -> list[str]:
-    reason = REASONS[block.reason[0]]
-    pipeline = int(block.randomised[0] - block.analysed[0])
+def _ending(plan: Plan, block: Block) -> list[str]:
+    standing = block.standing
+    reason = REASONS[standing.reason[0]]
+    randomised, analysed = int(block.randomised[0].sum()), int(block.analysed[0].sum())
+    infused = int(block.infused[0].sum())
     lines = [
         f"The trial {ENDINGS[reason]} at look {int(block.look[0])}, month {block.months[0]:.1f}: "
-        f"{int(block.randomised[0])} randomised, {int(block.analysed[0])} analysed"
-        + (f", {int(block.infused[0])} infused" if block.infused[0] else "")
-        + "."
+        f"{randomised} randomised, {analysed} analysed" + (f", {infused} infused." if infused else ".")
     ]
-    if np.isfinite(block.estimate[0]):
-        inside = "covers" if block.covered[0] else "misses"
+    for place, estimand in enumerate(plan.estimands):
+        if not np.isfinite(block.estimate[0, place]):
+            continue
+        inside = "covers" if block.covered[0, place] else "misses"
         lines.append(
-            f"Estimated difference {block.estimate[0]:.4f} (posterior mean); its 95% credible "
-            f"interval {inside} the truth."
+            f"Estimated {_called(estimand)} {block.estimate[0, place]:.4f} (posterior mean); its 95% "
+            f"credible interval {inside} the truth."
         )
-    if pipeline > 0 and np.isfinite(block.estimate_final[0]):
+    followed_up = int(block.analysed_final[0].sum())
+    if followed_up > analysed and plan.estimands:
         outcome = ""
         if reason == "success":
-            outcome = (
-                "; the success is reversed" if block.reversal[0] else "; the success stands"
-            )
+            outcome = "; the success is reversed" if block.reversal[0] else "; the success stands"
         lines.append(
-            f"After the pipeline of {pipeline} has been followed up: "
-            f"{block.estimate_final[0]:.4f} on {int(block.analysed_final[0])}{outcome}."
+            f"After the pipeline of {followed_up - analysed} has been followed up: "
+            f"{block.estimate_final[0, 0]:.4f} on {followed_up}{outcome}."
         )
     return lines

@@ -12,11 +12,13 @@ import pytest
 from twin import one_trial
 
 from adaptive_cart.design import Design
-from adaptive_cart.population import enrol, latents_for
+from adaptive_cart.enrolment import Enrolment
+from adaptive_cart.plan import Plan
+from adaptive_cart.population import latents_for
 from adaptive_cart.records import Counts, Durations, Means
 from adaptive_cart.rules import REASONS
 from adaptive_cart.scenarios import truths_of
-from adaptive_cart.trial import Block, Plan, run_block
+from adaptive_cart.trial import Block, run_block
 
 DESIGNS = Path(__file__).parent.parent / "designs"
 SEED = 11
@@ -38,7 +40,7 @@ def latents_of_trial(design: Design, trial: int) -> dict[str, Any]:
     named += [f"event:{name}" for name in design.endpoints]
     named += [f"outcome:{name}" for name in design.endpoints]
     result: dict[str, Any] = {name: latents.of(name)[0].tolist() for name in named}
-    enrol(design, latents)
+    Enrolment(design, latents)
     strata = range(len(design.shares))
     result["assignment"] = [latents.of(f"assignment:{s}")[0].tolist() for s in strata]
     return result
@@ -60,7 +62,9 @@ def product_infusion(design: Design, raw: dict[str, Any]) -> dict[str, Any]:
 def compare(raw: dict[str, Any], scenario: str, trials: int) -> None:
     design = Design(**copy.deepcopy(raw))
     truth = truths_of(design)[scenario]
-    block = run_block(Plan.of(design), truth, 0.0, latents_for(design, SEED, 0, trials), True)
+    plan = Plan.of(design)
+    targets = (0.0,) * len(plan.estimands)
+    block = run_block(plan, truth, targets, latents_for(design, SEED, 0, trials), True)
     for trial in range(trials):
         slow = one_trial.run(
             raw, scenario, latents_of_trial(design, trial),
@@ -92,7 +96,7 @@ def same_participants(design: Design, block: Block, trial: int, slow: dict[str, 
 
 def same_looks(design: Design, block: Block, trial: int, slow: dict[str, Any]) -> None:
     for seen, record in zip(slow["looks"], block.looks, strict=False):
-        assert record.reached[trial]
+        assert record.held[trial]
         np.testing.assert_allclose(record.date[trial], seen["date"], rtol=1e-12)
         assert record.randomised[trial].sum() == seen["n_randomised"]
         assert record.infused[trial].sum() == seen["n_infused"]
@@ -100,7 +104,9 @@ def same_looks(design: Design, block: Block, trial: int, slow: dict[str, Any]) -
             for position, arm in enumerate(design.arm_names):
                 same_summary(record.summaries[name], trial, position, seen["endpoints"][name][arm])
         for name, rule in seen["rules"].items():
-            assert abs(record.probabilities[name][trial] - rule["probability"]) < 1e-9
+            probability = record.probabilities[name][trial, 0]
+            if not np.isnan(probability):  # nan: an earlier rule of this look ended the trial
+                assert abs(probability - rule["probability"]) < 1e-9
 
 
 def same_summary(summary: Any, trial: int, arm: int, slow: dict[str, Any]) -> None:
@@ -126,26 +132,26 @@ def same_summary(summary: Any, trial: int, arm: int, slow: dict[str, Any]) -> No
 
 def same_end(design: Design, block: Block, trial: int, slow: dict[str, Any]) -> None:
     end, final = slow["end"], slow["final"]
-    assert REASONS[block.reason[trial]] == end["reason"]
+    assert REASONS[block.standing.reason[trial]] == end["reason"]
     assert block.look[trial] == end["look"]
-    assert block.randomised[trial] == end["n_randomised"]
-    assert block.analysed[trial] == end["n_analysed"]
-    assert block.infused[trial] == end["n_infused"]
+    assert block.randomised[trial].sum() == end["n_randomised"]
+    assert block.analysed[trial].sum() == end["n_analysed"]
+    assert block.infused[trial].sum() == end["n_infused"]
     np.testing.assert_allclose(block.months[trial], end["months"], rtol=1e-12)
     arm = design.arm_names[1]
-    assert abs(block.estimate[trial] - end["estimate"][arm]) < 1e-10
-    assert abs(block.estimate_final[trial] - final["estimate"][arm]) < 1e-10
+    assert abs(block.estimate[trial, 0] - end["estimate"][arm]) < 1e-10
+    assert abs(block.estimate_final[trial, 0] - final["estimate"][arm]) < 1e-10
     assert bool(block.reversal[trial]) == final["reversal"]
 
 
 @pytest.mark.parametrize("scenario", ["null", "expected"])
 def test_hello(scenario: str) -> None:
-    compare(raw_design("hello"), scenario, 40)
+    compare(raw_design("hello"), scenario, 30)
 
 
 @pytest.mark.parametrize("scenario", list(raw_design("sle_autologous")["scenarios"]))
 def test_sle_autologous(scenario: str) -> None:
-    compare(raw_design("sle_autologous"), scenario, 25)
+    compare(raw_design("sle_autologous"), scenario, 12)
 
 
 def with_strata(raw: dict[str, Any]) -> None:
@@ -215,4 +221,4 @@ CHANGES = [
 def test_variants(name: str, scenario: str, change: Any) -> None:
     raw = raw_design(name)
     change(raw)
-    compare(raw, scenario, 10)
+    compare(raw, scenario, 8)

@@ -15,6 +15,7 @@ import numpy as np
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.participant_set import ParticipantSet
 from adaptive_cart.parts import PositiveMonths
+from adaptive_cart.questions import Kind
 from adaptive_cart.records import Counts, Floats, Population, Snapshot
 
 
@@ -33,6 +34,7 @@ class AdverseEvent(EndpointBase):
     within_months: PositiveMonths
 
     summary_kind: ClassVar[str] = "counts"
+    estimand_kind: ClassVar[Kind | None] = "level"
     direct_truth: ClassVar[Literal["probability"]] = "probability"
     fed_by: ClassVar[Literal["events"]] = "events"
 

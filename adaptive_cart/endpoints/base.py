@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from adaptive_cart.parts import Part
+from adaptive_cart.questions import Kind
 from adaptive_cart.records import Floats, Population, Snapshot, Summary
 
 
@@ -20,6 +21,8 @@ class EndpointBase(Part):
     direct_truth
         What a direct truth of this endpoint is by arm: a ``probability``, a ``time`` distribution
         or a yearly ``rate``.
+    estimand_kind
+        Kind of question whose quantity is the estimand, if this endpoint is the primary.
     fed_by
         What part of a participant course feeds it: ``remission``, ``events``, ``rates`` or nothing.
     """
@@ -31,10 +34,15 @@ class EndpointBase(Part):
     summary_kind: ClassVar[str]
     direct_truth: ClassVar[Literal["probability", "time", "rate"] | None] = None
     fed_by: ClassVar[Literal["remission", "events", "rates"] | None] = None
+    estimand_kind: ClassVar[Kind | None] = None
 
     def known_after(self) -> float | None:
         """Months from randomisation until the outcome is known, where that is fixed."""
         return None
+
+    def followed_for(self) -> float | None:
+        """Months for which a participant is followed for this endpoint, where that is fixed."""
+        return self.known_after()
 
     def prepare(self, name: str, population: Population) -> Any:
         """Work out once what does not change from look to look."""

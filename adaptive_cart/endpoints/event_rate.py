@@ -12,6 +12,7 @@ import numpy as np
 
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.parts import MONTHS_PER_YEAR
+from adaptive_cart.questions import Kind
 from adaptive_cart.records import Exposure, Floats, Population, Snapshot
 
 
@@ -29,6 +30,7 @@ class EventRate(EndpointBase):
     type: Literal["event_rate"]
 
     summary_kind: ClassVar[str] = "exposure"
+    estimand_kind: ClassVar[Kind | None] = "level"
     direct_truth: ClassVar[Literal["rate"]] = "rate"
     fed_by: ClassVar[Literal["rates"]] = "rates"
 
@@ -45,4 +47,4 @@ class EventRate(EndpointBase):
         events = (prepared.events <= months[:, :, None]).sum(axis=2)
         counts = population.totals(events.astype(np.float64), snapshot.enrolled)
         years = population.totals(months, snapshot.enrolled) / MONTHS_PER_YEAR
-        return Exposure(counts.astype(np.int64), years)
+        return Exposure(counts.astype(np.int64), years, population.tally(snapshot.enrolled))

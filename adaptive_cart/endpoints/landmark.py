@@ -27,6 +27,7 @@ from pydantic import Field, model_validator
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.participant_set import ParticipantSet
 from adaptive_cart.parts import Months, PositiveMonths
+from adaptive_cart.questions import Kind
 from adaptive_cart.records import Booleans, Counts, Course, Floats, Population, Snapshot
 
 
@@ -63,6 +64,7 @@ class Landmark(EndpointBase):
     missing: Literal["non_response", "exclude", "impute"] = "non_response"
 
     summary_kind: ClassVar[str] = "counts"
+    estimand_kind: ClassVar[Kind | None] = "level"
     direct_truth: ClassVar[Literal["probability"]] = "probability"
     fed_by: ClassVar[Literal["remission"]] = "remission"
 

@@ -10,16 +10,25 @@ import numpy as np
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.participant_set import ParticipantSet
 from adaptive_cart.parts import PositiveMonths
+from adaptive_cart.questions import Kind
 from adaptive_cart.records import Durations, Floats, Population, Snapshot
 
 
 @dataclass(frozen=True)
 class Followed:
-    """Months each participant is seen if followed to the horizon, and who has the event."""
+    """Months each participant is seen if followed to the horizon, and who has the event.
+
+    Attributes
+    ----------
+    event_date, leaves
+        ``(trial, participant)`` calendar months of the event, if it is seen, and of the end of
+        follow-up; infinite where there is none.
+    """
 
     months: Floats
     event: ParticipantSet
     event_date: Floats
+    leaves: Floats
 
 
 class TimeToEvent(EndpointBase):
@@ -29,7 +38,11 @@ class TimeToEvent(EndpointBase):
     horizon: PositiveMonths | None = None
 
     summary_kind: ClassVar[str] = "durations"
+    estimand_kind: ClassVar[Kind | None] = "hazard_ratio"
     direct_truth: ClassVar[Literal["time"]] = "time"
+
+    def followed_for(self) -> float | None:
+        return self.horizon
 
     def prepare(self, name: str, population: Population) -> Followed:
         time = np.asarray(population.direct[name], dtype=np.float64)
@@ -37,7 +50,9 @@ class TimeToEvent(EndpointBase):
         ends = limit if population.dropout is None else np.minimum(population.dropout, limit)
         event = (time <= ends) & np.isfinite(time)
         date = np.where(event, population.arrival + time, np.inf)
-        return Followed(np.minimum(time, ends), ParticipantSet.where(event), date)
+        months = np.minimum(time, ends)
+        leaves = population.arrival + months
+        return Followed(months, ParticipantSet.where(event), date, leaves)
 
     def summary(self, prepared: Followed, snapshot: Snapshot) -> Durations:
         population = snapshot.population
@@ -50,6 +65,7 @@ class TimeToEvent(EndpointBase):
             months,
             happened.mask(population.participants),
             mask,
+            population.arm,
             population.tally(included),
             population.tally(happened),
             population.totals(months, included),

@@ -64,6 +64,7 @@ class TimeToRelapse(EndpointBase):
             months,
             ended.mask(population.participants),
             mask,
+            population.arm,
             population.tally(included),
             population.tally(ended),
             population.totals(months, included),

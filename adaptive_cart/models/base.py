@@ -32,6 +32,8 @@ class AnalysisBase(Part):
         The summary noun that the model analyses; it must be what the endpoint gives.
     answers
         The kinds of question the model can be asked.
+    by_stratum
+        Whether strata have parameters of their own, so that each has an estimand.
     available
         Whether the fast posterior is built; a model that is not may be named in a design as long as
         no rule asks it.
@@ -42,6 +44,7 @@ class AnalysisBase(Part):
     reads: ClassVar[str]
     answers: ClassVar[tuple[str, ...]]
     available: ClassVar[bool] = True
+    by_stratum: ClassVar[bool] = False
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
         """Faults of the table that need the design's names: (path below the table, message)."""
@@ -52,5 +55,12 @@ class AnalysisBase(Part):
         raise NotImplementedError  # abstract: every model supplies it
 
     def posterior(self, fitted: Any, summary: Summary, open_strata: Booleans | None) -> Posterior:
-        """Posterior of a block of trials; ``open_strata`` is ``(trial, stratum)``."""
+        """Posterior of a block of trials.
+
+        Parameters
+        ----------
+        open_strata
+            ``(trial, stratum)`` over which a question about the open strata averages; nothing
+            where all are.
+        """
         raise NotImplementedError  # abstract: every model supplies it

@@ -17,7 +17,7 @@ from adaptive_cart.errors import nearest, one_of
 from adaptive_cart.models.base import AnalysisBase
 from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.parts import Part, Positive
-from adaptive_cart.questions import Question
+from adaptive_cart.questions import ALL, Question
 from adaptive_cart.records import Booleans, Counts, Floats, Integers, Summary
 
 
@@ -88,7 +88,7 @@ class CountsPosterior:
     def _table(self, question: Question) -> tuple[Integers, Integers]:
         if question.stratum >= 0:
             return self.successes[..., question.stratum], self.totals[..., question.stratum]
-        if self.open_strata is None:
+        if self.open_strata is None or question.stratum == ALL:
             return self.successes.sum(axis=2), self.totals.sum(axis=2)
         inside = self.open_strata[:, None, :]
         return (self.successes * inside).sum(axis=2), (self.totals * inside).sum(axis=2)

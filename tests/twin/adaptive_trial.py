@@ -1,0 +1,1080 @@
+"""One simulated trial whose arms, strata or shares may change on the way: the slow twin.
+
+A design is taken as the raw TOML table and one uniform a purpose and participant (`latents`), and
+the trial is conducted as a trial is: the next thing that happens is either a look or a safety
+check between looks; whoever has arrived by then is randomised under the shares, open arms and
+open strata in force; what is visible by that date is counted; the rules are judged in the order
+written; and what they do is seen by the rules after them and by those who arrive later. Plain
+loops; nothing is shared with the simulator. A participant's course, what is seen of the
+endpoints that `one_trial` knows, and the beta-binomial questions are `one_trial`'s.
+
+Latents: those of `one_trial`, and ``allocation`` (response-adaptive randomisation) and
+``rate:ENDPOINT:k``, the uniform of the k-th gap between events, k from 0. Latents that nothing
+asks for are not looked up. A list of blocks, or of gaps, that is too short is an error.
+
+Posterior questions of another model than the beta-binomial are put to ``ask(endpoint, question,
+data, open_strata)``: ``question`` is the rule's table with the target's ``arm`` (never "each")
+and, where the rule has one, ``stratum`` (a name or "open"); ``data`` holds one of
+
+``counts``
+    ``[arm][stratum]`` = (successes or events, totals) of a binary endpoint; without strata the
+    one stratum is None;
+``times``
+    rows (arm, stratum, months, event) of a time endpoint: those randomised, or, for a time to
+    relapse, those seen in remission, by the look;
+``rates``
+    ``[arm]`` = (events, patient-years).
+
+Assumed where the contract and its semantics are silent or could be read two ways, over what
+`one_trial` says of ties, courses and endpoints
+
+*Targets and ends*
+
+- Every target of a rule is asked in the state before the rule acts for any of them.
+- ``stop_for_safety`` and ``declare_futility`` with ``arm`` or ``stratum`` = "each" end the trial
+  as soon as one target holds.
+- A rule after the one that ended the trial is still judged and recorded, but does nothing.
+- Whether everything is resolved is looked at after each rule, so the rule that resolves the last
+  arm or stratum ends the trial, before the rules after it.
+- A success rule that names a stratum, with one experimental arm, is a success of the trial ("a
+  success rule without each"). `arm_success` of an arm is also true when the success was of a
+  stratum or of the trial and the question was about that arm.
+- Strata as targets of success, with several experimental arms, are not covered.
+- ``stratum = "open"`` is not asked when no stratum is open; ``best = true`` is among the
+  experimental arms open when the rule is judged.
+- Rules about the control are always asked.
+
+*Looks*
+
+- Looks by events: death censors, as dropout does. Of a rule that names "final" and also the
+  number of the look that cannot be reached, the last threshold holds. The number is out of reach
+  when all max_n, enrolled as things stand, do not make it.
+- After ``stop_enrolment`` the last look of a time endpoint is held when nobody is left under
+  follow-up, also where it was planned by events.
+- No look is dated before the one that precedes it.
+- With a fixed control share nothing but the experimental shares is raised to the minimum; a
+  minimum that cannot be kept is an error.
+- Shares are renewed also at a look that ends the trial, as long as an experimental arm is open.
+
+*Checks between looks (`every`)*
+
+- Every infusion counts, of whatever arm, from the first of the trial on; checks go on while
+  everybody is followed after ``stop_enrolment``. Shares are not renewed there. The threshold of a
+  list is that of the next look at which the rule is judged (else its last).
+- Whatever the rule does between looks, if it is not a stop, it does at that date.
+
+*Event rates*: followed until dropout, death, ``horizon`` if there is one, or the look. Once the
+pipeline is followed up: until everybody has passed the primary endpoint. The own arm's rate holds
+for who is never infused and under ``same_as``.
+
+*Reversal* judges each success again with the strata that were open when it was declared.
+
+*Predictive* probabilities take the planned number of an arm as it stood at the start, whatever
+was dropped or shifted since; not with strata.
+
+Not covered (``NotImplementedError``): imputation; predictive probabilities of other models;
+response-adaptive randomisation on another primary than a beta-binomial one; looks by events of
+another primary than a time to event or to relapse.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+from scipy import integrate, special
+
+from twin import one_trial, posterior
+from twin.one_trial import NEVER, REASONS, Person, Table
+
+Ask = Callable[[str, Table, Table, list[str]], float]
+BINARY = ("landmark", "adverse_event")
+TIMES = ("time_to_event", "time_to_relapse")
+
+
+@dataclass
+class Trial:
+    """Where a trial stands: who is in, what is open, and what has been decided so far."""
+
+    raw: Table
+    scenario: str
+    latents: Table
+    product_infusion: Table | None
+    ask: Ask | None
+    operational: list[float]  # of every participant to come, in expected numbers of arrivals
+    people: list[Person] = field(default_factory=list)  # randomised, in order of arrival
+    slots: dict[str | None, int] = field(default_factory=dict)  # next place in a stratum's list
+    arm_success: dict[str, int | None] = field(default_factory=dict)  # look
+    arm_dropped: dict[str, int | None] = field(default_factory=dict)
+    stratum_success: dict[str, int | None] = field(default_factory=dict)
+    stratum_closed: dict[str, int | None] = field(default_factory=dict)
+    successes: list[Table] = field(default_factory=list)
+    shares: dict[str, float] | None = None  # response-adaptive, once there are any
+    enrolment_stopped: bool = False
+    clock: float = -NEVER  # date of the last look or check
+    look: int = 1  # number of the next look
+    held: list[Table] = field(default_factory=list)
+    between: list[Table] = field(default_factory=list)
+    ended: Table | None = None
+    courses: dict[tuple[int, str, str | None], Person] = field(default_factory=dict)
+
+    @property
+    def arms(self) -> list[str]:
+        """All arms, control first."""
+        return one_trial.arms_of(self.raw)
+
+    @property
+    def open_arms(self) -> list[str]:
+        """Experimental arms neither dropped nor successful."""
+        return [
+            arm
+            for arm in self.arms[1:]
+            if self.arm_success[arm] is None and self.arm_dropped[arm] is None
+        ]
+
+    @property
+    def open_strata(self) -> list[str]:
+        """Strata neither closed nor successful."""
+        return [
+            stratum
+            for stratum in self.raw.get("strata", {})
+            if self.stratum_success[stratum] is None and self.stratum_closed[stratum] is None
+        ]
+
+    @property
+    def last_look(self) -> int:
+        """Number of the last planned look."""
+        return len(planned_looks(self.raw))
+
+    @property
+    def primary(self) -> str:
+        """Name of the primary endpoint."""
+        return one_trial.primary_of(self.raw)
+
+
+def opened(
+    raw: Table, scenario: str, latents: Table, product_infusion: Table | None, ask: Ask | None
+) -> Trial:
+    """A trial on the day it opens."""
+    trial = Trial(
+        raw, scenario, latents, product_infusion, ask, operational_times(raw, latents)
+    )  # fmt: skip
+    trial.slots = dict.fromkeys(raw.get("strata") or [None], 0)
+    trial.arm_success = dict.fromkeys(trial.arms[1:])
+    trial.arm_dropped = dict.fromkeys(trial.arms[1:])
+    trial.stratum_success = dict.fromkeys(raw.get("strata", {}))
+    trial.stratum_closed = dict.fromkeys(raw.get("strata", {}))
+    return trial
+
+
+def planned_looks(raw: Table) -> list[tuple[str, float]]:
+    """Every planned look as (what it waits for, how much of it); the last of them is last."""
+    looks = []
+    for kind in ("observed", "enrolled", "events", "months"):
+        looks += [(kind, number) for number in raw["looks"].get(kind, [])]
+    if raw["looks"].get("final") == "all_observed":
+        looks.append(("all_observed", raw["enrolment"]["max_n"]))
+    return looks
+
+
+# --- Arrivals ---------------------------------------------------------------------------------
+
+
+def operational_times(raw: Table, latents: Table) -> list[float]:
+    """Times of arrival on the scale on which one participant is expected a unit."""
+    times = []
+    time = 0.0
+    for participant in range(raw["enrolment"]["max_n"]):
+        if raw["enrolment"].get("arrivals", "poisson") == "regular":
+            time = participant + 1.0
+        else:
+            time += -math.log1p(-latents["arrival"][participant])
+        times.append(time)
+    return times
+
+
+def expected_by(raw: Table, month: float) -> float:
+    """Number of arrivals expected by a month, while every stratum is open."""
+    intensity = raw["enrolment"]["per_month"]
+    if not isinstance(intensity, dict):
+        return month * float(intensity)
+    ramp, plateau = float(intensity["ramp_months"]), float(intensity["plateau"])
+    if month <= ramp:
+        return plateau * month * month / (2.0 * ramp)
+    return plateau * ramp / 2.0 + plateau * (month - ramp)
+
+
+def month_of(raw: Table, operational: float) -> float:
+    """Month by which so many arrivals are expected: the inverse of `expected_by`."""
+    intensity = raw["enrolment"]["per_month"]
+    if not isinstance(intensity, dict):
+        return operational / float(intensity)
+    ramp, plateau = float(intensity["ramp_months"]), float(intensity["plateau"])
+    during_ramp = plateau * ramp / 2.0
+    if operational <= during_ramp:
+        return math.sqrt(2.0 * operational * ramp / plateau)
+    return ramp + (operational - during_ramp) / plateau
+
+
+def open_share(trial: Trial, open_strata: Sequence[str]) -> float:
+    """Share of enrolment that comes from these strata."""
+    strata = trial.raw["strata"]
+    return float(sum(strata[name] for name in open_strata) / sum(strata.values()))
+
+
+def slow_down(trial: Trial, date: float, before: Sequence[str], after: Sequence[str]) -> None:
+    """Put off the arrivals after a date at which strata closed, theirs being lost."""
+    ratio = open_share(trial, after) / open_share(trial, before)
+    now = expected_by(trial.raw, date)
+    for participant in range(len(trial.people), len(trial.operational)):
+        trial.operational[participant] = now + (trial.operational[participant] - now) / ratio
+
+
+def stratum_of(trial: Trial, participant: int) -> str | None:
+    """Stratum of an arrival: its own, or, that being closed, one of those still open."""
+    strata = trial.raw.get("strata")
+    if not strata:
+        return None
+    u = trial.latents["stratum"][participant]
+    start, own, own_start = 0.0, "", 0.0
+    for name, share in strata.items():
+        own, own_start = name, start
+        start += share
+        if u < start:
+            break
+    open_strata = trial.open_strata
+    if own in open_strata:
+        return own
+    position = (u - own_start) / strata[own]
+    total = sum(strata[name] for name in open_strata)
+    cumulative = 0.0
+    for name in open_strata:
+        cumulative += strata[name] / total
+        if position < cumulative:
+            return name
+    return open_strata[-1]
+
+
+# --- Randomisation ----------------------------------------------------------------------------
+
+
+def is_adaptive(raw: Table) -> bool:
+    """Whether the shares follow the responses."""
+    return bool(raw.get("randomisation", {}).get("method") == "response_adaptive")
+
+
+def shares_in_force(trial: Trial) -> dict[str, float] | None:
+    """Share of every arm for those who arrive now; nothing of an arm that is not open."""
+    if not trial.open_arms:
+        return None
+    enrolling = [trial.arms[0], *trial.open_arms]
+    ratio: dict[str, float] = dict.fromkeys(trial.arms, 1.0)
+    if not is_adaptive(trial.raw):
+        allocation = one_trial.allocation_of(trial.raw)
+        ratio = {arm: float(share) for arm, share in zip(trial.arms, allocation, strict=True)}
+    elif trial.shares is not None:
+        ratio = trial.shares
+        if all(ratio[arm] == 0.0 or arm in enrolling for arm in trial.arms):
+            return dict(ratio)
+    total = sum(ratio[arm] for arm in enrolling)
+    return {arm: ratio[arm] / total if arm in enrolling else 0.0 for arm in trial.arms}
+
+
+def arm_of(
+    trial: Trial, participant: int, stratum: str | None, slots: dict[str | None, int]
+) -> str:
+    """Arm of an arrival; takes the place in the list of the stratum, where there is a list."""
+    enrolling = [trial.arms[0], *trial.open_arms]
+    if is_adaptive(trial.raw):
+        shares = shares_in_force(trial)
+        assert shares is not None
+        u = trial.latents["allocation"][participant]
+        cumulative = 0.0
+        for arm in enrolling:
+            cumulative += shares[arm]
+            if u < cumulative:
+                return arm
+        return enrolling[-1]
+    places = one_trial.block_of(trial.raw)
+    orders = one_trial.arrangements(tuple(places))
+    number = 0 if stratum is None else list(trial.raw["strata"]).index(stratum)
+    while True:
+        block, place = divmod(slots[stratum], sum(places))
+        u = trial.latents["assignment"][number][block]
+        arm = trial.arms[orders[math.floor(u * len(orders))][place]]
+        slots[stratum] += 1
+        if arm in enrolling:
+            return arm
+
+
+def randomised(trial: Trial, participant: int, slots: dict[str | None, int]) -> Person:
+    """A participant, randomised as things stand, with all that will happen to him or her."""
+    stratum = stratum_of(trial, participant)
+    arm = arm_of(trial, participant, stratum, slots)
+    key = (participant, arm, stratum)
+    if key not in trial.courses:
+        truth = one_trial.truth_of(trial.raw, trial.scenario)
+        endpoints = trial.raw["endpoints"]
+        others = {name: e for name, e in endpoints.items() if e["type"] != "event_rate"}
+        course = one_trial.run_course(
+            {**trial.raw, "endpoints": others},
+            truth,
+            arm,
+            stratum,
+            lambda purpose: float(trial.latents[purpose][participant]),
+            trial.product_infusion,
+        )
+        course["per_year"] = {
+            name: yearly_rate(truth, name, arm, stratum)
+            for name, endpoint in endpoints.items()
+            if endpoint["type"] == "event_rate"
+        }
+        trial.courses[key] = course
+    month = month_of(trial.raw, trial.operational[participant])
+    return {"participant": participant, "randomised_month": month, **trial.courses[key]}
+
+
+def prospect(trial: Trial) -> list[Person]:
+    """Everybody who is in, and everybody who would come in if nothing changed any more."""
+    people = list(trial.people)
+    if trial.enrolment_stopped:
+        return people
+    slots = dict(trial.slots)
+    for participant in range(len(people), trial.raw["enrolment"]["max_n"]):
+        people.append(randomised(trial, participant, slots))
+    return people
+
+
+def enrol_until(trial: Trial, date: float) -> None:
+    """Randomise those who arrive by a date."""
+    if trial.enrolment_stopped:
+        return
+    for participant in range(len(trial.people), trial.raw["enrolment"]["max_n"]):
+        if month_of(trial.raw, trial.operational[participant]) > date:
+            return
+        trial.people.append(randomised(trial, participant, trial.slots))
+
+
+@cache
+def probability_best(mixtures: tuple[posterior.Mixture, ...], number: int) -> float:
+    """P(the response probability of one arm is the largest of several), by quad.
+
+    The integral of its density times the product of the others' distribution functions, over the
+    logit, piece by piece: smooth there, also where a parameter is below 1.
+    """
+    if len(mixtures) == 1:
+        return 1.0
+    own = mixtures[number]
+    others = [mixture for other, mixture in enumerate(mixtures) if other != number]
+
+    def integrand(logit: float) -> float:
+        log_p, log_q = float(special.log_expit(logit)), float(special.log_expit(-logit))
+        p, q = math.exp(log_p), math.exp(log_q)
+        value = sum(
+            weight * math.exp(a * log_p + b * log_q - float(special.betaln(a, b)))
+            for weight, a, b in own
+        )
+        for mixture in others:
+            below = 0.0
+            for weight, a, b in mixture:
+                # From the smaller of p and 1 - p, which is the one known to full precision.
+                if p < 0.5:
+                    below += weight * float(special.betainc(a, b, p))
+                else:
+                    below += weight * (1.0 - float(special.betainc(b, a, q)))
+            value *= below
+        return value
+
+    low = -posterior.DEPTH / min(a for _, a, _ in own)
+    high = posterior.DEPTH / min(b for _, _, b in own)
+    edges = np.linspace(low, high, 1 + math.ceil((high - low) / 4.0))
+    return math.fsum(
+        integrate.quad(integrand, left, right, epsabs=1e-14, epsrel=1e-12)[0]
+        for left, right in itertools.pairwise(edges)
+    )
+
+
+def adaptive_shares(best: dict[str, float], control: str, randomisation: Table) -> dict[str, float]:
+    """Shares of the control and of the open arms from each one's probability of being the best."""
+    power = float(randomisation.get("power", 1.0))
+    minimum = float(randomisation.get("minimum", 0.0))
+    weights = {arm: probability**power for arm, probability in best.items()}
+    rule = randomisation.get("control", "match_largest")
+    if rule == "match_largest":
+        whole = 1.0
+        weights = {control: max(weights.values()), **weights}
+        fixed = {}
+    else:
+        whole = 1.0 - float(rule)
+        fixed = {control: float(rule)}
+    total = sum(weights.values())
+    shares = {arm: whole * weight / total for arm, weight in weights.items()}
+    raised: set[str] = set()
+    while True:
+        low = {arm for arm in shares if arm not in raised and shares[arm] < minimum}
+        if not low:
+            break
+        raised |= low
+        room = whole - minimum * len(raised)
+        rest = sum(share for arm, share in shares.items() if arm not in raised)
+        if room < -1e-12 or (rest == 0.0 and room > 1e-12):
+            raise ValueError(f"{len(shares)} arms cannot have {minimum} each")
+        for arm in shares:
+            shares[arm] = minimum if arm in raised else shares[arm] * room / rest
+    return {**fixed, **shares}
+
+
+def renew_shares(trial: Trial, date: float) -> None:
+    """Shares by what is known of the open arms at a look."""
+    counts = one_trial.binary_counts(trial.raw, trial.primary, trial.people, date)
+    mixtures = tuple(
+        posterior.updated(one_trial.prior_of(trial.raw, trial.primary, arm), *counts[arm])
+        for arm in trial.open_arms
+    )
+    best = {arm: probability_best(mixtures, number) for number, arm in enumerate(trial.open_arms)}
+    shares = adaptive_shares(best, trial.arms[0], trial.raw["randomisation"])
+    trial.shares = {arm: shares.get(arm, 0.0) for arm in trial.arms}
+
+
+# --- What is seen -----------------------------------------------------------------------------
+
+
+def yearly_rate(truth: Table, name: str, arm: str, stratum: str | None) -> float:
+    """True events per patient-year: stated by endpoint, or among the arm's `rates`."""
+    if name in truth:
+        rate = truth[name][arm]
+        return float(rate[stratum] if isinstance(rate, dict) else rate)
+    return float(one_trial.parameters(truth, arm, stratum).get("rates", {}).get(name, 0.0))
+
+
+def followed_for_rate(endpoint: Table, person: Person, date: float) -> float:
+    """Months under follow-up for an event rate."""
+    return float(
+        min(
+            person["dropout_month"],
+            person["death_month"],
+            endpoint.get("horizon", NEVER),
+            date - person["randomised_month"],
+        )
+    )
+
+
+def events_within(trial: Trial, name: str, person: Person, months: float) -> int:
+    """Number of events of a rate in so many months from randomisation."""
+    if person["per_year"][name] == 0.0:
+        return 0
+    month = 0.0
+    for gap in itertools.count():
+        u = trial.latents[f"rate:{name}:{gap}"][person["participant"]]
+        month += -math.log1p(-u) * 12.0 / person["per_year"][name]
+        if month > months:
+            return gap
+    raise AssertionError
+
+
+def time_rows(
+    name: str, endpoint: Table, people: Sequence[Person], date: float
+) -> list[tuple[str, str | None, float, bool]]:
+    """Arm, stratum, months and whether the event was seen, of those included by a date."""
+    rows = []
+    for person in people:
+        followed = min(
+            person["dropout_month"], person["death_month"], date - person["randomised_month"]
+        )
+        start, event = 0.0, NEVER
+        if endpoint["type"] == "time_to_event":
+            event = person[name]
+        else:
+            start, event = person["remission_month"], person["relapse_month"]
+        if start == NEVER or start > followed:
+            continue
+        followed = min(followed, start + endpoint.get("horizon", NEVER))
+        months = min(event, followed) - start
+        rows.append((person["arm"], person["stratum"], months, bool(event <= followed)))
+    return rows
+
+
+def see(trial: Trial, name: str, people: Sequence[Person], date: float) -> Table:
+    """What is visible of an endpoint, in these participants, by a date since opening."""
+    endpoint = trial.raw["endpoints"][name]
+    if endpoint["type"] != "event_rate":
+        return one_trial.see(name, endpoint, people, date)
+    seen = {"totals": 0, "events": 0, "years": 0.0}
+    for person in people:
+        months = followed_for_rate(endpoint, person, date)
+        if months < 0.0:
+            continue
+        seen["totals"] += 1
+        seen["events"] += events_within(trial, name, person, months)
+        seen["years"] += months / 12.0
+    return seen
+
+
+def pair(seen: Table, kind: str) -> tuple[Any, Any] | None:
+    """The two numbers that say what was seen: how many, and among how many or how much."""
+    if kind == "landmark":
+        return seen["successes"], seen["totals"]
+    if kind in ("adverse_event", "time_to_event"):
+        return seen["events"], seen["totals"]
+    if kind == "time_to_relapse":
+        return seen["relapses"], seen["remitters"]
+    if kind == "event_rate":
+        return seen["events"], seen["years"]
+    return None
+
+
+def number_included(seen: Table) -> int:
+    """Participants behind what was seen."""
+    return int(seen["remitters"] if "remitters" in seen else seen["totals"])
+
+
+def in_arm(people: Sequence[Person], arm: str) -> list[Person]:
+    """Those of an arm."""
+    return [person for person in people if person["arm"] == arm]
+
+
+def in_stratum(people: Sequence[Person], stratum: str | None) -> list[Person]:
+    """Those of a stratum."""
+    return [person for person in people if person["stratum"] == stratum]
+
+
+# --- When -------------------------------------------------------------------------------------
+
+
+def event_and_end(name: str, endpoint: Table, person: Person) -> tuple[float, float]:
+    """Date of the event, if it will be seen, and of the end of follow-up; infinite = never."""
+    gone = min(person["dropout_month"], person["death_month"])
+    if endpoint["type"] == "time_to_event":
+        start, event = 0.0, person[name]
+    elif endpoint["type"] == "time_to_relapse":
+        start, event = person["remission_month"], person["relapse_month"]
+    else:
+        raise NotImplementedError(f"events of a {endpoint['type']}")
+    if start > gone or start == NEVER:
+        return NEVER, NEVER
+    end = min(gone, start + endpoint.get("horizon", NEVER))
+    opened_at = person["randomised_month"]
+    return (opened_at + event if event <= end else NEVER), opened_at + min(event, end)
+
+
+def all_followed(trial: Trial, name: str, people: Sequence[Person]) -> float:
+    """Date at which the endpoint is known of everybody, or nobody is left under follow-up."""
+    endpoint = trial.raw["endpoints"][name]
+    dates = []
+    for person in people:
+        if endpoint["type"] in TIMES:
+            dates.append(event_and_end(name, endpoint, person)[1])
+        elif endpoint["type"] == "adverse_event":
+            start = person["infused_month"] if person["infused_arm"] else 0.0
+            dates.append(person["randomised_month"] + start + endpoint["within_months"])
+        else:
+            wait = endpoint["month"] if endpoint["type"] == "landmark" else endpoint["horizon"]
+            dates.append(person["randomised_month"] + wait)
+    finite = [date for date in dates if date < NEVER]
+    return max(finite) if finite else 0.0
+
+
+def next_look(trial: Trial) -> tuple[float, bool]:
+    """Date of the next look, and whether it is the last because its number is out of reach."""
+    primary = trial.raw["endpoints"][trial.primary]
+    kind, number = planned_looks(trial.raw)[trial.look - 1]
+    people = prospect(trial)
+    unreachable = False
+    if trial.enrolment_stopped or kind == "all_observed":
+        date = all_followed(trial, trial.primary, people)
+    elif kind == "observed":
+        date = people[int(number) - 1]["randomised_month"] + primary["month"]
+    elif kind == "enrolled":
+        date = people[int(number) - 1]["randomised_month"]
+    elif kind == "months":
+        date = float(number)
+    else:
+        dates = sorted(event_and_end(trial.primary, primary, person)[0] for person in people)
+        unreachable = len(dates) < number or dates[int(number) - 1] == NEVER
+        everybody = all_followed(trial, trial.primary, people)
+        date = everybody if unreachable else dates[int(number) - 1]
+    return max(date, trial.clock), unreachable
+
+
+def checks_of(rule: Table, people: Sequence[Person]) -> list[float]:
+    """Dates of every n-th infusion of the trial, for a rule that is judged then."""
+    if "every" not in rule:
+        return []
+    infusions = sorted(
+        person["randomised_month"] + person["infused_month"]
+        for person in people
+        if person["infused_month"] < NEVER
+    )
+    return infusions[int(rule["every"]) - 1 :: int(rule["every"])]
+
+
+def next_check(trial: Trial, look_date: float) -> float | None:
+    """Date of the next check after the last look or check and before the next look, if any."""
+    people = prospect(trial)
+    dates = [
+        date
+        for rule in trial.raw.get("rules", [])
+        for date in checks_of(rule, people)
+        if trial.clock < date < look_date
+    ]
+    return min(dates) if dates else None
+
+
+# --- The rules --------------------------------------------------------------------------------
+
+
+def question_of(trial: Trial, rule: Table) -> Table:
+    """The posterior question that a rule asks, or of which it asks how it will be answered."""
+    if "predictive" in rule:
+        named = one_trial.rule_named(trial.raw, rule["predictive"]["rule"])
+        return dict(named["posterior"])
+    return dict(rule["posterior"])
+
+
+def targets(trial: Trial, rule: Table) -> list[tuple[str, str | None]]:
+    """Arms and strata that a rule is asked about now, in order."""
+    question = question_of(trial, rule)
+    if question["arm"] == "each":
+        arms = trial.open_arms
+    elif question["arm"] in trial.arms[1:]:
+        arms = [arm for arm in trial.open_arms if arm == question["arm"]]
+    else:
+        arms = [question["arm"]]
+    strata: list[str | None] = []
+    stratum = question.get("stratum")
+    if stratum is None:
+        strata = [None]
+    elif stratum == "open":
+        strata = ["open"] if trial.open_strata else []
+    else:
+        strata = [name for name in trial.open_strata if stratum in ("each", name)]
+    return [(arm, stratum) for arm in arms for stratum in strata]
+
+
+def visible(trial: Trial, name: str, people: Sequence[Person], date: float) -> Table:
+    """What is put before a posterior of another model: counts, times or rates."""
+    endpoint = trial.raw["endpoints"][name]
+    if endpoint["type"] in BINARY:
+        strata = list(trial.raw.get("strata", {})) or [None]
+        return {
+            "counts": {
+                arm: {
+                    stratum: pair(
+                        see(trial, name, in_stratum(in_arm(people, arm), stratum), date),
+                        endpoint["type"],
+                    )
+                    for stratum in strata
+                }
+                for arm in trial.arms
+            }
+        }
+    if endpoint["type"] in TIMES:
+        return {"times": time_rows(name, endpoint, people, date)}
+    if endpoint["type"] == "event_rate":
+        return {
+            "rates": {
+                arm: pair(see(trial, name, in_arm(people, arm), date), "event_rate")
+                for arm in trial.arms
+            }
+        }
+    raise NotImplementedError(f"a question about a {endpoint['type']}")
+
+
+def model_of(raw: Table, name: str) -> str:
+    """Analysis model of an endpoint; the beta-binomial for a binary one that names none."""
+    default = "beta_binomial"
+    if raw["endpoints"][name]["type"] not in BINARY:
+        default = "another"
+    return str(raw.get("analysis", {}).get(name, {}).get("model", default))
+
+
+def probability(
+    trial: Trial,
+    rule: Table,
+    target: tuple[str, str | None],
+    date: float,
+    open_arms: Sequence[str],
+    open_strata: Sequence[str],
+) -> float:
+    """The probability that a rule compares with its threshold, for one target."""
+    arm, stratum = target
+    question = question_of(trial, rule) | {"arm": arm}
+    if stratum is not None:
+        question["stratum"] = stratum
+    name = question["endpoint"]
+
+    if "predictive" in rule:
+        # The same design with the named rule asking about this arm alone.
+        rules = [
+            other | {"posterior": question}
+            if other["name"] == rule["predictive"]["rule"]
+            else other
+            for other in trial.raw["rules"]
+        ]
+        return one_trial.predictive_probability(
+            {**trial.raw, "rules": rules}, rule, trial.people, date, trial.last_look
+        )
+
+    if model_of(trial.raw, name) != "beta_binomial":
+        if trial.ask is None:
+            raise ValueError(f"nobody to ask about {name}")
+        data = visible(trial, name, trial.people, date)
+        if question.get("best"):
+            question["among"] = list(open_arms)
+        return float(trial.ask(name, question, data, list(open_strata)))
+
+    people = trial.people
+    if stratum == "open":
+        people = [person for person in people if person["stratum"] in open_strata]
+    elif stratum is not None:
+        people = in_stratum(people, stratum)
+    counts = one_trial.binary_counts(trial.raw, name, people, date)
+    if question.pop("best", False):
+        mixtures = tuple(
+            posterior.updated(one_trial.prior_of(trial.raw, name, other), *counts[other])
+            for other in open_arms
+        )
+        return probability_best(mixtures, list(open_arms).index(arm))
+    question.pop("stratum", None)
+    return one_trial.posterior_probability(trial.raw, question, counts)
+
+
+def threshold_at_look(trial: Trial, rule: Table, unreachable: bool) -> float | None:
+    """Threshold of a rule at the coming look; None where it is not judged."""
+    last = trial.last_look
+    if unreachable and "final" in rule.get("looks", []):
+        return one_trial.threshold_at(rule, last, last)
+    if trial.look in one_trial.judged_at(rule, last):
+        return one_trial.threshold_at(rule, trial.look, last)
+    return None
+
+
+def threshold_between(trial: Trial, rule: Table) -> float:
+    """Threshold of a rule at a check: that of the next look at which it is judged."""
+    judged = one_trial.judged_at(rule, trial.last_look)
+    look = next((number for number in judged if number >= trial.look), judged[-1])
+    return one_trial.threshold_at(rule, look, trial.last_look)
+
+
+def judge(trial: Trial, rule: Table, threshold: float, date: float) -> list[Table]:
+    """What a rule says of each of its targets, all asked before it acts."""
+    open_arms, open_strata = trial.open_arms, trial.open_strata
+    records = []
+    for arm, stratum in targets(trial, rule):
+        value = probability(trial, rule, (arm, stratum), date, open_arms, open_strata)
+        records.append(
+            {
+                "arm": arm,
+                "stratum": stratum,
+                "probability": value,
+                "threshold": threshold,
+                "holds": one_trial.compare(rule, value, threshold),
+            }
+        )
+    return records
+
+
+def act(trial: Trial, rule: Table, holding: Sequence[Table]) -> bool:
+    """Do what a rule says for the targets for which it holds; whether enrolment is to stop."""
+    question = question_of(trial, rule)
+    several = len(trial.arms) > 2
+    open_arms, open_strata = trial.open_arms, trial.open_strata
+    if rule["then"] == "stop_enrolment":
+        return True
+    if rule["then"] in ("declare_futility", "stop_for_safety"):
+        # What has succeeded stands.
+        reason = "success" if trial.successes else REASONS[rule["then"]]
+        trial.ended = {"reason": reason, "rule": rule["name"]}
+        return False
+
+    for record in holding:
+        arm, stratum = record["arm"], record["stratum"]
+        if rule["then"] == "drop_arm":
+            trial.arm_dropped[arm] = trial.look
+        elif rule["then"] == "close_stratum":
+            trial.stratum_closed[stratum] = trial.look
+        elif rule["then"] == "declare_success":
+            if several and stratum not in (None, "open"):
+                raise NotImplementedError("success of a stratum with several experimental arms")
+            success = {
+                "rule": rule["name"],
+                "look": trial.look,
+                "open_arms": open_arms,
+                "open_strata": open_strata,
+            }
+            trial.successes.append(record | success)
+            if question.get("stratum") == "each":
+                trial.stratum_success[stratum] = trial.look
+            elif several or question["arm"] == "each":
+                trial.arm_success[arm] = trial.look
+            else:
+                trial.ended = {"reason": "success", "rule": rule["name"]}
+        else:
+            raise NotImplementedError(f"then = {rule['then']}")
+    first = trial.raw.get("multiarm", {}).get("ends") == "first_success"
+    if rule["then"] == "declare_success" and first:
+        trial.ended = {"reason": "success", "rule": rule["name"]}
+    resolved = not trial.open_arms or (trial.raw.get("strata") and not trial.open_strata)
+    if resolved and trial.ended is None:
+        reason = "success" if trial.successes else "futility"
+        trial.ended = {"reason": reason, "rule": rule["name"]}
+    return False
+
+
+def judge_and_act(trial: Trial, thresholds: dict[str, float], date: float) -> Table:
+    """Judge these rules in the order written, each after what those before it did."""
+    open_before = trial.open_strata
+    judged = {}
+    stop_enrolment = False
+    for rule in trial.raw.get("rules", []):
+        if rule["name"] not in thresholds:
+            continue
+        judged[rule["name"]] = judge(trial, rule, thresholds[rule["name"]], date)
+        holding = [record for record in judged[rule["name"]] if record["holds"]]
+        if holding and trial.ended is None:
+            stop_enrolment |= act(trial, rule, holding)
+    lost = trial.raw["enrolment"].get("after_closing", "redistribute") == "keep"
+    if trial.ended is None and lost and trial.open_strata != open_before:
+        slow_down(trial, date, open_before, trial.open_strata)
+    if trial.ended is None and stop_enrolment:
+        trial.enrolment_stopped = True
+    return judged
+
+
+# --- The trial --------------------------------------------------------------------------------
+
+
+def snapshot(trial: Trial, date: float) -> Table:
+    """Numbers and endpoints as they are seen by a date."""
+    endpoints: Table = {}
+    strata: Table = {}
+    for name in trial.raw["endpoints"]:
+        endpoints[name] = {}
+        strata[name] = {}
+        for arm in trial.arms:
+            mine = in_arm(trial.people, arm)
+            endpoints[name][arm] = see(trial, name, mine, date)
+            strata[name][arm] = {
+                stratum: see(trial, name, in_stratum(mine, stratum), date)
+                for stratum in trial.raw.get("strata", {})
+            }
+    return {
+        "date": date,
+        "n_randomised": len(trial.people),
+        "n_randomised_by_arm": {arm: len(in_arm(trial.people, arm)) for arm in trial.arms},
+        "n_infused": sum(p["randomised_month"] + p["infused_month"] <= date for p in trial.people),
+        "endpoints": endpoints,
+        "strata": strata,
+    }
+
+
+def after(trial: Trial) -> Table:
+    """What is in force for those who arrive next."""
+    return {
+        "shares": shares_in_force(trial),
+        "open_arms": trial.open_arms,
+        "open_strata": trial.open_strata,
+    }
+
+
+def hold_check(trial: Trial, date: float) -> None:
+    """Judge, between looks, the rules that are due at this infusion."""
+    thresholds = {
+        rule["name"]: threshold_between(trial, rule)
+        for rule in trial.raw["rules"]
+        if date in checks_of(rule, prospect(trial))
+    }
+    enrol_until(trial, date)
+    seen = snapshot(trial, date)
+    rules = judge_and_act(trial, thresholds, date)
+    trial.between.append({"look": trial.look, **seen, "rules": rules, **after(trial)})
+    trial.clock = date
+    if trial.ended is not None:
+        trial.ended |= {"look": trial.look, "between_looks": True, **seen}
+    elif trial.enrolment_stopped:
+        trial.look = trial.last_look
+
+
+def hold_look(trial: Trial, date: float, unreachable: bool) -> None:
+    """Hold the next look."""
+    enrol_until(trial, date)
+    seen = snapshot(trial, date)
+    thresholds = {}
+    for rule in trial.raw.get("rules", []):
+        threshold = threshold_at_look(trial, rule, unreachable)
+        if threshold is not None:
+            thresholds[rule["name"]] = threshold
+    rules = judge_and_act(trial, thresholds, date)
+    burn_in = trial.raw.get("randomisation", {}).get("burn_in", 0)
+    if is_adaptive(trial.raw) and trial.open_arms and len(trial.people) >= burn_in:
+        renew_shares(trial, date)
+    trial.held.append({"look": trial.look, **seen, "rules": rules, **after(trial)})
+    trial.clock = date
+    if trial.ended is None and (unreachable or trial.look == trial.last_look):
+        trial.ended = {"reason": "success" if trial.successes else "no_success", "rule": None}
+    if trial.ended is not None:
+        trial.ended |= {"look": trial.look, "between_looks": False, **seen}
+    elif trial.enrolment_stopped:
+        trial.look = trial.last_look
+    else:
+        trial.look += 1
+
+
+def followed_up_date(trial: Trial, name: str, end: float) -> float:
+    """Date by which the pipeline has been followed up for an endpoint."""
+    kind = trial.raw["endpoints"][name]["type"]
+    if kind == "event_rate":
+        return max(end, all_followed(trial, trial.primary, trial.people))
+    if kind in TIMES:
+        return max(end, all_followed(trial, name, trial.people))
+    return NEVER
+
+
+def primary_summary(trial: Trial, date: float) -> Table:
+    """The primary endpoint by a date: counts by arm and stratum, and posterior means by arm."""
+    name = trial.primary
+    kind = trial.raw["endpoints"][name]["type"]
+    counts, by_stratum, included = {}, {}, 0
+    for arm in trial.arms:
+        mine = in_arm(trial.people, arm)
+        seen = see(trial, name, mine, date)
+        included += number_included(seen)
+        counts[arm] = pair(seen, kind)
+        by_stratum[arm] = {
+            stratum: pair(see(trial, name, in_stratum(mine, stratum), date), kind)
+            for stratum in trial.raw.get("strata", {})
+        }
+    means: dict[str, float] | None = None
+    estimate: dict[str, float] | None = None
+    if model_of(trial.raw, name) == "beta_binomial":
+        means = {}
+        for arm in trial.arms:
+            prior = one_trial.prior_of(trial.raw, name, arm)
+            seen_in = counts[arm]
+            assert seen_in is not None
+            means[arm] = posterior.mean(posterior.updated(prior, seen_in[0], seen_in[1]))
+        estimate = {arm: means[arm] - means[trial.arms[0]] for arm in trial.arms[1:]}
+    return {
+        "n_analysed": included,
+        "counts": counts,
+        "counts_by_stratum": by_stratum,
+        "posterior_mean": means,
+        "estimate": estimate,
+    }
+
+
+def judge_again(trial: Trial, success: Table, end: float) -> Table:
+    """A declared success, asked again of everybody followed up."""
+    rule = one_trial.rule_named(trial.raw, success["rule"])
+    date = followed_up_date(trial, question_of(trial, rule)["endpoint"], end)
+    value = probability(
+        trial,
+        rule,
+        (success["arm"], success["stratum"]),
+        date,
+        success["open_arms"],
+        success["open_strata"],
+    )
+    return {
+        **{key: success[key] for key in ("rule", "arm", "stratum", "look", "threshold")},
+        "probability": value,
+        "holds": one_trial.compare(rule, value, success["threshold"]),
+    }
+
+
+def run(
+    raw: Table,
+    scenario: str,
+    latents: Table,
+    product_infusion: Table | None = None,
+    ask: Ask | None = None,
+) -> Table:
+    """Conduct one trial of a design in a scenario.
+
+    Parameters
+    ----------
+    raw
+        The design, as ``tomllib`` reads it, every threshold a number.
+    scenario
+        Name of the scenario.
+    latents
+        Uniforms by purpose and participant; see the module docstring.
+    product_infusion
+        By arm, the product's default ``{failure, delay}``, where the truth names none of its own.
+    ask
+        Answers posterior questions of other models than the beta-binomial; see there too.
+
+    Returns
+    -------
+    A table with
+
+    ``participants``
+        those randomised, in order of arrival, as of `one_trial.run`; ``per_year`` holds the true
+        yearly rate of every event-rate endpoint.
+    ``looks``
+        list, one a look held: ``look``, ``date``, ``n_randomised``, ``n_randomised_by_arm``,
+        ``n_infused``, ``endpoints[endpoint][arm]``, ``strata[endpoint][arm][stratum]`` as of
+        `one_trial.run` (an event rate shows ``totals, events, years``); ``rules[rule]`` = a list
+        of {arm, stratum, probability, threshold, holds}, one a target asked; and, after the
+        look's rules, ``shares[arm]`` (None where no experimental arm is left), ``open_arms``
+        (experimental) and ``open_strata``.
+    ``between_looks``
+        list, one a date at which rules with `every` were judged: the same keys, ``look`` being
+        the number of the look to come.
+    ``end``
+        ``look``, ``between_looks`` (whether it ended between looks, before that one), ``reason``
+        (success, futility, safety, no_success), ``rule``, ``months``, ``n_randomised``,
+        ``n_randomised_by_arm``, ``n_infused``; of the primary ``n_analysed``, ``counts[arm]``,
+        ``counts_by_stratum[arm][stratum]`` (a binary endpoint: successes or events, totals; a
+        time: events, totals; an event rate: events, years) and, for the beta-binomial model,
+        ``posterior_mean`` and ``estimate`` (else None); ``arm_success[arm]`` and
+        ``stratum_success[stratum]`` (bool), ``arm_dropped[arm]`` and ``stratum_closed[stratum]``
+        (look or None), ``shares``, ``open_arms`` and ``open_strata`` after it.
+    ``final``
+        the pipeline followed up: of the primary the same keys; ``successes``, one a success
+        declared (rule, arm, stratum, look, threshold, and the probability and whether the rule
+        holds now); ``reversal``: none of them holds any more.
+    """
+    trial = opened(raw, scenario, latents, product_infusion, ask)
+    while trial.ended is None:
+        date, unreachable = next_look(trial)
+        check = next_check(trial, date)
+        if check is not None:
+            hold_check(trial, check)
+        else:
+            hold_look(trial, date, unreachable)
+    ended = trial.ended
+    months = ended["date"]
+    succeeded = {success["arm"] for success in trial.successes}
+    final = [judge_again(trial, success, months) for success in trial.successes]
+    return {
+        "participants": trial.people,
+        "looks": trial.held,
+        "between_looks": trial.between,
+        "end": {
+            "look": ended["look"],
+            "between_looks": ended["between_looks"],
+            "reason": ended["reason"],
+            "rule": ended["rule"],
+            "months": months,
+            "n_randomised": ended["n_randomised"],
+            "n_randomised_by_arm": ended["n_randomised_by_arm"],
+            "n_infused": ended["n_infused"],
+            **primary_summary(trial, months),
+            "arm_success": {arm: arm in succeeded for arm in trial.arms[1:]},
+            "arm_dropped": dict(trial.arm_dropped),
+            "stratum_success": {s: look is not None for s, look in trial.stratum_success.items()},
+            "stratum_closed": dict(trial.stratum_closed),
+            **after(trial),
+        },
+        "final": {
+            **primary_summary(trial, followed_up_date(trial, trial.primary, months)),
+            "successes": final,
+            "reversal": bool(final) and not any(success["holds"] for success in final),
+        },
+    }
