@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from adaptive_cart.models.base import AnalysisBase, Posterior
 from adaptive_cart.models.beta_binomial_analysis import BetaBinomialAnalysis
+from adaptive_cart.models.gamma_poisson_analysis import GammaPoissonAnalysis
 from adaptive_cart.models.later import (
-    GammaPoissonAnalysis,
     HierarchicalLogisticAnalysis,
     LogisticAnalysis,
-    PiecewiseExponentialAnalysis,
     WeibullCureAnalysis,
 )
+from adaptive_cart.models.piecewise_exponential_analysis import PiecewiseExponentialAnalysis
 
 ANALYSES: dict[str, type[AnalysisBase]] = {
     "beta_binomial": BetaBinomialAnalysis,

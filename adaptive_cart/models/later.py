@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
-
 from adaptive_cart.distributions import Beta, HalfNormal, Lognormal, Normal
 from adaptive_cart.models.base import AnalysisBase
-from adaptive_cart.parts import NonNegative, Part, Positive, PositiveMonths
+from adaptive_cart.parts import Part
 
 
 class LogisticPrior(Part):
@@ -54,32 +52,6 @@ class HierarchicalLogisticAnalysis(AnalysisBase):
     available: ClassVar[bool] = False
 
 
-class GammaPrior(Part):
-    """A gamma prior by shape ``a`` and rate ``b``."""
-
-    a: Positive
-    b: Positive
-
-
-class PiecewiseExponentialPrior(Part):
-    """Priors of every baseline hazard (a month) and of the log hazard ratio."""
-
-    baseline: GammaPrior
-    log_hazard_ratio: Normal
-
-
-class PiecewiseExponentialAnalysis(AnalysisBase):
-    """Proportional hazards over a baseline that is constant between cuts."""
-
-    model: Literal["piecewise_exponential"]
-    cuts: list[PositiveMonths] = Field(default_factory=list)
-    prior: PiecewiseExponentialPrior
-
-    reads: ClassVar[str] = "durations"
-    answers: ClassVar[tuple[str, ...]] = ("hazard_ratio",)
-    available: ClassVar[bool] = False
-
-
 class WeibullCurePrior(Part):
     """Priors of the cured fraction and of the others' relapse time."""
 
@@ -96,22 +68,4 @@ class WeibullCureAnalysis(AnalysisBase):
 
     reads: ClassVar[str] = "durations"
     answers: ClassVar[tuple[str, ...]] = ("level", "remaining")
-    available: ClassVar[bool] = False
-
-
-class GammaPoissonPrior(Part):
-    """Gamma prior of the yearly rate, every arm."""
-
-    a: Positive
-    b: NonNegative
-
-
-class GammaPoissonAnalysis(AnalysisBase):
-    """Events by patient-years in each arm, gamma prior of the yearly rate."""
-
-    model: Literal["gamma_poisson"]
-    prior: GammaPoissonPrior
-
-    reads: ClassVar[str] = "exposure"
-    answers: ClassVar[tuple[str, ...]] = ("level",)
     available: ClassVar[bool] = False

@@ -1,0 +1,78 @@
+"""DOC."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.models import stratum_integrals as si
+from adaptive_cart.models.stratum_integrals import (
+    Approximation, Floats, HyperGrid, HyperNodes, Integers, Normal, Posterior, StratumPrior,
+    ladder, posterior,
+)
+
+HYPER_REACH: Final = 4.4
+HYPER_STEP: Final = 1.1
+SHARP_STEP: Final = 1.5
+FINEST: Final = 24.0
+
+
+@dataclass(frozen=True)
+class Logistic:
+    intercept: Normal
+    treatment: Normal
+    stratum: Normal
+    interaction: Normal
+
+    def posterior(self, successes: npt.ArrayLike, totals: npt.ArrayLike) -> Posterior:
+        prior = StratumPrior(
+            self.intercept.mean + self.stratum.mean,
+            self.intercept.sd,
+            self.stratum.sd,
+            self.treatment.mean + self.interaction.mean,
+            self.treatment.sd,
+            self.interaction.sd,
+        )
+        return posterior(successes, totals, prior, lambda near: hyper_grid(near, prior))
+
+
+def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
+    shared = near.shared
+    slope = shared.covariance / shared.control_variance
+    control_sd = np.sqrt(shared.control_variance)
+    effect_sd = np.sqrt(shared.effect_variance - slope * shared.covariance)
+    # given
+    stratum_sd = np.maximum(prior.control_sd, control_sd / FINEST)
+    interaction_sd = np.maximum(prior.effect_sd, effect_sd / FINEST)
+    strata = near.effect_mean.shape[1]
+    sharp = SHARP_STEP / math.sqrt(strata)
+    outer = ladder(
+        2 * HYPER_REACH * np.maximum(1 / HYPER_STEP, control_sd / (sharp * stratum_sd)) + 1
+    )
+    inner = ladder(
+        2 * HYPER_REACH * np.maximum(1 / HYPER_STEP, effect_sd / (sharp * interaction_sd)) + 1
+    )
+    reach = si.REACH * np.sqrt(near.effect_variance)
+
+    def place(rows: Integers, outer: int, inner: int) -> HyperNodes:
+        control = shared.control[rows, None] + control_sd[rows, None] * np.linspace(
+            -HYPER_REACH, HYPER_REACH, outer
+        )
+        centre = shared.effect[rows, None] + slope[rows, None] * (
+            control - shared.control[rows, None]
+        )
+        effect = centre[:, :, None] + effect_sd[rows, None, None] * np.linspace(
+            -HYPER_REACH, HYPER_REACH, inner
+        )
+        log = -0.5 * ((control - prior.control_mean) / prior.control_mean_sd)[:, :, None] ** 2
+        log = log - 0.5 * ((effect - prior.effect_mean) / prior.effect_mean_sd) ** 2
+        log -= log.max(axis=(1, 2), keepdims=True)
+        return HyperNodes(control, stratum_sd[rows], effect, interaction_sd[rows, None], np.exp(log))
+
+    return HyperGrid(
+        outer, inner, stratum_sd, interaction_sd, near.effect_mean - reach, near.effect_mean + reach, place
+    )
