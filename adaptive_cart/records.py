@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,22 @@ from adaptive_cart.participant_set import ParticipantSet
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
+
+
+def pooled(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Sum over the last axis, which is short: column by column, as NumPy is slow at it otherwise."""
+    total = values[..., 0].copy()
+    for place in range(1, values.shape[-1]):
+        total += values[..., place]
+    return total
+
+
+def any_of(flags: Booleans) -> Booleans:
+    """Whether any is true along the last axis, which is short."""
+    found: Booleans = flags[..., 0].copy()
+    for place in range(1, flags.shape[-1]):
+        found |= flags[..., place]
+    return found
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.design import Design
-from adaptive_cart.records import Booleans, Floats, Integers
+from adaptive_cart.records import Booleans, Floats, Integers, any_of
 from adaptive_cart.rules import ENDS, REASONS, ResolvedRule
 
 RUNNING = -1
@@ -90,7 +90,7 @@ class Standing:
         """Trials in which some target has succeeded, ``(trial,)``."""
         found = np.zeros(len(self.reason), dtype=np.bool_)
         for looks in self.won.values():
-            found |= (looks > 0).any(axis=1)
+            found |= any_of(looks > 0)
         return found
 
     def asked(self, rule: ResolvedRule) -> Booleans:
@@ -125,7 +125,7 @@ class Standing:
         """
         rule = self.rules[position]
         if rule.then == "stop_enrolment":
-            stops = holds.any(axis=1) & ~last & (self.enrolled == self.design.enrolment.max_n)
+            stops = any_of(holds) & ~last & (self.enrolled == self.design.enrolment.max_n)
             self.enrolled[stops] = randomised[stops]
             return
         if rule.then == "declare_success":
@@ -135,18 +135,18 @@ class Standing:
                 first = self.design.multiarm is not None
                 first = first and self.design.multiarm.ends == "first_success"  # type: ignore[union-attr]
                 if first:
-                    self._end(holds.any(axis=1), SUCCESS, position, holds, probability)
-                self._end_resolved(holds.any(axis=1), position, holds, probability)
+                    self._end(any_of(holds), SUCCESS, position, holds, probability)
+                self._end_resolved(any_of(holds), position, holds, probability)
             else:
-                self._end(holds.any(axis=1), SUCCESS, position, holds, probability)
+                self._end(any_of(holds), SUCCESS, position, holds, probability)
             return
         if rule.then in ("drop_arm", "close_stratum"):
             label = self.dropped if rule.then == "drop_arm" else self.closed
             self._resolve(rule, holds, label, look)
-            self._end_resolved(holds.any(axis=1), position, holds, probability)
+            self._end_resolved(any_of(holds), position, holds, probability)
             return
         reason = REASONS.index(ENDS[rule.then])
-        self._end(holds.any(axis=1), reason, position, holds, probability)
+        self._end(any_of(holds), reason, position, holds, probability)
 
     def _resolve(
         self, rule: ResolvedRule, holds: Booleans, label: Small | None, look: int
@@ -166,7 +166,7 @@ class Standing:
         self, where: Booleans, position: int, holds: Booleans, probability: Floats
     ) -> None:
         """End trials with nothing left to decide: all arms, or all strata, are resolved."""
-        nothing_open = ~self.open_arms[:, 1:].any(axis=1) | ~self.open_strata.any(axis=1)
+        nothing_open = ~any_of(self.open_arms[:, 1:]) | ~any_of(self.open_strata)
         done = where & nothing_open
         success = done & self.any_success
         self._end(success, SUCCESS, position, holds, probability)
@@ -175,21 +175,20 @@ class Standing:
     def _end(
         self, where: Booleans, reason: int, position: int, holds: Booleans, probability: Floats
     ) -> None:
-        ends = where & self.running
-        if not ends.any():
+        ends = np.flatnonzero(where & self.running)
+        if len(ends) == 0:
             return
-        stands = ends & self.any_success
-        self.reason[ends] = reason
-        self.reason[stands] = SUCCESS
+        success = self.any_success[ends]
+        self.reason[ends] = np.where(success, SUCCESS, reason)
         self.rule[ends] = position
-        first = np.argmax(holds[ends], axis=1)
-        self.probability[ends] = np.take_along_axis(probability[ends], first[:, None], axis=1)[:, 0]
+        first = np.argmax(holds[ends], axis=1) if holds.shape[1] > 1 else 0
+        self.probability[ends] = probability[ends, first]
 
     def finish(self, last: Booleans) -> None:
         """End the trials that are at their last look and still run."""
         ends = self.running & last
         success = ends & self.any_success
         for position, looks in self.won.items():
-            self.rule[success & (self.rule < 0) & (looks > 0).any(axis=1)] = position
+            self.rule[success & (self.rule < 0) & any_of(looks > 0)] = position
         self.reason[success] = SUCCESS
         self.reason[ends & ~success] = NO_SUCCESS

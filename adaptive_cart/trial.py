@@ -34,7 +34,9 @@ from adaptive_cart.records import (
     Population,
     Snapshot,
     Summary,
+    any_of,
 )
+from adaptive_cart.records import pooled as over_strata
 from adaptive_cart.rules import ResolvedRule
 from adaptive_cart.standing import SUCCESS, Small, Standing
 from adaptive_cart.streams import Latents
@@ -170,7 +172,7 @@ class _Analysis:
                 return mine[:, :, target.stratum]
             if target.stratum == OPEN and self.open_strata is not None:
                 mine = mine * self.open_strata[:, None, :]
-            return mine.sum(axis=2)
+            return over_strata(mine)
 
         totals, due = pooled(counts.totals), pooled(counts.due)
         if rule.prediction.enrolled:
@@ -306,7 +308,7 @@ class _Conduct:
             if asked[:, place].any():
                 probability[analysis.trials, place] = analysis.probability(rule, target)
         probability[~asked] = np.nan
-        standing.failed |= (asked & np.isnan(probability)).any(axis=1)
+        standing.failed |= any_of(asked & np.isnan(probability))
         holds = asked & rule.compared(probability, threshold)
         if holds.any():
             randomised = analysis.snapshot.randomised
@@ -349,13 +351,13 @@ class _Conduct:
         if not ended.any():
             return
         block, snapshot = self.block, analysis.snapshot
-        randomised = snapshot.population.tally(snapshot.enrolled).sum(axis=2)
+        randomised = over_strata(snapshot.population.tally(snapshot.enrolled))
         primary = analysis.summary(self.design.primary)
         block.look[ended] = look
         block.months[ended] = snapshot.date[ended]
         block.randomised[ended] = randomised[ended]
-        block.infused[ended] = infused.sum(axis=2)[ended]
-        block.analysed[ended] = primary.analysed.sum(axis=2)[ended]
+        block.infused[ended] = over_strata(infused)[ended]
+        block.analysed[ended] = over_strata(primary.analysed)[ended]
         self.ends = primary if self.ends is None else self.ends.replaced(ended, primary)  # type: ignore[arg-type]
 
     # ── what later arrivals meet ──────────────────────────────────────────────────────────
@@ -395,7 +397,7 @@ class _Conduct:
         assert self.enrolment.shares is not None
         counts = analysis.summary(self.design.primary)
         assert isinstance(counts, Counts)
-        successes, totals = counts.successes.sum(axis=2), counts.totals.sum(axis=2)
+        successes, totals = over_strata(counts.successes), over_strata(counts.totals)
         best = np.zeros(open_arms.shape)
         model = self.plan.fitted[self.design.primary][1]
         renewed = self.standing.running & (analysis.snapshot.randomised >= rule.burn_in)
@@ -415,23 +417,24 @@ class _Conduct:
     def finish(self) -> Block:
         """Estimate at the end of every trial, follow the pipeline up, and judge again."""
         block, plan = self.block, self.plan
-        everybody = np.arange(self.latents.trials)
-        randomised = block.randomised.sum(axis=1)
+        randomised = over_strata(block.randomised)
         date = plan.schedule.all_observed(self.population, randomised, block.months)
         snapshot = Snapshot(date, randomised, self.population)
-        followed_up = _Analysis(
-            plan, snapshot, self.prepared, everybody, self.standing.open_strata
-        )
-        primary = followed_up.summary(self.design.primary)
-        block.analysed_final[:] = primary.analysed.sum(axis=2)
-        self._reversals(followed_up)
+        primary = self.design.primary_endpoint.summary(self.prepared[self.design.primary], snapshot)
+        block.analysed_final[:] = over_strata(primary.analysed)
+        # who has no pipeline, or a whole one without an end, has been judged on all there is
+        waiting = np.flatnonzero((date > block.months) & (block.months > 0.0))
+        self._reversals(snapshot, waiting)
         if plan.estimands:
             assert self.ends is not None
             analysis, model = plan.fitted[self.design.primary]
             at_end = analysis.posterior(model, self.ends, None)
             block.estimate, block.covered = self._estimates(at_end)
-            final = analysis.posterior(model, primary, None)
-            block.estimate_final, block.covered_final = self._estimates(final)
+            block.estimate_final, block.covered_final = block.estimate.copy(), block.covered.copy()
+            if len(waiting):
+                final = analysis.posterior(model, primary.rows(waiting), None)  # type: ignore[arg-type]
+                estimates, covered = self._estimates(final)
+                block.estimate_final[waiting], block.covered_final[waiting] = estimates, covered
         return block
 
     def _estimates(self, posterior: Posterior) -> tuple[Floats, Booleans]:
@@ -447,27 +450,28 @@ class _Conduct:
             covered.append((above >= tail) & (above <= 1.0 - tail))
         return np.stack(means, axis=1), np.stack(covered, axis=1)
 
-    def _reversals(self, followed_up: _Analysis) -> None:
+    def _reversals(self, snapshot: Snapshot, waiting: Integers) -> None:
         """A success is reversed when none of the targets that succeeded holds on everybody."""
         standing = self.standing
-        success = standing.reason == SUCCESS
-        stands = np.zeros(len(success), dtype=np.bool_)
+        chosen = waiting[standing.reason[waiting] == SUCCESS]
+        if len(chosen) == 0:
+            return
+        followed_up = _Analysis(
+            self.plan, snapshot, self.prepared, chosen, standing.open_strata
+        )
+        stands = np.zeros(len(chosen), dtype=np.bool_)
         for position, looks in standing.won.items():
             rule = self.plan.rules[position]
             for place, target in enumerate(rule.targets):
-                won = success & (looks[:, place] > 0)
+                won = looks[chosen, place]
                 if not won.any():
                     continue
                 probability = followed_up.probability(rule, target)
-                thresholds = np.full(self.plan.schedule.number + 1, np.nan)
-                for look, threshold in rule.thresholds.items():
-                    thresholds[look] = threshold
-                last = rule.thresholds.get(self.plan.schedule.number, np.nan)
-                at = thresholds[looks[:, place]]
-                at = np.where(np.isnan(at), last, at)
-                holds = probability >= at if rule.at_least else probability < at
-                stands |= won & holds
-        self.block.reversal[:] = success & ~stands
+                for look in np.unique(won[won > 0]):
+                    last = rule.thresholds.get(self.plan.schedule.number, np.nan)
+                    threshold = rule.thresholds.get(int(look), last)
+                    stands |= (won == look) & rule.compared(probability, threshold)
+        self.block.reversal[chosen] = ~stands
 
 
 def run_block(

@@ -18,7 +18,7 @@ from adaptive_cart.models.base import AnalysisBase
 from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.parts import Part, Positive
 from adaptive_cart.questions import ALL, Question
-from adaptive_cart.records import Booleans, Counts, Floats, Integers, Summary
+from adaptive_cart.records import Booleans, Counts, Floats, Integers, Summary, pooled
 
 
 class BetaPrior(Part):
@@ -89,9 +89,9 @@ class CountsPosterior:
         if question.stratum >= 0:
             return self.successes[..., question.stratum], self.totals[..., question.stratum]
         if self.open_strata is None or question.stratum == ALL:
-            return self.successes.sum(axis=2), self.totals.sum(axis=2)
+            return pooled(self.successes), pooled(self.totals)
         inside = self.open_strata[:, None, :]
-        return (self.successes * inside).sum(axis=2), (self.totals * inside).sum(axis=2)
+        return pooled(self.successes * inside), pooled(self.totals * inside)
 
     def probability(self, question: Question) -> Floats:
         successes, totals = self._table(question)

@@ -15,8 +15,8 @@ from adaptive_cart.models.stratum_integrals import (
     ladder, posterior,
 )
 
-HYPER_REACH: Final = 4.4
-HYPER_STEP: Final = 1.1
+HYPER_REACH: Final = 4.2
+HYPER_STEP: Final = 1.2
 SHARP_STEP: Final = 1.5
 FINEST: Final = 24.0
 

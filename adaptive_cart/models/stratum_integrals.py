@@ -30,20 +30,20 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
 
-REACH: Final = 5.0
+REACH: Final = 4.7
 FINENESS: Final = 0.8
 COARSEST: Final = 0.5
 BLEND: Final = 1.2
 TAPER: Final = (2.2, 4.0)
-FREQUENCIES: Final = 14
+FREQUENCIES: Final = 12
 SPAN: Final = 8.0
-BEYOND: Final = 10.0
+BEYOND: Final = 12.0
 SWEEPS: Final = 3
 SIZES: Final = np.array(
-    [*range(8, 33, 4), *range(40, 65, 8), *range(80, 129, 16), *range(160, 257, 32)]
+    [*(8, 9, 10, 12, 14, 16, 18, 20, 22, 24, 28, 32), *range(40, 65, 8), *range(80, 129, 16), *range(160, 257, 32)]
     + [64 * k for k in range(5, 17)]
 )
-BYTES_AT_ONCE: Final = 2**21
+NODES_AT_ONCE: Final = 2**17
 TABLES_AT_ONCE: Final = 2**11
 FAR: Final = 1e3
 
@@ -282,15 +282,37 @@ def lay_out(near: Approximation, grid: HyperGrid) -> Lattice:
 
 @dataclass(frozen=True)
 class Block:
+    """Tables analysed on grids of the same size."""
+
     tables: Integers
     successes: Floats
     totals: Floats
-    step: Floats
-    control: Floats
+    step: Floats  # (table, stratum)
+    control: Floats  # (table, stratum) first
     effect: Floats
     rows: int
     columns: int
     nodes: HyperNodes
+
+    def take(self, at: slice | Integers) -> Block:
+        nodes = self.nodes
+        return Block(
+            self.tables[at],
+            self.successes[at],
+            self.totals[at],
+            self.step[at],
+            self.control[at],
+            self.effect[at],
+            self.rows,
+            self.columns,
+            HyperNodes(
+                nodes.control_centre[at],
+                nodes.control_sd[at],
+                nodes.effect_centre[at],
+                nodes.effect_sd[at],
+                nodes.weight[at],
+            ),
+        )
 
     def logits(self) -> tuple[Floats, Floats]:
         step = self.step[..., None]
@@ -298,7 +320,9 @@ class Block:
         first = (self.control + self.effect)[..., None]
         return control, first + step * np.arange(self.rows + self.columns - 1)
 
-    def kernels(self, control: Floats, experimental: Floats) -> tuple[Floats, Floats, Floats]:
+    def kernels(
+        self, control: Floats, experimental: Floats, real: type = np.float64
+    ) -> tuple[Floats, Floats, Floats]:
         x, n = self.successes[..., None], self.totals[..., None]
         log_0 = x[:, 0] * control - n[:, 0] * softplus(control)
         log_1 = x[:, 1] * experimental - n[:, 1] * softplus(experimental)
@@ -311,14 +335,17 @@ class Block:
         by_control *= -0.5
         by_control += log_0[:, :, None, :]
         np.exp(by_control, out=by_control)
+        scale = math.sqrt(0.5) / nodes.effect_sd[:, None, :, None]
+        middle = nodes.effect_centre[:, :1, :1].mean(axis=-1)[:, None, :, None]
         effect = self.effect[..., None] + self.step[..., None] * np.arange(self.columns)
-        by_effect = effect[:, :, None, None, :] - nodes.effect_centre[:, None, :, :, None]
-        by_effect *= math.sqrt(0.5) / nodes.effect_sd[:, None, :, None, None]
+        effect = ((effect[:, :, None, :] - middle) * scale).astype(real)
+        centre = ((nodes.effect_centre[:, None] - middle) * scale).astype(real)
+        by_effect = effect[..., None, :] - centre[..., None]
         by_effect *= by_effect
         np.negative(by_effect, out=by_effect)
         np.exp(by_effect, out=by_effect)
         if nodes.effect_sd.shape[1] > 1:
-            by_effect /= nodes.effect_sd[:, None, :, None, None]
+            by_effect *= scale[..., None].astype(real)
         return by_control, np.exp(log_1), by_effect
 
 
@@ -327,32 +354,33 @@ def pairs(values: Floats, columns: int) -> Floats:
     return np.lib.stride_tricks.sliding_window_view(values, columns, axis=-1)
 
 
-def row_sum(values: Floats) -> Floats:
+def total_of(values: Floats) -> Floats:
     flat: Floats = values.reshape(*values.shape[:-2], -1).sum(axis=-1)
     return flat
 
 
-def marginals(block: Block) -> tuple[Floats, Floats]:
+def marginals(block: Block) -> tuple[Floats, Floats, Floats]:
     control, experimental = block.logits()
     by_control, likelihood, by_effect = block.kernels(control, experimental)
     likelihood = np.ascontiguousarray(pairs(likelihood, block.columns))
     profile = by_control @ likelihood
     level = (by_effect @ profile[..., None])[..., 0]
-    level /= level.max(axis=(-1, -2), keepdims=True)
+    scale = level.max(axis=(-1, -2))
+    level /= scale[..., None, None]
     rest = np.empty_like(level)
     for s in range(level.shape[1]):
         rest[:, s] = block.nodes.weight
         for other in range(level.shape[1]):
             if other != s:
                 rest[:, s] *= level[:, other]
-    total = row_sum(rest[:, 0] * level[:, 0])
+    total = total_of(rest[:, 0] * level[:, 0])
     pull = (rest[..., None, :] @ by_effect)[..., 0, :]
     if by_control.shape[2] == 1:
         pull = pull.sum(axis=2, keepdims=True)
     mass = np.ascontiguousarray(by_control.swapaxes(-1, -2)) @ pull
     mass *= likelihood
-    mass /= row_sum(mass)[..., None, None]
-    return mass, total
+    mass /= total_of(mass)[..., None, None]
+    return mass, scale, total
 
 
 _POINTS: Final = 512
@@ -383,18 +411,35 @@ def logit_of(chance: Floats, rest: Floats) -> Floats:
 
 
 class Posterior:
-    def __init__(self, failed: Booleans, blocks: list[Block], mass: list[Floats], strata: int):
+    def __init__(self, failed: Booleans, strata: int) -> None:
         self.failed = failed
-        self._blocks = blocks
-        self._mass = mass
-        self._means = np.full((failed.size, 2, strata), np.nan)
-        for block, share in zip(blocks, mass, strict=True):
-            control, experimental = block.logits()
+        self._blocks: list[tuple[Block, Floats, Floats]] = []
+        self._mean = np.full((failed.size, 2, strata), np.nan)
+        self._square = np.full((failed.size, 3, strata), np.nan)  # 0 0, 1 1, 0 1
+
+    def _add(self, block: Block) -> None:
+        """TODO."""
+        tables = block.tables
+        mass = np.empty((*block.step.shape, block.rows, block.columns))
+        scale = np.empty(block.step.shape)
+        each = block.step.shape[1] * block.columns * max(block.rows, block.nodes.weight[0].size)
+        for at in chunks(tables.size, each):
+            share, scale[at], total = marginals(block.take(at))
+            self.failed[tables[at]] = ~(np.isfinite(total) & (total > 0.0))
+            mass[at] = share
+            control, experimental = block.take(at).logits()
+            chance_0 = special.expit(control)
+            chance_1 = pairs(special.expit(experimental), block.columns)
             share_0 = share.sum(axis=-1)
-            mean_0 = (share_0 * special.expit(control)).sum(axis=-1)
-            mean_1 = row_sum(share * pairs(special.expit(experimental), block.columns))
-            self._means[block.tables] = np.stack([mean_0, mean_1], axis=1)
-        self._means[failed] = np.nan
+            mean_0 = (share_0 * chance_0).sum(axis=-1)
+            square_0 = (share_0 * chance_0**2).sum(axis=-1)
+            share *= chance_1
+            mean_1 = total_of(share)
+            product = (share.sum(axis=-1) * chance_0).sum(axis=-1)
+            share *= chance_1
+            self._mean[tables[at]] = np.stack([mean_0, mean_1], axis=1)
+            self._square[tables[at]] = np.stack([square_0, total_of(share), product], axis=1)
+        self._blocks.append((block, mass, scale))
 
     def difference_above(self, margin: float, weights: npt.ArrayLike) -> Floats:
         weight = self._weights(weights)
@@ -402,7 +447,7 @@ class Posterior:
 
     def difference_mean(self, weights: npt.ArrayLike) -> Floats:
         weight = self._weights(weights)
-        difference = self._means[:, 1] - self._means[:, 0]
+        difference = self._mean[:, 1] - self._mean[:, 0]
         mean: Floats = (weight * difference).sum(axis=-1)
         return mean
 
@@ -413,55 +458,70 @@ class Posterior:
         return self._above(np.stack(pair, axis=1), value)
 
     def arm_mean(self, arm: int, weights: npt.ArrayLike) -> Floats:
-        mean: Floats = (self._weights(weights) * self._means[:, arm]).sum(axis=-1)
+        mean: Floats = (self._weights(weights) * self._mean[:, arm]).sum(axis=-1)
         return mean
 
     def _weights(self, weights: npt.ArrayLike) -> Floats:
         weight = np.asarray(weights, dtype=np.float64)
-        shape = (self._means.shape[0], self._means.shape[2])
+        shape = (self._mean.shape[0], self._mean.shape[2])
         return np.ascontiguousarray(np.broadcast_to(weight, shape))
 
     def _above(self, coefficient: Floats, value: float) -> Floats:
         answer = np.full(self.failed.shape, np.nan)
-        for block, mass in zip(self._blocks, self._mass, strict=True):
-            here = coefficient[block.tables]
-            used = (here != 0.0).any(axis=1)
-            alone = used.sum(axis=1) == 1
-            found = np.empty(alone.shape)
+        used = (coefficient != 0.0).any(axis=1)
+        alone = used.sum(axis=1) == 1
+        for block, mass, scale in self._blocks:
+            size = block.rows * block.columns
+            here = used[block.tables]
             for s in range(used.shape[1]):
-                rows = np.flatnonzero(alone & used[:, s])
-                if rows.size:
-                    found[rows] = one_stratum(block, mass, rows, s, here[rows, :, s], value)
-            rows = np.flatnonzero(~alone)
-            if rows.size:
-                found[rows] = several_strata(block, mass, rows, here[rows], value)
-            answer[block.tables] = found
+                rows = np.flatnonzero(alone[block.tables] & here[:, s])
+                for at in chunks(rows.size, size):
+                    of = block.tables[rows[at]]
+                    answer[of] = one_stratum(
+                        block, mass, rows[at], s, coefficient[of[0], :, s], value
+                    )
+            low = scale.min(axis=1) < 1e-25
+            size = used.shape[1] * block.columns
+            size *= max(block.rows * FREQUENCIES, block.nodes.weight[0].size)
+            for real, kind in ((np.float32, ~low), (np.float64, low)):
+                rows = np.flatnonzero(~alone[block.tables] & kind)
+                for at in chunks(rows.size, size):
+                    of = block.tables[rows[at]]
+                    answer[of] = several_strata(
+                        block.take(rows[at]), scale[rows[at]], real,
+                        coefficient[of], value, self._mean[of], self._square[of],
+                    )
         np.clip(answer, 0.0, 1.0, out=answer)
         answer[self.failed] = np.nan
         return answer
 
 
+def chunks(size: int, each: int) -> Iterator[slice]:
+    at_once = max(1, NODES_AT_ONCE // each)
+    for first in range(0, size, at_once):
+        yield slice(first, min(first + at_once, size))
+
+
 def one_stratum(
     block: Block, mass: Floats, rows: Integers, s: int, coefficient: Floats, value: float
 ) -> Floats:
-    control, experimental = block.logits()
     step = block.step[rows, s, None]
-    control = control[rows, s]
-    experimental = experimental[rows, s]
+    control = block.control[rows, s, None] + step * np.arange(block.rows)
+    first = (block.control[rows, s] + block.effect[rows, s])[:, None]
+    experimental = first + step * np.arange(block.rows + block.columns - 1)
     share = mass[rows, s]
-    arms = tuple(coefficient[0] != 0.0)
-    if arms == (True, False):
+    if not coefficient.all():
         at = logit_of(np.float64(value), np.float64(1.0 - value))
-        return (share.sum(axis=-1) * cut((control - at) / step)).sum(axis=-1)
-    if arms == (False, True):
-        at = logit_of(np.float64(value), np.float64(1.0 - value))
-        return row_sum(share * pairs(cut((experimental - at) / step), block.columns))
+        if coefficient[0]:
+            above: Floats = (share.sum(axis=-1) * cut((control - at) / step)).sum(axis=-1)
+            return above
+        return total_of(share * pairs(cut((experimental - at) / step), block.columns))
     # the difference: threshold of the experimental logit by row and of the control logit by column
     rise = logit_of(special.expit(control) + value, special.expit(-control) - value)
-    fall = logit_of(special.expit(experimental) - value, special.expit(-experimental) + value)
     by_row = cut(pairs(experimental / step, block.columns) - (rise / step)[..., None])
     if value == 0.0:
-        return row_sum(share * by_row)
+        return total_of(share * by_row)
+    fall = logit_of(special.expit(experimental) - value, special.expit(-experimental) + value)
     by_column = cut(pairs(fall / step, block.columns) - (control / step)[..., None])
     both = (control[:, :1] + experimental[:, :1]) / step
     both = both + np.arange(2 * block.rows + block.columns - 2)
@@ -473,112 +533,88 @@ def one_stratum(
     by_row -= by_column
     by_row *= blend
     by_row += by_column
-    return row_sum(share * by_row)
-
-
-def taper(frequency: Floats) -> Floats:
-    """TODO."""
-    low, high = TAPER
-    x = np.clip((high - np.abs(frequency)) / (high - low), 0.0, 1.0)
-    return x * x * (3.0 - 2.0 * x)
+    by_row *= share
+    return total_of(by_row)
 
 
 def several_strata(
-    block: Block, mass: Floats, rows: Integers, coefficient: Floats, value: float
+    block: Block, scale: Floats, real: type, coefficient: Floats, value: float, mean: Floats, square: Floats
 ) -> Floats:
-    if rows.size < block.tables.size:
-        nodes = block.nodes
-        nodes = HyperNodes(
-            nodes.control_centre[rows],
-            nodes.control_sd[rows],
-            nodes.effect_centre[rows],
-            nodes.effect_sd[rows],
-            nodes.weight[rows],
-        )
-        block = Block(
-            block.tables[rows],
-            block.successes[rows],
-            block.totals[rows],
-            block.step[rows],
-            block.control[rows],
-            block.effect[rows],
-            block.rows,
-            block.columns,
-            nodes,
-        )
-        mass = mass[rows]
     columns = block.columns
-    control, experimental = block.logits()
-    by_control, likelihood, by_effect = block.kernels(control, experimental)
-    weight = block.nodes.weight
-    tables, strata = control.shape[:2]
-    outer, inner = weight.shape[1:]
-    # the quantity asked about is the sum of these over strata
-    part_0 = coefficient[:, 0, :, None] * special.expit(control)
-    part_1 = coefficient[:, 1, :, None] * special.expit(experimental)
-    part = part_0[..., None] + pairs(part_1, columns)
-    pair = pairs(likelihood, columns)
-    profile = by_control @ np.ascontiguousarray(pair)
-    level = (by_effect @ profile[..., None])[..., 0]
-    profile = by_control @ (pair * part)
-    first = (by_effect @ profile[..., None])[..., 0]
-    scale = level.max(axis=(-1, -2), keepdims=True)
-    level /= scale
-    first /= scale
-    joint = weight * level.prod(axis=1)
-    total = row_sum(joint)
-    joint /= total[:, None, None]
-    given = first / np.where(level > 0.0, level, 1.0)
-    means = row_sum(joint[:, None] * given)
-    mean = means.sum(axis=-1)
-    # variance: between nodes, of the sum, plus within, stratum by stratum
-    spread = row_sum(mass * (part - means[..., None, None]) ** 2)
-    spread -= row_sum(joint[:, None] * (given - means[..., None, None]) ** 2)
-    variance = spread.sum(axis=-1)
-    variance += row_sum(joint * (given.sum(axis=1) - mean[:, None, None]) ** 2)
-    sd = np.sqrt(variance)
-    away = (value - mean) / sd
+    # location and scale of the quantity asked about
+    centre = (coefficient * mean).sum(axis=(1, 2))
+    c0, c1 = coefficient[:, 0], coefficient[:, 1]
+    within = c0**2 * square[:, 0] + c1**2 * square[:, 1] + 2.0 * c0 * c1 * square[:, 2]
+    within -= (c0 * mean[:, 0] + c1 * mean[:, 1]) ** 2
+    sds = np.sqrt(np.maximum(within, 0.0))
+    sd = np.sqrt(0.75 * (sds**2).sum(axis=-1) + 0.25 * sds.sum(axis=-1) ** 2)
+    away = (value - centre) / sd
     near = np.clip(away, -BEYOND, BEYOND)
-    value_near = mean + near * sd
     base = 2.0 * math.pi / ((np.abs(near) + SPAN) * sd)
-    turn_0 = phases(part_0, base, block.step, coefficient[:, 0, :, None] * dexpit(control))
-    turn_1 = phases(part_1, base, block.step, coefficient[:, 1, :, None] * dexpit(experimental))
-    turn_1 *= likelihood[..., None]
-    turn_0 = turn_0.astype(np.complex64)
-    turn_1 = turn_1.astype(np.complex64)
-    window = np.lib.stride_tricks.sliding_window_view(turn_1, columns, axis=2).swapaxes(-1, -2)
-    turned = turn_0[:, :, :, None, :] * window
-    flat = turned.reshape(tables, strata, block.rows, -1).view(np.float32)
-    profile = by_control.astype(np.float32) @ flat
-    profile = profile.reshape(tables, strata, -1, columns, 2 * FREQUENCIES)
-    waves = (by_effect.astype(np.float32) @ profile).view(np.complex64)
-    waves /= scale[..., None].astype(np.float32)
-    product = waves[:, 0]
+    control, experimental = block.logits()
+    by_control, likelihood, by_effect = block.kernels(control, experimental, real)
+    by_control /= scale[..., None, None]
+    by_control = by_control.astype(real)
+    turn_0 = turns(control, c0 * base[:, None], block.step, real)
+    turn_1 = turns(experimental, c1 * base[:, None], block.step, real)
+    turn_1 *= likelihood[..., None].astype(real)
+    tables, strata = c0.shape
+    outer, inner = block.nodes.weight.shape[1:]
+    waves_each = turn_0.shape[-1]
+    width = columns * waves_each
+    # (row, column, frequency) as a view of (row + column, frequency)
+    strides = turn_1.strides
+    window = np.lib.stride_tricks.as_strided(
+        turn_1, (tables, strata, block.rows, width), strides, writeable=False
+    )
+    turned = np.repeat(turn_0, columns, axis=2).reshape(window.shape)
+    turned *= window
+    profile = by_control @ turned.view(real)
+    profile = profile.reshape(tables, strata, -1, columns, 2 * waves_each)
+    wave = (by_effect @ profile).reshape(tables, strata, outer * inner, 2 * waves_each)
+    wave = wave.view(turn_0.dtype)
+    product = wave[:, 0]
     for s in range(1, strata):
-        product = product * waves[:, s]
-    product = product.astype(np.complex128).reshape(tables, outer * inner, FREQUENCIES)
-    wave = np.einsum("tq,tqf->tf", weight.reshape(tables, -1), product) / total[:, None]
+        product = product * wave[:, s]
+    weight = block.nodes.weight.reshape(tables, 1, -1).astype(real)
+    wave = (weight @ product.view(real)).view(turn_0.dtype)[:, 0].astype(np.complex128)
     order = np.arange(FREQUENCIES) + 0.5
-    back = np.exp(-1j * (value_near * base)[:, None] * order)
-    above = 0.5 + ((wave * back).imag / order).sum(axis=-1) / math.pi
+    back = np.exp(-1j * ((centre + near * sd) * base)[:, None] * order)
+    back *= wave[:, 1:]
+    back /= wave[:, :1].real
+    above = 0.5 + (back.imag / order).sum(axis=-1) / math.pi
     return np.where(np.abs(away) > BEYOND, away < 0.0, above)
 
 
-def dexpit(logit: Floats) -> Floats:
+def turns(logit: Floats, rate: Floats, step: Floats, real: type) -> Floats:
     chance: Floats = special.expit(logit)
-    return chance * (1.0 - chance)
-
-
-def phases(part: Floats, base: Floats, step: Floats, slope: Floats):
-    angle = part * base[:, None, None]
-    turn = np.empty((*part.shape, FREQUENCIES), np.complex128)
-    once = np.cos(angle) + 1j * np.sin(angle)
-    half = 0.5 * angle
-    turn[..., 0] = np.cos(half) + 1j * np.sin(half)
-    for k in range(1, FREQUENCIES):
-        np.multiply(turn[..., k - 1], once, out=turn[..., k])
-    order = np.arange(FREQUENCIES) + 0.5
-    turn *= taper((slope * (base[:, None] * step)[..., None])[..., None] * order)
+    angle = rate[..., None] * chance
+    # radians a lattice step
+    speed = angle * (1.0 - chance)
+    speed *= step[..., None]
+    speed = np.abs(speed).astype(real)
+    turn = np.empty((*angle.shape, FREQUENCIES + 1), np.result_type(real, np.complex64))
+    turn[..., 0] = 1.0
+    turn.real[..., 1] = np.cos(0.5 * angle)
+    turn.imag[..., 1] = np.sin(0.5 * angle)
+    factor = turn[..., 1] ** 2
+    done = 1
+    while done < FREQUENCIES:
+        more = min(done, FREQUENCIES - done)
+        np.multiply(
+            turn[..., 1 : 1 + more], factor[..., None], out=turn[..., 1 + done : 1 + done + more]
+        )
+        factor *= factor
+        done += more
+    low, high = TAPER
+    fade = speed[..., None] * (-(np.arange(FREQUENCIES) + 0.5) / (high - low)).astype(real)
+    fade += real(high / (high - low))
+    np.clip(fade, 0.0, 1.0, out=fade)
+    square = fade * fade
+    fade *= -2.0
+    fade += 3.0
+    fade *= square
+    turn[..., 1:] *= fade
     return turn
 
 
@@ -590,35 +626,21 @@ def posterior(
 ) -> Posterior:
     x, n = np.asarray(successes, np.float64), np.asarray(totals, np.float64)
     tables, _, strata = n.shape
-    failed = np.zeros(tables, dtype=np.bool_)
-    blocks: list[Block] = []
-    mass: list[Floats] = []
+    found = Posterior(np.zeros(tables, dtype=np.bool_), strata)
     for first in range(0, tables, TABLES_AT_ONCE):
         here = slice(first, first + TABLES_AT_ONCE)
         near = approximate(x[here], n[here], prior)
         grid = hyper_grid(near)
         lattice = lay_out(near, grid)
         sizes = np.stack([lattice.rows, lattice.columns, grid.outer, grid.inner], axis=1)
-        for rows, size in _groups(sizes, strata):
-            r, c, outer, inner = size
+        classes, member = np.unique(sizes, axis=0, return_inverse=True)
+        for number, (r, c, outer, inner) in enumerate(classes.tolist()):
+            rows = np.flatnonzero(member == number)
             at = rows + first
-            block = Block(
-                at, x[at], n[at], lattice.step[rows], lattice.control[rows], lattice.effect[rows],
-                r, c, grid.place(rows, outer, inner),
+            found._add(
+                Block(
+                    at, x[at], n[at], lattice.step[rows], lattice.control[rows],
+                    lattice.effect[rows], r, c, grid.place(rows, outer, inner),
+                )
             )
-            share, total = marginals(block)
-            failed[at] = ~(np.isfinite(total) & (total > 0.0))
-            blocks.append(block)
-            mass.append(share)
-    return Posterior(failed, blocks, mass, strata)
-
-
-def _groups(sizes: Integers, strata: int) -> Iterator[tuple[Integers, tuple[int, int, int, int]]]:
-    classes, member = np.unique(sizes, axis=0, return_inverse=True)
-    for number, size in enumerate(classes.tolist()):
-        rows, columns, outer, inner = size
-        rows_of = np.flatnonzero(member == number)
-        bytes_each = 8 * strata * columns * max(outer * inner, rows * FREQUENCIES)
-        at_once = max(1, BYTES_AT_ONCE // bytes_each)
-        for first in range(0, rows_of.size, at_once):
-            yield rows_of[first : first + at_once], (rows, columns, outer, inner)
+    return found

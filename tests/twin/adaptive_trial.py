@@ -480,28 +480,46 @@ def events_within(trial: Trial, name: str, person: Person, months: float) -> int
 def time_rows(
     name: str, endpoint: Table, people: Sequence[Person], date: float
 ) -> list[tuple[str, str | None, float, bool]]:
-    """Arm, stratum, months and whether the event was seen, of those included by a date."""
+    """Arm, stratum, months and whether the event was seen, of those included by a date.
+
+    Dates are compared with dates: the event that makes a look due is seen at it, though the
+    look's date less the date of randomisation may be a last bit short of the event's month.
+    """
     rows = []
     for person in people:
-        followed = min(
-            person["dropout_month"], person["death_month"], date - person["randomised_month"]
-        )
-        start, event = 0.0, NEVER
-        if endpoint["type"] == "time_to_event":
-            event = person[name]
-        else:
-            start, event = person["remission_month"], person["relapse_month"]
-        if start == NEVER or start > followed:
+        start, event, end = time_course(name, endpoint, person)
+        if start == NEVER or person["randomised_month"] + start > date:
             continue
-        followed = min(followed, start + endpoint.get("horizon", NEVER))
-        months = min(event, followed) - start
-        rows.append((person["arm"], person["stratum"], months, bool(event <= followed)))
+        seen = event <= end and person["randomised_month"] + event <= date
+        until = event if seen else min(end, date - person["randomised_month"])
+        rows.append((person["arm"], person["stratum"], max(0.0, until - start), bool(seen)))
     return rows
+
+
+def time_course(name: str, endpoint: Table, person: Person) -> tuple[float, float, float]:
+    """Months at which the clock starts, the event comes and follow-up ends; infinite = never."""
+    gone = min(person["dropout_month"], person["death_month"])
+    if endpoint["type"] == "time_to_event":
+        start, event = 0.0, person[name]
+    elif endpoint["type"] == "time_to_relapse":
+        start, event = person["remission_month"], person["relapse_month"]
+        if start > gone:
+            start = NEVER  # a remission that nobody saw
+    else:
+        raise NotImplementedError(f"times of a {endpoint['type']}")
+    return start, event, min(gone, start + endpoint.get("horizon", NEVER))
 
 
 def see(trial: Trial, name: str, people: Sequence[Person], date: float) -> Table:
     """What is visible of an endpoint, in these participants, by a date since opening."""
     endpoint = trial.raw["endpoints"][name]
+    if endpoint["type"] in TIMES:
+        rows = time_rows(name, endpoint, people, date)
+        events = sum(event for _, _, _, event in rows)
+        at_risk = sum(months for _, _, months, _ in rows)
+        if endpoint["type"] == "time_to_event":
+            return {"totals": len(rows), "events": events, "months_at_risk": at_risk}
+        return {"remitters": len(rows), "relapses": events, "months_at_risk": at_risk}
     if endpoint["type"] != "event_rate":
         return one_trial.see(name, endpoint, people, date)
     seen = {"totals": 0, "events": 0, "years": 0.0}
@@ -548,16 +566,9 @@ def in_stratum(people: Sequence[Person], stratum: str | None) -> list[Person]:
 
 def event_and_end(name: str, endpoint: Table, person: Person) -> tuple[float, float]:
     """Date of the event, if it will be seen, and of the end of follow-up; infinite = never."""
-    gone = min(person["dropout_month"], person["death_month"])
-    if endpoint["type"] == "time_to_event":
-        start, event = 0.0, person[name]
-    elif endpoint["type"] == "time_to_relapse":
-        start, event = person["remission_month"], person["relapse_month"]
-    else:
-        raise NotImplementedError(f"events of a {endpoint['type']}")
-    if start > gone or start == NEVER:
+    start, event, end = time_course(name, endpoint, person)
+    if start == NEVER:
         return NEVER, NEVER
-    end = min(gone, start + endpoint.get("horizon", NEVER))
     opened_at = person["randomised_month"]
     return (opened_at + event if event <= end else NEVER), opened_at + min(event, end)
 
