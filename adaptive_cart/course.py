@@ -7,6 +7,9 @@ group by group (an arm and a stratum have one set of parameters), as flat positi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -38,6 +41,18 @@ def exponential(u: Floats, hazard: float) -> Floats:
     return -np.log(1.0 - u) / hazard
 
 
+OWN: Mapping[str, str] = {name: name for name in ("remission", "relapse", "rescue")}
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Crossover from one arm to another (positions), open from a month after randomisation on."""
+
+    from_arm: int
+    to_arm: int
+    after_month: float
+
+
 class _Follow:
     """Writes the course of one group after the other into the block's arrays."""
 
@@ -51,6 +66,52 @@ class _Follow:
 
     def put(self, name: str, where: Positions, months: Floats) -> None:
         self.months[name].ravel()[where] = months
+
+    def cross(
+        self, group: GroupCourse, other: GroupCourse, where: Positions, after_month: float
+    ) -> None:
+        """Let some of an arm take the other arm's course from a month on.
+
+        Who is still followed at that month and not in drug-free remission crosses with the arm's
+        probability. The own course stops there (remission that had not begun, rescue); dropout and
+        death go on at the other arm's hazards, the time left stretched by their ratio. Who is lost
+        before the infusion keeps the own course.
+        """
+        months = {name: values.ravel()[where] for name, values in self.months.items()}
+        followed = np.minimum(months["dropout"], months["death"]) > after_month
+        in_remission = (months["remission"] <= after_month) & (months["relapse"] > after_month)
+        crosses = self.u("crossover", where) < group.crossover
+        who = np.flatnonzero(crosses & followed & ~in_remission)
+        at = where[who]
+        self.put("crossed", at, np.full(len(at), after_month))
+        last = np.full(len(at), np.inf)
+        for name in ("dropout", "death"):
+            own, now = getattr(group, name), getattr(other, name)
+            if own > 0.0 and now > 0.0:
+                left = (months[name][who] - after_month) * (own / now)
+            else:
+                left = exponential(self.u(f"crossover:{name}", at), now)
+            self.put(name, at, after_month + left)
+            last = np.minimum(last, after_month + left)
+        delay = np.zeros(len(at))
+        if other.infused:
+            assert other.delay is not None
+            delay = other.delay.quantile(self.u("crossover:infusion_delay", at))
+            failed = self.u("crossover:infusion_failure", at) < other.failure
+            infused = ~failed & (after_month + delay < last)
+            at, who, delay = at[infused], who[infused], delay[infused]
+            self.put("infused", at, after_month + delay)
+        never = np.full(len(at), np.inf)
+        begun = months["remission"][who] <= after_month
+        self.put("remission", at[~begun], never[~begun])
+        self.put("relapse", at[~begun], never[~begun])
+        rescued = months["rescue"][who] <= after_month
+        self.put("rescue", at[~rescued], never[~rescued])
+        names = {"remission": "remission_after", "relapse": "relapse_after", "rescue": "rescue"}
+        # rescue comes once: who was rescued before the crossover keeps that month
+        first = np.where(rescued, months["rescue"][who], np.inf)
+        self.disease(other.own, at, after_month + delay, names, "crossover:")
+        self.put("rescue", at, np.minimum(first, self.months["rescue"].ravel()[at]))
 
     def group(self, group: GroupCourse, where: Positions) -> None:
         """Follow everybody in one arm and stratum."""
@@ -79,7 +140,14 @@ class _Follow:
             never = where[~infused]
             self.disease(group.never_infused, never, np.zeros(len(never)))
 
-    def disease(self, disease: DiseaseCourse, where: Positions, start: Floats) -> None:
+    def disease(
+        self,
+        disease: DiseaseCourse,
+        where: Positions,
+        start: Floats,
+        names: Mapping[str, str] = OWN,
+        prefix: str = "",
+    ) -> None:
         """Remission, relapse and rescue on a clock that starts ``start`` months in.
 
         Rescue is a hazard outside drug-free remission: its clock stands still while remission
@@ -88,35 +156,38 @@ class _Follow:
         """
         if len(where) == 0:
             return
-        clock = exponential(self.u("rescue", where), disease.rescue) if disease.rescue else None
-        reached = np.flatnonzero(self.u("remission", where) < disease.remission)
+        clock = None
+        if disease.rescue:
+            clock = exponential(self.u(f"{prefix}rescue", where), disease.rescue)
+        reached = np.flatnonzero(self.u(f"{prefix}remission", where) < disease.remission)
         pause = None
         if len(reached):
             assert disease.onset is not None
-            onset = disease.onset.quantile(self.u("remission_onset", where[reached]))
+            onset = disease.onset.quantile(self.u(f"{prefix}remission_onset", where[reached]))
             if clock is not None:
                 in_time = onset <= clock[reached]
                 reached, onset = reached[in_time], onset[in_time]
-            lasts = self._lasts(disease, where[reached])
+            lasts = self._lasts(disease, where[reached], prefix)
             began = start[reached] + onset
-            self.put("remission", where[reached], began)
-            self.put("relapse", where[reached], began + lasts)
+            self.put(names["remission"], where[reached], began)
+            self.put(names["relapse"], where[reached], began + lasts)
             pause = lasts
         if clock is not None:
             rescue = start + clock
             if pause is not None:
                 rescue[reached] += pause
-            self.put("rescue", where, rescue)
+            self.put(names["rescue"], where, rescue)
 
-    def _lasts(self, disease: DiseaseCourse, where: Positions) -> Floats:
+    def _lasts(self, disease: DiseaseCourse, where: Positions, prefix: str) -> Floats:
         """Months that remission lasts; infinite for the cured."""
         lasts = np.full(len(where), np.inf)
         if disease.relapse is None:
             return lasts
         if disease.cured == 0.0:
-            return disease.relapse.quantile(self.u("relapse", where))
-        not_cured = np.flatnonzero(self.u("cured", where) >= disease.cured)
-        lasts[not_cured] = disease.relapse.quantile(self.u("relapse", where[not_cured]))
+            return disease.relapse.quantile(self.u(f"{prefix}relapse", where))
+        not_cured = np.flatnonzero(self.u(f"{prefix}cured", where) >= disease.cured)
+        u = self.u(f"{prefix}relapse", where[not_cured])
+        lasts[not_cured] = disease.relapse.quantile(u)
         return lasts
 
 
@@ -125,12 +196,20 @@ def follow(
     truth: Truth,
     groups: list[tuple[int, int, Positions]],
     shape: tuple[int, int],
+    crossover: Opening | None = None,
 ) -> Course:
     """Follow every participant of a block for ever, ``(trial, participant)``."""
     assert truth.courses is not None
     writing = _Follow(latents, shape)
     for arm, stratum, where in groups:
         writing.group(truth.courses[arm][stratum], where)
+    if crossover is not None:
+        for name in ("crossed", "remission_after", "relapse_after"):
+            writing.months[name] = np.full(shape, np.inf)
+        for arm, stratum, where in groups:
+            if arm == crossover.from_arm:
+                own, other = (truth.courses[a][stratum] for a in (arm, crossover.to_arm))
+                writing.cross(own, other, where, crossover.after_month)
     return Course(**writing.months)
 
 

@@ -78,6 +78,8 @@ def _row(
         getattr(endpoint, "state", "") == "remission" for endpoint in design.endpoints.values()
     ):
         row["remission_on_drugs_month"] = seen(float(course.remission_on_drugs[at]))
+    if course is not None and course.crossed is not None:
+        row["crossover_month"] = seen(float(course.crossed[at]))
     for name, onset in population.adverse_events.items():
         row[name] = seen(float(onset[at]))
     for name, months in population.event_counts.items():

@@ -52,7 +52,7 @@ def populate(
     groups = courses.groups_of(arm, stratum, arms, strata)
     course: Course | None = None
     if truth.courses is not None:
-        course = courses.follow(latents, truth, groups, arm.shape)
+        course = courses.follow(latents, truth, groups, arm.shape, opening_of(design))
     return Population(
         arrival=arrival,
         arm=arm,
@@ -71,6 +71,19 @@ def populate(
             for name, endpoint in design.endpoints.items()
             if getattr(endpoint, "missing", None) == "impute"
         },
+        crossover_counts=design.crossover is not None
+        and design.crossover.strategy == "treatment_policy",
+    )
+
+
+def opening_of(design: Design) -> courses.Opening | None:
+    """Crossover of a design, with its arms as positions."""
+    if design.crossover is None:
+        return None
+    position = design.arm_names.index
+    crossover = design.crossover
+    return courses.Opening(
+        position(crossover.from_), position(crossover.to), crossover.after_month
     )
 
 

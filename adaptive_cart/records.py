@@ -49,6 +49,9 @@ class Course:
     ----------
     infused, remission, relapse, rescue, death, dropout, remission_on_drugs
         First infusion; drug-free remission and its loss; rescue immunosuppression; and so on.
+    crossed, remission_after, relapse_after
+        Crossover to the other arm's course, and drug-free remission and its loss after it; nothing
+        where the design has no crossover.
     """
 
     infused: Floats
@@ -58,6 +61,9 @@ class Course:
     death: Floats
     dropout: Floats
     remission_on_drugs: Floats
+    crossed: Floats | None = None
+    remission_after: Floats | None = None
+    relapse_after: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,8 @@ class Population:
         By endpoint whose truth is direct: ``(trial, participant)`` response or time.
     imputations
         By endpoint: latent uniform with which a missing response is drawn.
+    crossover_counts
+        Whether remission after crossover counts (treatment policy) or not (composite).
     """
 
     arrival: Floats
@@ -103,6 +111,7 @@ class Population:
     event_counts: Mapping[str, Floats] = field(default_factory=dict)
     direct: Mapping[str, Floats | Booleans] = field(default_factory=dict)
     imputations: Mapping[str, Floats] = field(default_factory=dict)
+    crossover_counts: bool = False
 
     @property
     def participants(self) -> int:

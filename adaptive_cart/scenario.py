@@ -326,6 +326,7 @@ class _Reader:
             death=per_month(disease.death),
             events=own.events or {},
             rates=own.rates or {},
+            crossover=0.0 if own.crossover is None else own.crossover.probability,
         )
 
     def _disease(self, arm: str, course: ArmCourse) -> DiseaseCourse | None:

@@ -17,8 +17,6 @@ def require_supported(design: Design) -> None:
 
 def _unsupported(design: Design) -> Iterator[tuple[str, str]]:
     later = "is read and checked, but not simulated by this version"
-    if design.crossover is not None:
-        yield "crossover", f"crossover {later}"
     for position, rule in enumerate(design.rules):
         path = f"rules[{position}]"
         if rule.threshold == "calibrate":

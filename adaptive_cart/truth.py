@@ -47,6 +47,12 @@ class Hazard(Part):
     per_year: NonNegative
 
 
+class Crossing(Part):
+    """Probability of taking the other arm's treatment when crossover opens."""
+
+    probability: Probability
+
+
 class ArmCourse(Part):
     """The participant course of one arm; every part may be left to ``[truth]`` or the product."""
 
@@ -60,6 +66,7 @@ class ArmCourse(Part):
     death: Hazard | None = None
     events: dict[str, Probability] | None = None
     rates: dict[str, NonNegative] | None = None
+    crossover: Crossing | None = Field(default=None, description="read where [crossover] is given")
     strata: dict[str, ArmCourse] | None = Field(default=None, description="what differs by stratum")
 
 
@@ -99,6 +106,8 @@ class GroupCourse:
         Whether the arm's product is infused.
     from_randomisation
         The disease runs from randomisation even where the product is infused (``same_as``).
+    crossover
+        Probability of crossing over to the other arm's course.
     """
 
     infused: bool
@@ -113,6 +122,7 @@ class GroupCourse:
     death: float
     events: Mapping[str, float]
     rates: Mapping[str, float]
+    crossover: float = 0.0
 
 
 @dataclass(frozen=True)

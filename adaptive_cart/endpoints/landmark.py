@@ -13,6 +13,9 @@ becomes of that:
   and x the responders among them: a beta-binomial predictive with a uniform prior. The draw uses
   the participant's own latent uniform, so that it is the same in every run.
 
+Crossover before the month is non-response too, unless the design counts what comes after it
+(``strategy = "treatment_policy"``).
+
 The estimand of ``exclude`` and ``impute`` is the response probability had nobody dropped out.
 """
 
@@ -101,7 +104,18 @@ class Landmark(EndpointBase):
         course = population.course
         assert course is not None
         settled = np.minimum(course.rescue, course.death)
-        response = self._in_state(course) & (settled > self.month)
+        in_state = self._in_state(course)
+        if course.crossed is not None:
+            assert course.remission_after is not None
+            assert course.relapse_after is not None
+            if population.crossover_counts:
+                start = self.month if self.sustained_from is None else self.sustained_from
+                in_state = in_state | (
+                    (course.remission_after <= start) & (course.relapse_after > self.month)
+                )
+            else:
+                in_state = in_state & ~(course.crossed < self.month)
+        response = in_state & (settled > self.month)
         left = course.dropout < np.minimum(settled, self.month)
         return response, left, course.dropout
 

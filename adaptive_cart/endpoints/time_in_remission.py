@@ -1,7 +1,8 @@
 """Months spent in drug-free remission within ``horizon`` of randomisation, everybody.
 
 Analysed are those whose horizon has passed at the look. Months after death do not exist and months
-after dropout are not seen: neither counts as remission.
+after dropout are not seen: neither counts as remission. Remission after crossover counts where the
+design says so (``strategy = "treatment_policy"``).
 """
 
 from __future__ import annotations
@@ -31,8 +32,17 @@ class TimeInRemission(EndpointBase):
         """Months in remission of each participant, ``(trial, participant)``."""
         course = population.course
         assert course is not None
-        until = np.minimum(np.minimum(course.relapse, population.last_seen), self.horizon)
-        return np.maximum(until - np.minimum(course.remission, self.horizon), 0.0)
+        months = self._between(course.remission, course.relapse, population)
+        if population.crossover_counts:
+            assert course.remission_after is not None
+            assert course.relapse_after is not None
+            months += self._between(course.remission_after, course.relapse_after, population)
+        return months
+
+    def _between(self, begins: Floats, ends: Floats, population: Population) -> Floats:
+        """Months from one to the other that are seen within the horizon."""
+        until = np.minimum(np.minimum(ends, population.last_seen), self.horizon)
+        return np.maximum(until - np.minimum(begins, self.horizon), 0.0)
 
     def summary(self, prepared: Floats, snapshot: Snapshot) -> Means:
         passed = snapshot.passed(self.horizon)

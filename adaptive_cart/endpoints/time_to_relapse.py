@@ -40,12 +40,19 @@ class TimeToRelapse(EndpointBase):
     def prepare(self, name: str, population: Population) -> Remissions:
         course = population.course
         assert course is not None
-        seen = course.remission < population.last_seen
-        remission = np.where(seen, course.remission, 0.0)
-        until = np.minimum(course.relapse, population.last_seen)
+        began, lost = course.remission, course.relapse
+        if population.crossover_counts:
+            assert course.remission_after is not None
+            assert course.relapse_after is not None
+            first = np.isfinite(began)
+            began = np.where(first, began, course.remission_after)
+            lost = np.where(first, lost, course.relapse_after)
+        seen = began < population.last_seen
+        remission = np.where(seen, began, 0.0)
+        until = np.minimum(lost, population.last_seen)
         months = np.where(seen, np.minimum(until - remission, self.horizon), 0.0)
-        relapsed = seen & (course.relapse <= population.last_seen)
-        relapsed &= course.relapse - remission <= self.horizon
+        relapsed = seen & (lost <= population.last_seen)
+        relapsed &= lost - remission <= self.horizon
         return Remissions(
             ParticipantSet.where(seen),
             np.where(seen, population.arrival + remission, np.inf),
