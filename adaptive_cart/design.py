@@ -358,6 +358,8 @@ class Design(Part):
     def threshold_at(self, rule: Rule, look: int) -> float:
         """The value that a rule's probability is compared with at a look."""
         threshold = rule.threshold
+        if threshold == "calibrate":
+            return float("nan")  # holds nowhere until it is calibrated
         if isinstance(threshold, list):
             return float(threshold[self.judged_at(rule).index(look)])
         return float(threshold)

@@ -23,7 +23,7 @@ success standing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adaptive_cart.checks import kind_of
 from adaptive_cart.design import Design, PosteriorQuestion, Rule
@@ -86,6 +86,10 @@ class ResolvedRule:
     def question(self) -> Question:
         """The first target's question."""
         return self.targets[0]
+
+    def never(self) -> ResolvedRule:
+        """Return the same rule with a threshold that nothing reaches; it is asked all the same."""
+        return replace(self, thresholds=dict.fromkeys(self.thresholds, 2.0 if self.at_least else -1.0))
 
     def compared(self, probability: Floats, threshold: float) -> Booleans:
         """Whether the rule holds, ``(trial,)``; never where the posterior failed."""

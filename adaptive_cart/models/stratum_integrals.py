@@ -254,6 +254,11 @@ class Lattice:
     rows: Integers
     columns: Integers
 
+    def take(self, at: Integers) -> Lattice:
+        return Lattice(
+            self.step[at], self.control[at], self.effect[at], self.rows[at], self.columns[at]
+        )
+
 
 def lay_out(near: Approximation, grid: HyperGrid) -> Lattice:
     control, experimental = near.precision[:, 0], near.precision[:, 1]
@@ -285,26 +290,50 @@ class Block:
     """Tables analysed on grids of the same size."""
 
     tables: Integers
-    successes: Floats
-    totals: Floats
     step: Floats  # (table, stratum)
-    control: Floats  # (table, stratum) first
-    effect: Floats
-    rows: int
-    columns: int
+    effect: Floats  # (table, stratum, column) log-odds ratio
+    control: Floats  # (table, stratum, row) logit
+    experimental: Floats  # (table, stratum, row + column)
+    log_control: Floats  # log-likelihoods
+    likelihood: Floats
     nodes: HyperNodes
+
+    @classmethod
+    def lay(
+        cls, tables: Integers, successes: Floats, totals: Floats, lattice: Lattice,
+        rows: int, columns: int, nodes: HyperNodes,
+    ) -> Block:
+        step = lattice.step[..., None]
+        effect = lattice.effect[..., None] + step * np.arange(columns)
+        control = lattice.control[..., None] + step * np.arange(rows)
+        first = (lattice.control + lattice.effect)[..., None]
+        experimental = first + step * np.arange(rows + columns - 1)
+        logs = []
+        for arm, logit in enumerate((control, experimental)):
+            log = successes[:, arm, :, None] * logit - totals[:, arm, :, None] * softplus(logit)
+            logs.append(log - log.max(axis=-1, keepdims=True))
+        return cls(
+            tables, lattice.step, effect, control, experimental, logs[0], np.exp(logs[1]), nodes
+        )
+
+    @property
+    def rows(self) -> int:
+        return self.control.shape[-1]
+
+    @property
+    def columns(self) -> int:
+        return self.effect.shape[-1]
 
     def take(self, at: slice | Integers) -> Block:
         nodes = self.nodes
         return Block(
             self.tables[at],
-            self.successes[at],
-            self.totals[at],
             self.step[at],
-            self.control[at],
             self.effect[at],
-            self.rows,
-            self.columns,
+            self.control[at],
+            self.experimental[at],
+            self.log_control[at],
+            self.likelihood[at],
             HyperNodes(
                 nodes.control_centre[at],
                 nodes.control_sd[at],
@@ -314,39 +343,34 @@ class Block:
             ),
         )
 
-    def logits(self) -> tuple[Floats, Floats]:
-        step = self.step[..., None]
-        control = self.control[..., None] + step * np.arange(self.rows)
-        first = (self.control + self.effect)[..., None]
-        return control, first + step * np.arange(self.rows + self.columns - 1)
-
-    def kernels(
-        self, control: Floats, experimental: Floats, real: type = np.float64
-    ) -> tuple[Floats, Floats, Floats]:
-        x, n = self.successes[..., None], self.totals[..., None]
-        log_0 = x[:, 0] * control - n[:, 0] * softplus(control)
-        log_1 = x[:, 1] * experimental - n[:, 1] * softplus(experimental)
-        log_0 -= log_0.max(axis=-1, keepdims=True)
-        log_1 -= log_1.max(axis=-1, keepdims=True)
+    def kernels(self) -> tuple[Floats, Floats]:
         nodes = self.nodes
-        by_control = control[:, :, None, :] - nodes.control_centre[:, None, :, None]
+        by_control = self.control[:, :, None, :] - nodes.control_centre[:, None, :, None]
         by_control /= nodes.control_sd[:, None, None, None]
         by_control *= by_control
         by_control *= -0.5
-        by_control += log_0[:, :, None, :]
+        by_control += self.log_control[:, :, None, :]
         np.exp(by_control, out=by_control)
+        # exp(-(x - c) ** 2), the square multiplied out: one product of matrices
+        tables, outer, inner = nodes.effect_centre.shape
+        strata = self.step.shape[1]
         scale = math.sqrt(0.5) / nodes.effect_sd[:, None, :, None]
-        middle = nodes.effect_centre[:, :1, :1].mean(axis=-1)[:, None, :, None]
-        effect = self.effect[..., None] + self.step[..., None] * np.arange(self.columns)
-        effect = ((effect[:, :, None, :] - middle) * scale).astype(real)
-        centre = ((nodes.effect_centre[:, None] - middle) * scale).astype(real)
-        by_effect = effect[..., None, :] - centre[..., None]
-        by_effect *= by_effect
-        np.negative(by_effect, out=by_effect)
+        middle = nodes.effect_centre.mean(axis=(1, 2))[:, None, None, None]
+        groups = scale.shape[2]
+        x = np.empty((tables, strata, groups, 3, self.columns))
+        np.multiply(self.effect[:, :, None] - middle, scale, out=x[..., 1, :])
+        np.multiply(x[..., 1, :], -x[..., 1, :], out=x[..., 0, :])
+        x[..., 2, :] = 1.0
+        centre = (nodes.effect_centre[:, None] - middle) * scale
+        c = np.empty((tables, 1, outer, inner, 3))
+        c[..., 0] = 1.0
+        np.multiply(centre, 2.0, out=c[..., 1])
+        np.multiply(centre, -centre, out=c[..., 2])
+        by_effect = c.reshape(tables, 1, groups, -1, 3) @ x
         np.exp(by_effect, out=by_effect)
-        if nodes.effect_sd.shape[1] > 1:
-            by_effect *= scale[..., None].astype(real)
-        return by_control, np.exp(log_1), by_effect
+        if groups > 1:
+            by_effect *= scale[..., None]
+        return by_control, by_effect.reshape(tables, strata, outer, inner, self.columns)
 
 
 def pairs(values: Floats, columns: int) -> Floats:
@@ -360,9 +384,8 @@ def total_of(values: Floats) -> Floats:
 
 
 def marginals(block: Block) -> tuple[Floats, Floats, Floats]:
-    control, experimental = block.logits()
-    by_control, likelihood, by_effect = block.kernels(control, experimental)
-    likelihood = np.ascontiguousarray(pairs(likelihood, block.columns))
+    by_control, by_effect = block.kernels()
+    likelihood = np.ascontiguousarray(pairs(block.likelihood, block.columns))
     profile = by_control @ likelihood
     level = (by_effect @ profile[..., None])[..., 0]
     scale = level.max(axis=(-1, -2))
@@ -383,24 +406,30 @@ def marginals(block: Block) -> tuple[Floats, Floats, Floats]:
     return mass, scale, total
 
 
-_POINTS: Final = 512
+_POINTS: Final = 256
 _HALF: Final = 32
 _grid = np.arange(-_HALF * _POINTS, _HALF * _POINTS + 1) / _POINTS
 _ripple = 0.5 + special.sici(np.pi * _grid)[0] / np.pi - (_grid > 0.0)
 _CUT: Final[Floats] = (_grid > 0.0) + _ripple * np.exp(-((_grid / 9.0) ** 2))
+_CUT[0], _CUT[-1] = 0.0, 1.0
 _CUT_RISE: Final[Floats] = np.append(np.diff(_CUT), 0.0)
 
 
-def cut(distance: Floats) -> Floats:
+def place_of(distance: Floats) -> tuple[Integers, Floats]:
+    """whole steps, and the rest in parts of the table"""
+    distance = np.clip(distance, -1e5, 1e5) * _POINTS
+    below = np.floor(distance)
+    return below.astype(np.int64), distance - below
+
+
+def cut(place: Integers, part: Floats) -> Floats:
     """Band-limited step."""
-    place = np.clip(distance, -float(_HALF), float(_HALF))
-    place += _HALF
-    place *= _POINTS
-    below = place.astype(np.int64)
-    place -= below
-    place *= _CUT_RISE[below]
-    place += _CUT[below]
-    return place
+    place = np.clip(place, -_HALF * _POINTS, _HALF * _POINTS)
+    place += _HALF * _POINTS
+    found = _CUT_RISE.take(place)
+    found *= part
+    found += _CUT.take(place)
+    return found
 
 
 def logit_of(chance: Floats, rest: Floats) -> Floats:
@@ -427,9 +456,8 @@ class Posterior:
             share, scale[at], total = marginals(block.take(at))
             self.failed[tables[at]] = ~(np.isfinite(total) & (total > 0.0))
             mass[at] = share
-            control, experimental = block.take(at).logits()
-            chance_0 = special.expit(control)
-            chance_1 = pairs(special.expit(experimental), block.columns)
+            chance_0 = special.expit(block.control[at])
+            chance_1 = pairs(special.expit(block.experimental[at]), block.columns)
             share_0 = share.sum(axis=-1)
             mean_0 = (share_0 * chance_0).sum(axis=-1)
             square_0 = (share_0 * chance_0**2).sum(axis=-1)
@@ -506,23 +534,28 @@ def one_stratum(
     block: Block, mass: Floats, rows: Integers, s: int, coefficient: Floats, value: float
 ) -> Floats:
     step = block.step[rows, s, None]
-    control = block.control[rows, s, None] + step * np.arange(block.rows)
-    first = (block.control[rows, s] + block.effect[rows, s])[:, None]
-    experimental = first + step * np.arange(block.rows + block.columns - 1)
+    control = block.control[rows, s]
+    experimental = block.experimental[rows, s]
     share = mass[rows, s]
     if not coefficient.all():
         at = logit_of(np.float64(value), np.float64(1.0 - value))
         if coefficient[0]:
-            above: Floats = (share.sum(axis=-1) * cut((control - at) / step)).sum(axis=-1)
-            return above
-        return total_of(share * pairs(cut((experimental - at) / step), block.columns))
+            above: Floats = share.sum(axis=-1) * cut(*place_of((control - at) / step))
+            return above.sum(axis=-1)
+        return total_of(
+            share * pairs(cut(*place_of((experimental - at) / step)), block.columns)
+        )
     # the difference: threshold of the experimental logit by row and of the control logit by column
     rise = logit_of(special.expit(control) + value, special.expit(-control) - value)
-    by_row = cut(pairs(experimental / step, block.columns) - (rise / step)[..., None])
+    place, part = place_of((experimental[:, : block.rows] - rise) / step)
+    along = np.arange(block.columns) * _POINTS
+    by_row = cut(place[..., None] + along, part[..., None])
     if value == 0.0:
         return total_of(share * by_row)
     fall = logit_of(special.expit(experimental) - value, special.expit(-experimental) + value)
-    by_column = cut(pairs(fall / step, block.columns) - (control / step)[..., None])
+    place, part = place_of((fall - control[:, :1]) / step)
+    along = np.arange(block.rows)[:, None] * _POINTS
+    by_column = cut(pairs(place, block.columns) - along, pairs(part, block.columns))
     both = (control[:, :1] + experimental[:, :1]) / step
     both = both + np.arange(2 * block.rows + block.columns - 2)
     blend = special.ndtr(both * (-math.copysign(1.0, value) / BLEND))
@@ -551,21 +584,24 @@ def several_strata(
     away = (value - centre) / sd
     near = np.clip(away, -BEYOND, BEYOND)
     base = 2.0 * math.pi / ((np.abs(near) + SPAN) * sd)
-    control, experimental = block.logits()
-    by_control, likelihood, by_effect = block.kernels(control, experimental, real)
+    by_control, by_effect = block.kernels()
     by_control /= scale[..., None, None]
     by_control = by_control.astype(real)
-    turn_0 = turns(control, c0 * base[:, None], block.step, real)
-    turn_1 = turns(experimental, c1 * base[:, None], block.step, real)
-    turn_1 *= likelihood[..., None].astype(real)
+    by_effect = by_effect.astype(real)
+    logit = np.concatenate([block.control, block.experimental], axis=-1)
+    rate = np.empty(logit.shape)
+    rate[..., : block.rows] = (c0 * base[:, None])[..., None]
+    rate[..., block.rows :] = (c1 * base[:, None])[..., None]
+    turn = turns(logit, rate, block.step[..., None], real)
+    turn_0, turn_1 = turn[:, :, : block.rows], turn[:, :, block.rows :]
+    turn_1 *= block.likelihood[..., None].astype(real)
     tables, strata = c0.shape
     outer, inner = block.nodes.weight.shape[1:]
     waves_each = turn_0.shape[-1]
     width = columns * waves_each
     # (row, column, frequency) as a view of (row + column, frequency)
-    strides = turn_1.strides
     window = np.lib.stride_tricks.as_strided(
-        turn_1, (tables, strata, block.rows, width), strides, writeable=False
+        turn_1, (tables, strata, block.rows, width), turn_1.strides, writeable=False
     )
     turned = np.repeat(turn_0, columns, axis=2).reshape(window.shape)
     turned *= window
@@ -588,10 +624,10 @@ def several_strata(
 
 def turns(logit: Floats, rate: Floats, step: Floats, real: type) -> Floats:
     chance: Floats = special.expit(logit)
-    angle = rate[..., None] * chance
+    angle = rate * chance
     # radians a lattice step
     speed = angle * (1.0 - chance)
-    speed *= step[..., None]
+    speed *= step
     speed = np.abs(speed).astype(real)
     turn = np.empty((*angle.shape, FREQUENCIES + 1), np.result_type(real, np.complex64))
     turn[..., 0] = 1.0
@@ -638,9 +674,6 @@ def posterior(
             rows = np.flatnonzero(member == number)
             at = rows + first
             found._add(
-                Block(
-                    at, x[at], n[at], lattice.step[rows], lattice.control[rows],
-                    lattice.effect[rows], r, c, grid.place(rows, outer, inner),
-                )
+                Block.lay(at, x[at], n[at], lattice.take(rows), r, c, grid.place(rows, outer, inner))
             )
     return found
