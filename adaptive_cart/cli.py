@@ -7,7 +7,10 @@ status 0 done, 1 the run failed, 2 the input was wrong.
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,10 +34,11 @@ class _Group(click.Group):
             click.echo("adaptive-cart: out of memory; try fewer --jobs", err=True)
             ctx.exit(1)
         except KeyboardInterrupt:
-            click.echo("\nstopped; the same command goes on from here", err=True)
+            click.echo("\nadaptive-cart: stopped", err=True)
             ctx.exit(1)
         except BrokenPipeError:
-            sys.stderr.close()
+            # whoever read the output has seen enough; what is left in the buffer goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
@@ -46,8 +50,23 @@ def _one_line(error: CartError) -> bool:
     return not hasattr(error, "problems")
 
 
+def _show_version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from adaptive_cart.store import version
+
+        click.echo(f"adaptive-cart {version()}")
+        ctx.exit()
+
+
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="adaptive_cart")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
 def main() -> None:
     """Simulate adaptive trials of CAR-T cells against standard of care."""
 
@@ -135,28 +154,36 @@ def simulate(
     """Find the operating characteristics of DESIGN."""
     from adaptive_cart.design_file import load_design
     from adaptive_cart.run import simulate as run
-    from adaptive_cart.tables import summary
+    from adaptive_cart.tables import failure_warning, summary
 
     loaded = load_design(design)
     folder = out or Path("results") / design.stem
-    with _progress() as progress:
-        result = run(
-            loaded,
-            trials=trials,
-            seed=seed,
-            scenarios=scenarios or None,
-            jobs=jobs,
-            engine=engine,
-            mcse=mcse,
-            out=folder,
-            restart=not resume,
-            backend=backend,
-            scheduler=scheduler,
-            design_text=design.read_text(encoding="utf-8"),
-            progress=progress,
-            tell=lambda message: click.echo(message, err=True),
-        )
-    click.echo(summary(result))
+    try:
+        with _progress() as progress:
+            result = run(
+                loaded,
+                trials=trials,
+                seed=seed,
+                scenarios=scenarios or None,
+                jobs=jobs,
+                engine=engine,
+                mcse=mcse,
+                out=folder,
+                restart=not resume,
+                backend=backend,
+                scheduler=scheduler,
+                design_text=design.read_text(encoding="utf-8"),
+                progress=progress,
+                tell=lambda message: click.echo(message, err=True),
+            )
+    except KeyboardInterrupt:
+        again = "the same command" if resume else "the same command without --restart"
+        click.echo(f"\nadaptive-cart: stopped; {again} goes on from here", err=True)
+        sys.exit(1)
+    click.echo(_encodable(summary(result, _width())))
+    warning = failure_warning(result)
+    if warning:
+        click.echo(f"warning: {warning}", err=True)
     click.echo(f"results in {folder}", err=True)
 
 
@@ -190,6 +217,24 @@ def example(
         click.echo(f"participants in {participants}", err=True)
 
 
+def _width() -> int | None:
+    """Characters in a line of the terminal; no limit in a pipe, unless COLUMNS says one."""
+    if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
+        return shutil.get_terminal_size().columns or None
+    return None
+
+
+def _encodable(text: str) -> str:
+    """Replace what the terminal's encoding does not have."""
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        plain = text.translate(str.maketrans("─–−…", "---~"))
+        return plain.encode(encoding, "replace").decode(encoding)
+    return text
+
+
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
     """Show a bar with rate and time left on a terminal; nothing elsewhere."""
@@ -197,7 +242,14 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
         yield lambda what, done, total: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskID,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("{task.description}"),
@@ -206,16 +258,19 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
+    tasks: dict[str, tuple[TaskID, int, float]] = {}
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("trials", total=None, rate="")
-        first: list[int] = []
 
         def show(what: str, done: int, total: int) -> None:
-            first[:] = first or [done]
-            elapsed = bar.tasks[0].elapsed or 0.0
-            rate = (done - first[0]) / elapsed if elapsed > 0 else 0.0
-            text = f"{rate:,.0f} trials/s" if done > first[0] else ""
-            bar.update(task, description=what, completed=done, total=total, rate=text)
+            if what not in tasks:
+                for task, _, _ in tasks.values():
+                    bar.update(task, visible=False)
+                task = bar.add_task(what, total=total, completed=done, rate="")
+                tasks[what] = task, done, time.monotonic()
+            task, first, began = tasks[what]
+            elapsed = time.monotonic() - began
+            rate = f"{(done - first) / elapsed:,.0f}/s" if done > first and elapsed > 0 else ""
+            bar.update(task, completed=done, total=total, rate=rate)
 
         yield show
 

@@ -1,10 +1,10 @@
 """Operating characteristics: each measure one function, each with its Monte Carlo standard error.
 
-Read off from stored trials alone. ``estimate``, ``mcse`` and the 95% Monte Carlo interval ``lower``,
-``upper`` stand in one row; the interval of a proportion is Wilson's (Wilson 1927), that of a mean
-the normal one, that of a quantile by order statistics. It says how sure the simulation is, and
-nothing about a clinical effect. Formulas of the standard errors: Morris, White & Crowther 2019, Stat
-Med 38:2074, table 6.
+Read off from stored trials alone. ``estimate``, ``mcse`` and the 95% Monte Carlo interval
+``lower``, ``upper`` stand in one row; the interval of a proportion is Wilson's (Wilson 1927), that
+of a mean the normal one, that of a quantile by order statistics. It says how sure the simulation
+is, and nothing about a clinical effect. Formulas of the standard errors: Morris, White & Crowther
+2019, Stat Med 38:2074, table 6.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,11 +21,8 @@ from adaptive_cart.estimand import TrueValue, TrueValues, target_of
 from adaptive_cart.plan import Plan
 from adaptive_cart.questions import Question
 from adaptive_cart.records import Booleans, Floats
-from adaptive_cart.rules import resolve_rules
+from adaptive_cart.rules import REASONS, resolve_rules
 from adaptive_cart.truth import Truth
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Z95 = 1.959963984540054
 COLUMNS = (
@@ -42,6 +39,12 @@ COLUMNS = (
     "reason",
 )
 STOPS = ("success", "futility", "safety")
+RATIOS = {  # of which two columns an endpoint's observed value is the ratio, by kind of summary
+    "counts": ("events", "analysed"),
+    "durations": ("events", "months"),
+    "exposure": ("events", "years"),
+    "means": ("total", "analysed"),
+}
 
 
 @dataclass(frozen=True)
@@ -99,19 +102,26 @@ def standard_deviation(values: Floats) -> Figure:
     return _around(sd, mcse, n)
 
 
-def quantile(values: Floats, probability: float) -> Figure:
-    """Return a quantile over trials with its order-statistic interval."""
+def quantile(values: Floats, percent: int) -> Figure:
+    """Return a percentile over trials: the smallest value with as many percent at or below it.
+
+    Its interval is between order statistics, by the normal approximation to the binomial number of
+    trials below; its error the width of that in standard errors.
+    """
     n = len(values)
     if n == 0:
         return Figure(math.nan, math.nan, math.nan, math.nan, 0)
     ordered = np.sort(values)
-    half = Z95 * math.sqrt(n * probability * (1 - probability))
+    expected = n * percent / 100
+    half = Z95 * math.sqrt(expected * (1 - percent / 100))
 
-    def order(rank: float) -> float:
-        return float(ordered[min(max(math.ceil(rank), 1), n) - 1])
+    def order(rank: int) -> float:
+        return float(ordered[min(max(rank, 1), n) - 1])
 
-    lower, upper = order(n * probability - half), order(n * probability + half + 1)
-    return Figure(order(n * probability), (upper - lower) / (2 * Z95), lower, upper, n)
+    # in whole numbers, since 0.05 * 140 is a little more than 7
+    estimate = order(-(-n * percent // 100))
+    lower, upper = order(math.ceil(expected - half)), order(math.ceil(expected + half + 1))
+    return Figure(estimate, (upper - lower) / (2 * Z95), lower, upper, n)
 
 
 def root_mean_square(errors: Floats) -> Figure:
@@ -151,6 +161,7 @@ class Rows:
         look: int | None = None,
         reason: str | None = None,
     ) -> None:
+        """Add a row; what is left out is blank."""
         self.rows.append(
             (
                 self.scenario,
@@ -168,25 +179,36 @@ class Rows:
         )
 
 
+class Ends(Protocol):
+    """The look that ended each trial of a scenario."""
+
+    def __contains__(self, column: object) -> bool: ...
+
+    def by_arm(self, column: str) -> Floats:
+        """Totals over strata, ``(arm, trial)``."""
+
+
 def measures(
     design: Design,
     truth: Truth,
     true: TrueValues,
     trials: Mapping[str, Any],
-    ends: pd.DataFrame | None = None,
+    ends: Ends | None = None,
 ) -> list[tuple[Any, ...]]:
     """Every operating characteristic of one scenario, as rows of :data:`COLUMNS`.
 
     Parameters
     ----------
     trials
-        Columns of ``trials.parquet`` for the scenario, in order of trial.
+        Columns of ``trials.parquet`` for the scenario, in order of trial; ``reason`` by position in
+        :data:`REASONS`, ``rule`` by position in the design, -1 for none. Each is asked for when it
+        is needed and let go again, so that they need not all be in memory.
     ends
-        Rows of ``looks.parquet`` for the look that ended each trial; descriptive measures of the
+        Out of ``looks.parquet``, the look that ended each trial; descriptive measures of the
         endpoints are left out without it.
     """
     rows = Rows(truth.name)
-    reason = np.asarray(trials["reason"]).astype(str)
+    reason = np.asarray(trials["reason"])
     look = np.asarray(trials["look"])
     n = len(reason)
     _decisions(rows, design, true, reason, look, n, trials)
@@ -196,11 +218,18 @@ def measures(
         _distribution(rows, name, np.asarray(trials[name], dtype=np.float64))
     _estimation(rows, design, true, trials, reason, look)
     _best_selected(rows, design, true, trials)
-    if ends is not None:
-        _described(rows, design, true, ends)
-    failed = int(np.asarray(trials["failed"]).sum())
-    rows.add("failed", proportion(failed, n))
+    _described(rows, design, true, ends)
+    rows.add("failed", proportion(int(_failed(design, trials).sum()), n))
     return rows.rows
+
+
+def _failed(design: Design, trials: Mapping[str, Any]) -> Booleans:
+    """Whether a posterior that a rule or an estimate needed could not be computed, ``(trial,)``."""
+    failed = np.array(trials["failed"], dtype=np.bool_)
+    for estimand in Plan.of(design).estimands:
+        for ending in ("", "_final"):
+            failed |= ~np.isfinite(np.asarray(trials[f"estimate{estimand.suffix}{ending}"]))
+    return failed
 
 
 def _decisions(
@@ -212,27 +241,33 @@ def _decisions(
     n: int,
     trials: Mapping[str, Any],
 ) -> None:
-    success = reason == "success"
+    success = reason == REASONS.index("success")
     rows.add("success", proportion(int(success.sum()), n))
     for stop in STOPS:
-        ended = reason == stop
+        ended = reason == REASONS.index(stop)
         rows.add(f"stop_{stop}", proportion(int(ended.sum()), n))
         for number in range(1, design.looks.number + 1):
             here = int((ended & (look == number)).sum())
             rows.add(f"stop_{stop}", proportion(here, n), look=number)
-    rows.add("no_success", proportion(int((reason == "no_success").sum()), n))
+    rows.add("no_success", proportion(int((reason == REASONS.index("no_success")).sum()), n))
     rows.add("reversal", proportion(int(np.asarray(trials["reversal"]).sum()), n))
     false = false_successes(design, true)
     wrong = np.zeros(n, dtype=np.bool_)
     if design.by_target:
         _targets(rows, design, trials, n)
-        for name, (arm, stratum) in _target_columns(design).items():
-            if name in trials and (arm, stratum) in false:
+        targets = {(arm, stratum) for arm, stratum, _ in false}
+        for name, place in _target_columns(design).items():
+            if name in trials and place in targets:
                 wrong |= np.asarray(trials[name]) > 0
     else:
-        wrong = success & np.isin(np.asarray(trials["rule"]).astype(str), _false_rules(false))
+        rules = [k for k, rule in enumerate(design.rules) if rule.name in set(false.values())]
+        wrong = success & np.isin(np.asarray(trials["rule"]), rules)
         rows.add("arm_success", proportion(int(success.sum()), n), arm=design.arm_names[1])
     rows.add("false_success", proportion(int(wrong.sum()), n))
+    randomised = np.asarray(trials["n_randomised"], dtype=np.float64)
+    for name in design.arm_names:
+        share = np.asarray(trials[f"n_{name}"], dtype=np.float64) / np.maximum(randomised, 1.0)
+        rows.add("arm_share", mean(share), name)
 
 
 def _target_columns(design: Design) -> dict[str, tuple[int, int]]:
@@ -252,7 +287,6 @@ def _targets(rows: Rows, design: Design, trials: Mapping[str, Any], n: int) -> N
             events = int((np.asarray(trials[name]) > 0).sum())
             label = None if stratum < 0 else design.stratum_names[stratum]
             rows.add("arm_success", proportion(events, n), design.arm_names[arm], label)
-    total = np.asarray(trials["n_randomised"], dtype=np.float64)
     for name in design.arm_names:
         if f"dropped_{name}" in trials:
             dropped = np.asarray(trials[f"dropped_{name}"])
@@ -260,18 +294,13 @@ def _targets(rows: Rows, design: Design, trials: Mapping[str, Any], n: int) -> N
             for look in range(1, design.looks.number + 1):
                 here = int((dropped == look).sum())
                 rows.add("arm_dropped", proportion(here, n), name, look=look)
-        if len(design.arms) > 2:
-            share = np.asarray(trials[f"n_{name}"], dtype=np.float64) / np.maximum(total, 1.0)
-            rows.add("arm_share", mean(share), name)
     for name in design.stratum_names:
         if f"closed_{name}" in trials:
             closed = int((np.asarray(trials[f"closed_{name}"]) > 0).sum())
             rows.add("stratum_closed", proportion(closed, n), stratum=name)
 
 
-def _best_selected(
-    rows: Rows, design: Design, true: TrueValues, trials: Mapping[str, Any]
-) -> None:
+def _best_selected(rows: Rows, design: Design, true: TrueValues, trials: Mapping[str, Any]) -> None:
     """Probability that the arm selected is the truly best experimental arm.
 
     Selected is the successful arm with the largest estimate; several truly best arms count alike.
@@ -297,10 +326,15 @@ def _best_selected(
     rows.add("best_selected", proportion(int(selected.sum()), len(selected)))
 
 
-def false_successes(design: Design, true: TrueValues) -> dict[tuple[int, int], str]:
-    """Targets whose success would be false, with their rule: the truth is not beyond its margin."""
+def false_successes(design: Design, true: TrueValues) -> dict[tuple[int, int, int], str]:
+    """Successes that would be false, since the truth is not beyond the margin of their rule.
+
+    Returns
+    -------
+    Name of the rule by arm, stratum (-1 for all) and position of the rule.
+    """
     found = {}
-    for rule in resolve_rules(design):
+    for position, rule in enumerate(resolve_rules(design)):
         if rule.then != "declare_success" or rule.prediction is not None:
             continue
         for target in rule.targets:
@@ -309,12 +343,8 @@ def false_successes(design: Design, true: TrueValues) -> dict[tuple[int, int], s
                 continue
             beyond = quantity > target.value if target.above else quantity < target.value
             if not beyond:
-                found[target.arm, max(target.stratum, -1)] = rule.name
+                found[target.arm, max(target.stratum, -1), position] = rule.name
     return found
-
-
-def _false_rules(false: Mapping[tuple[int, int], str]) -> list[str]:
-    return sorted(set(false.values()))
 
 
 def _true_quantity(design: Design, true: TrueValues, target: Question) -> float | None:
@@ -343,8 +373,8 @@ def _true_quantity(design: Design, true: TrueValues, target: Question) -> float 
 def _distribution(rows: Rows, name: str, values: Floats) -> None:
     rows.add(f"{name}_mean", mean(values))
     rows.add(f"{name}_sd", standard_deviation(values))
-    for label, probability in (("p05", 0.05), ("p50", 0.50), ("p95", 0.95)):
-        rows.add(f"{name}_{label}", quantile(values, probability))
+    for percent in (5, 50, 95):
+        rows.add(f"{name}_p{percent:02d}", quantile(values, percent))
 
 
 def _estimation(
@@ -353,7 +383,7 @@ def _estimation(
     plan = Plan.of(design)
     for place, estimand in enumerate(plan.estimands):
         target = target_of(plan, true, place)
-        where = {"arm": estimand.arm, "stratum": estimand.stratum}
+        where: dict[str, Any] = {"arm": estimand.arm, "stratum": estimand.stratum}
         rows.add("estimand", Figure(*_true(target)), **where)
         for ending in ("", "_final"):
             estimate = np.asarray(trials[f"estimate{estimand.suffix}{ending}"], dtype=np.float64)
@@ -376,7 +406,7 @@ def _estimation(
 def _endings(design: Design, reason: Any, look: Any) -> Iterator[tuple[int, str, Booleans]]:
     for number in range(1, design.looks.number + 1):
         for why in (*STOPS, "no_success"):
-            inside = (reason == why) & (look == number)
+            inside = (reason == REASONS.index(why)) & (look == number)
             if inside.any():
                 yield number, why, inside
 
@@ -386,23 +416,15 @@ def _true(value: TrueValue) -> tuple[float, float, float, float, None]:
     return value.value, value.mcse, value.value - half, value.value + half, None
 
 
-def _described(rows: Rows, design: Design, true: TrueValues, ends: pd.DataFrame) -> None:
+def _described(rows: Rows, design: Design, true: TrueValues, ends: Ends | None) -> None:
     """True and observed values of every endpoint by arm, at the look that ended the trial."""
     for name, endpoint in design.endpoints.items():
+        above, below = (f"{name}_{column}" for column in RATIOS[endpoint.summary_kind])
+        seen = ends is not None and below in ends
+        tops = ends.by_arm(above) if ends is not None and seen else None
+        bottoms = ends.by_arm(below) if ends is not None and seen else None
         for position, arm in enumerate(design.arm_names):
             if name in true.by_arm:
                 rows.add(f"true_{name}", Figure(*_true(true.by_arm[name][position])), arm=arm)
-            here = ends[ends["arm"] == arm]
-            kind = endpoint.summary_kind
-            above, below = {
-                "counts": ("events", "analysed"),
-                "durations": ("events", "months"),
-                "exposure": ("events", "years"),
-                "means": ("total", "analysed"),
-            }[kind]
-            if f"{name}_{below}" not in here:
-                continue
-            by_trial = here.groupby("trial", sort=False)
-            top = by_trial[f"{name}_{above}"].sum().to_numpy(dtype=np.float64)
-            bottom = by_trial[f"{name}_{below}"].sum().to_numpy(dtype=np.float64)
-            rows.add(f"observed_{name}", ratio(top, bottom), arm=arm)
+            if tops is not None and bottoms is not None:
+                rows.add(f"observed_{name}", ratio(tops[position], bottoms[position]), arm=arm)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import datetime
+import io
 import platform
+import shutil
 import tempfile
 import time
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,36 +17,50 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
+from adaptive_cart.boundaries import boundaries_csv
 from adaptive_cart.design import Design
 from adaptive_cart.design_file import digest_of
-from adaptive_cart.errors import DesignError, EngineError, Problem, ResultsError, nearest, one_of
+from adaptive_cart.errors import (
+    DesignError,
+    EngineError,
+    Problem,
+    ResultsError,
+    RunError,
+    nearest,
+    one_of,
+)
 from adaptive_cart.estimand import SobolLatents, TrueValues, target_values, true_values
 from adaptive_cart.exact import enumerate_design, obstacles
-from adaptive_cart.operating import COLUMNS, measures
+from adaptive_cart.operating import COLUMNS, Figure, measures
 from adaptive_cart.plan import Plan
+from adaptive_cart.rules import REASONS
 from adaptive_cart.scenarios import truths_of
-from adaptive_cart.stretches import (
-    STRETCH,
-    Job,
-    all_cores,
-    block_size,
-    missing_stretches,
-    run_stretches,
-    trials_for,
-    within,
-)
 from adaptive_cart.store import (
     BOUNDARIES,
     DESIGN,
     FORMAT,
+    GO_ON,
     LOOKS,
     MEASURES,
     TRIALS,
     Identity,
+    LastLooks,
+    Span,
     Store,
+    version,
     write_text,
+)
+from adaptive_cart.stretches import (
+    STRETCH,
+    Job,
+    Workers,
+    all_cores,
+    block_size,
+    pieces_of,
+    run_stretches,
+    spans_of,
+    stretch_length,
+    trials_for,
 )
 from adaptive_cart.support import require_supported
 from adaptive_cart.truth import Truth
@@ -52,7 +70,8 @@ if TYPE_CHECKING:
 
 Engine = Literal["auto", "exact", "simulate"]
 MOST_TRIALS = 100_000_000
-_TEXT = {"scenario", "measure", "arm", "stratum", "reason"}
+_TEXT = ("scenario", "measure", "arm", "stratum", "reason")
+_WHERE = ("arm", "stratum", "look", "reason")
 
 
 @dataclass(frozen=True)
@@ -75,8 +94,8 @@ def choose_engine(design: Design, truths: Mapping[str, Truth], wanted: Engine) -
         return Choice("simulate", "asked for")
     found = obstacles(design, truths)
     if not found:
-        why = "asked for" if wanted == "exact" else "the truth is direct and every look has fixed counts"
-        return Choice("exact", why)
+        valid = "the truth is direct and every look has fixed counts"
+        return Choice("exact", "asked for" if wanted == "exact" else valid)
     if wanted == "exact":
         listed = "\n".join(f"  - {reason}" for reason in found)
         raise EngineError(
@@ -91,20 +110,32 @@ class Result:
 
     Attributes
     ----------
-    design, folder, manifest
-        What was run, where its files lie, and how it was run.
+    design, folder
+        What was run, and where its files lie.
     """
 
-    def __init__(self, design: Design, folder: Path, keep: Any = None) -> None:
+    def __init__(self, design: Design, folder: Path, temporary: bool = False) -> None:
         self.design = design
         self.folder = folder
-        self._keep = keep  # a temporary folder lives as long as its result
+        if temporary:  # such a folder lives as long as its result
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        found = Store(self.folder).manifest()
+        """How it was run.
+
+        Raises
+        ------
+        ResultsError
+            If the run is not finished, or its tables are not those that it wrote.
+        """
+        store = Store(self.folder)
+        found = store.manifest()
         if found is None:
             raise ResultsError(f"{self.folder}: no results here")
+        if found["status"] != "complete":
+            raise ResultsError(f"{self.folder}: the run is not finished; {GO_ON}")
+        store.verify(found)
         return found
 
     @cached_property
@@ -112,10 +143,14 @@ class Result:
         """A row a scenario and measure: estimate, Monte Carlo standard error and interval."""
         import pandas as pd
 
-        types: Any = {name: "object" for name in _TEXT} | {"look": "Int64", "n": "Int64"}
-        path = self.folder / MEASURES
+        assert self.manifest
+        types: Any = dict.fromkeys(_TEXT, "object") | {"look": "Int64", "n": "Int64"}
         return pd.read_csv(
-            path, dtype=types, keep_default_na=False, na_values={n: [""] for n in COLUMNS}
+            self.folder / MEASURES,
+            dtype=types,
+            keep_default_na=False,
+            na_values={name: [""] for name in COLUMNS},
+            float_precision="round_trip",
         )
 
     @cached_property
@@ -131,19 +166,41 @@ class Result:
     def _table(self, name: str) -> pd.DataFrame:
         import pandas as pd
 
-        path = self.folder / name
-        return pd.read_parquet(path) if path.exists() else pd.DataFrame()
+        if self.manifest["engine"] == "exact":
+            return pd.DataFrame()
+        frame: pd.DataFrame = Store(self.folder).table(name).to_pandas()
+        return frame
 
-    def figure(self, scenario: str, measure: str, **where: Any) -> Any:
-        """Return one row of the table of measures; ``where`` narrows by arm, look or reason."""
-        table = self.operating_characteristics
-        chosen = table[(table["scenario"] == scenario) & (table["measure"] == measure)]
-        for column in ("arm", "stratum", "look", "reason"):
-            value = where.get(column)
-            chosen = chosen[chosen[column].isna() if value is None else chosen[column] == value]
-        if len(chosen) != 1:
-            raise KeyError(f"{len(chosen)} rows for {scenario}, {measure}, {where}")
-        return chosen.iloc[0]
+    @cached_property
+    def _figures(self) -> dict[tuple[Any, ...], Figure]:
+        """Figures by scenario, measure, arm, stratum, look and reason (as in the file)."""
+        assert self.manifest
+        figures = {}
+        with (self.folder / MEASURES).open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                key = (row["scenario"], row["measure"], *(row[name] for name in _WHERE))
+                numbers = {name: float(row[name] or "nan") for name in COLUMNS[5:9]}
+                figures[key] = Figure(**numbers, n=int(row["n"]) if row["n"] else None)
+        return figures
+
+    def figure(self, scenario: str, measure: str, **where: Any) -> Figure:
+        """Return one number of the table of measures.
+
+        Parameters
+        ----------
+        where
+            ``arm``, ``stratum``, ``look`` and ``reason``; the row where they are blank if left out.
+
+        Raises
+        ------
+        KeyError
+            If there is no such row.
+        """
+        unknown = sorted(where.keys() - set(_WHERE))
+        if unknown:
+            raise TypeError(f"no column {one_of(unknown)}; the columns are {one_of(_WHERE)}")
+        given = (where.get(name) for name in _WHERE)
+        return self._figures[scenario, measure, *("" if v is None else str(v) for v in given)]
 
     def __repr__(self) -> str:
         engine = self.manifest["engine"]
@@ -215,28 +272,35 @@ def simulate(
     number = design.simulation.trials if trials is None else trials
     used_seed = design.simulation.seed if seed is None else seed
     _check_numbers(number, used_seed, mcse, jobs, block)
+    workers = Workers(all_cores() if jobs is None else jobs, backend, scheduler)
+    workers.require()
     choice = choose_engine(design, {name: truths[name] for name in chosen}, engine)
     tell(f"engine: {choice.engine} ({choice.why})")
-    keep = tempfile.TemporaryDirectory(prefix="adaptive_cart_") if out is None else None
-    store = Store(keep.name if keep is not None else out or "")
-    version = _version()
     # enumeration draws nothing, so that no seed tells two exact results apart
     identity = Identity(
-        digest_of(design), 0 if choice.engine == "exact" else used_seed, version, choice.engine
+        digest_of(design), 0 if choice.engine == "exact" else used_seed, version(), choice.engine
     )
-    run = _Run(design, truths, chosen, store, identity, restart, design_text, progress, tell)
-    if choice.engine == "exact":
-        run.enumerate()
-    else:
-        run.draw(
-            number,
-            mcse,
-            all_cores() if jobs is None else jobs,
-            backend,
-            scheduler,
-            block or block_size(design),
-        )
-    return Result(design, store.folder, keep)
+    folder = Path(tempfile.mkdtemp(prefix="adaptive_cart_") if out is None else out)
+    store = Store(folder)
+    try:
+        with store.locked():
+            found = None if restart else store.found(identity)
+            if restart:
+                store.require_replaceable()
+            run = _Run(design, truths, chosen, store, identity, found, progress, tell)
+            if choice.engine == "simulate" and mcse is None:
+                run.require_no_more_than(number)
+            store.prepare(identity, restart)
+            run.start(design_text or _as_toml(design))
+            if choice.engine == "exact":
+                run.enumerate()
+            else:
+                run.draw(number, mcse, workers, block or block_size(design))
+    except BaseException:
+        if out is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return Result(design, folder.absolute(), temporary=out is None)
 
 
 def _chosen(design: Design, scenarios: Iterable[str] | None) -> list[str]:
@@ -276,13 +340,6 @@ def _check_numbers(
         raise DesignError(problems)
 
 
-def _version() -> str:
-    try:
-        return metadata.version("adaptive_cart")
-    except metadata.PackageNotFoundError:
-        return "0+unknown"
-
-
 class _Run:
     """One run into one folder."""
 
@@ -293,8 +350,7 @@ class _Run:
         chosen: list[str],
         store: Store,
         identity: Identity,
-        restart: bool,
-        design_text: str | None,
+        found: Mapping[str, Any] | None,
         progress: Progress,
         tell: Callable[[str], None],
     ) -> None:
@@ -306,160 +362,174 @@ class _Run:
         self.progress = progress
         self.tell = tell
         self.started = time.time()
-        found = store.open(identity, restart)
-        self.held: dict[str, int] = dict(found.get("trials", {})) if found else {}
+        self.held: dict[str, int] = dict(found["trials"]) if found else {}
         self.seconds_before = float(found.get("seconds", 0.0)) if found else 0.0
-        if found is None:
-            self._manifest("running")
-            write_text(store.path(DESIGN), design_text or _as_toml(design))
+
+    @property
+    def reported(self) -> list[str]:
+        """Scenarios of this run and of those before it, in the design's order."""
+        return [name for name in self.design.scenarios if name in {*self.chosen, *self.held}]
+
+    def require_no_more_than(self, trials: int) -> None:
+        """Raise a :class:`ResultsError` if the folder holds more trials than were asked for."""
+        for name in self.chosen:
+            held = self.held.get(name, 0)
+            if held > trials:
+                raise ResultsError(
+                    f"{self.store.folder}: holds {held:,} trials of '{name}', more than the "
+                    f"{trials:,} asked for. Ask for as many or more, choose another --out, or "
+                    f"--restart"
+                )
+
+    def start(self, design_text: str) -> None:
+        """Say in the folder whose it is, before anything else is written there."""
+        self._manifest("running")
+        write_text(self.store.path(DESIGN), design_text, GO_ON)
 
     # ── engines ───────────────────────────────────────────────────────────────────────────
     def enumerate(self) -> None:
         """Run the exact engine."""
-        rows, _ = enumerate_design(self.design, {n: self.truths[n] for n in self.chosen})
-        self.held = dict.fromkeys(self.chosen, 0)
-        self._write_measures(rows)
-        self.store.drop_parts()
-        self._manifest("complete")
+        rows, _ = enumerate_design(self.design, {n: self.truths[n] for n in self.reported})
+        self.held = dict.fromkeys(self.reported, 0)
+        self._finish(rows)
 
-    def draw(
-        self,
-        trials: int,
-        mcse: float | None,
-        jobs: int,
-        backend: str,
-        scheduler: str | None,
-        block: int,
-    ) -> None:
+    def draw(self, trials: int, mcse: float | None, workers: Workers, block: int) -> None:
         """Run the simulating engine until every scenario has its trials."""
-        beyond = [n for n in self.chosen if self.held.get(n, 0) > trials and mcse is None]
-        if beyond:
-            held = self.held[beyond[0]]
-            raise ResultsError(
-                f"{self.store.folder}: holds {held:,} trials of '{beyond[0]}', more than the "
-                f"{trials:,} asked for. Ask for as many or more, choose another --out, or --restart"
-            )
         names = tuple(self.design.scenarios)
-        everything = dict.fromkeys([*self.chosen, *self.held])
-        points = SobolLatents()
         plan = Plan.of(self.design)
-        true = {n: true_values(self.design, self.truths[n], points) for n in everything}
-        targets_of = {name: target_values(plan, true[name]) for name in everything}
+        true = self._true_values()
         unknown = (float("nan"),) * len(plan.estimands)
+        known = {name: target_values(plan, values) for name, values in true.items()}
         job = Job(
             self.design,
             {name: self.truths[name] for name in names},
-            {name: targets_of.get(name, unknown) for name in names},
+            {name: known.get(name, unknown) for name in names},
             self.identity.seed,
-            str(self.store.folder),
+            str(self.store.parts(self.identity).folder.absolute()),
+            self.identity.version,
             block,
         )
-        targets = {n: max(trials, self.held.get(n, 0)) for n in self.chosen}
+        targets = {name: max(trials, self.held.get(name, 0)) for name in self.chosen}
         while True:
-            self._reach(job, targets, jobs, backend, scheduler)
-            if mcse is None:
-                break
-            more = self._wanted(targets, mcse)
+            self._reach(job, targets, workers)
+            more = targets if mcse is None else self._wanted(targets, mcse)
             if more == targets:
                 break
             targets = more
         rows = []
-        for name in names:
-            if name in self.held:
-                rows += self._read_off(name, true[name])
-        self._write_measures(rows)
-        self._write_boundaries()
-        self._manifest("complete")
-        self.store.drop_parts()
+        for name in self.reported:
+            rows += self._read_off(name, true[name])
+        self._finish(rows)
 
-    def _reach(
-        self,
-        job: Job,
-        targets: Mapping[str, int],
-        jobs: int,
-        backend: str,
-        scheduler: str | None,
-    ) -> None:
+    def _true_values(self) -> dict[str, TrueValues]:
+        points = SobolLatents()
+        true = {}
+        for number, name in enumerate(self.reported):
+            self.progress("true values", number, len(self.reported))
+            true[name] = true_values(self.design, self.truths[name], points)
+        return true
+
+    def _reach(self, job: Job, targets: Mapping[str, int], workers: Workers) -> None:
         """Run what is missing and put it into the tables."""
-        position = {name: place for place, name in enumerate(self.design.scenarios)}
-        by_place = {position[name]: target for name, target in targets.items()}
-        kept = {position[name]: number for name, number in self.held.items()}
-        finished = within(self.store.finished(), by_place)
-        stretches = list(missing_stretches(by_place, kept, finished))
-        total = sum(by_place.values())
-        lacking = sum((stop - start) * len(places) for start, stop, places in stretches)
-        counted = [total - lacking]
-        if counted[0] and lacking:
-            self.tell(f"{counted[0]:,} of {total:,} trials were there already")
+        parts = self.store.parts(self.identity)
+        dropped = parts.drop_damaged()
+        if dropped:
+            self.tell(f"{dropped} damaged stretches of an earlier run are run again")
+        _, gaps = self._spans(targets)
+        missing = sum(map(_length, gaps.values()))
+        longest = max(map(_length, gaps.values()))
+        pieces = pieces_of(gaps, stretch_length(longest, workers.jobs, job.block))
+        total = sum(targets.values())
+        counted = total - missing
+        if counted:
+            self.tell(f"{counted:,} of {total:,} trials were there already")
 
         def done(number: int) -> None:
-            counted[0] += number
-            self.progress("trials", counted[0], total)
+            nonlocal counted
+            counted += number
+            self.progress("trials", counted, total)
 
-        if stretches:
-            self.progress("trials", counted[0], total)
-            run_stretches(job, stretches, jobs, backend, scheduler, done)
-        finished = within(self.store.finished(), by_place)
-        fresh = [part for part in finished if part.stop > kept.get(part.scenario, 0)]
-        if fresh:
-            self.store.merge(kept, tuple(self.design.scenarios), fresh)
-            self.held |= targets
+        if pieces:
+            done(0)
+            run_stretches(job, pieces, workers, done)
+        spans, gaps = self._spans(targets)
+        if any(gaps.values()):
+            raise RunError(
+                f"{parts.folder}: not all trials are there that the workers have run; is it a "
+                f"folder that all of them share? {GO_ON}"
+            )
+        goal = {name: pieces[-1].stop for name, pieces in spans.items() if pieces}
+        if not self._tables_hold(goal):
+            self.store.merge(self.identity, spans)
+            self.held = goal
             self._manifest("running")
-        self.store.drop_parts()
-        self.store.path("parts").mkdir(exist_ok=True)
+        for part in parts.finished():
+            parts.drop(part)
+
+    def _spans(
+        self, targets: Mapping[str, int]
+    ) -> tuple[dict[str, list[Span]], dict[int, list[tuple[int, int]]]]:
+        """By scenario, where its trials are to be had; by position, which are missing."""
+        finished = self.store.parts(self.identity).finished()
+        spans, gaps = {}, {}
+        for position, name in enumerate(self.design.scenarios):
+            kept = self.held.get(name, 0)
+            own = [part for part in finished if part.scenario == position]
+            spans[name], gaps[position] = spans_of(targets.get(name, kept), kept, own)
+        return spans, gaps
+
+    def _tables_hold(self, goal: Mapping[str, int]) -> bool:
+        """Whether both tables hold these trials of this run, no fewer and no more."""
+        if not all(self.store.path(name).exists() for name in (TRIALS, LOOKS)):
+            return False
+        expected = (self.identity.key, goal)
+        return all(self.store.footer(name) == expected for name in (TRIALS, LOOKS))
 
     def _wanted(self, targets: Mapping[str, int], mcse: float) -> dict[str, int]:
         """Trials each scenario needs, as far as the trials so far tell."""
         wanted = {}
         for name, trials in targets.items():
-            reasons = self.store.columns(TRIALS, name, ["reason"]).column("reason")
-            successes = int(np.sum(np.asarray(reasons.to_pandas()) == "success"))
+            reason = self.store.column(TRIALS, name, "reason", REASONS)
+            successes = int((reason == REASONS.index("success")).sum())
             needed = trials_for(mcse, successes, trials)
             whole = -(-needed // STRETCH) * STRETCH
             wanted[name] = trials if needed <= trials else min(whole, MOST_TRIALS)
+            if needed > trials == wanted[name]:
+                self.tell(f"'{name}': stopped at {trials:,} trials, {needed:,} would be needed")
         return wanted
 
     # ── what is written ───────────────────────────────────────────────────────────────────
     def _read_off(self, name: str, true: TrueValues) -> list[tuple[Any, ...]]:
-        import pyarrow.compute as pc
-        import pyarrow.parquet as pq
+        words = {"reason": REASONS, "rule": tuple(rule.name for rule in self.design.rules)}
+        trials = self.store.columns(TRIALS, name, words)
+        arms, strata = len(self.design.arm_names), len(self.design.shares)
+        ends = LastLooks(self.store, name, arms, strata)
+        return measures(self.design, self.truths[name], true, trials, ends)
 
-        trials = self.store.columns(TRIALS, name)
-        columns = {key: trials.column(key).to_pandas().to_numpy() for key in trials.column_names}
-        described = ["scenario", "trial", "arm", "last"]
-        schema = pq.read_schema(self.store.path(LOOKS)).names
-        described += [
-            column
-            for column in schema
-            if any(column.startswith(f"{endpoint}_") for endpoint in self.design.endpoints)
-        ]
-        wanted = (pc.field("scenario") == name) & pc.field("last")
-        ends = pq.read_table(self.store.path(LOOKS), columns=described, filters=wanted).to_pandas()
-        return measures(self.design, self.truths[name], true, columns, ends)
+    def _finish(self, rows: list[tuple[Any, ...]]) -> None:
+        """Write what was read off, say that all is there, and tidy up."""
+        self._write_measures(rows)
+        write_text(self.store.path(BOUNDARIES), boundaries_csv(self.design), GO_ON)
+        self._manifest("complete")
+        self.store.drop_parts()
 
     def _write_measures(self, rows: list[tuple[Any, ...]]) -> None:
-        import csv
-        import io
-
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMNS)
         for row in rows:
             writer.writerow(["" if cell is None or cell != cell else cell for cell in row])
-        write_text(self.store.path(MEASURES), text.getvalue())
-
-    def _write_boundaries(self) -> None:
-        from adaptive_cart.boundaries import boundaries_csv
-
-        write_text(self.store.path(BOUNDARIES), boundaries_csv(self.design))
+        write_text(self.store.path(MEASURES), text.getvalue(), GO_ON)
 
     def _manifest(self, status: str) -> None:
-        now = time.time()
         sources = {
             f"{name}.{path}": source
-            for name in self.chosen
+            for name in self.reported
             for path, source in self.truths[name].sources.items()
         }
+        checksums = {}
+        if status == "complete" and self.identity.engine == "simulate":
+            checksums = {name: self.store.checksum(name) for name in (TRIALS, LOOKS)}
         self.store.write_manifest(
             {
                 "format": FORMAT,
@@ -469,16 +539,21 @@ class _Run:
                 "seed": self.identity.seed,
                 "version": self.identity.version,
                 "engine": self.identity.engine,
-                "trials": self.held,
+                "trials": {n: self.held[n] for n in self.design.scenarios if n in self.held},
+                "checksums": checksums,
                 "roles": {name: self.truths[name].role for name in self.design.scenarios},
-                "started": datetime.datetime.fromtimestamp(
-                    self.started, datetime.timezone.utc
-                ).isoformat(timespec="seconds"),
-                "seconds": round(self.seconds_before + now - self.started, 3),
+                "started": datetime.datetime.fromtimestamp(self.started, datetime.UTC).isoformat(
+                    timespec="seconds"
+                ),
+                "seconds": round(self.seconds_before + time.time() - self.started, 3),
                 "versions": _versions(),
                 "sources": sources,
             }
         )
+
+
+def _length(gaps: list[tuple[int, int]]) -> int:
+    return sum(stop - start for start, stop in gaps)
 
 
 def _versions() -> dict[str, str]:

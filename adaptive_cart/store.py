@@ -7,22 +7,39 @@
     trials.parquet, looks.parquet    a row a simulated trial; a row a trial, look, arm (and stratum)
     parts/                           finished stretches of a run that is not finished
 
-Every file is written under another name and then renamed. A run that was killed finds its finished
-stretches in ``parts``; a longer run starts from the tables that are there. A folder of another
-design, seed, version or engine is refused. Parquet by pyarrow: columns, compression and streaming in
-one well-kept library.
+Every file is written under a name of its own and then renamed. A run that was killed finds its
+finished stretches in ``parts``, under a name made of design, seed, version and engine, so that
+those of two runs never meet; a longer run starts from the tables that are there. A folder of
+another design, seed, version or engine is refused.
+
+Two tables and a manifest cannot be renamed in one go. So each table says in its footer which run it
+is of and how many trials of each scenario it holds. The manifest says ``running`` from before the
+first of them is replaced until all agree; meanwhile a table may hold more trials than the manifest
+counts, and the surplus is not read. Once it says ``complete``, it holds their checksums too.
+
+Parquet by pyarrow: columns, compression, page checksums and streaming in one well-kept library.
+Tables are written and read a row group at a time, and row groups are cut at fixed trials, so that
+neither memory nor the bytes of a file depend on how many runs it took to fill it.
 """
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from adaptive_cart.errors import ResultsError, RunError
 
@@ -37,43 +54,92 @@ BOUNDARIES = "boundaries.csv"
 TRIALS = "trials.parquet"
 LOOKS = "looks.parquet"
 PARTS = "parts"
-ROW_GROUP = 100_000
+WRITTEN_BY_RUNS = (MANIFEST, DESIGN, MEASURES, BOUNDARIES, TRIALS, LOOKS, PARTS)
+WRITTEN_LATER = ("figures", "report.docx", "report.html", "report.pdf", "report.md")
+ROW_GROUP = 100_000  # rows; a group holds one scenario
+FOOTER = b"adaptive_cart"
+TEMPORARY = re.compile(r"(?P<name>.+)\.[0-9a-f]{12}\.tmp")
+GO_ON = "What was finished before is kept; the same command goes on from there"
 
 
+def version() -> str:
+    """Version of this package, as it stands in a manifest."""
+    try:
+        return metadata.version("adaptive_cart")
+    except metadata.PackageNotFoundError:
+        return "0+unknown"
+
+
+# ── files that are whole or not there ─────────────────────────────────────────────────────────
 @contextmanager
-def telling(what: str, path: Path) -> Iterator[None]:
+def telling(what: str, path: Path, hint: str = "") -> Iterator[None]:
     """Turn a failure of the disk into a run error that says what could not be done."""
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise RunError(
-            f"{path}: cannot {what}: {reason}. What was finished before is kept; run the same "
-            f"command again to go on."
-        ) from error
+        # pyarrow's own words are long; the number says it as well
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        end = f". {hint}" if hint else ""
+        raise RunError(f"{path}: cannot {what}: {reason}{end}") from error
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    with telling("be written", path):
-        temporary = path.with_name(path.name + ".tmp")
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
+@contextmanager
+def _renamed(path: Path) -> Iterator[Path]:
+    """Lend a name to write under, and give the file its own name when it is whole."""
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def write_text(path: Path, text: str, hint: str = "") -> None:
+    """Write a text file whole or not at all."""
+    with telling("be written", path, hint):
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")  # a device or a pipe, which has to stay one
+            return
+        with _renamed(path.resolve()) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_table(path: Path, table: pa.Table) -> None:
-    """Write a Parquet file whole or not at all."""
+    """Write a finished stretch whole or not at all."""
     import pyarrow.parquet as pq
 
-    with telling("be written", path):
-        temporary = path.with_name(path.name + ".tmp")
-        pq.write_table(table, temporary, compression="zstd", row_group_size=ROW_GROUP)
-        temporary.replace(path)
+    with telling("be written", path, GO_ON), _renamed(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
 
+def _opened(path: Path) -> Any:
+    """Open a Parquet file for reading; the reader checks every page."""
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(path, page_checksum_verification=True)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn whatever a damaged table makes of its reader into one sentence."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except FileNotFoundError:
+        raise ResultsError(f"{path}: is missing; --restart runs its trials again") from None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, pa.ArrowException) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        raise ResultsError(
+            f"{path}: is damaged ({reason}); --restart runs its trials again"
+        ) from None
+
+
+# ── what a run and its pieces are called ──────────────────────────────────────────────────────
 @dataclass(frozen=True, order=True)
 class Stretch:
     """Trials ``start`` to ``stop`` (excluded) of one scenario, by its position in the design."""
@@ -84,12 +150,29 @@ class Stretch:
 
     @property
     def stem(self) -> str:
+        """Name of its files, without what follows the first dot."""
         return f"{self.scenario:03d}-{self.start:010d}-{self.stop:010d}"
 
     @staticmethod
-    def parse(stem: str) -> Stretch:
-        scenario, start, stop = stem.split("-")
-        return Stretch(int(scenario), int(start), int(stop))
+    def parse(stem: str) -> Stretch | None:
+        """Read the name of a part; nothing where it is no such name."""
+        found = re.fullmatch(r"(\d{3,})-(\d{10})-(\d{10})", stem)
+        return Stretch(*(int(number) for number in found.groups())) if found else None
+
+
+@dataclass(frozen=True)
+class Span:
+    """Trials ``start`` to ``stop`` (excluded) of a scenario, and where they are to be had.
+
+    Attributes
+    ----------
+    part
+        The finished stretch that holds them; nothing where the table does.
+    """
+
+    start: int
+    stop: int
+    part: Stretch | None
 
 
 @dataclass(frozen=True)
@@ -100,6 +183,12 @@ class Identity:
     seed: int
     version: str
     engine: str
+
+    @property
+    def key(self) -> str:
+        """A short name that no other run has."""
+        text = "\n".join(str(value) for value in vars(self).values())
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def differences(self, manifest: Mapping[str, Any]) -> list[str]:
         """What a folder's manifest says otherwise, in words."""
@@ -116,6 +205,72 @@ class Identity:
         ]
 
 
+class Parts:
+    """Finished stretches that are not in the tables yet, of one run."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    def path(self, stretch: Stretch, suffix: str) -> Path:
+        """File of a stretch: of its ``trials`` or of its ``looks``."""
+        return self.folder / f"{stretch.stem}.{suffix}.parquet"
+
+    def write(self, stretch: Stretch, trials: pa.Table, looks: pa.Table) -> None:
+        """Keep a finished stretch."""
+        write_table(self.path(stretch, "trials"), trials)
+        write_table(self.path(stretch, "looks"), looks)
+
+    def finished(self) -> list[Stretch]:
+        """The stretches that are whole, in order."""
+        # the looks are written after the trials: where they are, the stretch is whole
+        stems = (path.name.split(".")[0] for path in self.folder.glob("*.looks.parquet"))
+        return sorted(stretch for stretch in map(Stretch.parse, stems) if stretch is not None)
+
+    def drop_damaged(self) -> int:
+        """Remove stretches that cannot be read and return their number; they are run again."""
+        dropped = 0
+        for stretch in self.finished():
+            try:
+                self._check(stretch)
+            except ResultsError:
+                self.drop(stretch)
+                dropped += 1
+        return dropped
+
+    def _check(self, stretch: Stretch) -> None:
+        for suffix in ("trials", "looks"):
+            path = self.path(stretch, suffix)
+            with _reading(path), _opened(path) as file:
+                rows = file.metadata.num_rows
+                if suffix == "trials" and rows != stretch.stop - stretch.start:
+                    raise ValueError(f"{rows} trials instead of {stretch.stop - stretch.start}")
+
+    def drop(self, stretch: Stretch) -> None:
+        """Forget a stretch."""
+        for suffix in ("looks", "trials"):
+            path = self.path(stretch, suffix)
+            with telling("be removed", path):
+                path.unlink(missing_ok=True)
+
+    def read(self, span: Span, suffix: str) -> pa.Table:
+        """Read rows of the trials of a span out of its part."""
+        assert span.part is not None
+        path = self.path(span.part, suffix)
+        try:
+            with _reading(path), _opened(path) as file:
+                return _cut(file.read(use_threads=False), span.start, span.stop)
+        except ResultsError as error:
+            self.drop(span.part)
+            raise RunError(
+                f"{error.args[0].split(';')[0]}, and has been removed. {GO_ON}"
+            ) from error
+
+
+class _NotOurs(ResultsError):
+    """A file of the name of ours that is something else."""
+
+
+# ── the folder ────────────────────────────────────────────────────────────────────────────────
 class Store:
     """A results folder."""
 
@@ -123,7 +278,12 @@ class Store:
         self.folder = Path(folder)
 
     def path(self, name: str) -> Path:
+        """Where a file of the folder lies."""
         return self.folder / name
+
+    def parts(self, identity: Identity) -> Parts:
+        """Where a run keeps its finished stretches."""
+        return Parts(self.path(PARTS) / identity.key)
 
     # ── what is there ─────────────────────────────────────────────────────────────────────
     def manifest(self) -> dict[str, Any] | None:
@@ -140,139 +300,414 @@ class Store:
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise ResultsError(f"{path}: cannot be read ({error}); use --restart") from None
-        if not isinstance(found, dict) or found.get("format") != FORMAT:
+            raise ResultsError(
+                f"{path}: is damaged ({error}); --restart replaces these results"
+            ) from None
+        if not isinstance(found, dict) or "format" not in found or "digest" not in found:
+            raise _NotOurs(f"{path}: is no manifest of results; choose another --out")
+        if found["format"] != FORMAT:
             raise ResultsError(f"{path}: written in another format; use --restart or another --out")
+        fault = _fault(found)
+        if fault:
+            raise ResultsError(f"{path}: is damaged ({fault}); --restart replaces these results")
         return found
 
-    def open(self, identity: Identity, restart: bool) -> dict[str, Any] | None:
-        """Make the folder ready for a run; returns the manifest of what is there, if anything.
+    def found(self, identity: Identity) -> dict[str, Any] | None:
+        """Look at what is there, changing nothing: the manifest of a run that can be gone on with.
 
         Raises
         ------
         ResultsError
-            If the folder holds results of another design, seed, version or engine, or files that
-            are no results at all.
+            If the folder holds results of another design, seed, version or engine, damaged ones,
+            or files that are no results at all.
         """
+        manifest = self.manifest()
+        if manifest is None:
+            self._require_free()
+            return None
+        differences = identity.differences(manifest)
+        if differences:
+            raise ResultsError(
+                f"{self.folder}: holds results of another run: {'; '.join(differences)}. "
+                f"Choose another --out, or --restart to replace them"
+            )
+        self.verify(manifest)
+        return manifest
+
+    def verify(self, manifest: Mapping[str, Any]) -> None:
+        """Raise a :class:`ResultsError` unless the tables are those that a manifest tells of."""
+        counted = {name: trials for name, trials in manifest["trials"].items() if trials}
+        if not counted:
+            return
+        key = Identity(*(manifest[field] for field in ("digest", "seed", "version", "engine"))).key
+        complete = manifest["status"] == "complete"
+        for name in (TRIALS, LOOKS):
+            path = self.path(name)
+            run, held = self.footer(name)
+            if run != key:
+                raise ResultsError(f"{path}: is of another run; --restart runs its trials again")
+            # while tables are being replaced, one may be ahead of the manifest, never behind
+            short = {n for n, trials in counted.items() if held.get(n, 0) < trials}
+            if short or (complete and held != counted):
+                there = ", ".join(f"{trials:,} of '{n}'" for n, trials in held.items())
+                told = ", ".join(f"{trials:,} of '{n}'" for n, trials in counted.items())
+                raise ResultsError(
+                    f"{path}: holds {there or 'no'} trials, {MANIFEST} tells of {told}; "
+                    f"--restart runs them again"
+                )
+            if complete and manifest.get("checksums", {}).get(name) != self.checksum(name):
+                raise ResultsError(
+                    f"{path}: has been changed since it was written; --restart runs its trials "
+                    f"again"
+                )
+
+    def footer(self, name: str) -> tuple[str, dict[str, int]]:
+        """Which run a table is of, and how many trials of each scenario it holds."""
+        path = self.path(name)
+        with _reading(path), _opened(path) as file:
+            told = (file.schema_arrow.metadata or {}).get(FOOTER)
+            if told is None:
+                raise ValueError("its footer does not say of what run it is")
+            footer = json.loads(told)
+            return footer["run"], footer["trials"]
+
+    def checksum(self, name: str) -> str:
+        """Fingerprint of a file's bytes."""
+        path = self.path(name)
+        with _reading(path), path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def _names(self) -> set[str]:
+        """What lies in the folder, hidden files and half-written ones left out."""
+        if not self.folder.exists():
+            return set()
+        if not self.folder.is_dir():
+            raise ResultsError(f"{self.folder}: is a file; choose another --out")
+        names = {entry.name for entry in self.folder.iterdir() if not entry.name.startswith(".")}
+        names = {name for name in names if not self._is_leftover(name)}
+        if PARTS in names and not any(path.is_file() for path in self.path(PARTS).rglob("*")):
+            names.remove(PARTS)
+        return names
+
+    @staticmethod
+    def _is_leftover(name: str) -> bool:
+        found = TEMPORARY.fullmatch(name)
+        return found is not None and found["name"] in WRITTEN_BY_RUNS
+
+    def _require_free(self) -> None:
+        """Raise a :class:`ResultsError` unless a folder without a manifest is free to be used."""
+        names = self._names()
+        strangers = sorted(names - {*WRITTEN_BY_RUNS} | names & {DESIGN})
+        remains = sorted(names & {*WRITTEN_BY_RUNS} - {DESIGN})
+        if remains:
+            raise ResultsError(
+                f"{self.folder}: holds {', '.join(remains)}, but no {MANIFEST} that says of what; "
+                f"choose another --out, or --restart to replace them"
+            )
+        if strangers:
+            raise ResultsError(
+                f"{self.folder}: holds files that are no results ({', '.join(strangers[:5])}); "
+                f"choose another --out"
+            )
+
+    def require_replaceable(self) -> None:
+        """Raise a :class:`ResultsError` unless what a folder holds are results, or nothing."""
+        names = self._names()
+        strangers = sorted(names - {*WRITTEN_BY_RUNS, *WRITTEN_LATER})
+        try:
+            if self.manifest() is not None:
+                return  # files beside the results are left alone
+        except _NotOurs:
+            raise
+        except ResultsError:
+            pass  # a damaged manifest is replaced with the rest
+        if names == {DESIGN}:
+            strangers = [DESIGN]
+        if strangers:
+            raise ResultsError(
+                f"{self.folder}: holds files that are no results ({', '.join(strangers[:5])}), so "
+                f"that nothing there is replaced; choose another --out"
+            )
+
+    # ── making it ready ───────────────────────────────────────────────────────────────────
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other runs out of the folder; the lock goes when the process does."""
+        if not self.folder.is_dir():
+            for parent in (self.folder, *self.folder.parents):
+                if parent.exists() and not parent.is_dir():
+                    raise ResultsError(f"{parent}: is a file; choose another --out")
+        with telling("be made", self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        with telling("be opened", self.folder):
+            handle = os.open(self.folder, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ResultsError(
+                    f"{self.folder}: another run is writing there; wait for it, or choose "
+                    f"another --out"
+                ) from None
+            except OSError:
+                pass  # a file system without locks
+            yield
+        finally:
+            os.close(handle)
+
+    def prepare(self, identity: Identity, restart: bool) -> None:
+        """Make the folder ready for a run: old results and what killed runs left are removed."""
         if restart:
             self.clear()
-        found = self.manifest()
-        if found is None:
-            strangers = self._strangers()
-            if strangers:
-                raise ResultsError(
-                    f"{self.folder}: holds files that are no results ({', '.join(strangers)}); "
-                    f"choose another --out"
-                )
-        else:
-            differences = identity.differences(found)
-            if differences:
-                raise ResultsError(
-                    f"{self.folder}: holds results of another run: {'; '.join(differences)}. "
-                    f"Choose another --out, or --restart to replace them"
-                )
-        with telling("be made", self.folder):
-            self.path(PARTS).mkdir(parents=True, exist_ok=True)
-        return found
-
-    def _strangers(self) -> list[str]:
-        if not self.folder.exists():
-            return []
-        if not self.folder.is_dir():
-            return [self.folder.name]
-        own = {MANIFEST, DESIGN, MEASURES, BOUNDARIES, TRIALS, LOOKS, PARTS}
-        names = (entry.name.removesuffix(".tmp") for entry in self.folder.iterdir())
-        return sorted(name for name in names if name not in own)[:5]
+        with telling("be made ready", self.folder):
+            for path in self.folder.iterdir():
+                if self._is_leftover(path.name):
+                    path.unlink(missing_ok=True)
+            own = self.parts(identity).folder
+            own.mkdir(parents=True, exist_ok=True)
+            for path in self.path(PARTS).iterdir():
+                if path != own:
+                    _remove(path)
+            for path in own.iterdir():
+                if path.suffix == ".tmp":
+                    path.unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Remove the results that a folder holds, and nothing else in it."""
         with telling("be cleared", self.folder):
-            for name in (MANIFEST, MEASURES, BOUNDARIES, TRIALS, LOOKS, DESIGN):
-                self.path(name).unlink(missing_ok=True)
-            if self.path(PARTS).exists():
-                shutil.rmtree(self.path(PARTS))
+            for name in (*WRITTEN_BY_RUNS, *WRITTEN_LATER):  # the manifest first
+                _remove(self.path(name))
 
-    def finished(self) -> list[Stretch]:
-        """Finished stretches that are not in the tables yet, in order."""
-        folder = self.path(PARTS)
-        if not folder.exists():
-            return []
-        # the looks are written after the trials: where they are, the stretch is whole
-        stems = (path.name.split(".")[0] for path in folder.glob("*.looks.parquet"))
-        return sorted(Stretch.parse(stem) for stem in stems)
+    def drop_parts(self) -> None:
+        """Forget all stretches, once the tables hold them."""
+        shutil.rmtree(self.path(PARTS), ignore_errors=True)
 
     # ── writing ───────────────────────────────────────────────────────────────────────────
-    def write_stretch(self, stretch: Stretch, trials: pa.Table, looks: pa.Table) -> None:
-        """Keep a finished stretch."""
-        write_table(self.path(PARTS) / f"{stretch.stem}.trials.parquet", trials)
-        write_table(self.path(PARTS) / f"{stretch.stem}.looks.parquet", looks)
-
-    def merge(self, kept: Mapping[int, int], names: tuple[str, ...], wanted: list[Stretch]) -> None:
+    def merge(self, identity: Identity, spans: Mapping[str, Sequence[Span]]) -> None:
         """Write the whole tables anew from what they held and the finished stretches.
 
         Parameters
         ----------
-        kept
-            By scenario position: how many of its trials the present tables are trusted for.
-        names
-            Names of all scenarios, in order.
-        wanted
-            The stretches to add.
+        spans
+            By name of the scenario, in order: its trials from the first on, without a gap.
         """
         for name, suffix in ((TRIALS, "trials"), (LOOKS, "looks")):
-            self._merge(name, suffix, kept, names, wanted)
+            self._merge(identity, spans, name, suffix)
 
     def _merge(
-        self,
-        name: str,
-        suffix: str,
-        kept: Mapping[int, int],
-        names: tuple[str, ...],
-        wanted: list[Stretch],
+        self, identity: Identity, spans: Mapping[str, Sequence[Span]], name: str, suffix: str
     ) -> None:
-        import pyarrow.compute as pc
         import pyarrow.parquet as pq
 
         target = self.path(name)
-        temporary = target.with_name(target.name + ".tmp")
-        writer: Any = None
-        with telling("be written", target):
+        held = {scenario: pieces[-1].stop for scenario, pieces in spans.items() if pieces}
+        told = json.dumps({"run": identity.key, "trials": held})
+        with telling("be written", target, GO_ON), _renamed(target) as temporary:
+            writer: Any = None
             try:
-                for position, scenario in enumerate(names):
-                    sources: list[Any] = []
-                    if kept.get(position) and target.exists():
-                        chosen = (pc.field("scenario") == scenario) & (
-                            pc.field("trial") < kept[position]
-                        )
-                        sources.append(pq.read_table(target, filters=chosen))
-                    for stretch in wanted:
-                        if stretch.scenario == position:
-                            path = self.path(PARTS) / f"{stretch.stem}.{suffix}.parquet"
-                            sources.append(pq.read_table(path))
-                    for table in sources:
+                for scenario, pieces in spans.items():
+                    sources = self._sources(identity, name, suffix, scenario, pieces)
+                    for group in regrouped(sources, ROW_GROUP):
                         if writer is None:
-                            writer = pq.ParquetWriter(temporary, table.schema, compression="zstd")
-                        writer.write_table(table, row_group_size=ROW_GROUP)
+                            schema = group.schema.with_metadata({FOOTER: told})
+                            writer = pq.ParquetWriter(
+                                temporary, schema, compression="zstd", write_page_checksum=True
+                            )
+                        elif not group.schema.equals(writer.schema):
+                            raise ResultsError(
+                                f"{target}: its columns are not those of this version; --restart "
+                                f"runs its trials again"
+                            )
+                        writer.write_table(group, row_group_size=ROW_GROUP)
             finally:
                 if writer is not None:
                     writer.close()
-            if writer is not None:
-                temporary.replace(target)
 
-    def drop_parts(self) -> None:
-        """Forget the stretches, once the tables hold them."""
-        with telling("be tidied", self.path(PARTS)):
-            if self.path(PARTS).exists():
-                shutil.rmtree(self.path(PARTS))
+    def _sources(
+        self,
+        identity: Identity,
+        name: str,
+        suffix: str,
+        scenario: str,
+        pieces: Iterable[Span],
+    ) -> Iterator[pa.Table]:
+        parts = self.parts(identity)
+        for span in pieces:
+            if span.part is not None:
+                yield parts.read(span, suffix)
+                continue
+            for group in self.groups(name, scenario):
+                kept = _cut(group, span.start, span.stop)
+                if kept.num_rows:
+                    yield kept
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        write_text(self.path(MANIFEST), json.dumps(manifest, indent=2) + "\n")
+        """Write the manifest whole or not at all."""
+        write_text(self.path(MANIFEST), json.dumps(manifest, indent=2) + "\n", GO_ON)
 
     # ── reading ───────────────────────────────────────────────────────────────────────────
-    def columns(self, name: str, scenario: str, wanted: list[str] | None = None) -> pa.Table:
-        """Columns of a table for one scenario, in order of trial."""
-        import pyarrow.compute as pc
-        import pyarrow.parquet as pq
-
+    def groups(
+        self, name: str, scenario: str, columns: list[str] | None = None
+    ) -> Iterator[pa.Table]:
+        """Rows of one scenario in order of trial, a row group at a time."""
         path = self.path(name)
-        return pq.read_table(path, columns=wanted, filters=pc.field("scenario") == scenario)
+        with _reading(path), _opened(path) as file:
+            place = file.schema_arrow.get_field_index("scenario")
+            for group in range(file.num_row_groups):
+                if file.metadata.row_group(group).column(place).statistics.min == scenario:
+                    yield file.read_row_group(group, columns=columns, use_threads=False)
+
+    def column(
+        self, name: str, scenario: str, column: str, words: Sequence[str] = ()
+    ) -> npt.NDArray[Any]:
+        """One column of one scenario in order of trial.
+
+        Parameters
+        ----------
+        words
+            For a column of text: it comes as positions in these, -1 for any other.
+        """
+        pieces = []
+        for group in self.groups(name, scenario, [column]):
+            values = group.column(0)
+            pieces += (
+                [_positions(chunk, words) for chunk in values.chunks]
+                if words
+                else [values.to_numpy()]
+            )
+        if not pieces:
+            raise ResultsError(f"{self.path(name)}: holds nothing of '{scenario}'")
+        return np.concatenate(pieces)
+
+    def column_names(self, name: str) -> list[str]:
+        """Columns that a table has."""
+        path = self.path(name)
+        with _reading(path), _opened(path) as file:
+            return list(file.schema_arrow.names)
+
+    def columns(self, name: str, scenario: str, words: Mapping[str, Sequence[str]]) -> Columns:
+        """Columns of one scenario; ``words`` as in :meth:`column`, by name of the column."""
+        return Columns(self, name, scenario, words)
+
+    def table(self, name: str) -> pa.Table:
+        """Read a whole table into memory."""
+        path = self.path(name)
+        with _reading(path), _opened(path) as file:
+            return file.read()
+
+
+class Columns(Mapping[str, npt.NDArray[Any]]):
+    """Columns of one scenario of a table, each read when asked for and not kept."""
+
+    def __init__(
+        self, store: Store, name: str, scenario: str, words: Mapping[str, Sequence[str]]
+    ) -> None:
+        self.store = store
+        self.name = name
+        self.scenario = scenario
+        self.words = words
+        self._names = store.column_names(name)
+
+    def __getitem__(self, column: str) -> npt.NDArray[Any]:
+        if column not in self._names:
+            raise KeyError(column)
+        return self.store.column(self.name, self.scenario, column, self.words.get(column, ()))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, column: object) -> bool:
+        return column in self._names
+
+
+class LastLooks:
+    """The look that ended each trial of one scenario, out of the table of looks.
+
+    Attributes
+    ----------
+    arms, strata
+        Rows that the table has for a trial and look: one an arm and stratum, in this order.
+    """
+
+    def __init__(self, store: Store, scenario: str, arms: int, strata: int) -> None:
+        self.store = store
+        self.scenario = scenario
+        self.arms = arms
+        self.strata = strata
+        self._names = store.column_names(LOOKS)
+
+    def __contains__(self, column: object) -> bool:
+        return column in self._names
+
+    def by_arm(self, column: str) -> npt.NDArray[np.float64]:
+        """Totals over strata, ``(arm, trial)``; a trial that ended between looks has none."""
+        cells = self.arms * self.strata
+        sums = []
+        waiting = np.empty(0)
+        for group in self.store.groups(LOOKS, self.scenario, ["last", column]):
+            last = group.column("last").to_numpy()
+            values = np.concatenate([waiting, group.column(column).to_numpy()[last]])
+            whole = len(values) - len(values) % cells  # a row group may end within a trial
+            waiting = values[whole:]
+            sums.append(values[:whole].reshape(-1, self.arms, self.strata).sum(axis=2))
+        if len(waiting) or not sums:
+            raise ResultsError(
+                f"{self.store.path(LOOKS)}: does not hold whole looks of '{self.scenario}'; "
+                f"--restart runs its trials again"
+            )
+        return np.ascontiguousarray(np.concatenate(sums).T)
+
+
+def _fault(manifest: Mapping[str, Any]) -> str:
+    """What is wrong with a manifest, if anything."""
+    kinds = {"status": str, "digest": str, "version": str, "engine": str, "seed": int}
+    for key, kind in (kinds | {"trials": dict}).items():
+        if not isinstance(manifest.get(key), kind):
+            return f"{key} is {manifest.get(key)!r}"
+    for name, trials in manifest["trials"].items():
+        if not isinstance(trials, int) or isinstance(trials, bool) or trials < 0:
+            return f"trials of '{name}' are {trials!r}"
+    return ""
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _cut(table: pa.Table, start: int, stop: int) -> pa.Table:
+    """Rows of trials ``start`` to ``stop`` (excluded) of a table in order of trial."""
+    trial = table.column("trial").to_numpy()
+    first, last = np.searchsorted(trial, [start, stop])
+    return table.slice(first, last - first)
+
+
+def regrouped(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """Cut a sequence of tables into tables of ``rows`` rows, whatever the pieces were."""
+    import pyarrow as pa
+
+    waiting: list[pa.Table] = []
+    number = 0
+    for table in tables:
+        waiting.append(table)
+        number += table.num_rows
+        while number >= rows:
+            whole = pa.concat_tables(waiting).combine_chunks()
+            yield whole.slice(0, rows).combine_chunks()
+            waiting, number = [whole.slice(rows)], number - rows
+    if number:
+        yield pa.concat_tables(waiting).combine_chunks()
+
+
+def _positions(labels: Any, words: Sequence[str]) -> npt.NDArray[np.int8]:
+    """Text kept as positions in a dictionary of its own, as positions in other words."""
+    place = {word: position for position, word in enumerate(words)}
+    there = labels.dictionary.to_pylist()
+    found = np.array([place.get(word, -1) for word in there], dtype=np.int8)
+    positions: npt.NDArray[np.int8] = found[labels.indices.to_numpy()]
+    return positions

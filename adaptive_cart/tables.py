@@ -3,113 +3,351 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+from adaptive_cart.operating import Figure
 from adaptive_cart.run import Result
+from adaptive_cart.store import MEASURES
 
-ORDER = {"null": 0, "alternative": 1, "robustness": 2}
+ROLES = {"null": "nulls", "alternative": "alternatives", "robustness": "robustness"}
+STOPS = {"declare_futility": "futility", "stop_for_safety": "safety"}
+BETWEEN_GROUPS = "   "
+BETWEEN_COLUMNS = "  "
+BETWEEN_BOUNDS = " – "
+NOTES_WIDTH = 100
+SHORTEST_NAME = 16
 
 
-def summary(result: Result) -> str:
+@dataclass(frozen=True)
+class Column:
+    """A column of figures: heading, and a cell a row."""
+
+    heading: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Columns that belong together, under one heading."""
+
+    heading: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Where a row's figures are to be had, and what it is called.
+
+    Attributes
+    ----------
+    arm, stratum
+        Nothing for the trial as a whole, or for all strata.
+    """
+
+    scenario: str
+    label: str
+    arm: str | None = None
+    stratum: str | None = None
+
+
+def summary(result: Result, width: int | None = None) -> str:
     """Lay out the main operating characteristics as plain text, a line a scenario.
 
-    An empty cell is a measure that the engine does not give. The interval of success is the 95%
-    Monte Carlo interval.
+    Parameters
+    ----------
+    width
+        Characters a line may have: columns that do not fit go into a further block below. No limit
+        if left out.
     """
-    table = result.operating_characteristics
+    by_role = _scenarios_by_role(result)
+    blocks = []
+    rows = {ROLES[role]: [Row(name, name) for name in names] for role, names in by_role.items()}
+    blocks.append(_laid_out("scenario", rows, _trial_groups(result, rows), width))
+    parts = {
+        f"{name} ({role})": _parts(result, name)
+        for role, names in by_role.items()
+        for name in names
+    }
+    if any(parts.values()):
+        heading = "by arm and stratum" if result.design.strata else "by arm"
+        blocks.append(_laid_out(heading, parts, _part_groups(result, parts), width))
+    widest = max(len(line) for block in blocks for line in block.splitlines())
+    notes = textwrap.fill(_notes(result, any(parts.values())), width or max(widest, NOTES_WIDTH))
+    return "\n\n".join(blocks) + "\n" + notes
+
+
+def _scenarios_by_role(result: Result) -> dict[str, list[str]]:
+    """Scenarios that have been run, nulls first, in the design's order otherwise."""
     roles = result.manifest["roles"]
-    present = [name for name in roles if (table["scenario"] == name).any()]
-    present.sort(key=lambda name: ORDER[roles[name]])
-    trials = result.manifest["trials"]
-    exact = result.manifest["engine"] == "exact"
-    header = ["scenario", "role", "success", "" if exact else "95% MC interval", "futility"]
-    header += ["safety", "no success"]
-    header += ["mean analysed" if exact else "mean N"]
-    header += [] if exact else ["mean months", "reversal"]
-    header += ["true difference", "bias", "coverage"]
+    run = [name for name in roles if name in result.manifest["trials"]]
+    found = {role: [name for name in run if roles[name] == role] for role in ROLES}
+    return {role: names for role, names in found.items() if names}
+
+
+# ── what is shown ─────────────────────────────────────────────────────────────────────────────
+def _trial_groups(result: Result, rows: dict[str, list[Row]]) -> list[Group]:
+    """Groups of columns about the trial as a whole."""
+    design, exact = result.design, result.manifest["engine"] == "exact"
+    cells = _Cells(result, [row for part in rows.values() for row in part])
+    success = [Column("prob.", cells.probabilities("success"))]
     if not exact:
-        header.append("trials")
-    rows = []
-    for name in present:
-        cell = _Cells(result, name)
-        row = [name, roles[name], cell.probability("success")]
-        row.append("" if exact else cell.interval("success"))
-        row += [cell.probability(f"stop_{reason}") for reason in ("futility", "safety")]
-        row.append(cell.probability("no_success"))
-        row.append(cell.number("n_analysed_mean" if exact else "n_randomised_mean", 1))
-        if not exact:
-            row += [cell.number("months_mean", 1), cell.probability("reversal")]
-        row += [cell.number("estimand", 3), cell.number("bias", 3, sign=True)]
-        row.append(cell.probability("coverage"))
-        if not exact:
-            row.append(f"{trials[name]:,}")
-        rows.append(row)
-    return _laid_out(header, rows) + "\n" + _footnote(result, exact)
-
-
-def _footnote(result: Result, exact: bool) -> str:
-    manifest = result.manifest
+        success.append(Column("95% MC interval", cells.intervals("success")))
+    then = {rule.then for rule in design.rules}
+    ended = [
+        Column(word, cells.probabilities(f"stop_{word}"))
+        for decision, word in STOPS.items()
+        if decision in then or (word == "futility" and design.by_target)
+    ]
+    ended.append(Column("no success", cells.probabilities("no_success")))
     if exact:
-        return "exact: no Monte Carlo error; what depends on calendar time needs --engine simulate"
-    failed = result.operating_characteristics.query("measure == 'failed'")["estimate"].max()
-    text = (
-        f"seed {manifest['seed']}; probabilities to the digits that the Monte Carlo standard error "
-        f"allows; MCSE of each number in {result.folder}/operating_characteristics.csv"
+        course = [Column("N analysed", cells.numbers("n_analysed_mean"))]
+    else:
+        course = [
+            Column("N", cells.numbers("n_randomised_mean")),
+            Column("months", cells.numbers("months_mean")),
+            Column("reversal", cells.probabilities("reversal")),
+        ]
+    groups = [Group("success", tuple(success)), Group("ended otherwise", tuple(ended))]
+    groups.append(Group("mean at the end" if exact else "at the end", tuple(course)))
+    groups.append(Group(_estimand(result), cells.estimation()))
+    if len(set(result.manifest["trials"].values())) > 1:
+        trials = (f"{result.manifest['trials'][row.scenario]:,}" for row in cells.rows)
+        groups.append(Group("", (Column("trials", tuple(trials)),)))
+    return groups
+
+
+def _parts(result: Result, scenario: str) -> list[Row]:
+    """Rows of a scenario by arm and stratum, where success or estimates are theirs."""
+    design = result.design
+    rows = []
+    for arm in design.arm_names[1:]:
+        for stratum in (None, *design.stratum_names):
+            label = arm if stratum is None else f"{arm}, {stratum}"
+            row = Row(scenario, label, arm, stratum)
+            found = [_figure(result, row, name) for name in ("arm_success", "estimand")]
+            if any(figure is not None for figure in found):
+                rows.append(row)
+    return rows if len(rows) > 1 else []
+
+
+def _part_groups(result: Result, parts: dict[str, list[Row]]) -> list[Group]:
+    """Groups of columns about arms and strata."""
+    cells = _Cells(result, [row for part in parts.values() for row in part])
+    success = [Column("prob.", cells.probabilities("arm_success"))]
+    if result.manifest["engine"] != "exact":
+        success.append(Column("95% MC interval", cells.intervals("arm_success")))
+    course = [
+        Column("dropped", cells.probabilities("arm_dropped")),
+        Column("share", cells.probabilities("arm_share")),
+    ]
+    return [
+        Group("success", tuple(success)),
+        Group("participants", tuple(course)),
+        Group(_estimand(result), cells.estimation()),
+    ]
+
+
+def _estimand(result: Result) -> str:
+    """What bias and coverage are of: "dfr: cart − soc"."""
+    design = result.design
+    arm = design.arm_names[1] if len(design.arms) == 2 else "arm"
+    endpoint = design.primary_endpoint
+    kind = getattr(endpoint, "estimand_kind", "level")
+    sign = "/" if kind in ("hazard_ratio", "rate_ratio") else "−"
+    return f"{endpoint.label or design.primary}: {arm} {sign} {design.arm_names[0]}"
+
+
+def _notes(result: Result, parts: bool) -> str:
+    manifest = result.manifest
+    estimates = (
+        "true, bias, coverage: true value of the estimand, bias of the posterior mean and coverage "
+        "of the 95% credible interval at the look that ended the trial."
     )
-    if failed and not math.isnan(failed):
-        text += f"\nwarning: in up to {failed:.2%} of trials a posterior could not be computed"
-    return text
+    if manifest["engine"] == "exact":
+        return f"Exact, without Monte Carlo error. N analysed: mean number. {estimates}"
+    trials = sorted(set(manifest["trials"].values()))
+    number = f"{trials[0]:,} simulated trials a scenario" if len(trials) == 1 else "Simulated"
+    text = (
+        f"{number}, seed {manifest['seed']}; no digits beyond what the Monte Carlo standard error "
+        f"allows (that of each number is in {MEASURES}). N, months: mean number randomised, "
+        f"pipeline counted in, and mean duration. reversal: success that the pipeline turned into "
+        f"a failure. {estimates}"
+    )
+    if parts:
+        text += " share: mean share of the participants randomised."
+    failed = failure_warning(result)
+    return f"{text} Warning: {failed}." if failed else text
+
+
+def failure_warning(result: Result) -> str:
+    """Say in how many trials a posterior failed; nothing where none did."""
+    rates = [
+        figure.estimate
+        for name in result.manifest["trials"]
+        if (figure := _figure(result, Row(name, name), "failed")) is not None
+    ]
+    worst = max(rates, default=0.0)
+    if worst == 0.0:
+        return ""
+    return (
+        f"in up to {worst:.2%} of the trials of a scenario a posterior could not be computed and "
+        f"was taken as no success"
+    )
+
+
+def _figure(result: Result, row: Row, measure: str) -> Figure | None:
+    several = len(result.design.arms) > 2
+    arm = row.arm if several or measure.startswith("arm_") else None
+    try:
+        return result.figure(row.scenario, measure, arm=arm, stratum=row.stratum)
+    except KeyError:
+        return None
 
 
 class _Cells:
-    """Figures of one scenario as text, no digit beyond what the Monte Carlo error allows."""
+    """Figures as text, no digit beyond what the Monte Carlo error allows."""
 
-    def __init__(self, result: Result, scenario: str) -> None:
+    def __init__(self, result: Result, rows: Sequence[Row]) -> None:
         self.result = result
-        self.scenario = scenario
+        self.rows = rows
 
-    def _row(self, measure: str) -> Any:
-        try:
-            return self.result.figure(self.scenario, measure)
-        except KeyError:
-            return None
+    def _figures(self, measure: str) -> Iterable[Figure | None]:
+        for row in self.rows:
+            figure = _figure(self.result, row, measure)
+            yield None if figure is None or math.isnan(figure.estimate) else figure
 
-    def probability(self, measure: str) -> str:
-        row = self._row(measure)
-        if row is None or math.isnan(row["estimate"]):
-            return ""
-        return f"{row['estimate']:.{_digits(row['mcse'])}f}"
+    def probabilities(self, measure: str) -> tuple[str, ...]:
+        return tuple(
+            "" if figure is None else f"{figure.estimate:.{_digits(figure)}f}"
+            for figure in self._figures(measure)
+        )
 
-    def interval(self, measure: str) -> str:
-        row = self._row(measure)
-        digits = _digits(row["mcse"])
-        return f"{row['lower']:.{digits}f} – {row['upper']:.{digits}f}"
+    def intervals(self, measure: str) -> tuple[str, ...]:
+        return tuple(
+            "" if figure is None else _interval(figure) for figure in self._figures(measure)
+        )
 
-    def number(self, measure: str, digits: int, sign: bool = False) -> str:
-        row = self._row(measure)
-        if row is None or math.isnan(row["estimate"]):
-            return ""
-        value = row["estimate"] + 0.0
-        return f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
+    def numbers(self, measure: str) -> tuple[str, ...]:
+        return tuple(
+            "" if figure is None else f"{figure.estimate:.{_digits(figure, 0, 2)}f}"
+            for figure in self._figures(measure)
+        )
+
+    def estimation(self) -> tuple[Column, ...]:
+        true = tuple(
+            "" if figure is None else f"{figure.estimate:.3f}"
+            for figure in self._figures("estimand")
+        )
+        bias = tuple(
+            "" if figure is None else _signed(figure.estimate, _digits(figure, 2, 4))
+            for figure in self._figures("bias")
+        )
+        return (
+            Column("true", true),
+            Column("bias", bias),
+            Column("coverage", self.probabilities("coverage")),
+        )
 
 
-def _digits(mcse: float) -> int:
-    """Decimals of a probability: the last one shown is about the size of a standard error."""
-    if mcse == 0.0 or math.isnan(mcse):
-        return 4
-    return min(max(math.ceil(-math.log10(mcse)), 2), 5)
+def _interval(figure: Figure) -> str:
+    digits = _digits(figure)
+    return f"{figure.lower:.{digits}f}{BETWEEN_BOUNDS}{figure.upper:.{digits}f}"
 
 
-def _laid_out(header: list[str], rows: list[list[str]]) -> str:
-    keep = [k for k in range(len(header)) if header[k] or any(row[k] for row in rows)]
-    columns = [[header[k], *(row[k] for row in rows)] for k in keep]
-    widths = [max(len(cell) for cell in column) for column in columns]
+def _signed(value: float, digits: int) -> str:
+    text = f"{value:+.{digits}f}"
+    return text[1:] if float(text) == 0.0 else text
 
-    def line(cells: list[str]) -> str:
-        first = [cell.ljust(width) for cell, width in zip(cells[:2], widths[:2], strict=True)]
-        rest = [cell.rjust(width) for cell, width in zip(cells[2:], widths[2:], strict=True)]
-        return "  ".join([*first, *rest]).rstrip()
 
-    lines = [line([column[k] for column in columns]) for k in range(len(rows) + 1)]
-    rule = "─" * max(len(text) for text in lines)
-    return "\n".join([lines[0], rule, *lines[1:], rule])
+def _digits(figure: Figure, least: int = 2, most: int = 5) -> int:
+    """Decimals of a number: the last one shown is about the size of a standard error.
+
+    Taken from the interval, which says something where all trials or none had the event too.
+    """
+    error = (figure.upper - figure.lower) / 4
+    if figure.n is None or math.isnan(error) or error <= 0.0:
+        return min(max(4, least), most)
+    return min(max(math.ceil(-math.log10(error)), least), most)
+
+
+# ── how it is laid out ────────────────────────────────────────────────────────────────────────
+def _laid_out(
+    heading: str, rows: dict[str, list[Row]], groups: list[Group], width: int | None
+) -> str:
+    """Lay groups of columns out, in as many blocks as the width asks for."""
+    groups = [shown for group in groups if (shown := _without_empty(group)).columns]
+    widest = max(_width(group) for group in groups) + len(BETWEEN_GROUPS)
+    most = None if width is None else max(width - widest, SHORTEST_NAME)
+    labels = [heading]
+    for part, members in rows.items():
+        if members:
+            labels += [part, *(" " + row.label for row in members)]
+    labels = [_shortened(label, most) for label in labels]
+    first = max(map(len, labels))
+    blocks: list[list[Group]] = [[]]
+    used = first
+    for group in groups:
+        used += len(BETWEEN_GROUPS) + _width(group)
+        if width is not None and used > width and blocks[-1]:
+            blocks.append([])
+            used = first + len(BETWEEN_GROUPS) + _width(group)
+        blocks[-1].append(group)
+    indented = [bool(label.startswith(" ")) for label in labels]
+    return "\n\n".join(_block(labels, indented, first, block) for block in blocks)
+
+
+def _without_empty(group: Group) -> Group:
+    return Group(group.heading, tuple(column for column in group.columns if any(column.cells)))
+
+
+def _block(labels: list[str], indented: list[bool], first: int, groups: list[Group]) -> str:
+    lines = [" " * first, labels[0].ljust(first)]
+    lines += [label.ljust(first) for label in labels[1:]]
+    for group in groups:
+        columns = [_aligned(column) for column in group.columns]
+        wide = _width(group)
+        extra = wide - sum(map(len, (column[0] for column in columns)))
+        extra -= len(BETWEEN_COLUMNS) * (len(columns) - 1)
+        lines[0] += BETWEEN_GROUPS + group.heading.center(wide)
+        place = 0
+        for number, line in enumerate(lines[1:]):
+            is_row = number == 0 or indented[number]
+            if is_row:
+                cells = BETWEEN_COLUMNS.join(column[place] for column in columns)
+                lines[number + 1] = line + BETWEEN_GROUPS + " " * extra + cells
+                place += 1
+    lines = [line.rstrip() for line in lines]
+    rule = "─" * max(map(len, lines))
+    return "\n".join([*lines[:2], rule, *lines[2:], rule])
+
+
+def _width(group: Group) -> int:
+    columns = sum(len(_aligned(column)[0]) for column in group.columns)
+    return max(columns + len(BETWEEN_COLUMNS) * (len(group.columns) - 1), len(group.heading))
+
+
+def _aligned(column: Column) -> list[str]:
+    """Heading and cells of one width, with the decimal points below each other."""
+    padded = []
+    if any(BETWEEN_BOUNDS in cell for cell in column.cells):
+        bounds = [cell.partition(BETWEEN_BOUNDS) for cell in column.cells]
+        before, after = (max(len(bound[place]) for bound in bounds) for place in (0, 2))
+        padded = [f"{a.rjust(before)}{mark}{b.ljust(after)}" for a, mark, b in bounds]
+        wide = max(map(len, (column.heading, *padded)))
+        return [text.rjust(wide) for text in (column.heading, *padded)]
+    after = max((len(cell.partition(".")[2]) for cell in column.cells), default=0)
+    for cell in column.cells:
+        whole, point, decimals = cell.partition(".")
+        padded.append(f"{whole}{point or (' ' if after else '')}{decimals.ljust(after)}")
+    wide = max(map(len, (column.heading, *padded)))
+    return [text.rjust(wide) for text in (column.heading, *padded)]
+
+
+def _shortened(label: str, most: int | None) -> str:
+    """Cut a long name in its middle, since names of one design often begin alike."""
+    if most is None or len(label) <= most:
+        return label
+    end = (most - 1) // 2
+    return label[: most - 1 - end] + "…" + label[-end:]

@@ -188,6 +188,28 @@ def test_first_success_ends_the_trial_with_all_targets_judged() -> None:
     assert both["end"]["arm_success"] == {"a": True, "b": True}
 
 
+def test_first_success_is_not_first_drop() -> None:
+    # soc 2/2, a 0/2, b 1/2: a is dropped at look 1, and the trial goes on.
+    trial = run(design(multiarm={"ends": "first_success"}), answers("100101101010"))
+    assert trial["end"]["look"] == 2
+    assert trial["end"]["arm_dropped"] == {"a": 1, "b": 2}
+
+
+def test_the_best_is_sought_among_the_open_arms() -> None:
+    ask = {"endpoint": "dfr", "arm": "each", "best": True}
+    best = {"name": "best", "then": "declare_success", "posterior": ask, "at_least": 0.97}
+    raw = design()
+    raw["rules"] = [best, raw["rules"][1]]
+    # soc 2/2, a 0/2, b 1/2: Beta(1, 3) against Beta(2, 2): E[(1 - X)^3] = 24 / 120 = 1/5.
+    trial = run(raw, answers("100101101010"))
+    assert asked(trial["looks"][0], "best") == [("a", None, 1 / 5), ("b", None, 4 / 5)]
+    # a having been dropped, b is the best of one, though no better than soc.
+    assert asked(trial["looks"][1], "best") == [("b", None, 1.0)]
+    assert (trial["end"]["reason"], trial["end"]["rule"]) == ("success", "best")
+    # Judged again among the arms then open.
+    assert trial["final"]["successes"][0]["probability"] == 1.0
+
+
 def test_a_rule_after_the_end_does_nothing() -> None:
     # a succeeds, b is inferior at the same look: soc 1/2, a 2/2, b 0/2, with wide thresholds.
     rules = [
@@ -433,6 +455,16 @@ def test_shares_are_equal_before_the_burn_in_and_then_follow_the_responses() -> 
     assert third["shares"]["b"] == pytest.approx(0.15)
 
 
+def test_the_burn_in_is_over_when_so_many_are_randomised() -> None:
+    latents = answers(RESPONSES, allocation=[*EIGHT, 0.31, 0.32, 0.54, 0.69])
+    for burn_in, largest in [(8, 0.31875), (9, 0.25)]:
+        raw = adaptive_design()
+        raw["randomisation"]["burn_in"] = burn_in
+        second = run(raw, latents)["looks"][1]
+        assert second["n_randomised"] == 8
+        assert max(second["shares"].values()) == pytest.approx(largest)
+
+
 def test_the_share_of_a_dropped_arm_goes_to_those_open() -> None:
     # b is dropped at look 2 (soc 4 of 4, b unobserved: E[1 - X^5] ... = 1/6); others stay.
     raw = adaptive_design()
@@ -514,6 +546,19 @@ def test_arrivals_of_a_closed_stratum_go_to_the_others() -> None:
     assert trial["end"]["counts_by_stratum"]["soc"] == {"sle": (1, 2), "ssc": (1, 1), "iim": (0, 1)}
     assert trial["end"]["n_analysed"] == 8
     assert trial["end"]["reason"] == "no_success"
+
+
+def test_arrivals_of_the_first_stratum_are_shared_out() -> None:
+    raw = strata_design("redistribute")
+    latents = answers("0" * 8, stratum=[0.0, 0.29, 0.31, 0.49, 0.5, 0.79, 0.8, 0.99])
+    trial = adaptive_trial.opened(raw, "only", latents, None, None)
+    trial.stratum_closed["sle"] = 1
+    # Of sle, [0, 0.5), the first 3/5 go to ssc, the rest to iim.
+    assert [adaptive_trial.stratum_of(trial, participant) for participant in range(8)] == [
+        "ssc", "ssc", "iim", "iim", "ssc", "ssc", "iim", "iim"
+    ]  # fmt: skip
+    trial.stratum_success["ssc"] = 2
+    assert adaptive_trial.stratum_of(trial, 0) == "iim"
 
 
 def test_arrivals_of_a_closed_stratum_are_lost() -> None:
@@ -678,6 +723,16 @@ def test_stop_enrolment_leads_to_the_last_look() -> None:
     assert trial["looks"][2]["date"] == 10.0
     assert "superior" in trial["looks"][2]["rules"]
     assert trial["end"]["n_randomised"] == 7
+
+
+def test_the_final_look_does_not_come_before_the_one_before_it() -> None:
+    raw = design("a", 4, looks={"months": [2.5, 20.0], "final": "all_observed"}, rules=[])
+    trial = run(raw, answers("0000"))
+    assert [(look["look"], look["date"]) for look in trial["looks"]] == [
+        (1, 2.5),
+        (2, 20.0),
+        (3, 20.0),
+    ]
 
 
 # --- Events -----------------------------------------------------------------------------------
@@ -884,6 +939,30 @@ def test_a_safety_stop_after_the_first_look_counts_for_the_second() -> None:
     end = trial["end"]
     assert (end["look"], end["months"], end["reason"]) == (2, 8.25, "safety")
     assert end["n_randomised"] == 8
+
+
+def test_the_threshold_of_a_check_is_that_of_the_look_to_come() -> None:
+    raw = infused_design()
+    raw["rules"][0]["at_least"] = [0.8, 0.9]
+    trial = run(raw, infused_latents("00000000"))
+    thresholds = [check["rules"]["safety"][0]["threshold"] for check in trial["between_looks"]]
+    assert thresholds == [0.8, 0.9]
+    raw["rules"][0] |= {"looks": [1], "at_least": [0.8]}
+    trial = run(raw, infused_latents("00000000"))
+    assert trial["between_looks"][1]["rules"]["safety"][0]["threshold"] == 0.8
+    assert [list(look["rules"]) for look in trial["looks"]] == [["safety"], []]
+
+
+def test_infusions_are_counted_by_their_dates() -> None:
+    raw = infused_design()
+    raw["truth"]["a"]["infusion"]["delay"] = {"dist": "exponential", "rate": 1.0}
+    latents = infused_latents("00000000")
+    # At 2 + 5, 4 + 0.5, 6 + 0.25 and 8 + 9: the second is at 6.25, the fourth after the end.
+    for participant, delay in [(1, 5.0), (3, 0.5), (5, 0.25), (7, 9.0)]:
+        latents["infusion_delay"][participant] = after(delay)
+    trial = run(raw, latents)
+    assert [check["date"] for check in trial["between_looks"]] == pytest.approx([6.25])
+    assert trial["between_looks"][0]["n_infused"] == 2
 
 
 def test_no_check_on_the_day_of_a_look() -> None:

@@ -43,9 +43,10 @@ SIZES: Final = np.array(
     [*(8, 9, 10, 12, 14, 16, 18, 20, 22, 24, 28, 32), *range(40, 65, 8), *range(80, 129, 16), *range(160, 257, 32)]
     + [64 * k for k in range(5, 17)]
 )
-NODES_AT_ONCE: Final = 2**17
+NODES_AT_ONCE: Final = 2**18
 TABLES_AT_ONCE: Final = 2**11
 FAR: Final = 1e3
+SMALLEST: Final = 1e-25
 
 
 @dataclass(frozen=True)
@@ -508,7 +509,7 @@ class Posterior:
                     answer[of] = one_stratum(
                         block, mass, rows[at], s, coefficient[of[0], :, s], value
                     )
-            low = scale.min(axis=1) < 1e-25
+            low = scale.min(axis=1) < SMALLEST
             size = used.shape[1] * block.columns
             size *= max(block.rows * FREQUENCIES, block.nodes.weight[0].size)
             for real, kind in ((np.float32, ~low), (np.float64, low)):
@@ -629,29 +630,28 @@ def turns(logit: Floats, rate: Floats, step: Floats, real: type) -> Floats:
     speed = angle * (1.0 - chance)
     speed *= step
     speed = np.abs(speed).astype(real)
-    turn = np.empty((*angle.shape, FREQUENCIES + 1), np.result_type(real, np.complex64))
-    turn[..., 0] = 1.0
-    turn.real[..., 1] = np.cos(0.5 * angle)
-    turn.imag[..., 1] = np.sin(0.5 * angle)
-    factor = turn[..., 1] ** 2
-    done = 1
-    while done < FREQUENCIES:
-        more = min(done, FREQUENCIES - done)
-        np.multiply(
-            turn[..., 1 : 1 + more], factor[..., None], out=turn[..., 1 + done : 1 + done + more]
-        )
-        factor *= factor
-        done += more
+    angle *= 0.5
+    once = np.empty(angle.shape, np.result_type(real, np.complex64))
+    once.real = np.cos(angle)
+    once.imag = np.sin(angle)
+    # the frequency first, for long runs of memory
+    turn = np.empty((FREQUENCIES + 1, *angle.shape), once.dtype)
+    turn[0] = 1.0
+    turn[1] = once
+    once *= once
     low, high = TAPER
-    fade = speed[..., None] * (-(np.arange(FREQUENCIES) + 0.5) / (high - low)).astype(real)
-    fade += real(high / (high - low))
-    np.clip(fade, 0.0, 1.0, out=fade)
-    square = fade * fade
-    fade *= -2.0
-    fade += 3.0
-    fade *= square
-    turn[..., 1:] *= fade
-    return turn
+    for order in range(1, FREQUENCIES):
+        np.multiply(turn[order], once, out=turn[order + 1])
+    for order in range(1, FREQUENCIES + 1):
+        fade = speed * real((0.5 - order) / (high - low))
+        fade += real(high / (high - low))
+        np.clip(fade, 0.0, 1.0, out=fade)
+        square = fade * fade
+        fade *= -2.0
+        fade += 3.0
+        fade *= square
+        turn[order] *= fade
+    return np.ascontiguousarray(np.moveaxis(turn, 0, -1))
 
 
 def posterior(

@@ -1,0 +1,146 @@
+"""The tables of the two models that know strata, and their answers to rules.
+
+Both speak of one control and one experimental arm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from adaptive_cart.distributions import HalfNormal, Normal
+from adaptive_cart.models import hierarchical_logistic, logistic
+from adaptive_cart.models.base import AnalysisBase
+from adaptive_cart.parts import Part
+from adaptive_cart.questions import OPEN, Question
+from adaptive_cart.records import Booleans, Counts, Floats, Summary
+
+
+class LogisticPrior(Part):
+    """Normal priors on the log-odds scale."""
+
+    intercept: Normal
+    treatment: Normal
+    stratum: Normal
+    interaction: Normal
+
+
+class HierarchicalLogisticPrior(Part):
+    """Priors of the control logits and of the exchangeable log-odds ratios."""
+
+    control_logit: Normal
+    effect_mean: Normal
+    effect_sd: HalfNormal
+
+
+@dataclass
+class StrataPosterior:
+    """Posterior of risks by stratum, averaged by the shares of enrolment.
+
+    Attributes
+    ----------
+    inner
+        The model's own posterior: ``difference_above``, ``difference_mean``, ``arm_above`` and
+        ``arm_mean`` of a weighted average over strata.
+    """
+
+    inner: Any
+    shares: tuple[float, ...]
+    open_strata: Booleans | None
+
+    @property
+    def failed(self) -> Booleans | None:
+        """Trials whose posterior could not be computed."""
+        failed: Booleans = self.inner.failed
+        return failed
+
+    def _weights(self, question: Question) -> Floats:
+        shares = np.array(self.shares, dtype=np.float64)
+        if question.stratum >= 0:
+            one: Floats = (np.arange(len(shares)) == question.stratum).astype(np.float64)
+            return one
+        if question.stratum == OPEN and self.open_strata is not None:
+            weights = np.where(self.open_strata, shares, 0.0)
+            # where nothing is open the trial has ended; any average will do
+            none = ~self.open_strata.any(axis=1)
+            weights[none] = shares
+            return weights / weights.sum(axis=1, keepdims=True)
+        return shares
+
+    def probability(self, question: Question) -> Floats:
+        weights = self._weights(question)
+        if question.minus is None:
+            above = self.inner.arm_above(question.arm, question.value, weights)
+        elif question.minus == 0:
+            above = self.inner.difference_above(question.value, weights)
+        else:  # control minus experimental
+            above = 1.0 - self.inner.difference_above(-question.value, weights)
+        answer: Floats = above if question.above else 1.0 - above
+        return answer
+
+    def mean(self, question: Question) -> Floats:
+        weights = self._weights(question)
+        if question.minus is None:
+            mean: Floats = self.inner.arm_mean(question.arm, weights)
+            return mean
+        difference: Floats = self.inner.difference_mean(weights)
+        return difference if question.minus == 0 else -difference
+
+
+class _StrataAnalysis(AnalysisBase):
+    """What the two models share."""
+
+    reads: ClassVar[str] = "counts"
+    answers: ClassVar[tuple[str, ...]] = ("level",)
+    by_stratum: ClassVar[bool] = True
+
+    def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
+        if len(arms) > 2:
+            return [("model", f"'{self.model}' compares two arms; the design has {len(arms)}")]
+        return []
+
+    def posterior(
+        self, fitted: Any, summary: Summary, open_strata: Booleans | None
+    ) -> StrataPosterior:
+        assert isinstance(summary, Counts)
+        model, shares = fitted
+        return StrataPosterior(
+            model.posterior(summary.successes, summary.totals), shares, open_strata
+        )
+
+
+def _normal(prior: Normal) -> logistic.Normal:
+    return logistic.Normal(prior.mean, prior.sd)
+
+
+class LogisticAnalysis(_StrataAnalysis):
+    """Binomial by arm and stratum: treatment, stratum and their interaction on the logit."""
+
+    model: Literal["logistic"]
+    prior: LogisticPrior
+
+    def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Any:
+        prior = self.prior
+        model = logistic.Logistic(
+            _normal(prior.intercept),
+            _normal(prior.treatment),
+            _normal(prior.stratum),
+            _normal(prior.interaction),
+        )
+        return model, shares
+
+
+class HierarchicalLogisticAnalysis(_StrataAnalysis):
+    """Log-odds ratios of the strata, exchangeable around a common mean."""
+
+    model: Literal["hierarchical_logistic"]
+    prior: HierarchicalLogisticPrior
+
+    def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Any:
+        prior = self.prior
+        model = hierarchical_logistic.HierarchicalLogistic(
+            _normal(prior.control_logit), _normal(prior.effect_mean), prior.effect_sd.sd
+        )
+        return model, shares

@@ -1,0 +1,85 @@
+"""How a simulation is held against the truth: in Monte Carlo standard errors.
+
+Five standard errors, unless said: with a fixed seed a correct simulator passes for ever, and among
+a thousand comparisons with another seed one would fail by chance in 1700 runs. A failure says by
+how much, and what to run again.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+DESIGNS = Path(__file__).parent.parent / "designs"
+LEVELS = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
+
+Array = npt.NDArray[Any]
+
+
+def raw_design(name: str) -> dict[str, Any]:
+    """Tables of one of the project's designs, a copy of one's own."""
+    return tomllib.loads((DESIGNS / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def run_again() -> str:
+    """The command that runs the present test alone."""
+    test = os.environ.get("PYTEST_CURRENT_TEST", "the test").rsplit(" (", 1)[0]
+    return f'run again: python -m pytest "{test}"'
+
+
+def assert_close_in_mcse(
+    estimate: float, truth: float, mcse: float, what: str = "", z: float = 5.0
+) -> None:
+    """An estimate lies within ``z`` Monte Carlo standard errors of the truth.
+
+    Without Monte Carlo error it equals the truth but for rounding.
+    """
+    estimate, truth, mcse = float(estimate), float(truth), float(mcse)
+    numbers = f"{what}: estimate {estimate:.10g}, truth {truth:.10g}, MCSE {mcse:.3g}"
+    assert math.isfinite(estimate) and math.isfinite(truth), f"{numbers}\n{run_again()}"
+    assert mcse >= 0.0, f"{numbers}\n{run_again()}"
+    allowed = z * mcse + 1e-12 * max(1.0, abs(truth))
+    away = abs(estimate - truth) / mcse if mcse > 0.0 else math.inf
+    assert abs(estimate - truth) <= allowed, (
+        f"{numbers}; {away:.1f} standard errors apart, {z:g} are allowed\n{run_again()}"
+    )
+
+
+def assert_share(holds: Array, probability: float, what: str = "", z: float = 5.0) -> None:
+    """The share of true values is a binomial one with this probability."""
+    n = holds.size
+    assert n > 0, f"{what}: nobody to count\n{run_again()}"
+    mcse = math.sqrt(probability * (1.0 - probability) / n)
+    assert_close_in_mcse(float(np.mean(holds)), probability, mcse, f"{what} (n = {n})", z)
+
+
+def assert_mean(values: Array, truth: float, what: str = "", z: float = 5.0) -> None:
+    """The mean of independent values is the truth."""
+    mcse = float(np.std(values, ddof=1)) / math.sqrt(values.size)
+    assert_close_in_mcse(float(np.mean(values)), truth, mcse, f"{what} (n = {values.size})", z)
+
+
+def assert_quantiles(
+    values: Array,
+    quantile: Callable[[float], float],
+    what: str = "",
+    levels: Sequence[float] = LEVELS,
+    z: float = 5.0,
+) -> None:
+    """The share of values below each true quantile is the quantile's level."""
+    for level in levels:
+        below = values <= quantile(level)
+        assert_share(below, level, f"{what}, below the {level:g} quantile", z)
+
+
+def assert_uncorrelated(first: Array, second: Array, what: str = "", z: float = 5.0) -> None:
+    """Pairs of independent values have no correlation."""
+    correlation = float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
+    assert_close_in_mcse(correlation, 0.0, 1.0 / math.sqrt(first.size), f"{what}, correlation", z)
