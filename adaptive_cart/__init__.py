@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from adaptive_cart.design import Design
     from adaptive_cart.design_file import load_design
     from adaptive_cart.errors import CartError, DesignError, EngineError, ResultsError, RunError
-    from adaptive_cart.walkthrough import example
     from adaptive_cart.run import Result, simulate
+    from adaptive_cart.walkthrough import example
 
 _HOME = {
     "CartError": "errors",

@@ -49,7 +49,9 @@ class Boundary:
         breaks = np.flatnonzero(np.diff(inside) > 1)
         starts = [inside[0], *inside[breaks + 1]]
         stops = [*inside[breaks], inside[-1]]
-        return ";".join(f"{a}" if a == b else f"{a}-{b}" for a, b in zip(starts, stops, strict=True))
+        return ";".join(
+            f"{a}" if a == b else f"{a}-{b}" for a, b in zip(starts, stops, strict=True)
+        )
 
     def edge(self) -> tuple[float, int, int] | None:
         """Difference nearest to the other side at which the rule holds, with its counts.

@@ -112,7 +112,9 @@ def calibrate(
         for place, (name, point) in enumerate(points.items()):
             largest[name] = _largest(trial, design, point(trial), trials, own_seed)
             progress(f"calibration {round_ + 1}", (place + 1) * trials, total)
-        found = max(_quantile(values, design.calibration.type_one_error) for values in largest.values())
+        found = max(
+            _quantile(values, design.calibration.type_one_error) for values in largest.values()
+        )
         settled = abs(found - threshold) < 1e-6
         threshold = found
         if settled:
@@ -144,16 +146,14 @@ def _check(design: Design) -> None:
                 )
             )
         if _asks(rule) and rule.posterior is None:
-            problems.append(
-                Problem(f"rules[{position}]", '"calibrate" needs a posterior question')
-            )
+            problems.append(Problem(f"rules[{position}]", '"calibrate" needs a posterior question'))
     region = None if design.calibration is None else design.calibration.null_region
     for arm in region or {}:
         if arm != design.arm_names[0]:
             problems.append(
                 Problem(
                     f"calibration.null_region.{arm}",
-                    f"the region is one of control rates; write {design.arm_names[0]} = [low, high]",
+                    f"the region is of control rates; write {design.arm_names[0]} = [low, high]",
                 )
             )
     for arm, span in (region or {}).items():
@@ -178,7 +178,7 @@ def null_points(design: Design) -> dict[str, Callable[[Design], Truth]]:
     nulls = [name for name, truth in truths_of(with_numbers).items() if truth.role == "null"]
     if not nulls:
         raise DesignError(
-            [Problem("scenarios", "no null scenario; calibration needs one (role = \"null\")")]
+            [Problem("scenarios", 'no null scenario; calibration needs one (role = "null")')]
         )
     if region is None:
         return {name: _scenario(name) for name in nulls}
@@ -202,15 +202,11 @@ def _rate(name: str, rate: float) -> Callable[[Design], Truth]:
     return point
 
 
-def _largest(
-    trial: Design, written: Design, truth: Truth, trials: int, seed: int
-) -> Floats:
+def _largest(trial: Design, written: Design, truth: Truth, trials: int, seed: int) -> Floats:
     """Largest probability that a calibrated rule asked for in each trial, ``(trial,)``."""
     plan = Plan.of(trial)
     calibrated = {rule.name for rule in written.rules if _asks(rule)}
-    off = tuple(
-        rule.never() if rule.name in calibrated else rule for rule in plan.rules
-    )
+    off = tuple(rule.never() if rule.name in calibrated else rule for rule in plan.rules)
     plan = Plan(trial, off, plan.schedule, plan.fitted, ())
     found = []
     size = max(32, 90_000 // trial.enrolment.max_n)

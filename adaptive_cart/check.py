@@ -101,7 +101,8 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
     yield "Rules, in the order they are judged"
     found = boundaries(design, plan)
     for rule, resolved in zip(design.rules, resolve_rules(design), strict=True):
-        yield f"  {rule.name}: {rule.then} if {resolved.words(design, every=True)} {_thresholds(rule)}"
+        asked = resolved.words(design, every=True)
+        yield f"  {rule.name}: {rule.then} if {asked} {_thresholds(rule)}"
         for boundary in found:
             if boundary.rule == rule.name:
                 yield f"    look {boundary.look}: {_edge(boundary, resolved)}"
@@ -155,10 +156,10 @@ def _priors(design: Design, plan: Plan) -> Iterator[str]:
         if rule.then != "declare_success" or rule.prediction is not None:
             continue
         analysis, model = plan.fitted[rule.question.endpoint]
-        prior = float(analysis.posterior(model, nothing, None).probability(rule.question)[0])
+        alone = float(analysis.posterior(model, nothing, None).probability(rule.question)[0])
         claim = rule.question.words(design.arm_names, design.stratum_names)
-        yield f"  prior probability of the claim, {claim.replace(' | ', ' | prior, ')}: {prior:.4f}"
-        if prior >= min(rule.thresholds.values()):
+        yield f"  prior probability of the claim, {claim.replace(' | ', ' | prior, ')}: {alone:.4f}"
+        if alone >= min(rule.thresholds.values()):
             yield "    warning: the prior alone reaches the threshold for success"
 
 

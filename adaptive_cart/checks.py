@@ -44,15 +44,18 @@ class Pieces:
 
     @property
     def arm_names(self) -> tuple[str, ...]:
+        """Control first, then the others in the order written."""
         control = [n for n, arm in self.arms.items() if arm is not None and arm.control]
         return tuple(control[:1] + [name for name in self.arms if name not in control[:1]])
 
     @property
     def stratum_names(self) -> tuple[str, ...]:
+        """Names of the strata, in the order written."""
         return tuple(self.strata or ())
 
     @property
     def primary(self) -> str | None:
+        """Name of the primary endpoint, if there is any endpoint."""
         marked = [n for n, e in self.endpoints.items() if e is not None and e.primary]
         return next(iter([*marked, *self.endpoints]), None)
 

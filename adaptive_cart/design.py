@@ -114,10 +114,12 @@ class Looks(Part):
 
     @property
     def scale(self) -> str:
+        """Which of the four scales the looks are counted on."""
         return next(n for n in ("observed", "enrolled", "events", "months") if getattr(self, n))
 
     @property
     def at(self) -> list[float]:
+        """The stated numbers, in order."""
         return list(getattr(self, self.scale))
 
     @property
@@ -185,10 +187,12 @@ class Rule(Part):
 
     @property
     def threshold(self) -> Any:
+        """What the probability is compared with, as written."""
         return self.at_least if self.at_least is not None else self.below
 
     @property
     def sign(self) -> str:
+        """The comparison, as a protocol writes it."""
         return ">=" if self.at_least is not None else "<"
 
 
@@ -231,7 +235,7 @@ def _tag(key: str) -> Any:
 def _union(kinds: dict[str, Any]) -> Any:
     union: Any = None
     for tag, kind in kinds.items():
-        tagged = Annotated[kind, Tag(tag)]
+        tagged: Any = Annotated[kind, Tag(tag)]
         union = tagged if union is None else union | tagged
     return union
 
@@ -278,23 +282,28 @@ class Design(Part):
 
     @cached_property
     def stratum_names(self) -> tuple[str, ...]:
+        """Names of the strata, in the order written; none where there are no strata."""
         return tuple(self.strata) if self.strata else ()
 
     @cached_property
     def shares(self) -> tuple[float, ...]:
+        """Shares of enrolment, 1 where there are no strata."""
         return tuple(self.strata.values()) if self.strata else (1.0,)
 
     @cached_property
     def allocation(self) -> tuple[int, ...]:
+        """Allocation ratio, control first."""
         return tuple(self.arms[name].allocation for name in self.arm_names)
 
     @cached_property
     def primary(self) -> str:
+        """Name of the primary endpoint."""
         marked = [name for name, endpoint in self.endpoints.items() if endpoint.primary]
         return marked[0] if marked else next(iter(self.endpoints))
 
     @cached_property
     def primary_endpoint(self) -> EndpointBase:
+        """The primary endpoint itself."""
         endpoint: EndpointBase = self.endpoints[self.primary]
         return endpoint
 

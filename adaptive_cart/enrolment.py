@@ -34,6 +34,7 @@ class Pace:
 
     @staticmethod
     def of(design: Design) -> Pace:
+        """Return the pace of a design."""
         per_month = design.enrolment.per_month
         if isinstance(per_month, Ramp):
             return Pace(per_month.plateau, per_month.ramp_months)

@@ -79,6 +79,7 @@ class SobolLatents(Latents):
         self._points: npt.NDArray[np.float64] | None = None
 
     def of(self, purpose: str, width: int | None = None) -> Floats:
+        """Uniforms of every point for one purpose, ``(scramble, point)``, read only."""
         if purpose in self._kept:
             return self._kept[purpose]
         dimension = len(self._kept)

@@ -18,13 +18,13 @@ import numpy as np
 
 from adaptive_cart.design import Design, PermutedBlocks
 from adaptive_cart.endpoints import Landmark
-from adaptive_cart.randomisation import smallest_block
 from adaptive_cart.estimand import TrueValues, true_values
 from adaptive_cart.operating import STOPS, Rows, exact, false_successes
+from adaptive_cart.plan import Plan
 from adaptive_cart.predictive import predictive_probability
+from adaptive_cart.randomisation import smallest_block
 from adaptive_cart.records import Booleans, Counts, Floats, Integers
 from adaptive_cart.rules import ENDS
-from adaptive_cart.plan import Plan
 from adaptive_cart.trial import LEVEL
 from adaptive_cart.truth import Truth
 
@@ -117,7 +117,9 @@ def _look(plan: Plan, number: int, analysed: tuple[int, int]) -> _Look:
         if rule.then == "declare_success":
             wins[rule.name] = holds
         open_ &= ~holds
-    return _Look(number, analysed, successes, ends, wins, posterior.mean(plan.estimands[0].question), counts)
+    return _Look(
+        number, analysed, successes, ends, wins, posterior.mean(plan.estimands[0].question), counts
+    )
 
 
 def _binomial(n: int, p: float) -> Floats:
@@ -171,9 +173,7 @@ def _scenario(
     running = np.ones((1, 1))
     before = (0, 0)
     for look in looks:
-        steps = [
-            _step(b, a, p) for b, a, p in zip(before, look.analysed, rates, strict=True)
-        ]
+        steps = [_step(b, a, p) for b, a, p in zip(before, look.analysed, rates, strict=True)]
         mass = (steps[0].T @ running @ steps[1]).ravel()
         wrong += [math.fsum(mass[holds]) for rule, holds in look.wins.items() if rule in false]
         for reason in STOPS:
@@ -214,9 +214,7 @@ def _scenario(
     return rows.rows
 
 
-def _decision_rows(
-    rows: Rows, design: Design, sums: Mapping[tuple[int, str], float]
-) -> None:
+def _decision_rows(rows: Rows, design: Design, sums: Mapping[tuple[int, str], float]) -> None:
     def any_look(reason: str) -> float:
         return math.fsum(mass for (_, why), mass in sums.items() if why == reason)
 

@@ -35,12 +35,14 @@ class Schedule:
 
     @staticmethod
     def of(design: Design) -> Schedule:
+        """Return the schedule of a design."""
         looks = design.looks
         followed = design.primary_endpoint.followed_for()
         return Schedule(looks.scale, tuple(looks.at), followed, looks.final is not None)
 
     @property
     def number(self) -> int:
+        """How many looks there are, the final one counted in."""
         return len(self.at) + self.final
 
     def due(

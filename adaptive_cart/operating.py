@@ -383,8 +383,8 @@ def _estimation(
     plan = Plan.of(design)
     for place, estimand in enumerate(plan.estimands):
         target = target_of(plan, true, place)
-        where: dict[str, Any] = {"arm": estimand.arm, "stratum": estimand.stratum}
-        rows.add("estimand", Figure(*_true(target)), **where)
+        arm, stratum = estimand.arm, estimand.stratum
+        rows.add("estimand", Figure(*_true(target)), arm, stratum)
         for ending in ("", "_final"):
             estimate = np.asarray(trials[f"estimate{estimand.suffix}{ending}"], dtype=np.float64)
             known = np.isfinite(estimate)
@@ -392,15 +392,15 @@ def _estimation(
                 continue
             errors = estimate[known] - target.value
             covered = np.asarray(trials[f"covered{estimand.suffix}{ending}"])[known]
-            rows.add(f"bias{ending}", mean(errors, target.mcse), **where)
-            rows.add(f"rmse{ending}", root_mean_square(errors), **where)
+            rows.add(f"bias{ending}", mean(errors, target.mcse), arm, stratum)
+            rows.add(f"rmse{ending}", root_mean_square(errors), arm, stratum)
             share = proportion(int(covered.sum()), len(covered))
-            rows.add(f"coverage{ending}", share, **where)
+            rows.add(f"coverage{ending}", share, arm, stratum)
             if ending:
                 continue
             for number, why, inside in _endings(design, reason[known], look[known]):
                 figure = mean(errors[inside], target.mcse)
-                rows.add("bias_given_stop", figure, look=number, reason=why, **where)
+                rows.add("bias_given_stop", figure, arm, stratum, number, why)
 
 
 def _endings(design: Design, reason: Any, look: Any) -> Iterator[tuple[int, str, Booleans]]:

@@ -41,9 +41,7 @@ def participants_table(
     randomised
         How many participants it holds.
     """
-    return [
-        _row(design, population, trial, participant, date) for participant in range(randomised)
-    ]
+    return [_row(design, population, trial, participant, date) for participant in range(randomised)]
 
 
 def _row(

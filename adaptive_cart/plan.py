@@ -54,6 +54,7 @@ class Plan:
 
     @staticmethod
     def of(design: Design) -> Plan:
+        """Make a design ready to run."""
         fitted = {}
         for name in design.endpoints:
             analysis = design.analysis_of(name)

@@ -82,9 +82,7 @@ def opening_of(design: Design) -> courses.Opening | None:
         return None
     position = design.arm_names.index
     crossover = design.crossover
-    return courses.Opening(
-        position(crossover.from_), position(crossover.to), crossover.after_month
-    )
+    return courses.Opening(position(crossover.from_), position(crossover.to), crossover.after_month)
 
 
 def _dropout(
@@ -112,9 +110,7 @@ def _adverse_events(
     if course is None:
         return {}
     return {
-        name: courses.adverse_event(
-            latents, truth, groups, course, name, endpoint.within_months
-        )
+        name: courses.adverse_event(latents, truth, groups, course, name, endpoint.within_months)
         for name, endpoint in design.endpoints.items()
         if isinstance(endpoint, AdverseEvent) and name not in truth.direct
     }

@@ -1,8 +1,8 @@
 """The probability, given the data so far, that a rule's condition will hold at the last look.
 
 For the beta-binomial model this is exact: every final table of counts is weighted with its
-beta-binomial predictive mass (Dmitrienko & Wang 2006, Stat Med 25:2178, eq. 2), and the condition is
-looked up in the table. Looks in between are ignored. Still to come in an arm is its final number
+beta-binomial predictive mass (Dmitrienko & Wang 2006, Stat Med 25:2178, eq. 2), and the condition
+is looked up in the table. Looks in between are ignored. Still to come in an arm is its final number
 less those analysed.
 """
 
@@ -34,9 +34,11 @@ class Condition:
 
     @property
     def question(self) -> Question:
+        """What the condition asks."""
         return self._key[0]
 
     def holds(self, probability: Floats) -> Booleans:
+        """Whether it holds, for each probability."""
         _, at_least, threshold = self._key
         return probability >= threshold if at_least else probability < threshold
 

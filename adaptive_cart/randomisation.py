@@ -100,9 +100,7 @@ def _unranked(u: Floats, allocation: tuple[int, ...], block: int) -> Arms:
     return slots
 
 
-def next_slots(
-    slots: Arms, first: Integers, open_arms: Booleans
-) -> Integers:
+def next_slots(slots: Arms, first: Integers, open_arms: Booleans) -> Integers:
     """Slots of a randomisation list that are still to be used, in order.
 
     Parameters

@@ -23,7 +23,7 @@ Booleans = npt.NDArray[np.bool_]
 
 
 def pooled(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Sum over the last axis, which is short: column by column, as NumPy is slow at it otherwise."""
+    """Sum over the last axis, which is short: column by column, NumPy being slow at it."""
     total = values[..., 0].copy()
     for place in range(1, values.shape[-1]):
         total += values[..., place]
@@ -120,6 +120,7 @@ class Population:
 
     @property
     def trials(self) -> int:
+        """How many trials the block has."""
         return self.arrival.shape[0]
 
     @cached_property
@@ -239,6 +240,7 @@ class Counts(_Rows):
         return self.totals
 
     def columns(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Columns of ``looks.parquet``, ``(trial, arm, stratum)`` each."""
         return {"events": self.successes, "analysed": self.totals, "missing": self.missing}
 
 
@@ -274,6 +276,7 @@ class Durations(_Rows):
         return self.participants
 
     def columns(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Columns of ``looks.parquet``, ``(trial, arm, stratum)`` each."""
         return {"analysed": self.participants, "events": self.events, "months": self.exposure}
 
 
@@ -291,6 +294,7 @@ class Exposure(_Rows):
         return self.participants
 
     def columns(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Columns of ``looks.parquet``, ``(trial, arm, stratum)`` each."""
         return {"events": self.events, "years": self.years}
 
 
@@ -307,6 +311,7 @@ class Means(_Rows):
         return self.participants
 
     def columns(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Columns of ``looks.parquet``, ``(trial, arm, stratum)`` each."""
         return {"analysed": self.participants, "total": self.total}
 
 

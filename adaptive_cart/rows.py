@@ -136,7 +136,9 @@ def _look_columns(plan: Plan, block: Block, record: LookRecord) -> dict[str, Any
         probabilities = record.probabilities.get(rule.name)
         if probabilities is not None:
             for place, target in enumerate(rule.targets):
-                which = slice(None) if target.stratum < 0 else slice(target.stratum, target.stratum + 1)
+                which = (
+                    slice(None) if target.stratum < 0 else slice(target.stratum, target.stratum + 1)
+                )
                 asked[:, target.arm, which] = probabilities[:, place, None]
         columns[f"p_{rule.name}"] = cells(asked)
     if design.randomisation.method == "response_adaptive":

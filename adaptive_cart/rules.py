@@ -89,7 +89,9 @@ class ResolvedRule:
 
     def never(self) -> ResolvedRule:
         """Return the same rule with a threshold that nothing reaches; it is asked all the same."""
-        return replace(self, thresholds=dict.fromkeys(self.thresholds, 2.0 if self.at_least else -1.0))
+        return replace(
+            self, thresholds=dict.fromkeys(self.thresholds, 2.0 if self.at_least else -1.0)
+        )
 
     def compared(self, probability: Floats, threshold: float) -> Booleans:
         """Whether the rule holds, ``(trial,)``; never where the posterior failed."""

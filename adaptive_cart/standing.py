@@ -56,6 +56,7 @@ class Standing:
 
     @staticmethod
     def at_start(design: Design, rules: tuple[ResolvedRule, ...], trials: int) -> Standing:
+        """Nothing decided, everything open."""
         arms, strata = len(design.arm_names), len(design.shares)
 
         def small(*shape: int, value: int = 0) -> Small:
@@ -148,9 +149,7 @@ class Standing:
         reason = REASONS.index(ENDS[rule.then])
         self._end(any_of(holds), reason, position, holds, probability)
 
-    def _resolve(
-        self, rule: ResolvedRule, holds: Booleans, label: Small | None, look: int
-    ) -> None:
+    def _resolve(self, rule: ResolvedRule, holds: Booleans, label: Small | None, look: int) -> None:
         """Close the arms or strata of the targets for which a rule holds."""
         for place, target in enumerate(rule.targets):
             here = holds[:, place]

@@ -57,6 +57,7 @@ class Latents:
 
     @property
     def drawn(self) -> int:
+        """Uniforms a trial asked for so far."""
         return sum(values.shape[1] for values in self._kept.values())
 
     def of(self, purpose: str, width: int | None = None) -> npt.NDArray[np.float64]:

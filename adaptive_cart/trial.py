@@ -344,9 +344,7 @@ class _Conduct:
         by_now = ParticipantSet.where(population.infusion_date <= snapshot.date[:, None])
         return population.tally(by_now & snapshot.enrolled)
 
-    def _close(
-        self, analysis: _Analysis, look: int, ended: Booleans, infused: Integers
-    ) -> None:
+    def _close(self, analysis: _Analysis, look: int, ended: Booleans, infused: Integers) -> None:
         """Record the trials that end at a look."""
         if not ended.any():
             return
@@ -389,9 +387,7 @@ class _Conduct:
             self._follow()
         return shares
 
-    def _shares(
-        self, analysis: _Analysis, rule: ResponseAdaptive, changed: Booleans
-    ) -> Floats:
+    def _shares(self, analysis: _Analysis, rule: ResponseAdaptive, changed: Booleans) -> Floats:
         """Shares of the arms from a look on, ``(trial, arm)``."""
         open_arms = self.standing.open_arms
         assert self.enrolment.shares is not None
@@ -432,7 +428,7 @@ class _Conduct:
             block.estimate, block.covered = self._estimates(at_end)
             block.estimate_final, block.covered_final = block.estimate.copy(), block.covered.copy()
             if len(waiting):
-                final = analysis.posterior(model, primary.rows(waiting), None)  # type: ignore[arg-type]
+                final = analysis.posterior(model, primary.rows(waiting), None)
                 estimates, covered = self._estimates(final)
                 block.estimate_final[waiting], block.covered_final[waiting] = estimates, covered
         return block
@@ -456,9 +452,7 @@ class _Conduct:
         chosen = waiting[standing.reason[waiting] == SUCCESS]
         if len(chosen) == 0:
             return
-        followed_up = _Analysis(
-            self.plan, snapshot, self.prepared, chosen, standing.open_strata
-        )
+        followed_up = _Analysis(self.plan, snapshot, self.prepared, chosen, standing.open_strata)
         stands = np.zeros(len(chosen), dtype=np.bool_)
         for position, looks in standing.won.items():
             rule = self.plan.rules[position]

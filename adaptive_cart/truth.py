@@ -153,12 +153,14 @@ class Truth:
 
     @property
     def infused_arms(self) -> tuple[bool, ...]:
+        """Whether the product is infused, by arm."""
         if self.courses is None:
             return (False,) * len(self.arms)
         return tuple(strata[0].infused for strata in self.courses)
 
     @property
     def has_dropout(self) -> bool:
+        """Whether anybody can drop out."""
         return any(hazard > 0.0 for strata in self.dropout for hazard in strata)
 
 

@@ -227,15 +227,16 @@ def _ending(plan: Plan, block: Block) -> list[str]:
     infused = int(block.infused[0].sum())
     lines = [
         f"The trial {ENDINGS[reason]} at look {int(block.look[0])}, month {block.months[0]:.1f}: "
-        f"{randomised} randomised, {analysed} analysed" + (f", {infused} infused." if infused else ".")
+        f"{randomised} randomised, {analysed} analysed"
+        + (f", {infused} infused." if infused else ".")
     ]
     for place, estimand in enumerate(plan.estimands):
         if not np.isfinite(block.estimate[0, place]):
             continue
         inside = "covers" if block.covered[0, place] else "misses"
         lines.append(
-            f"Estimated {_called(estimand)} {block.estimate[0, place]:.4f} (posterior mean); its 95% "
-            f"credible interval {inside} the truth."
+            f"Estimated {_called(estimand)} {block.estimate[0, place]:.4f} (posterior mean); its "
+            f"95% credible interval {inside} the truth."
         )
     followed_up = int(block.analysed_final[0].sum())
     if followed_up > analysed and plan.estimands:

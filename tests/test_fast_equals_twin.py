@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from twin import one_trial
 
 from adaptive_cart.design import Design
 from adaptive_cart.enrolment import Enrolment
@@ -19,6 +18,7 @@ from adaptive_cart.records import Counts, Durations, Means
 from adaptive_cart.rules import REASONS
 from adaptive_cart.scenarios import truths_of
 from adaptive_cart.trial import Block, run_block
+from twin import one_trial
 
 DESIGNS = Path(__file__).parent.parent / "designs"
 SEED = 11

@@ -89,7 +89,7 @@ class Landmark(EndpointBase):
         if self.state == "drug_free_remission":
             return drug_free & (course.relapse > self.month)
         on_drugs = course.remission_on_drugs
-        # either kind at every moment: on drugs from the start, or drug-free until on drugs takes over
+        # either kind at every moment: on drugs from the start, or drug-free until then
         covered = (course.relapse > self.month) | (on_drugs <= course.relapse)
         return (on_drugs <= start) | (drug_free & covered)
 

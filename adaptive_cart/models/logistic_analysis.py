@@ -11,8 +11,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from adaptive_cart.distributions import HalfNormal, Normal
-from adaptive_cart.models import hierarchical_logistic, logistic
+from adaptive_cart.models import stratum_integrals
 from adaptive_cart.models.base import AnalysisBase
+from adaptive_cart.models.hierarchical_logistic import HierarchicalLogistic
+from adaptive_cart.models.logistic import Logistic
 from adaptive_cart.parts import Part
 from adaptive_cart.questions import OPEN, Question
 from adaptive_cart.records import Booleans, Counts, Floats, Summary
@@ -111,8 +113,8 @@ class _StrataAnalysis(AnalysisBase):
         )
 
 
-def _normal(prior: Normal) -> logistic.Normal:
-    return logistic.Normal(prior.mean, prior.sd)
+def _normal(prior: Normal) -> stratum_integrals.Normal:
+    return stratum_integrals.Normal(prior.mean, prior.sd)
 
 
 class LogisticAnalysis(_StrataAnalysis):
@@ -123,7 +125,7 @@ class LogisticAnalysis(_StrataAnalysis):
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Any:
         prior = self.prior
-        model = logistic.Logistic(
+        model = Logistic(
             _normal(prior.intercept),
             _normal(prior.treatment),
             _normal(prior.stratum),
@@ -140,7 +142,7 @@ class HierarchicalLogisticAnalysis(_StrataAnalysis):
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Any:
         prior = self.prior
-        model = hierarchical_logistic.HierarchicalLogistic(
+        model = HierarchicalLogistic(
             _normal(prior.control_logit), _normal(prior.effect_mean), prior.effect_sd.sd
         )
         return model, shares

@@ -35,7 +35,9 @@ FINENESS: Final = 0.8
 COARSEST: Final = 0.5
 BLEND: Final = 1.2
 TAPER: Final = (2.2, 4.0)
-FREQUENCIES: Final = 12
+FREQUENCIES: Final = (12, 24, 48, 96, 192)
+BLIND: Final = 4.0
+UNSEEN: Final = 2e-3
 SPAN: Final = 8.0
 BEYOND: Final = 12.0
 SWEEPS: Final = 3
@@ -291,6 +293,8 @@ class Block:
     """Tables analysed on grids of the same size."""
 
     tables: Integers
+    mean: Floats  # (table, arm, stratum) of the logits, approximately
+    sd: Floats
     step: Floats  # (table, stratum)
     effect: Floats  # (table, stratum, column) log-odds ratio
     control: Floats  # (table, stratum, row) logit
@@ -301,7 +305,7 @@ class Block:
 
     @classmethod
     def lay(
-        cls, tables: Integers, successes: Floats, totals: Floats, lattice: Lattice,
+        cls, tables: Integers, successes: Floats, totals: Floats, mean: Floats, sd: Floats, lattice: Lattice,
         rows: int, columns: int, nodes: HyperNodes,
     ) -> Block:
         step = lattice.step[..., None]
@@ -314,7 +318,7 @@ class Block:
             log = successes[:, arm, :, None] * logit - totals[:, arm, :, None] * softplus(logit)
             logs.append(log - log.max(axis=-1, keepdims=True))
         return cls(
-            tables, lattice.step, effect, control, experimental, logs[0], np.exp(logs[1]), nodes
+            tables, mean, sd, lattice.step, effect, control, experimental, logs[0], np.exp(logs[1]), nodes
         )
 
     @property
@@ -329,6 +333,8 @@ class Block:
         nodes = self.nodes
         return Block(
             self.tables[at],
+            self.mean[at],
+            self.sd[at],
             self.step[at],
             self.effect[at],
             self.control[at],
@@ -509,17 +515,10 @@ class Posterior:
                     answer[of] = one_stratum(
                         block, mass, rows[at], s, coefficient[of[0], :, s], value
                     )
-            low = scale.min(axis=1) < SMALLEST
-            size = used.shape[1] * block.columns
-            size *= max(block.rows * FREQUENCIES, block.nodes.weight[0].size)
-            for real, kind in ((np.float32, ~low), (np.float64, low)):
-                rows = np.flatnonzero(~alone[block.tables] & kind)
-                for at in chunks(rows.size, size):
-                    of = block.tables[rows[at]]
-                    answer[of] = several_strata(
-                        block.take(rows[at]), scale[rows[at]], real,
-                        coefficient[of], value, self._mean[of], self._square[of],
-                    )
+            rows = np.flatnonzero(~alone[block.tables])
+            if rows.size:
+                of = block.tables[rows]
+                several_strata(block, rows, scale, coefficient[of], value, self._mean[of], self._square[of], answer)
         np.clip(answer, 0.0, 1.0, out=answer)
         answer[self.failed] = np.nan
         return answer
@@ -572,31 +571,68 @@ def one_stratum(
 
 
 def several_strata(
-    block: Block, scale: Floats, real: type, coefficient: Floats, value: float, mean: Floats, square: Floats
-) -> Floats:
-    columns = block.columns
+    block: Block, rows: Integers, scale: Floats, coefficient: Floats, value: float, mean: Floats, square: Floats,
+    answer: Floats
+) -> None:
     # location and scale of the quantity asked about
     centre = (coefficient * mean).sum(axis=(1, 2))
-    c0, c1 = coefficient[:, 0], coefficient[:, 1]
-    within = c0**2 * square[:, 0] + c1**2 * square[:, 1] + 2.0 * c0 * c1 * square[:, 2]
-    within -= (c0 * mean[:, 0] + c1 * mean[:, 1]) ** 2
+    within = (coefficient**2 * square[:, :2]).sum(axis=1)
+    within += 2.0 * coefficient[:, 0] * coefficient[:, 1] * square[:, 2]
+    within -= (coefficient * mean).sum(axis=1) ** 2
     sds = np.sqrt(np.maximum(within, 0.0))
     sd = np.sqrt(0.75 * (sds**2).sum(axis=-1) + 0.25 * sds.sum(axis=-1) ** 2)
     away = (value - centre) / sd
     near = np.clip(away, -BEYOND, BEYOND)
     base = 2.0 * math.pi / ((np.abs(near) + SPAN) * sd)
+    at_value = (centre + near * sd) * base
+    needed = frequencies(block.mean[rows], block.sd[rows], coefficient, base)
+    low = scale[rows].min(axis=1) < SMALLEST
+    for real, kind in ((np.float32, ~low), (np.float64, low)):
+        for number in FREQUENCIES:
+            at = np.flatnonzero(kind & (needed == number) & (np.abs(away) <= BEYOND))
+            each = mean.shape[2] * block.columns
+            each *= max(block.rows * number, block.nodes.weight[0].size)
+            for part in chunks(at.size, each):
+                here = at[part]
+                r = rows[here]
+                answer[block.tables[r]] = above(
+                    block.take(r), scale[r], real, number, coefficient[here] * base[here, None, None], at_value[here]
+                )
+    out = np.abs(away) > BEYOND
+    answer[block.tables[rows[out]]] = away[out] < 0.0
+
+
+def frequencies(mean: Floats, sd: Floats, coefficient: Floats, base: Floats) -> Integers:
+    """How many."""
+    needed = np.full(base.shape, FREQUENCIES[-1])
+    for number in FREQUENCIES[-2::-1]:
+        # where a proportion p turns slower than BLIND radians a posterior sd, p (1 - p) is below
+        with np.errstate(divide="ignore", over="ignore"):
+            slow = BLIND / ((number - 0.5) * base[:, None, None] * np.abs(coefficient) * sd)
+        edge = 0.5 - np.sqrt(np.maximum(0.25 - slow, 0.0))
+        edge = special.logit(np.maximum(edge, 1e-300))
+        share = special.ndtr((edge - mean) / sd) + special.ndtr((edge + mean) / sd)
+        unseen = np.minimum(share, 1.0).prod(axis=(1, 2))
+        needed = np.where(unseen < UNSEEN, number, needed)
+    return needed
+
+
+def above(
+    block: Block, scale: Floats, real: type, number: int, rate_of: Floats, at_value: Floats
+) -> Floats:
+    columns = block.columns
     by_control, by_effect = block.kernels()
     by_control /= scale[..., None, None]
     by_control = by_control.astype(real)
     by_effect = by_effect.astype(real)
     logit = np.concatenate([block.control, block.experimental], axis=-1)
     rate = np.empty(logit.shape)
-    rate[..., : block.rows] = (c0 * base[:, None])[..., None]
-    rate[..., block.rows :] = (c1 * base[:, None])[..., None]
-    turn = turns(logit, rate, block.step[..., None], real)
+    rate[..., : block.rows] = rate_of[:, 0, :, None]
+    rate[..., block.rows :] = rate_of[:, 1, :, None]
+    turn = turns(logit, rate, block.step[..., None], real, number)
     turn_0, turn_1 = turn[:, :, : block.rows], turn[:, :, block.rows :]
     turn_1 *= block.likelihood[..., None].astype(real)
-    tables, strata = c0.shape
+    tables, strata = scale.shape
     outer, inner = block.nodes.weight.shape[1:]
     waves_each = turn_0.shape[-1]
     width = columns * waves_each
@@ -615,15 +651,15 @@ def several_strata(
         product = product * wave[:, s]
     weight = block.nodes.weight.reshape(tables, 1, -1).astype(real)
     wave = (weight @ product.view(real)).view(turn_0.dtype)[:, 0].astype(np.complex128)
-    order = np.arange(FREQUENCIES) + 0.5
-    back = np.exp(-1j * ((centre + near * sd) * base)[:, None] * order)
+    order = np.arange(number) + 0.5
+    back = np.exp(-1j * at_value[:, None] * order)
     back *= wave[:, 1:]
     back /= wave[:, :1].real
-    above = 0.5 + (back.imag / order).sum(axis=-1) / math.pi
-    return np.where(np.abs(away) > BEYOND, away < 0.0, above)
+    found: Floats = 0.5 + (back.imag / order).sum(axis=-1) / math.pi
+    return found
 
 
-def turns(logit: Floats, rate: Floats, step: Floats, real: type) -> Floats:
+def turns(logit: Floats, rate: Floats, step: Floats, real: type, number: int) -> Floats:
     chance: Floats = special.expit(logit)
     angle = rate * chance
     # radians a lattice step
@@ -635,14 +671,14 @@ def turns(logit: Floats, rate: Floats, step: Floats, real: type) -> Floats:
     once.real = np.cos(angle)
     once.imag = np.sin(angle)
     # the frequency first, for long runs of memory
-    turn = np.empty((FREQUENCIES + 1, *angle.shape), once.dtype)
+    turn = np.empty((number + 1, *angle.shape), once.dtype)
     turn[0] = 1.0
     turn[1] = once
     once *= once
     low, high = TAPER
-    for order in range(1, FREQUENCIES):
+    for order in range(1, number):
         np.multiply(turn[order], once, out=turn[order + 1])
-    for order in range(1, FREQUENCIES + 1):
+    for order in range(1, number + 1):
         fade = speed * real((0.5 - order) / (high - low))
         fade += real(high / (high - low))
         np.clip(fade, 0.0, 1.0, out=fade)
@@ -674,6 +710,6 @@ def posterior(
             rows = np.flatnonzero(member == number)
             at = rows + first
             found._add(
-                Block.lay(at, x[at], n[at], lattice.take(rows), r, c, grid.place(rows, outer, inner))
+                Block.lay(at, x[at], n[at], near.mean[rows], np.sqrt(near.variance[rows]), lattice.take(rows), r, c, grid.place(rows, outer, inner))
             )
     return found
