@@ -17,8 +17,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 
 from adaptive_cart.design import Design
 from adaptive_cart.errors import InputError, RunError
@@ -248,13 +250,29 @@ def _over_processes(
     parallel = joblib.Parallel(n_jobs=jobs, backend="loky", return_as="generator_unordered")
     parent = os.getpid()
     try:
-        for trials in parallel(joblib.delayed(_in_process)(job, piece, parent) for piece in pieces):
+        with _interrupts_held():
+            results = parallel(joblib.delayed(_in_process)(job, piece, parent) for piece in pieces)
+        for trials in results:
             done(trials)
     except BrokenProcessPool:
         raise RunError(
             f"a worker process was ended from outside, perhaps for want of memory. {GO_ON}; "
             f"fewer --jobs need less memory"
         ) from None
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let Ctrl-C wait, and let processes that are started meanwhile never see it.
+
+    It is the run's to answer; a worker would print a traceback of whatever it was importing.
+    """
+    resource_tracker.ensure_running()  # where it is started later, it lets Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _in_process(job: Job, piece: Piece, parent: int) -> int:
@@ -266,13 +284,8 @@ def _in_process(job: Job, piece: Piece, parent: int) -> int:
 def _belong_to(parent: int) -> None:
     """Let this worker process end with the run that started it.
 
-    Ctrl-C reaches it too, but is the run's to answer. And where the run is killed, its workers must
-    not write behind the back of the run that goes on from there.
+    Where the run is killed, its workers must not write behind the back of the one that goes on.
     """
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if os.getppid() != parent:
-        return
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -323,7 +323,8 @@ class _Conduct:
             if not rule.every or self.population.course is None:
                 continue
             infusions = np.sort(self.population.infusion_date, axis=1)
-            threshold = rule.thresholds.get(look, next(iter(rule.thresholds.values())))
+            later = [at for at in rule.thresholds if at >= look]
+            threshold = rule.thresholds[min(later) if later else max(rule.thresholds)]
             for number in range(rule.every, self.population.participants + 1, rule.every):
                 at = infusions[:, number - 1]
                 due = self.standing.running & (at > self.before) & (at < date) & ~skipped

@@ -1,0 +1,276 @@
+"""Trial by trial, designs that adapt are held against their slow twin: same latents, same trial."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from test_fast_equals_twin import PURPOSES, SEED, product_infusion, raw_design
+from twin import adaptive_trial
+
+from adaptive_cart.design import Design
+from adaptive_cart.enrolment import Enrolment
+from adaptive_cart.models.gamma_poisson import GammaPoisson
+from adaptive_cart.models.piecewise_exponential import PiecewiseExponential
+from adaptive_cart.plan import Plan
+from adaptive_cart.population import latents_for
+from adaptive_cart.records import Counts, Durations, Exposure
+from adaptive_cart.rules import REASONS
+from adaptive_cart.scenarios import truths_of
+from adaptive_cart.streams import Latents
+from adaptive_cart.trial import Block, run_block
+
+
+def latents_of_trial(design: Design, trial: int) -> dict[str, Any]:
+    latents = latents_for(design, SEED, trial, 1)
+    named = [*PURPOSES, "allocation"]
+    named += [f"{kind}:{name}" for name in design.endpoints for kind in ("event", "outcome")]
+    rates = [name for name, e in design.endpoints.items() if e.type == "event_rate"]
+    named += [f"rate:{name}:{k}" for name in rates for k in range(60)]
+    result: dict[str, Any] = {name: latents.of(name)[0].tolist() for name in named}
+    Enrolment(design, latents)
+    strata = range(len(design.shares))
+    if design.randomisation.method == "permuted_blocks":
+        result["assignment"] = [latents.of(f"assignment:{s}")[0].tolist() for s in strata]
+    return result
+
+
+def asker(raw: dict[str, Any], design: Design) -> Any:
+    """Fast posteriors for the twin, from what the twin itself counted."""
+
+    def ask(endpoint: str, question: dict[str, Any], data: dict[str, Any], open_: Any) -> float:
+        table = raw["analysis"][endpoint]
+        if table["model"] == "gamma_poisson":
+            model = GammaPoisson(table["prior"]["a"], table["prior"]["b"])
+            events, years = data["rates"][question["arm"]]
+            return float(model.above(np.array([events]), np.array([years]), question["above"])[0])
+        if table["model"] == "piecewise_exponential":
+            return hazard_ratio(table, question, data)
+        fitted = design.analysis_of(endpoint).fitted(design.arm_names, design.shares)
+        return by_strata(design, endpoint, fitted, question, data, open_)
+
+    return ask
+
+
+def hazard_ratio(table: dict[str, Any], question: dict[str, Any], data: dict[str, Any]) -> float:
+    prior = table["prior"]
+    model = PiecewiseExponential(
+        tuple(table["cuts"]),
+        (prior["baseline"]["a"], prior["baseline"]["b"]),
+        (prior["log_hazard_ratio"]["mean"], prior["log_hazard_ratio"]["sd"]),
+    )
+    pair = []
+    for arm in (question["hazard_ratio_to"], question["arm"]):
+        rows = [(months, event) for who, _, months, event in data["times"] if who == arm]
+        months = np.array([[m for m, _ in rows]])
+        events = np.array([[bool(e) for _, e in rows]])
+        pair.append(model.split(months, events, np.ones_like(events)))
+    events, time = (np.stack([part[k] for part in pair], axis=1) for k in (0, 1))
+    return float(model.posterior(events.astype(float), time).hazard_ratio_below(1.0)[0])
+
+
+def by_strata(
+    design: Design, endpoint: str, fitted: Any, question: dict[str, Any], data: Any, open_: Any
+) -> float:
+    shape = (1, len(design.arm_names), len(design.stratum_names))
+    successes, totals = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    for a, arm in enumerate(design.arm_names):
+        for s, stratum in enumerate(design.stratum_names):
+            successes[0, a, s], totals[0, a, s] = data["counts"][arm][stratum]
+    model, shares = fitted
+    weights = np.array(shares)
+    stratum = question.get("stratum")
+    if stratum in design.stratum_names:
+        weights = np.array([float(name == stratum) for name in design.stratum_names])
+    elif stratum == "open":
+        weights = np.array([s * (n in open_) for s, n in zip(shares, design.strata, strict=True)])
+    posterior = model.posterior(successes, totals)
+    return float(posterior.difference_above(question["above"], weights / weights.sum())[0])
+
+
+def compare(raw: dict[str, Any], scenario: str, trials: int, tolerance: float = 1e-9) -> Block:
+    design = Design(**copy.deepcopy(raw))
+    truth = truths_of(design)[scenario]
+    plan = Plan.of(design)
+    targets = (0.1,) * len(plan.estimands)
+    latents: Latents = latents_for(design, SEED, 0, trials)
+    block = run_block(plan, truth, targets, latents, True)
+    for trial in range(trials):
+        slow = adaptive_trial.run(
+            raw, scenario, latents_of_trial(design, trial),
+            product_infusion=product_infusion(design, raw), ask=asker(raw, design),
+        )  # fmt: skip
+        same_looks(design, plan, block, trial, slow, tolerance)
+        same_end(design, block, trial, slow)
+    return block
+
+
+def same_looks(
+    design: Design, plan: Plan, block: Block, trial: int, slow: dict[str, Any], tolerance: float
+) -> None:
+    held = [record for record in block.looks if record.held[trial]]
+    assert [record.look for record in held] == [look["look"] for look in slow["looks"]]
+    for record, look in zip(held, slow["looks"], strict=True):
+        np.testing.assert_allclose(record.date[trial], look["date"], rtol=1e-12)
+        assert record.randomised[trial].sum() == look["n_randomised"]
+        for name in design.endpoints:
+            same_summary(design, record.summaries[name], trial, look["endpoints"][name])
+        for rule in plan.rules:
+            for row in look["rules"].get(rule.name, ()):
+                for place, target in enumerate(rule.targets):
+                    stratum = design.stratum_names[target.stratum] if target.stratum >= 0 else None
+                    if (design.arm_names[target.arm], stratum) != (
+                        row["arm"],
+                        row["stratum"] if target.stratum >= 0 else None,
+                    ):
+                        continue
+                    mine = record.probabilities.get(rule.name)
+                    if mine is None or math.isnan(mine[trial, place]):
+                        continue  # an earlier rule of this look ended the trial
+                    assert abs(mine[trial, place] - row["probability"]) < tolerance, rule.name
+        if record.shares is not None and look["shares"] is not None:
+            for a, arm in enumerate(design.arm_names):
+                if arm in look["shares"] and block.look[trial] > record.look:
+                    # the twin integrates P(best) adaptively, and a root of it stands in the share
+                    assert abs(record.shares[trial, a] - look["shares"][arm]) < 1e-7
+
+
+def same_summary(design: Design, summary: Any, trial: int, slow: dict[str, Any]) -> None:
+    for a, arm in enumerate(design.arm_names):
+        if isinstance(summary, Counts):
+            key = "successes" if "successes" in slow[arm] else "events"
+            assert summary.successes[trial, a].sum() == slow[arm][key]
+            assert summary.totals[trial, a].sum() == slow[arm]["totals"]
+        elif isinstance(summary, Durations):
+            key = "events" if "events" in slow[arm] else "relapses"
+            assert summary.events[trial, a].sum() == slow[arm][key]
+            np.testing.assert_allclose(
+                summary.exposure[trial, a].sum(), slow[arm]["months_at_risk"], rtol=1e-9, atol=1e-9
+            )
+        elif isinstance(summary, Exposure):
+            assert summary.events[trial, a].sum() == slow[arm]["events"]
+            np.testing.assert_allclose(
+                summary.years[trial, a].sum(), slow[arm]["years"], rtol=1e-9, atol=1e-9
+            )
+
+
+def same_end(design: Design, block: Block, trial: int, slow: dict[str, Any]) -> None:
+    end, standing = slow["end"], block.standing
+    assert REASONS[standing.reason[trial]] == end["reason"]
+    assert block.look[trial] == end["look"]
+    np.testing.assert_allclose(block.months[trial], end["months"], rtol=1e-12)
+    assert block.randomised[trial].sum() == end["n_randomised"]
+    for a, arm in enumerate(design.arm_names):
+        assert block.randomised[trial, a] == end["n_randomised_by_arm"][arm]
+        if a and design.closes_arms:
+            assert int(standing.dropped[trial, a]) == (end["arm_dropped"][arm] or 0)
+    for s, stratum in enumerate(design.stratum_names):
+        assert bool(standing.closed[trial, s]) == bool(end["stratum_closed"][stratum])
+    assert block.infused[trial].sum() == end["n_infused"]
+    assert block.analysed[trial].sum() == end["n_analysed"]
+    assert bool(block.reversal[trial]) == slow["final"]["reversal"]
+
+
+def scenarios(*names: str) -> list[tuple[str, str]]:
+    return [(name, scenario) for name in names for scenario in raw_design(name)["scenarios"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "scenario"),
+    scenarios("products_multiarm", "goldilocks_allogeneic", "durability_event_driven"),
+)
+def test_designs(name: str, scenario: str) -> None:
+    compare(raw_design(name), scenario, 6)
+
+
+def first_success(raw: dict[str, Any]) -> None:
+    raw["multiarm"]["ends"] = "first_success"
+
+
+def fixed_control(raw: dict[str, Any]) -> None:
+    raw["randomisation"] |= {"control": 0.3, "minimum": 0.15, "power": 1.0}
+
+
+def in_blocks(raw: dict[str, Any]) -> None:
+    raw["randomisation"] = {"method": "permuted_blocks"}
+    raw["arms"]["auto"]["allocation"] = 2
+
+
+def one_arm_named(raw: dict[str, Any]) -> None:
+    raw["rules"][0]["posterior"]["arm"] = "allo"
+
+
+def futile_arms(raw: dict[str, Any]) -> None:
+    raw["rules"][1]["below"] = 0.6
+
+
+@pytest.mark.parametrize(
+    "change", [first_success, fixed_control, in_blocks, one_arm_named, futile_arms]
+)
+@pytest.mark.parametrize("scenario", ["null", "ordered"])
+def test_several_arms(scenario: str, change: Any) -> None:
+    raw = raw_design("products_multiarm")
+    change(raw)
+    compare(raw, scenario, 5)
+
+
+def basket(**enrolment: Any) -> dict[str, Any]:
+    """The basket design with an independent analysis of each disease, which the twin can do."""
+    raw = raw_design("basket_diseases")
+    raw["analysis"]["dfr"] = {"model": "beta_binomial"}
+    raw["enrolment"] |= enrolment
+    raw["rules"][0]["below"] = 0.4
+    return raw
+
+
+@pytest.mark.parametrize("after_closing", ["redistribute", "keep"])
+@pytest.mark.parametrize("arrivals", ["poisson", "regular"])
+def test_closed_strata(after_closing: str, arrivals: str) -> None:
+    raw = basket(after_closing=after_closing, arrivals=arrivals)
+    block = compare(raw, "sle_only", 12)
+    assert (block.standing.closed > 0).any()
+
+
+def test_strata_succeed_one_by_one() -> None:
+    raw = basket()
+    raw["rules"][1] |= {"looks": [1, 2, 3], "at_least": 0.9}
+    block = compare(raw, "all_work", 12)
+    assert (block.look < 3).any()
+
+
+def test_open_strata_on_average() -> None:
+    raw = basket()
+    raw["rules"][1]["posterior"]["stratum"] = "open"
+    raw["rules"][1] |= {"looks": [1, 2, 3], "at_least": 0.95}
+    compare(raw, "sle_only", 12)
+
+
+def test_events_that_cannot_be_reached() -> None:
+    raw = raw_design("durability_event_driven")
+    late = {"dist": "exponential", "median": 12.0, "cured": 0.75}
+    raw["scenarios"] = {"late": {"relapse": {"withdraw_late": late, "consolidate": late}}}
+    raw["rules"].append(copy.deepcopy(raw["rules"][0]))
+    raw["rules"][1] |= {"name": "final_only", "at_least": 0.9, "looks": ["final"]}
+    block = compare(raw, "late", 10)
+    assert (block.look < 3).any()
+
+
+def test_safety_between_looks() -> None:
+    raw = raw_design("sle_autologous")
+    raw["rules"][0] |= {"every": 5, "at_least": 0.8}
+    block = compare(raw, "toxic", 12)
+    stopped = block.standing.reason == REASONS.index("safety")
+    assert stopped.any()
+    assert (block.analysed[stopped].sum(axis=1) < 36).any()
+
+
+def test_event_rate() -> None:
+    raw = raw_design("enrichment_biomarker")
+    raw["analysis"]["dfr"] = {"model": "beta_binomial"}
+    raw["rules"][2]["at_least"] = 0.98
+    raw["rules"][0]["at_least"] = 0.5
+    for scenario in ("harmful", "high_only"):
+        compare(raw, scenario, 6)
