@@ -26,7 +26,8 @@ Count = Annotated[int, Field(ge=1)]
 class Part(BaseModel):
     """A table of the design file: frozen, strict, and closed to unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=False)
+    # validators are built when first used: a design uses few of all the parts there are
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
     def plain(self) -> dict[str, Any]:
         """Return the part as plain TOML-like data, without what was not given."""
