@@ -79,6 +79,8 @@ def boundaries(design: Design, plan: Plan | None = None) -> list[Boundary]:
 
 def planned_at(design: Design, look: int) -> tuple[int, ...] | None:
     """Numbers planned in each arm at a look of the primary; nothing where they are random."""
+    if design.strata is not None or design.adaptive:
+        return None
     looks = design.looks
     at = [*looks.at, design.enrolment.max_n] if looks.final is not None else looks.at
     if looks.scale != "observed" and not (looks.final is not None and look == looks.number):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from adaptive_cart.boundaries import Boundary, boundaries, planned_at
 from adaptive_cart.design import Design, Ramp, Rule
+from adaptive_cart.distributions import EventTime
 from adaptive_cart.errors import DesignError
 from adaptive_cart.exact import obstacles
+from adaptive_cart.models import AnalysisBase
 from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.plan import Plan
 from adaptive_cart.products import PRODUCTS
 from adaptive_cart.questions import written
-from adaptive_cart.records import Counts
+from adaptive_cart.records import Counts, Durations, Exposure, Summary
 from adaptive_cart.rules import ResolvedRule, resolve_rules
 from adaptive_cart.scenarios import truths_of
 from adaptive_cart.support import require_supported
@@ -150,17 +153,29 @@ def _priors(design: Design, plan: Plan) -> Iterator[str]:
                 f"  {name}, {arm}: {_prior_words(prior)}; mean {prior.mean():.3f}, "
                 f"effective sample size {effective_sample_size(prior):.1f}"
             )
-    zero = np.zeros((1, len(design.arm_names), 1), dtype=np.int64)
-    nothing = Counts(zero, zero, zero, zero)
     for rule in plan.rules:
         if rule.then != "declare_success" or rule.prediction is not None:
             continue
         analysis, model = plan.fitted[rule.question.endpoint]
-        alone = float(analysis.posterior(model, nothing, None).probability(rule.question)[0])
+        posterior = analysis.posterior(model, _nothing(design, analysis), None)
+        alone = float(posterior.probability(rule.question)[0])
         claim = rule.question.words(design.arm_names, design.stratum_names)
         yield f"  prior probability of the claim, {claim.replace(' | ', ' | prior, ')}: {alone:.4f}"
         if alone >= min(rule.thresholds.values()):
             yield "    warning: the prior alone reaches the threshold for success"
+
+
+def _nothing(design: Design, analysis: AnalysisBase) -> Summary:
+    """Data of a trial in which nobody has been seen, for a model to be asked its prior."""
+    shape = (1, len(design.arm_names), len(design.shares))
+    none, no_time = np.zeros(shape, dtype=np.int64), np.zeros(shape)
+    if analysis.reads == "counts":
+        return Counts(none, none, none, none)
+    if analysis.reads == "exposure":
+        return Exposure(none, no_time, none)
+    nobody = np.zeros((1, 1), dtype=np.bool_)
+    arm = np.zeros((1, 1), dtype=np.int8)
+    return Durations(np.zeros((1, 1)), nobody, nobody, arm, none, none, no_time)
 
 
 def _prior_words(prior: BetaMixture) -> str:
@@ -202,8 +217,8 @@ def _truth(truth: Truth) -> str:
     return "; ".join([*course, *direct])
 
 
-def _value(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _value(value: Any) -> str:
+    return distribution_words(value) if isinstance(value, EventTime) else f"{value:g}"
 
 
 def _source(truth: Truth, path: str) -> str:
@@ -213,7 +228,12 @@ def _source(truth: Truth, path: str) -> str:
     if path.endswith("failure"):
         return f"{group.failure:g}"
     assert group.delay is not None
-    plain = group.delay.plain()
+    return distribution_words(group.delay)
+
+
+def distribution_words(time: EventTime) -> str:
+    """Say a distribution as the file does: ``lognormal (median 1.3, sigma 0.3)``."""
+    plain = time.plain()
     settings = ", ".join(
         f"{key} {value:.4g}" for key, value in plain.items() if isinstance(value, float)
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, ValidationError
 
 from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.endpoints import EndpointBase
@@ -70,7 +70,9 @@ class ResponseAdaptive(Part):
 
 def _method(value: Any) -> Any:
     default = "permuted_blocks"
-    return value.get("method", default) if isinstance(value, dict) else value.method
+    return (
+        value.get("method", default) if isinstance(value, dict) else getattr(value, "method", None)
+    )
 
 
 Randomisation = Annotated[
@@ -267,11 +269,15 @@ class Design(Part):
     def __init__(self, **tables: Any) -> None:
         from adaptive_cart.errors import DesignError
         from adaptive_cart.reading import problems_of
+        from adaptive_cart.validation import problems_of_error
 
         problems = problems_of(tables)
         if problems:
             raise DesignError(problems)
-        super().__init__(**tables)
+        try:
+            super().__init__(**tables)
+        except ValidationError as error:  # what no file can hold, such as a name that is no text
+            raise DesignError(problems_of_error(error, tables, Design)) from None
 
     # ── names in the order that arrays use ────────────────────────────────────────────────
     @cached_property
@@ -336,11 +342,14 @@ class Design(Part):
 
     @cached_property
     def planned(self) -> tuple[int, ...]:
-        """Planned number in each arm: ``max_n`` by allocation, largest remainder."""
+        """Planned number in each arm: ``max_n`` by allocation, largest remainder.
+
+        In whole numbers, so that equal remainders are equal: the arm written earlier has the more.
+        """
         total = sum(self.allocation)
-        exact = [self.enrolment.max_n * ratio / total for ratio in self.allocation]
-        whole = [int(value) for value in exact]
-        by_remainder = sorted(range(len(exact)), key=lambda arm: (whole[arm] - exact[arm], arm))
+        shares = [divmod(self.enrolment.max_n * ratio, total) for ratio in self.allocation]
+        whole = [number for number, _ in shares]
+        by_remainder = sorted(range(len(shares)), key=lambda arm: (-shares[arm][1], arm))
         for arm in by_remainder[: self.enrolment.max_n - sum(whole)]:
             whole[arm] += 1
         return tuple(whole)

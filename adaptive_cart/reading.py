@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
 
 from adaptive_cart.checks import Pieces, problems_between
 from adaptive_cart.design import (
@@ -24,9 +21,17 @@ from adaptive_cart.design import (
     Simulation,
     Strict01,
 )
-from adaptive_cart.errors import Problem, nearest, one_of, shown
-from adaptive_cart.parts import Part
-from adaptive_cart.validation import problems_of_error
+from adaptive_cart.errors import Problem, one_of
+from adaptive_cart.validation import (
+    Faults,
+    allowed_keys,
+    closest,
+    one_line,
+    path_to,
+    read,
+    shown,
+    steps_of,
+)
 
 _WHOLE: dict[str, Any] = {
     "randomisation": Randomisation,
@@ -43,85 +48,178 @@ _NAMED: dict[str, Any] = {
     "endpoints": AnyEndpoint,
     "analysis": AnyAnalysis,
 }
-_REQUIRED = ("name", "arms", "endpoints", "enrolment", "looks", "rules", "scenarios")
+_REQUIRED = {
+    "name": 'write name = "…" at the top of the file',
+    "arms": "write [arms.NAME] for the control and for each other arm",
+    "endpoints": "write [endpoints.NAME] with its type",
+    "enrolment": "write [enrolment] with max_n and per_month",
+    "looks": "write [looks] with one of observed, enrolled, events, months",
+    "rules": "write each rule as [[rules]]",
+    "scenarios": "write [scenarios.NAME], at least one",
+}
+_DEEPEST = 24
+_LARGEST = 2**63 - 1
 
 
-@lru_cache(maxsize=32)
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+def problems_of(raw: Mapping[str, Any]) -> list[Problem]:
+    """Every problem of a design given as plain tables (or parts), each with its path.
+
+    They come in the order of the file.
+    """
+    too_deep = next(_too_deep(raw), None)
+    if too_deep is not None:
+        return [too_deep]
+    reading = _Reading(raw)
+    pieces = reading.pieces()
+    found = [*reading.problems, *problems_between(pieces)]
+    told = {problem.path for problem in found}
+    found += [problem for problem in _too_large(raw) if problem.path not in told]
+    in_order = sorted(dict.fromkeys(found), key=_order(raw))
+    return [Problem(problem.path, one_line(problem.message)) for problem in in_order]
 
 
 class _Reading:
+    """Reads the tables one after the other and keeps what is wrong with them."""
+
     def __init__(self, raw: Mapping[str, Any]) -> None:
-        self.raw = raw
+        optional = {name for name, info in Design.model_fields.items() if info.default is None}
+        self.raw = {k: v for k, v in raw.items() if v is not None or k not in optional}
         self.problems: list[Problem] = []
+        self._top_level()
 
     def report(self, path: str, message: str) -> None:
         self.problems.append(Problem(path, message))
 
+    def _top_level(self) -> None:
+        """Tell unknown and missing tables; a misspelt one is read as the one it resembles."""
+        known = tuple(Design.model_fields)
+        for key in [key for key in self.raw if key not in known]:
+            right = closest(str(key), known)
+            hint = f" (did you mean '{right}'?)" if right else _belongs(str(key))
+            self.report(path_to("", str(key)), f"unknown key{hint}; allowed: {one_of(known)}")
+            value = self.raw.pop(key)
+            present = self.raw.get(right or "")
+            if right is not None and right not in self.raw:
+                self.raw[right] = value
+            elif right is not None and isinstance(present, dict) and isinstance(value, dict):
+                self.raw[right] = {**value, **present}
+        for key, write in _REQUIRED.items():
+            if key not in self.raw:
+                self.report(key, f"missing; {write}")
+        for key in ("name", "description"):
+            if key in self.raw and not isinstance(self.raw[key], str):
+                self.report(key, f"found {shown(self.raw[key])}; text in quotes is expected")
+
     def one(self, kind: Any, value: Any, where: str) -> Any:
-        try:
-            return _adapter(kind).validate_python(value)
-        except ValidationError as error:
-            self.problems += problems_of_error(error, value, where, root=kind)
-            return None
+        result = read(kind, value)
+        for fault, problem in zip(result.faults, result.problems(where), strict=True):
+            belongs = fault.kind == "unknown" and "did you mean" not in fault.message
+            hint = _belongs(str(fault.steps[-1]), where) if belongs else ""
+            message = problem.message.replace("unknown key", f"unknown key{hint}", 1)
+            self.problems.append(Problem(problem.path, message if hint else problem.message))
+        return result.part
 
     def whole(self, key: str) -> Any:
-        return self.one(_WHOLE[key], self.raw[key], key) if key in self.raw else None
+        if key not in self.raw:
+            return None
+        return self.one(_WHOLE[key], self.raw[key], key)
 
     def named(self, key: str) -> dict[str, Any]:
         table = self.raw.get(key, {})
         if not isinstance(table, dict):
-            self.report(key, f"found {shown(table)}; a table is expected")
+            write = f"write [{key}.NAME]" if key != "strata" else "write NAME = SHARE in [strata]"
+            self.report(key, f"found {shown(table)}; {write}")
             return {}
         return {
-            name: value if isinstance(value, Part) else self.one(_NAMED[key], value, f"{key}.{name}")
+            str(name): self.one(_NAMED[key], value, path_to(key, str(name)))
             for name, value in table.items()
         }
 
-    def rules(self) -> list[Rule | None]:
+    def rules(self) -> tuple[list[Rule | None], list[str | None]]:
         given = self.raw.get("rules", [])
         if not isinstance(given, list | tuple):
             self.report("rules", f"found {shown(given)}; write each rule as [[rules]]")
-            return []
-        return [
-            rule if isinstance(rule, Rule) else self.one(Rule, rule, f"rules[{position}]")
-            for position, rule in enumerate(given)
-        ]
+            return [], []
+        rules = [self.one(Rule, rule, f"rules[{position}]") for position, rule in enumerate(given)]
+        return rules, [None if rule is None or not rule.name else rule.name for rule in rules]
+
+    def pieces(self) -> Pieces:
+        """Give what could be read, with the paths of what was wrong."""
+        rules, names = self.rules()
+        pieces = Pieces(
+            arms=self.named("arms"),
+            strata=self.named("strata") if "strata" in self.raw else None,
+            randomisation=self.whole("randomisation"),
+            endpoints=self.named("endpoints"),
+            analysis=self.named("analysis"),
+            enrolment=self.whole("enrolment"),
+            looks=self.whole("looks"),
+            rules=rules,
+            rule_names=names,
+            crossover=self.whole("crossover"),
+            truth=self.raw.get("truth", {}),
+            scenarios=self.raw.get("scenarios", {}),
+            calibration=self.whole("calibration"),
+        )
+        for key in ("multiarm", "simulation"):
+            self.whole(key)
+        pieces.faults = Faults(problem.path for problem in self.problems)
+        return pieces
 
 
-def problems_of(raw: Mapping[str, Any]) -> list[Problem]:
-    """Every problem of a design given as plain tables (or parts), each with its path."""
-    reading = _Reading(raw)
-    known = tuple(Design.model_fields)
-    for key in raw:
-        if key not in known:
-            hint = nearest(key, known)
-            reading.report(key, f"unknown key{hint}; allowed: {one_of(known)}")
-    for key in _REQUIRED:
-        if key not in raw:
-            reading.report(key, "missing")
-    for key in ("name", "description"):
-        if raw.get(key) is not None and not isinstance(raw[key], str):
-            reading.report(key, f"found {shown(raw[key])}; text in quotes is expected")
-    strata = reading.named("strata") if raw.get("strata") is not None else None
-    pieces = Pieces(
-        arms=reading.named("arms"),
-        strata=strata,
-        strata_sound=strata is None or None not in strata.values(),
-        randomisation=reading.whole("randomisation"),
-        endpoints=reading.named("endpoints"),
-        analysis=reading.named("analysis"),
-        enrolment=reading.whole("enrolment"),
-        looks=reading.whole("looks"),
-        rules=reading.rules(),
-        crossover=reading.whole("crossover"),
-        truth=raw.get("truth", {}),
-        scenarios=raw.get("scenarios", {}),
-        calibration=reading.whole("calibration"),
-    )
-    for key in ("multiarm", "simulation"):
-        reading.whole(key)
-    missing = {"arms", "endpoints", "rules", "scenarios"} - set(raw)
-    between = [p for p in problems_between(pieces) if p.path not in missing]
-    return list(dict.fromkeys([*reading.problems, *between]))
+def _belongs(key: str, where: str = "") -> str:
+    """Say in which table a key has its place, where it stands in another."""
+    top = [name for name in ("name", "description") if key == name and where]
+    if top:
+        return " here (it belongs at the top of the file, before the first [table])"
+    tables = [name for name, kind in _WHOLE.items() if key in allowed_keys(kind) and name != where]
+    return f" here (it belongs in [{tables[0]}])" if len(tables) == 1 else ""
+
+
+def _too_deep(raw: Mapping[str, Any]) -> Iterator[Problem]:
+    """Tell what is nested more deeply than any design is."""
+    level: list[tuple[str, Any]] = [(path_to("", str(key)), item) for key, item in raw.items()]
+    for _ in range(_DEEPEST):
+        inner: list[tuple[str, Any]] = []
+        for path, value in level:
+            if isinstance(value, dict):
+                inner += [(path_to(path, str(key)), item) for key, item in value.items()]
+            elif isinstance(value, list | tuple):
+                inner += [(path_to(path, position), item) for position, item in enumerate(value)]
+        level = inner
+    for path, _ in level:
+        yield Problem(path_to("", *steps_of(path)[:1]), f"nested more than {_DEEPEST} levels deep")
+
+
+def _too_large(raw: Any, path: str = "") -> Iterator[Problem]:
+    """Tell whole numbers that a design file cannot hold (TOML has 64 bits)."""
+    if isinstance(raw, dict):
+        for key, item in raw.items():
+            yield from _too_large(item, path_to(path, str(key)))
+    elif isinstance(raw, list | tuple):
+        for position, item in enumerate(raw):
+            yield from _too_large(item, path_to(path, position))
+    elif isinstance(raw, int) and not isinstance(raw, bool) and abs(raw) > _LARGEST:
+        yield Problem(path, f"found {shown(raw)}; at most {_LARGEST} is expected")
+
+
+def _order(raw: Mapping[str, Any]) -> Callable[[Problem], tuple[int, ...]]:
+    """Sort key: where in the file a problem's path stands; what is missing comes first."""
+    positions: dict[int, dict[Any, int]] = {}
+
+    def of(problem: Problem) -> tuple[int, ...]:
+        inner: Any = raw
+        places = []
+        for step in steps_of(problem.path):
+            place, following = -1, None
+            if isinstance(inner, Mapping):
+                if id(inner) not in positions:
+                    positions[id(inner)] = {key: at for at, key in enumerate(inner)}
+                place, following = positions[id(inner)].get(step, -1), inner.get(step)
+            elif isinstance(inner, list | tuple) and isinstance(step, int):
+                place, following = step, inner[step] if step < len(inner) else None
+            places.append(place)
+            inner = following
+        return tuple(places)
+
+    return of

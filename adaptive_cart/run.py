@@ -291,7 +291,7 @@ def simulate(
             if choice.engine == "simulate" and mcse is None:
                 run.require_no_more_than(number)
             store.prepare(identity, restart)
-            run.start(design_text or _as_toml(design))
+            run.start(found is None, design_text or _as_toml(design))
             if choice.engine == "exact":
                 run.enumerate()
             else:
@@ -381,9 +381,10 @@ class _Run:
                     f"--restart"
                 )
 
-    def start(self, design_text: str) -> None:
-        """Say in the folder whose it is, before anything else is written there."""
-        self._manifest("running")
+    def start(self, new: bool, design_text: str) -> None:
+        """Say in a new folder whose it is, before anything else is written there."""
+        if new:
+            self._manifest("running")
         write_text(self.store.path(DESIGN), design_text, GO_ON)
 
     # ── engines ───────────────────────────────────────────────────────────────────────────
@@ -460,6 +461,7 @@ class _Run:
             )
         goal = {name: pieces[-1].stop for name, pieces in spans.items() if pieces}
         if not self._tables_hold(goal):
+            self._manifest("running")
             self.store.merge(self.identity, spans)
             self.held = goal
             self._manifest("running")

@@ -1,4 +1,9 @@
-"""From ``[truth]`` and ``[scenarios.NAME]`` to one complete truth, or to every reason why not."""
+"""From ``[truth]`` and ``[scenarios.NAME]`` to one complete truth, or to every reason why not.
+
+:func:`check_scenarios` reads the tables of a design file and tells every fault; :func:`resolve`
+makes one scenario complete. A scenario is read as it is run, laid over ``[truth]``: one parameter
+of a distribution may be changed without repeating the others.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from adaptive_cart.distributions import TimeDistribution
 from adaptive_cart.endpoints import EndpointBase
-from adaptive_cart.errors import Problem, nearest, one_of, shown
+from adaptive_cart.errors import Problem, nearest, one_of
 from adaptive_cart.parts import NonNegative, Probability
 from adaptive_cart.products import PRODUCTS
 from adaptive_cart.truth import (
@@ -27,7 +32,7 @@ from adaptive_cart.truth import (
     merged,
     per_month,
 )
-from adaptive_cart.validation import problems_of_error
+from adaptive_cart.validation import Fault, Faults, closest, path_to, read, shown
 
 ROLES = ("null", "alternative", "robustness")
 _VALUE: dict[str, Any] = {
@@ -35,11 +40,16 @@ _VALUE: dict[str, Any] = {
     "rate": NonNegative,
     "time": TimeDistribution,
 }
+_WRITE = {
+    "probability": "a number from 0 to 1",
+    "rate": "a number of at least 0",
+    "time": "a distribution",
+}
 
 
 @dataclass
 class Frame:
-    """What of a design a scenario is read against.
+    """What of a design a scenario is read against, and what was found wrong.
 
     Attributes
     ----------
@@ -47,6 +57,10 @@ class Frame:
         By arm, control first; nothing where the arm has no product, or an unknown one.
     endpoints
         By name; nothing where the endpoint's own table is wrong.
+    faults
+        Paths of what has been told already.
+    complete
+        By scenario: its tables laid over ``[truth]``, mended where they are wrong.
     """
 
     arms: tuple[str, ...]
@@ -56,10 +70,52 @@ class Frame:
     endpoints: Mapping[str, EndpointBase | None]
     truth: Mapping[str, Any]
     scenarios: Mapping[str, Any]
-    problems: list[Problem] = field(default_factory=list)
+    faults: Faults = field(default_factory=Faults)
+    complete: dict[str, dict[str, Any]] = field(default_factory=dict)
+    reported: int = 0
+    _found: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
 
-    def report(self, path: str, message: str) -> None:
-        self.problems.append(Problem(path, message))
+    def report(
+        self, path: str, message: str, *grounds: str, scenario: str = "", alone: str = ""
+    ) -> None:
+        """Keep a problem, unless it follows from one that was told.
+
+        Parameters
+        ----------
+        grounds
+            Places whose faults the problem would only follow from.
+        scenario
+            The scenario that has it; several that have the same are told in one line.
+        alone
+            Path to tell it at instead, if no other scenario has it.
+        """
+        self.reported += 1
+        follows = any(self.faults.touch(ground) for ground in grounds)
+        if not follows and not self.faults.cover(path):
+            self._found.setdefault((path, message), {})[scenario] = alone or path
+
+    def fault(self, path: str, message: str) -> None:
+        """Keep a problem; what follows from it is not told any more."""
+        self.report(path, message)
+        self.faults.add(path)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Every problem once, with the scenarios that have it."""
+        return [self._told(path, message, by) for (path, message), by in self._found.items()]
+
+    def _told(self, path: str, message: str, by: Mapping[str, str]) -> Problem:
+        path = path if len(by) > 1 else next(iter(by.values()))
+        if len(by) == len(self.scenarios) > 1:
+            names = " (every scenario)"
+        elif path.startswith("scenarios."):
+            names = ""
+        else:
+            names = f" (scenario{'s' if len(by) > 1 else ''} {one_of(by)})"
+        return Problem(path, message.replace(_BY, names))
+
+
+_BY = "\0"  # stands in a message for the scenarios that have the problem
 
 
 def role_of(name: str, scenario: Mapping[str, Any]) -> str:
@@ -68,125 +124,286 @@ def role_of(name: str, scenario: Mapping[str, Any]) -> str:
     return str(written) if written is not None else ("null" if name == "null" else "alternative")
 
 
-def check_names(frame: Frame, where: str, table: Mapping[str, Any]) -> None:
-    """Report keys of ``[truth]`` or of a scenario that are neither an arm nor an endpoint."""
-    extra = ("role",) if where.startswith("scenarios.") else ()
-    known = (*frame.arms, *frame.endpoints, *COMMON, *extra)
-    for key, value in table.items():
-        if key not in known:
-            frame.report(
-                f"{where}.{key}",
-                f"neither an arm nor an endpoint of this design{nearest(key, known)}; "
-                f"arms: {one_of(frame.arms)}; endpoints: {one_of(frame.endpoints)}; "
-                f"also allowed: {one_of((*COMMON, *extra))}",
-            )
-        elif key == "role":
+# ── what is written ───────────────────────────────────────────────────────────────────────────
+def check_scenarios(frame: Frame) -> None:
+    """Report every fault of ``[truth]`` and of each scenario, and what is missing in each."""
+    truth = _laid_over(frame, "truth", frame.truth, {})
+    for name, scenario in frame.scenarios.items():
+        where = path_to("scenarios", name)
+        if not name.strip() or not name.isprintable():
+            frame.fault(where, "a name needs letters or digits, on one line")
+        if not isinstance(scenario, dict):
+            frame.fault(where, f"found {shown(scenario)}; a table is expected")
+            continue
+        frame.complete[name] = _laid_over(frame, where, scenario, truth)
+    for name in frame.complete:
+        resolve(frame, name)
+
+
+def _laid_over(
+    frame: Frame, where: str, written: Mapping[str, Any], base: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Lay a table over the one it starts from, tell the faults of what is written, mend them."""
+    extra = ("role",) if where != "truth" else ()
+    own: dict[str, Any] = {}
+    for key, value in written.items():
+        known = (*frame.arms, *frame.endpoints, *COMMON, *extra)
+        if key in known:
+            own[key] = value
+            continue
+        frame.report(
+            path_to(where, key),
+            f"neither an arm nor an endpoint of this design{nearest(key, known)}; "
+            f"the arms are {one_of(frame.arms)}; the endpoints are {one_of(frame.endpoints)}; "
+            f"also allowed: {one_of((*COMMON, *extra))}",
+        )
+        right = closest(key, known)
+        if right is not None and right not in written:
+            own[right] = value
+    full = {**base, **{key: merged(base.get(key), value) for key, value in own.items()}}
+    for key, value in own.items():
+        path = path_to(where, key)
+        if key == "role":
             if value not in ROLES:
-                hint = nearest(str(value), ROLES)
-                frame.report(
-                    f"{where}.role", f"found {shown(value)}{hint}; allowed: {one_of(ROLES)}"
-                )
+                hint = nearest(value, ROLES) if isinstance(value, str) else ""
+                frame.fault(path, f"found {shown(value)}{hint}; allowed: {one_of(ROLES)}")
         elif not isinstance(value, dict):
-            frame.report(f"{where}.{key}", f"found {shown(value)}; a table is expected")
+            frame.fault(path, f"found {shown(value)}; {_table_wanted(frame, key, value)}")
+            full[key] = base.get(key)
         elif key in frame.arms:
-            _check_arm(frame, f"{where}.{key}", value)
-        elif key in COMMON and key not in frame.endpoints:
-            _validate(frame, Hazard, value, f"{where}.{key}")
+            full[key] = _course(frame, path, key, value, full[key], base)
+        elif key in frame.endpoints:
+            full[key] = _direct(frame, path, key, value, full[key])
         else:
-            _check_direct(frame, f"{where}.{key}", key, value)
+            full[key] = _read(frame, Hazard, path, value, full[key])
+    return {key: value for key, value in full.items() if value is not None}
 
 
-def _validate(frame: Frame, kind: Any, value: Any, where: str) -> Any:
-    try:
-        return _adapter(kind).validate_python(value)
-    except ValidationError as error:
-        frame.problems.extend(problems_of_error(error, value, where, root=kind))
+def _table_wanted(frame: Frame, key: str, value: Any) -> str:
+    if key in frame.endpoints:
+        arms = ", ".join(f"{arm} = …" for arm in frame.arms)
+        return f"a value for each arm is expected: {{ {arms} }}"
+    if key in COMMON and isinstance(value, int | float) and not isinstance(value, bool):
+        return f"a table is expected: {{ per_year = {shown(value)} }}"
+    return "a table is expected"
+
+
+def _read(frame: Frame, kind: Any, where: str, own: Any, full: Any) -> Any:
+    """Read a table that may be laid over another; returns it mended, or nothing."""
+    result = read(kind, full, own)
+    for fault in result.faults:
+        path = path_to(where, *fault.steps)
+        frame.fault(path, fault.message + _laid(fault, own, full))
+    return None if result.part is None else result.data
+
+
+def _laid(fault: Fault, own: Any, full: Any) -> str:
+    """Remind of what a table was laid over, where only both together are wrong."""
+    for step in fault.steps:
+        own = own.get(step) if isinstance(own, dict) else None
+        full = full.get(step) if isinstance(full, dict) else None
+    if fault.kind != "together" or own == full:
+        return ""
+    return ", together with what [truth] says; with its own `dist` it replaces that as a whole"
+
+
+def _course(
+    frame: Frame,
+    where: str,
+    arm: str,
+    own: dict[str, Any],
+    full: dict[str, Any],
+    base: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Read the course of an arm, then what differs in its strata."""
+    strata = full.get("strata", {})
+    by_stratum = isinstance(strata, dict)
+    main = {key: value for key, value in full.items() if key != "strata" or not by_stratum}
+    own_main = {key: value for key, value in own.items() if key != "strata" or not by_stratum}
+    read_main = _read(frame, ArmCourse, where, own_main, main) or {}
+    _same_as(frame, where, arm, own_main, read_main)
+    _event_names(frame, where, own_main, base)
+    if not by_stratum or not strata:
+        return read_main
+    written = own.get("strata", {})
+    differing = {}
+    for stratum, table in strata.items():
+        path = path_to(where, "strata", stratum)
+        if stratum not in frame.strata:
+            _unknown_stratum(frame, path, stratum)
+        elif not isinstance(table, dict):
+            frame.fault(path, f"found {shown(table)}; a table is expected")
+        elif stratum not in written:
+            differing[stratum] = table
+        else:
+            differing[stratum] = _stratum(frame, path, written[stratum], table, read_main, base)
+    return {**read_main, "strata": differing}
+
+
+def _stratum(
+    frame: Frame,
+    where: str,
+    own: dict[str, Any],
+    table: dict[str, Any],
+    main: dict[str, Any],
+    base: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Read what differs in one stratum, laid over the course of the arm."""
+    for key in ("strata", "same_as"):
+        if key in own:
+            frame.fault(path_to(where, key), "is said of an arm as a whole and not of a stratum")
+    own = {key: value for key, value in own.items() if key not in ("strata", "same_as")}
+    if "same_as" in main:
+        for key in DISEASE:
+            if key in own:
+                _both(frame, where, key, main["same_as"])
+    _event_names(frame, where, own, base)
+    return _read(frame, ArmCourse, where, own, merged(main, table)) or {}
+
+
+def _same_as(
+    frame: Frame,
+    where: str,
+    arm: str,
+    own: Mapping[str, Any],
+    full: Mapping[str, Any],
+) -> None:
+    other = full.get("same_as")
+    if other is None:
+        return
+    path = path_to(where, "same_as")
+    if "same_as" in own and other not in frame.arms:
+        hint = nearest(other, frame.arms)
+        frame.fault(path, f"found {shown(other)}{hint}; the arms are {one_of(frame.arms)}")
+    elif "same_as" in own and other == arm:
+        frame.fault(path, "an arm cannot be the same as itself")
+    for key in DISEASE:
+        if key in own:
+            _both(frame, where, key, other)
+
+
+def _both(frame: Frame, where: str, key: str, other: str) -> None:
+    path = path_to(where, key)
+    frame.report(path, f"`same_as` takes it from '{other}'; leave one of the two out")
+
+
+def _event_names(frame: Frame, where: str, own: Mapping[str, Any], base: Mapping[str, Any]) -> None:
+    """Tell an event that a scenario changes and nothing else knows: it would have no effect."""
+    for feed in ("events", "rates"):
+        courses = [base.get(arm, {}) for arm in frame.arms]
+        parts = [part for c in courses for part in (c, *(c.get("strata") or {}).values())]
+        known = {name for part in parts for name in part.get(feed) or {}}
+        table = own.get(feed)
+        if not known or not isinstance(table, dict):
+            continue  # [truth] names none: this is where they are named
+        known |= {name for name, e in frame.endpoints.items() if e is None or e.fed_by == feed}
+        for name in table:
+            if name not in known:
+                frame.fault(
+                    path_to(where, feed, name),
+                    f"neither an endpoint nor named in [truth]{nearest(name, known)}; "
+                    f"known are {one_of(sorted(known))}",
+                )
+
+
+def _unknown_stratum(frame: Frame, path: str, stratum: str) -> None:
+    if frame.strata:
+        message = f"no stratum of this design{nearest(stratum, frame.strata)}"
+        frame.report(path, f"{message}; the strata are {one_of(frame.strata)}", "strata")
+    else:
+        frame.report(path, "this design has no [strata]", "strata")
+    frame.faults.add(path)
+
+
+def _direct(
+    frame: Frame, where: str, name: str, own: dict[str, Any], full: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Read the truth of an endpoint that is given directly, by arm."""
+    endpoint = frame.endpoints[name]
+    if endpoint is not None and endpoint.direct_truth is None:
+        kind = path_to("endpoints", name, "type")
+        message = (
+            f"an endpoint of type '{endpoint.type}' takes its truth from the participants' course "
+            f"([truth.ARM]) and not directly"
+        )
+        frame.report(where, message, kind)
+        frame.faults.add(where)
         return None
+    own, full = dict(own), dict(full)
+    for arm in [key for key in own if key not in frame.arms]:
+        frame.report(
+            path_to(where, arm),
+            f"no arm of this design{nearest(arm, frame.arms)}; the arms are {one_of(frame.arms)}",
+        )
+        right, value = closest(arm, frame.arms), own.pop(arm)
+        full.pop(arm)
+        if right is not None and right not in own:
+            own[right] = value
+            full[right] = merged(full.get(right), value)
+    if endpoint is None:
+        return full
+    known = path_to("endpoints", name, "type")
+    if frame.faults.touch(known):
+        return full
+    for arm, value in own.items():
+        full[arm] = _direct_value(frame, path_to(where, arm), endpoint, value, full[arm])
+    return {arm: value for arm, value in full.items() if value is not None}
 
 
+def _direct_value(frame: Frame, where: str, endpoint: EndpointBase, own: Any, full: Any) -> Any:
+    assert endpoint.direct_truth is not None
+    kind = _VALUE[endpoint.direct_truth]
+    if not _by_stratum(endpoint, frame.strata, full):
+        return _read(frame, kind, where, own, full)
+    if not frame.strata and not frame.faults.touch("strata"):
+        wanted = _WRITE[endpoint.direct_truth]
+        frame.fault(where, f"found {shown(own)}; {wanted} is expected, as there are no [strata]")
+        return None
+    result = {}
+    for stratum, value in full.items():
+        path = path_to(where, stratum)
+        if stratum not in frame.strata:
+            _unknown_stratum(frame, path, stratum)
+            right = closest(stratum, frame.strata)
+            if right is not None and right not in full:
+                result[right] = _read(frame, kind, path_to(where, right), value, value)
+        elif isinstance(own, dict) and stratum in own:
+            result[stratum] = _read(frame, kind, path, own[stratum], value)
+        else:
+            result[stratum] = value
+    return {stratum: value for stratum, value in result.items() if value is not None}
+
+
+def _by_stratum(endpoint: EndpointBase, strata: tuple[str, ...], value: Any) -> bool:
+    """Whether a direct truth is a table by stratum, and not one value."""
+    if not isinstance(value, dict) or "dist" in value:
+        return False
+    if endpoint.direct_truth != "time" or set(value) & set(strata):
+        return True
+    return bool(value) and all(isinstance(item, dict) for item in value.values())
+
+
+# ── what follows ──────────────────────────────────────────────────────────────────────────────
 @lru_cache(maxsize=32)
 def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def _check_arm(frame: Frame, where: str, table: Mapping[str, Any]) -> None:
-    course = _validate(frame, ArmCourse, table, where)
-    if course is None:
-        return
-    if course.same_as is not None:
-        if course.same_as not in frame.arms:
-            frame.report(
-                f"{where}.same_as",
-                f"found {shown(course.same_as)}{nearest(course.same_as, frame.arms)}; "
-                f"the arms are {one_of(frame.arms)}",
-            )
-        elif where.endswith(f".{course.same_as}"):
-            frame.report(f"{where}.same_as", "an arm cannot be the same as itself")
-        both = [key for key in DISEASE if getattr(course, key) is not None]
-        if both:
-            frame.report(
-                where,
-                f"'same_as' takes {one_of(both)} from the other arm; leave one of the two out",
-            )
-    for stratum in course.strata or {}:
-        if stratum not in frame.strata:
-            frame.report(
-                f"{where}.strata.{stratum}",
-                f"no stratum of this design{nearest(stratum, frame.strata)}; "
-                f"the strata are {one_of(frame.strata) or 'none'}",
-            )
-
-
-def _check_direct(frame: Frame, where: str, endpoint: str, table: Mapping[str, Any]) -> None:
-    kind = frame.endpoints[endpoint]
-    if kind is None:
-        return
-    if kind.direct_truth is None:
-        frame.report(
-            where,
-            f"an endpoint of type '{kind.type}' takes its truth from the participants' course "
-            f"([truth.ARM]) and not directly",
-        )
-        return
-    expected = _VALUE[kind.direct_truth]
-    for arm, value in table.items():
-        if arm not in frame.arms:
-            frame.report(
-                f"{where}.{arm}",
-                f"no arm of this design{nearest(arm, frame.arms)}; "
-                f"the arms are {one_of(frame.arms)}",
-            )
-            continue
-        if isinstance(value, dict) and "dist" not in value and kind.direct_truth != "time":
-            by_stratum = value
-        elif isinstance(value, dict) and "dist" not in value and set(value) <= set(frame.strata):
-            by_stratum = value
-        else:
-            _validate(frame, expected, value, f"{where}.{arm}")
-            continue
-        for stratum, inner in by_stratum.items():
-            if stratum not in frame.strata:
-                frame.report(
-                    f"{where}.{arm}.{stratum}",
-                    f"no stratum of this design{nearest(stratum, frame.strata)}; "
-                    f"the strata are {one_of(frame.strata) or 'none'}",
-                )
-            else:
-                _validate(frame, expected, inner, f"{where}.{arm}.{stratum}")
-
-
 def resolve(frame: Frame, name: str) -> Truth | None:
     """Make a scenario complete; problems are added to the frame.
 
-    Call it after :func:`check_names` found nothing wrong in ``[truth]`` and in the scenario.
+    A scenario that :func:`check_scenarios` has read is taken as it was mended; any other has to be
+    sound.
     """
     scenario = frame.scenarios[name]
-    before = len(frame.problems)
-    reader = _Reader(frame, name, merged(dict(frame.truth), dict(scenario)))
+    before = frame.reported
+    table = frame.complete.get(name)
+    if table is None:
+        table = merged(dict(frame.truth), dict(scenario))
+    reader = _Reader(frame, name, table)
     courses = reader.courses()
-    direct = reader.direct(courses)
-    dropout = reader.dropout(courses)
-    if len(frame.problems) > before:
+    direct = reader.direct()
+    if frame.reported > before:
         return None
     return Truth(
         name=name,
@@ -196,7 +413,7 @@ def resolve(frame: Frame, name: str) -> Truth | None:
         shares=frame.shares,
         courses=courses,
         direct=direct,
-        dropout=dropout,
+        dropout=reader.dropout(courses),
         sources=reader.sources,
     )
 
@@ -218,32 +435,42 @@ class _Reader:
                 inner = None
                 break
             inner = inner[key]
-        top = f"scenarios.{self.name}" if inner is not None else "truth"
-        return ".".join((top, *path))
+        top = "truth" if inner is None else path_to("scenarios", self.name)
+        return path_to(top, *path)
 
-    def missing(self, arm: str, *path: str, why: str = "") -> None:
+    def of_arm(self, arm: str) -> Mapping[str, Any]:
+        """What the scenario says of an arm; nothing for an arm with the name of something else."""
+        table = self.table.get(arm, {})
+        return table if isinstance(table, dict) else {}
+
+    @property
+    def _tops(self) -> tuple[str, str]:
+        return "truth", path_to("scenarios", self.name)
+
+    def report(self, path: str, message: str, *grounds: str, alone: str = "") -> None:
+        """Report a problem of this scenario; one of several scenarios is told once."""
+        self.frame.report(path, message, *grounds, scenario=self.name, alone=alone)
+
+    def missing(self, arm: str, *path: str, write: str) -> None:
         """Report a value that the course of an arm needs and nothing gives."""
-        self.frame.report(
-            f"truth.{arm}.{'.'.join(path)}", f"missing (scenario '{self.name}' needs it){why}"
-        )
+        place = path_to("truth", arm, *path)
+        own = path_to("scenarios", self.name, arm, *path)
+        self.report(place, f"missing{_BY}; write {write}", path_to("arms", arm), place, own)
 
     # ── the course ────────────────────────────────────────────────────────────────────────
     def _has_course(self) -> bool:
         keys = {*DISEASE, "infusion", "events", "rates", "same_as", "strata"} - set(COMMON)
-        return any(keys & set(self.table.get(arm, {})) for arm in self.frame.arms)
+        return any(keys & set(self.of_arm(arm)) for arm in self.frame.arms)
 
     def courses(self) -> tuple[tuple[GroupCourse, ...], ...] | None:
         if not self._has_course():
             return None
         groups = self.frame.strata or ("",)
-        arms = {
+        complete = {
             (arm, stratum): self._arm_course(arm, stratum)
             for arm in self.frame.arms
             for stratum in groups
         }
-        if any(course is None for course in arms.values()):
-            return None
-        complete = {key: course for key, course in arms.items() if course is not None}
         result = [
             [self._group(arm, stratum, complete) for stratum in groups] for arm in self.frame.arms
         ]
@@ -251,9 +478,9 @@ class _Reader:
             return None
         return tuple(tuple(g for g in strata if g is not None) for strata in result)
 
-    def _arm_course(self, arm: str, stratum: str) -> ArmCourse | None:
+    def _arm_course(self, arm: str, stratum: str) -> ArmCourse:
         """The merged table of an arm in a stratum, typed."""
-        table = dict(self.table.get(arm, {}))
+        table = dict(self.of_arm(arm))
         for key in COMMON:
             if key in self.table and key not in self.frame.endpoints and key not in table:
                 table[key] = self.table[key]
@@ -262,20 +489,23 @@ class _Reader:
             table = merged(table, by_stratum[stratum])
         if "same_as" in table:
             table = {key: value for key, value in table.items() if key not in DISEASE}
-        where = self.where(arm)
-        course: ArmCourse | None = _validate(self.frame, ArmCourse, table, where)
-        return course
+        # what can be wrong still is what two tables make together, each of them sound in itself
+        result = read(ArmCourse, table)
+        for problem in result.problems(self.where(arm)):
+            self.frame.fault(problem.path, problem.message)
+        return ArmCourse() if result.part is None else result.part
 
     def _group(
         self, arm: str, stratum: str, courses: Mapping[tuple[str, str], ArmCourse]
     ) -> GroupCourse | None:
         own = courses[arm, stratum]
         disease_arm = own.same_as or arm
+        if disease_arm not in self.frame.arms:
+            return None
         disease = courses[disease_arm, stratum]
         if disease.same_as is not None:
-            self.frame.report(
-                self.where(arm, "same_as"), f"'{disease_arm}' is itself the same as another arm"
-            )
+            path = self.where(arm, "same_as")
+            self.report(path, f"'{disease_arm}' is itself the same as another arm", path)
             return None
         product = PRODUCTS.get(self.frame.products.get(arm) or "")
         infused = product.infused if product is not None else own.infusion is not None
@@ -285,20 +515,32 @@ class _Reader:
             source = f"product {self.frame.products[arm]}" if product is not None else "file"
             failure_value = None if given is None else given.failure
             delay_value = None if given is None else given.delay
-            self.sources[f"{arm}.infusion.failure"] = "file" if failure_value is not None else source
+            self.sources[f"{arm}.infusion.failure"] = (
+                "file" if failure_value is not None else source
+            )
             self.sources[f"{arm}.infusion.delay"] = "file" if delay_value is not None else source
             if failure_value is None:
                 failure_value = 0.0 if product is None else product.failure
             if delay_value is None and product is not None:
                 delay_value = product.delay
             if delay_value is None:
-                self.missing(arm, "infusion", "delay")
+                write = f"`delay = {_EXAMPLE}`, or give [arms.{arm}] a product"
+                self.missing(arm, "infusion", "delay", write=write)
                 return None
             failure, delay = failure_value, delay_value
         elif own.infusion is not None:
-            self.frame.report(
+            self.report(
                 self.where(arm, "infusion"),
                 f"arm '{arm}' has product '{self.frame.products[arm]}', which is not infused",
+                path_to("arms", arm),
+            )
+            return None
+        if infused and arm == self.frame.arms[0]:
+            self.report(
+                self.where(arm, "infusion"),
+                f"'{arm}' is the control; participants who are never infused take the control's "
+                f"course, so the control cannot be infused",
+                path_to("arms", arm),
             )
             return None
         control = self.frame.arms[0]
@@ -308,10 +550,12 @@ class _Reader:
             return None
         drugs = disease.remission_on_drugs or Remission(probability=0.0)
         if drugs.probability is None:
-            self.missing(disease_arm, "remission_on_drugs", "probability")
+            self.missing(
+                disease_arm, "remission_on_drugs", "probability", write="`probability = …`"
+            )
             return None
         if drugs.probability > 0.0 and drugs.onset is None:
-            self.missing(disease_arm, "remission_on_drugs", "onset")
+            self.missing(disease_arm, "remission_on_drugs", "onset", write=f"`onset = {_EXAMPLE}`")
             return None
         return GroupCourse(
             infused=infused,
@@ -334,26 +578,28 @@ class _Reader:
         remission = course.remission
         if remission is None:
             if fed and not self._all_direct("remission"):
-                self.missing(arm, "remission")
+                write = f"`remission = {{ probability = …, onset = {_EXAMPLE} }}`"
+                self.missing(arm, "remission", write=write)
                 return None
             remission = Remission(probability=0.0)
         if remission.probability is None:
-            self.missing(arm, "remission", "probability")
+            self.missing(arm, "remission", "probability", write="`probability = …`")
             return None
         durability = course.durability or Durability(cured=1.0)
         if remission.probability > 0.0:
             if remission.onset is None:
-                self.missing(arm, "remission", "onset")
+                self.missing(arm, "remission", "onset", write=f"`onset = {_EXAMPLE}`")
                 return None
             if course.durability is None:
-                self.missing(
-                    arm,
-                    "durability",
-                    why="; write { cured = 1.0 } if remission is for ever",
+                write = (
+                    f"`durability = {{ cured = …, relapse = {_EXAMPLE} }}`, or {{ cured = 1.0 }} "
+                    f"if remission is for ever"
                 )
+                self.missing(arm, "durability", write=write)
                 return None
             if durability.relapse is None and durability.cured != 1.0:
-                self.missing(arm, "durability", "relapse")
+                write = f"`relapse = {_EXAMPLE}`, or `cured = 1.0` if remission is for ever"
+                self.missing(arm, "durability", "relapse", write=write)
                 return None
         return DiseaseCourse(
             remission=remission.probability,
@@ -371,23 +617,24 @@ class _Reader:
             if endpoint is not None and endpoint.fed_by == feed
         )
 
-    def direct(
-        self, courses: tuple[tuple[GroupCourse, ...], ...] | None
-    ) -> dict[str, tuple[tuple[Any, ...], ...]]:
+    def direct(self) -> dict[str, tuple[tuple[Any, ...], ...]]:
         found = {}
         for name, endpoint in self.frame.endpoints.items():
-            if endpoint is None:
+            if endpoint is None or not isinstance(self.table.get(name, {}), dict):
                 continue
-            fed_by_course = self._fed_by_course(name, endpoint)
+            fed_by = self._fed_by_course(name, endpoint)
             if name not in self.table:
-                if not fed_by_course:
+                if not fed_by:
                     self._unfed(name, endpoint)
-            elif fed_by_course:
-                self.frame.report(
-                    self.where(name),
-                    f"the truth of '{name}' is given both ways: directly here, and by the course "
-                    f"of [truth.{self.frame.arms[0]}] and its like; keep one of the two "
-                    f"(scenario '{self.name}')",
+            elif fed_by:
+                course, directly = self.where(*fed_by), self.where(name)
+                self.report(
+                    directly if directly.startswith("truth.") else course,
+                    f"the truth of '{name}' is given both ways{_BY}: directly, and by the "
+                    f"`{fed_by[1]}` of arm '{fed_by[0]}'; keep one of the two",
+                    path_to("endpoints", name, "type"),
+                    *(path_to(top, fed_by[0], "same_as") for top in self._tops),
+                    alone=directly,
                 )
             else:
                 values = self._direct_values(name, endpoint)
@@ -395,27 +642,37 @@ class _Reader:
                     found[name] = values
         return found
 
-    def _fed_by_course(self, name: str, endpoint: EndpointBase) -> bool:
+    def _fed_by_course(self, name: str, endpoint: EndpointBase) -> tuple[str, str] | None:
+        """Arm and key by which the course of an arm feeds an endpoint."""
         for arm in self.frame.arms:
-            table = self.table.get(arm, {})
-            if endpoint.fed_by == "remission" and ({"remission", "same_as"} & set(table)):
-                return True
-            if endpoint.fed_by in ("events", "rates") and name in table.get(endpoint.fed_by, {}):
-                return True
-        return False
+            course = self.of_arm(arm)
+            for part in (course, *(course.get("strata") or {}).values()):
+                for key in ("remission", "same_as"):
+                    if endpoint.fed_by == "remission" and key in part:
+                        return arm, key
+                if endpoint.fed_by in ("events", "rates") and name in (
+                    part.get(endpoint.fed_by) or {}
+                ):
+                    return arm, endpoint.fed_by
+        return None
 
     def _unfed(self, name: str, endpoint: EndpointBase) -> None:
-        ways = []
-        if endpoint.direct_truth is not None:
-            arms = ", ".join(f"{arm} = …" for arm in self.frame.arms)
-            ways.append(f"directly as `{name} = {{ {arms} }}`")
-        if endpoint.fed_by == "remission":
-            ways.append("by a course with `remission` and `durability` in [truth.ARM]")
-        elif endpoint.fed_by is not None:
-            ways.append(f"by `{endpoint.fed_by} = {{ {name} = … }}` in [truth.ARM]")
-        self.frame.report(
-            f"scenarios.{self.name}",
-            f"no truth feeds endpoint '{name}'; give it {' or '.join(ways)}, here or in [truth]",
+        arms = ", ".join(f"{arm} = …" for arm in self.frame.arms)
+        course = {
+            None: "",
+            "remission": "by a course with `remission` and `durability` in [truth.ARM]",
+            "events": f"by `events = {{ {name} = … }}` in [truth.ARM]",
+            "rates": f"by `rates = {{ {name} = … }}` in [truth.ARM]",
+        }[endpoint.fed_by]
+        direct = f"directly as `{name} = {{ {arms} }}`" if endpoint.direct_truth else ""
+        if name in self.frame.arms:
+            return  # one of the two names has to go first
+        self.report(
+            path_to("endpoints", name),
+            f"no truth feeds it{_BY}; give it {' or '.join(filter(None, (direct, course)))}",
+            path_to("endpoints", name, "type"),
+            *(path_to(top, key) for top in self._tops for key in (name, *self.frame.arms)),
+            alone=path_to("scenarios", self.name, name),
         )
 
     def _direct_values(
@@ -423,29 +680,32 @@ class _Reader:
     ) -> tuple[tuple[Any, ...], ...] | None:
         assert endpoint.direct_truth is not None
         adapter = _adapter(_VALUE[endpoint.direct_truth])
+        wanted = _WRITE[endpoint.direct_truth]
         result = []
         strata = self.frame.strata or ("",)
         for arm in self.frame.arms:
             value = self.table[name].get(arm)
+            path = path_to(self.where(name), arm)
+            both = [path_to("scenarios", self.name, name, arm), path_to("truth", name, arm)]
+            if value is None and self.frame.faults.cover(path_to("arms", arm)):
+                continue  # perhaps no arm at all
             if value is None:
-                self.frame.report(
-                    f"{self.where(name)}.{arm}", f"missing (scenario '{self.name}' needs it)"
-                )
-                return None
-            by_stratum = isinstance(value, dict) and "dist" not in value
+                self.report(path, f"missing{_BY}; {wanted} is expected", *both)
+                continue
+            by_stratum = _by_stratum(endpoint, strata, value)
             lacking = [s for s in strata if by_stratum and s not in value]
             if lacking:
-                self.frame.report(
-                    f"{self.where(name, arm)}", f"no value for stratum {one_of(lacking)}"
-                )
-                return None
+                path = path_to(self.where(name, arm), lacking[0])
+                message = f"missing{_BY}; {wanted} for every stratum is expected"
+                self.report(path, message, *both, "strata")
+                continue
             result.append(
                 tuple(
-                    adapter.validate_python(value[stratum] if by_stratum else value)
+                    adapter.validate_python(value[stratum] if by_stratum else value, strict=True)
                     for stratum in strata
                 )
             )
-        return tuple(result)
+        return tuple(result) if len(result) == len(self.frame.arms) else None
 
     def dropout(
         self, courses: tuple[tuple[GroupCourse, ...], ...] | None
@@ -455,7 +715,7 @@ class _Reader:
         strata = self.frame.strata or ("",)
         result = []
         for arm in self.frame.arms:
-            table = self.table.get(arm, {}).get("dropout")
+            table = self.of_arm(arm).get("dropout")
             if table is None and "dropout" not in self.frame.endpoints:
                 table = self.table.get("dropout")
             hazard = None if table is None else Hazard.model_validate(table)
@@ -463,4 +723,6 @@ class _Reader:
         return tuple(result)
 
 
-__all__ = ["Frame", "check_names", "resolve", "role_of"]
+_EXAMPLE = '{ dist = "weibull", shape = 1.5, median = … }'
+
+__all__ = ["Frame", "check_scenarios", "resolve", "role_of"]

@@ -460,11 +460,11 @@ class Store:
         if restart:
             self.clear()
         with telling("be made ready", self.folder):
+            own = self.parts(identity).folder
+            own.mkdir(parents=True, exist_ok=True)
             for path in self.folder.iterdir():
                 if self._is_leftover(path.name):
                     path.unlink(missing_ok=True)
-            own = self.parts(identity).folder
-            own.mkdir(parents=True, exist_ok=True)
             for path in self.path(PARTS).iterdir():
                 if path != own:
                     _remove(path)

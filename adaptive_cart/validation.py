@@ -1,29 +1,35 @@
-"""pydantic's faults in the words of this project: path, what was found, what is allowed."""
+"""pydantic's faults in the words of this project: path, what was found, what is allowed.
+
+A table that is wrong is also mended, just enough to be read on: a misspelt key is taken for the
+nearest right one, and a wrong value is left out or stood in for. So the faults beside it, and those
+between it and the other tables, are told in the same round. Nothing that was mended is ever run: a
+design with a fault is refused, and the mended part only serves to look for more.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import copy
+import datetime
+import difflib
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, Tag, ValidationError
+from pydantic import BaseModel, Tag, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
-from adaptive_cart.errors import Problem, nearest, one_of, shown
+from adaptive_cart.errors import Problem, nearest, one_of
 
-_EXPECTED = {
-    "int_type": "a whole number is expected",
-    "int_from_float": "a whole number is expected",
-    "int_parsing": "a whole number is expected",
-    "float_type": "a number is expected",
-    "string_type": "text in quotes is expected",
-    "bool_type": "true or false is expected",
-    "list_type": "a list is expected",
-    "dict_type": "a table is expected",
-    "model_type": "a table is expected",
-    "model_attributes_type": "a table is expected",
-    "finite_number": "a finite number is expected",
-    "too_short": "a list with at least one entry is expected",
-}
+Steps = tuple[str | int, ...]
+_ROUNDS = 8
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_STEP = re.compile(r'\.?(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*")|\[\d+\]')
 _BOUNDS = {
     "greater_than": ("gt", "more than"),
     "greater_than_equal": ("ge", "at least"),
@@ -32,163 +38,558 @@ _BOUNDS = {
 }
 
 
-def problems_of_error(
-    error: ValidationError, data: Any, where: str = "", root: Any = None
-) -> Iterator[Problem]:
-    """Translate every fault of a table.
+# ── how values and places are written ─────────────────────────────────────────────────────────
+def shown(value: object, limit: int = 60) -> str:
+    """Show a found value the way it would stand in the file, on one line, cut to a length."""
+    text = _shown(value, limit, 3)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _shown(value: object, limit: int, depth: int) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _quoted(value[: limit + 1])
+    if isinstance(value, int):
+        return str(value) if value.bit_length() <= 256 else "an integer of more than 77 digits"
+    if value is None:
+        return "nothing"
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, dict | list | tuple) and depth == 0:
+        return "…"
+    if isinstance(value, dict):
+        parts = (
+            f"{_key(str(key))} = {_shown(item, limit, depth - 1)}" for key, item in value.items()
+        )
+        inside = _until(parts, limit)
+        return f"{{ {inside} }}" if inside else "{}"
+    if isinstance(value, list | tuple):
+        return f"[{_until((_shown(item, limit, depth - 1) for item in value), limit)}]"
+    return one_line(str(value))
+
+
+def _until(parts: Iterable[str], limit: int) -> str:
+    """Join parts until the text is long enough to be cut anyway."""
+    text = ""
+    for part in parts:
+        text += (", " if text else "") + part
+        if len(text) > limit:
+            break
+    return text
+
+
+def _quoted(text: str) -> str:
+    return one_line(json.dumps(text, ensure_ascii=False))
+
+
+def one_line(text: str) -> str:
+    """Escape what would break a line or cannot be printed."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    )
+
+
+def _key(key: str) -> str:
+    return key if _BARE_KEY.fullmatch(key) else _quoted(key)
+
+
+def path_to(where: str, *steps: str | int) -> str:
+    """Path in the file, as one would write it there: ``rules[1].posterior.arm``."""
+    path = where
+    for step in steps:
+        path += f"[{step}]" if isinstance(step, int) else f".{_key(step)}" if path else _key(step)
+    return path
+
+
+def steps_of(path: str) -> Steps:
+    """Take a path apart again."""
+    steps: list[str | int] = []
+    for step in _STEP.findall(path):
+        key = step.removeprefix(".")
+        if key.startswith("["):
+            steps.append(int(key[1:-1]))
+        else:
+            steps.append(json.loads(key, strict=False) if key.startswith('"') else key)
+    return tuple(steps)
+
+
+class Faults:
+    """Paths at which a fault has been told, so that nothing that follows from it is told too."""
+
+    def __init__(self, paths: Iterable[str] = ()) -> None:
+        self._at: set[str] = set()
+        self._above: set[str] = set()
+        for path in paths:
+            self.add(path)
+
+    def add(self, path: str) -> None:
+        """Remember a fault."""
+        if path not in self._at:
+            self._at.add(path)
+            self._above.update(_ancestors(path))
+
+    def cover(self, path: str) -> bool:
+        """Whether there is a fault at the path or in a table around it."""
+        return any(place in self._at for place in _ancestors(path))
+
+    def touch(self, path: str) -> bool:
+        """Whether there is a fault at the path, around it or inside it."""
+        return path in self._above or self.cover(path)
+
+
+def _ancestors(path: str) -> list[str]:
+    """List a path and every table around it."""
+    found, here = [], ""
+    for step in _STEP.findall(path):
+        here += step
+        found.append(here)
+    return found
+
+
+def closest(word: str, allowed: Iterable[str]) -> str | None:
+    """Return the allowed word that :func:`adaptive_cart.errors.nearest` proposes."""
+    hint = nearest(word, allowed)
+    return hint.removeprefix(" (did you mean '").removesuffix("'?)") if hint else None
+
+
+# ── reading a table, faults and all ───────────────────────────────────────────────────────────
+@dataclass(frozen=True)
+class Fault:
+    """One fault of a table and how it is mended.
+
+    Attributes
+    ----------
+    steps
+        Keys and positions that lead from the table to what is wrong.
+    kind
+        ``unknown`` key, ``missing``, ``value``, ``tag`` (which of several kinds of table) or
+        ``together`` (values that do not go together).
+    cure
+        The right key, the right tag or a stand-in; nothing where the value is to be left out.
+    names
+        Keys of the table that the fault is about.
+    """
+
+    steps: Steps
+    kind: Literal["unknown", "missing", "value", "tag", "together"]
+    message: str
+    cure: Any = field(default=None, compare=False)
+    names: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> Steps:
+        """What is mended: the table as a whole where nothing says which kind it is."""
+        return self.steps[:-1] if self.kind == "tag" and self.cure is None else self.steps
+
+
+@dataclass
+class Read:
+    """What became of a table.
+
+    Attributes
+    ----------
+    part
+        The typed table, mended if it has faults; nothing where it cannot be mended.
+    data
+        The same as plain data.
+    """
+
+    part: Any = None
+    data: Any = None
+    faults: list[Fault] = field(default_factory=list)
+
+    def problems(self, where: str) -> list[Problem]:
+        """Tell the faults; ``where`` is the path of the table in the file."""
+        return [Problem(path_to(where, *fault.steps), fault.message) for fault in self.faults]
+
+
+def read(kind: Any, data: Any, own: Any = None) -> Read:
+    """Read a table strictly, and go on past its faults.
 
     Parameters
     ----------
-    data
-        What was validated; it tells which parts of pydantic's location are keys of the file.
-    where
-        Path of ``data`` in the file.
-    root
-        The type that ``data`` was read as, from which the allowed keys are found.
+    own
+        Where the data were laid over others (a scenario over ``[truth]``): those written here. Only
+        their faults are told.
     """
-    for fault in error.errors(include_url=False):
-        path, message = _told(dict(fault), data, root)
-        yield Problem(f"{where}.{path}".strip(".") if where else path, message)
+    result = Read(data=data)
+    own = data if own is None else own
+    mended: set[Steps] = set()
+    for _ in range(_ROUNDS):
+        try:
+            result.part = _adapter(kind).validate_python(result.data, strict=True)
+            break
+        except ValidationError as error:
+            faults = _faults(error, result.data, kind)
+        for fault in faults:
+            if not _follows(fault, mended) and _lies_in(own, fault.steps):
+                result.faults.append(fault)
+        if not all(fault.place for fault in faults):
+            break
+        result.data = _mended(result.data, faults)
+        own = _mended(own, faults)
+        mended.update(f.place for f in faults if f.kind != "tag" or f.cure is None)
+    result.faults = list(dict.fromkeys(result.faults))
+    return result
 
 
-def _told(fault: Mapping[str, Any], data: Any, root: Any) -> tuple[str, str]:
-    kind, location, found = fault["type"], tuple(fault["loc"]), fault["input"]
-    path = path_of(location, data)
-    context = fault.get("ctx", {})
-    if kind == "missing":
-        return path, "missing"
-    if kind == "extra_forbidden":
-        key = str(location[-1])
-        allowed = allowed_keys(root, location[:-1]) if root is not None else ()
-        hint = nearest(key, allowed)
-        listed = f"; allowed: {one_of(allowed)}" if allowed else ""
-        return path, f"unknown key{hint}{listed}"
-    if kind in _BOUNDS:
-        name, words = _BOUNDS[kind]
-        return path, f"found {shown(found)}; {words} {context[name]:g} is expected"
-    if kind == "literal_error":
-        allowed_words = [word.strip("'") for word in _split(context["expected"])]
-        hint = nearest(str(found), allowed_words)
-        return path, f"found {shown(found)}{hint}; allowed: {one_of(allowed_words)}"
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        key = _discriminating_key(data, location)
-        allowed_words = [w.strip("'") for w in _split(context.get("expected_tags", ""))]
-        if not allowed_words and root is not None:
-            allowed_words = list(tags_at(root, location))
-        value = found.get(key) if isinstance(found, dict) else found
-        if not isinstance(found, dict):
-            return path, f"found {shown(found)}; a table is expected"
-        if value is None:
-            return f"{path}.{key}".strip("."), f"missing; allowed: {one_of(allowed_words)}"
-        hint = nearest(str(value), allowed_words)
-        return (
-            f"{path}.{key}".strip("."),
-            f"found {shown(value)}{hint}; allowed: {one_of(allowed_words)}",
+@lru_cache(maxsize=64)
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _follows(fault: Fault, mended: set[Steps]) -> bool:
+    """Whether a fault comes from mending: of what was left out, or of what lacks it now."""
+    inside = any(fault.steps[: len(place)] == place for place in mended)
+    lacking = fault.kind == "missing" and any(place[:-1] == fault.steps[:-1] for place in mended)
+    return inside or lacking or any((*fault.steps, name) in mended for name in fault.names)
+
+
+def _lies_in(own: Any, steps: Steps) -> bool:
+    """Whether what the steps lead to, or the table that lacks it, is written here."""
+    for position, step in enumerate(steps):
+        inside = (
+            step in own
+            if isinstance(own, dict)
+            else isinstance(own, list) and isinstance(step, int) and step < len(own)
         )
+        if not inside:
+            return isinstance(own, dict) and position == len(steps) - 1
+        own = own[step]
+    return True
+
+
+def _mended(data: Any, faults: list[Fault]) -> Any:
+    data = copy.deepcopy(data)
+    # from the end, so that a list's entries keep their positions until they are left out
+    for fault in sorted(faults, key=lambda f: [str(s).zfill(9) for s in f.place], reverse=True):
+        inner, last = _at(data, fault.place[:-1]), fault.place[-1]
+        if isinstance(inner, list) and isinstance(last, int) and last < len(inner):
+            del inner[last]
+        elif not isinstance(inner, dict):
+            continue
+        elif fault.kind == "unknown":
+            value = inner.pop(last, None)
+            if fault.cure is not None and value is not None:
+                inner.setdefault(fault.cure, value)
+        elif fault.cure is not None:
+            inner[last] = fault.cure
+        else:
+            inner.pop(last, None)
+    return data
+
+
+def problems_of_error(error: ValidationError, data: Any, root: Any) -> list[Problem]:
+    """Tell the faults that pydantic found in data read as the type ``root``."""
+    return Read(faults=_faults(error, data, root)).problems("")
+
+
+# ── pydantic's faults, told ───────────────────────────────────────────────────────────────────
+def _faults(error: ValidationError, data: Any, root: Any) -> list[Fault]:
+    found = [_fault(detail, data, root) for detail in error.errors(include_url=False)]
+    renamed = {(*f.steps[:-1], f.cure) for f in found if f.kind == "unknown" and f.cure is not None}
+    # a key that is there but misspelt is not missing as well
+    return [fault for fault in found if fault.kind != "missing" or fault.steps not in renamed]
+
+
+def _fault(detail: ErrorDetails, data: Any, root: Any) -> Fault:
+    kind, found = detail["type"], detail["input"]
+    context: Mapping[str, Any] = detail.get("ctx", {})
+    steps, here, whole = located(root, detail["loc"])
+    if kind == "missing":
+        message = f"missing; {_wanted(here)} is expected{_described(root, detail['loc'])}"
+        return Fault(steps, "missing", message, cure=_stand_in(here))
+    if kind == "extra_forbidden":
+        _, table, union = located(root, detail["loc"][:-1])
+        allowed, present = allowed_keys(table), _at(data, steps[:-1])
+        tag = _tag_key(union)
+        of = f' with {tag} = "{get_args(_bare(_step(table, tag)))[0]}"' if tag else ""
+        key = str(steps[-1])
+        right = closest(key, allowed)
+        hint = f" (did you mean '{right}'?)" if right else ""
+        cure = right if isinstance(present, dict) and right not in present else None
+        return Fault(steps, "unknown", f"unknown key{hint or of}; allowed: {one_of(allowed)}", cure)
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return _tag_fault(steps, whole, found)
     if kind == "value_error":
-        return path, str(context.get("error", fault["msg"]))
-    if kind in _EXPECTED:
-        return path, f"found {shown(found)}; {_EXPECTED[kind]}"
-    return path, f"found {shown(found)}; {fault['msg']}"
+        return _together(steps, str(context.get("error", detail["msg"])))
+    if kind in _BOUNDS and not _unbounded(found):
+        name, words = _BOUNDS[kind]
+        message = f"found {shown(found)}; {words} {_number(context[name])} is expected"
+    elif kind in ("finite_number", *_BOUNDS):
+        wanted = _wanted(here).replace("a number", "a finite number", 1)
+        message = f"found {shown(found)}; {wanted} is expected"
+    elif kind == "literal_error" and not _tagged(whole):
+        allowed_words = [str(word) for word in get_args(_bare(here))]
+        hint = nearest(str(found), allowed_words) if isinstance(found, str) else ""
+        message = f"found {shown(found)}{hint}; allowed: {one_of(allowed_words)}"
+    elif kind == "too_short":
+        message = f"found {shown(found)}; a list with at least one entry is expected"
+    elif kind == "invalid_key":
+        message = f"found the key {shown(found)}; a name is expected"
+    else:
+        hint = nearest(found, _words(whole)) if isinstance(found, str) else ""
+        advice = _advice(found, whole)
+        message = f"found {shown(found)}{hint}; {_wanted(whole)} is expected{advice}"
+    return Fault(steps, "value", message)
 
 
-def _split(expected: str) -> list[str]:
-    return [word.strip() for word in expected.replace(" or ", ", ").split(",") if word.strip()]
+def _described(root: Any, location: tuple[int | str, ...]) -> str:
+    """Say what a key holds, where its field says it."""
+    table = _bare(located(root, location[:-1])[1])
+    fields = table.model_fields if _is_model(table) else {}
+    texts = [
+        info.description for name, info in fields.items() if location[-1] in (name, info.alias)
+    ]
+    return f": {texts[0]}" if texts and texts[0] else ""
 
 
-def _discriminating_key(data: Any, location: tuple[Any, ...]) -> str:
-    top = location[0] if location else ""
-    if top == "endpoints":
-        return "type"
-    if top == "analysis":
-        return "model"
-    if top == "randomisation":
-        return "method"
-    return "dist"
+def _tag_fault(steps: Steps, kind: Any, found: Any) -> Fault:
+    """Nothing says, or nothing right, which of several kinds of table is meant."""
+    key, tags = _tag_key(kind), [tag for tag, _ in _tagged(kind)]
+    if not isinstance(found, dict):
+        wanted = f"a table {{ {key} = …, … }} is expected{_advice(found, kind)}"
+        return Fault(steps, "value", f"found {shown(found)}; {wanted}")
+    if key not in found:
+        misspelt = closest(key, [word for word in found if isinstance(word, str)])
+        if misspelt is not None and isinstance(found[misspelt], str) and found[misspelt] in tags:
+            message = f"unknown key (did you mean '{key}'?)"
+            return Fault((*steps, misspelt), "unknown", message, key)
+        return Fault((*steps, key), "tag", f"missing; allowed: {one_of(tags)}")
+    value = found[key]
+    right = closest(value, tags) if isinstance(value, str) else None
+    hint = f" (did you mean '{right}'?)" if right else ""
+    message = f"found {shown(value)}{hint}; allowed: {one_of(tags)}"
+    alike = right is not None and difflib.SequenceMatcher(None, value, right).ratio() > 0.8
+    return Fault((*steps, key), "tag", message, right if alike else None)
 
 
-def path_of(location: tuple[Any, ...], data: Any) -> str:
-    """Path in the file: pydantic's location without the names of alternatives."""
-    path = ""
-    inner = data
-    for position, step in enumerate(location):
-        last = position == len(location) - 1
-        if isinstance(step, int) and isinstance(inner, list):
-            path += f"[{step}]"
-            inner = inner[step] if step < len(inner) else None
-        elif isinstance(inner, dict) and (step in inner or (last and isinstance(step, str))):
-            path += f".{step}"
-            inner = inner.get(step)
-    return path.lstrip(".")
+def _together(steps: Steps, message: str) -> Fault:
+    """Values that do not go together; a message that begins with one key is about that key."""
+    names = tuple(re.findall(r"'(\w+)'", message))
+    about = re.match(r"'(\w+)' is (.*)", message)
+    if about is None:
+        return Fault(steps, "together", message, names=names)
+    return Fault((*steps, about[1]), "together", f"found {about[2]}", names=names)
 
 
-# ── which keys are allowed where ──────────────────────────────────────────────────────────────
-def allowed_keys(root: Any, location: tuple[Any, ...]) -> tuple[str, ...]:
-    """Keys that a table may have, found by walking the types along a location."""
-    kind = _type_at(root, location)
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return tuple(info.alias or name for name, info in kind.model_fields.items())
-    return ()
+def _unbounded(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
-def tags_at(root: Any, location: tuple[Any, ...]) -> tuple[str, ...]:
-    """Names of the alternatives at a location."""
-    return tuple(tag for tag, _ in _tagged(_type_at(root, location)))
+def _advice(found: Any, kind: Any) -> str:
+    """Say what to type where the value is nearly right."""
+    kinds = _leaves(kind)
+    if isinstance(found, str) and {int, float} & kinds:
+        try:
+            float(found)
+        except ValueError:
+            return ""
+        return " (without quotes)"
+    if isinstance(found, float) and int in kinds and float not in kinds and found.is_integer():
+        return f" (write {int(found)})"
+    number = isinstance(found, int | float) and not isinstance(found, bool)
+    if number and any(tag == "fixed" for tag, _ in _tagged(kind)):
+        return f', such as {{ dist = "fixed", value = {shown(found)} }}'
+    bare = _bare(kind)
+    if isinstance(found, list) and found and isinstance(found[0], dict) and _is_model(bare):
+        return " (its header in single brackets)"
+    if number and _is_model(bare) and len(bare.model_fields) == 1:
+        return f": {{ {allowed_keys(bare)[0]} = {shown(found)} }}"
+    return ""
 
 
-def _type_at(kind: Any, location: tuple[Any, ...]) -> Any:
-    for step in location:
-        kind = _step(kind, step)
-        if kind is None:
+def _at(data: Any, steps: Steps) -> Any:
+    for step in steps:
+        try:
+            data = data[step]
+        except (KeyError, IndexError, TypeError):
             return None
-    return _bare(kind)
+    return data
+
+
+# ── what may stand where: walking the types ───────────────────────────────────────────────────
+def located(root: Any, location: tuple[int | str, ...]) -> tuple[Steps, Any, Any]:
+    """Follow pydantic's location through the types.
+
+    Returns
+    -------
+    steps
+        The location without the names of alternatives: keys and positions of the file.
+    here
+        The type at its end.
+    whole
+        The same, before one of several alternatives was chosen.
+    """
+    steps: list[str | int] = []
+    here = whole = root
+    for step in location:
+        alternatives = dict(_tagged(here))
+        if isinstance(step, str) and step in alternatives:
+            here = alternatives[step]
+        elif step != "[key]":
+            steps.append(step)
+            here = whole = _step(here, step)
+    return tuple(steps), here, whole
+
+
+def allowed_keys(kind: Any) -> tuple[str, ...]:
+    """Keys that a table may have."""
+    kind = _bare(kind)
+    if not _is_model(kind):
+        return ()
+    return tuple(info.alias or name for name, info in kind.model_fields.items())
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def _bare(kind: Any) -> Any:
-    """Strip ``Annotated`` and an optional ``None``, save where the alternatives carry tags."""
+    """Strip ``Annotated`` and an optional ``None``."""
     while True:
-        if get_origin(kind) is Annotated:
-            if any(isinstance(extra, Tag) for extra in kind.__metadata__) or not _tagged(kind):
-                kind = get_args(kind)[0]
-                continue
+        inner = [item for item in get_args(kind) if item is not type(None)]
+        if get_origin(kind) is Annotated or (
+            get_origin(kind) in (Union, UnionType) and len(inner) == 1
+        ):
+            kind = inner[0]
+        else:
             return kind
-        if get_origin(kind) in (Union, UnionType):
-            inner = [item for item in get_args(kind) if item is not type(None)]
-            if len(inner) == 1:
-                kind = inner[0]
-                continue
-        return kind
 
 
 def _tagged(kind: Any) -> list[tuple[str, Any]]:
     """The tagged alternatives of a union, also inside ``Annotated`` and ``| None``."""
-    if get_origin(kind) is Annotated and not any(isinstance(x, Tag) for x in kind.__metadata__):
+    if get_origin(kind) is Annotated:
         return _tagged(get_args(kind)[0])
+    found = []
     if get_origin(kind) in (Union, UnionType):
-        found = []
         for item in get_args(kind):
             tags = [x.tag for x in getattr(item, "__metadata__", ()) if isinstance(x, Tag)]
-            found += [(tags[0], get_args(item)[0])] if tags else _tagged(item)
-        return found
-    return []
+            found += [(tags[0], item)] if tags else _tagged(item)
+    return found
 
 
-def _step(kind: Any, step: Any) -> Any:
+def _tag_key(kind: Any) -> str:
+    """Name of the key that says which alternative is meant: ``type``, ``model``, ``dist``."""
+    for tag, alternative in _tagged(kind):
+        for key in allowed_keys(alternative):
+            if tag in get_args(_bare(_step(alternative, key))):
+                return key
+    return ""
+
+
+def _step(kind: Any, step: str | int) -> Any:
     kind = _bare(kind)
-    alternatives = dict(_tagged(kind))
-    if step in alternatives:
-        return alternatives[step]
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
+    if _is_model(kind):
         for name, info in kind.model_fields.items():
             if step in (name, info.alias):
-                extras = [item for item in info.metadata if not isinstance(item, type)]
-                return Annotated[info.annotation, *extras] if extras else info.annotation
+                return _annotated(info)
         return None
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin is dict:
-        return arguments[1]
-    if origin is list:
-        return arguments[0]
-    if origin is Literal:
-        return None
-    return None
+    if get_origin(kind) is dict:
+        return get_args(kind)[1]
+    return get_args(kind)[0] if get_origin(kind) is list else None
+
+
+def _annotated(info: FieldInfo) -> Any:
+    return Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
+
+
+def _limits(kind: Any) -> dict[str, Any]:
+    """Limits of a number: ``ge``, ``gt``, ``le``, ``lt``."""
+    found: dict[str, Any] = {}
+    while get_origin(kind) in (Annotated, Union, UnionType):
+        for item in getattr(kind, "__metadata__", ()):
+            for limit in item.metadata if isinstance(item, FieldInfo) else (item,):
+                found |= {
+                    name: getattr(limit, name)
+                    for name in ("ge", "gt", "le", "lt")
+                    if getattr(limit, name, None) is not None
+                }
+        kind = next((item for item in get_args(kind) if item is not type(None)), None)
+    return found
+
+
+def _leaves(kind: Any) -> set[Any]:
+    """Plain types that a value may have."""
+    alternatives = [item for _, item in _tagged(kind)]
+    if alternatives:
+        return set().union(*(_leaves(item) for item in alternatives))
+    bare = _bare(kind)
+    return {bare} if isinstance(bare, type) else set()
+
+
+def _plain_alternatives(kind: Any) -> list[Any]:
+    """Alternatives of alternatives; one that a key tells apart from its like stays as it is."""
+    alternatives = [] if _tag_key(kind) else _tagged(kind)
+    return [inner for _, item in alternatives for inner in _plain_alternatives(item)] or [kind]
+
+
+def _words(kind: Any) -> list[str]:
+    """Words that a value may be."""
+    alternatives = [item for _, item in _tagged(kind)] or [kind]
+    literals = [bare for bare in map(_bare, alternatives) if get_origin(bare) is Literal]
+    return [str(word) for literal in literals for word in get_args(literal)]
+
+
+def _wanted(kind: Any, several: bool = False) -> str:
+    """Say what a value may be: "a number from 0 to 1"; ``several`` says it of many values."""
+    one, s = ("", "s") if several else ("a ", "")
+    key, alternatives = _tag_key(kind), [item for _, item in _tagged(kind)]
+    if key:
+        return f"{one}table{s} {{ {key} = …, … }}"
+    if alternatives:
+        nested = [inner for item in alternatives for inner in _plain_alternatives(item)]
+        words = list(dict.fromkeys(_wanted(item, several) for item in nested))
+        return ", ".join(words[:-1]) + (" or " if len(words) > 1 else "") + words[-1]
+    bare = _bare(kind)
+    if get_origin(bare) is Literal:
+        words = [f'"{word}"' for word in get_args(bare)]
+        return words[0] if len(words) == 1 else f"one of {', '.join(words)}"
+    if get_origin(bare) is list:
+        return f"{one}list{s} of {_wanted(get_args(bare)[0], several=True)}"
+    if get_origin(bare) is dict:
+        return f"{one}table{s} by name"
+    keys = allowed_keys(bare)
+    simple = {
+        bool: "true or false",
+        int: f"{one}whole number{s}{_range(_limits(kind))}",
+        float: f"{one}number{s}{_range(_limits(kind))}",
+        str: f"text{s} in quotes",
+    }
+    table = f"{one}table{s} {{ {', '.join(keys)} }}" if 0 < len(keys) <= 4 else f"{one}table{s}"
+    return simple.get(bare, table)
+
+
+def _range(limits: Mapping[str, Any]) -> str:
+    if set(limits) == {"ge", "le"}:
+        return f" from {_number(limits['ge'])} to {_number(limits['le'])}"
+    words = {"gt": "more than", "ge": "of at least", "lt": "less than", "le": "at most"}
+    told = [f"{words[name]} {_number(limits[name])}" for name in words if name in limits]
+    return " " + " and ".join(told) if told else ""
+
+
+def _number(value: float) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _stand_in(kind: Any) -> Any:
+    """Return a value that may stand where a required one is missing, to read on."""
+    key = _tag_key(kind)
+    for tag, alternative in _tagged(kind):
+        table = _stand_in(alternative)
+        return {**table, key: tag} if key else table
+    bare = _bare(kind)
+    if get_origin(bare) is Literal:
+        return get_args(bare)[0]
+    if _is_model(bare):
+        return {
+            info.alias or name: _stand_in(_annotated(info))
+            for name, info in bare.model_fields.items()
+            if info.is_required()
+        }
+    simple: dict[Any, Any] = {bool: False, int: 1, float: 1.0, str: ""}
+    return simple.get(bare, [] if get_origin(bare) is list else {})

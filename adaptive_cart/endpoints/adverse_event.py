@@ -43,15 +43,17 @@ class AdverseEvent(EndpointBase):
         if course is None:  # direct truth: nobody is infused, the window starts at randomisation
             event = np.asarray(population.direct[name], dtype=np.bool_)
             return Windows(population.arrival + self.within_months, ParticipantSet.where(event))
-        onset = population.adverse_events[name]
         opens = course.infused
         if not all(population.infused_arms):
             never = np.array([not infused for infused in population.infused_arms])
             opens = np.where(never[population.arm], 0.0, opens)
-        return Windows(
-            population.arrival + (opens + self.within_months),
-            ParticipantSet.where(onset <= population.last_seen) & _finite(onset),
-        )
+        closes = population.arrival + (opens + self.within_months)
+        if name in population.direct:
+            event = np.asarray(population.direct[name], dtype=np.bool_)
+            return Windows(closes, ParticipantSet.where(event))
+        onset = population.adverse_events[name]
+        seen = ParticipantSet.where(onset <= population.last_seen) & _finite(onset)
+        return Windows(closes, seen)
 
     def summary(self, prepared: Windows, snapshot: Snapshot) -> Counts:
         population = snapshot.population
