@@ -14,12 +14,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.endpoints import EndpointBase
-from adaptive_cart.errors import Problem, nearest, one_of
+from adaptive_cart.errors import Problem, one_of
 from adaptive_cart.models import AnalysisBase
 from adaptive_cart.products import PRODUCTS
 from adaptive_cart.questions import Kind
 from adaptive_cart.scenario import Frame, check_scenarios
-from adaptive_cart.validation import Faults, path_to, shown
+from adaptive_cart.validation import Faults, meant, path_to, shown
 
 if TYPE_CHECKING:
     from adaptive_cart.design import (
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
         Rule,
     )
 
-RESERVED = ("role", "dropout", "death", "strata", "each", "open", "final", "dist")
+SCENARIO_KEYS = ("role", "dropout", "death")
+RESERVED = (*SCENARIO_KEYS, "strata", "each", "open", "final", "dist")
 SCALES = ("observed", "enrolled", "events", "months")
 
 
@@ -121,7 +122,7 @@ def _unknown(value: str, kind: str, allowed: Iterable[str], also: Sequence[str] 
     """Tell a name that the design does not have, and those that it has."""
     names = tuple(allowed)
     extra = f"; also allowed: {one_of(also)}" if also else ""
-    hint = nearest(value, (*names, *also))
+    hint = meant(value, (*names, *also))
     return f"found {shown(value)}{hint}; the {kind} are {one_of(names)}{extra}"
 
 
@@ -201,7 +202,7 @@ def _analyses(pieces: Pieces) -> Found:
             if pieces.endpoints:
                 yield (
                     path,
-                    f"no endpoint of this design{nearest(name, pieces.endpoints)}; "
+                    f"no endpoint of this design{meant(name, pieces.endpoints)}; "
                     f"the endpoints are {one_of(pieces.endpoints)}",
                 )
             continue
@@ -237,6 +238,35 @@ def _enrolment(pieces: Pieces) -> Found:
             f"found {block}; the allocation {' : '.join(map(str, allocation))} "
             f"needs a multiple of {ratio}",
             *(path_to("arms", name, "allocation") for name in pieces.arms),
+        )
+    if pieces.randomisation is not None and pieces.randomisation.method == "response_adaptive":
+        yield from _adaptive(pieces)
+
+
+def _adaptive(pieces: Pieces) -> Found:
+    rule = pieces.randomisation
+    fixed = isinstance(rule.control, float)
+    sharing = len(pieces.arms) - fixed
+    room = 1.0 - rule.control if fixed else 1.0
+    if rule.minimum * sharing > room + 1e-12:
+        yield (
+            "randomisation.minimum",
+            f"found {shown(rule.minimum)}; {sharing} arms share {room:g}, so at most "
+            f"{room / sharing:.4g} is expected",
+        )
+    primary = pieces.endpoints.get(pieces.primary or "")
+    analysis = pieces.analysis.get(pieces.primary or "")
+    if primary is not None and primary.summary_kind != "counts":
+        yield (
+            "randomisation.method",
+            f"the shares follow P(best) of the primary endpoint; '{pieces.primary}' of type "
+            f"'{primary.type}' is not binary",
+        )
+    elif analysis is not None and "best" not in analysis.answers:
+        yield (
+            "randomisation.method",
+            f"the shares follow P(best), which model '{analysis.model}' does not give; use "
+            f"beta_binomial",
         )
 
 
@@ -563,7 +593,7 @@ def _calibration(pieces: Pieces) -> Found:
         if pieces.arms and arm not in pieces.arms:
             yield (
                 path,
-                f"no arm of this design{nearest(arm, pieces.arms)}; "
+                f"no arm of this design{meant(arm, pieces.arms)}; "
                 f"the arms are {one_of(pieces.arm_names)}",
             )
         elif len(limits) != 2 or limits[0] > limits[1]:
@@ -576,12 +606,14 @@ def _calibration(pieces: Pieces) -> Found:
 
 def frame_of(pieces: Pieces) -> Frame:
     """What of the design its scenarios are read against."""
+    names = [name for name in pieces.arm_names if name not in SCENARIO_KEYS]
+    endpoints = {name: e for name, e in pieces.endpoints.items() if name not in SCENARIO_KEYS}
     return Frame(
-        arms=pieces.arm_names,
+        arms=tuple(names),
         products={name: None if arm is None else arm.product for name, arm in pieces.arms.items()},
         strata=pieces.stratum_names,
         shares=tuple(share or 0.0 for share in (pieces.strata or {}).values()) or (1.0,),
-        endpoints=pieces.endpoints,
+        endpoints=endpoints,
         truth=pieces.truth,
         scenarios=pieces.scenarios,
         faults=pieces.faults,
@@ -602,5 +634,7 @@ def _scenarios(pieces: Pieces) -> list[Problem]:
     if not pieces.arms or not pieces.endpoints:
         return []  # what a scenario may name is not known
     frame = frame_of(pieces)
+    if not frame.arms or not frame.endpoints:
+        return []
     check_scenarios(frame)
     return frame.problems

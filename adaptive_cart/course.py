@@ -243,43 +243,6 @@ def adverse_event(
     return onset
 
 
-def successive_events(
-    latents: Latents,
-    rates: list[tuple[float, Positions]],
-    shape: tuple[int, int],
-    endpoint: str,
-    longest: float,
-) -> Floats:
-    """Months of successive events of a Poisson process, ``(trial, participant, event)``.
-
-    As many events are drawn as nobody exceeds within ``longest`` months but with probability
-    1e-12; ``rates`` are events a month with the positions they hold for.
-    """
-    highest = max((rate for rate, _ in rates), default=0.0) * longest
-    number = _most_events(highest)
-    months = np.full((*shape, number), np.inf)
-    flat = months.reshape(-1, number)
-    for rate, where in rates:
-        if rate == 0.0:
-            continue
-        elapsed = np.zeros(len(where))
-        for event in range(number):
-            u = latents.of(f"rate:{endpoint}:{event}").ravel().take(where)
-            elapsed = elapsed + exponential(u, rate)
-            flat[where, event] = elapsed
-    return months
-
-
-def _most_events(mean: float) -> int:
-    """Smallest number of events that a Poisson count exceeds with probability below 1e-12."""
-    number, mass, left = 0, float(np.exp(-mean)), 1.0 - float(np.exp(-mean))
-    while left > 1e-12 and number < 10_000:
-        number += 1
-        mass *= mean / number
-        left -= mass
-    return max(number, 1)
-
-
 def direct_response(
     u: Floats,
     values: tuple[tuple[float, ...], ...],

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from adaptive_cart.design import Design
-from adaptive_cart.errors import DesignError, Problem, nearest, one_of
+from adaptive_cart.errors import DesignError, Problem, one_of
 from adaptive_cart.products import PRODUCTS
 from adaptive_cart.scenario import ROLES
 from adaptive_cart.truth import COMMON, ArmCourse, Hazard
-from adaptive_cart.validation import one_line
+from adaptive_cart.validation import meant, one_line
 
 _LARGEST = 1_000_000  # bytes; the longest design has a few thousand
 
@@ -92,7 +92,7 @@ def _neighbour(source: Path) -> str:
         names = [entry.stem for entry in source.parent.iterdir() if entry.suffix == ".toml"]
     except OSError:
         return ""
-    return nearest(source.stem, names).replace("'?)", ".toml'?)")
+    return meant(source.stem, names).replace("'?)", ".toml'?)")
 
 
 def _place(text: str, position: int) -> str:
@@ -192,7 +192,7 @@ def templates() -> tuple[str, ...]:
 def template(name: str) -> str:
     """Text of a commented starting design."""
     if name not in templates():
-        hint = nearest(name, templates())
+        hint = meant(name, templates())
         message = f"no template '{name}'{hint}; there are {one_of(templates())}"
         raise DesignError([Problem("--template", message)])
     folder = resources.files("adaptive_cart") / "templates"

@@ -34,7 +34,31 @@ from adaptive_cart.truth import Truth
 
 SCRAMBLES = 16
 POINTS = 2**16
-DIMENSIONS = 32
+# the first dimensions of a Sobol sequence are the most even, so the most often decisive come first
+PURPOSES = (
+    "remission",
+    "remission_onset",
+    "cured",
+    "relapse",
+    "dropout",
+    "rescue",
+    "infusion_failure",
+    "infusion_delay",
+    "death",
+    "remission_on_drugs",
+    "remission_on_drugs_onset",
+    "crossover",
+    "crossover:infusion_failure",
+    "crossover:infusion_delay",
+    "crossover:remission",
+    "crossover:remission_onset",
+    "crossover:cured",
+    "crossover:relapse",
+    "crossover:rescue",
+    "crossover:dropout",
+    "crossover:death",
+)
+DIMENSIONS = len(PURPOSES) + 1
 SEED = 20_070_917
 RATIO_TRIALS = 2_000
 RATIO_BATCHES = 20
@@ -78,11 +102,18 @@ class SobolLatents(Latents):
         super().__init__(seed, 0, scrambles, points)
         self._points: npt.NDArray[np.float64] | None = None
 
+    def dimension(self, purpose: str) -> int:
+        """Dimension of a purpose: fixed, so that no value depends on what was asked before."""
+        if purpose in PURPOSES:
+            return PURPOSES.index(purpose)
+        # adverse events share a dimension: no outcome is made of two of them
+        return len(PURPOSES) if purpose.startswith("event:") else DIMENSIONS
+
     def of(self, purpose: str, width: int | None = None) -> Floats:
         """Uniforms of every point for one purpose, ``(scramble, point)``, read only."""
         if purpose in self._kept:
             return self._kept[purpose]
-        dimension = len(self._kept)
+        dimension = self.dimension(purpose)
         if dimension >= DIMENSIONS:
             return super().of(purpose)
         if self._points is None:
@@ -110,7 +141,11 @@ def true_values(design: Design, truth: Truth, latents: SobolLatents | None = Non
     cells: dict[str, npt.NDArray[np.float64]] = {}
     course_fed = [name for name in design.endpoints if name not in truth.direct]
     if course_fed and truth.courses is not None:
-        cells |= _sampled(design, truth, course_fed, latents or SobolLatents())
+        points = latents or SobolLatents()
+        for counts, world in ((True, truth), (False, truth.without_dropout())):
+            names = [n for n in course_fed if design.endpoints[n].dropout_counts() is counts]
+            if names:
+                cells |= _sampled(design, world, names, points)
     for name in truth.direct:
         if design.endpoints[name].direct_truth in ("probability", "rate"):
             cells[name] = _exact(design, truth, name)[None]
@@ -188,7 +223,7 @@ def _sampled(
         for stratum in range(strata):
             everybody = np.full(shape, arm, dtype=np.int8)
             label = np.full(shape, stratum, dtype=np.int8) if strata > 1 else None
-            population = populate(design, truth, points, arrival, everybody, label, events=False)
+            population = populate(design, truth, points, arrival, everybody, label)
             for name in names:
                 values = design.endpoints[name].true_values(name, population)
                 if values is None:
@@ -246,6 +281,8 @@ def _limit(design: Design, truth: Truth, name: str, arm: int) -> TrueValue:
     whole = _score_root(data.sum(axis=0))
     # jackknife over batches: leave one out at a time
     left_out = np.array([_score_root(data.sum(axis=0) - data[b]) for b in range(len(data))])
+    if not math.isfinite(whole):  # nobody has the event in one of the arms
+        return TrueValue(math.exp(whole) if whole < 0.0 else math.inf, 0.0)
     spread = math.sqrt((len(data) - 1) * float(left_out.var()))
     return TrueValue(math.exp(whole), math.exp(whole) * spread)
 
@@ -277,6 +314,8 @@ def _score_root(data: Floats) -> float:
         ``(arm, events or time, interval)``, control first.
     """
     (control_events, control_time), (events, time) = data
+    if events.sum() == 0.0 or control_events.sum() == 0.0:
+        return -math.inf if events.sum() == 0.0 else math.inf
     every = control_events + events
 
     def score(log_ratio: float) -> float:

@@ -80,9 +80,8 @@ def _row(
         row["crossover_month"] = seen(float(course.crossed[at]))
     for name, onset in population.adverse_events.items():
         row[name] = seen(float(onset[at]))
-    for name, months in population.event_counts.items():
-        happened = [float(month) for month in months[at] if month <= last]
-        row[name] = ";".join(repr(month) for month in happened)
+    for name, events in population.recurrent.items():
+        row[name] = ";".join(repr(month) for month in events.months_until(*at, last))
     for name, values in population.direct.items():
         endpoint = design.endpoints[name]
         if endpoint.direct_truth == "probability":

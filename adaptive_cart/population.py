@@ -8,9 +8,10 @@ import numpy.typing as npt
 from adaptive_cart import course as courses
 from adaptive_cart.design import Design
 from adaptive_cart.endpoints import AdverseEvent
-from adaptive_cart.enrolment import Enrolment, Pace
+from adaptive_cart.enrolment import Enrolment
 from adaptive_cart.parts import MONTHS_PER_YEAR
 from adaptive_cart.records import Booleans, Course, Floats, Population
+from adaptive_cart.recurrent_events import RecurrentEvents
 from adaptive_cart.streams import Latents, padded
 from adaptive_cart.truth import Truth
 
@@ -37,7 +38,6 @@ def populate(
     arrival: Floats,
     arm: npt.NDArray[np.int8],
     stratum: npt.NDArray[np.int8] | None,
-    events: bool = True,
 ) -> Population:
     """Follow every participant as the scenario has it.
 
@@ -45,8 +45,6 @@ def populate(
     ----------
     arrival, arm, stratum
         ``(trial, participant)``, as enrolled.
-    events
-        Whether recurrent events are wanted, too.
     """
     arms, strata = len(truth.arms), len(truth.strata)
     groups = courses.groups_of(arm, stratum, arms, strata)
@@ -64,7 +62,7 @@ def populate(
         course=course,
         dropout=_dropout(truth, latents, groups, arm.shape, course),
         adverse_events=_adverse_events(design, truth, latents, groups, course),
-        event_counts=_event_counts(design, truth, latents, groups, arrival) if events else {},
+        recurrent=_recurrent(design, truth, latents, groups, arm.shape),
         direct=_direct(design, truth, latents, groups, arm, stratum),
         imputations={
             name: latents.of(f"imputation:{name}")
@@ -116,38 +114,23 @@ def _adverse_events(
     }
 
 
-def _event_counts(
-    design: Design, truth: Truth, latents: Latents, groups: Groups, arrival: Floats
-) -> dict[str, Floats]:
+def _recurrent(
+    design: Design, truth: Truth, latents: Latents, groups: Groups, shape: tuple[int, ...]
+) -> dict[str, RecurrentEvents]:
     found = {}
     for name, endpoint in design.endpoints.items():
-        if endpoint.type != "event_rate":
+        if endpoint.direct_truth != "rate":
             continue
-        rates = []
+        rate = np.zeros(shape)
         for arm, stratum, where in groups:
             if name in truth.direct:
                 yearly = truth.direct[name][arm][stratum]
             else:
                 assert truth.courses is not None
                 yearly = truth.courses[arm][stratum].rates.get(name, 0.0)
-            rates.append((yearly / MONTHS_PER_YEAR, where))
-        found[name] = courses.successive_events(
-            latents, rates, arrival.shape, name, _longest_follow_up(design)
-        )
+            rate.ravel()[where] = yearly / MONTHS_PER_YEAR
+        found[name] = RecurrentEvents(latents, rate, name)
     return found
-
-
-def _longest_follow_up(design: Design) -> float:
-    """Months from the first arrival until everybody has been followed, with room to spare.
-
-    A function of the design alone, so that the number of events drawn never depends on the block.
-    """
-    pace = Pace.of(design)
-    expected = float(pace.date(np.array(float(design.enrolment.max_n))))
-    spread = 8.0 * np.sqrt(design.enrolment.max_n) / pace.plateau
-    months = design.looks.months or [0.0]
-    known = [endpoint.known_after() or 0.0 for endpoint in design.endpoints.values()]
-    return float(max(expected + spread, *months) + max(known) + MONTHS_PER_YEAR)
 
 
 def _direct(

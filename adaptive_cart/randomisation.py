@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.records import Booleans, Floats, Integers
+from adaptive_cart.records import Booleans, Floats, Integers, any_of
 from adaptive_cart.streams import Latents
 
 ARRANGEMENTS_KEPT = 200_000
@@ -173,7 +173,9 @@ def adaptive_shares(
         left = room - minimum * raised.sum(axis=1, keepdims=True)
         held = np.where(free, shares, 0.0).sum(axis=1, keepdims=True)
         scaled = np.where(free, shares * left / np.where(held > 0.0, held, 1.0), 0.0)
-        shares = np.where(raised, minimum, scaled)
+        # trials with nothing to raise stay as they are to the last bit
+        touched = any_of(low)[:, None]
+        shares = np.where(touched, np.where(raised, minimum, scaled), shares)
     if control is not None:
         shares[:, 0] = control
     # nobody but the control is left: the trial has ended, and the share is never used

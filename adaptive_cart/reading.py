@@ -66,9 +66,9 @@ def problems_of(raw: Mapping[str, Any]) -> list[Problem]:
 
     They come in the order of the file.
     """
-    too_deep = next(_too_deep(raw), None)
-    if too_deep is not None:
-        return [too_deep]
+    beyond = [*_too_deep(raw)][:1] or [*_no_text(raw)]
+    if beyond:
+        return beyond
     reading = _Reading(raw)
     pieces = reading.pieces()
     found = [*reading.problems, *problems_between(pieces)]
@@ -94,8 +94,9 @@ class _Reading:
         """Tell unknown and missing tables; a misspelt one is read as the one it resembles."""
         known = tuple(Design.model_fields)
         for key in [key for key in self.raw if key not in known]:
-            right = closest(str(key), known)
-            hint = f" (did you mean '{right}'?)" if right else _belongs(str(key))
+            belongs = _belongs(str(key))
+            right = None if belongs else closest(str(key), known)
+            hint = f" (did you mean '{right}'?)" if right else belongs
             self.report(path_to("", str(key)), f"unknown key{hint}; allowed: {one_of(known)}")
             value = self.raw.pop(key)
             present = self.raw.get(right or "")
@@ -189,6 +190,19 @@ def _too_deep(raw: Mapping[str, Any]) -> Iterator[Problem]:
         level = inner
     for path, _ in level:
         yield Problem(path_to("", *steps_of(path)[:1]), f"nested more than {_DEEPEST} levels deep")
+
+
+def _no_text(raw: Any, path: str = "") -> Iterator[Problem]:
+    """Tell names that are no text, which only Python can write."""
+    if isinstance(raw, Mapping):
+        for key, item in raw.items():
+            inner = path_to(path, str(key))
+            if not isinstance(key, str):
+                yield Problem(inner, f"found the name {shown(key)}; text is expected")
+            yield from _no_text(item, inner)
+    elif isinstance(raw, list | tuple):
+        for position, item in enumerate(raw):
+            yield from _no_text(item, path_to(path, position))
 
 
 def _too_large(raw: Any, path: str = "") -> Iterator[Problem]:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.participant_set import ParticipantSet
+from adaptive_cart.recurrent_events import RecurrentEvents
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -88,8 +89,8 @@ class Population:
         ``(trial, participant)`` where the truth has dropout, else nothing.
     adverse_events
         By endpoint: month of onset, ``(trial, participant)``, infinite where there is none.
-    event_counts
-        By endpoint: months of successive events, ``(trial, participant, event)``.
+    recurrent
+        By endpoint: events that may happen again and again.
     direct
         By endpoint whose truth is direct: ``(trial, participant)`` response or time.
     imputations
@@ -108,7 +109,7 @@ class Population:
     course: Course | None = None
     dropout: Floats | None = None
     adverse_events: Mapping[str, Floats] = field(default_factory=dict)
-    event_counts: Mapping[str, Floats] = field(default_factory=dict)
+    recurrent: Mapping[str, RecurrentEvents] = field(default_factory=dict)
     direct: Mapping[str, Floats | Booleans] = field(default_factory=dict)
     imputations: Mapping[str, Floats] = field(default_factory=dict)
     crossover_counts: bool = False

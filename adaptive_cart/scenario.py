@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from adaptive_cart.distributions import TimeDistribution
 from adaptive_cart.endpoints import EndpointBase
-from adaptive_cart.errors import Problem, nearest, one_of
+from adaptive_cart.errors import Problem, one_of
 from adaptive_cart.parts import NonNegative, Probability
 from adaptive_cart.products import PRODUCTS
 from adaptive_cart.truth import (
@@ -32,7 +32,19 @@ from adaptive_cart.truth import (
     merged,
     per_month,
 )
-from adaptive_cart.validation import Fault, Faults, closest, path_to, read, shown
+from adaptive_cart.validation import (
+    Fault,
+    Faults,
+    Read,
+    at,
+    closest,
+    lies_in,
+    meant,
+    path_to,
+    read,
+    shown,
+    with_right_keys,
+)
 
 ROLES = ("null", "alternative", "robustness")
 _VALUE: dict[str, Any] = {
@@ -146,36 +158,37 @@ def _laid_over(
     """Lay a table over the one it starts from, tell the faults of what is written, mend them."""
     extra = ("role",) if where != "truth" else ()
     own: dict[str, Any] = {}
+    known = dict.fromkeys((*frame.arms, *frame.endpoints, *COMMON, *extra))
     for key, value in written.items():
-        known = (*frame.arms, *frame.endpoints, *COMMON, *extra)
         if key in known:
             own[key] = value
             continue
         frame.report(
             path_to(where, key),
-            f"neither an arm nor an endpoint of this design{nearest(key, known)}; "
+            f"neither an arm nor an endpoint of this design{meant(key, known)}; "
             f"the arms are {one_of(frame.arms)}; the endpoints are {one_of(frame.endpoints)}; "
             f"also allowed: {one_of((*COMMON, *extra))}",
         )
         right = closest(key, known)
         if right is not None and right not in written:
             own[right] = value
-    full = {**base, **{key: merged(base.get(key), value) for key, value in own.items()}}
+    full = {**base, **own}
     for key, value in own.items():
         path = path_to(where, key)
+        start = base.get(key, {})
         if key == "role":
             if value not in ROLES:
-                hint = nearest(value, ROLES) if isinstance(value, str) else ""
+                hint = meant(value, ROLES) if isinstance(value, str) else ""
                 frame.fault(path, f"found {shown(value)}{hint}; allowed: {one_of(ROLES)}")
         elif not isinstance(value, dict):
             frame.fault(path, f"found {shown(value)}; {_table_wanted(frame, key, value)}")
             full[key] = base.get(key)
         elif key in frame.arms:
-            full[key] = _course(frame, path, key, value, full[key], base)
+            full[key] = _course(frame, path, key, value, base)
         elif key in frame.endpoints:
-            full[key] = _direct(frame, path, key, value, full[key])
+            full[key] = _direct(frame, path, key, value, start)
         else:
-            full[key] = _read(frame, Hazard, path, value, full[key])
+            full[key] = _read(frame, Hazard, path, value, start).data
     return {key: value for key, value in full.items() if value is not None}
 
 
@@ -188,103 +201,88 @@ def _table_wanted(frame: Frame, key: str, value: Any) -> str:
     return "a table is expected"
 
 
-def _read(frame: Frame, kind: Any, where: str, own: Any, full: Any) -> Any:
-    """Read a table that may be laid over another; returns it mended, or nothing."""
-    result = read(kind, full, own)
-    for fault in result.faults:
-        path = path_to(where, *fault.steps)
-        frame.fault(path, fault.message + _laid(fault, own, full))
-    return None if result.part is None else result.data
+def _read(frame: Frame, kind: Any, where: str, own: Any, base: Any) -> Read:
+    """Read a table laid over another, tell what is wrong in it, mend it."""
+    result = read(kind, merged(base, own), own)
+    _tell(frame, where, result.faults, own, base)
+    renamed = with_right_keys(own, result.faults)
+    if renamed != own:  # what stands under a misspelt key is read as well
+        result = read(kind, merged(base, renamed), renamed)
+        _tell(frame, where, result.faults, renamed, base)
+    return result if result.part is not None else Read()
 
 
-def _laid(fault: Fault, own: Any, full: Any) -> str:
-    """Remind of what a table was laid over, where only both together are wrong."""
-    for step in fault.steps:
-        own = own.get(step) if isinstance(own, dict) else None
-        full = full.get(step) if isinstance(full, dict) else None
-    if fault.kind != "together" or own == full:
-        return ""
-    return ", together with what [truth] says; with its own `dist` it replaces that as a whole"
+def _tell(frame: Frame, where: str, faults: list[Fault], own: Any, base: Any) -> None:
+    for fault in faults:
+        message = fault.message
+        if fault.kind == "together" and at(base, fault.steps) and at(own, fault.steps):
+            message += ", one of them in the table this is laid over; its own `dist` replaces that"
+        frame.fault(path_to(where, *fault.steps), message)
 
 
 def _course(
-    frame: Frame,
-    where: str,
-    arm: str,
-    own: dict[str, Any],
-    full: dict[str, Any],
-    base: Mapping[str, Any],
+    frame: Frame, where: str, arm: str, own: dict[str, Any], base: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Read the course of an arm, then what differs in its strata."""
-    strata = full.get("strata", {})
-    by_stratum = isinstance(strata, dict)
-    main = {key: value for key, value in full.items() if key != "strata" or not by_stratum}
-    own_main = {key: value for key, value in own.items() if key != "strata" or not by_stratum}
-    read_main = _read(frame, ArmCourse, where, own_main, main) or {}
-    _same_as(frame, where, arm, own_main, read_main)
-    _event_names(frame, where, own_main, base)
-    if not by_stratum or not strata:
-        return read_main
-    written = own.get("strata", {})
-    differing = {}
-    for stratum, table in strata.items():
+    start = base.get(arm, {})
+    strata = own.get("strata", {})
+    parted = isinstance(strata, dict)  # what is no table is a fault like any other
+    main = _read(frame, ArmCourse, where, _without_strata(own, parted), _without_strata(start))
+    course = main.data or {}
+    _same_as(frame, where, arm, own, course)
+    _event_names(frame, where, own, base)
+    differing = dict(start.get("strata") or {})
+    for stratum, table in strata.items() if parted else ():
         path = path_to(where, "strata", stratum)
         if stratum not in frame.strata:
             _unknown_stratum(frame, path, stratum)
         elif not isinstance(table, dict):
             frame.fault(path, f"found {shown(table)}; a table is expected")
-        elif stratum not in written:
-            differing[stratum] = table
         else:
-            differing[stratum] = _stratum(frame, path, written[stratum], table, read_main, base)
-    return {**read_main, "strata": differing}
+            before = differing.get(stratum, {})
+            change = _stratum(frame, path, arm, table, merged(course, before), base)
+            differing[stratum] = merged(before, change)
+    return {**course, "strata": differing} if differing else course
+
+
+def _without_strata(table: Mapping[str, Any], parted: bool = True) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if key != "strata" or not parted}
 
 
 def _stratum(
     frame: Frame,
     where: str,
+    arm: str,
     own: dict[str, Any],
-    table: dict[str, Any],
-    main: dict[str, Any],
+    course: dict[str, Any],
     base: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Read what differs in one stratum, laid over the course of the arm."""
-    for key in ("strata", "same_as"):
-        if key in own:
-            frame.fault(path_to(where, key), "is said of an arm as a whole and not of a stratum")
-    own = {key: value for key, value in own.items() if key not in ("strata", "same_as")}
-    if "same_as" in main:
-        for key in DISEASE:
-            if key in own:
-                _both(frame, where, key, main["same_as"])
+    """Read what differs in one stratum, laid over the course of the arm; returns it mended."""
+    if "strata" in own:
+        frame.fault(path_to(where, "strata"), "there are no strata within a stratum")
+    result = _read(frame, ArmCourse, where, _without_strata(own), course)
+    _same_as(frame, where, arm, own, result.data or {})
     _event_names(frame, where, own, base)
-    return _read(frame, ArmCourse, where, own, merged(main, table)) or {}
+    return dict(result.own or {})
 
 
 def _same_as(
-    frame: Frame,
-    where: str,
-    arm: str,
-    own: Mapping[str, Any],
-    full: Mapping[str, Any],
+    frame: Frame, where: str, arm: str, own: Mapping[str, Any], full: Mapping[str, Any]
 ) -> None:
+    """Tell a `same_as` that names no other arm, and what it would silence."""
     other = full.get("same_as")
     if other is None:
         return
     path = path_to(where, "same_as")
     if "same_as" in own and other not in frame.arms:
-        hint = nearest(other, frame.arms)
+        hint = meant(other, frame.arms)
         frame.fault(path, f"found {shown(other)}{hint}; the arms are {one_of(frame.arms)}")
     elif "same_as" in own and other == arm:
         frame.fault(path, "an arm cannot be the same as itself")
     for key in DISEASE:
         if key in own:
-            _both(frame, where, key, other)
-
-
-def _both(frame: Frame, where: str, key: str, other: str) -> None:
-    path = path_to(where, key)
-    frame.report(path, f"`same_as` takes it from '{other}'; leave one of the two out")
+            message = f"`same_as` takes it from '{other}'; leave one of the two out"
+            frame.report(path_to(where, key), message)
 
 
 def _event_names(frame: Frame, where: str, own: Mapping[str, Any], base: Mapping[str, Any]) -> None:
@@ -301,14 +299,14 @@ def _event_names(frame: Frame, where: str, own: Mapping[str, Any], base: Mapping
             if name not in known:
                 frame.fault(
                     path_to(where, feed, name),
-                    f"neither an endpoint nor named in [truth]{nearest(name, known)}; "
+                    f"neither an endpoint nor named in [truth]{meant(name, known)}; "
                     f"known are {one_of(sorted(known))}",
                 )
 
 
 def _unknown_stratum(frame: Frame, path: str, stratum: str) -> None:
     if frame.strata:
-        message = f"no stratum of this design{nearest(stratum, frame.strata)}"
+        message = f"no stratum of this design{meant(stratum, frame.strata)}"
         frame.report(path, f"{message}; the strata are {one_of(frame.strata)}", "strata")
     else:
         frame.report(path, "this design has no [strata]", "strata")
@@ -316,12 +314,11 @@ def _unknown_stratum(frame: Frame, path: str, stratum: str) -> None:
 
 
 def _direct(
-    frame: Frame, where: str, name: str, own: dict[str, Any], full: dict[str, Any]
+    frame: Frame, where: str, name: str, own: dict[str, Any], base: dict[str, Any]
 ) -> dict[str, Any] | None:
     """Read the truth of an endpoint that is given directly, by arm."""
-    endpoint = frame.endpoints[name]
+    endpoint, kind = frame.endpoints[name], path_to("endpoints", name, "type")
     if endpoint is not None and endpoint.direct_truth is None:
-        kind = path_to("endpoints", name, "type")
         message = (
             f"an endpoint of type '{endpoint.type}' takes its truth from the participants' course "
             f"([truth.ARM]) and not directly"
@@ -329,48 +326,43 @@ def _direct(
         frame.report(where, message, kind)
         frame.faults.add(where)
         return None
-    own, full = dict(own), dict(full)
-    for arm in [key for key in own if key not in frame.arms]:
-        frame.report(
-            path_to(where, arm),
-            f"no arm of this design{nearest(arm, frame.arms)}; the arms are {one_of(frame.arms)}",
-        )
-        right, value = closest(arm, frame.arms), own.pop(arm)
-        full.pop(arm)
-        if right is not None and right not in own:
-            own[right] = value
-            full[right] = merged(full.get(right), value)
-    if endpoint is None:
-        return full
-    known = path_to("endpoints", name, "type")
-    if frame.faults.touch(known):
-        return full
+    full = dict(base)
     for arm, value in own.items():
-        full[arm] = _direct_value(frame, path_to(where, arm), endpoint, value, full[arm])
+        right: str | None = arm
+        if arm not in frame.arms:
+            right = closest(arm, frame.arms)
+            frame.report(
+                path_to(where, arm),
+                f"no arm of this design{meant(arm, frame.arms)}; the arms are {one_of(frame.arms)}",
+            )
+        if right is None or (right != arm and right in own):
+            continue
+        if endpoint is None or frame.faults.touch(kind):
+            full[right] = value  # what it may be is not known
+        else:
+            path = path_to(where, right)
+            full[right] = _direct_value(frame, path, endpoint, value, base.get(right))
     return {arm: value for arm, value in full.items() if value is not None}
 
 
-def _direct_value(frame: Frame, where: str, endpoint: EndpointBase, own: Any, full: Any) -> Any:
+def _direct_value(frame: Frame, where: str, endpoint: EndpointBase, own: Any, base: Any) -> Any:
     assert endpoint.direct_truth is not None
     kind = _VALUE[endpoint.direct_truth]
-    if not _by_stratum(endpoint, frame.strata, full):
-        return _read(frame, kind, where, own, full)
+    if not _by_stratum(endpoint, frame.strata, merged(base, own)):
+        return _read(frame, kind, where, own, base).data
     if not frame.strata and not frame.faults.touch("strata"):
         wanted = _WRITE[endpoint.direct_truth]
         frame.fault(where, f"found {shown(own)}; {wanted} is expected, as there are no [strata]")
         return None
-    result = {}
-    for stratum, value in full.items():
-        path = path_to(where, stratum)
+    start = base if isinstance(base, dict) else {}
+    result = dict(start)
+    for stratum, value in own.items():
+        right: str | None = stratum
         if stratum not in frame.strata:
-            _unknown_stratum(frame, path, stratum)
             right = closest(stratum, frame.strata)
-            if right is not None and right not in full:
-                result[right] = _read(frame, kind, path_to(where, right), value, value)
-        elif isinstance(own, dict) and stratum in own:
-            result[stratum] = _read(frame, kind, path, own[stratum], value)
-        else:
-            result[stratum] = value
+            _unknown_stratum(frame, path_to(where, stratum), stratum)
+        if right is not None and (right == stratum or right not in own):
+            result[right] = _read(frame, kind, path_to(where, right), value, start.get(right)).data
     return {stratum: value for stratum, value in result.items() if value is not None}
 
 
@@ -427,7 +419,7 @@ class _Reader:
         self.table = table
         self.sources: dict[str, str] = {}
 
-    def where(self, *path: str) -> str:
+    def where(self, *path: str | int) -> str:
         """Path in the file at which a value stands: the scenario if it is there, else [truth]."""
         inner: Any = self.frame.scenarios[self.name]
         for key in path:
@@ -478,8 +470,8 @@ class _Reader:
             return None
         return tuple(tuple(g for g in strata if g is not None) for strata in result)
 
-    def _arm_course(self, arm: str, stratum: str) -> ArmCourse:
-        """The merged table of an arm in a stratum, typed."""
+    def _arm_course(self, arm: str, stratum: str) -> ArmCourse | None:
+        """The merged table of an arm in a stratum, typed; nothing if it is not sound."""
         table = dict(self.of_arm(arm))
         for key in COMMON:
             if key in self.table and key not in self.frame.endpoints and key not in table:
@@ -491,18 +483,22 @@ class _Reader:
             table = {key: value for key, value in table.items() if key not in DISEASE}
         # what can be wrong still is what two tables make together, each of them sound in itself
         result = read(ArmCourse, table)
-        for problem in result.problems(self.where(arm)):
-            self.frame.fault(problem.path, problem.message)
-        return ArmCourse() if result.part is None else result.part
+        for fault in result.faults:
+            differs = lies_in(by_stratum.get(stratum, {}), fault.steps)
+            place = self.where(arm, *(("strata", stratum) if differs else ()), *fault.steps)
+            self.report(place, f"{fault.message}{_BY}")
+        return None if result.faults else result.part
 
     def _group(
-        self, arm: str, stratum: str, courses: Mapping[tuple[str, str], ArmCourse]
+        self, arm: str, stratum: str, courses: Mapping[tuple[str, str], ArmCourse | None]
     ) -> GroupCourse | None:
-        own = courses[arm, stratum]
-        disease_arm = own.same_as or arm
-        if disease_arm not in self.frame.arms:
+        own, control = courses[arm, stratum], courses[self.frame.arms[0], stratum]
+        if own is None or control is None or own.same_as == arm:
             return None
-        disease = courses[disease_arm, stratum]
+        disease_arm = own.same_as or arm
+        disease = courses.get((disease_arm, stratum))
+        if disease is None:
+            return None
         if disease.same_as is not None:
             path = self.where(arm, "same_as")
             self.report(path, f"'{disease_arm}' is itself the same as another arm", path)
@@ -543,9 +539,8 @@ class _Reader:
                 path_to("arms", arm),
             )
             return None
-        control = self.frame.arms[0]
         own_disease = self._disease(disease_arm, disease)
-        never = self._disease(control, courses[control, stratum]) if infused else own_disease
+        never = self._disease(self.frame.arms[0], control) if infused else own_disease
         if own_disease is None or never is None:
             return None
         drugs = disease.remission_on_drugs or Remission(probability=0.0)

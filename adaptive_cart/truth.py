@@ -8,7 +8,7 @@ from the arm's product; :attr:`Truth.sources` says which came from where.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import Field
@@ -157,6 +157,14 @@ class Truth:
         if self.courses is None:
             return (False,) * len(self.arms)
         return tuple(strata[0].infused for strata in self.courses)
+
+    def without_dropout(self) -> Truth:
+        """Return the same truth in a world where nobody drops out."""
+        courses = self.courses
+        if courses is not None:
+            courses = tuple(tuple(replace(g, dropout=0.0) for g in strata) for strata in courses)
+        none = tuple(tuple(0.0 for _ in strata) for strata in self.dropout)
+        return replace(self, courses=courses, dropout=none)
 
     @property
     def has_dropout(self) -> bool:

@@ -24,7 +24,7 @@ from pydantic import BaseModel, Tag, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from adaptive_cart.errors import Problem, nearest, one_of
+from adaptive_cart.errors import Problem, one_of
 
 Steps = tuple[str | int, ...]
 _ROUNDS = 8
@@ -151,9 +151,18 @@ def _ancestors(path: str) -> list[str]:
 
 
 def closest(word: str, allowed: Iterable[str]) -> str | None:
-    """Return the allowed word that :func:`adaptive_cart.errors.nearest` proposes."""
-    hint = nearest(word, allowed)
-    return hint.removeprefix(" (did you mean '").removesuffix("'?)") if hint else None
+    """Return the allowed word that is most like another one, or the only one it begins."""
+    words = list(allowed)
+    same = [right for right in words if right.lower() == word.lower()]
+    alike = same or difflib.get_close_matches(word, words, n=1, cutoff=0.55)
+    begun = [right for right in words if len(word) >= 3 and right.startswith(word)]
+    return alike[0] if alike else begun[0] if len(begun) == 1 else None
+
+
+def meant(word: str, allowed: Iterable[str]) -> str:
+    """Return ' (did you mean …?)' for the closest of the allowed words."""
+    right = closest(word, allowed)
+    return "" if right is None else f" (did you mean '{right}'?)"
 
 
 # ── reading a table, faults and all ───────────────────────────────────────────────────────────
@@ -194,12 +203,13 @@ class Read:
     ----------
     part
         The typed table, mended if it has faults; nothing where it cannot be mended.
-    data
-        The same as plain data.
+    data, own
+        The same as plain data; and what of it is written here.
     """
 
     part: Any = None
     data: Any = None
+    own: Any = None
     faults: list[Fault] = field(default_factory=list)
 
     def problems(self, where: str) -> list[Problem]:
@@ -216,8 +226,7 @@ def read(kind: Any, data: Any, own: Any = None) -> Read:
         Where the data were laid over others (a scenario over ``[truth]``): those written here. Only
         their faults are told.
     """
-    result = Read(data=data)
-    own = data if own is None else own
+    result = Read(data=data, own=data if own is None else own)
     mended: set[Steps] = set()
     for _ in range(_ROUNDS):
         try:
@@ -226,12 +235,12 @@ def read(kind: Any, data: Any, own: Any = None) -> Read:
         except ValidationError as error:
             faults = _faults(error, result.data, kind)
         for fault in faults:
-            if not _follows(fault, mended) and _lies_in(own, fault.steps):
+            if not _follows(fault, mended) and lies_in(result.own, fault.steps):
                 result.faults.append(fault)
         if not all(fault.place for fault in faults):
             break
         result.data = _mended(result.data, faults)
-        own = _mended(own, faults)
+        result.own = _mended(result.own, faults)
         mended.update(f.place for f in faults if f.kind != "tag" or f.cure is None)
     result.faults = list(dict.fromkeys(result.faults))
     return result
@@ -249,7 +258,7 @@ def _follows(fault: Fault, mended: set[Steps]) -> bool:
     return inside or lacking or any((*fault.steps, name) in mended for name in fault.names)
 
 
-def _lies_in(own: Any, steps: Steps) -> bool:
+def lies_in(own: Any, steps: Steps) -> bool:
     """Whether what the steps lead to, or the table that lacks it, is written here."""
     for position, step in enumerate(steps):
         inside = (
@@ -267,7 +276,7 @@ def _mended(data: Any, faults: list[Fault]) -> Any:
     data = copy.deepcopy(data)
     # from the end, so that a list's entries keep their positions until they are left out
     for fault in sorted(faults, key=lambda f: [str(s).zfill(9) for s in f.place], reverse=True):
-        inner, last = _at(data, fault.place[:-1]), fault.place[-1]
+        inner, last = at(data, fault.place[:-1]), fault.place[-1]
         if isinstance(inner, list) and isinstance(last, int) and last < len(inner):
             del inner[last]
         elif not isinstance(inner, dict):
@@ -289,6 +298,18 @@ def problems_of_error(error: ValidationError, data: Any, root: Any) -> list[Prob
 
 
 # ── pydantic's faults, told ───────────────────────────────────────────────────────────────────
+def with_right_keys(table: Any, faults: list[Fault]) -> Any:
+    """Give a table whose misspelt keys are taken for the nearest right ones."""
+    table = copy.deepcopy(table)
+    for fault in faults:
+        parent = at(table, fault.steps[:-1])
+        if fault.kind == "unknown" and fault.names and isinstance(parent, dict):
+            key, right = fault.steps[-1], fault.names[0]
+            if key in parent and right not in parent:
+                parent[right] = parent.pop(key)
+    return table
+
+
 def _faults(error: ValidationError, data: Any, root: Any) -> list[Fault]:
     found = [_fault(detail, data, root) for detail in error.errors(include_url=False)]
     renamed = {(*f.steps[:-1], f.cure) for f in found if f.kind == "unknown" and f.cure is not None}
@@ -305,14 +326,15 @@ def _fault(detail: ErrorDetails, data: Any, root: Any) -> Fault:
         return Fault(steps, "missing", message, cure=_stand_in(here))
     if kind == "extra_forbidden":
         _, table, union = located(root, detail["loc"][:-1])
-        allowed, present = allowed_keys(table), _at(data, steps[:-1])
+        allowed, present = allowed_keys(table), at(data, steps[:-1])
         tag = _tag_key(union)
         of = f' with {tag} = "{get_args(_bare(_step(table, tag)))[0]}"' if tag else ""
         key = str(steps[-1])
         right = closest(key, allowed)
         hint = f" (did you mean '{right}'?)" if right else ""
         cure = right if isinstance(present, dict) and right not in present else None
-        return Fault(steps, "unknown", f"unknown key{hint or of}; allowed: {one_of(allowed)}", cure)
+        message = f"unknown key{hint or of}; allowed: {one_of(allowed)}"
+        return Fault(steps, "unknown", message, cure, (right,) if right else ())
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         return _tag_fault(steps, whole, found)
     if kind == "value_error":
@@ -325,14 +347,14 @@ def _fault(detail: ErrorDetails, data: Any, root: Any) -> Fault:
         message = f"found {shown(found)}; {wanted} is expected"
     elif kind == "literal_error" and not _tagged(whole):
         allowed_words = [str(word) for word in get_args(_bare(here))]
-        hint = nearest(str(found), allowed_words) if isinstance(found, str) else ""
+        hint = meant(str(found), allowed_words) if isinstance(found, str) else ""
         message = f"found {shown(found)}{hint}; allowed: {one_of(allowed_words)}"
     elif kind == "too_short":
         message = f"found {shown(found)}; a list with at least one entry is expected"
     elif kind == "invalid_key":
         message = f"found the key {shown(found)}; a name is expected"
     else:
-        hint = nearest(found, _words(whole)) if isinstance(found, str) else ""
+        hint = meant(found, _words(whole)) if isinstance(found, str) else ""
         advice = _advice(found, whole)
         message = f"found {shown(found)}{hint}; {_wanted(whole)} is expected{advice}"
     return Fault(steps, "value", message)
@@ -403,7 +425,8 @@ def _advice(found: Any, kind: Any) -> str:
     return ""
 
 
-def _at(data: Any, steps: Steps) -> Any:
+def at(data: Any, steps: Steps) -> Any:
+    """Return what steps lead to; nothing where they lead nowhere."""
     for step in steps:
         try:
             data = data[step]

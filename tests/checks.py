@@ -43,7 +43,8 @@ def assert_close_in_mcse(
     """
     estimate, truth, mcse = float(estimate), float(truth), float(mcse)
     numbers = f"{what}: estimate {estimate:.10g}, truth {truth:.10g}, MCSE {mcse:.3g}"
-    assert math.isfinite(estimate) and math.isfinite(truth), f"{numbers}\n{run_again()}"
+    assert math.isfinite(estimate), f"{numbers}\n{run_again()}"
+    assert math.isfinite(truth), f"{numbers}\n{run_again()}"
     assert mcse >= 0.0, f"{numbers}\n{run_again()}"
     allowed = z * mcse + 1e-12 * max(1.0, abs(truth))
     away = abs(estimate - truth) / mcse if mcse > 0.0 else math.inf

@@ -10,6 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy import integrate
+
+from adaptive_cart import randomisation
+from adaptive_cart.design import Design
+from adaptive_cart.enrolment import Enrolment, Pace
+from adaptive_cart.errors import DesignError
+from adaptive_cart.population import latents_for
+from adaptive_cart.randomisation import adaptive_shares, arrangements, randomisation_list
+from adaptive_cart.streams import Latents
 from checks import (
     assert_close_in_mcse,
     assert_mean,
@@ -18,16 +29,6 @@ from checks import (
     assert_uncorrelated,
     raw_design,
 )
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
-from scipy import integrate
-
-from adaptive_cart import randomisation
-from adaptive_cart.design import Design
-from adaptive_cart.enrolment import Enrolment, Pace
-from adaptive_cart.population import latents_for
-from adaptive_cart.randomisation import adaptive_shares, arrangements, randomisation_list
-from adaptive_cart.streams import Latents
 
 SEED = 1905
 
@@ -310,9 +311,7 @@ def test_redistributed_strata() -> None:
     assert_share(found.stratum[later & (before == 0)] == 1, 0.6, "SSc instead of SLE")
     # then SSc closes too: everybody later is IIM
     date = np.full(trials, 15.0)
-    found.renew(
-        np.arange(trials), date, arms, opened(trials, 3, 0, 1), opened(trials, 3, 0), None
-    )
+    found.renew(np.arange(trials), date, arms, opened(trials, 3, 0, 1), opened(trials, 3, 0), None)
     assert (found.stratum[(arrival > 15.0) & np.isfinite(arrival)] == 2).all()
     for label in (1, 2):
         for trial in range(100):
@@ -363,9 +362,7 @@ def test_renewed_shares_are_those_of_later_arrivals() -> None:
         assert_share(found.arm[:, :240] == arm, 0.25, f"arm {arm} at first")
     shares = np.tile([0.3, 0.4, 0.1, 0.2], (trials, 1))
     strata = opened(trials, 1)
-    found.renew(
-        np.arange(trials), np.full(trials, 20.0), opened(trials, 4), strata, strata, shares
-    )
+    found.renew(np.arange(trials), np.full(trials, 20.0), opened(trials, 4), strata, strata, shares)
     later = found.arrival > 20.0
     later[:, 240:] = False
     np.testing.assert_array_equal(found.arm[~later], before[~later])
@@ -448,3 +445,10 @@ def test_shares_do_not_depend_on_the_other_trials_of_the_block() -> None:
         one = slice(trial, trial + 1)
         alone = adaptive_shares(best[one], is_open[one], 0.5, 0.10, None)
         np.testing.assert_array_equal(alone[0], block[trial])
+
+
+def test_an_impossible_minimum_is_refused() -> None:
+    raw = raw_design("products_multiarm")
+    raw["randomisation"]["minimum"] = 0.3
+    with pytest.raises(DesignError, match="minimum"):
+        Design(**raw)

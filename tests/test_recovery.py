@@ -16,21 +16,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy import integrate, stats
+
+from adaptive_cart.design import Design
+from adaptive_cart.enrolment import Enrolment
+from adaptive_cart.looks import Schedule, snapshot_at
+from adaptive_cart.population import followed, latents_for, populate
+from adaptive_cart.records import Counts, Exposure, Population
+from adaptive_cart.scenarios import truths_of
 from checks import (
     assert_close_in_mcse,
     assert_mean,
     assert_quantiles,
     assert_share,
     assert_uncorrelated,
+    raw_design,
 )
-from scipy import integrate, stats
-
-from adaptive_cart.design import Design
-from adaptive_cart.enrolment import Enrolment
-from adaptive_cart.looks import snapshot_at
-from adaptive_cart.population import followed, latents_for, populate
-from adaptive_cart.records import Exposure, Population
-from adaptive_cart.scenarios import truths_of
 
 SEED = 4711
 TRIALS, MAX_N = 4_000, 100
@@ -418,10 +419,13 @@ def infections(dropout: float) -> tuple[Design, Population]:
 
 def test_event_counts_are_poisson() -> None:
     _, people = infections(0.0)
-    months = people.event_counts["infection"]
-    assert months.shape[2] < 200
-    assert np.isfinite(months[:, :MAX_N, -1]).all(), "as many events are drawn as can matter"
-    assert months[:, :MAX_N, -1].min() > 36.0, "nobody runs out of events"
+    events = people.recurrent["infection"]
+    number = 0
+    while (events.month_of(number)[:, :MAX_N] <= 36.0).any() or number < 8:
+        number += 1
+    months = np.stack([events.month_of(event) for event in range(number + 1)], axis=2)
+    until = np.full(people.arrival.shape, 27.0)
+    np.testing.assert_array_equal(events.count(until), (months <= 27.0).sum(axis=2))
     for position, (_, by_stratum) in enumerate(YEARLY.items()):
         for label, (_, yearly) in enumerate(by_stratum.items()):
             here = (people.arm == position) & (people.stratum == label)
@@ -493,7 +497,9 @@ def test_never_infused_participants_follow_the_controls_course() -> None:
 
 
 def test_nobody_infused_is_the_controls_disease_with_the_own_dropout() -> None:
-    nobody = {"cart": {"infusion": {"failure": 1.0}, "strata": {"low": {"infusion": {"failure": 1.0}}}}}
+    nobody = {
+        "cart": {"infusion": {"failure": 1.0}, "strata": {"low": {"infusion": {"failure": 1.0}}}}
+    }
     control, experimental = (all_in("rich", arm, nobody) for arm in (0, 1))
     assert control.course is not None
     assert experimental.course is not None
@@ -543,3 +549,59 @@ def test_same_as_gives_both_arms_one_distribution() -> None:
         mcse = math.sqrt(sum(rate.var() / rate.size for rate in rates))
         assert mcse > 0.0
         assert_close_in_mcse(rates[1].mean() - rates[0].mean(), 0.0, mcse, what)
+
+
+# ── truths said both ways ─────────────────────────────────────────────────────────────────────
+def test_direct_adverse_event_beside_a_course() -> None:
+    raw = copy.deepcopy(RAW)
+    for arm in ("soc", "cart"):
+        del raw["truth"][arm]["events"]["crs3"]
+    raw["scenarios"] = {"direct": {"crs3": {"soc": 0.0, "cart": 0.3}}}
+    design = Design(**raw)
+    latents = latents_for(design, SEED, 0, 400)
+    truth = truths_of(design)["direct"]
+    people = followed(design, truth, latents, Enrolment(design, latents))
+    endpoint = design.endpoints["crs3"]
+    date, everybody = np.full(400, 1e4), np.full(400, MAX_N)
+    summary = endpoint.summary(
+        endpoint.prepare("crs3", people), snapshot_at(people, date, everybody)
+    )
+    assert isinstance(summary, Counts)
+    assert people.course is not None
+    infused = np.isfinite(people.course.infused) & np.isfinite(people.arrival)
+    assert summary.totals[:, 1].sum() == infused.sum(), "infused participants are analysed"
+    assert summary.successes[:, 0].sum() == 0
+    share = summary.successes[:, 1].sum() / infused.sum()
+    # some are lost within the window of 1.5 months: at most 0.55 a year of dropout and death
+    assert 0.3 * math.exp(-0.55 * 1.5 / 12.0) - 0.02 < share < 0.3 + 0.02
+
+
+def test_event_rate_in_a_trial_that_waits_for_events() -> None:
+    """Looks by events without a horizon: participants are followed for years."""
+    raw = raw_design("durability_event_driven")
+    del raw["endpoints"]["relapse"]["horizon"], raw["truth"]
+    raw["endpoints"]["infection"] = {"type": "event_rate"}
+    raw["looks"] = {"events": [30, 150]}
+    arms = ("withdraw_late", "consolidate")
+    raw["scenarios"] = {
+        "slow": {
+            "relapse": {arm: {"dist": "exponential", "median": 60.0} for arm in arms},
+            "infection": dict.fromkeys(arms, 3.0),
+        }
+    }
+    design = Design(**raw)
+    latents = latents_for(design, SEED, 0, 50)
+    truth = truths_of(design)["slow"]
+    people = followed(design, truth, latents, Enrolment(design, latents))
+    primary, infection = (design.endpoints[name] for name in ("relapse", "infection"))
+    everybody = np.full(50, design.enrolment.max_n)
+    date, _ = Schedule.of(design).due(
+        2, people, primary.prepare("relapse", people), everybody, np.zeros(50)
+    )
+    summary = infection.summary(
+        infection.prepare("infection", people), snapshot_at(people, date, everybody)
+    )
+    assert isinstance(summary, Exposure)
+    years = float(summary.years.sum())
+    rate = float(summary.events.sum()) / years
+    assert_close_in_mcse(rate, 3.0, math.sqrt(3.0 / years), "infections a year")

@@ -7,11 +7,11 @@ import math
 
 import numpy as np
 import pytest
-from checks import assert_quantiles, assert_uncorrelated
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adaptive_cart.streams import Latents, padded, uniforms
+from checks import assert_quantiles, assert_uncorrelated
 
 # ── Philox4x64-10, word by word ───────────────────────────────────────────────────────────────
 WORDS = 2**64
@@ -46,9 +46,7 @@ def test_slow_philox_gives_the_published_words() -> None:
     ("seed", "purpose", "trial", "width"),
     [(0, "arrival", 0, 4), (7, "dropout", 4711, 90), (2**63 - 1, "outcome:dfr", 3, 5)],
 )
-def test_uniforms_are_the_generators_words(
-    seed: int, purpose: str, trial: int, width: int
-) -> None:
+def test_uniforms_are_the_generators_words(seed: int, purpose: str, trial: int, width: int) -> None:
     """Key: seed and a hash of the purpose; trial t begins at step t * (steps a trial)."""
     name = hashlib.blake2b(purpose.encode(), digest_size=8).digest()
     key = (seed, int.from_bytes(name, "little"))

@@ -40,6 +40,10 @@ class EndpointBase(Part):
         """Months from randomisation until the outcome is known, where that is fixed."""
         return None
 
+    def dropout_counts(self) -> bool:
+        """Whether dropout is part of the outcome; if not, the estimand is without any."""
+        return True
+
     def followed_for(self) -> float | None:
         """Months for which a participant is followed for this endpoint, where that is fixed."""
         return self.known_after()

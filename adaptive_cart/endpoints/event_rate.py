@@ -14,14 +14,15 @@ from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.parts import MONTHS_PER_YEAR
 from adaptive_cart.questions import Kind
 from adaptive_cart.records import Exposure, Floats, Population, Snapshot
+from adaptive_cart.recurrent_events import RecurrentEvents
 
 
 @dataclass(frozen=True)
 class FollowUp:
-    """Months until follow-up ends of itself, and the months of successive events."""
+    """Months until follow-up ends of itself, and the events."""
 
     ends: Floats | None
-    events: Floats
+    events: RecurrentEvents
 
 
 class EventRate(EndpointBase):
@@ -36,7 +37,7 @@ class EventRate(EndpointBase):
 
     def prepare(self, name: str, population: Population) -> FollowUp:
         ends = population.dropout if population.course is None else population.last_seen
-        return FollowUp(ends, population.event_counts[name])
+        return FollowUp(ends, population.recurrent[name])
 
     def summary(self, prepared: FollowUp, snapshot: Snapshot) -> Exposure:
         population = snapshot.population
@@ -44,7 +45,7 @@ class EventRate(EndpointBase):
         months = np.where(inside, snapshot.follow_up(), 0.0)
         if prepared.ends is not None:
             months = np.minimum(months, prepared.ends)
-        events = (prepared.events <= months[:, :, None]).sum(axis=2)
+        events = np.where(inside, prepared.events.count(months), 0)
         counts = population.totals(events.astype(np.float64), snapshot.enrolled)
         years = population.totals(months, snapshot.enrolled) / MONTHS_PER_YEAR
         return Exposure(counts.astype(np.int64), years, population.tally(snapshot.enrolled))

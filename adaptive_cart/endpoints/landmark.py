@@ -83,6 +83,9 @@ class Landmark(EndpointBase):
     def known_after(self) -> float:
         return self.month
 
+    def dropout_counts(self) -> bool:
+        return self.missing == "non_response"
+
     def _in_state(self, course: Course) -> Booleans:
         start = self.month if self.sustained_from is None else self.sustained_from
         drug_free = course.remission <= start
@@ -179,6 +182,6 @@ class Landmark(EndpointBase):
 
     def true_values(self, name: str, population: Population) -> Floats:
         response, left, _ = self._outcomes(name, population)
-        if left is not None and self.missing == "non_response":
+        if left is not None:
             response = response & ~left
         return response.mean(axis=1)

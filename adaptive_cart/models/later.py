@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from adaptive_cart.distributions import Beta, HalfNormal, Lognormal, Normal
+from adaptive_cart.distributions import HalfNormal, Normal
 from adaptive_cart.models.base import AnalysisBase
 from adaptive_cart.parts import Part
 
@@ -49,23 +49,4 @@ class HierarchicalLogisticAnalysis(AnalysisBase):
 
     reads: ClassVar[str] = "counts"
     answers: ClassVar[tuple[str, ...]] = ("level",)
-    available: ClassVar[bool] = False
-
-
-class WeibullCurePrior(Part):
-    """Priors of the cured fraction and of the others' relapse time."""
-
-    cured: Beta
-    median_months: Lognormal
-    shape: Lognormal
-
-
-class WeibullCureAnalysis(AnalysisBase):
-    """By arm: a cured fraction, and a Weibull relapse time for the rest."""
-
-    model: Literal["weibull_cure"]
-    prior: WeibullCurePrior
-
-    reads: ClassVar[str] = "durations"
-    answers: ClassVar[tuple[str, ...]] = ("level", "remaining")
     available: ClassVar[bool] = False

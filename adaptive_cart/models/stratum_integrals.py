@@ -5,6 +5,7 @@ DOCSTRING
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -34,10 +35,13 @@ REACH: Final = 4.7
 FINENESS: Final = 0.8
 COARSEST: Final = 0.5
 BLEND: Final = 1.2
-TAPER: Final = (2.2, 4.0)
-FREQUENCIES: Final = (12, 24, 48, 96, 192)
-BLIND: Final = 4.0
-UNSEEN: Final = 2e-3
+FILTER_REACH: Final = 8
+FILTER_WIDTH: Final = 3.2
+STEEP_REACH: Final = 3.0
+FINER: Final = np.array([2, 3, 4, 6, 8, 12, 16, 24, 32])
+FREQUENCIES: Final = (12, 16, 24, 48, 96, 192)
+BLIND: Final = 3.0
+UNSEEN: Final = 5e-3
 SPAN: Final = 8.0
 BEYOND: Final = 12.0
 SWEEPS: Final = 3
@@ -587,17 +591,22 @@ def several_strata(
     at_value = (centre + near * sd) * base
     needed = frequencies(block.mean[rows], block.sd[rows], coefficient, base)
     low = scale[rows].min(axis=1) < SMALLEST
-    for real, kind in ((np.float32, ~low), (np.float64, low)):
-        for number in FREQUENCIES:
-            at = np.flatnonzero(kind & (needed == number) & (np.abs(away) <= BEYOND))
-            each = mean.shape[2] * block.columns
-            each *= max(block.rows * number, block.nodes.weight[0].size)
-            for part in chunks(at.size, each):
-                here = at[part]
-                r = rows[here]
-                answer[block.tables[r]] = above(
-                    block.take(r), scale[r], real, number, coefficient[here] * base[here, None, None], at_value[here]
-                )
+    kind = np.stack([needed, refinement(block, rows, coefficient, base, needed), low], axis=1)
+    kind[np.abs(away) > BEYOND] = -1
+    classes, member = np.unique(kind, axis=0, return_inverse=True)
+    for which, (number, finer, wide) in enumerate(classes.tolist()):
+        if number < 0:
+            continue
+        at = np.flatnonzero(member == which)
+        real = np.float64 if wide else np.float32
+        each = mean.shape[2] * block.columns
+        each *= max(block.rows * number, block.nodes.weight[0].size, 2 * finer * number)
+        for part in chunks(at.size, each):
+            here = at[part]
+            r = rows[here]
+            answer[block.tables[r]] = above(
+                block.take(r), scale[r], real, number, finer, coefficient[here] * base[here, None, None], at_value[here]
+            )
     out = np.abs(away) > BEYOND
     answer[block.tables[rows[out]]] = away[out] < 0.0
 
@@ -617,20 +626,26 @@ def frequencies(mean: Floats, sd: Floats, coefficient: Floats, base: Floats) -> 
     return needed
 
 
+def refinement(block: Block, rows: Integers, coefficient: Floats, base: Floats, number: Integers) -> Integers:
+    mean, sd = block.mean[rows], block.sd[rows]
+    steepest = np.maximum(np.abs(mean) - STEEP_REACH * sd, 0.0)
+    chance = special.expit(steepest)
+    turn = np.abs(coefficient) * (chance * (1.0 - chance) * block.step[rows, None])
+    turn = turn.max(axis=(1, 2)) * (number * base)
+    needed = (turn + math.pi + 0.6) / (2.0 * math.pi)
+    return np.where(turn < 2.3, 1, FINER[np.minimum(np.searchsorted(FINER, needed), FINER.size - 1)])
+
+
 def above(
-    block: Block, scale: Floats, real: type, number: int, rate_of: Floats, at_value: Floats
+    block: Block, scale: Floats, real: type, number: int, finer: int, rate_of: Floats, at_value: Floats
 ) -> Floats:
     columns = block.columns
     by_control, by_effect = block.kernels()
     by_control /= scale[..., None, None]
     by_control = by_control.astype(real)
     by_effect = by_effect.astype(real)
-    logit = np.concatenate([block.control, block.experimental], axis=-1)
-    rate = np.empty(logit.shape)
-    rate[..., : block.rows] = rate_of[:, 0, :, None]
-    rate[..., block.rows :] = rate_of[:, 1, :, None]
-    turn = turns(logit, rate, block.step[..., None], real, number)
-    turn_0, turn_1 = turn[:, :, : block.rows], turn[:, :, block.rows :]
+    turn_0 = turns(block.control, block.step, rate_of[:, 0], real, number, finer)
+    turn_1 = turns(block.experimental, block.step, rate_of[:, 1], real, number, finer)
     turn_1 *= block.likelihood[..., None].astype(real)
     tables, strata = scale.shape
     outer, inner = block.nodes.weight.shape[1:]
@@ -659,35 +674,45 @@ def above(
     return found
 
 
-def turns(logit: Floats, rate: Floats, step: Floats, real: type, number: int) -> Floats:
-    chance: Floats = special.expit(logit)
-    angle = rate * chance
-    # radians a lattice step
-    speed = angle * (1.0 - chance)
-    speed *= step
-    speed = np.abs(speed).astype(real)
-    angle *= 0.5
-    once = np.empty(angle.shape, np.result_type(real, np.complex64))
-    once.real = np.cos(angle)
-    once.imag = np.sin(angle)
-    # the frequency first, for long runs of memory
-    turn = np.empty((number + 1, *angle.shape), once.dtype)
-    turn[0] = 1.0
-    turn[1] = once
+def turns(
+    logit: Floats, step: Floats, rate: Floats, real: type, number: int, finer: int
+) -> Floats:
+    points = logit.shape[-1]
+    reach = FILTER_REACH if finer > 1 else 0
+    fine = np.arange((points - 1 + 2 * reach) * finer + 1) / finer - reach
+    chance = special.expit(logit[..., :1] + step[..., None] * fine)
+    chance *= 0.5 * rate[..., None]
+    once = np.empty(chance.shape, np.result_type(real, np.complex64))
+    once.real = np.cos(chance)
+    once.imag = np.sin(chance)
+    turn = np.empty((*once.shape[:-1], number + 1, once.shape[-1]), once.dtype)
+    turn[..., 0, :] = 1.0
+    turn[..., 1, :] = once
     once *= once
-    low, high = TAPER
-    for order in range(1, number):
-        np.multiply(turn[order], once, out=turn[order + 1])
-    for order in range(1, number + 1):
-        fade = speed * real((0.5 - order) / (high - low))
-        fade += real(high / (high - low))
-        np.clip(fade, 0.0, 1.0, out=fade)
-        square = fade * fade
-        fade *= -2.0
-        fade += 3.0
-        fade *= square
-        turn[order] *= fade
-    return np.ascontiguousarray(np.moveaxis(turn, 0, -1))
+    done = 1
+    while done < number:
+        more = min(done, number - done)
+        np.multiply(
+            turn[..., 1 : 1 + more, :],
+            once[..., None, :],
+            out=turn[..., 1 + done : 1 + done + more, :],
+        )
+        once *= once
+        done += more
+    if finer == 1:
+        return np.ascontiguousarray(turn.swapaxes(-1, -2))
+    return band(points, finer).astype(turn.dtype) @ turn.swapaxes(-1, -2)
+
+
+@functools.lru_cache(maxsize=256)
+def band(points: int, finer: int) -> Floats:
+    """(point, finer point) weights."""
+    fine = np.arange((points - 1 + 2 * FILTER_REACH) * finer + 1) / finer - FILTER_REACH
+    distance = fine - np.arange(points)[:, None]
+    weight = np.sinc(distance) * np.exp(-((distance / FILTER_WIDTH) ** 2))
+    weight[np.abs(distance) > FILTER_REACH] = 0.0
+    weight /= weight.sum(axis=1, keepdims=True)
+    return weight
 
 
 def posterior(
