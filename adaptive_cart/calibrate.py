@@ -48,13 +48,25 @@ class Calibrated:
         Null point with the largest error at this threshold, in words.
     errors
         By null point: the error at this threshold, on the calibration trials.
+    fresh
+        The error at the worst point, on as many trials of another seed.
     """
 
     threshold: float
     worst: str
     errors: Mapping[str, float]
+    fresh: float
     trials: int
     seed: int
+
+    def words(self) -> str:
+        """Say what was found, in one line."""
+        return (
+            f"calibrated threshold {self.threshold!r}: worst type I error "
+            f"{self.errors[self.worst]:.4f} at {self.worst} of {len(self.errors)} null points with "
+            f"{self.trials:,} trials each; on fresh trials {self.fresh:.4f} "
+            f"(MCSE {math.sqrt(self.fresh * (1.0 - self.fresh) / self.trials):.4f})"
+        )
 
 
 def needs_calibration(design: Design) -> bool:
@@ -84,6 +96,7 @@ def calibrate(
     design: Design,
     trials: int = TRIALS,
     seed: int | None = None,
+    jobs: int | None = None,
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> Calibrated:
     """Find the threshold for a design's wanted type I error.
@@ -92,6 +105,8 @@ def calibrate(
     ----------
     trials
         Simulated trials at each null point.
+    jobs
+        Processes; all cores if left out. Changes no result.
 
     Raises
     ------
@@ -103,25 +118,61 @@ def calibrate(
     points = null_points(design)
     own_seed = _own_seed(design.simulation.seed if seed is None else seed)
     predicted = any(rule.predictive is not None for rule in design.rules)
-    threshold = 1.0 - design.calibration.type_one_error
+    error = design.calibration.type_one_error
+    threshold = 1.0 - error
     largest: dict[str, Floats] = {}
     for round_ in range(ROUNDS if predicted else 1):
         trial = with_threshold(design, threshold)
-        total = len(points) * trials
-        largest = {}
-        for place, (name, point) in enumerate(points.items()):
-            largest[name] = _largest(trial, design, point(trial), trials, own_seed)
-            progress(f"calibration {round_ + 1}", (place + 1) * trials, total)
-        found = max(
-            _quantile(values, design.calibration.type_one_error) for values in largest.values()
-        )
+        truths = {name: point(trial) for name, point in points.items()}
+        largest = _over_points(trial, design, truths, trials, own_seed, jobs, progress, round_)
+        found = max(_quantile(values, error) for values in largest.values())
         settled = abs(found - threshold) < 1e-6
         threshold = found
         if settled:
             break
     errors = {name: float((values >= threshold).mean()) for name, values in largest.items()}
     worst = max(errors, key=lambda name: errors[name])
-    return Calibrated(threshold, worst, errors, trials, own_seed)
+    final = with_threshold(design, threshold)
+    fresh = _largest(final, design, points[worst](final), trials, _own_seed(own_seed))
+    return Calibrated(
+        threshold, worst, errors, float((fresh >= threshold).mean()), trials, own_seed
+    )
+
+
+def _over_points(
+    trial: Design,
+    written: Design,
+    truths: Mapping[str, Truth],
+    trials: int,
+    seed: int,
+    jobs: int | None,
+    progress: Callable[[str, int, int], None],
+    round_: int,
+) -> dict[str, Floats]:
+    """Largest probability of every trial at every null point, the points over the cores."""
+    import joblib
+
+    parallel = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
+    calls = (
+        joblib.delayed(_largest)(trial, written, truth, trials, seed) for truth in truths.values()
+    )
+    found = {}
+    for name, values in zip(truths, parallel(calls), strict=True):
+        found[name] = values
+        progress(f"calibration {round_ + 1}", len(found) * trials, len(truths) * trials)
+    return found
+
+
+def calibrated_text(text: str, found: Calibrated) -> str:
+    """Put the threshold into the text of a design file, comments and order kept."""
+    import tomlkit
+
+    document = tomlkit.parse(text)
+    for rule in document["rules"]:  # type: ignore[union-attr]
+        for key in ("at_least", "below"):
+            if rule.get(key) == "calibrate":  # type: ignore[union-attr]
+                rule[key] = found.threshold  # type: ignore[index]
+    return tomlkit.dumps(document)
 
 
 def _own_seed(seed: int) -> int:

@@ -187,6 +187,28 @@ def simulate(
     click.echo(f"results in {folder}", err=True)
 
 
+@main.command(name="calibrate")
+@click.argument("design", type=click.Path(path_type=Path))
+@click.option("--trials", type=int, default=10_000, show_default=True, help="At each null point.")
+@click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
+@click.option("--jobs", type=int, help="Processes; all cores if left out. Changes no result.")
+def calibrate_thresholds(design: Path, trials: int, seed: int | None, jobs: int | None) -> None:
+    """Find every "calibrate" threshold of DESIGN and write it into the file, comments kept."""
+    from adaptive_cart.calibrate import calibrate, calibrated_text
+    from adaptive_cart.design_file import load_design
+    from adaptive_cart.store import write_text
+
+    loaded = load_design(design)
+    with _progress() as progress:
+        found = calibrate(loaded, trials=trials, seed=seed, jobs=jobs, progress=progress)
+    write_text(design, calibrated_text(design.read_text(encoding="utf-8"), found))
+    for point, error in found.errors.items():
+        worst = "  (worst)" if point == found.worst else ""
+        click.echo(f"{point:24s} type I error {error:.4f}{worst}")
+    click.echo(found.words())
+    click.echo(f"{design} written", err=True)
+
+
 @main.command()
 @click.argument("design", type=click.Path(path_type=Path))
 @click.option("--scenario", help="Which truth; the first alternative if left out.")

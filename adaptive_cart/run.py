@@ -12,12 +12,18 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from adaptive_cart.boundaries import boundaries_csv
+from adaptive_cart.calibrate import (
+    calibrate,
+    calibrated_text,
+    needs_calibration,
+    with_threshold,
+)
 from adaptive_cart.design import Design
 from adaptive_cart.design_file import digest_of
 from adaptive_cart.errors import (
@@ -70,7 +76,8 @@ if TYPE_CHECKING:
 
 Engine = Literal["auto", "exact", "simulate"]
 MOST_TRIALS = 100_000_000
-_TEXT = ("scenario", "measure", "arm", "stratum", "reason")
+_NUMBERS = ("estimate", "mcse", "lower", "upper")
+_WHOLE = ("look", "n")
 _WHERE = ("arm", "stratum", "look", "reason")
 
 
@@ -143,15 +150,12 @@ class Result:
         """A row a scenario and measure: estimate, Monte Carlo standard error and interval."""
         import pandas as pd
 
-        assert self.manifest
-        types: Any = dict.fromkeys(_TEXT, "object") | {"look": "Int64", "n": "Int64"}
-        return pd.read_csv(
-            self.folder / MEASURES,
-            dtype=types,
-            keep_default_na=False,
-            na_values={name: [""] for name in COLUMNS},
-            float_precision="round_trip",
-        )
+        rows = self._rows
+        columns: dict[str, Any] = {}
+        for name in COLUMNS:
+            kind = "float64" if name in _NUMBERS else "Int64" if name in _WHOLE else "object"
+            columns[name] = pd.Series([row[name] for row in rows], dtype=kind)
+        return pd.DataFrame(columns)
 
     @cached_property
     def trials(self) -> pd.DataFrame:
@@ -172,16 +176,27 @@ class Result:
         return frame
 
     @cached_property
-    def _figures(self) -> dict[tuple[Any, ...], Figure]:
-        """Figures by scenario, measure, arm, stratum, look and reason (as in the file)."""
-        assert self.manifest
-        figures = {}
+    def _rows(self) -> list[dict[str, Any]]:
+        """Rows of the table of measures; nothing where a cell is blank."""
+        assert self.manifest  # raises where the results are not sound
+        rows = []
         with (self.folder / MEASURES).open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                key = (row["scenario"], row["measure"], *(row[name] for name in _WHERE))
-                numbers = {name: float(row[name] or "nan") for name in COLUMNS[5:9]}
-                figures[key] = Figure(**numbers, n=int(row["n"]) if row["n"] else None)
-        return figures
+            for cells in csv.DictReader(file):
+                row: dict[str, Any] = {name: cells[name] or None for name in COLUMNS}
+                row |= {name: float(cells[name] or "nan") for name in _NUMBERS}
+                row |= {name: int(cells[name]) for name in _WHOLE if cells[name]}
+                rows.append(row)
+        return rows
+
+    @cached_property
+    def _figures(self) -> dict[tuple[Any, ...], Figure]:
+        """Figures by scenario, measure and where they are of."""
+        return {
+            (row["scenario"], row["measure"], *(row[name] for name in _WHERE)): Figure(
+                row["estimate"], row["mcse"], row["lower"], row["upper"], row["n"]
+            )
+            for row in self._rows
+        }
 
     def figure(self, scenario: str, measure: str, **where: Any) -> Figure:
         """Return one number of the table of measures.
@@ -199,8 +214,7 @@ class Result:
         unknown = sorted(where.keys() - set(_WHERE))
         if unknown:
             raise TypeError(f"no column {one_of(unknown)}; the columns are {one_of(_WHERE)}")
-        given = (where.get(name) for name in _WHERE)
-        return self._figures[scenario, measure, *("" if v is None else str(v) for v in given)]
+        return self._figures[scenario, measure, *(where.get(name) for name in _WHERE)]
 
     def __repr__(self) -> str:
         engine = self.manifest["engine"]
@@ -267,6 +281,12 @@ def simulate(
         If the run fails; what was finished is kept.
     """
     require_supported(design)
+    if needs_calibration(design):
+        found_threshold = calibrate(design, seed=seed, jobs=jobs, progress=progress)
+        tell(found_threshold.words())
+        design = with_threshold(design, found_threshold.threshold)
+        if design_text is not None:
+            design_text = calibrated_text(design_text, found_threshold)
     truths = truths_of(design)
     chosen = _chosen(design, scenarios)
     number = design.simulation.trials if trials is None else trials
@@ -558,6 +578,7 @@ def _length(gaps: list[tuple[int, int]]) -> int:
     return sum(stop - start for start, stop in gaps)
 
 
+@cache
 def _versions() -> dict[str, str]:
     found = {"python": platform.python_version(), "platform": platform.platform()}
     for package in ("numpy", "scipy", "pandas", "pyarrow", "pydantic", "joblib"):

@@ -34,6 +34,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,7 @@ TEMPORARY = re.compile(r"(?P<name>.+)\.[0-9a-f]{12}\.tmp")
 GO_ON = "What was finished before is kept; the same command goes on from there"
 
 
+@cache
 def version() -> str:
     """Version of this package, as it stands in a manifest."""
     try:

@@ -19,9 +19,6 @@ def _unsupported(design: Design) -> Iterator[tuple[str, str]]:
     later = "is read and checked, but not simulated by this version"
     for position, rule in enumerate(design.rules):
         path = f"rules[{position}]"
-        if rule.threshold == "calibrate":
-            key = "at_least" if rule.at_least is not None else "below"
-            yield f"{path}.{key}", "'calibrate' needs `adaptive-cart calibrate`, which comes later"
         asked = rule.posterior
         analysis = None if asked is None else design.analysis_of(asked.endpoint)
         if asked is not None and analysis is not None and not analysis.available:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 from pathlib import Path
@@ -89,8 +90,7 @@ def filled(folder: Path, edges: list[int]) -> Store:
     spans = {}
     for position, name in enumerate(NAMES):
         stretches = [
-            keep(parts, position, start, stop)
-            for start, stop in zip(edges, edges[1:], strict=False)
+            keep(parts, position, start, stop) for start, stop in itertools.pairwise(edges)
         ]
         spans[name] = [Span(part.start, part.stop, part) for part in stretches]
     store.merge(IDENTITY, spans)
@@ -139,7 +139,7 @@ def test_a_table_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch
         raise OSError(errno.ENOSPC, "Error writing bytes to file. Detail: [errno 28]")
 
     monkeypatch.setattr(pq, "write_table", half)
-    with pytest.raises(RunError, match="No space left on device.*goes on from there"):
+    with pytest.raises(RunError, match=r"No space left on device.*goes on from there"):
         write_table(path, trials_table("null", 0, 6))
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["a.parquet"]
@@ -162,9 +162,7 @@ def test_a_device_stays_a_device_and_a_link_a_link(tmp_path):
 )
 def test_regrouped_keeps_every_row_in_order(sizes: list[int], rows: int):
     edges = np.cumsum([0, *sizes])
-    pieces = [
-        trials_table("null", start, stop) for start, stop in zip(edges, edges[1:], strict=False)
-    ]
+    pieces = [trials_table("null", start, stop) for start, stop in itertools.pairwise(edges)]
     groups = list(regrouped(iter(pieces), rows))
     assert pa.concat_tables(groups).equals(trials_table("null", 0, edges[-1]))
     assert [group.num_rows for group in groups[:-1]] == [rows] * (len(groups) - 1)
@@ -292,7 +290,7 @@ def test_a_page_that_changed_is_found_when_a_part_is_read(tmp_path):
     content[start + inside.total_compressed_size - 8] ^= 1
     path.write_bytes(content)
     assert parts.drop_damaged() == 0  # the footer is sound
-    with pytest.raises(RunError, match="is damaged.*has been removed"):
+    with pytest.raises(RunError, match=r"is damaged.*has been removed"):
         parts.read(Span(0, 60, stretch), "trials")
     assert parts.finished() == []
 
@@ -433,9 +431,9 @@ def test_a_manifest_that_cannot_be_read_is_told(tmp_path, text):
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "file").write_text("x")
     for path in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(ResultsError, match=r"file: is a file; choose another --out"):
-            with Store(path).locked():
-                pass
+        words = r"file: is a file; choose another --out"
+        with pytest.raises(ResultsError, match=words), Store(path).locked():
+            pass
     with pytest.raises(ResultsError, match="is a file"):
         Store(tmp_path / "file").require_replaceable()
 
@@ -469,16 +467,16 @@ def test_restart_replaces_damaged_results(tmp_path, damage):
 def test_restart_replaces_nothing_where_files_are_no_results(tmp_path, names):
     for name in names:
         (tmp_path / name).write_text("{}")
-    with pytest.raises(ResultsError, match="no results|no manifest of results"):
+    with pytest.raises(ResultsError, match=r"no results|no manifest of results"):
         Store(tmp_path).require_replaceable()
     assert sorted(os.listdir(tmp_path)) == sorted(names)
 
 
 def test_two_runs_do_not_write_into_one_folder(tmp_path):
-    with Store(tmp_path).locked():
-        with pytest.raises(ResultsError, match="another run is writing there"):
-            with Store(tmp_path).locked():
-                pass
+    words = "another run is writing there"
+    held, refused = Store(tmp_path).locked(), Store(tmp_path).locked()
+    with held, pytest.raises(ResultsError, match=words), refused:
+        pass
     with Store(tmp_path).locked():
         pass
     assert os.listdir(tmp_path) == []

@@ -41,7 +41,7 @@ STEEP_REACH: Final = 3.0
 FINER: Final = np.array([2, 3, 4, 6, 8, 12, 16, 24, 32])
 FREQUENCIES: Final = (12, 16, 24, 48, 96, 192)
 BLIND: Final = 3.0
-UNSEEN: Final = 5e-3
+UNSEEN: Final = 2e-2
 SPAN: Final = 8.0
 BEYOND: Final = 12.0
 SWEEPS: Final = 3
@@ -699,9 +699,10 @@ def turns(
         )
         once *= once
         done += more
+    turn = np.ascontiguousarray(turn.swapaxes(-1, -2))
     if finer == 1:
-        return np.ascontiguousarray(turn.swapaxes(-1, -2))
-    return band(points, finer).astype(turn.dtype) @ turn.swapaxes(-1, -2)
+        return turn
+    return (band(points, finer).astype(real) @ turn.view(real)).view(turn.dtype)
 
 
 @functools.lru_cache(maxsize=256)
