@@ -47,6 +47,8 @@ class Pieces:
         Names of the rules as far as they are written; nothing for a rule without.
     faults
         Paths of the faults that the tables have in themselves.
+    renamed
+        Path to a key as it is written, by path to the key it was taken for.
     """
 
     arms: Mapping[str, Arm | None] = field(default_factory=dict)
@@ -63,6 +65,7 @@ class Pieces:
     scenarios: Any = field(default_factory=dict)
     calibration: Calibration | None = None
     faults: Faults = field(default_factory=Faults)
+    renamed: dict[str, str] = field(default_factory=dict)
 
     @property
     def arm_names(self) -> tuple[str, ...]:
@@ -617,6 +620,7 @@ def frame_of(pieces: Pieces) -> Frame:
         truth=pieces.truth,
         scenarios=pieces.scenarios,
         faults=pieces.faults,
+        renamed=pieces.renamed,
     )
 
 

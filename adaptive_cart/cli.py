@@ -291,8 +291,9 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
                 tasks[what] = task, done, time.monotonic()
             task, first, began = tasks[what]
             elapsed = time.monotonic() - began
-            rate = f"{(done - first) / elapsed:,.0f}/s" if done > first and elapsed > 0 else ""
-            bar.update(task, completed=done, total=total, rate=rate)
+            rate = (done - first) / elapsed if elapsed > 0 else 0.0
+            shown = f"{rate:,.0f}/s" if rate >= 1.0 else ""
+            bar.update(task, completed=done, total=total, rate=shown)
 
         yield show
 

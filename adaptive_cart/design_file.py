@@ -145,16 +145,16 @@ def _hint(reason: str, line: str, text: str, position: int) -> str:
         return "write each rule as [[rules]]" if line.strip("[ ]").startswith("rules") else ""
     if reason.startswith(("Illegal character '\\n'", "Unterminated", 'Expected "\'"')):
         return "a text is not closed by a quote"
-    if reason.startswith("Unclosed array") and line:
-        return "entries are separated by commas"
     if reason.startswith("Invalid initial character for a key part") and "}" in line:
         return "no comma before }"
-    if reason.startswith(("Invalid value", "Expected newline")):
+    if reason.startswith(("Invalid value", "Expected newline", "Unclosed array")) and line:
         start = position
         while start and text[start - 1] not in "=,[{ \t\n":
             start -= 1
         value = text[start : position + 40]
         hint = next((hint for pattern, hint in _HINTS if re.match(pattern, value)), "")
+        if reason.startswith("Unclosed array") and hint in ("", _QUOTES):
+            return "entries are separated by commas"
         return hint if hint != _QUOTES or reason.startswith("Invalid value") else ""
     return ""
 

@@ -25,6 +25,7 @@ from adaptive_cart.errors import Problem, one_of
 from adaptive_cart.validation import (
     Faults,
     allowed_keys,
+    as_written,
     closest,
     one_line,
     path_to,
@@ -74,7 +75,8 @@ def problems_of(raw: Mapping[str, Any]) -> list[Problem]:
     found = [*reading.problems, *problems_between(pieces)]
     told = {problem.path for problem in found}
     found += [problem for problem in _too_large(raw) if problem.path not in told]
-    in_order = sorted(dict.fromkeys(found), key=_order(raw))
+    as_told = [Problem(as_written(p.path, pieces.renamed), p.message) for p in found]
+    in_order = sorted(dict.fromkeys(as_told), key=_order(raw))
     return [Problem(problem.path, one_line(problem.message)) for problem in in_order]
 
 
@@ -85,6 +87,7 @@ class _Reading:
         optional = {name for name, info in Design.model_fields.items() if info.default is None}
         self.raw = {k: v for k, v in raw.items() if v is not None or k not in optional}
         self.problems: list[Problem] = []
+        self.renamed: dict[str, str] = {}
         self._top_level()
 
     def report(self, path: str, message: str) -> None:
@@ -102,6 +105,7 @@ class _Reading:
             present = self.raw.get(right or "")
             if right is not None and right not in self.raw:
                 self.raw[right] = value
+                self.renamed[right] = path_to("", str(key))
             elif right is not None and isinstance(present, dict) and isinstance(value, dict):
                 self.raw[right] = {**value, **present}
         for key, write in _REQUIRED.items():
@@ -113,6 +117,9 @@ class _Reading:
 
     def one(self, kind: Any, value: Any, where: str) -> Any:
         result = read(kind, value)
+        self.renamed.update(
+            {path_to(where, *right): path_to(where, *key) for right, key in result.renamed.items()}
+        )
         for fault, problem in zip(result.faults, result.problems(where), strict=True):
             belongs = fault.kind == "unknown" and "did you mean" not in fault.message
             hint = _belongs(str(fault.steps[-1]), where) if belongs else ""
@@ -165,6 +172,7 @@ class _Reading:
         for key in ("multiarm", "simulation"):
             self.whole(key)
         pieces.faults = Faults(problem.path for problem in self.problems)
+        pieces.renamed = self.renamed
         return pieces
 
 

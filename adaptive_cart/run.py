@@ -281,6 +281,12 @@ def simulate(
         If the run fails; what was finished is kept.
     """
     require_supported(design)
+    chosen = _chosen(design, scenarios)
+    number = design.simulation.trials if trials is None else trials
+    used_seed = design.simulation.seed if seed is None else seed
+    _check_numbers(number, used_seed, mcse, jobs, block)
+    workers = Workers(all_cores() if jobs is None else jobs, backend, scheduler)
+    workers.require()
     if needs_calibration(design):
         found_threshold = calibrate(design, seed=seed, jobs=jobs, progress=progress)
         tell(found_threshold.words())
@@ -288,12 +294,6 @@ def simulate(
         if design_text is not None:
             design_text = calibrated_text(design_text, found_threshold)
     truths = truths_of(design)
-    chosen = _chosen(design, scenarios)
-    number = design.simulation.trials if trials is None else trials
-    used_seed = design.simulation.seed if seed is None else seed
-    _check_numbers(number, used_seed, mcse, jobs, block)
-    workers = Workers(all_cores() if jobs is None else jobs, backend, scheduler)
-    workers.require()
     choice = choose_engine(design, {name: truths[name] for name in chosen}, engine)
     tell(f"engine: {choice.engine} ({choice.why})")
     # enumeration draws nothing, so that no seed tells two exact results apart

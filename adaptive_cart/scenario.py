@@ -71,6 +71,8 @@ class Frame:
         By name; nothing where the endpoint's own table is wrong.
     faults
         Paths of what has been told already.
+    renamed
+        Path to a key as it is written, by path to the key it was taken for.
     complete
         By scenario: its tables laid over ``[truth]``, mended where they are wrong.
     """
@@ -83,6 +85,7 @@ class Frame:
     truth: Mapping[str, Any]
     scenarios: Mapping[str, Any]
     faults: Faults = field(default_factory=Faults)
+    renamed: dict[str, str] = field(default_factory=dict)
     complete: dict[str, dict[str, Any]] = field(default_factory=dict)
     reported: int = 0
     _found: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
@@ -110,6 +113,11 @@ class Frame:
         """Keep a problem; what follows from it is not told any more."""
         self.report(path, message)
         self.faults.add(path)
+
+    def take(self, where: str, key: str, right: str) -> None:
+        """Keep in mind that a key is taken for another."""
+        if key != right:
+            self.renamed[path_to(where, right)] = path_to(where, key)
 
     @property
     def problems(self) -> list[Problem]:
@@ -172,6 +180,7 @@ def _laid_over(
         right = closest(key, known)
         if right is not None and right not in written:
             own[right] = value
+            frame.take(where, key, right)
     full = {**base, **own}
     for key, value in own.items():
         path = path_to(where, key)
@@ -207,6 +216,10 @@ def _read(frame: Frame, kind: Any, where: str, own: Any, base: Any) -> Read:
     _tell(frame, where, result.faults, own, base)
     renamed = with_right_keys(own, result.faults)
     if renamed != own:  # what stands under a misspelt key is read as well
+        for fault in result.faults:
+            if fault.kind == "unknown" and fault.names:
+                around, key = fault.steps[:-1], str(fault.steps[-1])
+                frame.take(path_to(where, *around), key, fault.names[0])
         result = read(kind, merged(base, renamed), renamed)
         _tell(frame, where, result.faults, renamed, base)
     return result if result.part is not None else Read()
@@ -337,6 +350,7 @@ def _direct(
             )
         if right is None or (right != arm and right in own):
             continue
+        frame.take(where, arm, right)
         if endpoint is None or frame.faults.touch(kind):
             full[right] = value  # what it may be is not known
         else:
@@ -362,6 +376,7 @@ def _direct_value(frame: Frame, where: str, endpoint: EndpointBase, own: Any, ba
             right = closest(stratum, frame.strata)
             _unknown_stratum(frame, path_to(where, stratum), stratum)
         if right is not None and (right == stratum or right not in own):
+            frame.take(where, stratum, right)
             result[right] = _read(frame, kind, path_to(where, right), value, start.get(right)).data
     return {stratum: value for stratum, value in result.items() if value is not None}
 

@@ -141,6 +141,22 @@ class Faults:
         return path in self._above or self.cover(path)
 
 
+def as_written(path: str, renamed: Mapping[str, str]) -> str:
+    """Path with the keys as they are written, where they were taken for others.
+
+    Parameters
+    ----------
+    renamed
+        Path with the key as it is written, by path with the right key.
+    """
+    right = written = ""
+    for step in _STEP.findall(path):
+        right += step
+        last = _STEP.findall(renamed[right])[-1] if right in renamed else step
+        written += last if written else last.removeprefix(".")
+    return written
+
+
 def _ancestors(path: str) -> list[str]:
     """List a path and every table around it."""
     found, here = [], ""
@@ -153,10 +169,14 @@ def _ancestors(path: str) -> list[str]:
 def closest(word: str, allowed: Iterable[str]) -> str | None:
     """Return the allowed word that is most like another one, or the only one it begins."""
     words = list(allowed)
-    same = [right for right in words if right.lower() == word.lower()]
+    same = [right for right in words if _letters(right) == _letters(word) != ""]
     alike = same or difflib.get_close_matches(word, words, n=1, cutoff=0.55)
     begun = [right for right in words if len(word) >= 3 and right.startswith(word)]
     return alike[0] if alike else begun[0] if len(begun) == 1 else None
+
+
+def _letters(word: str) -> str:
+    return "".join(letter for letter in word.lower() if letter.isalnum())
 
 
 def meant(word: str, allowed: Iterable[str]) -> str:
@@ -205,12 +225,15 @@ class Read:
         The typed table, mended if it has faults; nothing where it cannot be mended.
     data, own
         The same as plain data; and what of it is written here.
+    renamed
+        Steps to a key as it is written, by steps to the key it was taken for.
     """
 
     part: Any = None
     data: Any = None
     own: Any = None
     faults: list[Fault] = field(default_factory=list)
+    renamed: dict[Steps, Steps] = field(default_factory=dict)
 
     def problems(self, where: str) -> list[Problem]:
         """Tell the faults; ``where`` is the path of the table in the file."""
@@ -239,6 +262,7 @@ def read(kind: Any, data: Any, own: Any = None) -> Read:
                 result.faults.append(fault)
         if not all(fault.place for fault in faults):
             break
+        result.renamed.update(_renamed(faults))
         result.data = _mended(result.data, faults)
         result.own = _mended(result.own, faults)
         mended.update(f.place for f in faults if f.kind != "tag" or f.cure is None)
@@ -249,6 +273,14 @@ def read(kind: Any, data: Any, own: Any = None) -> Read:
 @lru_cache(maxsize=64)
 def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
+
+
+def _renamed(faults: list[Fault]) -> dict[Steps, Steps]:
+    return {
+        (*fault.steps[:-1], fault.cure): fault.steps
+        for fault in faults
+        if fault.kind == "unknown" and fault.cure is not None
+    }
 
 
 def _follows(fault: Fault, mended: set[Steps]) -> bool:
@@ -299,7 +331,7 @@ def problems_of_error(error: ValidationError, data: Any, root: Any) -> list[Prob
 
 # ── pydantic's faults, told ───────────────────────────────────────────────────────────────────
 def with_right_keys(table: Any, faults: list[Fault]) -> Any:
-    """Give a table whose misspelt keys are taken for the nearest right ones."""
+    """Give a table in which misspelt keys are taken for the nearest right ones."""
     table = copy.deepcopy(table)
     for fault in faults:
         parent = at(table, fault.steps[:-1])

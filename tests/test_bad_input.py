@@ -386,6 +386,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ),
     # words
     ("direct", {"arms/cart/product": "autologus"}, "arms.cart.product", "mean 'autologous'?"),
+    ("direct", {"arms/cart/product": "T-cell engager"}, "arms.cart.product", "'t_cell_engager'?"),
     ("direct", {"endpoints/dfr/type": "landmrk"}, "endpoints.dfr.type", "mean 'landmark'?"),
     ("direct", {"endpoints/dfr/type": 3}, "endpoints.dfr.type", "allowed: landmark, "),
     ("direct", {"endpoints/dfr/type": ["x"]}, "endpoints.dfr.type", "allowed: landmark, "),
@@ -711,6 +712,7 @@ def test_each_pair_of_mistakes_is_told_in_full() -> None:
 
 
 def test_mistakes_beside_and_inside_a_misspelt_table_are_told_too() -> None:
+    """At the path that is written, and not at the one that was meant."""
     raw = tables("course")
     raw["enrollment"] = {"max_n": 40.7, "per_month": "3", "arivals": "regular"}
     del raw["enrolment"]
@@ -719,14 +721,14 @@ def test_mistakes_beside_and_inside_a_misspelt_table_are_told_too() -> None:
     del raw["scenarios"]["waning"]["cart"]["remission"]
     assert {path for path, _ in found(raw)} == {
         "enrollment",
-        "enrolment.max_n",
-        "enrolment.per_month",
-        "enrolment.arivals",
+        "enrollment.max_n",
+        "enrollment.per_month",
+        "enrollment.arivals",
         "endpoints.dfr.type",
         "endpoints.dfr.stat",
         "endpoints.dfr.missing",
         "scenarios.waning.cart.remision",
-        "scenarios.waning.cart.remission.probability",
+        "scenarios.waning.cart.remision.probability",
     }
 
 

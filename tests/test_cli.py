@@ -443,5 +443,5 @@ def test_example_tells_a_trial(design):
 def test_a_design_that_is_not_there(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("simulate", "check", "example"):
-        assert "none.toml: cannot be read: No such file" in complaint(typed(name, "none.toml"), 2)
+        assert "none.toml: no such file" in complaint(typed(name, "none.toml"), 2)
     assert os.listdir(tmp_path) == []

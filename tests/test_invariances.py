@@ -109,6 +109,23 @@ def with_imputation(raw: Table) -> Table:
     return raw
 
 
+def judged_between_looks(raw: Table) -> Table:
+    raw["rules"][0]["every"] = 5
+    return raw
+
+
+def dropped_from_blocks(raw: Table) -> Table:
+    raw["randomisation"] = {"method": "permuted_blocks", "block": 10}
+    raw["multiarm"]["ends"] = "first_success"
+    return raw
+
+
+def fixed_control_in_strata(raw: Table) -> Table:
+    raw["randomisation"] |= {"control": 0.3, "power": 1.0, "burn_in": 40}
+    raw["strata"] = {"young": 0.4, "old": 0.6}
+    return raw
+
+
 def as_it_is(raw: Table) -> Table:
     return raw
 
@@ -123,7 +140,10 @@ CASES: list[tuple[str, Callable[[Table], Table], str]] = [
     ("sle_autologous", as_it_is, "toxic"),
     ("sle_autologous", with_imputation, "expected"),
     ("products_multiarm", as_it_is, "ordered"),
+    ("sle_autologous", judged_between_looks, "toxic"),
     ("products_multiarm", as_it_is, "null"),
+    ("products_multiarm", dropped_from_blocks, "ordered"),
+    ("products_multiarm", fixed_control_in_strata, "one_works"),
     ("goldilocks_allogeneic", as_it_is, "expected"),
     ("durability_event_driven", as_it_is, "cured_half"),
     ("basket_diseases", as_it_is, "sle_only"),
@@ -376,6 +396,22 @@ def test_any_higher_threshold_creates_no_winner(low: float, high: float) -> None
     assert not (wins[1] & ~wins[0]).any()
 
 
+@pytest.mark.parametrize("comparison", ["at_least", "below"])
+def test_a_rule_holds_at_its_threshold_and_not_below_it(comparison: str) -> None:
+    """``at_least`` is >= and ``below`` is <, at full precision: the next number is another one."""
+    raw = raw_design("hello")
+    raw["looks"]["observed"] = [60]
+    raw["rules"] = raw["rules"][:1]
+    reached = told(raw, "expected", 40)[1].groupby("trial")["p_efficacy"].max()
+    del raw["rules"][0]["at_least"]
+    for value in sorted(set(reached))[::3]:
+        for threshold in (np.nextafter(value, 0.0), value, np.nextafter(value, 1.0)):
+            raw["rules"][0][comparison] = float(threshold)
+            won = (told(raw, "expected", 40)[0]["reason"] == "success").to_numpy()
+            holds = reached >= threshold if comparison == "at_least" else reached < threshold
+            np.testing.assert_array_equal(won, holds)
+
+
 def test_without_a_futility_rule_nothing_ends_for_futility() -> None:
     for name, scenario in (("hello", "null"), ("sle_autologous", "null")):
         raw = raw_design(name)
@@ -479,6 +515,9 @@ def test_numbers_add_up(name: str, change: Callable[[Table], Table], scenario: s
     numbers = by_look["n_randomised"].sum().unstack()
     assert (numbers.diff(axis=1).iloc[:, 1:].fillna(0.0) >= 0.0).all(axis=None)
     ends = looks[looks["last"]].groupby("trial")
+    at_a_look = trials["trial"].isin(ends.groups)
+    assert at_a_look.all() or any(rule.every for rule in design.rules)
+    trials = trials[at_a_look]
     np.testing.assert_array_equal(ends["n_randomised"].sum(), trials["n_randomised"])
     np.testing.assert_array_equal(ends["n_infused"].sum(), trials["n_infused"])
     np.testing.assert_array_equal(ends["months"].first(), trials["months"])

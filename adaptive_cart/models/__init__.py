@@ -8,7 +8,10 @@ from __future__ import annotations
 from adaptive_cart.models.base import AnalysisBase, Posterior
 from adaptive_cart.models.beta_binomial_analysis import BetaBinomialAnalysis
 from adaptive_cart.models.gamma_poisson_analysis import GammaPoissonAnalysis
-from adaptive_cart.models.later import HierarchicalLogisticAnalysis, LogisticAnalysis
+from adaptive_cart.models.logistic_analysis import (
+    HierarchicalLogisticAnalysis,
+    LogisticAnalysis,
+)
 from adaptive_cart.models.piecewise_exponential_analysis import PiecewiseExponentialAnalysis
 from adaptive_cart.models.weibull_cure_analysis import WeibullCureAnalysis
 

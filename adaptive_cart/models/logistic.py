@@ -17,7 +17,7 @@ from adaptive_cart.models.stratum_integrals import (
 
 HYPER_REACH: Final = 4.2
 HYPER_STEP: Final = 1.2
-SHARP_STEP: Final = 1.5
+SHARP_STEP: Final = 1.3
 FINEST: Final = 24.0
 
 

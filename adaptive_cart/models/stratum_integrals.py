@@ -39,14 +39,14 @@ FILTER_REACH: Final = 8
 FILTER_WIDTH: Final = 3.2
 STEEP_REACH: Final = 3.0
 FINER: Final = np.array([2, 3, 4, 6, 8, 12, 16, 24, 32])
-FREQUENCIES: Final = (12, 16, 24, 48, 96, 192)
+FREQUENCIES: Final = (10, 12, 16, 24, 48, 96, 192)
 BLIND: Final = 3.0
 UNSEEN: Final = 2e-2
-SPAN: Final = 8.0
+SPAN: Final = 7.0
 BEYOND: Final = 12.0
 SWEEPS: Final = 3
 SIZES: Final = np.array(
-    [*(8, 9, 10, 12, 14, 16, 18, 20, 22, 24, 28, 32), *range(40, 65, 8), *range(80, 129, 16), *range(160, 257, 32)]
+    [*(5, 6, 7, 8, 9, 10, 12, 14, 16, 18, 20, 22, 24, 28, 32), *range(40, 65, 8), *range(80, 129, 16), *range(160, 257, 32)]
     + [64 * k for k in range(5, 17)]
 )
 NODES_AT_ONCE: Final = 2**18
@@ -680,11 +680,17 @@ def turns(
     points = logit.shape[-1]
     reach = FILTER_REACH if finer > 1 else 0
     fine = np.arange((points - 1 + 2 * reach) * finer + 1) / finer - reach
-    chance = special.expit(logit[..., :1] + step[..., None] * fine)
-    chance *= 0.5 * rate[..., None]
-    once = np.empty(chance.shape, np.result_type(real, np.complex64))
-    once.real = np.cos(chance)
-    once.imag = np.sin(chance)
+    angle = logit[..., :1] + step[..., None] * fine
+    np.negative(angle, out=angle)
+    np.exp(angle, out=angle)
+    angle += 1.0
+    np.divide(0.5 * rate[..., None], angle, out=angle)
+    # whole turns off before the precision goes down
+    angle -= 2.0 * math.pi * np.rint(angle / (2.0 * math.pi))
+    angle = angle.astype(real)
+    once = np.empty(angle.shape, np.result_type(real, np.complex64))
+    np.cos(angle, out=once.real)
+    np.sin(angle, out=once.imag)
     turn = np.empty((*once.shape[:-1], number + 1, once.shape[-1]), once.dtype)
     turn[..., 0, :] = 1.0
     turn[..., 1, :] = once

@@ -30,8 +30,9 @@ Quadrature over a lattice in (log k, log m, c), laid anew for every table of par
 2. What.  The log likelihood at every (log k, log m) of the lattice and at 12 values of c: a product
    over participants of S + c / (1 - c).  In c it is interpolated by the barycentric formula through
    Chebyshev points of c^0.1 (Berrut and Trefethen 2004, doi:10.1137/S0036144502417715, equation
-   5.4).  From 32 censored participants on, neighbours in time share a value (2 up to 63, 4 up to
-   127 and so on), at the time whose hazard, at the mode's k, is their mean.
+   5.4).  From 32 censored participants on, groups of neighbours in time are replaced by two values
+   that have, at the mode's k, the mean and variance of their hazards (groups of 4 up to 63
+   participants, 8 up to 127 and so on).
 3. How much.  The density is analytic and vanishes at the ends of the lattice, so plain sums are
    integrals (trapezoidal rule, Trefethen and Weideman 2014, doi:10.1137/130932132).  The lattice in
    c is uniform in arsinh of the normal score of its prior.
@@ -895,31 +896,43 @@ def _places(model: WeibullCure, times: _Times) -> Iterator[tuple[Integers, _Plac
 
 
 def _shared(times: _Times, mode_shape: Floats, together: int) -> tuple[Floats, Floats, Integers]:
-    """Censored times, neighbours `together`; the earliest, which tell least, fill no whole group.
+    """Values that stand for `together` censored times each.
+
+    Neighbours in time form groups of twice as many; two values stand for a group, one standard
+    deviation of its hazards, at the mode's shape, on either side of their mean.  The earliest, who
+    tell least, need not fill their group.
 
     Returns
     -------
-    log months (value, table), size of the first value (table,), number of values (table,)
+    log months (value, table), how many the first two values stand for (table,), number of values
+    (table,)
     """
     if together == 1:
         return times.censored, np.ones(len(times.relapses)), times.censorings
     k = np.exp(mode_shape)
-    number, rest = np.divmod(times.censorings, together)
+    group = 2 * together
+    number, rest = np.divmod(times.censorings, group)
     number = number + (rest > 0)
-    first = np.where(rest > 0, rest, together)
-    last = np.take_along_axis(times.censored, times.censorings[None] - 1, axis=0)
-    hazard = np.where(np.isfinite(times.censored), np.exp(k * np.minimum(times.censored - last, 0.0)), 0.0)  # fmt: skip
-    values = np.full((int(number.max()), len(k)), np.inf)
-    for value in range(len(values)):
-        start = np.zeros_like(first) if value == 0 else first + (value - 1) * together
-        size = first if value == 0 else np.full_like(first, together)
-        total = np.zeros(len(k))
-        for member in range(together):
+    first = np.where(rest > 0, rest, group)
+    last = np.take_along_axis(times.censored, times.censorings[None] - 1, axis=0)[0]
+    present = np.isfinite(times.censored)
+    hazard = np.exp(k * np.where(present, np.minimum(times.censored - last, 0.0), 0.0))
+    values = np.zeros((2 * int(number.max()), len(k)))
+    for which in range(int(number.max())):
+        start = np.zeros_like(first) if which == 0 else first + (which - 1) * group
+        size = first if which == 0 else np.full_like(first, group)
+        total, square = np.zeros(len(k)), np.zeros(len(k))
+        for member in range(group):
             index = np.minimum(start + member, len(hazard) - 1)
             found = np.take_along_axis(hazard, index[None], axis=0)[0]
-            total += np.where(member < size, found, 0.0)
-        values[value] = last[0] + np.log(np.maximum(total / size, 1e-300)) / k
-    return values, first.astype(np.float64), number
+            found = np.where(member < size, found, 0.0)
+            total += found
+            square += found * found
+        mean = total / size
+        sd = np.sqrt(np.maximum(square / size - mean * mean, 0.0))
+        values[2 * which] = last + np.log(np.maximum(mean - sd, 1e-3 * mean + 1e-300)) / k
+        values[2 * which + 1] = last + np.log(np.maximum(mean + sd, 1e-300)) / k
+    return values, 0.5 * first, 2 * number
 
 
 def _chebyshev(number: int) -> Floats:
@@ -1019,7 +1032,7 @@ def _censored(
         ratio = np.exp(k[:many] * (values[value, :many] - last[:many])[:, None])
         survival = np.exp(scale[:many] * ratio[:, :, None]).reshape(1, many, points)
         np.add(survival, odds[:, :many, None], out=factor[:, :many])
-        if value == 0 and together > 1:  # the first value holds fewer
+        if value < 2 and together > 1:  # the first group may hold fewer
             np.log(factor[:, :many], out=factor[:, :many])
             factor[:, :many] *= (first_size[:many] / together)[:, None]
             result[:, :many] += factor[:, :many]
