@@ -214,14 +214,12 @@ def _read(frame: Frame, kind: Any, where: str, own: Any, base: Any) -> Read:
     """Read a table laid over another, tell what is wrong in it, mend it."""
     result = read(kind, merged(base, own), own)
     _tell(frame, where, result.faults, own, base)
-    renamed = with_right_keys(own, result.faults)
-    if renamed != own:  # what stands under a misspelt key is read as well
-        for fault in result.faults:
-            if fault.kind == "unknown" and fault.names:
-                around, key = fault.steps[:-1], str(fault.steps[-1])
-                frame.take(path_to(where, *around), key, fault.names[0])
-        result = read(kind, merged(base, renamed), renamed)
-        _tell(frame, where, result.faults, renamed, base)
+    own, renamed = with_right_keys(own, result.faults)
+    if renamed:  # what stands under a misspelt key is read as well
+        for right, key in renamed.items():
+            frame.take(path_to(where, *key[:-1]), str(key[-1]), str(right[-1]))
+        result = read(kind, merged(base, own), own)
+        _tell(frame, where, result.faults, own, base)
     return result if result.part is not None else Read()
 
 

@@ -151,6 +151,10 @@ class _Analysis:
             self._posteriors[endpoint] = analysis.posterior(model, summary, self.open_strata)
         return self._posteriors[endpoint]
 
+    def known_posterior(self, endpoint: str) -> Posterior | None:
+        """Posterior of the chosen trials if it has been worked out."""
+        return self._posteriors.get(endpoint)
+
     def probability(self, rule: ResolvedRule, target: Question) -> Floats:
         """The probability that a rule asks for, ``(chosen trial,)``; nan where it failed."""
         if rule.prediction is not None:
@@ -204,7 +208,7 @@ class _Conduct:
         self.standing = Standing.at_start(plan.design, plan.rules, trials)
         self.before = np.zeros(trials)
         self.ends: Summary | None = None
-        self.ends_open = self.standing.open_strata.copy()
+        self.estimated = np.zeros(trials, dtype=np.bool_)
         estimands = (trials, len(plan.estimands))
         self.block = Block(
             first_trial=latents.first_trial,
@@ -358,6 +362,7 @@ class _Conduct:
         block.infused[ended] = over_strata(infused)[ended]
         block.analysed[ended] = over_strata(primary.analysed)[ended]
         self.ends = primary if self.ends is None else self.ends.replaced(ended, primary)  # type: ignore[arg-type]
+        self._estimate_now(analysis, ended)
 
     # ── what later arrivals meet ──────────────────────────────────────────────────────────
     def _renew(
@@ -423,16 +428,34 @@ class _Conduct:
         waiting = np.flatnonzero((date > block.months) & (block.months > 0.0))
         self._reversals(snapshot, waiting)
         if plan.estimands:
-            assert self.ends is not None
             analysis, model = plan.fitted[self.design.primary]
-            at_end = analysis.posterior(model, self.ends, None)
-            block.estimate, block.covered = self._estimates(at_end)
+            pending = np.flatnonzero(~self.estimated)
+            if len(pending):
+                assert self.ends is not None
+                at_end = analysis.posterior(model, self.ends.rows(pending), None)
+                block.estimate[pending], block.covered[pending] = self._estimates(at_end)
             block.estimate_final, block.covered_final = block.estimate.copy(), block.covered.copy()
             if len(waiting):
                 final = analysis.posterior(model, primary.rows(waiting), None)
                 estimates, covered = self._estimates(final)
                 block.estimate_final[waiting], block.covered_final[waiting] = estimates, covered
         return block
+
+    def _estimate_now(self, analysis: _Analysis, ended: Booleans) -> None:
+        """Estimate trials that end from the posterior their look has worked out already.
+
+        Only where most of the trials at the look end: a posterior answers for all of them at once.
+        """
+        posterior = analysis.known_posterior(self.design.primary)
+        if posterior is None or not self.plan.estimands:
+            return
+        here = ended[analysis.trials]
+        if 2 * here.sum() < len(here):
+            return
+        estimates, covered = self._estimates(posterior)
+        rows = analysis.trials[here]
+        self.block.estimate[rows], self.block.covered[rows] = estimates[here], covered[here]
+        self.estimated[rows] = True
 
     def _estimates(self, posterior: Posterior) -> tuple[Floats, Booleans]:
         """Posterior means, and whether the equal-tailed intervals cover the true values."""

@@ -330,16 +330,17 @@ def problems_of_error(error: ValidationError, data: Any, root: Any) -> list[Prob
 
 
 # ── pydantic's faults, told ───────────────────────────────────────────────────────────────────
-def with_right_keys(table: Any, faults: list[Fault]) -> Any:
-    """Give a table in which misspelt keys are taken for the nearest right ones."""
-    table = copy.deepcopy(table)
+def with_right_keys(table: Any, faults: list[Fault]) -> tuple[Any, dict[Steps, Steps]]:
+    """Give a table in which misspelt keys are taken for right ones, and which were (`renamed`)."""
+    table, renamed = copy.deepcopy(table), {}
     for fault in faults:
         parent = at(table, fault.steps[:-1])
         if fault.kind == "unknown" and fault.names and isinstance(parent, dict):
             key, right = fault.steps[-1], fault.names[0]
             if key in parent and right not in parent:
                 parent[right] = parent.pop(key)
-    return table
+                renamed[(*fault.steps[:-1], right)] = fault.steps
+    return table, renamed
 
 
 def _faults(error: ValidationError, data: Any, root: Any) -> list[Fault]:

@@ -732,6 +732,20 @@ def test_mistakes_beside_and_inside_a_misspelt_table_are_told_too() -> None:
     }
 
 
+def test_a_misspelt_key_beside_the_right_one_is_not_taken_for_it() -> None:
+    raw = tables("course")
+    raw["truth"]["cart"]["rescue"] = {"per_year": -1}
+    raw["truth"]["cart"]["rescu"] = {"per_year": 0.1}
+    raw["enrolment"]["max_n"] = 40.7
+    raw["enrolment"]["maxn"] = 90
+    assert {path for path, _ in found(raw)} == {
+        "truth.cart.rescue.per_year",
+        "truth.cart.rescu",
+        "enrolment.max_n",
+        "enrolment.maxn",
+    }
+
+
 @pytest.mark.parametrize(
     "changes",
     [

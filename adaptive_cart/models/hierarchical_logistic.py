@@ -19,8 +19,10 @@ HYPER_REACH: Final = 4.2
 HYPER_STEP: Final = 1.2
 SHARP_STEP: Final = 1.5
 SD_STEP: Final = 0.5
-SD_REACH: Final = 5.0
-WIDE: Final = 1.5
+SD_REACH: Final = 8.0
+KNEE: Final = 2.0
+BLUNT: Final = 0.95
+NEGLIGIBLE: Final = 11.5
 
 
 @dataclass(frozen=True)
@@ -42,24 +44,49 @@ class HierarchicalLogistic:
 
 
 def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
-    # variance with which the counts of a stratum alone know its log-odds ratio
-    with np.errstate(divide="ignore"):
-        alone = 1.0 / (near.precision[:, 0] + prior.control_sd**-2.0) + 1.0 / near.precision[:, 1]
-    knee = np.minimum(np.sqrt(alone.min(axis=1)), prior.effect_sd)
+    # mean and variance of the log-odds ratio from the counts of a stratum alone
+    control = near.precision[:, 0] + prior.control_sd**-2.0
+    seen = near.precision[:, 1] > 0.0
+    experimental = np.where(seen, near.precision[:, 1], 1.0)
+    alone_variance = np.where(seen, 1.0 / control + 1.0 / experimental, np.inf)
+    alone = near.linear[:, 1] / experimental
+    alone -= (near.linear[:, 0] + prior.control_mean * prior.control_sd**-2.0) / control
+    alone = np.where(seen, alone, 0.0)
+    knee = KNEE * np.minimum(np.sqrt(alone_variance.min(axis=1)), BLUNT * prior.effect_sd)
     end = np.arcsinh(SD_REACH * prior.effect_sd / knee)
     outer = ladder(end / SD_STEP)
+    tables, strata = alone.shape
+    lowest = np.full((tables, strata), np.inf)
+    highest = np.full((tables, strata), -np.inf)
+    inner = np.zeros(tables)
     smallest = knee * np.sinh(0.5 * end / outer)
-    tight = combine(near.precision, near.linear, prior, smallest)
-    loose = combine(near.precision, near.linear, prior, np.full(knee.shape, WIDE * prior.effect_sd))
-    lowest = np.minimum(*(a.effect_mean - si.REACH * np.sqrt(a.effect_variance) for a in (tight, loose)))
-    highest = np.maximum(*(a.effect_mean + si.REACH * np.sqrt(a.effect_variance) for a in (tight, loose)))
-    mean_sd = np.sqrt(tight.shared.effect_variance)
-    inner = ladder(2 * HYPER_REACH * np.maximum(1 / HYPER_STEP, mean_sd / (SHARP_STEP * smallest)) + 1)
+    for number in np.unique(outer).tolist():
+        rows = np.flatnonzero(outer == number)
+        effect_sd, weight = sd_nodes(knee[rows], end[rows], number, prior.effect_sd)
+        variance = effect_sd[:, :, None] ** 2 + alone_variance[rows, None, :]
+        precision = 1.0 / variance
+        total = precision.sum(axis=-1) + prior.effect_mean_sd**-2.0
+        centre = (precision * alone[rows, None]).sum(axis=-1)
+        centre = (centre + prior.effect_mean * prior.effect_mean_sd**-2.0) / total
+        fit = precision * (alone[rows, None] - centre[..., None]) ** 2 
+        log = -0.5 * (fit.sum(axis=-1) + ((centre - prior.effect_mean) / prior.effect_mean_sd) ** 2)
+        log -= 0.5 * np.log(total)
+        log += 0.5 * np.log(np.where(precision > 0.0, precision, 1.0)).sum(axis=-1)
+        log += np.log(weight)
+        log -= log.max(axis=1, keepdims=True)
+        reach = np.sqrt(np.maximum(2.0 * (log + NEGLIGIBLE), 0.0))
+        for o in range(number):
+            given = combine(near.precision[rows], near.linear[rows], prior, effect_sd[:, o])
+            width = reach[:, o, None] * np.sqrt(given.effect_variance)
+            lowest[rows] = np.minimum(lowest[rows], given.effect_mean - width)
+            highest[rows] = np.maximum(highest[rows], given.effect_mean + width)
+            ratio = np.sqrt(given.shared.effect_variance) / effect_sd[:, o]
+            ratio = np.where(reach[:, o] > 0.0, ratio, 0.0)
+            inner[rows] = np.maximum(inner[rows], ratio)
+    inner_number = ladder(2 * HYPER_REACH * np.maximum(1 / HYPER_STEP, inner / SHARP_STEP) + 1)
 
     def place(rows: Integers, outer: int, inner: int) -> HyperNodes:
-        at = (np.arange(outer) + 0.5) * (end[rows, None] / outer)
-        effect_sd = knee[rows, None] * np.sinh(at)
-        weight = np.cosh(at) * np.exp(-0.5 * (effect_sd / prior.effect_sd) ** 2)
+        effect_sd, weight = sd_nodes(knee[rows], end[rows], outer, prior.effect_sd)
         shared = [
             shared_means(near.precision[rows], near.linear[rows], prior, effect_sd[:, o])
             for o in range(outer)
@@ -77,5 +104,11 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
         )
 
     return HyperGrid(
-        outer, inner, np.full(knee.shape, prior.control_sd), smallest, lowest, highest, place
+        outer, inner_number, np.full(knee.shape, prior.control_sd), smallest, lowest, highest, place
     )
+
+
+def sd_nodes(knee, end, number, scale):
+    at = (np.arange(number) + 0.5) * (end[:, None] / number)
+    effect_sd = knee[:, None] * np.sinh(at)
+    return effect_sd, np.cosh(at) * np.exp(-0.5 * (effect_sd / scale) ** 2)
