@@ -104,6 +104,11 @@ def _of_rule(design: Design, plan: Plan, rule: ResolvedRule) -> Iterator[Boundar
         return
     if rule.prediction is not None and rule.prediction.enrolled:
         return
+    asked = [*rule.thresholds.values()]
+    if rule.prediction is not None:
+        asked.append(rule.prediction.threshold)
+    if np.isnan(asked).any():  # still to be calibrated
+        return
     for look in rule.thresholds:
         planned = planned_at(design, look)
         if planned is None:

@@ -113,6 +113,8 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
 
 def _thresholds(rule: Rule) -> str:
     threshold = rule.threshold
+    if threshold == "calibrate":
+        return f"{rule.sign} a threshold to be calibrated"
     if isinstance(threshold, list):
         return f"{rule.sign} " + ", ".join(written(value) for value in threshold) + " (by look)"
     return f"{rule.sign} {written(threshold)}"
@@ -145,8 +147,9 @@ def _priors(design: Design, plan: Plan) -> Iterator[str]:
     for name in design.endpoints:
         if name not in plan.fitted:
             continue
-        model = plan.fitted[name][1]
+        analysis, model = plan.fitted[name]
         if not isinstance(model, BetaBinomial):
+            yield f"  {name}: {analysis.model}, {_table_words(analysis.plain()['prior'])}"
             continue
         for arm, prior in zip(design.arm_names, model.priors, strict=True):
             yield (
@@ -176,6 +179,17 @@ def _nothing(design: Design, analysis: AnalysisBase) -> Summary:
     nobody = np.zeros((1, 1), dtype=np.bool_)
     arm = np.zeros((1, 1), dtype=np.int8)
     return Durations(np.zeros((1, 1)), nobody, nobody, arm, none, none, no_time)
+
+
+def _table_words(table: dict[str, Any]) -> str:
+    """Say a table of priors in one line."""
+    if "dist" in table:
+        numbers = ", ".join(f"{key} {value:g}" for key, value in table.items() if key != "dist")
+        return f"{table['dist']} ({numbers})"
+    return ", ".join(
+        f"{key} {_table_words(value) if isinstance(value, dict) else format(value, 'g')}"
+        for key, value in table.items()
+    )
 
 
 def _prior_words(prior: BetaMixture) -> str:

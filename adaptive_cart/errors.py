@@ -68,19 +68,6 @@ class DesignError(InputError):
         return DesignError, (self.problems, self.source)
 
 
-def shown(value: object, limit: int = 60) -> str:
-    """Show a found value the way it would stand in the file, cut to a readable length."""
-    if isinstance(value, bool):
-        text = "true" if value else "false"
-    elif isinstance(value, str):
-        text = f'"{value}"'
-    elif isinstance(value, dict):
-        text = "{ " + ", ".join(f"{key} = {shown(item, 20)}" for key, item in value.items()) + " }"
-    else:
-        text = str(value)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
 def one_of(allowed: Iterable[str]) -> str:
     """List what is allowed, in the order given."""
     return ", ".join(allowed)

@@ -80,7 +80,9 @@ def test_a_design_without_a_threshold_to_find_is_refused() -> None:
 
 
 def test_the_file_keeps_its_comments() -> None:
-    text = (DESIGNS / "hello.toml").read_text().replace("at_least = 0.985", 'at_least = "calibrate"')
+    text = (
+        (DESIGNS / "hello.toml").read_text().replace("at_least = 0.985", 'at_least = "calibrate"')
+    )
     assert '"calibrate"' in text
     found = calibrate(design(), trials=300, seed=5, jobs=1)
     after = calibrated_text(text, found)

@@ -44,7 +44,9 @@ def test_a_landmark_up_to_the_month_is_untouched(strategy: str) -> None:
     without, with_ = run(AFTER, None), run(AFTER, 0.7, strategy)
     for mine, theirs in zip(with_.looks, without.looks, strict=True):
         for a, b in zip(
-            vars(mine.summaries["dfr"]).values(), vars(theirs.summaries["dfr"]).values(), strict=True
+            vars(mine.summaries["dfr"]).values(),
+            vars(theirs.summaries["dfr"]).values(),
+            strict=True,
         ):
             np.testing.assert_array_equal(a[:, :, 0][mine.held], b[:, :, 0][mine.held])
 
@@ -85,7 +87,9 @@ def test_who_crosses_and_what_becomes_of_them() -> None:
         np.testing.assert_array_equal(mine[~crossed], theirs[~crossed])
     after = course.remission_after
     assert after is not None
-    assert (after[infused & np.isfinite(after)] > course.infused[infused & np.isfinite(after)]).all()
+    assert (
+        after[infused & np.isfinite(after)] > course.infused[infused & np.isfinite(after)]
+    ).all()
     share = np.isfinite(after[infused]).mean()
     assert 0.60 < share < 0.66  # 0.66 less those whom rescue comes first
     assert not np.isfinite(after[~infused]).any()

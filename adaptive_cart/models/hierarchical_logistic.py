@@ -12,17 +12,17 @@ import numpy.typing as npt
 from adaptive_cart.models import stratum_integrals as si
 from adaptive_cart.models.stratum_integrals import (
     Approximation, Floats, HyperGrid, HyperNodes, Integers, Normal, Posterior, StratumPrior,
-    ladder, posterior, shared_means, combine,
+    ladder, posterior, shared_means, combine, resolution,
 )
 
 HYPER_REACH: Final = 4.2
 HYPER_STEP: Final = 1.2
 SHARP_STEP: Final = 1.5
-SD_STEP: Final = 0.5
+BLUR: Final = 1.25
+SD_STEP: Final = 1.05
 SD_REACH: Final = 8.0
-KNEE: Final = 2.0
-BLUNT: Final = 0.95
 NEGLIGIBLE: Final = 11.5
+FINE: Final[Floats] = (np.arange(48) + 0.5) / 48.0
 
 
 @dataclass(frozen=True)
@@ -44,49 +44,34 @@ class HierarchicalLogistic:
 
 
 def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
-    # mean and variance of the log-odds ratio from the counts of a stratum alone
-    control = near.precision[:, 0] + prior.control_sd**-2.0
-    seen = near.precision[:, 1] > 0.0
-    experimental = np.where(seen, near.precision[:, 1], 1.0)
-    alone_variance = np.where(seen, 1.0 / control + 1.0 / experimental, np.inf)
-    alone = near.linear[:, 1] / experimental
-    alone -= (near.linear[:, 0] + prior.control_mean * prior.control_sd**-2.0) / control
-    alone = np.where(seen, alone, 0.0)
-    knee = KNEE * np.minimum(np.sqrt(alone_variance.min(axis=1)), BLUNT * prior.effect_sd)
-    end = np.arcsinh(SD_REACH * prior.effect_sd / knee)
-    outer = ladder(end / SD_STEP)
-    tables, strata = alone.shape
+    evidence = Evidence.of(near, prior)
+    outer, first, step, bend = sd_steps(evidence, prior.effect_sd)
+    tables, strata = evidence.mean.shape
     lowest = np.full((tables, strata), np.inf)
     highest = np.full((tables, strata), -np.inf)
-    inner = np.zeros(tables)
-    smallest = knee * np.sinh(0.5 * end / outer)
+    ratio = np.zeros(tables)
+    smallest = np.zeros(tables)
     for number in np.unique(outer).tolist():
         rows = np.flatnonzero(outer == number)
-        effect_sd, weight = sd_nodes(knee[rows], end[rows], number, prior.effect_sd)
-        variance = effect_sd[:, :, None] ** 2 + alone_variance[rows, None, :]
-        precision = 1.0 / variance
-        total = precision.sum(axis=-1) + prior.effect_mean_sd**-2.0
-        centre = (precision * alone[rows, None]).sum(axis=-1)
-        centre = (centre + prior.effect_mean * prior.effect_mean_sd**-2.0) / total
-        fit = precision * (alone[rows, None] - centre[..., None]) ** 2 
-        log = -0.5 * (fit.sum(axis=-1) + ((centre - prior.effect_mean) / prior.effect_mean_sd) ** 2)
-        log -= 0.5 * np.log(total)
-        log += 0.5 * np.log(np.where(precision > 0.0, precision, 1.0)).sum(axis=-1)
-        log += np.log(weight)
+        effect_sd, weight = sd_nodes(first[rows], step[rows], bend[rows], number)
+        log = evidence.log(effect_sd, rows) + np.log(weight)
         log -= log.max(axis=1, keepdims=True)
         reach = np.sqrt(np.maximum(2.0 * (log + NEGLIGIBLE), 0.0))
+        smallest[rows] = effect_sd[:, 0]
         for o in range(number):
             given = combine(near.precision[rows], near.linear[rows], prior, effect_sd[:, o])
             width = reach[:, o, None] * np.sqrt(given.effect_variance)
             lowest[rows] = np.minimum(lowest[rows], given.effect_mean - width)
             highest[rows] = np.maximum(highest[rows], given.effect_mean + width)
-            ratio = np.sqrt(given.shared.effect_variance) / effect_sd[:, o]
-            ratio = np.where(reach[:, o] > 0.0, ratio, 0.0)
-            inner[rows] = np.maximum(inner[rows], ratio)
-    inner_number = ladder(2 * HYPER_REACH * np.maximum(1 / HYPER_STEP, inner / SHARP_STEP) + 1)
+            blur = BLUR * resolution(given).min(axis=1)
+            here = np.sqrt(given.shared.effect_variance) / np.maximum(SHARP_STEP * effect_sd[:, o], blur)
+            ratio[rows] = np.maximum(ratio[rows], np.where(reach[:, o] > 0.0, here, 0.0))
+    step = resolution(combine(near.precision, near.linear, prior, smallest))
+    inner = ladder(2 * HYPER_REACH * np.maximum(1 / HYPER_STEP, ratio) + 1)
 
     def place(rows: Integers, outer: int, inner: int) -> HyperNodes:
-        effect_sd, weight = sd_nodes(knee[rows], end[rows], outer, prior.effect_sd)
+        effect_sd, weight = sd_nodes(first[rows], step[rows], bend[rows], outer)
+        weight = weight * np.exp(-0.5 * (effect_sd / prior.effect_sd) ** 2)
         shared = [
             shared_means(near.precision[rows], near.linear[rows], prior, effect_sd[:, o])
             for o in range(outer)
@@ -99,16 +84,76 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
         )
         weight /= weight.max(axis=(1, 2), keepdims=True)
         return HyperNodes(
-            np.full((rows.size, 1), prior.control_mean), np.full(rows.size, prior.control_sd),
+            np.full((rows.size, 1), prior.control_mean), np.full((rows.size, 1), prior.control_sd),
             effect, effect_sd, weight,
         )
 
     return HyperGrid(
-        outer, inner_number, np.full(knee.shape, prior.control_sd), smallest, lowest, highest, place
+        outer, inner, step, lowest, highest, place
     )
 
 
-def sd_nodes(knee, end, number, scale):
-    at = (np.arange(number) + 0.5) * (end[:, None] / number)
-    effect_sd = knee[:, None] * np.sinh(at)
-    return effect_sd, np.cosh(at) * np.exp(-0.5 * (effect_sd / scale) ** 2)
+@dataclass(frozen=True)
+class Evidence:
+    """What the counts of each stratum alone say about its log-odds ratio, as a normal density."""
+
+    mean: Floats  # (table, stratum)
+    variance: Floats  # (table, stratum), infinite where the stratum says nothing
+    prior: StratumPrior
+
+    @classmethod
+    def of(cls, near: Approximation, prior: StratumPrior) -> Evidence:
+        seen = near.precision[:, 1] > 0.0
+        control = near.precision[:, 0] + prior.control_sd**-2.0
+        experimental = np.where(seen, near.precision[:, 1], 1.0)
+        mean = near.linear[:, 1] / experimental
+        mean -= (near.linear[:, 0] + prior.control_mean * prior.control_sd**-2.0) / control
+        variance = np.where(seen, 1.0 / control + 1.0 / experimental, np.inf)
+        return cls(np.where(seen, mean, 0.0), variance, prior)
+
+    def log(self, effect_sd: Floats, rows: Integers | slice) -> Floats:
+        """Log density of tau given the data, (table, node), up to a constant."""
+        prior = self.prior
+        precision = 1.0 / (effect_sd[..., None] ** 2 + self.variance[rows, None])
+        total = precision.sum(axis=-1) + prior.effect_mean_sd**-2.0
+        centre = (precision * self.mean[rows, None]).sum(axis=-1)
+        centre = (centre + prior.effect_mean * prior.effect_mean_sd**-2.0) / total
+        misfit = (precision * (self.mean[rows, None] - centre[..., None]) ** 2).sum(axis=-1)
+        misfit += ((centre - prior.effect_mean) / prior.effect_mean_sd) ** 2
+        misfit += (effect_sd / prior.effect_sd) ** 2
+        misfit += np.log(total)
+        misfit -= np.log(np.where(precision > 0.0, precision, 1.0)).sum(axis=-1)
+        return -0.5 * misfit
+
+
+def sd_steps(evidence: Evidence, scale: float):
+    fine = SD_REACH * scale * FINE**2
+    log = evidence.log(np.broadcast_to(fine, (evidence.mean.shape[0], fine.size)), slice(None))
+    log -= log.max(axis=1, keepdims=True)
+    density = np.exp(log) * FINE
+    total = density.sum(axis=1)
+    mean = (density * fine).sum(axis=1) / total
+    sd = np.sqrt((density * fine**2).sum(axis=1) / total - mean**2)
+    seen = log > -NEGLIGIBLE
+    last = fine[fine.size - 1 - seen[:, ::-1].argmax(axis=1)]
+    first = fine[seen.argmax(axis=1)]
+    first = np.where(first < 2.0 * sd, 0.0, first)
+    sharp = np.sqrt(evidence.variance.min(axis=1))
+    step = np.minimum(SD_STEP * sd, sharp)
+    even = (last - first) / step
+    bend = 2.0 * sharp
+    bent_step = np.minimum(0.5, SD_STEP * sd / np.hypot(bend, mean + 1.5 * sd))
+    with np.errstate(invalid="ignore"):
+        bent = np.where(np.isfinite(bend), np.arcsinh(last / bend) / bent_step, np.inf)
+    straight = even <= bent
+    outer = ladder(np.where(straight, even, bent))
+    with np.errstate(invalid="ignore"):
+        step = np.where(straight, last - first, np.arcsinh(last / bend)) / outer
+    return outer, np.where(straight, first, 0.0), step, np.where(straight, 0.0, bend)
+
+
+def sd_nodes(first: Floats, step: Floats, bend: Floats, number: int):
+    at = first[:, None] + (np.arange(number) + 0.5) * step[:, None]
+    bent = bend[:, None] > 0.0
+    turned = np.where(bent, at, 0.0)
+    return np.where(bent, bend[:, None] * np.sinh(turned), at), np.cosh(turned)

@@ -12,13 +12,13 @@ import numpy.typing as npt
 from adaptive_cart.models import stratum_integrals as si
 from adaptive_cart.models.stratum_integrals import (
     Approximation, Floats, HyperGrid, HyperNodes, Integers, Normal, Posterior, StratumPrior,
-    ladder, posterior,
+    ladder, posterior, resolution,
 )
 
 HYPER_REACH: Final = 4.2
 HYPER_STEP: Final = 1.2
 SHARP_STEP: Final = 1.3
-FINEST: Final = 24.0
+BLUR: Final = 1.25
 
 
 @dataclass(frozen=True)
@@ -45,16 +45,15 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
     slope = shared.covariance / shared.control_variance
     control_sd = np.sqrt(shared.control_variance)
     effect_sd = np.sqrt(shared.effect_variance - slope * shared.covariance)
-    # given
-    stratum_sd = np.maximum(prior.control_sd, control_sd / FINEST)
-    interaction_sd = np.maximum(prior.effect_sd, effect_sd / FINEST)
+    step = resolution(near)
     strata = near.effect_mean.shape[1]
     sharp = SHARP_STEP / math.sqrt(strata)
+    blur = BLUR * step.min(axis=1)
     outer = ladder(
-        2 * HYPER_REACH * np.maximum(1 / HYPER_STEP, control_sd / (sharp * stratum_sd)) + 1
+        2 * HYPER_REACH * np.maximum(1 / HYPER_STEP, control_sd / np.maximum(sharp * prior.control_sd, blur)) + 1
     )
     inner = ladder(
-        2 * HYPER_REACH * np.maximum(1 / HYPER_STEP, effect_sd / (sharp * interaction_sd)) + 1
+        2 * HYPER_REACH * np.maximum(1 / HYPER_STEP, effect_sd / np.maximum(sharp * prior.effect_sd, blur)) + 1
     )
     reach = si.REACH * np.sqrt(near.effect_variance)
 
@@ -71,8 +70,8 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
         log = -0.5 * ((control - prior.control_mean) / prior.control_mean_sd)[:, :, None] ** 2
         log = log - 0.5 * ((effect - prior.effect_mean) / prior.effect_mean_sd) ** 2
         log -= log.max(axis=(1, 2), keepdims=True)
-        return HyperNodes(control, stratum_sd[rows], effect, interaction_sd[rows, None], np.exp(log))
+        return HyperNodes(control, np.full((rows.size, 1), prior.control_sd), effect, np.full((rows.size, 1), prior.effect_sd), np.exp(log))
 
     return HyperGrid(
-        outer, inner, stratum_sd, interaction_sd, near.effect_mean - reach, near.effect_mean + reach, place
+        outer, inner, step, near.effect_mean - reach, near.effect_mean + reach, place
     )

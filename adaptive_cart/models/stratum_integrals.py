@@ -53,6 +53,7 @@ NODES_AT_ONCE: Final = 2**18
 TABLES_AT_ONCE: Final = 2**11
 FAR: Final = 1e3
 SMALLEST: Final = 1e-25
+NARROWEST: Final = 0.75
 
 
 @dataclass(frozen=True)
@@ -229,7 +230,7 @@ def approximate(successes: Floats, totals: Floats, prior: StratumPrior) -> Appro
 @dataclass(frozen=True)
 class HyperNodes:
     control_centre: Floats  # (table, outer or 1)
-    control_sd: Floats  # (table,)
+    control_sd: Floats  # (table, outer or 1)
     effect_centre: Floats  # (table, outer, inner)
     effect_sd: Floats  # (table, outer or 1)
     weight: Floats  # (table, outer, inner)
@@ -239,11 +240,21 @@ class HyperNodes:
 class HyperGrid:
     outer: Integers  # (table,)
     inner: Integers  # (table,)
-    control_sd: Floats  # (table,)
-    effect_sd: Floats  # (table,) the smallest
+    step: Floats  # (table, stratum)
     lowest: Floats  # (table, stratum) ends of effect
     highest: Floats
     place: Callable[[Integers, int, int], HyperNodes]
+
+
+def resolution(near: Approximation) -> Floats:
+    """Largest lattice step (table, stratum) that resolves the posterior of a stratum's logits."""
+    control, experimental = near.variance[:, 0], near.variance[:, 1]
+    effect = near.effect_variance
+    covariance = 0.5 * (control + experimental - effect)
+    both = control * experimental - covariance**2
+    # the same points are a lattice of logits and one of control logit and log-odds ratio
+    step = np.minimum(both / control, np.maximum(both / effect, both / experimental))
+    return np.minimum(FINENESS * np.sqrt(step), COARSEST)
 
 
 def ladder(needed: Floats) -> Integers:
@@ -268,16 +279,7 @@ class Lattice:
 
 
 def lay_out(near: Approximation, grid: HyperGrid) -> Lattice:
-    control, experimental = near.precision[:, 0], near.precision[:, 1]
-    by_stratum = grid.control_sd[:, None] ** -2.0
-    by_effect = grid.effect_sd[:, None] ** -2.0
-    given_effect = np.minimum(
-        (control + experimental + by_stratum) ** -0.5, (experimental + by_effect) ** -0.5
-    )
-    given_logit = np.minimum(
-        (control + by_stratum + by_effect) ** -0.5, (experimental + by_effect) ** -0.5
-    )
-    step = np.minimum(FINENESS * np.maximum(given_effect, given_logit), COARSEST)
+    step = grid.step
     width = 2.0 * REACH * np.sqrt(near.variance[:, 0])
     effect_width = grid.highest - grid.lowest
     rows = ladder(np.ceil(width / step).max(axis=1) + 1.0)
@@ -356,32 +358,69 @@ class Block:
 
     def kernels(self) -> tuple[Floats, Floats]:
         nodes = self.nodes
-        by_control = self.control[:, :, None, :] - nodes.control_centre[:, None, :, None]
-        by_control /= nodes.control_sd[:, None, None, None]
-        by_control *= by_control
-        by_control *= -0.5
-        by_control += self.log_control[:, :, None, :]
-        np.exp(by_control, out=by_control)
-        # exp(-(x - c) ** 2), the square multiplied out: one product of matrices
+        step = self.step[..., None]
+        by_control = normal_kernel(
+            self.control[:, :, None], nodes.control_centre[:, None, None], nodes.control_sd[:, None, None], step
+        )
+        by_control = by_control[:, :, 0]
+        # XXX
+        groups = nodes.effect_sd.shape[1]
         tables, outer, inner = nodes.effect_centre.shape
-        strata = self.step.shape[1]
-        scale = math.sqrt(0.5) / nodes.effect_sd[:, None, :, None]
-        middle = nodes.effect_centre.mean(axis=(1, 2))[:, None, None, None]
-        groups = scale.shape[2]
-        x = np.empty((tables, strata, groups, 3, self.columns))
-        np.multiply(self.effect[:, :, None] - middle, scale, out=x[..., 1, :])
-        np.multiply(x[..., 1, :], -x[..., 1, :], out=x[..., 0, :])
-        x[..., 2, :] = 1.0
-        centre = (nodes.effect_centre[:, None] - middle) * scale
-        c = np.empty((tables, 1, outer, inner, 3))
-        c[..., 0] = 1.0
-        np.multiply(centre, 2.0, out=c[..., 1])
-        np.multiply(centre, -centre, out=c[..., 2])
-        by_effect = c.reshape(tables, 1, groups, -1, 3) @ x
-        np.exp(by_effect, out=by_effect)
-        if groups > 1:
-            by_effect *= scale[..., None]
-        return by_control, by_effect.reshape(tables, strata, outer, inner, self.columns)
+        by_effect = normal_kernel(
+            self.effect[:, :, None], nodes.effect_centre.reshape(tables, 1, groups, -1), nodes.effect_sd[:, None], step
+        )
+        by_effect = by_effect.reshape(tables, -1, outer, inner, self.columns)
+        by_control *= np.exp(self.log_control)[:, :, None]
+        return by_control, by_effect
+
+
+def normal_kernel(point: Floats, centre: Floats, sd: Floats, step: Floats) -> Floats:
+    """Normal density of lattice points about centres.
+
+    point (table, stratum, 1, point), centre (table, 1, group, centre), sd (table, 1, group), step (table, stratum, 1)
+    -> (table, stratum, group, centre, point)
+    """
+    wide = np.maximum(sd, NARROWEST * step)
+    scale = math.sqrt(0.5) / wide
+    middle = centre[:, :, :1, :].mean(axis=-1, keepdims=True)
+    # exp(-(x - c) ** 2), the square multiplied out: one product of matrices
+    x = np.empty((*wide.shape, 3, point.shape[-1]))
+    np.multiply(point - middle, scale[..., None], out=x[..., 1, :])
+    np.multiply(x[..., 1, :], -x[..., 1, :], out=x[..., 0, :])
+    x[..., 2, :] = 1.0
+    c = np.empty((*wide.shape, centre.shape[-1], 3))
+    np.multiply(centre - middle, scale[..., None], out=c[..., 1])
+    np.multiply(c[..., 1], -c[..., 1], out=c[..., 2])
+    c[..., 1] *= 2.0
+    c[..., 0] = 1.0
+    kernel = c @ x
+    lost = 1.0 - (sd / wide) ** 2
+    narrow = np.nonzero(lost > 0.0)
+    sharpened = None
+    if narrow[0].size:
+        sharpened = sharpen(kernel[narrow], lost[narrow])
+    np.exp(kernel, out=kernel)
+    if sharpened is not None:
+        kernel[narrow] *= sharpened
+    if wide.shape[-1] > 1:
+        kernel *= scale[..., None, None]
+    return kernel
+
+
+def sharpen(exponent: Floats, lost: Floats) -> Floats:
+    """Polynomial."""
+    q = lost[:, None, None]
+    y = -2.0 * exponent
+    found = (q**4 / 384.0) * y
+    for factor in (
+        -(q**3) / 48.0 - q**4 * (28.0 / 384.0),
+        q**2 / 8.0 + q**3 * (15.0 / 48.0) + q**4 * (210.0 / 384.0),
+        -q / 2.0 - q**2 * 0.75 - q**3 * (45.0 / 48.0) - q**4 * (420.0 / 384.0),
+    ):
+        found += factor
+        found *= y
+    found += 1.0 + q / 2.0 + q**2 * 0.375 + q**3 * (15.0 / 48.0) + q**4 * (105.0 / 384.0)
+    return found
 
 
 def pairs(values: Floats, columns: int) -> Floats:

@@ -1284,7 +1284,7 @@ class _Lattice:
         rows, columns = self.size
         number, _, width, diagonals = density.shape
         running = density.copy()
-        for column in range(1, width):
+        for column in range(PADDING + 1, width):
             running[:, :, column] += running[:, :, column - 1]
         totals = running[:, :, -1]
         total = totals.sum(axis=(1, 2), dtype=np.float64)
@@ -1292,12 +1292,10 @@ class _Lattice:
         lost = -np.expm1(-LN2 * np.exp(logs))
         per_uncured = np.exp(np.logaddexp(0.0, self.log_odds[block]))
         rows_at = np.arange(number * rows).reshape(number, rows, 1)
-        tables_at = np.arange(number)[:, None, None]
         diagonal = np.arange(diagonals)
         offset = diagonal - (columns - 1)
         flat_density, flat_running = density.reshape(-1), running.reshape(-1)
-        flat_logs, flat_lost = logs.reshape(-1), lost.reshape(-1)
-        step = np.broadcast_to(fall[:, :, None], (number, rows, diagonals))
+        flat_logs, flat_lost, flat_fall = logs.reshape(-1), lost.reshape(-1), fall.reshape(-1)
         single = lost.astype(np.float32)[..., None]
         result = np.empty(values.shape)
         for which in range(values.shape[1]):
@@ -1313,23 +1311,23 @@ class _Lattice:
             )
             before = (single >= by_diagonal).view(np.uint8).sum(axis=2, dtype=np.uint8)
             before = before.astype(np.int64)
-            column = np.clip(before - 1, 0, columns - 2)
-            cured = np.clip(before - 1 + offset, 0, CURED - 2)
+            cured = before + (offset - 1)
+            crossed = (before > 0) & (before < columns) & (cured >= 0) & (cured < CURED - 1)
+            which_line = np.flatnonzero(crossed)
+            row, cured = which_line // diagonals, cured.reshape(-1)[which_line]
+            at = row * columns + before.reshape(-1)[which_line] - 1
             stencil = np.clip(cured - 1, 0, CURED - 4)
-            at = rows_at * columns + column
-            log_hazard, lost_0, lost_1 = flat_logs[at], flat_lost[at], flat_lost[at + 1]
-            flat_bound = bound.reshape(-1)
-            at = tables_at * CURED + stencil
-            share = _crossing(
-                log_hazard,
-                step,
-                lost_0,
-                lost_1,
-                [flat_bound[at + k] for k in range(4)],
+            bounds = bound.reshape(-1)
+            start = row // rows * CURED + stencil
+            share = np.full(before.shape, 0.5, dtype=np.float32)
+            share.reshape(-1)[which_line] = _crossing(
+                flat_logs[at],
+                flat_fall[row],
+                flat_lost[at],
+                flat_lost[at + 1],
+                [bounds[start], bounds[start + 1], bounds[start + 2], bounds[start + 3]],
                 (cured - stencil).astype(np.float64),
             )
-            inside = (before > 0) & (before < columns) & (cured == before - 1 + offset)
-            share = np.where(inside, share, 0.5).astype(np.float32)
             base = (rows_at * width + before + (PADDING - 1)) * diagonals + diagonal
             tail = totals - flat_running[base + int(TAPS[-1]) * diagonals]
             for tap, coefficients in zip(TAPS, WEIGHTS.astype(np.float32), strict=True):
@@ -1389,7 +1387,7 @@ def _crossing(
         difference = log_now - np.log(needed / LN2)
         gradient = step + slope / ((1.0 - held) * needed)
         by_hazard = difference / np.maximum(gradient, 1e-12)
-        hazard = LN2 * np.exp(np.minimum(log_now, 50.0))
+        hazard = np.minimum(LN2 * np.exp(np.minimum(log_now, 50.0)), 500.0)
         survival = np.exp(-hazard)
         gradient = survival * hazard * step + slope
         by_fraction = (1.0 - survival - bound) / np.maximum(gradient, 1e-12)
