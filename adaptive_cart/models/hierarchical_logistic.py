@@ -18,7 +18,7 @@ from adaptive_cart.models.stratum_integrals import (
 HYPER_REACH: Final = 4.2
 HYPER_STEP: Final = 1.2
 SHARP_STEP: Final = 1.5
-BLUR: Final = 1.25
+BLUR: Final = 0.75
 SD_STEP: Final = 1.05
 SD_REACH: Final = 8.0
 NEGLIGIBLE: Final = 11.5
@@ -45,24 +45,26 @@ class HierarchicalLogistic:
 
 def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
     evidence = Evidence.of(near, prior)
-    outer, first, step, bend = sd_steps(evidence, prior.effect_sd)
+    outer, first, gap, bend = sd_steps(evidence, prior.effect_sd)
     tables, strata = evidence.mean.shape
-    lowest = np.full((tables, strata), np.inf)
-    highest = np.full((tables, strata), -np.inf)
+    lowest = np.full((tables, 2, strata), np.inf)
+    highest = np.full((tables, 2, strata), -np.inf)
     ratio = np.zeros(tables)
     smallest = np.zeros(tables)
     for number in np.unique(outer).tolist():
         rows = np.flatnonzero(outer == number)
-        effect_sd, weight = sd_nodes(first[rows], step[rows], bend[rows], number)
+        effect_sd, weight = sd_nodes(first[rows], gap[rows], bend[rows], number)
         log = evidence.log(effect_sd, rows) + np.log(weight)
         log -= log.max(axis=1, keepdims=True)
         reach = np.sqrt(np.maximum(2.0 * (log + NEGLIGIBLE), 0.0))
         smallest[rows] = effect_sd[:, 0]
         for o in range(number):
             given = combine(near.precision[rows], near.linear[rows], prior, effect_sd[:, o])
-            width = reach[:, o, None] * np.sqrt(given.effect_variance)
-            lowest[rows] = np.minimum(lowest[rows], given.effect_mean - width)
-            highest[rows] = np.maximum(highest[rows], given.effect_mean + width)
+            mean = np.stack([given.mean[:, 0], given.effect_mean], axis=1)
+            width = np.sqrt(np.stack([given.variance[:, 0], given.effect_variance], axis=1))
+            width *= reach[:, o, None, None]
+            lowest[rows] = np.minimum(lowest[rows], mean - width)
+            highest[rows] = np.maximum(highest[rows], mean + width)
             blur = BLUR * resolution(given).min(axis=1)
             here = np.sqrt(given.shared.effect_variance) / np.maximum(SHARP_STEP * effect_sd[:, o], blur)
             ratio[rows] = np.maximum(ratio[rows], np.where(reach[:, o] > 0.0, here, 0.0))
@@ -70,7 +72,7 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
     inner = ladder(2 * HYPER_REACH * np.maximum(1 / HYPER_STEP, ratio) + 1)
 
     def place(rows: Integers, outer: int, inner: int) -> HyperNodes:
-        effect_sd, weight = sd_nodes(first[rows], step[rows], bend[rows], outer)
+        effect_sd, weight = sd_nodes(first[rows], gap[rows], bend[rows], outer)
         weight = weight * np.exp(-0.5 * (effect_sd / prior.effect_sd) ** 2)
         shared = [
             shared_means(near.precision[rows], near.linear[rows], prior, effect_sd[:, o])

@@ -18,7 +18,7 @@ from adaptive_cart.models.stratum_integrals import (
 HYPER_REACH: Final = 4.2
 HYPER_STEP: Final = 1.2
 SHARP_STEP: Final = 1.3
-BLUR: Final = 1.25
+BLUR: Final = 0.75
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
     inner = ladder(
         2 * HYPER_REACH * np.maximum(1 / HYPER_STEP, effect_sd / np.maximum(sharp * prior.effect_sd, blur)) + 1
     )
-    reach = si.REACH * np.sqrt(near.effect_variance)
+    mean = np.stack([near.mean[:, 0], near.effect_mean], axis=1)
+    reach = si.REACH * np.sqrt(np.stack([near.variance[:, 0], near.effect_variance], axis=1))
 
     def place(rows: Integers, outer: int, inner: int) -> HyperNodes:
         control = shared.control[rows, None] + control_sd[rows, None] * np.linspace(
@@ -73,5 +74,5 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
         return HyperNodes(control, np.full((rows.size, 1), prior.control_sd), effect, np.full((rows.size, 1), prior.effect_sd), np.exp(log))
 
     return HyperGrid(
-        outer, inner, step, near.effect_mean - reach, near.effect_mean + reach, place
+        outer, inner, step, mean - reach, mean + reach, place
     )

@@ -53,7 +53,7 @@ NODES_AT_ONCE: Final = 2**18
 TABLES_AT_ONCE: Final = 2**11
 FAR: Final = 1e3
 SMALLEST: Final = 1e-25
-NARROWEST: Final = 0.75
+NARROWEST: Final = 0.85
 
 
 @dataclass(frozen=True)
@@ -241,7 +241,7 @@ class HyperGrid:
     outer: Integers  # (table,)
     inner: Integers  # (table,)
     step: Floats  # (table, stratum)
-    lowest: Floats  # (table, stratum) ends of effect
+    lowest: Floats  # (table, 2, stratum) ends of the range of control logits, log-odds ratios
     highest: Floats
     place: Callable[[Integers, int, int], HyperNodes]
 
@@ -279,16 +279,17 @@ class Lattice:
 
 
 def lay_out(near: Approximation, grid: HyperGrid) -> Lattice:
-    step = grid.step
-    width = 2.0 * REACH * np.sqrt(near.variance[:, 0])
-    effect_width = grid.highest - grid.lowest
-    rows = ladder(np.ceil(width / step).max(axis=1) + 1.0)
-    columns = ladder(np.ceil(effect_width / step).max(axis=1) + 1.0)
-    step = np.maximum(width / (rows[:, None] - 1.0), effect_width / (columns[:, None] - 1.0))
+    width = grid.highest - grid.lowest
+    needed = np.ceil(width / grid.step[:, None]).max(axis=2) + 1.0
+    rows, columns = ladder(needed[:, 0]), ladder(needed[:, 1])
+    # what the standard sizes have to spare goes into a finer step
+    count = np.stack([rows, columns], axis=1)[:, :, None] - 1.0
+    step = (width / count).max(axis=1)
+    first = (grid.lowest + grid.highest - step[:, None] * count) / 2.0
     return Lattice(
         step,
-        near.mean[:, 0] - step * (rows[:, None] - 1.0) / 2.0,
-        (grid.lowest + grid.highest) / 2.0 - step * (columns[:, None] - 1.0) / 2.0,
+        first[:, 0],
+        first[:, 1],
         rows,
         columns,
     )
@@ -360,7 +361,7 @@ class Block:
         nodes = self.nodes
         step = self.step[..., None]
         by_control = normal_kernel(
-            self.control[:, :, None], nodes.control_centre[:, None, None], nodes.control_sd[:, None, None], step
+            self.control[:, :, None], nodes.control_centre[:, None, None], nodes.control_sd[:, None], step
         )
         by_control = by_control[:, :, 0]
         # XXX

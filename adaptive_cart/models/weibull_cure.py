@@ -71,7 +71,7 @@ Booleans: TypeAlias = npt.NDArray[np.bool_]
 LN2: Final = float(np.log(2.0))
 SHORTEST: Final = 1e-6  # months
 DROP: Final = 13.0  # the lattice ends where the log density is this far below its maximum
-GROUPS: Final = 12  # groups of participants that the first stage looks at
+GROUPS: Final = 8  # groups of participants that the first stage looks at
 PLACED: Final = 96  # tables placed together
 BLOCK: Final = 16  # tables whose densities are held together
 CURED_NODES: Final = 12  # values of the cured fraction at which the likelihood is computed
@@ -670,7 +670,7 @@ def _find_ridge(data: _Grouping) -> _Ridge:
     start = np.empty((3, number, 2))
     start[SHAPE], start[MEDIAN] = data.centre
     start[ODDS] = -2.0, 0.7
-    points = _climb(data, start, (SHAPE, MEDIAN, ODDS), 12)
+    points = _climb(data, start, (SHAPE, MEDIAN, ODDS), 10)
     mode = points.part(points.value.argmax(axis=1)[:, None])
     sd, follow = _conditional(data, mode, SHAPE, (MEDIAN, ODDS), 1.1 * data.prior_sd[0])
     away = sd * np.concatenate([-OUTWARD, OUTWARD])
@@ -680,7 +680,7 @@ def _find_ridge(data: _Grouping) -> _Ridge:
     start[ODDS] += np.clip(follow[1] * away, -1.5, 1.5)
     steep = (away > 0.0) & (data.relapses > 0.0)
     start[MEDIAN] = np.where(steep, _ridge(data, start[SHAPE]), start[MEDIAN])
-    sides = _climb(data, start, (MEDIAN, ODDS), 6)
+    sides = _climb(data, start, (MEDIAN, ODDS), 5)
     best = np.maximum(mode.value, sides.value.max(axis=1, keepdims=True))
     roots = np.sqrt(2.0 * (best - sides.value))
     half, target = len(OUTWARD), float(np.sqrt(2.0 * DROP))
@@ -733,7 +733,7 @@ def _find_place(
 
     median = _along(shape, path, ridge.path[MEDIAN] - relapses_say(path)) + relapses_say(shape)
     start = np.stack([shape, median, _along(shape, path, ridge.path[ODDS])])
-    points = _climb(data, start, (MEDIAN, ODDS), 3)
+    points = _climb(data, start, (MEDIAN, ODDS), 2)
     lowest, highest = _median_stretch(data, points)
     cured = _cured_stretch(data, scale, ridge, shape, lowest, highest)
     # Straight lines between every second row: each row is summed for itself.
@@ -762,7 +762,7 @@ def _median_stretch(data: _Grouping, points: _Points) -> tuple[Floats, Floats]:
     turn = np.concatenate([follow[0], follow[0]], axis=1)
     at[ODDS] += np.clip(turn * distance * sign, -1.0, 1.0)
     sd = data.prior_sd[1]
-    for _ in range(5):
+    for _ in range(4):
         at[MEDIAN] = start + sign * distance
         np.clip(at[ODDS], -LIMIT, LIMIT, out=at[ODDS])
         here = _derivatives(data, at)
@@ -1089,6 +1089,7 @@ def _partial_weights() -> Floats:
 
 
 WEIGHTS: Final = _partial_weights()
+SINGLE_WEIGHTS: Final = WEIGHTS.astype(np.float32)
 
 
 def _tail(density: Floats, position: Floats) -> Floats:
@@ -1166,8 +1167,8 @@ class _Lattice:
             logs = np.matmul(nodes, self.spread[block])
             logs += self.log_prior[block, None]
             logs -= logs.max(axis=(1, 2), keepdims=True)
-            density = logs
-            np.exp(logs, out=density)
+            np.maximum(logs, -50.0, out=logs)  # numbers too small to be normal are slow
+            density = np.exp(logs, out=logs)
             if self._summary is None:
                 summaries.append(self._summarise(block, density))
             view = _by_cured(store[:number], columns)
@@ -1288,49 +1289,52 @@ class _Lattice:
             running[:, :, column] += running[:, :, column - 1]
         totals = running[:, :, -1]
         total = totals.sum(axis=(1, 2), dtype=np.float64)
+        matters = totals > 1e-7 * total[:, None, None]
         logs, fall = self._hazard(block, month)
         lost = -np.expm1(-LN2 * np.exp(logs))
-        per_uncured = np.exp(np.logaddexp(0.0, self.log_odds[block]))
-        rows_at = np.arange(number * rows).reshape(number, rows, 1)
-        diagonal = np.arange(diagonals)
-        offset = diagonal - (columns - 1)
-        flat_density, flat_running = density.reshape(-1), running.reshape(-1)
-        flat_logs, flat_lost, flat_fall = logs.reshape(-1), lost.reshape(-1), fall.reshape(-1)
         single = lost.astype(np.float32)[..., None]
+        flat_logs, flat_lost = logs.astype(np.float32).reshape(-1), single.reshape(-1)
+        flat_fall = fall.astype(np.float32).reshape(-1)
+        flat_density, flat_running = density.reshape(-1), running.reshape(-1)
+        flat_totals = np.ascontiguousarray(totals).reshape(-1)
+        per_uncured = np.exp(np.logaddexp(0.0, self.log_odds[block]))
+        offset = np.arange(diagonals) - columns  # of the cured fraction before the crossing
+        padded = np.full((number, 2 * columns + CURED - 2), -1.0, dtype=np.float32)
+        padded[:, columns - 1 + CURED :] = np.inf
+        by_diagonal = np.lib.stride_tricks.as_strided(
+            padded,
+            (number, 1, columns, diagonals),
+            (padded.strides[0], 0, padded.strides[1], padded.strides[1]),
+        )
         result = np.empty(values.shape)
         for which in range(values.shape[1]):
-            bound = (1.0 - values[:, which, None]) * per_uncured
+            bounds = ((1.0 - values[:, which, None]) * per_uncured).astype(np.float32)
+            padded[:, columns - 1 : columns - 1 + CURED] = bounds
             # Along a diagonal, how many lattice points come before the crossing.
-            padded = np.full((number, 2 * columns + CURED - 2), -1.0, dtype=np.float32)
-            padded[:, columns - 1 : columns - 1 + CURED] = bound
-            padded[:, columns - 1 + CURED :] = np.inf
-            by_diagonal = np.lib.stride_tricks.as_strided(
-                padded,
-                (number, 1, columns, diagonals),
-                (padded.strides[0], 0, padded.strides[1], padded.strides[1]),
-            )
             before = (single >= by_diagonal).view(np.uint8).sum(axis=2, dtype=np.uint8)
             before = before.astype(np.int64)
-            cured = before + (offset - 1)
-            crossed = (before > 0) & (before < columns) & (cured >= 0) & (cured < CURED - 1)
-            which_line = np.flatnonzero(crossed)
-            row, cured = which_line // diagonals, cured.reshape(-1)[which_line]
-            at = row * columns + before.reshape(-1)[which_line] - 1
+            cured = before + offset
+            whole = (before == 0) | (cured < 0)
+            crossed = matters & ~whole & (before < columns) & (cured < CURED - 1)
+            line = np.flatnonzero(crossed)
+            row = line // diagonals
+            table = row // rows
+            before, cured = before.reshape(-1)[line], cured.reshape(-1)[line]
+            at = row * columns + before - 1
             stencil = np.clip(cured - 1, 0, CURED - 4)
-            bounds = bound.reshape(-1)
-            start = row // rows * CURED + stencil
-            share = np.full(before.shape, 0.5, dtype=np.float32)
-            share.reshape(-1)[which_line] = _crossing(
+            bound = bounds.reshape(-1)
+            start = table * CURED + stencil
+            share = _crossing(
                 flat_logs[at],
                 flat_fall[row],
                 flat_lost[at],
                 flat_lost[at + 1],
-                [bounds[start], bounds[start + 1], bounds[start + 2], bounds[start + 3]],
-                (cured - stencil).astype(np.float64),
+                [bound[start], bound[start + 1], bound[start + 2], bound[start + 3]],
+                (cured - stencil).astype(np.float32),
             )
-            base = (rows_at * width + before + (PADDING - 1)) * diagonals + diagonal
-            tail = totals - flat_running[base + int(TAPS[-1]) * diagonals]
-            for tap, coefficients in zip(TAPS, WEIGHTS.astype(np.float32), strict=True):
+            base = (row * width + before + (PADDING - 1)) * diagonals + line % diagonals
+            tail = flat_totals[line] - flat_running[base + int(TAPS[-1]) * diagonals]
+            for tap, coefficients in zip(TAPS, SINGLE_WEIGHTS, strict=True):
                 weight = coefficients[-1] * share
                 for coefficient in coefficients[-2:0:-1]:
                     weight += coefficient
@@ -1338,18 +1342,20 @@ class _Lattice:
                 weight += coefficients[0]
                 weight *= flat_density[base + int(tap) * diagonals]
                 tail += weight
-            result[:, which] = tail.sum(axis=(1, 2), dtype=np.float64) / total
+            sums = np.where(whole, totals, np.float32(0.0)).sum(axis=(1, 2), dtype=np.float64)
+            sums += np.bincount(table, tail.astype(np.float64), number)
+            result[:, which] = sums / total
         return np.clip(result, 0.0, 1.0)
 
 
 def _crossing(
-    log_hazard: Floats,
-    step: Floats,
-    lost_0: Floats,
-    lost_1: Floats,
-    bounds: list[Floats],
-    place: Floats,
-) -> Floats:
+    log_hazard: Singles,
+    step: Singles,
+    lost_0: Singles,
+    lost_1: Singles,
+    bounds: list[Singles],
+    place: Singles,
+) -> Singles:
     """Where between two lattice points of a diagonal the lost fraction falls below its bound.
 
     Parameters
@@ -1367,31 +1373,34 @@ def _crossing(
     """
     b0 = bounds[0]
     b1 = bounds[1] - b0
-    b2 = 0.5 * (bounds[2] - 2.0 * bounds[1] + b0)
-    b3 = (bounds[3] - b0 + 3.0 * (bounds[1] - bounds[2])) / 6.0
-    first = np.where(place == 0.0, bounds[0], np.where(place == 1.0, bounds[1], bounds[2]))
+    b2 = np.float32(0.5) * (bounds[2] - bounds[1] - b1)
+    b3 = (bounds[3] - b0 + np.float32(3.0) * (bounds[1] - bounds[2])) / np.float32(6.0)
+    first = np.where(place == 0.0, b0, np.where(place == 1.0, bounds[1], bounds[2]))
     second = np.where(place == 0.0, bounds[1], np.where(place == 1.0, bounds[2], bounds[3]))
-    gap_0 = np.maximum(lost_0 - first, 0.0)
-    gap_1 = np.minimum(lost_1 - second, 0.0)
-    share = gap_0 / np.maximum(gap_0 - gap_1, 1e-300)
+    gap_0 = np.maximum(lost_0 - first, np.float32(0.0))
+    gap_1 = np.minimum(lost_1 - second, np.float32(0.0))
+    share = gap_0 / np.maximum(gap_0 - gap_1, np.float32(1e-30))
     # Compare hazards, nearly straight in log median; where the cured alone exceed the value within
     # the step there is no such hazard, and the lost fractions themselves are compared.
     straight = second < 0.999
-    for _ in range(3):
+    one, two, three, six = np.float32(1.0), np.float32(2.0), np.float32(3.0), np.float32(6.0)
+    least, most = np.float32(1e-30), np.float32(1.0 - 1e-6)
+    ln2 = np.float32(LN2)
+    for _ in range(2):
         z = place + share
-        bound = b0 + z * (b1 + (z - 1.0) * (b2 + (z - 2.0) * b3))
-        slope = b1 + (2.0 * z - 1.0) * b2 + (3.0 * z * z - 6.0 * z + 2.0) * b3
+        bound = b0 + z * (b1 + (z - one) * (b2 + (z - two) * b3))
+        slope = b1 + (two * z - one) * b2 + (three * z * z - six * z + two) * b3
         log_now = log_hazard - share * step
-        held = np.clip(bound, 1e-300, 1.0 - 1e-12)
+        held = np.clip(bound, least, most)
         needed = -np.log1p(-held)
-        difference = log_now - np.log(needed / LN2)
-        gradient = step + slope / ((1.0 - held) * needed)
-        by_hazard = difference / np.maximum(gradient, 1e-12)
-        hazard = np.minimum(LN2 * np.exp(np.minimum(log_now, 50.0)), 500.0)
+        gradient = step + slope / ((one - held) * needed)
+        by_hazard = (log_now - np.log(needed / ln2)) / np.maximum(gradient, least)
+        hazard = np.minimum(ln2 * np.exp(np.clip(log_now, -50.0, 50.0)), np.float32(60.0))
         survival = np.exp(-hazard)
         gradient = survival * hazard * step + slope
-        by_fraction = (1.0 - survival - bound) / np.maximum(gradient, 1e-12)
-        share = np.clip(share + np.where(straight, by_hazard, by_fraction), 0.0, 1.0)
+        by_fraction = (one - survival - bound) / np.maximum(gradient, least)
+        move = np.where(straight, by_hazard, by_fraction)
+        share = np.clip(share + move, np.float32(0.0), one)
     return share
 
 
