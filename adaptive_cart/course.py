@@ -214,11 +214,9 @@ def follow(
 
 
 def adverse_event(
-    latents: Latents,
-    truth: Truth,
-    groups: list[tuple[int, int, Positions]],
-    course: Course,
-    endpoint: str,
+    u: Floats,
+    chances: list[tuple[float, bool, Positions]],
+    infused: Floats | None,
     window: float,
 ) -> Floats:
     """Month of onset of an adverse event, ``(trial, participant)``, infinite where there is none.
@@ -226,19 +224,23 @@ def adverse_event(
     With probability p the event falls uniformly into the window after infusion (after
     randomisation in an arm where nobody is infused): the part of the uniform below p, stretched
     over the window, is its time.
+
+    Parameters
+    ----------
+    chances
+        Probability, whether the window starts at infusion, and the positions they hold for.
+    infused
+        ``(trial, participant)`` month of infusion, where there is a course.
     """
-    assert truth.courses is not None
-    onset = np.full(course.infused.shape, np.inf)
-    u = latents.of(f"event:{endpoint}").ravel()
-    for arm, stratum, where in groups:
-        group = truth.courses[arm][stratum]
-        probability = group.events.get(endpoint, 0.0)
+    onset = np.full(u.shape, np.inf)
+    flat = u.ravel()
+    for probability, from_infusion, where in chances:
         if probability == 0.0:
             continue
-        mine = u.take(where)
+        mine = flat.take(where)
         having = np.flatnonzero(mine < probability)
         at = where[having]
-        opens = course.infused.ravel()[at] if group.infused else 0.0
+        opens = infused.ravel()[at] if from_infusion and infused is not None else 0.0
         onset.ravel()[at] = opens + mine[having] / probability * window
     return onset
 

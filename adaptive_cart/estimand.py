@@ -106,8 +106,8 @@ class SobolLatents(Latents):
         """Dimension of a purpose: fixed, so that no value depends on what was asked before."""
         if purpose in PURPOSES:
             return PURPOSES.index(purpose)
-        # adverse events share a dimension: no outcome is made of two of them
-        return len(PURPOSES) if purpose.startswith("event:") else DIMENSIONS
+        # events and direct outcomes share a dimension: nothing is made of two of them
+        return len(PURPOSES) if purpose.startswith(("event:", "outcome:")) else DIMENSIONS
 
     def of(self, purpose: str, width: int | None = None) -> Floats:
         """Uniforms of every point for one purpose, ``(scramble, point)``, read only."""
@@ -139,16 +139,16 @@ def true_values(design: Design, truth: Truth, latents: SobolLatents | None = Non
         Points to integrate over; pass the same to several scenarios to draw them once.
     """
     cells: dict[str, npt.NDArray[np.float64]] = {}
-    course_fed = [name for name in design.endpoints if name not in truth.direct]
-    if course_fed and truth.courses is not None:
+    exact = [name for name in truth.direct if _closed_form(design, truth, name)]
+    course_fed = [name for name in design.endpoints if name not in exact]
+    if any(design.endpoints[name].direct_truth != "time" for name in course_fed):
         points = latents or SobolLatents()
         for counts, world in ((True, truth), (False, truth.without_dropout())):
             names = [n for n in course_fed if design.endpoints[n].dropout_counts() is counts]
             if names:
                 cells |= _sampled(design, world, names, points)
-    for name in truth.direct:
-        if design.endpoints[name].direct_truth in ("probability", "rate"):
-            cells[name] = _exact(design, truth, name)[None]
+    for name in exact:
+        cells[name] = _exact(design, truth, name)[None]
     shares = np.array(truth.shares)
 
     def told(values: Floats) -> TrueValue:
@@ -202,6 +202,15 @@ def target_values(plan: Plan, true: TrueValues) -> tuple[float, ...]:
     return tuple(target_of(plan, true, place).value for place in range(len(plan.estimands)))
 
 
+def _closed_form(design: Design, truth: Truth, name: str) -> bool:
+    """Whether a direct truth is the true value itself, or that and dropout."""
+    endpoint = design.endpoints[name]
+    if endpoint.direct_truth == "rate":
+        return True
+    lost = truth.courses is not None or (truth.has_dropout and not isinstance(endpoint, Landmark))
+    return endpoint.direct_truth == "probability" and not lost
+
+
 def _exact(design: Design, truth: Truth, name: str) -> Floats:
     """Probability (or yearly rate) where the truth is direct, ``(arm, stratum)``."""
     endpoint = design.endpoints[name]
@@ -231,8 +240,8 @@ def _sampled(
                 cells = result.setdefault(name, np.empty((shape[0], arms, strata)))
                 cells[:, arm, stratum] = values
     rates = [n for n in names if design.endpoints[n].direct_truth == "rate"]
-    assert truth.courses is not None
     for name in rates:
+        assert truth.courses is not None
         yearly = [[group.rates.get(name, 0.0) for group in by] for by in truth.courses]
         result[name] = np.array(yearly)[None]
     return result

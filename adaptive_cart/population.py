@@ -105,13 +105,23 @@ def _dropout(
 def _adverse_events(
     design: Design, truth: Truth, latents: Latents, groups: Groups, course: Course | None
 ) -> dict[str, Floats]:
-    if course is None:
-        return {}
-    return {
-        name: courses.adverse_event(latents, truth, groups, course, name, endpoint.within_months)
-        for name, endpoint in design.endpoints.items()
-        if isinstance(endpoint, AdverseEvent) and name not in truth.direct
-    }
+    found = {}
+    infused = None if course is None else course.infused
+    for name, endpoint in design.endpoints.items():
+        if not isinstance(endpoint, AdverseEvent):
+            continue
+        direct = truth.direct.get(name)
+        chances = []
+        for arm, stratum, where in groups:
+            group = None if truth.courses is None else truth.courses[arm][stratum]
+            if direct is not None:
+                probability = direct[arm][stratum]
+            else:
+                probability = 0.0 if group is None else group.events.get(name, 0.0)
+            chances.append((probability, group is not None and group.infused, where))
+        u = latents.of(f"event:{name}" if direct is None else f"outcome:{name}")
+        found[name] = courses.adverse_event(u, chances, infused, endpoint.within_months)
+    return found
 
 
 def _recurrent(
@@ -144,6 +154,8 @@ def _direct(
     found: dict[str, Floats | Booleans] = {}
     for name, values in truth.direct.items():
         kind = design.endpoints[name].direct_truth
+        if isinstance(design.endpoints[name], AdverseEvent):
+            continue  # an event has a time as well
         if kind == "probability":
             u = latents.of(f"outcome:{name}")
             found[name] = courses.direct_response(u, values, arm, stratum)

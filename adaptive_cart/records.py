@@ -140,9 +140,10 @@ class Population:
         return self.arrival + self.course.infused
 
     @cached_property
-    def last_seen(self) -> Floats:
-        """Months from randomisation to death or dropout, ``(trial, participant)``."""
-        assert self.course is not None
+    def last_seen(self) -> Floats | None:
+        """Months from randomisation to death or dropout, ``(trial, participant)``, if any."""
+        if self.course is None:
+            return self.dropout
         return np.minimum(self.course.death, self.course.dropout)
 
     def tally(self, members: ParticipantSet) -> Integers:

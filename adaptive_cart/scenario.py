@@ -408,6 +408,8 @@ def resolve(frame: Frame, name: str) -> Truth | None:
     reader = _Reader(frame, name, table)
     courses = reader.courses()
     direct = reader.direct()
+    if courses is None:
+        reader.refuse_death()
     if frame.reported > before:
         return None
     return Truth(
@@ -461,6 +463,15 @@ class _Reader:
         place = path_to("truth", arm, *path)
         own = path_to("scenarios", self.name, arm, *path)
         self.report(place, f"missing{_BY}; write {write}", path_to("arms", arm), place, own)
+
+    def refuse_death(self) -> None:
+        """Report deaths beside a truth that is direct: they would be without effect."""
+        why = "where the truth is direct nothing but dropout is simulated; leave it out"
+        if "death" in self.table and "death" not in self.frame.endpoints:
+            self.frame.report(self.where("death"), why)
+        for arm in self.frame.arms:
+            if "death" in self.table.get(arm, {}):
+                self.frame.report(self.where(arm, "death"), why)
 
     # ── the course ────────────────────────────────────────────────────────────────────────
     def _has_course(self) -> bool:

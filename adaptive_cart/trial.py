@@ -59,6 +59,8 @@ class LookRecord:
         By rule: ``(trial, target)``, nan where it was not asked.
     shares
         ``(trial, arm)`` in force after the look, under response-adaptive randomisation.
+    between
+        Whether this is a stop between looks, counted with the look that would have come next.
     """
 
     look: int
@@ -69,6 +71,7 @@ class LookRecord:
     summaries: dict[str, Summary]
     probabilities: dict[str, Floats]
     shares: Floats | None
+    between: bool = False
 
 
 @dataclass
@@ -336,9 +339,26 @@ class _Conduct:
                     continue
                 analysis = self._analysis(np.where(due, at, 0.0), due)
                 never_last = np.zeros(len(due), dtype=np.bool_)
-                self._judge_rule(position, analysis, due, threshold, look, never_last)
+                asked = self._judge_rule(position, analysis, due, threshold, look, never_last)
                 ended = due & ~self.standing.running
-                self._close(analysis, look, ended, self._infused(analysis.snapshot))
+                if ended.any():
+                    self._record_between(analysis, rule.name, look, ended, asked)
+
+    def _record_between(
+        self, analysis: _Analysis, rule: str, look: int, ended: Booleans, asked: Floats
+    ) -> None:
+        """Record trials that a rule with a rhythm of its own has ended."""
+        infused = self._infused(analysis.snapshot)
+        self._close(analysis, look, ended, infused)
+        for name in self.design.endpoints:
+            analysis.summary(name)
+        randomised = analysis.snapshot.population.tally(analysis.snapshot.enrolled)
+        self.block.looks.append(
+            LookRecord(
+                look, ended, analysis.snapshot.date, randomised, infused, analysis.summaries,
+                {rule: asked}, None, between=True,
+            )
+        )  # fmt: skip
 
     def _infused(self, snapshot: Snapshot) -> Integers:
         """Participants infused by the look, ``(trial, arm, stratum)``."""

@@ -147,8 +147,9 @@ def _look(plan: Plan, record: LookRecord, block: Block) -> list[str]:
         f"{arm} {int(number)}" for arm, number in zip(design.arm_names, randomised, strict=True)
     )
     last = " (the last)" if record.look == plan.schedule.number else ""
+    title = f"Before look {record.look}" if record.between else f"Look {record.look}{last}"
     lines = [
-        f"Look {record.look}{last}, month {record.date[0]:.1f}: "
+        f"{title}, month {record.date[0]:.1f}: "
         f"{int(randomised.sum())} randomised ({by_arm})"
         + (f", {int(infused)} infused" if infused else "")
     ]

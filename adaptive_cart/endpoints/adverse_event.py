@@ -39,20 +39,18 @@ class AdverseEvent(EndpointBase):
     fed_by: ClassVar[Literal["events"]] = "events"
 
     def prepare(self, name: str, population: Population) -> Windows:
-        course = population.course
-        if course is None:  # direct truth: nobody is infused, the window starts at randomisation
-            event = np.asarray(population.direct[name], dtype=np.bool_)
-            return Windows(population.arrival + self.within_months, ParticipantSet.where(event))
-        opens = course.infused
-        if not all(population.infused_arms):
-            never = np.array([not infused for infused in population.infused_arms])
-            opens = np.where(never[population.arm], 0.0, opens)
-        closes = population.arrival + (opens + self.within_months)
-        if name in population.direct:
-            event = np.asarray(population.direct[name], dtype=np.bool_)
-            return Windows(closes, ParticipantSet.where(event))
-        onset = population.adverse_events[name]
-        seen = ParticipantSet.where(onset <= population.last_seen) & _finite(onset)
+        course, onset = population.course, population.adverse_events[name]
+        if course is None:  # nobody is infused, the window starts at randomisation
+            closes = population.arrival + self.within_months
+        else:
+            opens = course.infused
+            if not all(population.infused_arms):
+                never = np.array([not infused for infused in population.infused_arms])
+                opens = np.where(never[population.arm], 0.0, opens)
+            closes = population.arrival + (opens + self.within_months)
+        seen = _finite(onset)
+        if population.last_seen is not None:
+            seen = seen & ParticipantSet.where(onset <= population.last_seen)
         return Windows(closes, seen)
 
     def summary(self, prepared: Windows, snapshot: Snapshot) -> Counts:

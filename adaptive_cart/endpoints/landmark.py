@@ -102,8 +102,11 @@ class Landmark(EndpointBase):
         """Response had nobody dropped out, who is missing, and the month of dropout."""
         if name in population.direct:
             response = np.asarray(population.direct[name], dtype=np.bool_)
-            dropout = population.dropout
-            return response, None if dropout is None else dropout < self.month, dropout
+            dropout, limit = population.dropout, np.asarray(self.month)
+            if population.course is not None:  # of a course that feeds something else
+                ends = np.minimum(population.course.rescue, population.course.death)
+                response, limit = response & (ends > self.month), np.minimum(ends, self.month)
+            return response, None if dropout is None else dropout < limit, dropout
         course = population.course
         assert course is not None
         settled = np.minimum(course.rescue, course.death)

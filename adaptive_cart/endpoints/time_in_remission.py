@@ -41,6 +41,7 @@ class TimeInRemission(EndpointBase):
 
     def _between(self, begins: Floats, ends: Floats, population: Population) -> Floats:
         """Months from one to the other that are seen within the horizon."""
+        assert population.last_seen is not None
         until = np.minimum(np.minimum(ends, population.last_seen), self.horizon)
         return np.maximum(until - np.minimum(begins, self.horizon), 0.0)
 

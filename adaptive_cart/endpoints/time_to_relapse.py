@@ -47,11 +47,13 @@ class TimeToRelapse(EndpointBase):
             first = np.isfinite(began)
             began = np.where(first, began, course.remission_after)
             lost = np.where(first, lost, course.relapse_after)
-        seen = began < population.last_seen
+        last_seen = population.last_seen
+        assert last_seen is not None
+        seen = began < last_seen
         remission = np.where(seen, began, 0.0)
-        until = np.minimum(lost, population.last_seen)
+        until = np.minimum(lost, last_seen)
         months = np.where(seen, np.minimum(until - remission, self.horizon), 0.0)
-        relapsed = seen & (lost <= population.last_seen)
+        relapsed = seen & (lost <= last_seen)
         relapsed &= lost - remission <= self.horizon
         return Remissions(
             ParticipantSet.where(seen),

@@ -50,14 +50,13 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
     lowest = np.full((tables, 2, strata), np.inf)
     highest = np.full((tables, 2, strata), -np.inf)
     ratio = np.zeros(tables)
-    smallest = np.zeros(tables)
+    step = np.full((tables, strata), np.inf)
     for number in np.unique(outer).tolist():
         rows = np.flatnonzero(outer == number)
         effect_sd, weight = sd_nodes(first[rows], gap[rows], bend[rows], number)
         log = evidence.log(effect_sd, rows) + np.log(weight)
         log -= log.max(axis=1, keepdims=True)
         reach = np.sqrt(np.maximum(2.0 * (log + NEGLIGIBLE), 0.0))
-        smallest[rows] = effect_sd[:, 0]
         for o in range(number):
             given = combine(near.precision[rows], near.linear[rows], prior, effect_sd[:, o])
             mean = np.stack([given.mean[:, 0], given.effect_mean], axis=1)
@@ -65,15 +64,19 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
             width *= reach[:, o, None, None]
             lowest[rows] = np.minimum(lowest[rows], mean - width)
             highest[rows] = np.maximum(highest[rows], mean + width)
-            blur = BLUR * resolution(given).min(axis=1)
+            seen = reach[:, o] > 0.0
+            fine = resolution(given, prior.control_sd, effect_sd[:, o])
+            step[rows] = np.minimum(step[rows], np.where(seen[:, None], fine, np.inf))
+            blur = BLUR * fine.min(axis=1)
             here = np.sqrt(given.shared.effect_variance) / np.maximum(SHARP_STEP * effect_sd[:, o], blur)
-            ratio[rows] = np.maximum(ratio[rows], np.where(reach[:, o] > 0.0, here, 0.0))
-    step = resolution(combine(near.precision, near.linear, prior, smallest))
+            ratio[rows] = np.maximum(ratio[rows], np.where(seen, here, 0.0))
     inner = ladder(2 * HYPER_REACH * np.maximum(1 / HYPER_STEP, ratio) + 1)
 
     def place(rows: Integers, outer: int, inner: int) -> HyperNodes:
         effect_sd, weight = sd_nodes(first[rows], gap[rows], bend[rows], outer)
-        weight = weight * np.exp(-0.5 * (effect_sd / prior.effect_sd) ** 2)
+        log = evidence.log(effect_sd, rows) + np.log(weight)
+        likely = log > log.max(axis=1, keepdims=True) - NEGLIGIBLE
+        weight = weight * likely * np.exp(-0.5 * (effect_sd / prior.effect_sd) ** 2)
         shared = [
             shared_means(near.precision[rows], near.linear[rows], prior, effect_sd[:, o])
             for o in range(outer)

@@ -45,7 +45,7 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
     slope = shared.covariance / shared.control_variance
     control_sd = np.sqrt(shared.control_variance)
     effect_sd = np.sqrt(shared.effect_variance - slope * shared.covariance)
-    step = resolution(near)
+    step = resolution(near, prior.control_sd, np.full(slope.shape, prior.effect_sd))
     strata = near.effect_mean.shape[1]
     sharp = SHARP_STEP / math.sqrt(strata)
     blur = BLUR * step.min(axis=1)

@@ -54,6 +54,7 @@ TABLES_AT_ONCE: Final = 2**11
 FAR: Final = 1e3
 SMALLEST: Final = 1e-25
 NARROWEST: Final = 0.85
+FLANK: Final = 1.1
 
 
 @dataclass(frozen=True)
@@ -246,7 +247,7 @@ class HyperGrid:
     place: Callable[[Integers, int, int], HyperNodes]
 
 
-def resolution(near: Approximation) -> Floats:
+def resolution(near: Approximation, control_sd: float, effect_sd: Floats) -> Floats:
     """Largest lattice step (table, stratum) that resolves the posterior of a stratum's logits."""
     control, experimental = near.variance[:, 0], near.variance[:, 1]
     effect = near.effect_variance
@@ -254,7 +255,14 @@ def resolution(near: Approximation) -> Floats:
     both = control * experimental - covariance**2
     # the same points are a lattice of logits and one of control logit and log-odds ratio
     step = np.minimum(both / control, np.maximum(both / effect, both / experimental))
-    return np.minimum(FINENESS * np.sqrt(step), COARSEST)
+    step = np.minimum(FINENESS * np.sqrt(step), COARSEST)
+    # a likelihood that is steep where the posterior is does not bear a widened kernel
+    slope = near.linear - near.precision * near.mean
+    by_effect = np.sqrt(near.precision[:, 1]) + np.abs(slope[:, 1])
+    by_control = np.sqrt(near.precision.sum(axis=1)) + np.abs(slope.sum(axis=1))
+    wide = np.maximum(effect_sd[:, None], FLANK / np.maximum(by_effect, FLANK))
+    wide = np.minimum(wide, np.maximum(control_sd, FLANK / np.maximum(by_control, FLANK)))
+    return np.minimum(step, wide / NARROWEST)
 
 
 def ladder(needed: Floats) -> Integers:
@@ -493,7 +501,7 @@ def logit_of(chance: Floats, rest: Floats) -> Floats:
 class Posterior:
     def __init__(self, failed: Booleans, strata: int) -> None:
         self.failed = failed
-        self._blocks: list[tuple[Block, Floats, Floats]] = []
+        self._blocks: list[tuple[Block, Floats, Floats, Booleans]] = []
         self._mean = np.full((failed.size, 2, strata), np.nan)
         self._square = np.full((failed.size, 3, strata), np.nan)  # 0 0, 1 1, 0 1
 
@@ -502,10 +510,12 @@ class Posterior:
         tables = block.tables
         mass = np.empty((*block.step.shape, block.rows, block.columns))
         scale = np.empty(block.step.shape)
+        faint = np.empty(tables.size, dtype=np.bool_)
         each = block.step.shape[1] * block.columns * max(block.rows, block.nodes.weight[0].size)
         for at in chunks(tables.size, each):
             share, scale[at], total = marginals(block.take(at))
             self.failed[tables[at]] = ~(np.isfinite(total) & (total > 0.0))
+            faint[at] = np.minimum(scale[at].min(axis=1), total) < SMALLEST
             mass[at] = share
             chance_0 = special.expit(block.control[at])
             chance_1 = pairs(special.expit(block.experimental[at]), block.columns)
@@ -518,7 +528,7 @@ class Posterior:
             share *= chance_1
             self._mean[tables[at]] = np.stack([mean_0, mean_1], axis=1)
             self._square[tables[at]] = np.stack([square_0, total_of(share), product], axis=1)
-        self._blocks.append((block, mass, scale))
+        self._blocks.append((block, mass, scale, faint))
 
     def difference_above(self, margin: float, weights: npt.ArrayLike) -> Floats:
         weight = self._weights(weights)
@@ -549,7 +559,7 @@ class Posterior:
         answer = np.full(self.failed.shape, np.nan)
         used = (coefficient != 0.0).any(axis=1)
         alone = used.sum(axis=1) == 1
-        for block, mass, scale in self._blocks:
+        for block, mass, scale, faint in self._blocks:
             size = block.rows * block.columns
             here = used[block.tables]
             for s in range(used.shape[1]):
@@ -562,7 +572,7 @@ class Posterior:
             rows = np.flatnonzero(~alone[block.tables])
             if rows.size:
                 of = block.tables[rows]
-                several_strata(block, rows, scale, coefficient[of], value, self._mean[of], self._square[of], answer)
+                several_strata(block, rows, scale, faint, coefficient[of], value, self._mean[of], self._square[of], answer)
         np.clip(answer, 0.0, 1.0, out=answer)
         answer[self.failed] = np.nan
         return answer
@@ -615,7 +625,7 @@ def one_stratum(
 
 
 def several_strata(
-    block: Block, rows: Integers, scale: Floats, coefficient: Floats, value: float, mean: Floats, square: Floats,
+    block: Block, rows: Integers, scale: Floats, faint: Booleans, coefficient: Floats, value: float, mean: Floats, square: Floats,
     answer: Floats
 ) -> None:
     # location and scale of the quantity asked about
@@ -630,7 +640,7 @@ def several_strata(
     base = 2.0 * math.pi / ((np.abs(near) + SPAN) * sd)
     at_value = (centre + near * sd) * base
     needed = frequencies(block.mean[rows], block.sd[rows], coefficient, base)
-    low = scale[rows].min(axis=1) < SMALLEST
+    low = faint[rows]
     kind = np.stack([needed, refinement(block, rows, coefficient, base, needed), low], axis=1)
     kind[np.abs(away) > BEYOND] = -1
     classes, member = np.unique(kind, axis=0, return_inverse=True)

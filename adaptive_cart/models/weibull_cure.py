@@ -52,7 +52,7 @@ ERRORTEXT
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeAlias
@@ -250,7 +250,7 @@ class WeibullCurePosterior:
         return self._gather([lattice.summary.cured_mean for lattice in self._lattices])
 
     def median_above(self, months: float) -> Floats:
-        """Probability that the median relapse time of those not cured exceeds `months`, (table,)."""
+        """Probability that the relapse time of those not cured has a median above `months`."""
         if np.isnan(months):
             raise ValueError("months must be a number")
         if months <= 0.0 or months == np.inf:
@@ -262,7 +262,7 @@ class WeibullCurePosterior:
         """Posterior mean of the median relapse time of those not cured, in months, (table,)."""
         return self._gather([lattice.summary.median_mean for lattice in self._lattices])
 
-    def _gather(self, parts: list[npt.NDArray[np.generic]]) -> Floats:
+    def _gather(self, parts: Sequence[npt.NDArray[np.generic]]) -> Floats:
         """Answers of the lattices in the order of the tables."""
         result = np.full(self.tables, np.nan)
         for lattice, part in zip(self._lattices, parts, strict=True):
@@ -557,7 +557,9 @@ def _derivatives(data: _Grouping, at: Floats) -> _Points:
     return _Points(at, value, slope, bend)
 
 
-def _solve(data: _Grouping, bend: Floats, side: list[Floats], free: tuple[int, ...]) -> list[Floats]:
+def _solve(
+    data: _Grouping, bend: Floats, side: list[Floats], free: tuple[int, ...]
+) -> list[Floats]:
     """Newton step of the free parameters; pivots are kept positive so that it leads uphill."""
     floor = (0.2 / data.prior_sd[0] ** 2, 0.2 / data.prior_sd[1] ** 2, 0.02)
     matrix = [[bend[PAIRS[min(i, j), max(i, j)]] for j in free] for i in free]
@@ -1246,8 +1248,7 @@ class _Lattice:
         The angle of a fraction is the arcsine of its square root.  Rough quantiles are enough: the
         probabilities are then computed at these angles.
         """
-        rows, columns = self.size
-        weight = _by_cured(density, columns)[..., 1::3]
+        weight = _by_cured(density, self.size[1])[..., 1::3]
         number = len(weight)
         others = special.expit(-self.log_odds[block, 1::3]).astype(np.float32)
         logs, _ = self._hazard(block, month)
