@@ -168,10 +168,10 @@ def calibrated_text(text: str, found: Calibrated) -> str:
     import tomlkit
 
     document = tomlkit.parse(text)
-    for rule in document["rules"]:  # type: ignore[union-attr]
+    for rule in document["rules"]:
         for key in ("at_least", "below"):
-            if rule.get(key) == "calibrate":  # type: ignore[union-attr]
-                rule[key] = found.threshold  # type: ignore[index]
+            if rule.get(key) == "calibrate":
+                rule[key] = found.threshold
     return tomlkit.dumps(document)
 
 

@@ -118,7 +118,6 @@ def quantile(values: Floats, percent: int) -> Figure:
     def order(rank: int) -> float:
         return float(ordered[min(max(rank, 1), n) - 1])
 
-    # in whole numbers, since 0.05 * 140 is a little more than 7
     estimate = order(-(-n * percent // 100))
     lower, upper = order(math.ceil(expected - half)), order(math.ceil(expected + half + 1))
     return Figure(estimate, (upper - lower) / (2 * Z95), lower, upper, n)

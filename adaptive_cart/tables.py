@@ -278,13 +278,13 @@ def _laid_out(
 ) -> str:
     """Lay groups of columns out, in as many blocks as the width asks for."""
     groups = [shown for group in groups if (shown := _without_empty(group)).columns]
-    widest = max(_width(group) for group in groups) + len(BETWEEN_GROUPS)
-    most = None if width is None else max(width - widest, SHORTEST_NAME)
     labels = [heading]
     for part, members in rows.items():
         if members:
             labels += [part, *(" " + row.label for row in members)]
-    labels = [_shortened(label, most) for label in labels]
+    if width is not None:
+        widest = max(_width(group) for group in groups) + len(BETWEEN_GROUPS)
+        labels = _shortened(labels, width // 3, max(width - widest, SHORTEST_NAME))
     first = max(map(len, labels))
     blocks: list[list[Group]] = [[]]
     used = first
@@ -345,9 +345,18 @@ def _aligned(column: Column) -> list[str]:
     return [text.rjust(wide) for text in (column.heading, *padded)]
 
 
-def _shortened(label: str, most: int | None) -> str:
-    """Cut a long name in its middle, since names of one design often begin alike."""
-    if most is None or len(label) <= most:
-        return label
-    end = (most - 1) // 2
-    return label[: most - 1 - end] + "…" + label[-end:]
+def _shortened(labels: list[str], least: int, most: int) -> list[str]:
+    """Cut long names in their middle, since names of one design often begin alike.
+
+    To ``least`` characters, or to as many more, up to ``most``, as keep them apart.
+    """
+    for size in range(max(least, SHORTEST_NAME), most + 1):
+        cut = [_cut(label, size) for label in labels]
+        if len(set(cut)) == len(set(labels)):
+            return cut
+    return [_cut(label, most) for label in labels]
+
+
+def _cut(label: str, size: int) -> str:
+    end = (size - 1) // 2
+    return label if len(label) <= size else label[: size - 1 - end] + "…" + label[-end:]

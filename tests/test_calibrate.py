@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_fast_equals_twin import DESIGNS, raw_design
 
 from adaptive_cart.calibrate import calibrate, calibrated_text, null_points, with_threshold
 from adaptive_cart.design import Design
 from adaptive_cart.errors import DesignError
 from adaptive_cart.exact import enumerate_design
+from test_fast_equals_twin import DESIGNS, raw_design
 
 
 def design(**changes: Any) -> Design:

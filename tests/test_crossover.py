@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_fast_equals_twin import raw_design
 
 from adaptive_cart.design import Design
 from adaptive_cart.plan import Plan
@@ -15,6 +14,7 @@ from adaptive_cart.population import latents_for
 from adaptive_cart.records import Counts
 from adaptive_cart.scenarios import truths_of
 from adaptive_cart.trial import Block, run_block
+from test_fast_equals_twin import raw_design
 
 AFTER = 12.0
 TRIALS = 300

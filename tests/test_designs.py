@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_fast_equals_twin import DESIGNS, raw_design
 
 import adaptive_cart as ac
 from adaptive_cart.calibrate import needs_calibration, with_threshold
@@ -18,6 +17,7 @@ from adaptive_cart.plan import Plan
 from adaptive_cart.population import latents_for
 from adaptive_cart.scenarios import truths_of
 from adaptive_cart.trial import Block, run_block
+from test_fast_equals_twin import DESIGNS, raw_design
 
 NAMES = sorted(path.stem for path in DESIGNS.glob("*.toml"))
 

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_fast_equals_twin import PURPOSES, SEED, product_infusion, raw_design
-from twin import adaptive_trial
 
 from adaptive_cart.design import Design
 from adaptive_cart.enrolment import Enrolment
@@ -22,6 +20,8 @@ from adaptive_cart.rules import REASONS
 from adaptive_cart.scenarios import truths_of
 from adaptive_cart.streams import Latents
 from adaptive_cart.trial import Block, run_block
+from test_fast_equals_twin import PURPOSES, SEED, product_infusion, raw_design
+from twin import adaptive_trial
 
 
 def latents_of_trial(design: Design, trial: int) -> dict[str, Any]:

@@ -283,7 +283,7 @@ def test_killed_before_every_change(tmp_path, straight, killer):
         assert is_tidy(folder), folder
 
 
-@pytest.mark.parametrize("wanted", [64, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("wanted", [20, 64, pytest.param(40, marks=pytest.mark.slow)])
 def test_killed_while_extending_and_then_asked_for_another_number(
     tmp_path, straight, killer, wanted
 ):

@@ -18,7 +18,7 @@ from adaptive_cart.models.stratum_integrals import (
 HYPER_REACH: Final = 4.2
 HYPER_STEP: Final = 1.2
 SHARP_STEP: Final = 1.5
-BLUR: Final = 0.75
+BLUR: Final = 0.85
 SD_STEP: Final = 1.05
 SD_REACH: Final = 8.0
 NEGLIGIBLE: Final = 11.5
@@ -49,7 +49,7 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
     tables, strata = evidence.mean.shape
     lowest = np.full((tables, 2, strata), np.inf)
     highest = np.full((tables, 2, strata), -np.inf)
-    ratio = np.zeros(tables)
+    ratio = np.zeros((2, tables))
     step = np.full((tables, strata), np.inf)
     for number in np.unique(outer).tolist():
         rows = np.flatnonzero(outer == number)
@@ -68,8 +68,10 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
             fine = resolution(given, prior.control_sd, effect_sd[:, o])
             step[rows] = np.minimum(step[rows], np.where(seen[:, None], fine, np.inf))
             blur = BLUR * fine.min(axis=1)
-            here = np.sqrt(given.shared.effect_variance) / np.maximum(SHARP_STEP * effect_sd[:, o], blur)
-            ratio[rows] = np.maximum(ratio[rows], np.where(seen, here, 0.0))
+            for j, together in enumerate((1, strata)):
+                sharp = SHARP_STEP / math.sqrt(together) * effect_sd[:, o]
+                here = np.sqrt(given.shared.effect_variance) / np.maximum(sharp, blur * (2.0 / (together + 1.0)))
+                ratio[j, rows] = np.maximum(ratio[j, rows], np.where(seen, here, 0.0))
     inner = ladder(2 * HYPER_REACH * np.maximum(1 / HYPER_STEP, ratio) + 1)
 
     def place(rows: Integers, outer: int, inner: int) -> HyperNodes:
@@ -94,7 +96,7 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
         )
 
     return HyperGrid(
-        outer, inner, step, lowest, highest, place
+        outer, inner[0], outer, inner[1], step, lowest, highest, place
     )
 
 

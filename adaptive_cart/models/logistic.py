@@ -18,7 +18,7 @@ from adaptive_cart.models.stratum_integrals import (
 HYPER_REACH: Final = 4.2
 HYPER_STEP: Final = 1.2
 SHARP_STEP: Final = 1.3
-BLUR: Final = 0.75
+BLUR: Final = 0.85
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,18 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
     effect_sd = np.sqrt(shared.effect_variance - slope * shared.covariance)
     step = resolution(near, prior.control_sd, np.full(slope.shape, prior.effect_sd))
     strata = near.effect_mean.shape[1]
-    sharp = SHARP_STEP / math.sqrt(strata)
     blur = BLUR * step.min(axis=1)
-    outer = ladder(
-        2 * HYPER_REACH * np.maximum(1 / HYPER_STEP, control_sd / np.maximum(sharp * prior.control_sd, blur)) + 1
-    )
-    inner = ladder(
-        2 * HYPER_REACH * np.maximum(1 / HYPER_STEP, effect_sd / np.maximum(sharp * prior.effect_sd, blur)) + 1
-    )
+
+    def number(posterior_sd: Floats, prior_sd: float, together: int) -> Integers:
+        sharp = SHARP_STEP * prior_sd / math.sqrt(together)
+        step = np.maximum(sharp, blur * (2.0 / (together + 1.0)))
+        return ladder(2 * HYPER_REACH * np.maximum(1 / HYPER_STEP, posterior_sd / step) + 1)
+
+    numbers = [
+        number(sd, prior_sd, together)
+        for together in (1, strata)
+        for sd, prior_sd in ((control_sd, prior.control_sd), (effect_sd, prior.effect_sd))
+    ]
     mean = np.stack([near.mean[:, 0], near.effect_mean], axis=1)
     reach = si.REACH * np.sqrt(np.stack([near.variance[:, 0], near.effect_variance], axis=1))
 
@@ -74,5 +78,5 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
         return HyperNodes(control, np.full((rows.size, 1), prior.control_sd), effect, np.full((rows.size, 1), prior.effect_sd), np.exp(log))
 
     return HyperGrid(
-        outer, inner, step, mean - reach, mean + reach, place
+        *numbers, step, mean - reach, mean + reach, place
     )

@@ -42,6 +42,7 @@ FINER: Final = np.array([2, 3, 4, 6, 8, 12, 16, 24, 32])
 FREQUENCIES: Final = (10, 12, 16, 24, 48, 96, 192)
 BLIND: Final = 3.0
 UNSEEN: Final = 2e-2
+TAIL: Final = 1e-3
 SPAN: Final = 7.0
 BEYOND: Final = 12.0
 SWEEPS: Final = 3
@@ -239,8 +240,10 @@ class HyperNodes:
 
 @dataclass(frozen=True)
 class HyperGrid:
-    outer: Integers  # (table,)
+    outer: Integers  # (table,) nodes for a question about one stratum
     inner: Integers  # (table,)
+    joint_outer: Integers  # (table,) and about several strata
+    joint_inner: Integers  # (table,)
     step: Floats  # (table, stratum)
     lowest: Floats  # (table, 2, stratum) ends of the range of control logits, log-odds ratios
     highest: Floats
@@ -316,12 +319,13 @@ class Block:
     experimental: Floats  # (table, stratum, row + column)
     log_control: Floats  # log-likelihoods
     likelihood: Floats
-    nodes: HyperNodes
+    grid: HyperGrid
+    row: Integers  # (table,) in the grid
 
     @classmethod
     def lay(
         cls, tables: Integers, successes: Floats, totals: Floats, mean: Floats, sd: Floats, lattice: Lattice,
-        rows: int, columns: int, nodes: HyperNodes,
+        rows: int, columns: int, grid: HyperGrid, row: Integers,
     ) -> Block:
         step = lattice.step[..., None]
         effect = lattice.effect[..., None] + step * np.arange(columns)
@@ -333,7 +337,7 @@ class Block:
             log = successes[:, arm, :, None] * logit - totals[:, arm, :, None] * softplus(logit)
             logs.append(log - log.max(axis=-1, keepdims=True))
         return cls(
-            tables, mean, sd, lattice.step, effect, control, experimental, logs[0], np.exp(logs[1]), nodes
+            tables, mean, sd, lattice.step, effect, control, experimental, logs[0], np.exp(logs[1]), grid, row
         )
 
     @property
@@ -345,7 +349,6 @@ class Block:
         return self.effect.shape[-1]
 
     def take(self, at: slice | Integers) -> Block:
-        nodes = self.nodes
         return Block(
             self.tables[at],
             self.mean[at],
@@ -356,17 +359,11 @@ class Block:
             self.experimental[at],
             self.log_control[at],
             self.likelihood[at],
-            HyperNodes(
-                nodes.control_centre[at],
-                nodes.control_sd[at],
-                nodes.effect_centre[at],
-                nodes.effect_sd[at],
-                nodes.weight[at],
-            ),
+            self.grid,
+            self.row[at],
         )
 
-    def kernels(self) -> tuple[Floats, Floats]:
-        nodes = self.nodes
+    def kernels(self, nodes: HyperNodes) -> tuple[Floats, Floats]:
         step = self.step[..., None]
         by_control = normal_kernel(
             self.control[:, :, None], nodes.control_centre[:, None, None], nodes.control_sd[:, None], step
@@ -442,8 +439,8 @@ def total_of(values: Floats) -> Floats:
     return flat
 
 
-def marginals(block: Block) -> tuple[Floats, Floats, Floats]:
-    by_control, by_effect = block.kernels()
+def marginals(block: Block, nodes: HyperNodes) -> tuple[Floats, Floats, Floats]:
+    by_control, by_effect = block.kernels(nodes)
     likelihood = np.ascontiguousarray(pairs(block.likelihood, block.columns))
     profile = by_control @ likelihood
     level = (by_effect @ profile[..., None])[..., 0]
@@ -451,7 +448,7 @@ def marginals(block: Block) -> tuple[Floats, Floats, Floats]:
     level /= scale[..., None, None]
     rest = np.empty_like(level)
     for s in range(level.shape[1]):
-        rest[:, s] = block.nodes.weight
+        rest[:, s] = nodes.weight
         for other in range(level.shape[1]):
             if other != s:
                 rest[:, s] *= level[:, other]
@@ -505,15 +502,16 @@ class Posterior:
         self._mean = np.full((failed.size, 2, strata), np.nan)
         self._square = np.full((failed.size, 3, strata), np.nan)  # 0 0, 1 1, 0 1
 
-    def _add(self, block: Block) -> None:
+    def _add(self, block: Block, outer: int, inner: int) -> None:
         """TODO."""
         tables = block.tables
         mass = np.empty((*block.step.shape, block.rows, block.columns))
         scale = np.empty(block.step.shape)
         faint = np.empty(tables.size, dtype=np.bool_)
-        each = block.step.shape[1] * block.columns * max(block.rows, block.nodes.weight[0].size)
+        each = block.step.shape[1] * block.columns * max(block.rows, outer * inner)
         for at in chunks(tables.size, each):
-            share, scale[at], total = marginals(block.take(at))
+            nodes = block.grid.place(block.row[at], outer, inner)
+            share, scale[at], total = marginals(block.take(at), nodes)
             self.failed[tables[at]] = ~(np.isfinite(total) & (total > 0.0))
             faint[at] = np.minimum(scale[at].min(axis=1), total) < SMALLEST
             mass[at] = share
@@ -639,24 +637,31 @@ def several_strata(
     near = np.clip(away, -BEYOND, BEYOND)
     base = 2.0 * math.pi / ((np.abs(near) + SPAN) * sd)
     at_value = (centre + near * sd) * base
-    needed = frequencies(block.mean[rows], block.sd[rows], coefficient, base)
-    low = faint[rows]
-    kind = np.stack([needed, refinement(block, rows, coefficient, base, needed), low], axis=1)
-    kind[np.abs(away) > BEYOND] = -1
-    classes, member = np.unique(kind, axis=0, return_inverse=True)
-    for which, (number, finer, wide) in enumerate(classes.tolist()):
-        if number < 0:
-            continue
-        at = np.flatnonzero(member == which)
-        real = np.float64 if wide else np.float32
-        each = mean.shape[2] * block.columns
-        each *= max(block.rows * number, block.nodes.weight[0].size, 2 * finer * number)
-        for part in chunks(at.size, each):
-            here = at[part]
-            r = rows[here]
-            answer[block.tables[r]] = above(
-                block.take(r), scale[r], real, number, finer, coefficient[here] * base[here, None, None], at_value[here]
-            )
+    number = frequencies(block.mean[rows], block.sd[rows], coefficient, base)
+    grid, row = block.grid, block.row[rows]
+    sizes = np.stack([grid.joint_outer[row], grid.joint_inner[row], faint[rows]], axis=1)
+    left = np.flatnonzero(np.abs(away) <= BEYOND)
+    while left.size:
+        finer = refinement(block, rows[left], coefficient[left], base[left], number[left])
+        kinds = np.concatenate([sizes[left], number[left, None], finer[:, None]], axis=1)
+        classes, member = np.unique(kinds, axis=0, return_inverse=True)
+        settled = np.zeros(left.size, dtype=np.bool_)
+        for which, (outer, inner, wide, order, fine) in enumerate(classes.tolist()):
+            at = np.flatnonzero(member == which)
+            real = np.float64 if wide else np.float32
+            each = mean.shape[2] * block.columns
+            each *= max(block.rows * order, outer * inner, 2 * fine * order)
+            for part in chunks(at.size, each):
+                here = left[at[part]]
+                r = rows[here]
+                found, tail = above(
+                    block.take(r), grid.place(block.row[r], outer, inner), scale[r], real, order, fine,
+                    coefficient[here] * base[here, None, None], at_value[here]
+                )
+                answer[block.tables[r]] = found
+                settled[at[part]] = (tail < TAIL) | (order == FREQUENCIES[-1])
+        left = left[~settled]
+        number[left] = np.array(FREQUENCIES)[np.searchsorted(FREQUENCIES, number[left]) + 1]
     out = np.abs(away) > BEYOND
     answer[block.tables[rows[out]]] = away[out] < 0.0
 
@@ -687,10 +692,10 @@ def refinement(block: Block, rows: Integers, coefficient: Floats, base: Floats, 
 
 
 def above(
-    block: Block, scale: Floats, real: type, number: int, finer: int, rate_of: Floats, at_value: Floats
-) -> Floats:
+    block: Block, nodes: HyperNodes, scale: Floats, real: type, number: int, finer: int, rate_of: Floats, at_value: Floats
+) -> tuple[Floats, Floats]:
     columns = block.columns
-    by_control, by_effect = block.kernels()
+    by_control, by_effect = block.kernels(nodes)
     by_control /= scale[..., None, None]
     by_control = by_control.astype(real)
     by_effect = by_effect.astype(real)
@@ -698,7 +703,7 @@ def above(
     turn_1 = turns(block.experimental, block.step, rate_of[:, 1], real, number, finer)
     turn_1 *= block.likelihood[..., None].astype(real)
     tables, strata = scale.shape
-    outer, inner = block.nodes.weight.shape[1:]
+    outer, inner = nodes.weight.shape[1:]
     waves_each = turn_0.shape[-1]
     width = columns * waves_each
     # (row, column, frequency) as a view of (row + column, frequency)
@@ -714,14 +719,14 @@ def above(
     product = wave[:, 0]
     for s in range(1, strata):
         product = product * wave[:, s]
-    weight = block.nodes.weight.reshape(tables, 1, -1).astype(real)
+    weight = nodes.weight.reshape(tables, 1, -1).astype(real)
     wave = (weight @ product.view(real)).view(turn_0.dtype)[:, 0].astype(np.complex128)
     order = np.arange(number) + 0.5
     back = np.exp(-1j * at_value[:, None] * order)
     back *= wave[:, 1:]
     back /= wave[:, :1].real
     found: Floats = 0.5 + (back.imag / order).sum(axis=-1) / math.pi
-    return found
+    return found, np.abs(back[:, -(number // 4) :]).max(axis=1)
 
 
 def turns(
@@ -792,6 +797,6 @@ def posterior(
             rows = np.flatnonzero(member == number)
             at = rows + first
             found._add(
-                Block.lay(at, x[at], n[at], near.mean[rows], np.sqrt(near.variance[rows]), lattice.take(rows), r, c, grid.place(rows, outer, inner))
+                Block.lay(at, x[at], n[at], near.mean[rows], np.sqrt(near.variance[rows]), lattice.take(rows), r, c, grid, rows), outer, inner,
             )
     return found

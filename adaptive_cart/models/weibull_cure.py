@@ -42,7 +42,7 @@ Quadrature over a lattice in (log k, log m, c), laid anew for every table of par
    or both matter.  The crossing is found by Newton steps; the partial sum up to it integrates the
    polynomial through six neighbours.
 
-Differences of two arms come from both arms' distributions of R at 15 values, joined by monotone
+Differences of two arms come from both arms' distributions of R at 13 values, joined by monotone
 cubics in the normal score.
 
 Error
@@ -82,7 +82,7 @@ EXPOSED: Final = 32  # censored participants from which on neighbours share a va
 LATTICES: Final = ((16, 32, 5.4), (24, 32, 8.5), (32, 48, 12.0), (48, 48, np.inf))
 TAPS: Final = np.arange(-2, 4)  # lattice points that a partial sum interpolates, from the crossing
 PADDING: Final = 4  # empty lattice points at either end
-CURVE: Final = 15  # values at which a distribution function is computed
+CURVE: Final = 13  # values at which a distribution function is computed
 LIMIT: Final = 40.0  # log odds of a cured fraction of nought or one
 
 

@@ -1,0 +1,176 @@
+"""Logistic posteriors against brute force, written from the statement of the models.
+
+Given the parameters that strata share, strata are independent: so the slow answer is a dense sum
+over the shared parameters of products of dense sums over each stratum's own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scipy import special, stats
+
+from adaptive_cart.models.hierarchical_logistic import HierarchicalLogistic
+from adaptive_cart.models.logistic import Logistic
+from adaptive_cart.models.stratum_integrals import Normal
+
+Floats = npt.NDArray[np.float64]
+LOGISTIC = Logistic(Normal(-2.0, 1.0), Normal(0.0, 1.5), Normal(0.0, 0.7), Normal(0.0, 0.7))
+BASKET = HierarchicalLogistic(Normal(-2.0, 1.0), Normal(0.0, 1.5), 0.5)
+TOLERANCE = 0.002
+# (successes, totals), each (arm, stratum)
+TABLES = {
+    "usual": ([[2, 3], [12, 6]], [[30, 20], [30, 20]]),
+    "empty cell": ([[0, 1], [9, 0]], [[25, 15], [25, 0]]),
+    "no events": ([[0, 0], [0, 0]], [[20, 14], [21, 13]]),
+    "all events": ([[20, 14], [21, 13]], [[20, 14], [21, 13]]),
+    "control of 2%": ([[1, 0], [24, 3]], [[50, 30], [50, 30]]),
+    "one participant": ([[0, 0], [1, 0]], [[0, 0], [1, 0]]),
+    "large": ([[20, 8], [90, 12]], [[150, 100], [150, 100]]),
+}
+NODES = 71
+FINE = 500
+
+
+def likelihood(logit: Floats, successes: int, total: int) -> Floats:
+    return np.exp(
+        successes * special.log_expit(logit) + (total - successes) * special.log_expit(-logit)
+    )
+
+
+def grid(mean: float, sd: float, number: int, reach: float = 6.0) -> tuple[Floats, Floats]:
+    """Midpoints and prior weights of a normal."""
+    edges = np.linspace(mean - reach * sd, mean + reach * sd, number + 1)
+    at = 0.5 * (edges[1:] + edges[:-1])
+    weight = stats.norm.pdf(at, mean, sd)
+    return at, weight / weight.sum()
+
+
+def logistic_pieces(model: Logistic, x: Floats, n: Floats, margin: float) -> tuple[Floats, Floats]:
+    """L_s and L_s with p1 - p0 > margin, at every (alpha, beta): (stratum, alpha, beta) each."""
+    alpha, _ = grid(model.intercept.mean, model.intercept.sd, NODES)
+    beta, _ = grid(model.treatment.mean, model.treatment.sd, NODES)
+    wide0 = np.hypot(model.intercept.sd, model.stratum.sd)
+    wide1 = np.hypot(model.treatment.sd, model.interaction.sd)
+    l0, _ = grid(model.intercept.mean + model.stratum.mean, wide0, FINE)
+    delta, _ = grid(model.treatment.mean + model.interaction.mean, wide1, FINE)
+    prior0 = stats.norm.pdf(l0[None], alpha[:, None] + model.stratum.mean, model.stratum.sd)
+    prior1 = stats.norm.pdf(
+        delta[None], beta[:, None] + model.interaction.mean, model.interaction.sd
+    )
+    l1 = l0[:, None] + delta[None]
+    beyond = special.expit(l1) - special.expit(l0)[:, None] > margin
+    plain, cut = [], []
+    for s in range(x.shape[1]):
+        cell = likelihood(l0, x[0, s], n[0, s])[:, None] * likelihood(l1, x[1, s], n[1, s])
+        cell /= cell.max()
+        plain.append(prior0 @ cell @ prior1.T)
+        cut.append(prior0 @ (cell * beyond) @ prior1.T)
+    return np.stack(plain), np.stack(cut)
+
+
+def slow_logistic(x: Floats, n: Floats, margin: float, stratum: int) -> float:
+    _, first = grid(LOGISTIC.intercept.mean, LOGISTIC.intercept.sd, NODES)
+    _, second = grid(LOGISTIC.treatment.mean, LOGISTIC.treatment.sd, NODES)
+    weight = first[:, None] * second
+    plain, cut = logistic_pieces(LOGISTIC, x, n, margin)
+    others = np.prod(np.delete(plain, stratum, axis=0), axis=0)
+    return float((weight * others * cut[stratum]).sum() / (weight * others * plain[stratum]).sum())
+
+
+def slow_basket(x: Floats, n: Floats, margin: float, stratum: int) -> float:
+    mu, weight_mu = grid(BASKET.effect_mean.mean, BASKET.effect_mean.sd, 61)
+    edges = np.linspace(0.0, 4.5 * BASKET.effect_sd, 41)
+    tau = 0.5 * (edges[1:] + edges[:-1])
+    weight_tau = stats.halfnorm.pdf(tau, scale=BASKET.effect_sd)
+    z, weight_z = grid(0.0, 1.0, 61, 5.0)
+    l0, weight_0 = grid(BASKET.control_logit.mean, BASKET.control_logit.sd, 241)
+    total, inside = 0.0, 0.0
+    for t, wt in zip(tau, weight_tau, strict=True):
+        delta = mu[:, None] + t * z  # (mu, z)
+        plain, cut = [], []
+        for s in range(x.shape[1]):
+            control = likelihood(l0, x[0, s], n[0, s]) * weight_0
+            l1 = l0[:, None, None] + delta[None]
+            cell = likelihood(l1, x[1, s], n[1, s]) * control[:, None, None]
+            beyond = special.expit(l1) - special.expit(l0)[:, None, None] > margin
+            plain.append((cell * weight_z).sum(axis=(0, 2)))
+            cut.append((cell * beyond * weight_z).sum(axis=(0, 2)))
+        others = np.prod(np.delete(np.stack(plain), stratum, axis=0), axis=0)
+        total += wt * float((weight_mu * others * plain[stratum]).sum())
+        inside += wt * float((weight_mu * others * cut[stratum]).sum())
+    return inside / total
+
+
+def arrays(name: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    successes, totals = TABLES[name]
+    return np.array([successes]), np.array([totals])
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("margin", [0.0, 0.1])
+def test_logistic(name: str, margin: float) -> None:
+    x, n = arrays(name)
+    posterior = LOGISTIC.posterior(x, n)
+    assert not posterior.failed.any()
+    for stratum in (0, 1):
+        fast = posterior.difference_above(margin, np.eye(2)[stratum])[0]
+        assert abs(fast - slow_logistic(x[0], n[0], margin, stratum)) < TOLERANCE
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_hierarchical_logistic(name: str) -> None:
+    x, n = arrays(name)
+    posterior = BASKET.posterior(x, n)
+    assert not posterior.failed.any()
+    for stratum, margin in ((0, 0.0), (1, 0.1)):
+        fast = posterior.difference_above(margin, np.eye(2)[stratum])[0]
+        assert abs(fast - slow_basket(x[0], n[0], margin, stratum)) < TOLERANCE
+
+
+@pytest.mark.parametrize("model", [LOGISTIC, BASKET], ids=["logistic", "hierarchical"])
+def test_the_average_over_strata(model: Logistic | HierarchicalLogistic) -> None:
+    """By importance weights: draws from the prior, weighted with their likelihood."""
+    x, n = np.array([[[1, 2], [5, 2]]]), np.array([[[9, 7], [9, 7]]])
+    weights = np.array([0.6, 0.4])
+    generator = np.random.default_rng(4)
+    draws = 2_000_000
+    if isinstance(model, Logistic):
+        level = generator.normal(-2.0, 1.0, draws)[:, None] + generator.normal(0, 0.7, (draws, 2))
+        effect = generator.normal(0.0, 1.5, draws)[:, None] + generator.normal(0, 0.7, (draws, 2))
+    else:
+        level = generator.normal(-2.0, 1.0, (draws, 2))
+        sd = np.abs(generator.normal(0.0, 0.5, draws))[:, None]
+        mean = generator.normal(0.0, 1.5, draws)[:, None]
+        effect = mean + sd * generator.normal(size=(draws, 2))
+    weight = np.ones(draws)
+    for s in (0, 1):
+        weight *= likelihood(level[:, s], x[0, 0, s], n[0, 0, s])
+        weight *= likelihood(level[:, s] + effect[:, s], x[0, 1, s], n[0, 1, s])
+    weight /= weight.sum()
+    difference = (special.expit(level + effect) - special.expit(level)) @ weights
+    effective = 1.0 / (weight**2).sum()
+    posterior = model.posterior(x, n)
+    for margin in (0.0, 0.15, 0.3):
+        slow = float(weight[difference > margin].sum())
+        mcse = np.sqrt(slow * (1.0 - slow) / effective)
+        assert abs(posterior.difference_above(margin, weights)[0] - slow) < 5 * mcse + TOLERANCE / 4
+    spread = np.sqrt((weight * (difference - difference @ weight) ** 2).sum() / effective)
+    assert abs(posterior.difference_mean(weights)[0] - difference @ weight) < 5 * spread
+
+
+@pytest.mark.parametrize("model", [LOGISTIC, BASKET], ids=["logistic", "hierarchical"])
+def test_an_answer_does_not_depend_on_the_batch(model: Logistic | HierarchicalLogistic) -> None:
+    x = np.concatenate([arrays(name)[0] for name in TABLES])
+    n = np.concatenate([arrays(name)[1] for name in TABLES])
+    weights = np.array([0.6, 0.4])
+    together = model.posterior(x, n)
+    for table in range(len(x)):
+        alone = model.posterior(x[table : table + 1], n[table : table + 1])
+        for margin in (0.0, 0.1):
+            assert (
+                alone.difference_above(margin, weights)[0]
+                == together.difference_above(margin, weights)[table]
+            )
+        assert alone.difference_mean(weights)[0] == together.difference_mean(weights)[table]
