@@ -1,37 +1,55 @@
-"""DOC."""
+"""Log-odds ratios exchangeable around a common mean: the model ``hierarchical_logistic``.
+
+Statement: logit_0s ~ Normal(control_logit), each stratum by itself; the log-odds ratio
+delta_s ~ Normal(mu, tau) with mu ~ Normal(effect_mean) and tau ~ half-normal(effect_sd). Method,
+error and sources: ``stratum_integrals.py``. The shared parameters are mu and tau; nodes of tau
+follow the evidence of all strata about it, and nodes of mu are laid out for every tau.
+"""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.models import stratum_integrals as si
 from adaptive_cart.models.stratum_integrals import (
-    Approximation, Floats, HyperGrid, HyperNodes, Integers, Normal, Posterior, StratumPrior,
-    ladder, posterior, shared_means, combine, resolution,
+    Approximation,
+    Floats,
+    HyperGrid,
+    HyperNodes,
+    Integers,
+    Normal,
+    Posterior,
+    StratumPrior,
+    combine,
+    ladder,
+    posterior,
+    resolution,
+    shared_means,
 )
 
 HYPER_REACH: Final = 4.2
 HYPER_STEP: Final = 1.2
 SHARP_STEP: Final = 1.5
-BLUR: Final = 0.85
+BLUR: Final = 0.75
 SD_STEP: Final = 1.05
 SD_REACH: Final = 8.0
 NEGLIGIBLE: Final = 11.5
-FINE: Final[Floats] = (np.arange(48) + 0.5) / 48.0
+FINE: Final[Floats] = np.asarray((np.arange(48) + 0.5) / 48.0, dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class HierarchicalLogistic:
+    """Priors of the control logits, of the mean effect, and the scale of the half-normal of tau."""
+
     control_logit: Normal
     effect_mean: Normal
     effect_sd: float
 
     def posterior(self, successes: npt.ArrayLike, totals: npt.ArrayLike) -> Posterior:
+        """Posterior of tables of counts, ``(table, arm, stratum)`` each, control first."""
         prior = StratumPrior(
             self.control_logit.mean,
             0.0,
@@ -44,12 +62,13 @@ class HierarchicalLogistic:
 
 
 def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
+    """Nodes of tau, and of mu given each."""
     evidence = Evidence.of(near, prior)
     outer, first, gap, bend = sd_steps(evidence, prior.effect_sd)
     tables, strata = evidence.mean.shape
     lowest = np.full((tables, 2, strata), np.inf)
     highest = np.full((tables, 2, strata), -np.inf)
-    ratio = np.zeros((2, tables))
+    ratio = np.zeros(tables)
     step = np.full((tables, strata), np.inf)
     for number in np.unique(outer).tolist():
         rows = np.flatnonzero(outer == number)
@@ -68,10 +87,10 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
             fine = resolution(given, prior.control_sd, effect_sd[:, o])
             step[rows] = np.minimum(step[rows], np.where(seen[:, None], fine, np.inf))
             blur = BLUR * fine.min(axis=1)
-            for j, together in enumerate((1, strata)):
-                sharp = SHARP_STEP / math.sqrt(together) * effect_sd[:, o]
-                here = np.sqrt(given.shared.effect_variance) / np.maximum(sharp, blur * (2.0 / (together + 1.0)))
-                ratio[j, rows] = np.maximum(ratio[j, rows], np.where(seen, here, 0.0))
+            here = np.sqrt(given.shared.effect_variance) / np.maximum(
+                SHARP_STEP * effect_sd[:, o], blur
+            )
+            ratio[rows] = np.maximum(ratio[rows], np.where(seen, here, 0.0))
     inner = ladder(2 * HYPER_REACH * np.maximum(1 / HYPER_STEP, ratio) + 1)
 
     def place(rows: Integers, outer: int, inner: int) -> HyperNodes:
@@ -85,19 +104,22 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
         ]
         centre = np.stack([each.effect for each in shared], axis=1)
         spread = np.sqrt(np.stack([each.effect_variance for each in shared], axis=1))
-        effect = centre[..., None] + spread[..., None] * np.linspace(-HYPER_REACH, HYPER_REACH, inner)
+        effect = centre[..., None] + spread[..., None] * np.linspace(
+            -HYPER_REACH, HYPER_REACH, inner
+        )
         weight = (weight * spread)[..., None] * np.exp(
             -0.5 * ((effect - prior.effect_mean) / prior.effect_mean_sd) ** 2
         )
         weight /= weight.max(axis=(1, 2), keepdims=True)
         return HyperNodes(
-            np.full((rows.size, 1), prior.control_mean), np.full((rows.size, 1), prior.control_sd),
-            effect, effect_sd, weight,
+            np.full((rows.size, 1), prior.control_mean),
+            np.full((rows.size, 1), prior.control_sd),
+            effect,
+            effect_sd,
+            weight,
         )
 
-    return HyperGrid(
-        outer, inner[0], outer, inner[1], step, lowest, highest, place
-    )
+    return HyperGrid(outer, inner, step, lowest, highest, place)
 
 
 @dataclass(frozen=True)
@@ -110,6 +132,7 @@ class Evidence:
 
     @classmethod
     def of(cls, near: Approximation, prior: StratumPrior) -> Evidence:
+        """Take it from the normal approximation to the likelihoods."""
         seen = near.precision[:, 1] > 0.0
         control = near.precision[:, 0] + prior.control_sd**-2.0
         experimental = np.where(seen, near.precision[:, 1], 1.0)
@@ -133,7 +156,11 @@ class Evidence:
         return -0.5 * misfit
 
 
-def sd_steps(evidence: Evidence, scale: float):
+def sd_steps(evidence: Evidence, scale: float) -> tuple[Integers, Floats, Floats, Floats]:
+    """Number, start, step and bend of the nodes of tau, ``(table,)`` each.
+
+    Even steps where the evidence is far from zero; else steps that stretch with tau.
+    """
     fine = SD_REACH * scale * FINE**2
     log = evidence.log(np.broadcast_to(fine, (evidence.mean.shape[0], fine.size)), slice(None))
     log -= log.max(axis=1, keepdims=True)
@@ -159,7 +186,8 @@ def sd_steps(evidence: Evidence, scale: float):
     return outer, np.where(straight, first, 0.0), step, np.where(straight, 0.0, bend)
 
 
-def sd_nodes(first: Floats, step: Floats, bend: Floats, number: int):
+def sd_nodes(first: Floats, step: Floats, bend: Floats, number: int) -> tuple[Floats, Floats]:
+    """Nodes of tau and their weights, ``(table, node)`` each."""
     at = first[:, None] + (np.arange(number) + 0.5) * step[:, None]
     bent = bend[:, None] > 0.0
     turned = np.where(bent, at, 0.0)

@@ -1,4 +1,11 @@
-"""DOC."""
+"""Strata with their own shifts and interactions: the model ``logistic``.
+
+Statement: logit_0s = alpha + sigma_s and logit_1s = alpha + beta + sigma_s + gamma_s, with the
+intercept alpha, the treatment effect beta, and for each stratum a shift sigma_s and an interaction
+gamma_s, all independently normal; the priors identify them. Method, error and sources:
+``stratum_integrals.py``. The shared parameters are alpha and beta; their nodes are a grid turned
+along the posterior's own axis.
+"""
 
 from __future__ import annotations
 
@@ -11,24 +18,35 @@ import numpy.typing as npt
 
 from adaptive_cart.models import stratum_integrals as si
 from adaptive_cart.models.stratum_integrals import (
-    Approximation, Floats, HyperGrid, HyperNodes, Integers, Normal, Posterior, StratumPrior,
-    ladder, posterior, resolution,
+    Approximation,
+    HyperGrid,
+    HyperNodes,
+    Integers,
+    Normal,
+    Posterior,
+    StratumPrior,
+    ladder,
+    posterior,
+    resolution,
 )
 
 HYPER_REACH: Final = 4.2
 HYPER_STEP: Final = 1.2
 SHARP_STEP: Final = 1.3
-BLUR: Final = 0.85
+BLUR: Final = 0.75
 
 
 @dataclass(frozen=True)
 class Logistic:
+    """Priors of the intercept, the treatment effect, and each stratum's shift and interaction."""
+
     intercept: Normal
     treatment: Normal
     stratum: Normal
     interaction: Normal
 
     def posterior(self, successes: npt.ArrayLike, totals: npt.ArrayLike) -> Posterior:
+        """Posterior of tables of counts, ``(table, arm, stratum)`` each, control first."""
         prior = StratumPrior(
             self.intercept.mean + self.stratum.mean,
             self.intercept.sd,
@@ -41,24 +59,27 @@ class Logistic:
 
 
 def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
+    """Nodes of alpha and beta, in the axes of their approximate posterior."""
     shared = near.shared
     slope = shared.covariance / shared.control_variance
     control_sd = np.sqrt(shared.control_variance)
     effect_sd = np.sqrt(shared.effect_variance - slope * shared.covariance)
     step = resolution(near, prior.control_sd, np.full(slope.shape, prior.effect_sd))
     strata = near.effect_mean.shape[1]
+    sharp = SHARP_STEP / math.sqrt(strata)
     blur = BLUR * step.min(axis=1)
-
-    def number(posterior_sd: Floats, prior_sd: float, together: int) -> Integers:
-        sharp = SHARP_STEP * prior_sd / math.sqrt(together)
-        step = np.maximum(sharp, blur * (2.0 / (together + 1.0)))
-        return ladder(2 * HYPER_REACH * np.maximum(1 / HYPER_STEP, posterior_sd / step) + 1)
-
-    numbers = [
-        number(sd, prior_sd, together)
-        for together in (1, strata)
-        for sd, prior_sd in ((control_sd, prior.control_sd), (effect_sd, prior.effect_sd))
-    ]
+    outer = ladder(
+        2
+        * HYPER_REACH
+        * np.maximum(1 / HYPER_STEP, control_sd / np.maximum(sharp * prior.control_sd, blur))
+        + 1
+    )
+    inner = ladder(
+        2
+        * HYPER_REACH
+        * np.maximum(1 / HYPER_STEP, effect_sd / np.maximum(sharp * prior.effect_sd, blur))
+        + 1
+    )
     mean = np.stack([near.mean[:, 0], near.effect_mean], axis=1)
     reach = si.REACH * np.sqrt(np.stack([near.variance[:, 0], near.effect_variance], axis=1))
 
@@ -75,8 +96,12 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
         log = -0.5 * ((control - prior.control_mean) / prior.control_mean_sd)[:, :, None] ** 2
         log = log - 0.5 * ((effect - prior.effect_mean) / prior.effect_mean_sd) ** 2
         log -= log.max(axis=(1, 2), keepdims=True)
-        return HyperNodes(control, np.full((rows.size, 1), prior.control_sd), effect, np.full((rows.size, 1), prior.effect_sd), np.exp(log))
+        return HyperNodes(
+            control,
+            np.full((rows.size, 1), prior.control_sd),
+            effect,
+            np.full((rows.size, 1), prior.effect_sd),
+            np.exp(log),
+        )
 
-    return HyperGrid(
-        *numbers, step, mean - reach, mean + reach, place
-    )
+    return HyperGrid(outer, inner, step, mean - reach, mean + reach, place)
