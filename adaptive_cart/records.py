@@ -133,6 +133,16 @@ class Population:
         strata = [ParticipantSet.where(self.stratum == s) for s in range(self.strata)]
         return tuple(tuple(members & stratum for stratum in strata) for members in arms)
 
+    def date_of(self, month: float) -> Floats:
+        """Calendar date of a month after randomisation, ``(trial, participant)``."""
+        if month not in self._dates:
+            self._dates[month] = self.arrival + month
+        return self._dates[month]
+
+    @cached_property
+    def _dates(self) -> dict[float, Floats]:
+        return {}
+
     @cached_property
     def infusion_date(self) -> Floats:
         """Calendar month of infusion, ``(trial, participant)``."""
@@ -189,8 +199,14 @@ class Snapshot:
 
     def passed(self, month: float) -> ParticipantSet:
         """Those randomised at least ``month`` months before the look."""
-        reached = self.population.arrival + month <= self.date[:, None]
-        return ParticipantSet.where(reached) & self.enrolled
+        if month not in self._passed:  # endpoints often share a month
+            reached = self.population.date_of(month) <= self.date[:, None]
+            self._passed[month] = ParticipantSet.where(reached) & self.enrolled
+        return self._passed[month]
+
+    @cached_property
+    def _passed(self) -> dict[float, ParticipantSet]:
+        return {}
 
     def follow_up(self) -> Floats:
         """Months since randomisation, ``(trial, participant)``; negative for later arrivals."""
