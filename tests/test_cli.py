@@ -325,7 +325,7 @@ def gone(group: int, seconds: float = 10.0) -> bool:
 
 def goes_on(design: Path, out: Path) -> None:
     """Run the killed folder again, for fewer trials, and compare with a run that was not killed."""
-    words = ["--scenario", "null", "--scenario", "expected", "--trials", "6000"]
+    words = ["--scenario", "null", "--scenario", "expected", "--trials", "3000"]
     found = simulated(design, *words, "--out", out)
     assert found.exit_code == 0, found.output
     assert "trials were there already" in found.stderr
@@ -335,7 +335,7 @@ def goes_on(design: Path, out: Path) -> None:
     assert not (out / "parts").exists()
 
 
-@pytest.mark.parametrize("wait", [0.0, 2.0])
+@pytest.mark.parametrize("wait", [2.0, pytest.param(0.0, marks=pytest.mark.slow)])
 def test_killed_and_gone_on_with(design, tmp_path, wait):
     out = tmp_path / "killed"
     process = running(design, out, jobs=2)
@@ -350,7 +350,9 @@ def test_killed_and_gone_on_with(design, tmp_path, wait):
         assert gone(process.pid)  # no worker is left that would write on
 
 
-@pytest.mark.parametrize("wait", [0.0, 0.7, 2.0])
+@pytest.mark.parametrize(
+    "wait", [0.7, *(pytest.param(wait, marks=pytest.mark.slow) for wait in (0.0, 0.3, 1.2, 2.0))]
+)
 def test_ctrl_c_reaches_the_run_and_its_workers(design, tmp_path, wait):
     out = tmp_path / "stopped"
     process = running(design, out, jobs=2)
@@ -394,9 +396,9 @@ def on_a_terminal(words: list[str], width: int) -> str:
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_progress_on_a_terminal(design, tmp_path):
-    words = ["simulate", design, "--engine", "simulate", "--trials", "30000", "--jobs", "1"]
+    words = ["simulate", design, "--engine", "simulate", "--trials", "8000", "--jobs", "1"]
     shown = on_a_terminal(command(*words), 90)
-    assert re.search(r"trials .*\d+/120000", shown)
+    assert re.search(r"trials .*\d+/32000", shown)
     assert re.search(r"\d,\d{3}/s", shown)
     assert re.search(r"0:00:\d\d", shown)
     after = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).replace("\r", "")

@@ -130,9 +130,9 @@ def test_any_number_of_jobs(tmp_path, straight, monkeypatch, short_stretches):
     monkeypatch.setattr(stretches_module, "PATIENCE", 0.0)
     seen: list[int] = []
     monkeypatch.setattr(stretches_module, "_over_processes", recorded(seen))
-    drawn(tmp_path, 300, jobs=2)
+    drawn(tmp_path, 150, jobs=2)
     assert seen == [2]
-    assert contents(tmp_path) == straight(300)
+    assert contents(tmp_path) == straight(150)
 
 
 def recorded(seen: list[int]) -> Callable[..., None]:
@@ -283,7 +283,9 @@ def test_killed_before_every_change(tmp_path, straight, killer):
         assert is_tidy(folder), folder
 
 
-@pytest.mark.parametrize("wanted", [20, 64, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "wanted", [20, *(pytest.param(wanted, marks=pytest.mark.slow) for wanted in (40, 64))]
+)
 def test_killed_while_extending_and_then_asked_for_another_number(
     tmp_path, straight, killer, wanted
 ):
@@ -724,6 +726,7 @@ print(len(result.trials), result.figure("null", "success").n, len(result.looks) 
     assert not Path(folder).exists()
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_told(tmp_path, straight, monkeypatch, short_stretches):
     monkeypatch.setattr(stretches_module, "PATIENCE", 0.0)
     original = stretches_module.Parts.write

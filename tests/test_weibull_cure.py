@@ -190,7 +190,7 @@ def test_relapses_alone_leave_the_cured_fraction_a_beta():
 def test_a_vague_shape_with_a_single_relapse_still_has_an_answer_to_two_thousandths():
     model = WeibullCure((0.5, 0.5), (12.0, 1.5), (1.2, 1.5))
     months, relapsed = np.array([3.0, 8.0]), np.array([True, False])
-    grid = DenseGrid(model, months, relapsed, size=(150, 300, 40))
+    grid = DenseGrid(model, months, relapsed, size=(120, 240, 30))
     posterior = fit(model, (months, relapsed))
     assert not posterior.failed.any()
     for month in (6.0, 24.0):
@@ -207,18 +207,16 @@ def test_the_difference_of_two_arms_is_that_of_two_dense_grids():
     ]
     first = fit(EXAMPLE, *(pair[0] for pair in pairs))
     second = fit(EXAMPLE, *(pair[1] for pair in pairs))
+    grids = [[DenseGrid(EXAMPLE, *arm, size=(40, 90, 90)) for arm in pair] for pair in pairs]
     bins = np.linspace(0, 1, 2001)
     middles = (bins[1:] + bins[:-1]) / 2
     for month, margin in ((24.0, 0.0), (24.0, 0.2), (6.0, -0.05)):
         found = first.remaining_difference_above(second, month, margin)
-        for table, pair in enumerate(pairs):
-            parts = []
-            for arm in pair:
-                grid = DenseGrid(EXAMPLE, *arm, size=(40, 90, 90))
-                parts.append(
-                    np.histogram(grid.remaining(month).ravel(), bins, weights=grid.weight.ravel())
-                )
-            (one, _), (two, _) = parts
+        for table, pair in enumerate(grids):
+            one, two = (
+                np.histogram(grid.remaining(month).ravel(), bins, weights=grid.weight.ravel())[0]
+                for grid in pair
+            )
             above = np.concatenate([[0.0], np.cumsum(one[::-1])])[::-1]  # at the bins' edges
             expected = (two * np.interp(middles + margin, bins, above)).sum()
             assert found[table] == pytest.approx(expected, abs=2e-3)
@@ -357,3 +355,26 @@ def test_the_cured_fraction_s_prior_is_reached_from_its_log_odds():
     assert posterior.cured_mean() == pytest.approx(expected.mean(), rel=1e-3)
     value = float(special.expit(-0.1))
     assert posterior.cured_above(value) == pytest.approx(expected.sf(value), abs=3e-4)
+
+
+@pytest.mark.parametrize("cured", [(1.0007, 0.593), (0.7016, 1.0038), (1.0, 1.0), (60.0, 0.5)])
+def test_priors_whose_quantiles_are_hard_to_find(cured):
+    """SciPy's inverse of the incomplete beta function fails in the far tails of some of these."""
+    posterior = fit(WeibullCure(cured, (12.0, 0.7), (1.2, 0.3)), nobody(), all_relapsed(32, 9))
+    for table, relapses in enumerate((0, 9)):
+        expected = stats.beta(cured[0], cured[1] + relapses)
+        assert posterior.cured_mean()[table] == pytest.approx(expected.mean(), rel=1e-4)
+        for value in expected.ppf([0.1, 0.5, 0.9]):
+            found = posterior.cured_above(float(value))[table]
+            assert found == pytest.approx(expected.sf(value), abs=2e-4)
+
+
+def test_one_relapse_far_beyond_the_others_is_not_overlooked():
+    months, relapsed = all_relapsed(33, 60)
+    months[0] = 300.0
+    grid, posterior = DenseGrid(EXAMPLE, months, relapsed), fit(EXAMPLE, (months, relapsed))
+    assert not posterior.failed.any()
+    assert posterior.median_mean() == pytest.approx(grid.median_mean(), rel=1e-3)
+    for month in (6.0, 24.0):
+        expected = grid.remaining_mean(month)
+        assert posterior.remaining_mean(month) == pytest.approx(expected, rel=1e-3)

@@ -47,7 +47,24 @@ cubics in the normal score.
 
 Error
 -----
-ERRORTEXT
+Largest difference from sums over dense grids (101 x 361 x 141 points, laid by themselves) in 42
+tables of 0 to 80 remitters, none, some or all relapsed, followed for 6 to 48 months; probabilities
+at months 1, 6, 24 and 60 and values 0.1 to 0.9, and means as a share of themselves:
+
+==================  ===================  ===============  =============  =======
+prior of cured      sigma of the median  sigma of shape   probabilities  means
+==================  ===================  ===============  =============  =======
+Beta(2, 2)          0.7                  0.3              1.7e-4         5e-5
+Beta(20, 20)        0.2                  0.1              7e-5           2e-5
+Beta(1, 1)          1.0                  0.7              3.4e-4         1.1e-4
+Beta(0.5, 0.5)      1.5                  0.3              6e-4           3e-4
+Beta(50, 50)        0.7                  1.5              2.1e-4         3e-4
+Beta(0.5, 0.5)      1.5                  1.5              1.5e-3         2e-3
+==================  ===================  ===============  =============  =======
+
+Joining 13 values adds 4e-5 to quantiles' and differences' probabilities with the first prior, 6e-4
+with the fourth.  A table is `failed` if more than 0.5% of its probability lies in the outermost
+points of its lattice in any direction, or no lattice was found.
 """
 
 from __future__ import annotations
@@ -156,10 +173,11 @@ class WeibullCurePosterior:
         self.model = model
         self.tables = len(times.relapses)
         self._scale = _cured_scale(*model.cured)
-        self._lattices = [
-            _lattice(model, self._scale, times.of(tables), place, number)
-            for tables, place, number in _places(model, times)
-        ]
+        with np.errstate(all="ignore"):  # trouble is found in `failed`
+            self._lattices = [
+                _lattice(model, self._scale, times.of(tables), place, number)
+                for tables, place, number in _places(model, times)
+            ]
         self._curves: dict[float, tuple[Floats, Floats]] = {}
 
     @property
@@ -191,7 +209,8 @@ class WeibullCurePosterior:
             part = np.empty(len(lattice.tables))
             for block, density in lattice.densities():
                 at = np.full((len(lattice.tables[block]), 1), value)
-                part[block] = lattice.above(block, density, month, at)[:, 0]
+                with np.errstate(all="ignore"):
+                    part[block] = lattice.above(block, density, month, at)[:, 0]
             parts.append(part)
         return self._gather(parts)
 
@@ -279,8 +298,9 @@ class WeibullCurePosterior:
             scores = np.empty((self.tables, CURVE))
             for lattice in self._lattices:
                 for block, density in lattice.densities():
-                    at = lattice.about(block, density, month)
-                    above = lattice.above(block, density, month, np.sin(at) ** 2)
+                    with np.errstate(all="ignore"):
+                        at = lattice.about(block, density, month)
+                        above = lattice.above(block, density, month, np.sin(at) ** 2)
                     angles[lattice.tables[block]] = at
                     scores[lattice.tables[block]] = _scores(above)
             self._curves[month] = angles, scores
@@ -335,13 +355,17 @@ class _Times:
 
 
 def _grouped(times: Floats, count: Integers) -> tuple[Floats, Floats]:
-    """Mean log time and size of at most `GROUPS` groups of neighbours, both (group, table)."""
+    """Mean log time and size of at most `GROUPS` groups of neighbours, both (group, table).
+
+    The longest time, which says most about the shape, is a group of its own.
+    """
     padded = np.zeros((max(len(times), GROUPS) + 1, times.shape[1]))
     padded[1 : len(times) + 1] = np.where(np.isfinite(times), times, 0.0)
     single = padded[1 : GROUPS + 1]
     edges = np.arange(GROUPS + 1)[:, None]
     many = count > GROUPS
-    edges = np.where(many, edges * count // GROUPS, np.minimum(edges, count))
+    shared = np.where(edges == GROUPS, count, edges * (count - 1) // (GROUPS - 1))
+    edges = np.where(many, shared, np.minimum(edges, count))
     sizes = np.diff(edges, axis=0).astype(np.float64)
     running = np.add.accumulate(padded, axis=0)
     means = np.diff(np.take_along_axis(running, edges, axis=0), axis=0) / np.maximum(sizes, 1.0)
@@ -380,14 +404,32 @@ class _CuredScale:
         return np.arcsinh(score)
 
 
+def _log_odds_of_tail(a: float, b: float, log_tail: Floats) -> Floats:
+    """Log odds of the fraction below which Beta(a, b) has a probability given by its logarithm.
+
+    Below 1e-6 the density is its leading power; elsewhere the inverse of the incomplete beta
+    function is checked, since here and there it does not converge, and mended by its neighbours.
+    """
+    power = (log_tail + np.log(a) + special.betaln(a, b)) / a
+    tail = np.exp(log_tail)
+    fraction = special.betaincinv(a, b, tail)
+    again = special.betainc(a, b, fraction)
+    sound = (fraction > 1e-9) & (fraction < 1.0) & (np.abs(again - tail) <= 1e-7 * tail)
+    small = power < np.log(1e-6)
+    log_odds = np.where(small, power, special.logit(np.where(sound, fraction, 0.5)))
+    known = small | sound
+    order = np.argsort(log_tail[known], kind="stable")
+    mended = np.interp(log_tail, log_tail[known][order], log_odds[known][order])
+    return np.where(known, log_odds, mended)
+
+
 @lru_cache(maxsize=32)
 def _cured_scale(a: float, b: float) -> _CuredScale:
     ends, points = 3.2, 6401  # normal scores up to 12
     place = np.linspace(-ends, ends, points)
     score = np.sinh(place)
-    tail = special.ndtr(-np.abs(score))
-    low = special.logit(np.maximum(special.betaincinv(a, b, tail), 1e-300))
-    high = -special.logit(np.maximum(special.betaincinv(b, a, tail), 1e-300))
+    log_tail = special.log_ndtr(-np.abs(score))
+    low, high = _log_odds_of_tail(a, b, log_tail), -_log_odds_of_tail(b, a, log_tail)
     table = np.clip(np.where(score <= 0.0, low, high), -LIMIT, LIMIT)
     return _CuredScale(a, b, -ends, 2.0 * ends / (points - 1), table)
 
@@ -712,6 +754,7 @@ class _Place:
     median_ends: Floats  # (table, row, 2), rows of the lattice
     cured_ends: Floats  # (table, 2), on the cured fraction's own scale
     mode_shape: Floats  # (table,)
+    found: Booleans  # (table,)
 
 
 def _middles(number: int) -> Floats:
@@ -744,7 +787,8 @@ def _find_place(
     share = place - index
     ends = np.stack([lowest, highest], axis=2)
     ends = ends[:, index] * (1.0 - share)[:, None] + ends[:, index + 1] * share[:, None]
-    return _Place(tables, ridge.ends, ends, cured, ridge.mode[SHAPE])
+    found = np.ones(len(tables), dtype=np.bool_)
+    return _Place(tables, ridge.ends, ends, cured, ridge.mode[SHAPE], found)
 
 
 def _median_stretch(data: _Grouping, points: _Points) -> tuple[Floats, Floats]:
@@ -884,13 +928,20 @@ def _places(model: WeibullCure, times: _Times) -> Iterator[tuple[Integers, _Plac
                 data = _Grouping.read(model, times.of(chosen))
                 rows = LATTICES[number_of_lattice][0]
                 parts.append(_find_place(data, ridge.of(chosen), scale, rows, chosen))
-            place = _Place(
-                tables,
+            ends = [
                 np.concatenate([part.shape_ends for part in parts]),
                 np.concatenate([part.median_ends for part in parts]),
                 np.concatenate([part.cured_ends for part in parts]),
-                np.concatenate([part.mode_shape for part in parts]),
-            )
+            ]
+            found = np.ones(len(tables), dtype=np.bool_)
+            for end in ends:
+                ascending = np.isfinite(end).all(axis=-1) & (end[..., 0] < end[..., 1])
+                found &= ascending.reshape(len(tables), -1).all(axis=1)
+            for end in ends:  # any box will do for a table that has failed
+                end[~found] = -1.0, 1.0
+            mode_shape = np.concatenate([part.mode_shape for part in parts])
+            mode_shape = np.where(found, mode_shape, 0.0)
+            place = _Place(tables, ends[0], ends[1], ends[2], mode_shape, found)
             yield tables, place, int(number_of_lattice)
 
 
@@ -995,6 +1046,7 @@ def _lattice(
         log_likelihood[block] = np.maximum(part, -1e6)
     return _Lattice(
         place.tables,
+        place.found,
         (rows, columns),
         shape,
         first_median,
@@ -1130,6 +1182,7 @@ class _Lattice:
     """Lattices of one size, of many tables."""
 
     tables: Integers
+    found: Booleans  # whether the lattice has a place, (table,)
     size: tuple[int, int]  # rows, columns
     shape: Floats  # (table, row), log
     first_median: Floats  # (table, row), log
@@ -1210,7 +1263,7 @@ class _Lattice:
             ]
         )
         mean = points_cured.sum(axis=(1, 2))
-        fine = np.isfinite(mean) & (edges.max(axis=0) < 5e-3)
+        fine = self.found[block] & np.isfinite(mean) & (edges.max(axis=0) < 5e-3)
         return _Summary(
             ~fine, points, points_cured, marginal, mean, (points * medians).sum(axis=(1, 2))
         )
