@@ -25,10 +25,12 @@ def latents_for(design: Design, seed: int, first_trial: int, trials: int) -> Lat
 
 def followed(design: Design, truth: Truth, latents: Latents, enrolment: Enrolment) -> Population:
     """Follow everybody who is enrolled."""
-    # copies: a later decision changes the enrolment, and not the participants seen until then
-    stratum = None if enrolment.stratum is None else enrolment.stratum.copy()
-    arm = enrolment.arm.copy() if design.adaptive else enrolment.arm
-    return populate(design, truth, latents, enrolment.arrival.copy(), arm, stratum)
+    arrival, arm, stratum = enrolment.arrival, enrolment.arm, enrolment.stratum
+    if design.adaptive:
+        # a later decision changes the enrolment, and not the participants seen until then
+        arrival, arm = arrival.copy(), arm.copy()
+        stratum = None if stratum is None else stratum.copy()
+    return populate(design, truth, latents, arrival, arm, stratum)
 
 
 def populate(

@@ -62,6 +62,10 @@ def predictive_probability(
     arms = (question.arm,) if question.minus is None else (question.arm, question.minus)
     last = np.maximum(final, totals)
     shape = np.stack([part[:, arm] for arm in arms for part in (totals, last)], axis=1)
+    if len(shape) and (shape == shape[0]).all():  # fixed numbers at the look: nothing to sort
+        by_table = _by_table(model, condition, tuple(int(number) for number in shape[0]))
+        fixed: Floats = by_table[tuple(successes[:, arm] for arm in arms)]
+        return fixed
     answer = np.empty(len(successes), dtype=np.float64)
     numbers, which = np.unique(shape, axis=0, return_inverse=True)
     which = which.reshape(-1)
