@@ -378,3 +378,18 @@ def test_one_relapse_far_beyond_the_others_is_not_overlooked():
     for month in (6.0, 24.0):
         expected = grid.remaining_mean(month)
         assert posterior.remaining_mean(month) == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_single_table_is_summed_as_many_are() -> None:
+    """NumPy adds one column pairwise and several row by row: seen in a single table of sixty."""
+    generator = np.random.default_rng(30)
+    shape = (60, 92)
+    months = generator.exponential(12.0, shape)
+    relapsed = generator.random(shape) < generator.random((60, 1))
+    included = generator.random(shape) < generator.random((60, 1)) ** 2
+    model = WeibullCure((2.0, 2.0), (12.0, 0.7), (1.2, 0.3))
+    together = model.posterior(months, relapsed, included).median_mean()
+    for table in range(60):
+        one = slice(table, table + 1)
+        alone = model.posterior(months[one], relapsed[one], included[one]).median_mean()
+        assert alone[0] == together[table]

@@ -520,33 +520,33 @@ def _derivatives(data: _Grouping, at: Floats) -> _Points:
     uncured /= q
     work = np.log(q)
     work *= size
-    value = work.sum(axis=0)
+    value = _down(work)
     second = 1.0 - uncured
     second *= hazard
     second -= 1.0
     uncured *= hazard
     uncured *= size
     second *= uncured  # d2/dw2
-    first = -uncured.sum(axis=0)
+    first = -_down(uncured)
     uncured *= w
-    first_w = -uncured.sum(axis=0)
-    second_0 = second.sum(axis=0)
+    first_w = -_down(uncured)
+    second_0 = _down(second)
     second *= w
-    second_w = second.sum(axis=0)
+    second_w = _down(second)
     second *= w
-    second_ww = second.sum(axis=0)
+    second_ww = _down(second)
     relapsing /= q
     np.multiply(relapsing, size, out=work)
-    by_cured = work.sum(axis=0)
+    by_cured = _down(work)
     work *= relapsing
-    by_cured_twice = work.sum(axis=0)
+    by_cured_twice = _down(work)
     survival *= hazard
     survival /= q
     survival /= q
     survival *= size
-    cross = survival.sum(axis=0)
+    cross = _down(survival)
     survival *= w
-    cross_w = survival.sum(axis=0)
+    cross_w = _down(survival)
     # Relapsed: log(1 - c) + log k + w - H.
     size = data.relapsed_size[:, :, None]
     w = data.relapsed[:, :, None] - median
@@ -555,12 +555,12 @@ def _derivatives(data: _Grouping, at: Floats) -> _Points:
     hazard = np.exp(w)
     hazard *= LN2
     hazard *= size
-    sum_w = (w * size).sum(axis=0)
-    sum_h = hazard.sum(axis=0)
+    sum_w = _down(w * size)
+    sum_h = _down(hazard)
     hazard *= w
-    sum_hw = hazard.sum(axis=0)
+    sum_hw = _down(hazard)
     hazard *= w
-    sum_hww = hazard.sum(axis=0)
+    sum_hww = _down(hazard)
     relapses = data.relapses
     first = first + relapses - sum_h
     first_w = first_w + sum_w - sum_hw
@@ -671,7 +671,7 @@ def _ridge(data: _Grouping, shape: Floats) -> Floats:
     times = data.relapsed[:, :, None]
     last = np.where(size > 0.0, times, -np.inf).max(axis=0)
     last = np.where(np.isfinite(last), last, 0.0)
-    total = (size * np.exp(np.minimum(k * (times - last), 0.0))).sum(axis=0)
+    total = _down(size * np.exp(np.minimum(k * (times - last), 0.0)))
     chosen = last + np.log(LN2 * total / np.maximum(data.relapses, 1.0) + 1e-300) / k
     return np.where(data.relapses > 0.0, chosen, 0.0)
 
@@ -1519,3 +1519,15 @@ def _difference(
     exceeds = special.ndtr(_cubic(*first, angle))
     exceeds = np.where(needed >= 1.0, 0.0, np.where(needed < 0.0, 1.0, exceeds))
     return np.clip((exceeds * weights).sum(axis=1), 0.0, 1.0)
+
+
+def _down(values: Floats) -> Floats:
+    """Sum over the first axis, one row after the other also where a row is one number.
+
+    NumPy adds a single column pairwise and several row by row: a table would then differ in its
+    last bit with the number of tables beside it.
+    """
+    if values[:1].size == 1:
+        values = np.add.accumulate(values, axis=0)[-1:]
+    total: Floats = values.sum(axis=0)
+    return total
