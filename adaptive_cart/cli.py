@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,12 +23,35 @@ import click
 from adaptive_cart.errors import CartError
 
 
+class _Stopped(KeyboardInterrupt):
+    """Ctrl-C. Where Python sees its own KeyboardInterrupt pass, it may end with another status."""
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let Ctrl-C end a command with exit status 1, whatever it was doing."""
+    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not usual or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        raise _Stopped
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class _Group(click.Group):
     """Commands whose errors are told in one line each, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _stoppable():
+                return super().invoke(ctx)
         except CartError as error:
             click.echo(f"adaptive-cart: {error}" if _one_line(error) else str(error), err=True)
             ctx.exit(error.exit_status)

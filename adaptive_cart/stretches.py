@@ -17,10 +17,12 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
+from typing import Any
 
 from adaptive_cart.design import Design
 from adaptive_cart.errors import InputError, RunError
@@ -249,9 +251,11 @@ def _over_processes(
 
     parallel = joblib.Parallel(n_jobs=jobs, backend="loky", return_as="generator_unordered")
     parent = os.getpid()
+    calls = (joblib.delayed(_in_process)(job, piece, parent) for piece in pieces)
+    results: Any = iter(())
     try:
-        with _interrupts_held():
-            results = parallel(joblib.delayed(_in_process)(job, piece, parent) for piece in pieces)
+        with _hidden_from_ctrl_c():
+            results = parallel(calls)
         for trials in results:
             done(trials)
     except BrokenProcessPool:
@@ -259,20 +263,35 @@ def _over_processes(
             f"a worker process was ended from outside, perhaps for want of memory. {GO_ON}; "
             f"fewer --jobs need less memory"
         ) from None
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that work was cancelled is what was asked for
+            del results
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Let Ctrl-C wait, and let processes that are started meanwhile never see it.
+def _hidden_from_ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C wait while processes are started, and let them never see it.
 
-    It is the run's to answer; a worker would print a traceback of whatever it was importing.
+    It is the run's to answer: a worker would print a traceback of whatever it was importing, and
+    joblib is not made to be interrupted in the middle of handing out work.
     """
     resource_tracker.ensure_running()  # where it is started later, it lets Ctrl-C through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    waiting: list[int] = []
+    usual = None
+    if threading.current_thread() is threading.main_thread():
+        usual = signal.getsignal(signal.SIGINT)
+    if usual is not None:
+        signal.signal(signal.SIGINT, lambda number, frame: waiting.append(number))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # processes inherit this
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if usual is not None:
+            signal.signal(signal.SIGINT, usual)
+    if waiting:
+        signal.raise_signal(signal.SIGINT)
 
 
 def _in_process(job: Job, piece: Piece, parent: int) -> int:
