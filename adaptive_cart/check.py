@@ -10,8 +10,8 @@ import numpy as np
 from adaptive_cart.boundaries import Boundary, boundaries, planned_at
 from adaptive_cart.design import Design, Ramp, Rule
 from adaptive_cart.distributions import EventTime
+from adaptive_cart.engine import obstacles
 from adaptive_cart.errors import DesignError
-from adaptive_cart.exact import obstacles
 from adaptive_cart.models import AnalysisBase
 from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.plan import Plan

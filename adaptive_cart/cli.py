@@ -6,21 +6,50 @@ status 0 done, 1 the run failed, 2 the input was wrong.
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import LazyLoader, find_spec, module_from_spec
 from pathlib import Path
 from typing import Any
 
 import click
 
 from adaptive_cart.errors import CartError
+
+# What the libraries of `check` load and never use there: half of the time it would take.
+_POSTPONED = (
+    "importlib.metadata",
+    "numpy.char",
+    "numpy.ctypeslib",
+    "numpy.f2py",
+    "numpy.ma",
+    "numpy.polynomial",
+    "numpy.random",
+    "numpy.rec",
+    "numpy.strings",
+    "numpy.testing",
+)
+
+
+def _postpone_imports() -> None:
+    """Let modules that `check` has no use for be loaded only when something looks into them."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # it would start some for matrices
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # it would search all packages for some
+    for name in _POSTPONED:
+        spec = None if name in sys.modules else find_spec(name)
+        if spec is None or spec.loader is None:
+            continue
+        spec.loader = LazyLoader(spec.loader)
+        module = module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        parent, _, child = name.rpartition(".")
+        setattr(sys.modules[parent], child, module)
 
 
 class _Stopped(KeyboardInterrupt):
@@ -116,6 +145,7 @@ def init(template: str, file: Path) -> None:
 @click.argument("design", type=click.Path(path_type=Path))
 def check(design: Path) -> None:
     """Read DESIGN, report every problem, and show what it means."""
+    _postpone_imports()
     from adaptive_cart.check import described
     from adaptive_cart.design_file import load_design
 
@@ -125,6 +155,8 @@ def check(design: Path) -> None:
 @main.command()
 def schema() -> None:
     """Print the JSON Schema of a design file, for editors."""
+    import json
+
     from adaptive_cart.design_file import schema as document
 
     click.echo(json.dumps(document(), indent=2))
@@ -267,6 +299,8 @@ def example(
 def _width() -> int | None:
     """Characters in a line of the terminal; no limit in a pipe, unless COLUMNS says one."""
     if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
+        import shutil
+
         return shutil.get_terminal_size().columns or None
     return None
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 import tomllib
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +183,8 @@ def _canonical(value: Any) -> Any:
 # ── starting designs ──────────────────────────────────────────────────────────────────────────
 def templates() -> tuple[str, ...]:
     """Names of the commented starting designs."""
+    from importlib import resources
+
     folder = resources.files("adaptive_cart") / "templates"
     names = (entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
     return tuple(sorted(name.removesuffix(".toml") for name in names))
@@ -195,6 +196,8 @@ def template(name: str) -> str:
         hint = meant(name, templates())
         message = f"no template '{name}'{hint}; there are {one_of(templates())}"
         raise DesignError([Problem("--template", message)])
+    from importlib import resources
+
     folder = resources.files("adaptive_cart") / "templates"
     return (folder / f"{name}.toml").read_text(encoding="utf-8")
 

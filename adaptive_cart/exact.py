@@ -16,62 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from adaptive_cart.design import Design, PermutedBlocks
-from adaptive_cart.endpoints import Landmark
+from adaptive_cart.design import Design
+from adaptive_cart.engine import analysed_at
 from adaptive_cart.estimand import TrueValues, true_values
 from adaptive_cart.operating import STOPS, Rows, exact, false_successes
-from adaptive_cart.plan import Plan
+from adaptive_cart.plan import LEVEL, Plan
 from adaptive_cart.predictive import predictive_probability
-from adaptive_cart.randomisation import smallest_block
 from adaptive_cart.records import Booleans, Counts, Floats, Integers
 from adaptive_cart.rules import ENDS
-from adaptive_cart.trial import LEVEL
 from adaptive_cart.truth import Truth
-
-
-def obstacles(design: Design, truths: Mapping[str, Truth]) -> list[str]:
-    """What stands in the way of the exact engine, each reason in words; empty if it is valid."""
-    found = []
-    primary = design.primary_endpoint
-    if len(design.arms) != 2:
-        found.append(f"the design has {len(design.arms)} arms, and tables of two are enumerated")
-    if design.strata:
-        found.append("within strata the numbers in each arm vary from trial to trial")
-    if not isinstance(primary, Landmark):
-        found.append(f"the primary endpoint is of type '{primary.type}' and not 'landmark'")
-    others = [name for name in design.endpoints if name != design.primary]
-    if others:
-        found.append(f"endpoints beside the primary ({', '.join(others)}) need participants")
-    for name, truth in truths.items():
-        if truth.courses is not None:
-            found.append(f"scenario '{name}' gives its truth as a participant course")
-        elif truth.has_dropout and getattr(primary, "missing", None) != "non_response":
-            found.append(f"dropout makes the number analysed vary (scenario '{name}')")
-    if design.looks.scale != "observed":
-        found.append(f"looks by {design.looks.scale} analyse a number that varies")
-    if isinstance(design.randomisation, PermutedBlocks):
-        block = design.randomisation.block or smallest_block(design.allocation)
-        for number in _analysed(design):
-            if number % block:
-                found.append(
-                    f"a look at {number} cuts a block of {block}, so the numbers in each arm vary"
-                )
-    else:
-        found.append("response-adaptive randomisation makes the numbers in each arm vary")
-    analysis = design.analysis_of(design.primary)
-    if analysis is None or analysis.model != "beta_binomial":
-        found.append("the primary is not analysed by beta_binomial")
-    for rule in design.rules:
-        if rule.then not in ENDS:
-            found.append(f"rule '{rule.name}' does not end the trial ({rule.then})")
-        if rule.predictive is not None and rule.predictive.with_ == "enrolled":
-            found.append(f"rule '{rule.name}' counts those enrolled, which depends on the calendar")
-    return found
-
-
-def _analysed(design: Design) -> list[int]:
-    numbers = [int(number) for number in design.looks.at]
-    return [*numbers, design.enrolment.max_n] if design.looks.final is not None else numbers
 
 
 @dataclass(frozen=True)
@@ -149,7 +102,7 @@ def enumerate_design(
     plan = Plan.of(design)
     total = sum(design.allocation)
     looks = []
-    for number, analysed in enumerate(_analysed(design), start=1):
+    for number, analysed in enumerate(analysed_at(design), start=1):
         by_arm = tuple(analysed * ratio // total for ratio in design.allocation)
         looks.append(_look(plan, number, (by_arm[0], by_arm[1])))
     rows: list[tuple[Any, ...]] = []

@@ -11,6 +11,8 @@ from adaptive_cart.models import AnalysisBase
 from adaptive_cart.questions import ALL, Question
 from adaptive_cart.rules import ResolvedRule, resolve_rules
 
+LEVEL = 0.95  # of every credible interval
+
 
 @dataclass(frozen=True)
 class Estimand:

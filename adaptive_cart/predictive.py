@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adaptive_cart.models.beta_binomial import BetaBinomial
 from adaptive_cart.questions import Question
 from adaptive_cart.records import Booleans, Floats, Integers
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.beta_binomial import BetaBinomial
 
 PROBABILITIES_KEPT = 4096
 

@@ -11,11 +11,10 @@ import tempfile
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.boundaries import boundaries_csv
 from adaptive_cart.calibrate import (
@@ -26,9 +25,9 @@ from adaptive_cart.calibrate import (
 )
 from adaptive_cart.design import Design
 from adaptive_cart.design_file import digest_of
+from adaptive_cart.engine import Engine, choose_engine
 from adaptive_cart.errors import (
     DesignError,
-    EngineError,
     Problem,
     ResultsError,
     RunError,
@@ -36,7 +35,7 @@ from adaptive_cart.errors import (
     one_of,
 )
 from adaptive_cart.estimand import SobolLatents, TrueValues, target_values, true_values
-from adaptive_cart.exact import enumerate_design, obstacles
+from adaptive_cart.exact import enumerate_design
 from adaptive_cart.operating import COLUMNS, Figure, measures
 from adaptive_cart.plan import Plan
 from adaptive_cart.rules import REASONS
@@ -74,42 +73,10 @@ from adaptive_cart.truth import Truth
 if TYPE_CHECKING:
     import pandas as pd
 
-Engine = Literal["auto", "exact", "simulate"]
 MOST_TRIALS = 100_000_000
 _NUMBERS = ("estimate", "mcse", "lower", "upper")
 _WHOLE = ("look", "n")
 _WHERE = ("arm", "stratum", "look", "reason")
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The engine that is taken, and why."""
-
-    engine: Literal["exact", "simulate"]
-    why: str
-
-
-def choose_engine(design: Design, truths: Mapping[str, Truth], wanted: Engine) -> Choice:
-    """Take the exact engine where it is valid, unless told otherwise.
-
-    Raises
-    ------
-    EngineError
-        If ``exact`` is asked for and not valid; the message says what stands in the way.
-    """
-    if wanted == "simulate":
-        return Choice("simulate", "asked for")
-    found = obstacles(design, truths)
-    if not found:
-        valid = "the truth is direct and every look has fixed counts"
-        return Choice("exact", "asked for" if wanted == "exact" else valid)
-    if wanted == "exact":
-        listed = "\n".join(f"  - {reason}" for reason in found)
-        raise EngineError(
-            f"the exact engine is not valid for this design:\n{listed}\n"
-            f"Use --engine simulate, or auto."
-        )
-    return Choice("simulate", found[0])
 
 
 class Result:

@@ -21,7 +21,7 @@ from adaptive_cart.enrolment import Enrolment
 from adaptive_cart.looks import snapshot_at
 from adaptive_cart.models import Posterior
 from adaptive_cart.participant_set import ParticipantSet
-from adaptive_cart.plan import Plan
+from adaptive_cart.plan import LEVEL, Plan
 from adaptive_cart.population import followed
 from adaptive_cart.predictive import predictive_probability
 from adaptive_cart.questions import OPEN, Question
@@ -41,8 +41,6 @@ from adaptive_cart.rules import ResolvedRule
 from adaptive_cart.standing import SUCCESS, Small, Standing
 from adaptive_cart.streams import Latents
 from adaptive_cart.truth import Truth
-
-LEVEL = 0.95
 
 
 @dataclass
