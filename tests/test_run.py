@@ -608,7 +608,7 @@ def test_a_target_that_cannot_be_reached_is_told(tmp_path, monkeypatch):
 # ── posteriors that fail ──────────────────────────────────────────────────────────────────────
 def test_failed_posteriors_are_counted_and_no_success(tmp_path, monkeypatch):
     plain = drawn(tmp_path / "plain", 200)
-    original = trial_module._Analysis.probability
+    original = trial_module.LookAnalysis.probability
 
     def failing(self: Any, rule: Any, target: Any) -> Any:
         """No posterior in trials with an odd number of responders."""
@@ -616,7 +616,7 @@ def test_failed_posteriors_are_counted_and_no_success(tmp_path, monkeypatch):
         odd = self.summary("dfr").successes.sum(axis=(1, 2))[self.trials] % 2 == 1
         return np.where(odd, np.nan, found)
 
-    monkeypatch.setattr(trial_module._Analysis, "probability", failing)
+    monkeypatch.setattr(trial_module.LookAnalysis, "probability", failing)
     result = drawn(tmp_path / "failing", 200)
     for name in ("null", "expected"):
         frame = result.trials[result.trials["scenario"] == name]
