@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from adaptive_cart.parts import Part
 from adaptive_cart.questions import Question
@@ -21,6 +25,71 @@ class Posterior(Protocol):
 
     def mean(self, question: Question) -> Floats:
         """Posterior mean of the quantity that the question is about."""
+
+
+class Reference(Protocol):
+    """The same model in PyMC: built once for a design, fitted to one look at a time.
+
+    It is written from the statement of the model and shares nothing with the fast posterior but the
+    prior's numbers, so that each checks the other.
+    """
+
+    @property
+    def statement(self) -> str:
+        """Likelihood and prior with their numbers, a line each, for a protocol or a report."""
+
+    def data(
+        self,
+        summary: Summary,
+        trial: int = 0,
+        open_strata: Booleans | None = None,
+        question: Question | None = None,
+    ) -> dict[str, npt.NDArray[Any]]:
+        """One trial's data, by the name that the model has for them.
+
+        Parameters
+        ----------
+        trial
+            Position in the summary.
+        open_strata
+            ``(stratum,)`` in that trial; nothing where all are open.
+        question
+            What is to be asked. A model that pools strata or compares two arms at a time analyses
+            what the question is about; without one, all strata, and the first experimental arm
+            against the control. Questions with equal data share a fit.
+        """
+
+    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+        """A new ``pymc.Model`` of these data."""
+
+    def quantity(
+        self,
+        draws: Mapping[str, npt.NDArray[np.float64]],
+        question: Question,
+        open_strata: Booleans | None = None,
+    ) -> Floats:
+        """What a question is about, draw by draw, ``(chain, draw)``.
+
+        For ``best`` 1 where the arm is the best experimental arm and 0 elsewhere.
+
+        Parameters
+        ----------
+        draws
+            By parameter, ``(chain, draw, ...)``, of a fit to the data of this question.
+        open_strata
+            ``(stratum,)`` as for ``data``.
+        """
+
+
+def holds(question: Question, quantity: Floats) -> Floats:
+    """Whether what a question asks is so, draw by draw, as 1 and 0.
+
+    The posterior probability is the mean.
+    """
+    if question.kind == "best":
+        return quantity
+    so = quantity > question.value if question.above else quantity < question.value
+    return so.astype(np.float64)
 
 
 class AnalysisBase(Part):
@@ -62,5 +131,17 @@ class AnalysisBase(Part):
         open_strata
             ``(trial, stratum)`` over which a question about the open strata averages; nothing
             where all are.
+        """
+        raise NotImplementedError  # abstract: every model supplies it
+
+    def reference(
+        self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
+    ) -> Reference:
+        """Return the same model in PyMC, for a design's arms and strata.
+
+        Parameters
+        ----------
+        strata, shares
+            Names (none where there are no strata) and shares of enrolment.
         """
         raise NotImplementedError  # abstract: every model supplies it

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Discriminator, Field, Tag
 
 from adaptive_cart.errors import nearest, one_of
-from adaptive_cart.models.base import AnalysisBase
-from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
+from adaptive_cart.models.base import AnalysisBase, Reference
 from adaptive_cart.parts import Part, Positive
 from adaptive_cart.questions import ALL, Question
 from adaptive_cart.records import Booleans, Counts, Floats, Integers, Summary, pooled
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
 
 
 class BetaPrior(Part):
@@ -65,6 +67,8 @@ Priors = Annotated[
 
 
 def _mixture(prior: BetaPrior | BetaMixturePrior) -> BetaMixture:
+    from adaptive_cart.models.beta_binomial import BetaMixture
+
     if isinstance(prior, BetaPrior):
         return BetaMixture.single(prior.a, prior.b)
     parts = prior.mixture
@@ -146,6 +150,8 @@ class BetaBinomialAnalysis(AnalysisBase):
         return list(dict.fromkeys(found))
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> BetaBinomial:
+        from adaptive_cart.models.beta_binomial import BetaBinomial
+
         given = self._by_arm(arms)
         uniform = BetaPrior(a=1.0, b=1.0)
         return BetaBinomial(tuple(_mixture(given.get(arm, uniform)) for arm in arms))
@@ -157,3 +163,10 @@ class BetaBinomialAnalysis(AnalysisBase):
         return CountsPosterior(
             fitted, np.asarray(summary.successes), np.asarray(summary.totals), open_strata
         )
+
+    def reference(
+        self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
+    ) -> Reference:
+        from adaptive_cart.models.beta_binomial_reference import BetaBinomialReference
+
+        return BetaBinomialReference(self.fitted(arms, shares), arms)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from adaptive_cart.models.base import AnalysisBase
-from adaptive_cart.models.gamma_poisson import GammaPoisson
+from adaptive_cart.models.base import AnalysisBase, Reference
 from adaptive_cart.parts import Part, Positive
 from adaptive_cart.questions import OPEN, Question
 from adaptive_cart.records import Booleans, Exposure, Floats, Summary
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.gamma_poisson import GammaPoisson
 
 
 class GammaPrior(Part):
@@ -65,6 +67,8 @@ class GammaPoissonAnalysis(AnalysisBase):
     answers: ClassVar[tuple[str, ...]] = ("level",)
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> GammaPoisson:
+        from adaptive_cart.models.gamma_poisson import GammaPoisson
+
         return GammaPoisson(self.prior.a, self.prior.b)
 
     def posterior(
@@ -72,3 +76,10 @@ class GammaPoissonAnalysis(AnalysisBase):
     ) -> RatesPosterior:
         assert isinstance(summary, Exposure)
         return RatesPosterior(fitted, summary, open_strata)
+
+    def reference(
+        self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
+    ) -> Reference:
+        from adaptive_cart.models.gamma_poisson_reference import GammaPoissonReference
+
+        return GammaPoissonReference(self.fitted(arms, shares), arms)

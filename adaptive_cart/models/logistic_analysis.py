@@ -11,10 +11,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from adaptive_cart.distributions import HalfNormal, Normal
-from adaptive_cart.models import stratum_integrals
-from adaptive_cart.models.base import AnalysisBase
-from adaptive_cart.models.hierarchical_logistic import HierarchicalLogistic
-from adaptive_cart.models.logistic import Logistic
+from adaptive_cart.models.base import AnalysisBase, Reference
 from adaptive_cart.parts import Part
 from adaptive_cart.questions import OPEN, Question
 from adaptive_cart.records import Booleans, Counts, Floats, Summary
@@ -113,10 +110,6 @@ class _StrataAnalysis(AnalysisBase):
         )
 
 
-def _normal(prior: Normal) -> stratum_integrals.Normal:
-    return stratum_integrals.Normal(prior.mean, prior.sd)
-
-
 class LogisticAnalysis(_StrataAnalysis):
     """Binomial by arm and stratum: treatment, stratum and their interaction on the logit."""
 
@@ -124,14 +117,21 @@ class LogisticAnalysis(_StrataAnalysis):
     prior: LogisticPrior
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Any:
+        from adaptive_cart.models.logistic import Logistic
+        from adaptive_cart.models.stratum_integrals import Normal
+
         prior = self.prior
-        model = Logistic(
-            _normal(prior.intercept),
-            _normal(prior.treatment),
-            _normal(prior.stratum),
-            _normal(prior.interaction),
-        )
+        parts = (prior.intercept, prior.treatment, prior.stratum, prior.interaction)
+        model = Logistic(*(Normal(part.mean, part.sd) for part in parts))
         return model, shares
+
+    def reference(
+        self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
+    ) -> Reference:
+        from adaptive_cart.models.logistic_reference import LogisticReference
+
+        model, _ = self.fitted(arms, shares)
+        return LogisticReference(model, arms, strata, shares)
 
 
 class HierarchicalLogisticAnalysis(_StrataAnalysis):
@@ -141,8 +141,22 @@ class HierarchicalLogisticAnalysis(_StrataAnalysis):
     prior: HierarchicalLogisticPrior
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Any:
+        from adaptive_cart.models.hierarchical_logistic import HierarchicalLogistic
+        from adaptive_cart.models.stratum_integrals import Normal
+
         prior = self.prior
-        model = HierarchicalLogistic(
-            _normal(prior.control_logit), _normal(prior.effect_mean), prior.effect_sd.sd
+        control, effect = (
+            Normal(part.mean, part.sd) for part in (prior.control_logit, prior.effect_mean)
         )
+        model = HierarchicalLogistic(control, effect, prior.effect_sd.sd)
         return model, shares
+
+    def reference(
+        self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
+    ) -> Reference:
+        from adaptive_cart.models.hierarchical_logistic_reference import (
+            HierarchicalLogisticReference,
+        )
+
+        model, _ = self.fitted(arms, shares)
+        return HierarchicalLogisticReference(model, arms, strata, shares)

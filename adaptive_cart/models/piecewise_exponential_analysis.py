@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from adaptive_cart.distributions import Normal
-from adaptive_cart.models.base import AnalysisBase
+from adaptive_cart.models.base import AnalysisBase, Reference
 from adaptive_cart.models.gamma_poisson_analysis import GammaPrior
-from adaptive_cart.models.piecewise_exponential import PiecewiseExponential
-from adaptive_cart.models.piecewise_exponential import Posterior as RatioPosterior
 from adaptive_cart.parts import Part, PositiveMonths
 from adaptive_cart.questions import Question
 from adaptive_cart.records import Booleans, Durations, Floats, Summary
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.piecewise_exponential import PiecewiseExponential
+    from adaptive_cart.models.piecewise_exponential import Posterior as RatioPosterior
 
 
 class PiecewiseExponentialPrior(Part):
@@ -83,6 +85,8 @@ class PiecewiseExponentialAnalysis(AnalysisBase):
         return []
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> PiecewiseExponential:
+        from adaptive_cart.models.piecewise_exponential import PiecewiseExponential
+
         baseline, ratio = self.prior.baseline, self.prior.log_hazard_ratio
         return PiecewiseExponential(
             tuple(self.cuts), (baseline.a, baseline.b), (ratio.mean, ratio.sd)
@@ -93,3 +97,12 @@ class PiecewiseExponentialAnalysis(AnalysisBase):
     ) -> HazardsPosterior:
         assert isinstance(summary, Durations)
         return HazardsPosterior(fitted, summary)
+
+    def reference(
+        self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
+    ) -> Reference:
+        from adaptive_cart.models.piecewise_exponential_reference import (
+            PiecewiseExponentialReference,
+        )
+
+        return PiecewiseExponentialReference(self.fitted(arms, shares), arms)

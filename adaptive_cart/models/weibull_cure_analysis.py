@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
 from adaptive_cart.distributions import Beta, Lognormal
-from adaptive_cart.models.base import AnalysisBase
-from adaptive_cart.models.weibull_cure import WeibullCure, WeibullCurePosterior
+from adaptive_cart.models.base import AnalysisBase, Reference
 from adaptive_cart.parts import Part
 from adaptive_cart.questions import Question
 from adaptive_cart.records import Booleans, Durations, Floats, Summary
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.weibull_cure import WeibullCure, WeibullCurePosterior
 
 # months at which hardly anybody who can relapse has not: the fraction remaining is the cured one
 FOR_EVER = 1.0e6
@@ -88,6 +90,8 @@ class WeibullCureAnalysis(AnalysisBase):
     answers: ClassVar[tuple[str, ...]] = ("level", "remaining")
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> WeibullCure:
+        from adaptive_cart.models.weibull_cure import WeibullCure
+
         prior = self.prior
         return WeibullCure(
             (prior.cured.a, prior.cured.b),
@@ -100,3 +104,10 @@ class WeibullCureAnalysis(AnalysisBase):
     ) -> DurabilityPosterior:
         assert isinstance(summary, Durations)
         return DurabilityPosterior(fitted, summary)
+
+    def reference(
+        self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
+    ) -> Reference:
+        from adaptive_cart.models.weibull_cure_reference import WeibullCureReference
+
+        return WeibullCureReference(self.fitted(arms, shares), arms)
