@@ -88,8 +88,12 @@ class LookAnalysis:
     def open_strata_changed(self, open_strata: Booleans) -> None:
         """Let the rules still to be judged see which strata are open now."""
         if self.open_strata is not None:
-            self.open_strata = open_strata[self.trials]
-            self._posteriors.clear()
+            now = open_strata[self.trials]
+            self.open_strata = now
+            self._posteriors = {
+                endpoint: posterior.where_open(now)
+                for endpoint, posterior in self._posteriors.items()
+            }
 
     def summary(self, endpoint: str) -> Summary:
         """Summary of all trials of the block."""

@@ -426,7 +426,7 @@ class _Run:
         _, gaps = self._spans(targets)
         missing = sum(map(_length, gaps.values()))
         longest = max(map(_length, gaps.values()))
-        pieces = pieces_of(gaps, stretch_length(longest, workers.jobs, job.block))
+        pieces = pieces_of(gaps, stretch_length(longest, workers.jobs))
         total = sum(targets.values())
         counted = total - missing
         if counted:

@@ -35,8 +35,9 @@ from adaptive_cart.trial import run_block
 from adaptive_cart.truth import Truth
 
 STRETCH = 2_500  # trials in a stretch, at most
+SHORTEST_STRETCH = 250
 STRETCHES_A_JOB = 4  # at least, so that no core waits long for the last one
-CELLS = 150_000  # participants in a block: fewer, and overhead counts; more, and caches overflow
+CELLS = 750_000  # participants in a block: fewer, and overhead counts; more, and memory does
 PATIENCE = 2.0  # seconds of work that are not worth starting processes for
 
 Piece = tuple[int, int, tuple[int, ...]]  # trials from, to (excluded), positions of scenarios
@@ -44,7 +45,7 @@ Piece = tuple[int, int, tuple[int, ...]]  # trials from, to (excluded), position
 
 def block_size(design: Design) -> int:
     """Trials in a block; any other number gives the same results, only slower."""
-    return max(32, CELLS // design.enrolment.max_n)
+    return max(32, min(STRETCH, CELLS // design.enrolment.max_n))
 
 
 @dataclass(frozen=True)
@@ -169,10 +170,10 @@ def spans_of(
     return spans, gaps
 
 
-def stretch_length(trials: int, jobs: int, block: int) -> int:
-    """Trials in a stretch: whole blocks, and enough stretches for every job to have some."""
+def stretch_length(trials: int, jobs: int) -> int:
+    """Trials in a stretch: not too few to be worth a file, and some stretches for every job."""
     share = math.ceil(trials / (jobs * STRETCHES_A_JOB))
-    return min(max(math.ceil(share / block) * block, 1), STRETCH)
+    return min(max(share, SHORTEST_STRETCH), STRETCH)
 
 
 def pieces_of(gaps: Mapping[int, Sequence[tuple[int, int]]], length: int) -> list[Piece]:

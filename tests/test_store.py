@@ -250,11 +250,11 @@ def test_scenarios_that_lack_the_same_trials_go_together():
 
 
 @pytest.mark.parametrize(
-    ("trials", "jobs", "block", "length"),
-    [(10_000, 2, 300, 1_500), (10_000, 64, 300, 300), (10**6, 2, 300, 2_500), (1, 2, 300, 300)],
+    ("trials", "jobs", "length"),
+    [(10_000, 2, 1_250), (10_000, 64, 250), (10**6, 2, 2_500), (1, 2, 250)],
 )
-def test_stretches_are_whole_blocks_and_enough_for_every_job(trials, jobs, block, length):
-    assert stretch_length(trials, jobs, block) == length
+def test_stretches_are_worth_a_file_and_enough_for_every_job(trials, jobs, length):
+    assert stretch_length(trials, jobs) == length
 
 
 def test_names_of_parts_are_read_back_and_others_left():

@@ -13,7 +13,7 @@ from scipy import special, stats
 
 from adaptive_cart.models.hierarchical_logistic import HierarchicalLogistic
 from adaptive_cart.models.logistic import Logistic
-from adaptive_cart.models.stratum_integrals import Normal
+from adaptive_cart.models.strata_approximation import Normal
 
 Floats = npt.NDArray[np.float64]
 LOGISTIC = Logistic(Normal(-2.0, 1.0), Normal(0.0, 1.5), Normal(0.0, 0.7), Normal(0.0, 0.7))

@@ -26,6 +26,9 @@ class Posterior(Protocol):
     def mean(self, question: Question) -> Floats:
         """Posterior mean of the quantity that the question is about."""
 
+    def where_open(self, open_strata: Booleans) -> Posterior:
+        """Return the same posterior, asked about the strata that are open now."""
+
 
 class Reference(Protocol):
     """The same model in PyMC: built once for a design, fitted to one look at a time.

@@ -7,7 +7,7 @@ betas; an arm that is not named has Beta(1, 1).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -116,6 +116,9 @@ class CountsPosterior:
         if question.minus is None:
             return mean
         return mean - self.model.mean(question.minus, successes, totals)
+
+    def where_open(self, open_strata: Booleans) -> CountsPosterior:
+        return replace(self, open_strata=open_strata)
 
 
 class BetaBinomialAnalysis(AnalysisBase):

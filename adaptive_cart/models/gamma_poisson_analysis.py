@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -55,6 +55,9 @@ class RatesPosterior:
         if question.minus is None:
             return mean
         return mean - self.model.mean(*self._arm(question, question.minus))
+
+    def where_open(self, open_strata: Booleans) -> RatesPosterior:
+        return replace(self, open_strata=open_strata)
 
 
 class GammaPoissonAnalysis(AnalysisBase):

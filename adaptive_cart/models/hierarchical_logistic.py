@@ -2,7 +2,7 @@
 
 Statement: logit_0s ~ Normal(control_logit), each stratum by itself; the log-odds ratio
 delta_s ~ Normal(mu, tau) with mu ~ Normal(effect_mean) and tau ~ half-normal(effect_sd). Method,
-error and sources: ``stratum_integrals.py``. The shared parameters are mu and tau; nodes of tau
+error and sources: ``strata_posterior.py``. The shared parameters are mu and tau; nodes of tau
 follow the evidence of all strata about it, and nodes of mu are laid out for every tau.
 """
 
@@ -14,21 +14,16 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.models.stratum_integrals import (
+from adaptive_cart.models.strata_approximation import (
     Approximation,
     Floats,
-    HyperGrid,
-    HyperNodes,
-    Integers,
     Normal,
-    Posterior,
     StratumPrior,
     combine,
-    ladder,
-    posterior,
-    resolution,
     shared_means,
 )
+from adaptive_cart.models.strata_lattice import HyperGrid, HyperNodes, Integers, ladder, resolution
+from adaptive_cart.models.strata_posterior import Posterior, posterior
 
 HYPER_REACH: Final = 4.2
 HYPER_STEP: Final = 1.2
@@ -76,21 +71,27 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
         log = evidence.log(effect_sd, rows) + np.log(weight)
         log -= log.max(axis=1, keepdims=True)
         reach = np.sqrt(np.maximum(2.0 * (log + NEGLIGIBLE), 0.0))
-        for o in range(number):
-            given = combine(near.precision[rows], near.linear[rows], prior, effect_sd[:, o])
-            mean = np.stack([given.mean[:, 0], given.effect_mean], axis=1)
-            width = np.sqrt(np.stack([given.variance[:, 0], given.effect_variance], axis=1))
-            width *= reach[:, o, None, None]
-            lowest[rows] = np.minimum(lowest[rows], mean - width)
-            highest[rows] = np.maximum(highest[rows], mean + width)
-            seen = reach[:, o] > 0.0
-            fine = resolution(given, prior.control_sd, effect_sd[:, o])
-            step[rows] = np.minimum(step[rows], np.where(seen[:, None], fine, np.inf))
-            blur = BLUR * fine.min(axis=1)
-            here = np.sqrt(given.shared.effect_variance) / np.maximum(
-                SHARP_STEP * effect_sd[:, o], blur
-            )
-            ratio[rows] = np.maximum(ratio[rows], np.where(seen, here, 0.0))
+        each = (rows.size, number, strata)  # a table given each value of tau
+        given = combine(
+            np.repeat(near.precision[rows], number, axis=0),
+            np.repeat(near.linear[rows], number, axis=0),
+            prior,
+            effect_sd.ravel(),
+        )
+        for side, mean, variance in (
+            (0, given.mean[:, 0], given.variance[:, 0]),
+            (1, given.effect_mean, given.effect_variance),
+        ):
+            middle = mean.reshape(each)
+            width = np.sqrt(variance).reshape(each) * reach[:, :, None]
+            lowest[rows, side] = (middle - width).min(axis=1)
+            highest[rows, side] = (middle + width).max(axis=1)
+        seen = reach > 0.0
+        fine = resolution(given, prior.control_sd, effect_sd.ravel()).reshape(each)
+        step[rows] = np.where(seen[:, :, None], fine, np.inf).min(axis=1)
+        spread = np.sqrt(given.shared.effect_variance).reshape(rows.size, number)
+        sharp = np.maximum(SHARP_STEP * effect_sd, BLUR * fine.min(axis=2))
+        ratio[rows] = np.where(seen, spread / sharp, 0.0).max(axis=1)
     inner = ladder(2 * HYPER_REACH * np.maximum(1 / HYPER_STEP, ratio) + 1)
 
     def place(rows: Integers, outer: int, inner: int) -> HyperNodes:
@@ -98,12 +99,14 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
         log = evidence.log(effect_sd, rows) + np.log(weight)
         likely = log > log.max(axis=1, keepdims=True) - NEGLIGIBLE
         weight = weight * likely * np.exp(-0.5 * (effect_sd / prior.effect_sd) ** 2)
-        shared = [
-            shared_means(near.precision[rows], near.linear[rows], prior, effect_sd[:, o])
-            for o in range(outer)
-        ]
-        centre = np.stack([each.effect for each in shared], axis=1)
-        spread = np.sqrt(np.stack([each.effect_variance for each in shared], axis=1))
+        shared = shared_means(
+            np.repeat(near.precision[rows], outer, axis=0),
+            np.repeat(near.linear[rows], outer, axis=0),
+            prior,
+            effect_sd.ravel(),
+        )
+        centre = shared.effect.reshape(rows.size, outer)
+        spread = np.sqrt(shared.effect_variance.reshape(rows.size, outer))
         effect = centre[..., None] + spread[..., None] * np.linspace(
             -HYPER_REACH, HYPER_REACH, inner
         )

@@ -3,7 +3,7 @@
 Statement: logit_0s = alpha + sigma_s and logit_1s = alpha + beta + sigma_s + gamma_s, with the
 intercept alpha, the treatment effect beta, and for each stratum a shift sigma_s and an interaction
 gamma_s, all independently normal; the priors identify them. Method, error and sources:
-``stratum_integrals.py``. The shared parameters are alpha and beta; their nodes are a grid turned
+``strata_posterior.py``. The shared parameters are alpha and beta; their nodes are a grid turned
 along the posterior's own axis.
 """
 
@@ -16,20 +16,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.models import stratum_integrals as si
-from adaptive_cart.models.stratum_integrals import (
-    Approximation,
-    HyperGrid,
-    HyperNodes,
-    Integers,
-    Normal,
-    Posterior,
-    StratumPrior,
-    ladder,
-    posterior,
-    resolution,
-)
+from adaptive_cart.models.strata_approximation import Approximation, Normal, StratumPrior
+from adaptive_cart.models.strata_lattice import HyperGrid, HyperNodes, Integers, ladder, resolution
+from adaptive_cart.models.strata_posterior import Posterior, posterior
 
+REACH: Final = 4.7  # standard deviations of a logit that its lattice holds
 HYPER_REACH: Final = 4.2
 HYPER_STEP: Final = 1.2
 SHARP_STEP: Final = 1.3
@@ -81,7 +72,7 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
         + 1
     )
     mean = np.stack([near.mean[:, 0], near.effect_mean], axis=1)
-    reach = si.REACH * np.sqrt(np.stack([near.variance[:, 0], near.effect_variance], axis=1))
+    reach = REACH * np.sqrt(np.stack([near.variance[:, 0], near.effect_variance], axis=1))
 
     def place(rows: Integers, outer: int, inner: int) -> HyperNodes:
         control = shared.control[rows, None] + control_sd[rows, None] * np.linspace(

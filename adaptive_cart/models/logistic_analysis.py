@@ -5,7 +5,7 @@ Both speak of one control and one experimental arm.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -87,6 +87,9 @@ class StrataPosterior:
         difference: Floats = self.inner.difference_mean(weights)
         return difference if question.minus == 0 else -difference
 
+    def where_open(self, open_strata: Booleans) -> StrataPosterior:
+        return replace(self, open_strata=open_strata)
+
 
 class _StrataAnalysis(AnalysisBase):
     """What the two models share."""
@@ -118,7 +121,7 @@ class LogisticAnalysis(_StrataAnalysis):
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Any:
         from adaptive_cart.models.logistic import Logistic
-        from adaptive_cart.models.stratum_integrals import Normal
+        from adaptive_cart.models.strata_approximation import Normal
 
         prior = self.prior
         parts = (prior.intercept, prior.treatment, prior.stratum, prior.interaction)
@@ -142,7 +145,7 @@ class HierarchicalLogisticAnalysis(_StrataAnalysis):
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Any:
         from adaptive_cart.models.hierarchical_logistic import HierarchicalLogistic
-        from adaptive_cart.models.stratum_integrals import Normal
+        from adaptive_cart.models.strata_approximation import Normal
 
         prior = self.prior
         control, effect = (

@@ -68,6 +68,9 @@ class HazardsPosterior:
     def mean(self, question: Question) -> Floats:
         return self._ratio(question).hazard_ratio_mean()
 
+    def where_open(self, open_strata: Booleans) -> HazardsPosterior:
+        return self  # strata are pooled, open or not
+
 
 class PiecewiseExponentialAnalysis(AnalysisBase):
     """Proportional hazards over a baseline that is constant between cuts."""

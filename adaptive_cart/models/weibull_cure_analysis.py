@@ -79,6 +79,9 @@ class DurabilityPosterior:
             return mean - other.remaining_mean(question.month)
         return mean - other.cured_mean()
 
+    def where_open(self, open_strata: Booleans) -> DurabilityPosterior:
+        return self  # strata are pooled, open or not
+
 
 class WeibullCureAnalysis(AnalysisBase):
     """By arm: a cured fraction, and a Weibull relapse time for the rest."""
