@@ -590,6 +590,18 @@ def _crossover(pieces: Pieces) -> Found:
 
 
 def _calibration(pieces: Pieces) -> Found:
+    asking = [
+        f"rules[{place}]"
+        for place, rule in enumerate(pieces.rules)
+        if rule is not None and rule.threshold == "calibrate"
+    ]
+    if asking and pieces.calibration is None:
+        yield (
+            "calibration",
+            f'missing; {asking[0]} asks for "calibrate": write [calibration] with '
+            f"type_one_error = 0.025, or a number as the threshold",
+            "calibration",
+        )
     region = None if pieces.calibration is None else pieces.calibration.null_region
     for arm, limits in (region or {}).items():
         path = path_to("calibration.null_region", arm)
@@ -621,6 +633,7 @@ def frame_of(pieces: Pieces) -> Frame:
         scenarios=pieces.scenarios,
         faults=pieces.faults,
         renamed=pieces.renamed,
+        crossover_from=None if pieces.crossover is None else pieces.crossover.from_,
     )
 
 

@@ -252,10 +252,18 @@ def direct_response(
     stratum: npt.NDArray[np.int8] | None,
 ) -> Booleans:
     """Response where its probability is given directly by arm and stratum."""
-    table = np.array(values, dtype=np.float64)
-    if stratum is None:
-        return u < table[:, 0].take(arm)
-    return u < table[arm, stratum]
+    if stratum is not None:
+        return u < np.array(values, dtype=np.float64)[arm, stratum]
+    # few arms: comparing whole blocks costs less than looking up everybody's probability
+    found: Booleans | None = None
+    for probability in {by_stratum[0]: None for by_stratum in values}:
+        inside: Booleans = u < probability
+        others = [a for a, by_stratum in enumerate(values) if by_stratum[0] != probability]
+        for other in others:
+            inside &= arm != other
+        found = inside if found is None else found | inside
+    assert found is not None
+    return found
 
 
 def direct_time(

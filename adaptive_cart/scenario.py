@@ -75,6 +75,8 @@ class Frame:
         Path to a key as it is written, by path to the key it was taken for.
     complete
         By scenario: its tables laid over ``[truth]``, mended where they are wrong.
+    crossover_from
+        Arm whose participants may cross over, where the design has a crossover.
     """
 
     arms: tuple[str, ...]
@@ -86,6 +88,7 @@ class Frame:
     scenarios: Mapping[str, Any]
     faults: Faults = field(default_factory=Faults)
     renamed: dict[str, str] = field(default_factory=dict)
+    crossover_from: str | None = None
     complete: dict[str, dict[str, Any]] = field(default_factory=dict)
     reported: int = 0
     _found: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
@@ -527,6 +530,8 @@ class _Reader:
             path = self.where(arm, "same_as")
             self.report(path, f"'{disease_arm}' is itself the same as another arm", path)
             return None
+        if own.crossover is not None and arm != self.frame.crossover_from:
+            self._refuse_crossover(arm)
         product = PRODUCTS.get(self.frame.products.get(arm) or "")
         infused = product.infused if product is not None else own.infusion is not None
         failure, delay = 0.0, None
@@ -591,6 +596,16 @@ class _Reader:
             rates=own.rates or {},
             crossover=0.0 if own.crossover is None else own.crossover.probability,
         )
+
+    def _refuse_crossover(self, arm: str) -> None:
+        """Report crossover that would be without effect."""
+        opens = self.frame.crossover_from
+        if opens is None:
+            why = f'write [crossover] with from = "{arm}", to = "…" and after_month = 12'
+        else:
+            why = f"[crossover] lets participants of '{opens}' cross, not of '{arm}'"
+        message = f"without effect; {why}, or leave it out"
+        self.report(self.where(arm, "crossover"), message, "crossover")
 
     def _disease(self, arm: str, course: ArmCourse) -> DiseaseCourse | None:
         fed = any(e is not None and e.fed_by == "remission" for e in self.frame.endpoints.values())

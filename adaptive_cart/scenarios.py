@@ -17,6 +17,7 @@ def truths_of(design: Design) -> dict[str, Truth]:
         endpoints=design.endpoints,
         truth=design.truth,
         scenarios=design.scenarios,
+        crossover=design.crossover,
     )
     frame = frame_of(pieces)
     truths = {name: resolve(frame, name) for name in design.scenarios}

@@ -641,6 +641,27 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("direct", {"calibration/null_region/soc": [0.3]}, "calibration.null_region.soc", "lower"),
     (
         "direct",
+        {"calibration": GONE, "rules/0/at_least": "calibrate"},
+        "calibration",
+        'rules[0] asks for "calibrate": write [calibration]',
+    ),
+    (
+        "course",
+        {"truth/soc/crossover": {"probability": 0.5}},
+        "truth.soc.crossover",
+        'write [crossover] with from = "soc"',
+    ),
+    (
+        "course",
+        {
+            "crossover": {"from": "soc", "to": "cart", "after_month": 6},
+            "truth/cart/crossover": {"probability": 0.5},
+        },
+        "truth.cart.crossover",
+        "lets participants of 'soc' cross, not of 'cart'",
+    ),
+    (
+        "direct",
         {"crossover": {"from": "soc", "to": "soc", "after_month": 6}},
         "crossover.to",
         'found "soc" twice',

@@ -26,7 +26,7 @@ FINENESS: Final = 0.8  # lattice steps: posterior standard deviations, at most
 COARSEST: Final = 0.5  # logits, at most
 NARROWEST: Final = 0.85  # lattice steps: a kernel with a smaller sd is widened
 FLANK: Final = 1.1  # widths of a kernel on which a likelihood may fall off, at most
-NODES_AT_ONCE: Final = 2**18  # numbers held together
+NODES_AT_ONCE: Final = 2**19  # numbers held together
 # Standard numbers of lattice points and of nodes: tables on grids of equal size go together.
 SIZES: Final = np.array(
     [

@@ -85,6 +85,7 @@ class Posterior:
         scale = np.empty(block.step.shape)
         faint = np.empty(tables.size, dtype=np.bool_)
         each = block.step.shape[1] * block.columns * max(block.rows, block.nodes.weight[0].size)
+        ones = np.ones(block.columns, np.float32)  # a product with it sums rows, and fast
         for at in chunks(tables.size, each):
             share, scale[at], total = marginals(block.take(at), np.float32)
             low = ~(np.minimum(scale[at].min(axis=1), total) >= SMALLEST)
@@ -97,12 +98,12 @@ class Posterior:
             chance_0 = special.expit(block.control[at].astype(np.float32))
             chance_1 = special.expit(block.experimental[at].astype(np.float32))
             chance_1 = pairs(chance_1, block.columns)
-            share_0 = share.sum(axis=-1)
+            share_0 = share @ ones
             mean_0 = (share_0 * chance_0).sum(axis=-1)
             square_0 = (share_0 * chance_0**2).sum(axis=-1)
             share *= chance_1
             mean_1 = total_of(share)
-            product = (share.sum(axis=-1) * chance_0).sum(axis=-1)
+            product = ((share @ ones) * chance_0).sum(axis=-1)
             share *= chance_1
             self._mean[tables[at]] = np.stack([mean_0, mean_1], axis=1)
             self._square[tables[at]] = np.stack([square_0, total_of(share), product], axis=1)
