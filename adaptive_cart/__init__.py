@@ -16,35 +16,51 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from adaptive_cart import figures, priors
+    from adaptive_cart.analysis import Analysis, analyze
     from adaptive_cart.design import Design
     from adaptive_cart.design_file import load_design
+    from adaptive_cart.durability_curves import durability
     from adaptive_cart.errors import CartError, DesignError, EngineError, ResultsError, RunError
+    from adaptive_cart.participants_file import ParticipantsError
     from adaptive_cart.run import Result, simulate
     from adaptive_cart.walkthrough import example
 
 _HOME = {
+    "Analysis": "analysis",
     "CartError": "errors",
     "Design": "design",
     "DesignError": "errors",
     "EngineError": "errors",
+    "ParticipantsError": "participants_file",
     "Result": "run",
     "ResultsError": "errors",
     "RunError": "errors",
+    "analyze": "analysis",
+    "durability": "durability_curves",
     "example": "walkthrough",
     "load_design": "design_file",
     "simulate": "run",
 }
 
+_ROOMS = ("figures", "priors")  # opened as they are: ac.priors.robust_map_prior(…)
+
 __all__ = [
+    "Analysis",
     "CartError",
     "Design",
     "DesignError",
     "EngineError",
+    "ParticipantsError",
     "Result",
     "ResultsError",
     "RunError",
+    "analyze",
+    "durability",
     "example",
+    "figures",
     "load_design",
+    "priors",
     "simulate",
 ]
 
@@ -52,8 +68,10 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(import_module(f"adaptive_cart.{_HOME[name]}"), name)
+    if name in _ROOMS:
+        return import_module(f"adaptive_cart.{name}")
     raise AttributeError(f"module 'adaptive_cart' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+    return sorted({*globals(), *_HOME, *_ROOMS})

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
-
-import numpy as np
 
 from adaptive_cart.boundaries import Boundary, boundaries, planned_at
 from adaptive_cart.design import Design, Ramp, Rule
 from adaptive_cart.distributions import EventTime
 from adaptive_cart.engine import obstacles
-from adaptive_cart.errors import DesignError
-from adaptive_cart.models import AnalysisBase
 from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.plan import Plan
 from adaptive_cart.products import PRODUCTS
 from adaptive_cart.questions import written
-from adaptive_cart.records import Counts, Durations, Exposure, Summary
 from adaptive_cart.rules import ResolvedRule, resolve_rules
 from adaptive_cart.scenarios import truths_of
-from adaptive_cart.support import require_supported
 from adaptive_cart.truth import Truth
+
+_TABLES = 10_000  # more of them take longer than one wants to wait for a description
 
 
 def described(design: Design) -> str:
@@ -29,13 +26,6 @@ def described(design: Design) -> str:
     truths = truths_of(design)
     lines = [design.name, *([design.description] if design.description else [])]
     lines += ["", *_arms(design), "", *_endpoints(design), "", *_looks(design)]
-    try:
-        require_supported(design)
-    except DesignError as error:
-        lines += ["", "Not simulated by this version:"]
-        lines += [f"  {problem}" for problem in error.problems]
-        lines += ["", *_scenarios(truths)]
-        return "\n".join(lines)
     plan = Plan.of(design)
     lines += ["", *_rules(design, plan), "", *_priors(design, plan), "", *_scenarios(truths)]
     found = obstacles(design, truths)
@@ -77,8 +67,6 @@ def _endpoints(design: Design) -> Iterator[str]:
         primary = " (primary)" if name == design.primary else ""
         analysis = design.analysis_of(name)
         model = "described only" if analysis is None else analysis.model
-        if analysis is not None and not analysis.available:
-            model += ", described only in this version"
         yield f"  {name}{primary}: {endpoint.type}{', ' + words if words else ''}; {model}"
 
 
@@ -143,7 +131,10 @@ def _by_control(boundary: Boundary, shown: int = 6) -> str:
 
 
 def _priors(design: Design, plan: Plan) -> Iterator[str]:
-    yield "Priors (effective sample size by matching mean and variance)"
+    from adaptive_cart.priors.claims import prior_claims
+    from adaptive_cart.priors.effective_sample_size import effective_sample_sizes
+
+    yield "Priors, and the participants that each is worth"
     for name in design.endpoints:
         if name not in plan.fitted:
             continue
@@ -151,34 +142,31 @@ def _priors(design: Design, plan: Plan) -> Iterator[str]:
         if not isinstance(model, BetaBinomial):
             yield f"  {name}: {analysis.model}, {_table_words(analysis.plain()['prior'])}"
             continue
-        for arm, prior in zip(design.arm_names, model.priors, strict=True):
-            yield (
-                f"  {name}, {arm}: {_prior_words(prior)}; mean {prior.mean():.3f}, "
-                f"effective sample size {effective_sample_size(prior):.1f}"
-            )
-    for rule in plan.rules:
-        if rule.then != "declare_success" or rule.prediction is not None:
-            continue
-        analysis, model = plan.fitted[rule.question.endpoint]
-        posterior = analysis.posterior(model, _nothing(design, analysis), None)
-        alone = float(posterior.probability(rule.question)[0])
-        claim = rule.question.words(design.arm_names, design.stratum_names)
-        yield f"  prior probability of the claim, {claim.replace(' | ', ' | prior, ')}: {alone:.4f}"
-        if alone >= min(rule.thresholds.values()):
-            yield "    warning: the prior alone reaches the threshold for success"
+        known: dict[tuple[BetaMixture, int], str] = {}
+        for arm, prior, planned in zip(design.arm_names, model.priors, design.planned, strict=True):
+            if (prior, planned) not in known:
+                known[prior, planned] = effective_sample_sizes(prior, planned).words()
+            worth = known[prior, planned]
+            yield f"  {name}, {arm}: {_prior_words(prior)}; mean {prior.mean():.3f}, worth {worth}"
+    yield "Before any data"
+    for claim in prior_claims(design, plan):
+        yield f"  {claim.rule}: {claim.words} = {claim.probability:.4f}"
+        if claim.settled:
+            yield f"    warning: the prior alone makes '{claim.rule}' hold ({claim.then})"
+    yield from _expected(design, plan)
 
 
-def _nothing(design: Design, analysis: AnalysisBase) -> Summary:
-    """Data of a trial in which nobody has been seen, for a model to be asked its prior."""
-    shape = (1, len(design.arm_names), len(design.shares))
-    none, no_time = np.zeros(shape, dtype=np.int64), np.zeros(shape)
-    if analysis.reads == "counts":
-        return Counts(none, none, none, none)
-    if analysis.reads == "exposure":
-        return Exposure(none, no_time, none)
-    nobody = np.zeros((1, 1), dtype=np.bool_)
-    arm = np.zeros((1, 1), dtype=np.int8)
-    return Durations(np.zeros((1, 1)), nobody, nobody, arm, none, none, no_time)
+def _expected(design: Design, plan: Plan) -> Iterator[str]:
+    """Decisions that the priors expect, where all tables can be enumerated at once."""
+    from adaptive_cart.priors.claims import can_enumerate, prior_predictive
+
+    if not can_enumerate(design, plan) or math.prod(n + 1 for n in design.planned) > _TABLES:
+        return
+    found = prior_predictive(design, plan)
+    yield f"  decisions that the priors expect: {found.words()}"
+    if not math.isnan(found.wrong_success):
+        wrong = found.wrong_success
+        yield f"  a success is wrong, if the priors are right, with probability {wrong:.4f}"
 
 
 def _table_words(table: dict[str, Any]) -> str:
@@ -198,16 +186,6 @@ def _prior_words(prior: BetaMixture) -> str:
         for weight, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
     ]
     return " + ".join(parts)
-
-
-def effective_sample_size(prior: BetaMixture) -> float:
-    """Participants that a prior is worth: the size of the beta with its mean and variance."""
-    mean = prior.mean()
-    second = sum(
-        weight * a * (a + 1.0) / ((a + b) * (a + b + 1.0))
-        for weight, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
-    )
-    return mean * (1.0 - mean) / (second - mean**2) - 1.0
 
 
 def _scenarios(truths: dict[str, Truth]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import LazyLoader, find_spec, module_from_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -234,9 +234,7 @@ def simulate(
                 tell=lambda message: click.echo(message, err=True),
             )
     except KeyboardInterrupt:
-        again = "the same command" if resume else "the same command without --restart"
-        click.echo(f"\nadaptive-cart: stopped; {again} goes on from here", err=True)
-        sys.exit(1)
+        _say_goes_on(resume)
     click.echo(_encodable(summary(result, _width())))
     warning = failure_warning(result)
     if warning:
@@ -294,6 +292,193 @@ def example(
         click.echo(story.text)
         write_text(participants, story.participants_csv())
         click.echo(f"participants in {participants}", err=True)
+
+
+@main.command()
+@click.argument("design", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--look", type=int, help="Number of the look; else the last one due by the data.")
+@click.option("--as-of", type=float, help="Calendar month of the data; else that of the look.")
+@click.option(
+    "--window",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Months for which a last contact speaks beyond itself.",
+)
+@click.option("--fast", is_flag=True, help="Leave the reference posterior (PyMC) out.")
+@click.option("--seed", type=int, help="Seed of chains and imputations; else the design's.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder; else analysis/<name of the data file>.",
+)
+def analyze(
+    design: Path,
+    data: Path,
+    look: int | None,
+    as_of: float | None,
+    window: float,
+    fast: bool,
+    seed: int | None,
+    out: Path | None,
+) -> None:
+    """Judge the participants in DATA, a real trial, at a look of DESIGN."""
+    from adaptive_cart.analysis import analyze as judge
+
+    folder = out or Path("analysis") / data.stem
+    found = judge(
+        design,
+        data,
+        look,
+        as_of=as_of,
+        window=window,
+        fast=fast,
+        seed=seed,
+        out=folder,
+        tell=lambda message: click.echo(message, err=True),
+    )
+    click.echo(_encodable(found.text))
+    click.echo(f"analysis in {folder}", err=True)
+
+
+@main.command(name="prior")
+@click.argument("design", required=False, type=click.Path(path_type=Path))
+@click.argument("data", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--historical",
+    type=click.Path(path_type=Path),
+    help="Earlier controls (CSV: study, responders, participants) instead of DATA.",
+)
+@click.option("--weight", type=float, help="Of the vague component of a robust prior  [0.2].")
+@click.option("--vague-mean", type=float, help="Mean of the vague component  [0.5].")
+@click.option("--between-sd", type=float, help="Of the half-normal prior between studies  [1].")
+@click.option("--accuracy", type=float, help="Of the mixture of betas, in any probability  [0.01].")
+@click.option("--endpoint", help="Name to write; else the design's primary endpoint.")
+@click.option("--arm", help="Arm that the prior is for; else the control, or the arm of DATA.")
+@click.option(
+    "--as-of", type=float, help="Calendar month at which DATA is looked at; else its end."
+)
+@click.option("--skeptical", type=float, help="Share of DATA that is not believed, 0 to 1  [0].")
+def prior_lines(
+    design: Path | None,
+    data: Path | None,
+    historical: Path | None,
+    weight: float | None,
+    vague_mean: float | None,
+    between_sd: float | None,
+    accuracy: float | None,
+    endpoint: str | None,
+    arm: str | None,
+    as_of: float | None,
+    skeptical: float | None,
+) -> None:
+    """Print the priors that follow from earlier data, as lines for a design file.
+
+    Either from the participants of an early trial, DATA, for an arm of DESIGN; or, with
+    --historical, a robust prior of the control's rate from earlier control arms.
+    """
+    from adaptive_cart.priors.command import prior_text
+
+    text = prior_text(
+        design,
+        data,
+        historical,
+        weight=weight,
+        vague_mean=vague_mean,
+        between_sd=between_sd,
+        accuracy=accuracy,
+        endpoint=endpoint,
+        arm=arm,
+        date=as_of,
+        skeptical=skeptical,
+    )
+    click.echo(text, nl=False)
+
+
+@main.command()
+@click.argument("design", type=click.Path(path_type=Path))
+@click.option(
+    "--looks",
+    type=int,
+    default=200,
+    show_default=True,
+    help="Looks of simulated trials; half of them those closest to a threshold.",
+)
+@click.option("--seed", type=int, help="Seed of the trials and draws; else the design's.")
+@click.option("--jobs", type=int, help="Processes; all cores if left out. Changes no result.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the rows; else verification/<name of the design file>.",
+)
+@click.option(
+    "--resume/--restart",
+    default=True,
+    show_default=True,
+    help="Go on from what the folder holds, or replace it.",
+)
+def verify(
+    design: Path, looks: int, seed: int | None, jobs: int | None, out: Path | None, resume: bool
+) -> None:
+    """Compare the fast posterior of DESIGN with PyMC, at looks of simulated trials."""
+    from adaptive_cart.design_file import load_design
+    from adaptive_cart.verify import verify as run
+
+    loaded = load_design(design)
+    folder = out or Path("verification") / design.stem
+    try:
+        with _progress() as progress:
+            found = run(
+                loaded,
+                looks=looks,
+                seed=seed,
+                jobs=jobs,
+                out=folder,
+                restart=not resume,
+                progress=progress,
+                tell=lambda message: click.echo(message, err=True),
+            )
+    except KeyboardInterrupt:
+        _say_goes_on(resume)
+    click.echo(_encodable(found.text()))
+    click.echo(f"rows in {folder}", err=True)
+    if found.failed:
+        sys.exit(1)
+
+
+@main.command(name="figures")
+@click.argument("result", type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "formats",
+    default="pdf,svg,png",
+    show_default=True,
+    help="Some of pdf, svg and png, with commas between.",
+)
+@click.option("--only", multiple=True, help="Only this figure (F4, C1, …); may be repeated.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder; else figures in the results folder.",
+)
+def draw_figures(result: Path, formats: str, only: tuple[str, ...], out: Path | None) -> None:
+    """Draw the figures of a report from the results folder RESULT."""
+    from adaptive_cart.figures import open_result, write_figures
+
+    opened = open_result(result)
+    chosen = [name.strip() for name in formats.split(",") if name.strip()]
+    with _progress() as progress:
+        written = write_figures(opened, out, chosen, only or None, progress)
+    click.echo(_encodable(written.words()))
+    click.echo(f"figures in {written.folder}", err=True)
+
+
+def _say_goes_on(resume: bool) -> NoReturn:
+    """End a command that was interrupted and can go on."""
+    again = "the same command" if resume else "the same command without --restart"
+    click.echo(f"\nadaptive-cart: stopped; {again} goes on from here", err=True)
+    sys.exit(1)
 
 
 def _width() -> int | None:

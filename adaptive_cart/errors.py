@@ -4,6 +4,7 @@
     ├── InputError               the input is wrong: exit status 2, nothing is written
     │   ├── DesignError          a design file or a ``Design(...)`` call
     │   ├── EngineError          an engine that was asked for cannot run this design
+    │   ├── ParticipantsError    a participants table that cannot be analysed
     │   └── ResultsError         a results folder of another design, seed or version
     └── RunError                 the run failed: exit status 1, what was there stays readable
 

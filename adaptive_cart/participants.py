@@ -1,7 +1,14 @@
 """The participants table: one row a participant, simulated or real.
 
 Months since that participant's own randomisation, blank where something has not happened or could
-not be seen: nothing is recorded after death, after dropout or after the date of the table.
+not be seen: nothing is recorded after death, after dropout or after the date of the table. Last
+contact is death, dropout or the date of the table, whichever comes first. Numbers are written in
+full, so that :mod:`adaptive_cart.participants_file` reads the very same participants back.
+
+Besides the columns of :data:`HEADER` there is one for each adverse event (month of onset), each
+recurrent event (months, with ";" between them) and each endpoint whose outcome is given directly
+(0 or 1, known from its month on; or the month of the event); and, where the design needs them,
+:data:`ON_DRUGS` and :data:`CROSSOVER`.
 """
 
 from __future__ import annotations
@@ -23,6 +30,12 @@ HEADER = (
     "rescue_month",
     "death_month",
     "last_contact_month",
+)
+ON_DRUGS = "remission_on_drugs_month"
+CROSSOVER = (
+    "crossover_month",
+    "remission_after_crossover_month",
+    "relapse_after_crossover_month",
 )
 _COURSE = ("infused", "remission", "relapse", "rescue")
 
@@ -49,17 +62,17 @@ def _row(
 ) -> dict[str, Any]:
     at = (trial, participant)
     randomised = float(population.arrival[at])
-    last = date - randomised
     course = population.course
-    death = math.inf
+    death = dropout = math.inf
     if course is not None:
-        death = float(course.death[at])
-        last = min(last, death, float(course.dropout[at]))
+        death, dropout = float(course.death[at]), float(course.dropout[at])
     elif population.dropout is not None:
-        last = min(last, float(population.dropout[at]))
+        dropout = float(population.dropout[at])
+    last = min(date - randomised, death, dropout)
 
     def seen(month: float) -> float | str:
-        return month if month <= last else ""
+        # by the calendar, as a look sees it: what happens at its very date has happened
+        return month if month <= min(death, dropout) and randomised + month <= date else ""
 
     stratum = "" if population.stratum is None else design.stratum_names[population.stratum[at]]
     row: dict[str, Any] = {
@@ -75,9 +88,13 @@ def _row(
     if course is not None and any(
         getattr(endpoint, "state", "") == "remission" for endpoint in design.endpoints.values()
     ):
-        row["remission_on_drugs_month"] = seen(float(course.remission_on_drugs[at]))
+        row[ON_DRUGS] = seen(float(course.remission_on_drugs[at]))
     if course is not None and course.crossed is not None:
-        row["crossover_month"] = seen(float(course.crossed[at]))
+        assert course.remission_after is not None
+        assert course.relapse_after is not None
+        after = (course.crossed, course.remission_after, course.relapse_after)
+        for name, months in zip(CROSSOVER, after, strict=True):
+            row[name] = seen(float(months[at]))
     for name, onset in population.adverse_events.items():
         row[name] = seen(float(onset[at]))
     for name, events in population.recurrent.items():
@@ -86,7 +103,7 @@ def _row(
         endpoint = design.endpoints[name]
         if endpoint.direct_truth == "probability":
             known = endpoint.known_after()
-            passed = known is None or last >= known
+            passed = known is None or seen(known) != ""
             row[name] = int(values[at]) if passed else ""
         else:
             row[name] = seen(float(values[at]))

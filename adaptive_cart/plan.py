@@ -60,7 +60,7 @@ class Plan:
         fitted = {}
         for name in design.endpoints:
             analysis = design.analysis_of(name)
-            if analysis is not None and analysis.available:
+            if analysis is not None:
                 model = analysis.fitted(design.arm_names, design.shares)
                 fitted[name] = (analysis, model)
         estimands = _estimands(design) if design.primary in fitted else ()

@@ -128,7 +128,8 @@ def _look_columns(plan: Plan, block: Block, record: LookRecord) -> dict[str, Any
         "n_randomised": cells(record.randomised),
         "n_infused": cells(record.infused),
     }
-    for endpoint, summary in record.summaries.items():
+    for endpoint in design.endpoints:  # and not in the order in which rules asked for them
+        summary = record.summaries[endpoint]
         for name, values in summary.columns().items():
             columns[f"{endpoint}_{name}"] = cells(values)
     for rule in plan.rules:

@@ -67,7 +67,6 @@ from adaptive_cart.stretches import (
     stretch_length,
     trials_for,
 )
-from adaptive_cart.support import require_supported
 from adaptive_cart.truth import Truth
 
 if TYPE_CHECKING:
@@ -247,7 +246,6 @@ def simulate(
     RunError
         If the run fails; what was finished is kept.
     """
-    require_supported(design)
     chosen = _chosen(design, scenarios)
     number = design.simulation.trials if trials is None else trials
     used_seed = design.simulation.seed if seed is None else seed

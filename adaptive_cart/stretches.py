@@ -255,7 +255,7 @@ def _over_processes(
     calls = (joblib.delayed(_in_process)(job, piece, parent) for piece in pieces)
     results: Any = iter(())
     try:
-        with _hidden_from_ctrl_c():
+        with hidden_from_ctrl_c():
             results = parallel(calls)
         for trials in results:
             done(trials)
@@ -271,7 +271,7 @@ def _over_processes(
 
 
 @contextmanager
-def _hidden_from_ctrl_c() -> Iterator[None]:
+def hidden_from_ctrl_c() -> Iterator[None]:
     """Let Ctrl-C wait while processes are started, and let them never see it.
 
     It is the run's to answer: a worker would print a traceback of whatever it was importing, and
@@ -296,12 +296,12 @@ def _hidden_from_ctrl_c() -> Iterator[None]:
 
 
 def _in_process(job: Job, piece: Piece, parent: int) -> int:
-    _belong_to(parent)
+    belong_to(parent)
     return run_stretch(job, piece)
 
 
 @functools.cache
-def _belong_to(parent: int) -> None:
+def belong_to(parent: int) -> None:
     """Let this worker process end with the run that started it.
 
     Where the run is killed, its workers must not write behind the back of the one that goes on.

@@ -77,7 +77,7 @@ class Block:
     population: Population | None = None
 
 
-class _Conduct(Conduct):
+class SimulatedConduct(Conduct):
     """Conducts a block of simulated trials of one scenario."""
 
     def __init__(
@@ -239,7 +239,7 @@ def run_block(
     targets
         True value of each of the plan's estimands, against which coverage is measured.
     """
-    conduct = _Conduct(plan, truth, targets, latents)
+    conduct = SimulatedConduct(plan, truth, targets, latents)
     for look in range(1, plan.schedule.number + 1):
         conduct.look(look)
         if not conduct.standing.running.any() and not keep_population:

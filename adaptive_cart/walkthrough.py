@@ -18,7 +18,6 @@ from adaptive_cart.population import latents_for
 from adaptive_cart.records import Counts, Durations, Exposure, Means, Summary
 from adaptive_cart.rules import REASONS
 from adaptive_cart.scenarios import truths_of
-from adaptive_cart.support import require_supported
 from adaptive_cart.trial import Block, LookRecord, run_block
 from adaptive_cart.truth import Truth
 
@@ -75,7 +74,6 @@ def example(
     DesignError
         If there is no such scenario or trial.
     """
-    require_supported(design)
     truths = truths_of(design)
     if scenario is None:
         alternatives = [name for name, truth in truths.items() if truth.role == "alternative"]

@@ -106,16 +106,12 @@ class AnalysisBase(Part):
         The kinds of question the model can be asked.
     by_stratum
         Whether strata have parameters of their own, so that each has an estimand.
-    available
-        Whether the fast posterior is built; a model that is not may be named in a design as long as
-        no rule asks it.
     """
 
     model: str
 
     reads: ClassVar[str]
     answers: ClassVar[tuple[str, ...]]
-    available: ClassVar[bool] = True
     by_stratum: ClassVar[bool] = False
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:

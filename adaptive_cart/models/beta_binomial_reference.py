@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.models.reference_scales import logit_scale
 from adaptive_cart.models.reference_strata import of_strata
 from adaptive_cart.questions import Question
 from adaptive_cart.records import Booleans, Counts, Floats, Summary
@@ -64,13 +65,15 @@ class BetaBinomialReference:
     def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
         """A new model of these data."""
         import pymc as pm
+        from pytensor import tensor as pt
 
         weights, a, b = self._components()
         with pm.Model(coords={"arm": list(self.arms)}) as model:
             successes = pm.Data("successes", data["successes"], dims="arm")
             totals = pm.Data("totals", data["totals"], dims="arm")
             if weights.shape[1] == 1:
-                probability = pm.Beta("probability", a[:, 0], b[:, 0], dims="arm")
+                scale = logit_scale(a[:, 0], -pt.log(b[:, 0] + totals))
+                probability = pm.Beta("probability", a[:, 0], b[:, 0], dims="arm", **scale)
             else:
                 probability = pm.Mixture(
                     "probability", w=weights, comp_dists=pm.Beta.dist(a, b), dims="arm"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.models.reference_scales import log_scale
 from adaptive_cart.models.reference_strata import of_strata
 from adaptive_cart.questions import Question
 from adaptive_cart.records import Booleans, Exposure, Floats, Summary
@@ -60,11 +61,19 @@ class GammaPoissonReference:
     def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
         """A new model of these data."""
         import pymc as pm
+        from pytensor import tensor as pt
 
         with pm.Model(coords={"arm": list(self.arms)}) as model:
             events = pm.Data("events", data["events"], dims="arm")
             years = pm.Data("years", data["years"], dims="arm")
-            rate = pm.Gamma("rate", alpha=self.prior.a, beta=self.prior.b, dims="arm")
+            scale = log_scale(self.prior.a, -pt.log(self.prior.b + years))
+            rate = pm.Gamma(
+                "rate",
+                alpha=self.prior.a,
+                beta=self.prior.b,
+                dims="arm",
+                **scale,
+            )
             pm.Poisson("occurrence", mu=rate * years, observed=events, dims="arm")
         return model
 

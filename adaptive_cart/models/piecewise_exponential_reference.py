@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.gamma_poisson_reference import LEAST_EXPOSURE
+from adaptive_cart.models.reference_scales import log_scale
 from adaptive_cart.questions import Question
 from adaptive_cart.records import Booleans, Durations, Floats, Summary
 
@@ -96,7 +97,14 @@ class PiecewiseExponentialReference:
             events = pm.Data("events", data["events"], dims=("arm", "interval"))
             months = pm.Data("months", data["months"], dims=("arm", "interval"))
             experimental = pm.Data("experimental", data["experimental"], dims="arm")
-            baseline = pm.Gamma("baseline_hazard", alpha=shape, beta=rate, dims="interval")
+            scale = log_scale(shape, -pt.log(rate + months.sum(axis=0)))
+            baseline = pm.Gamma(
+                "baseline_hazard",
+                alpha=shape,
+                beta=rate,
+                dims="interval",
+                **scale,
+            )
             log_ratio = pm.Normal("log_hazard_ratio", mean, sd)
             pm.Deterministic("hazard_ratio", pt.exp(log_ratio))
             hazard = baseline[None, :] * pt.exp(log_ratio * experimental)[:, None]

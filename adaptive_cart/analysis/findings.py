@@ -1,0 +1,198 @@
+"""What came of a real trial at a look: the nouns that text, page, figures and files are made of."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Basis = Literal["reference posterior", "fast posterior", "fast posterior only", "withheld"]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Numbers of one arm (and stratum) at the look.
+
+    Attributes
+    ----------
+    randomised, infused, died, lost
+        Participants, by the date of the look; lost are those last seen before it.
+    endpoints
+        By endpoint, what is analysed: ``analysed``, ``events``, ``missing``, ``months``, …
+    """
+
+    arm: str
+    stratum: str | None
+    randomised: int
+    infused: int
+    died: int
+    lost: int
+    endpoints: dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Posterior mean and equal-tailed credible interval."""
+
+    mean: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A quantity of the posterior: an arm's, or a difference between two arms.
+
+    Attributes
+    ----------
+    reference, mcse
+        By the reference posterior, with the Monte Carlo standard error of its mean.
+    """
+
+    endpoint: str
+    words: str
+    arm: str
+    minus: str | None
+    stratum: str | None
+    kind: str
+    month: float | None
+    fast: Interval
+    reference: Interval | None = None
+    mcse: float | None = None
+
+
+@dataclass(frozen=True)
+class RuleFinding:
+    """One rule, about one of its targets.
+
+    Attributes
+    ----------
+    question
+        In words.
+    fast, reference, mcse
+        The probability by either posterior; nothing where it was not asked or not to be had.
+    holds
+        By the posterior that decides; nothing where the rule was not judged.
+    fast_holds, reference_holds
+        By each.
+    why
+        Why it was not judged, or not by the reference.
+    changes
+        What would have changed it: one smallest change in the data.
+    """
+
+    rule: str
+    then: str
+    arm: str
+    stratum: str | None
+    question: str
+    comparison: str
+    threshold: float
+    fast: float | None
+    reference: float | None
+    mcse: float | None
+    holds: bool | None
+    fast_holds: bool | None
+    reference_holds: bool | None
+    reason: str
+    why: str | None
+    changes: str | None
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Whether the chains of the fits of an endpoint's reference model are to be trusted.
+
+    Attributes
+    ----------
+    fits
+        How many; with imputation there are several. The numbers are the worst of them.
+    trouble
+        Why they are not to be trusted after a second try.
+    """
+
+    endpoint: str
+    model: str
+    fits: int
+    r_hat: float
+    ess_bulk: float
+    ess_tail: float
+    divergences: int
+    sampler: str
+    trouble: str | None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the rules decide at the look.
+
+    Attributes
+    ----------
+    outcome
+        ``success``, ``futility``, ``safety``, ``no_success``, ``goes_on`` or ``withheld``.
+    basis
+        Which posterior decided.
+    actions
+        What else follows: an arm dropped, a stratum closed, enrolment stopped, new shares.
+    reasons
+        The rules that hold, with their numbers; or why a decision is withheld.
+    fast, reference
+        The outcome by each posterior alone.
+    """
+
+    outcome: str
+    words: str
+    basis: Basis
+    actions: tuple[str, ...]
+    reasons: tuple[str, ...]
+    fast: str
+    reference: str | None
+
+
+@dataclass(frozen=True)
+class EarlierLook:
+    """A look before, as it came out when it was held anew."""
+
+    look: int
+    month: float
+    between: bool
+    words: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that is found at the look; :meth:`as_json` is ``analysis.json``.
+
+    Attributes
+    ----------
+    date, due
+        Calendar month of the data, and that at which the look fell due by the design.
+    last, between
+        Whether the look is the trial's last, and whether it is a stop between looks, counted with
+        the look that would have come next.
+    """
+
+    design: str
+    look: int
+    looks: int
+    date: float
+    due: float
+    last: bool
+    between: bool
+    participants: int
+    randomised: int
+    numbers: tuple[Group, ...]
+    rules: tuple[RuleFinding, ...]
+    quantities: tuple[Quantity, ...]
+    diagnoses: tuple[Diagnosis, ...]
+    decision: Decision
+    earlier: tuple[EarlierLook, ...]
+    notes: tuple[str, ...]
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain tables, in the order in which a reader wants them."""
+        tables = asdict(self)
+        provenance = tables.pop("provenance")
+        order = ("design", "look", "looks", "date", "due", "last", "between", "decision")
+        first = {name: tables.pop(name) for name in order}
+        return {**first, **tables, **provenance}

@@ -1,0 +1,350 @@
+"""From a design and a participants table to the decision at a look: the flow of the analysis."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from importlib import metadata, util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adaptive_cart.analysis.findings import Decision, Findings, Quantity, RuleFinding
+from adaptive_cart.analysis.judge import decision_of, earlier_looks, groups_of, rules_of
+from adaptive_cart.analysis.posteriors import fast_quantities
+from adaptive_cart.analysis.real_trial import RecordedAnalysis
+from adaptive_cart.analysis.replay import Held, Replay, replayed
+from adaptive_cart.analysis.text import terminal_text
+from adaptive_cart.design import Design
+from adaptive_cart.design_file import digest_of, load_design
+from adaptive_cart.errors import InputError
+from adaptive_cart.participants_file import read_participants
+from adaptive_cart.plan import Plan
+from adaptive_cart.questions import Question
+from adaptive_cart.recorded import Participants
+from adaptive_cart.store import version
+
+if TYPE_CHECKING:
+    from adaptive_cart.analysis.reference import ReferencePosteriors
+
+LIBRARIES = ("numpy", "scipy", "pymc", "arviz", "nutpie")
+WITHOUT = (
+    "PyMC is not installed: the fast posterior stands alone. The reference posterior comes with "
+    'pip install "adaptive_cart[reference]"'
+)
+Tell = Callable[[str], None]
+
+
+@dataclass
+class Analysis:
+    """A real trial at a look.
+
+    Attributes
+    ----------
+    findings
+        Everything that was found, as it stands in ``analysis.json``.
+    folder
+        Where it was written, if it was.
+    """
+
+    findings: Findings
+    plan: Plan
+    participants: Participants
+    replay: Replay
+    recorded: RecordedAnalysis
+    reference: ReferencePosteriors | None
+    questions: tuple[Question, ...]
+    folder: Path | None = None
+    _containers: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def decision(self) -> Decision:
+        """What the rules decide, by which posterior, and why."""
+        return self.findings.decision
+
+    @property
+    def rules(self) -> tuple[RuleFinding, ...]:
+        """Each rule and target with its probabilities, and what would have changed it."""
+        return self.findings.rules
+
+    @property
+    def text(self) -> str:
+        """All of it in words."""
+        return terminal_text(self.findings)
+
+    @property
+    def posterior(self) -> Any:
+        """The reference posterior of the primary endpoint, in ArviZ's container.
+
+        Raises
+        ------
+        InputError
+            If there is none: PyMC is missing, or ``fast`` was asked for.
+        """
+        if self.reference is None or not self.reference.fits():
+            raise InputError("there is no reference posterior: the fast posterior was used alone")
+        fits = self.reference.fits()
+        primary = self.plan.design.primary
+        return self.posterior_of(primary if primary in fits else next(iter(fits)))
+
+    def posterior_of(self, endpoint: str) -> Any:
+        """The reference posterior of one endpoint, in ArviZ's container."""
+        if self.reference is None or endpoint not in self.reference.fits():
+            raise InputError(f"there is no reference posterior of '{endpoint}'")
+        if endpoint not in self._containers:
+            self._containers[endpoint] = self.reference.fits()[endpoint].to_arviz()
+        return self._containers[endpoint]
+
+    def figures(self) -> dict[str, Any]:
+        """The figures of the analysis, by name, as matplotlib figures."""
+        from adaptive_cart.analysis.pictures import figures_of
+
+        return {name: picture.figure for name, picture in figures_of(self).items()}
+
+    @cached_property
+    def _page(self) -> str:
+        from adaptive_cart.analysis.page import fragment
+
+        return fragment(self.findings)
+
+    def _repr_html_(self) -> str:
+        return self._page
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def analyze(
+    design: Design | str | Path,
+    participants: Any,
+    look: int | None = None,
+    *,
+    as_of: float | None = None,
+    window: float = 0.0,
+    fast: bool = False,
+    seed: int | None = None,
+    out: str | Path | None = None,
+    tell: Tell | None = None,
+) -> Analysis:
+    """Judge a real trial at a look by the rules of its design.
+
+    Parameters
+    ----------
+    design
+        The design, or its file.
+    participants
+        The participants table: a CSV file, a data frame, or a list with a dictionary a participant.
+    look
+        Number of the look, from 1; the last one that is due by the data if left out.
+    as_of
+        Calendar month at which the data are cut; the month at which the look fell due if left out.
+    window
+        Months for which a last contact speaks beyond itself.
+    fast
+        Leave the reference posterior (PyMC) out.
+    seed
+        Of the chains and of imputed responses; the design's if left out.
+    out
+        Folder for ``analysis.json``, the page, the figures and the posterior; nothing is written if
+        left out.
+
+    Raises
+    ------
+    ParticipantsError
+        With every problem of the table at once.
+    InputError
+        If the look is not due, or the design cannot be analysed.
+    """
+    loaded = design if isinstance(design, Design) else load_design(design)
+    say = tell or (lambda message: None)
+    _judgeable(loaded)
+    if not 0.0 <= window < float("inf"):
+        raise InputError(f"--window: found {window:g}; months, 0 or more, are expected")
+    used_seed = loaded.simulation.seed if seed is None else seed
+    if not 0 <= used_seed < 2**63:
+        raise InputError(f"--seed: found {seed}; from 0 to 2^63 - 1 is expected")
+    if out is not None:
+        from adaptive_cart.analysis.folder import require_ours
+
+        require_ours(Path(out))  # before the chains take their time
+    table = read_participants(participants, loaded, window)
+    plan = Plan.of(loaded)
+    replay = replayed(plan, table, look, as_of, window, used_seed)
+    reference = _reference_for(plan, used_seed, fast, say)
+    notes = [*table.notes, *replay.notes, *_about(replay, table, window)]
+    if reference is None and not fast:
+        notes.append(WITHOUT)
+    by_fast, recorded = replay.again(None)
+    by_reference = None
+    if reference is not None:
+        by_reference, _ = replay.again(reference)
+        by_fast, recorded = replay.again(None)
+    return _found(
+        plan, table, replay, by_fast, by_reference, recorded, reference, notes, used_seed, out, say
+    )
+
+
+def _found(
+    plan: Plan,
+    table: Participants,
+    replay: Replay,
+    by_fast: Held,
+    by_reference: Held | None,
+    recorded: RecordedAnalysis,
+    reference: ReferencePosteriors | None,
+    notes: list[str],
+    seed: int,
+    out: str | Path | None,
+    say: Tell,
+) -> Analysis:
+    design, trial = plan.design, replay.trial
+    rules = rules_of(trial, by_fast, by_reference, recorded, reference)
+    questions, quantities = _quantities(plan, recorded, reference)
+    findings = Findings(
+        design=design.name,
+        look=by_fast.look,
+        looks=plan.schedule.number,
+        date=by_fast.date,
+        due=replay.due,
+        last=by_fast.last,
+        between=by_fast.record.between,
+        participants=len(table),
+        randomised=int(by_fast.record.randomised.sum()),
+        numbers=groups_of(trial, by_fast, recorded),
+        rules=rules,
+        quantities=quantities,
+        diagnoses=() if reference is None else reference.diagnoses(),
+        decision=decision_of(by_fast, by_reference, rules, reference),
+        earlier=earlier_looks(replay.held[:-1]),
+        notes=tuple(dict.fromkeys(notes)),
+        provenance=_provenance(design, table, seed, reference),
+    )
+    analysis = Analysis(findings, plan, table, replay, recorded, reference, questions)
+    if out is not None:
+        from adaptive_cart.analysis.folder import write_folder
+
+        analysis.folder = write_folder(analysis, Path(out), say)
+    return analysis
+
+
+def _judgeable(design: Design) -> None:
+    from adaptive_cart.calibrate import needs_calibration
+
+    if needs_calibration(design):
+        raise InputError(
+            'a threshold is still "calibrate"; `adaptive-cart calibrate DESIGN` finds it and '
+            "writes it into the design"
+        )
+
+
+def _reference_for(plan: Plan, seed: int, fast: bool, say: Tell) -> ReferencePosteriors | None:
+    if fast:
+        return None
+    if any(util.find_spec(name) is None for name in ("pymc", "arviz")):
+        say(WITHOUT)
+        return None
+    from adaptive_cart.analysis.reference import ReferencePosteriors
+
+    return ReferencePosteriors(plan, seed)
+
+
+def _quantities(
+    plan: Plan, recorded: RecordedAnalysis, reference: ReferencePosteriors | None
+) -> tuple[tuple[Question, ...], tuple[Quantity, ...]]:
+    questions, quantities = [], []
+    for question, quantity in fast_quantities(plan, recorded):
+        told = quantity
+        if reference is not None:
+            interval, error = reference.interval(recorded, question)
+            told = replace(quantity, reference=interval, mcse=error)
+        questions.append(question)
+        quantities.append(told)
+    return tuple(questions), tuple(quantities)
+
+
+def _about(replay: Replay, table: Participants, window: float) -> list[str]:
+    """What a reader should know of how the table was read."""
+    now, trial = replay.now, replay.trial
+    found = []
+    lost = table.lost(now.date, window)
+    if lost.any():
+        found.append(
+            f"{int(lost.sum())} alive and last seen before the date of the look are lost to "
+            "follow-up from their last contact on"
+        )
+    if window:
+        found.append(f"a last contact speaks for {window:g} months beyond itself")
+    later = int((table.randomised <= now.date).sum()) - int(now.record.randomised.sum())
+    if later > 0:
+        found.append(
+            f"{later} randomised after enrolment had been stopped are in the table and are not "
+            "analysed"
+        )
+    analysis = trial.last_analysis
+    assert analysis is not None
+    for name in trial.design.endpoints:
+        if analysis.imputes(name):
+            from adaptive_cart.analysis.real_trial import IMPUTATIONS
+
+            found.append(
+                f"{name}: missing responses are imputed; probabilities are means over "
+                f"{IMPUTATIONS} imputations, and the responders shown are those of one of them"
+            )
+    if now.date > table.reach + 0.005:
+        found.append(
+            f"the table reaches month {table.reach:.2f} only; the look is dated {now.date:.2f}"
+        )
+    if now.date < replay.due - 0.005:
+        found.append(
+            f"the look is held before it is due (month {replay.due:.2f})"
+            if replay.due < float("inf")
+            else "the look is held before it is due"
+        )
+    return found
+
+
+def _provenance(
+    design: Design, table: Participants, seed: int, reference: ReferencePosteriors | None
+) -> dict[str, Any]:
+    versions = {"adaptive_cart": version(), "python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    statements = {}
+    if reference is not None:
+        statements = {endpoint: reference.statement(endpoint) for endpoint in reference.fits()}
+    labels = {
+        name: f"{endpoint.label or name}: {_describes(endpoint)}"
+        for name, endpoint in design.endpoints.items()
+    }
+    return {
+        "data": {"source": table.source, "digest": table.digest},
+        "design_digest": digest_of(design),
+        "seed": seed,
+        "versions": versions,
+        "models": statements,
+        "labels": labels,
+    }
+
+
+def _describes(endpoint: Any) -> str:
+    """Say in a few words what is counted."""
+    if endpoint.type == "landmark":
+        state = endpoint.state.replace("drug_free", "drug-free").replace("_", " ")
+        return f"{state} at month {endpoint.month:g}"
+    if endpoint.type == "time_in_remission":
+        return f"months in drug-free remission within {endpoint.horizon:g}"
+    if endpoint.type == "adverse_event":
+        return f"within {_in_months(endpoint.within_months)} of infusion"
+    return {
+        "time_to_event": "time to the event",
+        "time_to_relapse": "relapse among those who reached drug-free remission",
+        "event_rate": "events per patient-year",
+    }[str(endpoint.type)]
+
+
+def _in_months(months: float) -> str:
+    return f"{months:g} month" + ("" if months == 1.0 else "s")

@@ -1,0 +1,337 @@
+"""From the looks to what is said of them: numbers, each rule with its reason, and the decision.
+
+The decision is the reference posterior's where it can be had. It is withheld where its chains are
+not to be trusted, and where the two posteriors differ by more than Monte Carlo error, since one of
+them is then wrong. Where they agree so far but lie on two sides of a threshold, the threshold is
+nearer than Markov chains can tell; the fast posterior, which has no Monte Carlo error and is what
+was simulated, then decides.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from adaptive_cart.analysis.findings import Decision, EarlierLook, Group, RuleFinding
+from adaptive_cart.analysis.flips import flip_words, smallest_flip
+from adaptive_cart.analysis.real_trial import RealTrial, RecordedAnalysis
+from adaptive_cart.analysis.reference import Answer, ReferencePosteriors
+from adaptive_cart.analysis.replay import Held
+from adaptive_cart.participant_set import ParticipantSet
+from adaptive_cart.records import Booleans, Integers
+from adaptive_cart.rules import REASONS, ResolvedRule
+from adaptive_cart.standing import RUNNING
+from adaptive_cart.walkthrough import DOINGS, ENDINGS
+
+ERRORS = 4.0  # Monte Carlo standard errors by which the two posteriors may differ
+SLACK = 0.002  # and this, where a probability near 0 or 1 leaves no error to measure
+GOES_ON = "goes_on"
+WITHHELD = "withheld"
+
+
+# ── numbers ───────────────────────────────────────────────────────────────────────────────────
+def groups_of(trial: RealTrial, held: Held, analysis: RecordedAnalysis) -> tuple[Group, ...]:
+    """Numbers of every arm and stratum at the look."""
+    design, participants = trial.design, trial.participants
+    population, snapshot = analysis.snapshot.population, analysis.snapshot
+    enrolled = snapshot.enrolled.mask(population.participants)[0, : len(participants)]
+    dead = participants.randomised + participants.months["death_month"] <= held.date
+    lost = participants.lost(held.date, trial.window)
+
+    def tally(who: Booleans) -> Integers:
+        wide = np.zeros((1, population.participants), dtype=np.bool_)
+        wide[0, : len(participants)] = who & enrolled
+        by_arm: Integers = population.tally(ParticipantSet.where(wide))[0]
+        return by_arm
+
+    died, gone = tally(dead), tally(lost)
+    groups = []
+    for arm, arm_name in enumerate(design.arm_names):
+        for stratum in range(len(design.shares)):
+            endpoints = {
+                name: {
+                    column: float(values[0, arm, stratum])
+                    for column, values in summary.columns().items()
+                }
+                for name, summary in held.record.summaries.items()
+            }
+            groups.append(
+                Group(
+                    arm=arm_name,
+                    stratum=design.stratum_names[stratum] if design.stratum_names else None,
+                    randomised=int(held.record.randomised[0, arm, stratum]),
+                    infused=int(held.record.infused[0, arm, stratum]),
+                    died=int(died[arm, stratum]),
+                    lost=int(gone[arm, stratum]),
+                    endpoints=endpoints,
+                )
+            )
+    return tuple(groups)
+
+
+# ── rules ─────────────────────────────────────────────────────────────────────────────────────
+def rules_of(
+    trial: RealTrial,
+    fast: Held,
+    by_reference: Held | None,
+    analysis: RecordedAnalysis,
+    reference: ReferencePosteriors | None,
+) -> tuple[RuleFinding, ...]:
+    """Every rule of the look, a finding for each of its targets."""
+    found = []
+    for rule in trial.plan.rules:
+        if rule.name not in fast.record.probabilities:
+            continue
+        threshold = threshold_of(trial, rule, fast)
+        for place in range(len(rule.targets)):
+            found.append(
+                _finding(trial, rule, place, threshold, fast, by_reference, analysis, reference)
+            )
+    return tuple(found)
+
+
+def threshold_of(trial: RealTrial, rule: ResolvedRule, held: Held) -> float:
+    """What a rule is compared with at the look."""
+    if held.record.between:
+        later = [at for at in rule.thresholds if at >= held.look]
+        return rule.thresholds[min(later) if later else max(rule.thresholds)]
+    final = trial.plan.schedule.number
+    return rule.thresholds.get(held.look, rule.thresholds.get(final, float("nan")))
+
+
+def _asked(held: Held | None, rule: ResolvedRule, place: int) -> float | None:
+    if held is None or rule.name not in held.record.probabilities:
+        return None
+    probability = float(held.record.probabilities[rule.name][0, place])
+    return None if np.isnan(probability) else probability
+
+
+def _finding(
+    trial: RealTrial,
+    rule: ResolvedRule,
+    place: int,
+    threshold: float,
+    fast: Held,
+    by_reference: Held | None,
+    analysis: RecordedAnalysis,
+    reference: ReferencePosteriors | None,
+) -> RuleFinding:
+    design, target = trial.design, rule.targets[place]
+    by_fast = _asked(fast, rule, place)
+    by_draws = _asked(by_reference, rule, place)
+
+    def compared(probability: float | None) -> bool | None:
+        if probability is None:
+            return None
+        return bool(rule.compared(np.array([probability]), threshold)[0])
+
+    answer = None
+    if reference is not None and by_draws is not None:
+        answer = reference.answer(analysis.as_when_asked(rule, target), rule, target)
+    why, changes = None, None
+    if by_fast is None:
+        why = _not_asked(fast, rule, place)
+    fast_holds, reference_holds = compared(by_fast), compared(by_draws)
+    close = answer is not None and agree(answer) and fast_holds != reference_holds
+    decides = by_fast if answer is None or close else by_draws
+    if by_fast is not None:
+        then = analysis.as_when_asked(rule, target)
+        flip = smallest_flip(then, rule, target, threshold)
+        changes = flip_words(then, rule, target, flip, bool(fast_holds))
+    if decides is None:
+        reason = f"{rule.words(design, place)}: not judged ({why})"
+    else:
+        reason = rule.reason(design, decides, threshold, place)
+    return RuleFinding(
+        rule=rule.name,
+        then=rule.then,
+        arm=design.arm_names[target.arm],
+        stratum=design.stratum_names[target.stratum] if target.stratum >= 0 else None,
+        question=rule.words(design, place),
+        comparison=">=" if rule.at_least else "<",
+        threshold=threshold,
+        fast=by_fast,
+        reference=None if answer is None else answer.probability,
+        mcse=None if answer is None else answer.mcse,
+        holds=compared(decides),
+        fast_holds=fast_holds,
+        reference_holds=reference_holds,
+        reason=reason,
+        why=why,
+        changes=changes,
+    )
+
+
+def _not_asked(held: Held, rule: ResolvedRule, place: int) -> str:
+    target, before = rule.targets[place], held.before
+    if held.after.failed[0] and not before.failed[0]:
+        return "the posterior could not be computed"
+    design = before.design
+    if not before.open_arms[0, target.arm]:
+        return f"arm {design.arm_names[target.arm]} is resolved since an earlier look"
+    if target.stratum >= 0 and not before.open_strata[0, target.stratum]:
+        return f"stratum {design.stratum_names[target.stratum]} is closed since an earlier look"
+    return "an earlier rule of this look has settled it"
+
+
+def agree(answer: Answer) -> bool:
+    """Whether the two posteriors differ by no more than Monte Carlo error."""
+    return abs(answer.probability - answer.fast) <= ERRORS * answer.mcse + SLACK
+
+
+# ── the decision ──────────────────────────────────────────────────────────────────────────────
+def outcome_of(held: Held) -> str:
+    """How the trial stands after the look: the way it ended, or that it goes on."""
+    reason = int(held.after.reason[0])
+    return GOES_ON if reason == RUNNING else REASONS[reason]
+
+
+def actions_of(held: Held) -> tuple[str, ...]:
+    """What the look decided besides ending the trial."""
+    before, after, design = held.before, held.after, held.after.design
+    found = []
+    for position, looks in after.won.items():
+        if not design.by_target:
+            break
+        new = np.flatnonzero((looks[0] > 0) & (before.won[position][0] == 0))
+        for place in new:
+            target = after.rules[position].targets[place]
+            where = design.arm_names[target.arm]
+            if target.stratum >= 0:
+                where += f" in {design.stratum_names[target.stratum]}"
+            found.append(f"success of {where}")
+    for name, was, now, doing in (
+        (design.arm_names, before.dropped, after.dropped, "arm {} is dropped"),
+        (design.stratum_names, before.closed, after.closed, "stratum {} is closed"),
+    ):
+        for place in np.flatnonzero((now[0] > 0) & (was[0] == 0)):
+            found.append(doing.format(name[place]))
+    if after.enrolled[0] < before.enrolled[0]:
+        found.append(f"enrolment stops with {int(after.enrolled[0])} randomised")
+    if held.record.shares is not None and outcome_of(held) == GOES_ON:
+        shares = zip(design.arm_names, held.record.shares[0], strict=True)
+        found.append("allocation from now on: " + ", ".join(f"{n} {s:.3f}" for n, s in shares))
+    return tuple(found)
+
+
+def outcome_words(held: Held) -> str:
+    """Say in a sentence what the rules decide."""
+    outcome, actions = outcome_of(held), actions_of(held)
+    when = f"before look {held.look}" if held.record.between else f"at look {held.look}"
+    if outcome == GOES_ON:
+        words = f"The trial goes on after look {held.look}."
+    else:
+        words = f"The trial {ENDINGS[outcome]} {when}."
+    return " ".join([words, *(f"{a[0].upper()}{a[1:]}." for a in actions)])
+
+
+def same_decision(one: Held, other: Held) -> bool:
+    """Whether two ways to answer the rules decide the same; shares of the arms may differ."""
+    mine, theirs = one.after, other.after
+    return (
+        mine.reason[0] == theirs.reason[0]
+        and mine.rule[0] == theirs.rule[0]
+        and all(
+            np.array_equal(getattr(mine, name), getattr(theirs, name))
+            for name in ("open_arms", "open_strata", "dropped", "closed", "enrolled")
+        )
+    )
+
+
+def decision_of(
+    fast: Held,
+    by_reference: Held | None,
+    rules: tuple[RuleFinding, ...],
+    reference: ReferencePosteriors | None,
+) -> Decision:
+    """What is decided, by which posterior, and why."""
+    holding = tuple(f"{r.rule}: {r.reason}" for r in rules if r.holds)
+    holding += _earlier_successes(fast)
+    if not holding:
+        judged = [r for r in rules if r.holds is not None]
+        holding = ("no rule holds",) if judged else ("no rule is judged at this look",)
+    if by_reference is None or reference is None:
+        return Decision(
+            outcome=outcome_of(fast),
+            words=outcome_words(fast),
+            basis="fast posterior only",
+            actions=actions_of(fast),
+            reasons=holding,
+            fast=outcome_of(fast),
+            reference=None,
+        )
+    against = withheld_because(reference)
+    if against:
+        return Decision(
+            outcome=WITHHELD,
+            words="The decision is withheld.",
+            basis="withheld",
+            actions=(),
+            reasons=against,
+            fast=outcome_of(fast),
+            reference=outcome_of(by_reference),
+        )
+    same = same_decision(fast, by_reference)
+    decides = by_reference if same else fast
+    if not same:
+        holding += (
+            "a threshold is nearer than Markov chains can tell: the two posteriors agree within "
+            "their Monte Carlo error and lie on its two sides; the fast one, which has none, "
+            "decides",
+        )
+    return Decision(
+        outcome=outcome_of(decides),
+        words=outcome_words(fast),
+        basis="reference posterior" if same else "fast posterior",
+        actions=actions_of(fast),
+        reasons=holding,
+        fast=outcome_of(fast),
+        reference=outcome_of(by_reference),
+    )
+
+
+def _earlier_successes(held: Held) -> tuple[str, ...]:
+    """Targets that succeeded at an earlier look; they make the end of the trial a success."""
+    standing = held.before
+    return tuple(
+        f"{standing.design.arm_names[target.arm]} succeeded at look {int(looks[0, place])} "
+        f"({standing.rules[position].name})"
+        for position, looks in standing.won.items()
+        for place, target in enumerate(standing.rules[position].targets)
+        if looks[0, place] > 0
+    )
+
+
+def withheld_because(reference: ReferencePosteriors) -> tuple[str, ...]:
+    """Why no decision can be taken from these posteriors; nothing where it can."""
+    found = []
+    for (rule, target, _), answer in reference.answers.items():
+        if answer.trouble is not None:
+            found.append(f"the chains are not to be trusted ({answer.trouble})")
+        elif not agree(answer):
+            found.append(
+                f"{rule}, arm {reference.plan.design.arm_names[target.arm]}: the two posteriors "
+                f"differ by more than Monte Carlo error (fast {answer.fast:.4f}, reference "
+                f"{answer.probability:.4f} with a standard error of {answer.mcse:.4f})"
+            )
+    return tuple(dict.fromkeys(found))
+
+
+def earlier_looks(held: list[Held]) -> tuple[EarlierLook, ...]:
+    """The looks before the one that is analysed, as they came out when held anew."""
+    found = []
+    for look in held:
+        rules = [
+            f"{name}: {DOINGS[rule.then]}"
+            for rule in look.after.rules
+            for name in [rule.name]
+            if name in look.record.probabilities and _held(look, rule)
+        ]
+        words = outcome_words(look) + (f" ({', '.join(rules)})" if rules else "")
+        found.append(EarlierLook(look.look, look.date, look.record.between, words))
+    return tuple(found)
+
+
+def _held(look: Held, rule: ResolvedRule) -> bool:
+    probability = look.record.probabilities[rule.name][0]
+    threshold = rule.thresholds.get(look.look, max(rule.thresholds.values()))
+    return bool(rule.compared(probability[~np.isnan(probability)], threshold).any())

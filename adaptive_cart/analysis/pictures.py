@@ -1,0 +1,467 @@
+"""The pictures of a real trial: posterior and margin, durability, prior, swimmer plot.
+
+Each is drawn from numbers that are worked out here or stand in the findings already; the numbers
+are handed on with the picture, so that they can be written beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adaptive_cart.analysis.posteriors import bounds, interval_of
+from adaptive_cart.analysis.survival import kaplan_meier
+from adaptive_cart.figures.style import BLACK, GREY, PALE, TEXT, mark, percent_axis, sheet, styled
+from adaptive_cart.plan import LEVEL
+from adaptive_cart.questions import Question
+from adaptive_cart.records import Durations, Floats
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from adaptive_cart.analysis.flow import Analysis
+
+POINTS = 81  # at which a posterior's distribution is drawn
+MONTHS = 37  # at which the fraction remaining is drawn
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure, its caption, the words for who cannot see it, and the numbers behind it."""
+
+    figure: Figure
+    caption: str
+    alternative: str
+    rows: Rows
+
+
+def figures_of(analysis: Analysis) -> dict[str, Picture]:
+    """Every picture that the analysis has the numbers for, by the name of its file."""
+    found: dict[str, Picture | None] = {
+        "difference": difference(analysis),
+        "prior_and_posterior": prior_and_posterior(analysis),
+        "durability": durability(analysis),
+        "swimmer": swimmer(analysis),
+    }
+    return {name: picture for name, picture in found.items() if picture is not None}
+
+
+# ── densities ─────────────────────────────────────────────────────────────────────────────────
+def _density(
+    probability: Callable[[Question], float], question: Question, model: str
+) -> tuple[Floats, Floats]:
+    """Density of a quantity: differences of its distribution function over a grid."""
+    low, high = bounds(question, model)
+    lower, upper = interval_of(probability, question, low, high)
+    wide = upper - lower
+    ends = max(low, lower - wide), min(high, upper + wide)
+    ratio = question.kind == "hazard_ratio"
+    if ratio:
+        ends = lower / (upper / lower) ** 0.5, upper * (upper / lower) ** 0.5
+    grid = np.geomspace(*ends, POINTS) if ratio else np.linspace(*ends, POINTS)
+    above = np.array([probability(question.at(float(value))) for value in grid])
+    steps = np.diff(np.log(grid) if ratio else grid)
+    middles = np.sqrt(grid[1:] * grid[:-1]) if ratio else (grid[1:] + grid[:-1]) / 2.0
+    return middles, np.maximum(-np.diff(above), 0.0) / steps
+
+
+def difference(analysis: Analysis) -> Picture | None:
+    """Posterior of the primary difference in each experimental arm, against the margins."""
+    plan, recorded = analysis.plan, analysis.recorded
+    if not plan.estimands:
+        return None
+    questions = [estimand.question for estimand in plan.estimands]
+    model = plan.fitted[plan.design.primary][0].model
+    margins = sorted(
+        {
+            target.value
+            for rule in plan.rules
+            for target in rule.targets
+            if (target.endpoint, target.kind) == (plan.design.primary, questions[0].kind)
+            and target.minus is not None
+        }
+    )
+    words = _words(analysis)
+    drawn = [(words[q], *_density(recorded.ask, q, model)) for q in questions]
+    draws = None
+    if analysis.reference is not None:
+        draws = [analysis.reference.draws_of(recorded, question) for question in questions]
+    rows = [
+        {"quantity": name, "value": float(x), "density": float(y)}
+        for name, grid, density in drawn
+        for x, y in zip(grid, density, strict=True)
+    ]
+    kind = "log scale" if questions[0].kind == "hazard_ratio" else ""
+    label = plan.design.primary_endpoint.label or plan.design.primary
+    figure = _draw_densities(drawn, draws, margins, f"{label}: {_axis(questions[0])}", bool(kind))
+    bars = " Bars: draws of the reference posterior (PyMC)." if draws else ""
+    where = " and ".join(f"{margin:g}" for margin in margins)
+    held = f"; dashed: what the rules compare with ({where})" if margins else ""
+    return Picture(
+        figure,
+        f"Posterior of the primary quantity at month {analysis.findings.date:.1f}{held}.{bars}",
+        "Density of the posterior of "
+        + ", ".join(
+            f"{q.words} (mean {q.fast.mean:.3f}, 95% interval {q.fast.lower:.3f} to "
+            f"{q.fast.upper:.3f})"
+            for q in analysis.findings.quantities
+            if q.words in {name for name, *_ in drawn} and q.endpoint == plan.design.primary
+        ),
+        rows,
+    )
+
+
+def _words(analysis: Analysis) -> dict[Question, str]:
+    pairs = zip(analysis.questions, analysis.findings.quantities, strict=True)
+    return {question: quantity.words for question, quantity in pairs}
+
+
+def _axis(question: Question) -> str:
+    return "hazard ratio" if question.kind == "hazard_ratio" else "difference to the control"
+
+
+@styled
+def _draw_densities(
+    drawn: list[tuple[str, Floats, Floats]],
+    draws: list[Floats] | None,
+    margins: list[float],
+    label: str,
+    ratio: bool,
+) -> Figure:
+    figure = sheet(1.0 + 1.25 * len(drawn))
+    panels = figure.subplots(len(drawn), 1, sharex=True, squeeze=False)[:, 0]
+    for place, (panel, (name, grid, density)) in enumerate(zip(panels, drawn, strict=True)):
+        style = mark(place)
+        if draws is not None:
+            values = np.log(draws[place]) if ratio else draws[place]
+            low, high = (float(end) for end in np.quantile(values, [0.0005, 0.9995]))
+            edges = np.linspace(low, high, 41)
+            heights, edges = np.histogram(values, edges, density=True)
+            shown = np.exp(edges) if ratio else edges
+            panel.stairs(heights, shown, fill=True, color=PALE)
+        panel.plot(grid, density, color=style.colour, linestyle=style.line)
+        for margin in margins:
+            panel.axvline(margin, color=BLACK, linewidth=0.9, linestyle=(0, (4, 2)))
+        panel.set_ylim(0.0)
+        panel.set_yticks([])
+        panel.spines["left"].set_visible(False)
+        panel.set_title(name)
+        if ratio:
+            panel.set_xscale("log")
+            _plain_log_ticks(panel)
+    panels[-1].set_xlabel(label)
+    return figure
+
+
+def _plain_log_ticks(panel: Any) -> None:
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    panel.xaxis.set_major_locator(FixedLocator([0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0]))
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+# ── prior against posterior ───────────────────────────────────────────────────────────────────
+def prior_and_posterior(analysis: Analysis) -> Picture | None:
+    """Prior and posterior of the primary endpoint's parameter in each arm."""
+    plan, recorded = analysis.plan, analysis.recorded
+    primary = plan.design.primary
+    if primary not in plan.fitted:
+        return None
+    fitted = plan.fitted[primary][0]
+    if "level" in fitted.answers:
+        questions = [Question(primary, arm) for arm in range(len(plan.design.arm_names))]
+    else:
+        arms = range(1, len(plan.design.arm_names))
+        questions = [Question(primary, arm, 0, kind="hazard_ratio") for arm in arms]
+    ratio = questions[0].kind == "hazard_ratio"
+    empty = recorded.without_data(primary)
+    words = _words(analysis)
+    edges = _edges(analysis, questions, fitted.model)
+    middles = np.sqrt(edges[1:] * edges[:-1]) if ratio else (edges[1:] + edges[:-1]) / 2.0
+    drawn, rows = [], []
+    for question in questions:
+        after, before = (_density_over(ask, question, edges) for ask in (recorded.ask, empty))
+        drawn.append((words[question], (middles, after), before))
+        for value, prior, posterior in zip(middles, before, after, strict=True):
+            rows.append(
+                {
+                    "quantity": words[question],
+                    "value": float(value),
+                    "prior": float(prior),
+                    "posterior": float(posterior),
+                }
+            )
+    label = plan.design.primary_endpoint.label or primary
+    axis = f"{label}: " + ("hazard ratio" if ratio else _parameter(fitted.model))
+    return Picture(
+        _draw_prior(drawn, axis, ratio),
+        f"Prior (dashed) and posterior (solid) at month {analysis.findings.date:.1f}.",
+        "Density of prior and posterior of " + ", ".join(name for name, *_ in drawn),
+        rows,
+    )
+
+
+def _parameter(model: str) -> str:
+    return "yearly rate" if model == "gamma_poisson" else "probability"
+
+
+def _edges(analysis: Analysis, questions: list[Question], model: str) -> Floats:
+    """Grid that holds all the posteriors: from the lowest to the highest they reach."""
+    low, high = bounds(questions[0], model)
+    ends = [interval_of(analysis.recorded.ask, question, low, high) for question in questions]
+    if questions[0].kind == "hazard_ratio":
+        lower, upper = min(end[0] for end in ends), max(end[1] for end in ends)
+        return np.geomspace(lower**1.5 / upper**0.5, upper**1.5 / lower**0.5, POINTS)
+    highest = max(upper + (upper - lower) for lower, upper in ends)
+    return np.linspace(low, min(high, highest), 2 * POINTS)
+
+
+def _density_over(
+    probability: Callable[[Question], float], question: Question, edges: Floats
+) -> Floats:
+    """Density between the edges, on the scale of the logarithm for a ratio."""
+    above = np.array([probability(question.at(float(value))) for value in edges])
+    scale = np.log(edges) if question.kind == "hazard_ratio" else edges
+    density: Floats = np.maximum(-np.diff(above), 0.0) / np.diff(scale)
+    return density
+
+
+@styled
+def _draw_prior(
+    drawn: list[tuple[str, tuple[Floats, Floats], Floats]], label: str, ratio: bool
+) -> Figure:
+    figure = sheet(1.0 + 1.25 * len(drawn))
+    panels = figure.subplots(len(drawn), 1, squeeze=False, sharex=not ratio)[:, 0]
+    for place, (panel, (name, (grid, after), before)) in enumerate(zip(panels, drawn, strict=True)):
+        style = mark(place)
+        panel.plot(grid, after, color=style.colour, label="posterior")
+        panel.plot(grid, before, color=GREY, linestyle=(0, (4, 2)), label="prior")
+        # a prior that is infinite at an end would press the posterior flat
+        panel.set_ylim(0.0, 1.12 * max(after.max(), min(before.max(), 2.0 * after.max())))
+        panel.set_yticks([])
+        panel.spines["left"].set_visible(False)
+        panel.set_title(name)
+        if ratio:
+            panel.set_xscale("log")
+            _plain_log_ticks(panel)
+    panels[0].legend(loc="upper right")
+    panels[-1].set_xlabel(label)
+    return figure
+
+
+# ── durability ────────────────────────────────────────────────────────────────────────────────
+def durability(analysis: Analysis) -> Picture | None:
+    """Fraction still in drug-free remission by month, with its band, over Kaplan and Meier's."""
+    plan, recorded = analysis.plan, analysis.recorded
+    found = [name for name, (a, _) in plan.fitted.items() if "remaining" in a.answers]
+    if not found:
+        return None
+    endpoint = found[0]
+    summary = recorded.summary(endpoint)
+    assert isinstance(summary, Durations)
+    horizon = float(getattr(plan.design.endpoints[endpoint], "horizon", 36.0))
+    months = np.linspace(0.0, horizon, MONTHS)[1:]
+    arms, rows = [], []
+    for arm, name in enumerate(plan.design.arm_names):
+        inside = summary.included[0] & (summary.arm[0] == arm)
+        if not inside.any():
+            continue
+        observed = kaplan_meier(summary.months[0, inside], summary.event[0, inside])
+        band = _band(analysis, endpoint, arm, months)
+        arms.append((name, int(inside.sum()), observed, band))
+        for month, (middle, lower, upper) in zip(months, band.T, strict=True):
+            rows.append(
+                {"arm": name, "month": float(month), "mean": middle, "lower": lower, "upper": upper}
+            )
+    if not arms:
+        return None
+    by = "reference posterior (PyMC)" if analysis.reference is not None else "fast posterior"
+    return Picture(
+        _draw_durability(months, arms, horizon),
+        "Of those who reached drug-free remission, the fraction still in it: posterior mean and "
+        f"95% credible band ({by}). Black steps: Kaplan-Meier estimate; ticks: end of follow-up.",
+        "; ".join(
+            f"{name}: {number} remitters, {band[0, -1]:.2f} ({band[1, -1]:.2f} to "
+            f"{band[2, -1]:.2f}) still in remission at month {horizon:g}"
+            for name, number, _, band in arms
+        ),
+        rows,
+    )
+
+
+def _band(analysis: Analysis, endpoint: str, arm: int, months: Floats) -> Floats:
+    """Mean, lower and upper end by month, ``(3, month)``."""
+    found = []
+    for month in months:
+        question = Question(endpoint, arm, kind="remaining", month=float(month))
+        if analysis.reference is not None:
+            draws = analysis.reference.draws_of(analysis.recorded, question)
+            tail = (1.0 - LEVEL) / 2.0
+            found.append([float(draws.mean()), *np.quantile(draws, [tail, 1.0 - tail])])
+            continue
+        found.append([analysis.recorded.mean(question), *_fast_ends(analysis, question)])
+    return np.array(found, dtype=np.float64).T
+
+
+def _fast_ends(analysis: Analysis, question: Question) -> tuple[float, float]:
+    posterior = analysis.recorded.posterior(question.endpoint)
+    arm = getattr(posterior, "arm", None)
+    if arm is None:
+        return interval_of(analysis.recorded.ask, question, 0.0, 1.0)
+    tail = (1.0 - LEVEL) / 2.0
+    ends = (arm(question.arm).remaining_quantile(question.month, p) for p in (tail, 1.0 - tail))
+    lower, upper = (float(end[0]) for end in ends)
+    return lower, upper
+
+
+@styled
+def _draw_durability(
+    months: Floats, arms: list[tuple[str, int, Any, Floats]], horizon: float
+) -> Figure:
+    # a panel an arm: bands on top of one another could not be told apart
+    figure = sheet(3.2)
+    panels = figure.subplots(1, len(arms), sharey=True, squeeze=False)[0]
+    for place, (panel, (name, number, (times, fractions, ends, heights), band)) in enumerate(
+        zip(panels, arms, strict=True)
+    ):
+        style = mark(place)
+        grid = np.concatenate([[0.0], months])
+        mean, lower, upper = (np.concatenate([[1.0], line]) for line in band)
+        panel.fill_between(grid, lower, upper, color=style.colour, alpha=0.18, linewidth=0.0)
+        panel.plot(grid, mean, color=style.colour)
+        panel.step(times, fractions, where="post", color=BLACK, linewidth=0.9)
+        panel.plot(ends, heights, "|", color=BLACK, markersize=5, markeredgewidth=0.8)
+        panel.set_xlim(0.0, horizon)
+        panel.set_ylim(0.0, 1.03)
+        panel.set_xticks(np.arange(0.0, horizon + 0.1, 12.0 if len(arms) > 2 else 6.0))
+        panel.set_title(f"{name}: {number} in remission")
+        percent_axis(panel)
+    figure.supxlabel("months since drug-free remission began")
+    figure.supylabel("still in drug-free remission")
+    return figure
+
+
+# ── participants ──────────────────────────────────────────────────────────────────────────────
+def swimmer(analysis: Analysis) -> Picture | None:
+    """A line for each participant: follow-up, infusion, remission, relapse, rescue, death."""
+    table, date = analysis.participants, analysis.findings.date
+    design, most = analysis.plan.design, int(analysis.recorded.snapshot.randomised[0])
+    if most == 0:
+        return None
+    follow = np.minimum(table.last_contact, date - table.randomised)[:most]
+    lines = []
+    for person in range(most):
+        seen = {
+            name: float(values[person])
+            for name, values in table.months.items()
+            if values[person] <= follow[person] + 1.0e-6
+        }
+        for name, given in table.responses.items():
+            known = design.endpoints[name].known_after() or 0.0
+            if given[person] and known <= follow[person] + 1.0e-6:
+                seen[name] = known
+        for name, times in table.times.items():
+            if times[person] <= follow[person]:
+                seen[name] = float(times[person])
+        lines.append(
+            {
+                "participant": table.names[person],
+                "arm": design.arm_names[table.arm[person]],
+                "followed": float(follow[person]),
+                **seen,
+            }
+        )
+    order = sorted(range(most), key=lambda p: (int(table.arm[p]), -float(follow[p])))
+    lines = [lines[person] for person in order]
+    own = [*table.responses, *table.times]
+    return Picture(
+        _draw_swimmer(lines, design.arm_names, own),
+        f"Participants by arm, from randomisation to last contact or month "
+        f"{date:.1f} of the trial. Bars: drug-free remission.",
+        f"Swimmer plot of {most} participants",
+        lines,
+    )
+
+
+EVENTS = (
+    ("infused_month", "infusion", "^", 3.6),
+    ("relapse_month", "relapse", "x", 4.4),
+    ("rescue_month", "rescue", "s", 3.4),
+    ("death_month", "death", "D", 3.8),
+)
+
+
+@styled
+def _draw_swimmer(lines: Rows, arms: tuple[str, ...], own: list[str]) -> Figure:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    height = min(max(1.6, 0.085 * len(lines) + 1.2), 9.0)
+    figure = sheet(height)
+    panel = figure.subplots()
+    handles: dict[str, Any] = {}
+    kinds = [*EVENTS, *((name, name, "o", 3.6) for name in own)]
+    for place, line in enumerate(lines):
+        style = mark(arms.index(line["arm"]))
+        panel.plot([0.0, line["followed"]], [place, place], color=PALE, linewidth=1.0, zorder=1)
+        begins = line.get("remission_month")
+        if begins is not None:
+            ends = min(
+                line.get(name, np.inf)
+                for name in ("relapse_month", "rescue_month", "death_month", "followed")
+                if line.get(name, np.inf) >= begins
+            )
+            panel.plot(
+                [begins, ends], [place, place], color=style.colour, linewidth=3.0, zorder=2,
+                solid_capstyle="butt",
+            )  # fmt: skip
+        for name, label, shape, size in kinds:
+            if name not in line:
+                continue
+            face = "white" if label in ("infusion", "rescue") else BLACK
+            panel.plot(
+                line[name], place, shape, color=BLACK, markersize=size, markerfacecolor=face,
+                markeredgewidth=0.7, zorder=3,
+            )  # fmt: skip
+            handles.setdefault(
+                label,
+                Line2D([], [], marker=shape, color=BLACK, markerfacecolor=face, linestyle="",
+                       markersize=size, label=label),
+            )  # fmt: skip
+    _arm_labels(panel, lines, arms)
+    if any("remission_month" in line for line in lines):
+        bars = [
+            Patch(color=mark(arms.index(arm)).colour, label=f"remission, {arm}")
+            for arm in arms
+            if any(line["arm"] == arm and "remission_month" in line for line in lines)
+        ]
+        handles = {str(bar.get_label()): bar for bar in bars} | handles
+    panel.set_xlim(0.0)
+    panel.set_ylim(len(lines) - 0.3, -0.7)
+    panel.set_xlabel("months since the participant's randomisation")
+    if handles:
+        figure.legend(
+            handles=list(handles.values()), loc="outside upper center", ncols=min(len(handles), 4),
+            fontsize=TEXT - 1,
+        )  # fmt: skip
+    return figure
+
+
+def _arm_labels(panel: Any, lines: Rows, arms: tuple[str, ...]) -> None:
+    """Name the arms beside their lines, and draw a rule between them."""
+    ticks, labels = [], []
+    for arm in arms:
+        mine = [place for place, line in enumerate(lines) if line["arm"] == arm]
+        if mine:
+            ticks.append((mine[0] + mine[-1]) / 2.0)
+            labels.append(f"{arm}\n({len(mine)})")
+            if mine[-1] + 1 < len(lines):
+                panel.axhline(mine[-1] + 0.5, color=GREY, linewidth=0.6)
+    panel.set_yticks(ticks, labels)
+    panel.tick_params(axis="y", length=0)
+    panel.spines["left"].set_visible(False)

@@ -1,0 +1,251 @@
+"""One real trial, conducted by the code that conducts simulated ones.
+
+The participants come from a table instead of a simulation, and the block has one trial; everything
+between a date and a decision is :mod:`adaptive_cart.conduct`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from adaptive_cart.conduct import Conduct, LookAnalysis
+from adaptive_cart.design import ResponseAdaptive
+from adaptive_cart.looks import snapshot_at
+from adaptive_cart.plan import Plan
+from adaptive_cart.questions import Question
+from adaptive_cart.randomisation import equal_shares
+from adaptive_cart.recorded import Participants
+from adaptive_cart.records import Booleans, Counts, Floats, Integers, Summary
+from adaptive_cart.rules import ResolvedRule
+
+IMPUTATIONS = 400
+Answers = Callable[["RecordedAnalysis", ResolvedRule, Question], float]
+
+
+class RecordedAnalysis(LookAnalysis):
+    """What can be asked of a real trial at a date.
+
+    Where an endpoint imputes, a simulated trial draws each missing response once. Here nobody's
+    response is left to one draw: the probability is the mean over :data:`IMPUTATIONS` draws.
+
+    Attributes
+    ----------
+    answers
+        Who answers the rules; the fast posterior if nobody else.
+    open_when_asked
+        By rule and target: the strata that were open when it was judged, ``(1, stratum)``.
+    """
+
+    answers: Answers | None = None
+
+    def __init__(self, trial: RealTrial, date: Floats, held: Booleans) -> None:
+        plan, standing = trial.plan, trial.standing
+        self.trial = trial
+        self.date = float(date[0])
+        trial.follow(self.date)
+        snapshot = snapshot_at(trial.population, date, standing.enrolled)
+        super().__init__(plan, snapshot, trial.prepared, np.flatnonzero(held), standing.open_strata)
+        self._imputed: dict[str, tuple[Counts, Floats]] = {}
+        self._once: dict[str, LookAnalysis] = {}
+        self.open_when_asked: dict[tuple[str, Question], Booleans | None] = {}
+
+    def open_strata_changed(self, open_strata: Booleans) -> None:
+        """Let the rules still to be judged see which strata are open now."""
+        super().open_strata_changed(open_strata)
+        self._once.clear()
+
+    def probability(self, rule: ResolvedRule, target: Question) -> Floats:
+        """The probability that a rule asks for, ``(1,)``; nan where it failed."""
+        self.open_when_asked[rule.name, target] = self.open_strata
+        if self.answers is not None:
+            return np.array([self.answers(self, rule, target)])
+        return self.fast_probability(rule, target)
+
+    def fast_probability(self, rule: ResolvedRule, target: Question) -> Floats:
+        """The same by the fast posterior."""
+        if not self.imputes(target.endpoint):
+            return super().probability(rule, target)
+        tables, weights = self.imputed(target.endpoint)
+        answers = self.instead(target.endpoint, tables).probability(rule, target)
+        return np.array([float(weights @ answers)])
+
+    def as_when_asked(self, rule: ResolvedRule, target: Question) -> RecordedAnalysis:
+        """Return to the strata that were open when a rule was judged."""
+        then = self.open_when_asked.get((rule.name, target), self.open_strata)
+        if then is not None:
+            self.open_strata_changed(then)
+            self.open_strata = then
+        return self
+
+    def imputes(self, endpoint: str) -> bool:
+        """Whether responses of the endpoint are missing here and are imputed."""
+        if getattr(self.plan.design.endpoints[endpoint], "missing", None) != "impute":
+            return False
+        counts = self.summary(endpoint)
+        return isinstance(counts, Counts) and bool(counts.missing.any())
+
+    def imputed(self, endpoint: str) -> tuple[Counts, Floats]:
+        """Tables with the missing responses drawn, each once, and how often each was drawn."""
+        if endpoint not in self._imputed:
+            summary = self.trial.imputed(endpoint, self.snapshot.date)
+            _, first, times = np.unique(
+                summary.successes.reshape(IMPUTATIONS, -1),
+                axis=0,
+                return_index=True,
+                return_counts=True,
+            )
+            self._imputed[endpoint] = summary.rows(first), times / IMPUTATIONS
+        return self._imputed[endpoint]
+
+    def tables(self, endpoint: str) -> tuple[Summary, Floats]:
+        """The endpoint's data, one table or as many as imputation makes, and their weights."""
+        if self.imputes(endpoint):
+            return self.imputed(endpoint)
+        return self.summary(endpoint), np.ones(1)
+
+    def instead(self, endpoint: str, tables: Summary) -> LookAnalysis:
+        """The same look with other data of an endpoint, ``(table, …)``."""
+        number = len(next(iter(vars(tables).values())))
+        population = self.trial.participants.population(self.date, self.trial.window, number)
+        snapshot = snapshot_at(
+            population,
+            np.repeat(self.snapshot.date, number),
+            np.repeat(self.trial.standing.enrolled, number),
+        )
+        open_strata = np.tile(self.trial.standing.open_strata, (number, 1))
+        if self.open_strata is not None:
+            open_strata = np.tile(self.open_strata, (number, 1))
+        other = LookAnalysis(self.plan, snapshot, {}, np.arange(number), open_strata)
+        other.summaries[endpoint] = tables
+        return other
+
+    def ask(self, question: Question) -> float:
+        """Fast posterior probability of a question; nan where it could not be computed."""
+        return self._averaged(question, "probability")
+
+    def mean(self, question: Question) -> float:
+        """Fast posterior mean of the quantity that a question is about."""
+        return self._averaged(question, "mean")
+
+    def without_data(self, endpoint: str) -> Callable[[Question], float]:
+        """Answer questions about an endpoint by its prior: the posterior of nobody."""
+        summary = self.summary(endpoint).rows(np.zeros(1, dtype=np.int64))
+        nothing = type(summary)(
+            *(
+                values if name == "arm" else np.zeros_like(values)
+                for name, values in vars(summary).items()
+            )
+        )
+        prior = self.instead(endpoint, nothing).posterior(endpoint)
+        return lambda question: float(prior.probability(question)[0])
+
+    def _averaged(self, question: Question, what: str) -> float:
+        tables, weights = self.tables(question.endpoint)
+        here = self if len(weights) == 1 else self._instead_once(question.endpoint, tables)
+        posterior = here.posterior(question.endpoint)
+        answers = getattr(posterior, what)(question)
+        if posterior.failed is not None:
+            answers = np.where(posterior.failed, np.nan, answers)
+        return float(weights @ answers)
+
+    def _instead_once(self, endpoint: str, tables: Summary) -> LookAnalysis:
+        if endpoint not in self._once:
+            self._once[endpoint] = self.instead(endpoint, tables)
+        return self._once[endpoint]
+
+
+class RealTrial(Conduct):
+    """Conducts the looks of one real trial.
+
+    Attributes
+    ----------
+    window
+        Months for which a last contact speaks beyond itself.
+    answers
+        Who answers the rules from now on; the fast posterior if nobody else.
+    """
+
+    def __init__(
+        self, plan: Plan, participants: Participants, window: float = 0.0, seed: int = 0
+    ) -> None:
+        super().__init__(plan, 1)
+        self.participants = participants
+        self.window = window
+        self.seed = seed
+        self.answers: Answers | None = None
+        self.last_analysis: RecordedAnalysis | None = None
+        if isinstance(plan.design.randomisation, ResponseAdaptive):
+            self.shares = equal_shares(self.standing.open_arms)
+        self.follow(participants.reach)
+
+    def follow(self, date: float) -> None:
+        """Take the participants as what is known at a date has them."""
+        self.population = self.participants.population(
+            date, self.window, uniforms=self._uniforms(1)
+        )
+        self.prepared = {
+            name: endpoint.prepare(name, self.population)
+            for name, endpoint in self.design.endpoints.items()
+        }
+
+    def _uniforms(self, trials: int) -> dict[str, Floats]:
+        """With which missing responses are drawn: the first rows are the same for any number."""
+        width = self.participants.width
+        return {
+            name: np.random.Generator(np.random.Philox(key=[self.seed, place])).random(
+                (trials, width)
+            )
+            for place, (name, endpoint) in enumerate(self.design.endpoints.items())
+            if getattr(endpoint, "missing", None) == "impute"
+        }
+
+    def imputed(self, endpoint: str, date: Floats) -> Counts:
+        """Counts with the missing responses drawn :data:`IMPUTATIONS` times, a row a time."""
+        population = self.participants.population(
+            float(date[0]), self.window, IMPUTATIONS, self._uniforms(IMPUTATIONS)
+        )
+        kind = self.design.endpoints[endpoint]
+        snapshot = snapshot_at(
+            population,
+            np.repeat(date, IMPUTATIONS),
+            np.repeat(self.standing.enrolled, IMPUTATIONS),
+        )
+        counts = kind.summary(kind.prepare(endpoint, population), snapshot)
+        assert isinstance(counts, Counts)
+        return counts
+
+    def analysis(self, date: Floats, held: Booleans) -> RecordedAnalysis:
+        """What can be seen at a date."""
+        self.last_analysis = RecordedAnalysis(self, date, held)
+        self.last_analysis.answers = self.answers
+        return self.last_analysis
+
+    def enrol_later(
+        self, rows: Integers, date: Floats, strata_before: Booleans, shares: Floats | None
+    ) -> None:
+        """Note the shares in force; who was enrolled later stands in the table."""
+        if shares is not None:
+            self.shares = shares
+
+    def due(self, look: int) -> tuple[float, bool]:
+        """When a look falls due (infinite if that is not known), and whether it is the last.
+
+        A number of events that is not reached may still be, as long as anybody is to come or under
+        follow-up; only then is the look the last one.
+        """
+        self.follow(self.participants.reach)
+        prepared = self.prepared[self.design.primary]
+        date, last = self.plan.schedule.due(
+            look, self.population, prepared, self.standing.enrolled, self.before
+        )
+        beyond = look > len(self.plan.schedule.at)
+        if self.plan.schedule.scale == "events" and not beyond:
+            number = int(self.plan.schedule.at[look - 1])
+            reached = np.isfinite(prepared.event_date).sum() >= number
+            all_in = len(self.participants) >= int(self.standing.enrolled[0])
+            leaves = prepared.leaves[0, : len(self.participants)]
+            if not reached and not (all_in and np.isfinite(leaves).all()):
+                return float("inf"), False
+        return float(date[0]), bool(last[0])

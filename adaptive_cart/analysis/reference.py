@@ -1,0 +1,263 @@
+"""The reference posterior's answers to the rules of a look: PyMC, with its diagnostics.
+
+Each endpoint's model is compiled once and fitted to the data that a question is about; questions
+with equal data share a fit. A fit that is not to be trusted (R-hat above 1.01, effective sample
+size below 400, any divergence) is made once more with smaller steps; what is then still not to be
+trusted withholds the decision.
+
+A predictive probability is the mean, over the draws, of the chance that the rule's condition holds
+at the last look: the participants still to come are binomial given a draw, and the condition at the
+last look is that of the rule, judged as it will be judged then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from adaptive_cart.analysis.findings import Diagnosis, Interval
+from adaptive_cart.analysis.real_trial import RecordedAnalysis
+from adaptive_cart.models.base import holds
+from adaptive_cart.plan import LEVEL, Plan
+from adaptive_cart.predictive import Condition, predictive_probability
+from adaptive_cart.questions import Question
+from adaptive_cart.records import Booleans, Floats, Integers
+from adaptive_cart.rules import ResolvedRule
+
+TABLES = 40  # fitted at most where responses are imputed: those that were drawn most often
+CHAINS, DRAWS, TUNE = 4, 2500, 1000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A probability by the reference posterior, its Monte Carlo standard error, and any trouble.
+
+    Attributes
+    ----------
+    fast
+        By the fast posterior on the same data; these may be fewer where responses are imputed.
+    """
+
+    probability: float
+    mcse: float
+    fast: float
+    trouble: str | None
+
+
+class ReferencePosteriors:
+    """Fits of a real trial's reference models, made when they are asked for."""
+
+    def __init__(self, plan: Plan, seed: int) -> None:
+        self.plan = plan
+        self.seed = seed
+        self.answers: dict[tuple[str, Question, bytes], Answer] = {}
+        self._references: dict[str, Any] = {}
+        self._compiled: dict[str, Any] = {}
+        self._fits: dict[tuple[str, bytes], tuple[Any, str | None]] = {}
+        self._first: dict[str, Any] = {}
+
+    # ── fits ──────────────────────────────────────────────────────────────────────────────
+    def _reference(self, endpoint: str) -> Any:
+        if endpoint not in self._references:
+            design = self.plan.design
+            analysis = self.plan.fitted[endpoint][0]
+            self._references[endpoint] = analysis.reference(
+                design.arm_names, design.stratum_names, design.shares
+            )
+        return self._references[endpoint]
+
+    def _fit(self, endpoint: str, data: Mapping[str, Any]) -> tuple[Any, str | None]:
+        from adaptive_cart.sampling import Compiled, fitted_carefully
+
+        key = (endpoint, _bytes_of(data))
+        if key not in self._fits:
+            if endpoint not in self._compiled:
+                self._compiled[endpoint] = Compiled(self._reference(endpoint), data)
+            self._fits[key] = fitted_carefully(
+                self._compiled[endpoint],
+                data,
+                seed=self.seed,
+                chains=CHAINS,
+                tune=TUNE,
+                draws=DRAWS,
+            )
+            self._first.setdefault(endpoint, self._fits[key][0])
+        return self._fits[key]
+
+    def _draws(
+        self, analysis: RecordedAnalysis, question: Question
+    ) -> tuple[list[tuple[Any, float]], Booleans | None, Any, str | None]:
+        """Fits to the data of a question with their weights, open strata, tables, trouble."""
+        endpoint = question.endpoint
+        open_strata = None if analysis.open_strata is None else analysis.open_strata[0]
+        tables, weights = analysis.tables(endpoint)
+        if len(weights) > TABLES:
+            often = np.sort(np.argsort(-weights, kind="stable")[:TABLES])
+            tables, weights = tables.rows(often), weights[often] / weights[often].sum()
+        reference = self._reference(endpoint)
+        fits, troubles = [], []
+        for row, weight in enumerate(weights):
+            fit, trouble = self._fit(endpoint, reference.data(tables, row, open_strata, question))
+            fits.append((fit, float(weight)))
+            if trouble is not None:
+                troubles.append(trouble)
+        trouble = f"{endpoint}: {'; '.join(dict.fromkeys(troubles))}" if troubles else None
+        return fits, open_strata, (tables, weights), trouble
+
+    # ── answers ───────────────────────────────────────────────────────────────────────────
+    def __call__(self, analysis: RecordedAnalysis, rule: ResolvedRule, target: Question) -> float:
+        """The probability that a rule asks for, by the reference posterior."""
+        return self.answer(analysis, rule, target).probability
+
+    def answer(self, analysis: RecordedAnalysis, rule: ResolvedRule, target: Question) -> Answer:
+        """The same with its error, the fast answer on the same data, and any trouble."""
+        open_now = b"" if analysis.open_strata is None else analysis.open_strata.tobytes()
+        key = (rule.name, target, open_now)
+        if key not in self.answers:
+            self.answers[key] = self._answered(analysis, rule, target)
+        return self.answers[key]
+
+    def _answered(self, analysis: RecordedAnalysis, rule: ResolvedRule, target: Question) -> Answer:
+        from adaptive_cart.sampling import mean_and_error
+
+        fits, open_strata, (tables, weights), trouble = self._draws(analysis, target)
+        reference = self._reference(target.endpoint)
+        probability = variance = 0.0
+        for row, (fit, weight) in enumerate(fits):
+            if rule.prediction is None:
+                quantity = reference.quantity(fit.draws, target, open_strata)
+                chances = holds(target, quantity)
+            else:
+                chances = self._predicted(analysis, rule, target, fit, open_strata, tables, row)
+            mean, error = mean_and_error(chances)
+            probability += weight * mean
+            variance += (weight * error) ** 2
+        if len(weights) == 1:
+            fast = float(analysis.fast_probability(rule, target)[0])
+        else:
+            other = analysis.instead(target.endpoint, tables)
+            fast = float(weights @ other.probability(rule, target))
+        return Answer(probability, float(np.sqrt(variance)), fast, trouble)
+
+    def _predicted(
+        self,
+        analysis: RecordedAnalysis,
+        rule: ResolvedRule,
+        target: Question,
+        fit: Any,
+        open_strata: Booleans | None,
+        tables: Any,
+        row: int,
+    ) -> Floats:
+        """Chance, draw by draw, that the condition holds at the last look, ``(chain, draw)``."""
+        from scipy.stats import binom
+
+        assert rule.prediction is not None
+        look = analysis if len(tables.successes) == 1 else analysis.instead(target.endpoint, tables)
+        successes, totals, final = (part[row] for part in look.to_come(rule, target))
+        arms = [target.arm] if target.minus is None else [target.arm, target.minus]
+        model = self.plan.fitted[target.endpoint][1]
+        region = _region(model, rule.prediction.condition(target), final)
+        reference = self._reference(target.endpoint)
+        masses = []
+        for arm in arms:
+            level = Question(target.endpoint, arm, stratum=target.stratum)
+            chance = reference.quantity(fit.draws, level, open_strata)
+            to_come = int(final[arm] - totals[arm])
+            outcomes = np.arange(to_come + 1)
+            mass = binom.pmf(outcomes, to_come, chance[..., None])
+            masses.append(mass)
+        mine = slice(int(successes[arms[0]]), int(successes[arms[0]]) + masses[0].shape[-1])
+        if len(arms) == 1:
+            return masses[0] @ region[mine]
+        theirs = slice(int(successes[arms[1]]), int(successes[arms[1]]) + masses[1].shape[-1])
+        return np.einsum("cdi,ij,cdj->cd", masses[0], region[mine, theirs], masses[1])
+
+    def interval(self, analysis: RecordedAnalysis, question: Question) -> tuple[Interval, float]:
+        """Posterior mean and interval of a quantity, and the error of the mean."""
+        from adaptive_cart.sampling import mean_and_error
+
+        fits, open_strata, _, _ = self._draws(analysis, question)
+        reference = self._reference(question.endpoint)
+        quantities = [reference.quantity(fit.draws, question, open_strata) for fit, _ in fits]
+        pairs = [mean_and_error(quantity) for quantity in quantities]
+        weights = np.array([weight for _, weight in fits])
+        together = _mixed(quantities, weights)
+        tail = (1.0 - LEVEL) / 2.0
+        lower, upper = np.quantile(together, [tail, 1.0 - tail])
+        mean = float(weights @ [mean for mean, _ in pairs])
+        error = float(np.sqrt(np.square(weights * [error for _, error in pairs]).sum()))
+        return Interval(mean, float(lower), float(upper)), error
+
+    def draws_of(self, analysis: RecordedAnalysis, question: Question) -> Floats:
+        """All draws of a quantity, as one row."""
+        fits, open_strata, _, _ = self._draws(analysis, question)
+        reference = self._reference(question.endpoint)
+        parts = [reference.quantity(fit.draws, question, open_strata) for fit, _ in fits]
+        return _mixed(parts, np.array([weight for _, weight in fits]))
+
+    # ── what is kept ──────────────────────────────────────────────────────────────────────
+    def diagnoses(self) -> tuple[Diagnosis, ...]:
+        """The worst of the diagnostics of each endpoint's fits."""
+        found = []
+        for endpoint in self._first:
+            fits = [(fit, why) for (name, _), (fit, why) in self._fits.items() if name == endpoint]
+            numbers = [fit.diagnostics() for fit, _ in fits]
+            troubles = [why for _, why in fits if why is not None]
+            found.append(
+                Diagnosis(
+                    endpoint=endpoint,
+                    model=self.plan.fitted[endpoint][0].model,
+                    fits=len(fits),
+                    r_hat=float(np.max([n.r_hat for n in numbers])),
+                    ess_bulk=float(np.min([n.ess_bulk for n in numbers])),
+                    ess_tail=float(np.min([n.ess_tail for n in numbers])),
+                    divergences=sum(n.diverging for n in numbers),
+                    sampler=fits[0][0].sampler,
+                    trouble="; ".join(dict.fromkeys(troubles)) or None,
+                )
+            )
+        return tuple(found)
+
+    def fits(self) -> dict[str, Any]:
+        """One fit an endpoint: that of the first data asked about."""
+        return dict(self._first)
+
+    def statement(self, endpoint: str) -> str:
+        """The model of an endpoint in words and numbers."""
+        return str(self._reference(endpoint).statement)
+
+
+def _mixed(quantities: list[Floats], weights: Floats) -> Floats:
+    """Draws of a mixture: of each part as many, evenly spaced, as its weight among all parts."""
+    if len(quantities) == 1:
+        return quantities[0].ravel()
+    taken = []
+    for quantity, weight in zip(quantities, weights / weights.max(), strict=True):
+        draws = quantity.ravel()
+        number = max(1, round(float(weight) * len(draws)))
+        taken.append(draws[np.linspace(0, len(draws) - 1, number).astype(np.intp)])
+    return np.concatenate(taken)
+
+
+def _region(model: Any, condition: Condition, final: Integers) -> Floats:
+    """Whether a condition holds at the last look, by responders in its arms."""
+    question = condition.question
+    arms = [question.arm] if question.minus is None else [question.arm, question.minus]
+    shape = [int(final[arm]) + 1 for arm in arms]
+    successes = np.zeros((int(np.prod(shape)), len(final)), dtype=np.int64)
+    for arm, responders in zip(arms, np.indices(shape), strict=True):
+        successes[:, arm] = responders.ravel()
+    totals = np.tile(np.asarray(final, dtype=np.int64), (len(successes), 1))
+    # with nobody still to come, the predictive probability is whether the condition holds
+    return predictive_probability(model, condition, successes, totals, totals).reshape(shape)
+
+
+def _bytes_of(data: Mapping[str, Any]) -> bytes:
+    return b"|".join(
+        name.encode() + np.ascontiguousarray(values).tobytes() + str(np.shape(values)).encode()
+        for name, values in sorted(data.items())
+    )

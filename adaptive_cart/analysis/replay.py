@@ -1,0 +1,294 @@
+"""The looks of a real trial, held on its table by the code that holds simulated ones.
+
+A look judges what was visible at its date. What earlier looks decided (arms dropped, strata closed,
+enrolment stopped, who is asked about still) belongs to that, so they are held anew, in order, each
+on what was visible then. Nothing of it is taken from anywhere else: the standing is what the
+protocol's rules make of the participants.
+
+A trial may go on although a rule said stop, since a committee decides and not a rule. A later look
+that is asked for is then judged as if the earlier rule had not held, and the analysis says so.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from adaptive_cart.analysis.real_trial import Answers, RealTrial, RecordedAnalysis
+from adaptive_cart.conduct import LookRecord
+from adaptive_cart.errors import InputError
+from adaptive_cart.participants_rows import SAME
+from adaptive_cart.plan import Plan
+from adaptive_cart.recorded import Participants
+from adaptive_cart.records import Floats
+from adaptive_cart.rules import REASONS
+from adaptive_cart.standing import RUNNING, Standing
+
+GRACE = 1.0  # months by which a calendar date may lie beyond the last contact in the table
+
+
+@dataclass(frozen=True)
+class Held:
+    """One look (or a stop between looks), and how the trial stood before and after.
+
+    Attributes
+    ----------
+    last
+        Whether it is the trial's last look.
+    went_on
+        Whether the trial went on although a rule ended it here.
+    """
+
+    look: int
+    date: float
+    last: bool
+    record: LookRecord
+    before: Standing
+    after: Standing
+    shares_before: Floats | None
+    date_before: float
+    went_on: bool = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether a rule, or the last look, ended the trial here."""
+        return bool(self.after.reason[0] != RUNNING)
+
+
+def copied(standing: Standing) -> Standing:
+    """Return a standing that later decisions leave alone."""
+    own = copy.copy(standing)
+    for name, value in vars(standing).items():
+        if isinstance(value, np.ndarray):
+            setattr(own, name, value.copy())
+    own.won = {position: looks.copy() for position, looks in standing.won.items()}
+    return own
+
+
+@dataclass
+class Replay:
+    """A real trial up to the look that is analysed.
+
+    Attributes
+    ----------
+    trial
+        Its conduct; the standing is that after the look.
+    held
+        The looks held, in order; the last one is analysed.
+    due
+        Month at which the look analysed was due by the design; it may be held on another date.
+    """
+
+    trial: RealTrial
+    held: list[Held]
+    due: float
+    notes: list[str]
+
+    @property
+    def now(self) -> Held:
+        """The look that is analysed."""
+        return self.held[-1]
+
+    def again(self, answers: Answers | None) -> tuple[Held, RecordedAnalysis]:
+        """Hold the look that is analysed once more, somebody else answering the rules."""
+        now, trial = self.now, self.trial
+        trial.standing = copied(now.before)
+        trial.shares = now.shares_before
+        trial.before = np.array([now.date_before])
+        trial.answers = answers
+        count = len(trial.records)
+        if now.record.between:
+            record = _between_at(trial, now)
+        else:
+            record = trial.hold(
+                now.look, np.array([now.date]), np.ones(1, dtype=np.bool_), np.array([now.last])
+            )
+        del trial.records[count:]
+        trial.answers = None
+        assert trial.last_analysis is not None
+        held = replace(now, record=record, after=copied(trial.standing))
+        return held, trial.last_analysis
+
+
+def _between_at(trial: RealTrial, now: Held) -> LookRecord:
+    """Judge a rule with a rhythm of its own at the date at which it ended the trial."""
+    (name,) = now.record.probabilities
+    position = next(p for p, rule in enumerate(trial.plan.rules) if rule.name == name)
+    rule = trial.plan.rules[position]
+    later = [at for at in rule.thresholds if at >= now.look]
+    threshold = rule.thresholds[min(later) if later else max(rule.thresholds)]
+    true, never = np.ones(1, dtype=np.bool_), np.zeros(1, dtype=np.bool_)
+    analysis = trial.analysis(np.array([now.date]), true)
+    asked = trial.judge_rule(position, analysis, true, threshold, now.look, never)
+    return replace(now.record, probabilities={name: asked})
+
+
+def replayed(
+    plan: Plan,
+    participants: Participants,
+    look: int | None = None,
+    as_of: float | None = None,
+    window: float = 0.0,
+    seed: int = 0,
+) -> Replay:
+    """Hold the looks of a real trial up to the one that is analysed.
+
+    Parameters
+    ----------
+    look
+        Number of the look; the last one due by the data, or the one that ended the trial before
+        that, if left out.
+    as_of
+        Calendar month at which the data are cut; the date at which the look fell due if left out.
+
+    Raises
+    ------
+    InputError
+        If no look, or not the one asked for, is due.
+    """
+    _check(plan, participants, look, as_of)
+    trial = RealTrial(plan, participants, window, seed)
+    reach = participants.reach if as_of is None else as_of
+    walk = _Walk(trial, reach)
+    for number in range(1, plan.schedule.number + 1):
+        asked = number == look
+        if look is not None and number > look:
+            break
+        date, last = trial.due(number)
+        if trial.standing.enrolled[0] < plan.design.enrolment.max_n and not last:
+            if asked:
+                raise InputError(
+                    f"look {number} is not held: enrolment was stopped at month "
+                    f"{trial.before[0]:.2f}; the next look is the last one ({plan.schedule.number})"
+                )
+            continue
+        due = date <= reach + SAME
+        calendar = plan.schedule.scale == "months" and date <= reach + GRACE and as_of is None
+        if asked and not due and as_of is None and not calendar:
+            raise InputError(_not_due(plan, trial, number, date, reach))
+        at = as_of if asked and as_of is not None else date
+        if not due and not asked:
+            at = np.nextafter(reach + SAME, np.inf)
+        if walk.between(number, at, look):
+            break
+        if not due and not asked:
+            if look is None:
+                break
+            continue
+        if walk.hold(number, at, last, look, date):
+            break
+    if not walk.held:
+        raise InputError(_not_due(plan, trial, 1, trial.due(1)[0], reach))
+    replay = Replay(trial, walk.held, walk.due, walk.notes)
+    if as_of is not None and look is None and not replay.now.record.between:
+        replay.held[-1] = replace(replay.now, date=as_of)
+        replay.held[-1], _ = replay.again(None)
+    return replay
+
+
+class _Walk:
+    """From look to look."""
+
+    def __init__(self, trial: RealTrial, reach: float) -> None:
+        self.trial = trial
+        self.reach = reach
+        self.held: list[Held] = []
+        self.due = float("nan")
+        self.notes: list[str] = []
+
+    def _state(self) -> dict[str, Any]:
+        trial = self.trial
+        return {
+            "before": copied(trial.standing),
+            "shares_before": None if trial.shares is None else trial.shares.copy(),
+            "date_before": float(trial.before[0]),
+        }
+
+    def between(self, number: int, date: float, look: int | None) -> bool:
+        """Judge what is judged between looks; true where the walk ends here."""
+        trial, state = self.trial, self._state()
+        count = len(trial.records)
+        trial.between(number, np.array([date]), np.zeros(1, dtype=np.bool_))
+        if trial.standing.running[0]:
+            return False
+        record = trial.records[count]
+        at = float(record.date[0])
+        after = copied(trial.standing)
+        self.due = at
+        self.held.append(Held(number, at, False, record, after=after, **state))
+        return self._end(look is None or look == number)
+
+    def hold(self, number: int, date: float, last: bool, look: int | None, due: float) -> bool:
+        """Hold a look; true where the walk ends here."""
+        trial, state = self.trial, self._state()
+        record = trial.hold(number, np.array([date]), np.ones(1, dtype=np.bool_), np.array([last]))
+        self.due = due
+        after = copied(trial.standing)
+        self.held.append(Held(number, date, last, record, after=after, **state))
+        if number == look:
+            return True
+        return not trial.standing.running[0] and self._end(look is None or last)
+
+    def _end(self, here: bool) -> bool:
+        """What an end means: the end of the walk, or a trial that went on all the same."""
+        if here:
+            return True
+        now, standing = self.held[-1], self.trial.standing
+        rule = standing.rules[int(standing.rule[0])].name
+        when = f"before look {now.look}" if now.record.between else f"at look {now.look}"
+        self.notes.append(
+            f"By its rules the trial had ended {when}, month {now.date:.2f}: "
+            f"{REASONS[int(standing.reason[0])].replace('_', ' ')} ({rule}). What follows takes it "
+            "that it went on all the same."
+        )
+        self.held[-1] = replace(now, went_on=True)
+        standing.reason[0], standing.rule[0], standing.probability[0] = RUNNING, -1, np.nan
+        if not standing.design.by_target:
+            for looks in standing.won.values():
+                looks[:] = 0
+        return False
+
+
+def _check(plan: Plan, participants: Participants, look: int | None, as_of: float | None) -> None:
+    number = plan.schedule.number
+    if look is not None and not 1 <= look <= number:
+        raise InputError(f"--look: found {look}; the design has looks 1 to {number}")
+    if as_of is None:
+        return
+    if not 0.0 <= as_of < np.inf:
+        raise InputError(f"--as-of: found {as_of:g}; a calendar month, 0 or later, is expected")
+    if as_of > participants.reach + GRACE:
+        raise InputError(
+            f"--as-of: found {as_of:g}; the data reach month {participants.reach!r} "
+            "(the latest last contact)"
+        )
+
+
+def _not_due(plan: Plan, trial: RealTrial, look: int, date: float, reach: float) -> str:
+    """Say why a look is not due, and what is there."""
+    schedule, participants = plan.schedule, trial.participants
+    there = participants.randomised <= reach
+    if look > len(schedule.at):
+        needs = "everybody randomised and followed"
+    else:
+        what = {"observed": "participants observed", "enrolled": "participants randomised"}
+        unit = what.get(schedule.scale, schedule.scale)
+        needs = f"{schedule.at[look - 1]:g} {unit}"
+        if schedule.scale == "months":
+            needs = f"month {schedule.at[look - 1]:g}"
+    followed = schedule.followed_for or 0.0
+    passed = int((participants.randomised + followed <= reach).sum())
+    found = f"{int(there.sum())} randomised"
+    if schedule.scale == "observed":
+        found += f", {passed} of them past month {followed:g}"
+    if schedule.scale == "events":
+        prepared = trial.prepared[plan.design.primary]
+        found += f", {int((prepared.event_date <= reach).sum())} events"
+    when = f" It would fall due at month {date:.2f}." if np.isfinite(date) else ""
+    return (
+        f"look {look} is not due: it needs {needs}; by month {reach:.2f} there are {found}.{when} "
+        f"--look {look} --as-of MONTH judges its rules on what there is"
+    )

@@ -1,0 +1,251 @@
+"""A real trial at a look, in words: what the terminal shows and ``analysis.md`` holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from adaptive_cart.analysis.findings import Findings, Group, Quantity, RuleFinding
+from adaptive_cart.questions import written
+from adaptive_cart.walkthrough import DOINGS
+
+Table = tuple[list[str], list[list[str]]]
+
+
+def terminal_text(findings: Findings) -> str:
+    """Everything a committee asks for, on a terminal."""
+    lines = [findings.design, title(findings), ""]
+    for heading, table in tables(findings):
+        lines += [heading, *(f"  {line}" for line in _aligned(table)), ""]
+    lines += ["Rules"]
+    lines += [f"  {line}" for line in rule_lines(findings)]
+    if findings.diagnoses:
+        lines += ["", "Chains of the reference posterior (PyMC)"]
+        lines += [f"  {line}" for line in diagnosis_lines(findings)]
+    if findings.earlier:
+        lines += ["", "Earlier looks, held anew on this table"]
+        lines += [f"  {line}" for line in earlier_lines(findings)]
+    if findings.notes:
+        lines += ["", "Notes", *(f"  - {note}" for note in findings.notes)]
+    lines += ["", *decision_lines(findings)]
+    return "\n".join(lines)
+
+
+def markdown_text(findings: Findings, figures: Sequence[tuple[str, str]] = ()) -> str:
+    """The same as Markdown, with its figures (file name and caption)."""
+    decision = findings.decision
+    lines = [f"# {findings.design}", "", title(findings), ""]
+    lines += ["## Decision", "", f"**{decision.words}** ({decision.basis})", ""]
+    lines += [f"- {reason}" for reason in decision.reasons]
+    lines += ["", "## Rules", "", *_piped(rule_table(findings)), ""]
+    lines += [f"- {line}" for line in change_lines(findings)]
+    for heading, table in tables(findings):
+        lines += ["", f"## {heading}", "", *_piped(table)]
+    if findings.diagnoses:
+        lines += ["", "## Chains of the reference posterior", ""]
+        lines += [f"- {line}" for line in diagnosis_lines(findings)]
+    if findings.earlier:
+        lines += ["", "## Earlier looks, held anew on this table", ""]
+        lines += [f"- {line}" for line in earlier_lines(findings)]
+    if findings.notes:
+        lines += ["", "## Notes", "", *(f"- {note}" for note in findings.notes)]
+    if figures:
+        lines += ["", "## Figures"]
+        for name, caption in figures:
+            lines += ["", f"![{caption}]({name}.svg)", "", caption]
+    lines += ["", "## Where this comes from", ""]
+    lines += [f"- {line}" for line in provenance_lines(findings)]
+    return "\n".join(lines) + "\n"
+
+
+def title(findings: Findings) -> str:
+    """Which look, on which date, on how many."""
+    last = ", the last" if findings.last else ""
+    which = f"Look {findings.look} of {findings.looks}{last}"
+    if findings.between:
+        which = f"Between looks, before look {findings.look} of {findings.looks}"
+    due = f" (due at month {findings.due:.2f})" if abs(findings.due - findings.date) > 0.005 else ""
+    return (
+        f"{which}; data of month {findings.date:.2f}{due}: {findings.randomised} randomised of the "
+        f"{findings.participants} in the table"
+    )
+
+
+# ── tables ────────────────────────────────────────────────────────────────────────────────────
+def tables(findings: Findings) -> Iterator[tuple[str, Table]]:
+    """Participants, what is analysed of each endpoint, and the posteriors."""
+    yield "Participants", participants_table(findings.numbers)
+    for endpoint in findings.numbers[0].endpoints:
+        label = findings.provenance.get("labels", {}).get(endpoint, endpoint)
+        yield label, endpoint_table(findings.numbers, endpoint)
+    if findings.quantities:
+        yield "Posterior means and 95% credible intervals", quantity_table(findings.quantities)
+
+
+def participants_table(groups: Sequence[Group]) -> Table:
+    """Randomised, infused, died and lost, by arm and stratum."""
+    strata = any(group.stratum for group in groups)
+    infused = any(group.infused for group in groups)
+    head = ["arm", *(["stratum"] if strata else []), "randomised"]
+    head += [*(["infused"] if infused else []), "died", "lost to follow-up"]
+    rows = []
+    for group in groups:
+        row = [group.arm, *([group.stratum or ""] if strata else []), str(group.randomised)]
+        row += [*([str(group.infused)] if infused else []), str(group.died), str(group.lost)]
+        rows.append(row)
+    return head, rows
+
+
+def endpoint_table(groups: Sequence[Group], endpoint: str) -> Table:
+    """What is analysed of an endpoint, by arm and stratum."""
+    strata = any(group.stratum for group in groups)
+    columns = list(groups[0].endpoints[endpoint])
+    names = {"events": "events", "total": "months in remission", "months": "months at risk"}
+    names |= {"years": "patient-years"}
+    head = ["arm", *(["stratum"] if strata else []), *(names.get(c, c) for c in columns)]
+    rows = []
+    for group in groups:
+        cells = [number(group.endpoints[endpoint][column]) for column in columns]
+        rows.append([group.arm, *([group.stratum or ""] if strata else []), *cells])
+    return head, rows
+
+
+def quantity_table(quantities: Sequence[Quantity]) -> Table:
+    """Posterior means and intervals, by both posteriors."""
+    reference = any(quantity.reference is not None for quantity in quantities)
+    head = ["endpoint", "quantity", "fast mean", "95% interval"]
+    head += ["reference mean", "95% interval"] if reference else []
+    rows = []
+    for quantity in quantities:
+        fast = quantity.fast
+        row = [quantity.endpoint, quantity.words, f"{fast.mean:.3f}"]
+        row.append(f"{fast.lower:.3f} to {fast.upper:.3f}")
+        if reference:
+            draws = quantity.reference
+            shown = ["", ""]
+            if draws is not None:
+                shown = [f"{draws.mean:.3f}", f"{draws.lower:.3f} to {draws.upper:.3f}"]
+            row += shown
+        rows.append(row)
+    return head, rows
+
+
+def rule_table(findings: Findings) -> Table:
+    """Each rule with its question, both probabilities, the threshold, and whether it holds."""
+    reference = any(rule.reference is not None for rule in findings.rules)
+    head = ["rule", "question", "fast", *(["reference (MCSE)"] if reference else [])]
+    head += ["threshold", "holds", "then"]
+    rows = []
+    for rule in findings.rules:
+        row = [rule.rule, rule.question, probability(rule.fast, rule)]
+        if reference:
+            row.append(
+                ""
+                if rule.reference is None or rule.mcse is None
+                else f"{rule.reference:.4f} ({rule.mcse:.4f})"
+            )
+        verdict = "not judged" if rule.holds is None else "yes" if rule.holds else "no"
+        row += [f"{rule.comparison} {written(rule.threshold)}", verdict, DOINGS[rule.then]]
+        rows.append(row)
+    return head, rows
+
+
+def probability(value: float | None, rule: RuleFinding) -> str:
+    """Four decimals, or more where they would hide on which side of the threshold it lies."""
+    if value is None:
+        return "–"
+    text = f"{value:.4f}"
+    if float(text) == round(rule.threshold, 4) and value != rule.threshold:
+        return f"{value:.12g}"
+    return text
+
+
+def number(value: float) -> str:
+    """Whole numbers whole, the others with one decimal."""
+    return str(int(value)) if float(value).is_integer() else f"{value:.1f}"
+
+
+# ── lines ─────────────────────────────────────────────────────────────────────────────────────
+def rule_lines(findings: Findings) -> Iterator[str]:
+    """Each rule, its probability by both posteriors, and what would have changed it."""
+    for rule in findings.rules:
+        verdict = {None: "", True: f" → {DOINGS[rule.then]}", False: ""}[rule.holds]
+        yield f"{rule.rule}: {rule.reason}{verdict}"
+        if rule.reference is not None and rule.mcse is not None:
+            yield (
+                f"    fast {probability(rule.fast, rule)}, reference {rule.reference:.4f} "
+                f"(Monte Carlo standard error {rule.mcse:.4f})"
+            )
+        if rule.changes is not None:
+            yield f"    {rule.changes}"
+
+
+def change_lines(findings: Findings) -> Iterator[str]:
+    """What would have changed each rule."""
+    for rule in findings.rules:
+        if rule.changes is not None:
+            where = f"{rule.arm}, {rule.stratum}" if rule.stratum else rule.arm
+            yield f"{rule.rule} ({where}) {rule.changes}"
+        elif rule.why is not None:
+            yield rule.reason
+
+
+def diagnosis_lines(findings: Findings) -> Iterator[str]:
+    """R-hat, effective sample sizes and divergences, an endpoint a line."""
+    for found in findings.diagnoses:
+        fits = f"{found.fits} fits, the worst: " if found.fits > 1 else ""
+        trouble = f"; NOT TO BE TRUSTED: {found.trouble}" if found.trouble else ""
+        yield (
+            f"{found.endpoint} ({found.model}): {fits}R-hat {found.r_hat:.3f}, bulk ESS "
+            f"{found.ess_bulk:.0f}, tail ESS {found.ess_tail:.0f}, {found.divergences} "
+            f"divergences{trouble}"
+        )
+
+
+def earlier_lines(findings: Findings) -> Iterator[str]:
+    """The looks before, one a line."""
+    for look in findings.earlier:
+        yield f"month {look.month:.2f}: {look.words}"
+
+
+def decision_lines(findings: Findings) -> Iterator[str]:
+    """The decision and its reasons."""
+    decision = findings.decision
+    yield f"Decision ({decision.basis}): {decision.words}"
+    for reason in decision.reasons:
+        yield f"  - {reason}"
+    if decision.outcome == "withheld":
+        yield f"  The fast posterior alone would say: {decision.fast.replace('_', ' ')}."
+
+
+def provenance_lines(findings: Findings) -> Iterator[str]:
+    """Files, digests, versions and seed."""
+    about = findings.provenance
+    yield f"data {about['data']['source']}, SHA-256 {about['data']['digest']}"
+    yield f"design digest {about['design_digest']}"
+    yield f"seed {about['seed']}"
+    yield ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+
+
+# ── layout ────────────────────────────────────────────────────────────────────────────────────
+def _aligned(table: Table) -> Iterator[str]:
+    head, rows = table
+    widths = [max(len(row[place]) for row in [head, *rows]) for place in range(len(head))]
+    words = [any(not _numeric(row[place]) for row in rows) for place in range(len(head))]
+    for row in [head, *rows]:
+        cells = [
+            cell.ljust(width) if left else cell.rjust(width)
+            for cell, width, left in zip(row, widths, words, strict=True)
+        ]
+        yield "  ".join(cells).rstrip()
+
+
+def _numeric(cell: str) -> bool:
+    return cell.replace(".", "", 1).replace("-", "", 1).isdigit() or cell in ("", "–")
+
+
+def _piped(table: Table) -> Iterator[str]:
+    head, rows = table
+    yield "| " + " | ".join(head) + " |"
+    yield "|" + "---|" * len(head)
+    for row in rows:
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"

@@ -1,0 +1,300 @@
+"""Drawings that follow participants: flow, swimmers, infusion, remission, durability."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adaptive_cart.figures.draw_measures import columns_for, named, only_shown
+from adaptive_cart.figures.kinds import Tables
+from adaptive_cart.figures.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PALE,
+    SKY,
+    SMALL,
+    VERMILION,
+    legend_above,
+    light_grid,
+    mark,
+    percent_axis,
+    sheet,
+    spread,
+    styled,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+# ── C1 ────────────────────────────────────────────────────────────────────────────────────────
+LINE = 0.031  # height of a line of text in a column of the flow chart
+SPINE, ASIDE = 0.27, 0.76  # where boxes stand in a column
+
+
+@styled
+def draw_flow(tables: Tables) -> Figure:
+    """Boxes from randomisation to relapse, a column an arm."""
+    frame = tables["flow"]
+    arms = list(dict.fromkeys(frame["arm"]))
+    columns = min(len(arms), 2)
+    deep = -(-len(arms) // columns)
+    figure = sheet(5.0 * deep)
+    grid = figure.subplots(deep, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1)
+    for axes, arm in zip(grid.flat, arms, strict=False):
+        own = {row["step"]: row for row in frame[frame["arm"] == arm].to_dict("records")}
+        axes.set_title(arm)
+        _flow_of(axes, own)
+    return figure
+
+
+def _flow_of(axes: Axes, own: dict[str, Any]) -> None:
+    def numbers(step: str) -> str:
+        row = own[step]
+        known = row["share"] is not None and row["share"] == row["share"]
+        return f"{row['mean']:.1f}" + (f" ({100 * row['share']:.0f}%)" if known else "")
+
+    first = _Box(axes, SPINE, 0.95, 0.25, [f"randomised {numbers('randomised')}"], "#E6F1F8")
+    above = first
+    if "infused" in own:
+        infused = _Box(axes, SPINE, 0.56, 0.25, [f"infused {numbers('infused')}"], "#E6F1F8")
+        why = [step for step in own if step.startswith("not infused")]
+        lines = ["not infused", *(f"{step.split(': ')[1]} {numbers(step)}" for step in why)]
+        aside = _Box(axes, ASIDE, 0.755, 0.235, lines, "white")
+        _arrow(axes, (SPINE, first.bottom), (SPINE, infused.top))
+        _arrow(axes, (SPINE, aside.y), (aside.left, aside.y))
+        above = infused
+    remission = _Box(
+        axes, SPINE, 0.365, 0.25,
+        ["drug-free remission", f"{numbers('remission')} of randomised"], "#DFF2EB",
+    )  # fmt: skip
+    _arrow(axes, (SPINE, above.bottom), (SPINE, remission.top))
+    ends = {
+        "relapsed": "relapsed",
+        "in remission, followed": "in remission, still followed",
+        "in remission when lost or died": "in remission when lost or died",
+    }
+    last = _Box(
+        axes, 0.5, 0.11, 0.48, [f"{words} {numbers(step)}" for step, words in ends.items()], "white"
+    )
+    _arrow(axes, (SPINE, remission.bottom), (SPINE, last.top))
+
+
+class _Box:
+    """A box with lines of text, centred at (x, y), of a half width."""
+
+    def __init__(
+        self, axes: Axes, x: float, y: float, half: float, lines: list[str], face: str
+    ) -> None:
+        from matplotlib.patches import FancyBboxPatch
+
+        tall = LINE * len(lines) + 0.025
+        self.y, self.left = y, x - half
+        self.top, self.bottom = y + tall / 2, y - tall / 2
+        axes.add_patch(
+            FancyBboxPatch((x - half, self.bottom), 2 * half, tall, linewidth=0.8, facecolor=face,
+                           boxstyle="round,pad=0,rounding_size=0.012", edgecolor=BLACK)
+        )  # fmt: skip
+        axes.text(x, y, "\n".join(lines), ha="center", va="center", fontsize=SMALL,
+                  linespacing=1.3)  # fmt: skip
+
+
+def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+    style = {"arrowstyle": "-|>", "color": BLACK, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", end, start, arrowprops=style)
+
+
+# ── C2 ────────────────────────────────────────────────────────────────────────────────────────
+EVENTS = {
+    "infused_month": ("infusion", "^", "white", BLACK),
+    "relapse_month": ("relapse", "X", VERMILION, BLACK),
+    "rescue_month": ("rescue", "D", ORANGE, BLACK),
+    "death_month": ("death", "s", BLACK, BLACK),
+}
+
+
+@styled
+def draw_swimmer(tables: Tables) -> Figure:
+    """A lane a participant, control below, longest follow-up on top of each arm."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    frame, about = tables["participants"], tables["about"].iloc[0]
+    arms = list(dict.fromkeys(sorted(frame["arm"], key=list(frame["arm"]).count)))
+    height = 1.2 + min(0.085 * len(frame) + 0.1 * len(arms), 7.4)
+    figure = sheet(height)
+    sizes = [int((frame["arm"] == arm).sum()) for arm in arms]
+    grid = figure.subplots(len(arms), 1, sharex=True, squeeze=False, height_ratios=sizes)[:, 0]
+    present: dict[str, Any] = {}
+    for axes, arm in zip(grid, arms, strict=True):
+        own = frame[frame["arm"] == arm].sort_values("last_contact_month", ascending=False)
+        for lane, row in enumerate(own.to_dict("records")):
+            _lane(axes, lane, row, present, about)
+        axes.set_ylim(len(own) - 0.3, -0.7)
+        axes.set_yticks([])
+        axes.set_ylabel(f"{arm} ({len(own)})")
+        axes.spines["left"].set_visible(False)
+        light_grid(axes, "x")
+    grid[-1].set_xlabel("months since randomisation")
+    grid[-1].set_xlim(0, float(frame["last_contact_month"].max()) * 1.03)
+    handles: list[Any] = [
+        Patch(facecolor=PALE, edgecolor="none"),
+        Patch(facecolor=GREEN, edgecolor="none"),
+    ]
+    labels = ["followed", "drug-free remission"]
+    for label, (shape, face, edge) in sorted(present.items()):
+        handles.append(Line2D([], [], linestyle="none", marker=shape, markerfacecolor=face,
+                              markeredgecolor=edge, markeredgewidth=0.6, markersize=5))  # fmt: skip
+        labels.append(label)
+    legend_above(figure, handles, labels)
+    return figure
+
+
+def _lane(axes: Axes, lane: int, row: dict[str, Any], present: dict[str, Any], about: Any) -> None:
+    last = row["last_contact_month"]
+    axes.plot([0, last], [lane, lane], color=PALE, linewidth=2.0, solid_capstyle="butt")
+    began = row["remission_month"]
+    if began == began:
+        lost = row["relapse_month"]
+        until = lost if lost == lost else last
+        axes.plot([began, until], [lane, lane], color=GREEN, linewidth=4.2, solid_capstyle="butt")
+    shapes = dict(EVENTS)
+    if isinstance(about["event"], str):
+        shapes[about["event"]] = (about["event_words"], "P", "#F0E442", BLACK)
+    for column, (label, shape, face, edge) in shapes.items():
+        month = row.get(column, float("nan"))
+        if month == month:
+            axes.plot([month], [lane], shape, markerfacecolor=face, markeredgecolor=edge,
+                      markeredgewidth=0.5, markersize=4.2, zorder=5)  # fmt: skip
+            present[label] = (shape, face, edge)
+    if row["dropped_out"]:
+        axes.plot([last], [lane], "o", markerfacecolor="white", markeredgecolor=BLACK,
+                  markeredgewidth=0.7, markersize=4.0, zorder=5)  # fmt: skip
+        present["dropped out"] = ("o", "white", BLACK)
+
+
+# ── C3 ────────────────────────────────────────────────────────────────────────────────────────
+@styled
+def draw_infusion(tables: Tables) -> Figure:
+    """Share infused by months from randomisation, a line an arm with its product."""
+    share, months = tables["share"], tables["months"]
+    figure = sheet(3.0)
+    axes, side = figure.subplots(1, 2, width_ratios=[1.0, 0.5])
+    side.set_axis_off()
+    records = months.to_dict("records")
+    heights = spread([row["infused"] for row in records], 0.2, 0.1, 0.92)
+    for place, row in enumerate(records):
+        own, style = share[share["arm"] == row["arm"]], mark(place)
+        axes.fill_between(own["month"], own["p05"], own["p95"], color=style.colour, alpha=0.18,
+                          lw=0)  # fmt: skip
+        axes.fill_between(own["month"], own["lower"], own["upper"], color=style.colour, alpha=0.45,
+                          lw=0)  # fmt: skip
+        axes.plot(own["month"], own["estimate"], color=style.colour, linestyle=style.line)
+        product = f" ({row['product']})" if isinstance(row["product"], str) else ""
+        side.text(
+            0.0, heights[place],
+            f"{row['arm']}{product}\n{100 * row['infused']:.1f}% ever infused\n"
+            f"median {row['p50']:.1f} months\n(p5 to p95: {row['p05']:.1f} to {row['p95']:.1f})",
+            fontsize=SMALL, va="top" if heights[place] > 0.5 else "center", color=style.colour,
+            transform=side.transAxes,
+        )  # fmt: skip
+        axes.plot([row["p50"]], [row["infused"] / 2], style.marker, color=style.colour)
+    axes.set_ylim(0, 1.02)
+    axes.set_xlim(0, float(share["month"].max()))
+    axes.set_xlabel("months since randomisation")
+    axes.set_ylabel("infused, of those randomised")
+    percent_axis(axes)
+    light_grid(axes)
+    return figure
+
+
+# ── C4 ────────────────────────────────────────────────────────────────────────────────────────
+@styled
+def draw_remission(tables: Tables) -> Figure:
+    """Share in drug-free remission over time, a panel a scenario, a line an arm."""
+    frame, about = only_shown(tables["remission"]), tables["about"].iloc[0]
+    names = list(dict.fromkeys(frame["scenario"]))
+    arms = list(dict.fromkeys(frame["arm"]))
+    columns = columns_for(len(names))
+    deep = -(-len(names) // columns)
+    figure = sheet(0.8 + 2.05 * deep)
+    grid = figure.subplots(deep, columns, squeeze=False, sharex=True, sharey=True)
+    handles: dict[str, Any] = {}
+    for axes, name in zip(grid.flat, names, strict=False):
+        for place, arm in enumerate(arms):
+            own = frame[(frame["scenario"] == name) & (frame["arm"] == arm)]
+            style = mark(place)
+            axes.fill_between(own["month"], own["p05"], own["p95"], color=style.colour, alpha=0.16,
+                              lw=0)  # fmt: skip
+            axes.fill_between(own["month"], own["lower"], own["upper"], color=style.colour,
+                              alpha=0.45, lw=0)  # fmt: skip
+            handles[arm] = axes.plot(own["month"], own["estimate"], color=style.colour,
+                                     linestyle=style.line)[0]  # fmt: skip
+        month = about["primary_month"]
+        if month is not None and month == month:
+            axes.axvline(month, color=GREY, linewidth=0.8, linestyle=(0, (4, 2)))
+        axes.set_title(named(name, 26))
+        axes.set_ylim(0, 1)
+        axes.set_xlim(0, float(frame["month"].max()))
+        axes.set_xticks(np.arange(0, float(frame["month"].max()) + 1, 12))
+        percent_axis(axes)
+        light_grid(axes)
+    for axes in grid.flat[len(names) :]:
+        axes.set_visible(False)
+    figure.supxlabel("months since randomisation")
+    figure.supylabel("in drug-free remission, of those randomised")
+    legend_above(figure, list(handles.values()), list(handles))
+    return figure
+
+
+# ── C5 ────────────────────────────────────────────────────────────────────────────────────────
+@styled
+def draw_durability(tables: Tables) -> Figure:
+    """Posterior of the fraction still in remission, looks across, arms down."""
+    frame, true = tables["durability"], tables["true"]
+    looks, arms = sorted(frame["look"].unique()), list(dict.fromkeys(frame["arm"]))
+    columns = max(len(looks), 2)
+    figure = sheet(0.85 + 2.0 * len(arms))
+    grid = figure.subplots(len(arms), columns, squeeze=False, sharex=True, sharey=True)
+    handles: dict[str, Any] = {}
+    for down, arm in enumerate(arms):
+        for across in range(columns):
+            axes = grid[down][across]
+            if across >= len(looks):
+                axes.set_visible(False)
+                continue
+            own = frame[(frame["look"] == looks[across]) & (frame["arm"] == arm)]
+            handles["95% credible interval"] = axes.fill_between(
+                own["month"], own["lower"], own["upper"], color=SKY, alpha=0.45, lw=0
+            )
+            handles["posterior mean"] = axes.plot(own["month"], own["mean"], color=BLUE)[0]
+            actual = true[true["arm"] == arm]
+            if len(actual):
+                handles["true fraction"] = axes.plot(
+                    actual["month"], actual["remaining"], color=BLACK, linestyle=(0, (4, 2)),
+                    linewidth=1.2,
+                )[0]  # fmt: skip
+            first = own.iloc[0]
+            axes.set_title(
+                f"{arm}, look {int(first['look'])}, month {first['calendar_month']:.0f}\n"
+                f"{int(first['relapses'])} of {int(first['remitters'])} relapsed",
+                fontsize=SMALL,
+            )
+            axes.set_ylim(0, 1.02)
+            axes.set_xlim(0, float(frame["month"].max()))
+            axes.set_xticks(np.arange(0, float(frame["month"].max()) + 1, 12))
+            percent_axis(axes)
+            light_grid(axes)
+    figure.supxlabel("months since remission began")
+    figure.supylabel("still in drug-free remission")
+    legend_above(figure, list(handles.values()), list(handles))
+    return figure

@@ -1,0 +1,86 @@
+"""What a figure of the appendix is: tables first, then a drawing, a caption and a description.
+
+A kind of figure never computes while it draws: ``tables`` works out every number from a results
+folder, and what is drawn, said in the caption and written as CSV beside the figure are those
+numbers. Where a run does not hold what a figure needs, ``tables`` answers with :class:`Missing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from adaptive_cart.run import Result
+
+Audience = Literal["open", "restricted"]
+Tables = dict[str, "pd.DataFrame"]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Why a figure cannot be drawn from a run, and what would give it.
+
+    Attributes
+    ----------
+    reason
+        What the run does not hold, as a sentence without its full stop.
+    remedy
+        What to type or to write into the design.
+    """
+
+    reason: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.reason}; {self.remedy}"
+
+
+@dataclass(frozen=True)
+class FigureKind:
+    """One figure of the appendix.
+
+    Attributes
+    ----------
+    id
+        Short name by which text refers to it: "F4".
+    file_name
+        Name of its files, without suffix.
+    title
+        Heading, as a sentence fragment.
+    needs
+        What a run has to hold for it.
+    tables
+        The numbers behind it by name, or why they cannot be had.
+    draw
+        The picture of those numbers.
+    caption
+        What it shows, with numbers taken from the tables' cells.
+    alternative_text
+        What somebody is told who cannot see it.
+    audience
+        ``restricted`` where it shows thresholds or example data that a protocol for investigators
+        leaves out, since they would let an interim result be guessed.
+    landscape
+        Whether it is drawn 9 inches wide rather than 6.5.
+    """
+
+    id: str
+    file_name: str
+    title: str
+    needs: str
+    tables: Callable[[Result], Tables | Missing]
+    draw: Callable[[Tables], Figure]
+    caption: Callable[[Tables], str]
+    alternative_text: Callable[[Tables], str]
+    audience: Audience = "open"
+    landscape: bool = False
+
+
+def cell(table: Any, column: str, row: int = 0) -> Any:
+    """Return one cell of a table by the position of its row."""
+    return table[column].iloc[row]

@@ -1,0 +1,224 @@
+"""Numbers of the figures that set one truth against another: robustness, prior odds, risk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from adaptive_cart.figures.kinds import Missing, Tables
+from adaptive_cart.figures.source import (
+    about,
+    displayed,
+    estimand_words,
+    is_exact,
+    margin,
+    plan_of,
+    scenarios,
+    with_role,
+)
+from adaptive_cart.figures.tables_measures import (
+    PANELS,
+    ROWS,
+    cells_of,
+    effect_lines,
+    measured,
+    table,
+    true_effect,
+)
+from adaptive_cart.operating import Figure, exact, mean
+from adaptive_cart.run import Result
+
+
+# ── F10: robustness ───────────────────────────────────────────────────────────────────────────
+def robustness_tables(result: Result) -> Tables | Missing:
+    """F10: what changes against the base scenario when something else is true."""
+    robust = with_role(result, "robustness")
+    # scenarios that make a curve are shown as one elsewhere
+    curves = {name for line in effect_lines(result) for name in line.scenarios}
+    alternatives, nulls = (
+        [*names[:1], *(name for name in names[1:] if name not in curves)]
+        for names in (with_role(result, "alternative"), with_role(result, "null"))
+    )
+    if not robust:
+        return Missing(
+            "no scenario of this run asks whether the design is robust",
+            'add a scenario with role = "robustness" (a truth that nobody wants but that may be) '
+            "and simulate again",
+        )
+    base = alternatives[0] if alternatives else None
+    rows = []
+    if base is not None:
+        rows += [_change(result, base, name, "alternative") for name in robust + alternatives[1:]]
+    if nulls and len(nulls) > 1:
+        rows += [_change(result, nulls[0], name, "null") for name in nulls[1:]]
+    if not rows:
+        return Missing(
+            "this run has no alternative that a robustness scenario can be compared with",
+            "add an alternative scenario and simulate again",
+        )
+    flat = [row for part in rows for row in part]
+    return {"changes": table(flat), "about": about(result, base=base or nulls[0])}
+
+
+def _change(result: Result, base: str, name: str, kind: str) -> list[dict[str, Any]]:
+    """Differences of one scenario from its base, trial by trial where both were simulated."""
+    import numpy as np
+
+    found = []
+    if is_exact(result):
+        for what, measure in (("success", "success"), ("participants", "n_analysed_mean")):
+            here, there = (measured(result, n, measure) for n in (name, base))
+            if here is not None and there is not None:
+                change = exact(here["estimate"] - there["estimate"])
+                found.append((what, here["estimate"], there["estimate"], change))
+    else:
+        trials = result.trials
+        mine, other = (trials[trials["scenario"] == n].set_index("trial") for n in (name, base))
+        both = mine.index.intersection(other.index)  # the same participants in either scenario
+        columns: dict[str, Callable[[Any], Any]] = {
+            "success": lambda frame: (frame["reason"].astype(str) == "success").astype(float),
+            "participants": lambda frame: frame["n_randomised"].astype(float),
+            "months": lambda frame: frame["months"].astype(float),
+        }
+        for what, column in columns.items():
+            here, there = (column(frame.loc[both]).to_numpy() for frame in (mine, other))
+            change = mean(np.asarray(here - there))
+            found.append((what, float(here.mean()), float(there.mean()), change))
+    return [
+        {"kind": kind, "base": base, "scenario": name, "what": what, "value": value,
+         "base_value": base_value, **cells_of(change)}
+        for what, value, base_value, change in found
+    ]  # fmt: skip
+
+
+# ── F12: Bayesian operating characteristics ───────────────────────────────────────────────────
+def bayesian_tables(result: Result) -> Tables | Missing:
+    """F12: what a success means, by how probable a benefit was beforehand."""
+    import numpy as np
+
+    nulls, alternatives = with_role(result, "null"), with_role(result, "alternative")
+    if not nulls or not alternatives:
+        lacking = "null" if not nulls else "alternative"
+        return Missing(
+            f"this run has no {lacking} scenario",
+            f'add a scenario with role = "{lacking}" to the design and simulate again',
+        )
+    figures = {name: result.figure(name, "success") for name in (*nulls, *alternatives)}
+    null = max(nulls, key=lambda name: (figures[name].estimate, figures[name].upper))
+    rows = []
+    shown = displayed(result, PANELS, "alternative")
+    for name in alternatives:
+        error, power = figures[null], figures[name]
+        for step in range(1, 100):
+            prior = step / 100
+            row: dict[str, Any] = {"alternative": name, "shown": name in shown, "null": null,
+                                   "prior": prior}  # fmt: skip
+            row |= _mixed("false_discovery", _false_discovery, prior, error, power)
+            row |= _mixed("false_omission", _false_omission, prior, error, power)
+            row |= _mixed("assurance", _assurance, prior, error, power)
+            rows.append(row)
+    marked = np.array([row["prior"] == 0.5 for row in rows])
+    frame = table(rows)
+    worst = frame[marked].sort_values("false_discovery").iloc[-1]
+    return {
+        "bayesian": frame,
+        "about": about(
+            result,
+            null=null,
+            null_success=figures[null].estimate,
+            null_lower=figures[null].lower,
+            null_upper=figures[null].upper,
+            worst=worst["alternative"],
+            worst_power=figures[worst["alternative"]].estimate,
+            worst_discovery=worst["false_discovery"],
+            worst_discovery_upper=worst["false_discovery_upper"],
+            worst_omission=worst["false_omission"],
+        ),
+    }
+
+
+def _mixed(name: str, formula: Any, prior: float, error: Figure, power: Figure) -> dict[str, Any]:
+    """A mixture with the extremes that both Monte Carlo intervals together allow."""
+    corners = [formula(prior, a, b) for a in (error.lower, error.upper)
+               for b in (power.lower, power.upper)]  # fmt: skip
+    known = [value for value in corners if value == value]
+    value = formula(prior, error.estimate, power.estimate)
+    lower, upper = (min(known), max(known)) if known else (value, value)
+    return {name: value, f"{name}_lower": lower, f"{name}_upper": upper}
+
+
+def _false_discovery(prior: float, error: float, power: float) -> float:
+    """P(no benefit | success)."""
+    success = (1 - prior) * error + prior * power
+    return (1 - prior) * error / success if success > 0 else float("nan")
+
+
+def _false_omission(prior: float, error: float, power: float) -> float:
+    """P(benefit | no success)."""
+    none = (1 - prior) * (1 - error) + prior * (1 - power)
+    return prior * (1 - power) / none if none > 0 else float("nan")
+
+
+def _assurance(prior: float, error: float, power: float) -> float:
+    """P(success) over the design prior."""
+    return (1 - prior) * error + prior * power
+
+
+# ── benefit against risk ──────────────────────────────────────────────────────────────────────
+def benefit_risk_tables(result: Result) -> Tables | Missing:
+    """Benefit against risk, scenario by scenario."""
+    design = result.design
+    harms = [n for n, e in design.endpoints.items() if e.fed_by in ("events", "rates")]
+    if not harms:
+        return Missing(
+            "the design has no safety endpoint",
+            'add an endpoint of type "adverse_event" or "event_rate" and simulate again',
+        )
+    limits = {
+        rule.question.endpoint: rule
+        for rule in plan_of(result).rules
+        if rule.then == "stop_for_safety" and rule.question.minus is None
+    }
+    harm = next((name for name in harms if name in limits), harms[0])
+    several = len(design.arm_names) > 2
+    shown = displayed(result, ROWS)
+    rows = []
+    for name, role in scenarios(result):
+        for arm in design.arm_names[1:]:
+            risk = measured(result, name, f"true_{harm}", arm=arm)
+            effect = true_effect(result, name, arm if several else None, None)
+            if risk is None or effect != effect:
+                continue
+            success = measured(
+                result, name, "arm_success" if several else "success", arm=arm if several else None
+            )
+            unsafe = measured(result, name, "stop_safety")
+            rows.append(
+                {
+                    "scenario": name,
+                    "role": role,
+                    "shown": name in shown,
+                    "arm": arm,
+                    "risk": risk["estimate"],
+                    "benefit": effect,
+                    "success": None if success is None else success["estimate"],
+                    "stop_safety": None if unsafe is None else unsafe["estimate"],
+                }
+            )
+    if not rows:
+        return Missing(
+            "the run has no true value of benefit and risk for the same arm",
+            "give both endpoints a truth in every scenario and simulate again",
+        )
+    rate = design.endpoints[harm].direct_truth == "rate"
+    return {
+        "benefit_risk": table(rows),
+        "about": about(
+            result,
+            estimand=estimand_words(result),
+            margin=margin(result),
+            harm=design.endpoints[harm].label or harm,
+            rate=rate,
+            limit=limits[harm].question.value if harm in limits else None,
+        ),
+    }

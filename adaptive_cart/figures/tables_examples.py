@@ -1,0 +1,326 @@
+"""Numbers of the example trials: one of each kind of ending, picked by a rule that is printed.
+
+The pick: among the trials of the run that ended so, in the scenario where that is most frequent,
+the one of median duration (the lower of two, the lowest number of several that are equal). It is
+then replayed by its number and followed look by look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adaptive_cart.figures.kinds import Missing, Tables
+from adaptive_cart.figures.source import (
+    Replay,
+    about,
+    endpoint_words,
+    estimand_words,
+    is_exact,
+    plan_of,
+    replay,
+    scenarios,
+    trials_of,
+)
+from adaptive_cart.figures.tables_measures import table
+from adaptive_cart.models.beta_binomial_analysis import CountsPosterior
+from adaptive_cart.plan import Estimand
+from adaptive_cart.records import Counts, Durations, Exposure, Summary, pooled
+from adaptive_cart.run import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from adaptive_cart.models import Posterior
+    from adaptive_cart.questions import Question
+
+NEAR = 1e-6  # how exactly the ends of an interval are found
+FAR = 1e6
+
+
+@dataclass(frozen=True)
+class Ending:
+    """A kind of ending that an example is shown of.
+
+    Attributes
+    ----------
+    chosen
+        Which of a table of trials ended so, given the number of the last look.
+    """
+
+    words: str
+    chosen: Callable[[pd.DataFrame, int], pd.Series]
+
+
+def _is(reason: str, early: bool | None = None) -> Callable[[pd.DataFrame, int], pd.Series]:
+    def chosen(trials: pd.DataFrame, last: int) -> pd.Series:
+        found = trials["reason"].astype(str) == reason
+        if early is None:
+            return found
+        return found & (trials["look"] < last if early else trials["look"] == last)
+
+    return chosen
+
+
+ENDINGS = {
+    "F11a": Ending("early success", _is("success", True)),
+    "F11b": Ending("early futility", _is("futility", True)),
+    "F11c": Ending("success at the last look", _is("success", False)),
+    "F11d": Ending("no success at the last look", _is("no_success", None)),
+    "F11e": Ending("success that the pipeline reverses", lambda trials, last: trials["reversal"]),
+    "F11f": Ending("stop for safety", _is("safety", None)),
+}
+
+
+def picked(result: Result, key: str) -> tuple[str, int, int, int] | None:
+    """Scenario and number of the example, how many ended so there, and of how many trials."""
+    ending, trials = ENDINGS[key], trials_of(result)
+    ended = trials[ending.chosen(trials, result.design.looks.number).astype(bool)]
+    if len(ended) == 0:
+        return None
+    counts = {
+        name: int((ended["scenario"] == name).sum())
+        / max(int((trials["scenario"] == name).sum()), 1)
+        for name, _ in scenarios(result)
+    }
+    scenario = max(counts, key=lambda name: counts[name])
+    own = ended[ended["scenario"] == scenario].sort_values(["months", "trial"])
+    trial = int(own["trial"].iloc[(len(own) - 1) // 2])
+    return scenario, trial, len(own), int((trials["scenario"] == scenario).sum())
+
+
+def example_tables(key: str) -> Callable[[Result], Tables | Missing]:
+    """What works out the numbers of one example."""
+
+    def tables(result: Result) -> Tables | Missing:
+        never = _impossible(result, key)
+        if never is not None:
+            return Missing(never, "there is none to show")
+        found = picked(result, key)
+        if found is None:
+            return Missing(
+                f"no trial of this run ended with {ENDINGS[key].words}",
+                "adaptive-cart simulate with a larger --trials may give one",
+            )
+        return _example(result, key, *found)
+
+    return tables
+
+
+def _impossible(result: Result, key: str) -> str | None:
+    """Why no trial of a design can end so, if none can."""
+    rules = plan_of(result).rules
+    then = {rule.then for rule in rules}
+    if key == "F11f" and "stop_for_safety" not in then:
+        return "the design has no rule that stops for safety"
+    if key == "F11b" and not then & {"declare_futility", "drop_arm", "close_stratum"}:
+        return "the design has no rule for futility"
+    success = [rule for rule in rules if rule.then == "declare_success"]
+    last = result.design.looks.number
+    if key == "F11a" and all(min(rule.thresholds) == last for rule in success):
+        return "the design judges success at the last look only"
+    return None
+
+
+def _example(
+    result: Result, key: str, scenario: str, trial: int, ended: int, trials: int
+) -> Tables:
+    found = replay(result, scenario, first=trial, trials=1)
+    block, design = found.block, result.design
+    end = float(block.months[0])
+    held = [r for r in block.looks if r.held[0] and r.date[0] <= end and r.look <= block.look[0]]
+    effects, rules, counts = [], [], []
+    for record in held:
+        date = float(record.date[0])
+        effects += [
+            {"look": record.look, "month": date, "between": record.between, **row}
+            for row in _effects(result, found, scenario, record.summaries)
+        ]
+        counts += [
+            {"look": record.look, "month": date,
+             "endpoint": endpoint_words(design, name) + _unit(summary),
+             "primary": name == design.primary, "arm": arm, "said": said}
+            for name, summary in record.summaries.items()
+            for arm, said in zip(design.arm_names, _said(summary), strict=True)
+        ]  # fmt: skip
+        for rule in found.plan.rules:
+            probabilities = record.probabilities.get(rule.name)
+            if probabilities is None:
+                continue
+            last = rule.thresholds.get(found.plan.schedule.number, np.nan)
+            threshold = rule.thresholds.get(record.look, last)
+            for place, target in enumerate(rule.targets):
+                value = float(probabilities[0, place])
+                if np.isnan(value):
+                    continue
+                rules.append(
+                    {
+                        "look": record.look,
+                        "month": date,
+                        "rule": rule.name,
+                        "then": rule.then,
+                        "target": _target(result, target, len(rule.targets)),
+                        "probability": value,
+                        "threshold": float(threshold),
+                        "at_least": rule.at_least,
+                        "holds": bool(rule.compared(np.array([value]), float(threshold))[0]),
+                        "reason": rule.reason(design, value, float(threshold), place),
+                    }
+                )
+    accrual = list(_accrual(result, found, end))
+    return {
+        "accrual": table(accrual),
+        "effects": table(effects),
+        "rules": table(rules),
+        "counts": table(counts),
+        "about": about(
+            result,
+            ending=ENDINGS[key].words,
+            scenario=scenario,
+            trial=trial,
+            ended_so=ended,
+            of=trials,
+            months=end,
+            look=int(block.look[0]),
+            last_look=found.plan.schedule.number,
+            randomised=int(block.randomised.sum()),
+            analysed=int(block.analysed.sum()),
+            analysed_final=int(block.analysed_final.sum()),
+            reversal=bool(block.reversal[0]),
+            estimate=float(block.estimate[0, 0]) if block.estimate.shape[1] else float("nan"),
+            estimate_final=(
+                float(block.estimate_final[0, 0]) if block.estimate.shape[1] else float("nan")
+            ),
+            estimand=estimand_words(result),
+            beside=is_exact(result),
+        ),
+    }
+
+
+def _target(result: Result, target: Question, targets: int) -> str | None:
+    """Name of what a rule asks about, where it asks about several."""
+    if targets == 1:
+        return None
+    names = [result.design.arm_names[target.arm]] if len(result.design.arm_names) > 2 else []
+    if target.stratum >= 0:
+        names.append(result.design.stratum_names[target.stratum])
+    return ", ".join(names)
+
+
+def _unit(summary: Summary) -> str:
+    """What the data of an endpoint are counted in, where that is not participants."""
+    if isinstance(summary, Exposure):
+        return " (events/years)"
+    counted = isinstance(summary, Counts | Durations)
+    return "" if counted else " (mean months)"
+
+
+def _said(summary: Summary) -> list[str]:
+    """The data of each arm in short."""
+
+    def total(values: Any) -> list[float]:
+        return [float(arm.sum()) for arm in values[0]]
+
+    if isinstance(summary, Counts):
+        pairs = zip(total(summary.successes), total(summary.totals), strict=True)
+        return [f"{events:.0f}/{n:.0f}" for events, n in pairs]
+    if isinstance(summary, Durations):
+        pairs = zip(total(summary.events), total(summary.participants), strict=True)
+        return [f"{events:.0f}/{n:.0f}" for events, n in pairs]
+    if isinstance(summary, Exposure):
+        pairs = zip(total(summary.events), total(summary.years), strict=True)
+        return [f"{events:.0f}/{years:.0f}" for events, years in pairs]
+    pairs = zip(total(summary.total), total(summary.participants), strict=True)
+    return [f"{months / max(n, 1.0):.1f}" for months, n in pairs]
+
+
+def _effects(
+    result: Result, found: Replay, scenario: str, summaries: dict[str, Summary]
+) -> Iterator[dict[str, Any]]:
+    """Posterior mean and central 95% interval of every estimand at a look."""
+    plan, design = found.plan, result.design
+    if design.primary not in plan.fitted:
+        return
+    analysis, model = plan.fitted[design.primary]
+    posterior = analysis.posterior(model, summaries[design.primary].rows(np.array([0])), None)
+    for estimand in plan.estimands:
+        true = result.figure(scenario, "estimand", arm=estimand.arm, stratum=estimand.stratum)
+        lower, upper = _interval(posterior, estimand.question)
+        yield {
+            "estimand": _estimand(estimand),
+            "mean": float(posterior.mean(estimand.question)[0]),
+            "lower": lower,
+            "upper": upper,
+            "true": true.estimate,
+        }
+
+
+def _estimand(estimand: Estimand) -> str:
+    names = [name for name in (estimand.arm, estimand.stratum) if name is not None]
+    return ", ".join(names) or "all"
+
+
+def _interval(posterior: Posterior, question: Question) -> tuple[float, float]:
+    """Central 95% credible interval of a question's quantity."""
+    if isinstance(posterior, CountsPosterior):  # it has a method of its own
+        counts = (pooled(posterior.successes), pooled(posterior.totals))
+        if question.stratum >= 0:
+            counts = (
+                posterior.successes[..., question.stratum],
+                posterior.totals[..., question.stratum],
+            )
+        found = posterior.model.interval(question.arm, question.minus, *counts)
+        return float(found[0, 0]), float(found[0, 1])
+    lower, upper = (_quantile(posterior, question, p) for p in (0.025, 0.975))
+    return lower, upper
+
+
+def _quantile(posterior: Posterior, question: Question, level: float) -> float:
+    """Value below which the quantity lies with a probability, to :data:`NEAR`."""
+    from scipy.optimize import brentq
+
+    ratio = question.kind == "hazard_ratio"
+    low, high = (-6.0, 6.0) if ratio else (-1.0, 1.0)
+
+    def short_of(value: float) -> float:
+        asked = question.at(float(np.exp(value)) if ratio else value)
+        answer = float(posterior.probability(asked)[0])
+        return (1.0 - answer if asked.above else answer) - level
+
+    while high < FAR and short_of(high) < 0.0:  # a difference of rates has no end
+        high *= 4.0
+    while low > -FAR and short_of(low) > 0.0:
+        low *= 4.0
+    if not (short_of(low) < 0.0 < short_of(high)):  # also where the posterior failed
+        return float("nan")
+    root = float(brentq(short_of, low, high, xtol=NEAR))
+    return float(np.exp(root)) if ratio else root
+
+
+def _accrual(result: Result, found: Replay, end: float) -> Iterator[dict[str, Any]]:
+    """Participants so far by arm, at every date at which the number changes."""
+    population = found.block.population
+    assert population is not None
+    number = int(found.block.randomised.sum())
+    arrival = population.arrival[0, :number]
+    arm = population.arm[0, :number]
+    dates = {"randomised": arrival}
+    followed = result.design.primary_endpoint.known_after()
+    if followed is not None:
+        dates["primary observed"] = arrival + followed
+    if population.course is not None and any(population.infused_arms):
+        gone = np.minimum(population.course.death, population.course.dropout)[0, :number]
+        infused = population.course.infused[0, :number]
+        dates["infused"] = np.where(infused <= gone, arrival + infused, np.inf)
+    for what, when in dates.items():
+        for position, label in enumerate(result.design.arm_names):
+            own = np.sort(when[(arm == position) & (when <= end)])
+            if what == "infused" and not population.infused_arms[position]:
+                continue
+            yield {"what": what, "arm": label, "month": 0.0, "participants": 0}
+            for count, month in enumerate(own, start=1):
+                yield {"what": what, "arm": label, "month": float(month), "participants": count}
+            yield {"what": what, "arm": label, "month": end, "participants": len(own)}

@@ -1,0 +1,306 @@
+"""Numbers of the figures that are read off the operating characteristics, scenario by scenario."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from adaptive_cart.figures.kinds import Missing, Tables
+from adaptive_cart.figures.source import (
+    about,
+    displayed,
+    estimand_words,
+    is_exact,
+    margin,
+    scenarios,
+    trials_of,
+    truth_of,
+)
+from adaptive_cart.figures.truths import Line, lines_of
+from adaptive_cart.operating import STOPS, Figure, exact, proportion
+from adaptive_cart.run import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PANELS, ROWS = 9, 7  # scenarios that a figure shows as panels, or by a mark of their own
+MOST_ROWS = 18  # of a dot plot
+NUMBERS = ("estimate", "mcse", "lower", "upper", "n")
+EARLY = "early_success"
+
+
+def cells_of(figure: Figure) -> dict[str, Any]:
+    """A number with its Monte Carlo error as cells of a row."""
+    return {name: getattr(figure, name) for name in NUMBERS}
+
+
+def measured(result: Result, scenario: str, measure: str, **where: Any) -> dict[str, Any] | None:
+    """Cells of one operating characteristic, if the run has it."""
+    try:
+        return cells_of(result.figure(scenario, measure, **where))
+    except KeyError:
+        return None
+
+
+def table(rows: list[dict[str, Any]], columns: tuple[str, ...] | None = None) -> pd.DataFrame:
+    """Rows as a table; with ``columns`` it has those even where there are no rows."""
+    import pandas as pd
+
+    return pd.DataFrame(rows, columns=None if columns is None else list(columns))
+
+
+def targets(result: Result, scenario: str) -> list[tuple[str | None, str | None]]:
+    """Arms and strata (nothing for the whole trial) whose success is counted by itself."""
+    rows = result.operating_characteristics
+    rows = rows[(rows["scenario"] == scenario) & (rows["measure"] == "arm_success")]
+    found: list[tuple[str | None, str | None]] = [
+        (str(arm), None if stratum is None else str(stratum))
+        for arm, stratum in zip(rows["arm"], rows["stratum"], strict=True)
+    ]
+    return found if result.design.by_target else [(None, None)]
+
+
+def true_effect(result: Result, scenario: str, arm: str | None, stratum: str | None) -> float:
+    """True value of the estimand of an arm and stratum; nan where there is none."""
+    several = len(result.design.arms) > 2
+    found = measured(result, scenario, "estimand", arm=arm if several else None, stratum=stratum)
+    return float("nan") if found is None else float(found["estimate"])
+
+
+def control_value(result: Result, scenario: str) -> float:
+    """True value of the primary endpoint in the control; nan where it is not known."""
+    primary, control = result.design.primary, result.design.arm_names[0]
+    found = measured(result, scenario, f"true_{primary}", arm=control)
+    return float("nan") if found is None else float(found["estimate"])
+
+
+def control_words(result: Result) -> str:
+    """What the control's true value is called."""
+    endpoint = result.design.primary_endpoint
+    name = endpoint.label or result.design.primary
+    return f"true {name} in {result.design.arm_names[0]}"
+
+
+def effect_lines(result: Result) -> list[Line]:
+    """Lines of scenarios along which the control stays as it is and the effect differs."""
+    truths = {name: truth_of(result, name) for name, _ in scenarios(result)}
+    found = []
+    for line in lines_of(truths):
+        effects = {round(true_effect(result, name, None, None), 9) for name in line.scenarios}
+        if line.path[0] != result.design.arm_names[0] and len(effects) == len(line.values):
+            found.append(line)
+    return found
+
+
+def early_success(result: Result, scenario: str) -> Figure | None:
+    """Success before the last look."""
+    last = result.design.looks.number
+    found = [
+        row
+        for look in range(1, last)
+        if (row := measured(result, scenario, "stop_success", look=look)) is not None
+    ]
+    if not found:
+        return None
+    total = sum(row["estimate"] for row in found)
+    if is_exact(result):
+        return exact(total)
+    n = int(found[0]["n"])
+    return proportion(round(total * n), n)
+
+
+# ── F4, F5: success against the truth ─────────────────────────────────────────────────────────
+def success_tables(result: Result) -> Tables | Missing:
+    """F4: how trials end, scenario by scenario, in the order of the true effect."""
+    lines = effect_lines(result)
+    line_of = {name: number for number, line in enumerate(lines) for name in line.scenarios}
+    most = max(MOST_ROWS // len(targets(result, scenarios(result)[0][0])), 2)
+    shown = displayed(result, most) | set(line_of)
+    rows = []
+    for name, role in scenarios(result):
+        for arm, stratum in targets(result, name):
+            common = {
+                "scenario": name,
+                "role": role,
+                "shown": name in shown,
+                "arm": arm,
+                "stratum": stratum,
+                "true_effect": true_effect(result, name, arm, stratum),
+                "true_control": control_value(result, name),
+                "line": line_of.get(name, -1),
+            }
+            if arm is not None:
+                found = measured(result, name, "arm_success", arm=arm, stratum=stratum)
+                if found is not None:
+                    rows.append({**common, "outcome": "success", **found})
+                continue
+            for outcome, measure in (
+                ("success", "success"),
+                ("futility", "stop_futility"),
+                ("safety", "stop_safety"),
+            ):
+                found = measured(result, name, measure)
+                if found is not None:
+                    rows.append({**common, "outcome": outcome, **found})
+            early = early_success(result, name)
+            if early is not None:
+                rows.append({**common, "outcome": EARLY, **cells_of(early)})
+    return {
+        "success": table(rows),
+        "about": about(
+            result,
+            estimand=estimand_words(result),
+            control=control_words(result),
+            margin=margin(result),
+            lines=len(lines),
+            by_target=result.design.by_target,
+        ),
+    }
+
+
+def null_tables(result: Result) -> Tables | Missing:
+    """F5: the probability of a success that is false, in every scenario that has a null in it."""
+    rows = []
+    beyond = margin(result)
+    for name, role in scenarios(result):
+        effects = [true_effect(result, name, *target) for target in targets(result, name)]
+        partly = beyond is not None and any(effect <= beyond for effect in effects)
+        ratio = estimand_words(result).startswith("hazard")
+        if ratio:
+            partly = beyond is not None and any(effect >= beyond for effect in effects)
+        if role != "null" and not partly:
+            continue
+        measure = "success" if role == "null" else "false_success"
+        found = measured(result, name, measure)
+        if found is not None:
+            rows.append(
+                {
+                    "scenario": name,
+                    "role": role,
+                    "measure": measure,
+                    "true_control": control_value(result, name),
+                    **found,
+                }
+            )
+    if not rows:
+        return Missing(
+            "no scenario of this run is a null",
+            'add a scenario with role = "null" to the design and simulate again',
+        )
+    calibration = result.design.calibration
+    names = [row["scenario"] for row in rows if row["role"] == "null"]
+    truths = {name: truth_of(result, name) for name in names}
+    controls = {row["true_control"] for row in rows if row["role"] == "null"}
+    curve = len(names) >= 3 and len(controls) == len(names) and truths
+    worst = max((row for row in rows if row["role"] == "null"), key=_height, default=rows[0])
+    return {
+        "type_one_error": table(rows),
+        "about": about(
+            result,
+            control=control_words(result),
+            target=None if calibration is None else calibration.type_one_error,
+            worst=worst["scenario"],
+            curve=bool(curve),
+        ),
+    }
+
+
+def _height(row: dict[str, Any]) -> tuple[float, float]:
+    return row["estimate"], row["upper"]
+
+
+# ── F6: how trials end ────────────────────────────────────────────────────────────────────────
+def stopping_tables(result: Result) -> Tables | Missing:
+    """F6: the share of trials that has ended in each way by each look."""
+    rows = []
+    last = result.design.looks.number
+    shown = displayed(result, PANELS)
+    for name, role in scenarios(result):
+        by_now = dict.fromkeys(STOPS, 0.0)
+        before = 0.0
+        for look in range(1, last + 1):
+            here = {}
+            for why in STOPS:
+                found = measured(result, name, f"stop_{why}", look=look)
+                here[why] = 0.0 if found is None else float(found["estimate"])
+                by_now[why] += here[why]
+            ended = sum(by_now.values())
+            none = measured(result, name, "no_success") if look == last else None
+            ends = {**by_now, "no_success": 0.0 if none is None else float(none["estimate"])}
+            goes_on = max(1.0 - sum(ends.values()), 0.0)
+            shares = {**ends, "continuing": goes_on}
+            reached = 1.0 - before
+            for ending, share in shares.items():
+                rows.append(
+                    {
+                        "scenario": name,
+                        "role": role,
+                        "shown": name in shown,
+                        "look": look,
+                        "ending": ending,
+                        "by_now": share,
+                        "at_this_look": here.get(ending),
+                        "reached_look": reached,
+                        "of_those_who_reached": (
+                            here[ending] / reached if ending in here and reached > 0 else None
+                        ),
+                    }
+                )
+            before = ended
+    return {"endings": table(rows), "about": about(result, looks=last)}
+
+
+# ── F7: how many participants ─────────────────────────────────────────────────────────────────
+def size_tables(result: Result) -> Tables | Missing:
+    """F7: mean and percentiles of the number of participants, and its whole distribution."""
+    noun = "n_analysed" if is_exact(result) else "n_randomised"
+    lines = effect_lines(result)
+    line_of = {name: number for number, line in enumerate(lines) for name in line.scenarios}
+    rows = []
+    shown = displayed(result, ROWS)
+    for name, role in scenarios(result):
+        row: dict[str, Any] = {
+            "scenario": name,
+            "role": role,
+            "shown": name in shown,
+            "true_effect": true_effect(result, name, None, None),
+            "true_control": control_value(result, name),
+            "line": line_of.get(name, -1),
+        }
+        for part in ("mean", "p05", "p50", "p95"):
+            found = measured(result, name, f"{noun}_{part}")
+            if found is not None:
+                row |= {
+                    f"{part}_{key}" if key != "estimate" else part: found[key]
+                    for key in ("estimate", "lower", "upper", "mcse")
+                }
+        rows.append(row)
+    import pandas as pd
+
+    trials = trials_of(result)
+    steps = []
+    for name, role in scenarios(result):
+        numbers = trials.loc[trials["scenario"] == name, noun]
+        counted = numbers.value_counts(normalize=True).sort_index().cumsum()
+        steps += [
+            {
+                "scenario": name,
+                "role": role,
+                "shown": name in shown,
+                "participants": int(n),
+                "at_most": float(share),
+            }
+            for n, share in counted.items()
+        ]
+    return {
+        "participants": pd.DataFrame(rows),
+        "distribution": pd.DataFrame(steps),
+        "about": about(
+            result,
+            noun="analysed" if is_exact(result) else "randomised",
+            max_n=result.design.enrolment.max_n,
+            estimand=estimand_words(result),
+            control=control_words(result),
+            lines=len(lines),
+            drawn=len(trials) // max(len(scenarios(result)), 1),
+        ),
+    }

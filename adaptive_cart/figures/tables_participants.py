@@ -1,0 +1,381 @@
+"""Numbers of the figures that follow participants, which a run does not keep: from replayed trials.
+
+Nothing here is seen that a trial would not see: counts are those by the date of the look that ended
+it. Two pictures are of the truth instead, and say so: the share in drug-free remission over time
+and the time to infusion, in participants who are followed for as long as it takes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from adaptive_cart.figures.kinds import Missing, Tables
+from adaptive_cart.figures.source import (
+    Replay,
+    about,
+    displayed,
+    main_scenario,
+    no_course,
+    replay,
+    scenarios,
+    truth_of,
+)
+from adaptive_cart.figures.tables_calendar import never_stopped, percentiles
+from adaptive_cart.figures.tables_measures import PANELS, table
+from adaptive_cart.operating import Z95
+from adaptive_cart.participants import participants_table
+from adaptive_cart.records import Booleans, Course, Durations, Floats, Population
+from adaptive_cart.run import Result
+
+LANES = 120  # participants of a swimmer plot, at most
+
+
+def _remission(course: Course) -> tuple[Floats, Floats]:
+    """Months of the first drug-free remission and of its loss, after a crossover too."""
+    if course.remission_after is None or course.relapse_after is None:
+        return course.remission, course.relapse
+    first = np.isfinite(course.remission)
+    return (
+        np.where(first, course.remission, course.remission_after),
+        np.where(first, course.relapse, course.relapse_after),
+    )
+
+
+def _enrolled(found: Replay) -> Booleans:
+    """Who was randomised by the end of each trial, ``(trial, participant)``."""
+    population = found.block.population
+    assert population is not None
+    randomised = found.block.randomised.sum(axis=1)
+    return np.arange(population.participants)[None, :] < randomised[:, None]
+
+
+# ── C1: participant flow ──────────────────────────────────────────────────────────────────────
+STEPS = (
+    # step, what it is a part of, whether only arms with an infusion have it
+    ("randomised", None, False),
+    ("infused", "randomised", True),
+    ("not infused: infusion failed", "randomised", True),
+    ("not infused: left or died", "randomised", True),
+    ("not infused: still waiting", "randomised", True),
+    ("remission", "randomised", False),
+    ("relapsed", "remission", False),
+    ("in remission, followed", "remission", False),
+    ("in remission when lost or died", "remission", False),
+)
+
+
+def flow_tables(result: Result) -> Tables | Missing:
+    """C1: what has become of those randomised when a trial ends, by arm."""
+    name = main_scenario(result)
+    lacking = no_course(result, name)
+    if lacking is not None:
+        return lacking
+    found = replay(result, name)
+    population = found.block.population
+    assert population is not None
+    assert population.course is not None
+    enrolled = _enrolled(found)
+    rows = []
+    for arm, label in enumerate(result.design.arm_names):
+        members = enrolled & (population.arm == arm)
+        counted = _flow(population, found.block.months, members)
+        for step, whole, infused_only in STEPS:
+            if infused_only and not population.infused_arms[arm]:
+                continue
+            numbers = counted[step].sum(axis=1)
+            of = None if whole is None else counted[whole].sum()
+            rows.append(
+                {
+                    "arm": label,
+                    "step": step,
+                    "part_of": whole,
+                    "mean": float(numbers.mean()),
+                    **percentiles(numbers),
+                    "share_of_randomised": float(numbers.sum() / max(members.sum(), 1)),
+                    "share": None if of is None else float(numbers.sum() / max(of, 1)),
+                }
+            )
+    return {
+        "flow": table(rows),
+        "about": about(result, scenario=name, replayed=found.trials),
+    }
+
+
+def _flow(population: Population, end: Floats, members: Booleans) -> dict[str, Booleans]:
+    """Who has come to each step by the end of the trial, ``(trial, participant)``."""
+    course = population.course
+    assert course is not None
+    since = end[:, None] - population.arrival
+    gone = np.minimum(course.death, course.dropout)
+    last = np.minimum(since, gone)
+    infused = members & (course.infused <= last)
+    outside = members & ~infused
+    left = outside & (gone <= since)
+    failed = outside & ~left & ~np.isfinite(course.infused)
+    began, lost = _remission(course)
+    remission = members & (began <= last)
+    relapsed = remission & (lost <= last)
+    lasting = remission & ~relapsed
+    return {
+        "randomised": members,
+        "infused": infused,
+        "not infused: infusion failed": failed,
+        "not infused: left or died": left,
+        "not infused: still waiting": outside & ~left & ~failed,
+        "remission": remission,
+        "relapsed": relapsed,
+        "in remission, followed": lasting & (gone > since),
+        "in remission when lost or died": lasting & (gone <= since),
+    }
+
+
+# ── C2: swimmer plot ──────────────────────────────────────────────────────────────────────────
+def typical_trial(found: Replay) -> int:
+    """The trial of median duration, the first of those that are equal, among the replayed."""
+    months = found.block.months
+    order = np.lexsort((np.arange(len(months)), months))
+    return int(order[(len(order) - 1) // 2])
+
+
+def swimmer_tables(result: Result) -> Tables | Missing:
+    """C2: every participant of one trial, from randomisation to the last contact."""
+    name = main_scenario(result)
+    lacking = no_course(result, name)
+    if lacking is not None:
+        return lacking
+    found = replay(result, name)
+    population, block = found.block.population, found.block
+    assert population is not None
+    trial = typical_trial(found)
+    number = int(block.randomised[trial].sum())
+    rows = participants_table(result.design, population, trial, float(block.months[trial]), number)
+    frame = table(rows[:LANES]).replace("", np.nan)
+    course = population.course
+    assert course is not None
+    since = block.months[trial] - population.arrival[trial, : len(frame)]
+    dropped = course.dropout[trial, : len(frame)] < np.minimum(
+        since, course.death[trial, : len(frame)]
+    )
+    frame["dropped_out"] = dropped
+    events = [n for n in population.adverse_events if n in frame]
+    return {
+        "participants": frame,
+        "about": about(
+            result,
+            scenario=name,
+            trial=trial,
+            replayed=found.trials,
+            randomised=number,
+            shown=len(frame),
+            months=float(block.months[trial]),
+            look=int(block.look[trial]),
+            reason=_reason(found, trial),
+            event=events[0] if events else None,
+            event_words=(
+                None if not events else result.design.endpoints[events[0]].label or events[0]
+            ),
+        ),
+    }
+
+
+def _reason(found: Replay, trial: int) -> str:
+    from adaptive_cart.rules import REASONS
+
+    return REASONS[int(found.block.standing.reason[trial])]
+
+
+# ── C3: randomisation to infusion ─────────────────────────────────────────────────────────────
+def infusion_tables(result: Result) -> Tables | Missing:
+    """C3: share infused by months from randomisation, by arm."""
+    name = main_scenario(result)
+    lacking = no_course(result, name)
+    if lacking is not None:
+        return lacking
+    truth = truth_of(result, name)
+    if not any(truth.infused_arms):
+        return Missing(
+            "no arm of the design has a product that is infused",
+            "give an arm a product (adaptive-cart check lists them) and simulate again",
+        )
+    found = replay(result, name)
+    population = found.block.population
+    assert population is not None
+    assert population.course is not None
+    infused = population.course.infused
+    inside = np.arange(population.participants)[None, :] < result.design.enrolment.max_n
+    rows, summary = [], []
+    arms = [arm for arm in range(population.arms) if population.infused_arms[arm]]
+    dates = infused[inside & np.isin(population.arm, arms) & np.isfinite(infused)]
+    reach = float(np.quantile(dates, 0.998, method="inverted_cdf"))
+    grid = np.linspace(0.0, np.ceil(reach * 2) / 2, 121)
+    for arm in arms:
+        members = inside & (population.arm == arm)
+        label = result.design.arm_names[arm]
+        for month in grid:
+            share = (members & (infused <= month)).sum(axis=1) / members.sum(axis=1)
+            rows.append({"arm": label, "month": float(month), **_over_trials(share)})
+        months = infused[members & np.isfinite(infused)]
+        summary.append(
+            {
+                "arm": label,
+                "product": result.design.arms[label].product,
+                "infused": float(np.isfinite(infused[members]).mean()),
+                "participants": int(members.sum()),
+                **percentiles(months),
+            }
+        )
+    return {
+        "share": table(rows),
+        "months": table(summary),
+        "about": about(
+            result, scenario=name, replayed=found.trials, max_n=result.design.enrolment.max_n
+        ),
+    }
+
+
+def _over_trials(share: Floats) -> dict[str, float]:
+    """A share by trial: mean with its Monte Carlo interval, and how it varies between trials."""
+    mean = float(share.mean())
+    mcse = float(share.std(ddof=1)) / np.sqrt(len(share)) if len(share) > 1 else 0.0
+    return {
+        "estimate": mean,
+        "mcse": mcse,
+        "lower": max(mean - Z95 * mcse, 0.0),
+        "upper": min(mean + Z95 * mcse, 1.0),
+        **percentiles(share),
+    }
+
+
+# ── C4: drug-free remission over time ─────────────────────────────────────────────────────────
+def remission_tables(result: Result) -> Tables | Missing:
+    """C4: share of those randomised who are in drug-free remission, by month and arm."""
+    lacking = no_course(result, main_scenario(result))
+    if lacking is not None:
+        return lacking
+    design = result.design
+    reach = [float(getattr(e, "horizon", 0.0) or 0.0) for e in design.endpoints.values()]
+    reach += [e.known_after() or 0.0 for e in design.endpoints.values() if e.fed_by == "remission"]
+    months = np.arange(0.0, max([*reach, 12.0]) + 0.25, 0.5)
+    shown = displayed(result, PANELS)
+    rows = []
+    for name, role in scenarios(result):
+        if no_course(result, name) is not None:
+            continue
+        found = replay(result, name)
+        population = found.block.population
+        assert population is not None
+        assert population.course is not None
+        inside = np.arange(population.participants)[None, :] < design.enrolment.max_n
+        began, lost = _remission(population.course)
+        gone = np.minimum(population.course.death, population.course.dropout)
+        lost = np.minimum(lost, gone)
+        for arm, label in enumerate(design.arm_names):
+            members = inside & (population.arm == arm)
+            for month in months:
+                share = (members & (began <= month) & (lost > month)).sum(axis=1) / np.maximum(
+                    members.sum(axis=1), 1
+                )
+                rows.append({"scenario": name, "role": role, "shown": name in shown, "arm": label,
+                             "month": float(month), **_over_trials(share)})  # fmt: skip
+    known = design.primary_endpoint.known_after()
+    return {
+        "remission": table(rows),
+        "about": about(
+            result,
+            scenario=main_scenario(result),
+            replayed=min(replay(result, name).trials for name, _ in scenarios(result)),
+            primary_month=known,
+            max_n=design.enrolment.max_n,
+        ),
+    }
+
+
+# ── C5: durability ────────────────────────────────────────────────────────────────────────────
+def durability_tables(result: Result) -> Tables | Missing:
+    """C5: posterior of the fraction still in remission, at each look of one trial."""
+    from adaptive_cart.models.weibull_cure_analysis import DurabilityPosterior
+
+    name = main_scenario(result)
+    lacking = no_course(result, name)
+    if lacking is not None:
+        return lacking
+    found = replay(result, name)
+    endpoints = [
+        key for key, (analysis, _) in found.plan.fitted.items() if analysis.model == "weibull_cure"
+    ]
+    if not endpoints:
+        return Missing(
+            "no endpoint of the design has the model weibull_cure",
+            'add an endpoint of type "time_to_relapse" with [analysis] model = "weibull_cure" and '
+            "simulate again",
+        )
+    endpoint, trial = endpoints[0], typical_trial(found)
+    analysis, model = found.plan.fitted[endpoint]
+    horizon = float(result.design.endpoints[endpoint].horizon)
+    months = np.linspace(0.0, horizon, 37)
+    row_of_trial = np.array([trial])
+    ended = int(found.block.look[trial])
+    rows = []
+    for record in never_stopped(result, name).block.looks:
+        if record.between:
+            continue
+        data = record.summaries[endpoint].rows(row_of_trial)
+        assert isinstance(data, Durations)
+        posterior = analysis.posterior(model, data, None)
+        assert isinstance(posterior, DurabilityPosterior)
+        for arm, label in enumerate(result.design.arm_names):
+            own = posterior.arm(arm)
+            for month in months:
+                at = float(month)
+                lower, upper = (1.0, 1.0) if at == 0.0 else (
+                    float(own.remaining_quantile(at, p)[0]) for p in (0.025, 0.975)
+                )  # fmt: skip
+                mean = 1.0 if at == 0.0 else float(own.remaining_mean(at)[0])
+                rows.append(
+                    {
+                        "look": record.look,
+                        "calendar_month": float(record.date[trial]),
+                        "arm": label,
+                        "month": at,
+                        "mean": mean,
+                        "lower": lower,
+                        "upper": upper,
+                        "remitters": int(data.analysed[0, arm].sum()),
+                        "relapses": int(data.events[0, arm].sum()),
+                    }
+                )
+    return {
+        "durability": table(rows),
+        "true": table(_true_durability(result, found, months)),
+        "about": about(
+            result,
+            scenario=name,
+            trial=trial,
+            ended=ended,
+            replayed=found.trials,
+            endpoint=result.design.endpoints[endpoint].label or endpoint,
+            horizon=horizon,
+        ),
+    }
+
+
+def _true_durability(result: Result, found: Replay, months: Floats) -> list[dict[str, Any]]:
+    """Fraction of remitters still in remission, had all been followed; from all replayed trials."""
+    population = found.block.population
+    assert population is not None
+    assert population.course is not None
+    began, lost = _remission(population.course)
+    inside = np.arange(population.participants)[None, :] < result.design.enrolment.max_n
+    rows = []
+    for arm, label in enumerate(result.design.arm_names):
+        remitters = inside & (population.arm == arm) & np.isfinite(began)
+        lasted = lost[remitters] - began[remitters]
+        rows += [
+            {"arm": label, "month": float(month), "remaining": float((lasted > month).mean()),
+             "remitters": len(lasted)}
+            for month in months
+            if len(lasted)
+        ]  # fmt: skip
+    return rows

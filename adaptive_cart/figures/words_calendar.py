@@ -1,0 +1,110 @@
+"""Captions and descriptions of the figures with a calendar, from the same tables."""
+
+from __future__ import annotations
+
+from adaptive_cart.figures.kinds import Tables, cell
+from adaptive_cart.figures.style import minus
+from adaptive_cart.figures.words_measures import few_of, listed, of_run, percent, some_of
+
+
+def replayed(tables: Tables) -> str:
+    """Say which trials' participants are shown."""
+    about = tables["about"].iloc[0]
+    number, seed = int(about["replayed"]), about["seed"]
+    beside = " beside the enumeration" if about["engine"] == "exact" else " of the run"
+    return f"Trials 0 to {number - 1}{beside} (seed {seed}, scenario {about['scenario']})"
+
+
+def _drawn(tables: Tables) -> str:
+    about = tables["about"].iloc[0]
+    if about["engine"] != "exact":
+        return of_run(tables["about"]).split(";")[0] + "."
+    return (
+        f"{int(about['drawn']):,} trials a scenario simulated beside the enumeration, seed "
+        f"{about['seed']}."
+    )
+
+
+def say_timeline(tables: Tables) -> str:
+    """Caption of F1."""
+    looks = tables["looks"]
+    parts = [
+        f"look {int(row['look'])} at month {row['p50']:.1f} ({row['p05']:.1f} to {row['p95']:.1f})"
+        for row in looks.to_dict("records")
+    ]
+    return (
+        f"The course of a trial if no rule ends it. Bars: from the median first to the median last "
+        f"of each kind of date; lines: 5th to 95th percentile of trials. Median "
+        f"(5th to 95th percentile): {listed(parts)}. Numbers at the looks are medians; the last is "
+        f"the share of trials that have not ended before. {replayed(tables)}."
+    )
+
+
+def describe_timeline(tables: Tables) -> str:
+    """Alternative text of F1."""
+    lanes, looks = tables["lanes"], tables["looks"]
+    enrolled = lanes[lanes["lane"] == "enrolment"].iloc[0]
+    return (
+        f"Timeline. Enrolment lasts until month {enrolled['last_p50']:.1f} (median); the "
+        f"{len(looks)} looks fall between month {looks['p50'].iloc[0]:.1f} and "
+        f"{looks['p50'].iloc[-1]:.1f}."
+    )
+
+
+def say_duration(tables: Tables) -> str:
+    """Caption of F8."""
+    parts = [
+        f"{row['scenario']} {row['mean']:.1f} ({row['p05']:.1f} to {row['p95']:.1f})"
+        for row in tables["months"].to_dict("records")
+    ]
+    return (
+        f"Above: participants over the calendar if no rule ends the trial, median and 5th to 95th "
+        f"percentile of trials; dashed: median dates of the looks. {replayed(tables)}. Below: "
+        f"months to the look that ended the trial; mean (5th to 95th percentile): {few_of(parts)}."
+        f"{some_of(tables['duration'])} {_drawn(tables)}"
+    )
+
+
+def describe_duration(tables: Tables) -> str:
+    """Alternative text of F8."""
+    months = tables["months"].sort_values("mean")
+    low, high = months.iloc[0], months.iloc[-1]
+    return (
+        f"Fan chart of accrual, and distribution of the trial's duration. The mean duration is "
+        f"shortest in {low['scenario']} ({low['mean']:.1f} months) and longest in "
+        f"{high['scenario']} ({high['mean']:.1f} months)."
+    )
+
+
+def say_estimation(tables: Tables) -> str:
+    """Caption of F9."""
+    cells, about = tables["errors"], tables["about"]
+    whole = cells[cells["look"] == 0]
+    parts = [
+        f"{row['panel']} {minus(row['bias'], 3, sign=True)} (true value {minus(row['true'], 3)})"
+        for row in whole.to_dict("records")
+    ]
+    few = " † Fewer than 1,000 trials: read with care." if (cells["n"] < 1000).any() else ""
+    one = f" Scenario {cell(about, 'scenario')}." if cell(about, "several") else ""
+    return (
+        f"Error of the posterior mean of the {cell(about, 'estimand')}, by the look that ended the "
+        f"trial and why.{one} Shape: distribution over trials; lines: 5th to 95th and 25th to 75th "
+        f"percentile; diamond: mean, the bias. At the right: number of trials, and how often the "
+        f"95% credible interval covers the true value. Bias over all trials: "
+        f"{few_of(parts)}.{some_of(cells, 'panel')} Estimates "
+        f"that are too favourable where a trial stopped early for success come from stopping "
+        f"early.{few} {_drawn(tables)}"
+    )
+
+
+def describe_estimation(tables: Tables) -> str:
+    """Alternative text of F9."""
+    cells = tables["errors"]
+    ends = cells[cells["look"] > 0]
+    worst = ends.loc[ends["bias"].abs().idxmax()]
+    return (
+        f"Distributions of errors. The largest conditional bias is {minus(worst['bias'], 3, True)} "
+        f"in {worst['panel']}, among {int(worst['n'])} trials that ended at look "
+        f"{int(worst['look'])} ({worst['reason'].replace('_', ' ')}); {percent(worst['coverage'])} "
+        f"of their intervals cover the true value."
+    )

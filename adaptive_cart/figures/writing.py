@@ -1,0 +1,207 @@
+"""Figures as files: the picture in each format, the numbers behind it, and what is said of it."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adaptive_cart.errors import InputError, nearest, one_of
+from adaptive_cart.figures.kinds import FigureKind, Missing, Tables
+from adaptive_cart.figures.registry import FIGURES
+from adaptive_cart.figures.style import DOTS_A_INCH, RC
+from adaptive_cart.store import telling, write_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from adaptive_cart.run import Result
+
+FORMATS = ("pdf", "svg", "png")
+CAPTIONS = "captions.json"
+ABOUT = "about"  # the table that says of what run a figure is
+# no dates: the same numbers give the same file
+METADATA: dict[str, dict[str, Any]] = {
+    "pdf": {"CreationDate": None, "ModDate": None, "Producer": None, "Creator": "adaptive_cart"},
+    "svg": {"Date": None, "Creator": "adaptive_cart"},
+    "png": {"Software": None},
+}
+
+
+@dataclass
+class Written:
+    """What was written and what could not be drawn.
+
+    Attributes
+    ----------
+    folder
+        Where the files lie.
+    drawn
+        By id of a figure: its files.
+    missing
+        By id of a figure: why it is not there.
+    """
+
+    folder: Path
+    drawn: dict[str, list[str]] = field(default_factory=dict)
+    missing: dict[str, Missing] = field(default_factory=dict)
+
+    def words(self) -> str:
+        """Say it, a line a figure."""
+        lines = [f"{key:4s} {FIGURES[key].title}: {', '.join(names)}"
+                 for key, names in self.drawn.items()]  # fmt: skip
+        if self.missing:
+            together: dict[Missing, list[str]] = {}
+            for key, why in self.missing.items():
+                together.setdefault(why, []).append(key)
+            lines += ["", "not drawn:"]
+            lines += [f"{', '.join(keys)}: {why}" for why, keys in together.items()]
+        return "\n".join(lines)
+
+
+def tables_of(result: Result, key: str) -> Tables | Missing:
+    """Return the numbers behind a figure, or why they cannot be had."""
+    return _kind(key).tables(result)
+
+
+def figure_of(result: Result, key: str) -> Figure:
+    """Draw one figure of a run.
+
+    Raises
+    ------
+    InputError
+        If there is no such figure, or the run does not hold what it needs.
+    """
+    kind = _kind(key)
+    tables = kind.tables(result)
+    if isinstance(tables, Missing):
+        raise InputError(f"{kind.id} ({kind.title.lower()}) cannot be drawn: {tables}")
+    return kind.draw(tables)
+
+
+def _kind(key: str) -> FigureKind:
+    if key not in FIGURES:
+        raise InputError(
+            f"no figure '{key}'{nearest(key, FIGURES)}; the figures are {one_of(FIGURES)}"
+        )
+    return FIGURES[key]
+
+
+def write_figures(
+    result: Result,
+    folder: str | Path | None = None,
+    formats: Iterable[str] = FORMATS,
+    only: Iterable[str] | None = None,
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> Written:
+    """Draw every figure that a run holds the numbers for, and write them beside those numbers.
+
+    Parameters
+    ----------
+    folder
+        ``figures`` in the results folder, if left out.
+    formats
+        Some of ``pdf``, ``svg`` and ``png`` (300 dots an inch).
+    only
+        Ids of the figures that are wanted; all if left out.
+
+    Raises
+    ------
+    InputError
+        If a format or figure does not exist; nothing is written then.
+    """
+    wanted = list(dict.fromkeys(formats))
+    unknown = [name for name in wanted if name not in FORMATS]
+    if unknown or not wanted:
+        raise InputError(
+            f"--format: found '{', '.join(unknown)}'; some of {one_of(FORMATS)} are expected"
+        )
+    kinds = [_kind(key) for key in (FIGURES if only is None else dict.fromkeys(only))]
+    assert result.manifest  # raises where the results are not sound
+    out = Path(folder) if folder is not None else result.folder / "figures"
+    written = Written(out)
+    captions: dict[str, Any] = {}
+    for number, kind in enumerate(kinds):
+        progress("figures", number, len(kinds))
+        tables = kind.tables(result)
+        if isinstance(tables, Missing):
+            written.missing[kind.id] = tables
+            continue
+        with telling("be written", out):
+            out.mkdir(parents=True, exist_ok=True)
+        written.drawn[kind.id] = _write(kind, tables, out, wanted)
+        captions[kind.id] = {
+            "file": kind.file_name,
+            "title": kind.title,
+            "caption": kind.caption(tables),
+            "alternative_text": kind.alternative_text(tables),
+            "audience": kind.audience,
+        }
+    progress("figures", len(kinds), len(kinds))
+    _tidy(kinds, written)
+    if captions or (out / CAPTIONS).exists():
+        said = _said_before(out, kinds) | captions
+        ordered = {key: said[key] for key in FIGURES if key in said}
+        text = json.dumps(ordered, indent=2, ensure_ascii=False) + "\n"
+        write_text(out / CAPTIONS, text)
+    return written
+
+
+def _said_before(out: Path, kinds: list[FigureKind]) -> dict[str, Any]:
+    """Captions in the folder of the figures that were not asked for now."""
+    try:
+        found = json.loads((out / CAPTIONS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    asked = {kind.id for kind in kinds}
+    return {key: value for key, value in dict(found).items() if key not in asked}
+
+
+def _tidy(kinds: list[FigureKind], written: Written) -> None:
+    """Remove what an earlier call wrote of the same figures and this one did not."""
+    if not written.folder.is_dir():
+        return
+    new = {name for names in written.drawn.values() for name in names}
+    for kind in kinds:
+        old = [written.folder / f"{kind.file_name}.{suffix}" for suffix in (*FORMATS, "csv")]
+        old += sorted(written.folder.glob(f"{kind.file_name}_*.csv"))
+        for path in old:
+            if path.name not in new:
+                path.unlink(missing_ok=True)
+
+
+def _write(kind: FigureKind, tables: Tables, out: Path, formats: list[str]) -> list[str]:
+    figure = kind.draw(tables)
+    names = []
+    for suffix in formats:
+        name = f"{kind.file_name}.{suffix}"
+        write_whole(out / name, rendered(figure, suffix))
+        names.append(name)
+    numbers = [table for table in tables if table != ABOUT]
+    for table, frame in tables.items():
+        if table in numbers:
+            name = f"{kind.file_name}_{table}.csv" if len(numbers) > 1 else f"{kind.file_name}.csv"
+            write_text(out / name, frame.to_csv(index=False, lineterminator="\n"))
+            names.append(name)
+    return names
+
+
+def rendered(figure: Figure, suffix: str) -> bytes:
+    """Return a figure as the bytes of a file: the same bytes for the same figure, always."""
+    from matplotlib import rc_context
+
+    buffer = io.BytesIO()
+    with rc_context(RC):
+        figure.savefig(buffer, format=suffix, metadata=METADATA[suffix], dpi=DOTS_A_INCH)
+    return buffer.getvalue()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    with telling("be written", path):
+        temporary = path.with_name(f".{path.name}.part")
+        temporary.write_bytes(content)
+        temporary.replace(path)

@@ -1,0 +1,359 @@
+"""What the analysis priors say about a design's rules before anybody has been seen.
+
+Two answers that a protocol owes its reader (FDA 2010, Guidance for the Use of Bayesian Statistics
+in Medical Device Clinical Trials, section 7.1, on the prior probability of the study claim):
+
+* how probable each rule's claim is under the prior alone: `prior_claims`. It should be far from the
+  threshold for success;
+* which decisions the priors expect, look by look: `prior_predictive`. True rates are drawn from the
+  analysis priors, trials follow from them, and the rules are judged by the very code that judges
+  simulated looks. With it comes the probability that the claim of a trial that succeeds is wrong,
+  which is true only as far as the priors are.
+
+These are not operating characteristics: the priors serve the analysis, and are no scenario.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from adaptive_cart.conduct import Conduct, LookAnalysis
+from adaptive_cart.design import Design
+from adaptive_cart.endpoints import Landmark
+from adaptive_cart.errors import EngineError
+from adaptive_cart.models import AnalysisBase
+from adaptive_cart.models.beta_binomial import BetaBinomial
+from adaptive_cart.plan import Plan
+from adaptive_cart.priors.drawn_trials import DrawnTrials, unknown_truths
+from adaptive_cart.questions import Question
+from adaptive_cart.records import (
+    Booleans,
+    Counts,
+    Durations,
+    Exposure,
+    Floats,
+    Integers,
+    Snapshot,
+    Summary,
+)
+from adaptive_cart.rules import REASONS
+from adaptive_cart.standing import RUNNING, SUCCESS, Standing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TRIALS = 10_000
+_BLOCK = 1_000
+_MOST_TABLES = 40_000
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A rule's question answered by the prior alone.
+
+    Attributes
+    ----------
+    words
+        The question as a protocol writes it.
+    probability
+        Under the prior; nan where the prior's integral could not be computed.
+    threshold
+        The smallest threshold of the rule over its looks; nan where it is still to be calibrated.
+    """
+
+    rule: str
+    then: str
+    words: str
+    probability: float
+    threshold: float
+    at_least: bool
+
+    @property
+    def settled(self) -> bool:
+        """Whether the prior alone reaches the threshold: the rule would hold without any data."""
+        if math.isnan(self.threshold) or math.isnan(self.probability):
+            return False
+        return self.probability >= self.threshold if self.at_least else (
+            self.probability < self.threshold
+        )  # fmt: skip
+
+
+def prior_claims(design: Design, plan: Plan | None = None) -> list[Claim]:
+    """Prior probability of what each rule asks, target by target.
+
+    Predictive rules are left out: without data they ask for the whole trial, which is what
+    :func:`prior_predictive` answers.
+    """
+    ready = plan or Plan.of(design)
+    found = []
+    for rule in ready.rules:
+        if rule.prediction is not None:
+            continue
+        thresholds = list(rule.thresholds.values())
+        easiest = (min if rule.at_least else max)(thresholds, default=math.nan)
+        if any(math.isnan(value) for value in thresholds):
+            easiest = math.nan
+        for target in rule.targets:
+            words = target.words(design.arm_names, design.stratum_names)
+            found.append(
+                Claim(
+                    rule.name,
+                    rule.then,
+                    words.replace(" | ", " | prior, "),
+                    prior_probability(design, ready, target),
+                    easiest,
+                    rule.at_least,
+                )
+            )
+    return found
+
+
+def prior_probability(design: Design, plan: Plan, question: Question) -> float:
+    """Probability that a question asks for when nobody has been seen."""
+    analysis, model = plan.fitted[question.endpoint]
+    posterior = analysis.posterior(model, _nothing(design, analysis), None)
+    probability = float(posterior.probability(question)[0])
+    failed = posterior.failed
+    return math.nan if failed is not None and failed[0] else probability
+
+
+def _nothing(design: Design, analysis: AnalysisBase) -> Summary:
+    """Data of a trial in which nobody has been seen, for a model to be asked its prior."""
+    shape = (1, len(design.arm_names), len(design.shares))
+    none, no_time = np.zeros(shape, dtype=np.int64), np.zeros(shape)
+    if analysis.reads == "counts":
+        return Counts(none, none, none, none)
+    if analysis.reads == "exposure":
+        return Exposure(none, no_time, none)
+    nobody = np.zeros((1, 1), dtype=np.bool_)
+    arm = np.zeros((1, 1), dtype=np.int8)
+    return Durations(np.zeros((1, 1)), nobody, nobody, arm, none, none, no_time)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Prior-predictive probability that a trial ends at a look for a reason."""
+
+    look: int
+    reason: str
+    probability: float
+    mcse: float
+
+
+@dataclass(frozen=True)
+class PriorPredictive:
+    """Decisions that the analysis priors expect.
+
+    Attributes
+    ----------
+    expected
+        By look and reason; together they add up to 1.
+    wrong_success
+        Probability that the claim of a trial that succeeds is wrong, if the priors are right; nan
+        where no trial succeeds or success is not the answer to one question.
+    trials
+        How many were simulated; 0 where all tables were enumerated.
+    """
+
+    expected: tuple[Expected, ...]
+    wrong_success: float
+    trials: int
+
+    def probability(self, reason: str) -> float:
+        """Probability of an ending at any look."""
+        return math.fsum(row.probability for row in self.expected if row.reason == reason)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row a look and reason, with Monte Carlo standard errors (0 where enumerated)."""
+        import pandas as pd
+
+        return pd.DataFrame([vars(row) for row in self.expected])
+
+    def words(self) -> str:
+        """Say them in one line."""
+        said = []
+        for reason in REASONS:
+            rows = [row for row in self.expected if row.reason == reason]
+            total = math.fsum(row.probability for row in rows)
+            if total == 0.0:
+                continue
+            shown = f"{reason.replace('_', ' ')} {total:.3f}"
+            if len([row for row in rows if row.probability > 0.0]) > 1:
+                looks = ", ".join(f"{row.probability:.3f}" for row in rows)
+                shown += f" (by look {looks})"
+            said.append(shown)
+        return "; ".join(said)
+
+
+def prior_predictive(
+    design: Design, plan: Plan | None = None, trials: int = TRIALS, seed: int | None = None
+) -> PriorPredictive:
+    """Decisions that the analysis priors expect, look by look.
+
+    By enumeration of all tables of counts, weighted with their beta-binomial predictive masses,
+    where there are two arms of fixed numbers and every rule asks about the primary; else by
+    simulation of trials whose true rates are drawn from the priors, everybody infused at once and
+    nobody lost. Endpoints have to be binary.
+
+    Parameters
+    ----------
+    trials
+        To be simulated, where enumeration is not possible.
+    seed
+        Of the simulation; the design's if left out.
+
+    Raises
+    ------
+    EngineError
+        If a rule asks about an endpoint whose truth cannot be drawn from its prior.
+    """
+    ready = plan or Plan.of(design)
+    if can_enumerate(design, ready):
+        return _enumerated(design, ready)
+    obstacles = unknown_truths(design, ready)
+    if obstacles:
+        listed = "\n".join(f"  - {reason}" for reason in obstacles)
+        raise EngineError(f"trials cannot be drawn from the priors of this design:\n{listed}")
+    return _simulated(design, ready, trials, design.simulation.seed if seed is None else seed)
+
+
+# --- all tables ---------------------------------------------------------------------------------
+
+
+def can_enumerate(design: Design, plan: Plan) -> bool:
+    """Whether every decision of a design is a matter of two counts at fixed numbers."""
+    numbers = planned_numbers(design)
+    fitted = plan.fitted.get(design.primary)
+    return (
+        numbers is not None
+        and len(design.arms) == 2
+        and isinstance(design.primary_endpoint, Landmark)
+        and fitted is not None
+        and isinstance(fitted[1], BetaBinomial)
+        and all(_about_primary(plan, position) for position in range(len(plan.rules)))
+        and math.prod(number + 1 for number in numbers[-1]) <= _MOST_TABLES
+    )
+
+
+def _about_primary(plan: Plan, position: int) -> bool:
+    rule = plan.rules[position]
+    ends = rule.then in ("declare_success", "declare_futility", "stop_for_safety")
+    calendar = rule.prediction is not None and rule.prediction.enrolled
+    here = rule.question.endpoint == plan.design.primary and rule.question.kind == "level"
+    known = not any(math.isnan(value) for value in rule.thresholds.values())
+    return ends and here and known and not calendar and not rule.every
+
+
+def planned_numbers(design: Design) -> list[tuple[int, ...]] | None:
+    """Numbers analysed in each arm at every look; nothing where they are random."""
+    looks = design.looks
+    if design.strata is not None or design.adaptive or looks.scale != "observed":
+        return None
+    at = [*looks.at, design.enrolment.max_n] if looks.final is not None else list(looks.at)
+    total = sum(design.allocation)
+    found = []
+    for number in at:
+        if any(int(number) * ratio % total for ratio in design.allocation):
+            return None
+        found.append(tuple(int(number) * ratio // total for ratio in design.allocation))
+    return found
+
+
+def _enumerated(design: Design, plan: Plan) -> PriorPredictive:
+    numbers = planned_numbers(design)
+    model = plan.fitted[design.primary][1]
+    assert numbers is not None
+    mass, before = np.ones((1, 1)), (0, 0)
+    expected, wrong, success = [], 0.0, 0.0
+    for look, now in enumerate(numbers, start=1):
+        moves = [_moves(model, arm, before[arm], now[arm]) for arm in range(2)]
+        # einsum and not a matrix product: its sums never depend on the number of threads
+        mass = np.einsum("ik,kl->il", np.einsum("ji,jk->ik", moves[0], mass), moves[1])
+        standing = _judged_tables(plan, look, (now[0], now[1]), look == len(numbers))
+        reason = standing.reason.reshape(mass.shape)
+        doubt = 1.0 - standing.probability.reshape(mass.shape)
+        for position, name in enumerate(REASONS):
+            here = np.where(reason == position, mass, 0.0)
+            total = math.fsum(here.ravel())
+            if total > 0.0 or name != "no_success":
+                expected.append(Expected(look, name, total, 0.0))
+            if position == SUCCESS:
+                success += total
+                wrong += math.fsum((here * np.where(here > 0.0, doubt, 0.0)).ravel())
+        mass = np.where(reason == RUNNING, mass, 0.0)
+        before = (now[0], now[1])
+    return PriorPredictive(tuple(expected), wrong / success if success else math.nan, 0)
+
+
+def _moves(model: BetaBinomial, arm: int, before: int, after: int) -> Floats:
+    """Predictive probability of the successes later by those now, ``(now, later)``."""
+    return np.stack(
+        [model.predictive_weights(arm, now, before, after) for now in range(before + 1)]
+    )
+
+
+def _judged_tables(plan: Plan, look: int, numbers: tuple[int, int], last: bool) -> Standing:
+    """Every table of a look, each as a trial of its own."""
+    control, other = np.divmod(
+        np.arange((numbers[0] + 1) * (numbers[1] + 1), dtype=np.int64), numbers[1] + 1
+    )
+    successes = np.stack([control, other], axis=1)[:, :, None]
+    totals = np.broadcast_to(np.array(numbers, dtype=np.int64)[:, None], successes.shape)
+    conduct = _Tables(plan, Counts(successes, totals, np.zeros_like(totals), totals))
+    everywhere = np.ones(len(successes), dtype=np.bool_)
+    lasts = np.full(len(successes), last)
+    conduct.judge(conduct.analysis(np.zeros(len(successes)), everywhere), look, everywhere, lasts)
+    conduct.standing.finish(lasts)
+    return conduct.standing
+
+
+class _Tables(Conduct):
+    """Tables of counts of the primary endpoint, judged as if each were a trial."""
+
+    def __init__(self, plan: Plan, counts: Counts) -> None:
+        super().__init__(plan, len(counts.successes))
+        self.counts = counts
+
+    def analysis(self, date: Floats, held: Booleans) -> LookAnalysis:
+        """The counts, which are all there is to see."""
+        nobody: Snapshot = _counted(self.counts)
+        found = LookAnalysis(self.plan, nobody, {}, np.flatnonzero(held), self.standing.open_strata)
+        found.summaries[self.design.primary] = self.counts
+        return found
+
+
+def _counted(counts: Counts) -> Snapshot:
+    """A snapshot that knows how many are randomised and no more."""
+    randomised: Integers = counts.totals.sum(axis=(1, 2))
+    return Snapshot(np.zeros(len(randomised)), randomised, None)  # type: ignore[arg-type]
+
+
+# --- drawn trials -------------------------------------------------------------------------------
+
+
+def _simulated(design: Design, plan: Plan, trials: int, seed: int) -> PriorPredictive:
+    if trials < 1:
+        raise ValueError(f"found {trials} trials; 1 or more is expected")
+    looks, reasons, doubts = [], [], []
+    for first in range(0, trials, _BLOCK):
+        block = DrawnTrials(plan, seed, first, min(_BLOCK, trials - first))
+        block.run()
+        looks.append(block.ended)
+        reasons.append(block.standing.reason)
+        doubts.append(1.0 - block.standing.probability)
+    look, reason, doubt = (np.concatenate(parts) for parts in (looks, reasons, doubts))
+    expected = []
+    for number in range(1, plan.schedule.number + 1):
+        for position, name in enumerate(REASONS):
+            share = float(((look == number) & (reason == position)).mean())
+            if share > 0.0 or name != "no_success":
+                error = math.sqrt(share * (1.0 - share) / trials)
+                expected.append(Expected(number, name, share, error))
+    wrong = doubt[reason == SUCCESS]
+    mean = float(wrong.mean()) if len(wrong) else math.nan
+    return PriorPredictive(tuple(expected), mean, trials)

@@ -1,0 +1,118 @@
+"""What ``adaptive-cart prior`` prints: which of the two ways was asked for, and is all there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from adaptive_cart.design import Design
+from adaptive_cart.errors import DesignError, Problem, nearest, one_of
+
+
+def prior_text(
+    design: Path | None,
+    data: Path | None,
+    historical: Path | None,
+    *,
+    weight: float | None = None,
+    vague_mean: float | None = None,
+    between_sd: float | None = None,
+    accuracy: float | None = None,
+    endpoint: str | None = None,
+    arm: str | None = None,
+    date: float | None = None,
+    skeptical: float | None = None,
+) -> str:
+    """Lines for a design file from earlier controls, or from the participants of an early trial.
+
+    Parameters
+    ----------
+    design, data, historical
+        Files: the design and participants, or the earlier controls (and the design, for its names).
+    weight, vague_mean, between_sd, accuracy, endpoint
+        Of a prior from earlier controls only; see :func:`adaptive_cart.priors.robust_map_prior`.
+    arm
+        That the prior is for.
+    date, skeptical
+        Of a prior from participants only; see :func:`adaptive_cart.priors.early_priors`.
+
+    Raises
+    ------
+    InputError
+        With everything that is wrong or missing.
+    """
+    controls: dict[str, float | str | None] = {
+        "--weight": weight,
+        "--vague-mean": vague_mean,
+        "--between-sd": between_sd,
+        "--accuracy": accuracy,
+        "--endpoint": endpoint,
+    }
+    participants: dict[str, float | str | None] = {"--as-of": date, "--skeptical": skeptical}
+    problems = []
+    if historical is None:
+        if design is None or data is None:
+            message = "give DESIGN and DATA (participants), or --historical FILE (earlier controls)"
+            problems.append(Problem("", message))
+        elsewhere, where = controls, "goes with --historical"
+    else:
+        if data is not None:
+            problems.append(Problem("DATA", "give either DATA or --historical; found both"))
+        elsewhere, where = participants, "goes with DATA, not with --historical"
+    problems += [Problem(name, where) for name, value in elsewhere.items() if value is not None]
+    if between_sd is not None and not 0.0 < between_sd < float("inf"):
+        problems.append(Problem("--between-sd", f"found {between_sd:g}; more than 0 is expected"))
+    if problems:
+        raise DesignError(problems)
+    loaded = None if design is None else _loaded(design)
+    if historical is None:
+        from adaptive_cart.priors.early_data import early_priors
+
+        assert loaded is not None
+        return early_priors(loaded, data, arm=arm, date=date, skeptical=skeptical or 0.0).toml()
+    return _from_controls(
+        loaded, historical, weight, vague_mean, between_sd, accuracy, endpoint, arm
+    )
+
+
+def _loaded(design: Path) -> Design:
+    from adaptive_cart.design_file import load_design
+
+    return load_design(design)
+
+
+def _from_controls(
+    design: Design | None,
+    historical: Path,
+    weight: float | None,
+    vague_mean: float | None,
+    between_sd: float | None,
+    accuracy: float | None,
+    endpoint: str | None,
+    arm: str | None,
+) -> str:
+    from adaptive_cart.priors.beta_mixture_fit import ACCURACY
+    from adaptive_cart.priors.controls import WEIGHT, robust_map_prior
+    from adaptive_cart.priors.robust_map import Heterogeneity
+
+    planned = None
+    if design is not None:
+        for name, value, known in (
+            ("--endpoint", endpoint, tuple(design.endpoints)),
+            ("--arm", arm, design.arm_names),
+        ):
+            if value is not None and value not in known:
+                message = (
+                    f"the design has no '{value}'{nearest(value, known)}, only {one_of(known)}"
+                )
+                raise DesignError([Problem(name, message)])
+        endpoint, arm = endpoint or design.primary, arm or design.arm_names[0]
+        planned = design.planned[design.arm_names.index(arm)]
+    found = robust_map_prior(
+        historical,
+        weight=WEIGHT if weight is None else weight,
+        vague_mean=0.5 if vague_mean is None else vague_mean,
+        heterogeneity=Heterogeneity(between_sd=1.0 if between_sd is None else between_sd),
+        accuracy=ACCURACY if accuracy is None else accuracy,
+        participants=planned,
+    )
+    return found.toml(endpoint or "ENDPOINT", arm or "CONTROL")

@@ -1,0 +1,77 @@
+"""The meta-analysis of earlier controls in PyMC: the reference for the integrals of `robust_map`.
+
+The same statement, sampled: non-centred logits of the studies, and one more for the new control
+arm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.models.base import Reference
+from adaptive_cart.priors.historical import Historical
+from adaptive_cart.priors.robust_map import Heterogeneity
+from adaptive_cart.records import Floats
+from adaptive_cart.sampling import Compiled, Fit, fitted_carefully
+
+
+@dataclass(frozen=True)
+class MapReference:
+    """A random-effects meta-analysis of control arms, and its prediction for one arm more."""
+
+    heterogeneity: Heterogeneity
+
+    def data(self, historical: Historical) -> dict[str, npt.NDArray[Any]]:
+        """Responders and participants, study by study."""
+        return {
+            "responders": np.array(historical.responders, dtype=np.int64),
+            "participants": np.array(historical.participants, dtype=np.int64),
+        }
+
+    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+        """A new model of these data."""
+        import pymc as pm
+
+        prior = self.heterogeneity
+        with pm.Model() as model:
+            responders = pm.Data("responders", data["responders"])
+            participants = pm.Data("participants", data["participants"])
+            centre = pm.Normal("centre", prior.centre_mean, prior.centre_sd)
+            between = pm.HalfNormal("between", prior.between_sd)
+            apart = pm.Normal("apart", 0.0, 1.0, shape=len(data["responders"]))
+            pm.Binomial(
+                "seen", n=participants, logit_p=centre + between * apart, observed=responders
+            )
+            ahead = pm.Normal("ahead", 0.0, 1.0)
+            pm.Deterministic("rate", pm.math.invlogit(centre + between * ahead))
+        return model
+
+
+def sampled_map(
+    historical: Historical,
+    heterogeneity: Heterogeneity | None = None,
+    *,
+    seed: int = 0,
+    draws: int = 2000,
+) -> tuple[Fit, str | None]:
+    """Sample the meta-analytic-predictive distribution of a new control arm's rate.
+
+    Returns
+    -------
+        The fit, with draws of ``rate``, ``centre`` and ``between``, ``(chain, draw)``; and why it
+        is not to be trusted, if it is not.
+    """
+    reference = MapReference(heterogeneity or Heterogeneity())
+    data = reference.data(historical)
+    compiled = Compiled(cast(Reference, reference), data)
+    return fitted_carefully(compiled, data, seed=seed, draws=draws)
+
+
+def sampled_quantiles(fit: Fit, probabilities: Floats) -> Floats:
+    """Quantiles of the new arm's rate, of all chains together."""
+    return np.quantile(fit.draws["rate"].ravel(), probabilities)

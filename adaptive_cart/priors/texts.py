@@ -1,0 +1,68 @@
+"""Priors as the lines that a design file takes, numbers rounded before anything is said of them."""
+
+from __future__ import annotations
+
+from adaptive_cart.models.beta_binomial import BetaMixture
+from adaptive_cart.priors.durability_prior import DurabilityPriors
+
+DIGITS = 4  # significant ones; a prior known better than that is not known that well
+
+
+def rounded(prior: BetaMixture) -> BetaMixture:
+    """Return the prior with four significant digits, its weights adding up to 1 as they must."""
+    weights = [round(weight, DIGITS) for weight in prior.weights[1:]]
+    first = round(1.0 - sum(weights), DIGITS)
+    return BetaMixture(
+        (first, *weights),
+        tuple(float(f"{a:.{DIGITS}g}") for a in prior.a),
+        tuple(float(f"{b:.{DIGITS}g}") for b in prior.b),
+    )
+
+
+def _number(value: float) -> str:
+    text = f"{value:.{DIGITS}g}"
+    return text if any(mark in text for mark in ".e") else f"{text}.0"
+
+
+def beta_lines(prior: BetaMixture, key: str) -> list[str]:
+    """A beta or beta mixture: ``prior.soc = { … }``."""
+    kept = [
+        (weight, a, b)
+        for weight, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
+        if weight > 0.0
+    ]
+    if len(kept) == 1:
+        return [f"{key} = {{ a = {_number(kept[0][1])}, b = {_number(kept[0][2])} }}"]
+    parts = [
+        f"    {{ weight = {weight:.{DIGITS}f}, a = {_number(a)}, b = {_number(b)} }},"
+        for weight, a, b in kept
+    ]
+    return [f"{key} = {{ mixture = [", *parts, "] }"]
+
+
+def durability_lines(priors: DurabilityPriors) -> list[str]:
+    """The three priors of ``weibull_cure``."""
+    a, b = priors.cured
+    lines = [f'prior.cured = {{ dist = "beta", a = {_number(a)}, b = {_number(b)} }}']
+    for key, (median, sigma) in (
+        ("median_months", priors.median_months),
+        ("shape", priors.shape),
+    ):
+        numbers = f"median = {_number(median)}, sigma = {_number(sigma)}"
+        lines.append(f'prior.{key} = {{ dist = "lognormal", {numbers} }}')
+    return lines
+
+
+def words_of(prior: BetaMixture) -> str:
+    """Say a beta or a mixture in one line: ``0.8 Beta(4, 16) + 0.2 Beta(1, 1)``."""
+    return " + ".join(
+        f"Beta({a:g}, {b:g})" if len(prior.weights) == 1 else f"{weight:g} Beta({a:g}, {b:g})"
+        for weight, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
+    )
+
+
+def comment(text: str, width: int = 96) -> list[str]:
+    """Put a sentence into comment lines of a design file."""
+    import textwrap
+
+    return [f"# {line}" for line in textwrap.wrap(text, width)]

@@ -1,0 +1,550 @@
+"""Simulation-based calibration of every analysis model, both faces.
+
+    python sims/validation/calibration_of_posteriors.py [MODEL ...] [--datasets 2000] [--pymc 250]
+
+Draw parameters from the prior, data from the parameters, and ask the posterior of these data for
+the probability that a quantity lies below its own true value. Over many such data sets these
+probabilities are uniform if, and by and large only if, the posterior is right (Cook, Gelman and
+Rubin 2006; Talts, Betancourt, Simpson, Vehtari and Gelman 2018, arXiv:1804.06788). Both the
+parameters and the data are drawn here, from the statement of the model, by NumPy.
+
+- The fast face answers with a probability and needs no draws.
+- PyMC answers with the rank of the true value among thinned draws.
+
+Uniformity is judged by the simultaneous bands of ``uniformity.py``. What rules ask for with a fixed
+value is judged as a forecast as well: the sum of (what is true - its probability) over its standard
+deviation, which is nearly standard normal.
+
+``--pymc 0`` leaves PyMC out. Writes a CSV and a figure a model into ``--out``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import itertools
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+sys.path.insert(0, str(Path(__file__).parent))
+
+import numpy as np
+import numpy.typing as npt
+import uniformity
+
+from adaptive_cart.models import ANALYSES
+from adaptive_cart.models.base import holds
+from adaptive_cart.questions import OPEN, Question
+from adaptive_cart.records import Booleans, Counts, Durations, Exposure, Summary
+
+Floats = npt.NDArray[np.float64]
+Truth = dict[str, Floats]  # by parameter, (dataset, ...)
+Generator = np.random.Generator
+
+THIN = 10  # of the draws of each chain, so that those left are nearly independent
+CHAINS, DRAWS = 4, 1_000
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model with a prior, a way to draw its parameters and data, and questions.
+
+    Attributes
+    ----------
+    parameters, data
+        Draw from the prior, ``(dataset, ...)`` by parameter; and data given them.
+    questions
+        By label.
+    """
+
+    table: dict[str, Any]
+    arms: tuple[str, ...]
+    strata: tuple[str, ...]
+    shares: tuple[float, ...]
+    parameters: Callable[[Generator, int], Truth]
+    data: Callable[[Generator, Truth], Summary]
+    questions: dict[str, Question]
+
+
+def _normal(prior: dict[str, Any], generator: Generator, shape: Any) -> Floats:
+    return generator.normal(prior["mean"], prior["sd"], shape)
+
+
+def _counts(generator: Generator, probability: Floats, most: int) -> Counts:
+    totals = generator.integers(0, most, probability.shape)
+    return Counts(generator.binomial(totals, probability), totals, 0 * totals, totals)
+
+
+# ── beta_binomial ─────────────────────────────────────────────────────────────────────────────
+MIXTURE = [{"weight": 0.7, "a": 3.0, "b": 27.0}, {"weight": 0.3, "a": 1.0, "b": 1.0}]
+BETAS = {"soc": {"mixture": MIXTURE}, "cart": {"a": 0.5, "b": 0.5}, "mrna": {"a": 2.0, "b": 3.0}}
+
+
+def beta_parameters(generator: Generator, number: int) -> Truth:
+    second = generator.random(number) < MIXTURE[1]["weight"]
+    soc = np.where(second, generator.beta(1.0, 1.0, number), generator.beta(3.0, 27.0, number))
+    others = [generator.beta(0.5, 0.5, number), generator.beta(2.0, 3.0, number)]
+    return {"probability": np.stack([soc, *others], axis=1)}
+
+
+# strata share a probability in this model, so that pooling them is right
+def beta_data(generator: Generator, truth: Truth) -> Summary:
+    return _counts(generator, np.repeat(truth["probability"][..., None], 2, axis=2), 30)
+
+
+# ── the two that know strata ──────────────────────────────────────────────────────────────────
+LOGISTIC = {
+    "intercept": {"dist": "normal", "mean": -2.0, "sd": 1.0},
+    "treatment": {"dist": "normal", "mean": 0.0, "sd": 1.5},
+    "stratum": {"dist": "normal", "mean": 0.0, "sd": 0.7},
+    "interaction": {"dist": "normal", "mean": 0.0, "sd": 0.7},
+}
+HIERARCHICAL = {
+    "control_logit": {"dist": "normal", "mean": -2.0, "sd": 1.0},
+    "effect_mean": {"dist": "normal", "mean": 0.0, "sd": 1.5},
+    "effect_sd": {"dist": "half_normal", "sd": 0.5},
+}
+
+
+def _inverse_logit(control: Floats, effect: Floats) -> Floats:
+    return 1.0 / (1.0 + np.exp(-np.stack([control, control + effect], axis=1)))
+
+
+def logistic_parameters(generator: Generator, number: int) -> Truth:
+    intercept = _normal(LOGISTIC["intercept"], generator, number)
+    treatment = _normal(LOGISTIC["treatment"], generator, number)
+    shift = _normal(LOGISTIC["stratum"], generator, (number, 2))
+    interaction = _normal(LOGISTIC["interaction"], generator, (number, 2))
+    probability = _inverse_logit(intercept[:, None] + shift, treatment[:, None] + interaction)
+    return {
+        "intercept": intercept,
+        "treatment": treatment,
+        "shift": shift,
+        "interaction": interaction,
+        "probability": probability,
+    }
+
+
+def hierarchical_parameters(generator: Generator, number: int) -> Truth:
+    control = _normal(HIERARCHICAL["control_logit"], generator, (number, 3))
+    mean = _normal(HIERARCHICAL["effect_mean"], generator, number)
+    sd = np.abs(generator.normal(0.0, HIERARCHICAL["effect_sd"]["sd"], number))
+    effect = generator.normal(mean[:, None], sd[:, None], (number, 3))
+    return {
+        "control_logit": control,
+        "effect_mean": mean,
+        "effect_sd": sd,
+        "effect": effect,
+        "probability": _inverse_logit(control, effect),
+    }
+
+
+def strata_data(generator: Generator, truth: Truth) -> Summary:
+    return _counts(generator, truth["probability"], 25)
+
+
+# ── times ─────────────────────────────────────────────────────────────────────────────────────
+CUTS = [6.0, 12.0]
+BASELINE, LOG_RATIO_SD = {"a": 0.5, "b": 10.0}, 1.0
+CURED, MEDIAN, SHAPE = (2.0, 2.0), (12.0, 0.7), (1.2, 0.3)
+PARTICIPANTS = 45
+
+
+def _durations(generator: Generator, time_to: Floats, arm: npt.NDArray[np.int8]) -> Durations:
+    """Censor at a time of each participant's own; some are not in the analysis."""
+    seen = generator.uniform(1.0, 40.0, time_to.shape)
+    event = time_to < seen
+    included = generator.random(time_to.shape) < 0.8
+    nothing = np.zeros((len(time_to), 2, 1), dtype=np.int64)
+    months = np.where(event, time_to, seen)
+    return Durations(months, event, included, arm, nothing, nothing, 1.0 * nothing)
+
+
+def _arms(number: int) -> npt.NDArray[np.int8]:
+    return np.tile((np.arange(PARTICIPANTS) % 3 > 0).astype(np.int8), (number, 1))
+
+
+def piecewise_parameters(generator: Generator, number: int) -> Truth:
+    log_ratio = generator.normal(0.0, LOG_RATIO_SD, number)
+    baseline = generator.gamma(BASELINE["a"], 1.0 / BASELINE["b"], (number, len(CUTS) + 1))
+    return {
+        "baseline_hazard": baseline,
+        "log_hazard_ratio": log_ratio,
+        "hazard_ratio": np.exp(log_ratio),
+    }
+
+
+def piecewise_data(generator: Generator, truth: Truth) -> Summary:
+    number = len(truth["hazard_ratio"])
+    arm = _arms(number)
+    ratio = np.where(arm == 1, truth["hazard_ratio"][:, None], 1.0)
+    left = generator.exponential(1.0, arm.shape)  # cumulative hazard still to be used up
+    time_to = np.full(arm.shape, np.inf)
+    edges = [0.0, *CUTS, np.inf]
+    for interval, (start, end) in enumerate(itertools.pairwise(edges)):
+        hazard = truth["baseline_hazard"][:, interval, None] * ratio
+        here = np.isinf(time_to) & (left < hazard * (end - start))
+        time_to[here] = start + (left / hazard)[here]
+        left = left - hazard * (end - start)
+    return _durations(generator, time_to, arm)
+
+
+def cure_parameters(generator: Generator, number: int) -> Truth:
+    return {
+        "cured": generator.beta(*CURED, (number, 2)),
+        "median_months": generator.lognormal(np.log(MEDIAN[0]), MEDIAN[1], (number, 2)),
+        "shape": generator.lognormal(np.log(SHAPE[0]), SHAPE[1], (number, 2)),
+    }
+
+
+def cure_data(generator: Generator, truth: Truth) -> Summary:
+    number = len(truth["cured"])
+    arm = _arms(number)
+    cured, median, shape = (
+        np.take_along_axis(truth[name], arm.astype(np.int64), axis=1)
+        for name in ("cured", "median_months", "shape")
+    )
+    hazard = generator.exponential(1.0, arm.shape)
+    time_to = median * (hazard / np.log(2.0)) ** (1.0 / shape)
+    never = generator.random(arm.shape) < cured
+    return _durations(generator, np.where(never, np.inf, time_to), arm)
+
+
+# ── events ────────────────────────────────────────────────────────────────────────────────────
+RATE = {"a": 0.5, "b": 5.0}
+
+
+def rate_parameters(generator: Generator, number: int) -> Truth:
+    return {"rate": generator.gamma(RATE["a"], 1.0 / RATE["b"], (number, 2))}
+
+
+def rate_data(generator: Generator, truth: Truth) -> Summary:
+    years = generator.uniform(0.0, 40.0, (*truth["rate"].shape, 1))
+    return Exposure(generator.poisson(truth["rate"][..., None] * years), years, np.ones_like(years))
+
+
+CASES = {
+    "beta_binomial": Case(
+        {"prior": BETAS},
+        ("soc", "cart", "mrna"),
+        ("sle", "ssc"),
+        (0.6, 0.4),
+        beta_parameters,
+        beta_data,
+        {
+            "soc": Question("e", 0, value=0.1),
+            "cart": Question("e", 1, value=0.3),
+            "cart - soc": Question("e", 1, 0, value=0.1),
+            "mrna - cart, first stratum": Question("e", 2, 1, value=0.0, stratum=0),
+            "mrna best": Question("e", 2, kind="best"),
+        },
+    ),
+    "logistic": Case(
+        {"prior": LOGISTIC},
+        ("soc", "cart"),
+        ("high", "low"),
+        (0.6, 0.4),
+        logistic_parameters,
+        strata_data,
+        {
+            "cart - soc": Question("e", 1, 0, value=0.1),
+            "cart - soc, first stratum": Question("e", 1, 0, value=0.1, stratum=0),
+            "cart - soc, second stratum": Question("e", 1, 0, value=0.0, stratum=1),
+            "cart, open strata": Question("e", 1, value=0.3, stratum=OPEN),
+        },
+    ),
+    "hierarchical_logistic": Case(
+        {"prior": HIERARCHICAL},
+        ("soc", "cart"),
+        ("sle", "ssc", "iim"),
+        (0.5, 0.3, 0.2),
+        hierarchical_parameters,
+        strata_data,
+        {
+            "cart - soc": Question("e", 1, 0, value=0.1),
+            "cart - soc, first stratum": Question("e", 1, 0, value=0.1, stratum=0),
+            "cart - soc, third stratum": Question("e", 1, 0, value=0.0, stratum=2),
+            "soc, second stratum": Question("e", 0, value=0.1, stratum=1),
+        },
+    ),
+    "piecewise_exponential": Case(
+        {
+            "cuts": CUTS,
+            "prior": {
+                "baseline": BASELINE,
+                "log_hazard_ratio": {"dist": "normal", "mean": 0.0, "sd": LOG_RATIO_SD},
+            },
+        },
+        ("soc", "cart"),
+        (),
+        (1.0,),
+        piecewise_parameters,
+        piecewise_data,
+        {
+            "hazard ratio": Question("e", 1, 0, value=1.0, above=False, kind="hazard_ratio"),
+        },
+    ),
+    "weibull_cure": Case(
+        {
+            "prior": {
+                "cured": {"dist": "beta", "a": CURED[0], "b": CURED[1]},
+                "median_months": {"dist": "lognormal", "median": MEDIAN[0], "sigma": MEDIAN[1]},
+                "shape": {"dist": "lognormal", "median": SHAPE[0], "sigma": SHAPE[1]},
+            }
+        },
+        ("soc", "cart"),
+        (),
+        (1.0,),
+        cure_parameters,
+        cure_data,
+        {
+            "cart cured": Question("e", 1, value=0.5),
+            "cart at 24 months": Question("e", 1, value=0.6, kind="remaining", month=24.0),
+            "cart - soc at 12 months": Question("e", 1, 0, value=0.1, kind="remaining", month=12.0),
+            "cart - soc cured": Question("e", 1, 0, value=0.0),
+        },
+    ),
+    "gamma_poisson": Case(
+        {"prior": RATE},
+        ("soc", "cart"),
+        (),
+        (1.0,),
+        rate_parameters,
+        rate_data,
+        {"cart": Question("e", 1, value=0.1), "cart - soc": Question("e", 1, 0, value=0.02)},
+    ),
+}
+
+
+# ── the study ─────────────────────────────────────────────────────────────────────────────────
+@dataclass
+class Study:
+    """What came out for one model and face.
+
+    Attributes
+    ----------
+    ranks
+        By quantity, ``(dataset,)``: where in its posterior the true value lies, from 0 to 1.
+    scores
+        By question: the standardised sum of (what is true - its probability).
+    failed
+        Data sets whose posterior failed, or whose chains were not to be trusted.
+    """
+
+    ranks: dict[str, Floats]
+    scores: dict[str, float]
+    failed: int
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row a quantity, as they are kept."""
+        found = []
+        for name in dict.fromkeys([*self.ranks, *self.scores]):
+            values = self.ranks.get(name)
+            p = None if values is None else uniformity.p_value(values)
+            found.append(
+                {
+                    "quantity": name,
+                    "datasets": "" if values is None else len(values),
+                    "p_uniform": "" if p is None else f"{p:.4f}",
+                    "inside_bands": "" if p is None else str(p >= 0.05).lower(),
+                    "score": f"{self.scores[name]:.2f}" if name in self.scores else "",
+                    "failed": self.failed,
+                }
+            )
+        return found
+
+
+def faces(case: Case, name: str) -> tuple[Any, Any, Any]:
+    analysis = ANALYSES[name].model_validate({"model": name, **case.table})
+    face = analysis.reference(case.arms, case.strata, case.shares)
+    return analysis, analysis.fitted(case.arms, case.shares), face
+
+
+def drawn(case: Case, number: int, seed: int) -> tuple[Truth, Summary, Booleans | None]:
+    """Parameters from the prior, data given them, and which strata are open."""
+    generator = np.random.default_rng(seed)
+    truth = case.parameters(generator, number)
+    data = case.data(generator, truth)
+    if len(case.shares) == 1:
+        return truth, data, None
+    is_open = generator.random((number, len(case.shares))) < 0.7
+    is_open[~is_open.any(axis=1)] = True
+    return truth, data, is_open
+
+
+def true_quantities(
+    case: Case, face: Any, truth: Truth, is_open: Booleans | None
+) -> dict[str, Floats]:
+    """True value of what each question is about, ``(dataset,)``."""
+    number = len(next(iter(truth.values())))
+    found = {}
+    for label, question in case.questions.items():
+        values = [
+            face.quantity(
+                {name: part[None, None, i] for name, part in truth.items()},
+                question,
+                None if is_open is None else is_open[i],
+            )[0, 0]
+            for i in range(number)
+        ]
+        found[label] = np.array(values)
+    return found
+
+
+def score(true: Floats, probability: Floats) -> float:
+    spread = np.sqrt((probability * (1.0 - probability)).sum())
+    return float((true - probability).sum() / spread)
+
+
+def fast_study(name: str, number: int, seed: int) -> Study:
+    """Fast face: probability that a quantity lies below its true value."""
+    case = CASES[name]
+    analysis, fitted, face = faces(case, name)
+    truth, data, is_open = drawn(case, number, seed)
+    true = true_quantities(case, face, truth, is_open)
+    together = analysis.posterior(fitted, data, is_open)
+    scores = {
+        label: score(holds(question, true[label]), together.probability(question))
+        for label, question in case.questions.items()
+    }
+    failed = 0 if together.failed is None else int(together.failed.sum())
+    ranks: dict[str, Floats] = {
+        label: np.empty(number) for label, q in case.questions.items() if q.kind != "best"
+    }
+    for i in range(number):
+        one = analysis.posterior(
+            fitted, data.rows(np.array([i])), None if is_open is None else is_open[i : i + 1]
+        )
+        for label in ranks:
+            question = case.questions[label].at(float(true[label][i]))
+            above = one.probability(question)[0]
+            ranks[label][i] = 1.0 - above if question.above else above
+    return Study(ranks, scores, failed)
+
+
+def pymc_study(name: str, number: int, seed: int) -> Study:
+    """PyMC: rank of the true value among thinned draws, of every parameter and quantity."""
+    from adaptive_cart.sampling import Compiled, fitted_carefully
+
+    case = CASES[name]
+    _, _, face = faces(case, name)
+    truth, data, is_open = drawn(case, number, seed)
+    true = true_quantities(case, face, truth, is_open)
+    generator = np.random.default_rng([seed, 1])
+    compiled, failed = None, 0
+    ranks: dict[str, list[float]] = {}
+    chances: dict[str, list[float]] = {}
+    for i in range(number):
+        here = None if is_open is None else is_open[i]
+        fits: dict[bytes, Any] = {}
+        trouble_here = False
+        for label, question in case.questions.items():
+            table = face.data(data, i, here, question)
+            key = b"|".join(values.tobytes() for values in table.values())
+            if key not in fits:
+                compiled = compiled or Compiled(face, table)
+                fits[key], trouble = fitted_carefully(
+                    compiled, table, seed=seed + i, chains=CHAINS, draws=DRAWS
+                )
+                trouble_here |= trouble is not None
+            quantity = face.quantity(fits[key].draws, question, here)
+            chances.setdefault(label, []).append(float(holds(question, quantity).mean()))
+            if question.kind != "best":
+                ranks.setdefault(label, []).append(_rank(quantity, true[label][i], generator))
+        pooled = face.data(data, i, here, None)
+        key = b"|".join(values.tobytes() for values in pooled.values())
+        if key not in fits:
+            fits[key], trouble = fitted_carefully(compiled, pooled, seed=seed + i)
+            trouble_here |= trouble is not None
+        for parameter, values in truth.items():
+            for place in np.ndindex(values.shape[1:]):
+                label = parameter + (f"[{', '.join(map(str, place))}]" if place else "")
+                draws = fits[key].draws[parameter][(slice(None), slice(None), *place)]
+                ranks.setdefault(label, []).append(_rank(draws, values[(i, *place)], generator))
+        failed += trouble_here
+    scores = {
+        label: score(holds(question, true[label]), np.array(chances[label]))
+        for label, question in case.questions.items()
+    }
+    return Study({label: np.array(values) for label, values in ranks.items()}, scores, failed)
+
+
+def _rank(draws: Floats, true: float, generator: Generator) -> float:
+    """Rank among thinned draws, from 0 to 1, the tie with itself broken at random."""
+    thinned = draws[:, ::THIN]
+    return float(((thinned < true).sum() + generator.random()) / (thinned.size + 1))
+
+
+# ── what is kept ──────────────────────────────────────────────────────────────────────────────
+def figure(name: str, studies: dict[str, Study], path: Path) -> None:
+    """Distribution functions of the ranks, less the uniform one, within their 95% bands."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    fig, axes = plt.subplots(
+        1, len(studies), figsize=(5.2 * len(studies), 4.2), squeeze=False, layout="constrained"
+    )
+    for axis, (face, study) in zip(axes[0], studies.items(), strict=True):
+        number = len(next(iter(study.ranks.values())))
+        at, lower, upper = uniformity.bands(number)
+        axis.fill_between(at, lower - at, upper - at, color="0.88", lw=0, label="95%, simultaneous")
+        axis.axhline(0.0, color="0.5", lw=0.8)
+        asked = CASES[name].questions
+        for label, values in study.ranks.items():
+            away = np.searchsorted(np.sort(values), at, side="right") / number - at
+            if label in asked:
+                axis.plot(at, away, lw=1.4, label=label)
+            else:
+                axis.plot(at, away, lw=0.7, color="0.45")
+        if len(study.ranks) > len(asked):
+            axis.plot([], [], lw=0.7, color="0.45", label="parameters")
+        axis.set_title(f"{name}, {face}: {number:,} data sets", fontsize=10)
+        axis.set_xlabel("posterior probability below the true value")
+        axis.set_ylabel("distribution function − uniform")
+        axis.legend(fontsize=7, frameon=False, loc="upper right")
+        top = 1.9 * float((upper - at).max())
+        axis.set_ylim(-top, top)
+        axis.spines[["top", "right"]].set_visible(False)
+    fig.savefig(path, dpi=110)
+    plt.close(fig)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("models", nargs="*", default=list(CASES))
+    parser.add_argument("--datasets", type=int, default=2_000, help="for the fast face")
+    parser.add_argument("--pymc", type=int, default=250, help="data sets for PyMC; 0 for none")
+    parser.add_argument("--seed", type=int, default=20261122)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name in options.models:
+        began = time.perf_counter()
+        studies = {"fast": fast_study(name, options.datasets, options.seed)}
+        if options.pymc:
+            studies["PyMC"] = pymc_study(name, options.pymc, options.seed + 1)
+        rows = [
+            {"model": name, "face": face, **row}
+            for face, study in studies.items()
+            for row in study.rows()
+        ]
+        with (options.out / f"calibration_{name}.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        figure(name, studies, options.out / f"calibration_{name}.png")
+        for row in rows:
+            print(" ".join(f"{value!s:>14s}" for value in row.values()))
+        print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

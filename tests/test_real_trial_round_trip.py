@@ -1,0 +1,187 @@
+"""The round trip: a simulated trial, written as a table and read as a real one, is the same trial.
+
+Every look's date, numbers, probabilities and decision have to be those of the simulation to the
+last bit: the table is all that the analysis sees.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adaptive_cart.analysis.replay import Replay, replayed
+from adaptive_cart.design import Design
+from adaptive_cart.participants import participants_table
+from adaptive_cart.participants_file import columns_of, read_participants
+from adaptive_cart.plan import Plan
+from adaptive_cart.population import latents_for
+from adaptive_cart.scenarios import truths_of
+from adaptive_cart.trial import Block, LookRecord, run_block
+from checks import raw_design
+from test_designs import NAMES, ready
+
+TRIALS = 4
+STANDING = ("reason", "rule", "probability", "dropped", "closed", "open_arms", "open_strata",
+            "enrolled", "failed")  # fmt: skip
+
+
+def simulated(design: Design, scenario: str, trials: int = TRIALS, seed: int = 7) -> Block:
+    plan = Plan.of(design)
+    targets = (0.1,) * len(plan.estimands)
+    latents = latents_for(design, seed, 0, trials)
+    return run_block(plan, truths_of(design)[scenario], targets, latents, keep_population=True)
+
+
+def table(design: Design, block: Block, trial: int, date: float | None = None) -> list[Any]:
+    """The participants as known at a date, or at the look that ended the trial."""
+    assert block.population is not None
+    at = float(block.months[trial]) if date is None else date
+    randomised = int(block.randomised[trial].sum())
+    if date is not None:
+        arrived = int((block.population.arrival[trial] <= date).sum())
+        randomised = min(arrived, int(block.standing.enrolled[trial]))
+    return participants_table(design, block.population, trial, at, randomised)
+
+
+def as_file(rows: list[Any], path: Path) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(columns_of(rows)))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def held_in(block: Block, trial: int) -> list[LookRecord]:
+    return [r for r in block.looks if r.held[trial] and r.look <= block.look[trial]]
+
+
+def same_look(simulated: LookRecord, trial: int, real: LookRecord) -> None:
+    assert simulated.look == real.look
+    assert simulated.between == real.between
+    assert simulated.date[trial] == real.date[0]
+    np.testing.assert_array_equal(simulated.randomised[trial], real.randomised[0])
+    np.testing.assert_array_equal(simulated.infused[trial], real.infused[0])
+    for endpoint, summary in simulated.summaries.items():
+        for name, values in summary.columns().items():
+            found = real.summaries[endpoint].columns()[name][0]
+            np.testing.assert_array_equal(values[trial], found, err_msg=f"{endpoint} {name}")
+    for rule, probability in simulated.probabilities.items():
+        if rule in real.probabilities:
+            np.testing.assert_array_equal(probability[trial], real.probabilities[rule][0])
+        else:
+            assert np.isnan(probability[trial]).all()
+    if simulated.shares is not None and real.shares is not None:
+        np.testing.assert_array_equal(simulated.shares[trial], real.shares[0])
+
+
+def same_end(block: Block, trial: int, replay: Replay) -> None:
+    """The look, its date, every number and probability of every look, and the decision."""
+    looks = held_in(block, trial)
+    assert [look.look for look in looks] == [held.look for held in replay.held]
+    for look, held in zip(looks, replay.held, strict=True):
+        same_look(look, trial, held.record)
+    assert replay.now.look == block.look[trial]
+    assert replay.now.date == block.months[trial]
+    for name in STANDING:
+        mine = getattr(block.standing, name)[trial]
+        np.testing.assert_array_equal(mine, getattr(replay.trial.standing, name)[0], err_msg=name)
+    for position, won in block.standing.won.items():
+        np.testing.assert_array_equal(won[trial], replay.trial.standing.won[position][0])
+
+
+# ── the round trip ────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("name", NAMES)
+def test_a_simulated_trial_read_back_is_the_same_trial_to_the_last_bit(
+    name: str, tmp_path: Path
+) -> None:
+    design = ready(raw_design(name))
+    plan = Plan.of(design)
+    for scenario in truths_of(design):
+        block = simulated(design, scenario)
+        for trial in range(TRIALS):
+            path = as_file(table(design, block, trial), tmp_path / "data.csv")
+            same_end(block, trial, replayed(plan, read_participants(path, design)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_earlier_looks_are_seen_as_they_were_seen_then(name: str) -> None:
+    design = ready(raw_design(name))
+    plan = Plan.of(design)
+    several = 0
+    for scenario in truths_of(design):
+        block = simulated(design, scenario, 2, seed=3)
+        for trial in range(2):
+            participants = read_participants(table(design, block, trial), design)
+            looks = held_in(block, trial)
+            several += len(looks) > 1
+            for look in looks:
+                by_number = replayed(plan, participants, look=look.look)
+                by_month = replayed(plan, participants, as_of=float(look.date[trial]))
+                for replay in (by_number, by_month):
+                    same_look(look, trial, replay.now.record)
+    assert several, "no trial had an earlier look"
+
+
+def test_a_table_of_an_earlier_month_says_the_same_as_a_later_one_cut_to_it() -> None:
+    design = Design(**raw_design("sle_autologous"))
+    plan = Plan.of(design)
+    block = simulated(design, "early_data_do_not_hold_up", 6)
+    for trial in range(6):
+        month = 26.0
+        then = read_participants(table(design, block, trial, month), design)
+        later = read_participants(table(design, block, trial, month + 9.0), design)
+        one = replayed(plan, then, look=1, as_of=month).now.record
+        other = replayed(plan, later, look=1, as_of=month).now.record
+        same_look(one, 0, other)
+
+
+def test_a_stop_between_looks_is_found_where_it_was() -> None:
+    raw = raw_design("sle_autologous")
+    raw["rules"][0]["every"] = 6
+    design = Design(**raw)
+    plan = Plan.of(design)
+    block = simulated(design, "toxic", 60)
+    stopped = [t for t in range(60) if any(r.between and r.held[t] for r in block.looks)]
+    assert len(stopped) >= 3
+    for trial in stopped:
+        replay = replayed(plan, read_participants(table(design, block, trial), design))
+        assert replay.now.record.between
+        same_end(block, trial, replay)
+        again, _ = replay.again(None)
+        np.testing.assert_array_equal(
+            again.record.probabilities["safety"], replay.now.record.probabilities["safety"]
+        )
+
+
+@pytest.mark.parametrize("strategy", ["composite", "treatment_policy"])
+def test_crossover_is_read_back(strategy: str) -> None:
+    raw = raw_design("sle_autologous")
+    raw["crossover"] = {"from": "soc", "to": "cart", "after_month": 8, "strategy": strategy}
+    raw["truth"]["soc"]["crossover"] = {"probability": 0.7}
+    design = Design(**raw)
+    block = simulated(design, "expected", 6)
+    rows = table(design, block, 0)
+    assert any(row["crossover_month"] != "" for row in rows)
+    for trial in range(6):
+        participants = read_participants(table(design, block, trial), design)
+        same_end(block, trial, replayed(Plan.of(design), participants))
+
+
+def test_what_happens_at_the_very_date_of_a_look_is_in_the_table() -> None:
+    # everybody relapses exactly at the landmark month of the one whose month dates the look
+    raw = raw_design("sle_autologous")
+    fixed = {"dist": "fixed", "value": 8.0}
+    raw["truth"]["cart"] |= {
+        "infusion": {"failure": 0.0, "delay": {"dist": "fixed", "value": 2.0}},
+        "remission": {"probability": 1.0, "onset": {"dist": "fixed", "value": 2.0}},
+        "durability": {"cured": 0.0, "relapse": fixed},
+    }
+    design = Design(**raw)
+    block = simulated(design, "expected", 12)
+    for trial in range(12):
+        participants = read_participants(table(design, block, trial), design)
+        same_end(block, trial, replayed(Plan.of(design), participants))

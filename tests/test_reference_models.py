@@ -1,0 +1,344 @@
+"""The PyMC face of every model against its fast face, on small tables and at the edges.
+
+Probabilities and means agree within four Monte Carlo standard errors of the draws, plus 0.002 (of
+the mean's own size where it is larger than 1) for what the standard error of a few thousand draws
+does not know about itself and for the fast faces' own error (at most 6e-4 with these priors).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adaptive_cart.models import ANALYSES
+from adaptive_cart.models.base import holds
+from adaptive_cart.questions import ALL, OPEN, Question
+from adaptive_cart.records import Counts, Durations, Exposure
+
+reference = pytest.mark.reference
+
+SEED = 20261122
+DRAWS = 4_000  # of each of four chains
+ARMS = ("soc", "cart", "mrna")
+STRATA = ("sle", "ssc")
+SHARES = (0.7, 0.3)
+
+
+def counts(*trials: tuple[list[list[int]], list[list[int]]]) -> Counts:
+    successes = np.array([trial[0] for trial in trials])
+    totals = np.array([trial[1] for trial in trials])
+    return Counts(successes, totals, np.zeros_like(totals), totals)
+
+
+def durations(*trials: tuple[list[float], list[int], list[int]], arms: int = 2) -> Durations:
+    """Trials of (months, event, arm), filled with nonsense that is not included."""
+    width = max(len(trial[0]) for trial in trials) + 2
+    shape = (len(trials), width)
+    months, event = np.full(shape, np.nan), np.ones(shape, dtype=np.bool_)
+    inside, arm = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.int8)
+    for trial, (time, ended, of) in enumerate(trials):
+        here = slice(1, 1 + len(time))  # not flush left, so that positions have to be respected
+        months[trial, here], event[trial, here] = time, np.array(ended, dtype=np.bool_)
+        arm[trial, here], inside[trial, here] = of, True
+    nothing = np.zeros((len(trials), arms, 1), dtype=np.int64)
+    return Durations(months, event, inside, arm, nothing, nothing, nothing.astype(np.float64))
+
+
+def asked(*questions: dict[str, Any]) -> list[Question]:
+    return [Question("endpoint", **question) for question in questions]
+
+
+RNG = np.random.default_rng(SEED)
+CURE = np.minimum(RNG.weibull(1.3, 60) * 14.0, RNG.uniform(2.0, 40.0, 60))
+CURE_EVENT = (CURE < 18.0) & (RNG.random(60) < 0.6)
+PIECES = RNG.exponential(9.0, 50)
+
+# model -> (table of the design, summary, open strata by trial, questions)
+CASES: dict[str, tuple[dict[str, Any], Any, Any, list[Question]]] = {
+    "beta_binomial": (
+        {
+            "prior": {
+                "soc": {
+                    "mixture": [
+                        {"weight": 0.8, "a": 4.0, "b": 36.0},
+                        {"weight": 0.2, "a": 1.0, "b": 1.0},
+                    ]
+                },
+                "cart": {"a": 0.5, "b": 0.5},
+            }
+        },
+        counts(
+            ([[2, 1], [9, 2], [4, 4]], [[20, 10], [21, 9], [12, 10]]),
+            ([[0, 0], [0, 0], [0, 0]], [[0, 0], [0, 0], [0, 0]]),
+            ([[18, 6], [12, 0], [0, 1]], [[18, 6], [12, 0], [10, 1]]),  # the prior was wrong
+        ),
+        np.array([[True, True], [True, False], [False, True]]),
+        asked(
+            {"arm": 1, "minus": 0, "value": 0.1},
+            {"arm": 1, "value": 0.3, "above": False},
+            {"arm": 2, "minus": 1, "value": 0.0, "stratum": 1},
+            {"arm": 1, "minus": 0, "value": 0.05, "stratum": OPEN},
+            {"arm": 2, "kind": "best", "above": False},
+        ),
+    ),
+    "logistic": (
+        {
+            "prior": {
+                "intercept": {"dist": "normal", "mean": -2.0, "sd": 1.0},
+                "treatment": {"dist": "normal", "mean": 0.3, "sd": 1.5},
+                "stratum": {"dist": "normal", "mean": 0.1, "sd": 0.7},
+                "interaction": {"dist": "normal", "mean": 0.0, "sd": 0.7},
+            }
+        },
+        counts(
+            ([[2, 1], [9, 2]], [[20, 10], [21, 9]]),
+            ([[0, 0], [1, 0]], [[0, 0], [1, 0]]),
+            ([[0, 0], [15, 0]], [[15, 8], [15, 0]]),
+        ),
+        np.array([[True, True], [True, False], [False, True]]),
+        asked(
+            {"arm": 1, "minus": 0, "value": 0.1},
+            {"arm": 0, "minus": 1, "value": -0.3, "stratum": 0},
+            {"arm": 1, "minus": 0, "value": 0.2, "stratum": 1, "above": False},
+            {"arm": 1, "minus": 0, "value": 0.1, "stratum": OPEN},
+            {"arm": 1, "value": 0.4, "stratum": ALL},
+            {"arm": 0, "value": 0.1, "stratum": 1},
+        ),
+    ),
+    "hierarchical_logistic": (
+        {
+            "prior": {
+                "control_logit": {"dist": "normal", "mean": -2.0, "sd": 1.0},
+                "effect_mean": {"dist": "normal", "mean": 0.0, "sd": 1.5},
+                "effect_sd": {"dist": "half_normal", "sd": 0.5},
+            }
+        },
+        counts(
+            ([[2, 1], [9, 2]], [[20, 10], [21, 9]]),
+            ([[0, 0], [0, 1]], [[0, 1], [0, 1]]),
+            ([[0, 8], [15, 0]], [[15, 8], [15, 0]]),
+        ),
+        np.array([[True, True], [True, False], [False, True]]),
+        asked(
+            {"arm": 1, "minus": 0, "value": 0.1},
+            {"arm": 1, "minus": 0, "value": 0.3, "stratum": 0},
+            {"arm": 1, "minus": 0, "value": 0.2, "stratum": 1, "above": False},
+            {"arm": 1, "minus": 0, "value": 0.1, "stratum": OPEN},
+            {"arm": 1, "value": 0.4, "stratum": ALL},
+            {"arm": 0, "value": 0.1, "stratum": 1},
+        ),
+    ),
+    "piecewise_exponential": (
+        {
+            "cuts": [6.0, 12.0],
+            "prior": {
+                "baseline": {"a": 0.1, "b": 1.0},
+                "log_hazard_ratio": {"dist": "normal", "mean": 0.0, "sd": 1.0},
+            },
+        },
+        durations(
+            (
+                [*np.minimum(PIECES, 20.0), 6.0, 12.0],
+                [*(PIECES < 20.0), 1, 0],
+                [*np.arange(50) % 3, 1, 0],
+            ),
+            ([3.0], [0], [1]),
+            ([3.0, 7.0, 13.0, 2.0, 0.5], [1, 1, 1, 1, 1], [1, 1, 1, 1, 0]),
+            arms=3,
+        ),
+        None,
+        asked(
+            {"arm": 1, "minus": 0, "value": 1.0, "above": False, "kind": "hazard_ratio"},
+            {"arm": 2, "minus": 1, "value": 0.7, "above": True, "kind": "hazard_ratio"},
+            {"arm": 0, "minus": 2, "value": 1.2, "above": False, "kind": "hazard_ratio"},
+        ),
+    ),
+    "weibull_cure": (
+        {
+            "prior": {
+                "cured": {"dist": "beta", "a": 2.0, "b": 2.0},
+                "median_months": {"dist": "lognormal", "median": 12.0, "sigma": 0.7},
+                "shape": {"dist": "lognormal", "median": 1.2, "sigma": 0.3},
+            }
+        },
+        durations(
+            (list(CURE), list(CURE_EVENT), list((np.arange(60) % 3 > 0) * 1)),
+            ([], [], []),  # nobody in remission
+            ([30.0, 25.0, 18.0, 14.0, 6.0], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1]),
+            ([8.0], [1], [1]),
+            ([2.0, 3.0, 9.0, 5.0, 4.0, 12.0], [1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]),
+        ),
+        None,
+        asked(
+            {"arm": 1, "value": 0.5},
+            {"arm": 1, "value": 0.6, "kind": "remaining", "month": 24.0},
+            {"arm": 1, "minus": 0, "value": 0.1, "kind": "remaining", "month": 12.0},
+            {"arm": 1, "minus": 0, "value": 0.0, "above": False},
+        ),
+    ),
+    "gamma_poisson": (
+        {"prior": {"a": 0.5, "b": 5.0}},
+        Exposure(
+            np.array(
+                [[[4, 2], [7, 0], [3, 1]], [[0, 0], [0, 0], [0, 0]], [[9, 0], [0, 3], [1, 0]]]
+            ),
+            np.array(
+                [
+                    [[20.0, 11.0], [18.0, 9.0], [15.5, 2.0]],
+                    [[0.0, 0.0], [0.0, 0.0], [3.0, 0.0]],
+                    [[2.0, 0.0], [30.0, 1.0], [0.1, 0.0]],
+                ]
+            ),
+            np.full((3, 3, 2), 20),
+        ),
+        np.array([[True, True], [True, False], [False, True]]),
+        asked(
+            {"arm": 1, "value": 0.2},
+            {"arm": 1, "minus": 0, "value": 0.05},
+            {"arm": 2, "minus": 0, "value": 0.0, "above": False, "stratum": OPEN},
+            {"arm": 1, "value": 0.3, "stratum": 1},
+        ),
+    ),
+}
+TWO_ARMS = {"logistic", "hierarchical_logistic", "weibull_cure"}
+
+
+def faces(name: str) -> tuple[Any, Any, Any, Any, Any, list[Question]]:
+    """Analysis, reference, summary, open strata and questions of a case."""
+    table, summary, open_strata, questions = CASES[name]
+    analysis = ANALYSES[name].model_validate({"model": name, **table})
+    arms = ARMS[:2] if name in TWO_ARMS else ARMS
+    strata = isinstance(summary, Counts | Exposure)
+    names, shares = (STRATA, SHARES) if strata else ((), (1.0,))
+    fitted = analysis.fitted(arms, shares)
+    face = analysis.reference(arms, names, shares)
+    return analysis, fitted, face, summary, open_strata, questions
+
+
+@reference
+@pytest.mark.parametrize("name", CASES)
+def test_both_faces_agree(name: str) -> None:
+    pytest.importorskip("pymc", reason="needs the `reference` extra")
+    from adaptive_cart.sampling import Compiled, fitted_carefully, mean_and_error
+
+    analysis, fitted, face, summary, open_strata, questions = faces(name)
+    compiled = None
+    wrong, untrusted = [], []
+    for trial in range(len(summary.analysed)):
+        one = summary.rows(np.array([trial]))
+        is_open = None if open_strata is None else open_strata[trial]
+        fast = analysis.posterior(fitted, one, None if is_open is None else is_open[None])
+        fits: dict[bytes, Any] = {}
+        for question in questions:
+            data = face.data(summary, trial, is_open, question)
+            key = b"".join(values.tobytes() for values in data.values())
+            if key not in fits:
+                compiled = compiled or Compiled(face, data)  # one compilation for every number
+                fits[key], trouble = fitted_carefully(compiled, data, seed=SEED, draws=DRAWS)
+                if trouble is not None:
+                    untrusted.append((trial, trouble))
+            quantity = face.quantity(fits[key].draws, question, is_open)
+            assert quantity.shape == (4, DRAWS)
+            probability, error = mean_and_error(holds(question, quantity))
+            answer = float(fast.probability(question)[0])
+            assert fast.failed is None or not fast.failed[0]
+            if not abs(answer - probability) <= 4.0 * error + 0.002:
+                wrong.append((trial, question, "probability", answer, probability, error))
+            if question.kind == "best":
+                continue
+            mean, error = mean_and_error(quantity)
+            answer = float(fast.mean(question)[0])
+            if not abs(answer - mean) <= 4.0 * error + 0.002 * max(1.0, abs(answer)):
+                wrong.append((trial, question, "mean", answer, mean, error))
+    assert not wrong, "\n".join(map(str, wrong))
+    assert not untrusted, untrusted
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_statement_names_every_number_of_the_prior(name: str) -> None:
+    *_, face, _, _, _ = faces(name)
+
+    def numbers(table: Any) -> list[float]:
+        if isinstance(table, dict):
+            return [number for value in table.values() for number in numbers(value)]
+        if isinstance(table, list):
+            return [number for value in table for number in numbers(value)]
+        return [table] if isinstance(table, float) else []
+
+    for number in numbers(CASES[name][0]):
+        assert f"{number:g}" in face.statement, (number, face.statement)
+
+
+def test_the_data_are_those_that_the_question_is_about() -> None:
+    *_, face, summary, _, _ = faces("beta_binomial")
+    only_second = np.array([False, True])
+    pooled = face.data(summary, 0)
+    assert pooled["successes"].tolist() == [3, 11, 8]
+    assert pooled["totals"].tolist() == [30, 30, 22]
+    stratum = face.data(summary, 0, None, Question("endpoint", 1, stratum=0))
+    assert stratum["successes"].tolist() == [2, 9, 4]
+    open_ = face.data(summary, 0, only_second, Question("endpoint", 1, stratum=OPEN))
+    assert open_["totals"].tolist() == [10, 9, 10]
+    everything = face.data(summary, 0, only_second, Question("endpoint", 1, stratum=ALL))
+    assert everything["totals"].tolist() == [30, 30, 22]
+
+
+def test_follow_up_is_split_at_the_cuts() -> None:
+    *_, face, summary, _, _ = faces("piecewise_exponential")
+    data = face.data(summary, 2, None, Question("endpoint", 1, 0, kind="hazard_ratio"))
+    assert data["events"].tolist() == [[1, 0, 0], [2, 1, 1], [0, 0, 0]]
+    np.testing.assert_allclose(data["months"][:2], [[0.5, 0, 0], [3 + 6 + 6 + 2, 7, 1]], atol=1e-8)
+    assert data["experimental"].tolist() == [0.0, 1.0, 0.0]
+    exactly = durations(([6.0, 12.0], [1, 1], [1, 1]), arms=3)
+    assert face.data(exactly)["events"][1].tolist() == [1, 1, 0]
+
+
+def test_durations_of_those_not_included_are_left_out() -> None:
+    *_, face, summary, _, _ = faces("weibull_cure")
+    data = face.data(summary, 4)
+    assert data["months"].tolist() == [2.0, 3.0, 9.0, 5.0, 4.0, 12.0]
+    assert data["arm_of"].tolist() == [1, 1, 1, 1, 0, 0]
+    assert face.data(summary, 1)["months"].shape == (0,)
+
+
+def test_an_arm_with_fewer_components_repeats_its_own() -> None:
+    *_, face, _, _, _ = faces("beta_binomial")
+    weights, a, b = face._components()
+    np.testing.assert_allclose(weights, [[0.8, 0.2], [0.5, 0.5], [0.5, 0.5]])
+    np.testing.assert_allclose(a, [[4.0, 1.0], [0.5, 0.5], [1.0, 1.0]])
+    np.testing.assert_allclose(b, [[36.0, 1.0], [0.5, 0.5], [1.0, 1.0]])
+
+
+def test_quantities_of_draws_by_hand() -> None:
+    draws = {"probability": np.array([[[0.1, 0.5, 0.3], [0.9, 0.2, 0.4]]])}
+    *_, face, _, _, _ = faces("beta_binomial")
+    best = Question("endpoint", 2, kind="best")
+    assert face.quantity(draws, best).tolist() == [[0.0, 1.0]]
+    assert holds(best, face.quantity(draws, best)).tolist() == [[0.0, 1.0]]
+    above = Question("endpoint", 1, 0, value=0.0)
+    np.testing.assert_allclose(face.quantity(draws, above), [[0.4, -0.7]])
+    assert holds(above, face.quantity(draws, above)).tolist() == [[1.0, 0.0]]
+
+    by_stratum = {"probability": np.array([[[[0.1, 0.2], [0.5, 0.8]]]])}  # arm, stratum
+    *_, face, _, _, _ = faces("logistic")
+    only_second = np.array([False, True])
+    for question, expected in (
+        (Question("endpoint", 1, 0), 0.7 * 0.4 + 0.3 * 0.6),
+        (Question("endpoint", 1, 0, stratum=1), 0.6),
+        (Question("endpoint", 1, 0, stratum=OPEN), 0.6),
+        (Question("endpoint", 1), 0.7 * 0.5 + 0.3 * 0.8),
+    ):
+        found = face.quantity(by_stratum, question, only_second)
+        np.testing.assert_allclose(found, [[expected]])
+
+    remitters = {
+        "cured": np.array([[[0.2, 0.4]]]),
+        "median_months": np.array([[[12.0, 24.0]]]),
+        "shape": np.array([[[1.0, 2.0]]]),
+    }
+    *_, face, _, _, _ = faces("weibull_cure")
+    at_median = Question("endpoint", 1, kind="remaining", month=24.0)
+    np.testing.assert_allclose(face.quantity(remitters, at_median), [[0.4 + 0.6 * 0.5]])
+    np.testing.assert_allclose(face.quantity(remitters, Question("endpoint", 1, 0)), [[0.2]])

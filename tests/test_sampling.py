@@ -1,0 +1,158 @@
+"""Compiling, refitting, diagnostics, files: what the reference fits stand on.
+
+The fits are of the conjugate gamma-Poisson model, whose posterior is known: Gamma(a + events,
+rate b + years) in every arm. Means agree with it within five Monte Carlo standard errors.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adaptive_cart import sampling
+from adaptive_cart.errors import InputError
+from adaptive_cart.models import ANALYSES
+from adaptive_cart.sampling import Diagnostics, Fit, fitted_carefully
+from checks import assert_close_in_mcse
+
+A, B = 0.5, 5.0
+TABLES = {
+    "usual": {"events": np.array([3, 7]), "years": np.array([21.0, 30.5])},
+    "no events": {"events": np.array([0, 0]), "years": np.array([4.0, 30.5])},
+    "one participant": {"events": np.array([1, 0]), "years": np.array([0.4, 1e-9])},
+}
+
+
+def gamma_poisson() -> Any:
+    analysis = ANALYSES["gamma_poisson"].model_validate(
+        {"model": "gamma_poisson", "prior": {"a": A, "b": B}}
+    )
+    return analysis.reference(("soc", "cart"), (), (1.0,))
+
+
+@pytest.fixture(scope="module")
+def compiled() -> Any:
+    pytest.importorskip("pymc", reason="needs the `reference` extra")
+    return sampling.Compiled(gamma_poisson(), TABLES["usual"])
+
+
+def assert_conjugate(fit: Fit, data: dict[str, Any]) -> None:
+    for arm in range(2):
+        shape, rate = A + data["events"][arm], B + data["years"][arm]
+        mean, mcse = sampling.mean_and_error(fit.draws["rate"][..., arm])
+        assert 0.0 < mcse < 0.1 * np.sqrt(shape) / rate
+        assert_close_in_mcse(mean, shape / rate, mcse, f"rate of arm {arm}")
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("table", TABLES)
+def test_a_compiled_model_is_refitted_to_other_data(compiled: Any, table: str) -> None:
+    fit = compiled.fit(TABLES[table], seed=1)
+    assert fit.diagnostics().trouble is None
+    assert_conjugate(fit, TABLES[table])
+
+
+@pytest.mark.reference
+def test_the_same_seed_gives_the_same_draws(compiled: Any) -> None:
+    first, again, other = (compiled.fit(TABLES["usual"], seed=seed, draws=50) for seed in (7, 7, 8))
+    assert np.array_equal(first.draws["rate"], again.draws["rate"])
+    assert not np.array_equal(first.draws["rate"], other.draws["rate"])
+    assert first.draws["rate"].shape == (4, 50, 2)
+
+
+@pytest.mark.reference
+def test_a_saved_posterior_opens_again_with_its_names(compiled: Any, tmp_path: Path) -> None:
+    fit = compiled.fit(TABLES["usual"], seed=3, draws=100)
+    prior = sampling.prior_draws(gamma_poisson(), TABLES["usual"], draws=40, seed=2)
+    path = fit.save(tmp_path / "posterior", prior)
+    assert path == fit.save(tmp_path / "posterior", prior), "it is replaced"
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+    held = sampling.opened(path)
+    assert np.array_equal(held["posterior"]["rate"].values, fit.draws["rate"])
+    assert held["posterior"]["rate"].dims == ("chain", "draw", "arm")
+    assert list(held["posterior"]["rate"].coords["arm"].values) == ["soc", "cart"]
+    assert held["observed_data"]["occurrence"].values.tolist() == [3, 7]
+    assert held["constant_data"]["years"].values.tolist() == [21.0, 30.5]
+    assert held["prior"]["rate"].shape == (1, 40, 2)
+    assert held["sample_stats"]["diverging"].shape == (4, 100)
+
+
+@pytest.mark.reference
+@pytest.mark.slow
+def test_without_nutpie_pymc_itself_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pymc", reason="needs the `reference` extra")
+    found = sampling.util.find_spec
+    monkeypatch.setattr(
+        sampling.util, "find_spec", lambda name: None if name == "nutpie" else found(name)
+    )
+    compiled = sampling.Compiled(gamma_poisson(), TABLES["usual"])
+    assert compiled.sampler == "pymc"
+    for table in ("usual", "no events"):
+        fit = compiled.fit(TABLES[table], seed=5)
+        assert fit.sampler == "pymc"
+        assert fit.diagnostics().ess_bulk > 400
+        assert_conjugate(fit, TABLES[table])
+
+
+@pytest.mark.reference
+def test_diagnostics_of_chains_that_are_known() -> None:
+    pytest.importorskip("arviz", reason="needs the `reference` extra")
+    generator = np.random.default_rng(4)
+    independent = generator.normal(size=(4, 1000, 2))
+    good = Fit({"x": independent}, 0, {}, {}).diagnostics()
+    assert good.trouble is None
+    assert set(good.by_parameter) == {"x[0]", "x[1]"}
+    assert 0.999 < good.r_hat < 1.01
+    assert 3000 < good.ess_bulk < 5000  # four thousand independent draws
+    apart = independent + np.arange(4)[:, None, None]  # chains that never meet
+    assert "R-hat" in str(Fit({"x": apart}, 0, {}, {}).diagnostics().trouble)
+    stuck = np.zeros((4, 1000))
+    assert Fit({"x": stuck}, 0, {}, {}).diagnostics().trouble is not None
+    mean, error = sampling.mean_and_error(independent[..., 0])
+    np.testing.assert_allclose(error, 1 / np.sqrt(4000), rtol=0.15)
+    assert abs(mean) < 5 * error
+    assert sampling.mean_and_error(np.ones((4, 10))) == (1.0, 0.0)
+
+
+def test_trouble_says_every_reason() -> None:
+    assert Diagnostics(1.009, 401.0, 400.0, 0, {}).trouble is None
+    assert Diagnostics(1.02, 100.0, 90.0, 3, {}).trouble == (
+        "R-hat 1.020 > 1.01, bulk ESS 100 < 400, tail ESS 90 < 400, 3 divergent transitions"
+    )
+    assert "R-hat nan" in str(Diagnostics(float("nan"), 500.0, 500.0, 0, {}).trouble)
+
+
+class _Scripted:
+    """Stands for a compiled model: fits with divergences until the steps are small."""
+
+    def __init__(self, cured: bool) -> None:
+        self.cured = cured
+        self.accepted: list[float] = []
+
+    def fit(self, data: Any, **settings: Any) -> Any:
+        accept = settings.get("target_accept", sampling.TARGET_ACCEPT)
+        self.accepted.append(accept)
+        diverging = 0 if self.cured and accept > 0.95 else 2
+        fit = Fit({}, diverging, {}, {})
+        fit._diagnostics = Diagnostics(1.0, 500.0, 500.0, diverging, {})
+        return fit
+
+
+@pytest.mark.parametrize("cured", [True, False])
+def test_a_fit_in_trouble_is_repeated_once_with_smaller_steps(cured: bool) -> None:
+    scripted = _Scripted(cured)
+    fit, trouble = fitted_carefully(scripted, {}, seed=1)  # type: ignore[arg-type]
+    assert scripted.accepted == [0.9, 0.99]
+    assert trouble == (None if cured else "2 divergent transitions")
+    assert fit.diverging == (0 if cured else 2)
+
+
+def test_without_pymc_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling.util, "find_spec", lambda name: None)
+    with pytest.raises(
+        InputError, match=r'pymc and arviz.*pip install "adaptive_cart\[reference\]"'
+    ):
+        sampling.Compiled(gamma_poisson(), TABLES["usual"])

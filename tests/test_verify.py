@@ -1,0 +1,247 @@
+"""Fast face against PyMC at simulated looks: which looks, what counts as failed, and resuming."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import adaptive_cart as ac
+from adaptive_cart import sampling, verify
+from adaptive_cart.errors import DesignError, InputError, ResultsError
+from adaptive_cart.models.beta_binomial_analysis import CountsPosterior
+from adaptive_cart.plan import Plan
+from adaptive_cart.questions import OPEN
+from adaptive_cart.scenarios import truths_of
+from adaptive_cart.verified_looks import chosen_looks
+from adaptive_cart.verified_rows import Row
+from checks import raw_design
+
+LOOKS = 6
+
+
+def hello() -> Any:
+    return ac.Design(**raw_design("hello"))
+
+
+def looks_of(name: str, number: int, pool: int = 60, seed: int = 3) -> Any:
+    design = ac.Design(**raw_design(name))
+    plan = Plan.of(design)
+    return plan, chosen_looks(plan, dict(truths_of(design)), seed, number, pool)
+
+
+ROW = Row(
+    scenario="null",
+    trial=3,
+    look=1,
+    rule="efficacy",
+    arm="cart",
+    stratum="",
+    fast=0.96,
+    reference=0.961,
+    difference=-0.001,
+    mcse=0.002,
+    threshold=0.985,
+    fast_decision=False,
+    reference_decision=False,
+    r_hat=1.001,
+    ess_bulk=2000.0,
+    divergences=0,
+    trusted=True,
+)
+
+
+# ── which looks ───────────────────────────────────────────────────────────────────────────────
+def test_half_of_the_looks_are_the_closest_to_a_threshold() -> None:
+    plan, everything = looks_of("hello", 10**6)
+    _, chosen = looks_of("hello", 12)
+    assert len(chosen) == 12
+    assert len({look.key for look in chosen}) == 12
+    near = {look.key for look in chosen[:6]}
+    for rule in range(len(plan.rules)):  # in turn: three each
+        distances = sorted(
+            (asked.distance, look.key)
+            for look in everything
+            for asked in look.asked
+            if asked.rule == rule
+        )
+        closest = distances[0][0]
+        assert any(key in near for distance, key in distances if distance == closest)
+    assert {look.scenario for look in chosen[6:]} == set(hello().scenarios)
+    _, again = looks_of("hello", 12)
+    assert [look.key for look in again] == [look.key for look in chosen]
+    _, other = looks_of("hello", 12, seed=4)
+    assert [look.key for look in other] != [look.key for look in chosen]
+
+
+def test_a_chosen_look_asks_what_the_run_recorded(tmp_path: Path) -> None:
+    result = ac.simulate(hello(), trials=60, seed=3, engine="simulate", jobs=1)
+    recorded = result.looks
+    _, everything = looks_of("hello", 10**6)
+    assert len(everything) > 100
+    for look in everything[::7]:
+        rows = recorded[
+            (recorded.scenario == look.scenario)
+            & (recorded.trial == look.trial)
+            & (recorded.look == look.look)
+        ]
+        for asked in look.asked:
+            column = [
+                name for name in rows.columns if name == f"p_{('efficacy', 'futility')[asked.rule]}"
+            ]
+            assert column, list(rows.columns)
+            assert rows[column[0]].max() == pytest.approx(asked.fast, abs=1e-12)
+
+
+def test_strata_are_those_open_when_the_rule_was_asked() -> None:
+    plan, everything = looks_of("enrichment_biomarker", 10**6, pool=40)
+    closed = 0
+    for look in everything:
+        for asked in look.asked:
+            assert asked.open_strata is not None
+            if asked.question.stratum >= 0:
+                assert asked.open_strata[asked.question.stratum]
+            elif asked.question.stratum == OPEN:
+                closed += not asked.open_strata.all()
+            # the same question of this trial alone, and of the strata then open, has this answer
+            analysis, fitted = plan.fitted[asked.question.endpoint]
+            one = analysis.posterior(
+                fitted, look.summaries[asked.question.endpoint], asked.open_strata[None]
+            )
+            assert one.probability(asked.question)[0] == pytest.approx(asked.fast, abs=1e-9)
+    assert closed > 0, "no look of this test has a closed stratum"
+
+
+# ── what is made of the rows ──────────────────────────────────────────────────────────────────
+def test_what_fails() -> None:
+    assert not ROW.failed
+    assert not replace(ROW, difference=0.009, mcse=0.0).failed
+    assert replace(ROW, difference=-0.011, mcse=0.002).failed
+    assert not replace(ROW, difference=0.011, mcse=0.003).failed
+    assert not replace(ROW, difference=0.5, trusted=False).failed
+    assert not replace(ROW, difference=math.nan).failed
+    assert replace(ROW, reference=0.98).near
+    assert not replace(ROW, reference=0.97).near
+
+
+def test_the_summary_counts() -> None:
+    rows = [replace(ROW, trial=trial) for trial in range(20)]
+    good = verify.summarised(rows)
+    assert good["failed"] is False
+    assert good["largest_difference"] == 0.001
+    assert good["looks_verified"] == 20
+    rows[4] = replace(ROW, trial=4, reference=0.986, difference=-0.026, reference_decision=True)
+    bad = verify.summarised(rows)
+    assert bad["failed"] is True
+    assert bad["differences_too_large"] == 1
+    assert bad["decisions_differing"] == bad["differing_within_4_mcse_of_threshold"] == 1
+    assert bad["share_differing"] == 0.05
+    # nineteen of -0.5 and one of -13 standard errors
+    assert bad["rms_difference_in_mcse"] == pytest.approx(math.sqrt((19 * 0.25 + 169) / 20))
+    assert bad["mean_difference_in_mcse"] == pytest.approx(-(19 * 0.5 + 13) / 20)
+    assert bad["share_differing_lower"] == pytest.approx(0.0089, abs=1e-4)  # Wilson, by hand
+    assert bad["share_differing_upper"] == pytest.approx(0.2361, abs=1e-4)
+    untrusted = [replace(row, trusted=trial > 1) for trial, row in enumerate(rows[5:] * 2)]
+    assert verify.summarised(untrusted)["failed"] is True, "2 of 30 are more than one in twenty"
+    assert verify.summarised(untrusted[1:])["failed"] is False
+    assert verify.summarised([replace(ROW, trusted=False)])["failed"] is True
+    nothing = replace(ROW, fast=math.nan, difference=math.nan)
+    assert verify.summarised([nothing, ROW])["fast_posterior_failed"] == 1
+    text = verify.Verification(tuple(rows), bad, None).text()
+    assert "FAILED: 1 differences" in text
+    assert "largest 0.0260" in text
+    assert "the largest: efficacy, look 1 of trial 4 of null" in text
+    assert max(map(len, text.splitlines())) <= 120
+
+
+def test_rows_come_back_from_the_file_as_they_were(tmp_path: Path) -> None:
+    rows = [ROW, replace(ROW, stratum="sle", fast=1 / 3, r_hat=math.nan, trusted=False)]
+    identity = {"design": "x", "digest": "d", "seed": 1, "looks": 2, "version": "v"}
+    folder = verify._Folder(tmp_path / "deep" / "er", identity)
+    folder.write(rows, {**identity, "status": "running"})
+    assert [repr(row) for row in folder.found()] == [repr(row) for row in rows]
+    for name, value in (("digest", "e"), ("seed", 2), ("looks", 3), ("version", "w")):
+        with pytest.raises(ResultsError, match=name):
+            verify._Folder(folder.path, {**identity, name: value}).found()
+    table = folder.path / verify.TABLE
+    table.write_text(table.read_text().replace("0.002", "nought"))
+    with pytest.raises(ResultsError, match="damaged"):
+        folder.found()
+    (folder.path / verify.SUMMARY).unlink()
+    with pytest.raises(ResultsError, match="says of what"):
+        folder.found()
+
+
+def test_wrong_numbers_are_all_told() -> None:
+    with pytest.raises(DesignError) as caught:
+        verify.verify(hello(), looks=0, seed=-1, jobs=0)
+    assert [problem.path for problem in caught.value.problems] == ["--looks", "--seed", "--jobs"]
+
+
+def test_without_pymc_nothing_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sampling.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match="pip install"):
+        verify.verify(hello(), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+# ── with PyMC ─────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.reference
+def test_both_faces_agree_and_a_broken_one_is_caught(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("pymc", reason="needs the `reference` extra")
+    design, shown = hello(), []
+    found = verify.verify(
+        design, looks=LOOKS, seed=5, jobs=1, out=tmp_path,
+        progress=lambda what, done, total: shown.append((what, done, total)),
+    )  # fmt: skip
+    assert not found.failed, found.text()
+    assert len({row.key for row in found.rows}) == LOOKS
+    assert {row.rule for row in found.rows} == {"efficacy", "futility"}
+    assert shown == [("looks verified", done, LOOKS) for done in (0, 4, 6)]
+    assert all(row.trusted and row.mcse < 0.005 for row in found.rows)
+    summary = json.loads((tmp_path / "verification.json").read_text())
+    assert summary["status"] == "complete"
+    assert summary["largest_difference"] == max(abs(row.difference) for row in found.rows)
+
+    # killed after the first chunk: the same command fits the others only, and ends up the same
+    table = tmp_path / "verification.csv"
+    whole = table.read_text()
+    first = {row.key for row in found.rows[:1]}
+    kept = [
+        line
+        for line, row in zip(whole.splitlines()[1:], found.rows, strict=True)
+        if row.key in first
+    ]
+    table.write_text("\n".join([whole.splitlines()[0], *kept]) + "\n")
+    fitted: list[Any] = []
+    compared = verify._compared
+
+    def counted(design: Any, seed: int, looks: Any) -> Any:
+        fitted.extend(look.key for look in looks)
+        return compared(design, seed, looks)
+
+    monkeypatch.setattr(verify, "_compared", counted)
+    again = verify.verify(design, looks=LOOKS, seed=5, jobs=1, out=tmp_path)
+    assert len(fitted) == LOOKS - 1
+    assert not first & set(fitted)
+    assert table.read_text() == whole
+    assert again.rows == found.rows
+    with pytest.raises(ResultsError, match="looks 6, not 7"):
+        verify.verify(design, looks=LOOKS + 1, seed=5, jobs=1, out=tmp_path)
+
+    usual = CountsPosterior.probability
+
+    def shifted(self: Any, question: Any) -> Any:
+        return np.clip(usual(self, question) - 0.05, 0.0, 1.0)
+
+    monkeypatch.setattr(CountsPosterior, "probability", shifted)
+    broken = verify.verify(design, looks=LOOKS, seed=5, jobs=1)
+    assert broken.failed
+    assert broken.summary["differences_too_large"] >= LOOKS - 1
