@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from adaptive_cart.population import latents_for
 from adaptive_cart.records import Counts
 from adaptive_cart.scenarios import truths_of
 from adaptive_cart.trial import Block, run_block
-from test_fast_equals_twin import raw_design
+from test_fast_equals_twin import compare, latents_of_trial, raw_design, with_strata
+from twin import one_trial
 
 AFTER = 12.0
 TRIALS = 300
@@ -111,3 +113,193 @@ def test_dropout_goes_on_at_the_other_arms_hazard() -> None:
     hazard = 1.0 / left.mean() * 12.0  # of an exponential time
     expected = 0.06 + 0.010
     assert abs(hazard / expected - 1.0) < 5 / np.sqrt(crossed.sum())
+
+
+# --- Trial by trial, against the slow twin ----------------------------------------------------
+
+
+def crossing(strategy: str) -> dict[str, Any]:
+    """Controls of whom many have been in remission, or will be, when crossover opens at month 6.
+
+    Three in ten are not infused after it, and the primary is at month 12.
+    """
+    raw: dict[str, Any] = copy.deepcopy(raw_design("sle_autologous"))
+    raw["crossover"] = {"from": "soc", "to": "cart", "after_month": 6.0, "strategy": strategy}
+    raw["truth"]["soc"] |= {
+        "crossover": {"probability": 0.7},
+        "remission": {"probability": 0.5, "onset": {"dist": "exponential", "rate": 0.1}},
+        "durability": {"cured": 0.2, "relapse": {"dist": "exponential", "median": 5.0}},
+    }
+    raw["truth"]["cart"]["infusion"]["failure"] = 0.3
+    # the predictive rule is compared elsewhere, and most of the time would be its
+    raw["rules"] = [rule for rule in raw["rules"] if "predictive" not in rule]
+    return raw
+
+
+def as_it_is(raw: dict[str, Any]) -> None:
+    pass
+
+
+def landmark_up_to_the_month(raw: dict[str, Any]) -> None:
+    raw["crossover"]["after_month"] = 12.0
+
+
+def landmark_long_after(raw: dict[str, Any]) -> None:
+    raw["endpoints"]["dfr"] |= {"month": 24, "sustained_from": 20}
+
+
+def strata(raw: dict[str, Any]) -> None:
+    with_strata(raw)
+    raw["truth"]["soc"]["strata"] = {"low": {"crossover": {"probability": 0.2}}}
+
+
+def missing_left_out(raw: dict[str, Any]) -> None:
+    raw["endpoints"]["dfr"]["missing"] = "exclude"
+
+
+def nobody_is_infused_and_remission_is_late(raw: dict[str, Any]) -> None:
+    raw["truth"]["cart"]["infusion"]["failure"] = 1.0
+    raw["truth"]["soc"]["remission"]["onset"]["rate"] = 0.05
+
+
+def no_dropout_before(raw: dict[str, Any]) -> None:
+    del raw["truth"]["soc"]["dropout"]
+    raw["truth"]["cart"]["death"]["per_year"] = 0.3
+
+
+def no_dropout_after(raw: dict[str, Any]) -> None:
+    del raw["truth"]["cart"]["dropout"]
+    raw["truth"]["soc"]["death"]["per_year"] = 0.3
+
+
+def remission_of_either_kind_sustained(raw: dict[str, Any]) -> None:
+    raw["endpoints"]["remission"] |= {"month": 24, "sustained_from": 12}
+    raw["looks"]["observed"] = [80, 90]
+    raw["rules"] = raw["rules"][:1]
+    slow = {"dist": "exponential", "median": 15.0}
+    raw["truth"]["soc"]["remission_on_drugs"] = {"probability": 1.0, "onset": slow}
+    raw["truth"]["cart"]["durability"] = {"relapse": {"dist": "exponential", "median": 6.0}}
+
+
+def infusion_of_the_product(raw: dict[str, Any]) -> None:
+    del raw["truth"]["cart"]["infusion"]
+
+
+def the_other_arm_is_the_same(raw: dict[str, Any]) -> None:
+    raw["scenarios"]["expected"] = {"cart": {"same_as": "soc"}}
+
+
+CHANGES = [
+    as_it_is, landmark_up_to_the_month, landmark_long_after, strata, missing_left_out,
+    nobody_is_infused_and_remission_is_late, no_dropout_before, no_dropout_after,
+    remission_of_either_kind_sustained, infusion_of_the_product, the_other_arm_is_the_same,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+@pytest.mark.parametrize("strategy", ["composite", "treatment_policy"])
+def test_trials_are_the_twins(strategy: str, change: Callable[[dict[str, Any]], None]) -> None:
+    raw = crossing(strategy)
+    change(raw)
+    compare(raw, "expected", 5)
+
+
+def test_the_compared_trials_hold_what_they_are_to_compare() -> None:
+    raw = crossing("treatment_policy")
+    latents = latents_of_trial(Design(**copy.deepcopy(raw)), 0)
+    people = one_trial.participants_of(raw, "expected", latents)
+    crossed = [person for person in people if person["crossed_month"] < np.inf]
+    assert {person["arm"] for person in crossed} == {"soc"}
+    assert any(person["remission_month"] < 6.0 for person in crossed)
+    assert any(person["rescue_month"] < 6.0 for person in crossed)
+    infused = [person for person in crossed if person["infused_month"] < np.inf]
+    assert 0 < len(infused) < len(crossed)
+    assert any(person["remission_after_month"] < np.inf for person in infused)
+    assert any(person["relapse_after_month"] < 30.0 for person in infused)
+
+
+# --- The twin, by hand ------------------------------------------------------------------------
+
+
+def by_hand(**latents: float) -> dict[str, Any]:
+    """A control: crosses at month 12, infused at 14, in remission from 17 to 32, lost at 36."""
+    truth = {
+        "soc": {
+            "crossover": {"probability": 0.5},
+            "remission": {"probability": 0.5, "onset": {"dist": "fixed", "value": 20.0}},
+            "durability": {"relapse": {"dist": "fixed", "value": 100.0}},
+            "dropout": {"per_year": 0.12},
+        },
+        "cart": {
+            "infusion": {"failure": 0.5, "delay": {"dist": "fixed", "value": 2.0}},
+            "remission": {"probability": 0.5, "onset": {"dist": "fixed", "value": 3.0}},
+            "durability": {"relapse": {"dist": "fixed", "value": 15.0}},
+            "dropout": {"per_year": 0.24},
+        },
+    }
+    raw = {
+        "arms": {"soc": {"control": True}, "cart": {}},
+        "endpoints": {},
+        "crossover": {"from": "soc", "to": "cart", "after_month": 12},
+    }
+    uniforms = dict.fromkeys(("remission_onset", "relapse"), 0.5) | {
+        # a cumulative hazard of 0.60: 0.12 by month 12, the rest at 0.02 a month, until month 36
+        "dropout": -np.expm1(-0.60), "remission": 0.1, "crossover": 0.4,
+        "crossover:infusion_failure": 0.9, "crossover:infusion_delay": 0.5,
+        "crossover:remission": 0.1, "crossover:remission_onset": 0.5, "crossover:relapse": 0.5,
+    } | latents  # fmt: skip
+    return one_trial.run_course(raw, truth, "soc", None, uniforms.__getitem__)
+
+
+def months_of(person: dict[str, Any]) -> tuple[float, ...]:
+    names = ("crossed", "infused", "remission", "remission_after", "relapse_after", "dropout")
+    return tuple(round(person[f"{name}_month"], 9) for name in names)
+
+
+NEVER = np.inf
+
+
+def test_by_hand_who_crosses_and_what_follows() -> None:
+    assert months_of(by_hand()) == (12, 14, NEVER, 17, 32, 36)
+    not_infused = by_hand(**{"crossover:infusion_failure": 0.4})
+    assert months_of(not_infused) == (12, NEVER, 20, NEVER, NEVER, 36)
+    stays = by_hand(crossover=0.5)
+    assert months_of(stays) == (NEVER, NEVER, 20, NEVER, NEVER, 60)
+    lost = by_hand(dropout=-np.expm1(-0.12))  # at month 12
+    assert months_of(lost) == (NEVER, NEVER, 20, NEVER, NEVER, 12)
+    lost_before_infusion = by_hand(dropout=-np.expm1(-0.14))  # at month 13
+    assert months_of(lost_before_infusion) == (12, NEVER, 20, NEVER, NEVER, 13)
+
+
+@pytest.mark.parametrize(
+    ("month", "composite", "treatment_policy"),
+    [
+        (12, "failure", "failure"),
+        (16, "failure", "failure"),
+        (24, "failure", "success"),
+        (33, "failure", "failure"),
+        (40, "failure", "missing"),
+    ],
+)
+def test_by_hand_the_landmark(month: float, composite: str, treatment_policy: str) -> None:
+    person = by_hand()
+    for counts, outcome in ((False, composite), (True, treatment_policy)):
+        person["after_crossover_counts"] = counts
+        person["rescue_month"] = NEVER
+        endpoint = {"type": "landmark", "month": month}
+        assert one_trial.landmark_outcome("dfr", endpoint, person) == outcome
+        person["rescue_month"] = 5.0  # before crossover, and yet by the month
+        assert one_trial.landmark_outcome("dfr", endpoint, person) == "failure"
+
+
+def test_by_hand_the_times() -> None:
+    person = by_hand() | {"randomised_month": 0.0}
+    not_infused = by_hand(**{"crossover:infusion_failure": 0.4}) | {"randomised_month": 0.0}
+    for counts, months, own in ((False, 0.0, 0.0), (True, 15.0, 16.0)):
+        for one, expected in ((person, months), (not_infused, own)):
+            one["after_crossover_counts"] = counts
+            seen = one_trial.see_time_in_remission({"horizon": 40}, [one], NEVER)
+            np.testing.assert_allclose(seen["mean_months"], expected, rtol=1e-12)
+            seen = one_trial.see_relapse({"horizon": 40}, [one], NEVER)
+            assert seen["remitters"] == (1 if counts else 0)
+            np.testing.assert_allclose(seen["months_at_risk"], expected, rtol=1e-12)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ PURPOSES = (
     "arrival", "stratum", "infusion_failure", "infusion_delay", "remission", "remission_onset",
     "cured", "relapse", "remission_on_drugs", "remission_on_drugs_onset", "rescue", "dropout",
     "death",
+    "crossover", "crossover:infusion_failure", "crossover:infusion_delay", "crossover:remission",
+    "crossover:remission_onset", "crossover:cured", "crossover:relapse", "crossover:rescue",
+    "crossover:dropout", "crossover:death",
 )  # fmt: skip
 
 
@@ -90,6 +94,12 @@ def same_participants(design: Design, block: Block, trial: int, slow: dict[str, 
             np.testing.assert_allclose(
                 getattr(course, name)[trial, j], person[f"{name}_month"], rtol=1e-12, err_msg=name
             )
+        if course.crossed is not None:
+            for name in ("crossed", "remission_after", "relapse_after"):
+                np.testing.assert_allclose(
+                    getattr(course, name)[trial, j], person[f"{name}_month"], rtol=1e-12,
+                    err_msg=name,
+                )  # fmt: skip
         for name, onset in population.adverse_events.items():
             np.testing.assert_allclose(onset[trial, j], person[name], rtol=1e-12)
 
@@ -176,6 +186,20 @@ def with_exclusion(raw: dict[str, Any]) -> None:
         with_dropout(raw)
 
 
+def with_exclusion_and_strata(raw: dict[str, Any]) -> None:
+    with_strata(raw)
+    with_exclusion(raw)
+
+
+def with_exclusion_and_strata_predicted_both_ways(raw: dict[str, Any]) -> None:
+    with_exclusion_and_strata(raw)
+    (position,) = (p for p, rule in enumerate(raw["rules"]) if "predictive" in rule)
+    enrolled = copy.deepcopy(raw["rules"][position]) | {"name": "futility_enrolled"}
+    enrolled["predictive"]["with"] = "enrolled"
+    enrolled["below"] = 0.01  # asked first, it seldom ends the trial before the other is asked
+    raw["rules"].insert(position, enrolled)
+
+
 def with_enrolled_looks(raw: dict[str, Any]) -> None:
     at = raw["looks"].pop("observed")
     raw["looks"]["enrolled"] = at
@@ -210,6 +234,7 @@ def with_product_defaults(raw: dict[str, Any]) -> None:
 CHANGES = [
     with_strata, with_regular_arrivals, with_dropout, with_exclusion, with_enrolled_looks,
     with_calendar_looks, with_final, with_predicted_enrolled, with_product_defaults,
+    with_exclusion_and_strata_predicted_both_ways,
 ]  # fmt: skip
 
 
@@ -222,3 +247,43 @@ def test_variants(name: str, scenario: str, change: Any) -> None:
     raw = raw_design(name)
     change(raw)
     compare(raw, scenario, 8)
+
+
+@pytest.mark.parametrize(
+    "allocation", [(1, 1, 4), (1, 2), (1, 1, 1), (3, 2, 2), (1, 1, 4, 1), (2, 3, 5, 7)]
+)
+def test_planned_numbers_are_the_twins(allocation: tuple[int, ...]) -> None:
+    raw = raw_design("hello")
+    names = [f"arm_{number}" for number in range(len(allocation))]
+    raw["arms"] = {name: {"allocation": n} for name, n in zip(names, allocation, strict=True)}
+    raw["arms"]["arm_0"]["control"] = True
+    raw["rules"][0]["posterior"] |= {"arm": "arm_1", "minus": "arm_0"}
+    raw["scenarios"] = {"null": {"dfr": dict.fromkeys(names, 0.1)}}
+    raw["looks"] = {"months": [12.0, 18.0, 24.0]}
+    for max_n in (*range(len(names), 25), 2**53 + 1, 10**17 + 1):
+        raw["enrolment"]["max_n"] = max_n
+        design = Design(**copy.deepcopy(raw))
+        planned = list(design.planned)
+        assert planned == one_trial.planned_numbers(raw), max_n
+        assert sum(planned) == max_n
+        # the definition, without a fraction: remainders in units of 1 / sum(allocation)
+        remainders = [max_n * share % sum(allocation) for share in allocation]
+        raised = [
+            number - max_n * share // sum(allocation)
+            for number, share in zip(planned, allocation, strict=True)
+        ]
+        assert set(raised) <= {0, 1}
+        for arm, later in itertools.combinations(range(len(allocation)), 2):
+            if remainders[arm] == remainders[later]:
+                assert raised[arm] >= raised[later]
+            else:
+                more, less = sorted((arm, later), key=lambda one: -remainders[one])
+                assert raised[more] >= raised[less]
+
+
+def test_planned_numbers_of_ten_at_one_to_one_to_four() -> None:
+    raw = {
+        "arms": {"soc": {"control": True}, "one": {}, "two": {"allocation": 4}},
+        "enrolment": {"max_n": 10},
+    }
+    assert one_trial.planned_numbers(raw) == [2, 2, 6]  # 5/3, 5/3, 20/3: equal remainders

@@ -86,14 +86,15 @@ class Landmark(EndpointBase):
     def dropout_counts(self) -> bool:
         return self.missing == "non_response"
 
-    def _in_state(self, course: Course) -> Booleans:
+    def _in_state(self, course: Course, remission: Floats, relapse: Floats) -> Booleans:
+        """In the state, given the months of a drug-free remission and of its loss."""
         start = self.month if self.sustained_from is None else self.sustained_from
-        drug_free = course.remission <= start
+        drug_free = remission <= start
         if self.state == "drug_free_remission":
-            return drug_free & (course.relapse > self.month)
+            return drug_free & (relapse > self.month)
         on_drugs = course.remission_on_drugs
         # either kind at every moment: on drugs from the start, or drug-free until then
-        covered = (course.relapse > self.month) | (on_drugs <= course.relapse)
+        covered = (relapse > self.month) | (on_drugs <= relapse)
         return (on_drugs <= start) | (drug_free & covered)
 
     def _outcomes(
@@ -110,17 +111,15 @@ class Landmark(EndpointBase):
         course = population.course
         assert course is not None
         settled = np.minimum(course.rescue, course.death)
-        in_state = self._in_state(course)
+        in_state = self._in_state(course, course.remission, course.relapse)
         if course.crossed is not None:
             assert course.remission_after is not None
             assert course.relapse_after is not None
             if population.crossover_counts:
-                start = self.month if self.sustained_from is None else self.sustained_from
-                in_state = in_state | (
-                    (course.remission_after <= start) & (course.relapse_after > self.month)
-                )
-            else:
-                in_state = in_state & ~(course.crossed < self.month)
+                in_state |= self._in_state(course, course.remission_after, course.relapse_after)
+            else:  # settles the outcome, as rescue does: no later dropout makes it missing
+                crossed = np.where(course.crossed < self.month, course.crossed, np.inf)
+                settled = np.minimum(settled, crossed)
         response = in_state & (settled > self.month)
         left = course.dropout < np.minimum(settled, self.month)
         return response, left, course.dropout
@@ -176,6 +175,11 @@ class Landmark(EndpointBase):
         if course is not None:
             month = prepared.last_seen[trial, who][:, None]
             in_remission = (course.remission[trial] <= month) & (course.relapse[trial] > month)
+            if population.crossover_counts:
+                assert course.remission_after is not None
+                assert course.relapse_after is not None
+                after = course.remission_after[trial] <= month
+                in_remission |= after & (course.relapse_after[trial] > month)
             own = in_remission[np.arange(len(who)), who]
             alike &= in_remission == own[:, None]
         known, responders = alike.sum(axis=1), (alike & response[trial]).sum(axis=1)

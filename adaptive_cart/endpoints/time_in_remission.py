@@ -32,7 +32,10 @@ class TimeInRemission(EndpointBase):
         """Months in remission of each participant, ``(trial, participant)``."""
         course = population.course
         assert course is not None
-        months = self._between(course.remission, course.relapse, population)
+        begins = course.remission
+        if course.crossed is not None and not population.crossover_counts:
+            begins = np.where(begins > course.crossed, np.inf, begins)
+        months = self._between(begins, course.relapse, population)
         if population.crossover_counts:
             assert course.remission_after is not None
             assert course.relapse_after is not None

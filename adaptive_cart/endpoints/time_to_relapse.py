@@ -41,6 +41,8 @@ class TimeToRelapse(EndpointBase):
         course = population.course
         assert course is not None
         began, lost = course.remission, course.relapse
+        if course.crossed is not None and not population.crossover_counts:
+            began = np.where(began > course.crossed, np.inf, began)
         if population.crossover_counts:
             assert course.remission_after is not None
             assert course.relapse_after is not None

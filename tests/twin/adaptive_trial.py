@@ -502,7 +502,7 @@ def time_course(name: str, endpoint: Table, person: Person) -> tuple[float, floa
     if endpoint["type"] == "time_to_event":
         start, event = 0.0, person[name]
     elif endpoint["type"] == "time_to_relapse":
-        start, event = person["remission_month"], person["relapse_month"]
+        start, event = (one_trial.remissions(person) or [(NEVER, NEVER)])[0]
         if start > gone:
             start = NEVER  # a remission that nobody saw
     else:

@@ -9,8 +9,11 @@ Latents: ``latents[purpose][participant]`` is a uniform in [0, 1), participants 
 of arrival; ``latents["assignment"][stratum][k]`` is that of the k-th block of a stratum. Purposes:
 ``arrival``, ``stratum``, ``infusion_failure``, ``infusion_delay``, ``remission``,
 ``remission_onset``, ``cured``, ``relapse``, ``remission_on_drugs``, ``remission_on_drugs_onset``,
-``rescue``, ``dropout``, ``death``, ``event:NAME``, ``outcome:ENDPOINT``. A purpose that the
-participant's truth does not ask for is not looked up.
+``rescue``, ``dropout``, ``death``, ``event:NAME``, ``outcome:ENDPOINT``, ``crossover``, and, of
+the other arm's course after crossover, ``crossover:`` before ``infusion_failure``,
+``infusion_delay``, ``remission``, ``remission_onset``, ``cured``, ``relapse``, ``rescue`` and,
+where the own arm has no such hazard, ``dropout`` and ``death``. A purpose that the participant's
+truth does not ask for is not looked up.
 
 Assumed where the contract is silent or could be read two ways
 
@@ -46,6 +49,22 @@ Assumed where the contract is silent or could be read two ways
   still to come = planned number less those whose landmark month has passed.
 - *Predictive*: never fewer than none to come; ``with = "max_n"`` keeps its meaning after
   enrolment was stopped early. The threshold is the named rule's at the last look.
+- *Crossover*, who: followed at the month (a dropout, death or relapse at that very month has
+  happened), not in drug-free remission, rescued already or not; the arm's own probability, also by
+  stratum.
+- *Crossover*, what follows: the other arm's course begins at the month as if randomised then, with
+  its remission also for who has lost one of the own ("no second remission" is of one course).
+  Dropout and death go on at the other arm's hazards, infused or not, as for the never infused of
+  that arm: what is left of the cumulative hazard is used up at the other rate. Remission,
+  durability and rescue change with the infusion only; what of the own course lies after the month
+  is then gone, what lies before stays: rescue before crossover is non-response at a later landmark
+  too. Remission on drugs stays the own. To an arm that is ``same_as`` the own one, the disease goes
+  on as it was: that arm's course is the own course, and infusion changes nothing in it.
+- *Crossover, composite*: crossover before the month of a landmark is non-response as rescue is,
+  also where dropout follows. In the times, no remission counts that begins after crossover,
+  whichever course it is of.
+- *Crossover, treatment_policy*: months in remission before and after it add up; a time to relapse
+  is of the first remission, the own one if it has begun.
 - *stop_enrolment*: the next look is the last one, held when everybody already in has passed the
   landmark; it ends nothing, so a later rule of the same look may still end the trial.
 - *final = "all_observed"* is never dated before the look that precedes it.
@@ -362,6 +381,20 @@ def run_course(
     Nothing is cut: a relapse after dropout or death is there, and what is seen of it is a matter
     for the endpoints.
     """
+    person = own_course(raw, truth, arm, stratum, uniform, product_infusion)
+    cross_over(raw, truth, person, uniform, product_infusion)
+    return person
+
+
+def own_course(
+    raw: Table,
+    truth: Table,
+    arm: str,
+    stratum: str | None,
+    uniform: Callable[[str], float],
+    product_infusion: Table | None,
+) -> Person:
+    """The course of one participant as if there were no crossover."""
     own = parameters(truth, arm, stratum)
     twin_arm = own.get("same_as")
     follow = parameters(truth, twin_arm, stratum) if twin_arm else own
@@ -396,27 +429,7 @@ def run_course(
     else:
         disease, start = parameters(truth, arms_of(raw)[0], stratum), 0.0
 
-    exposure = NEVER  # months outside drug-free remission until rescue
-    if disease.get("rescue"):
-        exposure = hazard_months(disease["rescue"], uniform("rescue"))
-    person["remission_month"] = person["relapse_month"] = NEVER
-    remission = disease.get("remission")
-    wait = NEVER
-    if remission and uniform("remission") < remission["probability"]:
-        wait = 0.0
-        if "onset" in remission:
-            wait = quantile(remission["onset"], uniform("remission_onset"))
-    if wait < NEVER and exposure >= wait:
-        person["remission_month"] = start + wait
-        durability = disease.get("durability", {})
-        cured = durability.get("cured", 0.0)
-        if "relapse" in durability and (cured == 0.0 or uniform("cured") >= cured):
-            person["relapse_month"] = person["remission_month"] + quantile(
-                durability["relapse"], uniform("relapse")
-            )
-        person["rescue_month"] = person["relapse_month"] + (exposure - wait)
-    else:
-        person["rescue_month"] = start + exposure
+    person.update(disease_course(disease, start, uniform))
 
     on_drugs = (follow if twin_arm else own).get("remission_on_drugs")
     person["remission_on_drugs_month"] = NEVER
@@ -438,6 +451,124 @@ def run_course(
                 share = uniform(f"event:{name}") / probability
                 person[name] = window_start + share * endpoint["within_months"]
     return person
+
+
+def disease_course(disease: Table, start: float, uniform: Callable[[str], float]) -> Table:
+    """Months of remission, relapse and rescue of a disease whose clock starts at a month."""
+    exposure = NEVER  # months outside drug-free remission until rescue
+    if disease.get("rescue"):
+        exposure = hazard_months(disease["rescue"], uniform("rescue"))
+    remission = disease.get("remission")
+    wait = NEVER
+    if remission and uniform("remission") < remission["probability"]:
+        wait = 0.0
+        if "onset" in remission:
+            wait = quantile(remission["onset"], uniform("remission_onset"))
+    if wait == NEVER or exposure < wait:
+        return {
+            "remission_month": NEVER,
+            "relapse_month": NEVER,
+            "rescue_month": start + exposure,
+        }
+    relapse = NEVER
+    durability = disease.get("durability", {})
+    cured = durability.get("cured", 0.0)
+    if "relapse" in durability and (cured == 0.0 or uniform("cured") >= cured):
+        relapse = start + wait + quantile(durability["relapse"], uniform("relapse"))
+    return {
+        "remission_month": start + wait,
+        "relapse_month": relapse,
+        "rescue_month": relapse + (exposure - wait),
+    }
+
+
+def cross_over(
+    raw: Table,
+    truth: Table,
+    person: Person,
+    uniform: Callable[[str], float],
+    product_infusion: Table | None,
+) -> None:
+    """Let a participant cross to the other arm's course, where the design has a crossover.
+
+    ``crossed_month`` is the month of crossover; ``remission_after_month`` and
+    ``relapse_after_month`` are of the other arm's course, infinite also without infusion. Dropout,
+    death, rescue, and the own remission that is not to come any more, are overwritten.
+    """
+    person["crossed_month"] = NEVER
+    person["remission_after_month"] = person["relapse_after_month"] = NEVER
+    crossover = raw.get("crossover")
+    if crossover is None or person["arm"] != crossover["from"]:
+        return
+    person["after_crossover_counts"] = crossover.get("strategy") == "treatment_policy"
+    month = float(crossover["after_month"])
+    own = parameters(truth, person["arm"], person["stratum"])
+    probability = own.get("crossover", {}).get("probability", 0.0)
+    followed = person["dropout_month"] > month and person["death_month"] > month
+    in_remission = person["remission_month"] <= month < person["relapse_month"]
+    if not followed or in_remission or uniform("crossover") >= probability:
+        return
+    person["crossed_month"] = month
+
+    def afresh(purpose: str) -> float:
+        return uniform(f"crossover:{purpose}")
+
+    other = parameters(truth, crossover["to"], person["stratum"])
+    alike = other.get("same_as")
+    follow = parameters(truth, alike, person["stratum"]) if alike else other
+    own_alike = own.get("same_as")
+    followed_as = parameters(truth, own_alike, person["stratum"]) if own_alike else own
+    for event in ("dropout", "death"):
+        before = yearly(followed_as.get(event)) / 12.0
+        after = yearly(follow.get(event)) / 12.0
+        if after == 0.0:
+            left = NEVER
+        elif before == 0.0:
+            left = -math.log1p(-afresh(event)) / after
+        else:
+            left = (-math.log1p(-uniform(event)) - before * month) / after
+        person[f"{event}_month"] = month + left
+
+    logistics = merge((product_infusion or {}).get(crossover["to"], {}), other.get("infusion", {}))
+    start = month
+    if logistics:
+        infused = NEVER
+        failure = logistics.get("failure", 0.0)
+        if failure == 0.0 or afresh("infusion_failure") >= failure:
+            infused = month
+            if "delay" in logistics:
+                infused += quantile(logistics["delay"], afresh("infusion_delay"))
+        if infused <= min(person["dropout_month"], person["death_month"]):
+            person["infused_month"] = start = infused
+        elif not alike:
+            return
+    if alike == (own_alike or person["arm"]):
+        return
+    if alike:
+        start = month
+    after_it = disease_course(follow, start, afresh)
+    person["remission_after_month"] = after_it["remission_month"]
+    person["relapse_after_month"] = after_it["relapse_month"]
+    if person["remission_month"] > month:
+        person["remission_month"] = person["relapse_month"] = NEVER
+    if person["rescue_month"] > month:
+        person["rescue_month"] = after_it["rescue_month"]
+
+
+def yearly(hazard: Table | None) -> float:
+    """Events a year of a hazard, none where it is not given."""
+    return float(hazard["per_year"]) if hazard else 0.0
+
+
+def remissions(person: Person) -> list[tuple[float, float]]:
+    """Every drug-free remission that counts, as (onset, loss), in order of time."""
+    crossed = person.get("crossed_month", NEVER)
+    both = [(person["remission_month"], person["relapse_month"])]
+    if crossed < NEVER:
+        both.append((person["remission_after_month"], person["relapse_after_month"]))
+        if not person["after_crossover_counts"]:
+            both = [(onset, loss) for onset, loss in both if onset <= crossed]
+    return sorted((onset, loss) for onset, loss in both if onset < NEVER)
 
 
 def direct_outcome(endpoint: Table, truths: Table, person: Person, u: float) -> bool | float:
@@ -489,17 +620,21 @@ def landmark_outcome(name: str, endpoint: Table, person: Person) -> str:
         return "failure"
     if person["rescue_month"] <= month and person["rescue_month"] <= dropout:
         return "failure"
+    if person.get("crossed_month", NEVER) < month and not person["after_crossover_counts"]:
+        return "failure"
     if dropout < month:
         return "missing"
     if name in person:
         return "success" if person[name] else "failure"
     since = endpoint.get("sustained_from", month)
-    onset, relapse = person["remission_month"], person["relapse_month"]
-    if onset <= since and relapse > month:
+    drug_free = remissions(person)
+    if any(onset <= since and relapse > month for onset, relapse in drug_free):
         return "success"
     if endpoint.get("state", "drug_free_remission") == "remission":
         on_drugs = person["remission_on_drugs_month"]
-        if on_drugs <= since or (onset <= since and on_drugs <= min(relapse, month)):
+        if on_drugs <= since:
+            return "success"
+        if any(onset <= since and on_drugs <= min(loss, month) for onset, loss in drug_free):
             return "success"
     return "failure"
 
@@ -541,13 +676,13 @@ def see_relapse(endpoint: Table, people: Sequence[Person], date: float) -> Table
     for person in people:
         gone = min(person["dropout_month"], person["death_month"])
         followed = min(gone, date - person["randomised_month"])
-        onset = person["remission_month"]
+        onset, relapse = (remissions(person) or [(NEVER, NEVER)])[0]
         if onset == NEVER or onset > followed:
             continue
         followed = min(followed, onset + endpoint["horizon"])
         seen["remitters"] += 1
-        seen["relapses"] += person["relapse_month"] <= followed
-        seen["months_at_risk"] += min(person["relapse_month"], followed) - onset
+        seen["relapses"] += relapse <= followed
+        seen["months_at_risk"] += min(relapse, followed) - onset
     return seen
 
 
@@ -557,13 +692,10 @@ def see_time_in_remission(endpoint: Table, people: Sequence[Person], date: float
     for person in people:
         if person["randomised_month"] + endpoint["horizon"] > date:
             continue
-        end = min(
-            person["relapse_month"],
-            person["dropout_month"],
-            person["death_month"],
-            endpoint["horizon"],
+        seen_until = min(person["dropout_month"], person["death_month"], endpoint["horizon"])
+        months.append(
+            sum(max(0.0, min(loss, seen_until) - onset) for onset, loss in remissions(person))
         )
-        months.append(max(0.0, end - person["remission_month"]))
     mean = sum(months) / len(months) if months else math.nan
     return {"totals": len(months), "mean_months": mean}
 
@@ -882,7 +1014,8 @@ def run(
         list of max_n rows in order of arrival: ``participant``, ``arm``, ``stratum``,
         ``randomised_month`` (since opening), and in months since randomisation, infinite where
         never, ``infused_month``, ``remission_month``, ``relapse_month``, ``rescue_month``,
-        ``remission_on_drugs_month``, ``death_month``, ``dropout_month`` and the month of every
+        ``remission_on_drugs_month``, ``death_month``, ``dropout_month``, ``crossed_month``,
+        ``remission_after_month``, ``relapse_after_month`` and the month of every
         adverse-event endpoint under its name (or a direct truth's outcome under its endpoint's);
         ``infused_arm`` says whether the arm is infused at all. Nothing is cut by dropout, death
         or looks (`recorded` does that).
