@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from adaptive_cart.durability_curves import durability
     from adaptive_cart.errors import CartError, DesignError, EngineError, ResultsError, RunError
     from adaptive_cart.participants_file import ParticipantsError
+    from adaptive_cart.report import write_report
     from adaptive_cart.run import Result, simulate
     from adaptive_cart.walkthrough import example
 
@@ -41,6 +42,7 @@ _HOME = {
     "example": "walkthrough",
     "load_design": "design_file",
     "simulate": "run",
+    "write_report": "report",
 }
 
 _ROOMS = ("figures", "priors")  # opened as they are: ac.priors.robust_map_prior(…)
@@ -62,6 +64,7 @@ __all__ = [
     "load_design",
     "priors",
     "simulate",
+    "write_report",
 ]
 
 

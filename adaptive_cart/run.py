@@ -515,8 +515,10 @@ class _Run:
             for path, source in self.truths[name].sources.items()
         }
         checksums = {}
-        if status == "complete" and self.identity.engine == "simulate":
-            checksums = {name: self.store.checksum(name) for name in (TRIALS, LOOKS)}
+        if status == "complete":
+            drawn = (TRIALS, LOOKS) if self.identity.engine == "simulate" else ()
+            written = (*drawn, MEASURES, BOUNDARIES)
+            checksums = {name: self.store.checksum(name) for name in written}
         self.store.write_manifest(
             {
                 "format": FORMAT,

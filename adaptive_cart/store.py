@@ -15,7 +15,8 @@ another design, seed, version or engine is refused.
 Two tables and a manifest cannot be renamed in one go. So each table says in its footer which run it
 is of and how many trials of each scenario it holds. The manifest says ``running`` from before the
 first of them is replaced until all agree; meanwhile a table may hold more trials than the manifest
-counts, and the surplus is not read. Once it says ``complete``, it holds their checksums too.
+counts, and the surplus is not read. Once it says ``complete``, it holds their checksums too, and
+those of the tables of numbers beside them.
 
 Parquet by pyarrow: columns, compression, page checksums and streaming in one well-kept library.
 Tables are written and read a row group at a time, and row groups are cut at fixed trials, so that
@@ -56,7 +57,14 @@ TRIALS = "trials.parquet"
 LOOKS = "looks.parquet"
 PARTS = "parts"
 WRITTEN_BY_RUNS = (MANIFEST, DESIGN, MEASURES, BOUNDARIES, TRIALS, LOOKS, PARTS)
-WRITTEN_LATER = ("figures", "report.docx", "report.html", "report.pdf", "report.md")
+WRITTEN_LATER = (
+    "figures",
+    *(
+        f"report{audience}.{suffix}"
+        for audience in ("", "_restricted")
+        for suffix in ("docx", "html", "pdf")
+    ),
+)
 ROW_GROUP = 100_000  # rows; a group holds one scenario
 FOOTER = b"adaptive_cart"
 TEMPORARY = re.compile(r"(?P<name>.+)\.[0-9a-f]{12}\.tmp")
@@ -339,6 +347,8 @@ class Store:
     def verify(self, manifest: Mapping[str, Any]) -> None:
         """Raise a :class:`ResultsError` unless the tables are those that a manifest tells of."""
         counted = {name: trials for name, trials in manifest["trials"].items() if trials}
+        if manifest["status"] == "complete":
+            self._require_unchanged(manifest.get("checksums", {}))
         if not counted:
             return
         key = Identity(*(manifest[field] for field in ("digest", "seed", "version", "engine"))).key
@@ -361,6 +371,15 @@ class Store:
                 raise ResultsError(
                     f"{path}: has been changed since it was written; --restart runs its trials "
                     f"again"
+                )
+
+    def _require_unchanged(self, checksums: Mapping[str, str]) -> None:
+        """Raise a :class:`ResultsError` if a table of numbers was edited since it was written."""
+        for name in (MEASURES, BOUNDARIES):
+            if name in checksums and checksums[name] != self.checksum(name):
+                raise ResultsError(
+                    f"{self.path(name)}: has been changed since it was written; the same command "
+                    f"with --restart writes it again"
                 )
 
     def footer(self, name: str) -> tuple[str, dict[str, int]]:

@@ -15,6 +15,7 @@ import itertools
 import math
 import os
 import signal
+import sys
 import threading
 import time
 import warnings
@@ -285,9 +286,12 @@ def hidden_from_ctrl_c() -> Iterator[None]:
     if usual is not None:
         signal.signal(signal.SIGINT, lambda number, frame: waiting.append(number))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # processes inherit this
+    # an interrupted pool may leave a semaphore to its tracker, which would tell after we have ended
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")
     try:
         yield
     finally:
+        sys.warnoptions.pop()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         if usual is not None:
             signal.signal(signal.SIGINT, usual)

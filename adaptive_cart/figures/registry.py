@@ -44,6 +44,7 @@ _ALL = (
         draw=draw_rules.draw_priors,
         caption=words_rules.say_priors,
         alternative_text=words_rules.describe_priors,
+        audience="restricted",  # it marks the threshold
     ),
     FigureKind(
         id="F3",

@@ -1,0 +1,135 @@
+"""How accurate posterior probabilities are: the same integrals by another method, near thresholds.
+
+Tables of counts on either side of each boundary are where an error could change a decision. For
+each of them P(arm − control > margin) is worked out anew by Simpson's rule on a fine grid of the
+log odds, with the beta functions of a general library, and compared with what the rules used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
+from adaptive_cart.plan import Plan
+from adaptive_cart.questions import Question
+from adaptive_cart.records import Counts
+from adaptive_cart.report.evidence import Evidence
+
+MOST_TABLES = 120
+REACH = 120.0  # log odds beyond which no density is left
+NODES = 8_001
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """What the comparison found.
+
+    Attributes
+    ----------
+    tables
+        Tables of counts compared.
+    largest
+        Largest absolute difference in a probability.
+    disagreements
+        Tables for which the rule would decide otherwise.
+    """
+
+    tables: int
+    largest: float
+    disagreements: int
+
+
+def measured(evidence: Evidence) -> Accuracy | None:
+    """Compare probabilities next to the boundaries; nothing where no rule is on two-arm counts."""
+    tables = 0
+    largest = 0.0
+    disagreements = 0
+    for rule in evidence.plan.rules:
+        if rule.prediction is not None or rule.question.kind != "level":
+            continue
+        model = _model(evidence.plan, rule.question.endpoint)
+        if model is None:
+            continue
+        found = [b for b in evidence.boundaries if b.rule == rule.name]
+        share = max(MOST_TABLES // max(len(found), 1), 1)
+        for boundary in found:
+            for cell in _edges(boundary.holds)[:share]:
+                fast = _fast(evidence.plan, rule.question, boundary.analysed, cell)
+                slow = _slow(model, rule.question, boundary.analysed, cell)
+                tables += 1
+                largest = max(largest, abs(fast - slow))
+                values = np.array([fast, slow])
+                holds = rule.compared(values, rule.thresholds[boundary.look])
+                disagreements += int(holds[0] != holds[1])
+    return Accuracy(tables, largest, disagreements) if tables else None
+
+
+def _model(plan: Plan, endpoint: str) -> BetaBinomial | None:
+    model = plan.fitted[endpoint][1] if endpoint in plan.fitted else None
+    return model if isinstance(model, BetaBinomial) else None
+
+
+def _edges(holds: Any) -> list[tuple[int, ...]]:
+    """Tables on either side of a boundary, spread evenly over the control's responders."""
+    cells: list[tuple[int, ...]] = []
+    for row in range(holds.shape[0]):
+        for change in np.flatnonzero(np.diff(holds[row].astype(int))):
+            cells += [(row, int(change)), (row, int(change) + 1)]
+    return cells if holds.shape[0] > 1 else [(column,) for _, column in cells]
+
+
+def _fast(
+    plan: Plan, question: Question, analysed: tuple[int, ...], cell: tuple[int, ...]
+) -> float:
+    arms = (question.arm,) if question.minus is None else (question.minus, question.arm)
+    shape = (1, len(plan.design.arm_names), 1)
+    successes, totals = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    for arm, y, n in zip(arms, cell, analysed, strict=True):
+        successes[0, arm, 0], totals[0, arm, 0] = y, n
+    counts = Counts(successes, totals, np.zeros_like(totals), totals)
+    analysis, model = plan.fitted[question.endpoint]
+    return float(analysis.posterior(model, counts, None).probability(question)[0])
+
+
+def _slow(
+    model: BetaBinomial, question: Question, analysed: tuple[int, ...], cell: tuple[int, ...]
+) -> float:
+    from scipy import integrate, special
+
+    arms = (question.arm,) if question.minus is None else (question.minus, question.arm)
+    posteriors = [
+        _posterior(model.priors[arm], y, n) for arm, y, n in zip(arms, cell, analysed, strict=True)
+    ]
+    margin = question.value
+    if question.minus is None:
+        above = sum(w * float(special.betainc(b, a, 1.0 - margin)) for w, a, b in posteriors[0])
+        return above if question.above else 1.0 - above
+    first, second = posteriors if margin >= 0.0 else posteriors[::-1]
+    room = 1.0 - abs(margin)
+    odds = np.linspace(-REACH, REACH, NODES)
+    p, q = special.expit(odds), special.expit(-odds)
+    rate, rest = room * p, (1.0 - room) + room * q
+    density = sum(
+        w * np.exp((a - 1) * np.log(rate) + (b - 1) * np.log(rest) - special.betaln(a, b))
+        for w, a, b in first
+    )
+    beyond = sum(w * special.betainc(b, a, room * q) for w, a, b in second)
+    total = float(integrate.simpson(density * beyond * room * p * q, x=odds))
+    above = total if margin >= 0.0 else 1.0 - total
+    return above if question.above else 1.0 - above
+
+
+def _posterior(prior: BetaMixture, y: int, n: int) -> list[tuple[float, float, float]]:
+    """Components of the posterior: weight, a, b."""
+    from scipy import special
+
+    logs = [
+        np.log(w) + special.betaln(a + y, b + n - y) - special.betaln(a, b)
+        for w, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
+    ]
+    weights = np.exp(np.array(logs) - max(logs))
+    weights /= weights.sum()
+    return [(float(w), a + y, b + n - y) for w, a, b in zip(weights, prior.a, prior.b, strict=True)]

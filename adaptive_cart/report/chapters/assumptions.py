@@ -1,0 +1,254 @@
+"""Assumptions: a register of every number of the truth with its source, and the scenarios."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from adaptive_cart.check import distribution_words
+from adaptive_cart.distributions import EventTime
+from adaptive_cart.parts import MONTHS_PER_YEAR
+from adaptive_cart.report.document import (
+    Block,
+    Heading,
+    Items,
+    Paragraph,
+    Reference,
+    Row,
+    Table,
+    cells,
+    code,
+    line,
+    prose,
+    row,
+)
+from adaptive_cart.report.evidence import Evidence, per_scenario
+from adaptive_cart.report.numbers import given
+
+HAZARDS = ("rescue", "dropout", "death")
+NOT_SIMULATED = (
+    ("time trends and drift of the control", "nothing changes with calendar time"),
+    ("learning curve", "early and late participants fare alike"),
+    ("sites", "participants are exchangeable between sites"),
+    ("manufacturing slots", "infusion waits for nobody else"),
+)
+
+
+def assumptions(evidence: Evidence) -> list[Block]:
+    """The register, the catalogue of scenarios, and what is not simulated."""
+    blocks: list[Block] = [Heading(text="Assumptions and scenarios", key="assumptions")]
+    blocks += _catalogue(evidence)
+    blocks += _register(evidence)
+    return blocks
+
+
+# ── every number of a truth, by what it is about ──────────────────────────────────────────────
+def numbers_of(evidence: Evidence, scenario: str) -> dict[str, str]:
+    """Every number of a scenario's truth in words, by its path."""
+    truth = evidence.truths[scenario]
+    found: dict[str, str] = {}
+    strata = truth.strata or ("",)
+    for endpoint, by_arm in truth.direct.items():
+        for arm, values in zip(truth.arms, by_arm, strict=True):
+            _add(found, f"{endpoint}.{arm}", strata, [_words(value, "") for value in values])
+    if truth.courses is not None:
+        for arm, courses in zip(truth.arms, truth.courses, strict=True):
+            by_stratum = [dict(_leaves(course)) for course in courses]
+            for path in by_stratum[0]:
+                _add(
+                    found, f"{arm}.{path}", strata, [leaves.get(path, "–") for leaves in by_stratum]
+                )
+    elif truth.has_dropout:
+        for arm, hazards in zip(truth.arms, truth.dropout, strict=True):
+            _add(found, f"{arm}.dropout", strata, [_words(h, "dropout") for h in hazards])
+    return found
+
+
+def _add(found: dict[str, str], path: str, strata: tuple[str, ...], values: list[str]) -> None:
+    if len(set(values)) == 1:
+        found[path] = values[0]
+        return
+    for stratum, value in zip(strata, values, strict=True):
+        found[f"{path}.{stratum}"] = value
+
+
+_NAMES = {
+    "own.remission": "remission.probability",
+    "own.onset": "remission.onset",
+    "own.cured": "durability.cured",
+    "own.relapse": "durability.relapse",
+    "own.rescue": "rescue",
+    "failure": "infusion.failure",
+    "delay": "infusion.delay",
+    "on_drugs": "remission_on_drugs.probability",
+    "on_drugs_onset": "remission_on_drugs.onset",
+}
+_SKIPPED = ("infused", "never_infused", "from_randomisation")
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            if field.name in _SKIPPED or (not path and field.name == "crossover"):
+                continue
+            if field.name in ("failure", "delay") and not getattr(value, "infused", True):
+                continue
+            inner = f"{path}.{field.name}" if path else field.name
+            yield from _leaves(getattr(value, field.name), inner)
+    elif isinstance(value, Mapping):
+        for name, inside in value.items():
+            yield f"{path}.{name}", _words(inside, path)
+    elif value is not None:
+        name = _NAMES.get(path, path)
+        yield name, _words(value, name.split(".")[0])
+
+
+def _words(value: Any, path: str) -> str:
+    if isinstance(value, EventTime):
+        return distribution_words(value)
+    if path in HAZARDS:
+        return f"{value * MONTHS_PER_YEAR:.4g} a year"
+    return f"{value:g} a year" if path == "rates" else f"{value:g}"
+
+
+# ── T2 ────────────────────────────────────────────────────────────────────────────────────────
+def _source(evidence: Evidence, scenario: str, path: str) -> tuple[str, str]:
+    """Status and source of a number."""
+    for key in (f"{scenario}.{path}", path):
+        stated = evidence.facts.assumptions.get(key)
+        if stated is not None:
+            return stated.status, stated.source
+    told = evidence.manifest["sources"].get(f"{scenario}.{path}", "file")
+    if told.startswith("product"):
+        return "inferred", f"{told}: a judgement anchored to published trials of its kind"
+    return "assumed", "stated in the design file"
+
+
+def _register(evidence: Evidence) -> list[Block]:
+    base = evidence.target or evidence.scenarios[0]
+    rows: list[Row] = []
+    for path, value in numbers_of(evidence, base).items():
+        status, source = _source(evidence, base, path)
+        rows.append(row(code(path), given(value, f"truth of {base}"), status,
+                        given(source, "facts: assumptions")))  # fmt: skip
+    for name in ("max_n", "per_month", "arrivals"):
+        value = evidence.design.enrolment.plain()[name]
+        if isinstance(value, dict):
+            value = ", ".join(f"{key} {number:g}" for key, number in value.items())
+        status, source = _source(evidence, base, f"enrolment.{name}")
+        rows.append(row(code(f"enrolment.{name}"), given(value, "design: enrolment"), status,
+                        given(source, "facts: assumptions")))  # fmt: skip
+    if evidence.truths[base].courses is not None:
+        rows += [row(words, "not simulated", "unavailable", why) for words, why in NOT_SIMULATED]
+    statuses = [row_.cells[2][0].text for row_ in rows]  # type: ignore[union-attr]
+    evidence.trace.reported(26, "t-register")
+    evidence.trace.missing(32)
+    return [
+        Heading(text="Register of assumptions", key="register", level=2),
+        Paragraph(
+            line=prose(
+                "{table} holds every number of scenario {scenario}, what it rests on and how sure "
+                "that is: {assumed} are assumed, {inferred} inferred, {reported} reported, "
+                "{unavailable} unavailable. What is assumed or unavailable is a limitation.",
+                table=Reference("t-register"),
+                scenario=code(base),
+                assumed=given(statuses.count("assumed"), "register"),
+                inferred=given(statuses.count("inferred"), "register"),
+                reported=given(statuses.count("reported"), "register"),
+                unavailable=given(statuses.count("unavailable"), "register"),
+            )
+        ),
+        Table(
+            key="t-register",
+            title=line("Register of assumptions, scenario ", code(base)),
+            head=cells("Number", "Value", "Status", "Source"),
+            rows=tuple(rows),
+            widths=(2.4, 2.0, 1.05, 2.4),
+            notes=(
+                line("Reported: measured and published. Inferred: judged from published figures. "
+                     "Assumed: chosen. Unavailable: not known, and not simulated."),
+            ),
+        ),
+    ]  # fmt: skip
+
+
+def _catalogue(evidence: Evidence) -> list[Block]:
+    base = evidence.target or evidence.scenarios[0]
+    reference = numbers_of(evidence, base)
+    rows = []
+    for _, names in per_scenario(evidence):
+        for name in names:
+            own = numbers_of(evidence, name)
+            changed = {path: value for path, value in own.items() if reference.get(path) != value}
+            gone = [path for path in reference if path not in own]
+            told = [f"{path} {value}" for path, value in changed.items()]
+            told += [f"{path} none" for path in gone]
+            words = "the reference" if name == base else "; ".join(told) or "the same"
+            rows.append(
+                row(
+                    code(name),
+                    evidence.role(name),
+                    *_true_cells(evidence, name),
+                    given(words, f"truth of {name}"),
+                )
+            )
+    roles = [role for role, _ in per_scenario(evidence)]
+    evidence.trace.reported(27, "t-scenarios")
+    if "null" not in roles or "alternative" not in roles:
+        evidence.trace.missing(27, "a null and an alternative scenario")
+    return [
+        Heading(text="Scenarios", key="scenarios", level=2),
+        Paragraph(
+            line=prose(
+                "A scenario is one truth. Nulls ask for the type I error, alternatives for the "
+                "power, the others whether the design is robust. In every scenario the same "
+                "participants are drawn, so that scenarios are compared in pairs."
+            )
+        ),
+        Table(
+            key="t-scenarios",
+            title=line("Scenarios, and in what each differs from ", code(base)),
+            head=cells("Scenario", "Role", f"True {evidence.estimand_words()}", "What differs"),
+            rows=tuple(rows),
+            align=("left", "left", "right", "left"),
+            widths=(1.7, 1.0, 0.9, 3.6),
+        ),
+        *_conflict(evidence),
+    ]
+
+
+def _true_cells(evidence: Evidence, scenario: str) -> list[Any]:
+    if not evidence.estimands:
+        return ["–"]
+    first = evidence.estimands[0]
+    return [evidence.cell(scenario, "estimand", arm=first.arm, stratum=first.stratum).number()]
+
+
+def _conflict(evidence: Evidence) -> list[Block]:
+    """Whether the analysis model describes the course that generates the data."""
+    if all(truth.courses is None for truth in evidence.truths.values()):
+        evidence.trace.missing(
+            33, "a truth said as a course: here outcomes come from the analysis model itself"
+        )
+        return []
+    evidence.trace.reported(33, "mismatch")
+    return [
+        Heading(text="Generating model and analysis model", key="mismatch", level=2),
+        Paragraph(
+            line=prose(
+                "Participants are generated by a course (infusion, remission, relapse, rescue, "
+                "dropout, death), and analysed by models that know nothing of it:"
+            )
+        ),
+        Items(
+            lines=tuple(
+                prose(
+                    "{endpoint} is analysed by {model};",
+                    endpoint=code(name),
+                    model=code(analysis.model),
+                )
+                for name, (analysis, _) in evidence.plan.fitted.items()
+            )
+        ),
+    ]

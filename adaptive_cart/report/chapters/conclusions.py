@@ -1,0 +1,131 @@
+"""Limitations and conclusions, and the glossary."""
+
+from __future__ import annotations
+
+from adaptive_cart.report.chapters.opening import vulnerabilities
+from adaptive_cart.report.document import (
+    Block,
+    Heading,
+    Items,
+    Line,
+    Paragraph,
+    Reference,
+    Table,
+    cells,
+    line,
+    prose,
+    row,
+)
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.numbers import given
+from adaptive_cart.report.sensitivity import trials_asked
+
+GLOSSARY = (
+    ("arm", "treatment group"),
+    ("assurance", "probability of success averaged over a design prior"),
+    ("course", "what happens to a participant: infusion, remission, relapse, rescue, dropout, "
+     "death"),
+    ("coverage", "how often the credible interval covers the true value"),
+    ("design prior", "how probable the scenarios are thought to be; never used to analyse a trial"),
+    ("effective sample size (ESS)", "participants that a prior is worth"),
+    ("estimand", "the quantity of the primary endpoint that is estimated"),
+    ("look", "a planned analysis of the data"),
+    ("MCSE", "Monte Carlo standard error: what is left of chance because the number of simulated "
+     "trials is finite"),
+    ("operating characteristic", "a long-run property of the design under a truth"),
+    ("participant", "somebody randomised"),
+    ("pipeline", "randomised but not yet analysed"),
+    ("power", "probability of success under an alternative"),
+    ("predictive probability", "probability, given the data so far, that a rule will hold at the "
+     "last look"),
+    ("reversal", "a success that the pipeline turns into a failure"),
+    ("rule", "a question, a comparison, and what follows when it holds"),
+    ("scenario", "one truth, with a role: null, alternative or robustness"),
+    ("trial", "one simulated trial"),
+    ("type I error", "probability of success under a null"),
+)  # fmt: skip
+
+
+def conclusions(evidence: Evidence) -> list[Block]:
+    """What the simulations do not show, and what they do."""
+    lines: list[Line] = [
+        prose(
+            "The truth of a scenario is assumed. What is assumed or unavailable in {table} limits "
+            "every number of this report.",
+            table=Reference("t-register"),
+        ),
+        prose(
+            "The truth does not change with calendar time; there is no learning curve, no drift "
+            "of the control, no difference between sites, and no limit to manufacturing slots."
+        ),
+        prose(
+            "Simulated trials obey their rules to the letter, looks are held on the day they are "
+            "due, and data are complete and clean on that day."
+        ),
+        prose(
+            "A Monte Carlo error says how sure the simulation is, not how sure the assumptions are."
+        ),
+    ]
+    evidence.trace.reported(60, "limitations", "glossary", "t-trace")
+    number = trials_asked(evidence)
+    if number:
+        lines.append(
+            prose(
+                "Variants of the design rest on {number} trials each.",
+                number=given(number, "sensitivity trials"),
+            )
+        )
+    missing = [f for f in evidence.trace.findings() if f.status == "missing"]
+    if missing:
+        lines.append(
+            prose(
+                "{number} of the items that a simulation report should hold are missing; {table} "
+                "says which, and what would supply them.",
+                number=given(len(missing), "checklist"),
+                table=Reference("t-trace"),
+            )
+        )
+    blocks: list[Block] = [
+        Heading(text="Limitations and conclusions", key="conclusions"),
+        Heading(text="Limitations", key="limitations", level=2),
+        Items(lines=tuple(lines)),
+        Heading(text="Conclusions", key="conclusion", level=2),
+    ]
+    blocks += _concluded(evidence)
+    blocks += [
+        Heading(text="Glossary", key="glossary", level=2),
+        Table(
+            key="t-glossary",
+            title=line("Words"),
+            head=cells("Word", "Means"),
+            rows=tuple(row(word, meaning) for word, meaning in GLOSSARY),
+            widths=(1.6, 4.4),
+        ),
+    ]
+    return blocks
+
+
+def _concluded(evidence: Evidence) -> list[Block]:
+    if evidence.facts.conclusion:
+        return [Paragraph(line=line(given(evidence.facts.conclusion, "facts: conclusion")))]
+    null, target = evidence.worst_null, evidence.target
+    if null is None or target is None:
+        return [Paragraph(line=prose("Without a null and an alternative nothing is concluded."))]
+    blocks: list[Block] = [
+        Paragraph(
+            line=prose(
+                "Under the stated truths the design succeeds with probability {power} at its "
+                "target, and with probability {error} in the worst of its null scenarios. Whether "
+                "that is good enough is for the sponsor and the regulator to judge.",
+                power=evidence.cell(target, "success").number(),
+                error=evidence.cell(null, "success").number(),
+            )
+        )
+    ]
+    weak = vulnerabilities(evidence)
+    if weak:
+        blocks += [
+            Paragraph(line=prose("It is most vulnerable here:")),
+            Items(lines=tuple(weak)),
+        ]
+    return blocks

@@ -1,0 +1,167 @@
+"""Conduct and access, and the paragraphs that a protocol can take over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adaptive_cart.report.document import (
+    Block,
+    Heading,
+    Line,
+    Paragraph,
+    Table,
+    cells,
+    code,
+    line,
+    listed,
+    prose,
+    row,
+    secret,
+)
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.facts import ROLES
+from adaptive_cart.report.numbers import given
+
+TOPICS = {
+    "roles": "Who analyses, who sees results, who recommends",
+    "access": "Access to data and results",
+    "if_overruled": "If a rule is overruled",
+    "long_term_follow_up": "Follow-up after the trial",
+}
+INTERIM, SIZE = "10.9", "10.11"  # sections of the protocol template
+
+
+def conduct(evidence: Evidence) -> list[Block]:
+    """Roles and access, and the texts for the protocol."""
+    facts = evidence.facts.conduct
+    rows = [
+        row(TOPICS[name], given(getattr(facts, name) or "to be given by the sponsor",
+                                f"facts: conduct.{name}"))
+        for name in ROLES
+    ]  # fmt: skip
+    lacking = evidence.facts.lacking_conduct()
+    if lacking:
+        evidence.trace.missing(
+            59, "in the file of facts: " + ", ".join(f"conduct.{name}" for name in lacking)
+        )
+    else:
+        evidence.trace.reported(59, "t-conduct")
+    return [
+        Heading(text="Conduct and access", key="conduct"),
+        Table(
+            key="t-conduct",
+            title=line("Who knows what, and what happens afterwards"),
+            head=cells("Topic", "Provision"),
+            rows=tuple(rows),
+            widths=(1.6, 4.4),
+        ),
+        *_paste(evidence),
+        *_split(evidence),
+    ]
+
+
+def _split(evidence: Evidence) -> list[Block]:
+    evidence.trace.reported(6, "split")
+    return [
+        Heading(text="Open and restricted content", key="split", level=2),
+        Paragraph(
+            line=prose(
+                "This report exists twice, from one source. The open appendix leaves out "
+                "thresholds, boundaries and the probabilities that rules ask for, from which an "
+                "interim result could be guessed; the restricted annex has everything and is for "
+                "those who conduct the interim analyses and for regulators."
+            )
+        ),
+    ]
+
+
+def _paste(evidence: Evidence) -> list[Block]:
+    m11 = "guidance: ich_m11"
+    return [
+        Heading(text="Text for the protocol", key="paste", level=2),
+        Paragraph(
+            line=prose(
+                "For sections {interim} and {size} of the protocol template of ICH {m11}:",
+                interim=given(INTERIM, m11),
+                size=given(SIZE, m11),
+                m11=given("M11", m11),
+            )
+        ),
+        Heading(text="Interim analyses", key="paste-interim", level=3),
+        Paragraph(line=_interim(evidence), role="paste"),
+        Heading(text="Sample size determination", key="paste-size", level=3),
+        Paragraph(line=_sample_size(evidence), role="paste"),
+    ]
+
+
+def _interim(evidence: Evidence) -> Line:
+    looks = [evidence.due(look) for look in evidence.looks]
+    said = prose(
+        "{number} analyses of the data are planned: when {when}; the last of these is the final "
+        "analysis. At each of them the following rules are judged in this order, and the first "
+        "that ends the trial is obeyed: ",
+        number=evidence.setting(evidence.design.looks.number, "looks"),
+        when=listed(looks, "and when"),
+    )
+    parts = []
+    for rule in evidence.design.rules:
+        thresholds = [evidence.threshold(rule, look) for look in evidence.design.judged_at(rule)]
+        shown = [line(*t.pieces) for t in thresholds]
+        values: Line = shown[0] if len(set(shown)) == 1 else listed(list(shown))
+        parts.append(
+            line(
+                rule.name, " (", rule.then.replace("_", " "), "): ", evidence.rule_words(rule), " ",
+                secret(values, otherwise="compared with a threshold given in the restricted annex"),
+            )
+        )  # fmt: skip
+    end = prose(
+        ". Enrolment goes on between analyses. Participants randomised and not yet analysed when "
+        "the trial stops are followed up, and the last decision is reported again with them."
+    )
+    joined: Line = ()
+    for place, part in enumerate(parts):
+        joined += (line("; ") if place else ()) + part
+    return said + joined + end
+
+
+def _sample_size(evidence: Evidence) -> Line:
+    null, target = evidence.worst_null, evidence.target
+    design = evidence.design
+    said = prose(
+        "At most {n} participants are randomised {ratio} ({arms}). The number was judged by "
+        "simulation ({trials}), reported in full in this appendix. ",
+        n=evidence.setting(design.enrolment.max_n, "enrolment.max_n"),
+        ratio=given(" : ".join(map(str, design.allocation)), "design: arms.allocation"),
+        arms=" : ".join(design.arm_names),
+        trials=evidence.trials_words,
+    )
+    if target is not None:
+        first = evidence.estimands[0] if evidence.estimands else None
+        where: dict[str, Any] = (
+            {} if first is None else {"arm": first.arm, "stratum": first.stratum}
+        )
+        said += prose(
+            "If the true {kind} in {endpoint} is {true}, the probability of success is {power}. ",
+            kind=evidence.estimand_words(),
+            endpoint=evidence.endpoint_words(design.primary),
+            true=evidence.cell(target, "estimand", **where).number(),
+            power=evidence.cell(target, "success").with_interval(),
+        )
+        if not evidence.exact:
+            said += prose(
+                "The mean number randomised is then {n}, and the mean duration {months} months. ",
+                n=evidence.cell(target, "n_randomised_mean").number(),
+                months=evidence.cell(target, "months_mean").number(),
+            )
+    if null is not None:
+        said += prose(
+            "If there is no benefit (scenario {null}), it is {error}. ",
+            null=code(null),
+            error=evidence.cell(null, "success").with_interval(),
+        )
+    return said + prose(
+        "Intercurrent events enter as they do in the estimand: dropout, rescue, death and not "
+        "being infused are simulated with the frequencies of the register of assumptions."
+        if any(t.courses is not None for t in evidence.truths.values())
+        else "Intercurrent events are contained in the stated probabilities."
+    )

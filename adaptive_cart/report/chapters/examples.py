@@ -1,0 +1,313 @@
+"""Example trials with different conclusions, chosen by a printed rule, told from stored rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adaptive_cart.population import latents_for
+from adaptive_cart.report.document import (
+    Block,
+    Heading,
+    Line,
+    Paragraph,
+    Row,
+    Table,
+    cells,
+    code,
+    line,
+    listed,
+    prose,
+    row,
+    secret,
+)
+from adaptive_cart.report.evidence import REASON_WORDS, Evidence
+from adaptive_cart.report.numbers import given, rounded
+from adaptive_cart.report.pictures import figures_for
+from adaptive_cart.report.sensitivity import neutral
+from adaptive_cart.trial import run_block
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Example:
+    """One trial out of a class of trials that ended alike."""
+
+    title: str
+    scenario: str
+    trial: int
+    among: int
+
+
+def classes(evidence: Evidence) -> list[tuple[str, Any]]:
+    """Kinds of ending, each with the trials that ended so."""
+    trials = evidence.trials
+    last = evidence.design.looks.number
+    reason, look = trials["reason"], trials["look"]
+    early = look < last
+    return [
+        ("early success", (reason == "success") & early & ~trials["reversal"]),
+        ("success at the last look", (reason == "success") & ~early & ~trials["reversal"]),
+        ("early futility", (reason == "futility") & early),
+        ("no success at the last look", reason == "no_success"),
+        ("success that the pipeline reverses", (reason == "success") & trials["reversal"]),
+        ("stop for safety", reason == "safety"),
+    ]
+
+
+def picked(evidence: Evidence) -> list[Example]:
+    """The trial with the median number of participants in each kind of ending.
+
+    Within a kind, the scenario with the most such trials is taken (alternatives first among
+    equals); its trials are ordered by participants, then months, then number; the middle one, the
+    lower of two, is the example.
+    """
+    trials = evidence.trials
+    found = []
+    for title, chosen in classes(evidence):
+        members = trials[chosen]
+        if members.empty:
+            continue
+        counts = members["scenario"].value_counts()
+        order = sorted(
+            counts.index,
+            key=lambda n: (-counts[n], evidence.role(n) != "alternative",
+                           evidence.scenarios.index(n)),
+        )  # fmt: skip
+        here = members[members["scenario"] == order[0]]
+        here = here.sort_values(["n_randomised", "months", "trial"])
+        middle = here.iloc[(len(here) - 1) // 2]
+        found.append(Example(title, str(order[0]), int(middle["trial"]), len(here)))
+    return found
+
+
+def examples(evidence: Evidence) -> list[Block]:
+    """The examples, look by look."""
+    heading = Heading(text="Example trials", key="examples")
+    if evidence.exact:
+        evidence.trace.missing(58, "a simulated run: adaptive-cart simulate --engine simulate")
+        words = prose("An enumerated run holds no single trials that could be told.")
+        return [heading, Paragraph(line=words)]
+    chosen = picked(evidence)
+    evidence.trace.reported(58, "examples")
+    blocks: list[Block] = [
+        heading,
+        Paragraph(
+            line=prose(
+                "One trial of each kind of ending. The rule by which they were chosen: of the "
+                "trials that ended so, the scenario that has most of them is taken; its trials are "
+                "ordered by the number randomised, then by months, then by their own number, and "
+                "the middle one is told. Each can be had again alone, participants and all."
+            )
+        ),
+        _overview(evidence, chosen),
+    ]
+    for place, example in enumerate(chosen):
+        blocks += _told(evidence, example, place)
+    blocks += figures_for(evidence, "F11", "C1", "C2")
+    return blocks
+
+
+def _overview(evidence: Evidence, chosen: list[Example]) -> Table:
+    rows = []
+    for example in chosen:
+        trial = _trial(evidence, example)
+        source = f"trials.parquet: {example.scenario}, trial {example.trial}"
+        rows.append(
+            row(
+                example.title,
+                code(example.scenario),
+                given(example.trial, source),
+                given(example.among, "trials.parquet"),
+                given(int(trial["look"]), source),
+                given(int(trial["n_randomised"]), source),
+                rounded(float(trial["months"]), 1, source),
+            )
+        )
+    return Table(
+        key="t-examples",
+        title=line("Example trials"),
+        head=cells("Ending", "Scenario", "Trial", "Of so many", "Look", "N", "Months"),
+        rows=tuple(rows),
+        align=("left", "left", *("right",) * 5),
+        widths=(2.2, 2.0, 0.7, 0.9, 0.6, 0.6, 0.8),
+    )
+
+
+def _trial(evidence: Evidence, example: Example) -> pd.Series:
+    trials = evidence.trials
+    return trials[
+        (trials["scenario"] == example.scenario) & (trials["trial"] == example.trial)
+    ].iloc[0]
+
+
+def _told(evidence: Evidence, example: Example, place: int) -> list[Block]:
+    trial = _trial(evidence, example)
+    looks = evidence.look_rows
+    here = looks[(looks["scenario"] == example.scenario) & (looks["trial"] == example.trial)]
+    source = f"looks.parquet: {example.scenario}, trial {example.trial}"
+    key = f"example-{place}"
+    title = example.title[:1].upper() + example.title[1:]
+    blocks: list[Block] = [Heading(text=title, key=key, level=2)]
+    lines = [
+        _look(evidence, here[here["look"] == number], int(number), source)
+        for number in sorted(here["look"].unique())
+    ]
+    rows = tuple(lines)
+    design = evidence.design
+    primary = design.primary
+    asked = [rule.name for rule in design.rules]
+    blocks.append(
+        Table(
+            key=f"t-example-{place}",
+            title=line(f"{title}: trial ", given(example.trial, source), " of ",
+                       code(example.scenario)),
+            head=cells("Look", "Month", "Randomised",
+                       *(f"{primary}, {arm}" for arm in design.arm_names),
+                       *(line(code(name)) for name in asked)),
+            rows=rows,
+            align=("right",) * (3 + len(design.arm_names) + len(asked)),
+            notes=(
+                line("Responders of those analysed, by arm. Under each rule the probability that "
+                     "it asked for; the largest where it asks about several."),
+            ),
+        )
+    )  # fmt: skip
+    blocks.append(Paragraph(line=_ending(evidence, trial, source)))
+    replay = _replayed(evidence, example, trial)
+    blocks.append(
+        Paragraph(
+            line=prose(
+                "To have it again: {command}. Replayed for this report, it gave {verdict}.",
+                command=code(
+                    f"adaptive-cart example design.toml --scenario {example.scenario} "
+                    f"--trial {example.trial} --seed {evidence.manifest['seed']}"
+                ),
+                verdict="the same numbers to the last bit" if replay else "OTHER NUMBERS",
+            ),
+            audience="restricted",
+        )
+    )
+    return blocks
+
+
+def _look(evidence: Evidence, rows: pd.DataFrame, number: int, source: str) -> Row:
+    design = evidence.design
+    by_arm: list[Line] = []
+    for arm in design.arm_names:
+        own = rows[rows["arm"] == arm]
+        by_arm.append(line(given(_seen(own, design.primary), source)))
+    asked = []
+    for rule in design.rules:
+        column = f"p_{rule.name}"
+        values = rows[column].to_numpy(dtype=float) if column in rows else np.array([np.nan])
+        known = values[np.isfinite(values)]
+        shown = line("–") if len(known) == 0 else line(rounded(float(known.max()), 4, source))
+        asked.append(line(secret(shown, otherwise="withheld")))
+    return row(
+        given(number, source),
+        rounded(float(rows["months"].iloc[0]), 1, source),
+        given(int(rows["n_randomised"].sum()), source),
+        *by_arm,
+        *asked,
+    )
+
+
+def _seen(own: pd.DataFrame, endpoint: str) -> str:
+    """What has been seen of an endpoint in an arm: "10/24", "3 events in 120.5 months"."""
+
+    def total(part: str) -> float:
+        column = f"{endpoint}_{part}"
+        return float(own[column].sum()) if column in own else float("nan")
+
+    if f"{endpoint}_months" in own:
+        return f"{total('events'):.0f} in {total('months'):.1f} months"
+    if f"{endpoint}_years" in own:
+        return f"{total('events'):.0f} in {total('years'):.1f} years"
+    if f"{endpoint}_events" in own:
+        return f"{total('events'):.0f}/{total('analysed'):.0f}"
+    return f"{total('analysed'):.0f}"
+
+
+def _ending(evidence: Evidence, trial: pd.Series, source: str) -> Line:
+    reason = REASON_WORDS[str(trial["reason"])]
+    look = given(int(trial["look"]), source)
+    said = prose(
+        "The trial ends at look {look} in month {month} with {reason}; {n} have been randomised, "
+        "{analysed} analysed.",
+        look=look,
+        month=rounded(float(trial["months"]), 1, source),
+        reason=strong_reason(reason),
+        n=given(int(trial["n_randomised"]), source),
+        analysed=given(int(trial["n_analysed"]), source),
+    )
+    pipeline = int(trial["n_analysed_final"]) - int(trial["n_analysed"])
+    columns = [e.suffix for e in evidence.estimands]
+    estimates = [
+        (f"estimate{s}", f"estimate{s}_final") for s in columns if f"estimate{s}" in trial.index
+    ]
+    if not estimates or len(estimates) > 1:
+        return said
+    first, final = estimates[0]
+    more = prose(
+        " The estimated {kind} is {value}",
+        kind=evidence.estimand_words(),
+        value=rounded(float(trial[first]), 3, source),
+    )
+    if pipeline > 0 and np.isfinite(float(trial[final])):
+        outcome = ""
+        if trial["reason"] == "success":
+            outcome = (
+                ", and the success is reversed"
+                if trial["reversal"]
+                else (", and the success stands")
+            )
+        more += prose(
+            "; after {n} more have been followed up it is {value}{outcome}.",
+            n=given(pipeline, source),
+            value=rounded(float(trial[final]), 3, source),
+            outcome=outcome,
+        )  # fmt: skip
+    else:
+        more += line(".")
+    return said + more
+
+
+def strong_reason(reason: str) -> Line:
+    """The way a trial ended, in bold."""
+    from adaptive_cart.report.document import strong
+
+    return line(strong(reason))
+
+
+def _replayed(evidence: Evidence, example: Example, trial: pd.Series) -> bool:
+    """Whether the trial, simulated again alone, gives the stored numbers."""
+    unknown = neutral(evidence.plan)  # coverage is not compared
+    latents = latents_for(evidence.design, int(evidence.manifest["seed"]), example.trial, 1)
+    block = run_block(evidence.plan, evidence.truths[example.scenario], unknown, latents)
+    same = [
+        int(block.look[0]) == int(trial["look"]),
+        float(block.months[0]) == float(trial["months"]),
+        int(block.randomised[0].sum()) == int(trial["n_randomised"]),
+        int(block.analysed[0].sum()) == int(trial["n_analysed"]),
+    ]
+    for place, estimand in enumerate(evidence.estimands):
+        stored = float(trial[f"estimate{estimand.suffix}"])
+        same.append(stored == float(block.estimate[0, place]) or not np.isfinite(stored))
+    return all(same)
+
+
+def all_replayed(evidence: Evidence) -> tuple[int, int]:
+    """How many of the example trials gave the stored numbers when simulated again, of how many."""
+    if evidence.exact:
+        return 0, 0
+    chosen = picked(evidence)
+    good = sum(_replayed(evidence, e, _trial(evidence, e)) for e in chosen)
+    return good, len(chosen)
+
+
+__all__ = ["Example", "all_replayed", "classes", "examples", "listed", "picked"]

@@ -1,0 +1,373 @@
+"""The analysis model in mathematics, its priors, what they are worth, how it is computed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
+from adaptive_cart.priors.effective_sample_size import effective_sample_sizes
+from adaptive_cart.questions import written
+from adaptive_cart.records import Counts, Durations, Exposure
+from adaptive_cart.report.accuracy import measured
+from adaptive_cart.report.document import (
+    Block,
+    Equation,
+    Heading,
+    Line,
+    Paragraph,
+    Reference,
+    Row,
+    Table,
+    cells,
+    code,
+    line,
+    listed,
+    prose,
+    row,
+    secret,
+)
+from adaptive_cart.report.equations import STATEMENTS
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.numbers import Bound, given, rounded, significant
+from adaptive_cart.report.pictures import figures_for
+
+MOST_TABLES = 20_000  # tables of counts that are enumerated for the prior predictive
+MODEL_WORDS = {
+    "beta_binomial": "Independent binomial arms",
+    "logistic": "Logistic model with strata and interactions",
+    "hierarchical_logistic": "Hierarchical logistic model",
+    "piecewise_exponential": "Piecewise exponential model",
+    "weibull_cure": "Weibull model with a cured fraction",
+    "gamma_poisson": "Events by patient-years",
+}
+
+
+def model(evidence: Evidence) -> list[Block]:
+    """Equations, priors and accuracy."""
+    blocks: list[Block] = [Heading(text="Model and priors", key="model")]
+    blocks += _equations(evidence)
+    blocks += _priors(evidence)
+    blocks += _claims(evidence)
+    blocks += _computation(evidence)
+    return blocks
+
+
+def _equations(evidence: Evidence) -> list[Block]:
+    by_model: dict[str, list[str]] = {}
+    for name, (analysis, _) in evidence.plan.fitted.items():
+        by_model.setdefault(analysis.model, []).append(name)
+    described = [name for name in evidence.design.endpoints if name not in evidence.plan.fitted]
+    blocks: list[Block] = [Heading(text="Analysis models", key="equations", level=2)]
+    if described:
+        blocks.append(
+            Paragraph(
+                line=prose(
+                    "No model is fitted to {endpoints}: described only.",
+                    endpoints=listed([line(code(name)) for name in described]),
+                )
+            )
+        )
+    keys = []
+    for kind, names in by_model.items():
+        blocks.append(
+            Paragraph(
+                line=prose(
+                    "{title} (model {code}), for {endpoints}:",
+                    title=MODEL_WORDS.get(kind, kind),
+                    code=code(kind),
+                    endpoints=listed([line(code(name)) for name in names]),
+                )
+            )
+        )
+        for number, statement in enumerate(STATEMENTS.get(kind, ())):
+            key = f"e-{kind}-{number}"
+            keys.append(key)
+            blocks.append(Equation(key=key, source=statement.source, words=statement.words))
+            blocks.append(Paragraph(line=line(statement.words), role="note"))
+    if keys:
+        evidence.trace.reported(11, *keys)
+    return blocks
+
+
+def _priors(evidence: Evidence) -> list[Block]:
+    rows: list[Row] = []
+    lacking: list[str] = []
+    for name, (analysis, fitted) in evidence.plan.fitted.items():
+        if isinstance(fitted, BetaBinomial):
+            planned = evidence.design.planned
+            for arm, prior, n in zip(
+                evidence.design.arm_names, fitted.priors, planned, strict=True
+            ):
+                rows.append(_beta_row(evidence, name, arm, prior, n))
+                if f"{name}.{arm}" not in evidence.facts.priors:
+                    lacking.append(f"{name}.{arm}")
+            continue
+        prior_table = analysis.plain().get("prior", {})
+        for part, words in _parts(prior_table):
+            key = f"{name}.{part}" if part else name
+            rows.append(
+                row(code(key), given(words, f"design: analysis.{name}.prior"), *("–",) * 6)
+            )  # fmt: skip
+            if key not in evidence.facts.priors:
+                lacking.append(key)
+    blocks: list[Block] = [
+        Heading(text="Priors", key="priors", level=2),
+        Table(
+            key="t-priors",
+            title=line("Analysis priors: mean, ", evidence.level(), " interval and effective "
+                       "sample size (ESS)"),
+            head=cells("Prior of", "Prior", "Mean", "Interval", "ELIR", "Moments", "Curvature",
+                       "Borrowed"),
+            rows=tuple(rows),
+            align=("left", "left", *("right",) * 6),
+            widths=(1.45, 1.75, 0.55, 1.15, 0.5, 0.75, 0.8, 0.8),
+            notes=(
+                line("Participants that a prior is worth. ELIR: expected local information ratio, "
+                     "on the scale of the probability (log odds where it exists only there). "
+                     "Moments: the beta with the same mean and variance. Curvature: at the mode. "
+                     "Borrowed: planned number times the ratio of the posterior variances with a "
+                     "vague and with this prior, less the planned number. A dash: not defined."),
+            ),
+        ),
+    ]  # fmt: skip
+    evidence.trace.reported(13, "t-priors")
+    blocks += _rationales(evidence, lacking)
+    if lacking:
+        some = ", ".join(f'"{key}"' for key in lacking[:6]) + (", …" if len(lacking) > 6 else "")
+        evidence.trace.missing(12, f"[priors] in the file of facts: a rationale for {some}")
+    else:
+        evidence.trace.reported(12, "t-priors", "t-rationale")
+    blocks.append(
+        Paragraph(
+            line=prose(
+                "These are the priors by which a trial is analysed. What is true in a simulated "
+                "trial is fixed by its scenario and is never drawn from them; where probabilities "
+                "of scenarios are needed, as in {bayesian}, they are stated there as a design "
+                "prior of their own.",
+                bayesian=Reference("bayesian"),
+            )
+        )
+    )
+    evidence.trace.reported(15, "priors", "bayesian")
+    return blocks
+
+
+def _rationales(evidence: Evidence, lacking: list[str]) -> list[Block]:
+    """Why each prior was chosen, as far as the sponsor says."""
+    stated = evidence.facts.priors
+    blocks: list[Block] = []
+    if lacking:
+        names = listed([line(code(key)) for key in lacking])
+        blocks.append(
+            Paragraph(line=prose("No rationale is given for the priors of {names}.", names=names))
+        )
+    if stated:
+        blocks.append(
+            Table(
+                key="t-rationale",
+                title=line("Where the priors come from, and why"),
+                head=cells("Prior of", "Rationale"),
+                rows=tuple(
+                    row(code(key), given(text, f"facts: priors.{key}"))
+                    for key, text in stated.items()
+                ),
+                widths=(1.4, 4.6),
+            )
+        )
+    return blocks
+
+
+def _beta_row(evidence: Evidence, endpoint: str, arm: str, prior: BetaMixture, planned: int) -> Row:
+    worth = effective_sample_sizes(prior, planned)
+    information = worth.information
+    if math.isnan(information):
+        information = worth.information_on_log_odds
+    borrowed = worth.borrowing.borrowed if worth.borrowing else math.nan
+    source = f"design: analysis.{endpoint}.prior.{arm}"
+    parts = [
+        f"Beta({a:g}, {b:g})" if len(prior.weights) == 1 else f"{w:g} Beta({a:g}, {b:g})"
+        for w, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
+    ]
+    tails = [quantile_of(prior, share) for share in (0.025, 0.975)]
+    interval = line(rounded(tails[0], 3, source), " to ", rounded(tails[1], 3, source))
+    return row(
+        code(f"{endpoint}.{arm}"),
+        given(" + ".join(parts), source),
+        rounded(prior.mean(), 3, source),
+        interval,
+        *(
+            rounded(value, 1, source)
+            for value in (information, worth.moments, worth.curvature, borrowed)
+        ),
+    )
+
+
+def quantile_of(prior: BetaMixture, share: float) -> float:
+    """Value below which a share of a beta mixture lies."""
+    from scipy import optimize, stats
+
+    def below(value: float) -> float:
+        return share - sum(
+            w * float(stats.beta.cdf(value, a, b))
+            for w, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
+        )
+
+    return float(optimize.brentq(below, 0.0, 1.0))
+
+
+def _parts(table: dict[str, Any]) -> Sequence[tuple[str, str]]:
+    """Parts of a table of priors, each in words."""
+    if not table:
+        return [("", "default")]
+    if all(not isinstance(value, dict) for value in table.values()):
+        return [("", ", ".join(f"{key} {value:g}" for key, value in table.items()
+                               if not isinstance(value, str)))]  # fmt: skip
+    found = []
+    for part, value in table.items():
+        if isinstance(value, dict):
+            numbers = ", ".join(
+                f"{k} {v:g}" for k, v in value.items() if isinstance(v, int | float)
+            )
+            kind = str(value.get("dist", ""))
+            found.append((part, f"{kind} ({numbers})" if kind else numbers))
+        else:
+            found.append((part, str(value)))
+    return found
+
+
+# ── what the prior alone says ─────────────────────────────────────────────────────────────────
+def _claims(evidence: Evidence) -> list[Block]:
+    rows = []
+    for rule in evidence.plan.rules:
+        if rule.then != "declare_success" or rule.prediction is not None:
+            continue
+        analysis, fitted = evidence.plan.fitted[rule.question.endpoint]
+        posterior = analysis.posterior(fitted, nothing_seen(evidence, analysis.reads), None)
+        for place, question in enumerate(rule.targets):
+            alone = float(posterior.probability(question)[0])
+            words = question.words(evidence.design.arm_names, evidence.design.stratum_names)
+            lowest = min(rule.thresholds.values())
+            verdict = "below" if alone < lowest else "reaches it: the prior alone would succeed"
+            del place
+            rows.append(
+                row(
+                    code(rule.name),
+                    given(words.replace(" | ", " | prior, "), f"design: rules.{rule.name}"),
+                    significant(alone, 3, "model: prior alone"),
+                    line(secret(given(written(lowest), f"design: rules.{rule.name}"), ": ", verdict,
+                                otherwise=verdict)),
+                )
+            )  # fmt: skip
+    if not rows:
+        evidence.trace.missing(14)
+        return []
+    evidence.trace.reported(14, "t-claims")
+    expected = _expected(evidence)
+    return [
+        Heading(text="What the priors say alone", key="claims", level=2),
+        Paragraph(
+            line=prose(
+                "Before any participant is seen, the claim should not be as probable as success "
+                "asks for. {table} compares the two.",
+                table=Reference("t-claims"),
+            )
+        ),
+        Table(
+            key="t-claims",
+            title=line("Prior probability of the claim of each success rule"),
+            head=cells("Rule", "Claim", "Prior probability", "Smallest threshold"),
+            rows=tuple(rows),
+            align=("left", "left", "right", "left"),
+            widths=(1.0, 2.8, 1.0, 1.6),
+        ),
+        *expected,
+        *figures_for(evidence, "F2"),
+    ]
+
+
+def _expected(evidence: Evidence) -> list[Block]:
+    """Decisions that the priors expect, where all tables can be enumerated at once."""
+    from adaptive_cart.priors.claims import can_enumerate, prior_predictive
+
+    if not can_enumerate(evidence.design, evidence.plan):
+        return []
+    if math.prod(n + 1 for n in evidence.design.planned) > MOST_TABLES:
+        return []
+    found = prior_predictive(evidence.design, evidence.plan)
+    words = given(found.words(), "priors: prior predictive")
+    return [
+        Paragraph(
+            line=prose("Decisions that the priors expect: {words}.", words=words),
+            audience="restricted",
+        )
+    ]
+
+
+def nothing_seen(evidence: Evidence, reads: str) -> Any:
+    """Data of a trial in which nobody has been seen, for a model to be asked its prior."""
+    shape = (1, len(evidence.design.arm_names), len(evidence.design.shares))
+    none, no_time = np.zeros(shape, dtype=np.int64), np.zeros(shape)
+    if reads == "counts":
+        return Counts(none, none, none, none)
+    if reads == "exposure":
+        return Exposure(none, no_time, none)
+    nobody = np.zeros((1, 1), dtype=np.bool_)
+    arm = np.zeros((1, 1), dtype=np.int8)
+    return Durations(np.zeros((1, 1)), nobody, nobody, arm, none, none, no_time)
+
+
+# ── how it is computed ────────────────────────────────────────────────────────────────────────
+def _computation(evidence: Evidence) -> list[Block]:
+    found = measured(evidence)
+    blocks: list[Block] = [
+        Heading(text="How posteriors are computed", key="computation", level=2),
+        Paragraph(
+            line=prose(
+                "Posterior probabilities are closed forms or integrals by quadrature, for all "
+                "simulated trials alike; no Markov chain is run in the simulations, so that "
+                "thresholds meet no sampling noise from within a trial. Predictive probabilities "
+                "of binary endpoints are exact sums over beta-binomial weights."
+            )
+        ),
+    ]
+    failed = [(n, evidence.cell(n, "failed")) for n in evidence.scenarios]
+    known = [(n, bound) for n, bound in failed if bound.known]
+    if known:
+        worst_name, worst = max(known, key=lambda part: part[1].figure.estimate)
+        blocks.append(Paragraph(line=_failures(worst_name, worst)))
+    if found is None:
+        evidence.trace.missing(40, "adaptive-cart verify (no rule of this design is on counts)")
+    else:
+        accuracy = "model/accuracy"
+        blocks.append(
+            Paragraph(
+                line=prose(
+                    "Measured for this report: on {tables} tables of counts next to the "
+                    "boundaries, where an error could change a decision, the probabilities differ "
+                    "by at most {largest} from Simpson's rule on a fine grid; the decision "
+                    "differs in {disagreements} of them.",
+                    tables=given(found.tables, accuracy),
+                    largest=significant(found.largest, 1, accuracy),
+                    disagreements=given(found.disagreements, accuracy),
+                ),
+                audience="restricted",  # which tables are compared follows from the thresholds
+            )
+        )
+        evidence.trace.reported(40, "computation")
+    evidence.trace.not_applicable(41, "no Markov chain is run: posteriors are computed directly")
+    return blocks
+
+
+def _failures(name: str, worst: Bound) -> Line:
+    if worst.figure.estimate == 0.0:
+        return prose("No posterior failed in any trial.")
+    return prose(
+        "A posterior that cannot be computed makes no rule hold and is counted: in {share} of the "
+        "trials of {scenario}, the most of any scenario.",
+        share=worst.with_interval(),
+        scenario=code(name),
+    )

@@ -1,0 +1,312 @@
+"""Title page, identity, status and the summary that is read first."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from adaptive_cart.report import grid
+from adaptive_cart.report.document import (
+    Block,
+    Contents,
+    Heading,
+    Items,
+    Line,
+    PageBreak,
+    Paragraph,
+    Reference,
+    Row,
+    Table,
+    cells,
+    code,
+    line,
+    listed,
+    prose,
+    row,
+    strong,
+)
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.facts import IDENTITY
+from adaptive_cart.report.numbers import Bound, given, rounded
+
+SUBJECT = "Simulation report: appendix to the protocol"
+TO_BE_GIVEN = "to be given by the sponsor"
+
+
+def title_page(evidence: Evidence) -> list[Block]:
+    """Name of the design, what the document is, identity and versions."""
+    facts, manifest = evidence.facts, evidence.manifest
+    started = datetime.datetime.fromisoformat(manifest["started"])
+    known = [(name.capitalize(), getattr(facts.protocol, name) or TO_BE_GIVEN) for name in IDENTITY]
+    identity = [row(f"Protocol {name.lower()}" if name in ("Title", "Number", "Version", "Date")
+                    else name, given(value, f"facts: protocol.{name.lower()}"))
+                for name, value in known]  # fmt: skip
+    identity += [
+        row("Design digest", code(manifest["digest"])),
+        row("Simulated on", given(f"{started:%d %B %Y, %H:%M} UTC", "manifest: started")),
+        row("Software", given(f"adaptive_cart {manifest['version']}", "manifest: version")),
+        row("Seed", evidence.run_fact("seed")),
+    ]
+    blocks: list[Block] = [
+        Paragraph(line=line(given(evidence.design.name, "design: name")), role="title"),
+        Paragraph(line=line(SUBJECT), role="subtitle"),
+    ]
+    if evidence.design.description:
+        blocks.append(
+            Paragraph(line=line(given(evidence.design.description, "design: description")))
+        )
+    blocks.append(
+        Table(
+            key="t-identity",
+            title=line("Identity of the protocol and of the simulations"),
+            head=cells("What", "Value"),
+            rows=tuple(identity),
+            widths=(1.0, 2.4),
+        )
+    )
+    if facts.versions:
+        blocks.append(
+            Table(
+                key="t-versions",
+                title=line("Version history"),
+                head=cells("Version", "Date", "Change"),
+                rows=tuple(
+                    row(
+                        *(given(value, "facts: versions") for value in (v.version, v.date)),
+                        given(v.change, "facts: versions"),
+                    )
+                    for v in facts.versions
+                ),
+                widths=(1.0, 1.2, 4.0),
+            )
+        )
+    lacking = facts.lacking_identity()
+    if lacking or not facts.versions:
+        named = [f"protocol.{name}" for name in lacking] + ([] if facts.versions else ["versions"])
+        evidence.trace.missing(1, f"in the file of facts: {', '.join(named)}")
+    else:
+        evidence.trace.reported(1, "t-identity", "t-versions")
+    blocks += [PageBreak(), Contents(), PageBreak()]
+    return blocks
+
+
+def summary(evidence: Evidence) -> list[Block]:
+    """One page: what the design does in the worst null and at its target."""
+    trace = evidence.trace
+    blocks: list[Block] = [Heading(text="Summary", key="summary")]
+    blocks.append(Paragraph(line=_frame(evidence)))
+    lines: list[Line] = []
+    null, target = evidence.worst_null, evidence.target
+    if null is not None:
+        error = evidence.cell(null, "success")
+        lines.append(
+            prose(
+                "{label} Among the null scenarios the probability of success is largest in "
+                "{scenario}: {error}.{none}",
+                label=strong("Type I error."),
+                scenario=code(null),
+                error=error.with_interval(),
+                none=_none_seen(evidence, error),
+            )
+        )
+    lines += _boundary(evidence)
+    if target is not None:
+        lines.append(
+            prose(
+                "{label} In {scenario}, where the true {quantity} is {true}, the probability of "
+                "success is {power}.",
+                label=strong("Power."),
+                scenario=code(target),
+                quantity=evidence.estimand_words(),
+                true=_first_true(evidence, target).number(),
+                power=evidence.cell(target, "success").with_interval(),
+            )
+        )
+        lines += _sizes(evidence, target)
+    blocks.append(Items(lines=tuple(lines)))
+    vulnerable = vulnerabilities(evidence)
+    if vulnerable:
+        blocks.append(Paragraph(line=prose("What the design is most vulnerable to:")))
+        blocks.append(Items(lines=tuple(vulnerable)))
+    if evidence.facts.conclusion:
+        text = given(evidence.facts.conclusion, "facts: conclusion")
+        blocks.append(Paragraph(line=line(strong("Conclusion. "), text)))
+    blocks.append(Paragraph(line=_reading(evidence), role="note"))
+    if null is not None and target is not None:
+        trace.reported(3, "summary")
+    else:
+        trace.missing(3)
+    return blocks
+
+
+def _frame(evidence: Evidence) -> Line:
+    design = evidence.design
+    arms = [line(code(name)) for name in design.arm_names[1:]]
+    return prose(
+        "The design compares {arms} with {control}, randomised {ratio}, with at most {n} "
+        "participants and {looks} looks at the data. It was judged in {scenarios} scenarios, "
+        "{trials}.",
+        arms=listed(list(arms)),
+        control=code(design.arm_names[0]),
+        ratio=given(" : ".join(map(str, [*design.allocation[1:], design.allocation[0]])),
+                    "design: arms.allocation"),
+        n=evidence.setting(design.enrolment.max_n, "enrolment.max_n"),
+        looks=evidence.setting(design.looks.number, "looks"),
+        scenarios=given(len(evidence.scenarios), "manifest: trials"),
+        trials=evidence.trials_words,
+    )  # fmt: skip
+
+
+def _boundary(evidence: Evidence) -> list[Line]:
+    """The largest type I error where the true difference is just the margin, if it is known."""
+    found = grid.grid_of(evidence)
+    if found is None:
+        return []
+    control, error = found.worst
+    return [
+        prose(
+            "{label} Where the true difference is just the margin of {margin}, the largest "
+            "probability of success over all control rates is {error} (exact, at a control rate "
+            "of {control}; see {table}).",
+            label=strong("At the boundary of the null region."),
+            margin=given(found.margin, "design: rules"),
+            error=rounded(error, 4, "exact enumeration"),
+            control=rounded(control, 2, "exact enumeration"),
+            table=Reference("t-grid"),
+        )
+    ]
+
+
+def _none_seen(evidence: Evidence, error: Bound) -> Line:
+    if error.exact or not error.known or error.figure.estimate > 0.0:
+        return ()
+    return prose(
+        " No trial of this scenario succeeded, which does not mean that the probability is "
+        "nought: it lies below the upper end of the interval with {level} confidence in the "
+        "simulation.",
+        level=evidence.level(),
+    )
+
+
+def _first_true(evidence: Evidence, scenario: str) -> Bound:
+    estimands = evidence.estimands
+    if not estimands:
+        return evidence.cell(scenario, "estimand")
+    first = estimands[0]
+    return evidence.cell(scenario, "estimand", arm=first.arm, stratum=first.stratum)
+
+
+def _sizes(evidence: Evidence, target: str) -> list[Line]:
+    if evidence.exact:
+        return [
+            prose(
+                "{label} In {scenario} the mean number analysed is {n}, of at most {most}.",
+                label=strong("Size."),
+                scenario=code(target),
+                n=evidence.cell(target, "n_analysed_mean").number(),
+                most=evidence.setting(evidence.design.enrolment.max_n, "enrolment.max_n"),
+            )
+        ]
+    return [
+        prose(
+            "{label} In {scenario} the mean number randomised is {n} of at most {most}, the "
+            "pipeline counted in, and the mean duration until the look that ends the trial is "
+            "{months} months.",
+            label=strong("Size and time."),
+            scenario=code(target),
+            n=evidence.cell(target, "n_randomised_mean").number(),
+            most=evidence.setting(evidence.design.enrolment.max_n, "enrolment.max_n"),
+            months=evidence.cell(target, "months_mean").number(),
+        )
+    ]
+
+
+def vulnerabilities(evidence: Evidence, most: int = 3) -> list[Line]:
+    """What hurts the design most, the worst first, by how much power or safety it costs."""
+    found: list[tuple[float, Line]] = []
+    target = evidence.target
+    if target is not None:
+        base = evidence.cell(target, "success").figure.estimate
+        for name in evidence.scenarios:
+            cell = evidence.cell(name, "success")
+            if evidence.role(name) == "null" or name == target or not cell.known:
+                continue
+            if base - cell.figure.estimate > 2 * cell.figure.mcse:
+                text = prose(
+                    "In {scenario} the probability of success falls from {base} to {here}.",
+                    scenario=code(name),
+                    base=evidence.cell(target, "success").number(),
+                    here=cell.with_interval(),
+                )
+                found.append((base - cell.figure.estimate, text))
+    for measure, words, limit in (
+        ("reversal", "The probability that a declared success is turned into a failure by the "
+                     "pipeline is largest in {scenario}: {value}.", 0.01),
+        ("bias", "The posterior mean is furthest from the true value in {scenario}: "
+                 "a bias of {value}.", 0.01),
+    ):  # fmt: skip
+        worst = _largest(evidence, measure)
+        if worst is not None and abs(worst[1].figure.estimate) >= limit:
+            name, bound = worst
+            text = prose(words, scenario=code(name), value=bound.with_interval())
+            found.append((abs(bound.figure.estimate), text))
+    ordered = sorted(found, key=lambda part: -part[0])
+    return [text for _, text in ordered[:most]]
+
+
+def _largest(evidence: Evidence, measure: str) -> tuple[str, Bound] | None:
+    known: list[tuple[str, Bound]] = []
+    for name in evidence.scenarios:
+        where: dict[str, Any] = {}
+        if measure == "bias" and evidence.estimands:
+            first = evidence.estimands[0]
+            where = {"arm": first.arm, "stratum": first.stratum}
+        bound = evidence.cell(name, measure, **where)
+        if bound.known:
+            known.append((name, bound))
+    return max(known, key=lambda part: abs(part[1].figure.estimate), default=None)
+
+
+def _reading(evidence: Evidence) -> Line:
+    if evidence.exact:
+        return prose(
+            "All numbers of the run were enumerated and have no Monte Carlo error. They are "
+            "properties of the design under a stated truth, and no evidence about the disease."
+        )
+    return prose(
+        "Intervals are {level} Monte Carlo intervals: they say how sure the simulation is, given "
+        "the stated truth, and are no confidence or credible intervals of a clinical effect. "
+        "Numbers are shown with the digits that their Monte Carlo standard error allows; "
+        "{table} holds all of them.",
+        level=evidence.level(),
+        table=Reference("t-all"),
+    )
+
+
+def status(evidence: Evidence) -> list[Block]:
+    """Why the report is a draft, where it is one."""
+    findings = evidence.trace.missing_mandatory()
+    if not findings:
+        return []
+    rows: list[Row] = [
+        row(given(f.item.number, "checklist"), f.item.title, f.note or f.item.supply)
+        for f in findings
+    ]
+    return [
+        Paragraph(
+            line=prose(
+                "{draft} {number} mandatory items are missing. The report is final when they are "
+                "supplied.",
+                draft=strong("DRAFT."),
+                number=given(len(findings), "checklist"),
+            ),
+            role="warning",
+        ),
+        Table(
+            key="t-draft",
+            title=line("Mandatory items that are missing"),
+            head=cells("Item", "What is missing", "What supplies it"),
+            rows=tuple(rows),
+            widths=(0.5, 2.2, 3.4),
+        ),
+    ]

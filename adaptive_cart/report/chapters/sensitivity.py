@@ -1,0 +1,197 @@
+"""Prior sensitivity and robustness: one thing changed at a time, on the same participants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from adaptive_cart.report.document import (
+    Block,
+    Heading,
+    Line,
+    Paragraph,
+    Reference,
+    Row,
+    Table,
+    cells,
+    code,
+    line,
+    prose,
+    row,
+)
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.numbers import Bound, given
+from adaptive_cart.report.pictures import figures_for
+from adaptive_cart.report.sensitivity import Change, changes, trials_asked
+
+BY_TOPIC = (
+    ("fixed", "Against a design without interim looks", "t-fixed", ("fixed",)),
+    ("futility", "If futility is not followed", "t-futility", ("no_futility",)),
+    ("prior-sensitivity", "Other priors", "t-priors-other", ("vague", "sceptical")),
+    ("one-factor", "Enrolment, dropout and the date of looks", "t-one-factor",
+     ("slower", "faster", "later", "dropout")),
+)  # fmt: skip
+
+
+def sensitivity(evidence: Evidence) -> list[Block]:
+    """Variants of the design beside its run, and the robustness scenarios."""
+    found = changes(evidence)
+    number = trials_asked(evidence)
+    blocks: list[Block] = [Heading(text="Sensitivity and robustness", key="sensitivity")]
+    if found:
+        scenarios = dict.fromkeys(change.scenario for change in found)
+        blocks.append(
+            Paragraph(
+                line=prose(
+                    "One thing at a time was changed in the design or in the truth, and the first "
+                    "{number} trials of {scenarios} scenarios were simulated again with the seed "
+                    "of the run. Trial by trial the participants are the same, so that changes are "
+                    "paired; intervals are {level} Monte Carlo intervals of the change. They are "
+                    "meant to show what matters, and do not replace a run of their own.",
+                    number=given(number, "sensitivity trials"),
+                    scenarios=given(len(scenarios), "sensitivity trials"),
+                    level=evidence.level(),
+                )
+            )
+        )
+        for key, title, table, variants in BY_TOPIC:
+            blocks += _topic(evidence, found, key, title, table, variants)
+    else:
+        blocks.append(
+            Paragraph(
+                line=prose(
+                    "No variants of the design were simulated for this report ({option}).",
+                    option=code("--sensitivity-trials"),
+                )
+            )
+        )
+    blocks += _robustness(evidence)
+    return blocks
+
+
+def _topic(
+    evidence: Evidence,
+    found: Sequence[Change],
+    key: str,
+    title: str,
+    table: str,
+    variants: tuple[str, ...],
+) -> list[Block]:
+    here = [change for change in found if change.variant.key in variants]
+    if not here:
+        return _lacking(evidence, key)
+    rows: list[Row] = []
+    for variant in dict.fromkeys(change.variant.key for change in here):
+        members = [change for change in here if change.variant.key == variant]
+        heading = members[0].variant.title
+        rows.append(row(heading[:1].upper() + heading[1:], "", "", "", "", heading=True))
+        rows += [_row(change) for change in members]
+        for item in members[0].variant.items:
+            evidence.trace.reported(item, table)
+    return [
+        Heading(text=title, key=key, level=2),
+        *_lead(evidence, here, key),
+        Table(
+            key=table,
+            title=line(title, ": change against the design as it stands"),
+            head=cells("Scenario", "Success", "Change of success", "Change of N",
+                       "Change of months"),
+            rows=tuple(rows),
+            align=("left", *("right",) * 4),
+            widths=(2.2, 0.8, 2.0, 1.5, 1.7),
+        ),
+    ]  # fmt: skip
+
+
+def _row(change: Change) -> Row:
+    source = f"sensitivity: {change.variant.key}, {change.scenario}"
+    return row(
+        code(change.scenario),
+        Bound(change.success, f"{source}, success").number(),
+        _changed(Bound(change.change, f"{source}, change of success", "difference")),
+        _changed(Bound(change.participants, f"{source}, change of N", "difference")),
+        _changed(Bound(change.months, f"{source}, change of months", "difference")),
+    )
+
+
+def _changed(bound: Bound) -> Line:
+    if bound.figure.mcse == 0.0 and bound.figure.estimate == 0.0:
+        return line("none in any trial")
+    if bound.figure.mcse == 0.0:
+        return line(bound.number(), " in every trial")
+    return bound.with_interval()
+
+
+def _lead(evidence: Evidence, here: Sequence[Change], key: str) -> list[Block]:
+    """One sentence that says what the table shows of the first scenario of interest."""
+    target = next((c for c in here if c.scenario == evidence.target), None)
+    null = next((c for c in here if c.scenario == evidence.worst_null), None)
+    if key == "fixed" and target is not None:
+        source = "sensitivity: fixed"
+        return [
+            Paragraph(
+                line=prose(
+                    "A design that looks only once, at its planned end, with the last threshold: "
+                    "change of the probability of success in {scenario}, {success}; change of the "
+                    "mean number randomised, {n}.",
+                    scenario=code(target.scenario),
+                    success=_changed(Bound(target.change, source, "difference")),
+                    n=_changed(Bound(target.participants, source, "difference")),
+                )
+            )
+        ]
+    if key == "futility" and null is not None:
+        return [
+            Paragraph(
+                line=prose(
+                    "If a committee goes on in spite of futility, the probability of success in "
+                    "{scenario} is {success}.",
+                    scenario=code(null.scenario),
+                    success=Bound(null.success, "sensitivity: no_futility").with_interval(),
+                )
+            )
+        ]
+    return []
+
+
+def _lacking(evidence: Evidence, key: str) -> list[Block]:
+    reasons = {
+        "fixed": (4, "the design has one look only"),
+        "futility": (21, "the design has no futility rule"),
+    }
+    if key in reasons and evidence.sensitivity_trials:
+        evidence.trace.not_applicable(*reasons[key])
+    return []
+
+
+def _robustness(evidence: Evidence) -> list[Block]:
+    names = evidence.of_role("robustness")
+    blocks: list[Block] = [Heading(text="Robustness scenarios", key="robustness", level=2)]
+    if not names:
+        return []
+    rows = [
+        row(
+            code(name),
+            evidence.cell(name, "success").with_interval(),
+            evidence.cell(name, "stop_safety").number(),
+            evidence.cell(name, "n_randomised_mean").number(),
+        )
+        for name in names
+    ]
+    evidence.trace.reported(57, "t-robustness")
+    blocks += [
+        Paragraph(
+            line=prose(
+                "Truths that nobody wants but that may be; {table} says in what each differs.",
+                table=Reference("t-scenarios"),
+            )
+        ),
+        Table(
+            key="t-robustness",
+            title=line("Robustness scenarios"),
+            head=cells("Scenario", "Success", "Stop for safety", "Mean N"),
+            rows=tuple(rows),
+            align=("left", "right", "right", "right"),
+        ),
+        *figures_for(evidence, "F10"),
+    ]
+    return blocks

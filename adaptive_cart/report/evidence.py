@@ -1,0 +1,276 @@
+"""What the chapters read: a result, its design, its truths, and what is worked out from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from adaptive_cart.boundaries import Boundary, boundaries, planned_at
+from adaptive_cart.design import Design, Rule
+from adaptive_cart.operating import Figure
+from adaptive_cart.plan import Estimand, Plan
+from adaptive_cart.questions import written
+from adaptive_cart.report.document import Line, Number, Secret, line, listed, secret
+from adaptive_cart.report.facts import Facts
+from adaptive_cart.report.numbers import Bound, Kind, given
+from adaptive_cart.report.tracing import Trace
+from adaptive_cart.run import Result
+from adaptive_cart.scenarios import truths_of
+from adaptive_cart.truth import Truth
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROLES = ("null", "alternative", "robustness")
+ROLE_WORDS = {"null": "null", "alternative": "alternative", "robustness": "robustness"}
+AIMS = {
+    "null": "type I error",
+    "alternative": "power",
+    "robustness": "robustness",
+}
+REASON_WORDS = {
+    "success": "success",
+    "futility": "futility",
+    "safety": "safety",
+    "no_success": "no success at the last look",
+}
+KINDS: dict[str, Kind] = {"bias": "difference", "estimand": "true", "true": "true"}
+UNKNOWN = Figure(float("nan"), float("nan"), float("nan"), float("nan"), None)
+
+
+class Evidence:
+    """A result with everything that a report says of it.
+
+    Attributes
+    ----------
+    sensitivity_trials
+        Trials of each variant of the design that is simulated beside the run; 0 for none.
+    trace
+        Collects which items are said, and where.
+    """
+
+    def __init__(self, result: Result, facts: Facts, sensitivity_trials: int) -> None:
+        self.result = result
+        self.facts = facts
+        self.sensitivity_trials = sensitivity_trials
+        self.trace = Trace()
+        self.design: Design = result.design
+        self.manifest: dict[str, Any] = result.manifest
+
+    # ── the run ───────────────────────────────────────────────────────────────────────────
+    @property
+    def exact(self) -> bool:
+        """Whether the run was enumerated."""
+        return bool(self.manifest["engine"] == "exact")
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The design made ready to run."""
+        return Plan.of(self.design)
+
+    @cached_property
+    def truths(self) -> dict[str, Truth]:
+        """The truth of every scenario that was run."""
+        truths = truths_of(self.design)
+        return {name: truths[name] for name in self.scenarios}
+
+    @cached_property
+    def scenarios(self) -> list[str]:
+        """Scenarios that were run: nulls, alternatives, robustness."""
+        roles = self.manifest["roles"]
+        run = [name for name in roles if name in self.manifest["trials"]]
+        return [name for role in ROLES for name in run if roles[name] == role]
+
+    def role(self, scenario: str) -> str:
+        """The role of a scenario."""
+        return str(self.manifest["roles"][scenario])
+
+    def of_role(self, role: str) -> list[str]:
+        """Scenarios of a role that were run."""
+        return [name for name in self.scenarios if self.role(name) == role]
+
+    @cached_property
+    def target(self) -> str | None:
+        """The scenario that the power is stated for: the first alternative."""
+        return next(iter(self.of_role("alternative")), None)
+
+    @cached_property
+    def worst_null(self) -> str | None:
+        """The null with the largest type I error; of equal ones that with the most above."""
+        nulls = self.of_role("null")
+        if not nulls:
+            return None
+        return max(nulls, key=lambda n: (self.cell(n, "success").figure.estimate,
+                                         self.cell(n, "bias").figure.estimate))  # fmt: skip
+
+    @cached_property
+    def looks(self) -> range:
+        """Numbers of the looks."""
+        return range(1, self.design.looks.number + 1)
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """A row a simulated trial, the scenario as plain text; empty for an exact run."""
+        return _plain(self.result.trials)
+
+    @cached_property
+    def look_rows(self) -> pd.DataFrame:
+        """A row a trial, look and arm, in plain text; empty for an exact run."""
+        return _plain(self.result.looks)
+
+    # ── numbers ───────────────────────────────────────────────────────────────────────────
+    def cell(self, scenario: str, measure: str, kind: Kind | None = None, **where: Any) -> Bound:
+        """A number of the table of measures; an unknown one where there is no such row."""
+        place = "".join(f", {name} {value}" for name, value in where.items() if value is not None)
+        source = f"operating_characteristics.csv: {scenario}, {measure}{place}"
+        try:
+            figure = self.result.figure(scenario, measure, **where)
+        except KeyError:
+            figure = UNKNOWN
+        return Bound(figure, source, kind or _kind(measure))
+
+    def has(self, scenario: str, measure: str, **where: Any) -> bool:
+        """Whether the table of measures holds a number."""
+        return self.cell(scenario, measure, **where).known
+
+    def setting(self, value: Any, path: str) -> Number:
+        """A number of the design, as it was written there."""
+        return given(value, f"design: {path}")
+
+    def run_fact(self, key: str) -> Number:
+        """A number of the manifest."""
+        value = self.manifest[key]
+        return given(str(value) if key == "seed" else value, f"manifest: {key}")
+
+    def trials_of(self, scenario: str) -> Number:
+        """How many trials of a scenario the run holds."""
+        return given(self.manifest["trials"][scenario], f"manifest: trials.{scenario}")
+
+    @cached_property
+    def trials_words(self) -> Line:
+        """How many trials a scenario, for a caption."""
+        if self.exact:
+            return line("enumerated, without Monte Carlo error")
+        numbers = sorted({*self.manifest["trials"].values()})
+        shown = [given(number, "manifest: trials") for number in numbers]
+        return line(listed(list(shown), "or"), " simulated trials a scenario")
+
+    # ── the design in words ───────────────────────────────────────────────────────────────
+    @cached_property
+    def several(self) -> bool:
+        """Whether there are several experimental arms."""
+        return len(self.design.arms) > 2
+
+    def endpoint_words(self, name: str) -> Number:
+        """What an endpoint is called."""
+        label = self.design.endpoints[name].label
+        return given(f"{label} ({name})" if label else name, f"design: endpoints.{name}")
+
+    def arm_words(self, name: str) -> str:
+        """What an arm is called."""
+        return self.design.arms[name].label or name
+
+    @cached_property
+    def estimands(self) -> tuple[Estimand, ...]:
+        """Quantities of the primary endpoint that are estimated."""
+        return self.plan.estimands
+
+    def estimand_words(self) -> str:
+        """What is estimated, as a noun."""
+        kind = getattr(self.design.primary_endpoint, "estimand_kind", "level")
+        words = {
+            "hazard_ratio": "hazard ratio",
+            "rate_ratio": "rate ratio",
+            "level": "difference",
+        }.get(str(kind), "difference")
+        return words
+
+    def estimand_label(self, estimand: Estimand) -> str:
+        """Which arm and stratum an estimand is of; blank for the only one."""
+        arm = estimand.arm if self.several else None
+        return ", ".join(part for part in (arm, estimand.stratum) if part)
+
+    @cached_property
+    def boundaries(self) -> list[Boundary]:
+        """Rules on counts as whole numbers of responders."""
+        return boundaries(self.design, self.plan)
+
+    def due(self, look: int) -> Line:
+        """When a look is due."""
+        looks = self.design.looks
+        if look > len(looks.at):
+            return line("everybody randomised has been observed")
+        words = {
+            "observed": (" participants have passed the landmark month", ""),
+            "enrolled": (" participants have been randomised", ""),
+            "events": (" events of the primary endpoint have been seen", ""),
+            "months": ("", "month "),
+        }[looks.scale]
+        number = self.setting(looks.at[look - 1], f"looks.{looks.scale}")
+        return line(words[1], number, words[0])
+
+    def planned_at(self, look: int) -> tuple[int, ...] | None:
+        """Numbers planned in each arm at a look; nothing where they are random."""
+        return planned_at(self.design, look)
+
+    def rules_that(self, *then: str) -> list[Rule]:
+        """Rules with a decision."""
+        return [rule for rule in self.design.rules if rule.then in then]
+
+    def threshold(self, rule: Rule, look: int) -> Secret:
+        """A rule's comparison at a look, for the restricted annex."""
+        if look not in self.design.judged_at(rule):
+            return secret("not judged", otherwise="withheld")
+        value = self.design.threshold_at(rule, look)
+        sign = "≥" if rule.at_least is not None else "<"
+        number = given(written(float(value)), f"design: rules.{rule.name}")
+        return secret(f"{sign} ", number, otherwise="withheld")
+
+    def rule_words(self, rule: Rule) -> Line:
+        """A rule's question, without its threshold."""
+        resolved = next(found for found in self.plan.rules if found.name == rule.name)
+        if resolved.prediction is not None:
+            sample = "those enrolled" if resolved.prediction.enrolled else "all planned"
+            return line(
+                f"predictive probability that “{resolved.prediction.rule}” holds at the last "
+                f"look with {sample} participants"
+            )
+        words = resolved.words(self.design, every=True)
+        return line(Number(words, f"design: rules.{rule.name}"))
+
+    def level(self) -> Number:
+        """The level of intervals, as it is used throughout."""
+        from adaptive_cart.operating import Z95
+
+        share = _normal_share(Z95)
+        return Number(f"{100 * share:.0f}%", "operating: level of the intervals")
+
+
+def _normal_share(z: float) -> float:
+    import math
+
+    return math.erf(z / math.sqrt(2.0))
+
+
+def _kind(measure: str) -> Kind:
+    first = measure.split("_")[0]
+    if first in KINDS:
+        return KINDS[first]
+    if measure in ("rmse", "rmse_final"):
+        return "probability"
+    if measure.startswith(("n_", "months_", "observed_")):
+        return "mean"
+    return "probability"
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    for name in ("scenario", "reason", "rule", "arm", "stratum"):
+        if name in frame:
+            frame = frame.assign(**{name: frame[name].astype(object)})
+    return frame
+
+
+def per_scenario(evidence: Evidence) -> Sequence[tuple[str, list[str]]]:
+    """Scenarios by role, for tables with a heading row a role."""
+    return [(role, names) for role in ROLES if (names := evidence.of_role(role))]

@@ -1,0 +1,270 @@
+"""Probability of success over control rates and true differences, without Monte Carlo error.
+
+For a design on two arms with a binary primary and looks by observed participants, the rules of the
+primary are judged on every table of counts at the planned numbers (the exact engine). What is left
+out is said: rules on other endpoints, missing outcomes, and what depends on the calendar. It gives
+the type I error over the whole null region, its boundary included, the power curve, and what a
+control other than the prior expects does to both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from adaptive_cart.design import Design
+from adaptive_cart.errors import CartError
+from adaptive_cart.report.document import (
+    Block,
+    Heading,
+    Line,
+    Paragraph,
+    Row,
+    Table,
+    line,
+    prose,
+    row,
+)
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.numbers import given, rounded
+
+CONTROL = (0.02, 0.05, 0.10, 0.20, 0.30, 0.40, 0.50)
+STEPS = 9  # true differences in a row
+SEARCH = 60  # control rates at which the maximum on the boundary is looked for
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Probability of success, and bias, by control rate and true difference.
+
+    Attributes
+    ----------
+    success, bias
+        By (control rate, true difference).
+    margin
+        True difference at the boundary of the null region.
+    worst
+        Control rate and probability of success where it is largest on the boundary.
+    """
+
+    success: dict[tuple[float, float], float]
+    bias: dict[tuple[float, float], float]
+    differences: tuple[float, ...]
+    margin: float
+    worst: tuple[float, float]
+    left_out: tuple[str, ...]
+
+
+def grid_of(evidence: Evidence) -> Grid | None:
+    """The grid; nothing where the rules of the primary cannot be enumerated."""
+    found = _counts_alone(evidence.design)
+    if found is None:
+        return None
+    design, margin, left_out = found
+    highest = max(margin + 0.45, 0.5)
+    wanted = sorted({0.0, margin, *(round(margin + k * (highest - margin) / (STEPS - 2), 2)
+                                    for k in range(1, STEPS - 1))})  # fmt: skip
+    points = {(c, d) for c in CONTROL for d in wanted if 0.0 <= c + d <= 1.0}
+    step = (1.0 - margin) / SEARCH
+    boundary = {(round(k * step, 6), margin) for k in range(SEARCH + 1)}
+    success, bias = _enumerated(design, tuple(sorted(points | boundary)))
+    worst = max(boundary, key=lambda point: success[point])
+    return Grid(
+        {p: success[p] for p in points},
+        {p: bias[p] for p in points},
+        tuple(wanted),
+        margin,
+        (worst[0], success[worst]),
+        left_out,
+    )
+
+
+def _counts_alone(design: Design) -> tuple[Design, float, tuple[str, ...]] | None:
+    """The design reduced to its primary endpoint on counts; nothing where that is not possible."""
+    if len(design.arms) != 2 or design.strata or design.looks.scale != "observed":
+        return None
+    if design.primary_endpoint.type != "landmark" or design.adaptive:
+        return None
+    tables = design.plain()
+    primary = design.primary
+    rules = [rule for rule in tables["rules"] if _about(tables["rules"], rule) == primary]
+    margins = {
+        rule["posterior"].get("above")
+        for rule in rules
+        if rule["then"] == "declare_success" and "posterior" in rule
+    }
+    if len(margins) != 1 or None in margins:
+        return None
+    left_out = tuple(rule["name"] for rule in tables["rules"] if rule not in rules)
+    endpoint = {
+        key: value
+        for key, value in tables["endpoints"][primary].items()
+        if key not in ("sustained_from", "state")
+    }
+    for arm in tables["arms"].values():
+        arm.pop("product", None)
+    reduced = {
+        **{key: tables[key] for key in ("name", "arms", "enrolment", "looks")},
+        "rules": rules,
+        "endpoints": {primary: endpoint},
+        "analysis": {k: v for k, v in tables.get("analysis", {}).items() if k == primary},
+        "scenarios": {"point": {primary: dict.fromkeys(design.arm_names, 0.5)}},
+    }
+    try:
+        made = Design(**reduced)
+        _enumerated(made, ((0.5, 0.0),))
+    except CartError:
+        return None
+    except (AssertionError, NotImplementedError, KeyError):  # an obstacle to enumeration
+        return None
+    return made, float(margins.pop()), left_out
+
+
+def _about(rules: list[dict[str, Any]], rule: dict[str, Any]) -> str | None:
+    if "posterior" in rule:
+        return rule["posterior"].get("endpoint") if not rule.get("every") else None
+    named = next(r for r in rules if r["name"] == rule["predictive"]["rule"])
+    return _about(rules, named)
+
+
+@lru_cache(maxsize=8)
+def _cached(text: str, points: tuple[tuple[float, float], ...]) -> Any:
+    import json
+
+    from adaptive_cart.exact import enumerate_design
+    from adaptive_cart.scenarios import truths_of
+
+    tables = json.loads(text)
+    arms = Design(**tables).arm_names
+    primary = next(iter(tables["endpoints"]))
+    names = {f"p{place}": point for place, point in enumerate(points)}
+    tables["scenarios"] = {
+        name: {"role": "alternative", primary: {arms[0]: c, arms[1]: min(c + d, 1.0)}}
+        for name, (c, d) in names.items()
+    }
+    design = Design(**tables)
+    rows, _ = enumerate_design(design, truths_of(design))
+    success = {names[r[0]]: float(r[5]) for r in rows if r[1] == "success"}
+    bias = {names[r[0]]: float(r[5]) for r in rows if r[1] == "bias"}
+    return success, bias
+
+
+def _enumerated(design: Design, points: tuple[tuple[float, float], ...]) -> Any:
+    import json
+
+    from adaptive_cart.engine import obstacles
+    from adaptive_cart.scenarios import truths_of
+
+    if obstacles(design, truths_of(design)):
+        raise KeyError("not enumerable")
+    return _cached(json.dumps(design.plain()), points)
+
+
+# ── what is said of it ────────────────────────────────────────────────────────────────────────
+def null_and_power(evidence: Evidence) -> list[Block]:
+    """Success over the null region and beyond, exactly."""
+    grid = grid_of(evidence)
+    if grid is None:
+        return []
+    source = "exact enumeration"
+    rows: list[Row] = []
+    for control in CONTROL:
+        shown: list[Line] = []
+        for difference in grid.differences:
+            value = grid.success.get((control, difference))
+            shown.append(line("–") if value is None else line(rounded(value, 4, source)))
+        rows.append(row(given(control, source), *shown))
+    heads = [
+        line(given(f"{d:+.2f}".replace("+0.00", "0"), source),
+             " (margin)" if d == grid.margin else "")
+        for d in grid.differences
+    ]  # fmt: skip
+    left = (
+        ()
+        if not grid.left_out
+        else prose(
+            " Left out: the rules {names}, which ask about something else.",
+            names=", ".join(grid.left_out),
+        )
+    )
+    control, error = grid.worst
+    evidence.trace.reported(28, "t-grid")
+    evidence.trace.reported(45, "t-grid")
+    evidence.trace.reported(46, "t-grid")
+    evidence.trace.reported(34, "t-conflict")
+    return [
+        Heading(text="The whole null region, and power", key="grid", level=3),
+        Paragraph(
+            line=line(
+                prose(
+                    "{table_words} The null region ends where the true difference is the margin "
+                    "of {margin}, and there the error is largest. Over all control rates its "
+                    "maximum on that boundary is {error}, at a control rate of {control}. A true "
+                    "difference of nought lies inside the region.",
+                    table_words="The rules on the primary endpoint were enumerated at the planned "
+                    "numbers over control rates and true differences.",
+                    margin=given(grid.margin, "design: rules"),
+                    error=rounded(error, 4, source),
+                    control=rounded(control, 2, source),
+                ),
+                left,
+            )
+        ),
+        Table(
+            key="t-grid",
+            title=line("Probability of success by control rate and true difference (exact)"),
+            head=(line("Control rate"), *heads),
+            rows=tuple(rows),
+            align=("right",) * (1 + len(heads)),
+            notes=(
+                line("Rows: true rate of the control. Columns: true difference. Up to the margin "
+                     "the entries are type I errors, beyond it they are power. Nobody is missing."),
+            ),
+            wide=len(heads) > 10,
+        ),
+        *_conflict(evidence, grid),
+    ]  # fmt: skip
+
+
+def _conflict(evidence: Evidence, grid: Grid) -> list[Block]:
+    """What a control that the prior does not expect does to error, power and bias."""
+    model = evidence.plan.fitted[evidence.design.primary][1]
+    prior = getattr(model, "priors", None)
+    if prior is None:
+        return []
+    expected = float(prior[0].mean())
+    source = "exact enumeration"
+    middle = grid.differences[len(grid.differences) // 2]
+    rows = []
+    for control in CONTROL:
+        point, target = (control, grid.margin), (control, middle)
+        if point not in grid.success or target not in grid.success:
+            continue
+        rows.append(
+            row(
+                given(control, source),
+                rounded(control - expected, 3, source),
+                rounded(grid.success[point], 4, source),
+                rounded(grid.bias[point], 4, source),
+                rounded(grid.success[target], 4, source),
+                rounded(grid.bias[target], 4, source),
+            )
+        )
+    return [
+        Table(
+            key="t-conflict",
+            title=line("Conflict of the control's prior with the truth (prior mean ",
+                       rounded(expected, 3, "design: prior"), ")"),
+            head=(
+                line("Control rate"),
+                line("Truth − prior mean"),
+                line("Type I error at the margin"),
+                line("Bias there"),
+                line("Power at a difference of ", given(middle, source)),
+                line("Bias there"),
+            ),
+            rows=tuple(rows),
+            align=("right",) * 6,
+        )
+    ]  # fmt: skip

@@ -1,0 +1,135 @@
+"""Numbers of the results as text, with the digits that their Monte Carlo error allows.
+
+A :class:`Bound` holds a cell of ``operating_characteristics.csv`` (or one computed from the stored
+trials) together with its error and its address. What is printed follows from these alone, so that
+prose cannot go stale: another cell, another sentence. The last digit shown is about the size of one
+Monte Carlo standard error, as in the summary table.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from adaptive_cart.operating import Figure
+from adaptive_cart.report.document import Line, Number, line
+
+Kind = Literal["probability", "mean", "difference", "true"]
+LIMITS: dict[Kind, tuple[int, int]] = {  # least and most decimals
+    "probability": (2, 5),
+    "mean": (0, 2),
+    "difference": (2, 4),
+    "true": (3, 3),
+}
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A number bound to the cell it comes from.
+
+    Attributes
+    ----------
+    figure
+        Estimate, Monte Carlo standard error, interval, number of trials.
+    source
+        Address of the cell: "expected: success".
+    """
+
+    figure: Figure
+    source: str
+    kind: Kind = "probability"
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a number at all."""
+        return not math.isnan(self.figure.estimate)
+
+    @property
+    def exact(self) -> bool:
+        """Whether the number has no Monte Carlo error."""
+        return self.figure.n is None and self.figure.mcse == 0.0
+
+    @property
+    def digits(self) -> int:
+        """Decimals: the last one shown is about the size of a standard error.
+
+        Taken from the interval, which says something where all trials or none had the event too.
+        """
+        least, most = LIMITS[self.kind]
+        if self.kind == "mean" and self._whole:
+            return 0
+        error = (self.figure.upper - self.figure.lower) / 4
+        if self.figure.n is None or math.isnan(error) or error <= 0.0:
+            return min(max(4, least), most)
+        return min(max(math.ceil(-math.log10(error)), least), most)
+
+    @property
+    def _whole(self) -> bool:
+        """Whether it is a whole number with a whole interval, as a percentile of counts is."""
+        ends = (self.figure.estimate, self.figure.lower, self.figure.upper)
+        return all(float(value).is_integer() for value in ends)
+
+    def number(self) -> Number:
+        """The estimate alone."""
+        if not self.known:
+            return Number("–", self.source)
+        return Number(self._shown(self.figure.estimate), self.source)
+
+    def mcse(self) -> Number:
+        """Its Monte Carlo standard error, with two significant digits."""
+        value = self.figure.mcse
+        if math.isnan(value):
+            return Number("–", f"{self.source} (mcse)")
+        if value == 0.0:
+            return Number("0", f"{self.source} (mcse)")
+        decimals = max(1 - math.floor(math.log10(value)), 0)
+        return Number(f"{value:.{decimals}f}", f"{self.source} (mcse)")
+
+    def interval(self, between: str = " to ") -> Line:
+        """Its Monte Carlo interval; nothing where the number is exact."""
+        if self.exact or not self.known:
+            return ()
+        lower, upper = (self._shown(value) for value in (self.figure.lower, self.figure.upper))
+        return line(
+            Number(lower, f"{self.source} (lower)"),
+            between,
+            Number(upper, f"{self.source} (upper)"),
+        )
+
+    def with_interval(self) -> Line:
+        """The estimate and, in brackets, its Monte Carlo interval."""
+        interval = self.interval()
+        if not interval:
+            return (self.number(),)
+        return line(self.number(), " (", interval, ")")
+
+    def _shown(self, value: float) -> str:
+        text = f"{value:+.{self.digits}f}" if self.kind == "difference" else self._plain(value)
+        return text[1:] if float(text) == 0.0 and text[0] in "+-" else text.replace("-", "−")
+
+    def _plain(self, value: float) -> str:
+        return f"{value:,.{self.digits}f}"
+
+
+def given(value: Any, source: str) -> Number:
+    """A number that somebody wrote, as it was written: a design's, a setting's."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return Number(str(value), source)
+    if isinstance(value, int):
+        return Number(f"{value:,}", source)
+    text = repr(value) if abs(value) >= 1e-4 or value == 0.0 else f"{value:.3g}"
+    return Number(text.removesuffix(".0").replace("-", "−"), source)
+
+
+def rounded(value: float, digits: int, source: str) -> Number:
+    """A number computed without error, with a stated number of decimals."""
+    if math.isnan(value):
+        return Number("–", source)
+    text = f"{value:,.{digits}f}"
+    return Number(text.replace("-", "−"), source)
+
+
+def significant(value: float, digits: int, source: str) -> Number:
+    """A number computed without error, with a stated number of significant digits."""
+    return Number(f"{value:.{digits}g}".replace("e-0", "e-").replace("-", "−"), source)

@@ -1,0 +1,253 @@
+"""Variants of a design, simulated beside its run on the same participants.
+
+One thing is changed at a time: no looks before the last, futility not followed, enrolment slower
+or faster, more dropout, other priors, later looks. The first trials of the run are simulated again
+under each variant with the run's seed; since trial i has the same uniforms in both, differences are
+paired and their Monte Carlo error is that of the difference.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from adaptive_cart.design import Design
+from adaptive_cart.errors import CartError
+from adaptive_cart.operating import Figure, mean, proportion
+from adaptive_cart.plan import Plan
+from adaptive_cart.population import latents_for
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.rules import REASONS
+from adaptive_cart.scenarios import truths_of
+from adaptive_cart.stretches import block_size
+from adaptive_cart.trial import run_block
+from adaptive_cart.truth import Truth
+
+SLOW_MODELS = ("logistic", "hierarchical_logistic", "weibull_cure", "piecewise_exponential")
+FEWER = 5  # how many times fewer trials where a posterior takes long
+Tables = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A design with one thing changed.
+
+    Attributes
+    ----------
+    items
+        Numbers of the checklist that it supplies.
+    truth
+        What is changed in a scenario's truth, where it is the truth that is changed.
+    """
+
+    key: str
+    title: str
+    items: tuple[int, ...]
+    design: Design
+    truth: Callable[[Truth], Truth] | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a variant does in a scenario, against the design itself, on the same trials."""
+
+    variant: Variant
+    scenario: str
+    success: Figure
+    change: Figure
+    participants: Figure
+    months: Figure
+
+
+def variants(design: Design, truths: dict[str, Truth]) -> Iterator[Variant]:
+    """Every variant that makes sense for a design."""
+    makers: tuple[tuple[str, str, tuple[int, ...], Callable[[Tables, Design], bool]], ...] = (
+        ("fixed", "no look before the last", (4,), _fixed),
+        ("no_futility", "futility not followed", (21,), _no_futility),
+        ("slower", "enrolment half as fast", (29, 57), lambda t, d: _pace(t, 0.5)),
+        ("faster", "enrolment twice as fast", (29, 57), lambda t, d: _pace(t, 2.0)),
+        ("later", "looks a tenth later", (57,), _later),
+        ("vague", "uniform priors", (56,), lambda t, d: _priors(t, d, "vague")),
+        ("sceptical", "experimental arms with the control's prior", (56,),
+         lambda t, d: _priors(t, d, "sceptical")),
+    )  # fmt: skip
+    for key, title, items, change in makers:
+        tables = design.plain()
+        if not change(tables, design):
+            continue
+        try:
+            yield Variant(key, title, items, Design(**tables))
+        except CartError:
+            continue
+    if any(truth.has_dropout for truth in truths.values()):
+        yield Variant(
+            "dropout", "twice the dropout in the control", (30, 57), design, _more_dropout
+        )
+
+
+def _fixed(tables: Tables, design: Design) -> bool:
+    if design.looks.number == 1:
+        return False
+    looks = tables["looks"]
+    if "final" in looks:
+        looks[design.looks.scale] = looks[design.looks.scale][-1:]
+        if design.looks.scale in ("observed", "enrolled"):
+            looks[design.looks.scale] = [design.enrolment.max_n]
+            del looks["final"]
+    else:
+        looks[design.looks.scale] = looks[design.looks.scale][-1:]
+    kept = []
+    for rule in tables["rules"]:
+        if "predictive" in rule or rule["then"] in ("declare_futility", "drop_arm",
+                                                    "close_stratum", "stop_enrolment"):  # fmt: skip
+            continue
+        judged = rule.pop("looks", None)
+        if judged is not None and not {design.looks.number, "final"} & {*judged}:
+            continue
+        for sign in ("at_least", "below"):
+            if isinstance(rule.get(sign), list):
+                rule[sign] = rule[sign][-1]
+        kept.append(rule)
+    tables["rules"] = kept
+    return any(rule["then"] == "declare_success" for rule in kept)
+
+
+def _no_futility(tables: Tables, design: Design) -> bool:
+    kept = [rule for rule in tables["rules"] if rule["then"] != "declare_futility"]
+    changed = len(kept) < len(tables["rules"])
+    tables["rules"] = kept
+    return changed
+
+
+def _pace(tables: Tables, factor: float) -> bool:
+    pace = tables["enrolment"]["per_month"]
+    if isinstance(pace, dict):
+        pace["plateau"] *= factor
+    else:
+        tables["enrolment"]["per_month"] = pace * factor
+    return True
+
+
+def _later(tables: Tables, design: Design) -> bool:
+    scale = design.looks.scale
+    at = list(tables["looks"][scale])
+    early = at if design.looks.final is not None else at[:-1]
+    if not early:
+        return False
+    whole = scale != "months"
+    total = sum(design.allocation)
+    moved = []
+    for value in early:
+        later = value * 1.1
+        moved.append(math.ceil(later / total) * total if whole else later)
+    new = moved if design.looks.final is not None else [*moved, at[-1]]
+    if len(set(new)) < len(new) or sorted(new) != new:
+        return False
+    tables["looks"][scale] = new
+    return True
+
+
+def _priors(tables: Tables, design: Design, kind: str) -> bool:
+    analysis = design.analysis_of(design.primary)
+    if analysis is None or analysis.model != "beta_binomial":
+        return False
+    uniform = {"a": 1.0, "b": 1.0}
+    written = tables.get("analysis", {}).get(design.primary, {}).get("prior")
+    control = design.arm_names[0]
+    by_arm = isinstance(written, dict) and control in written
+    if kind == "vague":
+        if written is None or written == uniform:
+            return False
+        prior: Any = uniform
+    else:
+        if not by_arm:
+            return False
+        prior = dict.fromkeys(design.arm_names, written[control])
+    tables.setdefault("analysis", {})[design.primary] = {"model": "beta_binomial", "prior": prior}
+    return True
+
+
+def _more_dropout(truth: Truth) -> Truth:
+    courses = truth.courses
+    if courses is not None:
+        control = tuple(replace(group, dropout=2 * group.dropout) for group in courses[0])
+        courses = (control, *courses[1:])
+    dropout = (tuple(2 * hazard for hazard in truth.dropout[0]), *truth.dropout[1:])
+    return replace(truth, courses=courses, dropout=dropout)
+
+
+# ── simulating ────────────────────────────────────────────────────────────────────────────────
+def scenarios_asked(evidence: Evidence) -> list[str]:
+    """The worst null, the target, and the alternative with the least power."""
+    asked = [evidence.worst_null, evidence.target]
+    others = [n for n in evidence.of_role("alternative") if n != evidence.target]
+    if others:
+        asked.append(min(others, key=lambda n: evidence.cell(n, "success").figure.estimate))
+    return [name for name in dict.fromkeys(asked) if name is not None]
+
+
+def trials_asked(evidence: Evidence) -> int:
+    """Trials of each variant: fewer where a posterior takes long, no more than the run holds."""
+    number = evidence.sensitivity_trials
+    models = {analysis.model for analysis, _ in evidence.plan.fitted.values()}
+    asked = {rule.question.endpoint for rule in evidence.plan.rules} | {evidence.design.primary}
+    models = {evidence.plan.fitted[e][0].model for e in asked if e in evidence.plan.fitted}
+    if models & {*SLOW_MODELS}:
+        number //= FEWER
+    held = max(evidence.manifest["trials"].values())
+    return min(number, held) if held else number
+
+
+def changes(evidence: Evidence) -> list[Change]:
+    """Simulate every variant in the scenarios that are asked about."""
+    number = trials_asked(evidence)
+    if number == 0:
+        return []
+    found = []
+    base = {
+        name: _simulated(evidence, evidence.design, evidence.truths[name], number)
+        for name in scenarios_asked(evidence)
+    }
+    for variant in variants(evidence.design, evidence.truths):
+        truths = truths_of(variant.design)
+        for name in base:
+            truth = variant.truth(truths[name]) if variant.truth else truths[name]
+            here = _simulated(evidence, variant.design, truth, number)
+            there = base[name]
+            found.append(
+                Change(
+                    variant,
+                    name,
+                    proportion(int(here[0].sum()), number),
+                    *(mean(a - b) for a, b in zip(here, there, strict=True)),
+                )
+            )
+    return found
+
+
+def neutral(plan: Plan) -> tuple[float, ...]:
+    """No effect, for each estimand: a value that a posterior can be asked about."""
+    return tuple(
+        1.0 if estimand.question.kind == "hazard_ratio" else 0.0 for estimand in plan.estimands
+    )
+
+
+def _simulated(evidence: Evidence, design: Design, truth: Truth, number: int) -> Any:
+    """Success, participants and months of the first trials, ``(trial,)`` each."""
+    plan = Plan.of(design)
+    unknown = neutral(plan)  # coverage is not asked for
+    seed = int(evidence.manifest["seed"]) or design.simulation.seed
+    parts = []
+    size = min(block_size(design), number)
+    for first in range(0, number, size):
+        count = min(size, number - first)
+        block = run_block(plan, truth, unknown, latents_for(design, seed, first, count))
+        success = block.standing.reason == REASONS.index("success")
+        parts.append(
+            (success.astype(float), block.randomised.sum(axis=1).astype(float), block.months)
+        )
+    return tuple(np.concatenate(columns) for columns in zip(*parts, strict=True))

@@ -1,0 +1,167 @@
+"""The report as files beside the results it tells of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal, get_args
+
+from adaptive_cart.errors import InputError, one_of
+from adaptive_cart.report.document import AUDIENCES, Audience, Report
+from adaptive_cart.report.facts import load_facts
+from adaptive_cart.run import Result
+
+Paper = Literal["letter", "a4"]
+FORMATS = ("docx", "html", "pdf")
+
+
+@dataclass
+class Written:
+    """What was written.
+
+    Attributes
+    ----------
+    files
+        The files, in order.
+    draft
+        Why the report is a draft; nothing where it is none.
+    warnings
+        What of a template could not be honoured, and the like.
+    """
+
+    files: list[Path] = field(default_factory=list)
+    draft: str = ""
+    warnings: list[str] = field(default_factory=list)
+    reported: int = 0
+    missing: int = 0
+
+    def words(self) -> str:
+        """Say it."""
+        lines = [str(path) for path in self.files]
+        lines.append(f"{self.reported} of the sixty items are reported, {self.missing} are missing")
+        if self.draft:
+            lines.append(self.draft)
+        return "\n".join(lines)
+
+
+def write_report(
+    result: Result,
+    folder: str | Path | None = None,
+    *,
+    formats: Iterable[str] = FORMATS,
+    audiences: Iterable[Audience] = AUDIENCES,
+    paper: Paper = "letter",
+    reference_docx: str | Path | None = None,
+    facts: str | Path | None = None,
+    sensitivity_trials: int | None = None,
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> Written:
+    """Write the protocol appendix of a run.
+
+    Parameters
+    ----------
+    folder
+        Where to; the results folder if left out.
+    formats
+        Some of ``docx``, ``html`` and ``pdf``.
+    audiences
+        ``open`` writes ``report.*``, ``restricted`` the annex ``report_restricted.*``.
+    reference_docx
+        A Word document whose styles and page are taken over.
+    facts
+        A TOML file with what only the sponsor knows.
+    sensitivity_trials
+        Trials of each variant that is simulated beside the run; 0 for none.
+
+    Raises
+    ------
+    InputError
+        If something asked for does not exist, or the folder's files are not those of the run;
+        nothing is written then.
+    """
+    from adaptive_cart.figures.writing import write_whole
+    from adaptive_cart.report.build import SENSITIVITY_TRIALS, Source
+    from adaptive_cart.report.recount import require_untouched
+
+    wanted = _of("--format", formats, FORMATS)
+    readers = _of("--audience", audiences, AUDIENCES)
+    if paper not in get_args(Paper):
+        raise InputError(f"--paper: found '{paper}'; {one_of(get_args(Paper))} are allowed")
+    _require_libraries(wanted)
+    template = None if reference_docx is None else Path(reference_docx)
+    if template is not None and "docx" in wanted:
+        from adaptive_cart.report.word import require_template
+
+        require_template(template)
+    known = None if facts is None else load_facts(facts)
+    progress("report", 0, 1 + len(wanted) * len(readers))
+    require_untouched(result)
+    number = SENSITIVITY_TRIALS if sensitivity_trials is None else sensitivity_trials
+    if number < 0:
+        raise InputError(f"--sensitivity-trials: found {number}; 0 or more is expected")
+    source = Source(result, known, number)
+    out = Path(folder) if folder is not None else result.folder
+    out.mkdir(parents=True, exist_ok=True)
+    written = Written()
+    contents: list[tuple[Path, bytes]] = []
+    for audience in readers:
+        report = source.report(audience)  # type: ignore[arg-type]
+        written.draft = report.draft
+        stem = "report" if audience == "open" else "report_restricted"
+        for suffix in wanted:
+            progress("report", 1 + len(contents), 1 + len(wanted) * len(readers))
+            content = rendered(report, suffix, paper, template, written.warnings)
+            contents.append((out / f"{stem}.{suffix}", content))
+    for path, content in contents:  # all of them, or none
+        write_whole(path, content)
+        written.files.append(path)
+    findings = source.evidence.trace.findings()
+    written.reported = sum(f.status == "reported" for f in findings)
+    written.missing = sum(f.status == "missing" for f in findings)
+    return written
+
+
+def _require_libraries(formats: Iterable[str]) -> None:
+    """Raise an :class:`InputError` if a library that a format needs is not installed."""
+    needed = {"matplotlib": "matplotlib"}
+    if "docx" in formats:
+        needed["docx"] = "python-docx"
+    if "pdf" in formats:
+        needed |= {"reportlab": "reportlab", "pypdf": "pypdf"}
+    missing = [package for module, package in needed.items() if find_spec(module) is None]
+    if missing:
+        raise InputError(
+            f'the report needs {", ".join(missing)}: pip install -c constraints.txt -e ".[report]"'
+        )
+
+
+def _of(option: str, asked: Iterable[str], allowed: tuple[str, ...]) -> list[str]:
+    wanted = list(dict.fromkeys(asked))
+    unknown = [name for name in wanted if name not in allowed]
+    if unknown or not wanted:
+        found = ", ".join(unknown)
+        raise InputError(f"{option}: found '{found}'; some of {one_of(allowed)} are expected")
+    return wanted
+
+
+def rendered(
+    report: Report,
+    suffix: str,
+    paper: Paper = "letter",
+    template: Path | None = None,
+    warnings: list[str] | None = None,
+) -> bytes:
+    """A report as the bytes of a file."""
+    if suffix == "html":
+        from adaptive_cart.report.page import page
+
+        return page(report).encode("utf-8")
+    if suffix == "docx":
+        from adaptive_cart.report.word import word
+
+        return word(report, paper, template, warnings)
+    from adaptive_cart.report.pdf import pdf
+
+    return pdf(report, paper)
