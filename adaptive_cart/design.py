@@ -279,6 +279,17 @@ class Design(Part):
         except ValidationError as error:  # what no file can hold, such as a name that is no text
             raise DesignError(problems_of_error(error, tables, Design)) from None
 
+    def as_toml(self) -> str:
+        """Write the design as a design file, also one that was made in Python."""
+        import tomlkit
+
+        return tomlkit.dumps(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<strong>{escape(self.name)}</strong><pre>{escape(self.as_toml())}</pre>"
+
     # ── names in the order that arrays use ────────────────────────────────────────────────
     @cached_property
     def arm_names(self) -> tuple[str, ...]:

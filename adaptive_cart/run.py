@@ -182,6 +182,15 @@ class Result:
             raise TypeError(f"no column {one_of(unknown)}; the columns are {one_of(_WHERE)}")
         return self._figures[scenario, measure, *(where.get(name) for name in _WHERE)]
 
+    def to_xarray(self) -> Any:
+        """Simulated trials as an ``xarray.Dataset`` by scenario and trial; needs xarray."""
+        return self.trials.set_index(["scenario", "trial"]).to_xarray()
+
+    def _repr_html_(self) -> str:
+        from adaptive_cart.tables import summary_html
+
+        return summary_html(self)
+
     def __repr__(self) -> str:
         engine = self.manifest["engine"]
         return f"Result({self.design.name!r}, engine={engine!r}, folder={str(self.folder)!r})"
@@ -276,7 +285,7 @@ def simulate(
             if choice.engine == "simulate" and mcse is None:
                 run.require_no_more_than(number)
             store.prepare(identity, restart)
-            run.start(found is None, design_text or _as_toml(design))
+            run.start(found is None, design_text or design.as_toml())
             if choice.engine == "exact":
                 run.enumerate()
             else:
@@ -551,10 +560,3 @@ def _versions() -> dict[str, str]:
     for package in ("numpy", "scipy", "pandas", "pyarrow", "pydantic", "joblib"):
         found[package] = metadata.version(package)
     return found
-
-
-def _as_toml(design: Design) -> str:
-    """Write a design made in Python as a design file."""
-    import tomlkit
-
-    return tomlkit.dumps(design.model_dump(mode="json", by_alias=True, exclude_none=True))

@@ -1,4 +1,7 @@
-"""The summary table: what a statistician opens first. Scenarios as rows, nulls first."""
+"""The summary table: what a statistician opens first. Scenarios as rows, nulls first.
+
+It is laid out twice: as plain text for a terminal, and as HTML for a notebook.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ import math
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
+from typing import Any, Protocol
 
+from adaptive_cart.design import Design
 from adaptive_cart.operating import Figure
-from adaptive_cart.run import Result
 from adaptive_cart.store import MEASURES
 
 ROLES = {"null": "nulls", "alternative": "alternatives", "robustness": "robustness"}
@@ -18,6 +23,19 @@ BETWEEN_COLUMNS = "  "
 BETWEEN_BOUNDS = " – "
 NOTES_WIDTH = 100
 SHORTEST_NAME = 16
+
+
+class Result(Protocol):
+    """What the table needs of a result."""
+
+    design: Design
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """How it was run."""
+
+    def figure(self, scenario: str, measure: str, **where: Any) -> Figure:
+        """One number of the table of measures; a ``KeyError`` if there is no such row."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +79,26 @@ def summary(result: Result, width: int | None = None) -> str:
         Characters a line may have: columns that do not fit go into a further block below. No limit
         if left out.
     """
+    blocks = _blocks(result)
+    texts = [_laid_out(heading, rows, groups, width) for heading, rows, groups in blocks]
+    widest = max(len(line) for text in texts for line in text.splitlines())
+    notes = textwrap.fill(_notes(result, len(blocks) > 1), width or max(widest, NOTES_WIDTH))
+    return "\n\n".join(texts) + "\n" + notes
+
+
+def summary_html(result: Result) -> str:
+    """Lay out the same as HTML, for a notebook."""
+    blocks = _blocks(result)
+    tables = [_as_html(heading, rows, groups) for heading, rows, groups in blocks]
+    notes = f"<p>{escape(_notes(result, len(blocks) > 1))}</p>"
+    return f"<div><strong>{escape(result.design.name)}</strong>{''.join(tables)}{notes}</div>"
+
+
+def _blocks(result: Result) -> list[tuple[str, dict[str, list[Row]], list[Group]]]:
+    """Heading, rows and groups of columns: of the trials, then by arm and stratum."""
     by_role = _scenarios_by_role(result)
-    blocks = []
     rows = {ROLES[role]: [Row(name, name) for name in names] for role, names in by_role.items()}
-    blocks.append(_laid_out("scenario", rows, _trial_groups(result, rows), width))
+    blocks = [("scenario", rows, _trial_groups(result, rows))]
     parts = {
         f"{name} ({role})": _parts(result, name)
         for role, names in by_role.items()
@@ -72,10 +106,8 @@ def summary(result: Result, width: int | None = None) -> str:
     }
     if any(parts.values()):
         heading = "by arm and stratum" if result.design.strata else "by arm"
-        blocks.append(_laid_out(heading, parts, _part_groups(result, parts), width))
-    widest = max(len(line) for block in blocks for line in block.splitlines())
-    notes = textwrap.fill(_notes(result, any(parts.values())), width or max(widest, NOTES_WIDTH))
-    return "\n\n".join(blocks) + "\n" + notes
+        blocks.append((heading, parts, _part_groups(result, parts)))
+    return blocks
 
 
 def _scenarios_by_role(result: Result) -> dict[str, list[str]]:
@@ -296,6 +328,26 @@ def _laid_out(
         blocks[-1].append(group)
     indented = [bool(label.startswith(" ")) for label in labels]
     return "\n\n".join(_block(labels, indented, first, block) for block in blocks)
+
+
+def _as_html(heading: str, rows: dict[str, list[Row]], groups: list[Group]) -> str:
+    """One table: a row of headings of groups, one of columns, and the rows in their parts."""
+    shown = [group for group in map(_without_empty, groups) if group.columns]
+    columns = [column for group in shown for column in group.columns]
+    spans = "".join(
+        f'<th colspan="{len(group.columns)}">{escape(group.heading)}</th>' for group in shown
+    )
+    names = "".join(f"<th>{escape(column.heading)}</th>" for column in columns)
+    body, place = [], 0
+    for part, inside in rows.items():
+        if inside:
+            body.append(f'<tr><th colspan="{len(columns) + 1}">{escape(part)}</th></tr>')
+        for row in inside:
+            cells = "".join(f"<td>{escape(column.cells[place])}</td>" for column in columns)
+            body.append(f"<tr><th>{escape(row.label)}</th>{cells}</tr>")
+            place += 1
+    head = f"<tr><th></th>{spans}</tr><tr><th>{escape(heading)}</th>{names}</tr>"
+    return f"<table><thead>{head}</thead><tbody>{''.join(body)}</tbody></table>"
 
 
 def _without_empty(group: Group) -> Group:
