@@ -294,6 +294,8 @@ def running(design: Path, out: Path, jobs: int) -> subprocess.Popen[bytes]:
         stderr=subprocess.PIPE,
         env=environment(),
         start_new_session=True,
+        # these tests may themselves run in the background, where Ctrl-C is ignored and inherited so
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     end = time.monotonic() + 60
     while not list(out.glob("parts/*/*.looks.parquet")):

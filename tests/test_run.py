@@ -572,6 +572,7 @@ def test_until_every_success_probability_is_as_sure_as_wanted(tmp_path, monkeypa
 
 def test_mcse_goes_on_after_a_kill(tmp_path, killer, monkeypatch):
     monkeypatch.setattr(run_module, "STRETCH", 50)
+    monkeypatch.setattr("adaptive_cart.stretches.SHORTEST_STRETCH", 10)
     drawn(tmp_path / "a", 20, mcse=0.05)
     for at in (5, 21, 35):
         folder = tmp_path / str(at)
