@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from adaptive_cart import figures, priors
     from adaptive_cart.analysis import Analysis, analyze
+    from adaptive_cart.comparison import Comparison, compare
     from adaptive_cart.design import Design
     from adaptive_cart.design_file import load_design
     from adaptive_cart.durability_curves import durability
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Analysis": "analysis",
     "CartError": "errors",
+    "Comparison": "comparison",
     "Design": "design",
     "DesignError": "errors",
     "EngineError": "errors",
@@ -38,6 +40,7 @@ _HOME = {
     "ResultsError": "errors",
     "RunError": "errors",
     "analyze": "analysis",
+    "compare": "comparison",
     "durability": "durability_curves",
     "example": "walkthrough",
     "load_design": "design_file",
@@ -50,6 +53,7 @@ _ROOMS = ("figures", "priors")  # opened as they are: ac.priors.robust_map_prior
 __all__ = [
     "Analysis",
     "CartError",
+    "Comparison",
     "Design",
     "DesignError",
     "EngineError",
@@ -58,6 +62,7 @@ __all__ = [
     "ResultsError",
     "RunError",
     "analyze",
+    "compare",
     "durability",
     "example",
     "figures",

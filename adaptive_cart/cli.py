@@ -545,6 +545,68 @@ def report(
     click.echo(written.words())
 
 
+@main.command()
+@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--with-fixed", is_flag=True, help="Also a fixed-size design, made from the first.")
+@click.option(
+    "--with-group-sequential",
+    is_flag=True,
+    help="Also a classical group-sequential design with the looks of the first.",
+)
+@click.option(
+    "--calibrate-fixed",
+    is_flag=True,
+    help="Calibrate the fixed-size design's threshold; else it is that of the last look.",
+)
+@click.option("--scenario", "scenarios", multiple=True, help="Only this one; may be repeated.")
+@click.option("--jobs", type=int, help="Processes; all cores if left out. Changes no result.")
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(["pdf", "svg", "png"]),
+    help="Of the figures; may be repeated; all if left out.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("comparison"),
+    show_default=True,
+    help="Folder.",
+)
+def compare(
+    results: tuple[Path, ...],
+    with_fixed: bool,
+    with_group_sequential: bool,
+    calibrate_fixed: bool,
+    scenarios: tuple[str, ...],
+    jobs: int | None,
+    formats: tuple[str, ...],
+    out: Path,
+) -> None:
+    """Lay designs side by side: their RESULTS folders, the others compared with the first."""
+    from adaptive_cart.comparison import compare as side_by_side
+
+    with _progress() as progress:
+        comparison = side_by_side(
+            results,
+            with_fixed=with_fixed,
+            with_group_sequential=with_group_sequential,
+            calibrate_fixed=calibrate_fixed,
+            scenarios=scenarios or None,
+            jobs=jobs,
+            out=out,
+            progress=progress,
+            tell=lambda message: click.echo(message, err=True),
+        )
+    comparison.write(out, formats or ("pdf", "svg", "png"))
+    click.echo(_encodable(comparison.text(_width() or 100)))
+    changed = comparison.changes_text()
+    if changed:
+        click.echo(_encodable(f"\n{changed}"))
+    click.echo(f"table, changes and figures in {out}", err=True)
+
+
 def _say_goes_on(resume: bool) -> NoReturn:
     """End a command that was interrupted and can go on."""
     again = "the same command" if resume else "the same command without --restart"
@@ -567,7 +629,7 @@ def _encodable(text: str) -> str:
     try:
         text.encode(encoding)
     except UnicodeEncodeError:
-        plain = text.translate(str.maketrans("─–−…", "---~"))
+        plain = text.replace("→", "->").translate(str.maketrans("─–−…", "---~"))
         return plain.encode(encoding, "replace").decode(encoding)
     return text
 

@@ -85,11 +85,14 @@ class Result:
     ----------
     design, folder
         What was run, and where its files lie.
+    temporary
+        Whether the folder is removed with the result.
     """
 
     def __init__(self, design: Design, folder: Path, temporary: bool = False) -> None:
         self.design = design
         self.folder = folder
+        self.temporary = temporary
         if temporary:  # such a folder lives as long as its result
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 

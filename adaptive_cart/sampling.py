@@ -125,6 +125,11 @@ class Fit:
     statistics: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
     sampler: str = "nutpie"
 
+    @property
+    def length(self) -> int:
+        """Draws of each chain."""
+        return int(next(iter(self.draws.values())).shape[1])
+
     def diagnostics(self) -> Diagnostics:
         """R-hat, effective sample sizes and divergences."""
         return self._diagnostics

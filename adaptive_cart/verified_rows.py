@@ -26,7 +26,9 @@ from adaptive_cart.verified_looks import Asked, ChosenLook
 
 LARGEST_DIFFERENCE: Final = 0.01
 ERRORS: Final = 4.0
-DRAWS: Final = 5_000  # of each of four chains: an MCSE of about 0.003 at most
+DRAWS: Final = 5_000  # of each of four chains, to begin with
+MOST_DRAWS: Final = 75_000
+WANTED_ERROR: Final = 0.0012  # Monte Carlo standard error of a probability; more draws until then
 
 
 @dataclass(frozen=True)
@@ -109,20 +111,23 @@ class Comparison:
         reference = self._reference(question.endpoint)
         data = reference.data(look.summaries[question.endpoint], 0, asked.open_strata, question)
         key = question.endpoint, b"|".join(data[name].tobytes() for name in sorted(data))
-        if key not in fits:
-            if question.endpoint not in self._compiled:
-                self._compiled[question.endpoint] = Compiled(reference, data)
-            fits[key] = fitted_carefully(
-                self._compiled[question.endpoint], data, seed=self._seed(look), draws=DRAWS
-            )
-        fit, trouble = fits[key]
+        if question.endpoint not in self._compiled:
+            self._compiled[question.endpoint] = Compiled(reference, data)
         rule = self.plan.rules[asked.rule]
-        if rule.prediction is None:
-            chances = holds(question, reference.quantity(fit.draws, question, asked.open_strata))
-        else:
-            condition = rule.prediction.condition(question)
-            chances = self._predicted(reference, fit, condition, asked)
-        probability, error = mean_and_error(chances)
+        draws = 0
+        while True:
+            if key not in fits or draws > fits[key][0].length:
+                fits[key] = fitted_carefully(
+                    self._compiled[question.endpoint],
+                    data,
+                    seed=self._seed(look),
+                    draws=max(draws, DRAWS),
+                )
+            fit, trouble = fits[key]
+            probability, error = mean_and_error(self._chances(reference, fit, asked))
+            if error <= WANTED_ERROR or fit.length >= MOST_DRAWS or trouble is not None:
+                break
+            draws = min(MOST_DRAWS, int(1.1 * fit.length * (error / WANTED_ERROR) ** 2) + 1)
         decisions = rule.compared(np.array([asked.fast, probability]), asked.threshold)
         numbers = fit.diagnostics()
         return Row(
@@ -144,6 +149,13 @@ class Comparison:
             divergences=numbers.diverging,
             trusted=trouble is None,
         )
+
+    def _chances(self, reference: Reference, fit: Fit, asked: Asked) -> Floats:
+        """What a rule asks for, draw by draw; its mean is the probability."""
+        question, rule = asked.question, self.plan.rules[asked.rule]
+        if rule.prediction is None:
+            return holds(question, reference.quantity(fit.draws, question, asked.open_strata))
+        return self._predicted(reference, fit, rule.prediction.condition(question), asked)
 
     def _reference(self, endpoint: str) -> Reference:
         if endpoint not in self._references:

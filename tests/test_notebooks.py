@@ -25,6 +25,10 @@ def errors_and_powers(told: str) -> list[tuple[float, float]]:
 
 # What each notebook must have found, from its names and from what it printed.
 CHECKS: dict[str, Callable[[dict[str, Any], str], bool]] = {
+    # pairing is worth something, and what changed is said
+    "comparing_designs": lambda names, told: (
+        names["paired"] < names["independent"] and "arms.cart.allocation" in told
+    ),
     # nearly the same success, hardly any lasting remission; and the rule sees it
     "durability": lambda names, told: (
         names["result"].figure("rapid_waning", "true_relapse", arm="cart").estimate < 0.3

@@ -1,0 +1,147 @@
+"""Classical boundaries: how large a z statistic has to be at each look, for a type I error in all.
+
+The error that may have been spent by a look with the fraction t of the information is that of the
+O'Brien-Fleming type, 2 − 2 Φ(z(1 − error/2) / √t), one-sided (Lan & DeMets 1983, Biometrika
+70:659). The boundary of a look is the number that spends exactly what has become due since the look
+before, given that none before was crossed. The density of the statistic among the trials that have
+not stopped is carried from look to look by numerical integration (Armitage, McPherson & Rowe 1969,
+J R Stat Soc A 132:235), on the grid and with the weights of Simpson's rule that Jennison & Turnbull
+(2000, Group Sequential Methods, chapter 19) advise: dense where the mass is, and sparse in the
+tails.
+
+Measured error: the boundaries of 2 to 10 equally spaced looks, on this grid and on one four times
+as dense, differ by at most 3e-6; those of two looks a single participant apart by 2e-4.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from adaptive_cart.records import Floats, Integers
+
+FINENESS = 16  # r of Jennison & Turnbull: 12 r - 3 points
+_STEPS = 200  # of a bisection; it ends long before, at neighbouring numbers
+
+
+def spent(fraction: float, error: float) -> float:
+    """Type I error that may have been spent at a fraction of the information, one-sided."""
+    if fraction <= 0.0:
+        return 0.0
+    return float(2.0 * ndtr(-float(ndtri(1.0 - error / 2.0)) / math.sqrt(min(fraction, 1.0))))
+
+
+@lru_cache(maxsize=65_536)
+def efficacy_bounds(
+    information: tuple[int, ...], most: int, error: float, fineness: int = FINENESS
+) -> tuple[float, ...]:
+    """Boundaries of the z statistic, one a look; infinite where nothing may be spent yet.
+
+    Parameters
+    ----------
+    information
+        Participants analysed at each look, not decreasing; the last look spends all that is left.
+    most
+        Participants planned for the last look.
+    error
+        One-sided type I error of the whole trial.
+    """
+    bounds: list[float] = []
+    grid: _Grid | None = None
+    before, at = 0.0, 0
+    for look, now in enumerate(information):
+        last = look == len(information) - 1
+        due = (error if last else spent(now / most, error)) - before
+        if now <= at or due <= 0.0:  # nothing new to look at, or nothing to spend
+            bounds.append(math.inf)
+            continue
+        if grid is None:
+            bound = -float(ndtri(due))
+            grid = _Grid.first(bound, fineness)
+        else:
+            bound = grid.bound(due, math.sqrt(at), math.sqrt(now))
+            grid = grid.next(bound, math.sqrt(at), math.sqrt(now), fineness)
+        bounds.append(bound)
+        before, at = before + due, now
+    return tuple(bounds)
+
+
+class _Grid:
+    """Mass of the trials that have not stopped, over values of the z statistic at a look."""
+
+    def __init__(self, points: Floats, mass: Floats) -> None:
+        self.points = points
+        self.mass = mass
+
+    @staticmethod
+    def first(bound: float, fineness: int) -> _Grid:
+        points, weights = simpson(bound, fineness)
+        return _Grid(points, weights * _density(points))
+
+    def bound(self, due: float, root_before: float, root_now: float) -> float:
+        """Value above which a mass of ``due`` lies at the next look."""
+        scale = math.sqrt(root_now**2 - root_before**2)
+        means = root_before * self.points
+
+        def above(value: float) -> float:
+            return float((self.mass * ndtr((means - root_now * value) / scale)).sum())
+
+        low, high = -10.0, 40.0
+        for _ in range(_STEPS):
+            middle = (low + high) / 2.0
+            if middle in (low, high):
+                break
+            low, high = (middle, high) if above(middle) > due else (low, middle)
+        return (low + high) / 2.0
+
+    def next(self, bound: float, root_before: float, root_now: float, fineness: int) -> _Grid:
+        """Carry the mass below a bound to the next look."""
+        scale = math.sqrt(root_now**2 - root_before**2)
+        points, weights = simpson(bound, fineness)
+        away = (root_now * points[:, None] - root_before * self.points[None, :]) / scale
+        density = (_density(away) * self.mass).sum(axis=1) * root_now / scale
+        return _Grid(points, weights * density)
+
+
+def _density(values: Floats) -> Floats:
+    return np.exp(-0.5 * values**2) / math.sqrt(2.0 * math.pi)
+
+
+def simpson(bound: float, fineness: int) -> tuple[Floats, Floats]:
+    """Points below a bound and Simpson's weights, for a statistic that is about standard normal."""
+    r = fineness
+    tail = 3.0 + 4.0 * np.log(r / np.arange(1, r))
+    middle = -3.0 + 3.0 * np.arange(0, 4 * r + 1) / (2.0 * r)
+    edges = np.concatenate([-tail, middle, tail[::-1]])
+    edges = np.append(edges[edges < bound], bound) if bound < edges[-1] else edges
+    if len(edges) == 1:
+        edges = np.array([bound - 1.0, bound])
+    points = np.empty(2 * len(edges) - 1)
+    points[0::2] = edges
+    points[1::2] = (edges[1:] + edges[:-1]) / 2.0
+    wide = np.diff(edges)
+    weights = np.zeros_like(points)
+    weights[1::2] = 4.0 * wide / 6.0
+    weights[0:-1:2] += wide / 6.0
+    weights[2::2] += wide / 6.0
+    return points, weights
+
+
+def z_statistic(
+    successes: Sequence[Floats | Integers], totals: Sequence[Floats | Integers]
+) -> Floats:
+    """Pooled two-proportion z statistic of the second arm against the first, ``(trial,)``.
+
+    Zero where it cannot be computed: nobody in an arm, or the same outcome in everybody.
+    """
+    x0, x1 = (np.asarray(part, dtype=np.float64) for part in successes)
+    n0, n1 = (np.asarray(part, dtype=np.float64) for part in totals)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        together = (x0 + x1) / (n0 + n1)
+        error = np.sqrt(together * (1.0 - together) * (1.0 / n0 + 1.0 / n1))
+        z = (x1 / n1 - x0 / n0) / error
+    return np.where(np.isfinite(z), z, 0.0)

@@ -1,0 +1,131 @@
+"""Designs to compare with that nobody has to write: the fixed-size one, made from a design.
+
+Guidance asks why a trial is adaptive, so an adaptive design is laid beside the plainest one that
+answers the same question: the same arms, endpoints, truths and number of participants, looked at
+once, when all of them have been observed, and judged by its success rules alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from adaptive_cart.calibrate import needs_calibration
+from adaptive_cart.design import Design
+from adaptive_cart.errors import DesignError, Problem, ResultsError
+from adaptive_cart.run import Progress, Result, simulate
+
+
+def fixed_size(design: Design, calibrated: bool = False) -> Design:
+    """Return the design with one look, at everybody, and with its success rules alone.
+
+    A success rule keeps the threshold of the last look at which it was judged.
+
+    Parameters
+    ----------
+    calibrated
+        Let its threshold be calibrated for ``[calibration] type_one_error`` instead.
+
+    Raises
+    ------
+    DesignError
+        If the design declares success nowhere, or is to be calibrated and does not say for what.
+    """
+    problems = []
+    chosen = [rule for rule in design.rules if rule.then == "declare_success"]
+    kept = [rule for rule in chosen if rule.predictive is None]
+    if not kept:
+        problems.append(
+            Problem("rules", "no rule declares success on a posterior; a fixed size needs one")
+        )
+    if calibrated and design.calibration is None:
+        problems.append(
+            Problem("calibration", "not there; [calibration] type_one_error says what to keep")
+        )
+    if not calibrated and needs_calibration(design):
+        problems.append(Problem("rules", 'a threshold is "calibrate"; calibrate the design first'))
+    if problems:
+        raise DesignError(problems)
+    tables = design.plain()
+    tables["looks"] = _one_look(design)
+    tables["rules"] = [
+        {
+            "name": rule.name,
+            "then": rule.then,
+            "posterior": rule.plain()["posterior"],
+            "at_least" if rule.at_least is not None else "below": (
+                "calibrate" if calibrated else design.threshold_at(rule, design.judged_at(rule)[-1])
+            ),
+        }
+        for rule in kept
+    ]
+    if design.randomisation.method == "response_adaptive":
+        # without an interim look the shares would stay equal; blocks do it more evenly
+        tables.pop("randomisation")
+    return Design(**tables)
+
+
+def _one_look(design: Design) -> dict[str, Any]:
+    """When a design is looked at once: when all have been observed, or at its last look."""
+    if design.primary_endpoint.known_after() is not None:
+        return {"observed": [design.enrolment.max_n]}
+    last: Any = getattr(design.looks, design.looks.scale)[-1]
+    return {design.looks.scale: [last]}
+
+
+def words_of_fixed(design: Design) -> str:
+    """Say what a fixed-size design is, in one line."""
+    scale, at = design.looks.scale, design.looks.at[-1]
+    when = {
+        "observed": f"when all {at:g} have been observed",
+        "events": f"at {at:g} events",
+        "months": f"at month {at:g}",
+        "enrolled": f"when {at:g} have been randomised",
+    }[scale]
+    limits = "; ".join(f"{rule.name} {rule.sign} {rule.threshold!r}" for rule in design.rules)
+    return f"one look, {when}; {limits}"
+
+
+def run_like(
+    design: Design,
+    result: Result,
+    scenarios: list[str],
+    out: Path,
+    jobs: int | None,
+    progress: Progress,
+    tell: Callable[[str], None],
+) -> Result:
+    """Run a design as another was run: engine, seed, and trials of each scenario.
+
+    What an earlier comparison left in ``out`` is gone on with where it is the same run, else
+    replaced.
+    """
+    manifest = result.manifest
+    exact = manifest["engine"] == "exact"
+    numbers: dict[int | None, list[str]] = {}
+    for name in scenarios:
+        numbers.setdefault(None if exact else manifest["trials"][name], []).append(name)
+
+    def run(restart: bool) -> Result:
+        found = None
+        for number, names in numbers.items():
+            found = simulate(
+                design,
+                trials=number,
+                seed=None if exact else manifest["seed"],
+                scenarios=names,
+                jobs=jobs,
+                engine="auto" if exact else "simulate",
+                out=out,
+                restart=restart and found is None,
+                progress=progress,
+                tell=tell,
+            )
+        assert found is not None
+        return found
+
+    try:
+        return run(restart=False)
+    except ResultsError:
+        return run(restart=True)

@@ -1,0 +1,263 @@
+"""From results to a comparison: who is compared, in which scenarios, and what has to be said."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from adaptive_cart.comparison.alternatives import fixed_size, run_like, words_of_fixed
+from adaptive_cart.comparison.classical import (
+    Classical,
+    claimed_margin,
+    classical,
+    enumerate_classical,
+    judged_trials,
+)
+from adaptive_cart.comparison.measured import (
+    Candidate,
+    Measures,
+    measures_of_enumerated,
+    measures_of_outcomes,
+    why_not_paired,
+)
+from adaptive_cart.comparison.side_by_side import ROLES, Comparison
+from adaptive_cart.engine import obstacles
+from adaptive_cart.errors import InputError, ResultsError, nearest, one_of
+from adaptive_cart.estimand import TrueValue
+from adaptive_cart.figures.source import open_result
+from adaptive_cart.run import Progress, Result
+from adaptive_cart.scenarios import truths_of
+
+FIXED, GROUP_SEQUENTIAL = "fixed size", "group sequential"
+FIXED_FOLDER = "fixed_size"
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    return None
+
+
+def compare(
+    results: Sequence[Result | str | Path],
+    *,
+    with_fixed: bool = False,
+    with_group_sequential: bool = False,
+    calibrate_fixed: bool = False,
+    scenarios: Iterable[str] | None = None,
+    jobs: int | None = None,
+    out: str | Path | None = None,
+    progress: Progress = _silent,
+    tell: Callable[[str], None] = lambda message: None,
+) -> Comparison:
+    """Lay designs side by side in the scenarios that all of them have.
+
+    Parameters
+    ----------
+    results
+        Results or their folders; the others are compared with the first.
+    with_fixed, with_group_sequential
+        Also compare with a fixed-size design and a classical group-sequential one, made from the
+        first design and run on the same trials.
+    calibrate_fixed
+        Calibrate the fixed-size design's threshold for ``[calibration] type_one_error``, instead of
+        taking that of the last look.
+    scenarios
+        Names of the scenarios; all that are common if left out.
+    jobs
+        Processes for the fixed-size design; all cores if left out. Changes no result.
+    out
+        Folder for the results of the fixed-size design, in ``fixed_size`` there; a temporary one if
+        left out.
+
+    Raises
+    ------
+    ResultsError
+        If a folder holds no sound and finished run, or no scenario is common to all.
+    DesignError
+        If the first design has no fixed-size or group-sequential counterpart.
+    InputError
+        If there is nothing to compare with.
+    """
+    if not results:
+        raise InputError("no result given; also the designs that are made need one to be made from")
+    made = with_fixed or with_group_sequential
+    if len(results) + made < 2:
+        raise InputError(
+            f"found {len(results)} result; two are needed, or one and --with-fixed or "
+            f"--with-group-sequential"
+        )
+    if calibrate_fixed and not with_fixed:
+        raise InputError("--calibrate-fixed goes with --with-fixed")
+    opened = [part if isinstance(part, Result) else open_result(part) for part in results]
+    names = _common(opened, scenarios)
+    candidates = [_candidate(result, label) for result, label in _labelled(opened)]
+    first = candidates[0]
+    notes: list[str] = []
+    # both are made before either is run, so that what is wrong is told first
+    fixed_design = fixed_size(first.design, calibrate_fixed) if with_fixed else None
+    classical_design = classical(first.design) if with_group_sequential else None
+    if fixed_design is not None:
+        folder, temporary = _folder(out)
+        found = run_like(fixed_design, opened[0], list(names), folder, jobs, progress, tell)
+        run = Result(found.design, folder.absolute(), temporary=temporary)
+        fixed = _candidate(run, FIXED)
+        candidates.append(replace(fixed, words=words_of_fixed(run.design), made=True))
+        notes.append(_note_on_fixed(first, calibrate_fixed))
+    if classical_design is not None:
+        candidates.append(_classical_candidate(classical_design, opened[0], list(names), progress))
+        notes += _notes_on_classical(classical_design)
+    notes = [*_notes_on_truths(candidates, names), *notes]
+    left_out = sorted({name for c in candidates for name in c.trials} - set(names))
+    if left_out and scenarios is None:
+        notes.append(f"Left out, since not all designs have them: {one_of(left_out)}.")
+    pairing = {
+        c.label: {name: why_not_paired(first, c, name) for name in names} for c in candidates[1:]
+    }
+    return Comparison(tuple(candidates), names, pairing, tuple(notes))
+
+
+def _folder(out: str | Path | None) -> tuple[Path, bool]:
+    if out is not None:
+        return Path(out) / FIXED_FOLDER, False
+    return Path(tempfile.mkdtemp(prefix="adaptive_cart_")), True
+
+
+# ── who is compared, and where ────────────────────────────────────────────────────────────────
+def _common(results: Sequence[Result], wanted: Iterable[str] | None) -> dict[str, str]:
+    """Scenarios that all results hold, with their roles, nulls first."""
+    held = [list(result.manifest["trials"]) for result in results]
+    common = [name for name in held[0] if all(name in names for names in held)]
+    if not common:
+        listed = "; ".join(
+            f"{result.folder.name}: {one_of(names)}"
+            for result, names in zip(results, held, strict=True)
+        )
+        raise ResultsError(f"no scenario is common to all designs ({listed}); name them alike")
+    if wanted is not None:
+        asked = list(dict.fromkeys(wanted))
+        unknown = [name for name in asked if name not in common]
+        if unknown or not asked:
+            raise ResultsError(
+                f"--scenario: '{one_of(unknown)}' is not common to all designs"
+                f"{nearest(unknown[0], common) if unknown else ''}; common are {one_of(common)}"
+            )
+        common = [name for name in common if name in asked]
+    roles = results[0].manifest["roles"]
+    return {name: role for role in ROLES for name in common if roles[name] == role}
+
+
+def _labelled(results: Sequence[Result]) -> list[tuple[Result, str]]:
+    """Call each result by its folder; by more of its path where two are called alike."""
+    labels = [
+        f"result {number}" if result.temporary else result.folder.name
+        for number, result in enumerate(results, 1)
+    ]
+    for depth in (2, 3, 4):
+        if len(set(labels)) == len(labels):
+            break
+        labels = ["/".join(result.folder.parts[-depth:]) for result in results]
+    seen: dict[str, int] = {}
+    found = []
+    for result, label in zip(results, labels, strict=True):
+        seen[label] = seen.get(label, 0) + 1
+        found.append((result, label if seen[label] == 1 else f"{label} ({seen[label]})"))
+    return found
+
+
+def _candidate(result: Result, label: str) -> Candidate:
+    manifest = result.manifest
+    return Candidate(
+        label=label,
+        words=result.design.name,
+        design=result.design,
+        engine=manifest["engine"],
+        seed=manifest["seed"],
+        version=manifest["version"],
+        trials=dict(manifest["trials"]),
+        result=result,
+    )
+
+
+def _classical_candidate(
+    design: Classical, result: Result, scenarios: list[str], progress: Progress
+) -> Candidate:
+    """Judge the trials of a result by the classical design, or enumerate both."""
+    manifest = result.manifest
+    truths = truths_of(result.design)
+    trials, seed = manifest["trials"], manifest["seed"]
+    chosen = {name: truths[name] for name in scenarios}
+    exact = manifest["engine"] == "exact" and not obstacles(result.design, chosen)
+    found: dict[str, Measures] = {}
+    for name, truth in chosen.items():
+        if exact:
+            found[name] = measures_of_enumerated(enumerate_classical(design, truth))
+            continue
+        target = result.figure(name, "estimand")
+        outcomes = judged_trials(design, truth, seed, trials[name], progress)
+        true = TrueValue(target.estimate, target.mcse)
+        found[name] = measures_of_outcomes(design, outcomes, true)
+    return Candidate(
+        label=GROUP_SEQUENTIAL,
+        words=design.words(),
+        design=result.design,
+        engine=manifest["engine"],
+        seed=seed,
+        version=manifest["version"],
+        trials={name: trials[name] for name in scenarios},
+        made=True,
+        found=found,
+    )
+
+
+# ── what has to be said ───────────────────────────────────────────────────────────────────────
+def _note_on_fixed(first: Candidate, calibrated: bool) -> str:
+    blocks = ""
+    if first.design.randomisation.method == "response_adaptive":
+        blocks = " Randomised in permuted blocks, since no look comes before the last."
+    if calibrated:
+        assert first.design.calibration is not None
+        return (
+            f"{FIXED}: made from {first.label}; its threshold is calibrated for a type I error of "
+            f"{first.design.calibration.type_one_error:g}.{blocks}"
+        )
+    return (
+        f"{FIXED}: made from {first.label}; its threshold is that of the last look there and is "
+        f"not calibrated anew, so that its type I error may be another.{blocks}"
+    )
+
+
+def _notes_on_classical(design: Classical) -> list[str]:
+    margin = claimed_margin(design.design)
+    text = f"{GROUP_SEQUENTIAL}: pooled two-proportion z test, no boundary for futility"
+    if design.design.strata:
+        text += ", strata taken together"
+    notes = [f"{text}; what it estimates is the observed difference."]
+    if margin:
+        sign = "above" if margin > 0 else "below"
+        notes.append(
+            f"{GROUP_SEQUENTIAL}: tests a difference of 0, whereas the design claims one {sign} "
+            f"{margin:g}; their powers are not for the same claim."
+        )
+    return notes
+
+
+def _notes_on_truths(candidates: Sequence[Candidate], names: Mapping[str, str]) -> list[str]:
+    """Say where a scenario of one name is not one truth."""
+    first = truths_of(candidates[0].design)
+    notes = []
+    for candidate in candidates[1:]:
+        if candidate.made:
+            continue
+        theirs = truths_of(candidate.design)
+        other = [
+            name
+            for name in names
+            if replace(first[name], sources={}) != replace(theirs[name], sources={})
+        ]
+        if other:
+            notes.append(
+                f"Not the same truth in {candidates[0].label} and {candidate.label}: "
+                f"{one_of(other)}. Differences there are of designs and truths together."
+            )
+    return notes

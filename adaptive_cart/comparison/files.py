@@ -1,0 +1,50 @@
+"""A comparison as files: the numbers, what was changed, the text, and the figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adaptive_cart.comparison.pictures import PICTURES, captions
+from adaptive_cart.errors import InputError, ResultsError, one_of
+from adaptive_cart.figures import FORMATS, rendered
+from adaptive_cart.figures.writing import CAPTIONS, write_whole
+from adaptive_cart.store import telling, write_text
+
+if TYPE_CHECKING:
+    from adaptive_cart.comparison.side_by_side import Comparison
+
+TABLE, CHANGES, TEXT = "comparison.csv", "changes.txt", "comparison.txt"
+
+
+def write_comparison(comparison: Comparison, folder: Path, formats: tuple[str, ...]) -> list[str]:
+    """Write everything into a folder; returns the names of the files."""
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown:
+        raise InputError(
+            f"--format: found '{one_of(unknown)}'; some of {one_of(FORMATS)} are expected"
+        )
+    for parent in (folder, *folder.parents):
+        if parent.exists() and not parent.is_dir():
+            raise ResultsError(f"{parent}: is a file; choose another --out")
+    csv = comparison.table.to_csv(index=False, lineterminator="\n")
+    pictures = {name: draw(comparison) for name, draw in PICTURES.items()}
+    with telling("be made", folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    texts = {
+        TABLE: csv,
+        CHANGES: comparison.changes_text() + "\n",
+        TEXT: comparison.text() + "\n",
+        CAPTIONS: json.dumps(captions(comparison), indent=2, ensure_ascii=False) + "\n",
+    }
+    for name, text in texts.items():
+        write_text(folder / name, text)
+    names = list(texts)
+    for name, picture in pictures.items():
+        for suffix in set(FORMATS) - set(formats):  # of an earlier comparison
+            (folder / f"{name}.{suffix}").unlink(missing_ok=True)
+        for suffix in dict.fromkeys(formats):
+            write_whole(folder / f"{name}.{suffix}", rendered(picture, suffix))
+            names.append(f"{name}.{suffix}")
+    return names

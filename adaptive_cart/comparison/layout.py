@@ -1,0 +1,253 @@
+"""A comparison as text for a terminal, and as a table for a notebook."""
+
+from __future__ import annotations
+
+import math
+import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from adaptive_cart.comparison.measured import BOTH_EXACT, Candidate, Difference, Key, Measure
+
+if TYPE_CHECKING:
+    from adaptive_cart.comparison.side_by_side import Comparison
+
+PARTS = {"null": "nulls", "alternative": "alternatives", "robustness": "robustness"}
+SHOWN = (  # heading, measure, fewest and most decimals
+    ("success", Key("success"), 3, 4),
+    ("N randomised", Key("n_randomised_mean"), 1, 2),
+    ("N analysed", Key("n_analysed_mean"), 1, 2),
+    ("months", Key("months_mean"), 1, 2),
+    ("N infused", Key("n_infused_mean"), 1, 2),
+    ("reversal", Key("reversal"), 3, 4),
+)
+GAP = "   "
+LONGEST_LABEL = 22
+INDENT = "  "
+
+
+@dataclass(frozen=True)
+class Group:
+    """A measure: its heading, what it is, and for each row value and difference."""
+
+    heading: str
+    what: str
+    values: tuple[str, ...]
+    differences: tuple[str, ...]
+
+    @property
+    def lines(self) -> list[str]:
+        """Two lines of headings and a line a row, all of one width."""
+        values = _aligned([self.what, *self.values])
+        differences = _aligned(["difference", *self.differences])
+        rows = [f"{a}  {b}" for a, b in zip(values, differences, strict=True)]
+        wide = max(len(self.heading), len(rows[0]))
+        return [self.heading.center(wide), *(row.rjust(wide) for row in rows)]
+
+
+def laid_out(comparison: Comparison, width: int) -> str:
+    """Designs, table and notes, in lines of at most ``width`` characters."""
+    blocks = [_designs(comparison, width)]
+    rows = list(_rows(comparison))
+    groups = _groups(comparison, rows)
+    labels = _labels(comparison, rows)
+    wide = max(map(len, labels))
+    first: list[list[Group]] = [[]]
+    used = wide
+    for group in groups:
+        need = len(GAP) + len(group.lines[0])
+        if first[-1] and used + need > width:
+            first.append([])
+            used = wide
+        first[-1].append(group)
+        used += need
+    blocks += [_block(labels, rows, block, wide) for block in first if block]
+    blocks.append("\n".join(textwrap.fill(note, width) for note in notes(comparison)))
+    return "\n\n".join(blocks)
+
+
+def notes(comparison: Comparison) -> Iterator[str]:
+    """What has to be said below the table."""
+    label = comparison.first.label
+    paired, apart = [], []
+    for other, why in comparison.pairing.items():
+        reasons = list(dict.fromkeys(reason for reason in why.values() if reason))
+        if reasons == [BOTH_EXACT]:
+            continue
+        if not reasons:
+            paired.append(other)
+            continue
+        where = "" if all(why.values()) else " in some scenarios"
+        apart.append(f"{other} is not compared trial by trial{where}: {'; '.join(reasons)}.")
+    if not paired and not apart:
+        yield f"difference: to {label}; exact, without Monte Carlo error."
+    else:
+        how = f"; taken trial by trial, on the same participants, for {', '.join(paired)}"
+        yield (
+            f"difference: to {label}, with its Monte Carlo standard error in brackets"
+            f"{how if paired else ''}. (0): these trials show no error, since none differed, or "
+            f"all or none had the event; it does not mean that there is none."
+        )
+    for text in apart:
+        yield f"{text} The standard error is that of independent runs, 0 for what is exact."
+    yield from comparison.notes
+
+
+# ── parts ─────────────────────────────────────────────────────────────────────────────────────
+Row = tuple[str, Candidate]
+
+
+def _rows(comparison: Comparison) -> Iterator[Row]:
+    for scenario in comparison.scenarios:
+        for candidate in comparison.candidates:
+            yield scenario, candidate
+
+
+def _designs(comparison: Comparison, width: int) -> str:
+    lines = ["designs"]
+    for candidate in comparison.candidates:
+        how = "exact" if candidate.engine == "exact" else _how_run(candidate)
+        text = f"{INDENT}{candidate.label}: {candidate.words} ({how})"
+        lines.append(textwrap.fill(text, width, subsequent_indent=INDENT * 3))
+    return "\n".join(lines)
+
+
+def _how_run(candidate: Candidate) -> str:
+    numbers = sorted(set(candidate.trials.values()))
+    many = f"{numbers[0]:,}" if len(numbers) == 1 else f"{numbers[0]:,} to {numbers[-1]:,}"
+    return f"{many} trials a scenario, seed {candidate.seed}"
+
+
+def _groups(comparison: Comparison, rows: list[Row]) -> list[Group]:
+    shown = list(SHOWN)
+    arms = list(comparison.first.design.arm_names[1:])
+    if len(arms) > 1:
+        shown += [(f"success of {arm}", Key("arm_success", arm), 3, 4) for arm in arms]
+    groups = []
+    for heading, key, fewest, most in shown:
+        if heading == "N analysed" and all(
+            Key("n_randomised_mean") in candidate.measures(name) for name, candidate in rows
+        ):
+            continue
+        found = [candidate.measures(name).get(key) for name, candidate in rows]
+        if all(measure is None for measure in found):
+            continue
+        values = tuple("" if m is None else value_text(m, fewest, most) for m in found)
+        apart = [comparison.difference(candidate, name, key) for name, candidate in rows]
+        differences = tuple("" if d is None else difference_text(d, fewest, most) for d in apart)
+        what = "mean" if key.measure.endswith("_mean") else "prob."
+        groups.append(Group(heading, what, values, differences))
+    return groups
+
+
+def value_text(measure: Measure, fewest: int, most: int) -> str:
+    """Write an estimate with no digit beyond its standard error."""
+    return f"{measure.estimate:.{min(_decimals(measure.mcse, fewest, most, 0), most)}f}"
+
+
+def difference_text(found: Difference, fewest: int, most: int) -> str:
+    """Write a difference and, in brackets, its standard error."""
+    if found.mcse == 0.0:
+        value = f"{found.value:+.{most}f}" if found.value else "0"
+        return f"{value} (0)".replace("-", "−")
+    if math.isnan(found.mcse):
+        return f"{found.value:+.{fewest}f} (unknown)".replace("-", "−")
+    decimals = _decimals(found.mcse, fewest, most, 1)
+    value = f"{found.value:+.{decimals}f}"
+    if float(value) == 0.0:
+        value = value[1:]
+    return f"{value} ({found.mcse:.{decimals}f})".replace("-", "−")
+
+
+def _decimals(mcse: float, fewest: int, most: int, more: int) -> int:
+    """Decimals that a standard error leaves; at least its own first digit is shown."""
+    if not mcse > 0.0:
+        return most if more == 0 and most > 2 else fewest
+    first = math.ceil(-math.log10(mcse))
+    return min(max(first + more, fewest), max(most, first))
+
+
+def _labels(comparison: Comparison, rows: list[Row]) -> list[str]:
+    """First column, a line a row, with a line for each part and each scenario before them."""
+    lines = ["scenario, design"]
+    role, scenario = "", ""
+    for name, candidate in rows:
+        if comparison.scenarios[name] != role:
+            role = comparison.scenarios[name]
+            lines.append(PARTS[role])
+        if name != scenario:
+            scenario = name
+            lines.append(f" {_cut(name)}")
+        lines.append(f"{INDENT} {_cut(candidate.label)}")
+    return lines
+
+
+def _cut(label: str) -> str:
+    end = (LONGEST_LABEL - 1) // 2
+    if len(label) <= LONGEST_LABEL:
+        return label
+    return f"{label[: LONGEST_LABEL - 1 - end]}…{label[-end:]}"
+
+
+def _block(labels: list[str], rows: list[Row], groups: list[Group], wide: int) -> str:
+    cells = [group.lines for group in groups]
+    lines = [" " * wide + GAP + GAP.join(column[0] for column in cells)]
+    place = 1
+    for number, label in enumerate(labels):
+        if number == 0 or label.startswith(f"{INDENT} "):
+            lines.append(label.ljust(wide) + GAP + GAP.join(column[place] for column in cells))
+            place += 1
+        else:
+            lines.append(label)
+    lines = [line.rstrip() for line in lines]
+    rule = "─" * max(map(len, lines))
+    return "\n".join([*lines[:2], rule, *lines[2:], rule])
+
+
+def _aligned(cells: list[str]) -> list[str]:
+    """Cells of one width with the decimal points below each other; the first is a heading."""
+    parts = [_split(cell) for cell in cells[1:]]
+    before, after = (max((len(part[k]) for part in parts), default=0) for k in (0, 1))
+    padded = [f"{a.rjust(before)}{b.ljust(after)}" for a, b in parts]
+    wide = max(map(len, [cells[0], *padded]))
+    return [text.rjust(wide) for text in (cells[0], *padded)]
+
+
+def _split(cell: str) -> tuple[str, str]:
+    """Sign and whole part of a number, and what follows."""
+    found = re.match(r"[+−-]?\d*", cell)
+    whole = found[0] if found else ""
+    return whole, cell[len(whole) :]
+
+
+# ── in a notebook ─────────────────────────────────────────────────────────────────────────────
+def as_html(comparison: Comparison) -> str:
+    """The same table as HTML, with what was changed in the design files."""
+    rows = list(_rows(comparison))
+    groups = _groups(comparison, rows)
+    head = "".join(f'<th colspan="2">{escape(group.heading)}</th>' for group in groups)
+    body = []
+    scenario = ""
+    for place, (name, candidate) in enumerate(rows):
+        if name != scenario:
+            scenario = name
+            role = PARTS[comparison.scenarios[name]]
+            title = f"{escape(name)} ({role})"
+            body.append(f'<tr><th colspan="{1 + 2 * len(groups)}">{title}</th></tr>')
+        cells = "".join(
+            f"<td>{escape(group.values[place])}</td><td>{escape(group.differences[place])}</td>"
+            for group in groups
+        )
+        body.append(f"<tr><td>{escape(candidate.label)}</td>{cells}</tr>")
+    told = "".join(f"<p>{escape(note)}</p>" for note in notes(comparison))
+    changed = "".join(
+        f"<p>{escape(label)}, compared with {escape(comparison.first.label)}:</p><ul>"
+        + "".join(f"<li><code>{escape(line)}</code></li>" for line in lines)
+        + "</ul>"
+        for label, lines in comparison.changes.items()
+        if lines
+    )
+    return f"<table><tr><th></th>{head}</tr>{''.join(body)}</table>{told}{changed}"

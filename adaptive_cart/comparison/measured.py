@@ -1,0 +1,280 @@
+"""The operating characteristics of one design, ready to be set against those of another.
+
+Beside each estimate stands what every simulated trial contributes to its error. Two designs that
+were run on the same participants are compared trial by trial: their contributions are subtracted
+before the standard error is taken, so that what both have in common drops out of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from adaptive_cart.comparison.classical import Classical, Enumerated, Outcomes
+from adaptive_cart.design import Design
+from adaptive_cart.estimand import TrueValue
+from adaptive_cart.operating import STOPS
+from adaptive_cart.operating import Figure as Estimate
+from adaptive_cart.plan import Plan
+from adaptive_cart.records import Floats
+from adaptive_cart.rules import REASONS
+from adaptive_cart.run import Result
+from adaptive_cart.store import TRIALS, Store
+from adaptive_cart.streams import padded
+
+BOTH_EXACT = "both are exact"
+COUNTED = ("n_randomised", "n_analysed", "n_infused", "months")
+
+
+class Key(NamedTuple):
+    """Which measure; arm and stratum where it is not of the trial as a whole."""
+
+    measure: str
+    arm: str | None = None
+    stratum: str | None = None
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One operating characteristic in one scenario.
+
+    Attributes
+    ----------
+    contributions
+        ``(trial,)`` what each trial adds to the error: mean about 0, and the spread over the root
+        of the number of trials is the standard error. Nothing where there is no such error.
+    true
+        The true value that was subtracted, where one was.
+    """
+
+    estimate: float
+    mcse: float
+    contributions: Floats | None = None
+    true: TrueValue | None = None
+
+
+Measures = dict[Key, Measure]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One of the designs that are compared.
+
+    Attributes
+    ----------
+    label, words
+        What it is called in tables, and what it is in a line.
+    engine, seed, version
+        How it was run, and by which version of the package.
+    trials
+        By scenario: simulated trials; 0 where it was enumerated.
+    result
+        Nothing for the classical group-sequential design, which is no design file.
+    """
+
+    label: str
+    words: str
+    design: Design
+    engine: str
+    seed: int
+    version: str
+    trials: Mapping[str, int]
+    result: Result | None = None
+    made: bool = False
+    found: dict[str, Measures] = field(default_factory=dict)
+
+    def measures(self, scenario: str) -> Measures:
+        """Operating characteristics in a scenario."""
+        if scenario not in self.found:
+            assert self.result is not None
+            self.found[scenario] = measures_of(self.result, scenario)
+        return self.found[scenario]
+
+    @property
+    def participants(self) -> int:
+        """Uniforms a trial for each purpose; trials with other numbers share no participants."""
+        return padded(self.design.enrolment.max_n)
+
+
+# ── of a run ──────────────────────────────────────────────────────────────────────────────────
+def measures_of(result: Result, scenario: str) -> Measures:
+    """Read the operating characteristics of a run, and each trial's part in them."""
+    exact = result.manifest["engine"] == "exact"
+    columns: Mapping[str, Any] = {}
+    if not exact:
+        columns = Store(result.folder).columns(TRIALS, scenario, {"reason": REASONS})
+    found: Measures = {}
+    for key, values, squared in _columns_of(result.design, columns):
+        figure = _figure(result, scenario, key)
+        if figure is None:
+            continue
+        true = None
+        if key.measure in ("bias", "rmse"):
+            target = _figure(result, scenario, key._replace(measure="estimand"))
+            true = None if target is None else TrueValue(target.estimate, target.mcse)
+        contributions = None
+        if values is not None:
+            errors = values if true is None else values - true.value
+            contributions = _contributions(errors, figure.estimate if squared else None)
+        found[key] = Measure(figure.estimate, figure.mcse, contributions, true)
+    return found
+
+
+def _figure(result: Result, scenario: str, key: Key) -> Estimate | None:
+    try:
+        figure = result.figure(scenario, key.measure, arm=key.arm, stratum=key.stratum)
+    except KeyError:
+        return None
+    return None if math.isnan(figure.estimate) else figure
+
+
+def _contributions(values: Floats, root: float | None) -> Floats:
+    """What each trial adds to the error of a mean, or of a root mean square; unknown adds nothing.
+
+    The root by the delta method: (square − mean square) / (2 root).
+    """
+    known = np.isfinite(values)
+    terms = values[known] if root is None else values[known] ** 2 / (2.0 * root if root else 1.0)
+    parts = np.zeros(len(values))
+    parts[known] = (terms - terms.mean()) * (len(values) / max(int(known.sum()), 1))
+    return parts
+
+
+def _columns_of(
+    design: Design, columns: Mapping[str, Any]
+) -> Iterator[tuple[Key, Floats | None, bool]]:
+    """Yield each measure, its value in every trial (nothing if exact), and if it is squared."""
+
+    def column(name: str) -> Floats | None:
+        return np.asarray(columns[name], dtype=np.float64) if columns else None
+
+    def flag(name: str, wanted: int) -> Floats | None:
+        return (np.asarray(columns[name]) == wanted).astype(np.float64) if columns else None
+
+    yield Key("success"), flag("reason", REASONS.index("success")), False
+    for stop in STOPS[1:]:
+        yield Key(f"stop_{stop}"), flag("reason", REASONS.index(stop)), False
+    yield Key("no_success"), flag("reason", REASONS.index("no_success")), False
+    yield Key("reversal"), column("reversal"), False
+    for name in COUNTED:
+        yield Key(f"{name}_mean"), column(name), False
+    if design.by_target:
+        for arm in design.arm_names[1:]:
+            for stratum in (None, *design.stratum_names):
+                name = f"success_{arm}" if stratum is None else f"success_{arm}_{stratum}"
+                if name in columns:
+                    won = (np.asarray(columns[name]) > 0).astype(np.float64)
+                    yield Key("arm_success", arm, stratum), won, False
+    for estimand in Plan.of(design).estimands:
+        at = (estimand.arm, estimand.stratum)
+        estimate = column(f"estimate{estimand.suffix}")
+        covered = column(f"covered{estimand.suffix}")
+        if estimate is not None and covered is not None:
+            covered = np.where(np.isfinite(estimate), covered, np.nan)
+        yield Key("bias", *at), estimate, False
+        yield Key("rmse", *at), estimate, True
+        yield Key("coverage", *at), covered, False
+
+
+# ── of the classical design ───────────────────────────────────────────────────────────────────
+def measures_of_outcomes(design: Classical, outcomes: Outcomes, true: TrueValue) -> Measures:
+    """Operating characteristics of the classical design; its estimate is the observed difference.
+
+    Parameters
+    ----------
+    true
+        True difference between the arms in the scenario.
+    """
+    n = len(outcomes.success)
+    values: dict[str, Floats] = {
+        "success": outcomes.success.astype(np.float64),
+        "no_success": (~outcomes.success).astype(np.float64),
+        "reversal": outcomes.reversal.astype(np.float64),
+        "n_randomised_mean": outcomes.randomised.astype(np.float64),
+        "n_analysed_mean": outcomes.analysed.astype(np.float64),
+        "months_mean": outcomes.months,
+    }
+    if outcomes.infused.any():
+        values["n_infused_mean"] = outcomes.infused.astype(np.float64)
+    found = {}
+    for name, column in values.items():
+        parts = _contributions(column, None)
+        found[Key(name)] = Measure(float(column.mean()), standard_error(parts), parts)
+    errors = outcomes.estimate - true.value
+    known = errors[np.isfinite(errors)]
+    if math.isfinite(true.value) and len(known):
+        for name, root in (("bias", None), ("rmse", math.sqrt(float((known**2).mean())))):
+            parts = _contributions(errors, root)
+            error = math.hypot(standard_error(parts), true.mcse if root is None else 0.0)
+            estimate = float(known.mean()) if root is None else root
+            found[Key(name)] = Measure(estimate, error, parts, true)
+    assert all(m.contributions is not None and len(m.contributions) == n for m in found.values())
+    return found
+
+
+def measures_of_enumerated(found: Enumerated) -> Measures:
+    """Operating characteristics of the classical design without Monte Carlo error."""
+    values = {
+        "success": found.success,
+        "no_success": 1.0 - found.success,
+        "n_analysed_mean": found.n_analysed,
+        "bias": found.bias,
+        "rmse": found.rmse,
+    }
+    return {Key(name): Measure(value, 0.0) for name, value in values.items()}
+
+
+# ── differences ───────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True)
+class Difference:
+    """One design less the first, with its Monte Carlo standard error."""
+
+    value: float
+    mcse: float
+    paired: bool
+
+
+def standard_error(contributions: Floats) -> float:
+    """Monte Carlo standard error of what these contributions are of."""
+    n = len(contributions)
+    return float(contributions.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
+
+
+def difference(first: Measure, other: Measure, paired: bool) -> Difference:
+    """Subtract the first design's measure from another's.
+
+    Parameters
+    ----------
+    paired
+        Whether trial i of both has the same participants; the standard error is then that of the
+        mean of the differences of the trials.
+    """
+    value = other.estimate - first.estimate
+    if not paired or first.contributions is None or other.contributions is None:
+        return Difference(value, math.hypot(first.mcse, other.mcse), False)
+    error = standard_error(other.contributions - first.contributions)
+    if first.true is not None and other.true is not None and first.true != other.true:
+        error = math.hypot(error, first.true.mcse, other.true.mcse)
+    return Difference(value, error, True)
+
+
+def why_not_paired(first: Candidate, other: Candidate, scenario: str) -> str:
+    """Say why two designs are not compared trial by trial; nothing where they are."""
+    exact = [c.label for c in (first, other) if c.engine == "exact"]
+    if exact:
+        return f"{exact[0]} is exact" if len(exact) == 1 else BOTH_EXACT
+    if first.seed != other.seed:
+        return f"other seed ({first.seed} and {other.seed})"
+    if first.version != other.version:
+        return f"other version of adaptive_cart ({first.version} and {other.version})"
+    numbers = first.trials[scenario], other.trials[scenario]
+    if numbers[0] != numbers[1]:
+        return f"other number of trials ({numbers[0]:,} and {numbers[1]:,})"
+    if first.participants != other.participants:
+        sizes = first.design.enrolment.max_n, other.design.enrolment.max_n
+        return f"other max_n ({sizes[0]} and {sizes[1]}), so the trials share no participants"
+    return ""
