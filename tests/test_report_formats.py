@@ -18,9 +18,6 @@ from adaptive_cart.report.writing import rendered
 from report_case import DRAWN, full_source, source, with_few_figures
 from test_report import flat_thresholds, leaks
 
-pytest.importorskip("docx", reason="the report needs the `report` extra")
-pytest.importorskip("reportlab", reason="the report needs the `report` extra")
-
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 
 

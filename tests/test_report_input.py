@@ -115,7 +115,7 @@ def test_a_missing_library_is_named(folder: Path, monkeypatch: Any) -> None:
 
     there = writing.find_spec
     monkeypatch.setattr(writing, "find_spec", lambda n: None if n == "docx" else there(n))
-    with pytest.raises(InputError, match=r"needs python-docx: pip install .*\.\[report\]"):
+    with pytest.raises(InputError, match="needs python-docx: pip install"):
         write_report(open_result(folder), formats=["docx", "html"])
     assert not list(folder.glob("report*"))
 

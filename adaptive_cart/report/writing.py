@@ -133,7 +133,7 @@ def _require_libraries(formats: Iterable[str]) -> None:
     missing = [package for module, package in needed.items() if find_spec(module) is None]
     if missing:
         raise InputError(
-            f'the report needs {", ".join(missing)}: pip install -c constraints.txt -e ".[report]"'
+            f"the report needs {', '.join(missing)}: pip install -c constraints.txt -e ."
         )
 
 
