@@ -101,8 +101,8 @@ class _Follow:
             infused = ~failed & (after_month + delay < last)
             at, who, delay = at[infused], who[infused], delay[infused]
             self.put("infused", at, after_month + delay)
-        if other.from_randomisation and other.own == group.own:
-            return  # the other arm's course is the own one (`same_as`): it just goes on
+        if other.disease_of == group.disease_of:
+            return  # one arm is `same_as` the other: the disease just goes on
         never = np.full(len(at), np.inf)
         begun = months["remission"][who] <= after_month
         self.put("remission", at[~begun], never[~begun])

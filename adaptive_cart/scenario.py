@@ -585,6 +585,7 @@ class _Reader:
             infused=infused,
             failure=failure,
             delay=delay,
+            disease_of=disease_arm,
             own=own_disease,
             never_infused=never,
             from_randomisation=not infused or own.same_as is not None,

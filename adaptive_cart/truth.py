@@ -104,6 +104,8 @@ class GroupCourse:
     ----------
     infused
         Whether the arm's product is infused.
+    disease_of
+        Arm whose disease this is: the arm itself, or the one that it is the ``same_as``.
     from_randomisation
         The disease runs from randomisation even where the product is infused (``same_as``).
     crossover
@@ -113,6 +115,7 @@ class GroupCourse:
     infused: bool
     failure: float
     delay: EventTime | None
+    disease_of: str
     own: DiseaseCourse
     never_infused: DiseaseCourse
     from_randomisation: bool
