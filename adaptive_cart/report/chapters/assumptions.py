@@ -84,7 +84,7 @@ _NAMES = {
     "on_drugs": "remission_on_drugs.probability",
     "on_drugs_onset": "remission_on_drugs.onset",
 }
-_SKIPPED = ("infused", "never_infused", "from_randomisation")
+_SKIPPED = ("infused", "disease_of", "never_infused", "from_randomisation")
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
