@@ -3,13 +3,14 @@
 Statement: logit_0s ~ Normal(control_logit), each stratum by itself; the log-odds ratio
 delta_s ~ Normal(mu, tau) with mu ~ Normal(effect_mean) and tau ~ half-normal(effect_sd). Method,
 error and sources: ``strata_posterior.py``. The shared parameters are mu and tau; nodes of tau
-follow the evidence of all strata about it, and nodes of mu are laid out for every tau.
+follow the evidence of all strata about it, and every tau has as many nodes of mu as it needs: many
+where strata hardly differ, few where they do.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,13 +23,20 @@ from adaptive_cart.models.strata_approximation import (
     combine,
     shared_means,
 )
-from adaptive_cart.models.strata_lattice import HyperGrid, HyperNodes, Integers, ladder, resolution
+from adaptive_cart.models.strata_lattice import (
+    MANY,
+    HyperGrid,
+    HyperNodes,
+    Integers,
+    ladder,
+    resolution,
+)
 from adaptive_cart.models.strata_posterior import Posterior, posterior
 
 HYPER_REACH: Final = 4.2
 HYPER_STEP: Final = 1.2
-SHARP_STEP: Final = 1.5
-BLUR: Final = 0.75
+SHARP_STEP: Final = 1.2
+BLUR: Final = 0.6
 SD_STEP: Final = 1.05
 SD_REACH: Final = 8.0
 NEGLIGIBLE: Final = 11.5
@@ -63,7 +71,7 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
     tables, strata = evidence.mean.shape
     lowest = np.full((tables, 2, strata), np.inf)
     highest = np.full((tables, 2, strata), -np.inf)
-    ratio = np.zeros(tables)
+    wanted = np.zeros((tables, int(outer.max())), dtype=np.int64)  # nodes of mu, given each tau
     step = np.full((tables, strata), np.inf)
     for number in np.unique(outer).tolist():
         rows = np.flatnonzero(outer == number)
@@ -91,14 +99,13 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
         step[rows] = np.where(seen[:, :, None], fine, np.inf).min(axis=1)
         spread = np.sqrt(given.shared.effect_variance).reshape(rows.size, number)
         sharp = np.maximum(SHARP_STEP * effect_sd, BLUR * fine.min(axis=2))
-        ratio[rows] = np.where(seen, spread / sharp, 0.0).max(axis=1)
-    inner = ladder(2 * HYPER_REACH * np.maximum(1 / HYPER_STEP, ratio) + 1)
+        number_of = np.ceil(2 * HYPER_REACH * np.maximum(1 / HYPER_STEP, spread / sharp)) + 1
+        wanted[rows, :number] = np.where(seen, number_of, 0)
+    nodes = ladder(wanted.sum(axis=1), MANY)
 
-    def place(rows: Integers, outer: int, inner: int) -> HyperNodes:
+    def place(rows: Integers, outer: int, nodes: int) -> HyperNodes:
         effect_sd, weight = sd_nodes(first[rows], gap[rows], bend[rows], outer)
-        log = evidence.log(effect_sd, rows) + np.log(weight)
-        likely = log > log.max(axis=1, keepdims=True) - NEGLIGIBLE
-        weight = weight * likely * np.exp(-0.5 * (effect_sd / prior.effect_sd) ** 2)
+        weight = weight * np.exp(-0.5 * (effect_sd / prior.effect_sd) ** 2)
         shared = shared_means(
             np.repeat(near.precision[rows], outer, axis=0),
             np.repeat(near.linear[rows], outer, axis=0),
@@ -107,22 +114,33 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
         )
         centre = shared.effect.reshape(rows.size, outer)
         spread = np.sqrt(shared.effect_variance.reshape(rows.size, outer))
-        effect = centre[..., None] + spread[..., None] * np.linspace(
-            -HYPER_REACH, HYPER_REACH, inner
-        )
-        weight = (weight * spread)[..., None] * np.exp(
-            -0.5 * ((effect - prior.effect_mean) / prior.effect_mean_sd) ** 2
-        )
-        weight /= weight.max(axis=(1, 2), keepdims=True)
+        # a tau has its share of the nodes, what the standard number has to spare included
+        number = wanted[rows, :outer]
+        number = number * nodes // number.sum(axis=1, keepdims=True)
+        last = number.cumsum(axis=1)
+        node = np.arange(nodes)
+        at = (node >= last[:, :, None]).sum(axis=1)
+        used = at < outer
+        at = np.minimum(at, outer - 1)
+
+        def of(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            return np.take_along_axis(values, at, axis=1)
+
+        gaps = np.maximum(of(number) - 1, 1)
+        place = HYPER_REACH * (2.0 * (node - of(last - number)) / gaps - 1.0)
+        effect = of(centre) + of(spread) * np.where(used, place, 0.0)
+        share = of(weight * spread) / gaps * used
+        share *= np.exp(-0.5 * ((effect - prior.effect_mean) / prior.effect_mean_sd) ** 2)
+        share /= share.max(axis=1, keepdims=True)
         return HyperNodes(
             np.full((rows.size, 1), prior.control_mean),
             np.full((rows.size, 1), prior.control_sd),
-            effect,
-            effect_sd,
-            weight,
+            effect[:, None],
+            of(effect_sd)[:, None],
+            share[:, None],
         )
 
-    return HyperGrid(outer, inner, step, lowest, highest, place)
+    return HyperGrid(outer, nodes, step, lowest, highest, place)
 
 
 @dataclass(frozen=True)

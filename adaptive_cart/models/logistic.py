@@ -91,7 +91,7 @@ def hyper_grid(near: Approximation, prior: StratumPrior) -> HyperGrid:
             control,
             np.full((rows.size, 1), prior.control_sd),
             effect,
-            np.full((rows.size, 1), prior.effect_sd),
+            np.full((rows.size, 1, 1), prior.effect_sd),
             np.exp(log),
         )
 

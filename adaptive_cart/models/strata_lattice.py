@@ -7,7 +7,6 @@ what the lattice resolves, and the variance that was added is taken back by a po
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -37,22 +36,26 @@ SIZES: Final = np.array(
     ]
     + [64 * k for k in range(5, 17)]
 )
+MANY: Final = np.unique(np.rint(8 * 1.13 ** np.arange(68)).astype(np.int64) // 4 * 4)  # to 29,000
 
 
 @dataclass(frozen=True)
 class HyperNodes:
     """Nodes of the shared parameters: centres and spreads of the conditional priors, weights."""
 
-    control_centre: Floats  # (table, outer or 1)
-    control_sd: Floats  # (table, outer or 1)
+    control_centre: Floats  # (table, outer)
+    control_sd: Floats  # (table, 1)
     effect_centre: Floats  # (table, outer, inner)
-    effect_sd: Floats  # (table, outer or 1)
+    effect_sd: Floats  # (table, 1, inner or 1)
     weight: Floats  # (table, outer, inner)
 
 
 @dataclass(frozen=True)
 class HyperGrid:
-    """How many nodes a table needs, how fine and wide its lattices must be, and where nodes lie."""
+    """How many nodes a table needs, how fine and wide its lattices must be, and where nodes lie.
+
+    ``place`` takes tables that need equal numbers, and these numbers.
+    """
 
     outer: Integers  # (table,)
     inner: Integers  # (table,)
@@ -80,10 +83,10 @@ def resolution(near: Approximation, control_sd: float, effect_sd: Floats) -> Flo
     return np.minimum(step, wide / NARROWEST)
 
 
-def ladder(needed: Floats) -> Integers:
+def ladder(needed: Floats | Integers, standard: Integers = SIZES) -> Integers:
     """Smallest standard size not below what is needed."""
-    at = np.searchsorted(SIZES, needed)
-    sizes: Integers = SIZES[np.minimum(at, SIZES.size - 1)].astype(np.int64)
+    at = np.searchsorted(standard, needed)
+    sizes: Integers = standard[np.minimum(at, standard.size - 1)].astype(np.int64)
     return sizes
 
 
@@ -208,30 +211,23 @@ class Block:
     def kernels(self, real: Real) -> tuple[Reals, Reals]:
         """Conditional priors at every node, the control's with its likelihood.
 
-        ``(table, stratum, outer or 1, row)`` and ``(table, stratum, outer, inner, column)``.
+        ``(table, stratum, outer, row)`` and ``(table, stratum, outer, inner, column)``.
         """
         nodes = self.nodes
         step = self.step[..., None]
         by_control = normal_kernel(
-            self.control[:, :, None],
-            nodes.control_centre[:, None, None],
-            nodes.control_sd[:, None],
-            step,
-            real,
+            self.control, nodes.control_centre[:, None], nodes.control_sd[:, None], step, real
         )
-        by_control = by_control[:, :, 0]
-        groups = nodes.effect_sd.shape[1]
         tables, outer, inner = nodes.effect_centre.shape
         by_effect = normal_kernel(
-            self.effect[:, :, None],
-            nodes.effect_centre.reshape(tables, 1, groups, -1),
-            nodes.effect_sd[:, None],
+            self.effect,
+            nodes.effect_centre.reshape(tables, 1, -1),
+            nodes.effect_sd.reshape(tables, 1, -1),
             step,
             real,
         )
-        by_effect = by_effect.reshape(tables, -1, outer, inner, self.columns)
         by_control *= np.exp(self.log_control).astype(real)[:, :, None]
-        return by_control, by_effect
+        return by_control, by_effect.reshape(tables, -1, outer, inner, self.columns)
 
 
 def normal_kernel(point: Floats, centre: Floats, sd: Floats, step: Floats, real: Real) -> Reals:
@@ -240,43 +236,45 @@ def normal_kernel(point: Floats, centre: Floats, sd: Floats, step: Floats, real:
     Parameters
     ----------
     point, centre, sd, step
-        ``(table, stratum, 1, point)``, ``(table, 1, group, centre)``, ``(table, 1, group)`` and
+        ``(table, stratum, point)``, ``(table, 1, centre)``, ``(table, 1, centre or 1)`` and
         ``(table, stratum, 1)``.
 
     Returns
     -------
-    (table, stratum, group, centre, point)
+    (table, stratum, centre, point)
     """
     wide = np.maximum(sd, NARROWEST * step)
-    scale = math.sqrt(0.5) / wide
-    middle = centre[:, :, :1, :].mean(axis=-1, keepdims=True)
-    # exp(-(x - c) ** 2), the square multiplied out: one product of matrices
-    x = np.empty((*wide.shape, 3, point.shape[-1]), real)
-    np.multiply(point - middle, scale[..., None], out=x[..., 1, :])
-    np.multiply(x[..., 1, :], -x[..., 1, :], out=x[..., 0, :])
+    sharp = 0.5 / wide**2
+    middle = centre.mean(axis=-1, keepdims=True)
+    # -(x - c)^2 / 2 sd^2 - log sd, the square multiplied out: one product of matrices
+    x = np.empty((*step.shape[:2], 3, point.shape[-1]), real)
+    x[..., 1, :] = point - middle
+    np.multiply(x[..., 1, :], x[..., 1, :], out=x[..., 0, :])
     x[..., 2, :] = 1.0
-    c = np.empty((*wide.shape, centre.shape[-1], 3), real)
-    np.multiply(centre - middle, scale[..., None], out=c[..., 1])
-    np.multiply(c[..., 1], -c[..., 1], out=c[..., 2])
-    c[..., 1] *= 2.0
-    c[..., 0] = 1.0
+    c = np.empty((*step.shape[:2], centre.shape[-1], 3), real)
+    c[..., 0] = -sharp
+    away = centre - middle
+    np.multiply(2.0 * sharp, away, out=c[..., 1])
+    np.multiply(c[..., 1], -0.5 * away, out=c[..., 2])
+    norm = np.log(wide)
+    c[..., 2] -= norm
     kernel = c @ x
     lost = 1.0 - (sd / wide) ** 2
-    narrow = np.nonzero(lost > 0.0)
+    narrow = np.nonzero(np.broadcast_to(lost > 0.0, kernel.shape[:-1]))
     sharpened = None
     if narrow[0].size:
-        sharpened = sharpen(kernel[narrow], lost[narrow].astype(real))
+        norm, lost = (np.broadcast_to(each, kernel.shape[:-1]) for each in (norm, lost))
+        exponent = kernel[narrow] + norm[narrow].astype(real)[:, None]
+        sharpened = sharpen(exponent, lost[narrow].astype(real))
     np.exp(kernel, out=kernel)
     if sharpened is not None:
         kernel[narrow] *= sharpened
-    if wide.shape[-1] > 1:
-        kernel *= scale.astype(real)[..., None, None]
     return kernel
 
 
 def sharpen(exponent: Reals, lost: Reals) -> Reals:
     """Factor that takes back the variance by which a kernel was widened, to fourth order in it."""
-    q = lost[:, None, None]
+    q = lost[:, None]
     y = -2.0 * exponent
     found = (q**4 / 384.0) * y
     for factor in (
@@ -324,8 +322,6 @@ def marginals(block: Block, real: Real) -> tuple[Reals, Reals, Reals]:
                 rest[:, s] *= level[:, other]
     total = total_of(rest[:, 0] * level[:, 0])
     pull = (rest[..., None, :] @ by_effect)[..., 0, :]
-    if by_control.shape[2] == 1:
-        pull = pull.sum(axis=2, keepdims=True)
     mass = np.ascontiguousarray(by_control.swapaxes(-1, -2)) @ pull
     mass *= likelihood
     mass /= total_of(mass)[..., None, None]
