@@ -142,12 +142,10 @@ def _scenario(
     rows.add("false_success", exact(math.fsum(wrong)))
     errors: dict[int, Floats] = {}
     covered: dict[int, Booleans] = {}
-    tail = (1.0 - LEVEL) / 2.0
     for look in looks:
         errors[look.number] = look.estimate - target
         posterior = analysis.posterior(model, look.counts, None)
-        below = 1.0 - posterior.probability(plan.estimands[0].question.at(target))
-        covered[look.number] = (below >= tail) & (below <= 1.0 - tail)
+        covered[look.number] = posterior.covers(plan.estimands[0].question.at(target), LEVEL)
     everything = [(number, mass) for (number, _), mass in ended.items()]
     analysed = {look.number: float(sum(look.analysed)) for look in looks}
     _analysed_rows(rows, everything, analysed)

@@ -192,15 +192,14 @@ class SimulatedConduct(Conduct):
 
     def _estimates(self, posterior: Posterior) -> tuple[Floats, Booleans]:
         """Posterior means, and whether the equal-tailed intervals cover the true values."""
-        tail = (1.0 - LEVEL) / 2.0
         means, covered = [], []
         for estimand, target in zip(self.plan.estimands, self.targets, strict=True):
             mean = posterior.mean(estimand.question)
-            above = posterior.probability(estimand.question.at(target))
+            inside = posterior.covers(estimand.question.at(target), LEVEL)
             if posterior.failed is not None:
                 mean = np.where(posterior.failed, np.nan, mean)
             means.append(mean)
-            covered.append((above >= tail) & (above <= 1.0 - tail))
+            covered.append(inside)
         return np.stack(means, axis=1), np.stack(covered, axis=1)
 
     def _reversals(self, snapshot: Snapshot, waiting: Integers) -> None:

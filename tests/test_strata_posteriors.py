@@ -160,6 +160,71 @@ def test_the_average_over_strata(model: Logistic | HierarchicalLogistic) -> None
     assert abs(posterior.difference_mean(weights)[0] - difference @ weight) < 5 * spread
 
 
+def slow_average(model: HierarchicalLogistic, x: Floats, n: Floats, margin: float) -> float:
+    """P(mean difference of all strata > margin): given mu and tau, strata are convolved in bins."""
+    strata, bins = x.shape[1], 1000
+    l0, weight_0 = grid(model.control_logit.mean, model.control_logit.sd, 401)
+    delta = np.linspace(-4.0, 4.0, 401)
+    difference = special.expit(l0[:, None] + delta) - special.expit(l0)[:, None]
+    place = (difference + 1.0) * (bins / 2)
+    left = place.astype(np.int64)
+    bin_of = left + np.arange(delta.size) * (bins + 1)
+    size = strata * bins + 1
+    waves = []  # of each stratum's difference given its log-odds ratio, times their likelihood
+    for s in range(strata):
+        cell = likelihood(l0[:, None] + delta, x[1, s], n[1, s])
+        cell *= (likelihood(l0, x[0, s], n[0, s]) * weight_0)[:, None]
+        shares = np.zeros(delta.size * (bins + 1))
+        for to, share in ((bin_of, 1.0 - (place - left)), (bin_of + 1, place - left)):
+            shares += np.bincount(to.ravel(), (cell * share).ravel(), shares.size)
+        shares /= shares.max()
+        waves.append(np.fft.rfft(shares.reshape(delta.size, bins + 1), size))
+    mu = np.linspace(-2.0, 2.0, 61)  # where the tables below leave it
+    tau = (np.arange(40) + 0.5) / 40 * 9.0 * model.effect_sd
+    wave = np.zeros(size // 2 + 1, dtype=np.complex128)
+    for t in tau:
+        kernel = stats.norm.pdf(delta, mu[:, None], t)
+        weight = stats.norm.pdf(mu, model.effect_mean.mean, model.effect_mean.sd)
+        joint = np.prod([kernel @ each for each in waves], axis=0)
+        wave += stats.halfnorm.pdf(t, scale=model.effect_sd) * (weight @ joint)
+    density = np.fft.irfft(wave, size)
+    value = np.arange(size) * 2.0 / bins - strata
+    half = 0.5 * density[np.isclose(value, strata * margin)].sum()  # the bin that is cut
+    return float((density[value > strata * margin + 1e-9].sum() + half) / density.sum())
+
+
+def test_the_average_of_strata_in_conflict_that_hardly_may_differ() -> None:
+    """Responders of 22%, 60%, 79%, 50% and 31% pull at one effect through a narrow prior."""
+    model = HierarchicalLogistic(Normal(-2.0, 1.0), Normal(0.0, 1.5), 0.1)
+    x = np.array([[11, 8, 25, 14, 14], [13, 9, 4, 11, 15]])
+    n = np.array([[22, 57, 29, 42, 44], [33, 23, 5, 22, 49]])
+    fast = model.posterior(x[None], n[None]).difference_above(0.1, np.full(5, 0.2))[0]
+    assert abs(fast - slow_average(model, x, n, 0.1)) < TOLERANCE
+
+
+@pytest.mark.parametrize("model", [LOGISTIC, BASKET], ids=["logistic", "hierarchical"])
+@pytest.mark.parametrize("level", [0.9, 0.95])
+def test_an_interval_covers_what_lies_between_its_ends(
+    model: Logistic | HierarchicalLogistic, level: float
+) -> None:
+    """A value near the mean is taken as covered unasked: here every value is asked."""
+    x = np.concatenate([arrays(name)[0] for name in TABLES])
+    n = np.concatenate([arrays(name)[1] for name in TABLES])
+    posterior = model.posterior(x, n)
+    seen = set()
+    for weights in (np.array([0.6, 0.4]), np.array([1.0, 0.0]), np.array([0.0, 1.0])):
+        for value in np.linspace(-0.3, 0.9, 25):
+            above = posterior.difference_above(value, weights)
+            inside = (above >= 0.5 - level / 2) & (above <= 0.5 + level / 2)
+            covered = posterior.difference_covers(value, weights, level)
+            assert (covered == inside).all(), (value, weights)
+            above = posterior.arm_above(1, value, weights)
+            inside = (above >= 0.5 - level / 2) & (above <= 0.5 + level / 2)
+            assert (posterior.arm_covers(1, value, weights, level) == inside).all()
+            seen.update(covered.tolist())
+    assert seen == {True, False}
+
+
 @pytest.mark.parametrize("model", [LOGISTIC, BASKET], ids=["logistic", "hierarchical"])
 def test_an_answer_does_not_depend_on_the_batch(model: Logistic | HierarchicalLogistic) -> None:
     x = np.concatenate([arrays(name)[0] for name in TABLES])

@@ -26,8 +26,21 @@ class Posterior(Protocol):
     def mean(self, question: Question) -> Floats:
         """Posterior mean of the quantity that the question is about."""
 
+    def covers(self, question: Question, level: float) -> Booleans:
+        """Whether the equal-tailed credible interval of the quantity holds the question's value."""
+
     def where_open(self, open_strata: Booleans) -> Posterior:
         """Return the same posterior, asked about the strata that are open now."""
+
+
+def within_tails(probability: Floats, level: float) -> Booleans:
+    """Whether a value with this posterior probability beyond it lies in the equal-tailed interval.
+
+    Nowhere where the probability is nan.
+    """
+    tail = (1.0 - level) / 2.0
+    inside: Booleans = (probability >= tail) & (probability <= 1.0 - tail)
+    return inside
 
 
 class Reference(Protocol):

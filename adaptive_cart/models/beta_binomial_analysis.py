@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Discriminator, Field, Tag
 
 from adaptive_cart.errors import nearest, one_of
-from adaptive_cart.models.base import AnalysisBase, Reference
+from adaptive_cart.models.base import AnalysisBase, Reference, within_tails
 from adaptive_cart.parts import Part, Positive
 from adaptive_cart.questions import ALL, Question
 from adaptive_cart.records import Booleans, Counts, Floats, Integers, Summary, pooled
@@ -116,6 +116,9 @@ class CountsPosterior:
         if question.minus is None:
             return mean
         return mean - self.model.mean(question.minus, successes, totals)
+
+    def covers(self, question: Question, level: float) -> Booleans:
+        return within_tails(self.probability(question), level)
 
     def where_open(self, open_strata: Booleans) -> CountsPosterior:
         return replace(self, open_strata=open_strata)

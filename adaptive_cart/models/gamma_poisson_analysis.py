@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from adaptive_cart.models.base import AnalysisBase, Reference
+from adaptive_cart.models.base import AnalysisBase, Reference, within_tails
 from adaptive_cart.parts import Part, Positive
 from adaptive_cart.questions import OPEN, Question
 from adaptive_cart.records import Booleans, Exposure, Floats, Summary
@@ -55,6 +55,9 @@ class RatesPosterior:
         if question.minus is None:
             return mean
         return mean - self.model.mean(*self._arm(question, question.minus))
+
+    def covers(self, question: Question, level: float) -> Booleans:
+        return within_tails(self.probability(question), level)
 
     def where_open(self, open_strata: Booleans) -> RatesPosterior:
         return replace(self, open_strata=open_strata)

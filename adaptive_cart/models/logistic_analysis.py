@@ -87,6 +87,15 @@ class StrataPosterior:
         difference: Floats = self.inner.difference_mean(weights)
         return difference if question.minus == 0 else -difference
 
+    def covers(self, question: Question, level: float) -> Booleans:
+        weights, value = self._weights(question), question.value
+        if question.minus is None:
+            found: Booleans = self.inner.arm_covers(question.arm, value, weights, level)
+        else:
+            value = value if question.minus == 0 else -value
+            found = self.inner.difference_covers(value, weights, level)
+        return found
+
     def where_open(self, open_strata: Booleans) -> StrataPosterior:
         return replace(self, open_strata=open_strata)
 

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from adaptive_cart.distributions import Normal
-from adaptive_cart.models.base import AnalysisBase, Reference
+from adaptive_cart.models.base import AnalysisBase, Reference, within_tails
 from adaptive_cart.models.gamma_poisson_analysis import GammaPrior
 from adaptive_cart.parts import Part, PositiveMonths
 from adaptive_cart.questions import Question
@@ -67,6 +67,9 @@ class HazardsPosterior:
 
     def mean(self, question: Question) -> Floats:
         return self._ratio(question).hazard_ratio_mean()
+
+    def covers(self, question: Question, level: float) -> Booleans:
+        return within_tails(self.probability(question), level)
 
     def where_open(self, open_strata: Booleans) -> HazardsPosterior:
         return self  # strata are pooled, open or not

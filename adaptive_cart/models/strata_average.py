@@ -58,11 +58,7 @@ def several_strata(
         Of the risks, ``(row, arm, stratum)``, and of their products, for a scale.
     """
     # location and scale of the quantity asked about
-    centre = (coefficient * mean).sum(axis=(1, 2))
-    within = (coefficient**2 * square[:, :2]).sum(axis=1)
-    within += 2.0 * coefficient[:, 0] * coefficient[:, 1] * square[:, 2]
-    within -= (coefficient * mean).sum(axis=1) ** 2
-    sds = np.sqrt(np.maximum(within, 0.0))
+    centre, sds = centre_and_sds(coefficient, mean, square)
     sd = np.sqrt(0.75 * (sds**2).sum(axis=-1) + 0.25 * sds.sum(axis=-1) ** 2)
     away = (value - centre) / sd
     near = np.clip(away, -BEYOND, BEYOND)
@@ -94,6 +90,25 @@ def several_strata(
             )
     out = np.abs(away) > BEYOND
     answer[block.tables[rows[out]]] = away[out] < 0.0
+
+
+def centre_and_sds(coefficient: Floats, mean: Floats, square: Floats) -> tuple[Floats, Floats]:
+    """Posterior mean of a weighted sum of risks, and the sd of each stratum's part of it.
+
+    Parameters
+    ----------
+    coefficient, mean, square
+        As for ``several_strata``.
+
+    Returns
+    -------
+    ``(row,)`` and ``(row, stratum)``.
+    """
+    centre = (coefficient * mean).sum(axis=(1, 2))
+    within = (coefficient**2 * square[:, :2]).sum(axis=1)
+    within += 2.0 * coefficient[:, 0] * coefficient[:, 1] * square[:, 2]
+    within -= (coefficient * mean).sum(axis=1) ** 2
+    return centre, np.sqrt(np.maximum(within, 0.0))
 
 
 def frequencies(mean: Floats, sd: Floats, coefficient: Floats, base: Floats) -> Integers:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from adaptive_cart.distributions import Beta, Lognormal
-from adaptive_cart.models.base import AnalysisBase, Reference
+from adaptive_cart.models.base import AnalysisBase, Reference, within_tails
 from adaptive_cart.parts import Part
 from adaptive_cart.questions import Question
 from adaptive_cart.records import Booleans, Durations, Floats, Summary
@@ -78,6 +78,9 @@ class DurabilityPosterior:
         if question.kind == "remaining":
             return mean - other.remaining_mean(question.month)
         return mean - other.cured_mean()
+
+    def covers(self, question: Question, level: float) -> Booleans:
+        return within_tails(self.probability(question), level)
 
     def where_open(self, open_strata: Booleans) -> DurabilityPosterior:
         return self  # strata are pooled, open or not
