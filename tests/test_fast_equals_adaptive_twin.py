@@ -27,7 +27,8 @@ from twin import adaptive_trial
 def latents_of_trial(design: Design, trial: int) -> dict[str, Any]:
     latents = latents_for(design, SEED, trial, 1)
     named = [*PURPOSES, "allocation"]
-    named += [f"{kind}:{name}" for name in design.endpoints for kind in ("event", "outcome")]
+    kinds = ("event", "outcome", "imputation")
+    named += [f"{kind}:{name}" for name in design.endpoints for kind in kinds]
     rates = [name for name, e in design.endpoints.items() if e.type == "event_rate"]
     named += [f"rate:{name}:{k}" for name in rates for k in range(60)]
     result: dict[str, Any] = {name: latents.of(name)[0].tolist() for name in named}

@@ -8,10 +8,12 @@ becomes of that:
 * ``non_response``: dropout is part of the outcome (composite estimand);
 * ``exclude``: the participant is left out of the analysis;
 * ``impute``: a response is drawn with the predictive probability (x + 1) / (n + 2), where n are the
-  participants of the same arm (and stratum) whose outcome is known at the look and who, at the
-  month at which the missing one was last seen, were likewise in (or out of) drug-free remission,
-  and x the responders among them: a beta-binomial predictive with a uniform prior. The draw uses
-  the participant's own latent uniform, so that it is the same in every run.
+  participants alike whose outcome is known at the look and x the responders among them: a
+  beta-binomial predictive with a uniform prior. Alike is who is of the same arm (and stratum) and
+  who, at the month at which the missing one was last seen, was likewise in (or out of) the state
+  and, like the missing one, alive and with nothing settled by rescue or crossover. What comes after
+  death or dropout is used of nobody. The draw uses the participant's own latent uniform at every
+  look; its probability grows firmer with those who are known by then.
 
 Crossover before the month is non-response too, unless the design counts what comes after it
 (``strategy = "treatment_policy"``).
@@ -31,7 +33,36 @@ from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.participant_set import ParticipantSet
 from adaptive_cart.parts import Months, PositiveMonths
 from adaptive_cart.questions import Kind
-from adaptive_cart.records import Booleans, Counts, Course, Floats, Population, Snapshot
+from adaptive_cart.records import (
+    Booleans,
+    Counts,
+    Course,
+    Floats,
+    Integers,
+    Population,
+    Snapshot,
+)
+
+
+@dataclass(frozen=True)
+class Imputation:
+    """The missing participants of a block, a row each, and those who are like them.
+
+    Attributes
+    ----------
+    trial, participant
+        ``(row,)`` position of the missing participant.
+    alike
+        Those of the same trial who are like the missing one, a set a row; a look counts those of
+        them whose outcome it knows.
+    uniform
+        ``(row,)`` latent uniform that is compared with the predictive probability.
+    """
+
+    trial: Integers
+    participant: Integers
+    alike: ParticipantSet
+    uniform: Floats
 
 
 @dataclass(frozen=True)
@@ -42,17 +73,14 @@ class Outcomes:
     ----------
     response, missing
         Who responds; who drops out before the month with nothing settled.
-    last_seen
-        ``(trial, participant)`` month of dropout, kept for ``impute``.
     imputation
-        ``(trial, participant)`` latent uniform of the drawn response, kept for ``impute``.
+        Who is like whom, kept for ``impute``.
     """
 
     response: ParticipantSet
     missing: ParticipantSet | None
     population: Population
-    last_seen: Floats | None = None
-    imputation: Floats | None = None
+    imputation: Imputation | None = None
 
 
 class Landmark(EndpointBase):
@@ -99,15 +127,15 @@ class Landmark(EndpointBase):
 
     def _outcomes(
         self, name: str, population: Population
-    ) -> tuple[Booleans, Booleans | None, Floats | None]:
-        """Response had nobody dropped out, who is missing, and the month of dropout."""
+    ) -> tuple[Booleans, Floats, Floats | None]:
+        """Response had nobody dropped out, when non-response was settled, and dropout."""
         if name in population.direct:
             response = np.asarray(population.direct[name], dtype=np.bool_)
-            dropout, limit = population.dropout, np.asarray(self.month)
+            settled: Floats = np.broadcast_to(np.inf, response.shape)
             if population.course is not None:  # of a course that feeds something else
-                ends = np.minimum(population.course.rescue, population.course.death)
-                response, limit = response & (ends > self.month), np.minimum(ends, self.month)
-            return response, None if dropout is None else dropout < limit, dropout
+                settled = np.minimum(population.course.rescue, population.course.death)
+                response = response & (settled > self.month)
+            return response, settled, population.dropout
         course = population.course
         assert course is not None
         settled = np.minimum(course.rescue, course.death)
@@ -120,25 +148,57 @@ class Landmark(EndpointBase):
             else:  # settles the outcome, as rescue does: no later dropout makes it missing
                 crossed = np.where(course.crossed < self.month, course.crossed, np.inf)
                 settled = np.minimum(settled, crossed)
-        response = in_state & (settled > self.month)
-        left = course.dropout < np.minimum(settled, self.month)
-        return response, left, course.dropout
+        return in_state & (settled > self.month), settled, course.dropout
+
+    def _left(self, settled: Floats, dropout: Floats) -> Booleans:
+        """Who drops out before the month with nothing settled."""
+        left: Booleans = dropout < np.minimum(settled, self.month)
+        return left
 
     def prepare(self, name: str, population: Population) -> Outcomes:
-        response, left, dropout = self._outcomes(name, population)
-        if left is None:
+        response, settled, dropout = self._outcomes(name, population)
+        if dropout is None:
             return Outcomes(ParticipantSet.where(response), None, population)
+        left = self._left(settled, dropout)
         missing = ParticipantSet.where(left)
         responders = ParticipantSet.where(response)
         if self.missing == "non_response":
             return Outcomes(responders.without(missing), missing, population)
-        return Outcomes(
-            responders,
-            missing,
-            population,
-            last_seen=dropout,
-            imputation=population.imputations[name] if self.missing == "impute" else None,
-        )
+        if self.missing == "exclude":
+            return Outcomes(responders, missing, population)
+        trial, participant = np.nonzero(left & np.isfinite(population.arrival))
+        alike = self._alike(population, settled, dropout, trial, participant)
+        uniform = population.imputations[name][trial, participant]
+        imputation = Imputation(trial, participant, alike, uniform)
+        return Outcomes(responders, missing, population, imputation)
+
+    def _alike(
+        self,
+        population: Population,
+        settled: Floats,
+        dropout: Floats,
+        trial: Integers,
+        participant: Integers,
+    ) -> ParticipantSet:
+        """Those who were as each missing participant was when last seen, a set a row."""
+        month = dropout[trial, participant][:, None]
+        # who is known and had nothing settled by then was alive and had not dropped out either
+        alike: Booleans = settled[trial] > month
+        course = population.course
+        if course is not None:
+            in_state = (course.remission[trial] <= month) & (course.relapse[trial] > month)
+            if population.crossover_counts:
+                assert course.remission_after is not None
+                assert course.relapse_after is not None
+                after = course.remission_after[trial] <= month
+                in_state |= after & (course.relapse_after[trial] > month)
+            if self.state == "remission":
+                in_state |= course.remission_on_drugs[trial] <= month
+            alike &= in_state == in_state[np.arange(len(trial)), participant][:, None]
+        for label in (population.arm, population.stratum):
+            if label is not None:
+                alike &= label[trial] == label[trial, participant][:, None]
+        return ParticipantSet.where(alike)
 
     def summary(self, prepared: Outcomes, snapshot: Snapshot) -> Counts:
         population = snapshot.population
@@ -155,40 +215,23 @@ class Landmark(EndpointBase):
         response = seen & prepared.response
         if self.missing == "exclude":
             return Counts(population.tally(response), population.tally(seen), missing, due)
-        imputed = self._impute(prepared, seen, lost)
+        imputed = lost & self._drawn(prepared, seen)
         return Counts(population.tally(response | imputed), due, missing, due)
 
-    def _impute(
-        self, prepared: Outcomes, seen: ParticipantSet, lost: ParticipantSet
-    ) -> ParticipantSet:
-        """Draw a response for each missing participant, given the state when last seen."""
-        population, width = prepared.population, prepared.population.participants
-        assert prepared.last_seen is not None
-        assert prepared.imputation is not None
-        seen_mask, response = seen.mask(width), prepared.response.mask(width)
-        trial, who = np.nonzero(lost.mask(width))
-        # a row for each missing participant: those of the same trial who are like him
-        alike = seen_mask[trial] & (population.arm[trial] == population.arm[trial, who][:, None])
-        if population.stratum is not None:
-            alike &= population.stratum[trial] == population.stratum[trial, who][:, None]
-        course = population.course
-        if course is not None:
-            month = prepared.last_seen[trial, who][:, None]
-            in_remission = (course.remission[trial] <= month) & (course.relapse[trial] > month)
-            if population.crossover_counts:
-                assert course.remission_after is not None
-                assert course.relapse_after is not None
-                after = course.remission_after[trial] <= month
-                in_remission |= after & (course.relapse_after[trial] > month)
-            own = in_remission[np.arange(len(who)), who]
-            alike &= in_remission == own[:, None]
-        known, responders = alike.sum(axis=1), (alike & response[trial]).sum(axis=1)
-        drawn = np.zeros((population.trials, width), dtype=np.bool_)
-        drawn[trial, who] = prepared.imputation[trial, who] < (responders + 1.0) / (known + 2.0)
+    def _drawn(self, prepared: Outcomes, seen: ParticipantSet) -> ParticipantSet:
+        """The missing participants who are taken to respond, given whose outcome is known."""
+        imputation, population = prepared.imputation, prepared.population
+        assert imputation is not None
+        trial, participant = imputation.trial, imputation.participant
+        known = imputation.alike & ParticipantSet(seen.words[trial])
+        responders = known & ParticipantSet(prepared.response.words[trial])
+        chance = (responders.count() + 1.0) / (known.count() + 2.0)
+        drawn = np.zeros((population.trials, population.participants), dtype=np.bool_)
+        drawn[trial, participant] = imputation.uniform < chance
         return ParticipantSet.where(drawn)
 
     def true_values(self, name: str, population: Population) -> Floats:
-        response, left, _ = self._outcomes(name, population)
-        if left is not None:
-            response = response & ~left
+        response, settled, dropout = self._outcomes(name, population)
+        if dropout is not None:
+            response = response & ~self._left(settled, dropout)
         return response.mean(axis=1)

@@ -72,9 +72,9 @@ for who is never infused and under ``same_as``.
 *Predictive* probabilities take the planned number of an arm as it stood at the start, whatever
 was dropped or shifted since; not with strata.
 
-Not covered (``NotImplementedError``): imputation; predictive probabilities of other models;
-response-adaptive randomisation on another primary than a beta-binomial one; looks by events of
-another primary than a time to event or to relapse.
+Not covered (``NotImplementedError``): predictive probabilities of other models; response-adaptive
+randomisation on another primary than a beta-binomial one; looks by events of another primary than
+a time to event or to relapse.
 """
 
 from __future__ import annotations

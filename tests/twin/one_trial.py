@@ -9,11 +9,11 @@ Latents: ``latents[purpose][participant]`` is a uniform in [0, 1), participants 
 of arrival; ``latents["assignment"][stratum][k]`` is that of the k-th block of a stratum. Purposes:
 ``arrival``, ``stratum``, ``infusion_failure``, ``infusion_delay``, ``remission``,
 ``remission_onset``, ``cured``, ``relapse``, ``remission_on_drugs``, ``remission_on_drugs_onset``,
-``rescue``, ``dropout``, ``death``, ``event:NAME``, ``outcome:ENDPOINT``, ``crossover``, and, of
-the other arm's course after crossover, ``crossover:`` before ``infusion_failure``,
-``infusion_delay``, ``remission``, ``remission_onset``, ``cured``, ``relapse``, ``rescue`` and,
-where the own arm has no such hazard, ``dropout`` and ``death``. A purpose that the participant's
-truth does not ask for is not looked up.
+``rescue``, ``dropout``, ``death``, ``event:NAME``, ``outcome:ENDPOINT``, ``imputation:ENDPOINT``,
+``crossover``, and, of the other arm's course after crossover, ``crossover:`` before
+``infusion_failure``, ``infusion_delay``, ``remission``, ``remission_onset``, ``cured``,
+``relapse``, ``rescue`` and, where the own arm has no such hazard, ``dropout`` and ``death``. A
+purpose that the participant's truth does not ask for is not looked up.
 
 Assumed where the contract is silent or could be read two ways
 
@@ -47,6 +47,15 @@ Assumed where the contract is silent or could be read two ways
   unseen, count as not in remission.
 - *missing = "exclude"*: the missing leave the totals, but they are not still to come either:
   still to come = planned number less those whose landmark month has passed.
+- *missing = "impute"*: who dropped out at month d responds when the own uniform is below
+  (x + 1) / (n + 2), where x of the n alike respond. Alike is who is in the same arm and stratum,
+  whose outcome is known at the look (landmark month passed, not missing), and who at month d of
+  the own course was in the endpoint's state if the missing one was then, and out of it otherwise,
+  as far as could be seen: alive and still followed at month d, and no non-responder yet by rescue
+  or (composite) crossover, as the missing one was none either. Nobody who is imputed counts for
+  another. With a direct truth the state is that of the course beside it; without a course nobody
+  is seen in it. The uniform is the participant's own at every look and when all are followed up;
+  the probability is that of the look.
 - *Predictive*: never fewer than none to come; ``with = "max_n"`` keeps its meaning after
   enrolment was stopped early. The threshold is the named rule's at the last look.
 - *Crossover*, who: followed at the month (a dropout, death or relapse at that very month has
@@ -76,7 +85,7 @@ Assumed where the contract is silent or could be read two ways
   is still that of the trial conducted by its rules.
 
 Not covered (``NotImplementedError``): looks by events, response-adaptive randomisation, dropped
-arms and closed strata, imputation, event rates, models other than the beta-binomial in rules.
+arms and closed strata, event rates, models other than the beta-binomial in rules.
 """
 
 from __future__ import annotations
@@ -442,6 +451,9 @@ def own_course(
 
     window_start = person["infused_month"] if logistics else 0.0
     for name, endpoint in raw["endpoints"].items():
+        if endpoint.get("missing") == "impute":
+            person[f"imputation:{name}"] = uniform(f"imputation:{name}")
+    for name, endpoint in raw["endpoints"].items():
         if name in truth:
             person[name] = direct_outcome(endpoint, truth[name], person, uniform(f"outcome:{name}"))
         elif endpoint["type"] == "adverse_event":
@@ -639,19 +651,64 @@ def landmark_outcome(name: str, endpoint: Table, person: Person) -> str:
     return "failure"
 
 
+def in_state(endpoint: Table, person: Person, month: float) -> bool:
+    """Whether a participant is in the endpoint's state at a month."""
+    if any(onset <= month < loss for onset, loss in remissions(person)):
+        return True
+    either = endpoint.get("state", "drug_free_remission") == "remission"
+    return bool(either and person["remission_on_drugs_month"] <= month)
+
+
+def open_and_seen_at(person: Person, month: float) -> bool:
+    """Whether a participant is seen at a month, alive and no non-responder by then."""
+    if person["dropout_month"] < month or person["death_month"] <= month:
+        return False
+    if person["rescue_month"] <= month:
+        return False
+    crossed = person.get("crossed_month", NEVER) <= month
+    return not crossed or bool(person["after_crossover_counts"])
+
+
+def imputed_response(
+    name: str, endpoint: Table, missing: Person, people: Sequence[Person], date: float
+) -> bool:
+    """Whether a missing participant is taken to respond, by those alike whose outcome is known."""
+    last_seen = missing["dropout_month"]
+    state = in_state(endpoint, missing, last_seen)
+    known = responders = 0
+    for person in people:
+        if (person["arm"], person["stratum"]) != (missing["arm"], missing["stratum"]):
+            continue
+        if person["randomised_month"] + endpoint["month"] > date:
+            continue
+        outcome = landmark_outcome(name, endpoint, person)
+        if outcome == "missing" or not open_and_seen_at(person, last_seen):
+            continue
+        if in_state(endpoint, person, last_seen) == state:
+            known += 1
+            responders += outcome == "success"
+    return bool(missing[f"imputation:{name}"] < (responders + 1) / (known + 2))
+
+
 def see_landmark(name: str, endpoint: Table, people: Sequence[Person], date: float) -> Table:
-    """Responses among those whose landmark month has passed by the date."""
+    """Responses among those whose landmark month has passed by the date.
+
+    `people` holds everybody of an arm, or of an arm in a stratum.
+    """
     missing_as = endpoint.get("missing", "non_response")
-    if missing_as not in ("non_response", "exclude"):
-        raise NotImplementedError(f"missing = {missing_as}")
     seen = {"successes": 0, "totals": 0, "missing": 0}
     for person in people:
         if person["randomised_month"] + endpoint["month"] > date:
             continue
         outcome = landmark_outcome(name, endpoint, person)
-        seen["missing"] += outcome == "missing"
+        if outcome == "missing":
+            seen["missing"] += 1
+            if missing_as == "exclude":
+                continue
+            if missing_as == "impute" and imputed_response(name, endpoint, person, people, date):
+                outcome = "success"
         seen["successes"] += outcome == "success"
-        seen["totals"] += outcome != "missing" or missing_as == "non_response"
+        seen["totals"] += 1
     return seen
 
 
@@ -1016,7 +1073,8 @@ def run(
         never, ``infused_month``, ``remission_month``, ``relapse_month``, ``rescue_month``,
         ``remission_on_drugs_month``, ``death_month``, ``dropout_month``, ``crossed_month``,
         ``remission_after_month``, ``relapse_after_month`` and the month of every
-        adverse-event endpoint under its name (or a direct truth's outcome under its endpoint's);
+        adverse-event endpoint under its name (or a direct truth's outcome under its endpoint's),
+        ``imputation:ENDPOINT`` being a uniform and not a month;
         ``infused_arm`` says whether the arm is infused at all. Nothing is cut by dropout, death
         or looks (`recorded` does that).
     ``looks``
