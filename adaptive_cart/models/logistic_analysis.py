@@ -143,7 +143,7 @@ class LogisticAnalysis(_StrataAnalysis):
         from adaptive_cart.models.logistic_reference import LogisticReference
 
         model, _ = self.fitted(arms, shares)
-        return LogisticReference(model, arms, strata, shares)
+        return LogisticReference(arms, strata, shares, model)
 
 
 class HierarchicalLogisticAnalysis(_StrataAnalysis):
@@ -171,4 +171,4 @@ class HierarchicalLogisticAnalysis(_StrataAnalysis):
         )
 
         model, _ = self.fitted(arms, shares)
-        return HierarchicalLogisticReference(model, arms, strata, shares)
+        return HierarchicalLogisticReference(arms, strata, shares, model)

@@ -11,29 +11,20 @@ with intercept, treatment and each stratum's shift and interaction all independe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from adaptive_cart.models.reference_strata import average_of_strata, named_strata
-from adaptive_cart.questions import Question
-from adaptive_cart.records import Booleans, Counts, Floats, Summary
+from adaptive_cart.models.reference_strata import StrataReference
 
 if TYPE_CHECKING:
     from adaptive_cart.models.logistic import Logistic
 
 
 @dataclass(frozen=True)
-class LogisticReference:
+class LogisticReference(StrataReference):
     """Binomial by arm and stratum: treatment, stratum and their interaction, in PyMC."""
 
     prior: Logistic
-    arms: tuple[str, ...]
-    strata: tuple[str, ...]
-    shares: tuple[float, ...]
 
     @property
     def statement(self) -> str:
@@ -50,46 +41,16 @@ class LogisticReference:
             f"each interaction ~ Normal({prior.interaction.mean:g}, sd {prior.interaction.sd:g})"
         )
 
-    def data(
-        self,
-        summary: Summary,
-        trial: int = 0,
-        open_strata: Booleans | None = None,
-        question: Question | None = None,
-    ) -> dict[str, npt.NDArray[Any]]:
-        """Responders and participants analysed, by arm and stratum, whatever the question."""
-        assert isinstance(summary, Counts)
-        return {"successes": summary.successes[trial], "totals": summary.totals[trial]}
-
-    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
-        """A new model of these data."""
+    def logits(self) -> tuple[Any, Any]:
+        """Give an intercept, a treatment effect, and each stratum's shift and interaction."""
         import pymc as pm
-        from pytensor import tensor as pt
 
         prior = self.prior
-        coords = {"arm": list(self.arms), "stratum": named_strata(self.strata)}
-        with pm.Model(coords=coords) as model:
-            successes = pm.Data("successes", data["successes"], dims=("arm", "stratum"))
-            totals = pm.Data("totals", data["totals"], dims=("arm", "stratum"))
-            intercept = pm.Normal("intercept", prior.intercept.mean, prior.intercept.sd)
-            treatment = pm.Normal("treatment", prior.treatment.mean, prior.treatment.sd)
-            shift = pm.Normal("shift", prior.stratum.mean, prior.stratum.sd, dims="stratum")
-            interaction = pm.Normal(
-                "interaction", prior.interaction.mean, prior.interaction.sd, dims="stratum"
-            )
-            control = intercept + shift
-            logit = pt.stack([control, control + treatment + interaction])
-            pm.Deterministic("probability", pt.sigmoid(logit), dims=("arm", "stratum"))
-            pm.Binomial(
-                "response", n=totals, logit_p=logit, observed=successes, dims=("arm", "stratum")
-            )
-        return model
-
-    def quantity(
-        self,
-        draws: Mapping[str, npt.NDArray[np.float64]],
-        question: Question,
-        open_strata: Booleans | None = None,
-    ) -> Floats:
-        """Risk or risk difference in a stratum, or averaged over strata by their shares."""
-        return average_of_strata(draws["probability"], question, self.shares, open_strata)
+        intercept = pm.Normal("intercept", prior.intercept.mean, prior.intercept.sd)
+        treatment = pm.Normal("treatment", prior.treatment.mean, prior.treatment.sd)
+        shift = pm.Normal("shift", prior.stratum.mean, prior.stratum.sd, dims="stratum")
+        interaction = pm.Normal(
+            "interaction", prior.interaction.mean, prior.interaction.sd, dims="stratum"
+        )
+        control = intercept + shift
+        return control, control + treatment + interaction

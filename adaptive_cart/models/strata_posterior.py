@@ -62,7 +62,7 @@ Booleans = npt.NDArray[np.bool_]
 
 TABLES_AT_ONCE: Final = 2**12
 # The equal-tailed 90% interval of a gamma distribution ends no nearer to its mean, in standard
-# deviations, than 1.64 less 0.35 times its skewness. What lies nearer is covered, with this to spare:
+# deviations, than 1.64 less 0.35 times its skewness. What lies nearer is covered; to spare there is
 SPARE: Final = 0.15
 FEWEST_LEVEL: Final = 0.9
 SMALLEST: Final = 1e-25  # joint likelihood below which single precision does not do
