@@ -112,6 +112,24 @@ def _show_version(ctx: click.Context, parameter: click.Parameter, wanted: bool) 
         ctx.exit()
 
 
+# What several commands take.
+_design = click.argument("design", type=click.Path(path_type=Path))
+_jobs = click.option(
+    "--jobs", type=int, help="Processes; all cores if left out. Changes no result."
+)
+_resume = click.option(
+    "--resume/--restart",
+    default=True,
+    show_default=True,
+    help="Go on from what the folder holds, or replace it.",
+)
+
+
+def _out(words: str) -> Callable[[Any], Any]:
+    """Where a command writes to."""
+    return click.option("--out", type=click.Path(file_okay=False, path_type=Path), help=words)
+
+
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version",
@@ -142,7 +160,7 @@ def init(template: str, file: Path) -> None:
 
 
 @main.command()
-@click.argument("design", type=click.Path(path_type=Path))
+@_design
 def check(design: Path) -> None:
     """Read DESIGN, report every problem, and show what it means."""
     _postpone_imports()
@@ -163,11 +181,11 @@ def schema() -> None:
 
 
 @main.command()
-@click.argument("design", type=click.Path(path_type=Path))
+@_design
 @click.option("--trials", type=int, help="Simulated trials a scenario; else the design's number.")
 @click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
 @click.option("--scenario", "scenarios", multiple=True, help="Run only this one; may be repeated.")
-@click.option("--jobs", type=int, help="Processes; all cores if left out. Changes no result.")
+@_jobs
 @click.option(
     "--engine",
     type=click.Choice(["auto", "exact", "simulate"]),
@@ -184,17 +202,8 @@ def schema() -> None:
 )
 @click.option("--scheduler", help="Address of the dask scheduler.")
 @click.option("--mcse", type=float, help="Go on until every success probability is this sure.")
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Results folder; else results/<name of the design file>.",
-)
-@click.option(
-    "--resume/--restart",
-    default=True,
-    show_default=True,
-    help="Go on from what the folder holds, or replace it.",
-)
+@_out("Results folder; else results/<name of the design file>.")
+@_resume
 def simulate(
     design: Path,
     trials: int | None,
@@ -243,10 +252,10 @@ def simulate(
 
 
 @main.command(name="calibrate")
-@click.argument("design", type=click.Path(path_type=Path))
+@_design
 @click.option("--trials", type=int, default=10_000, show_default=True, help="At each null point.")
 @click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
-@click.option("--jobs", type=int, help="Processes; all cores if left out. Changes no result.")
+@_jobs
 def calibrate_thresholds(design: Path, trials: int, seed: int | None, jobs: int | None) -> None:
     """Find every "calibrate" threshold of DESIGN and write it into the file, comments kept."""
     from adaptive_cart.calibrate import calibrate, calibrated_text
@@ -265,7 +274,7 @@ def calibrate_thresholds(design: Path, trials: int, seed: int | None, jobs: int 
 
 
 @main.command()
-@click.argument("design", type=click.Path(path_type=Path))
+@_design
 @click.option("--scenario", help="Which truth; the first alternative if left out.")
 @click.option("--trial", type=int, default=0, show_default=True, help="Number of the trial.")
 @click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
@@ -295,7 +304,7 @@ def example(
 
 
 @main.command()
-@click.argument("design", type=click.Path(path_type=Path))
+@_design
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--look", type=int, help="Number of the look; else the last one due by the data.")
 @click.option("--as-of", type=float, help="Calendar month of the data; else that of the look.")
@@ -308,11 +317,7 @@ def example(
 )
 @click.option("--fast", is_flag=True, help="Leave the reference posterior (PyMC) out.")
 @click.option("--seed", type=int, help="Seed of chains and imputations; else the design's.")
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder; else analysis/<name of the data file>.",
-)
+@_out("Folder; else analysis/<name of the data file>.")
 def analyze(
     design: Path,
     data: Path,
@@ -397,7 +402,7 @@ def prior_lines(
 
 
 @main.command()
-@click.argument("design", type=click.Path(path_type=Path))
+@_design
 @click.option(
     "--looks",
     type=int,
@@ -406,18 +411,9 @@ def prior_lines(
     help="Looks of simulated trials; half of them those closest to a threshold.",
 )
 @click.option("--seed", type=int, help="Seed of the trials and draws; else the design's.")
-@click.option("--jobs", type=int, help="Processes; all cores if left out. Changes no result.")
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the rows; else verification/<name of the design file>.",
-)
-@click.option(
-    "--resume/--restart",
-    default=True,
-    show_default=True,
-    help="Go on from what the folder holds, or replace it.",
-)
+@_jobs
+@_out("Folder of the rows; else verification/<name of the design file>.")
+@_resume
 def verify(
     design: Path, looks: int, seed: int | None, jobs: int | None, out: Path | None, resume: bool
 ) -> None:
@@ -457,11 +453,7 @@ def verify(
     help="Some of pdf, svg and png, with commas between.",
 )
 @click.option("--only", multiple=True, help="Only this figure (F4, C1, …); may be repeated.")
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder; else figures in the results folder.",
-)
+@_out("Folder; else figures in the results folder.")
 def draw_figures(result: Path, formats: str, only: tuple[str, ...], out: Path | None) -> None:
     """Draw the figures of a report from the results folder RESULT."""
     from adaptive_cart.figures import open_result, write_figures
@@ -559,7 +551,7 @@ def report(
     help="Calibrate the fixed-size design's threshold; else it is that of the last look.",
 )
 @click.option("--scenario", "scenarios", multiple=True, help="Only this one; may be repeated.")
-@click.option("--jobs", type=int, help="Processes; all cores if left out. Changes no result.")
+@_jobs
 @click.option(
     "--format",
     "formats",

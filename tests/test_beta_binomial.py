@@ -573,6 +573,7 @@ def test_memo_works_out_each_key_once_and_forgets_the_oldest():
         rows = memo.look_up("row", keys[:2], lambda k: np.stack([k, -k], axis=-1).astype(float))
         assert rows.tolist() == [[start, -start], [start + 1, -start - 1]]
         assert memo.held_bytes <= memo.limit_bytes
+        assert memo.held_bytes == sum(each.held_bytes for each in memo._collections.values())
     memo.clear()
     assert memo.held_bytes == 0
     assert memo.look_up("cube", keys[:0], cubes).shape == (0,)

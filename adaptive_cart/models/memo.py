@@ -38,18 +38,19 @@ class Memo:
     def __init__(self, limit_bytes: int = 256 * 2**20) -> None:
         self.limit_bytes = limit_bytes
         self._collections: dict[Hashable, _Collection] = {}  # least recently used first
+        self._held_bytes = 0  # kept up to date: adding it up anew would cost more than an answer
         self._lock = threading.RLock()
 
     @property
     def held_bytes(self) -> int:
         """Memory held now, in bytes."""
-        with self._lock:
-            return sum(collection.held_bytes for collection in self._collections.values())
+        return self._held_bytes
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
             self._collections.clear()
+            self._held_bytes = 0
 
     def look_up(self, what: Hashable, keys: Keys, work_out: Callable[[Keys], Answers]) -> Answers:
         """Answers for all keys, of which only those not yet known are worked out.
@@ -92,15 +93,16 @@ class Memo:
         need = 2 * answers.nbytes + 16 * keys.size
         if need > self.limit_bytes or keys.size == 0:
             return
-        held = self.held_bytes
-        while self._collections and held + need > self.limit_bytes:
+        while self._collections and self._held_bytes + need > self.limit_bytes:
             oldest = next(iter(self._collections))
-            held -= self._collections.pop(oldest).held_bytes
+            self._held_bytes -= self._collections.pop(oldest).held_bytes
         collection = self._collections.get(what)
         if collection is None:
-            self._collections[what] = _Collection(keys, answers)
+            collection = self._collections[what] = _Collection(keys, answers)
         else:
+            self._held_bytes -= collection.held_bytes
             collection.add(keys, answers)
+        self._held_bytes += collection.held_bytes
 
 
 class _Collection:
