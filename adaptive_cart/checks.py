@@ -18,7 +18,8 @@ from adaptive_cart.errors import Problem, one_of
 from adaptive_cart.models import AnalysisBase
 from adaptive_cart.products import PRODUCTS
 from adaptive_cart.questions import Kind
-from adaptive_cart.scenario import Frame, check_scenarios
+from adaptive_cart.scenario_frame import Frame
+from adaptive_cart.scenario_tables import check_scenarios
 from adaptive_cart.validation import Faults, meant, path_to, shown
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any
 from adaptive_cart.design import Design
 from adaptive_cart.errors import DesignError, Problem, one_of
 from adaptive_cart.products import PRODUCTS
-from adaptive_cart.scenario import ROLES
+from adaptive_cart.scenario_frame import ROLES
 from adaptive_cart.truth import COMMON, ArmCourse, Hazard
 from adaptive_cart.validation import meant, one_line
 

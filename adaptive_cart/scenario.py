@@ -1,24 +1,20 @@
 """From ``[truth]`` and ``[scenarios.NAME]`` to one complete truth, or to every reason why not.
 
-:func:`check_scenarios` reads the tables of a design file and tells every fault; :func:`resolve`
-makes one scenario complete. A scenario is read as it is run, laid over ``[truth]``: one parameter
-of a distribution may be changed without repeating the others.
+``scenario_tables.py`` has read the tables and told what is wrong with each; here they are put
+together, and what is missing, or contradicts what is elsewhere in the design, is told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from adaptive_cart.distributions import TimeDistribution
 from adaptive_cart.endpoints import EndpointBase
-from adaptive_cart.errors import Problem, one_of
-from adaptive_cart.parts import NonNegative, Probability
 from adaptive_cart.products import PRODUCTS
+from adaptive_cart.scenario_frame import BY, VALUE, WRITE, Frame, parted_by_stratum, role_of
 from adaptive_cart.truth import (
     COMMON,
     DISEASE,
@@ -33,365 +29,12 @@ from adaptive_cart.truth import (
     per_month,
 )
 from adaptive_cart.validation import (
-    Fault,
-    Faults,
-    Read,
-    at,
-    closest,
     lies_in,
-    meant,
     path_to,
     read,
-    shown,
-    with_right_keys,
 )
 
-ROLES = ("null", "alternative", "robustness")
-_VALUE: dict[str, Any] = {
-    "probability": Probability,
-    "rate": NonNegative,
-    "time": TimeDistribution,
-}
-_WRITE = {
-    "probability": "a number from 0 to 1",
-    "rate": "a number of at least 0",
-    "time": "a distribution",
-}
 
-
-@dataclass
-class Frame:
-    """What of a design a scenario is read against, and what was found wrong.
-
-    Attributes
-    ----------
-    products
-        By arm, control first; nothing where the arm has no product, or an unknown one.
-    endpoints
-        By name; nothing where the endpoint's own table is wrong.
-    faults
-        Paths of what has been told already.
-    renamed
-        Path to a key as it is written, by path to the key it was taken for.
-    complete
-        By scenario: its tables laid over ``[truth]``, mended where they are wrong.
-    crossover_from
-        Arm whose participants may cross over, where the design has a crossover.
-    """
-
-    arms: tuple[str, ...]
-    products: Mapping[str, str | None]
-    strata: tuple[str, ...]
-    shares: tuple[float, ...]
-    endpoints: Mapping[str, EndpointBase | None]
-    truth: Mapping[str, Any]
-    scenarios: Mapping[str, Any]
-    faults: Faults = field(default_factory=Faults)
-    renamed: dict[str, str] = field(default_factory=dict)
-    crossover_from: str | None = None
-    complete: dict[str, dict[str, Any]] = field(default_factory=dict)
-    reported: int = 0
-    _found: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
-
-    def report(
-        self, path: str, message: str, *grounds: str, scenario: str = "", alone: str = ""
-    ) -> None:
-        """Keep a problem, unless it follows from one that was told.
-
-        Parameters
-        ----------
-        grounds
-            Places whose faults the problem would only follow from.
-        scenario
-            The scenario that has it; several that have the same are told in one line.
-        alone
-            Path to tell it at instead, if no other scenario has it.
-        """
-        self.reported += 1
-        follows = any(self.faults.touch(ground) for ground in grounds)
-        if not follows and not self.faults.cover(path):
-            self._found.setdefault((path, message), {})[scenario] = alone or path
-
-    def fault(self, path: str, message: str) -> None:
-        """Keep a problem; what follows from it is not told any more."""
-        self.report(path, message)
-        self.faults.add(path)
-
-    def take(self, where: str, key: str, right: str) -> None:
-        """Keep in mind that a key is taken for another."""
-        if key != right:
-            self.renamed[path_to(where, right)] = path_to(where, key)
-
-    @property
-    def problems(self) -> list[Problem]:
-        """Every problem once, with the scenarios that have it."""
-        return [self._told(path, message, by) for (path, message), by in self._found.items()]
-
-    def _told(self, path: str, message: str, by: Mapping[str, str]) -> Problem:
-        path = path if len(by) > 1 else next(iter(by.values()))
-        if len(by) == len(self.scenarios) > 1:
-            names = " (every scenario)"
-        elif path.startswith("scenarios."):
-            names = ""
-        else:
-            names = f" (scenario{'s' if len(by) > 1 else ''} {one_of(by)})"
-        return Problem(path, message.replace(_BY, names))
-
-
-_BY = "\0"  # stands in a message for the scenarios that have the problem
-
-
-def role_of(name: str, scenario: Mapping[str, Any]) -> str:
-    """Role of a scenario: as written, else ``null`` for the one so called."""
-    written = scenario.get("role")
-    return str(written) if written is not None else ("null" if name == "null" else "alternative")
-
-
-# ── what is written ───────────────────────────────────────────────────────────────────────────
-def check_scenarios(frame: Frame) -> None:
-    """Report every fault of ``[truth]`` and of each scenario, and what is missing in each."""
-    truth = _laid_over(frame, "truth", frame.truth, {})
-    for name, scenario in frame.scenarios.items():
-        where = path_to("scenarios", name)
-        if not name.strip() or not name.isprintable():
-            frame.fault(where, "a name needs letters or digits, on one line")
-        if not isinstance(scenario, dict):
-            frame.fault(where, f"found {shown(scenario)}; a table is expected")
-            continue
-        frame.complete[name] = _laid_over(frame, where, scenario, truth)
-    for name in frame.complete:
-        resolve(frame, name)
-
-
-def _laid_over(
-    frame: Frame, where: str, written: Mapping[str, Any], base: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Lay a table over the one it starts from, tell the faults of what is written, mend them."""
-    extra = ("role",) if where != "truth" else ()
-    own: dict[str, Any] = {}
-    known = dict.fromkeys((*frame.arms, *frame.endpoints, *COMMON, *extra))
-    for key, value in written.items():
-        if key in known:
-            own[key] = value
-            continue
-        frame.report(
-            path_to(where, key),
-            f"neither an arm nor an endpoint of this design{meant(key, known)}; "
-            f"the arms are {one_of(frame.arms)}; the endpoints are {one_of(frame.endpoints)}; "
-            f"also allowed: {one_of((*COMMON, *extra))}",
-        )
-        right = closest(key, known)
-        if right is not None and right not in written:
-            own[right] = value
-            frame.take(where, key, right)
-    full = {**base, **own}
-    for key, value in own.items():
-        path = path_to(where, key)
-        start = base.get(key, {})
-        if key == "role":
-            if value not in ROLES:
-                hint = meant(value, ROLES) if isinstance(value, str) else ""
-                frame.fault(path, f"found {shown(value)}{hint}; allowed: {one_of(ROLES)}")
-        elif not isinstance(value, dict):
-            frame.fault(path, f"found {shown(value)}; {_table_wanted(frame, key, value)}")
-            full[key] = base.get(key)
-        elif key in frame.arms:
-            full[key] = _course(frame, path, key, value, base)
-        elif key in frame.endpoints:
-            full[key] = _direct(frame, path, key, value, start)
-        else:
-            full[key] = _read(frame, Hazard, path, value, start).data
-    return {key: value for key, value in full.items() if value is not None}
-
-
-def _table_wanted(frame: Frame, key: str, value: Any) -> str:
-    if key in frame.endpoints:
-        arms = ", ".join(f"{arm} = …" for arm in frame.arms)
-        return f"a value for each arm is expected: {{ {arms} }}"
-    if key in COMMON and isinstance(value, int | float) and not isinstance(value, bool):
-        return f"a table is expected: {{ per_year = {shown(value)} }}"
-    return "a table is expected"
-
-
-def _read(frame: Frame, kind: Any, where: str, own: Any, base: Any) -> Read:
-    """Read a table laid over another, tell what is wrong in it, mend it."""
-    result = read(kind, merged(base, own), own)
-    _tell(frame, where, result.faults, own, base)
-    own, renamed = with_right_keys(own, result.faults)
-    if renamed:  # what stands under a misspelt key is read as well
-        for right, key in renamed.items():
-            frame.take(path_to(where, *key[:-1]), str(key[-1]), str(right[-1]))
-        result = read(kind, merged(base, own), own)
-        _tell(frame, where, result.faults, own, base)
-    return result if result.part is not None else Read()
-
-
-def _tell(frame: Frame, where: str, faults: list[Fault], own: Any, base: Any) -> None:
-    for fault in faults:
-        message = fault.message
-        if fault.kind == "together" and at(base, fault.steps) and at(own, fault.steps):
-            message += ", one of them in the table this is laid over; its own `dist` replaces that"
-        frame.fault(path_to(where, *fault.steps), message)
-
-
-def _course(
-    frame: Frame, where: str, arm: str, own: dict[str, Any], base: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Read the course of an arm, then what differs in its strata."""
-    start = base.get(arm, {})
-    strata = own.get("strata", {})
-    parted = isinstance(strata, dict)  # what is no table is a fault like any other
-    main = _read(frame, ArmCourse, where, _without_strata(own, parted), _without_strata(start))
-    course = main.data or {}
-    _same_as(frame, where, arm, own, course)
-    _event_names(frame, where, own, base)
-    differing = dict(start.get("strata") or {})
-    for stratum, table in strata.items() if parted else ():
-        path = path_to(where, "strata", stratum)
-        if stratum not in frame.strata:
-            _unknown_stratum(frame, path, stratum)
-        elif not isinstance(table, dict):
-            frame.fault(path, f"found {shown(table)}; a table is expected")
-        else:
-            before = differing.get(stratum, {})
-            change = _stratum(frame, path, arm, table, merged(course, before), base)
-            differing[stratum] = merged(before, change)
-    return {**course, "strata": differing} if differing else course
-
-
-def _without_strata(table: Mapping[str, Any], parted: bool = True) -> dict[str, Any]:
-    return {key: value for key, value in table.items() if key != "strata" or not parted}
-
-
-def _stratum(
-    frame: Frame,
-    where: str,
-    arm: str,
-    own: dict[str, Any],
-    course: dict[str, Any],
-    base: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Read what differs in one stratum, laid over the course of the arm; returns it mended."""
-    if "strata" in own:
-        frame.fault(path_to(where, "strata"), "there are no strata within a stratum")
-    result = _read(frame, ArmCourse, where, _without_strata(own), course)
-    _same_as(frame, where, arm, own, result.data or {})
-    _event_names(frame, where, own, base)
-    return dict(result.own or {})
-
-
-def _same_as(
-    frame: Frame, where: str, arm: str, own: Mapping[str, Any], full: Mapping[str, Any]
-) -> None:
-    """Tell a `same_as` that names no other arm, and what it would silence."""
-    other = full.get("same_as")
-    if other is None:
-        return
-    path = path_to(where, "same_as")
-    if "same_as" in own and other not in frame.arms:
-        hint = meant(other, frame.arms)
-        frame.fault(path, f"found {shown(other)}{hint}; the arms are {one_of(frame.arms)}")
-    elif "same_as" in own and other == arm:
-        frame.fault(path, "an arm cannot be the same as itself")
-    for key in DISEASE:
-        if key in own:
-            message = f"`same_as` takes it from '{other}'; leave one of the two out"
-            frame.report(path_to(where, key), message)
-
-
-def _event_names(frame: Frame, where: str, own: Mapping[str, Any], base: Mapping[str, Any]) -> None:
-    """Tell an event that a scenario changes and nothing else knows: it would have no effect."""
-    for feed in ("events", "rates"):
-        courses = [base.get(arm, {}) for arm in frame.arms]
-        parts = [part for c in courses for part in (c, *(c.get("strata") or {}).values())]
-        known = {name for part in parts for name in part.get(feed) or {}}
-        table = own.get(feed)
-        if not known or not isinstance(table, dict):
-            continue  # [truth] names none: this is where they are named
-        known |= {name for name, e in frame.endpoints.items() if e is None or e.fed_by == feed}
-        for name in table:
-            if name not in known:
-                frame.fault(
-                    path_to(where, feed, name),
-                    f"neither an endpoint nor named in [truth]{meant(name, known)}; "
-                    f"known are {one_of(sorted(known))}",
-                )
-
-
-def _unknown_stratum(frame: Frame, path: str, stratum: str) -> None:
-    if frame.strata:
-        message = f"no stratum of this design{meant(stratum, frame.strata)}"
-        frame.report(path, f"{message}; the strata are {one_of(frame.strata)}", "strata")
-    else:
-        frame.report(path, "this design has no [strata]", "strata")
-    frame.faults.add(path)
-
-
-def _direct(
-    frame: Frame, where: str, name: str, own: dict[str, Any], base: dict[str, Any]
-) -> dict[str, Any] | None:
-    """Read the truth of an endpoint that is given directly, by arm."""
-    endpoint, kind = frame.endpoints[name], path_to("endpoints", name, "type")
-    if endpoint is not None and endpoint.direct_truth is None:
-        message = (
-            f"an endpoint of type '{endpoint.type}' takes its truth from the participants' course "
-            f"([truth.ARM]) and not directly"
-        )
-        frame.report(where, message, kind)
-        frame.faults.add(where)
-        return None
-    full = dict(base)
-    for arm, value in own.items():
-        right: str | None = arm
-        if arm not in frame.arms:
-            right = closest(arm, frame.arms)
-            frame.report(
-                path_to(where, arm),
-                f"no arm of this design{meant(arm, frame.arms)}; the arms are {one_of(frame.arms)}",
-            )
-        if right is None or (right != arm and right in own):
-            continue
-        frame.take(where, arm, right)
-        if endpoint is None or frame.faults.touch(kind):
-            full[right] = value  # what it may be is not known
-        else:
-            path = path_to(where, right)
-            full[right] = _direct_value(frame, path, endpoint, value, base.get(right))
-    return {arm: value for arm, value in full.items() if value is not None}
-
-
-def _direct_value(frame: Frame, where: str, endpoint: EndpointBase, own: Any, base: Any) -> Any:
-    assert endpoint.direct_truth is not None
-    kind = _VALUE[endpoint.direct_truth]
-    if not _by_stratum(endpoint, frame.strata, merged(base, own)):
-        return _read(frame, kind, where, own, base).data
-    if not frame.strata and not frame.faults.touch("strata"):
-        wanted = _WRITE[endpoint.direct_truth]
-        frame.fault(where, f"found {shown(own)}; {wanted} is expected, as there are no [strata]")
-        return None
-    start = base if isinstance(base, dict) else {}
-    result = dict(start)
-    for stratum, value in own.items():
-        right: str | None = stratum
-        if stratum not in frame.strata:
-            right = closest(stratum, frame.strata)
-            _unknown_stratum(frame, path_to(where, stratum), stratum)
-        if right is not None and (right == stratum or right not in own):
-            frame.take(where, stratum, right)
-            result[right] = _read(frame, kind, path_to(where, right), value, start.get(right)).data
-    return {stratum: value for stratum, value in result.items() if value is not None}
-
-
-def _by_stratum(endpoint: EndpointBase, strata: tuple[str, ...], value: Any) -> bool:
-    """Whether a direct truth is a table by stratum, and not one value."""
-    if not isinstance(value, dict) or "dist" in value:
-        return False
-    if endpoint.direct_truth != "time" or set(value) & set(strata):
-        return True
-    return bool(value) and all(isinstance(item, dict) for item in value.values())
-
-
-# ── what follows ──────────────────────────────────────────────────────────────────────────────
 @lru_cache(maxsize=32)
 def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
@@ -400,7 +43,7 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 def resolve(frame: Frame, name: str) -> Truth | None:
     """Make a scenario complete; problems are added to the frame.
 
-    A scenario that :func:`check_scenarios` has read is taken as it was mended; any other has to be
+    A scenario that ``check_scenarios`` has read is taken as it was mended; any other has to be
     sound.
     """
     scenario = frame.scenarios[name]
@@ -465,7 +108,7 @@ class _Reader:
         """Report a value that the course of an arm needs and nothing gives."""
         place = path_to("truth", arm, *path)
         own = path_to("scenarios", self.name, arm, *path)
-        self.report(place, f"missing{_BY}; write {write}", path_to("arms", arm), place, own)
+        self.report(place, f"missing{BY}; write {write}", path_to("arms", arm), place, own)
 
     def refuse_death(self) -> None:
         """Report deaths beside a truth that is direct: they would be without effect."""
@@ -513,7 +156,7 @@ class _Reader:
         for fault in result.faults:
             differs = lies_in(by_stratum.get(stratum, {}), fault.steps)
             place = self.where(arm, *(("strata", stratum) if differs else ()), *fault.steps)
-            self.report(place, f"{fault.message}{_BY}")
+            self.report(place, f"{fault.message}{BY}")
         return None if result.faults else result.part
 
     def _group(
@@ -665,7 +308,7 @@ class _Reader:
                 course, directly = self.where(*fed_by), self.where(name)
                 self.report(
                     directly if directly.startswith("truth.") else course,
-                    f"the truth of '{name}' is given both ways{_BY}: directly, and by the "
+                    f"the truth of '{name}' is given both ways{BY}: directly, and by the "
                     f"`{fed_by[1]}` of arm '{fed_by[0]}'; keep one of the two",
                     path_to("endpoints", name, "type"),
                     *(path_to(top, fed_by[0], "same_as") for top in self._tops),
@@ -704,7 +347,7 @@ class _Reader:
             return  # one of the two names has to go first
         self.report(
             path_to("endpoints", name),
-            f"no truth feeds it{_BY}; give it {' or '.join(filter(None, (direct, course)))}",
+            f"no truth feeds it{BY}; give it {' or '.join(filter(None, (direct, course)))}",
             path_to("endpoints", name, "type"),
             *(path_to(top, key) for top in self._tops for key in (name, *self.frame.arms)),
             alone=path_to("scenarios", self.name, name),
@@ -714,8 +357,8 @@ class _Reader:
         self, name: str, endpoint: EndpointBase
     ) -> tuple[tuple[Any, ...], ...] | None:
         assert endpoint.direct_truth is not None
-        adapter = _adapter(_VALUE[endpoint.direct_truth])
-        wanted = _WRITE[endpoint.direct_truth]
+        adapter = _adapter(VALUE[endpoint.direct_truth])
+        wanted = WRITE[endpoint.direct_truth]
         result = []
         strata = self.frame.strata or ("",)
         for arm in self.frame.arms:
@@ -725,13 +368,13 @@ class _Reader:
             if value is None and self.frame.faults.cover(path_to("arms", arm)):
                 continue  # perhaps no arm at all
             if value is None:
-                self.report(path, f"missing{_BY}; {wanted} is expected", *both)
+                self.report(path, f"missing{BY}; {wanted} is expected", *both)
                 continue
-            by_stratum = _by_stratum(endpoint, strata, value)
+            by_stratum = parted_by_stratum(endpoint, strata, value)
             lacking = [s for s in strata if by_stratum and s not in value]
             if lacking:
                 path = path_to(self.where(name, arm), lacking[0])
-                message = f"missing{_BY}; {wanted} for every stratum is expected"
+                message = f"missing{BY}; {wanted} for every stratum is expected"
                 self.report(path, message, *both, "strata")
                 continue
             result.append(
@@ -759,5 +402,3 @@ class _Reader:
 
 
 _EXAMPLE = '{ dist = "weibull", shape = 1.5, median = … }'
-
-__all__ = ["Frame", "check_scenarios", "resolve", "role_of"]
