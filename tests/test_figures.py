@@ -25,13 +25,14 @@ from adaptive_cart.figures import (
     write_figures,
 )
 from adaptive_cart.figures.source import replay, trials_of
-from adaptive_cart.figures.style import RC, spread
+from adaptive_cart.figures.style import RC, broken, legend_columns, short, spread, width_of
 from adaptive_cart.figures.truths import lines_of
 from adaptive_cart.run import Result
 from adaptive_cart.scenarios import truths_of
 
 DESIGNS = Path(__file__).resolve().parents[1] / "designs"
-SMALLEST = 7.0  # points
+SMALLEST = 9.0  # points
+TALLEST = 9.41  # inches: what a page leaves
 TRIALS = 60
 COURSE = {"C1", "C2", "C3", "C4", "C5"}
 # what each design cannot show with so few trials, and nothing else may be missing
@@ -103,6 +104,24 @@ def layout_faults(figure: Any) -> list[str]:
             down = min(box.y1, other.y1) - max(box.y0, other.y0)
             if across > 1.0 and down > 2.0:
                 faults.append(f"{words!r} lies over {others!r}")
+    return faults + _outside_boxes(figure, boxes, renderer)
+
+
+def _outside_boxes(figure: Any, boxes: list[tuple[str, Any]], renderer: Any) -> list[str]:
+    """Texts that are written into a box of a flow chart and do not fit into it."""
+    from matplotlib.patches import FancyBboxPatch
+
+    faults = []
+    for patch in figure.findobj(FancyBboxPatch):
+        if patch.axes is None:
+            continue  # the frame of a legend or of the text itself
+        box = patch.get_window_extent(renderer)
+        for words, own in boxes:
+            inside = box.x0 < (own.x0 + own.x1) / 2 < box.x1
+            inside &= box.y0 < (own.y0 + own.y1) / 2 < box.y1
+            fits = own.x0 > box.x0 and own.x1 < box.x1 and own.y0 > box.y0 and own.y1 < box.y1
+            if inside and not fits:
+                faults.append(f"{words!r} does not fit into its box")
     return faults
 
 
@@ -148,7 +167,7 @@ def _draws(result: Result, cannot: set[str] | None, only: set[str] | None = None
             continue
         figure = kind.draw(tables)
         assert figure.get_figwidth() == (9.0 if kind.landscape else 6.5)
-        assert figure.get_figheight() <= 9.6, key  # what a page leaves
+        assert figure.get_figheight() <= TALLEST, key
         assert layout_faults(figure) == [], key
         assert len(kind.caption(tables)) > 60
         assert kind.alternative_text(tables)
@@ -168,6 +187,253 @@ def test_layout_faults_are_seen() -> None:
     assert "'one thing' lies over 'upon another'" in faults
     assert "is cut off" in faults
     assert "has 6 points" in faults
+
+
+def test_a_text_that_does_not_fit_into_its_box_is_seen() -> None:
+    from matplotlib.figure import Figure
+    from matplotlib.patches import FancyBboxPatch
+
+    figure = Figure(figsize=(3, 2))
+    axes = figure.subplots()
+    axes.set_axis_off()
+    axes.add_patch(FancyBboxPatch((0.2, 0.4), 0.6, 0.2, boxstyle="round,pad=0"))
+    axes.text(0.5, 0.5, "short", fontsize=9, ha="center", va="center")
+    assert layout_faults(figure) == []
+    axes.texts[0].set_text("longer than the box is wide")
+    assert layout_faults(figure) == ["'longer than the box is wide' does not fit into its box"]
+
+
+# ── awkward designs ───────────────────────────────────────────────────────────────────────────
+LONG = {
+    "soc": "standard_of_care_with_background_therapy",
+    "cart": "anti_cd19_autologous_car_t_cells_flat_dose",
+    "expected": "expected_with_slow_accrual_and_high_dropout_in_both_arms",
+    "efficacy": "efficacy_of_the_primary_endpoint_at_the_look",
+    "futility": "futility_by_predictive_probability_at_the_look",
+    "toxic": "more_severe_cytokine_release_than_in_early_trials",
+}
+
+
+def _text(name: str) -> str:
+    return (DESIGNS / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def _with_long_names(text: str) -> str:
+    for name, longer in LONG.items():
+        text = re.sub(rf"(?<![\w-]){name}(?![\w-])", longer, text)
+    return text
+
+
+def _with_ten_looks(text: str) -> str:
+    looks = "observed = [30, 45, 60, 75, 90, 105, 120, 130, 140, 150]"
+    text = text.replace("observed = [60, 105, 150]", looks)
+    return text.replace("looks = [1, 2]", "looks = [1, 2, 3, 4, 5, 6, 7, 8, 9]")
+
+
+def _with_scenarios(text: str, rates: dict[str, tuple[str, float, float]]) -> str:
+    parts = [
+        f'[scenarios.{name}]\nrole = "{role}"\ndfr = {{ soc = {control}, cart = {cart} }}'
+        for name, (role, control, cart) in rates.items()
+    ]
+    return "\n".join([text.split("[scenarios.")[0], *parts]) + "\n"
+
+
+def _many() -> dict[str, tuple[str, float, float]]:
+    found = {}
+    for k in range(26):
+        control = round(0.05 + 0.03 * (k % 5), 3)
+        role = "null" if k < 3 else ("robustness" if k % 4 == 0 else "alternative")
+        cart = control if k < 3 else round(control + 0.02 + k / 26 * (0.93 - control), 3)
+        found[f"scenario_number_{k}_of_a_long_list_with_control_{k % 5}"] = (role, control, cart)
+    return found
+
+
+AWKWARD = {
+    "long names": _with_long_names(_text("hello")),
+    "one scenario": _with_scenarios(_text("hello"), {"only": ("alternative", 0.1, 0.35)}),
+    "nothing and everything": _with_scenarios(
+        _text("hello"),
+        {"null": ("null", 0.0, 0.0), "all": ("alternative", 0.0, 1.0), "ones": ("null", 1.0, 1.0)},
+    ),
+    "many scenarios": _with_long_names(_with_scenarios(_text("hello"), _many())),
+}
+AWKWARD_AND_SLOW = {
+    "ten looks": _with_long_names(_with_ten_looks(_text("hello"))),
+    "a course with long names": _with_long_names(_text("sle_autologous")),
+    "a course with many scenarios": _text("sle_autologous")
+    + "".join(
+        f"""
+[scenarios.scenario_{k}_with_a_name_that_goes_on]
+role = "{("null", "robustness", "alternative")[k % 3]}"
+cart.remission.probability = {0.1 + 0.05 * k:.2f}
+cart.events.crs3 = {min(0.01 + 0.03 * k, 0.4):.2f}
+"""
+        for k in range(8)
+    ),
+    "several arms and many scenarios": _text("products_multiarm")
+    + "".join(
+        f"""
+[scenarios.one_more_scenario_of_several_{k}]
+dfr = {{ soc = 0.1, auto = {0.1 + 0.1 * k:.2f}, allo = 0.3, treg = 0.2, tce = {0.9 - 0.1 * k:.2f} }}
+"""
+        for k in range(6)
+    ),
+}
+
+
+def _awkward(text: str, folder: Path, only: set[str] | None = None, engine: str = "auto") -> None:
+    file = folder / "design.toml"
+    file.write_text(text, encoding="utf-8")
+    design = ac.load_design(file)
+    result = ac.simulate(design, trials=TRIALS, seed=7, jobs=1, out=folder / "out", engine=engine)
+    _draws(result, None, only)
+
+
+@pytest.mark.parametrize(
+    ("name", "only"),
+    [
+        ("long names", {"F4"}),
+        ("one scenario", {"F4", "F6"}),
+        ("nothing and everything", {"F4", "F5", "F6", "F12"}),
+        ("many scenarios", {"F5"}),
+    ],
+)
+def test_awkward_designs_are_laid_out_soundly(name: str, only: set[str], tmp_path: Path) -> None:
+    _awkward(AWKWARD[name], tmp_path, only)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*AWKWARD, *AWKWARD_AND_SLOW])
+def test_every_figure_of_awkward_designs_is_laid_out_soundly(name: str, tmp_path: Path) -> None:
+    _awkward((AWKWARD | AWKWARD_AND_SLOW)[name], tmp_path, engine="simulate")
+
+
+@pytest.mark.parametrize(
+    ("key", "part"),
+    [
+        ("C1", "flow"),
+        ("C6", "benefit_risk"),
+        pytest.param("C3", "share", marks=pytest.mark.slow),
+        pytest.param("C5", "durability", marks=pytest.mark.slow),
+    ],
+)
+def test_five_arms_fit_on_a_page(results: Any, key: str, part: str) -> None:
+    """The table of one arm, five times: as many as the largest platform that we have."""
+    import pandas as pd
+
+    names = [f"{LONG['cart']}_{k}" for k in range(5)]
+    tables = tables_of(results("sle_autologous"), key)
+    assert not isinstance(tables, Missing)
+    if key == "C6":  # two scenarios of five arms: as many points as the table lets be drawn
+        frame = tables[part]
+        tables = tables | {part: frame[frame["scenario"].isin(["null", "toxic"])]}
+    more = dict(tables)
+    for name in {part, "months", "true"} & set(tables):
+        own = tables[name][tables[name]["arm"] == "cart"]
+        more[name] = pd.concat([own.assign(arm=arm) for arm in names], ignore_index=True)
+    figure = FIGURES[key].draw(more)
+    assert figure.get_figheight() <= TALLEST
+    assert layout_faults(figure) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "scenario"),
+    [
+        ("sle_autologous", "expected"),
+        pytest.param("products_multiarm", "ordered", marks=pytest.mark.slow),
+        pytest.param("basket_diseases", "all_work", marks=pytest.mark.slow),
+    ],
+)
+def test_pictures_of_a_real_trial_are_laid_out_soundly(
+    results: Any, name: str, scenario: str
+) -> None:
+    import pandas as pd
+
+    from adaptive_cart.analysis.pictures import figures_of
+    from adaptive_cart.participants import participants_table
+
+    result = results(name)
+    block = replay(result, scenario).block
+    trial = int(np.argmax(block.months))
+    number = int(block.randomised[trial].sum())
+    rows = participants_table(
+        result.design, block.population, trial, float(block.months[trial]), number
+    )
+    frame = pd.DataFrame(rows)
+    analysis = ac.analyze(result.design, frame, look=int(block.look[trial]), fast=True)
+    pictures = figures_of(analysis)
+    assert {"difference", "prior_and_posterior", "swimmer"} <= set(pictures)
+    for key, picture in pictures.items():
+        assert layout_faults(picture.figure) == [], key
+        assert picture.figure.get_figheight() <= TALLEST
+        assert len(picture.caption) > 30
+    # the interval that is drawn and said is the one that was found
+    panel = pictures["difference"].figure.axes[0]
+    title = panel.get_title(loc="left")
+    primary = [q for q in analysis.findings.quantities if q.endpoint == result.design.primary]
+    (found,) = [q for q in primary if title.startswith(f"{q.words}:")]
+    interval = [line for line in panel.lines if len(line.get_xdata()) == 2][-1]
+    assert list(interval.get_xdata()) == [found.fast.lower, found.fast.upper]
+
+
+# ── what is marked ────────────────────────────────────────────────────────────────────────────
+def test_margins_and_targets_are_marked_where_they_are(results: Any) -> None:
+    result = results("sle_autologous")
+    margin = 0.15
+    rules = figure_of(result, "F3")
+    triggers = next(a for a in rules.axes if a.get_title(loc="left") == "difference that triggers")
+    level = [line for line in triggers.lines if set(line.get_ydata()) == {margin}]
+    assert len(level) == 1
+    safety = next(a for a in rules.axes if a.get_title(loc="left").startswith("safety"))
+    assert any(list(line.get_xdata()) == [0.15, 0.15] for line in safety.lines)
+    assert "dashed: limit 0.15" in safety.get_xlabel()
+    success = figure_of(result, "F4").axes[0]
+    (between,) = [text for text in success.texts if text.get_text() == "margin\n0.15"]
+    labels = [label.get_text() for label in success.get_yticklabels()]
+    above = [float(label.split("(")[1].rstrip(")").replace("−", "-")) for label in labels]
+    at = between.get_position()[1]
+    assert all((effect <= margin) == (row < at) for row, effect in enumerate(above))
+    example = figure_of(result, "F11a").axes[1]
+    assert any(set(line.get_ydata()) == {margin} for line in example.lines)
+    assert {"true value", "margin 0.15"} <= {text.get_text() for text in example.texts}
+
+
+def test_marks_at_the_edge_of_an_axis_are_whole(results: Any) -> None:
+    axes = figure_of(results("sle_autologous"), "F5").axes[0]
+    dots = [line for line in axes.lines if list(line.get_xdata()) == [0.0]]
+    assert dots
+    assert not any(line.get_clip_on() for line in dots)
+
+
+@pytest.mark.slow
+def test_strata_are_not_marked_as_arms_are(results: Any) -> None:
+    figure = figure_of(results("basket_diseases"), "F11d")
+    arms = {name: shape for name, shape in _legend(figure.legends[0]) if name in ("soc", "cart")}
+    strata = dict(_legend(figure.axes[1].get_legend()))
+    assert set(arms) == {"soc", "cart"}
+    assert set(strata) == {"all", "sle", "ssc", "iim"}
+    assert not set(arms.values()) & set(strata.values())
+
+
+def _legend(legend: Any) -> list[tuple[str, Any]]:
+    pairs = zip(legend.get_texts(), legend.legend_handles, strict=True)
+    return [(text.get_text(), handle.get_marker()) for text, handle in pairs]
+
+
+def test_what_a_prior_is_worth_has_the_moments_of_its_density(results: Any) -> None:
+    """Mean and variance by integration of the curve that is drawn; a + b of the beta with both."""
+    tables = tables_of(results("sle_autologous"), "F2")
+    assert not isinstance(tables, Missing)
+    prior = tables["priors"].set_index(["endpoint", "parameter"])
+    curve = tables["densities"]
+    own = curve[(curve["endpoint"] == "dfr") & (curve["parameter"] == "soc")]
+    own = own[own["component"] == "prior"]
+    x, density = own["x"].to_numpy(), own["density"].to_numpy()
+    whole = np.trapezoid(density, x)
+    mean = np.trapezoid(x * density, x) / whole
+    variance = np.trapezoid((x - mean) ** 2 * density, x) / whole
+    worth = mean * (1 - mean) / variance - 1
+    assert prior.loc[("dfr", "soc"), "effective_sample_size"] == pytest.approx(worth, rel=0.01)
 
 
 # ── the numbers are the run's ─────────────────────────────────────────────────────────────────
@@ -458,6 +724,27 @@ def test_labels_are_moved_apart_no_further_than_needed() -> None:
     moved = spread([0.99, 0.98, 0.97], 0.3, 0.0, 1.0)
     assert sorted(moved) == pytest.approx([0.4, 0.7, 1.0])
     assert spread([], 0.1, 0.0, 1.0) == []
+
+
+def test_names_are_broken_into_even_lines_that_fit() -> None:
+    name = "expected_with_slow_accrual_and_high_dropout_in_both_arms"
+    for room in (0.8, 1.4, 2.5, 9.0):
+        lines = broken(name, room).split("\n")
+        assert "".join(lines) == name
+        assert max(width_of(line) for line in lines) <= room
+    two = broken("early_data_do_not_hold_up", 1.5).split("\n")
+    assert len(two) == 2
+    assert min(len(line) for line in two) > 8  # no word alone on the second line
+    assert broken("x" * 80, 1.0).endswith("…")
+    assert width_of(short("x" * 80, 1.0)) <= 1.0
+    assert short("x", 1.0) == "x"
+
+
+def test_a_legend_takes_as_few_rows_as_fit() -> None:
+    assert legend_columns(["a", "b", "c"], 6.5) == 3
+    wide = ["a name of twenty-five letters"] * 4
+    assert legend_columns(wide, 6.5) == 2
+    assert legend_columns(wide, 1.0) == 1
 
 
 def test_a_line_joins_scenarios_that_differ_in_one_number_only() -> None:

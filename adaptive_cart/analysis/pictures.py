@@ -6,15 +6,38 @@ are handed on with the picture, so that they can be written beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adaptive_cart.analysis.findings import Interval
 from adaptive_cart.analysis.posteriors import bounds, interval_of
 from adaptive_cart.analysis.survival import kaplan_meier
-from adaptive_cart.figures.style import BLACK, GREY, PALE, TEXT, mark, percent_axis, sheet, styled
+from adaptive_cart.figures.draw_measures import columns_for, panel_room
+from adaptive_cart.figures.draw_participants import EVENTS
+from adaptive_cart.figures.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    PALE,
+    TALLEST,
+    YELLOW,
+    broken,
+    legend_above,
+    light_grid,
+    lines_in,
+    mark,
+    minus,
+    percent_axis,
+    sheet,
+    short,
+    spread,
+    styled,
+    width_of,
+)
 from adaptive_cart.plan import LEVEL
 from adaptive_cart.questions import Question
 from adaptive_cart.records import Durations, Floats
@@ -87,6 +110,8 @@ def difference(analysis: Analysis) -> Picture | None:
     )
     words = _words(analysis)
     drawn = [(words[q], *_density(recorded.ask, q, model)) for q in questions]
+    found = {q.words: q for q in analysis.findings.quantities if q.endpoint == plan.design.primary}
+    intervals = [found[name].reference or found[name].fast for name, *_ in drawn]
     draws = None
     if analysis.reference is not None:
         draws = [analysis.reference.draws_of(recorded, question) for question in questions]
@@ -97,19 +122,22 @@ def difference(analysis: Analysis) -> Picture | None:
     ]
     kind = "log scale" if questions[0].kind == "hazard_ratio" else ""
     label = plan.design.primary_endpoint.label or plan.design.primary
-    figure = _draw_densities(drawn, draws, margins, f"{label}: {_axis(questions[0])}", bool(kind))
-    bars = " Bars: draws of the reference posterior (PyMC)." if draws else ""
+    figure = _draw_densities(
+        drawn, draws, intervals, margins, f"{label}: {_axis(questions[0])}", bool(kind)
+    )
+    by = "the reference posterior, PyMC" if draws else "the fast posterior"
+    curve = " Curve: fast posterior; bars: draws of the reference posterior." if draws else ""
     where = " and ".join(f"{margin:g}" for margin in margins)
     held = f"; dashed: what the rules compare with ({where})" if margins else ""
     return Picture(
         figure,
-        f"Posterior of the primary quantity at month {analysis.findings.date:.1f}{held}.{bars}",
+        f"Posterior of the primary quantity at month {analysis.findings.date:.1f}{held}. Line at "
+        f"the bottom: 95% credible interval, mark: mean ({by}).{curve}",
         "Density of the posterior of "
         + ", ".join(
-            f"{q.words} (mean {q.fast.mean:.3f}, 95% interval {q.fast.lower:.3f} to "
-            f"{q.fast.upper:.3f})"
-            for q in analysis.findings.quantities
-            if q.words in {name for name, *_ in drawn} and q.endpoint == plan.design.primary
+            f"{name} (mean {minus(interval.mean, 3)}, 95% interval {minus(interval.lower, 3)} to "
+            f"{minus(interval.upper, 3)})"
+            for (name, *_), interval in zip(drawn, intervals, strict=True)
         ),
         rows,
     )
@@ -128,14 +156,15 @@ def _axis(question: Question) -> str:
 def _draw_densities(
     drawn: list[tuple[str, Floats, Floats]],
     draws: list[Floats] | None,
+    intervals: list[Interval],
     margins: list[float],
     label: str,
     ratio: bool,
 ) -> Figure:
-    figure = sheet(1.0 + 1.25 * len(drawn))
+    figure = sheet(min(0.9 + 1.35 * len(drawn), TALLEST))
     panels = figure.subplots(len(drawn), 1, sharex=True, squeeze=False)[:, 0]
     for place, (panel, (name, grid, density)) in enumerate(zip(panels, drawn, strict=True)):
-        style = mark(place)
+        style, own = mark(place), intervals[place]
         if draws is not None:
             values = np.log(draws[place]) if ratio else draws[place]
             low, high = (float(end) for end in np.quantile(values, [0.0005, 0.9995]))
@@ -146,14 +175,19 @@ def _draw_densities(
         panel.plot(grid, density, color=style.colour, linestyle=style.line)
         for margin in margins:
             panel.axvline(margin, color=BLACK, linewidth=0.9, linestyle=(0, (4, 2)))
-        panel.set_ylim(0.0)
+        top = 1.08 * float(max(density.max(), heights.max() if draws is not None else 0.0))
+        panel.plot([own.lower, own.upper], [-0.09 * top] * 2, color=BLACK, linewidth=1.6)
+        panel.plot([own.mean], [-0.09 * top], style.marker, color=style.colour, markersize=5.5)
+        panel.set_ylim(-0.18 * top, top)
         panel.set_yticks([])
         panel.spines["left"].set_visible(False)
-        panel.set_title(name)
+        said = f"{minus(own.mean, 2)} (95% {minus(own.lower, 2)} to {minus(own.upper, 2)})"
+        panel.set_title(f"{short(name, 6.1 - width_of(said), bold=True)}: {said}")
         if ratio:
             panel.set_xscale("log")
             _plain_log_ticks(panel)
-    panels[-1].set_xlabel(label)
+    panels[-1].set_xlabel(broken(label, 6.0))
+    figure.supylabel("posterior density")
     return figure
 
 
@@ -235,22 +269,23 @@ def _density_over(
 def _draw_prior(
     drawn: list[tuple[str, tuple[Floats, Floats], Floats]], label: str, ratio: bool
 ) -> Figure:
-    figure = sheet(1.0 + 1.25 * len(drawn))
+    figure = sheet(min(1.1 + 1.25 * len(drawn), TALLEST))
     panels = figure.subplots(len(drawn), 1, squeeze=False, sharex=not ratio)[:, 0]
-    for place, (panel, (name, (grid, after), before)) in enumerate(zip(panels, drawn, strict=True)):
-        style = mark(place)
-        panel.plot(grid, after, color=style.colour, label="posterior")
-        panel.plot(grid, before, color=GREY, linestyle=(0, (4, 2)), label="prior")
+    handles: dict[str, Any] = {}
+    for panel, (name, (grid, after), before) in zip(panels, drawn, strict=True):
+        handles["posterior"] = panel.plot(grid, after, color=BLUE)[0]
+        handles["prior"] = panel.plot(grid, before, color=GREY, linestyle=(0, (4, 2)))[0]
         # a prior that is infinite at an end would press the posterior flat
         panel.set_ylim(0.0, 1.12 * max(after.max(), min(before.max(), 2.0 * after.max())))
         panel.set_yticks([])
         panel.spines["left"].set_visible(False)
-        panel.set_title(name)
+        panel.set_title(short(name, 6.0, bold=True))
         if ratio:
             panel.set_xscale("log")
             _plain_log_ticks(panel)
-    panels[0].legend(loc="upper right")
-    panels[-1].set_xlabel(label)
+    panels[-1].set_xlabel(broken(label, 6.0))
+    figure.supylabel("density")
+    legend_above(figure, list(handles.values()), list(handles))
     return figure
 
 
@@ -324,10 +359,14 @@ def _draw_durability(
     months: Floats, arms: list[tuple[str, int, Any, Floats]], horizon: float
 ) -> Figure:
     # a panel an arm: bands on top of one another could not be told apart
-    figure = sheet(3.2)
-    panels = figure.subplots(1, len(arms), sharey=True, squeeze=False)[0]
+    columns = columns_for(len(arms))
+    deep = -(-len(arms) // columns)
+    figure = sheet(min(0.5 + 2.7 * deep, TALLEST))
+    panels = figure.subplots(deep, columns, sharex=True, sharey=True, squeeze=False)
+    for unused in panels.flat[len(arms) :]:
+        unused.set_visible(False)
     for place, (panel, (name, number, (times, fractions, ends, heights), band)) in enumerate(
-        zip(panels, arms, strict=True)
+        zip(panels.flat, arms, strict=False)
     ):
         style = mark(place)
         grid = np.concatenate([[0.0], months])
@@ -338,8 +377,11 @@ def _draw_durability(
         panel.plot(ends, heights, "|", color=BLACK, markersize=5, markeredgewidth=0.8)
         panel.set_xlim(0.0, horizon)
         panel.set_ylim(0.0, 1.03)
-        panel.set_xticks(np.arange(0.0, horizon + 0.1, 12.0 if len(arms) > 2 else 6.0))
-        panel.set_title(f"{name}: {number} in remission")
+        panel.set_xticks(np.arange(0.0, horizon + 0.1, 12.0 if len(arms) > 1 else 6.0))
+        said = f": {number} in remission"
+        room = panel_room(columns) - width_of(said, bold=True)
+        panel.set_title(f"{short(name, max(room, 0.5), bold=True)}{said}")
+        light_grid(panel)
         percent_axis(panel)
     figure.supxlabel("months since drug-free remission began")
     figure.supylabel("still in drug-free remission")
@@ -354,6 +396,7 @@ def swimmer(analysis: Analysis) -> Picture | None:
     if most == 0:
         return None
     follow = np.minimum(table.last_contact, date - table.randomised)[:most]
+    lost = table.lost(date, analysis.recorded.trial.window)
     lines = []
     for person in range(most):
         seen = {
@@ -365,9 +408,11 @@ def swimmer(analysis: Analysis) -> Picture | None:
             known = design.endpoints[name].known_after() or 0.0
             if given[person] and known <= follow[person] + 1.0e-6:
                 seen[name] = known
-        for name, times in table.times.items():
+        for name, times in (*table.times.items(), *table.onsets.items()):
             if times[person] <= follow[person]:
                 seen[name] = float(times[person])
+        if lost[person]:
+            seen["lost_month"] = float(follow[person])
         lines.append(
             {
                 "participant": table.names[person],
@@ -378,37 +423,53 @@ def swimmer(analysis: Analysis) -> Picture | None:
         )
     order = sorted(range(most), key=lambda p: (int(table.arm[p]), -float(follow[p])))
     lines = [lines[person] for person in order]
-    own = [*table.responses, *table.times]
+    adverse = {name: _event_words(analysis, name) for name in table.onsets}
+    own = {name: _event_words(analysis, name) for name in (*table.responses, *table.times)}
     return Picture(
-        _draw_swimmer(lines, design.arm_names, own),
+        _draw_swimmer(lines, design.arm_names, adverse, own),
         f"Participants by arm, from randomisation to last contact or month "
-        f"{date:.1f} of the trial. Bars: drug-free remission.",
+        f"{date:.1f} of the trial.",
         f"Swimmer plot of {most} participants",
         lines,
     )
 
 
-EVENTS = (
-    ("infused_month", "infusion", "^", 3.6),
-    ("relapse_month", "relapse", "x", 4.4),
-    ("rescue_month", "rescue", "s", 3.4),
-    ("death_month", "death", "D", 3.8),
-)
+def _event_words(analysis: Analysis, name: str) -> str:
+    """What a column of its own is called; a response is seen at its month."""
+    endpoint = analysis.plan.design.endpoints[name]
+    words = endpoint.label or name
+    known = endpoint.known_after()
+    if name in analysis.participants.responses and known is not None:
+        return f"{words} at month {known:g}"
+    return words
+
+
+# marks of what only some designs have: adverse events, and columns of an endpoint of their own
+ADVERSE, OTHERS = ("P", "p", "*", "h"), ("v", "<", ">", "d")
 
 
 @styled
-def _draw_swimmer(lines: Rows, arms: tuple[str, ...], own: list[str]) -> Figure:
+def _draw_swimmer(
+    lines: Rows, arms: tuple[str, ...], adverse: Mapping[str, str], own: Mapping[str, str]
+) -> Figure:
+    """Lanes with the marks of the simulated trials' figure; other columns by their words."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    height = min(max(1.6, 0.085 * len(lines) + 1.2), 9.0)
-    figure = sheet(height)
+    lanes = min(max(0.6, 0.085 * len(lines)), TALLEST - 1.2)
+    figure = sheet(lanes + 1.2)
     panel = figure.subplots()
+    thick = min(1.0, 72.0 * lanes / len(lines) / 5.0)  # of a lane, where there are many
     handles: dict[str, Any] = {}
-    kinds = [*EVENTS, *((name, name, "o", 3.6) for name in own)]
+    more = {
+        name: (words, shapes[place % len(shapes)], face, BLACK)
+        for shapes, face, group in ((ADVERSE, YELLOW, adverse), (OTHERS, BLACK, own))
+        for place, (name, words) in enumerate(group.items())
+    }
+    kinds = EVENTS | {"lost_month": ("lost to follow-up", "o", "white", BLACK)} | more
     for place, line in enumerate(lines):
-        style = mark(arms.index(line["arm"]))
-        panel.plot([0.0, line["followed"]], [place, place], color=PALE, linewidth=1.0, zorder=1)
+        panel.plot([0.0, line["followed"]], [place, place], color=PALE, linewidth=2.0 * thick,
+                   zorder=1, solid_capstyle="butt")  # fmt: skip
         begins = line.get("remission_month")
         if begins is not None:
             ends = min(
@@ -417,51 +478,53 @@ def _draw_swimmer(lines: Rows, arms: tuple[str, ...], own: list[str]) -> Figure:
                 if line.get(name, np.inf) >= begins
             )
             panel.plot(
-                [begins, ends], [place, place], color=style.colour, linewidth=3.0, zorder=2,
+                [begins, ends], [place, place], color=GREEN, linewidth=4.2 * thick, zorder=2,
                 solid_capstyle="butt",
             )  # fmt: skip
-        for name, label, shape, size in kinds:
+        for name, (words, shape, face, edge) in kinds.items():
             if name not in line:
                 continue
-            face = "white" if label in ("infusion", "rescue") else BLACK
             panel.plot(
-                line[name], place, shape, color=BLACK, markersize=size, markerfacecolor=face,
-                markeredgewidth=0.7, zorder=3,
+                line[name], place, shape, markerfacecolor=face, markeredgecolor=edge,
+                markersize=max(4.2 * thick, 3.2), markeredgewidth=0.5, zorder=3, clip_on=False,
             )  # fmt: skip
             handles.setdefault(
-                label,
-                Line2D([], [], marker=shape, color=BLACK, markerfacecolor=face, linestyle="",
-                       markersize=size, label=label),
+                words,
+                Line2D([], [], marker=shape, markerfacecolor=face, markeredgecolor=edge,
+                       markeredgewidth=0.6, linestyle="", markersize=5),
             )  # fmt: skip
-    _arm_labels(panel, lines, arms)
+    _arm_labels(panel, lines, arms, lanes)
+    bars: dict[str, Any] = {"followed": Patch(facecolor=PALE, edgecolor="none")}
     if any("remission_month" in line for line in lines):
-        bars = [
-            Patch(color=mark(arms.index(arm)).colour, label=f"remission, {arm}")
-            for arm in arms
-            if any(line["arm"] == arm and "remission_month" in line for line in lines)
-        ]
-        handles = {str(bar.get_label()): bar for bar in bars} | handles
+        bars["drug-free remission"] = Patch(facecolor=GREEN, edgecolor="none")
+    handles = bars | handles
     panel.set_xlim(0.0)
     panel.set_ylim(len(lines) - 0.3, -0.7)
-    panel.set_xlabel("months since the participant's randomisation")
-    if handles:
-        figure.legend(
-            handles=list(handles.values()), loc="outside upper center", ncols=min(len(handles), 4),
-            fontsize=TEXT - 1,
-        )  # fmt: skip
+    panel.set_xlabel("months since randomisation")
+    light_grid(panel, "x")
+    legend_above(figure, list(handles.values()), [short(words, 2.8) for words in handles])
     return figure
 
 
-def _arm_labels(panel: Any, lines: Rows, arms: tuple[str, ...]) -> None:
+def _arm_labels(panel: Any, lines: Rows, arms: tuple[str, ...], lanes: float) -> None:
     """Name the arms beside their lines, and draw a rule between them."""
-    ticks, labels = [], []
+    ticks, labels, parts = [], [], []
     for arm in arms:
         mine = [place for place, line in enumerate(lines) if line["arm"] == arm]
         if mine:
-            ticks.append((mine[0] + mine[-1]) / 2.0)
-            labels.append(f"{arm}\n({len(mine)})")
+            parts.append((mine[0] + mine[-1]) / 2.0)
+            room = len(mine) * lanes / len(lines)
+            name = broken(arm, 1.3)
+            if 0.165 * (lines_in(name) + 1) > room:
+                name = short(arm, 1.3)
+            whole = room >= 0.33
+            labels.append(f"{name}\n({len(mine)})" if whole else f"{name} ({len(mine)})")
             if mine[-1] + 1 < len(lines):
                 panel.axhline(mine[-1] + 0.5, color=GREY, linewidth=0.6)
+    # arms of a few participants: their names are moved apart
+    tallest = max((0.165 * lines_in(label) for label in labels), default=0.0)
+    gap = min(0.19, tallest) if all(lines_in(label) == 1 for label in labels) else 0.0
+    ticks = spread(parts, gap * len(lines) / lanes, 0.0, float(len(lines)))
     panel.set_yticks(ticks, labels)
     panel.tick_params(axis="y", length=0)
     panel.spines["left"].set_visible(False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from adaptive_cart.figures.draw_measures import named, only_shown, rows_axis
+from adaptive_cart.figures.draw_measures import mark_on_steps, only_shown, rows_axis
 from adaptive_cart.figures.kinds import Tables
 from adaptive_cart.figures.style import (
     BLACK,
@@ -13,13 +13,17 @@ from adaptive_cart.figures.style import (
     GREEN,
     GREY,
     SKY,
-    SMALL,
+    TALLEST,
     VERMILION,
     Mark,
+    legend_columns,
     light_grid,
     mark,
+    minus,
+    name_looks,
     percent_axis,
     sheet,
+    short,
     styled,
 )
 
@@ -40,8 +44,9 @@ def draw_timeline(tables: Tables) -> Figure:
     """Lanes of enrolment, infusion and follow-up, and the looks with their spread."""
     lanes, looks, about = tables["lanes"], tables["looks"], tables["about"].iloc[0]
     count = len(lanes) + len(looks)
-    figure = sheet(1.05 + 0.36 * count)
-    axes, side = figure.subplots(1, 2, width_ratios=[1.0, 0.72], sharey=True)
+    figure = sheet(min(1.05 + 0.36 * count, TALLEST))
+    ratio = 1.15 if about["infusions"] else 0.75
+    axes, side = figure.subplots(1, 2, width_ratios=[1.0, ratio], sharey=True)
     side.set_axis_off()
     labels = list(lanes["lane"]) + [f"look {int(look)}" for look in looks["look"]]
     rows_axis(axes, labels)
@@ -71,9 +76,9 @@ def draw_timeline(tables: Tables) -> Figure:
         axes.plot([row["p50"]], [place], "D", color=BLUE, markersize=6)
         for x, (column, form) in zip(spots, columns.values(), strict=True):
             side.text(x, place, form.format(row[column]), ha="right", va="center",
-                      fontsize=SMALL, transform=side.get_yaxis_transform())  # fmt: skip
+                      transform=side.get_yaxis_transform())  # fmt: skip
     for x, heading in zip(spots, columns, strict=True):
-        side.text(x, len(lanes) - 0.62, heading, ha="right", va="bottom", fontsize=SMALL,
+        side.text(x, len(lanes) - 0.62, heading, ha="right", va="bottom",
                   color=GREY, transform=side.get_yaxis_transform())  # fmt: skip
     axes.axhline(len(lanes) - 0.5, color=GREY, linewidth=0.7)
     axes.set_xlim(0, right * 1.03)
@@ -88,7 +93,10 @@ def draw_duration(tables: Tables) -> Figure:
     """Accrual over the calendar above, months to the end of the trial below."""
     accrual, looks, about = tables["accrual"], tables["looks"], tables["about"].iloc[0]
     duration = only_shown(tables["duration"])
-    figure = sheet(5.6)
+    names = list(dict.fromkeys(duration["scenario"]))
+    labels = [short(name, 2.6) for name in names]
+    rows = -(-len(names) // legend_columns(labels, 5.2))
+    figure = sheet(5.4 + 0.17 * rows)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[1.15, 1.0])
     handles: dict[str, Any] = {}
     for what, style in ACCRUAL.items():
@@ -99,47 +107,51 @@ def draw_duration(tables: Tables) -> Figure:
                            alpha=0.18, lw=0, step="post")  # fmt: skip
         handles[what] = upper.step(part["month"], part["p50"], where="post", color=style.colour,
                                    linestyle=style.line)[0]  # fmt: skip
-    for row in looks.to_dict("records"):
-        upper.axvline(row["p50"], color=GREY, linewidth=0.8, linestyle=(0, (4, 2)))
-        upper.text(row["p50"], 1.02, f"look {int(row['look'])}", ha="center", va="bottom",
-                   fontsize=SMALL, color=GREY, transform=upper.get_xaxis_transform())  # fmt: skip
+    right = float(accrual["month"].max())
+    for date in looks["p50"]:
+        upper.axvline(date, color=GREY, linewidth=0.8, linestyle=(0, (4, 2)))
+    named = [(int(look), float(date)) for look, date in zip(looks["look"], looks["p50"],
+                                                            strict=True)]  # fmt: skip
+    name_looks(upper, named, right, 5.6)
     upper.set_ylim(0, about["max_n"] * 1.04)
     upper.set_ylabel("participants so far")
     light_grid(upper)
-    _end_labels(upper, accrual)
-    names = list(dict.fromkeys(duration["scenario"]))
+    _end_labels(upper, int(about["max_n"]))
     curves = []
-    right = float(accrual["month"].max())
     for place, name in enumerate(names):
         part, style = duration[duration["scenario"] == name], mark(place)
         x = [part["month"].iloc[0], *part["month"], right]
         y = [0.0, *part["at_most"], 1.0]
-        curves.append(lower.step(x, y, where="post", color=style.colour, linestyle=style.line)[0])
+        lower.step(x, y, where="post", color=style.colour, linestyle=style.line)
+        mark_on_steps(lower, x, y, (place + 0.5) / len(names), style)
+        curves.append(lower.plot([], [], color=style.colour, linestyle=style.line,
+                                 marker=style.marker)[0])  # fmt: skip
     lower.set_ylim(-0.02, 1.04)
     lower.set_xlim(0, right)
     percent_axis(lower)
     light_grid(lower)
     lower.set_ylabel("trials ended by then")
     lower.set_xlabel("months since the trial opened")
-    lower.legend(curves, [named(name, 40) for name in names], loc="upper left",
-                 handlelength=3.2)  # fmt: skip
+    lower.legend(curves, labels, loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.3,
+                 ncols=legend_columns(labels, 5.2), handlelength=3.2,
+                 columnspacing=1.4)  # fmt: skip
     upper.legend(list(handles.values()), list(handles), loc="upper left", handlelength=3.2)
     return figure
 
 
-def _end_labels(axes: Axes, accrual: Any) -> None:
-    """Tick the maximum of participants."""
-    axes.set_yticks(axes.get_yticks())
-    top = float(accrual["p95"].max())
-    ticks = [tick for tick in axes.get_yticks() if tick <= top * 1.04]
-    axes.set_yticks(ticks)
-    axes.set_ylim(0, top * 1.04)
+def _end_labels(axes: Axes, most: int) -> None:
+    """Tick the maximum of participants, which is where the curves end."""
+    ticks = [tick for tick in axes.get_yticks() if tick <= 0.93 * most]
+    axes.set_yticks([*ticks, most])
+    axes.set_ylim(0, most * 1.04)
 
 
 # ── F9 ────────────────────────────────────────────────────────────────────────────────────────
 @styled
 def draw_estimation(tables: Tables) -> Figure:
     """Errors of the estimate by look and reason, a panel a scenario or arm."""
+    from matplotlib.ticker import MaxNLocator
+
     cells, shapes = only_shown(tables["errors"]), tables["shapes"]
     panels = list(dict.fromkeys(cells["panel"]))
     columns = 1 if len(panels) == 1 else 2
@@ -149,12 +161,16 @@ def draw_estimation(tables: Tables) -> Figure:
         max(len(by_panel[panel]) for panel in panels[k * columns : (k + 1) * columns])
         for k in range(deep)
     ]
-    figure = sheet(0.6 + sum(0.55 + 0.30 * rows for rows in most))
+    tall = sum(0.55 + 0.30 * rows for rows in most)
+    figure = sheet(min(0.6 + tall, TALLEST))
     grid = figure.subplots(deep, columns, squeeze=False, sharex=True,
                            height_ratios=[rows + 1 for rows in most])  # fmt: skip
     for place, (axes, panel) in enumerate(zip(grid.flat, panels, strict=False)):
         _errors(axes, by_panel[panel], shapes[shapes["panel"] == panel], most[place // columns])
-        axes.set_title(named(panel, 18))
+        # the name of the panel stands above the labels of its rows
+        axes.annotate(short(panel, 2.0 if columns == 2 else 4.5, bold=True), (0.0, 1.0),
+                      xytext=(-69, 3), xycoords="axes fraction", textcoords="offset points",
+                      va="bottom", fontweight="bold")  # fmt: skip
     for axes in grid.flat[len(panels) :]:
         axes.set_visible(False)
     if columns == 2 and len(panels) % 2:
@@ -163,7 +179,9 @@ def draw_estimation(tables: Tables) -> Figure:
     low = min(0.0, float(cells["p05"].min()), float(shapes["from"].min()) if len(shapes) else 0.0)
     high = max(0.0, float(cells["p95"].max()), float(shapes["to"].max()) if len(shapes) else 0.0)
     reach = high - low
-    grid[0][0].set_xlim(low - 0.03 * reach, high + 0.52 * reach)
+    grid[0][0].set_xlim(low - 0.03 * reach, high + 0.03 * reach)
+    grid[0][0].xaxis.set_major_locator(MaxNLocator(2 if columns == 2 else 8))
+    grid[0][0].xaxis.set_major_formatter(lambda value, _: minus(value, 2).rstrip("0").rstrip("."))
     figure.supxlabel("estimate − true value")
     return figure
 
@@ -187,11 +205,15 @@ def _errors(axes: Axes, rows: list[dict[str, Any]], shapes: Any, most: int) -> N
         axes.plot([row["p05"], row["p95"]], [place, place], color=BLACK, linewidth=0.9)
         axes.plot([row["p25"], row["p75"]], [place, place], color=BLACK, linewidth=2.6)
         axes.plot([row["bias"]], [place], "D", color="white", markeredgecolor=BLACK,
-                  markersize=5, zorder=5)  # fmt: skip
+                  markersize=5, zorder=5, clip_on=False)  # fmt: skip
         few = "†" if row["n"] < 1000 else ""
-        axes.text(1.0, place, f"{row['n']:,}{few}  {100 * row['coverage']:.0f}%", ha="right",
-                  va="center", fontsize=SMALL, transform=axes.get_yaxis_transform())  # fmt: skip
-    axes.text(1.0, 1.02, "trials  covered", ha="right", va="bottom", fontsize=SMALL, color=GREY,
-              transform=axes.transAxes)  # fmt: skip
+        axes.annotate(f"{row['n']:,}{few}", (1.0, place), xytext=(37, 0), ha="right", va="center",
+                      xycoords=axes.get_yaxis_transform(), textcoords="offset points")  # fmt: skip
+        axes.annotate(f"{100 * row['coverage']:.0f}%", (1.0, place), xytext=(76, 0), ha="right",
+                      va="center", xycoords=axes.get_yaxis_transform(),
+                      textcoords="offset points")  # fmt: skip
+    for words, right in (("trials", 35), ("covered", 76)):
+        axes.annotate(words, (1.0, 1.0), xytext=(right, 3), ha="right", va="bottom", color=GREY,
+                      xycoords="axes fraction", textcoords="offset points")  # fmt: skip
     axes.axvline(0.0, color=BLACK, linewidth=0.9)
     light_grid(axes, "x")

@@ -4,25 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from adaptive_cart.figures.draw_measures import columns_for, dot, named, only_shown, rows_axis
+from adaptive_cart.figures.draw_measures import (
+    columns_for,
+    dot,
+    named,
+    only_shown,
+    panel_room,
+    row_heights,
+    rows_axis,
+)
 from adaptive_cart.figures.kinds import Tables
 from adaptive_cart.figures.style import (
     BLACK,
     BLUE,
     GREY,
-    SMALL,
+    MARKS,
+    TALLEST,
     Mark,
+    broken,
     legend_above,
     light_grid,
+    lines_in,
     mark,
     minus,
     percent_axis,
     sheet,
+    short,
     spread,
     styled,
 )
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -39,14 +52,19 @@ def draw_robustness(tables: Tables) -> Figure:
     """What changes against the base scenario, a row a scenario."""
     from matplotlib.ticker import MaxNLocator
 
-    frame = tables["changes"]
+    frame = only_shown(tables["changes"])
     keys = list(dict.fromkeys(zip(frame["kind"], frame["scenario"], strict=True)))
     wanted = [what for what in WHAT if (frame["what"] == what).any()]
-    figure = sheet(1.25 + 0.42 * len(keys))
-    grid = figure.subplots(1, len(wanted), sharey=True, squeeze=False)[0]
     bases = {kind: frame.loc[frame["kind"] == kind, "base"].iloc[0] for kind, _ in keys}
+    labels = [f"{named(name, 1.5)}\n{named('against ' + bases[kind], 1.5)}" for kind, name in keys]
+    height = 1.25 + row_heights(labels, 0.42)
+    if height > TALLEST:
+        labels = [f"{short(name, 1.5)}\n{short('against ' + bases[kind], 1.5)}"
+                  for kind, name in keys]  # fmt: skip
+        height = min(1.25 + row_heights(labels, 0.42), TALLEST)
+    figure = sheet(height)
+    grid = figure.subplots(1, len(wanted), sharey=True, squeeze=False)[0]
     for axes, what in zip(grid, wanted, strict=True):
-        labels = [f"{named(name)}\nagainst {named(bases[kind], 24)}" for kind, name in keys]
         rows_axis(axes, labels)
         for place, (kind, name) in enumerate(keys):
             own = frame[(frame["kind"] == kind) & (frame["scenario"] == name)]
@@ -78,7 +96,7 @@ def draw_bayesian(tables: Tables) -> Figure:
     names = list(dict.fromkeys(frame["alternative"]))
     columns = columns_for(len(names))
     deep = -(-len(names) // columns)
-    figure = sheet(0.95 + 2.3 * deep)
+    figure = sheet(min(0.95 + 2.3 * deep, TALLEST))
     grid = figure.subplots(deep, columns, squeeze=False, sharex=True, sharey=True)
     handles: dict[str, Any] = {}
     for axes, name in zip(grid.flat, names, strict=False):
@@ -90,7 +108,8 @@ def draw_bayesian(tables: Tables) -> Figure:
                 color=style.colour, alpha=0.2, lw=0,
             )  # fmt: skip
             axes.plot(part["prior"], part[column], color=style.colour, linestyle=style.line)
-            axes.plot([0.5], [even[column]], style.marker, color=style.colour, markersize=5.5)
+            axes.plot([0.5], [even[column]], style.marker, color=style.colour, markersize=5.5,
+                      clip_on=False, zorder=3)  # fmt: skip
             handles[label] = axes.plot(
                 [], [], color=style.colour, linestyle=style.line, marker=style.marker
             )[0]
@@ -100,7 +119,7 @@ def draw_bayesian(tables: Tables) -> Figure:
         percent_axis(axes)
         percent_axis(axes, "x")
         light_grid(axes)
-        axes.set_title(named(name, 26))
+        axes.set_title(named(name, panel_room(columns), bold=True))
     for axes in grid.flat[len(names) :]:
         axes.set_visible(False)
     figure.supxlabel("probability of benefit before the trial (design prior)")
@@ -114,11 +133,17 @@ def draw_bayesian(tables: Tables) -> Figure:
 def draw_benefit_risk(tables: Tables) -> Figure:
     """True benefit against true risk, a point a scenario, with what the design does there."""
     frame, about = only_shown(tables["benefit_risk"]), tables["about"].iloc[0]
-    figure = sheet(4.0)
-    axes, side = figure.subplots(1, 2, width_ratios=[1.0, 0.85])
-    side.set_axis_off()
     several = frame["arm"].nunique() > 1
     records = frame.to_dict("records")
+    names = [row["scenario"] + (f", {row['arm']}" if several else "") for row in records]
+    labels = [named(name, 2.35) for name in names]
+    if sum(0.2 + 0.165 * (lines_in(label) + 1) for label in labels) > TALLEST - 0.6:
+        labels = [short(name, 2.35) for name in names]
+    rows = [0.2 + 0.165 * (lines_in(label) + 1) for label in labels]
+    tall = min(max(4.0, 0.5 + sum(rows)), TALLEST)
+    figure = sheet(tall)
+    axes, side = figure.subplots(1, 2, width_ratios=[1.0, 0.85])
+    side.set_axis_off()
     known = [v for v in (about["margin"], about["limit"]) if v is not None and v == v]
     high = max([*frame["benefit"], about["margin"] if about["margin"] in known else 0.0])
     low = min([*frame["benefit"], 0.0])
@@ -129,36 +154,61 @@ def draw_benefit_risk(tables: Tables) -> Figure:
     if about["margin"] in known:
         axes.axhline(about["margin"], color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
         axes.text(0.99, about["margin"], f"margin {about['margin']:g}", ha="right", va="bottom",
-                  fontsize=SMALL, color=GREY, transform=axes.get_yaxis_transform())  # fmt: skip
+                  color=GREY, transform=axes.get_yaxis_transform())  # fmt: skip
     if about["limit"] in known:
         axes.axvline(about["limit"], color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
-        axes.text(about["limit"], 1.01, f"limit {about['limit']:g}", ha="center", va="bottom",
-                  fontsize=SMALL, color=GREY, transform=axes.get_xaxis_transform())  # fmt: skip
+        limit = f"{about['limit']:g}" if about["rate"] else f"{100 * about['limit']:g}%"
+        axes.text(about["limit"], 1.01, f"limit {limit}", ha="center", va="bottom",
+                  color=GREY, transform=axes.get_xaxis_transform())  # fmt: skip
     spots = [(row["benefit"] - low + room) / (high - low + 2 * room) for row in records]
-    placed = spread(spots, 0.155, 0.05, 0.95)
+    placed = spread(spots, max(rows) / (tall - 0.5), 0.03, 0.97)
+    numbered = len(records) > len(MARKS)
+    span = 0.02 * right, 0.02 * (high - low or 1.0)
+    if numbered:
+        _numbers(axes, records, (2.5 * span[0], 2.5 * span[1]))
     for place, (row, at) in enumerate(zip(records, placed, strict=True)):
         style = mark(place)
-        # who stands on the same spot stands behind, larger and hollow
-        behind = sum(
-            abs(row["risk"] - other["risk"]) < 0.02 * right
-            and abs(row["benefit"] - other["benefit"]) < 0.02 * (high - low or 1.0)
-            for other in records[place + 1 :]
-        )
-        axes.plot([row["risk"]], [row["benefit"]], style.marker, markeredgecolor=style.colour,
-                  markerfacecolor="white" if behind else style.colour,
-                  markersize=7.0 + 6.0 * behind, markeredgewidth=1.4,
-                  zorder=5 - behind)  # fmt: skip
-        side.plot([0.0], [at], style.marker, color=style.colour, markersize=6.5,
-                  transform=side.transAxes, clip_on=False)  # fmt: skip
-        name = named(row["scenario"] + (f", {row['arm']}" if several else ""), 30)
+        if numbered:
+            side.text(0.0, at, str(place + 1), ha="center", va="center", fontweight="bold",
+                      transform=side.transAxes)  # fmt: skip
+        else:
+            # who stands on the same spot stands behind, larger and hollow
+            behind = sum(_near(row, other, span) for other in records[place + 1 :])
+            axes.plot([row["risk"]], [row["benefit"]], style.marker, markeredgecolor=style.colour,
+                      markerfacecolor="white" if behind else style.colour, clip_on=False,
+                      markersize=7.0 + 6.0 * behind, markeredgewidth=1.4,
+                      zorder=5 - behind)  # fmt: skip
+            side.plot([0.0], [at], style.marker, color=style.colour, markersize=6.5,
+                      transform=side.transAxes, clip_on=False)  # fmt: skip
         said = [f"success {100 * row['success']:.0f}%"] if row["success"] is not None else []
         if row["stop_safety"] is not None:
             said.append(f"safety stop {100 * row['stop_safety']:.0f}%")
-        side.text(0.06, at, f"{name}\n{', '.join(said)}", va="center", fontsize=SMALL,
+        side.text(0.06, at, f"{labels[place]}\n{', '.join(said)}", va="center",
                   transform=side.transAxes)  # fmt: skip
-    axes.set_xlabel(f"true {'yearly rate' if about['rate'] else 'probability'}:\n{about['harm']}")
-    axes.set_ylabel(f"true {about['estimand']}")
+    kind = "yearly rate" if about["rate"] else "probability"
+    axes.set_xlabel(f"true {kind}:\n{broken(about['harm'], 2.8)}")
+    axes.set_ylabel(broken(f"true {about['estimand']}", tall - 1.2))
     if not about["rate"]:
         percent_axis(axes, "x", None)
     light_grid(axes, "both")
     return figure
+
+
+def _near(one: dict[str, Any], other: dict[str, Any], span: tuple[float, float]) -> bool:
+    """Whether two points would lie upon one another."""
+    across, up = abs(one["risk"] - other["risk"]), abs(one["benefit"] - other["benefit"])
+    return bool(across < span[0] and up < span[1])
+
+
+def _numbers(axes: Axes, records: list[dict[str, Any]], span: tuple[float, float]) -> None:
+    """Points that are told apart by the numbers of a list, where there are too many for marks."""
+    left = list(range(len(records)))
+    while left:
+        near = [k for k in left if _near(records[left[0]], records[k], span)]
+        left = [k for k in left if k not in near]
+        axes.plot([records[k]["risk"] for k in near], [records[k]["benefit"] for k in near], "o",
+                  color=BLUE, markersize=4.5, clip_on=False)  # fmt: skip
+        lines = [", ".join(str(k + 1) for k in near[i : i + 5]) for i in range(0, len(near), 5)]
+        first = records[near[0]]
+        axes.annotate("\n".join(lines), (first["risk"], first["benefit"]), xytext=(5, 0),
+                      textcoords="offset points", va="center")  # fmt: skip

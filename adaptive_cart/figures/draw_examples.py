@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adaptive_cart.figures.draw_measures import short
 from adaptive_cart.figures.kinds import Tables
 from adaptive_cart.figures.style import (
     BLACK,
     GREY,
-    SMALL,
+    TALLEST,
     Mark,
+    legend_above,
+    legend_columns,
     light_grid,
     mark,
+    name_looks,
     ratio_ticks,
     sheet,
+    short,
     spread,
     styled,
+    width_of,
 )
 
 if TYPE_CHECKING:
@@ -32,31 +37,26 @@ def draw_example(tables: Tables) -> Figure:
     accrual, effects, rules = tables["accrual"], tables["effects"], tables["rules"]
     counts, about = tables["counts"], tables["about"].iloc[0]
     arms = list(dict.fromkeys(accrual["arm"]))
-    endpoints = list(dict.fromkeys(counts["endpoint"]))
     chosen = counts[counts["primary"]] if len(arms) > 2 else counts
-    endpoints = list(dict.fromkeys(chosen["endpoint"]))
-    below = 0.55 + 0.165 * len(endpoints) * (len(arms) if len(arms) > 2 else 1)
-    figure = sheet(5.9 + below)
-    grid = figure.subplots(4, 1, sharex=True, height_ratios=[1.8, 1.7, 1.9, below])
+    content = _Seen.of(chosen, arms)
+    figure = sheet(min(6.1 + content.height, TALLEST))
+    grid = figure.subplots(4, 1, sharex=True, height_ratios=[1.8, 1.7, 1.9, content.height])
     looks = sorted({(float(m), int(k)) for m, k in zip(counts["month"], counts["look"],
                                                        strict=True)})  # fmt: skip
-    _accrual(grid[0], accrual, arms, [month for month, _ in looks])
+    handles = _accrual(grid[0], accrual, arms, [month for month, _ in looks])
     marks = _marks(arms, effects)
-    _effect(grid[1], effects, about, marks)
+    _effect(grid[1], effects, about, marks, arms)
     _judged(grid[2], rules, marks)
     right = about["months"] * 1.06
     for axes in grid[:3]:
         for month, _ in looks:
             axes.axvline(month, color=GREY, linewidth=0.8, linestyle=(0, (4, 2)), zorder=0)
         axes.set_xlim(0, right)
-    months = spread([m for m, _ in looks], right * 0.075, 0, right)
-    for (month, look), at in zip(looks, months, strict=True):
-        grid[0].annotate(f"look {look}", (month, 1.0), xytext=(at, 1.04), fontsize=SMALL,
-                         xycoords=("data", "axes fraction"), textcoords=("data", "axes fraction"),
-                         ha="center", va="bottom", color=GREY)  # fmt: skip
+    name_looks(grid[0], [(look, month) for month, look in looks], right, 5.0)
     grid[2].set_xlabel("months since the trial opened")
     grid[2].tick_params(axis="x", labelbottom=True)
-    _seen(grid[3], chosen, arms, endpoints)
+    content.write(grid[3])
+    legend_above(figure, list(handles.values()), list(handles))
     return figure
 
 
@@ -65,12 +65,14 @@ def _marks(arms: list[str], effects: Any) -> dict[str, Mark]:
     marks = {arm: mark(place) for place, arm in enumerate(arms)}
     names = list(dict.fromkeys(effects["estimand"])) if len(effects) else []
     others = [name for name in names if name not in marks and name != "all"]
-    marks |= {name: mark(place) for place, name in enumerate(others)}
+    # strata have marks of their own, so that none is taken for an arm
+    marks |= {name: mark(len(arms) + place) for place, name in enumerate(others)}
     marks["all"] = Mark(BLACK, "-", "X") if others else mark(len(arms) - 1)
     return marks
 
 
-def _accrual(axes: Axes, accrual: Any, arms: list[str], looks: list[float]) -> None:
+def _accrual(axes: Axes, accrual: Any, arms: list[str], looks: list[float]) -> dict[str, Any]:
+    """Participants so far by arm; answers with what the legend shows."""
     styles: dict[str, Any] = {"randomised": "-", "primary observed": (0, (1, 1.2)),
                               "infused": (0, (5, 1.5))}  # fmt: skip
     widths = {"randomised": 1.6, "primary observed": 1.2, "infused": 1.1}
@@ -100,14 +102,13 @@ def _accrual(axes: Axes, accrual: Any, arms: list[str], looks: list[float]) -> N
         for place, shape in enumerate(shapes)
     ]
     handles += [Line2D([], [], color=BLACK, linestyle=styles[what]) for what in shown]
-    axes.legend(handles, [*arms, *shown], loc="upper left", ncols=1 if len(arms) < 3 else 2,
-                labelspacing=0.25)  # fmt: skip
     axes.set_ylim(0, float(accrual["participants"].max()) * 1.06 + 1)
     axes.set_ylabel("participants\nso far")
     light_grid(axes)
+    return dict(zip([*(short(arm, 2.0) for arm in arms), *shown], handles, strict=True))
 
 
-def _effect(axes: Axes, effects: Any, about: Any, marks: dict[str, Mark]) -> None:
+def _effect(axes: Axes, effects: Any, about: Any, marks: dict[str, Mark], arms: list[str]) -> None:
     from matplotlib.lines import Line2D
 
     if not len(effects):
@@ -122,24 +123,49 @@ def _effect(axes: Axes, effects: Any, about: Any, marks: dict[str, Mark]) -> Non
         axes.vlines(x, own["lower"], own["upper"], color=style.colour, linewidth=1.4)
         axes.plot(x, own["mean"], linestyle="none", marker=style.marker, color=style.colour,
                   markersize=5.5)  # fmt: skip
-        true = own["true"].iloc[0]
-        if len(names) == 1 and np.isfinite(true):
-            axes.axhline(true, color=BLACK, linewidth=0.9, linestyle=(0, (1, 2)))
-            axes.annotate("true value", (0.005, true), xycoords=("axes fraction", "data"),
-                          xytext=(0, 2), textcoords="offset points", fontsize=SMALL)  # fmt: skip
         handles.append(Line2D([], [], color=style.colour, marker=style.marker, markersize=5))
     ratio = about["estimand"].startswith("hazard")
-    axes.axhline(1.0 if ratio else 0.0, color=BLACK, linewidth=0.7)
+    none = 1.0 if ratio else 0.0
+    axes.axhline(none, color=BLACK, linewidth=0.7)
     if ratio:
         axes.set_yscale("log")
         ratio_ticks(axes, "y", float(effects["lower"].min()), float(effects["upper"].max()))
-    if len(names) > 1:
-        axes.legend(handles, names, loc="upper left", labelspacing=0.25, ncols=2)
-    axes.margins(y=0.12)
+    _references(axes, effects, about, none)
+    if len(names) > 1 and set(names) - set(arms):  # arms are in the legend of the figure already
+        room = max(width_of(name) for name in names) + 0.6
+        axes.legend(handles, [short(name, 2.0) for name in names], loc="lower left",
+                    bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2, columnspacing=1.2,
+                    ncols=max(1, min(len(names), int(5.4 / min(room, 2.6)))))  # fmt: skip
     axes.set_ylabel("hazard ratio" if ratio else "difference")
     light_grid(axes)
 
 
+def _references(axes: Axes, effects: Any, about: Any, none: float) -> None:
+    """Draw the true value and the margin, named at the right of the panel."""
+    lines: list[tuple[str, float]] = []
+    true = effects["true"].iloc[0]
+    if effects["estimand"].nunique() == 1 and np.isfinite(true):
+        axes.axhline(true, color=BLACK, linewidth=0.9, linestyle=(0, (1, 2)))
+        lines.append(("true value", float(true)))
+    margin = about["margin"]
+    if margin is not None and margin == margin:
+        if margin != none:
+            axes.axhline(margin, color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
+        lines.append((f"margin {margin:g}", float(margin)))
+    ends = [*effects["lower"].dropna(), *effects["upper"].dropna(), none, *(y for _, y in lines)]
+    low, high = float(min(ends)), float(max(ends))
+    if axes.get_yscale() == "log":
+        low, high = low / (high / low) ** 0.12, high * (high / low) ** 0.12
+    else:
+        low, high = low - 0.12 * (high - low), high + 0.12 * (high - low)
+    axes.set_ylim(low, high)
+    at = [axes.transAxes.inverted().transform(axes.transData.transform((0.0, y)))[1]
+          for _, y in lines]  # fmt: skip
+    for (words, _), height in zip(lines, spread(at, 0.14, 0.05, 0.95), strict=True):
+        axes.text(1.01, height, words, va="center", transform=axes.transAxes)
+
+
+WIDE, HEADING = 4.9, 0.75  # inches: of the panels, and of "month 27.3"
 RULES = (("o", "-"), ("s", (0, (5, 1.5))), ("^", (0, (1, 1.2))), ("D", (0, (6, 1.5, 1, 1.5))))
 
 
@@ -184,35 +210,87 @@ def _judged(axes: Axes, rules: Any, marks: dict[str, Mark]) -> None:
     axes.set_ylabel("probability that\nthe rule asks for")
     light_grid(axes)
     if handles:
-        axes.legend(handles, labels, loc="lower left", bbox_to_anchor=(0.0, 1.0),
-                    ncols=min(len(handles), 3), borderaxespad=0.2)  # fmt: skip
+        axes.legend(handles, [short(label, 5.0) for label in labels], loc="lower left",
+                    bbox_to_anchor=(0.0, 1.0), ncols=legend_columns(labels, 5.4),
+                    columnspacing=1.2, borderaxespad=0.2)  # fmt: skip
 
 
-def _seen(axes: Axes, counts: Any, arms: list[str], endpoints: list[str]) -> None:
-    """What was seen at each look, under its place on the calendar."""
-    axes.set_axis_off()
-    axes.set_ylim(0, 1)
-    looks = list(dict.fromkeys(zip(counts["look"], counts["month"], strict=True)))
-    blocks = [
-        (endpoint, arm) for endpoint in endpoints for arm in (arms if len(arms) > 2 else [""])
-    ]
-    rows = len(blocks) + 2  # the heading has two lines
-    columns = [0.34 + 0.66 * (k + 0.5) / len(looks) for k in range(len(looks))]
+LINE = 0.172  # inches from one row of what was seen to the next
+LONGEST = 2.3  # inches of a label
+MOST_ROWS = 16
 
-    def at(row: int) -> float:
-        return 1.0 - (row + 1.5 if row else 1.0) / rows
 
-    axes.text(0.0, at(0), f"seen ({' and '.join(arms)})" if len(arms) <= 2 else "seen",
-              fontsize=SMALL, color=GREY, transform=axes.transAxes, va="center")  # fmt: skip
-    for (look, month), x in zip(looks, columns, strict=True):
-        axes.text(x, at(0), f"look {int(look)}\nmonth {month:.1f}", ha="center", va="center",
-                  fontsize=SMALL, color=GREY, transform=axes.transAxes)  # fmt: skip
-    for row, (endpoint, arm) in enumerate(blocks, start=1):
-        axes.text(0.0, at(row), short(f"{endpoint}{', ' + arm if arm else ''}", 30), fontsize=SMALL,
-                  va="center", transform=axes.transAxes)  # fmt: skip
-        for (look, month), x in zip(looks, columns, strict=True):
-            own = counts[(counts["look"] == look) & (counts["month"] == month)]
-            own = own[own["endpoint"] == endpoint]
-            own = own[own["arm"] == arm] if arm else own
-            axes.text(x, at(row), " and ".join(own["said"]), ha="center", va="center",
-                      fontsize=SMALL, transform=axes.transAxes)  # fmt: skip
+@dataclass(frozen=True)
+class _Seen:
+    """What was seen at each look, laid out so that no cell runs into the next.
+
+    Attributes
+    ----------
+    rows
+        Words and endpoint of a row, and the arm it is about (nothing: both, in one cell).
+    """
+
+    counts: Any
+    heading: str
+    rows: list[tuple[str, str, str]]
+    looks: list[tuple[int, float]]
+    label: float
+
+    @classmethod
+    def of(cls, counts: Any, arms: list[str]) -> _Seen:
+        """Both arms in one cell if that fits beside the labels, else a row an arm."""
+        endpoints = list(dict.fromkeys(counts["endpoint"]))
+        looks = list(dict.fromkeys(zip(counts["look"], counts["month"], strict=True)))
+        joined = f"seen ({' and '.join(arms)})"
+        if len(arms) <= 2:
+            label = max(width_of(words) for words in (joined, *endpoints))
+            cells = counts.groupby(["look", "month", "endpoint"])["said"].agg(" and ".join)
+            widest = max((width_of(said) for said in cells), default=0.0)
+            if label + len(looks) * (max(widest, HEADING) + 0.12) <= WIDE:
+                return cls(counts, joined, [(e, e, "") for e in endpoints], looks, label)
+        # where there is too little room the endpoint is cut, not the arm
+        tails = {arm: f", {short(arm, LONGEST / 2)}" for arm in arms}
+        rows = [
+            (short(endpoint, LONGEST - width_of(tails[arm])) + tails[arm], endpoint, arm)
+            for endpoint in endpoints
+            for arm in arms
+        ]
+        heading = "seen"
+        if len(rows) > MOST_ROWS:
+            rows, heading = rows[:MOST_ROWS], "seen (first rows)"
+        label = max(width_of(words) for words, *_ in rows)
+        most = max(int((WIDE - label) / (HEADING + 0.08)), 2)
+        if len(looks) > most:
+            steps = {round(k * (len(looks) - 1) / (most - 1)) for k in range(most)}
+            looks, heading = [looks[k] for k in sorted(steps)], "seen (some looks)"
+        label = max(label, width_of(heading))
+        return cls(counts, heading, rows, looks, label)
+
+    @property
+    def height(self) -> float:
+        """Inches; the heading has two lines."""
+        return 0.22 + LINE * (len(self.rows) + 2)
+
+    def write(self, axes: Axes) -> None:
+        """Write it below the calendar."""
+        axes.set_axis_off()
+        axes.set_ylim(0, 1)
+        first = (self.label + 0.08) / WIDE
+        columns = [first + (1 - first) * (k + 0.5) / len(self.looks)
+                   for k in range(len(self.looks))]  # fmt: skip
+        rows = len(self.rows) + 2
+
+        def put(x: float, row: int, words: str, **options: Any) -> None:
+            at = 1.0 - (row + 1.5 if row else 1.0) / rows
+            axes.text(x, at, words, va="center", transform=axes.transAxes, **options)
+
+        put(0.0, 0, self.heading, color=GREY)
+        for (look, month), x in zip(self.looks, columns, strict=True):
+            put(x, 0, f"look {int(look)}\nmonth {month:.1f}", ha="center", color=GREY)
+        for row, (words, endpoint, arm) in enumerate(self.rows, start=1):
+            put(0.0, row, short(words, self.label + 0.02))
+            for (look, month), x in zip(self.looks, columns, strict=True):
+                own = self.counts[(self.counts["look"] == look) & (self.counts["month"] == month)]
+                own = own[own["endpoint"] == endpoint]
+                own = own[own["arm"] == arm] if arm else own
+                put(x, row, " and ".join(own["said"]), ha="center")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.figures.kinds import Tables, cell
@@ -12,17 +12,22 @@ from adaptive_cart.figures.style import (
     ENDINGS,
     GREY,
     ORANGE,
+    PORTRAIT,
     PURPLE,
     SKY,
-    SMALL,
+    TALLEST,
     Mark,
+    broken,
     legend_above,
     light_grid,
+    lines_in,
     mark,
     minus,
     percent_axis,
     sheet,
+    short,
     styled,
+    width_of,
 )
 
 if TYPE_CHECKING:
@@ -38,21 +43,21 @@ OUTCOMES = {
 ROW = 0.34  # inches a row of a dot plot
 
 
-def named(name: str, width: int = 20) -> str:
-    """Break a long scenario name at its underscores."""
-    return textwrap.fill(name.replace("_", "_ "), width).replace("_ ", "_")
+def named(name: str, room: float = 1.35, bold: bool = False) -> str:
+    """Break the name of a scenario into lines of so many inches."""
+    return broken(name, room, bold)
 
 
-def short(text: str, width: int) -> str:
-    """Cut a label that is longer than there is room for; tables and captions have it whole."""
-    return text if len(text) <= width else text[: width - 1].rstrip() + "…"
+def panel_room(columns: int) -> float:
+    """Inches that the title of a panel has where so many stand side by side."""
+    return (PORTRAIT - 0.75) / columns - 0.25
 
 
 def rows_axis(axes: Axes, labels: list[str]) -> None:
     """Make the y axis one of named rows, the first on top."""
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="y", length=0, pad=7)
     axes.spines["left"].set_visible(False)
     for row in range(len(labels)):
         axes.axhline(row, color="#F0F0F0", linewidth=0.7, zorder=0)
@@ -61,9 +66,11 @@ def rows_axis(axes: Axes, labels: list[str]) -> None:
 def dot(axes: Axes, row: float, cells: Any, style: Mark, **options: Any) -> Any:
     """Draw an estimate with its Monte Carlo interval along x."""
     axes.plot([cells["lower"], cells["upper"]], [row, row], color=style.colour, linewidth=1.3)
+    # a mark at 0 or 1 is not cut at the axis
     return axes.plot(
-        [cells["estimate"]], [row], style.marker, color=style.colour, markersize=5.5, **options
-    )[0]
+        [cells["estimate"]], [row], style.marker, color=style.colour, markersize=5.5,
+        clip_on=False, zorder=3, **options,
+    )[0]  # fmt: skip
 
 
 def only_shown(frame: Any) -> Any:
@@ -74,6 +81,20 @@ def only_shown(frame: Any) -> Any:
 def columns_for(panels: int) -> int:
     """Columns in which so many panels stand best."""
     return 2 if panels in (2, 4) else min(panels, 3)
+
+
+def row_heights(labels: list[str], least: float) -> float:
+    """Inches that rows with these labels take, all as tall as the tallest needs."""
+    tallest = max((0.165 * lines_in(label) + 0.06 for label in labels), default=0.0)
+    return len(labels) * max(least, tallest)
+
+
+def mark_on_steps(axes: Axes, x: Any, y: Any, height: float, style: Mark) -> None:
+    """Put a mark on a distribution at a height of its own, so that lines differ in grey too."""
+    above = next(k for k, value in enumerate(y) if value >= height)
+    at = height if y[above] > height and above and y[above - 1] < height else y[above]
+    axes.plot([x[above]], [at], style.marker, color=style.colour, markersize=6.0,
+              markeredgecolor="white", markeredgewidth=0.6, zorder=4)  # fmt: skip
 
 
 def _has_curve(tables: Tables) -> bool:
@@ -87,27 +108,57 @@ def draw_success(tables: Tables) -> Figure:
     frame, about = only_shown(tables["success"]), tables["about"].iloc[0]
     loose = frame[frame["line"] < 0]
     if not _has_curve(tables) or about["by_target"]:
-        figure = sheet(_rows_height(frame, about))
-        _success_rows(figure, frame, about)
+        rows = _Rows.of(frame, about, TALLEST)
+        figure = sheet(rows.height)
+        _success_rows(figure, frame, about, rows)
         return figure
     lines = frame.loc[frame["line"] >= 0, "line"].nunique()
-    above = 1.1 + 2.5 * -(-lines // columns_for(lines))
+    deep = -(-lines // columns_for(lines))
     if loose.empty:
-        figure = sheet(above)
+        figure = sheet(min(1.1 + 2.5 * deep, TALLEST))
         _success_curves(figure, frame, about)
         return figure
-    below = _rows_height(loose, about)
-    figure = sheet(above + below)
-    parts: Any = figure.subfigures(2, 1, height_ratios=[above, below])
+    rows = _Rows.of(loose, about, TALLEST - 1.1 - 1.9 * deep)
+    above = min(1.1 + 2.5 * deep, TALLEST - rows.height)
+    figure = sheet(above + rows.height)
+    parts: Any = figure.subfigures(2, 1, height_ratios=[above, rows.height])
     upper, lower = parts
     _success_curves(upper, frame, about)
-    _success_rows(lower, loose, about)
+    _success_rows(lower, loose, about, rows)
     return figure
 
 
-def _rows_height(frame: Any, about: Any) -> float:
-    rows = len(frame.drop_duplicates(["scenario", "arm", "stratum"]))
-    return 1.3 + (0.27 if about["by_target"] else 0.46) * rows
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a dot plot of success: what they show, their labels, and the room they take."""
+
+    order: Any
+    labels: list[str]
+    height: float
+
+    @classmethod
+    def of(cls, frame: Any, about: Any, most: float) -> _Rows:
+        """Rows with whole names if these fit into so many inches, else with names cut short."""
+        order = frame.drop_duplicates(["scenario", "arm", "stratum"])
+        ratio = about["estimand"].startswith("hazard")
+        if not about["by_target"]:
+            order = order.sort_values("true_effect", ascending=not ratio, kind="stable")
+        effects = [minus(value, 2, sign=not ratio) for value in order["true_effect"]]
+        if about["by_target"]:
+            parts = zip(order["arm"], order["stratum"], strict=True)
+            targets = [" · ".join(part for part in pair if isinstance(part, str)) for pair in parts]
+            labels = [
+                f"{short(target, 1.6)}  ({effect})"
+                for target, effect in zip(targets, effects, strict=True)
+            ]
+            return cls(order, labels, 1.3 + 0.27 * len(labels))
+        named_rows = list(zip(order["scenario"], effects, strict=True))
+        labels = [f"{named(name)}\n({effect})" for name, effect in named_rows]
+        height = 1.3 + row_heights(labels, 0.46)
+        if height > most:
+            labels = [f"{short(name, 1.5)} ({effect})" for name, effect in named_rows]
+            height = 1.3 + row_heights(labels, 0.34)
+        return cls(order, labels, height)
 
 
 def _success_curves(figure: Any, frame: Any, about: Any) -> None:
@@ -128,40 +179,33 @@ def _success_curves(figure: Any, frame: Any, about: Any) -> None:
                 x, own["estimate"], color=style.colour, linestyle=style.line, marker=style.marker
             )[0]
         if about["margin"] is not None and about["margin"] == about["margin"]:
-            axes.axvline(about["margin"], color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
+            handles[f"margin {about['margin']:g}"] = axes.axvline(
+                about["margin"], color=GREY, linewidth=0.9, linestyle=(0, (4, 2))
+            )
         control = part["true_control"].iloc[0]
         if len(lines) > 1 and control == control:
-            axes.set_title(f"{about['control']} {control:.2f}")
+            title = f"{about['control']} {control:.2f}"
+            axes.set_title(broken(title, panel_room(columns), bold=True))
         axes.set_ylim(-0.02, 1.02)
         light_grid(axes)
         percent_axis(axes)
     for axes in grid.flat[len(lines) :]:
         axes.set_visible(False)
-    figure.supxlabel(f"true {about['estimand']}")
+    figure.supxlabel(broken(f"true {about['estimand']}", 5.8))
     figure.supylabel("probability")
     legend_above(figure, list(handles.values()), list(handles))
 
 
-def _success_rows(figure: Any, frame: Any, about: Any) -> None:
+def _success_rows(figure: Any, frame: Any, about: Any, content: _Rows) -> None:
     by_target = bool(about["by_target"])
-    keys = ["scenario", "arm", "stratum"]
-    order = frame.drop_duplicates(keys).copy()
-    if not by_target:
-        falling = about["estimand"].startswith("hazard")
-        order = order.sort_values("true_effect", ascending=not falling, kind="stable")
-    labels: list[str] = []
+    order = content.order
     rows: dict[Any, int] = {}
     start: dict[str, int] = {}
     for place, row in enumerate(order.itertuples()):
-        effect = minus(row.true_effect, 2, sign=not about["estimand"].startswith("hazard"))
-        target = " · ".join(part for part in (row.arm, row.stratum) if isinstance(part, str))
-        labels.append(
-            f"{target}  ({effect})" if by_target else f"{named(row.scenario)}\n({effect})"
-        )
         rows[row.scenario, row.arm, row.stratum] = place
         start.setdefault(row.scenario, place)
     axes = figure.subplots()
-    rows_axis(axes, labels)
+    rows_axis(axes, content.labels)
     shown = [o for o in OUTCOMES if (frame["outcome"] == o).any()]
     handles: dict[str, Any] = {}
     for place, outcome in enumerate(shown):
@@ -178,21 +222,42 @@ def _success_rows(figure: Any, frame: Any, about: Any) -> None:
     percent_axis(axes, "x")
     what = "success" if len(handles) == 1 else "each ending"
     words = f"probability of {what} (in brackets: true {about['estimand']})"
-    axes.set_xlabel(textwrap.fill(words, 76))
+    axes.set_xlabel(broken(words, 4.6))
     if by_target:
-        _bracket(axes, start)
+        _bracket(axes, start, len(order))
+    else:
+        _margin_between(axes, list(order["true_effect"]), about)
     if len(handles) > 1:
         legend_above(figure, list(handles.values()), list(handles))
 
 
-def _bracket(axes: Axes, start: dict[str, int]) -> None:
+def _margin_between(axes: Axes, effects: list[float], about: Any) -> None:
+    """Draw the margin of the success rule between the rows that it parts."""
+    margin = about["margin"]
+    if margin is None or margin != margin:
+        return
+    ratio = about["estimand"].startswith("hazard")
+    null = [effect >= margin if ratio else effect <= margin for effect in effects]
+    at = sum(null) - 0.5
+    if not 0 < sum(null) < len(null):
+        return
+    axes.axhline(at, color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
+    axes.text(1.02, at, f"margin\n{margin:g}", va="center", color=GREY,
+              transform=axes.get_yaxis_transform())  # fmt: skip
+
+
+def _bracket(axes: Axes, start: dict[str, int], rows: int) -> None:
     """Name the scenario of each block of rows at the right."""
-    for name, first in start.items():
+    ends = [*list(start.values())[1:], rows]
+    for (name, first), end in zip(start.items(), ends, strict=True):
         if first:
             axes.axhline(first - 0.5, color=GREY, linewidth=0.7)
+        lines = named(name, 1.1, bold=True).split("\n")
+        fits = max(int(0.27 * (end - first) / 0.165), 1)
+        kept = lines if len(lines) <= fits else [*lines[: fits - 1], lines[fits - 1][:-1] + "…"]
         axes.text(
-            1.02, first - 0.15, named(name, 14), transform=axes.get_yaxis_transform(),
-            fontsize=SMALL, va="top", fontweight="bold",
+            1.02, first - 0.35, "\n".join(kept), transform=axes.get_yaxis_transform(),
+            va="top", fontweight="bold",
         )  # fmt: skip
 
 
@@ -212,14 +277,13 @@ def draw_type_one_error(tables: Tables) -> Figure:
         axes.fill_between(
             own["true_control"], own["lower"], own["upper"], color=style.colour, alpha=0.2, lw=0
         )
-        axes.plot(own["true_control"], own["estimate"], color=style.colour, marker=style.marker)
+        axes.plot(own["true_control"], own["estimate"], color=style.colour, marker=style.marker,
+                  clip_on=False, zorder=3)  # fmt: skip
         worst = own[own["scenario"] == about["worst"]].iloc[0]
-        axes.annotate(
-            f"largest: {100 * worst['estimate']:.2f}%",
-            (worst["true_control"], worst["estimate"]),
-            xytext=(4, 9), textcoords="offset points", ha="right", fontsize=SMALL,
-        )  # fmt: skip
-        axes.set_xlabel(about["control"])
+        axes.plot([worst["true_control"]], [worst["estimate"]], "o", markersize=9.5,
+                  markerfacecolor="none", markeredgecolor=BLACK, clip_on=False)  # fmt: skip
+        axes.set_title(f"largest (ringed): {_with_interval(worst)}", fontweight="normal")
+        axes.set_xlabel(broken(about["control"], 5.4))
         axes.set_ylabel("type I error")
         axes.set_ylim(0, top)
         percent_axis(axes, "y", None)
@@ -227,24 +291,26 @@ def draw_type_one_error(tables: Tables) -> Figure:
         if known:
             axes.axhline(target, color=BLACK, linestyle=(0, (4, 2)), linewidth=1.0)
             axes.text(
-                1.0, target, f"target {100 * target:g}%", ha="right", va="bottom",
-                fontsize=SMALL, transform=axes.get_yaxis_transform(),
+                1.01, target, f"target\n{100 * target:g}%", va="center",
+                transform=axes.get_yaxis_transform(),
             )  # fmt: skip
         return figure
-    figure = sheet(1.25 + 0.42 * len(frame))
+    rows = only_shown(frame).to_dict("records")
+    notes = ["" if row["role"] == "null" else "(false success)" for row in rows]
+    pairs = list(zip(rows, notes, strict=True))
+    labels = [f"{named(row['scenario'])}\n{note}".strip() for row, note in pairs]
+    height = 1.25 + row_heights(labels, 0.42)
+    if height > TALLEST:
+        labels = [f"{short(row['scenario'], 1.5)} {note}".strip() for row, note in pairs]
+        height = 1.25 + row_heights(labels, 0.28)
+    figure = sheet(height)
     axes = figure.subplots()
-    labels = [
-        named(row["scenario"]) + ("" if row["role"] == "null" else "\n(false success)")
-        for row in frame.to_dict("records")
-    ]
     rows_axis(axes, labels)
-    for place, row in enumerate(frame.to_dict("records")):
+    for place, row in enumerate(rows):
         dot(axes, place, row, mark(0) if row["role"] == "null" else mark(1))
-        axes.annotate(
-            f"{100 * row['estimate']:.2f}%", (row["upper"], place), xytext=(6, 0),
-            textcoords="offset points", va="center", fontsize=SMALL,
-        )  # fmt: skip
-    axes.set_xlim(0, top * 1.12)
+        axes.text(1.02, place, _with_interval(row), va="center",
+                  transform=axes.get_yaxis_transform())  # fmt: skip
+    axes.set_xlim(0, top)
     axes.set_xlabel("probability of a false success")
     percent_axis(axes, "x", None)
     light_grid(axes, "x")
@@ -252,9 +318,16 @@ def draw_type_one_error(tables: Tables) -> Figure:
         axes.axvline(target, color=BLACK, linestyle=(0, (4, 2)), linewidth=1.0)
         axes.text(
             target, 1.01, f"target {100 * target:g}%", ha="center", va="bottom",
-            fontsize=SMALL, transform=axes.get_xaxis_transform(),
+            transform=axes.get_xaxis_transform(),
         )  # fmt: skip
     return figure
+
+
+def _with_interval(row: Any) -> str:
+    """An estimate and its Monte Carlo interval in per cent; alone where it is exact."""
+    if row["lower"] == row["upper"]:
+        return f"{100 * row['estimate']:.2f}%"
+    return f"{100 * row['estimate']:.1f}% ({100 * row['lower']:.1f} to {100 * row['upper']:.1f}%)"
 
 
 # ── F6 ────────────────────────────────────────────────────────────────────────────────────────
@@ -265,15 +338,20 @@ def draw_stopping(tables: Tables) -> Figure:
 
     frame = only_shown(tables["endings"])
     names = list(dict.fromkeys(frame["scenario"]))
-    columns = columns_for(len(names))
+    looks = frame["look"].nunique()
+    wide = {columns: 0.8 * panel_room(columns) / looks for columns in (3, 2, 1)}
+    fitting = [columns for columns in wide if wide[columns] >= width_of("100")] or [1]
+    columns = min(columns_for(len(names)), max(fitting))
     deep = -(-len(names) // columns)
-    figure = sheet(0.75 + 2.0 * deep)
+    figure = sheet(min(0.75 + 2.0 * deep, TALLEST))
     grid = figure.subplots(deep, columns, squeeze=False, sharey=True)
+    each = min(2.0, (TALLEST - 0.75) / deep) - 0.55  # inches of a whole bar
+    least = max(0.10, 0.15 / each)  # the share that has room for its number
     shown = [e for e in ENDINGS if (frame.loc[frame["ending"] == e, "by_now"] > 5e-4).any()]
     for axes, name in zip(grid.flat, names, strict=False):
         part = frame[frame["scenario"] == name]
-        looks = sorted(part["look"].unique())
-        below = dict.fromkeys(looks, 0.0)
+        own_looks = sorted(part["look"].unique())
+        below = dict.fromkeys(own_looks, 0.0)
         for ending in shown:
             _, face, hatch = ENDINGS[ending]
             for row in part[part["ending"] == ending].to_dict("records"):
@@ -282,17 +360,17 @@ def draw_stopping(tables: Tables) -> Figure:
                     look, share, 0.78, bottom=below[look], facecolor=face, edgecolor=BLACK,
                     hatch=hatch, linewidth=0.5 if share > 0 else 0,
                 )  # fmt: skip
-                if share >= 0.10:
+                if share >= least and wide[columns] >= width_of(f"{100 * share:.0f}"):
                     axes.text(
                         look, below[look] + share / 2, f"{100 * share:.0f}", ha="center",
-                        va="center", fontsize=SMALL,
+                        va="center",
                         color="white" if ending == "success" else BLACK,
                         bbox=None if ending in ("success", "continuing") else
                         {"facecolor": "white", "edgecolor": "none", "pad": 0.8},
                     )  # fmt: skip
                 below[look] += share
-        axes.set_title(named(name, 26))
-        axes.set_xticks(looks)
+        axes.set_title(named(name, panel_room(columns), bold=True))
+        axes.set_xticks(own_looks)
         axes.set_ylim(0, 1)
         percent_axis(axes)
     for axes in grid.flat[len(names) :]:
@@ -317,10 +395,11 @@ def draw_size(tables: Tables) -> Figure:
     frame, steps = only_shown(tables["participants"]), tables["distribution"]
     names = list(frame["scenario"])
     marks = {name: mark(place) for place, name in enumerate(names)}
-    above = 0.6 + ROW * len(names)
+    labels = [named(name, 1.6) for name in names]
+    above = 0.6 + row_heights(labels, ROW)
     figure = sheet(above + 2.9)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[above, 2.4])
-    rows_axis(upper, [named(name, 26) for name in names])
+    rows_axis(upper, labels)
     for place, row in enumerate(frame.to_dict("records")):
         style = marks[row["scenario"]]
         upper.plot([row["p05"], row["p95"]], [place, place], color=style.colour,
@@ -333,14 +412,15 @@ def draw_size(tables: Tables) -> Figure:
         light_grid(axes, "x")
     upper.text(
         about["max_n"], 1.02, f"maximum {about['max_n']}", ha="right", va="bottom",
-        fontsize=SMALL, color=GREY, transform=upper.get_xaxis_transform(),
+        color=GREY, transform=upper.get_xaxis_transform(),
     )  # fmt: skip
     upper.tick_params(axis="x", labelbottom=False)
-    for name in names:
+    for place, name in enumerate(names):
         part, style = steps[steps["scenario"] == name], marks[name]
         x = [part["participants"].iloc[0], *part["participants"], about["max_n"] * 1.03]
         y = [0.0, *part["at_most"], 1.0]
         lower.step(x, y, where="post", color=style.colour, linestyle=style.line)
+        mark_on_steps(lower, x, y, (place + 0.5) / len(names), style)
     lower.set_ylim(-0.02, 1.04)
     percent_axis(lower)
     light_grid(lower)
@@ -354,7 +434,7 @@ def _size_curves(frame: Any, about: Any) -> Figure:
     lines = sorted(line for line in frame["line"].unique() if line >= 0)
     columns = columns_for(len(lines))
     deep = -(-len(lines) // columns)
-    figure = sheet(0.5 + 2.5 * deep)
+    figure = sheet(min(0.5 + 2.5 * deep, TALLEST))
     grid = figure.subplots(deep, columns, squeeze=False, sharex=True, sharey=True)
     style = mark(0)
     for axes, line in zip(grid.flat, lines, strict=False):
@@ -365,15 +445,16 @@ def _size_curves(frame: Any, about: Any) -> Figure:
         axes.axhline(about["max_n"], color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
         control = part["true_control"].iloc[0]
         if len(lines) > 1 and control == control:
-            axes.set_title(f"{about['control']} {control:.2f}")
+            title = f"{about['control']} {control:.2f}"
+            axes.set_title(broken(title, panel_room(columns), bold=True))
         axes.set_ylim(0, about["max_n"] * 1.14)
         light_grid(axes)
     grid[0][0].text(
-        0.02, about["max_n"], f"maximum: {about['max_n']}", va="bottom", fontsize=SMALL,
+        0.02, about["max_n"], f"maximum: {about['max_n']}", va="bottom",
         color=GREY, transform=grid[0][0].get_yaxis_transform(),
     )  # fmt: skip
     for axes in grid.flat[len(lines) :]:
         axes.set_visible(False)
-    figure.supxlabel(f"true {about['estimand']}")
+    figure.supxlabel(broken(f"true {about['estimand']}", 5.8))
     figure.supylabel(f"participants {about['noun']}")
     return figure

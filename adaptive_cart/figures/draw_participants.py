@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adaptive_cart.figures.draw_measures import columns_for, named, only_shown
+from adaptive_cart.figures.draw_measures import columns_for, named, only_shown, panel_room
 from adaptive_cart.figures.kinds import Tables
 from adaptive_cart.figures.style import (
     BLACK,
@@ -16,15 +16,17 @@ from adaptive_cart.figures.style import (
     ORANGE,
     PALE,
     SKY,
-    SMALL,
+    TALLEST,
     VERMILION,
+    broken,
     legend_above,
     light_grid,
     mark,
     percent_axis,
     sheet,
-    spread,
+    short,
     styled,
+    width_of,
 )
 
 if TYPE_CHECKING:
@@ -33,26 +35,27 @@ if TYPE_CHECKING:
 
 
 # ── C1 ────────────────────────────────────────────────────────────────────────────────────────
-LINE = 0.031  # height of a line of text in a column of the flow chart
-SPINE, ASIDE = 0.27, 0.76  # where boxes stand in a column
+LINE = 9.0 * 1.164 * 1.25 / 72.0  # inches of a line of text
+TALL, WIDE = 2.85, 2.98  # inches of the chart of an arm
+EDGE, SIDE = 0.09, 0.11  # inches of a box above and below its text together, and beside it
 
 
 @styled
 def draw_flow(tables: Tables) -> Figure:
-    """Boxes from randomisation to relapse, a column an arm."""
+    """Boxes from randomisation to relapse, a chart an arm."""
     frame = tables["flow"]
     arms = list(dict.fromkeys(frame["arm"]))
     columns = min(len(arms), 2)
     deep = -(-len(arms) // columns)
-    figure = sheet(5.0 * deep)
+    figure = sheet(min((TALL + 0.35) * deep, TALLEST))
     grid = figure.subplots(deep, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
-        axes.set_xlim(0, 1)
-        axes.set_ylim(0, 1)
+        axes.set_xlim(0, WIDE)
+        axes.set_ylim(0, TALL)
     for axes, arm in zip(grid.flat, arms, strict=False):
         own = {row["step"]: row for row in frame[frame["arm"] == arm].to_dict("records")}
-        axes.set_title(arm)
+        axes.set_title(short(arm, WIDE - 0.2, bold=True))
         _flow_of(axes, own)
     return figure
 
@@ -63,49 +66,47 @@ def _flow_of(axes: Axes, own: dict[str, Any]) -> None:
         known = row["share"] is not None and row["share"] == row["share"]
         return f"{row['mean']:.1f}" + (f" ({100 * row['share']:.0f}%)" if known else "")
 
-    first = _Box(axes, SPINE, 0.95, 0.25, [f"randomised {numbers('randomised')}"], "#E6F1F8")
+    remitted = ["drug-free remission", numbers("remission"), "of randomised"]
+    spine = 0.01 + SIDE + max(width_of(line) for line in ("randomised 100.0", *remitted)) / 2
+    first = _Box(axes, spine, 2.70, [f"randomised {numbers('randomised')}"], "#E6F1F8")
     above = first
     if "infused" in own:
-        infused = _Box(axes, SPINE, 0.56, 0.25, [f"infused {numbers('infused')}"], "#E6F1F8")
+        infused = _Box(axes, spine, 1.80, ["infused", numbers("infused")], "#E6F1F8")
         why = [step for step in own if step.startswith("not infused")]
-        lines = ["not infused", *(f"{step.split(': ')[1]} {numbers(step)}" for step in why)]
-        aside = _Box(axes, ASIDE, 0.755, 0.235, lines, "white")
-        _arrow(axes, (SPINE, first.bottom), (SPINE, infused.top))
-        _arrow(axes, (SPINE, aside.y), (aside.left, aside.y))
+        lines = ["not infused:", *(f"{step.split(': ')[1]} {numbers(step)}" for step in why)]
+        half = SIDE + max(width_of(line) for line in lines) / 2
+        aside = _Box(axes, WIDE - 0.01 - half, 2.12, lines, "white")
+        _arrow(axes, (spine, first.bottom), (spine, infused.top))
+        _arrow(axes, (spine, aside.y), (aside.left, aside.y))
         above = infused
-    remission = _Box(
-        axes, SPINE, 0.365, 0.25,
-        ["drug-free remission", f"{numbers('remission')} of randomised"], "#DFF2EB",
-    )  # fmt: skip
-    _arrow(axes, (SPINE, above.bottom), (SPINE, remission.top))
+    remission = _Box(axes, spine, 1.13, remitted, "#DFF2EB")
+    _arrow(axes, (spine, above.bottom), (spine, remission.top))
     ends = {
         "relapsed": "relapsed",
         "in remission, followed": "in remission, still followed",
         "in remission when lost or died": "in remission when lost or died",
     }
-    last = _Box(
-        axes, 0.5, 0.11, 0.48, [f"{words} {numbers(step)}" for step, words in ends.items()], "white"
-    )
-    _arrow(axes, (SPINE, remission.bottom), (SPINE, last.top))
+    lines = [f"{words} {numbers(step)}" for step, words in ends.items()]
+    half = SIDE + max(width_of(line) for line in lines) / 2
+    last = _Box(axes, max(half + 0.01, spine), 0.335, lines, "white")
+    _arrow(axes, (spine, remission.bottom), (spine, last.top))
 
 
 class _Box:
-    """A box with lines of text, centred at (x, y), of a half width."""
+    """A box around lines of text, centred at (x, y) inches."""
 
-    def __init__(
-        self, axes: Axes, x: float, y: float, half: float, lines: list[str], face: str
-    ) -> None:
+    def __init__(self, axes: Axes, x: float, y: float, lines: list[str], face: str) -> None:
         from matplotlib.patches import FancyBboxPatch
 
-        tall = LINE * len(lines) + 0.025
+        tall = LINE * len(lines) + EDGE
+        half = SIDE + max(width_of(line) for line in lines) / 2
         self.y, self.left = y, x - half
         self.top, self.bottom = y + tall / 2, y - tall / 2
         axes.add_patch(
             FancyBboxPatch((x - half, self.bottom), 2 * half, tall, linewidth=0.8, facecolor=face,
-                           boxstyle="round,pad=0,rounding_size=0.012", edgecolor=BLACK)
+                           boxstyle="round,pad=0,rounding_size=0.04", edgecolor=BLACK)
         )  # fmt: skip
-        axes.text(x, y, "\n".join(lines), ha="center", va="center", fontsize=SMALL,
-                  linespacing=1.3)  # fmt: skip
+        axes.text(x, y, "\n".join(lines), ha="center", va="center", linespacing=1.25)
 
 
 def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -130,9 +131,10 @@ def draw_swimmer(tables: Tables) -> Figure:
 
     frame, about = tables["participants"], tables["about"].iloc[0]
     arms = list(dict.fromkeys(sorted(frame["arm"], key=list(frame["arm"]).count)))
-    height = 1.2 + min(0.085 * len(frame) + 0.1 * len(arms), 7.4)
-    figure = sheet(height)
-    sizes = [int((frame["arm"] == arm).sum()) for arm in arms]
+    lanes = min(0.085 * len(frame), TALLEST - 1.2 - 0.3 * len(arms))
+    figure = sheet(1.2 + lanes + 0.3 * len(arms))
+    # an arm of a few participants has room for its axis all the same
+    sizes = [max(int((frame["arm"] == arm).sum()), 3) for arm in arms]
     grid = figure.subplots(len(arms), 1, sharex=True, squeeze=False, height_ratios=sizes)[:, 0]
     present: dict[str, Any] = {}
     for axes, arm in zip(grid, arms, strict=True):
@@ -141,7 +143,7 @@ def draw_swimmer(tables: Tables) -> Figure:
             _lane(axes, lane, row, present, about)
         axes.set_ylim(len(own) - 0.3, -0.7)
         axes.set_yticks([])
-        axes.set_ylabel(f"{arm} ({len(own)})")
+        axes.set_title(f"{short(arm, 4.5, bold=True)} ({len(own)})")
         axes.spines["left"].set_visible(False)
         light_grid(axes, "x")
     grid[-1].set_xlabel("months since randomisation")
@@ -187,27 +189,30 @@ def _lane(axes: Axes, lane: int, row: dict[str, Any], present: dict[str, Any], a
 def draw_infusion(tables: Tables) -> Figure:
     """Share infused by months from randomisation, a line an arm with its product."""
     share, months = tables["share"], tables["months"]
-    figure = sheet(3.0)
-    axes, side = figure.subplots(1, 2, width_ratios=[1.0, 0.5])
-    side.set_axis_off()
     records = months.to_dict("records")
-    heights = spread([row["infused"] for row in records], 0.2, 0.1, 0.92)
-    for place, row in enumerate(records):
+    figure = sheet(min(max(3.0, 0.5 + 0.95 * len(records)), TALLEST))
+    axes, side = figure.subplots(1, 2, width_ratios=[1.0, 0.62])
+    side.set_axis_off()
+    handles, labels = [], []
+    for row in records:
+        place = records.index(row)
         own, style = share[share["arm"] == row["arm"]], mark(place)
         axes.fill_between(own["month"], own["p05"], own["p95"], color=style.colour, alpha=0.18,
                           lw=0)  # fmt: skip
         axes.fill_between(own["month"], own["lower"], own["upper"], color=style.colour, alpha=0.45,
                           lw=0)  # fmt: skip
         axes.plot(own["month"], own["estimate"], color=style.colour, linestyle=style.line)
-        product = f" ({row['product']})" if isinstance(row["product"], str) else ""
-        side.text(
-            0.0, heights[place],
-            f"{row['arm']}{product}\n{100 * row['infused']:.1f}% ever infused\n"
-            f"median {row['p50']:.1f} months\n(p5 to p95: {row['p05']:.1f} to {row['p95']:.1f})",
-            fontsize=SMALL, va="top" if heights[place] > 0.5 else "center", color=style.colour,
-            transform=side.transAxes,
-        )  # fmt: skip
         axes.plot([row["p50"]], [row["infused"] / 2], style.marker, color=style.colour)
+        product = (
+            f"\n({row['product'].replace('_', ' ')})" if isinstance(row["product"], str) else ""
+        )
+        labels.append(
+            f"{short(row['arm'], 1.7)}{product}\n{100 * row['infused']:.1f}% ever infused\n"
+            f"median {row['p50']:.1f} months\n(p5 to p95: {row['p05']:.1f} to {row['p95']:.1f})"
+        )
+        handles.append(axes.plot([], [], color=style.colour, linestyle=style.line,
+                                 marker=style.marker)[0])  # fmt: skip
+    side.legend(handles, labels, loc="center left", borderaxespad=0.0, labelspacing=0.8)
     axes.set_ylim(0, 1.02)
     axes.set_xlim(0, float(share["month"].max()))
     axes.set_xlabel("months since randomisation")
@@ -226,7 +231,7 @@ def draw_remission(tables: Tables) -> Figure:
     arms = list(dict.fromkeys(frame["arm"]))
     columns = columns_for(len(names))
     deep = -(-len(names) // columns)
-    figure = sheet(0.8 + 2.05 * deep)
+    figure = sheet(min(0.8 + 2.05 * deep, TALLEST))
     grid = figure.subplots(deep, columns, squeeze=False, sharex=True, sharey=True)
     handles: dict[str, Any] = {}
     for axes, name in zip(grid.flat, names, strict=False):
@@ -237,15 +242,17 @@ def draw_remission(tables: Tables) -> Figure:
                               lw=0)  # fmt: skip
             axes.fill_between(own["month"], own["lower"], own["upper"], color=style.colour,
                               alpha=0.45, lw=0)  # fmt: skip
-            handles[arm] = axes.plot(own["month"], own["estimate"], color=style.colour,
+            handles[short(arm, 2.0)] = axes.plot(own["month"], own["estimate"], color=style.colour,
                                      linestyle=style.line)[0]  # fmt: skip
         month = about["primary_month"]
         if month is not None and month == month:
-            axes.axvline(month, color=GREY, linewidth=0.8, linestyle=(0, (4, 2)))
-        axes.set_title(named(name, 26))
+            handles[f"month {month:g}, the primary"] = axes.axvline(
+                month, color=GREY, linewidth=0.8, linestyle=(0, (4, 2))
+            )
+        axes.set_title(named(name, panel_room(columns), bold=True))
         axes.set_ylim(0, 1)
         axes.set_xlim(0, float(frame["month"].max()))
-        axes.set_xticks(np.arange(0, float(frame["month"].max()) + 1, 12))
+        _months(axes, float(frame["month"].max()), panel_room(columns) - 0.2)
         percent_axis(axes)
         light_grid(axes)
     for axes in grid.flat[len(names) :]:
@@ -260,10 +267,10 @@ def draw_remission(tables: Tables) -> Figure:
 @styled
 def draw_durability(tables: Tables) -> Figure:
     """Posterior of the fraction still in remission, looks across, arms down."""
-    frame, true = tables["durability"], tables["true"]
+    frame, true = only_shown(tables["durability"]), tables["true"]
     looks, arms = sorted(frame["look"].unique()), list(dict.fromkeys(frame["arm"]))
     columns = max(len(looks), 2)
-    figure = sheet(0.85 + 2.0 * len(arms))
+    figure = sheet(min(1.05 + 2.0 * len(arms), TALLEST))
     grid = figure.subplots(len(arms), columns, squeeze=False, sharex=True, sharey=True)
     handles: dict[str, Any] = {}
     for down, arm in enumerate(arms):
@@ -284,17 +291,27 @@ def draw_durability(tables: Tables) -> Figure:
                     linewidth=1.2,
                 )[0]  # fmt: skip
             first = own.iloc[0]
-            axes.set_title(
-                f"{arm}, look {int(first['look'])}, month {first['calendar_month']:.0f}\n"
-                f"{int(first['relapses'])} of {int(first['remitters'])} relapsed",
-                fontsize=SMALL,
-            )
+            lines = [f"{int(first['relapses'])} of {int(first['remitters'])} relapsed"]
+            if down == 0:
+                lines = [f"look {int(first['look'])}, month {first['calendar_month']:.0f}", *lines]
+            axes.set_title("\n".join(lines), fontweight="normal")
+            if across == 0:
+                tall = (figure.get_figheight() - 1.05) / len(arms)
+                axes.set_ylabel(broken(arm, tall - 0.4, bold=True), fontweight="bold")
             axes.set_ylim(0, 1.02)
             axes.set_xlim(0, float(frame["month"].max()))
-            axes.set_xticks(np.arange(0, float(frame["month"].max()) + 1, 12))
+            _months(axes, float(frame["month"].max()), panel_room(columns) - 0.2)
             percent_axis(axes)
             light_grid(axes)
     figure.supxlabel("months since remission began")
     figure.supylabel("still in drug-free remission")
     legend_above(figure, list(handles.values()), list(handles))
     return figure
+
+
+def _months(axes: Axes, last: float, room: float) -> None:
+    """Tick months by the year, or by as many years as there is room for."""
+    years = 1
+    while (last / (12 * years) + 1) * 0.3 > room:
+        years += 1
+    axes.set_xticks(np.arange(0, last + 1, 12 * years))

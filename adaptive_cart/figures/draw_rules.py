@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adaptive_cart.figures.draw_measures import rows_axis, short
+from adaptive_cart.figures.draw_measures import columns_for, panel_room, rows_axis
 from adaptive_cart.figures.kinds import Tables
 from adaptive_cart.figures.style import (
     BLACK,
@@ -17,16 +17,20 @@ from adaptive_cart.figures.style import (
     PALE,
     PURPLE,
     SKY,
-    SMALL,
+    TALLEST,
     VERMILION,
+    broken,
     legend_above,
     light_grid,
     mark,
     minus,
     ratio_ticks,
     sheet,
+    short,
+    spread,
     styled,
     whole_ticks,
+    width_of,
 )
 
 if TYPE_CHECKING:
@@ -50,16 +54,16 @@ def draw_priors(tables: Tables) -> Figure:
     densities, priors, claims = tables["densities"], tables["priors"], tables["claims"]
     panels = list(zip(priors["endpoint"], priors["parameter"], strict=True))
     count = len(panels) + len(claims)
-    columns = min(count, 3)
+    columns = columns_for(count)
     deep = -(-count // columns)
-    figure = sheet(0.35 + 2.45 * deep)
+    figure = sheet(min(0.35 + 2.45 * deep, TALLEST))
     grid = figure.subplots(deep, columns, squeeze=False)
     flat = list(grid.flat)
     true = tables["true"]
     for axes, (endpoint, parameter), row in zip(flat, panels, priors.to_dict("records"),
                                                 strict=False):  # fmt: skip
         own = densities[(densities["endpoint"] == endpoint) & (densities["parameter"] == parameter)]
-        _prior(axes, own, row)
+        _prior(axes, own, row, columns)
         if len(true):
             inside = true["arm"].isin(parameter.split(", "))
             values = true[(true["endpoint"] == endpoint) & inside]["value"]
@@ -68,7 +72,7 @@ def draw_priors(tables: Tables) -> Figure:
                           clip_on=False, zorder=6)  # fmt: skip
     for axes, row in zip(flat[len(panels) :], claims.to_dict("records"), strict=False):
         part = tables["difference"][tables["difference"]["rule"] == row["rule"]]
-        _claim(axes, part, row)
+        _claim(axes, part, row, columns)
     for axes in flat[count:]:
         axes.set_visible(False)
     for row in grid:
@@ -76,7 +80,7 @@ def draw_priors(tables: Tables) -> Figure:
     return figure
 
 
-def _prior(axes: Axes, own: Any, row: dict[str, Any]) -> None:
+def _prior(axes: Axes, own: Any, row: dict[str, Any], columns: int) -> None:
     whole = own[own["component"] == "prior"]
     inside = whole[(whole["x"] > whole["x"].max() * 0.02)]
     top = 1.15 * min(float(whole["density"].max()), 3.0 * float(inside["density"].quantile(0.90)))
@@ -101,27 +105,26 @@ def _prior(axes: Axes, own: Any, row: dict[str, Any]) -> None:
     ess = row["effective_sample_size"]
     known = ess is not None and ess == ess
     middle = "median" if row["scale"] == "hazard ratio" else "mean"
-    _heading(
-        axes,
-        short(row["endpoint"], 22),
-        [
-            f"{short(row['parameter'].replace('_', ' '), 20)}: {middle} {minus(row[middle], 2)}",
-            f"95%: {minus(row['lower'], 2)} to {minus(row['upper'], 2)}",
-            f"worth {ess:.1f} participants" if known else "",
-        ],
-    )
+    average = f"{middle} {minus(row[middle], 2)}"
+    name, room = row["parameter"].replace("_", " "), panel_room(columns) - 0.15
+    lines = [f"{name}: {average}"]
+    if width_of(lines[0]) > room:
+        lines = [short(name, room), average]
+    lines += [f"95%: {minus(row['lower'], 2)} to {minus(row['upper'], 2)}"]
+    lines += [f"worth {ess:.1f} participants"] if known else []
+    _heading(axes, broken(row["endpoint"], panel_room(columns) - 0.2, bold=True), lines)
     if len(axes.get_legend_handles_labels()[1]):
-        axes.legend(loc="upper right", handlelength=1.8, borderaxespad=0.2)
+        axes.legend(loc="upper right", handlelength=1.3, handletextpad=0.4, borderaxespad=0.0)
 
 
 def _heading(axes: Axes, title: str, lines: list[str]) -> None:
     """Put a title and small lines above a panel, clear of the curves."""
-    axes.set_title(title, pad=4 + 11 * len(lines))
-    axes.text(0.0, 1.03, "\n".join(lines), va="bottom", fontsize=SMALL, linespacing=1.25,
-              transform=axes.transAxes)  # fmt: skip
+    axes.set_title(title, pad=5 + 13.2 * len(lines))
+    axes.annotate("\n".join(lines), (0.0, 1.0), xytext=(0, 4), textcoords="offset points",
+                  xycoords="axes fraction", va="bottom", linespacing=1.25)  # fmt: skip
 
 
-def _claim(axes: Axes, part: Any, row: dict[str, Any]) -> None:
+def _claim(axes: Axes, part: Any, row: dict[str, Any], columns: int) -> None:
     axes.plot(part["x"], part["density"], color=BLACK)
     beyond = part["x"] > row["margin"] if row["above"] else part["x"] < row["margin"]
     axes.fill_between(part["x"], 0, part["density"], where=beyond, facecolor="none",
@@ -136,12 +139,10 @@ def _claim(axes: Axes, part: Any, row: dict[str, Any]) -> None:
         axes.set_xlabel("difference")
     axes.set_ylim(0, 1.08 * float(part["density"].max()))
     sign = ">" if row["above"] else "<"
-    _heading(
-        axes,
-        short(f"claim of {row['rule']}", 22),
-        [f"{sign} {row['margin']:g} (dashed)", f"P(claim) {row['probability']:.3f}",
-         f"threshold {row['threshold']:g}"],
-    )  # fmt: skip
+    title = broken(f"claim of {row['rule']}", panel_room(columns) - 0.25, bold=True)
+    lines = [f"{sign} {row['margin']:g} (dashed)", f"P(claim) {row['probability']:.3f}",
+             f"threshold {row['threshold']:g}"]  # fmt: skip
+    _heading(axes, title, lines)
 
 
 # ── F3 ────────────────────────────────────────────────────────────────────────────────────────
@@ -151,14 +152,19 @@ def draw_boundaries(tables: Tables) -> Figure:
     rules, differences, seen = tables["boundaries"], tables["differences"], tables["seen"]
     two = rules[rules["control"].notna()] if len(rules) else rules
     one = rules[rules["control"].isna()] if len(rules) else rules
-    looks = sorted(two["look"].unique()) if len(two) else []
+    looks = sorted(two.loc[two["shown"], "look"].unique()) if len(two) else []
+    seen = seen[seen["shown"]] if len(seen) else seen
     several = len(differences) > 0 and differences["analysed"].nunique() > 1
     below = int(several) + int(len(one) > 0)
     groups = list(dict.fromkeys(seen["rule"])) if len(seen) else []
     many = [int((seen["rule"] == rule).sum()) for rule in groups]
-    heights = [2.45] * -(-len(looks) // 3) + ([2.4] if below else []) + [
-        0.95 + 0.30 * rows for rows in many
-    ]  # fmt: skip
+    maps = -(-len(looks) // 3) + int(below > 0)
+    ranges = [0.95 + 0.30 * rows for rows in many]
+    if sum(ranges) > TALLEST - 0.5 - 1.7 * maps:
+        each = (TALLEST - 0.5 - 1.7 * maps - 0.95 * len(many)) / max(sum(many), 1)
+        ranges = [0.95 + each * rows for rows in many]
+    tall = min(2.45, (TALLEST - 0.5 - sum(ranges)) / max(maps, 1))
+    heights = [tall] * maps + ranges
     figure = sheet(0.5 + sum(heights))
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     at = 0
@@ -166,16 +172,16 @@ def draw_boundaries(tables: Tables) -> Figure:
     for first in range(0, len(looks), 3):
         grid = parts[at].subplots(1, 3 if len(looks) > 1 else 2)
         for axes, look in zip(grid, looks[first : first + 3], strict=False):
-            _map(axes, two[two["look"] == look], decisions)
+            _map(axes, two[two["look"] == look], decisions, tall - 0.75)
         for axes in grid[len(looks[first : first + 3]) :]:
             axes.set_visible(False)
         at += 1
     if below:
         grid = parts[at].subplots(1, 2) if below == 2 else [parts[at].subplots()]
         if several:
-            _differences(grid[0], differences)
+            _differences(grid[0], differences, 5.5 if below == 1 else 2.4)
         if len(one):
-            _alone(grid[-1], one)
+            _alone(grid[-1], one, below == 1)
         at += 1
     for rule in groups:
         _ranges(parts[at].subplots(), seen[seen["rule"] == rule])
@@ -185,7 +191,7 @@ def draw_boundaries(tables: Tables) -> Figure:
     return figure
 
 
-def _map(axes: Axes, part: Any, decisions: dict[str, Any]) -> None:
+def _map(axes: Axes, part: Any, decisions: dict[str, Any], tall: float) -> None:
     """Responders in the two arms at one look: where each rule holds."""
     from matplotlib.patches import Patch
 
@@ -209,14 +215,16 @@ def _map(axes: Axes, part: Any, decisions: dict[str, Any]) -> None:
     axes.set_xlim(-0.5, control_n + 0.5)
     axes.set_ylim(-0.5, arm_n + 0.5)
     axes.set_title(f"look {int(first['look'])}")
-    axes.set_xlabel(f"responders of {control_n}, {first['control']}")
-    axes.set_ylabel(f"responders of {arm_n}, {first['arm']}")
+    axes.set_xlabel(short(f"responders of {control_n}, {first['control']}", 1.5))
+    axes.set_ylabel(short(f"responders of {arm_n}, {first['arm']}", tall))
     whole_ticks(axes, "x", 5)
     whole_ticks(axes, "y", 6)
 
 
-def _differences(axes: Axes, frame: Any) -> None:
+def _differences(axes: Axes, frame: Any, wide: float) -> None:
     """Difference at which a rule begins to hold, by number analysed."""
+    ends = []
+    margins: dict[float, None] = {}
     for place, (rule, own) in enumerate(frame.groupby("rule", sort=False)):
         own = own[own["difference"].notna()].sort_values("analysed")
         if own.empty:
@@ -228,19 +236,30 @@ def _differences(axes: Axes, frame: Any) -> None:
         known = own[own["at_low_control"].notna() & own["at_high_control"].notna()]
         axes.vlines(known["analysed"], known["at_low_control"], known["at_high_control"],
                     color=colour, linewidth=1.2)  # fmt: skip
-        last = own.iloc[0]
-        axes.annotate(str(rule), (last["analysed"], last["difference"]), xytext=(5, 5),
-                      textcoords="offset points", fontsize=SMALL, color=colour)  # fmt: skip
+        ends.append((str(rule), float(own["analysed"].iloc[-1]), float(own["difference"].iloc[-1])))
+        margins |= dict.fromkeys(float(m) for m in own["margin"].dropna())
     axes.axhline(0.0, color=BLACK, linewidth=0.7)
+    for margin in margins:
+        axes.axhline(margin, color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
     axes.set_xticks(sorted(frame["analysed"].unique()))
-    axes.margins(x=0.1, y=0.16)
+    axes.margins(x=0.08, y=0.16)
+    # rules are named at the end of their lines
+    names = [short(rule, 0.3 * wide) for rule, *_ in ends]
+    room = max((width_of(name) for name in names), default=0.0) + 0.2
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    last = max((x for _, x, _ in ends), default=right)
+    axes.set_xlim(left, max(right, last + (last - left) * room / (wide - room)))
+    heights = spread([y for *_, y in ends], 0.09 * (high - low), low, high)
+    for name, (_, x, _), at in zip(names, ends, heights, strict=True):
+        axes.annotate(name, (x, at), xytext=(8, 0), textcoords="offset points", va="center")
     axes.set_title("difference that triggers")
     axes.set_xlabel("participants analysed")
-    axes.set_ylabel("observed difference")
+    dashed = ", ".join(f"{margin:g}" for margin in margins if margin)
+    axes.set_ylabel("observed difference" + (f"\n(dashed: margin {dashed})" if dashed else ""))
     light_grid(axes)
 
 
-def _alone(axes: Axes, frame: Any) -> None:
+def _alone(axes: Axes, frame: Any, wide: bool) -> None:
     """Events at which a rule about one arm begins to hold, by number analysed."""
     for place, (rule, own) in enumerate(frame.groupby("rule", sort=False)):
         own = own[own["from"].notna()].sort_values("arm_n")
@@ -252,9 +271,9 @@ def _alone(axes: Axes, frame: Any) -> None:
                   marker=style.marker)  # fmt: skip
         for row in own.to_dict("records"):
             axes.annotate(f"{int(row['from'])}/{int(row['arm_n'])}", (row["arm_n"], row["from"]),
-                          xytext=(0, 7), textcoords="offset points", ha="center",
-                          fontsize=SMALL)  # fmt: skip
-        axes.set_title(f"{rule}: {words} from so many events on")
+                          xytext=(0, 7), textcoords="offset points", ha="center")  # fmt: skip
+        title = f"{rule}: {words} from so many events on"
+        axes.set_title(broken(title, 5.6 if wide else 2.5, bold=True))
     axes.set_xticks(sorted(frame["arm_n"].unique()))
     axes.set_ylim(0, float(frame["from"].max()) * 1.3)
     axes.margins(x=0.12)
@@ -268,8 +287,11 @@ def _ranges(axes: Axes, frame: Any) -> None:
     first = frame.iloc[0]
     words, colour, hatch = DECISIONS[first["then"]]
     labels = [
-        f"look {int(row['look'])}"
-        + (f", {row['target']}" if isinstance(row["target"], str) else "")
+        short(
+            f"look {int(row['look'])}"
+            + (f", {row['target']}" if isinstance(row["target"], str) else ""),
+            1.8,
+        )
         for row in frame.to_dict("records")
     ]
     rows_axis(axes, labels)
@@ -281,10 +303,13 @@ def _ranges(axes: Axes, frame: Any) -> None:
                 continue
             axes.barh(place + shift, max(high - low, 0.004), 0.30, left=low, facecolor=face,
                       hatch=marks, edgecolor=BLACK, linewidth=0.5)  # fmt: skip
-    axes.set_title(f"{first['rule']}: {words}")
-    axes.set_xlabel(f"{first['quantity']}\n(upper bar: the rule held; lower, grey: it did not)")
-    if "ratio" in first["quantity"]:
-        axes.axvline(1.0, color=BLACK, linewidth=0.7)
-    else:
-        axes.axvline(0.0, color=BLACK, linewidth=0.7)
+    axes.set_title(short(f"{first['rule']}: {words}", 5.6, bold=True))
+    margin = first["margin"]
+    marked = margin is not None and margin == margin
+    dashed = f"; dashed: {first['compared']} {margin:g}" if marked else ""
+    bars = f"(upper bar: the rule held; lower, grey: it did not{dashed})"
+    axes.set_xlabel(f"{short(first['quantity'], 5.4)}\n{bars}")
+    axes.axvline(1.0 if "ratio" in first["quantity"] else 0.0, color=BLACK, linewidth=0.7)
+    if marked:
+        axes.axvline(margin, color=BLACK, linewidth=1.1, linestyle=(0, (4, 2)))
     light_grid(axes, "x")

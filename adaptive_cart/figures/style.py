@@ -1,5 +1,7 @@
 """How figures look: one palette, one size of text, and marks that survive a grey-scale print.
 
+All text has 9 points at final size, the smallest that regulators ask for in submitted documents.
+
 Colours are those of Okabe and Ito (2008, jfly.uni-koeln.de/color), which people with any of the
 usual kinds of colour blindness can tell apart. No figure tells two things apart by colour alone:
 lines have styles and markers as well, areas have hatches.
@@ -8,6 +10,7 @@ lines have styles and markers as well, areas have hatches.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PORTRAIT, LANDSCAPE = 6.5, 9.0  # inches
-TEXT, SMALL = 9.0, 8.0  # points
+TEXT = 9.0  # points, everywhere
+TALLEST = 9.4  # inches that a page leaves for a figure above its caption
 BLACK, BLUE, VERMILION, GREEN = "#000000", "#0072B2", "#D55E00", "#009E73"
 ORANGE, SKY, PURPLE, YELLOW = "#E69F00", "#56B4E9", "#CC79A7", "#F0E442"
 GREY, PALE, FAINT = "#595959", "#BFBFBF", "#E8E8E8"
@@ -32,9 +36,9 @@ RC: dict[str, Any] = {
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.labelsize": TEXT,
-    "xtick.labelsize": SMALL,
-    "ytick.labelsize": SMALL,
-    "legend.fontsize": SMALL,
+    "xtick.labelsize": TEXT,
+    "ytick.labelsize": TEXT,
+    "legend.fontsize": TEXT,
     "legend.frameon": False,
     "legend.handlelength": 2.6,
     "figure.titlesize": TEXT,
@@ -142,6 +146,30 @@ def spread(positions: Sequence[float], gap: float, low: float, high: float) -> l
     return [float(value) for value in moved]
 
 
+def name_looks(axes: Axes, looks: Sequence[tuple[int, float]], right: float, wide: float) -> None:
+    """Write the number of each look above its date, and the word where there is room for it.
+
+    Parameters
+    ----------
+    looks
+        Number and date of each.
+    right, wide
+        Where the panel ends, in the units of the dates, and in inches.
+    """
+    dates = [date for _, date in looks]
+    apart = max((width_of(f"look {look}") for look, _ in looks), default=0.0) + 0.08
+    spots = spread(dates, apart * right / wide, 0.0, right)
+    moved = max((abs(a - b) for a, b in zip(spots, dates, strict=True)), default=0.0)
+    few = moved <= 0.5 * apart * right / wide
+    if not few:  # the word once, and the numbers at their dates
+        spots = spread(dates, (width_of("88") + 0.05) * right / wide, 0.0, right)
+    for place, ((look, _), at) in enumerate(zip(looks, spots, strict=True)):
+        axes.annotate(f"look {look}" if few or place == 0 else str(look), (at, 1.0), xytext=(0, 3),
+                      xycoords=("data", "axes fraction"), textcoords="offset points",
+                      ha="center" if few or place else "right", va="bottom",
+                      color=GREY)  # fmt: skip
+
+
 def percent_axis(axes: Axes, which: str = "y", decimals: int | None = 0) -> None:
     """Write the ticks of an axis of probabilities in per cent."""
     from matplotlib.ticker import PercentFormatter
@@ -175,12 +203,73 @@ def ratio_ticks(axes: Axes, which: str, low: float, high: float) -> None:
     axis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
+@functools.cache
+def width_of(text: str, bold: bool = False) -> float:
+    """Width of a text in inches, of its longest line where it has several."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
+
+    font = FontProperties(family=RC["font.family"], weight="bold" if bold else "normal")
+    lines = [line for line in text.split("\n") if line.strip()]
+    paths = [TextPath((0.0, 0.0), line, size=TEXT, prop=font) for line in lines]
+    return max((path.get_extents().x1 / 72.0 for path in paths), default=0.0)
+
+
+def short(text: str, room: float, bold: bool = False) -> str:
+    """Cut a text to so many inches; tables and captions have it whole."""
+    if width_of(text, bold) <= room:
+        return text
+    while text and width_of(text + "…", bold) > room:
+        text = text[:-1].rstrip()
+    return text + "…"
+
+
+def broken(text: str, room: float, bold: bool = False) -> str:
+    """Break a name at spaces, underscores, slashes and hyphens into even lines of some inches."""
+    pieces = [piece for piece in re.findall(r"[^ _/\-]*[ _/\-]*", text) if piece]
+    lines = _filled(pieces, room, bold)
+    for share in (0.5, 0.6, 0.7, 0.8, 0.9):
+        narrower = _filled(pieces, share * room, bold)
+        if len(narrower) == len(lines):
+            lines = narrower
+            break
+    return "\n".join(short(line.rstrip(" "), room, bold) for line in lines)
+
+
+def _filled(pieces: Sequence[str], room: float, bold: bool) -> list[str]:
+    """Pieces of a name in lines, each as long as there is room for."""
+    lines = [""]
+    for piece in pieces:
+        if lines[-1] and width_of((lines[-1] + piece).rstrip(), bold) > room:
+            lines.append("")
+        lines[-1] += piece
+    return lines
+
+
+def lines_in(text: str) -> int:
+    """How many lines a text has."""
+    return text.count("\n") + 1
+
+
 def legend_above(figure: Figure, handles: Sequence[Any], labels: Sequence[str]) -> None:
     """Put one legend for all panels above them, in as few rows as fit."""
-    wide = max(len(label) for label in labels) if labels else 1
-    room = PORTRAIT * 72.0 if not hasattr(figure, "get_figwidth") else figure.get_figwidth() * 72.0
-    columns = max(1, min(len(labels), int(room // (wide * SMALL * 0.58 + 42.0))))
+    if not labels:
+        return
+    room = figure.get_figwidth() if hasattr(figure, "get_figwidth") else PORTRAIT
+    columns = legend_columns(labels, room)
     figure.legend(handles, labels, loc="outside upper left", ncols=columns, columnspacing=1.4)
+
+
+def legend_columns(labels: Sequence[str], room: float) -> int:
+    """In how many columns a legend fits into so many inches; it is filled column by column."""
+    widths = [width_of(label) for label in labels]
+    key, gap, edge = 3.5 * TEXT / 72.0, 1.4 * TEXT / 72.0, 0.25
+    for columns in range(len(labels), 1, -1):
+        shares = np.array_split(np.arange(len(labels)), columns)
+        wide = sum(max(widths[k] for k in share) + key for share in shares)
+        if wide + gap * (columns - 1) + edge <= room:
+            return columns
+    return 1
 
 
 def minus(number: float, decimals: int, sign: bool = False) -> str:

@@ -28,6 +28,9 @@ from adaptive_cart.figures.tables_measures import (
 from adaptive_cart.operating import Figure, exact, mean
 from adaptive_cart.run import Result
 
+MOST_CHANGES = 16  # rows of the dot plot of changes
+POINTS = 14  # of the figure of benefit and risk, where each arm has its own
+
 
 # ── F10: robustness ───────────────────────────────────────────────────────────────────────────
 def robustness_tables(result: Result) -> Tables | Missing:
@@ -56,7 +59,11 @@ def robustness_tables(result: Result) -> Tables | Missing:
             "this run has no alternative that a robustness scenario can be compared with",
             "add an alternative scenario and simulate again",
         )
-    flat = [row for part in rows for row in part]
+    # the largest changes of P(success), where there are too many for a page
+    size = [max((abs(r["estimate"]) for r in part if r["what"] == "success"), default=0.0)
+            for part in rows]  # fmt: skip
+    drawn = set(sorted(range(len(rows)), key=lambda place: -size[place])[:MOST_CHANGES])
+    flat = [{**row, "shown": place in drawn} for place, part in enumerate(rows) for row in part]
     return {"changes": table(flat), "about": about(result, base=base or nulls[0])}
 
 
@@ -181,7 +188,8 @@ def benefit_risk_tables(result: Result) -> Tables | Missing:
     }
     harm = next((name for name in harms if name in limits), harms[0])
     several = len(design.arm_names) > 2
-    shown = displayed(result, ROWS)
+    # with several arms as many rows as a page has room for
+    shown = displayed(result, max(POINTS // (len(design.arm_names) - 1), 2) if several else ROWS)
     rows = []
     for name, role in scenarios(result):
         for arm in design.arm_names[1:]:

@@ -20,6 +20,7 @@ from adaptive_cart.figures.source import (
     endpoint_words,
     estimand_words,
     is_exact,
+    margin,
     plan_of,
     replay,
     scenarios,
@@ -195,6 +196,7 @@ def _example(
                 float(block.estimate_final[0, 0]) if block.estimate.shape[1] else float("nan")
             ),
             estimand=estimand_words(result),
+            margin=margin(result),
             beside=is_exact(result),
         ),
     }

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PANELS, ROWS = 9, 7  # scenarios that a figure shows as panels, or by a mark of their own
 MOST_ROWS = 18  # of a dot plot
+MOST_NULLS = 24  # of the dot plot of the type I error
 NUMBERS = ("estimate", "mcse", "lower", "upper", "n")
 EARLY = "early_success"
 
@@ -113,7 +114,9 @@ def success_tables(result: Result) -> Tables | Missing:
     """F4: how trials end, scenario by scenario, in the order of the true effect."""
     lines = effect_lines(result)
     line_of = {name: number for number, line in enumerate(lines) for name in line.scenarios}
+    # where there are curves above, they take the room of as many rows
     most = max(MOST_ROWS // len(targets(result, scenarios(result)[0][0])), 2)
+    most = max(most - 5 * -(-len(lines) // 3), 2) if lines else most
     shown = displayed(result, most) | set(line_of)
     rows = []
     for name, role in scenarios(result):
@@ -186,6 +189,9 @@ def null_tables(result: Result) -> Tables | Missing:
             "no scenario of this run is a null",
             'add a scenario with role = "null" to the design and simulate again',
         )
+    highest = sorted(rows, key=_height, reverse=True)[:MOST_NULLS]
+    drawn = {row["scenario"] for row in highest}
+    rows = [{"shown": row["scenario"] in drawn, **row} for row in rows]
     calibration = result.design.calibration
     names = [row["scenario"] for row in rows if row["role"] == "null"]
     truths = {name: truth_of(result, name) for name in names}

@@ -30,6 +30,7 @@ from adaptive_cart.records import Booleans, Course, Durations, Floats, Populatio
 from adaptive_cart.run import Result
 
 LANES = 120  # participants of a swimmer plot, at most
+ACROSS = 4  # looks that stand side by side
 
 
 def _remission(course: Course) -> tuple[Floats, Floats]:
@@ -318,9 +319,10 @@ def durability_tables(result: Result) -> Tables | Missing:
     row_of_trial = np.array([trial])
     ended = int(found.block.look[trial])
     rows = []
-    for record in never_stopped(result, name).block.looks:
-        if record.between:
-            continue
+    held = [r for r in never_stopped(result, name).block.looks if not r.between]
+    most = min(len(held), ACROSS)
+    drawn = {round(k * (len(held) - 1) / max(most - 1, 1)) for k in range(most)}
+    for number, record in enumerate(held):
         data = record.summaries[endpoint].rows(row_of_trial)
         assert isinstance(data, Durations)
         posterior = analysis.posterior(model, data, None)
@@ -336,6 +338,7 @@ def durability_tables(result: Result) -> Tables | Missing:
                 rows.append(
                     {
                         "look": record.look,
+                        "shown": number in drawn,
                         "calendar_month": float(record.date[trial]),
                         "arm": label,
                         "month": at,

@@ -23,11 +23,13 @@ from adaptive_cart.figures.tables_measures import measured, table
 from adaptive_cart.models import AnalysisBase
 from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.operating import RATIOS
+from adaptive_cart.priors.effective_sample_size import by_moments
 from adaptive_cart.records import Counts, Durations, Exposure, Floats, Summary
 from adaptive_cart.rules import ResolvedRule
 from adaptive_cart.run import Result
 
 POINTS = 401
+MAPS, RANGES = 9, 24  # looks, and rows of ranges, that a page has room for
 TAIL = 0.999  # of a prior without an upper end, as much is shown
 
 
@@ -128,12 +130,7 @@ def _mixture(prior: BetaMixture) -> Curve:
         density = np.sum([*parts.values()], axis=0)
     else:
         density = _beta(x, prior.a[0], prior.b[0])
-    mean = prior.mean()
-    second = sum(
-        weight * a * (a + 1.0) / ((a + b) * (a + b + 1.0))
-        for weight, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
-    )
-    return x, density, mean * (1.0 - mean) / (second - mean**2) - 1.0, parts
+    return x, density, by_moments(prior), parts
 
 
 def _beta(x: Floats, a: float, b: float) -> Floats:
@@ -155,13 +152,16 @@ def _parameter(name: str, given: Mapping[str, float]) -> tuple[str, str, Curve]:
         top = float(special.gammaincinv(a, 0.99)) / b
         x = np.linspace(0.0, 1.0, POINTS + 1)[1:] ** 2 * top
         density = np.exp(a * np.log(b) + (a - 1.0) * np.log(x) - b * x - special.gammaln(a))
-        return name, "rate", (x, density, None, {})
+        # a baseline hazard is monthly (piecewise_exponential), an event rate yearly (gamma_poisson)
+        return name, f"events per {'month' if name == 'baseline' else 'year'}", (
+            x, density, None, {},
+        )  # fmt: skip
     if kind == "lognormal":
         median, sigma = given["median"], given["sigma"]
         z = float(special.ndtri(TAIL))
         x = np.linspace(0.0, median * np.exp(min(z, 2.6) * sigma), POINTS + 1)[1:]
         density = _normal(np.log(x), np.log(median), sigma) / x
-        return name, "months" if "month" in name else "value", (x, density, None, {})
+        return name, "months" if "month" in name else name, (x, density, None, {})
     if kind == "half_normal":
         x = np.linspace(0.0, 3.3 * given["sd"], POINTS)
         return name, "sd (log odds)", (x, 2 * _normal(x, 0.0, given["sd"]), None, {})
@@ -251,7 +251,11 @@ def boundary_tables(result: Result) -> Tables | Missing:
     found = boundaries(result.design, plan_of(result))
     told = {boundary.rule for boundary in found}
     rest = [rule for rule in plan_of(result).rules if rule.name not in told]
-    seen = [row for rule in rest for row in _seen(result, rule)]
+    by_rule = [list(_seen(result, rule)) for rule in rest]
+    seen: list[dict[str, Any]] = []
+    for own in by_rule:
+        few = _steps(len(own), RANGES // len(by_rule))
+        seen += [{**row, "shown": place in few} for place, row in enumerate(own)]
     if not found and not seen:
         return Missing(
             "no rule of the design asks about counts, and none was judged in a trial",
@@ -259,8 +263,10 @@ def boundary_tables(result: Result) -> Tables | Missing:
         )
     rows: list[dict[str, Any]] = []
     differences: list[dict[str, Any]] = []
+    looks = sorted({boundary.look for boundary in found})
+    shown = {looks[place] for place in _steps(len(looks), MAPS)}
     for boundary in found:
-        rows += _cells(boundary)
+        rows += _cells(boundary, shown)
         difference = _difference(result, boundary)
         if difference is not None:
             differences.append(difference)
@@ -277,7 +283,14 @@ def boundary_tables(result: Result) -> Tables | Missing:
     }
 
 
-def _cells(boundary: Boundary) -> Iterator[dict[str, Any]]:
+def _steps(number: int, most: int) -> set[int]:
+    """All of so many things, or at most so many at equal steps, the first and last among them."""
+    if number <= most:
+        return set(range(number))
+    return {round(k * (number - 1) / (most - 1)) for k in range(most)}
+
+
+def _cells(boundary: Boundary, shown: set[int]) -> Iterator[dict[str, Any]]:
     """Responders in the arm at which a rule holds, by responders in the control."""
     two = len(boundary.analysed) == 2
     for row in range(boundary.holds.shape[0]):
@@ -286,6 +299,7 @@ def _cells(boundary: Boundary) -> Iterator[dict[str, Any]]:
             "rule": boundary.rule,
             "then": boundary.then,
             "look": boundary.look,
+            "shown": boundary.look in shown,
             "control": boundary.arms[0] if two else None,
             "control_n": boundary.analysed[0] if two else None,
             "control_responders": row if two else None,
@@ -327,6 +341,7 @@ def _difference(result: Result, boundary: Boundary) -> dict[str, Any] | None:
         "rule": boundary.rule,
         "then": boundary.then,
         "look": boundary.look,
+        "margin": None if rule.prediction is not None else rule.question.value,
         "analysed": n + arm_n,
         "control_responders": middle,
         "control_n": n,
@@ -387,6 +402,8 @@ def _seen(result: Result, rule: ResolvedRule) -> Iterator[dict[str, Any]]:
             "look": look,
             "target": str(key[1]) if by_stratum else None,
             "quantity": _quantity(result, rule),
+            "margin": None if rule.prediction is not None else question.value,
+            "compared": "limit" if question.minus is None else "margin",
             "held": len(held),
             "held_least": float(held.min()) if len(held) else None,
             "held_most": float(held.max()) if len(held) else None,
@@ -399,10 +416,12 @@ def _seen(result: Result, rule: ResolvedRule) -> Iterator[dict[str, Any]]:
 def _quantity(result: Result, rule: ResolvedRule) -> str:
     design, question = result.design, rule.question
     name = endpoint_words(design, question.endpoint)
+    summary_kind = design.endpoints[question.endpoint].summary_kind
     arms = {target.arm for target in rule.targets}
     arm = design.arm_names[question.arm] if len(arms) == 1 else "arm"
     if question.minus is None:
-        return f"observed {name}, {arm}"
+        rate = summary_kind == "exposure"
+        return f"observed {name}, {arm}" + (", events per year" if rate else "")
     control = design.arm_names[question.minus]
     if question.kind == "hazard_ratio":
         return f"observed ratio of event rates, {arm} / {control}"

@@ -88,9 +88,9 @@ def say_estimation(tables: Tables) -> str:
     one = f" Scenario {cell(about, 'scenario')}." if cell(about, "several") else ""
     return (
         f"Error of the posterior mean of the {cell(about, 'estimand')}, by the look that ended the "
-        f"trial and why.{one} Shape: distribution over trials; lines: 5th to 95th and 25th to 75th "
-        f"percentile; diamond: mean, the bias. At the right: number of trials, and how often the "
-        f"95% credible interval covers the true value. Bias over all trials: "
+        f"trial and why (look: reason).{one} Shape: distribution over trials; lines: 5th to 95th "
+        f"and 25th to 75th percentile; diamond: mean, the bias. At the right: number of trials, "
+        f"and how often the 95% credible interval covers the true value. Bias over all trials: "
         f"{few_of(parts)}.{some_of(cells, 'panel')} Estimates "
         f"that are too favourable where a trial stopped early for success come from stopping "
         f"early.{few} {_drawn(tables)}"

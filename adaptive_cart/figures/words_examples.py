@@ -10,7 +10,7 @@ def say_example(tables: Tables) -> str:
     """Caption of an example trial."""
     about, rules, effects = tables["about"].iloc[0], tables["rules"], tables["effects"]
     last = rules[(rules["month"] == rules["month"].max()) & rules["holds"]] if len(rules) else rules
-    why = f" {last['reason'].iloc[0]}." if len(last) else ""
+    why = f" {last['reason'].iloc[0].replace('>=', '≥')}." if len(last) else ""
     several = effects["estimand"].nunique() > 1 if len(effects) else False
     estimate = ""
     if not several and about["estimate"] == about["estimate"]:

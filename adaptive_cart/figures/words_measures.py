@@ -113,7 +113,13 @@ def say_type_one_error(tables: Tables) -> str:
         if partly
         else ""
     )
-    return f"Type I error: {few_of(parts)}.{note}{said} {of_run(about)}"
+    drawn = int(frame["shown"].sum())
+    some = (
+        ""
+        if drawn == len(frame) or cell(about, "curve")
+        else f" The {drawn} highest of {len(frame)} are drawn; the table holds them all."
+    )
+    return f"Type I error: {few_of(parts)}.{some}{note}{said} {of_run(about)}"
 
 
 def describe_type_one_error(tables: Tables) -> str:
@@ -132,9 +138,9 @@ def say_stopping(tables: Tables) -> str:
     first = frame[(frame["look"] == 1) & (frame["ending"] == "continuing")]
     parts = [f"{row['scenario']} {percent(1 - row['by_now'])}" for row in first.to_dict("records")]
     return (
-        f"How trials have ended by each look, in per cent of all trials (shares below 10% without "
-        f"their number). Ended at the first of {cell(about, 'looks')} looks: {few_of(parts)}."
-        f"{some_of(frame)} "
+        f"How trials have ended by each look, in per cent of all trials (small shares "
+        f"without their number). Ended at the first of {cell(about, 'looks')} looks: "
+        f"{few_of(parts)}.{some_of(frame)} "
         f"Shares of those that reached a look are in the table of this figure. "
         f"{_counted(about)}"
     )
@@ -217,7 +223,14 @@ def say_robustness(tables: Tables) -> str:
         else " Scenarios share their participants trial by trial, so that the differences are "
         "paired."
     )
-    return f"P(success) when something else is true: {few_of(parts)}.{paired} {of_run(about)}"
+    drawn = int(own["shown"].sum())
+    some = (
+        ""
+        if drawn == len(own)
+        else f" The {drawn} largest changes of P(success) among {len(own)} are drawn; the table "
+        f"holds them all."
+    )
+    return f"P(success) when something else is true: {few_of(parts)}.{some}{paired} {of_run(about)}"
 
 
 def describe_robustness(tables: Tables) -> str:

@@ -144,12 +144,14 @@ def say_durability(tables: Tables) -> str:
         f"{row['arm']} {percent(row['mean'])} ({percent(row['lower'])} to {percent(row['upper'])})"
         for row in last.to_dict("records")
     ]
+    some = "" if frame["shown"].all() else " Not every look is drawn; the table holds them all."
     return (
         f"Durability ({about['endpoint']}): posterior of the fraction of remitters still in "
         f"drug-free remission, at each look of one trial, mean and 95% credible interval; dashed: "
-        f"the true fraction. The trial ended at look {int(about['ended'])}; later looks are as "
-        f"they would have been without its rules. At month {about['horizon']:g} and the last look: "
-        f"{listed(parts)}. Where nobody has remitted the posterior is the prior. Trial "
+        f"the true fraction, from {int(about['replayed'])} trials' remitters. The trial ended at "
+        f"look {int(about['ended'])}; later looks are as they would have been without its rules. "
+        f"At month {about['horizon']:g} and the last look: "
+        f"{listed(parts)}.{some} Where nobody has remitted the posterior is the prior. Trial "
         f"{int(about['trial'])} of scenario {about['scenario']}, seed {about['seed']}: the one of "
         f"median duration among trials 0 to {int(about['replayed']) - 1}."
     )

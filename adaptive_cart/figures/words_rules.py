@@ -84,7 +84,18 @@ def say_boundaries(tables: Tables) -> str:
             f"{int(cell(tables['about'], 'drawn')):,} simulated trials a scenario: {listed(shown)}"
             f"; between the two bars it depends on the rest of the data"
         )
-    return f"Decision rules on the scale of the data, at planned numbers. {'. '.join(said)}."
+    return (
+        f"Decision rules on the scale of the data, at planned numbers. {'. '.join(said)}."
+        f"{_left_out(tables)}"
+    )
+
+
+def _left_out(tables: Tables) -> str:
+    """Say where not every look or row is drawn."""
+    frames = [frame for frame in (tables["boundaries"], tables["seen"]) if len(frame)]
+    if all(frame["shown"].all() for frame in frames):
+        return ""
+    return " Not every look is drawn; the tables hold them all."
 
 
 def describe_boundaries(tables: Tables) -> str:
@@ -92,6 +103,7 @@ def describe_boundaries(tables: Tables) -> str:
     rules, seen = tables["boundaries"], tables["seen"]
     maps = rules["look"].nunique() if len(rules) else 0
     ranges = seen["rule"].nunique() if len(seen) else 0
-    parts = [f"as counts at {maps} looks"] if maps else []
-    parts += [f"as ranges of observed values for {ranges} rules"] if ranges else []
+    parts = [f"as counts at {maps} look{'' if maps == 1 else 's'}"] if maps else []
+    one = "rule" if ranges == 1 else "rules"
+    parts += [f"as ranges of observed values for {ranges} {one}"] if ranges else []
     return f"Decision rules {' and '.join(parts)}."

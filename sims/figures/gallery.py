@@ -3,8 +3,10 @@
     .venv/bin/python sims/figures/gallery.py [FOLDER] [TRIALS]
 
 FOLDER is `gallery` if left out, TRIALS 1,000 a scenario. The results lie in FOLDER/results and are
-extended when TRIALS is larger than before; the figures lie in FOLDER/<design>. Besides, it writes
-each figure in grey into FOLDER/grey, as a printer without colours would show it.
+extended when TRIALS is larger than before; the figures lie in FOLDER/<design>, and in
+FOLDER/<design>/real_trial the pictures of one of its trials as if it were a real one, judged at the
+look that ended it. Besides, it writes each figure in grey into FOLDER/grey, as a printer without
+colours would show it.
 
 The designs of the project have a few scenarios each, which differ in more than one number; so their
 figures of power, type I error and sample size are dot plots. The grid is the smallest design with
@@ -17,7 +19,11 @@ import sys
 from pathlib import Path
 
 import adaptive_cart as ac
-from adaptive_cart.figures import Written, write_figures
+from adaptive_cart.analysis.pictures import figures_of
+from adaptive_cart.figures import Written, rendered, write_figures
+from adaptive_cart.figures.source import main_scenario, replay
+from adaptive_cart.participants import participants_table
+from adaptive_cart.run import Result
 
 ROOT = Path(__file__).resolve().parents[2]
 EFFECTS = (0.0, 0.05, 0.10, 0.15, 0.20, 0.25, 0.30, 0.35, 0.40)
@@ -37,12 +43,32 @@ def grid_design(text: str) -> str:
 
 
 def draw(design: Path, folder: Path, trials: int) -> Written:
-    """Run a design and write its figures."""
+    """Run a design and write its figures, and those of a real trial."""
     loaded = ac.load_design(design)
     results = folder / "results" / design.stem
     text = design.read_text(encoding="utf-8")
     result = ac.simulate(loaded, trials=trials, out=results, design_text=text)
+    draw_real_trial(result, folder / design.stem / "real_trial")
     return write_figures(result, folder / design.stem)
+
+
+def draw_real_trial(result: Result, folder: Path) -> list[Path]:
+    """Write the pictures of the longest of the replayed trials, at the look that ended it."""
+    import pandas as pd
+
+    block = replay(result, main_scenario(result)).block
+    assert block.population is not None
+    trial = int(block.months.argmax())
+    number, date = int(block.randomised[trial].sum()), float(block.months[trial])
+    rows = participants_table(result.design, block.population, trial, date, number)
+    look = int(block.look[trial])
+    analysis = ac.analyze(result.design, pd.DataFrame(rows), look=look, fast=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, picture in figures_of(analysis).items():
+        written.append(folder / f"{name}.png")
+        written[-1].write_bytes(rendered(picture.figure, "png"))
+    return written
 
 
 def in_grey(written: Written, folder: Path) -> None:
