@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+import pytest
 import tomlkit
 
 from adaptive_cart.design import Design
 from adaptive_cart.figures.registry import FIGURES
+from adaptive_cart.report import chapters
 from adaptive_cart.report.build import Source
 from adaptive_cart.report.document import Block, Figure, Report, numbered
 from adaptive_cart.run import Result, simulate
@@ -62,6 +66,14 @@ def source() -> Source:
 def full_source() -> Source:
     """The same with all its figures, which take long to draw."""
     return Source(result(), sensitivity_trials=0)
+
+
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No chapter draws anything."""
+    for found in pkgutil.iter_modules(chapters.__path__, f"{chapters.__name__}."):
+        module = importlib.import_module(found.name)
+        if hasattr(module, "figures_for"):
+            monkeypatch.setattr(module, "figures_for", lambda evidence, *keys: [])
 
 
 def with_few_figures(report: Report) -> Report:

@@ -43,7 +43,7 @@ from adaptive_cart.report.omml import NAMESPACE, omml
 from adaptive_cart.report.tracing import checklist, guidance
 from adaptive_cart.run import Result
 from adaptive_cart.tables import summary
-from report_case import THRESHOLDS, TRIALS, result, source, tables
+from report_case import THRESHOLDS, TRIALS, result, source, tables, without_figures
 
 
 # ── sentences ─────────────────────────────────────────────────────────────────────────────────
@@ -236,10 +236,7 @@ def test_the_open_report_does_not_depend_on_the_thresholds(monkeypatch: Any) -> 
     """With the same results and other thresholds the open report is the same, to the letter."""
     # these calculate from the rules; what they show are operating characteristics
     monkeypatch.setattr(grid, "grid_of", lambda evidence: None)
-    for module in ("characteristics", "sensitivity", "safety", "examples", "design", "model",
-                   "rules", "appendices"):  # fmt: skip
-        name = f"adaptive_cart.report.chapters.{module}.figures_for"
-        monkeypatch.setattr(name, lambda evidence, *keys: [])
+    without_figures(monkeypatch)
     monkeypatch.setattr(examples, "_replayed", lambda *arguments: True)
     other = {"safety": 0.8712, "efficacy": [0.9911, 0.9822, 0.9733], "futility": 0.0333}
     changed = Result(Design(**tables(other)), result().folder)

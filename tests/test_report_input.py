@@ -13,7 +13,7 @@ from adaptive_cart.figures.source import open_result
 from adaptive_cart.report import write_report
 from adaptive_cart.report.recount import recounted
 from adaptive_cart.store import BOUNDARIES, DESIGN, LOOKS, MANIFEST, MEASURES, TRIALS
-from report_case import result
+from report_case import result, without_figures
 
 
 @pytest.fixture
@@ -121,10 +121,7 @@ def test_a_missing_library_is_named(folder: Path, monkeypatch: Any) -> None:
 
 
 def test_what_is_written(folder: Path, monkeypatch: Any) -> None:
-    for module in ("characteristics", "sensitivity", "safety", "examples", "design", "model",
-                   "rules", "appendices"):  # fmt: skip
-        name = f"adaptive_cart.report.chapters.{module}.figures_for"
-        monkeypatch.setattr(name, lambda evidence, *keys: [])
+    without_figures(monkeypatch)
     written = write_report(open_result(folder), formats=["html"], sensitivity_trials=0)
     assert [path.name for path in written.files] == ["report.html", "report_restricted.html"]
     assert all(path.is_file() for path in written.files)

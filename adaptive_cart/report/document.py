@@ -20,6 +20,7 @@ from typing import Any, Literal
 Audience = Literal["open", "restricted"]
 AUDIENCES: tuple[Audience, ...] = ("open", "restricted")
 WITHHELD = "in the restricted annex"
+WITHHELD_SHORT = "withheld"  # in a cell
 
 
 # ── pieces of a line ──────────────────────────────────────────────────────────────────────────
@@ -274,7 +275,8 @@ def for_audience(blocks: Iterable[Block], audience: Audience) -> Iterator[Block]
         if audience == "restricted":
             yield _mapped(block, _opened)
         elif block.audience == "open":
-            yield _mapped(block, _withheld)
+            shown = _mapped(block, _withheld)
+            yield _without_withheld_columns(shown) if isinstance(shown, Table) else shown
 
 
 def _opened(pieces: Line) -> Line:
@@ -391,6 +393,48 @@ def text_of(report: Report) -> str:
         if isinstance(block, Figure):
             told.append(block.alternative)
     return "\n".join(told)
+
+
+def without_blank_columns(table: Table) -> Table:
+    """The same table without columns that hold nothing but dashes; the first one stays."""
+    return _columns_of(table, _columns_that_say_more(table, ("", "–")))
+
+
+def _without_withheld_columns(table: Table) -> Table:
+    """The same table, its columns in which all is withheld named in a note instead."""
+    kept = _columns_that_say_more(table, (WITHHELD_SHORT,))
+    if len(kept) == len(table.head) or not table.rows:
+        return table
+    gone = [table.head[place] for place in range(len(table.head)) if place not in kept]
+    note = line("In the restricted annex: ", listed([line(head) for head in gone]), ".")
+    made = _columns_of(table, kept)
+    return replace(made, notes=(*made.notes, note), wide=False)
+
+
+def _columns_that_say_more(table: Table, than: Sequence[str]) -> list[int]:
+    told = [row.cells for row in table.rows if not row.heading]
+    return [
+        place
+        for place in range(len(table.head))
+        if place == 0 or any(plain(cells_[place]).strip() not in than for cells_ in told)
+    ]
+
+
+def _columns_of(table: Table, kept: Sequence[int]) -> Table:
+    if len(kept) == len(table.head):
+        return table
+
+    def chosen(parts: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(parts[place] for place in kept) if parts else ()
+
+    rows = tuple(replace(row, cells=chosen(row.cells)) for row in table.rows)
+    return replace(
+        table,
+        head=chosen(table.head),
+        rows=rows,
+        align=chosen(table.align),
+        widths=chosen(table.widths),
+    )
 
 
 def cells(*slots: Slot) -> tuple[Line, ...]:

@@ -236,7 +236,8 @@ STATEMENTS: dict[str, tuple[Statement, ...]] = {
         Statement(
             r"\logit \theta_{ks} = \alpha + \beta k + \sigma_s + \gamma_s k",
             "On the logit: an intercept, a treatment effect, and for each stratum a shift of its "
-            "own and an interaction of its own with treatment.",
+            "own and an interaction of its own with treatment; k is nought in the control and one "
+            "in the treated arm.",
         ),
         Statement(
             r"\alpha, \beta, \sigma_s, \gamma_s \sim \mathrm{Normal}(m, s)",
@@ -252,7 +253,7 @@ STATEMENTS: dict[str, tuple[Statement, ...]] = {
         Statement(
             r"\logit \theta_{ks} = \alpha_s + \delta_s k , \; \alpha_s \sim \mathrm{Normal}(m, s)",
             "On the logit: the control of each stratum by itself, normal, plus the log odds ratio "
-            "of the stratum in the treated arm.",
+            "of the stratum in the treated arm, where k is one; in the control it is nought.",
         ),
         Statement(
             r"\delta_s \sim \mathrm{Normal}(\mu, \tau) , \; \mu \sim \mathrm{Normal}(m_\mu, s_\mu)"
@@ -265,11 +266,12 @@ STATEMENTS: dict[str, tuple[Statement, ...]] = {
         Statement(
             r"D_{kj} \sim \mathrm{Poisson}(\lambda_j \, e^{\beta k} \, T_{kj})",
             "In interval j and arm k, the events D in T months at risk are Poisson; beta is the "
-            "log hazard ratio.",
+            "log hazard ratio; k is nought in the control and one in the experimental arm.",
         ),
         Statement(
             r"\lambda_j \sim \mathrm{Gamma}(a, b) , \; \beta \sim \mathrm{Normal}(m, s)",
-            "The baseline hazard of each interval is gamma, the log hazard ratio normal.",
+            "The baseline hazard of each interval is gamma with shape a and rate b, the log hazard "
+            "ratio normal.",
         ),
     ),
     "weibull_cure": (
@@ -295,7 +297,10 @@ STATEMENTS: dict[str, tuple[Statement, ...]] = {
             "In arm k, the number of events in T patient-years is Poisson with the yearly rate "
             "lambda.",
         ),
-        Statement(r"\lambda_k \sim \mathrm{Gamma}(a, b)", "The prior of the rate is gamma."),
+        Statement(
+            r"\lambda_k \sim \mathrm{Gamma}(a, b)",
+            "The prior of the rate is gamma with shape a and rate b.",
+        ),
     ),
 }
 POSTERIOR = Statement(

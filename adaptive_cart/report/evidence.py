@@ -11,7 +11,7 @@ from adaptive_cart.design import Design, Rule
 from adaptive_cart.operating import Figure
 from adaptive_cart.plan import Estimand, Plan
 from adaptive_cart.questions import written
-from adaptive_cart.report.document import Line, Number, Secret, line, listed, secret
+from adaptive_cart.report.document import WITHHELD_SHORT, Line, Number, Secret, line, listed, secret
 from adaptive_cart.report.facts import Facts
 from adaptive_cart.report.numbers import Bound, Kind, given
 from adaptive_cart.report.tracing import Trace
@@ -34,6 +34,12 @@ REASON_WORDS = {
     "futility": "futility",
     "safety": "safety",
     "no_success": "no success at the last look",
+}
+DUE = {  # words before and after the number at which a look is due
+    "observed": ("", " participants have passed the landmark month"),
+    "enrolled": ("", " participants have been randomised"),
+    "events": ("", " events of the primary endpoint have been seen"),
+    "months": ("month ", ""),
 }
 KINDS: dict[str, Kind] = {"bias": "difference", "estimand": "true", "true": "true"}
 UNKNOWN = Figure(float("nan"), float("nan"), float("nan"), float("nan"), None)
@@ -163,13 +169,51 @@ class Evidence:
         return len(self.design.arms) > 2
 
     def endpoint_words(self, name: str) -> Number:
-        """What an endpoint is called."""
-        label = self.design.endpoints[name].label
+        """What an endpoint is called, its name in brackets."""
+        label = self._called(name)
         return given(f"{label} ({name})" if label else name, f"design: endpoints.{name}")
 
-    def arm_words(self, name: str) -> str:
-        """What an arm is called."""
-        return self.design.arms[name].label or name
+    def endpoint_head(self, name: str) -> Number:
+        """What an endpoint is called, for the head of a column."""
+        return given(self.design.endpoints[name].label or name, f"design: endpoints.{name}")
+
+    def _called(self, name: str) -> str:
+        """What is measured, in words; blank where nothing says it."""
+        endpoint = self.design.endpoints[name]
+        if endpoint.label:
+            return str(endpoint.label)
+        if endpoint.type == "landmark" and not self.directly(name):
+            state = str(getattr(endpoint, "state", "")).replace("drug_free", "drug-free")
+            month = getattr(endpoint, "month", None)
+            return f"{state.replace('_', ' ')} at month {month:g}"
+        return {"time_to_relapse": "time to relapse", "time_in_remission": "months in remission",
+                "time_to_event": f"time to {name}"}.get(endpoint.type, "")  # fmt: skip
+
+    def directly(self, name: str) -> bool:
+        """Whether the truth says an endpoint directly, without a course of the participants."""
+        return all(name in truth.direct for truth in self.truths.values())
+
+    @cached_property
+    def infuses(self) -> bool:
+        """Whether infusion is simulated."""
+        return any(truth.courses is not None for truth in self.truths.values())
+
+    @cached_property
+    def kind_of_primary(self) -> str:
+        """How the primary is summarised: counts, durations, exposure or means."""
+        return str(self.design.primary_endpoint.summary_kind)
+
+    @cached_property
+    def endings(self) -> tuple[str, ...]:
+        """Ways to end that a rule leads to, or that a trial met; success first."""
+        rules = {"futility": "declare_futility", "safety": "stop_for_safety"}
+        met = [
+            reason
+            for reason, then in rules.items()
+            if self.rules_that(then)
+            or any(self.cell(n, f"stop_{reason}").figure.estimate > 0.0 for n in self.scenarios)
+        ]
+        return ("success", *met)
 
     @cached_property
     def estimands(self) -> tuple[Estimand, ...]:
@@ -201,14 +245,20 @@ class Evidence:
         looks = self.design.looks
         if look > len(looks.at):
             return line("everybody randomised has been observed")
-        words = {
-            "observed": (" participants have passed the landmark month", ""),
-            "enrolled": (" participants have been randomised", ""),
-            "events": (" events of the primary endpoint have been seen", ""),
-            "months": ("", "month "),
-        }[looks.scale]
+        before, after = DUE[looks.scale]
         number = self.setting(looks.at[look - 1], f"looks.{looks.scale}")
-        return line(words[1], number, words[0])
+        return line(before, number, after)
+
+    def all_due(self) -> Line:
+        """When the looks are due, in one clause."""
+        looks = self.design.looks
+        path = f"looks.{looks.scale}"
+        before, after = DUE[looks.scale]
+        numbers = listed([self.setting(value, path) for value in looks.at])
+        when = line("in " if looks.scale == "months" else "when ", before, numbers, after)
+        if len(looks.at) < looks.number:
+            when += line(", and when everybody randomised has been observed")
+        return when
 
     def planned_at(self, look: int) -> tuple[int, ...] | None:
         """Numbers planned in each arm at a look; nothing where they are random."""
@@ -221,11 +271,11 @@ class Evidence:
     def threshold(self, rule: Rule, look: int) -> Secret:
         """A rule's comparison at a look, for the restricted annex."""
         if look not in self.design.judged_at(rule):
-            return secret("not judged", otherwise="withheld")
+            return secret("not judged", otherwise=WITHHELD_SHORT)
         value = self.design.threshold_at(rule, look)
         sign = "≥" if rule.at_least is not None else "<"
         number = given(written(float(value)), f"design: rules.{rule.name}")
-        return secret(f"{sign} ", number, otherwise="withheld")
+        return secret(f"{sign} ", number, otherwise=WITHHELD_SHORT)
 
     def rule_words(self, rule: Rule) -> Line:
         """A rule's question, without its threshold."""
@@ -259,7 +309,7 @@ def _kind(measure: str) -> Kind:
         return KINDS[first]
     if measure in ("rmse", "rmse_final"):
         return "probability"
-    if measure.startswith(("n_", "months_", "observed_")):
+    if measure.startswith(("n_", "months_")):
         return "mean"
     return "probability"
 

@@ -24,7 +24,9 @@ from adaptive_cart.report.document import (
     Paragraph,
     Row,
     Table,
+    code,
     line,
+    listed,
     prose,
     row,
 )
@@ -176,8 +178,10 @@ def null_and_power(evidence: Evidence) -> list[Block]:
         ()
         if not grid.left_out
         else prose(
-            " Left out: the rules {names}, which ask about something else.",
-            names=", ".join(grid.left_out),
+            " Left out: the {rules} {names}, which {ask} about something else.",
+            rules="rule" if len(grid.left_out) == 1 else "rules",
+            names=listed([line(code(name)) for name in grid.left_out]),
+            ask="asks" if len(grid.left_out) == 1 else "ask",
         )
     )
     control, error = grid.worst

@@ -12,6 +12,17 @@ PAPERS = {"letter": (8.5, 11.0), "a4": (8.268, 11.693)}  # inches
 MARGIN = 1.0
 
 
+LOOSE, TIGHT = 13.0, 10.2  # points from line to line of the contents, at most and at least
+LEAD = 1.2  # points by which its words are smaller than that
+CONTENTS_HEAD = 68.0  # points that the heading of the contents takes
+
+
+def contents_leading(paper: str, entries: int) -> float:
+    """Points from line to line at which the contents fill one page, within what can be read."""
+    room = 72.0 * (PAPERS[paper][1] - 2 * MARGIN) - CONTENTS_HEAD
+    return min(max(room / max(entries, 1), TIGHT), LOOSE)
+
+
 @dataclass(frozen=True)
 class Sheet:
     """Blocks on pages of one orientation."""

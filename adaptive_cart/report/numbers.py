@@ -60,6 +60,8 @@ class Bound:
         if self.kind == "mean" and self._whole:
             return 0
         error = (self.figure.upper - self.figure.lower) / 4
+        if math.isnan(error) and self.figure.n is not None:
+            return least  # one trial: nothing is known of its error
         if self.figure.n is None or math.isnan(error) or error <= 0.0:
             return min(max(4, least), most)
         return min(max(math.ceil(-math.log10(error)), least), most)
@@ -87,8 +89,8 @@ class Bound:
         return Number(f"{value:.{decimals}f}", f"{self.source} (mcse)")
 
     def interval(self, between: str = " to ") -> Line:
-        """Its Monte Carlo interval; nothing where the number is exact."""
-        if self.exact or not self.known:
+        """Its Monte Carlo interval; nothing where the number is exact, or rests on one trial."""
+        if self.exact or math.isnan(self.figure.lower + self.figure.upper):
             return ()
         lower, upper = (self._shown(value) for value in (self.figure.lower, self.figure.upper))
         return line(
@@ -112,6 +114,18 @@ class Bound:
         return f"{value:,.{self.digits}f}"
 
 
+SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+         "eleven", "twelve")  # fmt: skip
+
+
+def counted(value: int, source: str, capital: bool = False) -> Number:
+    """A count as a sentence has it: small ones in words."""
+    if not 0 <= value < len(SMALL):
+        return given(value, source)
+    word = SMALL[value]
+    return Number(word.capitalize() if capital else word, source)
+
+
 def given(value: Any, source: str) -> Number:
     """A number that somebody wrote, as it was written: a design's, a setting's."""
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -132,4 +146,11 @@ def rounded(value: float, digits: int, source: str) -> Number:
 
 def significant(value: float, digits: int, source: str) -> Number:
     """A number computed without error, with a stated number of significant digits."""
-    return Number(f"{value:.{digits}g}".replace("e-0", "e-").replace("-", "−"), source)
+    text = f"{value:.{digits}g}"
+    mantissa, _, power = text.partition("e")
+    if power:
+        text = f"{mantissa} × 10{str(int(power)).translate(_RAISED)}"
+    return Number(text.replace("-", "−"), source)
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -59,7 +59,7 @@ def _part(node: Node | None) -> str:
 
 def _written(node: Node) -> str:
     if isinstance(node, Symbol):
-        plain = '<m:rPr><m:sty m:val="p"/></m:rPr>' if node.kind == "words" else ""
+        plain = "<m:rPr><m:nor/></m:rPr>" if node.kind == "words" else ""
         return f'<m:r>{plain}<m:t xml:space="preserve">{escape(node.text)}</m:t></m:r>'
     if isinstance(node, Group):
         return _row(list(node.parts))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from html import escape
 from importlib import resources
 
+from adaptive_cart.report.columns import MANY_COLUMNS, SHORT
 from adaptive_cart.report.document import (
     WITHHELD,
     Block,
@@ -26,8 +27,6 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.mathml import mathml
 from adaptive_cart.report.pictures import scalable
-
-SHORT = 24  # characters of a cell that are kept on one line
 
 
 def page(report: Report) -> str:
@@ -87,11 +86,15 @@ def _block(block: Block, report: Report) -> str:
 def _contents(report: Report) -> str:
     entries = [
         f'<p class="l{block.level}"><a href="#{escape(block.key)}">'
-        f"{block.number}&ensp;{escape(block.text)}</a></p>"
+        f"{'Appendix ' if block.appendix and block.level == 1 else ''}{block.number}&ensp;"
+        f"{escape(block.text)}</a></p>"
         for block in report.blocks
         if isinstance(block, Heading) and block.level < 3
     ]
-    return '<nav aria-label="Contents">' + "".join(entries) + "</nav>"
+    return (
+        '<p class="contents" id="contents">Contents</p>'
+        '<nav aria-labelledby="contents">' + "".join(entries) + "</nav>"
+    )
 
 
 def _table(table: Table, labels: Mapping[str, str]) -> str:
@@ -116,8 +119,9 @@ def _table(table: Table, labels: Mapping[str, str]) -> str:
         rows.append(f"<tr{kind}>{written}</tr>")
     notes = "".join(f'<p class="tablenote">{_line(note, labels)}</p>' for note in table.notes)
     caption = f"Table {table.number}. {_line(table.title, labels)}"
+    many = " many" if len(table.head) > MANY_COLUMNS else ""
     return (
-        f'<div class="wrap" id="{escape(table.key)}"><table class="sortable">'
+        f'<div class="wrap" id="{escape(table.key)}"><table class="sortable{many}">'
         f"<caption>{caption}</caption><thead><tr>{head}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>{notes}</div>"
     )

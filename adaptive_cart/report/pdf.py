@@ -10,10 +10,18 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from functools import cache, lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+from adaptive_cart.report.columns import (
+    CODE_SMALLER,
+    SHORT_TABLE,
+    SIZES,
+    columns,
+    kept_with_next,
+)
 from adaptive_cart.report.document import (
     WITHHELD,
     Block,
@@ -30,9 +38,10 @@ from adaptive_cart.report.document import (
     Report,
     Secret,
     Table,
+    plain,
 )
 from adaptive_cart.report.equations import drawn
-from adaptive_cart.report.layout import MARGIN, PAPERS, sheets, text_width
+from adaptive_cart.report.layout import LEAD, MARGIN, PAPERS, contents_leading, sheets, text_width
 from adaptive_cart.report.pictures import caption_of, picture
 
 INCH = 72.0
@@ -45,9 +54,9 @@ FILES = {
     MONO: ("DejaVuSansMono.ttf", "DejaVuSansMono-Bold.ttf", "DejaVuSansMono-Oblique.ttf",
            "DejaVuSansMono-BoldOblique.ttf"),
 }  # fmt: skip
-MANY_COLUMNS = 8
+PDF_VERSION = "%PDF-1.7"  # regulators take no older ones than 1.4
 ROOM_BELOW = 2.2  # inches that a heading wants below it on its page
-SHORT_TABLE = 14  # rows that are kept on one page
+TYPED = 9.2  # points of words as they are typed, in the text
 RED, GREY, BLUE = "#B00020", "#555555", "#00528C"
 
 
@@ -85,12 +94,13 @@ def _styles() -> dict[str, Any]:
 
     add("title", fontName=f"{SANS}-1", fontSize=19, leading=24, spaceAfter=6)
     add("subtitle", fontName=SANS, fontSize=12.5, leading=16, spaceAfter=14, textColor=GREY)
+    add("lead", keepWithNext=1)
     add("note", fontSize=9.5, leading=12, textColor="#333333")
     add("warning", leftIndent=8, borderColor=RED, borderWidth=0.8, borderPadding=5,
         spaceBefore=8, spaceAfter=10)  # fmt: skip
     add("paste", leftIndent=8, borderColor=BLUE, borderWidth=0.8, borderPadding=5, spaceBefore=8,
         spaceAfter=12)  # fmt: skip
-    add("item", leftIndent=14, bulletIndent=2, spaceAfter=3)
+    add("item", leftIndent=14, bulletIndent=2, spaceAfter=3, bulletFontName=BODY)
     add("heading1", fontName=f"{SANS}-1", fontSize=14.5, leading=18, spaceBefore=18, spaceAfter=8,
         keepWithNext=1)  # fmt: skip
     add("heading2", fontName=f"{SANS}-1", fontSize=11.5, leading=15, spaceBefore=12, spaceAfter=5,
@@ -101,8 +111,9 @@ def _styles() -> dict[str, Any]:
     add("tablenote", fontSize=9, leading=11, spaceBefore=2, spaceAfter=10, textColor="#333333")
     add("code", fontName=MONO, fontSize=7, leading=8.6, spaceAfter=0)
     for side, number in (("left", 0), ("centre", 1), ("right", 2)):
-        add(f"cell-{side}", fontSize=9, leading=10.6, spaceAfter=0, alignment=number)
-        add(f"small-{side}", fontSize=8, leading=9.6, spaceAfter=0, alignment=number)
+        for size in SIZES:
+            add(f"cell-{side}-{size:g}", fontSize=size, leading=1.18 * size, spaceAfter=0,
+                alignment=number)  # fmt: skip
     return made
 
 
@@ -124,6 +135,39 @@ def _equation(source: str) -> tuple[bytes, float, float]:
         sheet.savefig(buffer, format="pdf", transparent=True,
                       metadata={"CreationDate": None, "ModDate": None})  # fmt: skip
     return buffer.getvalue(), width, height
+
+
+@cache
+def _outline(word: str) -> tuple[tuple[str, tuple[float, ...]], ...]:
+    """A word as curves about its middle: move, line, curve, close."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.path import Path as Curve
+    from matplotlib.textpath import TextPath
+
+    found: list[tuple[str, tuple[float, ...]]] = []
+    path = TextPath((0, 0), word, size=130, prop=FontProperties(family="DejaVu Sans",
+                                                                weight="bold"))  # fmt: skip
+    box = path.get_extents()
+    middle = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
+    last = (0.0, 0.0)
+    for points, code in path.iter_segments(curves=True, simplify=False):
+        at = [(float(x) - middle[0], float(y) - middle[1])
+              for x, y in points.reshape(-1, 2)]  # fmt: skip
+        if code == Curve.MOVETO:
+            found.append(("M", at[0]))
+        elif code == Curve.LINETO:
+            found.append(("L", at[0]))
+        elif code == Curve.CURVE3:  # as a curve of the third degree
+            near, end = at
+            first = tuple(a + 2 / 3 * (b - a) for a, b in zip(last, near, strict=True))
+            second = tuple(b + 2 / 3 * (a - b) for a, b in zip(near, end, strict=True))
+            found.append(("C", (*first, *second, *end)))
+        elif code == Curve.CURVE4:
+            found.append(("C", tuple(value for point in at for value in point)))
+        else:
+            found.append(("Z", ()))
+        last = at[-1]
+    return tuple(found)
 
 
 class _Writer:
@@ -173,6 +217,7 @@ class _Writer:
             creator="adaptive_cart",
             lang=self.report.language,
             invariant=1,
+            initialFontName=BODY,  # else a font that is not embedded
             leftMargin=edge,
             rightMargin=edge,
             topMargin=edge,
@@ -196,13 +241,7 @@ class _Writer:
         edge = MARGIN * INCH
         canvas.saveState()
         if self.report.draft:
-            canvas.saveState()
-            canvas.setFillColorRGB(0.95, 0.95, 0.95)
-            canvas.setFont(f"{SANS}-1", 130)
-            canvas.translate(width / 2, height / 2)
-            canvas.rotate(45 if height > width else 30)
-            canvas.drawCentredString(0, -40, "DRAFT")
-            canvas.restoreState()
+            self._watermark(canvas, width, height)
             canvas.setFillColor(RED)
             canvas.setFont(f"{SANS}-1", 8)
             canvas.drawRightString(width - edge, height - 0.55 * INCH, self.report.draft)
@@ -213,6 +252,26 @@ class _Writer:
         canvas.drawString(edge, height - 0.7 * INCH, self.report.subject)
         canvas.drawString(edge, 0.6 * INCH, self.report.footer)
         canvas.drawRightString(width - edge, 0.6 * INCH, f"page {document.page}")
+        canvas.restoreState()
+
+    @staticmethod
+    def _watermark(canvas: Any, width: float, height: float) -> None:
+        """The word as an outline: seen on every page, and in nobody's way in a search."""
+        outline = canvas.beginPath()
+        for kind, points in _outline("DRAFT"):
+            if kind == "M":
+                outline.moveTo(*points)
+            elif kind == "L":
+                outline.lineTo(*points)
+            elif kind == "C":
+                outline.curveTo(*points)
+            else:
+                outline.close()
+        canvas.saveState()
+        canvas.setFillColorRGB(0.95, 0.95, 0.95)
+        canvas.translate(width / 2, height / 2)
+        canvas.rotate(45 if height > width else 30)
+        canvas.drawPath(outline, stroke=0, fill=1, fillMode=1)
         canvas.restoreState()
 
     @staticmethod
@@ -237,8 +296,15 @@ class _Writer:
                 turned = sheet.landscape
                 story += [NextPageTemplate("turned" if turned else "upright"), Break()]
             self.width = text_width(self.paper, turned)
+            leading: list[Any] = []
             for block in sheet.blocks:
-                story += self._block(block)
+                made = self._block(block)
+                if isinstance(block, Heading):
+                    leading += made
+                    continue
+                story += _led(leading, made) if leading else made
+                leading = []
+            story += leading
         return story
 
     def _block(self, block: Block) -> list[Any]:
@@ -255,7 +321,9 @@ class _Writer:
             made.heading_text = text
             return [CondPageBreak(ROOM_BELOW * INCH), made]
         if isinstance(block, Paragraph):
-            return [Words(_markup(block.line, labels), styles[block.role])]
+            leads = block.role == "body" and plain(block.line).endswith(":")
+            style = styles["lead" if leads else block.role]
+            return [Words(_markup(block.line, labels), style)]
         if isinstance(block, Items):
             return [
                 Words(_markup(item, labels), styles["item"], bulletText="•") for item in block.lines
@@ -264,7 +332,7 @@ class _Writer:
             return self._table(block)
         if isinstance(block, Figure):
             caption = f'<a name="{block.key}"/><b>Figure {block.number}.</b> ' + _markup(
-                caption_of(block), labels
+                caption_of(block), labels, 7.6
             )
             content, width, height = picture(block, "pdf")
             tallest = PAPERS[self.paper][1] - 2 * MARGIN - 2.2
@@ -295,13 +363,17 @@ class _Writer:
         contents = TableOfContents(
             dotsMinLevel=0,
             tableStyle=TableStyle(
-                [(f"{side}PADDING", (0, 0), (-1, -1), 0)
+                [("FONTNAME", (0, 0), (-1, -1), BODY)]
+                + [(f"{side}PADDING", (0, 0), (-1, -1), 0)
                  for side in ("TOP", "BOTTOM", "LEFT", "RIGHT")]
             ),
         )  # fmt: skip
+        entries = [b for b in self.report.blocks if isinstance(b, Heading) and b.level < 3]
+        leading = contents_leading(self.paper, len(entries))
+        size, leading = leading - LEAD, leading - 1.0  # a row takes a point more than its line
         contents.levelStyles = [
-            ParagraphStyle("toc1", fontName=BODY, fontSize=10.5, leading=14, spaceBefore=3),
-            ParagraphStyle("toc2", fontName=BODY, fontSize=10, leading=12.5, leftIndent=14),
+            ParagraphStyle("toc1", fontName=BODY, fontSize=size, leading=leading),
+            ParagraphStyle("toc2", fontName=BODY, fontSize=size, leading=leading, leftIndent=14),
         ]
         return [Words("Contents", _styles()["heading1"]), contents]
 
@@ -311,12 +383,11 @@ class _Writer:
         from reportlab.platypus import Paragraph as Words
 
         styles, labels = _styles(), self.report.labels
-        columns = len(table.head)
-        size = "small" if columns > MANY_COLUMNS else "cell"
-        shares = table.widths or (1.0,) * columns
-        widths = [self.width * INCH * share / sum(shares) for share in shares]
-        align = table.align or ("left",) * columns
+        fitted = columns(table, labels, self.width * INCH)
+        size, together = fitted.size, kept_with_next(len(table.rows))
+        align = table.align or ("left",) * len(fitted.widths)
         looks: list[Any] = [
+            ("FONTNAME", (0, 0), (-1, -1), BODY),
             ("LINEABOVE", (0, 0), (-1, 0), 1.0, colors.black),
             ("LINEBELOW", (0, 0), (-1, 0), 0.7, colors.black),
             ("LINEBELOW", (0, 1), (-1, -2), 0.25, colors.HexColor("#C8C8C8")),
@@ -330,29 +401,30 @@ class _Writer:
         ]
 
         def cell(pieces: Line, side: str, bold: bool = False) -> Any:
-            text = _markup(pieces, labels)
-            return Words(f"<b>{text}</b>" if bold and text else text, styles[f"{size}-{side}"])
+            text = _markup(pieces, labels, size - CODE_SMALLER)
+            style = styles[f"cell-{side}-{size:g}"]
+            return Words(f"<b>{text}</b>" if bold and text else text, style)
 
         data = [[cell(c, side, True) for c, side in zip(table.head, align, strict=True)]]
         for place, row in enumerate(table.rows, start=1):
+            if place < len(table.rows) and (row.heading or place - 1 in together):
+                looks.append(("NOSPLIT", (0, place), (-1, place + 1)))
             if row.heading:
-                data.append([cell(row.cells[0], "left", True), *[""] * (columns - 1)])
-                looks += [
-                    ("SPAN", (0, place), (-1, place)),
-                    ("NOSPLIT", (0, place), (-1, place + 1)),
-                ]
+                data.append([cell(row.cells[0], "left", True), *[""] * (len(align) - 1)])
+                looks.append(("SPAN", (0, place), (-1, place)))
                 continue
             data.append(
                 [cell(c, side, row.strong) for c, side in zip(row.cells, align, strict=True)]
             )
-        made = LongTable(data, widths, repeatRows=1, style=looks, hAlign="LEFT")
+        made = LongTable(data, fitted.widths, repeatRows=1, style=looks, hAlign="LEFT")
         caption = Words(
-            f'<a name="{table.key}"/><b>Table {table.number}.</b> ' + _markup(table.title, labels),
+            f'<a name="{table.key}"/><b>Table {table.number}.</b> '
+            + _markup(table.title, labels, 7.6),
             styles["caption"],
         )
         made.spaceAfter = 2 if table.notes else 10
-        notes = [Words(_markup(note, labels), styles["tablenote"]) for note in table.notes]
-        if len(data) <= SHORT_TABLE:
+        notes = [Words(_markup(note, labels, 7.6), styles["tablenote"]) for note in table.notes]
+        if len(table.rows) <= SHORT_TABLE:
             return [KeepTogether([caption, made, *notes])]
         return [CondPageBreak(1.6 * INCH), caption, made, *notes]
 
@@ -395,9 +467,19 @@ class _Writer:
             writer.pages[page].merge_transformed_page(source, move)
         for page_ in writer.pages:
             page_.compress_content_streams()
+        writer.pdf_header = PDF_VERSION
         buffer = io.BytesIO()
         writer.write(buffer)
         return buffer.getvalue()
+
+
+def _led(leading: list[Any], made: list[Any]) -> list[Any]:
+    """Headings with what follows them: on one page where that is kept on one itself."""
+    from reportlab.platypus import KeepTogether
+
+    if len(made) == 1 and isinstance(made[0], KeepTogether):
+        return [KeepTogether([*leading, *made[0]._content])]
+    return [*leading, *made]
 
 
 def _wrapped(text: str, most: int) -> str:
@@ -414,8 +496,20 @@ def _wrapped(text: str, most: int) -> str:
     return "\n".join(lines)
 
 
-def _markup(pieces: Line, labels: Mapping[str, str]) -> str:
-    """A line in the small markup of the layout library."""
+def _covered(text: str) -> str:
+    """Words with those letters in another face that the face of the text does not have."""
+    from reportlab.pdfbase import pdfmetrics
+
+    known = pdfmetrics.getFont(BODY).face.charToGlyph
+    written = []
+    for strange, letters in groupby(text, lambda letter: ord(letter) not in known):
+        part = escape("".join(letters))
+        written.append(f'<font face="{SANS}">{part}</font>' if strange else part)
+    return "".join(written)
+
+
+def _markup(pieces: Line, labels: Mapping[str, str], typed: float = TYPED) -> str:
+    """A line in the small markup of the layout library; ``typed``: points of words as typed."""
     written = []
     for piece in pieces:
         if isinstance(piece, Reference):
@@ -425,15 +519,15 @@ def _markup(pieces: Line, labels: Mapping[str, str]) -> str:
             else:
                 written.append(escape(WITHHELD))
         elif isinstance(piece, Secret):
-            written.append(_markup(piece.pieces, labels))
+            written.append(_markup(piece.pieces, labels, typed))
         else:
-            text = escape(piece.text)
+            text = _covered(piece.text)
             style = getattr(piece, "style", "plain")
             if style == "strong":
                 text = f"<b>{text}</b>"
             elif style == "emphasis":
                 text = f"<i>{text}</i>"
             elif style == "code":
-                text = f'<font face="{MONO}" size="7.6">{text}</font>'
+                text = f'<font face="{MONO}" size="{typed:g}">{text}</font>'
             written.append(text)
     return "".join(written)

@@ -33,7 +33,7 @@ def figures_for(evidence: Evidence, *wanted: str) -> list[Block]:
         audience: Audience = "restricted" if key in RESTRICTED else kind.audience
         if isinstance(tables, Missing):
             said = line(f"Not drawn: {kind.title[:1].lower()}{kind.title[1:]}. ",
-                        _said(f"{tables.reason}; {tables.remedy}.", key))  # fmt: skip
+                        _said(f"{tables.reason}.", key))  # fmt: skip
             blocks.append(Paragraph(line=said, role="note", audience=audience))
             continue
         blocks.append(

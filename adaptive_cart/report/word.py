@@ -28,11 +28,14 @@ from adaptive_cart.report.document import (
     Table,
     plain,
 )
-from adaptive_cart.report.layout import MARGIN, PAPERS, sheets, text_width
+from adaptive_cart.report.layout import LEAD, MARGIN, PAPERS, contents_leading, sheets, text_width
 from adaptive_cart.report.omml import omml
 from adaptive_cart.report.pictures import caption_of, picture
 from adaptive_cart.report.word_xml import (
     NAMESPACES,
+    TWIPS,
+    TYPED,
+    TYPED_SMALL,
     WATERMARK,
     Bookmarks,
     bookmark_name,
@@ -41,6 +44,7 @@ from adaptive_cart.report.word_xml import (
     paragraph,
     run,
     runs,
+    sized,
     table,
 )
 
@@ -49,8 +53,8 @@ OWN = {  # styles that a template need not have: name, points
     "Report Table": 9.0,
     "Report Note": 9.0,
     "Report Code": 7.5,
-    "toc 1": 10.5,
-    "toc 2": 10.0,
+    "toc 1": 10.0,
+    "toc 2": 9.5,
 }
 RED = '<w:color w:val="B00020"/>'
 
@@ -78,8 +82,7 @@ def word(
     Parameters
     ----------
     template
-        A Word document whose styles, header and footer are taken over, and its page where it has
-        one.
+        A Word document whose styles, header and footer are taken over.
     warnings
         What of the template could not be honoured is added to it.
     """
@@ -108,9 +111,17 @@ class _Writer:
     # ── the template ──────────────────────────────────────────────────────────────────────
     def _empty(self) -> None:
         """Leave out a template's text, and keep its last section: page, header, footer."""
+        from docx.oxml import parse_xml
+
         for element in list(self.body):
             if not element.tag.endswith("}sectPr"):
                 self.body.remove(element)
+        if len(self.body) == 0:
+            self.body.append(parse_xml(f"<w:sectPr {NAMESPACES}/>"))
+        # what older programs kept of styles beside them does not know ours
+        for key, relation in list(self.document.part.rels.items()):
+            if relation.reltype.endswith("/stylesWithEffects"):
+                del self.document.part.rels[key]
 
     def _styles(self) -> dict[str, str]:
         """Ids of the styles that are used; missing ones are made."""
@@ -231,18 +242,19 @@ class _Writer:
         if landscape:
             width, height = height, width
         turn = ' w:orient="landscape"' if landscape else ""
-        twips = [int(side * 1440) for side in (width, height)]
-        edge = int(MARGIN * 1440)
+        twips = [int(side * TWIPS) for side in (width, height)]
+        edge = int(MARGIN * TWIPS)
         size = parse_xml(f'<w:pgSz {NAMESPACES} w:w="{twips[0]}" w:h="{twips[1]}"{turn}/>')
         margins = parse_xml(
             f'<w:pgMar {NAMESPACES} w:top="{edge}" w:right="{edge}" w:bottom="{edge}" '
             f'w:left="{edge}" w:header="560" w:footer="560" w:gutter="0"/>'
         )
-        references = len(made.findall(qn("w:headerReference"))) + len(
-            made.findall(qn("w:footerReference"))
+        before = sum(
+            len(made.findall(qn(name)))
+            for name in ("w:headerReference", "w:footerReference", "w:footnotePr", "w:endnotePr")
         )
-        made.insert(references, size)
-        made.insert(references + 1, margins)
+        made.insert(before, size)
+        made.insert(before + 1, margins)
         return made
 
     def _section(self, page: Any, first: bool) -> None:
@@ -307,12 +319,15 @@ class _Writer:
             self._paragraph(block)
         elif isinstance(block, Items):
             for item in block.lines:
-                self._add(paragraph(runs(item, labels), ids["List Bullet"]))
+                self._add(paragraph(runs(item, labels, typed=TYPED), ids["List Bullet"]))
         elif isinstance(block, Table):
-            self._caption("Table", block.key, block.number, runs(block.title, labels), above=True)
+            title = runs(block.title, labels, typed=TYPED_SMALL)
+            self._caption("Table", block.key, block.number, title, above=True)
             self._add(table(block, labels, self.width, ids["Report Table"]))
-            for note in block.notes:
-                self._add(paragraph(runs(note, labels), ids["Report Note"]))
+            for place, note in enumerate(block.notes, start=1):
+                together = "<w:keepNext/>" if place < len(block.notes) else ""
+                inside = runs(note, labels, typed=TYPED_SMALL)
+                self._add(paragraph(inside, ids["Report Note"], together))
             self._add(paragraph("", ids["Report Note"]))
         elif isinstance(block, Figure):
             self._figure(block)
@@ -320,12 +335,10 @@ class _Writer:
             number = run("\t(") + self.bookmarks.around(
                 block.key, field("SEQ Equation \\* ARABIC", str(block.number))
             )
-            stop = (
-                f'<w:tabs><w:tab w:val="right" w:pos="{int(self.width * 1440)}"/></w:tabs>'
+            stop = (  # in the order of the schema: keepNext before tabs
                 "<w:keepNext/>"
+                f'<w:tabs><w:tab w:val="right" w:pos="{int(self.width * TWIPS)}"/></w:tabs>'
             )
-            # schema order of paragraph properties: keepNext before tabs
-            stop = "<w:keepNext/>" + stop.replace("<w:keepNext/>", "")
             self._add(paragraph(omml(block.source) + number + run(")"), "", stop))
         elif isinstance(block, Listing):
             for line in listing(block.text, ids["Report Code"]):
@@ -352,7 +365,8 @@ class _Writer:
         return block.number[:1].isalpha()
 
     def _paragraph(self, block: Paragraph) -> None:
-        inside = runs(block.line, self.report.labels)
+        typed = TYPED_SMALL if block.role == "note" else TYPED
+        inside = runs(block.line, self.report.labels, typed=typed)
         ids = self.style_ids
         edge = (
             '<w:pBdr><w:left w:val="single" w:sz="18" w:space="6" w:color="{}"/></w:pBdr>'
@@ -368,8 +382,9 @@ class _Writer:
             self._add(paragraph(inside, "", edge.format("B00020")))
         elif block.role == "paste":
             self._add(paragraph(inside, "", edge.format("00528C")))
-        else:
-            self._add(paragraph(inside))
+        else:  # words that lead up to something stay with it
+            leads = plain(block.line).endswith(":")
+            self._add(paragraph(inside, "", "<w:keepNext/>" if leads else ""))
 
     def _caption(self, kind: str, key: str, number: int, title: str, above: bool) -> None:
         label = self.bookmarks.around(key, field(f"SEQ {kind} \\* ARABIC", str(number), "<w:b/>"))
@@ -409,15 +424,20 @@ class _Writer:
         )
         stop = (
             '<w:tabs><w:tab w:val="right" w:leader="dot" '
-            f'w:pos="{int(self.width * 1440)}"/></w:tabs>'
+            f'w:pos="{int(self.width * TWIPS)}"/></w:tabs>'
         )
+        leading = contents_leading(self.paper, len(headings))
+        stop += (
+            f'<w:spacing w:before="0" w:after="0" w:line="{int(20 * leading)}" w:lineRule="exact"/>'
+        )
+        size = sized(leading - LEAD)
         self._add(paragraph(run("Contents", "<w:b/>"), self.style_ids["Subtitle"]))
         for place, block in enumerate(headings):
             name = bookmark_name(block.key)
             word_ = "Appendix " if block.appendix and block.level == 1 else ""
             entry = (
                 f'<w:hyperlink w:anchor="{name}" w:history="1">'
-                + run(f"{word_}{block.number}  {block.text}")
+                + run(f"{word_}{block.number}  {block.text}", size)
                 + "</w:hyperlink>"
             )
             end = (

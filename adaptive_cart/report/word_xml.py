@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape
 
+from adaptive_cart.report.columns import CODE_SMALLER, SIZES, columns, kept_with_next
 from adaptive_cart.report.document import WITHHELD, Line, Number, Reference, Secret, Table, Text
 
 NAMESPACES = (
@@ -14,13 +16,18 @@ NAMESPACES = (
 )
 _ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 TWIPS = 1440  # in an inch
-FEW_COLUMNS = 10
+POINTS = 72.0  # in an inch
+LONGEST_NAME = 40  # letters of a bookmark
+TYPED, TYPED_SMALL = 9.5, 8.0  # points of words as they are typed, in the text and in notes
 CODE = '<w:rFonts w:ascii="Courier New" w:hAnsi="Courier New" w:cs="Courier New"/>'
 
 
 def bookmark_name(key: str) -> str:
-    """Name of a bookmark: letters, digits and underscores, forty at most."""
-    return ("r_" + re.sub(r"\W", "_", key))[:40]
+    """Name of a bookmark: letters, digits and underscores, forty at most, its own for each key."""
+    name = "r_" + re.sub(r"\W", "_", key)
+    if len(name) <= LONGEST_NAME:
+        return name
+    return f"{name[: LONGEST_NAME - 9]}_{zlib.crc32(key.encode()):08x}"
 
 
 def run(text: str, properties: str = "") -> str:
@@ -30,15 +37,24 @@ def run(text: str, properties: str = "") -> str:
     return f'<w:r>{inside}<w:t xml:space="preserve">{shown}</w:t></w:r>'
 
 
-def field(instruction: str, shown: str, properties: str = "", dirty: bool = False) -> str:
+def field(instruction: str, shown: str, properties: str = "") -> str:
     """A field with the text that it shows until it is updated."""
-    old = ' w:dirty="true"' if dirty else ""
+    look = f"<w:rPr>{properties}</w:rPr>" if properties else ""
+
+    def mark(kind: str) -> str:
+        return f'<w:r>{look}<w:fldChar w:fldCharType="{kind}"/></w:r>'
+
+    told = f'<w:instrText xml:space="preserve"> {escape(instruction)} </w:instrText>'
     return (
-        f'<w:r><w:fldChar w:fldCharType="begin"{old}/></w:r>'
-        f'<w:r><w:instrText xml:space="preserve"> {escape(instruction)} </w:instrText></w:r>'
-        '<w:r><w:fldChar w:fldCharType="separate"/></w:r>'
-        f'{run(shown, properties)}<w:r><w:fldChar w:fldCharType="end"/></w:r>'
+        f"{mark('begin')}<w:r>{look}{told}</w:r>{mark('separate')}"
+        f"{run(shown, properties)}{mark('end')}"
     )
+
+
+def sized(points: float) -> str:
+    """The size of words, as a property of a run."""
+    half = round(2 * points)
+    return f'<w:sz w:val="{half}"/><w:szCs w:val="{half}"/>'
 
 
 class Bookmarks:
@@ -64,24 +80,40 @@ def paragraph(inside: str, style: str = "", properties: str = "") -> str:
     return f"<w:p {NAMESPACES}>{both}{inside}</w:p>"
 
 
-def runs(pieces: Line, labels: Mapping[str, str], properties: str = "") -> str:
-    """The pieces of a line as runs and fields."""
+def runs(
+    pieces: Line,
+    labels: Mapping[str, str],
+    properties: str = "",
+    points: float = 0.0,
+    typed: float = 0.0,
+) -> str:
+    """The pieces of a line as runs and fields.
+
+    Parameters
+    ----------
+    points, typed
+        Size of the words, and of those as they are typed; 0 for that of the style.
+    """
+    size = sized(points) if points else ""
+    smaller = sized(typed) if typed else size
     written = []
     for piece in pieces:
         if isinstance(piece, Reference):
-            written.append(_reference(piece, labels, properties))
+            written.append(_reference(piece, labels, properties + size))
         elif isinstance(piece, Secret):
-            written.append(runs(piece.pieces, labels, properties))
+            written.append(runs(piece.pieces, labels, properties, points, typed))
         elif isinstance(piece, Number):
-            written.append(run(piece.text, properties))
+            written.append(run(piece.text, properties + size))
+        elif piece.style == "code":
+            written.append(run(piece.text, CODE + properties + smaller))
         else:
             own = "" if piece.style == "strong" and "<w:b/>" in properties else _styled(piece)
-            written.append(run(piece.text, own + properties))
+            written.append(run(piece.text, own + properties + size))
     return "".join(written)
 
 
 def _styled(piece: Text) -> str:
-    return {"strong": "<w:b/>", "emphasis": "<w:i/>", "code": CODE, "plain": ""}[piece.style]
+    return {"strong": "<w:b/>", "emphasis": "<w:i/>"}.get(piece.style, "")
 
 
 def _reference(piece: Reference, labels: Mapping[str, str], properties: str) -> str:
@@ -102,25 +134,28 @@ def table(block: Table, labels: Mapping[str, str], width: float, style: str) -> 
     style
         Style of the paragraphs in cells.
     """
-    columns = len(block.head)
-    shares = block.widths or (1.0,) * columns
-    sizes = [int(width * TWIPS * share / sum(shares)) for share in shares]
-    align = block.align or ("left",) * columns
-    small = '<w:sz w:val="16"/><w:szCs w:val="16"/>' if columns > FEW_COLUMNS else ""
+    fitted = columns(block, labels, width * POINTS)
+    sizes = [int(TWIPS / POINTS * part) for part in fitted.widths]
+    align = block.align or ("left",) * len(sizes)
+    points = 0.0 if fitted.size == SIZES[0] else fitted.size  # the style's own
+    together = kept_with_next(len(block.rows))
     grid = "".join(f'<w:gridCol w:w="{size}"/>' for size in sizes)
     head = "".join(
-        _cell(cell, size, side, labels, style, "<w:b/>" + small, under=True)
+        _cell(cell, size, side, labels, style, "<w:b/>", points, under=True, keep=True)
         for cell, size, side in zip(block.head, sizes, align, strict=True)
     )
     rows = [f"<w:tr><w:trPr><w:cantSplit/><w:tblHeader/></w:trPr>{head}</w:tr>"]
-    for entry in block.rows:
+    for place, entry in enumerate(block.rows):
+        keep = entry.heading or place in together
+        if place == len(block.rows) - 1:
+            keep = bool(block.notes)
         if entry.heading:
-            inside = _cell(entry.cells[0], sum(sizes), "left", labels, style, "<w:b/>" + small,
-                           span=columns, keep=True)  # fmt: skip
+            inside = _cell(entry.cells[0], sum(sizes), "left", labels, style, "<w:b/>", points,
+                           span=len(sizes), keep=keep)  # fmt: skip
         else:
             bold = "<w:b/>" if entry.strong else ""
             inside = "".join(
-                _cell(cell, size, side, labels, style, bold + small)
+                _cell(cell, size, side, labels, style, bold, points, keep=keep)
                 for cell, size, side in zip(entry.cells, sizes, align, strict=True)
             )
         rows.append(f"<w:tr><w:trPr><w:cantSplit/></w:trPr>{inside}</w:tr>")
@@ -131,8 +166,8 @@ def table(block: Table, labels: Mapping[str, str], width: float, style: str) -> 
         f'<w:tblW w:w="{sum(sizes)}" w:type="dxa"/>'
         f"<w:tblBorders><w:top {line}/><w:bottom {line}/><w:insideH {thin}/></w:tblBorders>"
         '<w:tblLayout w:type="fixed"/>'
-        '<w:tblCellMar><w:left w:w="60" w:type="dxa"/>'
-        '<w:right w:w="60" w:type="dxa"/></w:tblCellMar>'
+        '<w:tblCellMar><w:left w:w="85" w:type="dxa"/>'
+        '<w:right w:w="85" w:type="dxa"/></w:tblCellMar>'
         '<w:tblLook w:val="0020" w:firstRow="1" w:lastRow="0" w:firstColumn="0" w:lastColumn="0" '
         'w:noHBand="1" w:noVBand="1"/>'
         f"</w:tblPr><w:tblGrid>{grid}</w:tblGrid>{''.join(rows)}</w:tbl>"
@@ -146,6 +181,7 @@ def _cell(
     labels: Mapping[str, str],
     style: str,
     properties: str,
+    points: float,
     under: bool = False,
     span: int = 1,
     keep: bool = False,
@@ -158,8 +194,8 @@ def _cell(
         else ""
     )
     just = {"left": "", "right": '<w:jc w:val="right"/>', "centre": '<w:jc w:val="center"/>'}[side]
-    together = "<w:keepNext/>" if keep or under else ""
-    inside = runs(pieces, labels, properties)
+    together = "<w:keepNext/>" if keep else ""
+    inside = runs(pieces, labels, properties, points, (points or SIZES[0]) - CODE_SMALLER)
     return (
         f'<w:tc><w:tcPr><w:tcW w:w="{size}" w:type="dxa"/>{spanned}{border}</w:tcPr>'
         f'<w:p><w:pPr><w:pStyle w:val="{style}"/>{together}{just}</w:pPr>{inside}</w:p></w:tc>'

@@ -1,11 +1,12 @@
 """Pages of a report as pictures, to be looked at.
 
-    python sims/reports/look.py RESULT [--out FOLDER] [--facts FILE] [--dots 60]
+    python sims/reports/look.py RESULT [--out FOLDER] [--facts FILE] [--paper a4] [--dots 60]
 
 Writes the report of a results folder in every format; turns the Word document into a PDF by
 LibreOffice and the page into one by Chromium, where they are installed; and puts the pages of each
-into contact sheets (PNG), in colour and in grey. What is cut off, overlaps or cannot be read is
-seen there. Needs poppler's `pdftoppm`.
+into contact sheets (PNG), in colour and in grey. The page is photographed too, as wide as on a desk
+and as narrow as on a telephone. What is cut off, overlaps or cannot be read is seen there. Needs
+poppler's `pdftoppm`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from adaptive_cart.figures import open_result
 from adaptive_cart.report import write_report
 
 ACROSS, DOWN = 4, 2
+WINDOWS = (1200, 420)  # dots across
+TALL = 12_000  # dots down
 QUIET = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--no-first-run", "--no-pdf-header-footer",
@@ -39,6 +42,21 @@ def as_pdf(path: Path, out: Path) -> Path | None:
         subprocess.run(command, check=True, capture_output=True, timeout=300)
     else:
         return None
+    return made
+
+
+def photographs(path: Path, out: Path) -> list[Path]:
+    """A page in windows of several widths."""
+    if path.suffix != ".html" or not shutil.which("chromium"):
+        return []
+    made = []
+    for across in WINDOWS:
+        picture = out / f"{path.stem}_{across}.png"
+        window = [f"--window-size={across},{TALL}", "--hide-scrollbars"]
+        command = ["chromium", *QUIET, *window, f"--screenshot={picture}"]
+        subprocess.run([*command, path.resolve().as_uri()], check=True, capture_output=True,
+                       timeout=300)  # fmt: skip
+        made.append(picture)
     return made
 
 
@@ -70,12 +88,14 @@ def main() -> None:
     parser.add_argument("result", type=Path)
     parser.add_argument("--out", type=Path, default=Path("report_pages"))
     parser.add_argument("--facts", type=Path)
+    parser.add_argument("--paper", choices=("letter", "a4"), default="letter")
     parser.add_argument("--dots", type=int, default=60)
     parser.add_argument("--sensitivity-trials", type=int)
     asked = parser.parse_args()
     written = write_report(
         open_result(asked.result),
         asked.out,
+        paper=asked.paper,
         facts=asked.facts,
         sensitivity_trials=asked.sensitivity_trials,
     )
@@ -85,7 +105,7 @@ def main() -> None:
         if pdf is None:
             print(f"{path}: not shown, the program that would is not installed", file=sys.stderr)
             continue
-        for sheet in contact_sheets(pdf, asked.dots):
+        for sheet in [*contact_sheets(pdf, asked.dots), *photographs(path, asked.out)]:
             print(sheet)
 
 

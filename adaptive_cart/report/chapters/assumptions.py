@@ -164,7 +164,7 @@ def _register(evidence: Evidence) -> list[Block]:
             title=line("Register of assumptions, scenario ", code(base)),
             head=cells("Number", "Value", "Status", "Source"),
             rows=tuple(rows),
-            widths=(2.4, 2.0, 1.05, 2.4),
+            widths=(2.6, 2.0, 1.0, 2.2),
             notes=(
                 line("Reported: measured and published. Inferred: judged from published figures. "
                      "Assumed: chosen. Unavailable: not known, and not simulated."),
@@ -181,7 +181,7 @@ def _catalogue(evidence: Evidence) -> list[Block]:
         for name in names:
             own = numbers_of(evidence, name)
             changed = {path: value for path, value in own.items() if reference.get(path) != value}
-            gone = [path for path in reference if path not in own]
+            gone = [path for path in reference if path not in own and not _split(path, own)]
             told = [f"{path} {value}" for path, value in changed.items()]
             told += [f"{path} none" for path in gone]
             words = "the reference" if name == base else "; ".join(told) or "the same"
@@ -209,13 +209,23 @@ def _catalogue(evidence: Evidence) -> list[Block]:
         Table(
             key="t-scenarios",
             title=line("Scenarios, and in what each differs from ", code(base)),
-            head=cells("Scenario", "Role", f"True {evidence.estimand_words()}", "What differs"),
+            head=cells("Scenario", "Role", _true_head(evidence), "What differs"),
             rows=tuple(rows),
             align=("left", "left", "right", "left"),
             widths=(1.7, 1.0, 0.9, 3.6),
         ),
         *_conflict(evidence),
     ]
+
+
+def _split(path: str, own: dict[str, str]) -> bool:
+    """Whether a number is said by stratum instead, or for all strata at once."""
+    return path.rpartition(".")[0] in own or any(other.startswith(f"{path}.") for other in own)
+
+
+def _true_head(evidence: Evidence) -> str:
+    label = evidence.estimand_label(evidence.estimands[0]) if evidence.estimands else ""
+    return f"True {evidence.estimand_words()}" + (f", {label}" if label else "")
 
 
 def _true_cells(evidence: Evidence, scenario: str) -> list[Any]:
@@ -244,11 +254,12 @@ def _conflict(evidence: Evidence) -> list[Block]:
         Items(
             lines=tuple(
                 prose(
-                    "{endpoint} is analysed by {model};",
+                    "{endpoint} is analysed by {model}{stop}",
                     endpoint=code(name),
                     model=code(analysis.model),
+                    stop=";" if place < len(evidence.plan.fitted) else ".",
                 )
-                for name, (analysis, _) in evidence.plan.fitted.items()
+                for place, (name, (analysis, _)) in enumerate(evidence.plan.fitted.items(), 1)
             )
         ),
     ]

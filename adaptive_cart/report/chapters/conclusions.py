@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from adaptive_cart.report.chapters.opening import vulnerabilities
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -17,7 +16,7 @@ from adaptive_cart.report.document import (
     row,
 )
 from adaptive_cart.report.evidence import Evidence
-from adaptive_cart.report.numbers import given
+from adaptive_cart.report.numbers import counted, given
 from adaptive_cart.report.sensitivity import trials_asked
 
 GLOSSARY = (
@@ -71,7 +70,8 @@ def conclusions(evidence: Evidence) -> list[Block]:
     if number:
         lines.append(
             prose(
-                "Variants of the design rest on {number} trials each.",
+                "The variants of {section} rest on {number} trials each.",
+                section=Reference("sensitivity"),
                 number=given(number, "sensitivity trials"),
             )
         )
@@ -79,9 +79,11 @@ def conclusions(evidence: Evidence) -> list[Block]:
     if missing:
         lines.append(
             prose(
-                "{number} of the items that a simulation report should hold are missing; {table} "
-                "says which, and what would supply them.",
-                number=given(len(missing), "checklist"),
+                "{number} of the items that a simulation report should hold {are} missing; "
+                "{table} says which, and what would supply {them}.",
+                number=counted(len(missing), "checklist", capital=True),
+                are="is" if len(missing) == 1 else "are",
+                them="it" if len(missing) == 1 else "them",
                 table=Reference("t-trace"),
             )
         )
@@ -111,21 +113,16 @@ def _concluded(evidence: Evidence) -> list[Block]:
     null, target = evidence.worst_null, evidence.target
     if null is None or target is None:
         return [Paragraph(line=prose("Without a null and an alternative nothing is concluded."))]
-    blocks: list[Block] = [
+    return [
         Paragraph(
             line=prose(
                 "Under the stated truths the design succeeds with probability {power} at its "
-                "target, and with probability {error} in the worst of its null scenarios. Whether "
-                "that is good enough is for the sponsor and the regulator to judge.",
-                power=evidence.cell(target, "success").number(),
-                error=evidence.cell(null, "success").number(),
+                "target, and with probability {error} in the worst of its null scenarios. What it "
+                "is most vulnerable to is said in {summary}. Whether that is good enough is for "
+                "the sponsor and the regulator to judge.",
+                summary=Reference("summary"),
+                power=evidence.cell(target, "success").with_interval(),
+                error=evidence.cell(null, "success").with_interval(),
             )
         )
     ]
-    weak = vulnerabilities(evidence)
-    if weak:
-        blocks += [
-            Paragraph(line=prose("It is most vulnerable here:")),
-            Items(lines=tuple(weak)),
-        ]
-    return blocks

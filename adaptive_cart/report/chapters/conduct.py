@@ -20,7 +20,7 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import ROLES
-from adaptive_cart.report.numbers import given
+from adaptive_cart.report.numbers import counted, given
 
 TOPICS = {
     "roles": "Who analyses, who sees results, who recommends",
@@ -95,13 +95,18 @@ def _paste(evidence: Evidence) -> list[Block]:
 
 
 def _interim(evidence: Evidence) -> Line:
-    looks = [evidence.due(look) for look in evidence.looks]
+    number = evidence.design.looks.number
     said = prose(
-        "{number} analyses of the data are planned: when {when}; the last of these is the final "
-        "analysis. At each of them the following rules are judged in this order, and the first "
-        "that ends the trial is obeyed: ",
-        number=evidence.setting(evidence.design.looks.number, "looks"),
-        when=listed(looks, "and when"),
+        "{number} of the data {are} planned, {when}{last}. {at} the following rules are judged in "
+        "this order, and the first that ends the trial is obeyed: ",
+        number=line(
+            counted(number, "design: looks", capital=True),
+            " analysis" if number == 1 else " analyses",
+        ),
+        are="is" if number == 1 else "are",
+        when=evidence.all_due(),
+        last="" if number == 1 else "; the last of these is the final analysis",
+        at="At it" if number == 1 else "At each of them",
     )
     parts = []
     for rule in evidence.design.rules:
@@ -129,11 +134,13 @@ def _sample_size(evidence: Evidence) -> Line:
     design = evidence.design
     said = prose(
         "At most {n} participants are randomised {ratio} ({arms}). The number was judged by "
-        "simulation ({trials}), reported in full in this appendix. ",
+        "{how}, reported in full in this appendix. ",
         n=evidence.setting(design.enrolment.max_n, "enrolment.max_n"),
         ratio=given(" : ".join(map(str, design.allocation)), "design: arms.allocation"),
         arms=" : ".join(design.arm_names),
-        trials=evidence.trials_words,
+        how="enumeration of all tables of counts, without Monte Carlo error"
+        if evidence.exact
+        else line("simulation (", evidence.trials_words, ")"),
     )
     if target is not None:
         first = evidence.estimands[0] if evidence.estimands else None

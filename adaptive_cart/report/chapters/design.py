@@ -7,6 +7,7 @@ from typing import Any
 from adaptive_cart.design import Ramp, ResponseAdaptive
 from adaptive_cart.endpoints import Landmark
 from adaptive_cart.products import PRODUCTS
+from adaptive_cart.report.chapters.analysis_sets import analysis_sets
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -24,10 +25,13 @@ from adaptive_cart.report.document import (
     row,
     secret,
     strong,
+    without_blank_columns,
 )
 from adaptive_cart.report.evidence import Evidence, per_scenario
-from adaptive_cart.report.numbers import Bound, given
+from adaptive_cart.report.numbers import counted, given
 from adaptive_cart.report.pictures import figures_for
+
+ARRIVALS = {"poisson": "arrivals at random (Poisson)", "regular": "arrivals at regular times"}
 
 
 def design(evidence: Evidence) -> list[Block]:
@@ -37,7 +41,7 @@ def design(evidence: Evidence) -> list[Block]:
     blocks += _looks(evidence)
     blocks += _estimand(evidence)
     blocks += _events(evidence)
-    blocks += _sets(evidence)
+    blocks += analysis_sets(evidence)
     return [*blocks, *figures_for(evidence, "F1")]
 
 
@@ -71,13 +75,17 @@ def _arms(evidence: Evidence) -> list[Block]:
         how: Line = line("response-adaptive: shares of the arms follow the data")
     else:
         block = method.block
-        size = () if block is None else line(" of ", evidence.setting(block, "randomisation.block"))
+        size = (
+            line(" of the smallest size that fits the ratio")
+            if block is None
+            else line(" of ", evidence.setting(block, "randomisation.block"))
+        )
         how = line("permuted blocks", size, ", within strata" if design.strata else "")
     facts = [
         line(strong("Randomisation: "), how, "."),
         line(strong("Blinding: "), "the simulated trial is open label; outcomes do not depend on "
              "knowing the arm."),
-        line(strong("Enrolment: "), speed, f", {design.enrolment.arrivals} arrivals, at most ",
+        line(strong("Enrolment: "), speed, f", {ARRIVALS[design.enrolment.arrivals]}, at most ",
              evidence.setting(design.enrolment.max_n, "enrolment.max_n"), " participants; it goes "
              "on between looks and ends when the trial ends."),
     ]  # fmt: skip
@@ -120,9 +128,15 @@ def _looks(evidence: Evidence) -> list[Block]:
     for look in evidence.looks:
         planned = evidence.planned_at(look)
         last = look == design.looks.number
+        fraction: Line = line("–")
         if planned is None:
-            by_arm: Line = line("random")
-            fraction: Line = line("–")
+            by_arm: Line = line("–")
+            if design.looks.scale == "events" and look <= len(design.looks.at):
+                share = design.looks.at[look - 1] / design.looks.at[-1]
+                fraction = line(given(f"{share:.0%}", "design: looks"))
+            elif design.looks.scale == "observed" and look <= len(design.looks.at):
+                share = design.looks.at[look - 1] / most
+                fraction = line(given(f"{share:.0%}", "design: looks / max_n"))
         else:
             by_arm = listed(
                 [line(code(arm), " ", given(n, "design: looks"))
@@ -150,28 +164,52 @@ def _looks(evidence: Evidence) -> list[Block]:
         Paragraph(
             line=line(
                 prose(
-                    "{number} looks are planned; {table} says when each is due. At a look "
-                    "everybody is analysed whose outcome is known by then; a look is never sooner "
-                    "because failures are already known.",
-                    number=evidence.setting(design.looks.number, "looks"),
+                    "{number} {are} planned; {table} says when each is due. {who}",
+                    number=counted(design.looks.number, "design: looks", capital=True),
+                    are="look is" if design.looks.number == 1 else "looks are",
                     table=Reference("t-looks"),
+                    who=_who(evidence),
                 ),
                 minimum,
             )
         ),
-        Table(
-            key="t-looks",
-            title=line("Looks, and the numbers planned at each"),
-            head=cells("Look", "Due when", "Planned in the analysis", "Information"),
-            rows=tuple(rows),
-            align=("left", "left", "left", "right"),
-            widths=(0.8, 2.6, 2.1, 1.1),
-            notes=(
-                line("Information: participants with an outcome as a share of the most that can "
-                     "be randomised."),
-            ),
+        without_blank_columns(
+            Table(
+                key="t-looks",
+                title=line("Looks, and the numbers planned at each")
+                if first is not None
+                else line("Looks, and when each is due"),
+                head=cells("Look", "Due when", "Planned in the analysis", "Information"),
+                rows=tuple(rows),
+                align=("left", "left", "left", "right"),
+                widths=(0.8, 2.6, 2.1, 1.1),
+                notes=(_information(evidence),),
+            )
         ),
-    ]  # fmt: skip
+    ]
+
+
+def _who(evidence: Evidence) -> str:
+    """Who is analysed at a look."""
+    if not isinstance(evidence.design.primary_endpoint, Landmark):
+        return (
+            "At a look everybody randomised is analysed, with what has been seen of them by then."
+        )
+    never = "; a look is never sooner because failures are already known"
+    return "At a look everybody is analysed whose landmark month has passed" + (
+        f"{never}." if evidence.design.looks.scale == "observed" else "."
+    )
+
+
+def _information(evidence: Evidence) -> Line:
+    if evidence.design.looks.scale == "events":
+        return line("Information: events as a share of those at the last look planned. Numbers of "
+                    "participants at a look are random.")  # fmt: skip
+    if evidence.planned_at(1) is None:
+        return line("Information: participants with an outcome as a share of the most that can be "
+                    "randomised. Their numbers by arm are random.")  # fmt: skip
+    return line("Information: participants with an outcome as a share of the most that can be "
+                "randomised.")  # fmt: skip
 
 
 # ── the estimand ──────────────────────────────────────────────────────────────────────────────
@@ -179,7 +217,7 @@ def _variable(evidence: Evidence) -> Line:
     endpoint = evidence.design.primary_endpoint
     name = evidence.design.primary
     if not isinstance(endpoint, Landmark):
-        return line(evidence.endpoint_words(name), f": {endpoint.type.replace('_', ' ')}")
+        return line(evidence.endpoint_words(name))
     state = str(getattr(endpoint, "state", "drug_free_remission")).replace("_", "-", 1)
     state = state.replace("_", " ")
     since = endpoint.sustained_from
@@ -191,10 +229,13 @@ def _variable(evidence: Evidence) -> Line:
             month=evidence.setting(since, f"endpoints.{name}.sustained_from"),
         )
     )
+    if evidence.directly(name):
+        state, sustained = "whether there is a response", ()
     return prose(
-        "{name}: {state} at month {month} after randomisation{sustained}, alive",
+        "{name}: {state} at month {month} after randomisation{sustained}{alive}",
         name=code(name),
         state=state,
+        alive="" if evidence.directly(name) else ", alive",
         month=evidence.setting(endpoint.month, f"endpoints.{name}.month"),
         sustained=sustained,
     )
@@ -209,15 +250,20 @@ def _estimand(evidence: Evidence) -> list[Block]:
         "dropped out (hypothetical)",
         "impute": "dropout is imputed by draws from participants in the same state; the estimand "
         "is the response had nobody dropped out (hypothetical)",
-    }.get(str(missing), "dropout censors")
+    }.get(str(missing), "dropout and the end of follow-up censor")
+    told = dropout
+    if missing is not None and not evidence.directly(design.primary):
+        told = f"rescue and death are non-response; {dropout}; not being infused is part of the " \
+               "strategy"  # fmt: skip
+    elif missing is not None:
+        told = f"{dropout}; the stated probabilities contain all others"
     kind = evidence.estimand_words()
     rows = [
         row("Treatment", "the strategy of each arm from randomisation, whether or not the "
             "product is infused"),
         row("Population", "everybody randomised"),
         row("Variable", _variable(evidence)),
-        row("Intercurrent events", f"rescue and death are non-response; {dropout}; not being "
-            "infused is part of the strategy" if missing is not None else dropout),
+        row("Intercurrent events", told),
         row("Summary measure", f"{kind}, experimental arm against control, estimated by its "
             "posterior mean with an equal-tailed credible interval"),
     ]  # fmt: skip
@@ -250,25 +296,31 @@ def _estimand(evidence: Evidence) -> list[Block]:
         for _, names in per_scenario(evidence)
         for name in names
     ]
-    heads = [kind if not evidence.estimand_label(e) else f"{kind}, {evidence.estimand_label(e)}"
+    shown = kind.capitalize()
+    heads = [shown if not evidence.estimand_label(e) else f"{shown}, {evidence.estimand_label(e)}"
              for e in evidence.estimands]  # fmt: skip
     blocks += [
         Paragraph(
             line=prose(
-                "What is true of the estimand in a scenario follows from the whole course of the "
-                "participants and is not a number that was typed. Bias and coverage are measured "
-                "against the values of {table}.",
+                "{what} Bias and coverage are measured against the values of {table}.",
+                what="What is true of the estimand in a scenario follows from the whole course of "
+                "the participants and is not a number that was typed."
+                if evidence.infuses
+                else "What is true of the estimand follows from the outcomes that a scenario "
+                "states for each arm.",
                 table=Reference("t-true"),
             )
         ),
-        Table(
-            key="t-true",
-            title=line("True value of the estimand in each scenario"),
-            head=cells("Scenario", "Role", *heads, *design.arm_names),
-            rows=tuple(true),
-            align=("left", "left", *("right",) * (len(heads) + len(design.arm_names))),
-            widths=(2.2, 1.1, *(1.0,) * (len(heads) + len(design.arm_names))),
-            wide=len(heads) > 3,
+        without_blank_columns(
+            Table(
+                key="t-true",
+                title=line("True value of the estimand in each scenario"),
+                head=cells("Scenario", "Role", *heads, *(f"In {a}" for a in design.arm_names)),
+                rows=tuple(true),
+                align=("left", "left", *("right",) * (len(heads) + len(design.arm_names))),
+                widths=(2.2, 1.1, *(1.0,) * (len(heads) + len(design.arm_names))),
+                wide=len(heads) > 4,
+            )
         ),
     ]
     evidence.trace.reported(8, "t-estimand", "t-true")
@@ -301,8 +353,10 @@ def _events(evidence: Evidence) -> list[Block]:
             Paragraph(
                 line=prose(
                     "The truth of this design says the outcome of each arm directly. No infusion, "
-                    "rescue, crossover or death is simulated; the stated probabilities contain "
-                    "them."
+                    "rescue, crossover or death is simulated; {stated} contain them.",
+                    stated="the stated probabilities"
+                    if evidence.kind_of_primary == "counts"
+                    else "the stated outcomes",
                 )
             )
         )
@@ -361,87 +415,3 @@ def _delay(group: Any) -> str:
     from adaptive_cart.check import distribution_words
 
     return "–" if group.delay is None else distribution_words(group.delay)
-
-
-# ── who is analysed when ──────────────────────────────────────────────────────────────────────
-def _sets(evidence: Evidence) -> list[Block]:
-    if evidence.exact:
-        evidence.trace.not_applicable(10, "an enumerated run knows no calendar time")
-        evidence.trace.not_applicable(31, "an enumerated run knows no calendar time")
-        return []
-    frame = evidence.look_rows
-    primary = evidence.design.primary
-    name = evidence.target or evidence.scenarios[0]
-    here = frame[frame["scenario"] == name]
-    numbers = ["months", "n_randomised", "n_infused", f"{primary}_analysed", f"{primary}_missing"]
-    numbers = [column for column in numbers if column in here]
-    sums = {c: "first" if c == "months" else "sum" for c in numbers}
-    by_look = here.groupby(["trial", "look"], observed=True).agg(sums).reset_index()
-    rows = []
-    for look in evidence.looks:
-        reached = by_look[by_look["look"] == look]
-        if reached.empty:
-            continue
-        columns: list[Any] = [_spread(reached[c].to_numpy(), f"looks.parquet: {name}, {c}")
-                              for c in numbers]  # fmt: skip
-        pending = reached["n_randomised"] - reached.get(f"{primary}_analysed", 0)
-        columns.append(_spread(pending.to_numpy(), f"looks.parquet: {name}, pipeline"))
-        known = (reached["n_randomised"] / evidence.design.enrolment.max_n).to_numpy()
-        enrolled = Bound(_mean(known), f"looks.parquet: {name}, enrolled").number()
-        rows.append(
-            row(given(look, "looks"), given(len(reached), f"looks.parquet: {name}"), *columns,
-                enrolled)
-        )  # fmt: skip
-    heads = {
-        "months": "Month",
-        "n_randomised": "Randomised",
-        "n_infused": "Infused",
-        f"{primary}_analysed": "Analysed",
-        f"{primary}_missing": "Missing",
-    }
-    evidence.trace.reported(10, "t-sets")
-    evidence.trace.reported(31, "t-sets")
-    return [
-        Heading(text="Who is analysed at each look", key="sets", level=2),
-        Paragraph(
-            line=prose(
-                "Time zero is randomisation. {table} says how far the trial is at each look in "
-                "scenario {scenario}: when enrolment outruns follow-up, most participants are in "
-                "before the first decision, and little is left for it to save.",
-                table=Reference("t-sets"),
-                scenario=code(name),
-            )
-        ),
-        Table(
-            key="t-sets",
-            title=line("How far the trial is at each look: mean (", given("5th", "percentile"),
-                       " to ", given("95th", "percentile"), " percentile)"),
-            head=cells("Look", "Trials", *(heads[c] for c in numbers), "Pipeline",
-                       "Share enrolled"),
-            rows=tuple(rows),
-            align=("left", "right", *("right",) * (len(numbers) + 2)),
-            widths=(0.5, 0.65, *(1.1,) * (len(numbers) + 1), 0.8),
-            wide=True,
-            notes=(
-                line("Trials: simulated trials that reached the look. Pipeline: randomised, not "
-                     "in the primary analysis yet. Share enrolled: of the most that can be."),
-            ),
-        ),
-    ]  # fmt: skip
-
-
-def _mean(values: Any) -> Any:
-    from adaptive_cart.operating import mean
-
-    return mean(values.astype(float))
-
-
-def _spread(values: Any, source: str) -> Line:
-    from adaptive_cart.operating import quantile
-
-    middle = Bound(_mean(values), source, "mean")
-    low, high = (
-        Bound(quantile(values.astype(float), percent), source, "mean") for percent in (5, 95)
-    )
-    ends = [f"{bound.figure.estimate:.0f}" for bound in (low, high)]
-    return line(middle.number(), " (", given(ends[0], source), " to ", given(ends[1], source), ")")

@@ -9,6 +9,7 @@ import numpy as np
 
 from adaptive_cart.population import latents_for
 from adaptive_cart.report.document import (
+    WITHHELD_SHORT,
     Block,
     Heading,
     Line,
@@ -23,14 +24,22 @@ from adaptive_cart.report.document import (
     row,
     secret,
 )
-from adaptive_cart.report.evidence import REASON_WORDS, Evidence
-from adaptive_cart.report.numbers import given, rounded
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.numbers import counted, given, rounded
 from adaptive_cart.report.pictures import figures_for
 from adaptive_cart.report.sensitivity import neutral
 from adaptive_cart.trial import run_block
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+ENDED = {
+    "success": "declares success",
+    "futility": "ends for futility",
+    "safety": "stops for safety",
+    "no_success": "ends without success",
+}
 
 
 @dataclass(frozen=True)
@@ -159,7 +168,6 @@ def _told(evidence: Evidence, example: Example, place: int) -> list[Block]:
     ]
     rows = tuple(lines)
     design = evidence.design
-    primary = design.primary
     asked = [rule.name for rule in design.rules]
     blocks.append(
         Table(
@@ -167,13 +175,21 @@ def _told(evidence: Evidence, example: Example, place: int) -> list[Block]:
             title=line(f"{title}: trial ", given(example.trial, source), " of ",
                        code(example.scenario)),
             head=cells("Look", "Month", "Randomised",
-                       *(f"{primary}, {arm}" for arm in design.arm_names),
+                       *design.arm_names,
                        *(line(code(name)) for name in asked)),
             rows=rows,
             align=("right",) * (3 + len(design.arm_names) + len(asked)),
             notes=(
-                line("Responders of those analysed, by arm. Under each rule the probability that "
-                     "it asked for; the largest where it asks about several."),
+                line(
+                    "Under each arm ",
+                    _seen_words(evidence),
+                    ".",
+                    secret(
+                        " Under each rule the probability that it asked for; the largest where it "
+                        "asks about several; a dash where it was not judged.",
+                        otherwise="",
+                    ),
+                ),
             ),
         )
     )  # fmt: skip
@@ -207,7 +223,7 @@ def _look(evidence: Evidence, rows: pd.DataFrame, number: int, source: str) -> R
         values = rows[column].to_numpy(dtype=float) if column in rows else np.array([np.nan])
         known = values[np.isfinite(values)]
         shown = line("–") if len(known) == 0 else line(rounded(float(known.max()), 4, source))
-        asked.append(line(secret(shown, otherwise="withheld")))
+        asked.append(line(secret(shown, otherwise=WITHHELD_SHORT)))
     return row(
         given(number, source),
         rounded(float(rows["months"].iloc[0]), 1, source),
@@ -215,6 +231,15 @@ def _look(evidence: Evidence, rows: pd.DataFrame, number: int, source: str) -> R
         *by_arm,
         *asked,
     )
+
+
+def _seen_words(evidence: Evidence) -> str:
+    """What the columns of arms hold."""
+    return {
+        "counts": "those with a response, of those analysed",
+        "durations": "the events so far, and the months at risk in which they were seen",
+        "exposure": "the events so far, and the years in which they were seen",
+    }.get(evidence.kind_of_primary, "those analysed")
 
 
 def _seen(own: pd.DataFrame, endpoint: str) -> str:
@@ -234,10 +259,10 @@ def _seen(own: pd.DataFrame, endpoint: str) -> str:
 
 
 def _ending(evidence: Evidence, trial: pd.Series, source: str) -> Line:
-    reason = REASON_WORDS[str(trial["reason"])]
+    reason = ENDED[str(trial["reason"])]
     look = given(int(trial["look"]), source)
     said = prose(
-        "The trial ends at look {look} in month {month} with {reason}; {n} have been randomised, "
+        "At look {look} in month {month} the trial {reason}; {n} have been randomised, "
         "{analysed} analysed.",
         look=look,
         month=rounded(float(trial["months"]), 1, source),
@@ -258,7 +283,8 @@ def _ending(evidence: Evidence, trial: pd.Series, source: str) -> Line:
         kind=evidence.estimand_words(),
         value=rounded(float(trial[first]), 3, source),
     )
-    if pipeline > 0 and np.isfinite(float(trial[final])):
+    later = np.isfinite(float(trial[final])) and trial[final] != trial[first]
+    if pipeline > 0 or later:
         outcome = ""
         if trial["reason"] == "success":
             outcome = (
@@ -267,8 +293,10 @@ def _ending(evidence: Evidence, trial: pd.Series, source: str) -> Line:
                 else (", and the success stands")
             )
         more += prose(
-            "; after {n} more have been followed up it is {value}{outcome}.",
-            n=given(pipeline, source),
+            "; after {who} been followed up it is {value}{outcome}.",
+            who=line(counted(pipeline, source), " more has" if pipeline == 1 else " more have")
+            if pipeline
+            else "everybody has",
             value=rounded(float(trial[final]), 3, source),
             outcome=outcome,
         )  # fmt: skip

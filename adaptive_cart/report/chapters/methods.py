@@ -75,9 +75,10 @@ def _precision(evidence: Evidence) -> list[Block]:
         rates = (0.025, 0.5, 0.9)
         shown = [
             prose(
-                "at a probability of {rate}: a standard error of {error};",
+                "{error} at a probability of {rate}{stop}",
                 rate=given(rate, "methods"),
                 error=significant(math.sqrt(rate * (1 - rate) / fewest), 2, "methods"),
+                stop="." if rate == rates[-1] else ";",
             )
             for rate in rates
         ]
@@ -85,7 +86,7 @@ def _precision(evidence: Evidence) -> list[Block]:
             Paragraph(
                 line=prose(
                     "The number of trials a scenario is chosen by the precision it gives. With "
-                    "{trials} trials the Monte Carlo standard error of a probability is",
+                    "{trials} trials the Monte Carlo standard error of a probability is:",
                     trials=given(fewest, "manifest: trials"),
                 )
             ),

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
-from adaptive_cart.priors.effective_sample_size import effective_sample_sizes
+from adaptive_cart.models.beta_binomial import BetaBinomial
 from adaptive_cart.questions import written
 from adaptive_cart.records import Counts, Durations, Exposure
 from adaptive_cart.report.accuracy import measured
+from adaptive_cart.report.chapters.prior_rows import WORTH, beta_rows, other_rows
 from adaptive_cart.report.document import (
     Block,
     Equation,
@@ -26,13 +26,15 @@ from adaptive_cart.report.document import (
     code,
     line,
     listed,
+    plain,
     prose,
     row,
     secret,
+    without_blank_columns,
 )
 from adaptive_cart.report.equations import STATEMENTS
 from adaptive_cart.report.evidence import Evidence
-from adaptive_cart.report.numbers import Bound, given, rounded, significant
+from adaptive_cart.report.numbers import Bound, given, significant
 from adaptive_cart.report.pictures import figures_for
 
 MOST_TABLES = 20_000  # tables of counts that are enumerated for the prior predictive
@@ -97,41 +99,29 @@ def _priors(evidence: Evidence) -> list[Block]:
     rows: list[Row] = []
     lacking: list[str] = []
     for name, (analysis, fitted) in evidence.plan.fitted.items():
-        if isinstance(fitted, BetaBinomial):
-            planned = evidence.design.planned
-            for arm, prior, n in zip(
-                evidence.design.arm_names, fitted.priors, planned, strict=True
-            ):
-                rows.append(_beta_row(evidence, name, arm, prior, n))
-                if f"{name}.{arm}" not in evidence.facts.priors:
-                    lacking.append(f"{name}.{arm}")
-            continue
-        prior_table = analysis.plain().get("prior", {})
-        for part, words in _parts(prior_table):
-            key = f"{name}.{part}" if part else name
-            rows.append(
-                row(code(key), given(words, f"design: analysis.{name}.prior"), *("–",) * 6)
-            )  # fmt: skip
+        told = (
+            beta_rows(evidence, name, fitted)
+            if isinstance(fitted, BetaBinomial)
+            else other_rows(name, analysis)
+        )
+        for key, shown in told:
+            rows.append(shown)
             if key not in evidence.facts.priors:
                 lacking.append(key)
     blocks: list[Block] = [
         Heading(text="Priors", key="priors", level=2),
-        Table(
-            key="t-priors",
-            title=line("Analysis priors: mean, ", evidence.level(), " interval and effective "
-                       "sample size (ESS)"),
-            head=cells("Prior of", "Prior", "Mean", "Interval", "ELIR", "Moments", "Curvature",
-                       "Borrowed"),
-            rows=tuple(rows),
-            align=("left", "left", *("right",) * 6),
-            widths=(1.45, 1.75, 0.55, 1.15, 0.5, 0.75, 0.8, 0.8),
-            notes=(
-                line("Participants that a prior is worth. ELIR: expected local information ratio, "
-                     "on the scale of the probability (log odds where it exists only there). "
-                     "Moments: the beta with the same mean and variance. Curvature: at the mode. "
-                     "Borrowed: planned number times the ratio of the posterior variances with a "
-                     "vague and with this prior, less the planned number. A dash: not defined."),
-            ),
+        without_blank_columns(
+            Table(
+                key="t-priors",
+                title=line("Analysis priors: mean, ", evidence.level(), " interval and effective "
+                           "sample size (ESS)"),
+                head=cells("Prior of", "Prior", "Mean", "Interval", "Worth", "ELIR", "Moments",
+                           "Curvature", "Borrowed"),
+                rows=tuple(rows),
+                align=("left", "left", *("right",) * 7),
+                widths=(1.35, 1.6, 0.6, 1.15, 1.0, 0.5, 0.75, 0.8, 0.8),
+                notes=(_worth_note(rows),),
+            )
         ),
     ]  # fmt: skip
     evidence.trace.reported(13, "t-priors")
@@ -154,6 +144,26 @@ def _priors(evidence: Evidence) -> list[Block]:
     )
     evidence.trace.reported(15, "priors", "bayesian")
     return blocks
+
+
+def _worth_note(rows: Sequence[Row]) -> Line:
+    """What the columns of effective sample sizes mean, as far as there are any."""
+    said = []
+    if any(plain(shown.cells[WORTH]) != "–" for shown in rows):
+        said.append(
+            "Worth: the data that a prior counts for. A log hazard ratio is worth so many events, "
+            "both arms together, that its variance is four divided by their number; that of a "
+            "logit so many participants that it is the inverse of their information at the mean."
+        )
+    if any(plain(shown.cells[WORTH + 1]) != "–" for shown in rows):
+        said.append(
+            "Effective sample sizes are participants that a prior is worth. ELIR: expected local "
+            "information ratio, on the scale of the probability (log odds where it exists only "
+            "there). Moments: the beta with the same mean and variance. Curvature: at the mode. "
+            "Borrowed: planned number times the ratio of the posterior variances with a vague and "
+            "with this prior, less the planned number."
+        )
+    return line(" ".join([*said, "A dash: not defined."]))
 
 
 def _rationales(evidence: Evidence, lacking: list[str]) -> list[Block]:
@@ -181,64 +191,6 @@ def _rationales(evidence: Evidence, lacking: list[str]) -> list[Block]:
     return blocks
 
 
-def _beta_row(evidence: Evidence, endpoint: str, arm: str, prior: BetaMixture, planned: int) -> Row:
-    worth = effective_sample_sizes(prior, planned)
-    information = worth.information
-    if math.isnan(information):
-        information = worth.information_on_log_odds
-    borrowed = worth.borrowing.borrowed if worth.borrowing else math.nan
-    source = f"design: analysis.{endpoint}.prior.{arm}"
-    parts = [
-        f"Beta({a:g}, {b:g})" if len(prior.weights) == 1 else f"{w:g} Beta({a:g}, {b:g})"
-        for w, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
-    ]
-    tails = [quantile_of(prior, share) for share in (0.025, 0.975)]
-    interval = line(rounded(tails[0], 3, source), " to ", rounded(tails[1], 3, source))
-    return row(
-        code(f"{endpoint}.{arm}"),
-        given(" + ".join(parts), source),
-        rounded(prior.mean(), 3, source),
-        interval,
-        *(
-            rounded(value, 1, source)
-            for value in (information, worth.moments, worth.curvature, borrowed)
-        ),
-    )
-
-
-def quantile_of(prior: BetaMixture, share: float) -> float:
-    """Value below which a share of a beta mixture lies."""
-    from scipy import optimize, stats
-
-    def below(value: float) -> float:
-        return share - sum(
-            w * float(stats.beta.cdf(value, a, b))
-            for w, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
-        )
-
-    return float(optimize.brentq(below, 0.0, 1.0))
-
-
-def _parts(table: dict[str, Any]) -> Sequence[tuple[str, str]]:
-    """Parts of a table of priors, each in words."""
-    if not table:
-        return [("", "default")]
-    if all(not isinstance(value, dict) for value in table.values()):
-        return [("", ", ".join(f"{key} {value:g}" for key, value in table.items()
-                               if not isinstance(value, str)))]  # fmt: skip
-    found = []
-    for part, value in table.items():
-        if isinstance(value, dict):
-            numbers = ", ".join(
-                f"{k} {v:g}" for k, v in value.items() if isinstance(v, int | float)
-            )
-            kind = str(value.get("dist", ""))
-            found.append((part, f"{kind} ({numbers})" if kind else numbers))
-        else:
-            found.append((part, str(value)))
-    return found
-
-
 # ── what the prior alone says ─────────────────────────────────────────────────────────────────
 def _claims(evidence: Evidence) -> list[Block]:
     rows = []
@@ -247,12 +199,11 @@ def _claims(evidence: Evidence) -> list[Block]:
             continue
         analysis, fitted = evidence.plan.fitted[rule.question.endpoint]
         posterior = analysis.posterior(fitted, nothing_seen(evidence, analysis.reads), None)
-        for place, question in enumerate(rule.targets):
+        for question in rule.targets:
             alone = float(posterior.probability(question)[0])
             words = question.words(evidence.design.arm_names, evidence.design.stratum_names)
             lowest = min(rule.thresholds.values())
             verdict = "below" if alone < lowest else "reaches it: the prior alone would succeed"
-            del place
             rows.append(
                 row(
                     code(rule.name),
@@ -329,8 +280,10 @@ def _computation(evidence: Evidence) -> list[Block]:
             line=prose(
                 "Posterior probabilities are closed forms or integrals by quadrature, for all "
                 "simulated trials alike; no Markov chain is run in the simulations, so that "
-                "thresholds meet no sampling noise from within a trial. Predictive probabilities "
-                "of binary endpoints are exact sums over beta-binomial weights."
+                "thresholds meet no sampling noise from within a trial.{predictive}",
+                predictive=" Predictive probabilities are exact sums over beta-binomial weights."
+                if any(rule.prediction is not None for rule in evidence.plan.rules)
+                else "",
             )
         ),
     ]
@@ -352,7 +305,9 @@ def _computation(evidence: Evidence) -> list[Block]:
                     "differs in {disagreements} of them.",
                     tables=given(found.tables, accuracy),
                     largest=significant(found.largest, 1, accuracy),
-                    disagreements=given(found.disagreements, accuracy),
+                    disagreements="none"
+                    if found.disagreements == 0
+                    else given(found.disagreements, accuracy),
                 ),
                 audience="restricted",  # which tables are compared follows from the thresholds
             )

@@ -27,7 +27,7 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import IDENTITY
-from adaptive_cart.report.numbers import Bound, given, rounded
+from adaptive_cart.report.numbers import Bound, counted, given, rounded
 
 SUBJECT = "Simulation report: appendix to the protocol"
 TO_BE_GIVEN = "to be given by the sponsor"
@@ -101,9 +101,14 @@ def summary(evidence: Evidence) -> list[Block]:
         error = evidence.cell(null, "success")
         lines.append(
             prose(
-                "{label} Among the null scenarios the probability of success is largest in "
-                "{scenario}: {error}.{none}",
+                "{label} {among} {scenario}{colon} {error}.{none}",
                 label=strong("Type I error."),
+                among="Among the null scenarios the probability of success is largest in"
+                if len(evidence.of_role("null")) > 1
+                else "In the null scenario",
+                colon=":"
+                if len(evidence.of_role("null")) > 1
+                else " the probability of success is",
                 scenario=code(null),
                 error=error.with_interval(),
                 none=_none_seen(evidence, error),
@@ -113,11 +118,12 @@ def summary(evidence: Evidence) -> list[Block]:
     if target is not None:
         lines.append(
             prose(
-                "{label} In {scenario}, where the true {quantity} is {true}, the probability of "
-                "success is {power}.",
+                "{label} In {scenario}, where the true {quantity}{of} is {true}, the probability "
+                "of success is {power}.",
                 label=strong("Power."),
                 scenario=code(target),
                 quantity=evidence.estimand_words(),
+                of=_first_label(evidence),
                 true=_first_true(evidence, target).number(),
                 power=evidence.cell(target, "success").with_interval(),
             )
@@ -144,15 +150,20 @@ def _frame(evidence: Evidence) -> Line:
     arms = [line(code(name)) for name in design.arm_names[1:]]
     return prose(
         "The design compares {arms} with {control}, randomised {ratio}, with at most {n} "
-        "participants and {looks} looks at the data. It was judged in {scenarios} scenarios, "
-        "{trials}.",
+        "participants and {looks} at the data. It was judged in {scenarios}: {trials}.",
         arms=listed(list(arms)),
         control=code(design.arm_names[0]),
         ratio=given(" : ".join(map(str, [*design.allocation[1:], design.allocation[0]])),
                     "design: arms.allocation"),
         n=evidence.setting(design.enrolment.max_n, "enrolment.max_n"),
-        looks=evidence.setting(design.looks.number, "looks"),
-        scenarios=given(len(evidence.scenarios), "manifest: trials"),
+        looks=line(
+            counted(design.looks.number, "design: looks"),
+            " look" if design.looks.number == 1 else " looks",
+        ),
+        scenarios=line(
+            counted(len(evidence.scenarios), "manifest: trials"),
+            " scenario" if len(evidence.scenarios) == 1 else " scenarios",
+        ),
         trials=evidence.trials_words,
     )  # fmt: skip
 
@@ -194,6 +205,12 @@ def _first_true(evidence: Evidence, scenario: str) -> Bound:
         return evidence.cell(scenario, "estimand")
     first = estimands[0]
     return evidence.cell(scenario, "estimand", arm=first.arm, stratum=first.stratum)
+
+
+def _first_label(evidence: Evidence) -> Line:
+    """Which arm the first estimand is of, where there are several."""
+    label = evidence.estimand_label(evidence.estimands[0]) if evidence.estimands else ""
+    return line(" of ", code(label)) if label else ()
 
 
 def _sizes(evidence: Evidence, target: str) -> list[Line]:
@@ -246,25 +263,31 @@ def vulnerabilities(evidence: Evidence, most: int = 3) -> list[Line]:
                  "a bias of {value}.", 0.01),
     ):  # fmt: skip
         worst = _largest(evidence, measure)
-        if worst is not None and abs(worst[1].figure.estimate) >= limit:
-            name, bound = worst
-            text = prose(words, scenario=code(name), value=bound.with_interval())
+        if worst is not None and abs(worst[2].figure.estimate) >= limit:
+            name, label, bound = worst
+            where = line(code(name), f", {label}" if label else "")
+            text = prose(words, scenario=where, value=bound.with_interval())
             found.append((abs(bound.figure.estimate), text))
     ordered = sorted(found, key=lambda part: -part[0])
     return [text for _, text in ordered[:most]]
 
 
-def _largest(evidence: Evidence, measure: str) -> tuple[str, Bound] | None:
-    known: list[tuple[str, Bound]] = []
+def _largest(evidence: Evidence, measure: str) -> tuple[str, str, Bound] | None:
+    """Where a measure is furthest from nought: scenario, arm and stratum, the number.
+
+    That a success is reversed under a null is what the follow-up is for, and left out.
+    """
+    known: list[tuple[str, str, Bound]] = []
     for name in evidence.scenarios:
-        where: dict[str, Any] = {}
-        if measure == "bias" and evidence.estimands:
-            first = evidence.estimands[0]
-            where = {"arm": first.arm, "stratum": first.stratum}
-        bound = evidence.cell(name, measure, **where)
-        if bound.known:
-            known.append((name, bound))
-    return max(known, key=lambda part: abs(part[1].figure.estimate), default=None)
+        if measure == "bias":
+            for estimand in evidence.estimands:
+                where: dict[str, Any] = {"arm": estimand.arm, "stratum": estimand.stratum}
+                label = evidence.estimand_label(estimand)
+                known.append((name, label, evidence.cell(name, measure, **where)))
+        elif evidence.role(name) != "null":
+            known.append((name, "", evidence.cell(name, measure)))
+    known = [part for part in known if part[2].known]
+    return max(known, key=lambda part: abs(part[2].figure.estimate), default=None)
 
 
 def _reading(evidence: Evidence) -> Line:
@@ -295,10 +318,13 @@ def status(evidence: Evidence) -> list[Block]:
     return [
         Paragraph(
             line=prose(
-                "{draft} {number} mandatory items are missing. The report is final when they are "
-                "supplied.",
+                "{draft} {number} missing. The report is final when {they} supplied.",
                 draft=strong("DRAFT."),
-                number=given(len(findings), "checklist"),
+                number=line(
+                    counted(len(findings), "checklist", capital=True),
+                    " mandatory item is" if len(findings) == 1 else " mandatory items are",
+                ),
+                they="it is" if len(findings) == 1 else "they are",
             ),
             role="warning",
         ),

@@ -8,6 +8,7 @@ from adaptive_cart.boundaries import Boundary
 from adaptive_cart.design import Rule
 from adaptive_cart.questions import written
 from adaptive_cart.report.document import (
+    WITHHELD_SHORT,
     Block,
     Heading,
     Items,
@@ -23,9 +24,10 @@ from adaptive_cart.report.document import (
     prose,
     row,
     secret,
+    without_blank_columns,
 )
 from adaptive_cart.report.evidence import Evidence
-from adaptive_cart.report.numbers import given, rounded
+from adaptive_cart.report.numbers import counted, given, rounded
 from adaptive_cart.report.pictures import figures_for
 
 DECISIONS = {
@@ -63,6 +65,7 @@ def _criterion(evidence: Evidence) -> list[Block]:
             evidence.rule_words(rule),
             " is at least ",
             secret(_all_thresholds(rule), otherwise="a threshold given in the restricted annex"),
+            ".",
         )
         for rule in evidence.rules_that("declare_success")
         if rule.posterior is not None
@@ -72,7 +75,7 @@ def _criterion(evidence: Evidence) -> list[Block]:
         Paragraph(
             line=prose(
                 "The claim is one-sided. The criterion is a posterior probability that has to "
-                "reach a threshold:"
+                "reach a threshold; behind the stroke stands the endpoint whose data it is given:"
             )
         ),
         Items(lines=tuple(claims)),
@@ -138,7 +141,7 @@ def _by_look(evidence: Evidence) -> list[Block]:
     rows: list[Row] = []
     for look in evidence.looks:
         planned = evidence.planned_at(look)
-        numbers: Line = line("random")
+        numbers: Line = line("–")
         if planned is not None:
             numbers = line(given(" + ".join(map(str, planned)), "design: looks"))
         last = " (last)" if look == design.looks.number else ""
@@ -151,25 +154,36 @@ def _by_look(evidence: Evidence) -> list[Block]:
             )
         )
     heads = [line(code(rule.name), ": ", DECISIONS[rule.then], " if") for rule in design.rules]
+    told = evidence.planned_at(1) is not None and any(
+        b.then == "declare_success" and len(b.analysed) > 1 for b in evidence.boundaries
+    )
     evidence.trace.reported(18, "t-by-look", "t-rules")
     return [
         Heading(text="The rules at each look", key="by-look", level=2),
-        Table(
-            key="t-by-look",
-            title=line("Rules by look, with the smallest observed difference that is a success"),
-            head=cells("Look", "Analysed", *heads, "Smallest difference"),
-            rows=tuple(rows),
-            widths=(0.7, 0.85, *(1.2,) * len(heads), 1.9),
-            notes=(
-                line("Analysed: planned numbers, ", " + ".join(design.arm_names), ". Smallest "
-                     "difference: of the observed proportions, at planned numbers, over all "
-                     "numbers of responders in the control. Thresholds are used at full "
-                     "precision."),
-            ),
-            wide=len(heads) > 3,
+        without_blank_columns(
+            Table(
+                key="t-by-look",
+                title=line("Rules by look")
+                if not told
+                else line("Rules by look, with the smallest observed difference that is a success"),
+                head=cells("Look", "Analysed", *heads, "Smallest difference"),
+                rows=tuple(rows),
+                widths=(0.7, 0.85, *(1.2,) * len(heads), 1.9),
+                notes=(_by_look_note(evidence, told),),
+                wide=len(heads) > 3,
+            )
         ),
         *_binding(evidence),
     ]  # fmt: skip
+
+
+def _by_look_note(evidence: Evidence, told: bool) -> Line:
+    full = "Thresholds are used at full precision."
+    if not told:
+        return line(full)
+    return line("Analysed: planned numbers, ", " + ".join(evidence.design.arm_names), ". Smallest "
+                "difference: of the observed proportions, at planned numbers, over all numbers of "
+                "responders in the control. ", full)  # fmt: skip
 
 
 def _smallest(evidence: Evidence, look: int) -> Line:
@@ -189,7 +203,7 @@ def _smallest(evidence: Evidence, look: int) -> Line:
                 given(boundary.analysed[0], source), ")",
             )
         )  # fmt: skip
-    return line(secret(listed(found), otherwise="withheld")) if found else line("–")
+    return line(secret(listed(found), otherwise=WITHHELD_SHORT)) if found else line("–")
 
 
 def _binding(evidence: Evidence) -> Iterator[Block]:
@@ -222,8 +236,10 @@ def _boundaries(evidence: Evidence) -> list[Block]:
         blocks.append(
             Paragraph(
                 line=prose(
-                    "No rule of this design can be said as whole numbers of responders: the "
-                    "numbers at a look are random, or the question is not about counts."
+                    "No rule of this design can be said as whole numbers of responders: {why}.",
+                    why="the numbers of each arm and stratum at a look are random"
+                    if evidence.kind_of_primary == "counts"
+                    else "what is asked is not about counts",
                 ),
                 audience="restricted",
             )
@@ -322,14 +338,16 @@ def _multiplicity(evidence: Evidence) -> list[Block]:
     successes = evidence.rules_that("declare_success")
     parts = [
         prose(
-            "Looks: success may be declared at any of {looks} looks. Type I error and power in "
-            "this report count a success at any of them.",
-            looks=evidence.setting(design.looks.number, "looks"),
+            "Looks: success may be declared at {looks}. Type I error and power in this report "
+            "count every success.",
+            looks=_any_look(evidence),
         ),
         prose(
-            "Endpoints: {number} of the rules declare success, on {endpoint}. Other endpoints "
-            "carry no claim.",
-            number=given(len(successes), "design: rules"),
+            "Endpoints: {number} success, on {endpoint}. Other endpoints carry no claim.",
+            number=line(
+                counted(len(successes), "design: rules"),
+                " rule declares" if len(successes) == 1 else " rules declare",
+            ),
             endpoint=listed([line(code(n)) for n in dict.fromkeys(_endpoint_of(evidence, rule)
                                                                    for rule in successes)]),
         ),
@@ -340,7 +358,7 @@ def _multiplicity(evidence: Evidence) -> list[Block]:
                 "Arms and strata: success belongs to each of them. A false success is any success "
                 "where the true difference is not above the margin of its rule; {table} has its "
                 "probability.",
-                table=Reference("t-main"),
+                table=Reference("t-false"),
             )
         )
     evidence.trace.reported(23, "multiplicity")
@@ -348,6 +366,17 @@ def _multiplicity(evidence: Evidence) -> list[Block]:
         Heading(text="Multiplicity", key="multiplicity", level=2),
         Items(lines=tuple(parts)),
     ]
+
+
+def _any_look(evidence: Evidence) -> Line:
+    """The looks at which success may be declared."""
+    design = evidence.design
+    judged = sorted({k for rule in evidence.rules_that("declare_success")
+                     for k in design.judged_at(rule)})  # fmt: skip
+    if len(judged) < design.looks.number or len(judged) == 1:
+        word = "look " if len(judged) == 1 else "looks "
+        return line(word, listed([line(given(k, "design: rules.looks")) for k in judged]))
+    return line("any of ", counted(len(judged), "design: looks"), " looks")
 
 
 def _endpoint_of(evidence: Evidence, rule: Rule) -> str:

@@ -16,6 +16,7 @@ from adaptive_cart.report.document import (
     prose,
     row,
     secret,
+    without_blank_columns,
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import given
@@ -73,14 +74,22 @@ def _table(evidence: Evidence) -> list[Block]:
     unseen = _unseen(evidence)
     return [
         *(Paragraph(line=sentence) for sentence in said),
-        Table(
-            key="t-safety",
-            title=line("Stopping for safety against the true rate"),
-            head=cells("Scenario", *(f"True {e}, {a}" for e, a in places), "Stop for safety",
-                       "Success", "Mean infused"),
-            rows=tuple(rows),
-            align=("left", *("right",) * (len(places) + 3)),
-            widths=(2.2, *(1.0,) * len(places), 2.0, 0.8, 0.9),
+        without_blank_columns(
+            Table(
+                key="t-safety",
+                title=line("Stopping for safety against the true rate"),
+                head=(
+                    line("Scenario"),
+                    *(
+                        line("True rate of ", evidence.endpoint_head(endpoint), f", {arm}")
+                        for endpoint, arm in places
+                    ),
+                    *cells("Stop for safety", "Success", "Mean infused"),
+                ),
+                rows=tuple(rows),
+                align=("left", *("right",) * (len(places) + 3)),
+                widths=(2.2, *(1.0,) * len(places), 2.0, 0.8, 0.9),
+            )
         ),
         *([Paragraph(line=unseen)] if unseen else []),
     ]  # fmt: skip
@@ -100,6 +109,6 @@ def _unseen(evidence: Evidence) -> Line:
     return prose(
         "The truth names {events} too, for which the design has no endpoint: no rule sees them, "
         "and {limits} says so.",
-        events=given(", ".join(events), "truth: events, rates"),
+        events=given(", ".join(n.replace("_", " ") for n in events), "truth: events, rates"),
         limits=Reference("limitations"),
     )

@@ -15,8 +15,10 @@ from adaptive_cart.report.document import (
     cells,
     code,
     line,
+    listed,
     prose,
     row,
+    without_blank_columns,
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given
@@ -43,12 +45,12 @@ def sensitivity(evidence: Evidence) -> list[Block]:
             Paragraph(
                 line=prose(
                     "One thing at a time was changed in the design or in the truth, and the first "
-                    "{number} trials of {scenarios} scenarios were simulated again with the seed "
+                    "{number} trials of {scenarios} were simulated again with the seed "
                     "of the run. Trial by trial the participants are the same, so that changes are "
                     "paired; intervals are {level} Monte Carlo intervals of the change. They are "
                     "meant to show what matters, and do not replace a run of their own.",
                     number=given(number, "sensitivity trials"),
-                    scenarios=given(len(scenarios), "sensitivity trials"),
+                    scenarios=listed([line(code(name)) for name in scenarios]),
                     level=evidence.level(),
                 )
             )
@@ -97,7 +99,7 @@ def _topic(
                        "Change of months"),
             rows=tuple(rows),
             align=("left", *("right",) * 4),
-            widths=(2.2, 0.8, 2.0, 1.5, 1.7),
+            widths=(2.0, 0.8, 1.8, 1.8, 1.8),
         ),
     ]  # fmt: skip
 
@@ -121,6 +123,12 @@ def _changed(bound: Bound) -> Line:
     return bound.with_interval()
 
 
+def _told(what: str, bound: Bound) -> Line:
+    if bound.figure.mcse == 0.0 and bound.figure.estimate == 0.0:
+        return line(f"{what} stays the same")
+    return line(f"{what} changes by ", bound.with_interval())
+
+
 def _lead(evidence: Evidence, here: Sequence[Change], key: str) -> list[Block]:
     """One sentence that says what the table shows of the first scenario of interest."""
     target = next((c for c in here if c.scenario == evidence.target), None)
@@ -130,12 +138,16 @@ def _lead(evidence: Evidence, here: Sequence[Change], key: str) -> list[Block]:
         return [
             Paragraph(
                 line=prose(
-                    "A design that looks only once, at its planned end, with the last threshold: "
-                    "change of the probability of success in {scenario}, {success}; change of the "
-                    "mean number randomised, {n}.",
+                    "A design that looks only once, at its planned end, with the last threshold "
+                    "is compared with the one at hand. In {scenario} {success}, and {n}.",
                     scenario=code(target.scenario),
-                    success=_changed(Bound(target.change, source, "difference")),
-                    n=_changed(Bound(target.participants, source, "difference")),
+                    success=_told(
+                        "the probability of success", Bound(target.change, source, "difference")
+                    ),
+                    n=_told(
+                        "the mean number randomised",
+                        Bound(target.participants, source, "difference"),
+                    ),
                 )
             )
         ]
@@ -165,9 +177,9 @@ def _lacking(evidence: Evidence, key: str) -> list[Block]:
 
 def _robustness(evidence: Evidence) -> list[Block]:
     names = evidence.of_role("robustness")
-    blocks: list[Block] = [Heading(text="Robustness scenarios", key="robustness", level=2)]
     if not names:
         return []
+    blocks: list[Block] = [Heading(text="Robustness scenarios", key="robustness", level=2)]
     rows = [
         row(
             code(name),
@@ -185,12 +197,14 @@ def _robustness(evidence: Evidence) -> list[Block]:
                 table=Reference("t-scenarios"),
             )
         ),
-        Table(
-            key="t-robustness",
-            title=line("Robustness scenarios"),
-            head=cells("Scenario", "Success", "Stop for safety", "Mean N"),
-            rows=tuple(rows),
-            align=("left", "right", "right", "right"),
+        without_blank_columns(
+            Table(
+                key="t-robustness",
+                title=line("Robustness scenarios"),
+                head=cells("Scenario", "Success", "Stop for safety", "Mean N"),
+                rows=tuple(rows),
+                align=("left", "right", "right", "right"),
+            )
         ),
         *figures_for(evidence, "F10"),
     ]

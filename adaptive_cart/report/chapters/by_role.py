@@ -1,0 +1,19 @@
+"""Tables whose rows are grouped by what a scenario is for: nulls first."""
+
+from __future__ import annotations
+
+from adaptive_cart.report.document import Row, row
+from adaptive_cart.report.evidence import ROLE_WORDS
+
+MANY_COLUMNS = 10  # that an upright page holds
+GROUPS = {"null": "Nulls", "alternative": "Alternatives", "robustness": "Robustness"}
+assert ROLE_WORDS.keys() == GROUPS.keys()
+
+
+def headed(rows: dict[str, list[Row]], columns: int) -> tuple[Row, ...]:
+    """Rows of a table by role, each role under a heading of its own."""
+    found: list[Row] = []
+    for role, members in rows.items():
+        found.append(row(GROUPS[role], *("",) * (columns - 1), heading=True))
+        found += members
+    return tuple(found)

@@ -1,0 +1,125 @@
+"""Bias, root mean squared error and coverage, by look and reason too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adaptive_cart.report.chapters.by_role import headed
+from adaptive_cart.report.document import (
+    Block,
+    Heading,
+    Paragraph,
+    Reference,
+    Row,
+    Table,
+    cells,
+    code,
+    line,
+    prose,
+    row,
+)
+from adaptive_cart.report.evidence import REASON_WORDS, Evidence, per_scenario
+from adaptive_cart.report.numbers import given
+from adaptive_cart.report.pictures import figures_for
+
+
+def estimation(evidence: Evidence) -> list[Block]:
+    """How far the estimate lies from the true value (T6)."""
+    if not evidence.estimands:
+        return []
+    rows: dict[str, list[Row]] = {}
+    for role, names in per_scenario(evidence):
+        rows[role] = []
+        for name in names:
+            for estimand in evidence.estimands:
+                where: dict[str, Any] = {"arm": estimand.arm, "stratum": estimand.stratum}
+                bias = evidence.cell(name, "bias", **where)
+                if not bias.known:
+                    continue
+                label = evidence.estimand_label(estimand)
+                rows[role].append(
+                    row(
+                        line(code(name), f", {label}" if label else ""),
+                        "all trials",
+                        given(bias.figure.n, bias.source) if bias.figure.n else "–",
+                        evidence.cell(name, "estimand", **where).number(),
+                        line(bias.number(), " (", bias.mcse(), ")"),
+                        evidence.cell(name, "rmse", **where).number(),
+                        evidence.cell(name, "coverage", **where).number(),
+                    )
+                )
+            rows[role] += _given_stop(evidence, name)
+            final = _after_follow_up(evidence, name)
+            rows[role] += final
+    head = cells("Scenario", "Trials that", "Number", "True", "Bias (MCSE)", "RMSE", "Coverage")
+    evidence.trace.reported(51, "t-estimation")
+    evidence.trace.reported(53, "t-estimation")
+    if any(evidence.result.operating_characteristics["measure"] == "bias_given_stop"):
+        evidence.trace.reported(52, "t-estimation")
+    return [
+        Heading(text="Estimation", key="estimation", level=2),
+        Paragraph(
+            line=prose(
+                "The estimate is the posterior mean at the look that ended the trial. A trial that "
+                "stops early for success stops because its data look good, so that its estimate "
+                "is too favourable on average; {table} shows this by look and reason. Cells that "
+                "rest on few trials are unsure, as their standard errors say.",
+                table=Reference("t-estimation"),
+            )
+        ),
+        Table(
+            key="t-estimation",
+            title=line("Bias, root mean squared error and coverage of the ", evidence.level(),
+                       " credible interval"),
+            head=head,
+            rows=headed(rows, len(head)),
+            align=("left", "left", *("right",) * 5),
+            widths=(2.1, 2.0, 0.85, 0.7, 1.5, 0.75, 0.95),
+        ),
+        *figures_for(evidence, "F9"),
+    ]  # fmt: skip
+
+
+def _given_stop(evidence: Evidence, name: str) -> list[Row]:
+    found = []
+    for look in evidence.looks:
+        for reason, words in REASON_WORDS.items():
+            bound = evidence.cell(name, "bias_given_stop", look=look, reason=reason)
+            if not bound.known:
+                continue
+            ended = line("stop at look ", given(look, "looks"), f": {words}")
+            if reason == "no_success":
+                ended = line(words)
+            few = bound.figure.n is not None and bound.figure.n < 2
+            error = line("one trial") if few else line(bound.mcse())
+            found.append(
+                row(
+                    "",
+                    ended,
+                    given(bound.figure.n, bound.source) if bound.figure.n is not None else "–",
+                    "",
+                    line(bound.number(), " (", error, ")"),
+                    "",
+                    "",
+                )
+            )
+    return found
+
+
+def _after_follow_up(evidence: Evidence, name: str) -> list[Row]:
+    first = evidence.estimands[0]
+    where: dict[str, Any] = {"arm": first.arm, "stratum": first.stratum}
+    bias = evidence.cell(name, "bias_final", "difference", **where)
+    if not bias.known:
+        return []
+    return [
+        row(
+            "",
+            "all, pipeline followed up",
+            given(bias.figure.n, bias.source) if bias.figure.n else "–",
+            "",
+            line(bias.number(), " (", bias.mcse(), ")"),
+            evidence.cell(name, "rmse_final", **where).number(),
+            evidence.cell(name, "coverage_final", **where).number(),
+        )
+    ]

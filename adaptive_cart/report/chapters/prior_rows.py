@@ -1,0 +1,142 @@
+"""Rows of the table of priors: each prior in words, its mean and interval, what it is worth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
+from adaptive_cart.priors.effective_sample_size import effective_sample_sizes
+from adaptive_cart.report.document import Line, Number, Row, code, line, row
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.numbers import given, rounded, significant
+
+WORTH = 4  # column of what a prior that is no beta mixture is worth
+TAILS = (0.025, 0.975)
+UNIT = {"piecewise_exponential": "month", "gamma_poisson": "year"}  # of the time at risk
+
+
+def beta_rows(evidence: Evidence, endpoint: str, fitted: BetaBinomial) -> Iterator[tuple[str, Row]]:
+    """Priors of the arms of a binary endpoint, by their keys."""
+    design = evidence.design
+    for arm, prior, planned in zip(design.arm_names, fitted.priors, design.planned, strict=True):
+        yield f"{endpoint}.{arm}", _beta_row(endpoint, arm, prior, planned)
+
+
+def _beta_row(endpoint: str, arm: str, prior: BetaMixture, planned: int) -> Row:
+    worth = effective_sample_sizes(prior, planned)
+    information = worth.information
+    if math.isnan(information):
+        information = worth.information_on_log_odds
+    borrowed = worth.borrowing.borrowed if worth.borrowing else math.nan
+    source = f"design: analysis.{endpoint}.prior.{arm}"
+    parts = [
+        f"Beta({a:g}, {b:g})" if len(prior.weights) == 1 else f"{w:g} Beta({a:g}, {b:g})"
+        for w, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
+    ]
+    tails = [quantile_of(prior, share) for share in TAILS]
+    return row(
+        code(f"{endpoint}.{arm}"),
+        given(" + ".join(parts), source),
+        rounded(prior.mean(), 3, source),
+        line(rounded(tails[0], 3, source), " to ", rounded(tails[1], 3, source)),
+        "–",
+        *(
+            rounded(value, 1, source)
+            for value in (information, worth.moments, worth.curvature, borrowed)
+        ),
+    )
+
+
+def quantile_of(prior: BetaMixture, share: float) -> float:
+    """Value below which a share of a beta mixture lies."""
+    from scipy import optimize, stats
+
+    def below(value: float) -> float:
+        return share - sum(
+            w * float(stats.beta.cdf(value, a, b))
+            for w, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
+        )
+
+    return float(optimize.brentq(below, 0.0, 1.0))
+
+
+def other_rows(endpoint: str, analysis: Any) -> Iterator[tuple[str, Row]]:
+    """Priors of the parameters of any other model, by their keys."""
+    table = analysis.plain().get("prior", {})
+    single = all(not isinstance(value, dict) for value in table.values())
+    parts = {"": table} if single else table
+    for part, value in parts.items():
+        key = f"{endpoint}.{part}" if part else endpoint
+        source = f"design: analysis.{endpoint}.prior"
+        words, curve = told(value)
+        tails: Line = line("–")
+        mean: Line = line("–")
+        if curve is not None:
+            low, high = (float(curve.ppf(share)) for share in TAILS)
+            mean = line(_shown(float(curve.mean()), source))
+            tails = line(_shown(low, source), " to ", _shown(high, source))
+        yield (
+            key,
+            row(
+                code(key),
+                given(words, source),
+                mean,
+                tails,
+                _worth(part, value, analysis.model, source),
+                "–",
+                rounded(value["a"] + value["b"], 1, source) if value.get("dist") == "beta" else "–",
+                "–",
+                "–",
+            ),
+        )
+
+
+def _shown(value: float, source: str) -> Number:
+    """Three digits that count, and no more than three decimals of what is nearly nought."""
+    return rounded(value, 3, source) if abs(value) < 1.0 else significant(value, 3, source)
+
+
+def told(value: dict[str, Any]) -> tuple[str, Any]:
+    """A prior in words, and as a distribution where its kind is known."""
+    from scipy import stats
+
+    kind = value.get("dist", "gamma" if {"a", "b"} <= value.keys() else "")
+    if kind == "beta":
+        return f"Beta({value['a']:g}, {value['b']:g})", stats.beta(value["a"], value["b"])
+    if kind == "normal":
+        mean, sd = value["mean"], value["sd"]
+        return f"Normal({mean:g}, SD {sd:g})".replace("-", "−"), stats.norm(mean, sd)
+    if kind == "half_normal":
+        return f"Half-normal(SD {value['sd']:g})", stats.halfnorm(scale=value["sd"])
+    if kind == "lognormal":
+        median, sigma = value["median"], value["sigma"]
+        words = f"Lognormal(median {median:g}, sigma {sigma:g})"
+        return words, stats.lognorm(sigma, scale=median)
+    if kind == "gamma" and {"a", "b"} <= value.keys():
+        return f"Gamma({value['a']:g}, rate {value['b']:g})", stats.gamma(
+            value["a"], scale=1.0 / value["b"]
+        )
+    numbers = [f"{name} {v:g}" for name, v in value.items() if isinstance(v, int | float)]
+    return " ".join([str(kind), *numbers]).strip() or "default", None
+
+
+def _worth(part: str, value: dict[str, Any], model: str, source: str) -> Line:
+    """The data that a prior counts for: events in a time at risk, events, participants.
+
+    A gamma prior of a rate is worth its shape in events and its rate in time (conjugacy). A log
+    hazard ratio has about the variance 4 / events when the arms are equally large (Spiegelhalter,
+    Freedman and Parmar 1994, Journal of the Royal Statistical Society A 157:357).
+    """
+    if "a" in value and "dist" not in value and model in UNIT:
+        unit = UNIT[model] if value["b"] == 1.0 else f"{UNIT[model]}s"
+        return line(given(f"{value['a']:g} events in {value['b']:g} {unit}", source))
+    if part == "log_hazard_ratio":
+        worth = significant(4.0 / value["sd"] ** 2, 2, source)
+        return line(worth, " event" if worth.text == "1" else " events")
+    if part == "control_logit":
+        rate = 1.0 / (1.0 + math.exp(-value["mean"]))
+        worth = 1.0 / (value["sd"] ** 2 * rate * (1.0 - rate))
+        return line(significant(worth, 2, source), " participants")
+    return line("–")
