@@ -27,8 +27,12 @@ from adaptive_cart.verified_looks import Asked, ChosenLook
 LARGEST_DIFFERENCE: Final = 0.01
 ERRORS: Final = 4.0
 DRAWS: Final = 5_000  # of each of four chains, to begin with
-MOST_DRAWS: Final = 75_000
-WANTED_ERROR: Final = 0.0012  # Monte Carlo standard error of a probability; more draws until then
+MOST_DRAWS: Final = 125_000
+# Monte Carlo standard error of a probability; more draws until then. Less where the fast face is
+# as good as exact: a difference is then chance, and has to stay small among hundreds.
+WANTED_ERROR: Final = 0.0012
+WANTED_OF_EXACT: Final = 0.0008
+AS_GOOD_AS_EXACT: Final = 1e-5
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,8 @@ class Comparison:
         if question.endpoint not in self._compiled:
             self._compiled[question.endpoint] = Compiled(reference, data)
         rule = self.plan.rules[asked.rule]
+        exact = self.plan.fitted[question.endpoint][0].fast_error < AS_GOOD_AS_EXACT
+        wanted = WANTED_OF_EXACT if exact else WANTED_ERROR
         draws = 0
         while True:
             if key not in fits or draws > fits[key][0].length:
@@ -125,9 +131,9 @@ class Comparison:
                 )
             fit, trouble = fits[key]
             probability, error = mean_and_error(self._chances(reference, fit, asked))
-            if error <= WANTED_ERROR or fit.length >= MOST_DRAWS or trouble is not None:
+            if error <= wanted or fit.length >= MOST_DRAWS or trouble is not None:
                 break
-            draws = min(MOST_DRAWS, int(1.1 * fit.length * (error / WANTED_ERROR) ** 2) + 1)
+            draws = min(MOST_DRAWS, int(1.1 * fit.length * (error / wanted) ** 2) + 1)
         decisions = rule.compared(np.array([asked.fast, probability]), asked.threshold)
         numbers = fit.diagnostics()
         return Row(

@@ -119,6 +119,8 @@ class AnalysisBase(Part):
         The kinds of question the model can be asked.
     by_stratum
         Whether strata have parameters of their own, so that each has an estimand.
+    fast_error
+        What a probability of the fast posterior may be wrong by, as its module states and tests.
     """
 
     model: str
@@ -126,6 +128,7 @@ class AnalysisBase(Part):
     reads: ClassVar[str]
     answers: ClassVar[tuple[str, ...]]
     by_stratum: ClassVar[bool] = False
+    fast_error: ClassVar[float]
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
         """Faults of the table that need the design's names: (path below the table, message)."""

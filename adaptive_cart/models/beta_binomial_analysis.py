@@ -132,6 +132,7 @@ class BetaBinomialAnalysis(AnalysisBase):
 
     reads: ClassVar[str] = "counts"
     answers: ClassVar[tuple[str, ...]] = ("level", "best")
+    fast_error: ClassVar[float] = 1e-9
 
     def _by_arm(self, arms: tuple[str, ...]) -> dict[str, BetaPrior | BetaMixturePrior]:
         if self.prior is None:

@@ -71,6 +71,7 @@ class GammaPoissonAnalysis(AnalysisBase):
 
     reads: ClassVar[str] = "exposure"
     answers: ClassVar[tuple[str, ...]] = ("level",)
+    fast_error: ClassVar[float] = 1e-9
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> GammaPoisson:
         from adaptive_cart.models.gamma_poisson import GammaPoisson

@@ -106,6 +106,7 @@ class _StrataAnalysis(AnalysisBase):
     reads: ClassVar[str] = "counts"
     answers: ClassVar[tuple[str, ...]] = ("level",)
     by_stratum: ClassVar[bool] = True
+    fast_error: ClassVar[float] = 0.002
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
         if len(arms) > 2:

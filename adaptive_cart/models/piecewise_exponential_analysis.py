@@ -84,6 +84,7 @@ class PiecewiseExponentialAnalysis(AnalysisBase):
 
     reads: ClassVar[str] = "durations"
     answers: ClassVar[tuple[str, ...]] = ("hazard_ratio",)
+    fast_error: ClassVar[float] = 1e-6
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
         if any(b <= a for a, b in zip(self.cuts, self.cuts[1:], strict=False)):

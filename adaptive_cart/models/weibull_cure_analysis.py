@@ -94,6 +94,7 @@ class WeibullCureAnalysis(AnalysisBase):
 
     reads: ClassVar[str] = "durations"
     answers: ClassVar[tuple[str, ...]] = ("level", "remaining")
+    fast_error: ClassVar[float] = 0.002
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> WeibullCure:
         from adaptive_cart.models.weibull_cure import WeibullCure
