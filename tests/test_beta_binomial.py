@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, special, stats
 
-from adaptive_cart.models import beta_binomial
+from adaptive_cart.models import beta_nodes, beta_tables
 from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.models.memo import Memo
 
@@ -235,13 +235,13 @@ def test_difference_does_not_depend_on_the_nodes(monkeypatch):
         return np.array([q.difference_above(1, 0, successes, totals, m) for q, m in questions])
 
     usual = answers()
-    for name in ("_NORMAL_STEP", "_EDGE_STEP"):
-        monkeypatch.setattr(beta_binomial, name, 0.5 * getattr(beta_binomial, name))
-    monkeypatch.setattr(beta_binomial, "_NEGLECTED", 38.0)
-    monkeypatch.setattr(beta_binomial, "_MEMO", Memo())
-    beta_binomial._grid.cache_clear()
+    for name in ("NORMAL_STEP", "EDGE_STEP"):
+        monkeypatch.setattr(beta_nodes, name, 0.5 * getattr(beta_nodes, name))
+    monkeypatch.setattr(beta_nodes, "NEGLECTED", 38.0)
+    monkeypatch.setattr(beta_tables, "_MEMO", Memo())
+    beta_nodes.grid_for.cache_clear()
     finer = answers()
-    beta_binomial._grid.cache_clear()
+    beta_nodes.grid_for.cache_clear()
     assert np.abs(usual - finer).max() < 1e-12
     assert ((usual > 1e-3) & (usual < 0.999)).mean() > 0.3  # not all of them sure
 
@@ -478,14 +478,14 @@ def test_bits_do_not_depend_on_the_batch(monkeypatch):
     rng = np.random.default_rng(5)
     totals = rng.integers(0, [[20, 200, 50]], size=(40, 3))
     successes = rng.binomial(totals, 0.4)
-    monkeypatch.setattr(beta_binomial, "_MEMO", Memo())
+    monkeypatch.setattr(beta_tables, "_MEMO", Memo())
     block = every_answer(model, successes, totals)
     assert (every_answer(model, successes[::-1], totals[::-1])[::-1] == block).all()
-    monkeypatch.setattr(beta_binomial, "_MEMO", Memo())
+    monkeypatch.setattr(beta_tables, "_MEMO", Memo())
     reverse = every_answer(model, successes[::-1], totals[::-1])[::-1]
     assert (reverse == block).all()
-    monkeypatch.setattr(beta_binomial, "_MEMO", Memo(limit_bytes=0))
-    monkeypatch.setattr(beta_binomial, "_CHUNK", 1000)
+    monkeypatch.setattr(beta_tables, "_MEMO", Memo(limit_bytes=0))
+    monkeypatch.setattr(beta_nodes, "CHUNK", 1000)
     assert (every_answer(model, successes, totals) == block).all()
     for table in range(0, 40, 3):
         alone = every_answer(model, successes[table : table + 1], totals[table : table + 1])

@@ -328,6 +328,82 @@ def test_no_tables_and_no_participants_are_data():
     np.testing.assert_allclose(bare.cured_mean(), 0.5, rtol=1e-4)
 
 
+def test_equal_tables_are_analysed_once_and_answered_each():
+    months, relapsed = remitters(34, 12)
+    once = nobody(), (months, relapsed), remitters(35, 3)
+    many = [once[which] for which in (0, 1, 0, 2, 1, 0)]
+    posterior, other = fit(EXAMPLE, *many), fit(EXAMPLE, *many[::-1])
+    found = answers(posterior, other)
+    np.testing.assert_array_equal(found[0, :4], answers(fit(EXAMPLE, once[0]))[0, :4])
+    np.testing.assert_array_equal(found[[0, 0, 1], :4], found[[2, 5, 4], :4])
+    assert len(np.unique(found[:, 0])) == 3
+    for table in range(6):
+        alone = answers(fit(EXAMPLE, many[table]), fit(EXAMPLE, many[5 - table]))
+        np.testing.assert_array_equal(alone[0], found[table])
+
+
+class BothWays:
+    """The difference of two dense grids: the distribution of one against the cells of the other."""
+
+    def __init__(self, first, second, month):
+        self.first, self.second = (
+            (grid.remaining(month).ravel(), grid.weight.ravel()) for grid in (first, second)
+        )
+
+    def above(self, margin):
+        values, weights = self.first
+        order = np.argsort(values)
+        beyond = np.concatenate([np.cumsum(weights[order][::-1])[::-1], [0.0]])
+        values = values[order]
+        at, mass = self.second
+        # half of the ties, so that the cells' own width does not tell
+        low = beyond[np.searchsorted(values, at + margin, side="left")]
+        high = beyond[np.searchsorted(values, at + margin, side="right")]
+        return (0.5 * (low + high) * mass).sum()
+
+
+@pytest.mark.parametrize(
+    ("model", "one", "two"),
+    [
+        (EXAMPLE, remitters(36, 40, cured=0.7), nobody()),
+        (EXAMPLE, remitters(37, 25), all_relapsed(38, 4)),
+        (EXAMPLE, none_relapsed(39, 20, 18.0), none_relapsed(40, 2, 18.0)),
+        (VAGUE, remitters(41, 15), nobody()),
+        (VAGUE_SHAPE, none_relapsed(42, 8, 12.0), remitters(43, 6)),
+    ],
+    ids=["nobody", "all relapsed", "none relapsed", "vague", "vague shape"],
+)
+def test_differences_of_hard_tables_are_those_of_dense_grids(model, one, two):
+    size = (36, 90, 70)
+    grids = DenseGrid(model, *one, size=size), DenseGrid(model, *two, size=size)
+    first, second = fit(model, one), fit(model, two)
+    for month in (6.0, 24.0):
+        twin = BothWays(*grids, month)
+        for margin in (-0.2, 0.0, 0.1):
+            found = first.remaining_difference_above(second, month, margin)
+            # the grids' own steps leave about 1e-3
+            assert found[0] == pytest.approx(twin.above(margin), abs=2e-3)
+
+
+def test_rows_of_a_vague_shape_are_added_only_where_the_lattice_resolves_them():
+    """Added in spite of it, the first prior's probability would be wrong by 0.05."""
+    for cured, sigma in (((50.0, 50.0), 1.5), ((1.0, 1.0), 0.7)):
+        model = WeibullCure(cured, (12.0, 0.7), (1.2, sigma))
+        posterior = fit(model, nobody())
+        rng = np.random.default_rng(44)
+        number = 400_000
+        c = rng.beta(*cured, number)
+        median, shape = rng.lognormal(0.0, [[0.7], [sigma]], (2, number))
+        for month in (1.0, 24.0):
+            log_hazard = 1.2 * shape * np.log(month / (12.0 * median))
+            remain = c + (1 - c) * np.exp(-np.log(2) * np.exp(np.minimum(log_hazard, 500)))
+            for value in (0.4, 0.55, 0.7, 0.9):
+                expected = (remain > value).mean()
+                # 4 standard errors of the draws, and 2e-4
+                tolerance = 2e-4 + 4 * np.sqrt(expected * (1 - expected) / number)
+                assert abs(posterior.remaining_above(month, value)[0] - expected) < tolerance
+
+
 def test_impossible_input_is_refused():
     good = np.ones((1, 2)), np.zeros((1, 2), dtype=bool), np.ones((1, 2), dtype=bool)
     for bad in (-1.0, np.nan, np.inf):

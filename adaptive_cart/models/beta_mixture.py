@@ -1,0 +1,115 @@
+"""One arm's probability of the event: a mixture of beta distributions, before and after the data.
+
+Under binomial data each component stays a beta, with a + successes and b + failures; its weight is
+multiplied by its beta-binomial marginal likelihood.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+Table: TypeAlias = npt.NDArray[np.float64]  # (table,)
+Counts: TypeAlias = npt.NDArray[np.int64]  # (table,)
+TableNode: TypeAlias = npt.NDArray[np.float64]  # (table, node)
+
+
+@dataclass(frozen=True)
+class BetaMixture:
+    """Prior of one arm's probability: a mixture of beta distributions.
+
+    Parameters
+    ----------
+    weights
+        Of the components; they add up to 1.
+    a, b
+        Parameters of each component: prior successes and failures.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, a parameter is not positive or the weights do not add up to 1.
+    """
+
+    weights: tuple[float, ...]
+    a: tuple[float, ...]
+    b: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse what is no mixture of beta distributions."""
+        if not len(self.weights) == len(self.a) == len(self.b) > 0:
+            raise ValueError(
+                f"weights, a and b need the same length, at least 1; found "
+                f"{len(self.weights)}, {len(self.a)} and {len(self.b)}"
+            )
+        if not all(0.0 < parameter < math.inf for parameter in self.a + self.b):
+            raise ValueError(f"beta parameters must be positive; found a={self.a}, b={self.b}")
+        if not (min(self.weights) >= 0.0 and abs(math.fsum(self.weights) - 1.0) < 1e-9):
+            raise ValueError(f"weights must be >= 0 and add up to 1; found {self.weights}")
+
+    @staticmethod
+    def single(a: float, b: float) -> BetaMixture:
+        """Beta(a, b), a mixture of one."""
+        return BetaMixture((1.0,), (float(a),), (float(b),))
+
+    def mean(self) -> float:
+        """Prior mean of the probability."""
+        return math.fsum(
+            weight * a / (a + b) for weight, a, b in zip(self.weights, self.a, self.b, strict=True)
+        )
+
+    def probability_above(self, value: float) -> float:
+        """Prior probability that the arm's probability exceeds `value`."""
+        nobody = np.zeros(1, dtype=np.int64)
+        return float(probability_above(self, (nobody, nobody), value)[0])
+
+
+class MixturePosterior(NamedTuple):
+    """Posterior mixtures of one arm, each (table, component)."""
+
+    weights: npt.NDArray[np.float64]
+    a: npt.NDArray[np.float64]
+    b: npt.NDArray[np.float64]
+
+
+def updated(prior: BetaMixture, successes: Counts, totals: Counts) -> MixturePosterior:
+    """Posterior mixture of one arm."""
+    prior_a, prior_b = np.array(prior.a), np.array(prior.b)
+    a: TableNode = prior_a + successes[:, None]
+    b: TableNode = prior_b + (totals - successes)[:, None]
+    if len(prior.weights) == 1:
+        return MixturePosterior(np.ones_like(a), a, b)
+    with np.errstate(divide="ignore"):  # a component may have weight 0
+        log_weights = np.log(prior.weights)
+    log_weights = log_weights + special.betaln(a, b) - special.betaln(prior_a, prior_b)
+    weights = np.exp(log_weights - log_weights.max(axis=-1, keepdims=True))
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return MixturePosterior(weights, a, b)
+
+
+def probability_above(prior: BetaMixture, counts: tuple[Counts, ...], value: float) -> Table:
+    """P(probability > value), (table,)."""
+    weights, a, b = updated(prior, counts[0], counts[1])
+    inside = min(max(float(value), 0.0), 1.0)
+    above: Table = (weights * special.betaincc(a, b, inside)).sum(axis=-1)
+    return np.minimum(above, 1.0)
+
+
+def beta_above(
+    a: npt.NDArray[np.float64],
+    b: npt.NDArray[np.float64],
+    p: npt.NDArray[np.float64],
+    q: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """P(Beta(a, b) > p), q being 1 - p, by way of the smaller of the two."""
+    near_0 = p < q
+    first, second = np.where(near_0, a, b), np.where(near_0, b, a)
+    # betainc with swapped parameters is as exact as betaincc here, and ten times as fast.
+    tail = special.betainc(first, second, np.minimum(p, q))
+    survival: npt.NDArray[np.float64] = np.where(near_0, 1.0 - tail, tail)
+    return survival

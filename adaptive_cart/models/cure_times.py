@@ -1,0 +1,113 @@
+"""What was observed of durability: months in remission, sorted, and shared by neighbours in time.
+
+Sorting comes first, so that neither the order nor the company of participants changes a bit of any
+answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Integers: TypeAlias = npt.NDArray[np.int64]
+Booleans: TypeAlias = npt.NDArray[np.bool_]
+
+SHORTEST: Final = 1e-6  # months
+
+
+@dataclass(frozen=True)
+class Times:
+    """Log months of the remitters, sorted within a table, empty places infinite.
+
+    `censored` and `relapsed` are (participant, table); `censorings` and `relapses` count them.
+    """
+
+    censored: Floats
+    relapsed: Floats
+    censorings: Integers
+    relapses: Integers
+
+    @classmethod
+    def read(cls, months: Floats, events: Booleans, inside: Booleans) -> Times:
+        """Sort by time: neither order nor company of participants then changes a bit."""
+        logs = np.log(np.maximum(np.where(inside, months, 1.0), SHORTEST))
+
+        def chosen(which: Booleans) -> tuple[Floats, Integers]:
+            count = which.sum(axis=1)
+            most = max(int(count.max(initial=0)), 1)
+            if logs.shape[1] == 0:
+                return np.full((1, len(logs)), np.inf), count
+            ordered = np.sort(np.where(which, logs, np.inf), axis=1)[:, :most]
+            return np.ascontiguousarray(ordered.T), count
+
+        censored, censorings = chosen(inside & ~events)
+        relapsed, relapses = chosen(inside & events)
+        return cls(censored, relapsed, censorings, relapses)
+
+    def distinct(self) -> tuple[Integers, Integers]:
+        """Positions of the tables that differ, and for every table which of them it equals.
+
+        Where hardly anybody remits most tables are those of nobody.
+        """
+        rows = np.concatenate([self.censored, self.relapsed]).T.copy()
+        known: dict[bytes, int] = {}
+        same_as = np.array(
+            [known.setdefault(row.tobytes(), len(known)) for row in rows], dtype=np.int64
+        )
+        first = np.full(len(known), len(rows), dtype=np.int64)
+        np.minimum.at(first, same_as, np.arange(len(rows)))
+        return first, same_as
+
+    def of(self, tables: Integers) -> Times:
+        """Return the times of some of the tables."""
+        censorings, relapses = self.censorings[tables], self.relapses[tables]
+        most = max(int(censorings.max(initial=0)), 1), max(int(relapses.max(initial=0)), 1)
+        return Times(
+            self.censored[: most[0], tables], self.relapsed[: most[1], tables], censorings, relapses
+        )
+
+
+def shared_values(
+    times: Times, mode_shape: Floats, together: int
+) -> tuple[Floats, Floats, Integers]:
+    """Values that stand for `together` censored times each.
+
+    Neighbours in time form groups of twice as many; two values stand for a group, one standard
+    deviation of its hazards, at the mode's shape, on either side of their mean.  The earliest, who
+    tell least, need not fill their group.
+
+    Returns
+    -------
+    log months (value, table), how many the first two values stand for (table,), number of values
+    (table,)
+    """
+    if together == 1:
+        return times.censored, np.ones(len(times.relapses)), times.censorings
+    k = np.exp(mode_shape)
+    group = 2 * together
+    number, rest = np.divmod(times.censorings, group)
+    number = number + (rest > 0)
+    first = np.where(rest > 0, rest, group)
+    last = np.take_along_axis(times.censored, times.censorings[None] - 1, axis=0)[0]
+    present = np.isfinite(times.censored)
+    hazard = np.exp(k * np.where(present, np.minimum(times.censored - last, 0.0), 0.0))
+    values = np.zeros((2 * int(number.max()), len(k)))
+    for which in range(int(number.max())):
+        start = np.zeros_like(first) if which == 0 else first + (which - 1) * group
+        size = first if which == 0 else np.full_like(first, group)
+        total, square = np.zeros(len(k)), np.zeros(len(k))
+        for member in range(group):
+            index = np.minimum(start + member, len(hazard) - 1)
+            found = np.take_along_axis(hazard, index[None], axis=0)[0]
+            found = np.where(member < size, found, 0.0)
+            total += found
+            square += found * found
+        mean = total / size
+        sd = np.sqrt(np.maximum(square / size - mean * mean, 0.0))
+        values[2 * which] = last + np.log(np.maximum(mean - sd, 1e-3 * mean + 1e-300)) / k
+        values[2 * which + 1] = last + np.log(np.maximum(mean + sd, 1e-300)) / k
+    return values, 0.5 * first, 2 * number
