@@ -15,9 +15,10 @@ from adaptive_cart.design import Design
 from adaptive_cart.errors import EngineError
 from adaptive_cart.plan import Plan
 from adaptive_cart.priors.claims import can_enumerate, prior_claims, prior_predictive
-from adaptive_cart.priors.drawn_trials import DrawnTrials, drawn_rates
+from adaptive_cart.priors.drawn_trials import DrawnTrials
+from adaptive_cart.priors.drawn_truths import PriorUniforms, Rates, drawn_truth
 from adaptive_cart.standing import SUCCESS
-from checks import assert_close_in_mcse, raw_design
+from checks import DESIGNS, assert_close_in_mcse, raw_design
 
 SEED = 17
 
@@ -111,6 +112,13 @@ def test_enumeration_is_what_a_plain_one_finds() -> None:
     assert all(row.mcse == 0.0 for row in found.expected)
 
 
+def rates_of(block: DrawnTrials) -> np.ndarray:
+    """True rates of the primary, (trial, arm, stratum)."""
+    truth = block.truths["dfr"]
+    assert isinstance(truth, Rates)
+    return truth.values
+
+
 @pytest.mark.parametrize("name", ["small", "hello"])
 def test_simulation_agrees_with_enumeration(name: str) -> None:
     raw = small() if name == "small" else raw_design("hello")
@@ -147,7 +155,7 @@ def test_a_success_is_wrong_as_often_as_its_truth_says() -> None:
     for first in range(0, 8000, 1000):
         block = DrawnTrials(plan, SEED, first, 1000)
         block.run()
-        rates = block.rates["dfr"][:, :, 0]
+        rates = rates_of(block)[:, :, 0]
         success = block.standing.reason == SUCCESS
         successes += int(success.sum())
         wrong += int((success & (rates[:, 1] - rates[:, 0] <= MARGIN)).sum())
@@ -166,14 +174,20 @@ def test_a_block_of_trials_is_the_same_in_pieces() -> None:
     part = DrawnTrials(plan, SEED, 25, 15)
     whole.run()
     part.run()
-    assert (whole.rates["dfr"][25:] == part.rates["dfr"]).all()
+    assert (rates_of(whole)[25:] == rates_of(part)).all()
     assert (whole.standing.reason[25:] == part.standing.reason).all()
 
 
-@pytest.mark.parametrize("name", ["basket_diseases", "goldilocks_allogeneic", "products_multiarm"])
-def test_adaptive_designs_have_expected_decisions(name: str) -> None:
-    found = prior_predictive(Design(**raw_design(name)), trials=300, seed=SEED)
-    assert found.trials == 300
+@pytest.mark.parametrize("name", sorted(path.stem for path in DESIGNS.glob("*.toml")))
+def test_every_design_has_expected_decisions(name: str) -> None:
+    raw = raw_design(name)
+    for rule in raw["rules"]:
+        if rule.get("at_least") == "calibrate":
+            rule["at_least"] = 0.975
+    found = prior_predictive(Design(**raw), trials=300, seed=SEED)
+    assert found.trials == (0 if name == "hello" else 300)
+    assert found.failed == 0.0
+    assert 0.0 <= found.wrong_success < 0.05
     assert math.fsum(row.probability for row in found.expected) == pytest.approx(1.0)
     assert found.probability("success") > 0.1
     assert set(found.table.columns) == {"look", "reason", "probability", "mcse"}
@@ -181,10 +195,103 @@ def test_adaptive_designs_have_expected_decisions(name: str) -> None:
 
 
 def test_what_cannot_be_drawn_is_named() -> None:
-    with pytest.raises(EngineError, match="'relapse' is of type 'time_to_event'"):
-        prior_predictive(Design(**raw_design("durability_event_driven")))
-    with pytest.raises(EngineError, match="still to be calibrated"):
+    with pytest.raises(
+        EngineError, match=r"rule 'efficacy' is still to be calibrated .*calibrate`"
+    ):
         prior_predictive(Design(**raw_design("enrichment_biomarker")))
+    raw = raw_design("sle_autologous")
+    raw["rules"][1] = raw["rules"][1] | {
+        "posterior": {"endpoint": "relapse", "arm": "cart", "remains_at": 24.0, "above": 0.5}
+    }
+    del raw["rules"][2]
+    with pytest.raises(EngineError, match="'relapse' is of type 'time_to_relapse': its prior says"):
+        prior_predictive(Design(**raw))
+
+
+def shown_wrong(block: DrawnTrials) -> np.ndarray:
+    """Trials with a claim that is false, arm by arm and stratum by stratum, from their truths."""
+    design, rates = block.design, rates_of(block)
+    rule = next(rule for rule in design.rules if rule.then == "declare_success")
+    assert rule.posterior is not None
+    margin = rule.posterior.above
+    assert margin is not None
+    (won,) = block.standing.won.values()
+    found = np.zeros(len(rates), dtype=bool)
+    for trial, wins in enumerate(won):
+        for place in np.flatnonzero(wins):
+            arm, stratum = (1, place) if rule.posterior.stratum == "each" else (place + 1, 0)
+            difference = rates[trial, arm, stratum] - rates[trial, 0, stratum]
+            found[trial] |= difference <= margin
+    return found
+
+
+@pytest.mark.parametrize("name", ["basket_diseases", "products_multiarm"])
+def test_of_several_claims_one_wrong_one_is_enough(name: str) -> None:
+    raw = raw_design(name)
+    for rule in raw["rules"]:
+        if rule["then"] == "declare_success":
+            rule["at_least"] = 0.85  # so that there is something to be wrong
+    design = Design(**raw)
+    block = DrawnTrials(Plan.of(design), SEED, 0, 1000)
+    block.run()
+    success = block.standing.reason == SUCCESS
+    wrong = shown_wrong(block)[success]
+    found = prior_predictive(design, trials=1000, seed=SEED)
+    assert wrong.sum() > 5
+    assert found.wrong_success == pytest.approx(wrong.mean(), rel=1e-12)
+    error = math.sqrt(wrong.mean() * (1.0 - wrong.mean()) / (len(wrong) - 1))
+    assert found.wrong_success_mcse == pytest.approx(error, rel=1e-12)
+
+
+def test_a_success_that_is_predicted_is_wrong_by_its_truth() -> None:
+    raw = small()
+    raw["rules"][1] = {
+        "name": "early",
+        "then": "declare_success",
+        "predictive": {"rule": "efficacy"},
+        "at_least": 0.3,
+        "looks": [1],
+    }
+    # a predictive probability is none of the claim, and tables have no truth
+    assert math.isnan(prior_predictive(Design(**raw)).wrong_success)
+    raw["endpoints"]["crs"] = {"type": "adverse_event", "within_months": 1.0}
+    for scenario in raw["scenarios"].values():
+        scenario["crs"] = {"soc": 0.0, "cart": 0.1}
+    raw["rules"].append(
+        {
+            "name": "harm",
+            "then": "stop_for_safety",
+            "posterior": {"endpoint": "crs", "arm": "cart", "above": 0.999},
+            "at_least": 0.9999,
+        }
+    )
+    design = Design(**raw)
+    block = DrawnTrials(Plan.of(design), SEED, 0, 1000)
+    block.run()
+    rates, success = rates_of(block)[:, :, 0], block.standing.reason == SUCCESS
+    wrong = (rates[:, 1] - rates[:, 0] <= MARGIN)[success]
+    # only a rule that has won makes a claim, predicted or not
+    assert (block.standing.rule[success] == 1).sum() > 20
+    assert wrong.sum() > 5
+    found = prior_predictive(design, trials=1000, seed=SEED)
+    assert found.wrong_success == pytest.approx(wrong.mean(), rel=1e-12)
+
+
+def test_a_success_that_says_how_improbable_the_opposite_is() -> None:
+    """P(no more than the margin better) < 0.1 in place of P(better) >= 0.9: the same trial."""
+    raw = small()
+    del raw["rules"][1]  # asks for the threshold of the first
+    without = prior_predictive(Design(**raw))
+    asked = raw["rules"][0].pop("posterior")
+    del raw["rules"][0]["at_least"]
+    raw["rules"][0] |= {
+        "posterior": {"endpoint": "dfr", "arm": "cart", "minus": "soc", "below": asked["above"]},
+        "below": 0.10,
+    }
+    turned = prior_predictive(Design(**raw))
+    assert turned.wrong_success == pytest.approx(without.wrong_success, rel=1e-9)
+    assert turned.probability("success") == pytest.approx(without.probability("success"), rel=1e-9)
+    assert 0.0 < turned.wrong_success < 0.1
 
 
 # --- the claim itself ----------------------------------------------------------------------------
@@ -235,7 +342,9 @@ def test_rates_are_drawn_from_the_prior_that_the_model_has(name: str) -> None:
     plan = Plan.of(design)
     analysis, model = plan.fitted["dfr"]
     strata = len(design.shares)
-    rates = drawn_rates(analysis, model, strata, SEED, 0, 40_000, "dfr")
+    truth = drawn_truth(analysis, model, 2, strata, PriorUniforms(SEED, 0, 40_000, "dfr"))
+    assert isinstance(truth, Rates)
+    rates = truth.values
     for stratum in range(strata):
         claims = [
             one
@@ -253,11 +362,13 @@ def test_rates_are_drawn_from_the_prior_that_the_model_has(name: str) -> None:
 
 def test_mixture_priors_are_drawn_component_by_component() -> None:
     plan = Plan.of(Design(**small()))
-    rates = drawn_rates(*plan.fitted["dfr"], 1, SEED, 0, 40_000, "dfr")[:, :, 0]
+    truth = drawn_truth(*plan.fitted["dfr"], 2, 1, PriorUniforms(SEED, 0, 40_000, "dfr"))
+    assert isinstance(truth, Rates)
+    rates = truth.values[:, :, 0]
 
-    def cdf(p: float) -> float:
-        return float(0.7 * stats.beta.cdf(p, 2.0, 8.0) + 0.3 * p)
+    def cdf(p: np.ndarray) -> np.ndarray:
+        return np.asarray(0.7 * stats.beta.cdf(p, 2.0, 8.0) + 0.3 * p)
 
-    assert stats.kstest(rates[:, 0], np.vectorize(cdf)).pvalue > 1e-4
+    assert stats.kstest(rates[:, 0], cdf).pvalue > 1e-4
     assert stats.kstest(rates[:, 1], stats.beta(1.5, 2.5).cdf).pvalue > 1e-4
     assert abs(np.corrcoef(rates.T)[0, 1]) < 0.02

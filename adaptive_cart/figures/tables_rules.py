@@ -23,8 +23,9 @@ from adaptive_cart.figures.tables_measures import measured, table
 from adaptive_cart.models import AnalysisBase
 from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.operating import RATIOS
+from adaptive_cart.priors.claims import nothing_seen
 from adaptive_cart.priors.effective_sample_size import by_moments
-from adaptive_cart.records import Counts, Durations, Exposure, Floats, Summary
+from adaptive_cart.records import Floats
 from adaptive_cart.rules import ResolvedRule
 from adaptive_cart.run import Result
 
@@ -182,18 +183,6 @@ def _normal(x: Floats, mean: float, sd: float) -> Floats:
     return density
 
 
-def without_data(result: Result, analysis: AnalysisBase) -> Summary:
-    """Data of a trial in which nobody has been seen."""
-    shape = (1, len(result.design.arm_names), len(result.design.shares))
-    none, no_time = np.zeros(shape, dtype=np.int64), np.zeros(shape)
-    if analysis.reads == "counts":
-        return Counts(none, none, none, none)
-    if analysis.reads == "exposure":
-        return Exposure(none, no_time, none)
-    nobody, arm = np.zeros((1, 1), dtype=np.bool_), np.zeros((1, 1), dtype=np.int8)
-    return Durations(np.zeros((1, 1)), nobody, nobody, arm, none, none, no_time)
-
-
 def _claims(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """What the priors alone say of each success rule's quantity: density and P(claim)."""
     plan, design = plan_of(result), result.design
@@ -204,7 +193,7 @@ def _claims(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
             continue
         asked = rule.question
         analysis, model = plan.fitted[asked.endpoint]
-        posterior = analysis.posterior(model, without_data(result, analysis), None)
+        posterior = analysis.posterior(model, nothing_seen(design, analysis.reads), None)
         words = asked.words(design.arm_names, design.stratum_names)
         grid = _grid_of(asked.kind, asked.minus)
         if grid is None:

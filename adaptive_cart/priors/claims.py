@@ -5,10 +5,10 @@ in Medical Device Clinical Trials, section 7.1, on the prior probability of the 
 
 * how probable each rule's claim is under the prior alone: `prior_claims`. It should be far from the
   threshold for success;
-* which decisions the priors expect, look by look: `prior_predictive`. True rates are drawn from the
-  analysis priors, trials follow from them, and the rules are judged by the very code that judges
-  simulated looks. With it comes the probability that the claim of a trial that succeeds is wrong,
-  which is true only as far as the priors are.
+* which decisions the priors expect, look by look: `prior_predictive`. What is true of each endpoint
+  is drawn from the analysis priors, trials follow from it, and the rules are judged by the very
+  code that judges simulated looks. With it comes the probability that the claim of a trial that
+  succeeds is wrong, which is true only as far as the priors are.
 
 These are not operating characteristics: the priors serve the analysis, and are no scenario.
 """
@@ -25,10 +25,10 @@ from adaptive_cart.conduct import Conduct, LookAnalysis
 from adaptive_cart.design import Design
 from adaptive_cart.endpoints import Landmark
 from adaptive_cart.errors import EngineError
-from adaptive_cart.models import AnalysisBase
 from adaptive_cart.models.beta_binomial import BetaBinomial
 from adaptive_cart.plan import Plan
 from adaptive_cart.priors.drawn_trials import DrawnTrials, unknown_truths
+from adaptive_cart.priors.wrong_claims import claims_wrongly, doubt, one_question
 from adaptive_cart.questions import Question
 from adaptive_cart.records import (
     Booleans,
@@ -115,19 +115,19 @@ def prior_claims(design: Design, plan: Plan | None = None) -> list[Claim]:
 def prior_probability(design: Design, plan: Plan, question: Question) -> float:
     """Probability that a question asks for when nobody has been seen."""
     analysis, model = plan.fitted[question.endpoint]
-    posterior = analysis.posterior(model, _nothing(design, analysis), None)
+    posterior = analysis.posterior(model, nothing_seen(design, analysis.reads), None)
     probability = float(posterior.probability(question)[0])
     failed = posterior.failed
     return math.nan if failed is not None and failed[0] else probability
 
 
-def _nothing(design: Design, analysis: AnalysisBase) -> Summary:
+def nothing_seen(design: Design, reads: str) -> Summary:
     """Data of a trial in which nobody has been seen, for a model to be asked its prior."""
     shape = (1, len(design.arm_names), len(design.shares))
     none, no_time = np.zeros(shape, dtype=np.int64), np.zeros(shape)
-    if analysis.reads == "counts":
+    if reads == "counts":
         return Counts(none, none, none, none)
-    if analysis.reads == "exposure":
+    if reads == "exposure":
         return Exposure(none, no_time, none)
     nobody = np.zeros((1, 1), dtype=np.bool_)
     arm = np.zeros((1, 1), dtype=np.int8)
@@ -153,15 +153,22 @@ class PriorPredictive:
     expected
         By look and reason; together they add up to 1.
     wrong_success
-        Probability that the claim of a trial that succeeds is wrong, if the priors are right; nan
-        where no trial succeeds or success is not the answer to one question.
+        Probability that the claim of a trial that succeeds is wrong (of several arms or strata, any
+        claim), if the priors are right; nan where no trial succeeds, and where success is predicted
+        and tables were enumerated.
     trials
         How many were simulated; 0 where all tables were enumerated.
+    wrong_success_mcse
+        Monte Carlo standard error of it; 0 where tables were enumerated, nan of a single trial.
+    failed
+        Share of trials in which a posterior could not be computed; its rule then does not hold.
     """
 
     expected: tuple[Expected, ...]
     wrong_success: float
     trials: int
+    wrong_success_mcse: float = 0.0
+    failed: float = 0.0
 
     def probability(self, reason: str) -> float:
         """Probability of an ending at any look."""
@@ -187,6 +194,8 @@ class PriorPredictive:
                 looks = ", ".join(f"{row.probability:.3f}" for row in rows)
                 shown += f" (by look {looks})"
             said.append(shown)
+        if self.failed > 0.0:
+            said.append(f"a posterior could not be computed in {self.failed:.4f} of the trials")
         return "; ".join(said)
 
 
@@ -197,8 +206,9 @@ def prior_predictive(
 
     By enumeration of all tables of counts, weighted with their beta-binomial predictive masses,
     where there are two arms of fixed numbers and every rule asks about the primary; else by
-    simulation of trials whose true rates are drawn from the priors, everybody infused at once and
-    nobody lost. Endpoints have to be binary.
+    simulation of trials whose truth is drawn from the priors: probabilities, yearly rates, hazards
+    between cuts with their ratios, cured fractions. Everybody is infused at once and nobody is
+    lost, for no prior speaks of that.
 
     Parameters
     ----------
@@ -210,7 +220,8 @@ def prior_predictive(
     Raises
     ------
     EngineError
-        If a rule asks about an endpoint whose truth cannot be drawn from its prior.
+        If a rule asks about an endpoint whose truth cannot be drawn from its prior, or its
+        threshold is still to be calibrated; all obstacles at once.
     """
     ready = plan or Plan.of(design)
     if can_enumerate(design, ready):
@@ -276,7 +287,7 @@ def _enumerated(design: Design, plan: Plan) -> PriorPredictive:
         mass = np.einsum("ik,kl->il", np.einsum("ji,jk->ik", moves[0], mass), moves[1])
         standing = _judged_tables(plan, look, (now[0], now[1]), look == len(numbers))
         reason = standing.reason.reshape(mass.shape)
-        doubt = 1.0 - standing.probability.reshape(mass.shape)
+        wrongly = doubt(plan, standing).reshape(mass.shape)
         for position, name in enumerate(REASONS):
             here = np.where(reason == position, mass, 0.0)
             total = math.fsum(here.ravel())
@@ -284,10 +295,11 @@ def _enumerated(design: Design, plan: Plan) -> PriorPredictive:
                 expected.append(Expected(look, name, total, 0.0))
             if position == SUCCESS:
                 success += total
-                wrong += math.fsum((here * np.where(here > 0.0, doubt, 0.0)).ravel())
+                wrong += math.fsum((here * np.where(here > 0.0, wrongly, 0.0)).ravel())
         mass = np.where(reason == RUNNING, mass, 0.0)
         before = (now[0], now[1])
-    return PriorPredictive(tuple(expected), wrong / success if success else math.nan, 0)
+    known = success > 0.0 and one_question(plan)
+    return PriorPredictive(tuple(expected), wrong / success if known else math.nan, 0)
 
 
 def _moves(model: BetaBinomial, arm: int, before: int, after: int) -> Floats:
@@ -339,14 +351,16 @@ def _counted(counts: Counts) -> Snapshot:
 def _simulated(design: Design, plan: Plan, trials: int, seed: int) -> PriorPredictive:
     if trials < 1:
         raise ValueError(f"found {trials} trials; 1 or more is expected")
-    looks, reasons, doubts = [], [], []
+    looks, reasons, wrongs, failures = [], [], [], []
+    by_posterior = one_question(plan)
     for first in range(0, trials, _BLOCK):
         block = DrawnTrials(plan, seed, first, min(_BLOCK, trials - first))
         block.run()
         looks.append(block.ended)
         reasons.append(block.standing.reason)
-        doubts.append(1.0 - block.standing.probability)
-    look, reason, doubt = (np.concatenate(parts) for parts in (looks, reasons, doubts))
+        failures.append(block.standing.failed)
+        wrongs.append(doubt(plan, block.standing) if by_posterior else claims_wrongly(block) * 1.0)
+    look, reason, wrong = (np.concatenate(parts) for parts in (looks, reasons, wrongs))
     expected = []
     for number in range(1, plan.schedule.number + 1):
         for position, name in enumerate(REASONS):
@@ -354,6 +368,12 @@ def _simulated(design: Design, plan: Plan, trials: int, seed: int) -> PriorPredi
             if share > 0.0 or name != "no_success":
                 error = math.sqrt(share * (1.0 - share) / trials)
                 expected.append(Expected(number, name, share, error))
-    wrong = doubt[reason == SUCCESS]
-    mean = float(wrong.mean()) if len(wrong) else math.nan
-    return PriorPredictive(tuple(expected), mean, trials)
+    claimed = wrong[reason == SUCCESS]
+    number = len(claimed)
+    return PriorPredictive(
+        tuple(expected),
+        float(claimed.mean()) if number else math.nan,
+        trials,
+        float(claimed.std(ddof=1)) / math.sqrt(number) if number > 1 else math.nan,
+        float(np.concatenate(failures).mean()),
+    )

@@ -1,48 +1,79 @@
-"""Trials whose true rates are drawn from the analysis priors, a block at a time.
+"""Trials whose truth is drawn from the analysis priors, a block at a time.
 
 Arrivals, randomisation, looks, rules and adaptation are those of the design; the truth of every
-trial is a draw from the priors, and each binary endpoint follows directly from it. Everybody is
-infused at once, nobody drops out, and endpoints are independent of each other given their rates.
+trial is a draw from the priors (:mod:`adaptive_cart.priors.drawn_truths`), and each endpoint
+follows directly from it: a response, a time to event (censored at the look and at the horizon), or
+the events in each participant's follow-up. Everybody is infused at once, nobody drops out whatever
+the scenarios say, since no prior speaks of dropout, and endpoints are independent of each other.
 Rules that are also judged at every so-many-th infusion are judged at looks only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
-import numpy.typing as npt
-from scipy import special
 
 from adaptive_cart.conduct import Conduct
 from adaptive_cart.design import Design
-from adaptive_cart.endpoints import AdverseEvent, Landmark
+from adaptive_cart.endpoints import AdverseEvent, EventRate, TimeToEvent, TimeToRelapse
 from adaptive_cart.enrolment import Enrolment
-from adaptive_cart.models import AnalysisBase
-from adaptive_cart.models.beta_binomial import BetaBinomial
-from adaptive_cart.models.logistic_analysis import (
-    HierarchicalLogisticAnalysis,
-    LogisticAnalysis,
-)
+from adaptive_cart.parts import MONTHS_PER_YEAR
 from adaptive_cart.plan import Plan
 from adaptive_cart.population import latents_for
+from adaptive_cart.priors.drawn_events import DrawnEvents
+from adaptive_cart.priors.drawn_truths import (
+    CuredFractions,
+    Hazards,
+    PriorUniforms,
+    Rates,
+    can_be_drawn,
+    drawn_truth,
+)
 from adaptive_cart.records import Booleans, Floats, Integers, Population
-from adaptive_cart.streams import uniforms
 
 
 def unknown_truths(design: Design, plan: Plan) -> list[str]:
     """What stands in the way of drawing a design's trials from its priors, in words."""
-    found = []
+    return [*_unknown_outcomes(design, plan), *_unknown_rules(plan)]
+
+
+def _unknown_outcomes(design: Design, plan: Plan) -> Iterator[str]:
+    endless = plan.schedule.scale == "events" and plan.schedule.followed_for is None
     for name in _asked(plan):
         endpoint = design.endpoints[name]
         fitted = plan.fitted.get(name)
-        if not isinstance(endpoint, Landmark | AdverseEvent):
-            found.append(f"'{name}' is of type '{endpoint.type}', and not binary")
-        elif fitted is None or not _drawable(*fitted):
-            model = "no model" if fitted is None else f"'{fitted[0].model}'"
-            found.append(f"'{name}' is analysed by {model}")
+        if isinstance(endpoint, TimeToRelapse):
+            yield (
+                f"'{name}' is of type 'time_to_relapse': its prior says how long remissions last, "
+                "and no prior says how many begin, and when"
+            )
+        elif fitted is None:
+            yield f"'{name}' is of type '{endpoint.type}' and analysed by no model: it has no prior"
+        elif not can_be_drawn(*fitted):
+            yield f"'{name}' is analysed by '{fitted[0].model}', whose prior is not drawn from"
+        elif isinstance(endpoint, EventRate) and endless:
+            yield (
+                f"'{name}' is of type 'event_rate', and looks by events have no last date: give "
+                f"'{design.primary}' a horizon"
+            )
+
+
+def _unknown_rules(plan: Plan) -> Iterator[str]:
+    names = plan.design.arm_names
     for rule in plan.rules:
         if any(np.isnan(value) for value in rule.thresholds.values()):
-            found.append(f"the threshold of rule '{rule.name}' is still to be calibrated")
-    return found
+            yield (
+                f"the threshold of rule '{rule.name}' is still to be calibrated "
+                "(`adaptive-cart calibrate` finds it)"
+            )
+        for target in rule.targets:
+            if target.kind == "hazard_ratio" and target.minus:
+                yield (
+                    f"rule '{rule.name}' asks for the hazard ratio of '{names[target.arm]}' to "
+                    f"'{names[target.minus]}': the prior of hazard ratios to the control, "
+                    f"'{names[0]}', implies another for it"
+                )
 
 
 def _asked(plan: Plan) -> list[str]:
@@ -51,75 +82,13 @@ def _asked(plan: Plan) -> list[str]:
     return list(dict.fromkeys([plan.design.primary, *asked]))
 
 
-def _drawable(analysis: AnalysisBase, model: object) -> bool:
-    return isinstance(model, BetaBinomial) or isinstance(
-        analysis, LogisticAnalysis | HierarchicalLogisticAnalysis
-    )
-
-
-def drawn_rates(
-    analysis: AnalysisBase,
-    model: object,
-    strata: int,
-    seed: int,
-    first: int,
-    trials: int,
-    name: str,
-) -> Floats:
-    """True rates from an analysis prior, ``(trial, arm, stratum)``.
-
-    Parameters
-    ----------
-    first
-        Number of the first trial; each has draws of its own, whatever the block.
-    name
-        Of the endpoint, which keys the stream.
-    """
-
-    def u(purpose: str, width: int) -> Floats:
-        drawn = uniforms(seed, f"prior:{name}:{purpose}", first, trials, width)[:, :width]
-        return np.clip(drawn, 1e-16, 1.0 - 1e-16)
-
-    if isinstance(model, BetaBinomial):
-        arms = len(model.priors)
-        which, where = u("component", arms), u("rate", arms)
-        rates = np.empty((trials, arms, 1))
-        for arm, prior in enumerate(model.priors):
-            edges = np.cumsum(prior.weights)[:-1]
-            part = np.searchsorted(edges, which[:, arm], side="right")
-            a, b = np.array(prior.a)[part], np.array(prior.b)[part]
-            rates[:, arm, 0] = special.betaincinv(a, b, where[:, arm])
-        # strata are pooled by this model: they share their arm's rate
-        return np.broadcast_to(rates, (trials, arms, strata))
-
-    def normal(purpose: str, mean: float, sd: float, width: int = 1) -> Floats:
-        return mean + sd * np.asarray(special.ndtri(u(purpose, width)))
-
-    if isinstance(analysis, LogisticAnalysis):
-        parts = analysis.prior
-        control = normal("intercept", parts.intercept.mean, parts.intercept.sd)
-        control = control + normal("stratum", parts.stratum.mean, parts.stratum.sd, strata)
-        effect = normal("treatment", parts.treatment.mean, parts.treatment.sd)
-        effect = effect + normal(
-            "interaction", parts.interaction.mean, parts.interaction.sd, strata
-        )
-    else:
-        assert isinstance(analysis, HierarchicalLogisticAnalysis)
-        given = analysis.prior
-        control = normal("control", given.control_logit.mean, given.control_logit.sd, strata)
-        centre = normal("effect_mean", given.effect_mean.mean, given.effect_mean.sd)
-        spread = np.abs(normal("effect_sd", 0.0, given.effect_sd.sd))
-        effect = centre + spread * normal("effect", 0.0, 1.0, strata)
-    return np.asarray(special.expit(np.stack([control, control + effect], axis=1)))
-
-
 class DrawnTrials(Conduct):
     """A block of trials, each with a truth of its own.
 
     Attributes
     ----------
-    rates
-        By endpoint: ``(trial, arm, stratum)`` the truth.
+    truths
+        By endpoint, every array with the trial first.
     ended
         ``(trial,)`` the look that ended the trial.
     """
@@ -130,9 +99,10 @@ class DrawnTrials(Conduct):
         self.latents = latents_for(plan.design, seed, first, trials)
         self.enrolment = Enrolment(plan.design, self.latents)
         self.shares = self.enrolment.shares
-        self.rates = {
-            name: drawn_rates(
-                *plan.fitted[name], len(plan.design.shares), seed, first, trials, name
+        arms, strata = len(plan.design.arm_names), len(plan.design.shares)
+        self.truths = {
+            name: drawn_truth(
+                *plan.fitted[name], arms, strata, PriorUniforms(seed, first, trials, name)
             )
             for name in self.endpoints
         }
@@ -151,15 +121,24 @@ class DrawnTrials(Conduct):
         arrival, arm = arrival.copy(), arm.copy()
         stratum = None if stratum is None else stratum.copy()
         direct: dict[str, Floats | Booleans] = {}
-        events: dict[str, Floats] = {}
-        for name in self.endpoints:
-            rate = _own(self.rates[name], arm, stratum)
-            u = self.latents.of(f"outcome:{name}")
+        adverse: dict[str, Floats] = {}
+        recurrent: dict[str, DrawnEvents] = {}
+        for name, truth in self.truths.items():
             endpoint = self.design.endpoints[name]
+            if isinstance(endpoint, TimeToEvent):
+                assert isinstance(truth, Hazards | CuredFractions)
+                direct[name] = truth.months(self.latents.of(f"outcome:{name}"), arm)
+                continue
+            assert isinstance(truth, Rates)
+            rate = truth.own(arm, stratum)
+            if isinstance(endpoint, EventRate):
+                recurrent[name] = DrawnEvents(self.latents, rate / MONTHS_PER_YEAR, name)
+                continue
+            happens = self.latents.of(f"outcome:{name}") < rate
             if isinstance(endpoint, AdverseEvent):
-                events[name] = np.where(u < rate, 0.0, np.inf)
+                adverse[name] = np.where(happens, 0.0, np.inf)
             else:
-                direct[name] = u < rate
+                direct[name] = happens
         self.population = Population(
             arrival=arrival,
             arm=arm,
@@ -168,7 +147,8 @@ class DrawnTrials(Conduct):
             strata=len(self.design.shares),
             max_n=self.design.enrolment.max_n,
             infused_arms=(False,) * len(self.design.arm_names),
-            adverse_events=events,
+            adverse_events=adverse,
+            recurrent=recurrent,
             direct=direct,
         )
         self.prepared = {
@@ -198,10 +178,3 @@ class DrawnTrials(Conduct):
         )
         self.shares = self.enrolment.shares
         self._follow()
-
-
-def _own(rates: Floats, arm: npt.NDArray[np.int8], stratum: npt.NDArray[np.int8] | None) -> Floats:
-    """Every participant's rate, ``(trial, participant)``."""
-    trial = np.arange(len(rates))[:, None]
-    where = np.zeros(arm.shape, dtype=np.int8) if stratum is None else stratum
-    return rates[trial, arm, where]

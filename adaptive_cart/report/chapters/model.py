@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
 
 from adaptive_cart.models.beta_binomial import BetaBinomial
+from adaptive_cart.priors.claims import nothing_seen
 from adaptive_cart.questions import written
-from adaptive_cart.records import Counts, Durations, Exposure
 from adaptive_cart.report.accuracy import measured
 from adaptive_cart.report.chapters.prior_rows import WORTH, beta_rows, other_rows
 from adaptive_cart.report.document import (
@@ -198,7 +195,7 @@ def _claims(evidence: Evidence) -> list[Block]:
         if rule.then != "declare_success" or rule.prediction is not None:
             continue
         analysis, fitted = evidence.plan.fitted[rule.question.endpoint]
-        posterior = analysis.posterior(fitted, nothing_seen(evidence, analysis.reads), None)
+        posterior = analysis.posterior(fitted, nothing_seen(evidence.design, analysis.reads), None)
         for question in rule.targets:
             alone = float(posterior.probability(question)[0])
             words = question.words(evidence.design.arm_names, evidence.design.stratum_names)
@@ -256,19 +253,6 @@ def _expected(evidence: Evidence) -> list[Block]:
             audience="restricted",
         )
     ]
-
-
-def nothing_seen(evidence: Evidence, reads: str) -> Any:
-    """Data of a trial in which nobody has been seen, for a model to be asked its prior."""
-    shape = (1, len(evidence.design.arm_names), len(evidence.design.shares))
-    none, no_time = np.zeros(shape, dtype=np.int64), np.zeros(shape)
-    if reads == "counts":
-        return Counts(none, none, none, none)
-    if reads == "exposure":
-        return Exposure(none, no_time, none)
-    nobody = np.zeros((1, 1), dtype=np.bool_)
-    arm = np.zeros((1, 1), dtype=np.int8)
-    return Durations(np.zeros((1, 1)), nobody, nobody, arm, none, none, no_time)
 
 
 # ── how it is computed ────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,302 @@
+"""What may be true of an endpoint, drawn from its analysis prior, and the outcomes that follow.
+
+=======================  =========================================================================
+binary endpoints         a probability by arm (and stratum): `beta_binomial`, `logistic`,
+                         `hierarchical_logistic`
+an event rate            a yearly rate by arm from its gamma prior: `gamma_poisson`
+a time to event          hazards of the control between the cuts, each from the gamma prior, and for
+                         each experimental arm a log hazard ratio: `piecewise_exponential`; or by
+                         arm a cured fraction and the others' Weibull time: `weibull_cure`
+=======================  =========================================================================
+
+Every parameter is the quantile of a uniform that belongs to its trial, so that a trial's truth is
+the same whatever the block. Times to an event are found by inversion: an event comes when the
+cumulative hazard reaches a unit exponential (Devroye 1986, Non-Uniform Random Variate Generation,
+section VI.2). So that times stay finite, hazards and rates below 1e-100 count as 1e-100 and hazard
+ratios stay within exp(200) of one.
+
+With several experimental arms the control's hazards are the same beside each of them. The analysis
+of a pair of arms knows nothing of the others, so there a posterior probability need not be the one
+given all that was seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from adaptive_cart.models import AnalysisBase
+from adaptive_cart.models.beta_binomial import BetaBinomial
+from adaptive_cart.models.gamma_poisson_analysis import GammaPoissonAnalysis
+from adaptive_cart.models.logistic_analysis import (
+    HierarchicalLogisticAnalysis,
+    LogisticAnalysis,
+)
+from adaptive_cart.models.piecewise_exponential_analysis import PiecewiseExponentialAnalysis
+from adaptive_cart.models.weibull_cure_analysis import WeibullCureAnalysis
+from adaptive_cart.questions import OPEN, Question
+from adaptive_cart.records import Booleans, Floats
+from adaptive_cart.streams import uniforms
+
+Labels: TypeAlias = npt.NDArray[np.int8]
+
+LEAST = 1e-100  # hazard or rate, and its inverse the longest Weibull time
+WIDEST = 200.0  # log hazard ratio, either way
+
+
+@dataclass(frozen=True)
+class PriorUniforms:
+    """The uniforms with which the truths of one endpoint are drawn, a stretch of them a trial.
+
+    Attributes
+    ----------
+    first
+        Number of the first trial of the block.
+    name
+        Of the endpoint, which keys the stream.
+    """
+
+    seed: int
+    first: int
+    trials: int
+    name: str
+
+    def uniform(self, purpose: str, width: int = 1) -> Floats:
+        """Uniforms strictly between 0 and 1, ``(trial, width)``."""
+        stream = f"prior:{self.name}:{purpose}"
+        drawn = uniforms(self.seed, stream, self.first, self.trials, width)[:, :width]
+        return np.clip(drawn, 1e-16, 1.0 - 1e-16)
+
+    def normal(self, purpose: str, mean: float, sd: float, width: int = 1) -> Floats:
+        """Normal values, ``(trial, width)``."""
+        return mean + sd * np.asarray(special.ndtri(self.uniform(purpose, width)))
+
+    def gamma(self, purpose: str, shape: float, rate: float, width: int = 1) -> Floats:
+        """Gamma values, ``(trial, width)``."""
+        return np.asarray(special.gammaincinv(shape, self.uniform(purpose, width))) / rate
+
+    def lognormal(self, purpose: str, median: float, sigma: float, width: int = 1) -> Floats:
+        """Lognormal values, ``(trial, width)``."""
+        return np.exp(self.normal(purpose, np.log(median), sigma, width))
+
+
+@dataclass(frozen=True)
+class Rates:
+    """True probabilities, or true yearly rates, by arm and stratum.
+
+    Attributes
+    ----------
+    values
+        ``(trial, arm, stratum)``.
+    """
+
+    values: Floats
+
+    def own(self, arm: Labels, stratum: Labels | None) -> Floats:
+        """Every participant's rate, ``(trial, participant)``."""
+        trial = np.arange(len(self.values))[:, None]
+        where = np.zeros(arm.shape, dtype=np.int8) if stratum is None else stratum
+        return self.values[trial, arm, where]
+
+    def quantity(
+        self, question: Question, shares: tuple[float, ...], open_strata: Booleans
+    ) -> Floats:
+        """True value of what a question is about, ``(trial,)``.
+
+        Parameters
+        ----------
+        shares, open_strata
+            Shares of enrolment, and ``(trial, stratum)`` over which to average where the question
+            is about the open ones.
+        """
+        values = self.values
+        if question.stratum >= 0:
+            by_arm = values[:, :, question.stratum]
+        else:
+            weight = np.broadcast_to(np.array(shares), open_strata.shape)
+            if question.stratum == OPEN:
+                weight = weight * open_strata
+            by_arm = np.einsum("tas,ts->ta", values, weight) / weight.sum(axis=1, keepdims=True)
+        if question.kind == "best":
+            return (by_arm[:, 1:].argmax(axis=1) + 1 == question.arm).astype(np.float64)
+        if question.minus is None:
+            return by_arm[:, question.arm]
+        return np.asarray(by_arm[:, question.arm] - by_arm[:, question.minus])
+
+
+@dataclass(frozen=True)
+class Hazards:
+    """True hazards of a time to event: constant between cuts, proportional between arms.
+
+    Attributes
+    ----------
+    cuts
+        Months at which the baseline hazard changes.
+    baseline
+        ``(trial, interval)`` hazard of the control, a month.
+    log_ratio
+        ``(trial, arm)`` log hazard ratio to the control, whose own is 0.
+    """
+
+    cuts: tuple[float, ...]
+    baseline: Floats
+    log_ratio: Floats
+
+    def months(self, u: Floats, arm: Labels) -> Floats:
+        """Months to the event: where the cumulative hazard reaches ``-log(1 - u)``.
+
+        Parameters
+        ----------
+        u, arm
+            ``(trial, participant)``.
+        """
+        trial = np.arange(len(u))[:, None]
+        # on the scale of the control's hazard
+        needed = -np.log(1.0 - u) / np.exp(self.log_ratio)[trial, arm]
+        months = needed / self.baseline[:, :1]
+        so_far, start = np.zeros((len(u), 1)), 0.0
+        for interval, cut in enumerate(self.cuts):
+            so_far = so_far + self.baseline[:, interval, None] * (cut - start)
+            after = cut + (needed - so_far) / self.baseline[:, interval + 1, None]
+            months = np.where(needed > so_far, after, months)
+            start = cut
+        return months
+
+    def quantity(
+        self, question: Question, shares: tuple[float, ...], open_strata: Booleans
+    ) -> Floats:
+        """True hazard ratio that a question is about, ``(trial,)``."""
+        assert question.minus is not None
+        return np.exp(self.log_ratio[:, question.arm] - self.log_ratio[:, question.minus])
+
+
+@dataclass(frozen=True)
+class CuredFractions:
+    """True cured fractions of a time to event, and the Weibull time of the others.
+
+    Attributes
+    ----------
+    cured, median, shape
+        ``(trial, arm)``; the median, in months, is that of who is not cured.
+    """
+
+    cured: Floats
+    median: Floats
+    shape: Floats
+
+    def months(self, u: Floats, arm: Labels) -> Floats:
+        """Months to the event, ``(trial, participant)``, infinite for the cured."""
+        trial = np.arange(len(u))[:, None]
+        part = u / (1.0 - self.cured)[trial, arm]
+        has_it = part < 1.0
+        medians = -np.log2(1.0 - np.where(has_it, part, 0.5))
+        with np.errstate(over="ignore", divide="ignore"):
+            months = self.median[trial, arm] * medians ** (1.0 / self.shape)[trial, arm]
+        return np.where(has_it, np.minimum(months, 1.0 / LEAST), np.inf)
+
+    def quantity(
+        self, question: Question, shares: tuple[float, ...], open_strata: Booleans
+    ) -> Floats:
+        """True cured fraction, or fraction remaining at a month, or a difference, ``(trial,)``."""
+        by_arm = self.cured
+        if question.kind == "remaining":
+            with np.errstate(over="ignore"):
+                hazard = np.log(2.0) * (question.month / self.median) ** self.shape
+            by_arm = self.cured + (1.0 - self.cured) * np.exp(-hazard)
+        if question.minus is None:
+            return by_arm[:, question.arm]
+        return np.asarray(by_arm[:, question.arm] - by_arm[:, question.minus])
+
+
+Truth: TypeAlias = Rates | Hazards | CuredFractions
+
+
+def can_be_drawn(analysis: AnalysisBase, model: object) -> bool:
+    """Whether truths can be drawn from the prior of an analysis."""
+    return isinstance(model, BetaBinomial) or isinstance(
+        analysis,
+        LogisticAnalysis
+        | HierarchicalLogisticAnalysis
+        | GammaPoissonAnalysis
+        | PiecewiseExponentialAnalysis
+        | WeibullCureAnalysis,
+    )
+
+
+def drawn_truth(
+    analysis: AnalysisBase, model: object, arms: int, strata: int, draws: PriorUniforms
+) -> Truth:
+    """Draw what is true of one endpoint in every trial of a block from its analysis prior.
+
+    Parameters
+    ----------
+    model
+        The analysis with its priors in arm order, as the plan has it.
+    arms, strata
+        How many the design has.
+    """
+    if isinstance(analysis, PiecewiseExponentialAnalysis):
+        return _hazards(analysis, arms, draws)
+    if isinstance(analysis, WeibullCureAnalysis):
+        given = analysis.prior
+        u = draws.uniform("cured", arms)
+        cured = np.asarray(special.betaincinv(given.cured.a, given.cured.b, u))
+        return CuredFractions(
+            np.clip(cured, 0.0, 1.0 - 1e-16),
+            draws.lognormal("median", given.median_months.median, given.median_months.sigma, arms),
+            draws.lognormal("shape", given.shape.median, given.shape.sigma, arms),
+        )
+    if isinstance(analysis, GammaPoissonAnalysis):
+        yearly = draws.gamma("rate", analysis.prior.a, analysis.prior.b, arms)
+        yearly = np.maximum(yearly, LEAST)
+        # strata are pooled by this model: they share their arm's rate
+        return Rates(np.broadcast_to(yearly[:, :, None], (*yearly.shape, strata)))
+    if isinstance(model, BetaBinomial):
+        return Rates(_mixtures(model, strata, draws))
+    return Rates(_logistic(analysis, strata, draws))
+
+
+def _hazards(analysis: PiecewiseExponentialAnalysis, arms: int, draws: PriorUniforms) -> Hazards:
+    hazard, ratio = analysis.prior.baseline, analysis.prior.log_hazard_ratio
+    baseline = draws.gamma("baseline", hazard.a, hazard.b, len(analysis.cuts) + 1)
+    log_ratio = np.zeros((draws.trials, arms))
+    log_ratio[:, 1:] = draws.normal("log_hazard_ratio", ratio.mean, ratio.sd, arms - 1)
+    return Hazards(
+        tuple(analysis.cuts), np.maximum(baseline, LEAST), np.clip(log_ratio, -WIDEST, WIDEST)
+    )
+
+
+def _mixtures(model: BetaBinomial, strata: int, draws: PriorUniforms) -> Floats:
+    arms = len(model.priors)
+    which, where = draws.uniform("component", arms), draws.uniform("rate", arms)
+    rates = np.empty((draws.trials, arms, 1))
+    for arm, prior in enumerate(model.priors):
+        edges = np.cumsum(prior.weights)[:-1]
+        part = np.searchsorted(edges, which[:, arm], side="right")
+        a, b = np.array(prior.a)[part], np.array(prior.b)[part]
+        rates[:, arm, 0] = special.betaincinv(a, b, where[:, arm])
+    # strata are pooled by this model: they share their arm's rate
+    return np.broadcast_to(rates, (draws.trials, arms, strata))
+
+
+def _logistic(analysis: AnalysisBase, strata: int, draws: PriorUniforms) -> Floats:
+    if isinstance(analysis, LogisticAnalysis):
+        parts = analysis.prior
+        control = draws.normal("intercept", parts.intercept.mean, parts.intercept.sd)
+        control = control + draws.normal("stratum", parts.stratum.mean, parts.stratum.sd, strata)
+        effect = draws.normal("treatment", parts.treatment.mean, parts.treatment.sd)
+        effect = effect + draws.normal(
+            "interaction", parts.interaction.mean, parts.interaction.sd, strata
+        )
+    else:
+        assert isinstance(analysis, HierarchicalLogisticAnalysis)
+        given = analysis.prior
+        control = draws.normal("control", given.control_logit.mean, given.control_logit.sd, strata)
+        centre = draws.normal("effect_mean", given.effect_mean.mean, given.effect_mean.sd)
+        spread = np.abs(draws.normal("effect_sd", 0.0, given.effect_sd.sd))
+        effect = centre + spread * draws.normal("effect", 0.0, 1.0, strata)
+    return np.asarray(special.expit(np.stack([control, control + effect], axis=1)))

@@ -1,0 +1,71 @@
+"""Whether the claim of a trial that succeeds is wrong, if the priors are right.
+
+Two ways to the same probability:
+
+* `doubt`: where success is the answer to one question, the posterior probability at the look that
+  ended the trial says it already: one minus the probability of the claim. Its mean over the trials
+  that succeed is the share of wrong claims, whenever they stopped, since a posterior does not
+  depend on the rule that ended the trial (Berger and Wolpert 1988, The Likelihood Principle,
+  chapter 4);
+* `claims_wrongly`: the truth that a trial was drawn with. It serves any rule, success of several
+  arms or strata and success that is predicted, at the price of being only wrong or right.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from adaptive_cart.plan import Plan
+from adaptive_cart.priors.drawn_trials import DrawnTrials
+from adaptive_cart.questions import Question
+from adaptive_cart.records import Booleans, Floats
+from adaptive_cart.rules import ResolvedRule
+from adaptive_cart.standing import SUCCESS, Standing
+
+
+def one_question(plan: Plan) -> bool:
+    """Whether success answers one question, and not several nor a predicted one."""
+    predicted = any(
+        rule.prediction is not None for rule in plan.rules if rule.then == "declare_success"
+    )
+    return not plan.design.by_target and not predicted
+
+
+def doubt(plan: Plan, standing: Standing) -> Floats:
+    """Posterior probability that the claim is wrong, ``(trial,)``; nan where none succeeded.
+
+    Only for designs in which success answers one question.
+    """
+    found = np.full(len(standing.reason), np.nan)
+    for position, rule in enumerate(plan.rules):
+        won = (standing.reason == SUCCESS) & (standing.rule == position)
+        probability = standing.probability[won]
+        found[won] = 1.0 - probability if rule.at_least else probability
+    return found
+
+
+def claims_wrongly(block: DrawnTrials) -> Booleans:
+    """Whether any claim of a trial is wrong in its truth, ``(trial,)``.
+
+    With success in several arms or strata a trial makes as many claims.
+    """
+    standing = block.standing
+    wrong = np.zeros(len(standing.reason), dtype=np.bool_)
+    for position, looks in standing.won.items():
+        rule = block.plan.rules[position]
+        for place, target in enumerate(rule.targets):
+            wrong |= (looks[:, place] > 0) & ~_right(block, rule, target)
+    return wrong
+
+
+def _right(block: DrawnTrials, rule: ResolvedRule, target: Question) -> Booleans:
+    """Whether what a rule claims of a target is so."""
+    truth = block.truths[target.endpoint]
+    quantity = truth.quantity(target, block.design.shares, block.standing.open_strata)
+    if target.kind == "best":
+        so = quantity == 1.0
+    else:
+        so = quantity > target.value if target.above else quantity < target.value
+    high = rule.at_least if rule.prediction is None else rule.prediction.at_least
+    # "P(so) is small enough" claims the opposite
+    return so if high else ~so
