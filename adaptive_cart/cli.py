@@ -550,6 +550,12 @@ def report(
     is_flag=True,
     help="Calibrate the fixed-size design's threshold; else it is that of the last look.",
 )
+@click.option(
+    "--group-sequential-futility",
+    type=float,
+    metavar="Z",
+    help="The classical design gives up below this z before the last look, non-binding; usually 0.",
+)
 @click.option("--scenario", "scenarios", multiple=True, help="Only this one; may be repeated.")
 @_jobs
 @click.option(
@@ -571,6 +577,7 @@ def compare(
     with_fixed: bool,
     with_group_sequential: bool,
     calibrate_fixed: bool,
+    group_sequential_futility: float | None,
     scenarios: tuple[str, ...],
     jobs: int | None,
     formats: tuple[str, ...],
@@ -585,6 +592,7 @@ def compare(
             with_fixed=with_fixed,
             with_group_sequential=with_group_sequential,
             calibrate_fixed=calibrate_fixed,
+            group_sequential_futility=group_sequential_futility,
             scenarios=scenarios or None,
             jobs=jobs,
             out=out,

@@ -17,7 +17,9 @@ import adaptive_cart as ac
 from adaptive_cart.comparison import Comparison, changes, compare
 from adaptive_cart.comparison.alpha_spending import efficacy_bounds, spent, z_statistic
 from adaptive_cart.comparison.alternatives import fixed_size
-from adaptive_cart.comparison.classical import classical, enumerate_classical, judged_trials
+from adaptive_cart.comparison.classical import classical
+from adaptive_cart.comparison.classical_exact import enumerate_classical
+from adaptive_cart.comparison.classical_trials import judged_trials
 from adaptive_cart.comparison.pictures import PICTURES, efficient
 from adaptive_cart.errors import DesignError, InputError, ResultsError
 from adaptive_cart.run import Result
@@ -327,14 +329,22 @@ def test_where_less_is_better_the_test_is_turned_round() -> None:
     assert judged_trials(design, truth, seed=3, trials=64).success.mean() == 0.0
 
 
-@pytest.mark.parametrize(
-    ("name", "path"),
-    [("durability_event_driven", "endpoints.relapse.type"), ("products_multiarm", "arms")],
-)
-def test_where_there_is_no_classical_design(name: str, path: str) -> None:
+@pytest.mark.parametrize("kind", ["time_in_remission", "time_to_relapse"])
+def test_where_there_is_no_classical_design(kind: str) -> None:
+    raw = raw_design("sle_autologous")
+    found = [name for name, part in raw["endpoints"].items() if part["type"] == kind]
+    if not found:
+        raw["endpoints"]["extra"] = {"type": kind, "horizon": 12}
+        found = ["extra"]
+    for part in raw["endpoints"].values():
+        part.pop("primary", None)
+    raw["endpoints"][found[0]]["primary"] = True
+    raw["looks"] = {"enrolled": raw["looks"]["observed"]}
     with pytest.raises(DesignError) as caught:
-        classical(ac.load_design(DESIGNS / f"{name}.toml"))
-    assert path in [problem.path for problem in caught.value.problems]
+        classical(ac.Design(**raw))
+    (problem,) = caught.value.problems
+    assert problem.path == f"endpoints.{found[0]}.type"
+    assert f"found {kind}" in str(problem)
 
 
 # ── the fixed-size design ─────────────────────────────────────────────────────────────────────
@@ -468,8 +478,8 @@ def test_a_design_does_not_differ_from_itself(base: Result, folder: Path) -> Non
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"seed": 6}, "other seed (5 and 6)"),
-        ({"trials": TRIALS // 2}, f"other number of trials ({TRIALS} and {TRIALS // 2})"),
+        ({"seed": 6}, "seed 6, not 5"),
+        ({"trials": TRIALS // 2}, f"{TRIALS // 2} trials, not {TRIALS}"),
     ],
 )
 def test_other_runs_are_not_paired(
@@ -492,8 +502,12 @@ def test_other_sizes_and_exact_results_are_not_paired(base: Result, tmp_path: Pa
     larger = run(ac.Design(**raw), tmp_path / "larger")
     exact = ac.simulate(altered(), out=tmp_path / "exact")
     comparison = compare([base, larger, exact])
-    assert "other max_n (150 and 180)" in comparison.pairing["larger"]["null"]
-    assert comparison.pairing["exact"]["null"] == "exact is exact"
+    assert comparison.pairing["larger"]["null"] == "max_n 180, not 150"
+    assert comparison.pairing["exact"]["null"] == "exact, without trials"
+    (told,) = (line for line in comparison.text(10_000).splitlines() if "Not paired" in line)
+    assert told == (
+        "Not paired with base: larger (max_n 180, not 150); exact (exact, without trials)."
+    )
     found = cell(comparison, "expected", "success", "exact")
     assert found["mcse"] == 0.0
     assert found["difference_mcse"] == cell(comparison, "expected", "success", "base")["mcse"]
@@ -548,7 +562,9 @@ def test_text_fits_and_says_who_and_how(four: Comparison) -> None:
     assert max(map(len, text.splitlines())) <= 100
     for word in ("base", "other", "fixed size", "group sequential", "nulls", "alternatives"):
         assert word in text
-    assert "taken trial by trial" in " ".join(text.split())
+    (paired,) = (line for line in text.splitlines() if line.startswith("Paired with base"))
+    assert paired.endswith("same participants: other, fixed size, group sequential.")
+    assert "Not paired" not in text
     found = cell(four, "expected", "success", "fixed size")
     line = next(
         line
@@ -557,6 +573,47 @@ def test_text_fits_and_says_who_and_how(four: Comparison) -> None:
     )
     assert f"{found['estimate']:.3f}"[:4] in line
     assert f"({found['difference_mcse']:.4f})" in line
+
+
+def test_the_first_design_shows_its_own_errors_where_others_show_those_of_differences(
+    four: Comparison, both: Comparison
+) -> None:
+    """In its line, below the brackets of the others, and in a table that is no wider for it."""
+    for comparison in (both, four):
+        lines = comparison.text().splitlines()
+        assert max(map(len, lines)) <= 100
+        for scenario in ("null", "expected"):
+            start = lines.index(f" {scenario}")
+            own, other = lines[start + 1], lines[start + 2]
+            assert own.split()[0] == "base"
+            for measure in ("success", "n_randomised_mean", "months_mean"):
+                found = cell(comparison, scenario, measure, "base")
+                number = found["mcse"]
+                fewest, most = (3, 4) if measure == "success" else (1, 2)
+                decimals = min(max(1 - math.floor(math.log10(number)), fewest), most)
+                written = f"{found['estimate']:.{decimals}f}"
+                assert written in own
+                bracket = f"({number:.{decimals}f})"
+                at = own.index(bracket, own.index(written))
+                assert other[at] == "("  # the column of the differences' errors
+                assert "+" not in own
+                assert "−" not in own
+
+
+def test_five_designs_of_all_kinds_fit(base: Result, other: Result, tmp_path: Path) -> None:
+    raw = raw_design("hello")
+    raw["enrolment"]["max_n"], raw["looks"]["observed"] = 180, [60, 105, 180]
+    larger = run(ac.Design(**raw), tmp_path / "a_larger_design_of_long_name", trials=50)
+    exact = ac.simulate(altered(), out=tmp_path / "exact")
+    seed = run(altered(), tmp_path / "seed", seed=6)
+    text = compare([base, other, larger, exact, seed]).text()
+    assert max(map(len, text.splitlines())) <= 100
+    assert "a_larger_de…_long_name" in text
+    first = compare([exact, base]).text()
+    assert "base (exact is exact, without trials)" in first
+    assert "Monte Carlo standard error, of the difference;" in " ".join(first.split())
+    alone = compare([exact], with_group_sequential=True).text()
+    assert "(0)" not in alone  # two exact numbers have an exact difference
 
 
 def test_notebook_shows_table_and_figures(four: Comparison) -> None:

@@ -9,6 +9,10 @@ J R Stat Soc A 132:235), on the grid and with the weights of Simpson's rule that
 (2000, Group Sequential Methods, chapter 19) advise: dense where the mass is, and sparse in the
 tails.
 
+The number of looks and what each of them sees may differ from what was planned, as long as they do
+not depend on the difference between the arms: the boundaries of the looks before stay as they were.
+With too few events in the end, the last look spends what is left all the same.
+
 Measured error: the boundaries of 2 to 10 equally spaced looks, on this grid and on one four times
 as dense, differ by at most 3e-6; those of two looks a single participant apart by 2e-4.
 """
@@ -25,7 +29,8 @@ from scipy.special import ndtr, ndtri
 from adaptive_cart.records import Floats, Integers
 
 FINENESS = 16  # r of Jennison & Turnbull: 12 r - 3 points
-_STEPS = 200  # of a bisection; it ends long before, at neighbouring numbers
+_STEPS = 200  # of a search for a boundary; it ends long before
+_SMALLEST_STEP = 1e-13
 
 
 def spent(fraction: float, error: float) -> float:
@@ -37,25 +42,34 @@ def spent(fraction: float, error: float) -> float:
 
 @lru_cache(maxsize=65_536)
 def efficacy_bounds(
-    information: tuple[int, ...], most: int, error: float, fineness: int = FINENESS
+    information: tuple[int, ...],
+    most: int,
+    error: float,
+    fineness: int = FINENESS,
+    reached: tuple[int, ...] | None = None,
 ) -> tuple[float, ...]:
     """Boundaries of the z statistic, one a look; infinite where nothing may be spent yet.
 
     Parameters
     ----------
     information
-        Participants analysed at each look, not decreasing; the last look spends all that is left.
+        Participants (or events) of the two arms at each look, not decreasing; the last look spends
+        all that is left.
     most
-        Participants planned for the last look.
+        Participants (or events) planned for the last look.
     error
-        One-sided type I error of the whole trial.
+        One-sided type I error of the comparison, over all looks.
+    reached
+        What of ``most`` has been reached at each look, where it is not the information: with
+        several arms the error is spent by what the whole trial has seen, and the information is
+        that of the two arms compared.
     """
     bounds: list[float] = []
     grid: _Grid | None = None
     before, at = 0.0, 0
-    for look, now in enumerate(information):
+    for look, (now, share) in enumerate(zip(information, reached or information, strict=True)):
         last = look == len(information) - 1
-        due = (error if last else spent(now / most, error)) - before
+        due = (error if last else spent(share / most, error)) - before
         if now <= at or due <= 0.0:  # nothing new to look at, or nothing to spend
             bounds.append(math.inf)
             continue
@@ -64,7 +78,8 @@ def efficacy_bounds(
             grid = _Grid.first(bound, fineness)
         else:
             bound = grid.bound(due, math.sqrt(at), math.sqrt(now))
-            grid = grid.next(bound, math.sqrt(at), math.sqrt(now), fineness)
+            if not last:  # nothing comes after it
+                grid = grid.next(bound, math.sqrt(at), math.sqrt(now), fineness)
         bounds.append(bound)
         before, at = before + due, now
     return tuple(bounds)
@@ -83,20 +98,25 @@ class _Grid:
         return _Grid(points, weights * _density(points))
 
     def bound(self, due: float, root_before: float, root_now: float) -> float:
-        """Value above which a mass of ``due`` lies at the next look."""
+        """Value above which a mass of ``due`` lies at the next look.
+
+        By Newton's method, and by halving where a step would leave what is known to hold it.
+        """
         scale = math.sqrt(root_now**2 - root_before**2)
         means = root_before * self.points
-
-        def above(value: float) -> float:
-            return float((self.mass * ndtr((means - root_now * value) / scale)).sum())
-
         low, high = -10.0, 40.0
+        value = -float(ndtri(due))  # as if none had stopped before
         for _ in range(_STEPS):
-            middle = (low + high) / 2.0
-            if middle in (low, high):
-                break
-            low, high = (middle, high) if above(middle) > due else (low, middle)
-        return (low + high) / 2.0
+            away = (means - root_now * value) / scale
+            beyond = float((self.mass * ndtr(away)).sum()) - due
+            low, high = (value, high) if beyond > 0.0 else (low, value)
+            slope = float((self.mass * _density(away)).sum()) * root_now / scale
+            step = beyond / slope if slope > 0.0 else math.inf
+            after = value + step if low < value + step < high else (low + high) / 2.0
+            if abs(after - value) < _SMALLEST_STEP or after in (low, high):
+                return after
+            value = after
+        return value
 
     def next(self, bound: float, root_before: float, root_now: float, fineness: int) -> _Grid:
         """Carry the mass below a bound to the next look."""

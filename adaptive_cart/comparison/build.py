@@ -9,12 +9,13 @@ from pathlib import Path
 
 from adaptive_cart.comparison.alternatives import fixed_size, run_like, words_of_fixed
 from adaptive_cart.comparison.classical import (
+    HIGHEST_FUTILITY,
     Classical,
-    claimed_margin,
     classical,
-    enumerate_classical,
-    judged_trials,
+    words_of_classical,
 )
+from adaptive_cart.comparison.classical_exact import enumerate_classical
+from adaptive_cart.comparison.classical_trials import judged_trials
 from adaptive_cart.comparison.measured import (
     Candidate,
     Measures,
@@ -23,6 +24,7 @@ from adaptive_cart.comparison.measured import (
     why_not_paired,
 )
 from adaptive_cart.comparison.side_by_side import ROLES, Comparison
+from adaptive_cart.design import Design
 from adaptive_cart.engine import obstacles
 from adaptive_cart.errors import InputError, ResultsError, nearest, one_of
 from adaptive_cart.estimand import TrueValue
@@ -44,6 +46,7 @@ def compare(
     with_fixed: bool = False,
     with_group_sequential: bool = False,
     calibrate_fixed: bool = False,
+    group_sequential_futility: float | None = None,
     scenarios: Iterable[str] | None = None,
     jobs: int | None = None,
     out: str | Path | None = None,
@@ -62,6 +65,9 @@ def compare(
     calibrate_fixed
         Calibrate the fixed-size design's threshold for ``[calibration] type_one_error``, instead of
         taking that of the last look.
+    group_sequential_futility
+        Value of z below which the classical design gives an arm up before the last look,
+        non-binding (0: no difference, or one in the wrong direction); nothing for never.
     scenarios
         Names of the scenarios; all that are common if left out.
     jobs
@@ -89,6 +95,14 @@ def compare(
         )
     if calibrate_fixed and not with_fixed:
         raise InputError("--calibrate-fixed goes with --with-fixed")
+    if group_sequential_futility is not None:
+        if not with_group_sequential:
+            raise InputError("--group-sequential-futility goes with --with-group-sequential")
+        if not group_sequential_futility <= HIGHEST_FUTILITY:
+            raise InputError(
+                f"--group-sequential-futility: found {group_sequential_futility:g}; a value of z "
+                f"of at most {HIGHEST_FUTILITY:g} is expected, usually 0"
+            )
     opened = [part if isinstance(part, Result) else open_result(part) for part in results]
     names = _common(opened, scenarios)
     candidates = [_candidate(result, label) for result, label in _labelled(opened)]
@@ -96,7 +110,9 @@ def compare(
     notes: list[str] = []
     # both are made before either is run, so that what is wrong is told first
     fixed_design = fixed_size(first.design, calibrate_fixed) if with_fixed else None
-    classical_design = classical(first.design) if with_group_sequential else None
+    classical_design = (
+        classical(first.design, group_sequential_futility) if with_group_sequential else None
+    )
     if fixed_design is not None:
         folder, temporary = _folder(out)
         found = run_like(fixed_design, opened[0], list(names), folder, jobs, progress, tell)
@@ -106,7 +122,7 @@ def compare(
         notes.append(_note_on_fixed(first, calibrate_fixed))
     if classical_design is not None:
         candidates.append(_classical_candidate(classical_design, opened[0], list(names), progress))
-        notes += _notes_on_classical(classical_design)
+        notes += _notes_on_classical(first, classical_design)
     notes = [*_notes_on_truths(candidates, names), *notes]
     left_out = sorted({name for c in candidates for name in c.trials} - set(names))
     if left_out and scenarios is None:
@@ -193,9 +209,13 @@ def _classical_candidate(
         if exact:
             found[name] = measures_of_enumerated(enumerate_classical(design, truth))
             continue
-        target = result.figure(name, "estimand")
+        several = len(design.experimental) > 1
+        targets = [
+            result.figure(name, "estimand", arm=arm if several else None)
+            for arm in design.experimental
+        ]
         outcomes = judged_trials(design, truth, seed, trials[name], progress)
-        true = TrueValue(target.estimate, target.mcse)
+        true = [TrueValue(target.estimate, target.mcse) for target in targets]
         found[name] = measures_of_outcomes(design, outcomes, true)
     return Candidate(
         label=GROUP_SEQUENTIAL,
@@ -212,34 +232,30 @@ def _classical_candidate(
 
 # ── what has to be said ───────────────────────────────────────────────────────────────────────
 def _note_on_fixed(first: Candidate, calibrated: bool) -> str:
-    blocks = ""
-    if first.design.randomisation.method == "response_adaptive":
-        blocks = " Randomised in permuted blocks, since no look comes before the last."
     if calibrated:
         assert first.design.calibration is not None
         return (
             f"{FIXED}: made from {first.label}; its threshold is calibrated for a type I error of "
-            f"{first.design.calibration.type_one_error:g}.{blocks}"
+            f"{first.design.calibration.type_one_error:g}.{_blocks(first.design)}"
         )
     return (
         f"{FIXED}: made from {first.label}; its threshold is that of the last look there and is "
-        f"not calibrated anew, so that its type I error may be another.{blocks}"
+        f"not calibrated anew, so that its type I error may be another.{_blocks(first.design)}"
     )
 
 
-def _notes_on_classical(design: Classical) -> list[str]:
-    margin = claimed_margin(design.design)
-    text = f"{GROUP_SEQUENTIAL}: pooled two-proportion z test, no boundary for futility"
-    if design.design.strata:
-        text += ", strata taken together"
-    notes = [f"{text}; what it estimates is the observed difference."]
-    if margin:
-        sign = "above" if margin > 0 else "below"
-        notes.append(
-            f"{GROUP_SEQUENTIAL}: tests a difference of 0, whereas the design claims one {sign} "
-            f"{margin:g}; their powers are not for the same claim."
-        )
-    return notes
+def _notes_on_classical(first: Candidate, design: Classical) -> list[str]:
+    told = words_of_classical(design)
+    return [
+        f"{GROUP_SEQUENTIAL}: made from {first.label}; {told[0]}{_blocks(first.design)}",
+        *(f"{GROUP_SEQUENTIAL}: {text}" for text in told[1:]),
+    ]
+
+
+def _blocks(design: Design) -> str:
+    if design.randomisation.method != "response_adaptive":
+        return ""
+    return " Randomised in permuted blocks and not adaptively."
 
 
 def _notes_on_truths(candidates: Sequence[Candidate], names: Mapping[str, str]) -> list[str]:

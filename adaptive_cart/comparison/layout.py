@@ -31,7 +31,10 @@ INDENT = "  "
 
 @dataclass(frozen=True)
 class Group:
-    """A measure: its heading, what it is, and for each row value and difference."""
+    """A measure: its heading, what it is, and for each row value and difference.
+
+    The line of the first design has no difference; there stands the standard error of its value.
+    """
 
     heading: str
     what: str
@@ -42,7 +45,9 @@ class Group:
     def lines(self) -> list[str]:
         """Two lines of headings and a line a row, all of one width."""
         values = _aligned([self.what, *self.values])
-        differences = _aligned(["difference", *self.differences])
+        with_errors = any("(" in cell for cell in self.differences)
+        second = "diff. (MCSE)" if with_errors else "difference"
+        differences = _aligned([second, *self.differences])
         rows = [f"{a}  {b}" for a, b in zip(values, differences, strict=True)]
         wide = max(len(self.heading), len(rows[0]))
         return [self.heading.center(wide), *(row.rjust(wide) for row in rows)]
@@ -72,7 +77,8 @@ def laid_out(comparison: Comparison, width: int) -> str:
 def notes(comparison: Comparison) -> Iterator[str]:
     """What has to be said below the table."""
     label = comparison.first.label
-    paired, apart = [], []
+    paired: list[str] = []
+    apart: dict[str, list[str]] = {}
     for other, why in comparison.pairing.items():
         reasons = list(dict.fromkeys(reason for reason in why.values() if reason))
         if reasons == [BOTH_EXACT]:
@@ -80,19 +86,30 @@ def notes(comparison: Comparison) -> Iterator[str]:
         if not reasons:
             paired.append(other)
             continue
-        where = "" if all(why.values()) else " in some scenarios"
-        apart.append(f"{other} is not compared trial by trial{where}: {'; '.join(reasons)}.")
+        where = "" if all(why.values()) else ", in some scenarios"
+        apart.setdefault("; ".join(reasons) + where, []).append(other)
     if not paired and not apart:
         yield f"difference: to {label}; exact, without Monte Carlo error."
     else:
-        how = f"; taken trial by trial, on the same participants, for {', '.join(paired)}"
+        of_what = f"of the number itself for {label}, of the difference for the others"
+        if comparison.first.engine == "exact":
+            of_what = "of the difference"
         yield (
-            f"difference: to {label}, with its Monte Carlo standard error in brackets"
-            f"{how if paired else ''}. (0): these trials show no error, since none differed, or "
-            f"all or none had the event; it does not mean that there is none."
+            f"diff.: to {label}. (MCSE): Monte Carlo standard error, {of_what}; of every number "
+            f"itself in comparison.csv. (0): these trials show no error, "
+            f"since none differed, or all or none had the event; it does not mean that there is "
+            f"none."
         )
-    for text in apart:
-        yield f"{text} The standard error is that of independent runs, 0 for what is exact."
+    if paired:
+        yield f"Paired with {label}, trial by trial on the same participants: {', '.join(paired)}."
+    if apart:
+        told = (f"{', '.join(others)} ({reason})" for reason, others in apart.items())
+        yield f"Not paired with {label}: {'; '.join(told)}."
+        yield (
+            "Only runs of one version with the same seed, number of trials and max_n have the same "
+            "participants. Without pairing the standard error is that of independent runs, 0 for "
+            "what is exact."
+        )
     yield from comparison.notes
 
 
@@ -135,17 +152,36 @@ def _groups(comparison: Comparison, rows: list[Row]) -> list[Group]:
         found = [candidate.measures(name).get(key) for name, candidate in rows]
         if all(measure is None for measure in found):
             continue
-        values = tuple("" if m is None else value_text(m, fewest, most) for m in found)
-        apart = [comparison.difference(candidate, name, key) for name, candidate in rows]
-        differences = tuple("" if d is None else difference_text(d, fewest, most) for d in apart)
+        values, differences = [], []
+        for measure, (name, candidate) in zip(found, rows, strict=True):
+            apart = comparison.difference(candidate, name, key)
+            own = candidate is comparison.first and candidate.engine != "exact"
+            if measure is not None and own:
+                value, error = own_text(measure, fewest, most)
+            else:
+                value = "" if measure is None else value_text(measure, fewest, most)
+                error = "" if apart is None else difference_text(apart, fewest, most)
+                if error and comparison.pairing[candidate.label][name] == BOTH_EXACT:
+                    error = error.removesuffix(" (0)")
+            values.append(value)
+            differences.append(error)
         what = "mean" if key.measure.endswith("_mean") else "prob."
-        groups.append(Group(heading, what, values, differences))
+        groups.append(Group(heading, what, tuple(values), tuple(differences)))
     return groups
 
 
 def value_text(measure: Measure, fewest: int, most: int) -> str:
     """Write an estimate with no digit beyond its standard error."""
     return f"{measure.estimate:.{min(_decimals(measure.mcse, fewest, most, 0), most)}f}"
+
+
+def own_text(measure: Measure, fewest: int, most: int) -> tuple[str, str]:
+    """Write an estimate and, in brackets, its own standard error, as differences are written."""
+    text = difference_text(Difference(measure.estimate, measure.mcse, False), fewest, most)
+    value, error = text.rsplit(" ", 1)
+    if measure.mcse == 0.0:
+        value = value_text(measure, fewest, most)
+    return value.removeprefix("+"), error
 
 
 def difference_text(found: Difference, fewest: int, most: int) -> str:
@@ -208,19 +244,19 @@ def _block(labels: list[str], rows: list[Row], groups: list[Group], wide: int) -
 
 
 def _aligned(cells: list[str]) -> list[str]:
-    """Cells of one width with the decimal points below each other; the first is a heading."""
+    """Cells of one width, decimal points and brackets below each other; the first is a heading."""
     parts = [_split(cell) for cell in cells[1:]]
-    before, after = (max((len(part[k]) for part in parts), default=0) for k in (0, 1))
-    padded = [f"{a.rjust(before)}{b.ljust(after)}" for a, b in parts]
+    whole, rest, error = (max((len(part[k]) for part in parts), default=0) for k in (0, 1, 2))
+    padded = [f"{a.rjust(whole)}{b.ljust(rest)}{c.ljust(error)}" for a, b, c in parts]
     wide = max(map(len, [cells[0], *padded]))
     return [text.rjust(wide) for text in (cells[0], *padded)]
 
 
-def _split(cell: str) -> tuple[str, str]:
-    """Sign and whole part of a number, and what follows."""
-    found = re.match(r"[+−-]?\d*", cell)
-    whole = found[0] if found else ""
-    return whole, cell[len(whole) :]
+def _split(cell: str) -> tuple[str, str, str]:
+    """Sign and whole part of a number, its decimals, and what stands in brackets."""
+    found = re.fullmatch(r"([+−-]?\d*)(\S*?)\s*(\(.*\))?", cell)
+    assert found is not None
+    return found[1], found[2], f" {found[3]}" if found[3] else ""
 
 
 # ── in a notebook ─────────────────────────────────────────────────────────────────────────────

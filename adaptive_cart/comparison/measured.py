@@ -8,13 +8,15 @@ before the standard error is taken, so that what both have in common drops out o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from adaptive_cart.comparison.classical import Classical, Enumerated, Outcomes
+from adaptive_cart.comparison.classical import Classical
+from adaptive_cart.comparison.classical_exact import Enumerated
+from adaptive_cart.comparison.classical_trials import Outcomes
 from adaptive_cart.design import Design
 from adaptive_cart.estimand import TrueValue
 from adaptive_cart.operating import STOPS
@@ -181,37 +183,48 @@ def _columns_of(
 
 
 # ── of the classical design ───────────────────────────────────────────────────────────────────
-def measures_of_outcomes(design: Classical, outcomes: Outcomes, true: TrueValue) -> Measures:
-    """Operating characteristics of the classical design; its estimate is the observed difference.
+def measures_of_outcomes(
+    design: Classical, outcomes: Outcomes, true: Sequence[TrueValue]
+) -> Measures:
+    """Operating characteristics of the classical design, of what it estimates.
 
     Parameters
     ----------
     true
-        True difference between the arms in the scenario.
+        By experimental arm: true difference to the control, or hazard ratio, in the scenario.
     """
     n = len(outcomes.success)
-    values: dict[str, Floats] = {
-        "success": outcomes.success.astype(np.float64),
-        "no_success": (~outcomes.success).astype(np.float64),
-        "reversal": outcomes.reversal.astype(np.float64),
-        "n_randomised_mean": outcomes.randomised.astype(np.float64),
-        "n_analysed_mean": outcomes.analysed.astype(np.float64),
-        "months_mean": outcomes.months,
+    ended = outcomes.success | outcomes.futility
+    values: dict[Key, Floats] = {
+        Key("success"): outcomes.success.astype(np.float64),
+        Key("stop_futility"): outcomes.futility.astype(np.float64),
+        Key("no_success"): (~ended).astype(np.float64),
+        Key("reversal"): outcomes.reversal.astype(np.float64),
+        Key("n_randomised_mean"): outcomes.randomised.astype(np.float64),
+        Key("n_analysed_mean"): outcomes.analysed.astype(np.float64),
+        Key("months_mean"): outcomes.months,
     }
     if outcomes.infused.any():
-        values["n_infused_mean"] = outcomes.infused.astype(np.float64)
+        values[Key("n_infused_mean")] = outcomes.infused.astype(np.float64)
+    several = len(design.experimental) > 1
+    if several:
+        for place, arm in enumerate(design.experimental):
+            values[Key("arm_success", arm)] = outcomes.won[:, place].astype(np.float64)
     found = {}
-    for name, column in values.items():
+    for key, column in values.items():
         parts = _contributions(column, None)
-        found[Key(name)] = Measure(float(column.mean()), standard_error(parts), parts)
-    errors = outcomes.estimate - true.value
-    known = errors[np.isfinite(errors)]
-    if math.isfinite(true.value) and len(known):
+        found[key] = Measure(float(column.mean()), standard_error(parts), parts)
+    for place, (arm, target) in enumerate(zip(design.experimental, true, strict=True)):
+        errors = outcomes.estimate[:, place] - target.value
+        known = errors[np.isfinite(errors)]
+        if not math.isfinite(target.value) or not len(known):
+            continue
         for name, root in (("bias", None), ("rmse", math.sqrt(float((known**2).mean())))):
             parts = _contributions(errors, root)
-            error = math.hypot(standard_error(parts), true.mcse if root is None else 0.0)
+            error = math.hypot(standard_error(parts), target.mcse if root is None else 0.0)
             estimate = float(known.mean()) if root is None else root
-            found[Key(name)] = Measure(estimate, error, parts, true)
+            key = Key(name, arm if several else None)
+            found[key] = Measure(estimate, error, parts, target)
     assert all(m.contributions is not None and len(m.contributions) == n for m in found.values())
     return found
 
@@ -220,7 +233,8 @@ def measures_of_enumerated(found: Enumerated) -> Measures:
     """Operating characteristics of the classical design without Monte Carlo error."""
     values = {
         "success": found.success,
-        "no_success": 1.0 - found.success,
+        "stop_futility": found.futility,
+        "no_success": 1.0 - found.success - found.futility,
         "n_analysed_mean": found.n_analysed,
         "bias": found.bias,
         "rmse": found.rmse,
@@ -264,17 +278,20 @@ def difference(first: Measure, other: Measure, paired: bool) -> Difference:
 
 def why_not_paired(first: Candidate, other: Candidate, scenario: str) -> str:
     """Say why two designs are not compared trial by trial; nothing where they are."""
-    exact = [c.label for c in (first, other) if c.engine == "exact"]
-    if exact:
-        return f"{exact[0]} is exact" if len(exact) == 1 else BOTH_EXACT
+    if first.engine == other.engine == "exact":
+        return BOTH_EXACT
+    if other.engine == "exact":
+        return "exact, without trials"
+    if first.engine == "exact":
+        return f"{first.label} is exact, without trials"
     if first.seed != other.seed:
-        return f"other seed ({first.seed} and {other.seed})"
+        return f"seed {other.seed}, not {first.seed}"
     if first.version != other.version:
-        return f"other version of adaptive_cart ({first.version} and {other.version})"
+        return f"version {other.version} of adaptive_cart, not {first.version}"
     numbers = first.trials[scenario], other.trials[scenario]
     if numbers[0] != numbers[1]:
-        return f"other number of trials ({numbers[0]:,} and {numbers[1]:,})"
+        return f"{numbers[1]:,} trials, not {numbers[0]:,}"
     if first.participants != other.participants:
         sizes = first.design.enrolment.max_n, other.design.enrolment.max_n
-        return f"other max_n ({sizes[0]} and {sizes[1]}), so the trials share no participants"
+        return f"max_n {sizes[1]}, not {sizes[0]}"
     return ""
