@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from adaptive_cart.errors import CartError, DesignError, EngineError, ResultsError, RunError
     from adaptive_cart.participants_file import ParticipantsError
     from adaptive_cart.report import write_report
-    from adaptive_cart.run import Result, simulate
+    from adaptive_cart.result import Result, open_result
+    from adaptive_cart.run import simulate
     from adaptive_cart.walkthrough import example
 
 _HOME = {
@@ -36,7 +37,7 @@ _HOME = {
     "DesignError": "errors",
     "EngineError": "errors",
     "ParticipantsError": "participants_file",
-    "Result": "run",
+    "Result": "result",
     "ResultsError": "errors",
     "RunError": "errors",
     "analyze": "analysis",
@@ -44,6 +45,7 @@ _HOME = {
     "durability": "durability_curves",
     "example": "walkthrough",
     "load_design": "design_file",
+    "open_result": "result",
     "simulate": "run",
     "write_report": "report",
 }
@@ -67,6 +69,7 @@ __all__ = [
     "example",
     "figures",
     "load_design",
+    "open_result",
     "priors",
     "simulate",
     "write_report",

@@ -456,7 +456,8 @@ def verify(
 @_out("Folder; else figures in the results folder.")
 def draw_figures(result: Path, formats: str, only: tuple[str, ...], out: Path | None) -> None:
     """Draw the figures of a report from the results folder RESULT."""
-    from adaptive_cart.figures import open_result, write_figures
+    from adaptive_cart.figures import write_figures
+    from adaptive_cart.result import open_result
 
     opened = open_result(result)
     chosen = [name.strip() for name in formats.split(",") if name.strip()]
@@ -517,8 +518,8 @@ def report(
         return
     if result is None:
         raise click.UsageError("Missing argument 'RESULT'.")
-    from adaptive_cart.figures import open_result
     from adaptive_cart.report import write_report
+    from adaptive_cart.result import open_result
 
     with _progress() as progress:
         written = write_report(

@@ -9,9 +9,8 @@ import platform
 import shutil
 import tempfile
 import time
-import weakref
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache, cached_property
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,8 +35,9 @@ from adaptive_cart.errors import (
 )
 from adaptive_cart.estimand import SobolLatents, TrueValues, target_values, true_values
 from adaptive_cart.exact import enumerate_design
-from adaptive_cart.operating import COLUMNS, Figure, measures
+from adaptive_cart.operating import COLUMNS, measures
 from adaptive_cart.plan import Plan
+from adaptive_cart.result import Result
 from adaptive_cart.rules import REASONS
 from adaptive_cart.scenarios import truths_of
 from adaptive_cart.store import (
@@ -70,133 +70,9 @@ from adaptive_cart.stretches import (
 from adaptive_cart.truth import Truth
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 MOST_TRIALS = 100_000_000
-_NUMBERS = ("estimate", "mcse", "lower", "upper")
-_WHOLE = ("look", "n")
-_WHERE = ("arm", "stratum", "look", "reason")
-
-
-class Result:
-    """Operating characteristics of a design, and the trials they were read off.
-
-    Attributes
-    ----------
-    design, folder
-        What was run, and where its files lie.
-    temporary
-        Whether the folder is removed with the result.
-    """
-
-    def __init__(self, design: Design, folder: Path, temporary: bool = False) -> None:
-        self.design = design
-        self.folder = folder
-        self.temporary = temporary
-        if temporary:  # such a folder lives as long as its result
-            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-
-    @cached_property
-    def manifest(self) -> dict[str, Any]:
-        """How it was run.
-
-        Raises
-        ------
-        ResultsError
-            If the run is not finished, or its tables are not those that it wrote.
-        """
-        store = Store(self.folder)
-        found = store.manifest()
-        if found is None:
-            raise ResultsError(f"{self.folder}: no results here")
-        if found["status"] != "complete":
-            raise ResultsError(f"{self.folder}: the run is not finished; {GO_ON}")
-        store.verify(found)
-        return found
-
-    @cached_property
-    def operating_characteristics(self) -> pd.DataFrame:
-        """A row a scenario and measure: estimate, Monte Carlo standard error and interval."""
-        import pandas as pd
-
-        rows = self._rows
-        columns: dict[str, Any] = {}
-        for name in COLUMNS:
-            kind = "float64" if name in _NUMBERS else "Int64" if name in _WHOLE else "object"
-            columns[name] = pd.Series([row[name] for row in rows], dtype=kind)
-        return pd.DataFrame(columns)
-
-    @cached_property
-    def trials(self) -> pd.DataFrame:
-        """A row a simulated trial; empty for the exact engine."""
-        return self._table(TRIALS)
-
-    @cached_property
-    def looks(self) -> pd.DataFrame:
-        """A row a trial, look and arm (and stratum); empty for the exact engine."""
-        return self._table(LOOKS)
-
-    def _table(self, name: str) -> pd.DataFrame:
-        import pandas as pd
-
-        if self.manifest["engine"] == "exact":
-            return pd.DataFrame()
-        frame: pd.DataFrame = Store(self.folder).table(name).to_pandas()
-        return frame
-
-    @cached_property
-    def _rows(self) -> list[dict[str, Any]]:
-        """Rows of the table of measures; nothing where a cell is blank."""
-        assert self.manifest  # raises where the results are not sound
-        rows = []
-        with (self.folder / MEASURES).open(encoding="utf-8", newline="") as file:
-            for cells in csv.DictReader(file):
-                row: dict[str, Any] = {name: cells[name] or None for name in COLUMNS}
-                row |= {name: float(cells[name] or "nan") for name in _NUMBERS}
-                row |= {name: int(cells[name]) for name in _WHOLE if cells[name]}
-                rows.append(row)
-        return rows
-
-    @cached_property
-    def _figures(self) -> dict[tuple[Any, ...], Figure]:
-        """Figures by scenario, measure and where they are of."""
-        return {
-            (row["scenario"], row["measure"], *(row[name] for name in _WHERE)): Figure(
-                row["estimate"], row["mcse"], row["lower"], row["upper"], row["n"]
-            )
-            for row in self._rows
-        }
-
-    def figure(self, scenario: str, measure: str, **where: Any) -> Figure:
-        """Return one number of the table of measures.
-
-        Parameters
-        ----------
-        where
-            ``arm``, ``stratum``, ``look`` and ``reason``; the row where they are blank if left out.
-
-        Raises
-        ------
-        KeyError
-            If there is no such row.
-        """
-        unknown = sorted(where.keys() - set(_WHERE))
-        if unknown:
-            raise TypeError(f"no column {one_of(unknown)}; the columns are {one_of(_WHERE)}")
-        return self._figures[scenario, measure, *(where.get(name) for name in _WHERE)]
-
-    def to_xarray(self) -> Any:
-        """Simulated trials as an ``xarray.Dataset`` by scenario and trial; needs xarray."""
-        return self.trials.set_index(["scenario", "trial"]).to_xarray()
-
-    def _repr_html_(self) -> str:
-        from adaptive_cart.tables import summary_html
-
-        return summary_html(self)
-
-    def __repr__(self) -> str:
-        engine = self.manifest["engine"]
-        return f"Result({self.design.name!r}, engine={engine!r}, folder={str(self.folder)!r})"
 
 
 Progress = Callable[[str, int, int], None]  # what, how many trials now done, how many in all

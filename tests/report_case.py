@@ -18,7 +18,8 @@ from adaptive_cart.figures.registry import FIGURES
 from adaptive_cart.report import chapters
 from adaptive_cart.report.build import Source
 from adaptive_cart.report.document import Block, Figure, Report, numbered
-from adaptive_cart.run import Result, simulate
+from adaptive_cart.result import Result
+from adaptive_cart.run import simulate
 from checks import raw_design
 
 THRESHOLDS = {

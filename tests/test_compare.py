@@ -22,7 +22,7 @@ from adaptive_cart.comparison.classical_exact import enumerate_classical
 from adaptive_cart.comparison.classical_trials import judged_trials
 from adaptive_cart.comparison.pictures import PICTURES, efficient
 from adaptive_cart.errors import DesignError, InputError, ResultsError
-from adaptive_cart.run import Result
+from adaptive_cart.result import Result
 from adaptive_cart.scenarios import truths_of
 from checks import DESIGNS, assert_close_in_mcse, raw_design
 

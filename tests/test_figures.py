@@ -19,7 +19,6 @@ from adaptive_cart.figures import (
     FIGURES,
     Missing,
     figure_of,
-    open_result,
     rendered,
     tables_of,
     write_figures,
@@ -27,7 +26,7 @@ from adaptive_cart.figures import (
 from adaptive_cart.figures.source import replay, trials_of
 from adaptive_cart.figures.style import RC, broken, legend_columns, short, spread, width_of
 from adaptive_cart.figures.truths import lines_of
-from adaptive_cart.run import Result
+from adaptive_cart.result import Result, open_result
 from adaptive_cart.scenarios import truths_of
 
 DESIGNS = Path(__file__).resolve().parents[1] / "designs"

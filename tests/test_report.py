@@ -41,7 +41,7 @@ from adaptive_cart.report.mathml import mathml
 from adaptive_cart.report.numbers import Bound, given
 from adaptive_cart.report.omml import NAMESPACE, omml
 from adaptive_cart.report.tracing import checklist, guidance
-from adaptive_cart.run import Result
+from adaptive_cart.result import Result
 from adaptive_cart.tables import summary
 from report_case import THRESHOLDS, TRIALS, result, source, tables, without_figures
 

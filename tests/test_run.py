@@ -27,7 +27,8 @@ from adaptive_cart import trial as trial_module
 from adaptive_cart.design import Design
 from adaptive_cart.design_file import digest_of, load_design
 from adaptive_cart.errors import DesignError, EngineError, InputError, ResultsError, RunError
-from adaptive_cart.run import Result, simulate
+from adaptive_cart.result import Result
+from adaptive_cart.run import simulate
 from adaptive_cart.store import LOOKS, MEASURES, TRIALS, Store
 from adaptive_cart.stretches import trials_for
 

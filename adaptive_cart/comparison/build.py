@@ -28,8 +28,8 @@ from adaptive_cart.design import Design
 from adaptive_cart.engine import obstacles
 from adaptive_cart.errors import InputError, ResultsError, nearest, one_of
 from adaptive_cart.estimand import TrueValue
-from adaptive_cart.figures.source import open_result
-from adaptive_cart.run import Progress, Result
+from adaptive_cart.result import Result, open_result
+from adaptive_cart.run import Progress
 from adaptive_cart.scenarios import truths_of
 
 FIXED, GROUP_SEQUENTIAL = "fixed size", "group sequential"

@@ -23,8 +23,8 @@ from adaptive_cart.operating import STOPS
 from adaptive_cart.operating import Figure as Estimate
 from adaptive_cart.plan import Plan
 from adaptive_cart.records import Floats
+from adaptive_cart.result import Result
 from adaptive_cart.rules import REASONS
-from adaptive_cart.run import Result
 from adaptive_cart.store import TRIALS, Store
 from adaptive_cart.streams import padded
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from adaptive_cart.figures.kinds import FigureKind, Missing, Tables
 from adaptive_cart.figures.registry import FIGURES
-from adaptive_cart.figures.source import open_result
 from adaptive_cart.figures.writing import (
     FORMATS,
     Written,
@@ -29,7 +28,7 @@ from adaptive_cart.figures.writing import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from adaptive_cart.run import Result
+    from adaptive_cart.result import Result
 
 __all__ = [
     "FIGURES",
@@ -48,7 +47,6 @@ __all__ = [
     "figure_of",
     "flow",
     "infusion",
-    "open_result",
     "participants",
     "power_curve",
     "priors",

@@ -10,19 +10,15 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from adaptive_cart.design import Design
-from adaptive_cart.design_file import digest_of, load_design
-from adaptive_cart.errors import ResultsError
 from adaptive_cart.figures.kinds import Missing
 from adaptive_cart.plan import Plan
 from adaptive_cart.population import latents_for
+from adaptive_cart.result import Result
 from adaptive_cart.rows import looks_table, trials_table
-from adaptive_cart.run import Result
 from adaptive_cart.scenarios import truths_of
-from adaptive_cart.store import DESIGN
 from adaptive_cart.trial import Block, run_block
 from adaptive_cart.truth import Truth
 
@@ -34,25 +30,6 @@ REPLAYED_BESIDE_EXACT = 1_000  # trials drawn where the run itself drew none
 ROLES = ("null", "alternative", "robustness")
 T = TypeVar("T")
 _KEPT: weakref.WeakKeyDictionary[Result, dict[Any, Any]] = weakref.WeakKeyDictionary()
-
-
-def open_result(folder: str | Path) -> Result:
-    """Open a results folder.
-
-    Raises
-    ------
-    ResultsError
-        If it holds no finished run, or its files are not those that the run wrote.
-    """
-    path = Path(folder)
-    if not (path / DESIGN).is_file():
-        raise ResultsError(f"{path}: no results here; adaptive-cart simulate writes them")
-    result = Result(load_design(path / DESIGN), path.absolute())
-    if result.manifest["digest"] != digest_of(result.design):
-        raise ResultsError(
-            f"{path / DESIGN}: is not the design that was run; put it back, or simulate again"
-        )
-    return result
 
 
 def kept(result: Result, key: Any, make: Callable[[], T]) -> T:

@@ -26,8 +26,8 @@ from adaptive_cart.figures.tables_measures import ROWS, measured, table
 from adaptive_cart.operating import Z95
 from adaptive_cart.population import latents_for
 from adaptive_cart.records import Floats
+from adaptive_cart.result import Result
 from adaptive_cart.rules import REASONS
-from adaptive_cart.run import Result
 from adaptive_cart.trial import run_block
 
 PERCENTS = (5, 50, 95)

@@ -30,7 +30,7 @@ from adaptive_cart.figures.tables_measures import table
 from adaptive_cart.models.beta_binomial_analysis import CountsPosterior
 from adaptive_cart.plan import Estimand
 from adaptive_cart.records import Counts, Durations, Exposure, Summary, pooled
-from adaptive_cart.run import Result
+from adaptive_cart.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd

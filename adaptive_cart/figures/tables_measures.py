@@ -17,7 +17,7 @@ from adaptive_cart.figures.source import (
 )
 from adaptive_cart.figures.truths import Line, lines_of
 from adaptive_cart.operating import STOPS, Figure, exact, proportion
-from adaptive_cart.run import Result
+from adaptive_cart.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -27,7 +27,7 @@ from adaptive_cart.figures.tables_measures import PANELS, table
 from adaptive_cart.operating import Z95
 from adaptive_cart.participants import participants_table
 from adaptive_cart.records import Booleans, Course, Durations, Floats, Population
-from adaptive_cart.run import Result
+from adaptive_cart.result import Result
 
 LANES = 120  # participants of a swimmer plot, at most
 ACROSS = 4  # looks that stand side by side

@@ -26,8 +26,8 @@ from adaptive_cart.operating import RATIOS
 from adaptive_cart.priors.claims import nothing_seen
 from adaptive_cart.priors.effective_sample_size import by_moments
 from adaptive_cart.records import Floats
+from adaptive_cart.result import Result
 from adaptive_cart.rules import ResolvedRule
-from adaptive_cart.run import Result
 
 POINTS = 401
 MAPS, RANGES = 9, 24  # looks, and rows of ranges, that a page has room for

@@ -18,7 +18,7 @@ from adaptive_cart.store import telling, write_text
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from adaptive_cart.run import Result
+    from adaptive_cart.result import Result
 
 FORMATS = ("pdf", "svg", "png")
 CAPTIONS = "captions.json"

@@ -15,7 +15,7 @@ from adaptive_cart.report.document import WITHHELD_SHORT, Line, Number, Secret, 
 from adaptive_cart.report.facts import Facts
 from adaptive_cart.report.numbers import Bound, Kind, given
 from adaptive_cart.report.tracing import Trace
-from adaptive_cart.run import Result
+from adaptive_cart.result import Result
 from adaptive_cart.scenarios import truths_of
 from adaptive_cart.truth import Truth
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from adaptive_cart.errors import ResultsError
 from adaptive_cart.figures.source import kept
-from adaptive_cart.run import Result
+from adaptive_cart.result import Result
 from adaptive_cart.store import BOUNDARIES, MEASURES, TRIALS
 
 if TYPE_CHECKING:
