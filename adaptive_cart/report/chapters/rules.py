@@ -315,9 +315,10 @@ def _thresholds(evidence: Evidence) -> list[Block]:
     evidence.trace.reported(19, "thresholds")
     region = calibration.null_region or {}
     shown = [
-        line(code(name), ": ", given(", ".join(f"{v:g}" for v in values), "calibration"))
+        line("The null region: a true rate of ", code(name), " from ",
+             given(" to ".join(f"{v:g}" for v in values), "calibration"), ".")
         for name, values in region.items()
-    ]
+    ]  # fmt: skip
     return [
         Heading(text="Where the thresholds come from", key="thresholds", level=2),
         Paragraph(
