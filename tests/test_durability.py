@@ -205,6 +205,7 @@ def test_the_true_curve_is_that_of_each_arms_own_remitters(design: Design) -> No
 # --- PyMC, and what goes wrong -------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.reference
 def test_pymc_draws_the_same_curves(design: Design, participants: list[dict[str, Any]]) -> None:
     found = durability(participants, design, months=MONTHS)

@@ -792,7 +792,8 @@ def test_figures_load_matplotlib_late_and_pyplot_never(results: Any) -> None:
     code = (
         "import sys, adaptive_cart.figures as figures\n"
         "print([m for m in ('matplotlib', 'pandas', 'pymc', 'arviz') if m in sys.modules])\n"
-        "result = figures.open_result(sys.argv[1])\n"
+        "from adaptive_cart.result import open_result\n"
+        "result = open_result(sys.argv[1])\n"
         "figures.rendered(figures.power_curve(result), 'pdf')\n"
         "print('matplotlib.figure' in sys.modules, 'matplotlib.pyplot' in sys.modules)\n"
     )

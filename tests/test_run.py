@@ -493,7 +493,7 @@ def test_the_design_lies_beside_its_results(tmp_path):
 # ── a disk that fails ─────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize("at", range(12))
 def test_a_full_disk(complete, straight, monkeypatch, short_stretches, at):
-    before = contents(complete)
+    before, goal = contents(complete), straight(70)
     count = [at]
     original = os.fsync
 
@@ -510,11 +510,11 @@ def test_a_full_disk(complete, straight, monkeypatch, short_stretches, at):
     assert "the same command goes on from there" in str(caught.value)
     for name in (TRIALS, LOOKS):  # as they were or as they will be, and readable
         pq.read_table(complete / name)
-        assert (complete / name).read_bytes() in (before[name], straight(70)[name])
+        assert (complete / name).read_bytes() in (before[name], goal[name])
     assert not list(complete.rglob("*.tmp"))
     monkeypatch.setattr(os, "fsync", original)
     drawn(complete, 70)
-    assert contents(complete) == straight(70)
+    assert contents(complete) == goal
 
 
 def test_until_the_tables_are_replaced_the_old_results_stay(complete, monkeypatch):
