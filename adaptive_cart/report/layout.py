@@ -18,9 +18,13 @@ CONTENTS_HEAD = 68.0  # points that the heading of the contents takes
 
 
 def contents_leading(paper: str, entries: int) -> float:
-    """Points from line to line at which the contents fill one page, within what can be read."""
+    """Points from line to line at which the contents fill one page.
+
+    Where they would be too tight to read they take two, and not one and a few lines.
+    """
     room = 72.0 * (PAPERS[paper][1] - 2 * MARGIN) - CONTENTS_HEAD
-    return min(max(room / max(entries, 1), TIGHT), LOOSE)
+    found = room / max(entries, 1)
+    return LOOSE if found < TIGHT else min(found, LOOSE)
 
 
 @dataclass(frozen=True)
