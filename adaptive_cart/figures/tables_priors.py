@@ -1,0 +1,258 @@
+"""Numbers of the figure of priors: their densities, and what they claim beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from adaptive_cart.figures.kinds import Missing, Tables
+from adaptive_cart.figures.source import (
+    about,
+    endpoint_words,
+    plan_of,
+    scenarios,
+)
+from adaptive_cart.figures.tables_measures import measured, table
+from adaptive_cart.models import AnalysisBase
+from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
+from adaptive_cart.models.beta_quantile import quantile_of
+from adaptive_cart.priors.claims import nothing_seen
+from adaptive_cart.priors.effective_sample_size import by_moments
+from adaptive_cart.records import Floats
+from adaptive_cart.result import Result
+
+POINTS = 401
+TAIL = 0.999  # of a prior without an upper end, as much is shown
+EVENLY = 20_000  # quantiles whose mean is that of a probability with a normal logit
+
+
+def prior_tables(result: Result) -> Tables | Missing:
+    """F2: density of every prior, and what they say together of the claim."""
+    plan, design = plan_of(result), result.design
+    if not plan.fitted:
+        return Missing(
+            "no endpoint of the design has an analysis model",
+            "give one a model in [analysis] and simulate again",
+        )
+    densities, summary = [], []
+    asked = {rule.question.endpoint for rule in plan.rules}
+    shown = {name: fit for name, fit in plan.fitted.items() if name in asked or name in
+             design.analysis}  # fmt: skip
+    for name, (analysis, model) in shown.items():
+        words = endpoint_words(design, name)
+        for parameter, scale, curve in _priors(result, name, analysis, model):
+            key = {"endpoint": words, "parameter": parameter, "scale": scale}
+            for component, values in {"prior": curve.density, **curve.components}.items():
+                densities += [
+                    {**key, "component": component, "x": float(a), "density": float(b)}
+                    for a, b in zip(curve.x, values, strict=True)
+                ]
+            summary.append({**key, "effective_sample_size": curve.effective_sample_size,
+                            **curve.summary})  # fmt: skip
+    claim, difference = _claims(result)
+    true = []
+    for name in shown:
+        for scenario, _ in scenarios(result):
+            for arm in design.arm_names:
+                found = measured(result, scenario, f"true_{name}", arm=arm)
+                if found is not None:
+                    true.append({"endpoint": endpoint_words(design, name), "arm": arm,
+                                 "scenario": scenario, "value": found["estimate"]})  # fmt: skip
+    return {
+        "densities": table(densities),
+        "priors": table(summary),
+        "claims": table(claim),
+        "difference": table(difference),
+        "true": table(true),
+        "about": about(result),
+    }
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A prior as it is drawn, and its mean and quantiles, which the drawing does not limit.
+
+    Attributes
+    ----------
+    density
+        At ``x``; of the logarithm where the parameter is a ratio.
+    components
+        Of a mixture, by name.
+    """
+
+    x: Floats
+    density: Floats
+    mean: float
+    quantile: Callable[[float], float]
+    effective_sample_size: float | None = None
+    components: Mapping[str, Floats] = field(default_factory=dict)
+
+    @property
+    def summary(self) -> dict[str, float]:
+        """Mean, median and central 95%."""
+        low, middle, high = (float(self.quantile(p)) for p in (0.025, 0.5, 0.975))
+        return {"mean": float(self.mean), "lower": low, "median": middle, "upper": high}
+
+
+def _priors(
+    result: Result, endpoint: str, analysis: AnalysisBase, model: Any
+) -> Iterator[tuple[str, str, Curve]]:
+    """Each prior of an analysis: name of the parameter, its scale, and its density."""
+    if isinstance(model, BetaBinomial):
+        names = result.design.arm_names
+        given = analysis.plain().get("prior")
+        shown = {name for name in names if isinstance(given, dict) and name in given}
+        for rule in plan_of(result).rules:
+            for target in rule.targets:
+                if target.endpoint == endpoint:
+                    shown |= {names[arm] for arm in (target.arm, target.minus) if arm is not None}
+        pairs = [(arm, own) for arm, own in zip(names, model.priors, strict=True) if arm in shown]
+        for prior in dict.fromkeys(own for _, own in pairs):
+            arms = [arm for arm, own in pairs if own == prior]
+            yield ", ".join(arms), "probability", _mixture(prior)
+        return
+    for name, given in analysis.plain()["prior"].items() if _nested(analysis) else [("rate", None)]:
+        yield _parameter(name, given if given is not None else analysis.plain()["prior"])
+
+
+def _nested(analysis: AnalysisBase) -> bool:
+    return any(isinstance(value, dict) for value in analysis.plain()["prior"].values())
+
+
+def _mixture(prior: BetaMixture) -> Curve:
+    """Density of a mixture of betas, its components and its effective sample size."""
+    # denser towards 0 and 1, where densities may rise without end
+    x = 0.5 - 0.5 * np.cos(np.linspace(0.02, np.pi - 0.02, POINTS))
+    parts = {
+        f"{weight:g} Beta({a:g}, {b:g})": weight * _beta(x, a, b)
+        for weight, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
+    }
+    nobody = np.zeros(1, dtype=np.int64)
+    return Curve(
+        x,
+        np.sum([*parts.values()], axis=0),
+        prior.mean(),
+        lambda share: float(quantile_of((prior,), (nobody, nobody), share)[0]),
+        by_moments(prior),
+        parts if len(parts) > 1 else {},
+    )
+
+
+def _beta(x: Floats, a: float, b: float) -> Floats:
+    density: Floats = np.exp(
+        special.xlogy(a - 1.0, x) + special.xlog1py(b - 1.0, -x) - special.betaln(a, b)
+    )
+    return density
+
+
+def _parameter(name: str, given: Mapping[str, float]) -> tuple[str, str, Curve]:
+    """Density of one parameter from its table in the design, on a scale that says something."""
+    kind = given.get("dist", "gamma")
+    if kind == "beta":
+        return name, "probability", _mixture(BetaMixture.single(given["a"], given["b"]))
+    if kind == "gamma":
+        a, b = given["a"], given["b"]
+        top = float(special.gammaincinv(a, 0.99)) / b
+        x = np.linspace(0.0, 1.0, POINTS + 1)[1:] ** 2 * top
+        density = np.exp(a * np.log(b) + (a - 1.0) * np.log(x) - b * x - special.gammaln(a))
+        # a baseline hazard is monthly (piecewise_exponential), an event rate yearly (gamma_poisson)
+        return name, f"events per {'month' if name == 'baseline' else 'year'}", Curve(
+            x, density, a / b, lambda share: special.gammaincinv(a, share) / b
+        )  # fmt: skip
+    if kind == "lognormal":
+        median, sigma = given["median"], given["sigma"]
+        z = float(special.ndtri(TAIL))
+        x = np.linspace(0.0, median * np.exp(min(z, 2.6) * sigma), POINTS + 1)[1:]
+        density = _normal(np.log(x), np.log(median), sigma) / x
+        return name, "months" if "month" in name else name, Curve(
+            x, density, median * np.exp(sigma**2 / 2.0),
+            lambda share: median * np.exp(sigma * special.ndtri(share)),
+        )  # fmt: skip
+    if kind == "half_normal":
+        scale = given["sd"]
+        x = np.linspace(0.0, 3.3 * scale, POINTS)
+        return name, "sd (log odds)", Curve(
+            x, 2 * _normal(x, 0.0, scale), scale * np.sqrt(2.0 / np.pi),
+            lambda share: scale * special.ndtri((1.0 + share) / 2.0),
+        )  # fmt: skip
+    mean, sd = given["mean"], given["sd"]
+
+    def normal(share: Any) -> Any:
+        return mean + sd * special.ndtri(share)
+
+    if name in ("control_logit", "intercept"):
+        x = 0.5 - 0.5 * np.cos(np.linspace(0.05, np.pi - 0.05, POINTS))
+        density = _normal(special.logit(x), mean, sd) / (x * (1.0 - x))
+        evenly = (np.arange(EVENLY) + 0.5) / EVENLY
+        return name, "probability", Curve(
+            x, density, special.expit(normal(evenly)).mean(),
+            lambda share: special.expit(normal(share)),
+        )  # fmt: skip
+    if name == "log_hazard_ratio":
+        x = np.exp(np.linspace(mean - 3.0 * sd, mean + 3.0 * sd, POINTS))
+        return "hazard ratio", "hazard ratio", Curve(
+            x, _normal(np.log(x), mean, sd), np.exp(mean + sd**2 / 2.0),
+            lambda share: np.exp(normal(share)),
+        )  # fmt: skip
+    x = np.linspace(mean - 3.3 * sd, mean + 3.3 * sd, POINTS)
+    return name, "log odds", Curve(x, _normal(x, mean, sd), mean, normal)
+
+
+def _normal(x: Floats, mean: float, sd: float) -> Floats:
+    density: Floats = np.exp(-0.5 * ((x - mean) / sd) ** 2) / (sd * np.sqrt(2.0 * np.pi))
+    return density
+
+
+def _claims(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What the priors alone say of each success rule's quantity: density and P(claim)."""
+    plan, design = plan_of(result), result.design
+    claims: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
+    for rule in plan.rules:
+        if rule.then != "declare_success" or rule.prediction is not None:
+            continue
+        asked = rule.question
+        analysis, model = plan.fitted[asked.endpoint]
+        posterior = analysis.posterior(model, nothing_seen(design, analysis.reads), None)
+        words = asked.words(design.arm_names, design.stratum_names)
+        grid = _grid_of(asked.kind, asked.minus)
+        if grid is None:
+            continue
+        above = np.array([float(posterior.probability(asked.at(float(v)))[0]) for v in grid])
+        if not asked.above:
+            above = 1.0 - above
+        middle = (grid[1:] + grid[:-1]) / 2
+        # of the logarithm where the quantity is a ratio
+        density = np.diff(1.0 - above) / np.diff(np.log(grid) if _is_ratio(asked.kind) else grid)
+        rows += [
+            {"rule": rule.name, "x": float(a), "density": float(b), "kind": asked.kind}
+            for a, b in zip(middle, density, strict=True)
+        ]
+        claims.append(
+            {
+                "rule": rule.name,
+                "claim": words.replace(" | ", " | prior, "),
+                "margin": asked.value,
+                "above": asked.above,
+                "kind": asked.kind,
+                "probability": float(posterior.probability(asked)[0]),
+                "threshold": min(rule.thresholds.values()),
+            }
+        )
+    return claims, rows
+
+
+def _is_ratio(kind: str) -> bool:
+    return kind == "hazard_ratio"
+
+
+def _grid_of(kind: str, minus: int | None) -> Floats | None:
+    if _is_ratio(kind):
+        return np.exp(np.linspace(np.log(0.02), np.log(50.0), 121))
+    if kind in ("level", "remaining"):
+        return np.linspace(-1.0 if minus is not None else 0.0, 1.0, 121)
+    return None
