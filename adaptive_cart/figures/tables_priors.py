@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,15 +19,14 @@ from adaptive_cart.figures.source import (
 from adaptive_cart.figures.tables_measures import measured, table
 from adaptive_cart.models import AnalysisBase
 from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
-from adaptive_cart.models.beta_quantile import quantile_of
 from adaptive_cart.priors.claims import nothing_seen
 from adaptive_cart.priors.effective_sample_size import by_moments
+from adaptive_cart.priors.prior_numbers import PriorNumbers, of_mixture, of_table
 from adaptive_cart.records import Floats
 from adaptive_cart.result import Result
 
 POINTS = 401
 TAIL = 0.999  # of a prior without an upper end, as much is shown
-EVENLY = 20_000  # quantiles whose mean is that of a probability with a normal logit
 
 
 def prior_tables(result: Result) -> Tables | Missing:
@@ -74,7 +73,7 @@ def prior_tables(result: Result) -> Tables | Missing:
 
 @dataclass(frozen=True)
 class Curve:
-    """A prior as it is drawn, and its mean and quantiles, which the drawing does not limit.
+    """A prior as it is drawn, and its own numbers, which the drawing does not limit.
 
     Attributes
     ----------
@@ -86,16 +85,15 @@ class Curve:
 
     x: Floats
     density: Floats
-    mean: float
-    quantile: Callable[[float], float]
+    numbers: PriorNumbers
     effective_sample_size: float | None = None
     components: Mapping[str, Floats] = field(default_factory=dict)
 
     @property
     def summary(self) -> dict[str, float]:
         """Mean, median and central 95%."""
-        low, middle, high = (float(self.quantile(p)) for p in (0.025, 0.5, 0.975))
-        return {"mean": float(self.mean), "lower": low, "median": middle, "upper": high}
+        low, middle, high = (self.numbers.quantile(p) for p in (0.025, 0.5, 0.975))
+        return {"mean": self.numbers.mean, "lower": low, "median": middle, "upper": high}
 
 
 def _priors(
@@ -131,12 +129,10 @@ def _mixture(prior: BetaMixture) -> Curve:
         f"{weight:g} Beta({a:g}, {b:g})": weight * _beta(x, a, b)
         for weight, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
     }
-    nobody = np.zeros(1, dtype=np.int64)
     return Curve(
         x,
         np.sum([*parts.values()], axis=0),
-        prior.mean(),
-        lambda share: float(quantile_of((prior,), (nobody, nobody), share)[0]),
+        of_mixture(prior),
         by_moments(prior),
         parts if len(parts) > 1 else {},
     )
@@ -154,52 +150,36 @@ def _parameter(name: str, given: Mapping[str, float]) -> tuple[str, str, Curve]:
     kind = given.get("dist", "gamma")
     if kind == "beta":
         return name, "probability", _mixture(BetaMixture.single(given["a"], given["b"]))
+    numbers = of_table(given)
+    assert numbers is not None
     if kind == "gamma":
         a, b = given["a"], given["b"]
-        top = float(special.gammaincinv(a, 0.99)) / b
-        x = np.linspace(0.0, 1.0, POINTS + 1)[1:] ** 2 * top
+        x = np.linspace(0.0, 1.0, POINTS + 1)[1:] ** 2 * numbers.quantile(0.99)
         density = np.exp(a * np.log(b) + (a - 1.0) * np.log(x) - b * x - special.gammaln(a))
         # a baseline hazard is monthly (piecewise_exponential), an event rate yearly (gamma_poisson)
-        return name, f"events per {'month' if name == 'baseline' else 'year'}", Curve(
-            x, density, a / b, lambda share: special.gammaincinv(a, share) / b
-        )  # fmt: skip
+        scale = f"events per {'month' if name == 'baseline' else 'year'}"
+        return name, scale, Curve(x, density, numbers)
     if kind == "lognormal":
         median, sigma = given["median"], given["sigma"]
         z = float(special.ndtri(TAIL))
         x = np.linspace(0.0, median * np.exp(min(z, 2.6) * sigma), POINTS + 1)[1:]
         density = _normal(np.log(x), np.log(median), sigma) / x
-        return name, "months" if "month" in name else name, Curve(
-            x, density, median * np.exp(sigma**2 / 2.0),
-            lambda share: median * np.exp(sigma * special.ndtri(share)),
-        )  # fmt: skip
+        return name, "months" if "month" in name else name, Curve(x, density, numbers)
     if kind == "half_normal":
-        scale = given["sd"]
-        x = np.linspace(0.0, 3.3 * scale, POINTS)
-        return name, "sd (log odds)", Curve(
-            x, 2 * _normal(x, 0.0, scale), scale * np.sqrt(2.0 / np.pi),
-            lambda share: scale * special.ndtri((1.0 + share) / 2.0),
-        )  # fmt: skip
+        x = np.linspace(0.0, 3.3 * given["sd"], POINTS)
+        return name, "sd (log odds)", Curve(x, 2 * _normal(x, 0.0, given["sd"]), numbers)
     mean, sd = given["mean"], given["sd"]
-
-    def normal(share: Any) -> Any:
-        return mean + sd * special.ndtri(share)
-
     if name in ("control_logit", "intercept"):
         x = 0.5 - 0.5 * np.cos(np.linspace(0.05, np.pi - 0.05, POINTS))
         density = _normal(special.logit(x), mean, sd) / (x * (1.0 - x))
-        evenly = (np.arange(EVENLY) + 0.5) / EVENLY
-        return name, "probability", Curve(
-            x, density, special.expit(normal(evenly)).mean(),
-            lambda share: special.expit(normal(share)),
-        )  # fmt: skip
+        return name, "probability", Curve(x, density, numbers.seen_as(special.expit))
     if name == "log_hazard_ratio":
+        ratio = of_table({"dist": "lognormal", "median": np.exp(mean), "sigma": sd})
+        assert ratio is not None
         x = np.exp(np.linspace(mean - 3.0 * sd, mean + 3.0 * sd, POINTS))
-        return "hazard ratio", "hazard ratio", Curve(
-            x, _normal(np.log(x), mean, sd), np.exp(mean + sd**2 / 2.0),
-            lambda share: np.exp(normal(share)),
-        )  # fmt: skip
+        return "hazard ratio", "hazard ratio", Curve(x, _normal(np.log(x), mean, sd), ratio)
     x = np.linspace(mean - 3.3 * sd, mean + 3.3 * sd, POINTS)
-    return name, "log odds", Curve(x, _normal(x, mean, sd), mean, normal)
+    return name, "log odds", Curve(x, _normal(x, mean, sd), numbers)
 
 
 def _normal(x: Floats, mean: float, sd: float) -> Floats:

@@ -3,6 +3,7 @@
 =========================  ======================================================================
 `effective_sample_size`    a beta or beta mixture as a number of participants, by four definitions
 `claims`                   what the priors say about a design's rules before any data
+`prior_numbers`            a prior in words, with its mean and quantiles
 `drawn_trials`             the trials that follow from truths drawn from the priors
 `drawn_truths`             what may be true of an endpoint, drawn from its analysis prior
 `drawn_events`             events that come again, a few trials busier by far than the others

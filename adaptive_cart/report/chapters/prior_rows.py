@@ -8,6 +8,7 @@ from typing import Any
 
 from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.priors.effective_sample_size import effective_sample_sizes
+from adaptive_cart.priors.prior_numbers import of_mixture, of_table
 from adaptive_cart.report.document import Line, Number, Row, code, line, row
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import given, rounded, significant
@@ -31,15 +32,12 @@ def _beta_row(endpoint: str, arm: str, prior: BetaMixture, planned: int) -> Row:
         information = worth.information_on_log_odds
     borrowed = worth.borrowing.borrowed if worth.borrowing else math.nan
     source = f"design: analysis.{endpoint}.prior.{arm}"
-    parts = [
-        f"Beta({a:g}, {b:g})" if len(prior.weights) == 1 else f"{w:g} Beta({a:g}, {b:g})"
-        for w, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
-    ]
-    tails = [quantile_of(prior, share) for share in TAILS]
+    numbers = of_mixture(prior)
+    tails = [numbers.quantile(share) for share in TAILS]
     return row(
         code(f"{endpoint}.{arm}"),
-        given(" + ".join(parts), source),
-        rounded(prior.mean(), 3, source),
+        given(numbers.words, source),
+        rounded(numbers.mean, 3, source),
         line(rounded(tails[0], 3, source), " to ", rounded(tails[1], 3, source)),
         "–",
         *(
@@ -47,19 +45,6 @@ def _beta_row(endpoint: str, arm: str, prior: BetaMixture, planned: int) -> Row:
             for value in (information, worth.moments, worth.curvature, borrowed)
         ),
     )
-
-
-def quantile_of(prior: BetaMixture, share: float) -> float:
-    """Value below which a share of a beta mixture lies."""
-    from scipy import optimize, stats
-
-    def below(value: float) -> float:
-        return share - sum(
-            w * float(stats.beta.cdf(value, a, b))
-            for w, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
-        )
-
-    return float(optimize.brentq(below, 0.0, 1.0))
 
 
 def other_rows(endpoint: str, analysis: Any) -> Iterator[tuple[str, Row]]:
@@ -70,12 +55,14 @@ def other_rows(endpoint: str, analysis: Any) -> Iterator[tuple[str, Row]]:
     for part, value in parts.items():
         key = f"{endpoint}.{part}" if part else endpoint
         source = f"design: analysis.{endpoint}.prior"
-        words, curve = told(value)
+        numbers = of_table(value)
         tails: Line = line("–")
         mean: Line = line("–")
-        if curve is not None:
-            low, high = (float(curve.ppf(share)) for share in TAILS)
-            mean = line(_shown(float(curve.mean()), source))
+        words = in_order(value)
+        if numbers is not None:
+            words = numbers.words
+            low, high = (numbers.quantile(share) for share in TAILS)
+            mean = line(_shown(numbers.mean, source))
             tails = line(_shown(low, source), " to ", _shown(high, source))
         yield (
             key,
@@ -98,28 +85,10 @@ def _shown(value: float, source: str) -> Number:
     return rounded(value, 3, source) if abs(value) < 1.0 else significant(value, 3, source)
 
 
-def told(value: dict[str, Any]) -> tuple[str, Any]:
-    """A prior in words, and as a distribution where its kind is known."""
-    from scipy import stats
-
-    kind = value.get("dist", "gamma" if {"a", "b"} <= value.keys() else "")
-    if kind == "beta":
-        return f"Beta({value['a']:g}, {value['b']:g})", stats.beta(value["a"], value["b"])
-    if kind == "normal":
-        mean, sd = value["mean"], value["sd"]
-        return f"Normal({mean:g}, SD {sd:g})".replace("-", "−"), stats.norm(mean, sd)
-    if kind == "half_normal":
-        return f"Half-normal(SD {value['sd']:g})", stats.halfnorm(scale=value["sd"])
-    if kind == "lognormal":
-        median, sigma = value["median"], value["sigma"]
-        words = f"Lognormal(median {median:g}, sigma {sigma:g})"
-        return words, stats.lognorm(sigma, scale=median)
-    if kind == "gamma" and {"a", "b"} <= value.keys():
-        return f"Gamma({value['a']:g}, rate {value['b']:g})", stats.gamma(
-            value["a"], scale=1.0 / value["b"]
-        )
+def in_order(value: dict[str, Any]) -> str:
+    """A prior of another kind: its name and numbers as they are written."""
     numbers = [f"{name} {v:g}" for name, v in value.items() if isinstance(v, int | float)]
-    return " ".join([str(kind), *numbers]).strip() or "default", None
+    return " ".join([str(value.get("dist", "")), *numbers]).strip() or "default"
 
 
 def _worth(part: str, value: dict[str, Any], model: str, source: str) -> Line:
