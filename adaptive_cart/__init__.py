@@ -18,35 +18,35 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from adaptive_cart import figures, priors
     from adaptive_cart.analysis import Analysis, analyze
+    from adaptive_cart.analysis.durability_curves import durability
     from adaptive_cart.comparison import Comparison, compare
-    from adaptive_cart.design import Design
-    from adaptive_cart.design_file import load_design
-    from adaptive_cart.durability_curves import durability
+    from adaptive_cart.design.design import Design
+    from adaptive_cart.design.file import load_design
     from adaptive_cart.errors import CartError, DesignError, EngineError, ResultsError, RunError
-    from adaptive_cart.participants_file import ParticipantsError
+    from adaptive_cart.recorded.file import ParticipantsError
     from adaptive_cart.report import write_report
-    from adaptive_cart.result import Result, open_result
-    from adaptive_cart.run import simulate
-    from adaptive_cart.walkthrough import example
+    from adaptive_cart.results.result import Result, open_result
+    from adaptive_cart.running.run import simulate
+    from adaptive_cart.telling.walkthrough import example
 
 _HOME = {
     "Analysis": "analysis",
     "CartError": "errors",
     "Comparison": "comparison",
-    "Design": "design",
+    "Design": "design.design",
     "DesignError": "errors",
     "EngineError": "errors",
-    "ParticipantsError": "participants_file",
-    "Result": "result",
+    "ParticipantsError": "recorded.file",
+    "Result": "results.result",
     "ResultsError": "errors",
     "RunError": "errors",
     "analyze": "analysis",
     "compare": "comparison",
-    "durability": "durability_curves",
-    "example": "walkthrough",
-    "load_design": "design_file",
-    "open_result": "result",
-    "simulate": "run",
+    "durability": "analysis.durability_curves",
+    "example": "telling.walkthrough",
+    "load_design": "design.file",
+    "open_result": "results.result",
+    "simulate": "running.run",
     "write_report": "report",
 }
 

@@ -106,7 +106,7 @@ def _one_line(error: CartError) -> bool:
 
 def _show_version(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
     if wanted:
-        from adaptive_cart.store import version
+        from adaptive_cart.results.store import version
 
         click.echo(f"adaptive-cart {version()}")
         ctx.exit()
@@ -148,9 +148,9 @@ def main() -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def init(template: str, file: Path) -> None:
     """Write a commented starting design to FILE."""
-    from adaptive_cart.design_file import template as text_of
+    from adaptive_cart.design.file import template as text_of
     from adaptive_cart.errors import InputError
-    from adaptive_cart.store import write_text
+    from adaptive_cart.results.store import write_text
 
     text = text_of(template)
     if file.exists():
@@ -164,8 +164,8 @@ def init(template: str, file: Path) -> None:
 def check(design: Path) -> None:
     """Read DESIGN, report every problem, and show what it means."""
     _postpone_imports()
-    from adaptive_cart.check import described
-    from adaptive_cart.design_file import load_design
+    from adaptive_cart.design.file import load_design
+    from adaptive_cart.telling.check import described
 
     click.echo(described(load_design(design)))
 
@@ -175,7 +175,7 @@ def schema() -> None:
     """Print the JSON Schema of a design file, for editors."""
     import json
 
-    from adaptive_cart.design_file import schema as document
+    from adaptive_cart.design.file import schema as document
 
     click.echo(json.dumps(document(), indent=2))
 
@@ -218,9 +218,9 @@ def simulate(
     resume: bool,
 ) -> None:
     """Find the operating characteristics of DESIGN."""
-    from adaptive_cart.design_file import load_design
-    from adaptive_cart.run import simulate as run
-    from adaptive_cart.tables import failure_warning, summary
+    from adaptive_cart.design.file import load_design
+    from adaptive_cart.results.tables import failure_warning, summary
+    from adaptive_cart.running.run import simulate as run
 
     loaded = load_design(design)
     folder = out or Path("results") / design.stem
@@ -258,9 +258,9 @@ def simulate(
 @_jobs
 def calibrate_thresholds(design: Path, trials: int, seed: int | None, jobs: int | None) -> None:
     """Find every "calibrate" threshold of DESIGN and write it into the file, comments kept."""
-    from adaptive_cart.calibrate import calibrate, calibrated_text
-    from adaptive_cart.design_file import load_design
-    from adaptive_cart.store import write_text
+    from adaptive_cart.design.file import load_design
+    from adaptive_cart.results.store import write_text
+    from adaptive_cart.running.calibrate import calibrate, calibrated_text
 
     loaded = load_design(design)
     with _progress() as progress:
@@ -287,9 +287,9 @@ def example(
     design: Path, scenario: str | None, trial: int, seed: int | None, participants: Path | None
 ) -> None:
     """Tell one simulated trial of DESIGN, look by look."""
-    from adaptive_cart.design_file import load_design
-    from adaptive_cart.store import write_text
-    from adaptive_cart.walkthrough import example as walk
+    from adaptive_cart.design.file import load_design
+    from adaptive_cart.results.store import write_text
+    from adaptive_cart.telling.walkthrough import example as walk
 
     story = walk(load_design(design), scenario=scenario, trial=trial, seed=seed)
     if participants is None:
@@ -418,8 +418,8 @@ def verify(
     design: Path, looks: int, seed: int | None, jobs: int | None, out: Path | None, resume: bool
 ) -> None:
     """Compare the fast posterior of DESIGN with PyMC, at looks of simulated trials."""
-    from adaptive_cart.design_file import load_design
-    from adaptive_cart.verify import verify as run
+    from adaptive_cart.design.file import load_design
+    from adaptive_cart.verification.verify import verify as run
 
     loaded = load_design(design)
     folder = out or Path("verification") / design.stem
@@ -457,7 +457,7 @@ def verify(
 def draw_figures(result: Path, formats: str, only: tuple[str, ...], out: Path | None) -> None:
     """Draw the figures of a report from the results folder RESULT."""
     from adaptive_cart.figures import write_figures
-    from adaptive_cart.result import open_result
+    from adaptive_cart.results.result import open_result
 
     opened = open_result(result)
     chosen = [name.strip() for name in formats.split(",") if name.strip()]
@@ -519,7 +519,7 @@ def report(
     if result is None:
         raise click.UsageError("Missing argument 'RESULT'.")
     from adaptive_cart.report import write_report
-    from adaptive_cart.result import open_result
+    from adaptive_cart.results.result import open_result
 
     with _progress() as progress:
         written = write_report(

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import tomlkit
 
-from adaptive_cart.design import Design
+from adaptive_cart.design.design import Design
 from adaptive_cart.figures.registry import FIGURES
 from adaptive_cart.report import chapters
 from adaptive_cart.report.build import Source
 from adaptive_cart.report.document import Block, Figure, Report, numbered
-from adaptive_cart.result import Result
-from adaptive_cart.run import simulate
+from adaptive_cart.results.result import Result
+from adaptive_cart.running.run import simulate
 from checks import raw_design
 
 THRESHOLDS = {

@@ -17,9 +17,9 @@ from scipy import stats
 import adaptive_cart as ac
 from adaptive_cart.analysis import analyze, flow
 from adaptive_cart.analysis.real_trial import IMPUTATIONS
-from adaptive_cart.design import Design
-from adaptive_cart.participants import participants_table
-from adaptive_cart.plan import Plan
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.design.design import Design
+from adaptive_cart.recorded.table import participants_table
 from checks import raw_design
 from test_designs import ready
 from test_real_trial_round_trip import as_file, simulated, table
@@ -378,8 +378,8 @@ class FakeFit:
 def with_draws(
     monkeypatch: pytest.MonkeyPatch, shift: float = 0.0, trouble: str | None = None
 ) -> None:
-    from adaptive_cart import sampling
     from adaptive_cart.analysis import reference
+    from adaptive_cart.models import sampling
 
     def fit(compiled: Any, data: Any, *, seed: int, **settings: Any) -> Any:
         random = np.random.default_rng(seed)
@@ -494,7 +494,7 @@ def test_without_pymc_the_fast_answer_stands_alone_and_says_so(
 @pytest.mark.reference
 @pytest.mark.slow
 def test_the_reference_is_fitted_kept_and_opened_again(tmp_path: Path) -> None:
-    from adaptive_cart.sampling import opened
+    from adaptive_cart.models.sampling import opened
 
     out = tmp_path / "analysis"
     found = analyze(small(), responders((10, 14), (3, 12)), out=out, seed=3)

@@ -16,10 +16,10 @@ import pytest
 from click.testing import CliRunner
 
 from adaptive_cart.cli import main
-from adaptive_cart.design import Arm, Design, Rule
-from adaptive_cart.design_file import digest_of, load_design
+from adaptive_cart.design.design import Arm, Design, Rule
+from adaptive_cart.design.file import digest_of, load_design
+from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError
-from adaptive_cart.scenarios import truths_of
 
 DESIGNS = sorted((Path(__file__).parent.parent / "designs").glob("*.toml"))
 NAN, INF = float("nan"), float("inf")

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, special, stats
 
-from adaptive_cart.models import beta_nodes, beta_tables
-from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
+from adaptive_cart.models.binary import beta_nodes, beta_tables
+from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.models.memo import Memo
 
 UNIFORM = BetaMixture.single(1, 1)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adaptive_cart.calibrate import calibrate, calibrated_text, null_points, with_threshold
-from adaptive_cart.design import Design
+from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
-from adaptive_cart.exact import enumerate_design
+from adaptive_cart.running.calibrate import calibrate, calibrated_text, null_points, with_threshold
+from adaptive_cart.running.exact import enumerate_design
 from test_fast_equals_twin import DESIGNS, raw_design
 
 

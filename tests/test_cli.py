@@ -19,9 +19,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 import adaptive_cart
-from adaptive_cart import run as run_module
 from adaptive_cart.cli import main
-from adaptive_cart.store import LOOKS, MEASURES, TRIALS
+from adaptive_cart.results.store import LOOKS, MEASURES, TRIALS
+from adaptive_cart.running import run as run_module
 
 PACKAGE = Path(adaptive_cart.__file__).parent.parent
 TEXT = """

@@ -21,9 +21,9 @@ from adaptive_cart.comparison.classical import classical
 from adaptive_cart.comparison.classical_exact import enumerate_classical
 from adaptive_cart.comparison.classical_trials import judged_trials
 from adaptive_cart.comparison.pictures import PICTURES, efficient
+from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError, InputError, ResultsError
-from adaptive_cart.result import Result
-from adaptive_cart.scenarios import truths_of
+from adaptive_cart.results.result import Result
 from checks import DESIGNS, assert_close_in_mcse, raw_design
 
 TRIALS = 400

@@ -18,12 +18,12 @@ from adaptive_cart.comparison.classical import Classical, classical
 from adaptive_cart.comparison.classical_exact import enumerate_classical
 from adaptive_cart.comparison.classical_trials import boundaries, decided, judged_trials, seen_at
 from adaptive_cart.comparison.logrank import at_risk, hazard_ratio, logrank
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError, InputError
-from adaptive_cart.participants import participants_table
-from adaptive_cart.plan import Plan
-from adaptive_cart.population import latents_for
-from adaptive_cart.scenarios import truths_of
-from adaptive_cart.trial import run_block
+from adaptive_cart.participants.population import latents_for
+from adaptive_cart.recorded.table import participants_table
 from checks import DESIGNS, assert_close_in_mcse, raw_design
 
 TRIALS = 2_000

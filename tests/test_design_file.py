@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from adaptive_cart.design import (
+from adaptive_cart.design.design import (
     Arm,
     Design,
     Enrolment,
@@ -19,15 +19,15 @@ from adaptive_cart.design import (
     PredictiveQuestion,
     Rule,
 )
-from adaptive_cart.design_file import digest_of, load_design, read_tables, template, templates
-from adaptive_cart.distributions import Exponential, Fixed, Lognormal, Weibull
+from adaptive_cart.design.file import digest_of, load_design, read_tables, template, templates
+from adaptive_cart.design.products import PRODUCTS
+from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.design.truth import GroupCourse, Truth
 from adaptive_cart.endpoints import Landmark
 from adaptive_cart.errors import DesignError
-from adaptive_cart.models.beta_binomial import BetaMixture
-from adaptive_cart.parts import DAYS_PER_MONTH
-from adaptive_cart.products import PRODUCTS
-from adaptive_cart.scenarios import truths_of
-from adaptive_cart.truth import GroupCourse, Truth
+from adaptive_cart.models.binary.beta_binomial import BetaMixture
+from adaptive_cart.nouns.distributions import Exponential, Fixed, Lognormal, Weibull
+from adaptive_cart.nouns.parts import DAYS_PER_MONTH
 
 FOLDER = Path(__file__).parent.parent / "designs"
 DESIGNS = sorted(FOLDER.glob("*.toml"))

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 import adaptive_cart as ac
-from adaptive_cart.calibrate import needs_calibration, with_threshold
-from adaptive_cart.check import described
-from adaptive_cart.design import Design
-from adaptive_cart.design_file import template
-from adaptive_cart.plan import Plan
-from adaptive_cart.population import latents_for
-from adaptive_cart.scenarios import truths_of
-from adaptive_cart.trial import Block, run_block
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.trial import Block, run_block
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.file import template
+from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.participants.population import latents_for
+from adaptive_cart.running.calibrate import needs_calibration, with_threshold
+from adaptive_cart.telling.check import described
 from test_fast_equals_twin import DESIGNS, raw_design
 
 NAMES = sorted(path.stem for path in DESIGNS.glob("*.toml"))

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 import adaptive_cart as ac
-from adaptive_cart.design import Design
-from adaptive_cart.design_file import load_design
-from adaptive_cart.durability_curves import durability, kaplan_meier, true_curve
+from adaptive_cart.analysis.durability_curves import durability, kaplan_meier, true_curve
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.file import load_design
+from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError
-from adaptive_cart.models.weibull_cure import WeibullCure
-from adaptive_cart.plan import Plan
-from adaptive_cart.population import latents_for
-from adaptive_cart.scenarios import truths_of
-from adaptive_cart.trial import run_block
-from adaptive_cart.walkthrough import Story
+from adaptive_cart.models.durability.weibull_cure import WeibullCure
+from adaptive_cart.participants.population import latents_for
+from adaptive_cart.telling.walkthrough import Story
 from checks import DESIGNS, raw_design
 
 MONTHS = [6.0, 12.0, 24.0]

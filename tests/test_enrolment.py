@@ -14,13 +14,17 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import integrate
 
-from adaptive_cart import randomisation
-from adaptive_cart.design import Design
-from adaptive_cart.enrolment import Enrolment, Pace
+from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
-from adaptive_cart.population import latents_for
-from adaptive_cart.randomisation import adaptive_shares, arrangements, randomisation_list
-from adaptive_cart.streams import Latents
+from adaptive_cart.nouns.streams import Latents
+from adaptive_cart.participants import randomisation
+from adaptive_cart.participants.enrolment import Enrolment, Pace
+from adaptive_cart.participants.population import latents_for
+from adaptive_cart.participants.randomisation import (
+    adaptive_shares,
+    arrangements,
+    randomisation_list,
+)
 from checks import (
     assert_close_in_mcse,
     assert_mean,

@@ -13,10 +13,16 @@ import numpy.typing as npt
 import pytest
 from scipy import integrate, optimize
 
-from adaptive_cart.design import Design
-from adaptive_cart.estimand import SobolLatents, TrueValue, TrueValues, target_values, true_values
-from adaptive_cart.plan import Plan
-from adaptive_cart.scenarios import truths_of
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.results.estimand import (
+    SobolLatents,
+    TrueValue,
+    TrueValues,
+    target_values,
+    true_values,
+)
 from checks import assert_close_in_mcse, raw_design
 
 Array = npt.NDArray[Any]

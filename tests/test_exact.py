@@ -15,9 +15,9 @@ import pytest
 from scipy import stats
 
 import adaptive_cart as ac
-from adaptive_cart.design import Design
-from adaptive_cart.exact import enumerate_design
-from adaptive_cart.scenarios import truths_of
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.running.exact import enumerate_design
 from checks import assert_close_in_mcse, assert_share, raw_design
 from twin import enumeration
 

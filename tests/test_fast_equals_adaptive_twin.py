@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adaptive_cart.design import Design
-from adaptive_cart.enrolment import Enrolment
-from adaptive_cart.models.gamma_poisson import GammaPoisson
-from adaptive_cart.models.piecewise_exponential import PiecewiseExponential
-from adaptive_cart.plan import Plan
-from adaptive_cart.population import latents_for
-from adaptive_cart.records import Counts, Durations, Exposure
-from adaptive_cart.rules import REASONS
-from adaptive_cart.scenarios import truths_of
-from adaptive_cart.streams import Latents
-from adaptive_cart.trial import Block, run_block
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.rules import REASONS
+from adaptive_cart.conduct.trial import Block, run_block
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
+from adaptive_cart.models.rates.gamma_poisson import GammaPoisson
+from adaptive_cart.nouns.records import Counts, Durations, Exposure
+from adaptive_cart.nouns.streams import Latents
+from adaptive_cart.participants.enrolment import Enrolment
+from adaptive_cart.participants.population import latents_for
 from test_fast_equals_twin import PURPOSES, SEED, product_infusion, raw_design
 from twin import adaptive_trial
 

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adaptive_cart.design import Design
-from adaptive_cart.enrolment import Enrolment
-from adaptive_cart.plan import Plan
-from adaptive_cart.population import latents_for
-from adaptive_cart.records import Counts, Durations, Means
-from adaptive_cart.rules import REASONS
-from adaptive_cart.scenarios import truths_of
-from adaptive_cart.trial import Block, run_block
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.rules import REASONS
+from adaptive_cart.conduct.trial import Block, run_block
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.nouns.records import Counts, Durations, Means
+from adaptive_cart.participants.enrolment import Enrolment
+from adaptive_cart.participants.population import latents_for
 from twin import one_trial
 
 DESIGNS = Path(__file__).parent.parent / "designs"
@@ -52,7 +52,7 @@ def latents_of_trial(design: Design, trial: int) -> dict[str, Any]:
 
 
 def product_infusion(design: Design, raw: dict[str, Any]) -> dict[str, Any]:
-    from adaptive_cart.products import PRODUCTS
+    from adaptive_cart.design.products import PRODUCTS
 
     if "truth" not in raw or not any(arm in raw["truth"] for arm in raw["arms"]):
         return {}

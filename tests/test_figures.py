@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import adaptive_cart as ac
+from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import InputError, ResultsError
 from adaptive_cart.figures import (
     FIGURES,
@@ -26,8 +27,7 @@ from adaptive_cart.figures import (
 from adaptive_cart.figures.source import replay, trials_of
 from adaptive_cart.figures.style import RC, broken, legend_columns, short, spread, width_of
 from adaptive_cart.figures.truths import lines_of
-from adaptive_cart.result import Result, open_result
-from adaptive_cart.scenarios import truths_of
+from adaptive_cart.results.result import Result, open_result
 
 DESIGNS = Path(__file__).resolve().parents[1] / "designs"
 SMALLEST = 9.0  # points
@@ -349,7 +349,7 @@ def test_pictures_of_a_real_trial_are_laid_out_soundly(
     import pandas as pd
 
     from adaptive_cart.analysis.pictures import figures_of
-    from adaptive_cart.participants import participants_table
+    from adaptive_cart.recorded.table import participants_table
 
     result = results(name)
     block = replay(result, scenario).block
@@ -792,7 +792,7 @@ def test_figures_load_matplotlib_late_and_pyplot_never(results: Any) -> None:
     code = (
         "import sys, adaptive_cart.figures as figures\n"
         "print([m for m in ('matplotlib', 'pandas', 'pymc', 'arviz') if m in sys.modules])\n"
-        "from adaptive_cart.result import open_result\n"
+        "from adaptive_cart.results.result import open_result\n"
         "result = open_result(sys.argv[1])\n"
         "figures.rendered(figures.power_curve(result), 'pdf')\n"
         "print('matplotlib.figure' in sys.modules, 'matplotlib.pyplot' in sys.modules)\n"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from adaptive_cart.models.gamma_poisson import GammaPoisson
+from adaptive_cart.models.rates.gamma_poisson import GammaPoisson
 
 PRIOR = GammaPoisson(0.5, 5.0)
 

@@ -14,14 +14,14 @@ import pytest
 
 import test_crossover
 import test_fast_equals_adaptive_twin as adaptive
-from adaptive_cart.design import Design
+from adaptive_cart.conduct.looks import snapshot_at
+from adaptive_cart.conduct.trial import Block
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.endpoints import Landmark
-from adaptive_cart.enrolment import Enrolment
-from adaptive_cart.looks import snapshot_at
-from adaptive_cart.population import followed, latents_for
-from adaptive_cart.records import Counts, Course, Floats, Integers, Population
-from adaptive_cart.scenarios import truths_of
-from adaptive_cart.trial import Block
+from adaptive_cart.nouns.records import Counts, Course, Floats, Integers, Population
+from adaptive_cart.participants.enrolment import Enrolment
+from adaptive_cart.participants.population import followed, latents_for
 from test_fast_equals_twin import compare, raw_design, with_strata
 from twin import one_trial
 

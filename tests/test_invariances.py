@@ -19,13 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import adaptive_cart as ac
-from adaptive_cart.design import Design
-from adaptive_cart.estimand import SobolLatents
-from adaptive_cart.plan import Plan
-from adaptive_cart.population import latents_for
-from adaptive_cart.rows import looks_table, trials_table
-from adaptive_cart.scenarios import truths_of
-from adaptive_cart.trial import run_block
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.participants.population import latents_for
+from adaptive_cart.results.estimand import SobolLatents
+from adaptive_cart.results.rows import looks_table, trials_table
 from checks import raw_design
 
 SEED = 13
@@ -272,7 +272,7 @@ def test_order_of_the_control_in_the_file_changes_no_number() -> None:
 @pytest.fixture
 def few_points(monkeypatch: pytest.MonkeyPatch) -> None:
     """True values from fewer points than usual: as good for equality, and sooner there."""
-    monkeypatch.setattr("adaptive_cart.run.SobolLatents", lambda: SobolLatents(points=2**8))
+    monkeypatch.setattr("adaptive_cart.running.run.SobolLatents", lambda: SobolLatents(points=2**8))
 
 
 @pytest.mark.usefixtures("few_points")

@@ -13,10 +13,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from adaptive_cart.design import Design
-from adaptive_cart.estimand import TrueValues, true_values
-from adaptive_cart.exact import enumerate_design
-from adaptive_cart.operating import (
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.rules import REASONS
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.results.estimand import TrueValues, true_values
+from adaptive_cart.results.operating import (
     COLUMNS,
     false_successes,
     mean,
@@ -27,9 +29,7 @@ from adaptive_cart.operating import (
     root_mean_square,
     standard_deviation,
 )
-from adaptive_cart.plan import Plan
-from adaptive_cart.rules import REASONS
-from adaptive_cart.scenarios import truths_of
+from adaptive_cart.running.exact import enumerate_design
 
 Z = stats.norm.ppf(0.975)
 TWO_ARMS = """

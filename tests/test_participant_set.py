@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adaptive_cart.participant_set import WORD, ParticipantSet
+from adaptive_cart.nouns.participant_set import WORD, ParticipantSet
 
 WIDTHS = (1, 4, 7, 8, 63, 64, 65, 100, 128, 129, 300)
 

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 import adaptive_cart as ac
-from adaptive_cart.design import Design
-from adaptive_cart.participants_file import ParticipantsError, columns_of, read_participants
+from adaptive_cart.design.design import Design
+from adaptive_cart.recorded.file import ParticipantsError, columns_of, read_participants
 from checks import raw_design
 
 HELLO = Design(**raw_design("hello"))

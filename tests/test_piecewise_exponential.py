@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from adaptive_cart.models.piecewise_exponential import PiecewiseExponential
+from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
 
 VALUES = (0.01, 0.5, 0.8, 1.0, 1.25, 3.0, 100.0)
 

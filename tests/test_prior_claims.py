@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from adaptive_cart.check import described
-from adaptive_cart.design import Design
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.standing import SUCCESS
+from adaptive_cart.design.design import Design
 from adaptive_cart.errors import EngineError
-from adaptive_cart.plan import Plan
 from adaptive_cart.priors.claims import can_enumerate, prior_claims, prior_predictive
 from adaptive_cart.priors.drawn_trials import DrawnTrials
 from adaptive_cart.priors.drawn_truths import PriorUniforms, Rates, drawn_truth
-from adaptive_cart.standing import SUCCESS
+from adaptive_cart.telling.check import described
 from checks import DESIGNS, assert_close_in_mcse, raw_design
 
 SEED = 17

@@ -16,11 +16,14 @@ import pytest
 from scipy import stats
 
 import adaptive_cart as ac
-from adaptive_cart.design import Design
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.standing import SUCCESS
+from adaptive_cart.design.design import Design
 from adaptive_cart.errors import EngineError
-from adaptive_cart.models.weibull_cure_analysis import WeibullCureAnalysis
-from adaptive_cart.plan import Plan
-from adaptive_cart.population import latents_for
+from adaptive_cart.models.durability.weibull_cure_analysis import WeibullCureAnalysis
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.recurrent_events import RecurrentEvents
+from adaptive_cart.participants.population import latents_for
 from adaptive_cart.priors.claims import prior_claims, prior_predictive
 from adaptive_cart.priors.drawn_events import DrawnEvents
 from adaptive_cart.priors.drawn_trials import DrawnTrials
@@ -32,9 +35,6 @@ from adaptive_cart.priors.drawn_truths import (
     drawn_truth,
 )
 from adaptive_cart.priors.wrong_claims import claims_wrongly, doubt
-from adaptive_cart.questions import Question
-from adaptive_cart.recurrent_events import RecurrentEvents
-from adaptive_cart.standing import SUCCESS
 from checks import assert_close_in_mcse, assert_mean, assert_quantiles, assert_share, raw_design
 
 SEED = 29

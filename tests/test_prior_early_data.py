@@ -13,11 +13,11 @@ import pytest
 from scipy import special
 
 import adaptive_cart as ac
-from adaptive_cart.design import Design
-from adaptive_cart.design_file import load_design
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.file import load_design
 from adaptive_cart.errors import DesignError, InputError
-from adaptive_cart.models.beta_binomial import BetaMixture
-from adaptive_cart.models.weibull_cure import WeibullCure
+from adaptive_cart.models.binary.beta_binomial import BetaMixture
+from adaptive_cart.models.durability.weibull_cure import WeibullCure
 from adaptive_cart.priors.durability_prior import (
     VAGUE,
     DurabilityPriors,
@@ -25,7 +25,7 @@ from adaptive_cart.priors.durability_prior import (
     durability_priors,
 )
 from adaptive_cart.priors.early_data import early_priors, rate_prior, response_prior
-from adaptive_cart.walkthrough import Story
+from adaptive_cart.telling.walkthrough import Story
 from checks import DESIGNS, raw_design
 
 TIGHT = DurabilityPriors((2.0, 2.0), (12.0, 0.7), (1.2, 0.3))

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from adaptive_cart.design_file import load_design
+from adaptive_cart.design.file import load_design
 from adaptive_cart.errors import DesignError, InputError
-from adaptive_cart.models.beta_binomial import BetaMixture
+from adaptive_cart.models.binary.beta_binomial import BetaMixture
 from adaptive_cart.priors.beta_mixture_fit import fitted_mixture
 from adaptive_cart.priors.controls import robust_map_prior
 from adaptive_cart.priors.effective_sample_size import (
@@ -155,8 +155,8 @@ def test_probabilities_and_quantiles_fit_together() -> None:
 
 @pytest.mark.reference
 def test_pymc_finds_the_same_predictive() -> None:
+    from adaptive_cart.models.sampling import mean_and_error
     from adaptive_cart.priors.map_reference import sampled_map
-    from adaptive_cart.sampling import mean_and_error
 
     fit, why = sampled_map(SPONDYLITIS, seed=5)
     assert why is None

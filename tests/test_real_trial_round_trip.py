@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 from adaptive_cart.analysis.replay import Replay, replayed
-from adaptive_cart.design import Design
-from adaptive_cart.participants import participants_table
-from adaptive_cart.participants_file import columns_of, read_participants
-from adaptive_cart.plan import Plan
-from adaptive_cart.population import latents_for
-from adaptive_cart.scenarios import truths_of
-from adaptive_cart.trial import Block, LookRecord, run_block
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.trial import Block, LookRecord, run_block
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.participants.population import latents_for
+from adaptive_cart.recorded.file import columns_of, read_participants
+from adaptive_cart.recorded.table import participants_table
 from checks import raw_design
 from test_designs import NAMES, ready
 

@@ -18,12 +18,12 @@ import numpy.typing as npt
 import pytest
 from scipy import integrate, stats
 
-from adaptive_cart.design import Design
-from adaptive_cart.enrolment import Enrolment
-from adaptive_cart.looks import Schedule, snapshot_at
-from adaptive_cart.population import followed, latents_for, populate
-from adaptive_cart.records import Counts, Exposure, Population
-from adaptive_cart.scenarios import truths_of
+from adaptive_cart.conduct.looks import Schedule, snapshot_at
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.nouns.records import Counts, Exposure, Population
+from adaptive_cart.participants.enrolment import Enrolment
+from adaptive_cart.participants.population import followed, latents_for, populate
 from checks import (
     assert_close_in_mcse,
     assert_mean,

@@ -14,8 +14,8 @@ import pytest
 
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.base import holds
-from adaptive_cart.questions import ALL, OPEN, Question
-from adaptive_cart.records import Counts, Durations, Exposure
+from adaptive_cart.nouns.questions import ALL, OPEN, Question
+from adaptive_cart.nouns.records import Counts, Durations, Exposure
 
 reference = pytest.mark.reference
 
@@ -221,7 +221,7 @@ def faces(name: str) -> tuple[Any, Any, Any, Any, Any, list[Question]]:
 @pytest.mark.parametrize("name", CASES)
 def test_both_faces_agree(name: str) -> None:
     pytest.importorskip("pymc", reason="needs the `reference` extra")
-    from adaptive_cart.sampling import Compiled, fitted_carefully, mean_and_error
+    from adaptive_cart.models.sampling import Compiled, fitted_carefully, mean_and_error
 
     analysis, fitted, face, summary, open_strata, questions = faces(name)
     compiled = None

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
-from adaptive_cart.design import Design
-from adaptive_cart.exact import enumerate_design
-from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
-from adaptive_cart.predictive import Condition, predictive_probability
-from adaptive_cart.questions import Question
-from adaptive_cart.scenarios import truths_of
+from adaptive_cart.conduct.predictive import Condition, predictive_probability
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.running.exact import enumerate_design
 from checks import raw_design
 
 UNIFORM = BetaMixture.single(1, 1)

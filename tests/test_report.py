@@ -11,9 +11,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from adaptive_cart.design import Design
+from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
-from adaptive_cart.operating import Figure, proportion
 from adaptive_cart.report import accuracy, build, grid, sensitivity
 from adaptive_cart.report.chapters import examples
 from adaptive_cart.report.document import (
@@ -41,8 +40,9 @@ from adaptive_cart.report.mathml import mathml
 from adaptive_cart.report.numbers import Bound, given
 from adaptive_cart.report.omml import NAMESPACE, omml
 from adaptive_cart.report.tracing import checklist, guidance
-from adaptive_cart.result import Result
-from adaptive_cart.tables import summary
+from adaptive_cart.results.operating import Figure, proportion
+from adaptive_cart.results.result import Result
+from adaptive_cart.results.tables import summary
 from report_case import THRESHOLDS, TRIALS, result, source, tables, without_figures
 
 

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from scipy import integrate
 
-from adaptive_cart.design import Design
-from adaptive_cart.operating import mean
+from adaptive_cart.design.design import Design
 from adaptive_cart.report.build import Source
 from adaptive_cart.report.columns import PADDING, SHORT, SIZES, breadth, columns, kept_with_next
 from adaptive_cart.report.document import (
@@ -34,7 +33,8 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.layout import LOOSE, TIGHT, contents_leading
 from adaptive_cart.report.numbers import Bound, counted, significant
-from adaptive_cart.run import simulate
+from adaptive_cart.results.operating import mean
+from adaptive_cart.running.run import simulate
 from checks import raw_design
 from report_case import source, without_figures
 

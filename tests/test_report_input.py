@@ -11,8 +11,8 @@ import pytest
 from adaptive_cart.errors import CartError, InputError, ResultsError
 from adaptive_cart.report import write_report
 from adaptive_cart.report.recount import recounted
-from adaptive_cart.result import open_result
-from adaptive_cart.store import BOUNDARIES, DESIGN, LOOKS, MANIFEST, MEASURES, TRIALS
+from adaptive_cart.results.result import open_result
+from adaptive_cart.results.store import BOUNDARIES, DESIGN, LOOKS, MANIFEST, MEASURES, TRIALS
 from report_case import result, without_figures
 
 

@@ -20,17 +20,17 @@ import pyarrow.parquet as pq
 import pytest
 
 import adaptive_cart
-from adaptive_cart import run as run_module
-from adaptive_cart import store as store_module
-from adaptive_cart import stretches as stretches_module
-from adaptive_cart import trial as trial_module
-from adaptive_cart.design import Design
-from adaptive_cart.design_file import digest_of, load_design
+from adaptive_cart.conduct import trial as trial_module
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.file import digest_of, load_design
 from adaptive_cart.errors import DesignError, EngineError, InputError, ResultsError, RunError
-from adaptive_cart.result import Result
-from adaptive_cart.run import simulate
-from adaptive_cart.store import LOOKS, MEASURES, TRIALS, Store
-from adaptive_cart.stretches import trials_for
+from adaptive_cart.results import store as store_module
+from adaptive_cart.results.result import Result
+from adaptive_cart.results.store import LOOKS, MEASURES, TRIALS, Store
+from adaptive_cart.running import run as run_module
+from adaptive_cart.running import stretches as stretches_module
+from adaptive_cart.running.run import simulate
+from adaptive_cart.running.stretches import trials_for
 
 PACKAGE = Path(adaptive_cart.__file__).parent.parent
 TEXT = """
@@ -573,7 +573,7 @@ def test_until_every_success_probability_is_as_sure_as_wanted(tmp_path, monkeypa
 
 def test_mcse_goes_on_after_a_kill(tmp_path, killer, monkeypatch):
     monkeypatch.setattr(run_module, "STRETCH", 50)
-    monkeypatch.setattr("adaptive_cart.stretches.SHORTEST_STRETCH", 10)
+    monkeypatch.setattr("adaptive_cart.running.stretches.SHORTEST_STRETCH", 10)
     drawn(tmp_path / "a", 20, mcse=0.05)
     for at in (5, 21, 35):
         folder = tmp_path / str(at)
@@ -636,7 +636,7 @@ def test_failed_posteriors_are_counted_and_no_success(tmp_path, monkeypatch):
         assert result.figure(name, "success").estimate == success.mean()
         assert success.mean() < plain.figure(name, "success").estimate
     rates = [result.figure(name, "failed").estimate for name in ("null", "expected")]
-    from adaptive_cart.tables import failure_warning, summary
+    from adaptive_cart.results.tables import failure_warning, summary
 
     assert f"in up to {max(rates):.2%} of the trials" in failure_warning(result)
     assert f"{max(rates):.2%}" in summary(result)
@@ -702,7 +702,7 @@ def test_a_script_without_a_main_guard(tmp_path):
     script.write_text(
         f"""
 import adaptive_cart as ac
-from adaptive_cart import stretches
+from adaptive_cart.running import stretches
 
 stretches.PATIENCE = 0.0  # start processes, however short the run
 stretches.STRETCH = 32

@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adaptive_cart import sampling
 from adaptive_cart.errors import InputError
-from adaptive_cart.models import ANALYSES
-from adaptive_cart.sampling import Diagnostics, Fit, fitted_carefully
+from adaptive_cart.models import ANALYSES, sampling
+from adaptive_cart.models.sampling import Diagnostics, Fit, fitted_carefully
 from checks import assert_close_in_mcse
 
 A, B = 0.5, 5.0

@@ -14,10 +14,10 @@ import pytest
 from click.testing import CliRunner
 
 from adaptive_cart.cli import main
-from adaptive_cart.design import Design
-from adaptive_cart.design_file import schema
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.file import schema
+from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.errors import DesignError
-from adaptive_cart.products import PRODUCTS
 
 jsonschema = pytest.importorskip("jsonschema", reason="needs jsonschema (the `test` extra)")
 

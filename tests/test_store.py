@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adaptive_cart import store as module
 from adaptive_cart.errors import ResultsError, RunError
-from adaptive_cart.store import (
+from adaptive_cart.results import store as module
+from adaptive_cart.results.store import (
     LOOKS,
     TRIALS,
     Identity,
@@ -30,7 +30,7 @@ from adaptive_cart.store import (
     write_table,
     write_text,
 )
-from adaptive_cart.stretches import pieces_of, spans_of, stretch_length, trials_in
+from adaptive_cart.running.stretches import pieces_of, spans_of, stretch_length, trials_in
 
 IDENTITY = Identity("d1", 7, "0.1", "simulate")
 NAMES = ("null", "expected")

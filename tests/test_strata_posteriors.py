@@ -11,9 +11,9 @@ import numpy.typing as npt
 import pytest
 from scipy import special, stats
 
-from adaptive_cart.models.hierarchical_logistic import HierarchicalLogistic
-from adaptive_cart.models.logistic import Logistic
-from adaptive_cart.models.strata_approximation import Normal
+from adaptive_cart.models.strata.hierarchical_logistic import HierarchicalLogistic
+from adaptive_cart.models.strata.logistic import Logistic
+from adaptive_cart.models.strata.strata_approximation import Normal
 
 Floats = npt.NDArray[np.float64]
 LOGISTIC = Logistic(Normal(-2.0, 1.0), Normal(0.0, 1.5), Normal(0.0, 0.7), Normal(0.0, 0.7))

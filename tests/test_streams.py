@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adaptive_cart.streams import Latents, padded, uniforms
+from adaptive_cart.nouns.streams import Latents, padded, uniforms
 from checks import assert_quantiles, assert_uncorrelated
 
 # ── Philox4x64-10, word by word ───────────────────────────────────────────────────────────────

@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 
 import adaptive_cart as ac
-from adaptive_cart import sampling, verified_rows, verify
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError, InputError, ResultsError
-from adaptive_cart.models.beta_binomial_analysis import CountsPosterior
-from adaptive_cart.plan import Plan
-from adaptive_cart.questions import OPEN
-from adaptive_cart.scenarios import truths_of
-from adaptive_cart.verified_looks import chosen_looks
-from adaptive_cart.verified_rows import Row
+from adaptive_cart.models import sampling
+from adaptive_cart.models.binary.beta_binomial_analysis import CountsPosterior
+from adaptive_cart.nouns.questions import OPEN
+from adaptive_cart.verification import verified_rows, verify
+from adaptive_cart.verification.verified_looks import chosen_looks
+from adaptive_cart.verification.verified_rows import Row
 from checks import raw_design
 
 LOOKS = 6

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from adaptive_cart.models.weibull_cure import WeibullCure
+from adaptive_cart.models.durability.weibull_cure import WeibullCure
 
 EXAMPLE = WeibullCure((2.0, 2.0), (12.0, 0.7), (1.2, 0.3))
 VAGUE = WeibullCure((0.5, 0.5), (12.0, 1.5), (1.2, 0.3))

@@ -16,14 +16,14 @@ from adaptive_cart.analysis.posteriors import fast_quantities
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
 from adaptive_cart.analysis.replay import Held, Replay, replayed
 from adaptive_cart.analysis.text import terminal_text
-from adaptive_cart.design import Design
-from adaptive_cart.design_file import digest_of, load_design
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.file import digest_of, load_design
 from adaptive_cart.errors import InputError
-from adaptive_cart.participants_file import read_participants
-from adaptive_cart.plan import Plan
-from adaptive_cart.questions import Question
-from adaptive_cart.recorded import Participants
-from adaptive_cart.store import version
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.recorded.file import read_participants
+from adaptive_cart.recorded.known import Participants
+from adaptive_cart.results.store import version
 
 if TYPE_CHECKING:
     from adaptive_cart.analysis.reference import ReferencePosteriors
@@ -229,7 +229,7 @@ def _found(
 
 
 def _judgeable(design: Design) -> None:
-    from adaptive_cart.calibrate import needs_calibration
+    from adaptive_cart.running.calibrate import needs_calibration
 
     if needs_calibration(design):
         raise InputError(

@@ -16,11 +16,11 @@ from adaptive_cart.analysis.flips import flip_words, smallest_flip
 from adaptive_cart.analysis.real_trial import RealTrial, RecordedAnalysis
 from adaptive_cart.analysis.reference import Answer, ReferencePosteriors
 from adaptive_cart.analysis.replay import Held
-from adaptive_cart.participant_set import ParticipantSet
-from adaptive_cart.records import Booleans, Integers
-from adaptive_cart.rules import REASONS, ResolvedRule
-from adaptive_cart.standing import RUNNING
-from adaptive_cart.walkthrough import DOINGS, ENDINGS
+from adaptive_cart.conduct.rules import REASONS, ResolvedRule
+from adaptive_cart.conduct.standing import RUNNING
+from adaptive_cart.nouns.participant_set import ParticipantSet
+from adaptive_cart.nouns.records import Booleans, Integers
+from adaptive_cart.telling.walkthrough import DOINGS, ENDINGS
 
 ERRORS = 4.0  # Monte Carlo standard errors by which the two posteriors may differ
 SLACK = 0.002  # and this, where a probability near 0 or 1 leaves no error to measure

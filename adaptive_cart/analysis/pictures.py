@@ -15,6 +15,7 @@ import numpy as np
 from adaptive_cart.analysis.findings import Interval
 from adaptive_cart.analysis.posteriors import bounds, interval_of
 from adaptive_cart.analysis.survival import kaplan_meier
+from adaptive_cart.conduct.plan import LEVEL
 from adaptive_cart.figures.draw_measures import columns_for, panel_room
 from adaptive_cart.figures.draw_participants import EVENTS
 from adaptive_cart.figures.style import (
@@ -38,9 +39,8 @@ from adaptive_cart.figures.style import (
     styled,
     width_of,
 )
-from adaptive_cart.plan import LEVEL
-from adaptive_cart.questions import Question
-from adaptive_cart.records import Durations, Floats
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.records import Durations, Floats
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,9 +12,9 @@ import numpy as np
 
 from adaptive_cart.analysis.findings import Interval, Quantity
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
-from adaptive_cart.design import Design
-from adaptive_cart.plan import LEVEL, Plan
-from adaptive_cart.questions import ALL, Question
+from adaptive_cart.conduct.plan import LEVEL, Plan
+from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.questions import ALL, Question
 
 MONTHS = (12.0, 24.0)  # at which the fraction remaining is told, beside those the rules ask about
 TOLERANCE = 1.0e-7  # of the ends of an interval; they are shown to three decimals

@@ -1,7 +1,7 @@
 """One real trial, conducted by the code that conducts simulated ones.
 
 The participants come from a table instead of a simulation, and the block has one trial; everything
-between a date and a decision is :mod:`adaptive_cart.conduct`.
+between a date and a decision is :mod:`adaptive_cart.conduct.holding`.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from adaptive_cart.conduct import Conduct, LookAnalysis
-from adaptive_cart.design import ResponseAdaptive
-from adaptive_cart.looks import snapshot_at
-from adaptive_cart.plan import Plan
-from adaptive_cart.questions import Question
-from adaptive_cart.randomisation import equal_shares
-from adaptive_cart.recorded import Participants
-from adaptive_cart.records import Booleans, Counts, Floats, Integers, Summary
-from adaptive_cart.rules import ResolvedRule
+from adaptive_cart.conduct.holding import Conduct, LookAnalysis
+from adaptive_cart.conduct.looks import snapshot_at
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.design.design import ResponseAdaptive
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.records import Booleans, Counts, Floats, Integers, Summary
+from adaptive_cart.participants.randomisation import equal_shares
+from adaptive_cart.recorded.known import Participants
 
 IMPUTATIONS = 400
 Answers = Callable[["RecordedAnalysis", ResolvedRule, Question], float]

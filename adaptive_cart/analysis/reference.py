@@ -20,12 +20,12 @@ import numpy as np
 
 from adaptive_cart.analysis.findings import Diagnosis, Interval
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
+from adaptive_cart.conduct.plan import LEVEL, Plan
+from adaptive_cart.conduct.predictive import Condition, predictive_probability
+from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.models.base import holds
-from adaptive_cart.plan import LEVEL, Plan
-from adaptive_cart.predictive import Condition, predictive_probability
-from adaptive_cart.questions import Question
-from adaptive_cart.records import Booleans, Floats, Integers
-from adaptive_cart.rules import ResolvedRule
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
 
 TABLES = 40  # fitted at most where responses are imputed: those that were drawn most often
 CHAINS, DRAWS, TUNE = 4, 2500, 1000
@@ -70,7 +70,7 @@ class ReferencePosteriors:
         return self._references[endpoint]
 
     def _fit(self, endpoint: str, data: Mapping[str, Any]) -> tuple[Any, str | None]:
-        from adaptive_cart.sampling import Compiled, fitted_carefully
+        from adaptive_cart.models.sampling import Compiled, fitted_carefully
 
         key = (endpoint, _bytes_of(data))
         if key not in self._fits:
@@ -121,7 +121,7 @@ class ReferencePosteriors:
         return self.answers[key]
 
     def _answered(self, analysis: RecordedAnalysis, rule: ResolvedRule, target: Question) -> Answer:
-        from adaptive_cart.sampling import mean_and_error
+        from adaptive_cart.models.sampling import mean_and_error
 
         fits, open_strata, (tables, weights), trouble = self._draws(analysis, target)
         reference = self._reference(target.endpoint)
@@ -178,7 +178,7 @@ class ReferencePosteriors:
 
     def interval(self, analysis: RecordedAnalysis, question: Question) -> tuple[Interval, float]:
         """Posterior mean and interval of a quantity, and the error of the mean."""
-        from adaptive_cart.sampling import mean_and_error
+        from adaptive_cart.models.sampling import mean_and_error
 
         fits, open_strata, _, _ = self._draws(analysis, question)
         reference = self._reference(question.endpoint)

@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 
 from adaptive_cart.analysis.real_trial import Answers, RealTrial, RecordedAnalysis
-from adaptive_cart.conduct import LookRecord
+from adaptive_cart.conduct.holding import LookRecord
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.rules import REASONS
+from adaptive_cart.conduct.standing import RUNNING, Standing
 from adaptive_cart.errors import InputError
-from adaptive_cart.participants_rows import SAME
-from adaptive_cart.plan import Plan
-from adaptive_cart.recorded import Participants
-from adaptive_cart.records import Floats
-from adaptive_cart.rules import REASONS
-from adaptive_cart.standing import RUNNING, Standing
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.recorded.known import Participants
+from adaptive_cart.recorded.rows import SAME
 
 GRACE = 1.0  # months by which a calendar date may lie beyond the last contact in the table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from adaptive_cart.records import Booleans, Floats
+from adaptive_cart.nouns.records import Booleans, Floats
 
 
 def kaplan_meier(months: Floats, event: Booleans) -> tuple[Floats, Floats, Floats, Floats]:

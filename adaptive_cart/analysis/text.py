@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from adaptive_cart.analysis.findings import Findings, Group, Quantity, RuleFinding
-from adaptive_cart.questions import written
-from adaptive_cart.walkthrough import DOINGS
+from adaptive_cart.nouns.questions import written
+from adaptive_cart.telling.walkthrough import DOINGS
 
 Table = tuple[list[str], list[list[str]]]
 

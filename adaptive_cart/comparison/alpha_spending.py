@@ -26,7 +26,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from adaptive_cart.records import Floats, Integers
+from adaptive_cart.nouns.records import Floats, Integers
 
 FINENESS = 16  # r of Jennison & Turnbull: 12 r - 3 points
 _STEPS = 200  # of a search for a boundary; it ends long before

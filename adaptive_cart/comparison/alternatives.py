@@ -11,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from adaptive_cart.calibrate import needs_calibration
-from adaptive_cart.design import Design
+from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, Problem, ResultsError
-from adaptive_cart.result import Result
-from adaptive_cart.run import Progress, simulate
+from adaptive_cart.results.result import Result
+from adaptive_cart.running.calibrate import needs_calibration
+from adaptive_cart.running.run import Progress, simulate
 
 
 def fixed_size(design: Design, calibrated: bool = False) -> Design:

@@ -24,13 +24,13 @@ from adaptive_cart.comparison.measured import (
     why_not_paired,
 )
 from adaptive_cart.comparison.side_by_side import ROLES, Comparison
-from adaptive_cart.design import Design
-from adaptive_cart.engine import obstacles
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import InputError, ResultsError, nearest, one_of
-from adaptive_cart.estimand import TrueValue
-from adaptive_cart.result import Result, open_result
-from adaptive_cart.run import Progress
-from adaptive_cart.scenarios import truths_of
+from adaptive_cart.results.estimand import TrueValue
+from adaptive_cart.results.result import Result, open_result
+from adaptive_cart.running.engine import obstacles
+from adaptive_cart.running.run import Progress
 
 FIXED, GROUP_SEQUENTIAL = "fixed size", "group sequential"
 FIXED_FOLDER = "fixed_size"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from adaptive_cart.design import Design
+from adaptive_cart.design.design import Design
 
 NAMED = ("rules",)  # lists of tables that are told apart by their names
 

@@ -30,9 +30,9 @@ import math
 from dataclasses import dataclass
 
 from adaptive_cart.comparison.alpha_spending import efficacy_bounds
-from adaptive_cart.design import Design
-from adaptive_cart.engine import analysed_at
+from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, Problem
+from adaptive_cart.running.engine import analysed_at
 
 ERROR = 0.025  # one-sided, unless the design says what it is calibrated for
 HIGHEST_FUTILITY = 1.5  # of z; it has to stay below the boundaries of success

@@ -10,9 +10,9 @@ import numpy as np
 
 from adaptive_cart.comparison.classical import Classical
 from adaptive_cart.comparison.classical_trials import of_counts
-from adaptive_cart.estimand import true_values
-from adaptive_cart.records import Floats
-from adaptive_cart.truth import Truth
+from adaptive_cart.design.truth import Truth
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.results.estimand import true_values
 
 
 @dataclass(frozen=True)

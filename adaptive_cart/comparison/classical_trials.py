@@ -16,9 +16,10 @@ import numpy.typing as npt
 from adaptive_cart.comparison.alpha_spending import z_statistic
 from adaptive_cart.comparison.classical import Classical
 from adaptive_cart.comparison.logrank import at_risk, hazard_ratio, logrank
-from adaptive_cart.plan import Plan
-from adaptive_cart.population import latents_for
-from adaptive_cart.records import (
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.design.truth import Truth
+from adaptive_cart.nouns.records import (
     Booleans,
     Counts,
     Durations,
@@ -28,11 +29,10 @@ from adaptive_cart.records import (
     Summary,
     any_of,
 )
-from adaptive_cart.records import pooled as over_strata
-from adaptive_cart.run import Progress
-from adaptive_cart.stretches import block_size
-from adaptive_cart.trial import run_block
-from adaptive_cart.truth import Truth
+from adaptive_cart.nouns.records import pooled as over_strata
+from adaptive_cart.participants.population import latents_for
+from adaptive_cart.running.run import Progress
+from adaptive_cart.running.stretches import block_size
 
 
 @dataclass(frozen=True)

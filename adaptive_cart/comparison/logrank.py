@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adaptive_cart.records import Booleans, Floats, Integers
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
 
 _LARGEST_STEP, _SMALLEST_STEP, _STEPS = 1.0, 1e-10, 200
 

@@ -17,16 +17,16 @@ import numpy as np
 from adaptive_cart.comparison.classical import Classical
 from adaptive_cart.comparison.classical_exact import Enumerated
 from adaptive_cart.comparison.classical_trials import Outcomes
-from adaptive_cart.design import Design
-from adaptive_cart.estimand import TrueValue
-from adaptive_cart.operating import STOPS
-from adaptive_cart.operating import Figure as Estimate
-from adaptive_cart.plan import Plan
-from adaptive_cart.records import Floats
-from adaptive_cart.result import Result
-from adaptive_cart.rules import REASONS
-from adaptive_cart.store import TRIALS, Store
-from adaptive_cart.streams import padded
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.rules import REASONS
+from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.streams import padded
+from adaptive_cart.results.estimand import TrueValue
+from adaptive_cart.results.operating import STOPS
+from adaptive_cart.results.operating import Figure as Estimate
+from adaptive_cart.results.result import Result
+from adaptive_cart.results.store import TRIALS, Store
 
 BOTH_EXACT = "both are exact"
 COUNTED = ("n_randomised", "n_analysed", "n_infused", "months")

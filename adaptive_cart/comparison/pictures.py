@@ -18,7 +18,7 @@ from adaptive_cart.figures.style import (
     sheet,
     styled,
 )
-from adaptive_cart.operating import Z95, proportion
+from adaptive_cart.results.operating import Z95, proportion
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,10 +13,10 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from adaptive_cart.endpoints.base import EndpointBase
-from adaptive_cart.participant_set import ParticipantSet
-from adaptive_cart.parts import PositiveMonths
-from adaptive_cart.questions import Kind
-from adaptive_cart.records import Counts, Floats, Population, Snapshot
+from adaptive_cart.nouns.participant_set import ParticipantSet
+from adaptive_cart.nouns.parts import PositiveMonths
+from adaptive_cart.nouns.questions import Kind
+from adaptive_cart.nouns.records import Counts, Floats, Population, Snapshot
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from adaptive_cart.parts import Part
-from adaptive_cart.questions import Kind
-from adaptive_cart.records import Floats, Population, Snapshot, Summary
+from adaptive_cart.nouns.parts import Part
+from adaptive_cart.nouns.questions import Kind
+from adaptive_cart.nouns.records import Floats, Population, Snapshot, Summary
 
 
 class EndpointBase(Part):

@@ -11,10 +11,10 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from adaptive_cart.endpoints.base import EndpointBase
-from adaptive_cart.parts import MONTHS_PER_YEAR
-from adaptive_cart.questions import Kind
-from adaptive_cart.records import Exposure, Floats, Population, Snapshot
-from adaptive_cart.recurrent_events import RecurrentEvents
+from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
+from adaptive_cart.nouns.questions import Kind
+from adaptive_cart.nouns.records import Exposure, Floats, Population, Snapshot
+from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 
 
 @dataclass(frozen=True)

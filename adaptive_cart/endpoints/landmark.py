@@ -30,10 +30,10 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from adaptive_cart.endpoints.base import EndpointBase
-from adaptive_cart.participant_set import ParticipantSet
-from adaptive_cart.parts import Months, PositiveMonths
-from adaptive_cart.questions import Kind
-from adaptive_cart.records import (
+from adaptive_cart.nouns.participant_set import ParticipantSet
+from adaptive_cart.nouns.parts import Months, PositiveMonths
+from adaptive_cart.nouns.questions import Kind
+from adaptive_cart.nouns.records import (
     Booleans,
     Counts,
     Course,

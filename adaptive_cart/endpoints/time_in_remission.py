@@ -12,8 +12,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from adaptive_cart.endpoints.base import EndpointBase
-from adaptive_cart.parts import PositiveMonths
-from adaptive_cart.records import Floats, Means, Population, Snapshot
+from adaptive_cart.nouns.parts import PositiveMonths
+from adaptive_cart.nouns.records import Floats, Means, Population, Snapshot
 
 
 class TimeInRemission(EndpointBase):

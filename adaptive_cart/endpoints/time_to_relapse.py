@@ -13,9 +13,9 @@ import numpy as np
 from pydantic import Field
 
 from adaptive_cart.endpoints.base import EndpointBase
-from adaptive_cart.participant_set import ParticipantSet
-from adaptive_cart.parts import PositiveMonths
-from adaptive_cart.records import Durations, Floats, Population, Snapshot
+from adaptive_cart.nouns.participant_set import ParticipantSet
+from adaptive_cart.nouns.parts import PositiveMonths
+from adaptive_cart.nouns.records import Durations, Floats, Population, Snapshot
 
 
 @dataclass(frozen=True)

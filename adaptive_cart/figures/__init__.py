@@ -28,7 +28,7 @@ from adaptive_cart.figures.writing import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from adaptive_cart.result import Result
+    from adaptive_cart.results.result import Result
 
 __all__ = [
     "FIGURES",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from adaptive_cart.result import Result
+    from adaptive_cart.results.result import Result
 
 Audience = Literal["open", "restricted"]
 Tables = dict[str, "pd.DataFrame"]

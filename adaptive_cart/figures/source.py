@@ -12,15 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from adaptive_cart.design import Design
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.trial import Block, run_block
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.design.truth import Truth
 from adaptive_cart.figures.kinds import Missing
-from adaptive_cart.plan import Plan
-from adaptive_cart.population import latents_for
-from adaptive_cart.result import Result
-from adaptive_cart.rows import looks_table, trials_table
-from adaptive_cart.scenarios import truths_of
-from adaptive_cart.trial import Block, run_block
-from adaptive_cart.truth import Truth
+from adaptive_cart.participants.population import latents_for
+from adaptive_cart.results.result import Result
+from adaptive_cart.results.rows import looks_table, trials_table
 
 if TYPE_CHECKING:
     import pandas as pd

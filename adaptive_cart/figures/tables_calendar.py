@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_cart.conduct.rules import REASONS
+from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.figures.kinds import Missing, Tables
 from adaptive_cart.figures.source import (
     REPLAYED,
@@ -23,12 +25,10 @@ from adaptive_cart.figures.source import (
     truth_of,
 )
 from adaptive_cart.figures.tables_measures import ROWS, measured, table
-from adaptive_cart.operating import Z95
-from adaptive_cart.population import latents_for
-from adaptive_cart.records import Floats
-from adaptive_cart.result import Result
-from adaptive_cart.rules import REASONS
-from adaptive_cart.trial import run_block
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.participants.population import latents_for
+from adaptive_cart.results.operating import Z95
+from adaptive_cart.results.result import Result
 
 PERCENTS = (5, 50, 95)
 BINS = 24

@@ -25,8 +25,8 @@ from adaptive_cart.figures.tables_measures import (
     table,
     true_effect,
 )
-from adaptive_cart.operating import Figure, exact, mean
-from adaptive_cart.result import Result
+from adaptive_cart.results.operating import Figure, exact, mean
+from adaptive_cart.results.result import Result
 
 MOST_CHANGES = 16  # rows of the dot plot of changes
 POINTS = 14  # of the figure of benefit and risk, where each arm has its own

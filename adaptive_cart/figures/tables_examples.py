@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adaptive_cart.conduct.plan import Estimand
 from adaptive_cart.figures.kinds import Missing, Tables
 from adaptive_cart.figures.source import (
     Replay,
@@ -27,16 +28,15 @@ from adaptive_cart.figures.source import (
     trials_of,
 )
 from adaptive_cart.figures.tables_measures import table
-from adaptive_cart.models.beta_binomial_analysis import CountsPosterior
-from adaptive_cart.plan import Estimand
-from adaptive_cart.records import Counts, Durations, Exposure, Summary, pooled
-from adaptive_cart.result import Result
+from adaptive_cart.models.binary.beta_binomial_analysis import CountsPosterior
+from adaptive_cart.nouns.records import Counts, Durations, Exposure, Summary, pooled
+from adaptive_cart.results.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from adaptive_cart.models import Posterior
-    from adaptive_cart.questions import Question
+    from adaptive_cart.nouns.questions import Question
 
 NEAR = 1e-6  # how exactly the ends of an interval are found
 FAR = 1e6

@@ -16,8 +16,8 @@ from adaptive_cart.figures.source import (
     truth_of,
 )
 from adaptive_cart.figures.truths import Line, lines_of
-from adaptive_cart.operating import STOPS, Figure, exact, proportion
-from adaptive_cart.result import Result
+from adaptive_cart.results.operating import STOPS, Figure, exact, proportion
+from adaptive_cart.results.result import Result
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,10 +24,10 @@ from adaptive_cart.figures.source import (
 )
 from adaptive_cart.figures.tables_calendar import never_stopped, percentiles
 from adaptive_cart.figures.tables_measures import PANELS, table
-from adaptive_cart.operating import Z95
-from adaptive_cart.participants import participants_table
-from adaptive_cart.records import Booleans, Course, Durations, Floats, Population
-from adaptive_cart.result import Result
+from adaptive_cart.nouns.records import Booleans, Course, Durations, Floats, Population
+from adaptive_cart.recorded.table import participants_table
+from adaptive_cart.results.operating import Z95
+from adaptive_cart.results.result import Result
 
 LANES = 120  # participants of a swimmer plot, at most
 ACROSS = 4  # looks that stand side by side
@@ -182,7 +182,7 @@ def swimmer_tables(result: Result) -> Tables | Missing:
 
 
 def _reason(found: Replay, trial: int) -> str:
-    from adaptive_cart.rules import REASONS
+    from adaptive_cart.conduct.rules import REASONS
 
     return REASONS[int(found.block.standing.reason[trial])]
 
@@ -296,7 +296,7 @@ def remission_tables(result: Result) -> Tables | Missing:
 # ── C5: durability ────────────────────────────────────────────────────────────────────────────
 def durability_tables(result: Result) -> Tables | Missing:
     """C5: posterior of the fraction still in remission, at each look of one trial."""
-    from adaptive_cart.models.weibull_cure_analysis import DurabilityPosterior
+    from adaptive_cart.models.durability.weibull_cure_analysis import DurabilityPosterior
 
     name = main_scenario(result)
     lacking = no_course(result, name)

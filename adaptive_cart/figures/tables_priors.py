@@ -18,12 +18,12 @@ from adaptive_cart.figures.source import (
 )
 from adaptive_cart.figures.tables_measures import measured, table
 from adaptive_cart.models import AnalysisBase
-from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
+from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
+from adaptive_cart.nouns.records import Floats
 from adaptive_cart.priors.claims import nothing_seen
 from adaptive_cart.priors.effective_sample_size import by_moments
 from adaptive_cart.priors.prior_numbers import PriorNumbers, of_mixture, of_table
-from adaptive_cart.records import Floats
-from adaptive_cart.result import Result
+from adaptive_cart.results.result import Result
 
 POINTS = 401
 TAIL = 0.999  # of a prior without an upper end, as much is shown

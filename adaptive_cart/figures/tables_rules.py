@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from adaptive_cart.boundaries import Boundary, boundaries
+from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.figures.kinds import Missing, Tables
 from adaptive_cart.figures.source import (
     about,
@@ -20,9 +20,9 @@ from adaptive_cart.figures.source import (
     trials_of,
 )
 from adaptive_cart.figures.tables_measures import measured, table
-from adaptive_cart.operating import RATIOS
-from adaptive_cart.result import Result
-from adaptive_cart.rules import ResolvedRule
+from adaptive_cart.results.operating import RATIOS
+from adaptive_cart.results.result import Result
+from adaptive_cart.running.boundaries import Boundary, boundaries
 
 MAPS, RANGES = 9, 24  # looks, and rows of ranges, that a page has room for
 

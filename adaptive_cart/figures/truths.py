@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
-from adaptive_cart.parts import Part
-from adaptive_cart.truth import Truth
+from adaptive_cart.design.truth import Truth
+from adaptive_cart.nouns.parts import Part
 
 FEWEST = 3  # scenarios that make a line
 Path = tuple[str, ...]

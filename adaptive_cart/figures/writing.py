@@ -13,12 +13,12 @@ from adaptive_cart.errors import InputError, nearest, one_of
 from adaptive_cart.figures.kinds import FigureKind, Missing, Tables
 from adaptive_cart.figures.registry import FIGURES
 from adaptive_cart.figures.style import DOTS_A_INCH, RC
-from adaptive_cart.store import telling, write_text
+from adaptive_cart.results.store import telling, write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from adaptive_cart.result import Result
+    from adaptive_cart.results.result import Result
 
 FORMATS = ("pdf", "svg", "png")
 CAPTIONS = "captions.json"

@@ -6,14 +6,14 @@ To add one: write a module that imitates ``beta_binomial_analysis.py`` and name 
 from __future__ import annotations
 
 from adaptive_cart.models.base import AnalysisBase, Posterior
-from adaptive_cart.models.beta_binomial_analysis import BetaBinomialAnalysis
-from adaptive_cart.models.gamma_poisson_analysis import GammaPoissonAnalysis
-from adaptive_cart.models.logistic_analysis import (
+from adaptive_cart.models.binary.beta_binomial_analysis import BetaBinomialAnalysis
+from adaptive_cart.models.durability.weibull_cure_analysis import WeibullCureAnalysis
+from adaptive_cart.models.hazards.piecewise_exponential_analysis import PiecewiseExponentialAnalysis
+from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPoissonAnalysis
+from adaptive_cart.models.strata.logistic_analysis import (
     HierarchicalLogisticAnalysis,
     LogisticAnalysis,
 )
-from adaptive_cart.models.piecewise_exponential_analysis import PiecewiseExponentialAnalysis
-from adaptive_cart.models.weibull_cure_analysis import WeibullCureAnalysis
 
 ANALYSES: dict[str, type[AnalysisBase]] = {
     "beta_binomial": BetaBinomialAnalysis,

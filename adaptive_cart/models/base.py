@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.parts import Part
-from adaptive_cart.questions import Question
-from adaptive_cart.records import Booleans, Floats, Summary
+from adaptive_cart.nouns.parts import Part
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.records import Booleans, Floats, Summary
 
 
 class Posterior(Protocol):

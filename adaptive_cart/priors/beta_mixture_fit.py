@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from adaptive_cart.models.beta_binomial import BetaMixture
-from adaptive_cart.records import Floats
+from adaptive_cart.models.binary.beta_binomial import BetaMixture
+from adaptive_cart.nouns.records import Floats
 
 ACCURACY = 0.01
 _MOST = 5  # components

@@ -21,16 +21,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adaptive_cart.conduct import Conduct, LookAnalysis
-from adaptive_cart.design import Design
+from adaptive_cart.conduct.holding import Conduct, LookAnalysis
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.rules import REASONS
+from adaptive_cart.conduct.standing import RUNNING, SUCCESS, Standing
+from adaptive_cart.design.design import Design
 from adaptive_cart.endpoints import Landmark
 from adaptive_cart.errors import EngineError
-from adaptive_cart.models.beta_binomial import BetaBinomial
-from adaptive_cart.plan import Plan
-from adaptive_cart.priors.drawn_trials import DrawnTrials, unknown_truths
-from adaptive_cart.priors.wrong_claims import claims_wrongly, doubt, one_question
-from adaptive_cart.questions import Question
-from adaptive_cart.records import (
+from adaptive_cart.models.binary.beta_binomial import BetaBinomial
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.records import (
     Booleans,
     Counts,
     Durations,
@@ -40,8 +40,8 @@ from adaptive_cart.records import (
     Snapshot,
     Summary,
 )
-from adaptive_cart.rules import REASONS
-from adaptive_cart.standing import RUNNING, SUCCESS, Standing
+from adaptive_cart.priors.drawn_trials import DrawnTrials, unknown_truths
+from adaptive_cart.priors.wrong_claims import claims_wrongly, doubt, one_question
 
 if TYPE_CHECKING:
     import pandas as pd

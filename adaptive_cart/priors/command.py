@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from adaptive_cart.design import Design
+from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, Problem, nearest, one_of
 
 
@@ -75,7 +75,7 @@ def prior_text(
 
 
 def _loaded(design: Path) -> Design:
-    from adaptive_cart.design_file import load_design
+    from adaptive_cart.design.file import load_design
 
     return load_design(design)
 

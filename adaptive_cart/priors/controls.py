@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adaptive_cart.errors import DesignError, Problem
-from adaptive_cart.models.beta_binomial import BetaMixture
+from adaptive_cart.models.binary.beta_binomial import BetaMixture
 from adaptive_cart.priors.beta_mixture_fit import ACCURACY, Fit, fitted_mixture
 from adaptive_cart.priors.effective_sample_size import (
     EffectiveSampleSizes,

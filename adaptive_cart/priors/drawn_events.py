@@ -2,8 +2,8 @@
 
 A vague prior of a yearly rate has a long tail: among thousands of trials drawn from it one may have
 hundreds of events a participant where most have none. These are the same events as those of
-:class:`adaptive_cart.recurrent_events.RecurrentEvents`, gap by gap from the same uniforms; but each
-is worked out only in the trials that still have one, and none is kept.
+:class:`adaptive_cart.nouns.recurrent_events.RecurrentEvents`, gap by gap from the same uniforms;
+but each is worked out only in the trials that still have one, and none is kept.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.records import Floats, Integers
-from adaptive_cart.recurrent_events import RecurrentEvents
-from adaptive_cart.streams import uniforms
+from adaptive_cart.nouns.records import Floats, Integers
+from adaptive_cart.nouns.recurrent_events import RecurrentEvents
+from adaptive_cart.nouns.streams import uniforms
 
 _FEW = 8  # trials of a block that are left: one in so many is drawn by itself
 

@@ -14,13 +14,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from adaptive_cart.conduct import Conduct
-from adaptive_cart.design import Design
+from adaptive_cart.conduct.holding import Conduct
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.design.design import Design
 from adaptive_cart.endpoints import AdverseEvent, EventRate, TimeToEvent, TimeToRelapse
-from adaptive_cart.enrolment import Enrolment
-from adaptive_cart.parts import MONTHS_PER_YEAR
-from adaptive_cart.plan import Plan
-from adaptive_cart.population import latents_for
+from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
+from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population
+from adaptive_cart.participants.enrolment import Enrolment
+from adaptive_cart.participants.population import latents_for
 from adaptive_cart.priors.drawn_events import DrawnEvents
 from adaptive_cart.priors.drawn_truths import (
     CuredFractions,
@@ -30,7 +31,6 @@ from adaptive_cart.priors.drawn_truths import (
     can_be_drawn,
     drawn_truth,
 )
-from adaptive_cart.records import Booleans, Floats, Integers, Population
 
 
 def unknown_truths(design: Design, plan: Plan) -> list[str]:

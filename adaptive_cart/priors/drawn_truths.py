@@ -30,17 +30,17 @@ import numpy.typing as npt
 from scipy import special
 
 from adaptive_cart.models import AnalysisBase
-from adaptive_cart.models.beta_binomial import BetaBinomial
-from adaptive_cart.models.gamma_poisson_analysis import GammaPoissonAnalysis
-from adaptive_cart.models.logistic_analysis import (
+from adaptive_cart.models.binary.beta_binomial import BetaBinomial
+from adaptive_cart.models.durability.weibull_cure_analysis import WeibullCureAnalysis
+from adaptive_cart.models.hazards.piecewise_exponential_analysis import PiecewiseExponentialAnalysis
+from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPoissonAnalysis
+from adaptive_cart.models.strata.logistic_analysis import (
     HierarchicalLogisticAnalysis,
     LogisticAnalysis,
 )
-from adaptive_cart.models.piecewise_exponential_analysis import PiecewiseExponentialAnalysis
-from adaptive_cart.models.weibull_cure_analysis import WeibullCureAnalysis
-from adaptive_cart.questions import OPEN, Question
-from adaptive_cart.records import Booleans, Floats
-from adaptive_cart.streams import uniforms
+from adaptive_cart.nouns.questions import OPEN, Question
+from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.streams import uniforms
 
 Labels: TypeAlias = npt.NDArray[np.int8]
 

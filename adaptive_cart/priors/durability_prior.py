@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adaptive_cart.records import Booleans, Floats
+from adaptive_cart.nouns.records import Booleans, Floats
 
 _LN2 = math.log(2.0)
 _SHORTEST = 1e-6  # months

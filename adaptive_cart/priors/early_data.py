@@ -20,17 +20,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.design import Design
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, Problem, nearest, one_of
-from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
-from adaptive_cart.models.gamma_poisson_analysis import GammaPoissonAnalysis
-from adaptive_cart.models.weibull_cure_analysis import WeibullCureAnalysis
-from adaptive_cart.participants_file import read_participants
-from adaptive_cart.plan import Plan
+from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
+from adaptive_cart.models.durability.weibull_cure_analysis import WeibullCureAnalysis
+from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPoissonAnalysis
+from adaptive_cart.nouns.records import Counts, Durations, Exposure, Snapshot
 from adaptive_cart.priors.durability_prior import VAGUE, DurabilityPriors, durability_priors
 from adaptive_cart.priors.effective_sample_size import effective_sample_sizes
 from adaptive_cart.priors.texts import beta_lines, comment, durability_lines, rounded
-from adaptive_cart.records import Counts, Durations, Exposure, Snapshot
+from adaptive_cart.recorded.file import read_participants
 
 VAGUE_RATE = (0.5, 0.1)  # half an event in a tenth of a patient-year
 

@@ -53,8 +53,8 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
-from adaptive_cart.models.beta_binomial import BetaMixture
-from adaptive_cart.records import Floats
+from adaptive_cart.models.binary.beta_binomial import BetaMixture
+from adaptive_cart.nouns.records import Floats
 
 Scale = Literal["probability", "log_odds"]
 

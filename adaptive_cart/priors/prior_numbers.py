@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from adaptive_cart.models.beta_mixture import BetaMixture
-from adaptive_cart.models.beta_quantile import quantile_of
+from adaptive_cart.models.binary.beta_mixture import BetaMixture
+from adaptive_cart.models.binary.beta_quantile import quantile_of
 
 EVENLY = 20_000  # quantiles whose mean is taken where there is no formula for a mean
 

@@ -41,9 +41,9 @@ from functools import cached_property
 import numpy as np
 from scipy import special
 
-from adaptive_cart.models.beta_binomial import BetaMixture
+from adaptive_cart.models.binary.beta_binomial import BetaMixture
+from adaptive_cart.nouns.records import Floats
 from adaptive_cart.priors.historical import Historical
-from adaptive_cart.records import Floats
 
 _HERMITE = 24  # points of a study's own integral
 _BETWEEN = 48  # points of the standard deviation between studies

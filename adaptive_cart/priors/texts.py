@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adaptive_cart.models.beta_binomial import BetaMixture
+from adaptive_cart.models.binary.beta_binomial import BetaMixture
 from adaptive_cart.priors.durability_prior import DurabilityPriors
 
 DIGITS = 4  # significant ones; a prior known better than that is not known that well

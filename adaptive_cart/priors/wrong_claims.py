@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from adaptive_cart.plan import Plan
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.conduct.standing import SUCCESS, Standing
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.priors.drawn_trials import DrawnTrials
-from adaptive_cart.questions import Question
-from adaptive_cart.records import Booleans, Floats
-from adaptive_cart.rules import ResolvedRule
-from adaptive_cart.standing import SUCCESS, Standing
 
 
 def one_question(plan: Plan) -> bool:

@@ -19,7 +19,7 @@ from adaptive_cart.report.chapters.sensitivity import sensitivity
 from adaptive_cart.report.document import Audience, Block, Contents, Report, for_audience, numbered
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
-from adaptive_cart.result import Result
+from adaptive_cart.results.result import Result
 
 SENSITIVITY_TRIALS = 1_000
 

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from adaptive_cart.boundaries import Boundary, boundaries, planned_at
-from adaptive_cart.design import Design, Rule
-from adaptive_cart.operating import Figure
-from adaptive_cart.plan import Estimand, Plan
-from adaptive_cart.questions import written
+from adaptive_cart.conduct.plan import Estimand, Plan
+from adaptive_cart.design.design import Design, Rule
+from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.design.truth import Truth
+from adaptive_cart.nouns.questions import written
 from adaptive_cart.report.document import WITHHELD_SHORT, Line, Number, Secret, line, listed, secret
 from adaptive_cart.report.facts import Facts
 from adaptive_cart.report.numbers import Bound, Kind, given
 from adaptive_cart.report.tracing import Trace
-from adaptive_cart.result import Result
-from adaptive_cart.scenarios import truths_of
-from adaptive_cart.truth import Truth
+from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.result import Result
+from adaptive_cart.running.boundaries import Boundary, boundaries, planned_at
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -291,7 +291,7 @@ class Evidence:
 
     def level(self) -> Number:
         """The level of intervals, as it is used throughout."""
-        from adaptive_cart.operating import Z95
+        from adaptive_cart.results.operating import Z95
 
         share = _normal_share(Z95)
         return Number(f"{100 * share:.0f}%", "operating: level of the intervals")

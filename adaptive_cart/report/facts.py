@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from adaptive_cart.errors import DesignError, Problem
-from adaptive_cart.parts import Part
+from adaptive_cart.nouns.parts import Part
 
 SourceStatus = Literal["reported", "inferred", "assumed", "unavailable"]
 IDENTITY = ("title", "number", "version", "date", "sponsor", "author")

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from adaptive_cart.design import Design
-from adaptive_cart.engine import obstacles
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError
 from adaptive_cart.report.document import (
     Block,
@@ -32,7 +32,7 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import given, rounded
-from adaptive_cart.scenarios import truths_of
+from adaptive_cart.running.engine import obstacles
 
 CONTROL = (0.02, 0.05, 0.10, 0.20, 0.30, 0.40, 0.50)
 STEPS = 9  # true differences in a row
@@ -134,7 +134,7 @@ def _about(rules: list[dict[str, Any]], rule: dict[str, Any]) -> str | None:
 
 @lru_cache(maxsize=8)
 def _cached(text: str, points: tuple[tuple[float, float], ...]) -> Any:
-    from adaptive_cart.exact import enumerate_design
+    from adaptive_cart.running.exact import enumerate_design
 
     tables = json.loads(text)
     arms = Design(**tables).arm_names

@@ -12,8 +12,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from adaptive_cart.operating import Figure
 from adaptive_cart.report.document import Line, Number, line
+from adaptive_cart.results.operating import Figure
 
 Kind = Literal["probability", "mean", "difference", "true"]
 LIMITS: dict[Kind, tuple[int, int]] = {  # least and most decimals

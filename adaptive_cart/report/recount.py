@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from adaptive_cart.errors import ResultsError
 from adaptive_cart.figures.source import kept
-from adaptive_cart.result import Result
-from adaptive_cart.store import BOUNDARIES, MEASURES, TRIALS
+from adaptive_cart.results.result import Result
+from adaptive_cart.results.store import BOUNDARIES, MEASURES, TRIALS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +85,7 @@ def _values(here: pd.DataFrame, looks: int) -> Iterator[tuple[str, int | None, f
 
 def require_untouched(result: Result) -> Recount:
     """Raise a :class:`ResultsError` if a table of the folder is not the one that the run wrote."""
-    from adaptive_cart.boundaries import boundaries_csv
+    from adaptive_cart.running.boundaries import boundaries_csv
 
     assert result.manifest  # raises where design, trials or looks are not those of the run
     found = recounted(result)

@@ -15,17 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from adaptive_cart.design import Design
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.rules import REASONS
+from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import CartError
-from adaptive_cart.operating import Figure, mean, proportion
-from adaptive_cart.plan import Plan
-from adaptive_cart.population import latents_for
+from adaptive_cart.participants.population import latents_for
 from adaptive_cart.report.evidence import Evidence
-from adaptive_cart.rules import REASONS
-from adaptive_cart.scenarios import truths_of
-from adaptive_cart.stretches import block_size
-from adaptive_cart.trial import run_block
-from adaptive_cart.truth import Truth
+from adaptive_cart.results.operating import Figure, mean, proportion
+from adaptive_cart.running.stretches import block_size
 
 SLOW_MODELS = ("logistic", "hierarchical_logistic", "weibull_cure", "piecewise_exponential")
 FEWER = 5  # how many times fewer trials where a posterior takes long

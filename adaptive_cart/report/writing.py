@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from adaptive_cart.errors import InputError, one_of
 from adaptive_cart.report.document import AUDIENCES, Audience, Report
 from adaptive_cart.report.facts import load_facts
-from adaptive_cart.result import Result
+from adaptive_cart.results.result import Result
 
 Paper = Literal["letter", "a4"]
 FORMATS = ("docx", "html", "pdf")

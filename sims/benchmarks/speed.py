@@ -23,14 +23,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from adaptive_cart.calibrate import calibrate, needs_calibration, with_threshold
-from adaptive_cart.design_file import load_design
-from adaptive_cart.estimand import SobolLatents, target_values, true_values
-from adaptive_cart.plan import Plan
-from adaptive_cart.population import latents_for
-from adaptive_cart.scenarios import truths_of
-from adaptive_cart.stretches import block_size
-from adaptive_cart.trial import run_block
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.design.file import load_design
+from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.participants.population import latents_for
+from adaptive_cart.results.estimand import SobolLatents, target_values, true_values
+from adaptive_cart.running.calibrate import calibrate, needs_calibration, with_threshold
+from adaptive_cart.running.stretches import block_size
 
 DESIGNS = Path(__file__).parents[2] / "designs"
 STRETCHES = 6

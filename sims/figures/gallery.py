@@ -22,8 +22,8 @@ import adaptive_cart as ac
 from adaptive_cart.analysis.pictures import figures_of
 from adaptive_cart.figures import Written, rendered, write_figures
 from adaptive_cart.figures.source import main_scenario, replay
-from adaptive_cart.participants import participants_table
-from adaptive_cart.result import Result
+from adaptive_cart.recorded.table import participants_table
+from adaptive_cart.results.result import Result
 
 ROOT = Path(__file__).resolve().parents[2]
 EFFECTS = (0.0, 0.05, 0.10, 0.15, 0.20, 0.25, 0.30, 0.35, 0.40)

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 from adaptive_cart.report import write_report
-from adaptive_cart.result import open_result
+from adaptive_cart.results.result import open_result
 
 ACROSS, DOWN = 4, 2
 WINDOWS = (1200, 420)  # dots across

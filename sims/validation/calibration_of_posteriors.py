@@ -40,8 +40,8 @@ import uniformity
 
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.base import holds
-from adaptive_cart.questions import OPEN, Question
-from adaptive_cart.records import Booleans, Counts, Durations, Exposure, Summary
+from adaptive_cart.nouns.questions import OPEN, Question
+from adaptive_cart.nouns.records import Booleans, Counts, Durations, Exposure, Summary
 
 Floats = npt.NDArray[np.float64]
 Truth = dict[str, Floats]  # by parameter, (dataset, ...)
@@ -430,7 +430,7 @@ def fast_study(name: str, number: int, seed: int) -> Study:
 
 def pymc_study(name: str, number: int, seed: int) -> Study:
     """PyMC: rank of the true value among thinned draws, of every parameter and quantity."""
-    from adaptive_cart.sampling import Compiled, fitted_carefully
+    from adaptive_cart.models.sampling import Compiled, fitted_carefully
 
     case = CASES[name]
     _, _, face = faces(case, name)

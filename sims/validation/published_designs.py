@@ -37,10 +37,10 @@ from typing import Any
 import numpy as np
 
 import adaptive_cart as ac
-from adaptive_cart.boundaries import boundaries
-from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
-from adaptive_cart.predictive import Condition, predictive_probability
-from adaptive_cart.questions import Question
+from adaptive_cart.conduct.predictive import Condition, predictive_probability
+from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.running.boundaries import boundaries
 
 Rule = dict[str, Any]
 Beta = tuple[float, float]

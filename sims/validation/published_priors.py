@@ -27,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adaptive_cart.models.beta_binomial import BetaMixture
+from adaptive_cart.models.binary.beta_binomial import BetaMixture
 from adaptive_cart.priors.beta_mixture_fit import fitted_mixture
 from adaptive_cart.priors.effective_sample_size import (
     by_curvature,

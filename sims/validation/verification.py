@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from adaptive_cart.design_file import load_design
-from adaptive_cart.store import write_text
-from adaptive_cart.verify import Verification, verify
+from adaptive_cart.design.file import load_design
+from adaptive_cart.results.store import write_text
+from adaptive_cart.verification.verify import Verification, verify
 
 DESIGNS = Path(__file__).parents[2] / "designs"
 RESULT = Path(__file__).parent / "results" / "verification.csv"

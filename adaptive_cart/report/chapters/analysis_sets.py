@@ -109,13 +109,13 @@ def _by_look(here: Any, primary: str) -> Any:
 
 
 def _mean(values: Any) -> Any:
-    from adaptive_cart.operating import mean
+    from adaptive_cart.results.operating import mean
 
     return mean(values.astype(float))
 
 
 def _spread(values: Any, source: str) -> Line:
-    from adaptive_cart.operating import quantile
+    from adaptive_cart.results.operating import quantile
 
     middle = Bound(_mean(values), source, "mean")
     if values.min() == values.max():

@@ -25,7 +25,7 @@ from adaptive_cart.report.numbers import Kind, given
 from adaptive_cart.report.pictures import figures_for
 from adaptive_cart.report.recount import recounted
 from adaptive_cart.report.tracing import guidance
-from adaptive_cart.store import DESIGN
+from adaptive_cart.results.store import DESIGN
 
 ACCURACY = 40  # number of the item on how exactly posteriors are computed
 SHOWN: dict[str, Kind] = {"bias": "difference", "estimand": "true", "true": "true"}

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from adaptive_cart.check import distribution_words
-from adaptive_cart.distributions import EventTime
-from adaptive_cart.parts import MONTHS_PER_YEAR
+from adaptive_cart.nouns.distributions import EventTime
+from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -25,6 +24,7 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence, per_scenario
 from adaptive_cart.report.numbers import given
+from adaptive_cart.telling.check import distribution_words
 
 HAZARDS = ("rescue", "dropout", "death")
 NOT_SIMULATED = (

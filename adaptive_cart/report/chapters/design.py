@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from adaptive_cart.design import Ramp, ResponseAdaptive
+from adaptive_cart.design.design import Ramp, ResponseAdaptive
+from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.endpoints import Landmark
-from adaptive_cart.products import PRODUCTS
 from adaptive_cart.report.chapters.analysis_sets import analysis_sets
 from adaptive_cart.report.document import (
     Block,
@@ -340,7 +340,7 @@ _EVENTS = (
 
 
 def _events(evidence: Evidence) -> list[Block]:
-    from adaptive_cart.parts import MONTHS_PER_YEAR
+    from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
 
     name = evidence.target or evidence.scenarios[0]
     courses = evidence.truths[name].courses
@@ -412,6 +412,6 @@ def _event(group: Any, part: str, months: float) -> float | None:
 
 
 def _delay(group: Any) -> str:
-    from adaptive_cart.check import distribution_words
+    from adaptive_cart.telling.check import distribution_words
 
     return "–" if group.delay is None else distribution_words(group.delay)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adaptive_cart.population import latents_for
+from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.participants.population import latents_for
 from adaptive_cart.report.document import (
     WITHHELD_SHORT,
     Block,
@@ -28,7 +29,6 @@ from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import counted, given, rounded
 from adaptive_cart.report.pictures import figures_for
 from adaptive_cart.report.sensitivity import neutral
-from adaptive_cart.trial import run_block
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from adaptive_cart.models.beta_binomial import BetaBinomial
+from adaptive_cart.models.binary.beta_binomial import BetaBinomial
+from adaptive_cart.nouns.questions import written
 from adaptive_cart.priors.claims import nothing_seen
-from adaptive_cart.questions import written
 from adaptive_cart.report.accuracy import measured
 from adaptive_cart.report.chapters.prior_rows import WORTH, beta_rows, other_rows
 from adaptive_cart.report.document import (

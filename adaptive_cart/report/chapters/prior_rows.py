@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from adaptive_cart.models.beta_binomial import BetaBinomial, BetaMixture
+from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.priors.effective_sample_size import effective_sample_sizes
 from adaptive_cart.priors.prior_numbers import of_mixture, of_table
 from adaptive_cart.report.document import Line, Number, Row, code, line, row

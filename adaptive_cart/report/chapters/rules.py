@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adaptive_cart.boundaries import Boundary
-from adaptive_cart.design import Rule
-from adaptive_cart.questions import written
+from adaptive_cart.design.design import Rule
+from adaptive_cart.nouns.questions import written
 from adaptive_cart.report.document import (
     WITHHELD_SHORT,
     Block,
@@ -29,6 +28,7 @@ from adaptive_cart.report.document import (
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import counted, given, rounded
 from adaptive_cart.report.pictures import figures_for
+from adaptive_cart.running.boundaries import Boundary
 
 DECISIONS = {
     "declare_success": "declares success",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adaptive_cart.questions import written
+from adaptive_cart.nouns.questions import written
 from adaptive_cart.report.document import (
     Block,
     Heading,

@@ -22,7 +22,7 @@ from adaptive_cart.report.pictures import figures_for
 
 def stopping(evidence: Evidence) -> list[Block]:
     """Stopping by look and reason (T5), and the overrun."""
-    from adaptive_cart.operating import exact, proportion
+    from adaptive_cart.results.operating import exact, proportion
 
     rows: dict[str, list[Row]] = {}
     reasons = evidence.endings
@@ -93,7 +93,7 @@ def _overrun(evidence: Evidence) -> list[Block]:
     if evidence.exact:
         evidence.trace.not_applicable(22, "an enumerated run knows no pipeline")
         return []
-    from adaptive_cart.operating import mean, proportion
+    from adaptive_cart.results.operating import mean, proportion
 
     trials = evidence.trials
     counts = evidence.kind_of_primary == "counts"  # of a time everybody is in the analysis

@@ -1,0 +1,400 @@
+"""Holding the looks of a trial: what is seen at a date, what the rules make of it, what follows.
+
+    date ─► snapshot ─► summaries ─► posteriors ─► rules ─► end? ─► what later arrivals meet
+
+Nothing here knows where the participants come from. :mod:`adaptive_cart.conduct.trial`
+simulates them, a block of trials at once; the analysis of a real trial reads them from a table, as
+a block of one. The same lines judge both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from adaptive_cart.conduct.looks import snapshot_at
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.predictive import predictive_probability
+from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.conduct.standing import Standing
+from adaptive_cart.design.design import ResponseAdaptive
+from adaptive_cart.models import Posterior
+from adaptive_cart.nouns.participant_set import ParticipantSet
+from adaptive_cart.nouns.questions import OPEN, Question
+from adaptive_cart.nouns.records import (
+    Booleans,
+    Counts,
+    Floats,
+    Integers,
+    Population,
+    Snapshot,
+    Summary,
+    any_of,
+)
+from adaptive_cart.nouns.records import pooled as over_strata
+from adaptive_cart.participants.randomisation import adaptive_shares
+
+
+@dataclass
+class LookRecord:
+    """What is kept of one look: a row a trial, arm and stratum in ``looks.parquet``.
+
+    Attributes
+    ----------
+    held
+        ``(trial,)``: was the look held in the trial?
+    randomised, infused
+        ``(trial, arm, stratum)``.
+    probabilities
+        By rule: ``(trial, target)``, nan where it was not asked.
+    shares
+        ``(trial, arm)`` in force after the look, under response-adaptive randomisation.
+    between
+        Whether this is a stop between looks, counted with the look that would have come next.
+    """
+
+    look: int
+    held: Booleans
+    date: Floats
+    randomised: Integers
+    infused: Integers
+    summaries: dict[str, Summary]
+    probabilities: dict[str, Floats]
+    shares: Floats | None
+    between: bool = False
+
+
+class LookAnalysis:
+    """Summaries and posteriors of some trials at a snapshot, each worked out when asked for."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        snapshot: Snapshot,
+        prepared: dict[str, Any],
+        trials: Integers,
+        open_strata: Booleans,
+    ) -> None:
+        self.plan = plan
+        self.snapshot = snapshot
+        self.prepared = prepared
+        self.trials = trials
+        self.open_strata = open_strata[trials] if open_strata.shape[1] > 1 else None
+        self.summaries: dict[str, Summary] = {}
+        self._posteriors: dict[str, Posterior] = {}
+
+    def open_strata_changed(self, open_strata: Booleans) -> None:
+        """Let the rules still to be judged see which strata are open now."""
+        if self.open_strata is not None:
+            now = open_strata[self.trials]
+            self.open_strata = now
+            self._posteriors = {
+                endpoint: posterior.where_open(now)
+                for endpoint, posterior in self._posteriors.items()
+            }
+
+    def summary(self, endpoint: str) -> Summary:
+        """Summary of all trials of the block."""
+        if endpoint not in self.summaries:
+            kind = self.plan.design.endpoints[endpoint]
+            self.summaries[endpoint] = kind.summary(self.prepared[endpoint], self.snapshot)
+        return self.summaries[endpoint]
+
+    def posterior(self, endpoint: str) -> Posterior:
+        """Posterior of the chosen trials."""
+        if endpoint not in self._posteriors:
+            analysis, model = self.plan.fitted[endpoint]
+            summary = self.summary(endpoint).rows(self.trials)
+            self._posteriors[endpoint] = analysis.posterior(model, summary, self.open_strata)
+        return self._posteriors[endpoint]
+
+    def known_posterior(self, endpoint: str) -> Posterior | None:
+        """Posterior of the chosen trials if it has been worked out."""
+        return self._posteriors.get(endpoint)
+
+    def probability(self, rule: ResolvedRule, target: Question) -> Floats:
+        """The probability that a rule asks for, ``(chosen trial,)``; nan where it failed."""
+        if rule.prediction is not None:
+            return self._predicted(rule, target)
+        posterior = self.posterior(target.endpoint)
+        answer = posterior.probability(target)
+        return answer if posterior.failed is None else np.where(posterior.failed, np.nan, answer)
+
+    def _predicted(self, rule: ResolvedRule, target: Question) -> Floats:
+        assert rule.prediction is not None
+        successes, totals, final = self.to_come(rule, target)
+        model = self.plan.fitted[target.endpoint][1]
+        condition = rule.prediction.condition(target)
+        return predictive_probability(model, condition, successes, totals, final)
+
+    def to_come(self, rule: ResolvedRule, target: Question) -> tuple[Integers, Integers, Integers]:
+        """What a predictive rule looks from and to, ``(chosen trial, arm)`` each.
+
+        Returns
+        -------
+        Responders and participants analysed so far, and participants in the last analysis.
+        """
+        assert rule.prediction is not None
+        counts = self.summary(target.endpoint)
+        assert isinstance(counts, Counts)
+        design = self.plan.design
+        shares = np.array(design.shares)
+
+        def pooled(values: Integers) -> Integers:
+            mine = values[self.trials]
+            if target.stratum >= 0:
+                return mine[:, :, target.stratum]
+            if target.stratum == OPEN and self.open_strata is not None:
+                mine = mine * self.open_strata[:, None, :]
+            return over_strata(mine)
+
+        totals, due = pooled(counts.totals), pooled(counts.due)
+        if rule.prediction.enrolled:
+            planned = pooled(self.snapshot.population.tally(self.snapshot.enrolled))
+        else:
+            share = shares[target.stratum] if target.stratum >= 0 else 1.0
+            planned = np.array([round(n * share) for n in design.planned], dtype=np.int64)
+        final = totals + np.maximum(planned - due, 0)
+        return pooled(counts.successes), totals, final
+
+
+class Conduct:
+    """Holds the looks of a block of trials, one after the other.
+
+    Attributes
+    ----------
+    population, prepared
+        The participants, and by endpoint what does not change from look to look; whoever conducts
+        the trials supplies both.
+    standing
+        What has been decided so far.
+    before
+        ``(trial,)`` date of the look before.
+    shares
+        ``(trial, arm)`` in force now, under response-adaptive randomisation.
+    records
+        The looks held, in order.
+    """
+
+    population: Population
+    prepared: dict[str, Any]
+    shares: Floats | None = None
+
+    def __init__(self, plan: Plan, trials: int) -> None:
+        self.plan = plan
+        self.design = plan.design
+        self.standing = Standing.at_start(plan.design, plan.rules, trials)
+        self.before = np.zeros(trials)
+        self.records: list[LookRecord] = []
+
+    # ── what a look means to whoever conducts the trials ──────────────────────────────────
+    def ended_at(
+        self, analysis: LookAnalysis, look: int, ended: Booleans, infused: Integers
+    ) -> None:
+        """Note which trials have ended at a look, ``(trial,)``."""
+
+    def enrol_later(
+        self, rows: Integers, date: Floats, strata_before: Booleans, shares: Floats | None
+    ) -> None:
+        """Let those who arrive after a date meet what is now in force.
+
+        Parameters
+        ----------
+        rows
+            Positions of the trials in which something changed.
+        date, strata_before, shares
+            ``(trial,)``, ``(trial, stratum)`` open before, ``(trial, arm)``, of all trials.
+        """
+
+    # ── looks ─────────────────────────────────────────────────────────────────────────────
+    def look(self, look: int) -> None:
+        """Hold one look in the trials in which it is due."""
+        schedule, standing = self.plan.schedule, self.standing
+        stopped = standing.enrolled < self.design.enrolment.max_n
+        date, last = schedule.due(
+            look, self.population, self.prepared[self.design.primary], standing.enrolled,
+            self.before,
+        )  # fmt: skip
+        skipped = stopped & ~last
+        self.between(look, date, skipped)
+        self.hold(look, date, standing.running & ~skipped, last)
+
+    def hold(self, look: int, date: Floats, held: Booleans, last: Booleans) -> LookRecord:
+        """Hold a look at a date: judge its rules, and let what they decide take effect.
+
+        Parameters
+        ----------
+        date, held, last
+            ``(trial,)`` calendar month; the trials in which the look is held, and those whose last
+            look it is.
+        """
+        standing, schedule = self.standing, self.plan.schedule
+        opened = standing.open_strata.copy()
+        open_arms = standing.open_arms.copy()
+        analysis = self.analysis(date, held)
+        probabilities = self.judge(analysis, look, held, last)
+        standing.finish(last & held)
+        ended = held & ~standing.running
+        infused = self.infused(analysis.snapshot)
+        self.ended_at(analysis, look, ended, infused)
+        for name in self.design.endpoints:
+            analysis.summary(name)
+        shares = None
+        if look < schedule.number:
+            shares = self._renew(look, analysis, held & standing.running, open_arms, opened)
+        record = LookRecord(
+            look,
+            held,
+            date,
+            analysis.snapshot.population.tally(analysis.snapshot.enrolled),
+            infused,
+            analysis.summaries,
+            probabilities,
+            shares,
+        )
+        self.records.append(record)
+        self.before = np.where(held, date, self.before)
+        return record
+
+    def analysis(self, date: Floats, held: Booleans) -> LookAnalysis:
+        """What can be seen at a date, ``(trial,)``, in the trials in which a look is held."""
+        snapshot = snapshot_at(self.population, date, self.standing.enrolled)
+        return LookAnalysis(
+            self.plan, snapshot, self.prepared, np.flatnonzero(held), self.standing.open_strata
+        )
+
+    def judge(
+        self, analysis: LookAnalysis, look: int, held: Booleans, last: Booleans
+    ) -> dict[str, Floats]:
+        """Judge the rules of a look in the order written."""
+        probabilities: dict[str, Floats] = {}
+        final = self.plan.schedule.number
+        for position, rule in enumerate(self.plan.rules):
+            judged = held if look in rule.thresholds else held & last & rule.last
+            if not judged.any():
+                continue
+            threshold = rule.thresholds.get(look, rule.thresholds.get(final, np.nan))
+            probabilities[rule.name] = self.judge_rule(
+                position, analysis, judged, threshold, look, last
+            )
+        return probabilities
+
+    def judge_rule(
+        self,
+        position: int,
+        analysis: LookAnalysis,
+        judged: Booleans,
+        threshold: float,
+        look: int,
+        last: Booleans,
+    ) -> Floats:
+        """Judge one rule; returns what it asked for, ``(trial, target)``."""
+        standing, rule = self.standing, self.plan.rules[position]
+        asked = standing.asked(rule) & judged[:, None]
+        probability = np.full(asked.shape, np.nan)
+        for place, target in enumerate(rule.targets):
+            if asked[:, place].any():
+                probability[analysis.trials, place] = analysis.probability(rule, target)
+        probability[~asked] = np.nan
+        standing.failed |= any_of(asked & np.isnan(probability))
+        holds = asked & rule.compared(probability, threshold)
+        if holds.any():
+            randomised = analysis.snapshot.randomised
+            standing.apply(position, holds, probability, look, randomised, last)
+            if rule.then == "close_stratum" or self.design.by_target:
+                analysis.open_strata_changed(standing.open_strata)
+        return probability
+
+    def between(self, look: int, date: Floats, skipped: Booleans) -> None:
+        """Judge the rules with a rhythm of their own at the infusions before a look."""
+        for position, rule in enumerate(self.plan.rules):
+            if not rule.every or self.population.course is None:
+                continue
+            infusions = np.sort(self.population.infusion_date, axis=1)
+            later = [at for at in rule.thresholds if at >= look]
+            threshold = rule.thresholds[min(later) if later else max(rule.thresholds)]
+            for number in range(rule.every, self.population.participants + 1, rule.every):
+                at = infusions[:, number - 1]
+                due = self.standing.running & (at > self.before) & (at < date) & ~skipped
+                if not due.any():
+                    continue
+                analysis = self.analysis(np.where(due, at, 0.0), due)
+                never_last = np.zeros(len(due), dtype=np.bool_)
+                asked = self.judge_rule(position, analysis, due, threshold, look, never_last)
+                ended = due & ~self.standing.running
+                if ended.any():
+                    self._record_between(analysis, rule.name, look, ended, asked)
+
+    def _record_between(
+        self, analysis: LookAnalysis, rule: str, look: int, ended: Booleans, asked: Floats
+    ) -> None:
+        """Record trials that a rule with a rhythm of its own has ended."""
+        infused = self.infused(analysis.snapshot)
+        self.ended_at(analysis, look, ended, infused)
+        for name in self.design.endpoints:
+            analysis.summary(name)
+        randomised = analysis.snapshot.population.tally(analysis.snapshot.enrolled)
+        self.records.append(
+            LookRecord(
+                look, ended, analysis.snapshot.date, randomised, infused, analysis.summaries,
+                {rule: asked}, None, between=True,
+            )
+        )  # fmt: skip
+
+    def infused(self, snapshot: Snapshot) -> Integers:
+        """Participants infused by the look, ``(trial, arm, stratum)``."""
+        population = snapshot.population
+        if population.course is None or not any(population.infused_arms):
+            shape = (population.trials, population.arms, population.strata)
+            return np.zeros(shape, dtype=np.int64)
+        by_now = ParticipantSet.where(population.infusion_date <= snapshot.date[:, None])
+        return population.tally(by_now & snapshot.enrolled)
+
+    # ── what later arrivals meet ──────────────────────────────────────────────────────────
+    def _renew(
+        self,
+        look: int,
+        analysis: LookAnalysis,
+        going_on: Booleans,
+        arms_before: Booleans,
+        strata_before: Booleans,
+    ) -> Floats | None:
+        """Enrol later arrivals under what the look decided; returns the shares in force."""
+        if not self.design.adaptive:
+            return None
+        standing = self.standing
+        changed = (standing.open_arms != arms_before).any(axis=1)
+        changed |= (standing.open_strata != strata_before).any(axis=1)
+        shares = None
+        if isinstance(self.design.randomisation, ResponseAdaptive):
+            shares = self._shares(analysis, self.design.randomisation, changed)
+            assert self.shares is not None
+            changed |= (shares != self.shares).any(axis=1)
+        rows = np.flatnonzero(changed & going_on)
+        if len(rows):
+            self.enrol_later(rows, analysis.snapshot.date, strata_before, shares)
+        return shares
+
+    def _shares(self, analysis: LookAnalysis, rule: ResponseAdaptive, changed: Booleans) -> Floats:
+        """Shares of the arms from a look on, ``(trial, arm)``."""
+        open_arms = self.standing.open_arms
+        assert self.shares is not None
+        counts = analysis.summary(self.design.primary)
+        assert isinstance(counts, Counts)
+        successes, totals = over_strata(counts.successes), over_strata(counts.totals)
+        best = np.zeros(open_arms.shape)
+        model = self.plan.fitted[self.design.primary][1]
+        renewed = self.standing.running & (analysis.snapshot.randomised >= rule.burn_in)
+        patterns, which = np.unique(open_arms, axis=0, return_inverse=True)
+        for number, pattern in enumerate(patterns):
+            rows = np.flatnonzero((which.reshape(-1) == number) & renewed)
+            arms = tuple(int(arm) for arm in np.flatnonzero(pattern) if arm > 0)
+            if len(rows) and arms:
+                best[rows[:, None], arms] = model.best(arms, successes[rows], totals[rows])
+        control = None if rule.control == "match_largest" else float(rule.control)
+        adaptive = adaptive_shares(best, open_arms, rule.power, rule.minimum, control)
+        equal = open_arms / open_arms.sum(axis=1, keepdims=True)
+        fallback = np.where(changed[:, None], equal, self.shares)
+        return np.where(renewed[:, None], adaptive, fallback)

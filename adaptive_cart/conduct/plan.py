@@ -1,0 +1,87 @@
+"""A design made ready to run, once: rules with positions, models with their priors, estimands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from adaptive_cart.conduct.looks import Schedule
+from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
+from adaptive_cart.design.design import Design
+from adaptive_cart.models import AnalysisBase
+from adaptive_cart.nouns.questions import ALL, Question
+
+LEVEL = 0.95  # of every credible interval
+
+
+@dataclass(frozen=True)
+class Estimand:
+    """A quantity of the primary endpoint that is estimated; bias and coverage are measured of it.
+
+    Attributes
+    ----------
+    question
+        The question whose quantity it is.
+    arm, stratum
+        Names; no arm where there is only one experimental arm, no stratum for the average.
+    """
+
+    question: Question
+    arm: str | None
+    stratum: str | None
+
+    @property
+    def suffix(self) -> str:
+        """What tells its columns from those of the others: "", "_auto", "_sle"."""
+        return "".join(f"_{name}" for name in (self.arm, self.stratum) if name is not None)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What of a design is the same for every trial.
+
+    Attributes
+    ----------
+    fitted
+        By endpoint: the analysis and its model, where a posterior can be had.
+    estimands
+        None where the primary endpoint has no posterior.
+    """
+
+    design: Design
+    rules: tuple[ResolvedRule, ...]
+    schedule: Schedule
+    fitted: dict[str, tuple[AnalysisBase, Any]]
+    estimands: tuple[Estimand, ...]
+
+    @staticmethod
+    def of(design: Design) -> Plan:
+        """Make a design ready to run."""
+        fitted = {}
+        for name in design.endpoints:
+            analysis = design.analysis_of(name)
+            if analysis is not None:
+                model = analysis.fitted(design.arm_names, design.shares)
+                fitted[name] = (analysis, model)
+        estimands = _estimands(design) if design.primary in fitted else ()
+        return Plan(design, resolve_rules(design), Schedule.of(design), fitted, estimands)
+
+
+def _estimands(design: Design) -> tuple[Estimand, ...]:
+    """For each experimental arm: against the control, on average and in each stratum."""
+    several = len(design.arms) > 2
+    kind = design.primary_endpoint.estimand_kind
+    if kind is None:
+        return ()
+    analysis = design.analysis_of(design.primary)
+    assert analysis is not None
+    found = []
+    for arm in range(1, len(design.arms)):
+        name = design.arm_names[arm] if several else None
+        places: list[tuple[int, str | None]] = [(ALL, None)]
+        if analysis.by_stratum:
+            places += list(enumerate(design.stratum_names))
+        for stratum, label in places:
+            question = Question(design.primary, arm, 0, kind=kind, stratum=stratum)
+            found.append(Estimand(question, name, label))
+    return tuple(found)

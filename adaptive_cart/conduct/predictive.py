@@ -1,0 +1,137 @@
+"""The probability, given the data so far, that a rule's condition will hold at the last look.
+
+For the beta-binomial model this is exact: every final table of counts is weighted with its
+beta-binomial predictive mass (Dmitrienko & Wang 2006, Stat Med 25:2178, eq. 2), and the condition
+is looked up in the table. Looks in between are ignored. Still to come in an arm is its final number
+less those analysed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.binary.beta_binomial import BetaBinomial
+
+PROBABILITIES_KEPT = 4096
+
+
+class Condition:
+    """A rule's condition at the last look: a question, a side and a threshold; hashable."""
+
+    def __init__(self, question: Question, at_least: bool, threshold: float) -> None:
+        self._key = (question, at_least, threshold)
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Condition) and self._key == other._key
+
+    @property
+    def question(self) -> Question:
+        """What the condition asks."""
+        return self._key[0]
+
+    def holds(self, probability: Floats) -> Booleans:
+        """Whether it holds, for each probability."""
+        _, at_least, threshold = self._key
+        return probability >= threshold if at_least else probability < threshold
+
+
+def predictive_probability(
+    model: BetaBinomial,
+    condition: Condition,
+    successes: Integers,
+    totals: Integers,
+    final: Integers,
+) -> Floats:
+    """Predictive probability that the condition holds on the final table, ``(trial,)``.
+
+    Parameters
+    ----------
+    successes, totals, final
+        ``(trial, arm)``: responders and participants analysed so far, and participants in the
+        final analysis. An arm that is past its final number has nobody still to come.
+    """
+    question = condition.question
+    arms = (question.arm,) if question.minus is None else (question.arm, question.minus)
+    last = np.maximum(final, totals)
+    shape = np.stack([part[:, arm] for arm in arms for part in (totals, last)], axis=1)
+    if len(shape) and (shape == shape[0]).all():  # fixed numbers at the look: nothing to sort
+        by_table = _by_table(model, condition, tuple(int(number) for number in shape[0]))
+        fixed: Floats = by_table[tuple(successes[:, arm] for arm in arms)]
+        return fixed
+    answer = np.empty(len(successes), dtype=np.float64)
+    numbers, which = np.unique(shape, axis=0, return_inverse=True)
+    which = which.reshape(-1)
+    for position, row in enumerate(numbers):
+        here = np.flatnonzero(which == position)
+        by_table = _by_table(model, condition, tuple(int(number) for number in row))
+        seen = tuple(successes[here, arm] for arm in arms)
+        answer[here] = by_table[seen]
+    return answer
+
+
+@lru_cache(maxsize=PROBABILITIES_KEPT)
+def _by_table(model: BetaBinomial, condition: Condition, numbers: tuple[int, ...]) -> Floats:
+    """Predictive probability by successes so far, one axis an arm that the question is about."""
+    question = condition.question
+    now, last = numbers[0], numbers[1]
+    weights = _weights(model, question.arm, now, last)
+    if question.minus is None:
+        holds = _holds_alone(model, condition, last)
+        return np.einsum("ij,j->i", weights, holds)
+    other_now, other_last = numbers[2], numbers[3]
+    holds = _holds_between(model, condition, last, other_last)
+    other = _weights(model, question.minus, other_now, other_last)
+    # einsum and not a matrix product: its sums never depend on the number of threads
+    return np.einsum("il,kl->ik", np.einsum("ij,jl->il", weights, holds), other)
+
+
+@lru_cache(maxsize=PROBABILITIES_KEPT)
+def _weights(model: BetaBinomial, arm: int, now: int, last: int) -> Floats:
+    """Predictive mass of the final successes, ``(successes now, final successes)``."""
+    return np.stack(
+        [model.predictive_weights(arm, successes, now, last) for successes in range(now + 1)]
+    )
+
+
+@lru_cache(maxsize=256)
+def _holds_alone(model: BetaBinomial, condition: Condition, last: int) -> Floats:
+    successes = np.zeros((last + 1, len(model.priors)), dtype=np.int64)
+    totals = np.zeros_like(successes)
+    successes[:, condition.question.arm] = np.arange(last + 1)
+    totals[:, condition.question.arm] = last
+    return _indicator(condition, lambda q: model.above(q.arm, successes, totals, q.value))
+
+
+@lru_cache(maxsize=256)
+def _holds_between(model: BetaBinomial, condition: Condition, last: int, other: int) -> Floats:
+    question = condition.question
+    assert question.minus is not None
+    successes = np.zeros(((last + 1) * (other + 1), len(model.priors)), dtype=np.int64)
+    totals = np.zeros_like(successes)
+    mine, theirs = np.divmod(np.arange(len(successes)), other + 1)
+    successes[:, question.arm], successes[:, question.minus] = mine, theirs
+    totals[:, question.arm], totals[:, question.minus] = last, other
+    minus = question.minus
+    holds = _indicator(
+        condition, lambda q: model.difference_above(q.arm, minus, successes, totals, q.value)
+    )
+    return holds.reshape(last + 1, other + 1)
+
+
+def _indicator(condition: Condition, above: Callable[[Question], Floats]) -> Floats:
+    question = condition.question
+    probability = above(question)
+    if not question.above:
+        probability = 1.0 - probability
+    return condition.holds(probability).astype(np.float64)

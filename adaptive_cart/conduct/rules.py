@@ -1,0 +1,190 @@
+"""Rules as they are judged: resolved to positions, compared, and told in words.
+
+A rule sees posteriors and counts, never the truth. It has a target for each arm and stratum that it
+asks about ("each" asks about all in turn). Rules are judged at each look in the order written; the
+first that ends the trial wins:
+
+    =================  ==========================================================================
+    declare_success    the trial ends as ``success``; with several experimental arms, or "each",
+                       the target's arm (or stratum) is successful and resolved
+    declare_futility   the trial ends as ``futility``
+    stop_for_safety    the trial ends as ``safety``
+    stop_enrolment     those already in are followed, then the last look is held
+    drop_arm           the target's arm stops enrolling and is resolved
+    close_stratum      the target's stratum stops enrolling and is resolved
+    all resolved       the trial ends: ``success`` if there was any, else ``futility``
+    no such rule       the next look; after the last one the trial ends: ``success`` if there was
+                       any, else ``no_success``
+    =================  ==========================================================================
+
+A futility or safety rule that ends a trial in which some target has already succeeded leaves that
+success standing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from adaptive_cart.conduct.predictive import Condition
+from adaptive_cart.design.checks import kind_of
+from adaptive_cart.design.design import Design, PosteriorQuestion, Rule
+from adaptive_cart.nouns.questions import ALL, OPEN, Question, written
+from adaptive_cart.nouns.records import Booleans, Floats
+
+REASONS = ("success", "futility", "safety", "no_success")
+ENDS = {
+    "declare_success": "success",
+    "declare_futility": "futility",
+    "stop_for_safety": "safety",
+}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A predictive question: the rule to come, its comparison at the last look, and the sample."""
+
+    rule: str
+    at_least: bool
+    threshold: float
+    enrolled: bool
+
+    def condition(self, question: Question) -> Condition:
+        """The predicted rule's condition at the last look, for one of its targets."""
+        return Condition(question, self.at_least, self.threshold)
+
+
+@dataclass(frozen=True)
+class ResolvedRule:
+    """A rule with its names turned into positions.
+
+    Attributes
+    ----------
+    targets
+        What is asked, once for each target; for a predictive rule, what the predicted rule asks.
+    prediction
+        Set where the rule asks for a predictive probability.
+    at_least
+        Whether the rule holds at or above its threshold, or below it.
+    thresholds
+        By number of the look, from 1; the rule is judged at these looks.
+    last
+        Whether the rule is judged at the last look, whichever that turns out to be.
+    every
+        The rule is also judged at every so-many-th infusion; 0 for not.
+    """
+
+    name: str
+    then: str
+    targets: tuple[Question, ...]
+    prediction: Prediction | None
+    at_least: bool
+    thresholds: dict[int, float]
+    last: bool
+    every: int = 0
+
+    @property
+    def question(self) -> Question:
+        """The first target's question."""
+        return self.targets[0]
+
+    def never(self) -> ResolvedRule:
+        """Return the same rule with a threshold that nothing reaches; it is asked all the same."""
+        return replace(
+            self, thresholds=dict.fromkeys(self.thresholds, 2.0 if self.at_least else -1.0)
+        )
+
+    def compared(self, probability: Floats, threshold: float) -> Booleans:
+        """Whether the rule holds, ``(trial,)``; never where the posterior failed."""
+        return probability >= threshold if self.at_least else probability < threshold
+
+    def holds(self, probability: Floats, look: int) -> Booleans:
+        """Whether the rule holds at a look."""
+        return self.compared(probability, self.thresholds[look])
+
+    def words(self, design: Design, target: int = 0, every: bool = False) -> str:
+        """Say the rule's question as a protocol would; ``every`` for all targets in one."""
+        arms, strata = design.arm_names, design.stratum_names
+        asked = self.targets[target].words(arms, strata)
+        if every and len(self.targets) > 1:
+            first = self.targets[0]
+            if len({question.arm for question in self.targets}) > 1:
+                arms = tuple("each arm" if k == first.arm else arm for k, arm in enumerate(arms))
+            if first.stratum >= 0 and len({q.stratum for q in self.targets}) > 1:
+                strata = ("each stratum",) * len(strata)
+            asked = first.words(arms, strata)
+        if self.prediction is None:
+            return asked
+        sample = "those enrolled" if self.prediction.enrolled else "max_n participants"
+        sign = ">=" if self.prediction.at_least else "<"
+        condition = f"{asked} {sign} {written(self.prediction.threshold)}"
+        return f"P({self.prediction.rule} at the last look, with {sample}: {condition} | data)"
+
+    def reason(self, design: Design, probability: float, threshold: float, target: int = 0) -> str:
+        """Say why the rule holds (or does not), the compared numbers in full."""
+        holds = probability >= threshold if self.at_least else probability < threshold
+        sign = (">=" if self.at_least else "<") if holds else ("<" if self.at_least else ">=")
+        value = f"{probability:.4f}"
+        if float(value) == round(threshold, 4) and probability != threshold:
+            value = f"{probability:.12g}"  # four decimals would hide on which side it lies
+        shown = written(threshold)
+        shown = shown if len(shown.split(".")[-1]) >= 4 else f"{threshold:.4f}"
+        return f"{self.words(design, target)} = {value} {sign} {shown}"
+
+
+def resolve_rules(design: Design) -> tuple[ResolvedRule, ...]:
+    """Turn a design's rules into what is judged."""
+    return tuple(_resolve(design, rule) for rule in design.rules)
+
+
+def _resolve(design: Design, rule: Rule) -> ResolvedRule:
+    thresholds = {look: design.threshold_at(rule, look) for look in design.judged_at(rule)}
+    prediction = None
+    if rule.posterior is not None:
+        targets = targets_of(design, rule.posterior)
+    else:
+        assert rule.predictive is not None
+        named = next(other for other in design.rules if other.name == rule.predictive.rule)
+        assert named.posterior is not None
+        targets = targets_of(design, named.posterior)
+        threshold = design.threshold_at(named, design.looks.number)
+        enrolled = rule.predictive.with_ == "enrolled"
+        prediction = Prediction(named.name, named.at_least is not None, threshold, enrolled)
+    return ResolvedRule(
+        name=rule.name,
+        then=rule.then,
+        targets=targets,
+        prediction=prediction,
+        at_least=rule.at_least is not None,
+        thresholds=thresholds,
+        last=rule.looks is None or "final" in rule.looks,
+        every=rule.every or 0,
+    )
+
+
+def targets_of(design: Design, asked: PosteriorQuestion) -> tuple[Question, ...]:
+    """Questions that a rule's posterior table asks, by arm and then stratum."""
+    arms, strata = design.arm_names, design.stratum_names
+    other = asked.minus if asked.minus is not None else asked.hazard_ratio_to
+    value = asked.above if asked.above is not None else asked.below
+    assert asked.arm is not None
+    chosen = range(1, len(arms)) if asked.arm == "each" else [arms.index(asked.arm)]
+    if asked.stratum == "each":
+        places = list(range(len(strata)))
+    elif asked.stratum == "open":
+        places = [OPEN]
+    else:
+        places = [ALL if asked.stratum is None else strata.index(asked.stratum)]
+    return tuple(
+        Question(
+            endpoint=asked.endpoint,
+            arm=arm,
+            minus=None if other is None else arms.index(other),
+            value=0.0 if value is None else value,
+            above=asked.above is not None,
+            kind=kind_of(asked),
+            stratum=stratum,
+            month=asked.remains_at or 0.0,
+        )
+        for arm in chosen
+        for stratum in places
+    )

@@ -1,0 +1,249 @@
+"""A block of trials through all its looks: the one place where the stages meet.
+
+    enrol ─► follow ─► for each look: date ─► snapshot ─► summaries ─► posteriors ─► rules ─► end?
+      ▲                                                                               │
+      └──────── arms dropped, strata closed, shares renewed (later arrivals only) ◄───┘
+
+How a look is held and judged is :mod:`adaptive_cart.conduct.holding`. Here the participants are
+simulated, and what becomes of a trial is kept. Trials that have ended stay in the block; what
+happens after their end is never recorded. The only loop in Python is over looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from adaptive_cart.conduct.holding import Conduct, LookAnalysis, LookRecord
+from adaptive_cart.conduct.plan import LEVEL, Plan
+from adaptive_cart.conduct.standing import SUCCESS, Small, Standing
+from adaptive_cart.design.truth import Truth
+from adaptive_cart.models import Posterior
+from adaptive_cart.nouns.records import (
+    Booleans,
+    Floats,
+    Integers,
+    Population,
+    Snapshot,
+    Summary,
+)
+from adaptive_cart.nouns.records import pooled as over_strata
+from adaptive_cart.nouns.streams import Latents
+from adaptive_cart.participants.enrolment import Enrolment
+from adaptive_cart.participants.population import followed
+
+__all__ = ["Block", "LookRecord", "run_block"]
+
+
+@dataclass
+class Block:
+    """The outcome of a block of trials in one scenario; arrays are ``(trial,)`` unless said.
+
+    Attributes
+    ----------
+    standing
+        Decisions, and how each trial ended.
+    look, months
+        The look that ended it and its calendar month. A stop between looks (a rule with ``every``)
+        counts with the look that would have come next.
+    randomised, analysed, infused
+        ``(trial, arm)`` participants randomised (pipeline counted in), in the primary analysis, and
+        infused by then.
+    estimate, covered
+        ``(trial, estimand)`` posterior mean at the end, and whether the credible interval covers
+        the true value.
+    estimate_final, covered_final, analysed_final
+        The same after the pipeline has been followed up.
+    reversal
+        A success that the pipeline turned into a failure.
+    """
+
+    first_trial: int
+    standing: Standing
+    look: Small
+    months: Floats
+    randomised: Integers
+    analysed: Integers
+    infused: Integers
+    estimate: Floats
+    covered: Booleans
+    estimate_final: Floats
+    covered_final: Booleans
+    analysed_final: Integers
+    reversal: Booleans
+    looks: list[LookRecord]
+    population: Population | None = None
+
+
+class SimulatedConduct(Conduct):
+    """Conducts a block of simulated trials of one scenario."""
+
+    def __init__(
+        self, plan: Plan, truth: Truth, targets: Sequence[float], latents: Latents
+    ) -> None:
+        trials = latents.trials
+        super().__init__(plan, trials)
+        self.truth = truth
+        self.targets = targets
+        self.latents = latents
+        self.enrolment = Enrolment(plan.design, latents)
+        self.shares = self.enrolment.shares
+        self._follow()
+        arms = len(plan.design.arm_names)
+        self.ends: Summary | None = None
+        self.estimated = np.zeros(trials, dtype=np.bool_)
+        estimands = (trials, len(plan.estimands))
+        self.block = Block(
+            first_trial=latents.first_trial,
+            standing=self.standing,
+            look=np.zeros(trials, dtype=np.int8),
+            months=np.full(trials, np.nan),
+            randomised=np.zeros((trials, arms), dtype=np.int64),
+            analysed=np.zeros((trials, arms), dtype=np.int64),
+            infused=np.zeros((trials, arms), dtype=np.int64),
+            estimate=np.full(estimands, np.nan),
+            covered=np.zeros(estimands, dtype=np.bool_),
+            estimate_final=np.full(estimands, np.nan),
+            covered_final=np.zeros(estimands, dtype=np.bool_),
+            analysed_final=np.zeros((trials, arms), dtype=np.int64),
+            reversal=np.zeros(trials, dtype=np.bool_),
+            looks=self.records,
+        )
+
+    def _follow(self) -> None:
+        self.population = followed(self.design, self.truth, self.latents, self.enrolment)
+        self.prepared = {
+            name: endpoint.prepare(name, self.population)
+            for name, endpoint in self.design.endpoints.items()
+        }
+
+    # ── looks ─────────────────────────────────────────────────────────────────────────────
+    def ended_at(
+        self, analysis: LookAnalysis, look: int, ended: Booleans, infused: Integers
+    ) -> None:
+        """Record the trials that end at a look."""
+        if not ended.any():
+            return
+        block, snapshot = self.block, analysis.snapshot
+        randomised = over_strata(snapshot.population.tally(snapshot.enrolled))
+        primary = analysis.summary(self.design.primary)
+        block.look[ended] = look
+        block.months[ended] = snapshot.date[ended]
+        block.randomised[ended] = randomised[ended]
+        block.infused[ended] = over_strata(infused)[ended]
+        block.analysed[ended] = over_strata(primary.analysed)[ended]
+        self.ends = primary if self.ends is None else self.ends.replaced(ended, primary)  # type: ignore[arg-type]
+        self._estimate_now(analysis, ended)
+
+    def enrol_later(
+        self, rows: Integers, date: Floats, strata_before: Booleans, shares: Floats | None
+    ) -> None:
+        """Enrol later arrivals under what the look decided, and follow everybody anew."""
+        standing = self.standing
+        self.enrolment.renew(
+            rows, date, standing.open_arms, standing.open_strata, strata_before, shares
+        )
+        self.shares = self.enrolment.shares
+        self._follow()
+
+    # ── the end ───────────────────────────────────────────────────────────────────────────
+    def finish(self) -> Block:
+        """Estimate at the end of every trial, follow the pipeline up, and judge again."""
+        block, plan = self.block, self.plan
+        randomised = over_strata(block.randomised)
+        date = plan.schedule.all_observed(self.population, randomised, block.months)
+        snapshot = Snapshot(date, randomised, self.population)
+        primary = self.design.primary_endpoint.summary(self.prepared[self.design.primary], snapshot)
+        block.analysed_final[:] = over_strata(primary.analysed)
+        # who has no pipeline, or a whole one without an end, has been judged on all there is
+        waiting = np.flatnonzero((date > block.months) & (block.months > 0.0))
+        self._reversals(snapshot, waiting)
+        if plan.estimands:
+            analysis, model = plan.fitted[self.design.primary]
+            pending = np.flatnonzero(~self.estimated)
+            if len(pending):
+                assert self.ends is not None
+                at_end = analysis.posterior(model, self.ends.rows(pending), None)
+                block.estimate[pending], block.covered[pending] = self._estimates(at_end)
+            block.estimate_final, block.covered_final = block.estimate.copy(), block.covered.copy()
+            if len(waiting):
+                final = analysis.posterior(model, primary.rows(waiting), None)
+                estimates, covered = self._estimates(final)
+                block.estimate_final[waiting], block.covered_final[waiting] = estimates, covered
+        return block
+
+    def _estimate_now(self, analysis: LookAnalysis, ended: Booleans) -> None:
+        """Estimate trials that end from the posterior their look has worked out already.
+
+        Only where most of the trials at the look end: a posterior answers for all of them at once.
+        """
+        posterior = analysis.known_posterior(self.design.primary)
+        if posterior is None or not self.plan.estimands:
+            return
+        here = ended[analysis.trials]
+        if 2 * here.sum() < len(here):
+            return
+        estimates, covered = self._estimates(posterior)
+        rows = analysis.trials[here]
+        self.block.estimate[rows], self.block.covered[rows] = estimates[here], covered[here]
+        self.estimated[rows] = True
+
+    def _estimates(self, posterior: Posterior) -> tuple[Floats, Booleans]:
+        """Posterior means, and whether the equal-tailed intervals cover the true values."""
+        means, covered = [], []
+        for estimand, target in zip(self.plan.estimands, self.targets, strict=True):
+            mean = posterior.mean(estimand.question)
+            inside = posterior.covers(estimand.question.at(target), LEVEL)
+            if posterior.failed is not None:
+                mean = np.where(posterior.failed, np.nan, mean)
+            means.append(mean)
+            covered.append(inside)
+        return np.stack(means, axis=1), np.stack(covered, axis=1)
+
+    def _reversals(self, snapshot: Snapshot, waiting: Integers) -> None:
+        """A success is reversed when none of the targets that succeeded holds on everybody."""
+        standing = self.standing
+        chosen = waiting[standing.reason[waiting] == SUCCESS]
+        if len(chosen) == 0:
+            return
+        followed_up = LookAnalysis(self.plan, snapshot, self.prepared, chosen, standing.open_strata)
+        stands = np.zeros(len(chosen), dtype=np.bool_)
+        for position, looks in standing.won.items():
+            rule = self.plan.rules[position]
+            for place, target in enumerate(rule.targets):
+                won = looks[chosen, place]
+                if not won.any():
+                    continue
+                probability = followed_up.probability(rule, target)
+                for look in np.unique(won[won > 0]):
+                    last = rule.thresholds.get(self.plan.schedule.number, np.nan)
+                    threshold = rule.thresholds.get(int(look), last)
+                    stands |= (won == look) & rule.compared(probability, threshold)
+        self.block.reversal[chosen] = ~stands
+
+
+def run_block(
+    plan: Plan,
+    truth: Truth,
+    targets: Sequence[float],
+    latents: Latents,
+    keep_population: bool = False,
+) -> Block:
+    """Run a block of trials of one scenario through all its looks.
+
+    Parameters
+    ----------
+    targets
+        True value of each of the plan's estimands, against which coverage is measured.
+    """
+    conduct = SimulatedConduct(plan, truth, targets, latents)
+    for look in range(1, plan.schedule.number + 1):
+        conduct.look(look)
+        if not conduct.standing.running.any() and not keep_population:
+            break
+    block = conduct.finish()
+    if keep_population:
+        block.population = conduct.population
+    return block

@@ -1,0 +1,394 @@
+"""A design: what a statistician writes, as frozen parts that fit together.
+
+``Design`` is read from a file by :mod:`adaptive_cart.design.file` or made in Python; either way the
+same checks run and every problem is reported at once.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, ValidationError
+
+from adaptive_cart.endpoints import KINDS as ENDPOINTS
+from adaptive_cart.endpoints import EndpointBase
+from adaptive_cart.models import ANALYSES, AnalysisBase
+from adaptive_cart.nouns.parts import Count, Finite, Part, Positive, PositiveMonths, Probability
+
+Strict01 = Annotated[float, Field(gt=0.0, le=1.0, allow_inf_nan=False)]
+Decision = Literal[
+    "declare_success",
+    "declare_futility",
+    "stop_for_safety",
+    "stop_enrolment",
+    "drop_arm",
+    "close_stratum",
+]
+DECISIONS = (
+    "declare_success",
+    "declare_futility",
+    "stop_for_safety",
+    "stop_enrolment",
+    "drop_arm",
+    "close_stratum",
+)
+
+
+class Arm(Part):
+    """An arm of the trial."""
+
+    control: bool = False
+    product: str | None = None
+    allocation: Count = 1
+    label: str | None = None
+
+
+class PermutedBlocks(Part):
+    """Stratified permuted blocks."""
+
+    method: Literal["permuted_blocks"] = "permuted_blocks"
+    block: Count | None = Field(default=None, description="the smallest that fits, if left out")
+
+
+def _control_shape(value: Any) -> str:
+    return "matched" if isinstance(value, str) else "share"
+
+
+class ResponseAdaptive(Part):
+    """Response-adaptive randomisation of the experimental arms."""
+
+    method: Literal["response_adaptive"]
+    power: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.5
+    minimum: Probability = 0.0
+    control: Annotated[
+        Annotated[Literal["match_largest"], Tag("matched")] | Annotated[Strict01, Tag("share")],
+        Discriminator(_control_shape),
+    ] = "match_largest"
+    burn_in: Annotated[int, Field(ge=0)] = 0
+
+
+def _method(value: Any) -> Any:
+    default = "permuted_blocks"
+    return (
+        value.get("method", default) if isinstance(value, dict) else getattr(value, "method", None)
+    )
+
+
+Randomisation = Annotated[
+    Annotated[PermutedBlocks, Tag("permuted_blocks")]
+    | Annotated[ResponseAdaptive, Tag("response_adaptive")],
+    Discriminator(_method),
+]
+
+
+class Ramp(Part):
+    """Enrolment rising linearly from zero to a plateau."""
+
+    ramp_months: PositiveMonths
+    plateau: Positive = Field(description="participants a month after the ramp")
+
+
+def _pace_shape(value: Any) -> str:
+    return "ramp" if isinstance(value, dict | Ramp) else "number"
+
+
+class Enrolment(Part):
+    """How many participants, and how fast they come."""
+
+    max_n: Count
+    per_month: Annotated[
+        Annotated[Positive, Tag("number")] | Annotated[Ramp, Tag("ramp")],
+        Discriminator(_pace_shape),
+    ]
+    arrivals: Literal["poisson", "regular"] = "poisson"
+    after_closing: Literal["redistribute", "keep"] = "redistribute"
+
+
+class Looks(Part):
+    """When looks are due, on one scale."""
+
+    observed: list[Count] | None = None
+    enrolled: list[Count] | None = None
+    events: list[Count] | None = None
+    months: list[PositiveMonths] | None = None
+    final: Literal["all_observed"] | None = None
+
+    @property
+    def scale(self) -> str:
+        """Which of the four scales the looks are counted on."""
+        return next(n for n in ("observed", "enrolled", "events", "months") if getattr(self, n))
+
+    @property
+    def at(self) -> list[float]:
+        """The stated numbers, in order."""
+        return list(getattr(self, self.scale))
+
+    @property
+    def number(self) -> int:
+        """How many looks there are, the final one counted in."""
+        return len(self.at) + (self.final is not None)
+
+
+class PosteriorQuestion(Part):
+    """P(arm - minus > above | data), or about the arm alone."""
+
+    endpoint: str
+    arm: str | None = None
+    minus: str | None = None
+    above: Finite | None = None
+    below: Finite | None = None
+    stratum: str | None = None
+    hazard_ratio_to: str | None = None
+    remains_at: PositiveMonths | None = None
+    best: bool | None = None
+
+
+class PredictiveQuestion(Part):
+    """The probability that a rule's condition will hold at the last look."""
+
+    rule: str
+    with_: Literal["max_n", "enrolled"] = Field(default="max_n", alias="with")
+
+
+def _threshold_shape(value: Any) -> str:
+    if isinstance(value, str):
+        return "calibrate"
+    return "list" if isinstance(value, list) else "number"
+
+
+Threshold = Annotated[
+    Annotated[Probability, Tag("number")]
+    | Annotated[list[Probability], Tag("list")]
+    | Annotated[Literal["calibrate"], Tag("calibrate")],
+    Discriminator(_threshold_shape),
+]
+
+
+def _look_shape(value: Any) -> str:
+    return "final" if isinstance(value, str) else "number"
+
+
+LookNumber = Annotated[
+    Annotated[Count, Tag("number")] | Annotated[Literal["final"], Tag("final")],
+    Discriminator(_look_shape),
+]
+
+
+class Rule(Part):
+    """A question, a comparison and what follows when it holds."""
+
+    name: str
+    then: Decision
+    posterior: PosteriorQuestion | None = None
+    predictive: PredictiveQuestion | None = None
+    at_least: Threshold | None = None
+    below: Threshold | None = None
+    looks: list[LookNumber] | None = None
+    every: Count | None = Field(default=None, description="judge at every n-th infusion as well")
+
+    @property
+    def threshold(self) -> Any:
+        """What the probability is compared with, as written."""
+        return self.at_least if self.at_least is not None else self.below
+
+    @property
+    def sign(self) -> str:
+        """The comparison, as a protocol writes it."""
+        return ">=" if self.at_least is not None else "<"
+
+
+class MultiArm(Part):
+    """When a trial of several experimental arms ends."""
+
+    ends: Literal["first_success", "all_arms_resolved"] = "all_arms_resolved"
+
+
+class Crossover(Part):
+    """Participants of one arm who take the other arm's treatment later."""
+
+    from_: str = Field(alias="from")
+    to: str
+    after_month: PositiveMonths
+    strategy: Literal["composite", "treatment_policy"] = "composite"
+
+
+class Calibration(Part):
+    """What a threshold that is to be calibrated is set for."""
+
+    type_one_error: Strict01
+    null_region: dict[str, list[Probability]] | None = None
+
+
+class Simulation(Part):
+    """How many trials a scenario, and the seed."""
+
+    trials: Count = 10_000
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+
+def _tag(key: str) -> Any:
+    def of(value: Any) -> Any:
+        return value.get(key) if isinstance(value, dict) else getattr(value, key, None)
+
+    return Discriminator(of)
+
+
+def _union(kinds: dict[str, Any]) -> Any:
+    union: Any = None
+    for tag, kind in kinds.items():
+        tagged: Any = Annotated[kind, Tag(tag)]
+        union = tagged if union is None else union | tagged
+    return union
+
+
+AnyEndpoint: Any = Annotated[_union(ENDPOINTS), _tag("type")]
+AnyAnalysis: Any = Annotated[_union(ANALYSES), _tag("model")]
+
+
+class Design(Part):
+    """A whole design; see the project's README for what each table means."""
+
+    name: str
+    description: str | None = None
+    arms: dict[str, Arm]
+    strata: dict[str, Strict01] | None = None
+    randomisation: Randomisation = PermutedBlocks()
+    endpoints: dict[str, AnyEndpoint]
+    analysis: dict[str, AnyAnalysis] = Field(default_factory=dict)
+    enrolment: Enrolment
+    looks: Looks
+    rules: list[Rule]
+    multiarm: MultiArm | None = None
+    crossover: Crossover | None = None
+    truth: dict[str, Any] = Field(default_factory=dict)
+    scenarios: dict[str, dict[str, Any]]
+    calibration: Calibration | None = None
+    simulation: Simulation = Simulation()
+
+    def __init__(self, **tables: Any) -> None:
+        from adaptive_cart.design.reading import problems_of
+        from adaptive_cart.design.validation import problems_of_error
+        from adaptive_cart.errors import DesignError
+
+        problems = problems_of(tables)
+        if problems:
+            raise DesignError(problems)
+        try:
+            super().__init__(**tables)
+        except ValidationError as error:  # what no file can hold, such as a name that is no text
+            raise DesignError(problems_of_error(error, tables, Design)) from None
+
+    def as_toml(self) -> str:
+        """Write the design as a design file, also one that was made in Python."""
+        import tomlkit
+
+        return tomlkit.dumps(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<strong>{escape(self.name)}</strong><pre>{escape(self.as_toml())}</pre>"
+
+    # ── names in the order that arrays use ────────────────────────────────────────────────
+    @cached_property
+    def arm_names(self) -> tuple[str, ...]:
+        """Control first, then the others in the order written."""
+        control = [name for name, arm in self.arms.items() if arm.control]
+        return tuple(control + [name for name in self.arms if name not in control])
+
+    @cached_property
+    def stratum_names(self) -> tuple[str, ...]:
+        """Names of the strata, in the order written; none where there are no strata."""
+        return tuple(self.strata) if self.strata else ()
+
+    @cached_property
+    def shares(self) -> tuple[float, ...]:
+        """Shares of enrolment, 1 where there are no strata."""
+        return tuple(self.strata.values()) if self.strata else (1.0,)
+
+    @cached_property
+    def allocation(self) -> tuple[int, ...]:
+        """Allocation ratio, control first."""
+        return tuple(self.arms[name].allocation for name in self.arm_names)
+
+    @cached_property
+    def primary(self) -> str:
+        """Name of the primary endpoint."""
+        marked = [name for name, endpoint in self.endpoints.items() if endpoint.primary]
+        return marked[0] if marked else next(iter(self.endpoints))
+
+    @cached_property
+    def primary_endpoint(self) -> EndpointBase:
+        """The primary endpoint itself."""
+        endpoint: EndpointBase = self.endpoints[self.primary]
+        return endpoint
+
+    @cached_property
+    def by_target(self) -> bool:
+        """Whether success belongs to an arm or a stratum rather than to the whole trial."""
+        each = any(
+            "each" in (rule.posterior.arm, rule.posterior.stratum)
+            for rule in self.rules
+            if rule.posterior is not None and rule.then == "declare_success"
+        )
+        return len(self.arms) > 2 or each
+
+    @cached_property
+    def closes_arms(self) -> bool:
+        """Whether an arm may stop enrolling before the trial ends."""
+        return len(self.arms) > 2 and any(
+            rule.then in ("drop_arm", "declare_success") for rule in self.rules
+        )
+
+    @cached_property
+    def adaptive(self) -> bool:
+        """Whether a look may change where later arrivals go."""
+        closes_strata = any(rule.then == "close_stratum" for rule in self.rules)
+        return (
+            self.closes_arms
+            or (self.strata is not None and (closes_strata or self.by_target))
+            or self.randomisation.method == "response_adaptive"
+        )
+
+    @cached_property
+    def planned(self) -> tuple[int, ...]:
+        """Planned number in each arm: ``max_n`` by allocation, largest remainder.
+
+        In whole numbers, so that equal remainders are equal: the arm written earlier has the more.
+        """
+        total = sum(self.allocation)
+        shares = [divmod(self.enrolment.max_n * ratio, total) for ratio in self.allocation]
+        whole = [number for number, _ in shares]
+        by_remainder = sorted(range(len(shares)), key=lambda arm: (-shares[arm][1], arm))
+        for arm in by_remainder[: self.enrolment.max_n - sum(whole)]:
+            whole[arm] += 1
+        return tuple(whole)
+
+    def analysis_of(self, endpoint: str) -> AnalysisBase | None:
+        """The analysis of an endpoint: as written, or a uniform beta prior where it is binary."""
+        if endpoint in self.analysis:
+            written: AnalysisBase = self.analysis[endpoint]
+            return written
+        if self.endpoints[endpoint].summary_kind == "counts":
+            default: AnalysisBase = ANALYSES["beta_binomial"].model_validate(
+                {"model": "beta_binomial"}
+            )
+            return default
+        return None
+
+    def judged_at(self, rule: Rule) -> tuple[int, ...]:
+        """Numbers of the looks, from 1, at which a rule is judged."""
+        last = self.looks.number
+        if rule.looks is None:
+            return tuple(range(1, last + 1))
+        return tuple(sorted({last if look == "final" else int(look) for look in rule.looks}))
+
+    def threshold_at(self, rule: Rule, look: int) -> float:
+        """The value that a rule's probability is compared with at a look."""
+        threshold = rule.threshold
+        if threshold == "calibrate":
+            return float("nan")  # holds nowhere until it is calibrated
+        if isinstance(threshold, list):
+            return float(threshold[self.judged_at(rule).index(look)])
+        return float(threshold)

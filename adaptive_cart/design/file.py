@@ -1,0 +1,444 @@
+"""Design files: TOML to a :class:`~adaptive_cart.design.design.Design`, templates, JSON Schema."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.products import PRODUCTS
+from adaptive_cart.design.scenario_frame import ROLES
+from adaptive_cart.design.truth import COMMON, ArmCourse, Hazard
+from adaptive_cart.design.validation import meant, one_line
+from adaptive_cart.errors import DesignError, Problem, one_of
+
+_LARGEST = 1_000_000  # bytes; the longest design has a few thousand
+
+
+def load_design(path: str | Path) -> Design:
+    """Read a design file.
+
+    Raises
+    ------
+    DesignError
+        With every problem of the file at once, each with its path.
+    """
+    raw = read_tables(path)
+    if not raw:
+        raise _unreadable(path, "is empty; `adaptive-cart init FILE` writes a design to start from")
+    try:
+        return Design(**raw)
+    except DesignError as error:
+        raise DesignError(error.problems, str(path)) from None
+
+
+def _unreadable(path: str | Path, message: str, place: str = "") -> DesignError:
+    return DesignError([Problem(place, message)], str(path))
+
+
+# ── from bytes to tables ──────────────────────────────────────────────────────────────────────
+def read_tables(path: str | Path) -> dict[str, Any]:
+    """Read the tables of a TOML file as they stand.
+
+    Raises
+    ------
+    DesignError
+        If the file cannot be read, is no UTF-8 text or no TOML; with line and column.
+    """
+    text = _text(path)
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        place, message = _broken(str(error), text)
+        raise _unreadable(path, message, place) from None
+    except ValueError:  # more digits than Python reads
+        raise _unreadable(path, "not valid TOML: a number of thousands of digits") from None
+    except RecursionError:
+        raise _unreadable(path, "not valid TOML: nested too deeply") from None
+
+
+def _text(path: str | Path) -> str:
+    source = Path(path)
+    try:
+        with source.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+    except FileNotFoundError:
+        raise _unreadable(path, f"no such file{_neighbour(source)}") from None
+    except IsADirectoryError:
+        raise _unreadable(path, "is a folder; the name of a design file is expected") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise _unreadable(path, f"cannot be read: {reason}") from None
+    if len(content) > _LARGEST:
+        raise _unreadable(path, f"is larger than {_LARGEST:,} bytes; is it a design file?")
+    if content.startswith(b"\xef\xbb\xbf"):
+        message = "begins with a byte-order mark; save it as UTF-8 without one"
+        raise _unreadable(path, message, "line 1, column 1")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        place = _place(content[: error.start].decode("utf-8"), error.start)
+        raise _unreadable(path, "is not UTF-8 text here; save it as UTF-8", place) from None
+
+
+def _neighbour(source: Path) -> str:
+    """Name the file beside it that is most like one that is not there."""
+    try:
+        names = [entry.stem for entry in source.parent.iterdir() if entry.suffix == ".toml"]
+    except OSError:
+        return ""
+    return meant(source.stem, names).replace("'?)", ".toml'?)")
+
+
+def _place(text: str, position: int) -> str:
+    before = text[:position]
+    return f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
+
+
+_QUOTES = "text stands in quotes"
+# what may be wrong with a value, by the text from its beginning on
+_HINTS = (
+    (r"[+-]?\.\d", "a number needs a digit before the point, 0.5"),
+    (r"[+-]?\d[\d_]*\.(?!\d)", "a number needs a digit after the point, 1.0"),
+    (r"[+-]?[\d_.]+\s*%", "a percentage is written as a fraction, 0.05"),
+    (r"[+-]?\d{1,3}(,\d{3})+\b", "thousands are written 10_000 or 10000"),
+    (r"[+-]?0\d", "a number has no leading zero"),
+    (r"(True|TRUE|False|FALSE|[Yy]es|YES|[Nn]o|NO)\b", "write true or false"),
+    (r"(None|[Nn]ull|NULL|NA|NaN)\b", "leave the key out"),
+    (r"[\u2018\u2019\u201c\u201d]", "use straight quotes"),
+    (r"\w+\s*=", "every key stands on a line of its own"),
+    (r"[A-Za-z]", _QUOTES),
+)
+
+
+def _broken(told: str, text: str) -> tuple[str, str]:
+    """Where TOML is broken, and what to do about it."""
+    reason, _, rest = told.rpartition(" (at ")
+    reason, position, line = reason or told, len(text), ""
+    found = re.match(r"line (\d+), column (\d+)", rest)
+    if found is not None:
+        lines = text.split("\n")
+        number = int(found[1])
+        position = sum(len(earlier) + 1 for earlier in lines[: number - 1]) + int(found[2]) - 1
+        line = lines[number - 1].strip()
+    twice = re.match(r"Cannot declare \((.*)\) twice", reason)
+    if twice is not None:
+        names = re.findall("'([^']*)'", twice[1])
+        reason = f"[{'.'.join(names)}] is given twice"
+    elif reason.startswith(("Cannot overwrite", "Cannot mutate")):
+        reason = "a key or a table is given twice"
+    hint = _hint(reason, line, text, position)
+    if line:
+        reason += f" in `{one_line(line if len(line) <= 60 else line[:59] + '…')}`"
+    message = f"not valid TOML: {reason[0].lower()}{reason[1:]}{hint and '; ' + hint}"
+    return _place(text, position), message
+
+
+def _hint(reason: str, line: str, text: str, position: int) -> str:
+    """Say what to type instead, where it can be guessed."""
+    if "twice" in reason:
+        return "write each rule as [[rules]]" if line.strip("[ ]").startswith("rules") else ""
+    if reason.startswith(("Illegal character '\\n'", "Unterminated", 'Expected "\'"')):
+        return "a text is not closed by a quote"
+    if reason.startswith("Invalid initial character for a key part") and "}" in line:
+        return "no comma before }"
+    if reason.startswith(("Invalid value", "Expected newline", "Unclosed array")) and line:
+        start = position
+        while start and text[start - 1] not in "=,[{ \t\n":
+            start -= 1
+        value = text[start : position + 40]
+        hint = next((hint for pattern, hint in _HINTS if re.match(pattern, value)), "")
+        if reason.startswith("Unclosed array") and hint in ("", _QUOTES):
+            return "entries are separated by commas"
+        return hint if hint != _QUOTES or reason.startswith("Invalid value") else ""
+    return ""
+
+
+def digest_of(design: Design) -> str:
+    """Fingerprint of what a design means: comments, texts and run settings left out.
+
+    The order of the tables that arrays follow counts (arms, strata, endpoints, rules, scenarios);
+    the order of keys and the way a number is written do not.
+    """
+    plain = design.model_dump(
+        mode="json", by_alias=True, exclude={"simulation", "name", "description"}
+    )
+    plain["truth"] = _canonical(plain["truth"])
+    plain["scenarios"] = {name: _canonical(table) for name, table in plain["scenarios"].items()}
+    canonical = json.dumps(plain, sort_keys=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _canonical(value: Any) -> Any:
+    """Sort the keys of a free table and write every number as a decimal."""
+    if isinstance(value, dict):
+        return {key: _canonical(value[key]) for key in sorted(value)}
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+# ── starting designs ──────────────────────────────────────────────────────────────────────────
+def templates() -> tuple[str, ...]:
+    """Names of the commented starting designs."""
+    from importlib import resources
+
+    folder = resources.files("adaptive_cart.design") / "templates"
+    names = (entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return tuple(sorted(name.removesuffix(".toml") for name in names))
+
+
+def template(name: str) -> str:
+    """Text of a commented starting design."""
+    if name not in templates():
+        hint = meant(name, templates())
+        message = f"no template '{name}'{hint}; there are {one_of(templates())}"
+        raise DesignError([Problem("--template", message)])
+    from importlib import resources
+
+    folder = resources.files("adaptive_cart.design") / "templates"
+    return (folder / f"{name}.toml").read_text(encoding="utf-8")
+
+
+# ── JSON Schema ───────────────────────────────────────────────────────────────────────────────
+def schema() -> dict[str, Any]:
+    """JSON Schema of a design file, for editors: keys, types, ranges and what each key means."""
+    document: dict[str, Any] = _without_null(Design.model_json_schema(by_alias=True))
+    definitions = document["$defs"]
+    for part in (ArmCourse, Hazard):
+        inner = part.model_json_schema(by_alias=True, ref_template="#/$defs/{model}")
+        definitions.update(_without_null(inner.pop("$defs", {})))
+        definitions.setdefault(part.__name__, _without_null(inner))
+    for name, keys in _EXACTLY_ONE.items():
+        definitions[name]["allOf"] = [
+            {"oneOf": [{"required": [key]} for key in choice]} for choice in keys
+        ]
+    definitions["Arm"]["properties"]["product"]["enum"] = list(PRODUCTS)
+    _add_truth(document)
+    for name, least in (("arms", 2), ("strata", 1), ("endpoints", 1), ("scenarios", 1)):
+        document["properties"][name]["minProperties"] = least
+    document["properties"]["rules"]["minItems"] = 1
+    for place, text in _HOVER.items():
+        name, _, key = place.rpartition(".")
+        (definitions[name] if name else document)["properties"][key]["description"] = text
+    document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    document["title"] = "adaptive_cart design"
+    return document
+
+
+def _without_null(document: Any) -> Any:
+    """Leave out ``null``, which TOML has not."""
+    if isinstance(document, list):
+        return [_without_null(item) for item in document]
+    if not isinstance(document, dict):
+        return document
+    result = {key: _without_null(value) for key, value in document.items() if value is not None}
+    choices = [choice for choice in result.get("anyOf", ()) if choice != {"type": "null"}]
+    if len(choices) == 1:
+        del result["anyOf"]
+        return {**choices[0], **result}
+    return {**result, "anyOf": choices} if choices else result
+
+
+_EXACTLY_ONE = {
+    "Weibull": (("scale", "median"),),
+    "Exponential": (("rate", "median"),),
+    "Gamma": (("rate", "scale"),),
+    "Looks": (("observed", "enrolled", "events", "months"),),
+    "Rule": (("posterior", "predictive"), ("at_least", "below")),
+}
+
+
+def _add_truth(document: dict[str, Any]) -> None:
+    """Say what ``[truth]`` and a scenario may hold: courses by arm, or values of an endpoint.
+
+    Names are free, so a table is taken for a course if any key of a course is in it.
+    """
+    definitions = document["$defs"]
+    course_keys = list(definitions["ArmCourse"]["properties"])
+    onset = definitions["Remission"]["properties"]["onset"]
+    distribution = {"oneOf": onset["oneOf"]}
+    parameters: dict[str, Any] = {}
+    for choice in onset["oneOf"]:
+        parameters |= definitions[choice["$ref"].rpartition("/")[2]]["properties"]
+    parameters.pop("dist")
+    definitions["Parameters"] = {
+        "description": "Some parameters of the distribution that this table is laid over.",
+        "type": "object",
+        "properties": parameters,
+        "additionalProperties": False,
+        "minProperties": 1,
+    }
+    _add_changes(definitions)
+    number = {"type": "number", "minimum": 0}
+    taken = [*course_keys, "dist", "probability", "onset", "per_year", "failure", "delay"]
+    by_stratum = {
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"not": {"enum": taken}},
+        "additionalProperties": {"anyOf": [number, distribution]},
+    }
+    definitions["EndpointTruth"] = {
+        "description": "An endpoint's truth by arm: a probability, a yearly rate or a distribution "
+        "of the time; or a table of these by stratum.",
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": {"not": {"enum": course_keys}},
+        "additionalProperties": {"anyOf": [number, distribution, by_stratum]},
+    }
+    hazards = {key: {"$ref": "#/$defs/Hazard"} for key in COMMON}
+    for name, course in (("Truth", "ArmCourse"), ("Scenario", "ArmCourseChange")):
+        choices = [{"$ref": f"#/$defs/{kind}"} for kind in (course, "EndpointTruth")]
+        definitions[name] = {
+            "type": "object",
+            "properties": dict(hazards),
+            "additionalProperties": {"anyOf": choices},
+        }
+    definitions["Truth"]["description"] = "The participant course that every scenario starts from."
+    definitions["Scenario"]["description"] = "What differs from [truth] in this scenario."
+    definitions["Scenario"]["properties"]["role"] = {"enum": list(ROLES)}
+    properties = document["properties"]
+    properties["truth"] = {"$ref": "#/$defs/Truth"}
+    properties["scenarios"] = {
+        "type": "object",
+        "additionalProperties": {"$ref": "#/$defs/Scenario"},
+    }
+
+
+def _add_changes(definitions: dict[str, Any]) -> None:
+    """Add the course as a scenario or a stratum may change it: one parameter is enough."""
+    changing = ("ArmCourse", "Infusion", "Remission", "Durability")
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, list):
+            return [changed(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        result = {key: changed(item) for key, item in value.items()}
+        name = str(value.get("$ref", "")).rpartition("/")[2]
+        if name in changing:
+            result["$ref"] = f"#/$defs/{name}Change"
+        if "oneOf" in result:  # a distribution
+            result["anyOf"] = [*result.pop("oneOf"), {"$ref": "#/$defs/Parameters"}]
+        return result
+
+    for name in changing:
+        definitions[f"{name}Change"] = changed(definitions[name])
+    definitions["ArmCourse"]["properties"]["strata"]["additionalProperties"] = {
+        "$ref": "#/$defs/ArmCourseChange"
+    }
+
+
+# What an editor shows for a key, where the class of its table does not say it.
+_HOVER = {
+    "name": "The design in one line, for tables and reports.",
+    "description": "More about the design, in free text.",
+    "arms": "The arms by name; exactly one has `control = true`.",
+    "strata": "Optional: strata by name with their share of enrolment; the shares sum to 1.",
+    "randomisation": "Permuted blocks (default) or response-adaptive randomisation.",
+    "endpoints": "The endpoints by name; the first is primary unless one says `primary = true`.",
+    "analysis": "Analysis by endpoint; a binary one without it has a Beta(1, 1) in every arm.",
+    "enrolment": "How many participants, and how fast they come.",
+    "looks": "When the data are looked at: one of observed, enrolled, events, months.",
+    "rules": "Rules, judged at every look in the order written; write each as [[rules]].",
+    "multiarm": "When a trial of several experimental arms ends.",
+    "crossover": "Participants of one arm who take the other arm's treatment later.",
+    "truth": "The participant course, or truth by endpoint, that every scenario starts from.",
+    "scenarios": "Truths to simulate: what differs from [truth] in each.",
+    "calibration": 'What thresholds that are "calibrate" are set for.',
+    "simulation": "Number of simulated trials, and the seed.",
+    "Arm.control": "True for the control arm, exactly one.",
+    "Arm.product": "Kind of treatment; brings default delay to infusion and loss before it.",
+    "Arm.allocation": "Allocation ratio: participants in this arm for each share (default 1).",
+    "Arm.label": "Name for tables and figures.",
+    "PermutedBlocks.method": "Permuted blocks, within strata.",
+    "PermutedBlocks.block": "Participants in a block; else the smallest that fits the ratio.",
+    "ResponseAdaptive.method": "Weights by P(the arm is the best of the experimental arms)^power.",
+    "ResponseAdaptive.power": "Exponent of P(best): 0 keeps the shares equal, 1 follows it.",
+    "ResponseAdaptive.minimum": "Least share of an arm that is still enrolling.",
+    "ResponseAdaptive.control": "The control's share: that of the largest arm, or a fixed share.",
+    "ResponseAdaptive.burn_in": "Equal shares until this many are randomised.",
+    "Enrolment.max_n": "Most participants randomised, all arms together.",
+    "Enrolment.per_month": "Participants a month, or a ramp { ramp_months, plateau }.",
+    "Enrolment.arrivals": "Random arrivals (poisson, default), or the expected times (regular).",
+    "Enrolment.after_closing": "Arrivals of a closed stratum go to the others, or are lost (keep).",
+    "Ramp.ramp_months": "Months over which the intensity rises from zero to the plateau.",
+    "Looks.observed": "Looks when this many have passed the primary endpoint's month.",
+    "Looks.enrolled": "Looks when this many are randomised.",
+    "Looks.events": "Looks when this many primary events have happened.",
+    "Looks.months": "Looks at these months since the trial opened.",
+    "Looks.final": 'One more look, "final" in a rule, when everybody randomised is observed.',
+    "Rule.name": "Name of the rule, in results and for predictive rules.",
+    "Rule.then": "What follows when the rule holds; the first that ends the trial wins.",
+    "Rule.posterior": "Asks for P(arm - minus > above | data), or about the arm alone.",
+    "Rule.predictive": "Asks how probable it is that another rule holds at the last look.",
+    "Rule.at_least": 'Holds at or above: a number, one for each look, or "calibrate".',
+    "Rule.below": 'Holds below: a number, one for each look, or "calibrate".',
+    "Rule.looks": 'Looks it is judged at, from 1; "final" is the last. All if left out.',
+    "PosteriorQuestion.endpoint": "Name of the endpoint.",
+    "PosteriorQuestion.arm": 'Name of an arm, or "each" for every experimental arm in turn.',
+    "PosteriorQuestion.minus": "Arm that is subtracted; without it, about the arm alone.",
+    "PosteriorQuestion.above": "P(quantity > this).",
+    "PosteriorQuestion.below": "P(quantity < this).",
+    "PosteriorQuestion.stratum": 'A stratum, "each" open one in turn, or "open": all, by shares.',
+    "PosteriorQuestion.hazard_ratio_to": "Arm that the hazard of `arm` is divided by.",
+    "PosteriorQuestion.remains_at": "About the fraction of remitters in remission at this month.",
+    "PosteriorQuestion.best": "Asks for P(the arm is the best).",
+    "PredictiveQuestion.rule": "Name of the rule whose condition is predicted.",
+    "PredictiveQuestion.with": "With max_n participants (default), or with those enrolled now.",
+    "MultiArm.ends": "At the first success, or when every arm is resolved.",
+    "Crossover.from": "Arm that participants leave.",
+    "Crossover.to": "Arm whose treatment they take.",
+    "Crossover.after_month": "Months after randomisation from which they may cross over.",
+    "Crossover.strategy": "Crossing over is non-response, or is ignored (treatment policy).",
+    "Calibration.type_one_error": "Wanted probability of success under the null, one-sided.",
+    "Calibration.null_region": "By arm: [lower, upper] response under the null; the worst case.",
+    "Simulation.trials": "Simulated trials a scenario (default 10 000).",
+    "Simulation.seed": "Seed of the random numbers.",
+    "Landmark.type": "In a state at a month after randomisation.",
+    "Landmark.month": "Months after randomisation.",
+    "Landmark.state": "Drug-free remission (default), or remission with or without drugs.",
+    "Landmark.missing": "What becomes of those who dropped out before the month.",
+    "TimeToEvent.type": "Months from randomisation to an event.",
+    "TimeToEvent.horizon": "Censored this many months after randomisation.",
+    "TimeToRelapse.type": "Months from first drug-free remission to its loss, remitters only.",
+    "TimeInRemission.type": "Months in drug-free remission within the horizon, everybody.",
+    "TimeInRemission.horizon": "Months after randomisation.",
+    "AdverseEvent.type": "An adverse event within a window after infusion, infused participants.",
+    "AdverseEvent.within_months": "Length of the window after infusion, in months.",
+    "EventRate.type": "Events per patient-year of follow-up, everybody.",
+    "BetaBinomialAnalysis.model": "Independent binomial arms.",
+    "BetaBinomialAnalysis.prior": "A beta for every arm, or by arm a beta or a mixture of betas.",
+    "BetaPrior.a": "Prior responders.",
+    "BetaPrior.b": "Prior non-responders.",
+    "BetaMixturePrior.mixture": "Components whose weights sum to 1.",
+    "BetaComponent.weight": "Weight of the component.",
+    "BetaComponent.a": "Prior responders.",
+    "BetaComponent.b": "Prior non-responders.",
+    "LogisticAnalysis.model": "Treatment, stratum and their interaction on the logit.",
+    "HierarchicalLogisticAnalysis.model": "Log-odds ratios of strata around a common mean.",
+    "PiecewiseExponentialAnalysis.model": "Proportional hazards over a baseline in pieces.",
+    "WeibullCureAnalysis.model": "A cured fraction, and Weibull relapse times for the others.",
+    "GammaPoissonAnalysis.model": "Events by patient-years in each arm.",
+    "Hazard.per_year": "Events per year.",
+    "Infusion.failure": "Probability of never being infused; else the product's.",
+    "Infusion.delay": "Months from randomisation to infusion; else the product's.",
+    "Remission.probability": "Probability of remission.",
+    "Remission.onset": "Months to its onset, after infusion (after randomisation if not infused).",
+    "Durability.cured": "Fraction of remitters who never relapse.",
+    "Durability.relapse": "Months from onset to relapse, of the others.",
+    "ArmCourse.infusion": "Delay to infusion, and probability of never being infused.",
+    "ArmCourse.remission": "Drug-free remission: probability and onset.",
+    "ArmCourse.durability": "How long drug-free remission lasts.",
+    "ArmCourse.remission_on_drugs": "Remission that is not drug-free: probability and onset.",
+    "ArmCourse.rescue": "Rescue immunosuppression, a hazard outside drug-free remission.",
+    "ArmCourse.dropout": "Dropout, a hazard from randomisation.",
+    "ArmCourse.death": "Death, a hazard from randomisation.",
+    "ArmCourse.events": "Probability of each adverse event within its endpoint's window.",
+    "ArmCourse.rates": "Events per patient-year from randomisation.",
+    "Truth.dropout": "Dropout in every arm that does not say its own.",
+    "Truth.death": "Death in every arm that does not say its own.",
+    "Scenario.role": "null, alternative (default) or robustness; one called null is a null.",
+}

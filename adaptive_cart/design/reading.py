@@ -1,0 +1,247 @@
+"""Reading raw tables piece by piece, so that every fault of a design is found in one round."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from adaptive_cart.design.checks import Pieces, problems_between
+from adaptive_cart.design.design import (
+    AnyAnalysis,
+    AnyEndpoint,
+    Arm,
+    Calibration,
+    Crossover,
+    Design,
+    Enrolment,
+    Looks,
+    MultiArm,
+    Randomisation,
+    Rule,
+    Simulation,
+    Strict01,
+)
+from adaptive_cart.design.validation import (
+    Faults,
+    allowed_keys,
+    as_written,
+    closest,
+    one_line,
+    path_to,
+    read,
+    shown,
+    steps_of,
+)
+from adaptive_cart.errors import Problem, one_of
+
+_WHOLE: dict[str, Any] = {
+    "randomisation": Randomisation,
+    "enrolment": Enrolment,
+    "looks": Looks,
+    "multiarm": MultiArm,
+    "crossover": Crossover,
+    "calibration": Calibration,
+    "simulation": Simulation,
+}
+_NAMED: dict[str, Any] = {
+    "arms": Arm,
+    "strata": Strict01,
+    "endpoints": AnyEndpoint,
+    "analysis": AnyAnalysis,
+}
+_REQUIRED = {
+    "name": 'write name = "…" at the top of the file',
+    "arms": "write [arms.NAME] for the control and for each other arm",
+    "endpoints": "write [endpoints.NAME] with its type",
+    "enrolment": "write [enrolment] with max_n and per_month",
+    "looks": "write [looks] with one of observed, enrolled, events, months",
+    "rules": "write each rule as [[rules]]",
+    "scenarios": "write [scenarios.NAME], at least one",
+}
+_DEEPEST = 24
+_LARGEST = 2**63 - 1
+
+
+def problems_of(raw: Mapping[str, Any]) -> list[Problem]:
+    """Every problem of a design given as plain tables (or parts), each with its path.
+
+    They come in the order of the file.
+    """
+    beyond = [*_too_deep(raw)][:1] or [*_no_text(raw)]
+    if beyond:
+        return beyond
+    reading = _Reading(raw)
+    pieces = reading.pieces()
+    found = [*reading.problems, *problems_between(pieces)]
+    told = {problem.path for problem in found}
+    found += [problem for problem in _too_large(raw) if problem.path not in told]
+    as_told = [Problem(as_written(p.path, pieces.renamed), p.message) for p in found]
+    in_order = sorted(dict.fromkeys(as_told), key=_order(raw))
+    return [Problem(problem.path, one_line(problem.message)) for problem in in_order]
+
+
+class _Reading:
+    """Reads the tables one after the other and keeps what is wrong with them."""
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        optional = {name for name, info in Design.model_fields.items() if info.default is None}
+        self.raw = {k: v for k, v in raw.items() if v is not None or k not in optional}
+        self.problems: list[Problem] = []
+        self.renamed: dict[str, str] = {}
+        self._top_level()
+
+    def report(self, path: str, message: str) -> None:
+        self.problems.append(Problem(path, message))
+
+    def _top_level(self) -> None:
+        """Tell unknown and missing tables; a misspelt one is read as the one it resembles."""
+        known = tuple(Design.model_fields)
+        for key in [key for key in self.raw if key not in known]:
+            belongs = _belongs(str(key))
+            right = None if belongs else closest(str(key), known)
+            hint = f" (did you mean '{right}'?)" if right else belongs
+            self.report(path_to("", str(key)), f"unknown key{hint}; allowed: {one_of(known)}")
+            value = self.raw.pop(key)
+            present = self.raw.get(right or "")
+            if right is not None and right not in self.raw:
+                self.raw[right] = value
+                self.renamed[right] = path_to("", str(key))
+            elif right is not None and isinstance(present, dict) and isinstance(value, dict):
+                self.raw[right] = {**value, **present}
+        for key, write in _REQUIRED.items():
+            if key not in self.raw:
+                self.report(key, f"missing; {write}")
+        for key in ("name", "description"):
+            if key in self.raw and not isinstance(self.raw[key], str):
+                self.report(key, f"found {shown(self.raw[key])}; text in quotes is expected")
+
+    def one(self, kind: Any, value: Any, where: str) -> Any:
+        result = read(kind, value)
+        self.renamed.update(
+            {path_to(where, *right): path_to(where, *key) for right, key in result.renamed.items()}
+        )
+        for fault, problem in zip(result.faults, result.problems(where), strict=True):
+            belongs = fault.kind == "unknown" and "did you mean" not in fault.message
+            hint = _belongs(str(fault.steps[-1]), where) if belongs else ""
+            message = problem.message.replace("unknown key", f"unknown key{hint}", 1)
+            self.problems.append(Problem(problem.path, message if hint else problem.message))
+        return result.part
+
+    def whole(self, key: str) -> Any:
+        if key not in self.raw:
+            return None
+        return self.one(_WHOLE[key], self.raw[key], key)
+
+    def named(self, key: str) -> dict[str, Any]:
+        table = self.raw.get(key, {})
+        if not isinstance(table, dict):
+            write = f"write [{key}.NAME]" if key != "strata" else "write NAME = SHARE in [strata]"
+            self.report(key, f"found {shown(table)}; {write}")
+            return {}
+        return {
+            str(name): self.one(_NAMED[key], value, path_to(key, str(name)))
+            for name, value in table.items()
+        }
+
+    def rules(self) -> tuple[list[Rule | None], list[str | None]]:
+        given = self.raw.get("rules", [])
+        if not isinstance(given, list | tuple):
+            self.report("rules", f"found {shown(given)}; write each rule as [[rules]]")
+            return [], []
+        rules = [self.one(Rule, rule, f"rules[{position}]") for position, rule in enumerate(given)]
+        return rules, [None if rule is None or not rule.name else rule.name for rule in rules]
+
+    def pieces(self) -> Pieces:
+        """Give what could be read, with the paths of what was wrong."""
+        rules, names = self.rules()
+        pieces = Pieces(
+            arms=self.named("arms"),
+            strata=self.named("strata") if "strata" in self.raw else None,
+            randomisation=self.whole("randomisation"),
+            endpoints=self.named("endpoints"),
+            analysis=self.named("analysis"),
+            enrolment=self.whole("enrolment"),
+            looks=self.whole("looks"),
+            rules=rules,
+            rule_names=names,
+            crossover=self.whole("crossover"),
+            truth=self.raw.get("truth", {}),
+            scenarios=self.raw.get("scenarios", {}),
+            calibration=self.whole("calibration"),
+        )
+        for key in ("multiarm", "simulation"):
+            self.whole(key)
+        pieces.faults = Faults(problem.path for problem in self.problems)
+        pieces.renamed = self.renamed
+        return pieces
+
+
+def _belongs(key: str, where: str = "") -> str:
+    """Say in which table a key has its place, where it stands in another."""
+    top = [name for name in ("name", "description") if key == name and where]
+    if top:
+        return " here (it belongs at the top of the file, before the first [table])"
+    tables = [name for name, kind in _WHOLE.items() if key in allowed_keys(kind) and name != where]
+    return f" here (it belongs in [{tables[0]}])" if len(tables) == 1 else ""
+
+
+def _too_deep(raw: Mapping[str, Any]) -> Iterator[Problem]:
+    """Tell what is nested more deeply than any design is."""
+    level: list[tuple[str, Any]] = [(path_to("", str(key)), item) for key, item in raw.items()]
+    for _ in range(_DEEPEST):
+        inner: list[tuple[str, Any]] = []
+        for path, value in level:
+            if isinstance(value, dict):
+                inner += [(path_to(path, str(key)), item) for key, item in value.items()]
+            elif isinstance(value, list | tuple):
+                inner += [(path_to(path, position), item) for position, item in enumerate(value)]
+        level = inner
+    for path, _ in level:
+        yield Problem(path_to("", *steps_of(path)[:1]), f"nested more than {_DEEPEST} levels deep")
+
+
+def _no_text(raw: Any, path: str = "") -> Iterator[Problem]:
+    """Tell names that are no text, which only Python can write."""
+    if isinstance(raw, Mapping):
+        for key, item in raw.items():
+            inner = path_to(path, str(key))
+            if not isinstance(key, str):
+                yield Problem(inner, f"found the name {shown(key)}; text is expected")
+            yield from _no_text(item, inner)
+    elif isinstance(raw, list | tuple):
+        for position, item in enumerate(raw):
+            yield from _no_text(item, path_to(path, position))
+
+
+def _too_large(raw: Any, path: str = "") -> Iterator[Problem]:
+    """Tell whole numbers that a design file cannot hold (TOML has 64 bits)."""
+    if isinstance(raw, dict):
+        for key, item in raw.items():
+            yield from _too_large(item, path_to(path, str(key)))
+    elif isinstance(raw, list | tuple):
+        for position, item in enumerate(raw):
+            yield from _too_large(item, path_to(path, position))
+    elif isinstance(raw, int) and not isinstance(raw, bool) and abs(raw) > _LARGEST:
+        yield Problem(path, f"found {shown(raw)}; at most {_LARGEST} is expected")
+
+
+def _order(raw: Mapping[str, Any]) -> Callable[[Problem], tuple[int, ...]]:
+    """Sort key: where in the file a problem's path stands; what is missing comes first."""
+    positions: dict[int, dict[Any, int]] = {}
+
+    def of(problem: Problem) -> tuple[int, ...]:
+        inner: Any = raw
+        places = []
+        for step in steps_of(problem.path):
+            place, following = -1, None
+            if isinstance(inner, Mapping):
+                if id(inner) not in positions:
+                    positions[id(inner)] = {key: at for at, key in enumerate(inner)}
+                place, following = positions[id(inner)].get(step, -1), inner.get(step)
+            elif isinstance(inner, list | tuple) and isinstance(step, int):
+                place, following = step, inner[step] if step < len(inner) else None
+            places.append(place)
+            inner = following
+        return tuple(places)
+
+    return of

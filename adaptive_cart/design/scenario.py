@@ -1,0 +1,404 @@
+"""From ``[truth]`` and ``[scenarios.NAME]`` to one complete truth, or to every reason why not.
+
+``scenario_tables.py`` has read the tables and told what is wrong with each; here they are put
+together, and what is missing, or contradicts what is elsewhere in the design, is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from adaptive_cart.design.products import PRODUCTS
+from adaptive_cart.design.scenario_frame import BY, VALUE, WRITE, Frame, parted_by_stratum, role_of
+from adaptive_cart.design.truth import (
+    COMMON,
+    DISEASE,
+    ArmCourse,
+    DiseaseCourse,
+    Durability,
+    GroupCourse,
+    Hazard,
+    Remission,
+    Truth,
+    merged,
+    per_month,
+)
+from adaptive_cart.design.validation import (
+    lies_in,
+    path_to,
+    read,
+)
+from adaptive_cart.endpoints import EndpointBase
+
+
+@lru_cache(maxsize=32)
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def resolve(frame: Frame, name: str) -> Truth | None:
+    """Make a scenario complete; problems are added to the frame.
+
+    A scenario that ``check_scenarios`` has read is taken as it was mended; any other has to be
+    sound.
+    """
+    scenario = frame.scenarios[name]
+    before = frame.reported
+    table = frame.complete.get(name)
+    if table is None:
+        table = merged(dict(frame.truth), dict(scenario))
+    reader = _Reader(frame, name, table)
+    courses = reader.courses()
+    direct = reader.direct()
+    if courses is None:
+        reader.refuse_death()
+    if frame.reported > before:
+        return None
+    return Truth(
+        name=name,
+        role=role_of(name, scenario),
+        arms=frame.arms,
+        strata=frame.strata or ("",),
+        shares=frame.shares,
+        courses=courses,
+        direct=direct,
+        dropout=reader.dropout(courses),
+        sources=reader.sources,
+    )
+
+
+class _Reader:
+    """Reads one merged scenario; knows where each of its values was written."""
+
+    def __init__(self, frame: Frame, name: str, table: Mapping[str, Any]) -> None:
+        self.frame = frame
+        self.name = name
+        self.table = table
+        self.sources: dict[str, str] = {}
+
+    def where(self, *path: str | int) -> str:
+        """Path in the file at which a value stands: the scenario if it is there, else [truth]."""
+        inner: Any = self.frame.scenarios[self.name]
+        for key in path:
+            if not isinstance(inner, dict) or key not in inner:
+                inner = None
+                break
+            inner = inner[key]
+        top = "truth" if inner is None else path_to("scenarios", self.name)
+        return path_to(top, *path)
+
+    def of_arm(self, arm: str) -> Mapping[str, Any]:
+        """What the scenario says of an arm; nothing for an arm with the name of something else."""
+        table = self.table.get(arm, {})
+        return table if isinstance(table, dict) else {}
+
+    @property
+    def _tops(self) -> tuple[str, str]:
+        return "truth", path_to("scenarios", self.name)
+
+    def report(self, path: str, message: str, *grounds: str, alone: str = "") -> None:
+        """Report a problem of this scenario; one of several scenarios is told once."""
+        self.frame.report(path, message, *grounds, scenario=self.name, alone=alone)
+
+    def missing(self, arm: str, *path: str, write: str) -> None:
+        """Report a value that the course of an arm needs and nothing gives."""
+        place = path_to("truth", arm, *path)
+        own = path_to("scenarios", self.name, arm, *path)
+        self.report(place, f"missing{BY}; write {write}", path_to("arms", arm), place, own)
+
+    def refuse_death(self) -> None:
+        """Report deaths beside a truth that is direct: they would be without effect."""
+        why = "where the truth is direct nothing but dropout is simulated; leave it out"
+        if "death" in self.table and "death" not in self.frame.endpoints:
+            self.frame.report(self.where("death"), why)
+        for arm in self.frame.arms:
+            if "death" in self.table.get(arm, {}):
+                self.frame.report(self.where(arm, "death"), why)
+
+    # ── the course ────────────────────────────────────────────────────────────────────────
+    def _has_course(self) -> bool:
+        keys = {*DISEASE, "infusion", "events", "rates", "same_as", "strata"} - set(COMMON)
+        return any(keys & set(self.of_arm(arm)) for arm in self.frame.arms)
+
+    def courses(self) -> tuple[tuple[GroupCourse, ...], ...] | None:
+        if not self._has_course():
+            return None
+        groups = self.frame.strata or ("",)
+        complete = {
+            (arm, stratum): self._arm_course(arm, stratum)
+            for arm in self.frame.arms
+            for stratum in groups
+        }
+        result = [
+            [self._group(arm, stratum, complete) for stratum in groups] for arm in self.frame.arms
+        ]
+        if any(group is None for strata in result for group in strata):
+            return None
+        return tuple(tuple(g for g in strata if g is not None) for strata in result)
+
+    def _arm_course(self, arm: str, stratum: str) -> ArmCourse | None:
+        """The merged table of an arm in a stratum, typed; nothing if it is not sound."""
+        table = dict(self.of_arm(arm))
+        for key in COMMON:
+            if key in self.table and key not in self.frame.endpoints and key not in table:
+                table[key] = self.table[key]
+        by_stratum = table.pop("strata", {})
+        if stratum in by_stratum:
+            table = merged(table, by_stratum[stratum])
+        if "same_as" in table:
+            table = {key: value for key, value in table.items() if key not in DISEASE}
+        # what can be wrong still is what two tables make together, each of them sound in itself
+        result = read(ArmCourse, table)
+        for fault in result.faults:
+            differs = lies_in(by_stratum.get(stratum, {}), fault.steps)
+            place = self.where(arm, *(("strata", stratum) if differs else ()), *fault.steps)
+            self.report(place, f"{fault.message}{BY}")
+        return None if result.faults else result.part
+
+    def _group(
+        self, arm: str, stratum: str, courses: Mapping[tuple[str, str], ArmCourse | None]
+    ) -> GroupCourse | None:
+        own, control = courses[arm, stratum], courses[self.frame.arms[0], stratum]
+        if own is None or control is None or own.same_as == arm:
+            return None
+        disease_arm = own.same_as or arm
+        disease = courses.get((disease_arm, stratum))
+        if disease is None:
+            return None
+        if disease.same_as is not None:
+            path = self.where(arm, "same_as")
+            self.report(path, f"'{disease_arm}' is itself the same as another arm", path)
+            return None
+        if own.crossover is not None and arm != self.frame.crossover_from:
+            self._refuse_crossover(arm)
+        product = PRODUCTS.get(self.frame.products.get(arm) or "")
+        infused = product.infused if product is not None else own.infusion is not None
+        failure, delay = 0.0, None
+        if infused:
+            given = own.infusion
+            source = f"product {self.frame.products[arm]}" if product is not None else "file"
+            failure_value = None if given is None else given.failure
+            delay_value = None if given is None else given.delay
+            self.sources[f"{arm}.infusion.failure"] = (
+                "file" if failure_value is not None else source
+            )
+            self.sources[f"{arm}.infusion.delay"] = "file" if delay_value is not None else source
+            if failure_value is None:
+                failure_value = 0.0 if product is None else product.failure
+            if delay_value is None and product is not None:
+                delay_value = product.delay
+            if delay_value is None:
+                write = f"`delay = {_EXAMPLE}`, or give [arms.{arm}] a product"
+                self.missing(arm, "infusion", "delay", write=write)
+                return None
+            failure, delay = failure_value, delay_value
+        elif own.infusion is not None:
+            self.report(
+                self.where(arm, "infusion"),
+                f"arm '{arm}' has product '{self.frame.products[arm]}', which is not infused",
+                path_to("arms", arm),
+            )
+            return None
+        if infused and arm == self.frame.arms[0]:
+            self.report(
+                self.where(arm, "infusion"),
+                f"'{arm}' is the control; participants who are never infused take the control's "
+                f"course, so the control cannot be infused",
+                path_to("arms", arm),
+            )
+            return None
+        own_disease = self._disease(disease_arm, disease)
+        never = self._disease(self.frame.arms[0], control) if infused else own_disease
+        if own_disease is None or never is None:
+            return None
+        drugs = disease.remission_on_drugs or Remission(probability=0.0)
+        if drugs.probability is None:
+            self.missing(
+                disease_arm, "remission_on_drugs", "probability", write="`probability = …`"
+            )
+            return None
+        if drugs.probability > 0.0 and drugs.onset is None:
+            self.missing(disease_arm, "remission_on_drugs", "onset", write=f"`onset = {_EXAMPLE}`")
+            return None
+        return GroupCourse(
+            infused=infused,
+            failure=failure,
+            delay=delay,
+            disease_of=disease_arm,
+            own=own_disease,
+            never_infused=never,
+            from_randomisation=not infused or own.same_as is not None,
+            on_drugs=drugs.probability,
+            on_drugs_onset=drugs.onset,
+            dropout=per_month(disease.dropout),
+            death=per_month(disease.death),
+            events=own.events or {},
+            rates=own.rates or {},
+            crossover=0.0 if own.crossover is None else own.crossover.probability,
+        )
+
+    def _refuse_crossover(self, arm: str) -> None:
+        """Report crossover that would be without effect."""
+        opens = self.frame.crossover_from
+        if opens is None:
+            why = f'write [crossover] with from = "{arm}", to = "…" and after_month = 12'
+        else:
+            why = f"[crossover] lets participants of '{opens}' cross, not of '{arm}'"
+        message = f"without effect; {why}, or leave it out"
+        self.report(self.where(arm, "crossover"), message, "crossover")
+
+    def _disease(self, arm: str, course: ArmCourse) -> DiseaseCourse | None:
+        fed = any(e is not None and e.fed_by == "remission" for e in self.frame.endpoints.values())
+        remission = course.remission
+        if remission is None:
+            if fed and not self._all_direct("remission"):
+                write = f"`remission = {{ probability = …, onset = {_EXAMPLE} }}`"
+                self.missing(arm, "remission", write=write)
+                return None
+            remission = Remission(probability=0.0)
+        if remission.probability is None:
+            self.missing(arm, "remission", "probability", write="`probability = …`")
+            return None
+        durability = course.durability or Durability(cured=1.0)
+        if remission.probability > 0.0:
+            if remission.onset is None:
+                self.missing(arm, "remission", "onset", write=f"`onset = {_EXAMPLE}`")
+                return None
+            if course.durability is None:
+                write = (
+                    f"`durability = {{ cured = …, relapse = {_EXAMPLE} }}`, or {{ cured = 1.0 }} "
+                    f"if remission is for ever"
+                )
+                self.missing(arm, "durability", write=write)
+                return None
+            if durability.relapse is None and durability.cured != 1.0:
+                write = f"`relapse = {_EXAMPLE}`, or `cured = 1.0` if remission is for ever"
+                self.missing(arm, "durability", "relapse", write=write)
+                return None
+        return DiseaseCourse(
+            remission=remission.probability,
+            onset=remission.onset,
+            cured=durability.cured or 0.0,
+            relapse=durability.relapse,
+            rescue=per_month(course.rescue),
+        )
+
+    # ── direct truth ──────────────────────────────────────────────────────────────────────
+    def _all_direct(self, feed: str) -> bool:
+        return all(
+            name in self.table
+            for name, endpoint in self.frame.endpoints.items()
+            if endpoint is not None and endpoint.fed_by == feed
+        )
+
+    def direct(self) -> dict[str, tuple[tuple[Any, ...], ...]]:
+        found = {}
+        for name, endpoint in self.frame.endpoints.items():
+            if endpoint is None or not isinstance(self.table.get(name, {}), dict):
+                continue
+            fed_by = self._fed_by_course(name, endpoint)
+            if name not in self.table:
+                if not fed_by:
+                    self._unfed(name, endpoint)
+            elif fed_by:
+                course, directly = self.where(*fed_by), self.where(name)
+                self.report(
+                    directly if directly.startswith("truth.") else course,
+                    f"the truth of '{name}' is given both ways{BY}: directly, and by the "
+                    f"`{fed_by[1]}` of arm '{fed_by[0]}'; keep one of the two",
+                    path_to("endpoints", name, "type"),
+                    *(path_to(top, fed_by[0], "same_as") for top in self._tops),
+                    alone=directly,
+                )
+            else:
+                values = self._direct_values(name, endpoint)
+                if values is not None:
+                    found[name] = values
+        return found
+
+    def _fed_by_course(self, name: str, endpoint: EndpointBase) -> tuple[str, str] | None:
+        """Arm and key by which the course of an arm feeds an endpoint."""
+        for arm in self.frame.arms:
+            course = self.of_arm(arm)
+            for part in (course, *(course.get("strata") or {}).values()):
+                for key in ("remission", "same_as"):
+                    if endpoint.fed_by == "remission" and key in part:
+                        return arm, key
+                if endpoint.fed_by in ("events", "rates") and name in (
+                    part.get(endpoint.fed_by) or {}
+                ):
+                    return arm, endpoint.fed_by
+        return None
+
+    def _unfed(self, name: str, endpoint: EndpointBase) -> None:
+        arms = ", ".join(f"{arm} = …" for arm in self.frame.arms)
+        course = {
+            None: "",
+            "remission": "by a course with `remission` and `durability` in [truth.ARM]",
+            "events": f"by `events = {{ {name} = … }}` in [truth.ARM]",
+            "rates": f"by `rates = {{ {name} = … }}` in [truth.ARM]",
+        }[endpoint.fed_by]
+        direct = f"directly as `{name} = {{ {arms} }}`" if endpoint.direct_truth else ""
+        if name in self.frame.arms:
+            return  # one of the two names has to go first
+        self.report(
+            path_to("endpoints", name),
+            f"no truth feeds it{BY}; give it {' or '.join(filter(None, (direct, course)))}",
+            path_to("endpoints", name, "type"),
+            *(path_to(top, key) for top in self._tops for key in (name, *self.frame.arms)),
+            alone=path_to("scenarios", self.name, name),
+        )
+
+    def _direct_values(
+        self, name: str, endpoint: EndpointBase
+    ) -> tuple[tuple[Any, ...], ...] | None:
+        assert endpoint.direct_truth is not None
+        adapter = _adapter(VALUE[endpoint.direct_truth])
+        wanted = WRITE[endpoint.direct_truth]
+        result = []
+        strata = self.frame.strata or ("",)
+        for arm in self.frame.arms:
+            value = self.table[name].get(arm)
+            path = path_to(self.where(name), arm)
+            both = [path_to("scenarios", self.name, name, arm), path_to("truth", name, arm)]
+            if value is None and self.frame.faults.cover(path_to("arms", arm)):
+                continue  # perhaps no arm at all
+            if value is None:
+                self.report(path, f"missing{BY}; {wanted} is expected", *both)
+                continue
+            by_stratum = parted_by_stratum(endpoint, strata, value)
+            lacking = [s for s in strata if by_stratum and s not in value]
+            if lacking:
+                path = path_to(self.where(name, arm), lacking[0])
+                message = f"missing{BY}; {wanted} for every stratum is expected"
+                self.report(path, message, *both, "strata")
+                continue
+            result.append(
+                tuple(
+                    adapter.validate_python(value[stratum] if by_stratum else value, strict=True)
+                    for stratum in strata
+                )
+            )
+        return tuple(result) if len(result) == len(self.frame.arms) else None
+
+    def dropout(
+        self, courses: tuple[tuple[GroupCourse, ...], ...] | None
+    ) -> tuple[tuple[float, ...], ...]:
+        if courses is not None:
+            return tuple(tuple(group.dropout for group in strata) for strata in courses)
+        strata = self.frame.strata or ("",)
+        result = []
+        for arm in self.frame.arms:
+            table = self.of_arm(arm).get("dropout")
+            if table is None and "dropout" not in self.frame.endpoints:
+                table = self.table.get("dropout")
+            hazard = None if table is None else Hazard.model_validate(table)
+            result.append((per_month(hazard),) * len(strata))
+        return tuple(result)
+
+
+_EXAMPLE = '{ dist = "weibull", shape = 1.5, median = … }'

@@ -1,0 +1,123 @@
+"""What a scenario is read against, and what was found wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from adaptive_cart.design.validation import (
+    Faults,
+    path_to,
+)
+from adaptive_cart.endpoints import EndpointBase
+from adaptive_cart.errors import Problem, one_of
+from adaptive_cart.nouns.distributions import TimeDistribution
+from adaptive_cart.nouns.parts import NonNegative, Probability
+
+ROLES = ("null", "alternative", "robustness")
+VALUE: dict[str, Any] = {
+    "probability": Probability,
+    "rate": NonNegative,
+    "time": TimeDistribution,
+}
+WRITE = {
+    "probability": "a number from 0 to 1",
+    "rate": "a number of at least 0",
+    "time": "a distribution",
+}
+BY = "\0"  # stands in a message for the scenarios that have the problem
+
+
+@dataclass
+class Frame:
+    """What of a design a scenario is read against, and what was found wrong.
+
+    Attributes
+    ----------
+    products
+        By arm, control first; nothing where the arm has no product, or an unknown one.
+    endpoints
+        By name; nothing where the endpoint's own table is wrong.
+    faults
+        Paths of what has been told already.
+    renamed
+        Path to a key as it is written, by path to the key it was taken for.
+    complete
+        By scenario: its tables laid over ``[truth]``, mended where they are wrong.
+    crossover_from
+        Arm whose participants may cross over, where the design has a crossover.
+    """
+
+    arms: tuple[str, ...]
+    products: Mapping[str, str | None]
+    strata: tuple[str, ...]
+    shares: tuple[float, ...]
+    endpoints: Mapping[str, EndpointBase | None]
+    truth: Mapping[str, Any]
+    scenarios: Mapping[str, Any]
+    faults: Faults = field(default_factory=Faults)
+    renamed: dict[str, str] = field(default_factory=dict)
+    crossover_from: str | None = None
+    complete: dict[str, dict[str, Any]] = field(default_factory=dict)
+    reported: int = 0
+    _found: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+
+    def report(
+        self, path: str, message: str, *grounds: str, scenario: str = "", alone: str = ""
+    ) -> None:
+        """Keep a problem, unless it follows from one that was told.
+
+        Parameters
+        ----------
+        grounds
+            Places whose faults the problem would only follow from.
+        scenario
+            The scenario that has it; several that have the same are told in one line.
+        alone
+            Path to tell it at instead, if no other scenario has it.
+        """
+        self.reported += 1
+        follows = any(self.faults.touch(ground) for ground in grounds)
+        if not follows and not self.faults.cover(path):
+            self._found.setdefault((path, message), {})[scenario] = alone or path
+
+    def fault(self, path: str, message: str) -> None:
+        """Keep a problem; what follows from it is not told any more."""
+        self.report(path, message)
+        self.faults.add(path)
+
+    def take(self, where: str, key: str, right: str) -> None:
+        """Keep in mind that a key is taken for another."""
+        if key != right:
+            self.renamed[path_to(where, right)] = path_to(where, key)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Every problem once, with the scenarios that have it."""
+        return [self._told(path, message, by) for (path, message), by in self._found.items()]
+
+    def _told(self, path: str, message: str, by: Mapping[str, str]) -> Problem:
+        path = path if len(by) > 1 else next(iter(by.values()))
+        if len(by) == len(self.scenarios) > 1:
+            names = " (every scenario)"
+        elif path.startswith("scenarios."):
+            names = ""
+        else:
+            names = f" (scenario{'s' if len(by) > 1 else ''} {one_of(by)})"
+        return Problem(path, message.replace(BY, names))
+
+
+def role_of(name: str, scenario: Mapping[str, Any]) -> str:
+    """Role of a scenario: as written, else ``null`` for the one so called."""
+    written = scenario.get("role")
+    return str(written) if written is not None else ("null" if name == "null" else "alternative")
+
+
+def parted_by_stratum(endpoint: EndpointBase, strata: tuple[str, ...], value: Any) -> bool:
+    """Whether a direct truth is a table by stratum, and not one value."""
+    if not isinstance(value, dict) or "dist" in value:
+        return False
+    if endpoint.direct_truth != "time" or set(value) & set(strata):
+        return True
+    return bool(value) and all(isinstance(item, dict) for item in value.values())

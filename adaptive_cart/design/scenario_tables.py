@@ -1,0 +1,267 @@
+"""From the tables ``[truth]`` and ``[scenarios.NAME]`` to every fault in them.
+
+A scenario is read as it is run, laid over ``[truth]``: one parameter of a distribution may be
+changed without repeating the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from adaptive_cart.design.scenario import resolve
+from adaptive_cart.design.scenario_frame import ROLES, VALUE, WRITE, Frame, parted_by_stratum
+from adaptive_cart.design.truth import (
+    COMMON,
+    DISEASE,
+    ArmCourse,
+    Hazard,
+    merged,
+)
+from adaptive_cart.design.validation import (
+    Fault,
+    Read,
+    at,
+    closest,
+    meant,
+    path_to,
+    read,
+    shown,
+    with_right_keys,
+)
+from adaptive_cart.endpoints import EndpointBase
+from adaptive_cart.errors import one_of
+
+
+def check_scenarios(frame: Frame) -> None:
+    """Report every fault of ``[truth]`` and of each scenario, and what is missing in each."""
+    truth = _laid_over(frame, "truth", frame.truth, {})
+    for name, scenario in frame.scenarios.items():
+        where = path_to("scenarios", name)
+        if not name.strip() or not name.isprintable():
+            frame.fault(where, "a name needs letters or digits, on one line")
+        if not isinstance(scenario, dict):
+            frame.fault(where, f"found {shown(scenario)}; a table is expected")
+            continue
+        frame.complete[name] = _laid_over(frame, where, scenario, truth)
+    for name in frame.complete:
+        resolve(frame, name)
+
+
+def _laid_over(
+    frame: Frame, where: str, written: Mapping[str, Any], base: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Lay a table over the one it starts from, tell the faults of what is written, mend them."""
+    extra = ("role",) if where != "truth" else ()
+    own: dict[str, Any] = {}
+    known = dict.fromkeys((*frame.arms, *frame.endpoints, *COMMON, *extra))
+    for key, value in written.items():
+        if key in known:
+            own[key] = value
+            continue
+        frame.report(
+            path_to(where, key),
+            f"neither an arm nor an endpoint of this design{meant(key, known)}; "
+            f"the arms are {one_of(frame.arms)}; the endpoints are {one_of(frame.endpoints)}; "
+            f"also allowed: {one_of((*COMMON, *extra))}",
+        )
+        right = closest(key, known)
+        if right is not None and right not in written:
+            own[right] = value
+            frame.take(where, key, right)
+    full = {**base, **own}
+    for key, value in own.items():
+        path = path_to(where, key)
+        start = base.get(key, {})
+        if key == "role":
+            if value not in ROLES:
+                hint = meant(value, ROLES) if isinstance(value, str) else ""
+                frame.fault(path, f"found {shown(value)}{hint}; allowed: {one_of(ROLES)}")
+        elif not isinstance(value, dict):
+            frame.fault(path, f"found {shown(value)}; {_table_wanted(frame, key, value)}")
+            full[key] = base.get(key)
+        elif key in frame.arms:
+            full[key] = _course(frame, path, key, value, base)
+        elif key in frame.endpoints:
+            full[key] = _direct(frame, path, key, value, start)
+        else:
+            full[key] = _read(frame, Hazard, path, value, start).data
+    return {key: value for key, value in full.items() if value is not None}
+
+
+def _table_wanted(frame: Frame, key: str, value: Any) -> str:
+    if key in frame.endpoints:
+        arms = ", ".join(f"{arm} = …" for arm in frame.arms)
+        return f"a value for each arm is expected: {{ {arms} }}"
+    if key in COMMON and isinstance(value, int | float) and not isinstance(value, bool):
+        return f"a table is expected: {{ per_year = {shown(value)} }}"
+    return "a table is expected"
+
+
+def _read(frame: Frame, kind: Any, where: str, own: Any, base: Any) -> Read:
+    """Read a table laid over another, tell what is wrong in it, mend it."""
+    result = read(kind, merged(base, own), own)
+    _tell(frame, where, result.faults, own, base)
+    own, renamed = with_right_keys(own, result.faults)
+    if renamed:  # what stands under a misspelt key is read as well
+        for right, key in renamed.items():
+            frame.take(path_to(where, *key[:-1]), str(key[-1]), str(right[-1]))
+        result = read(kind, merged(base, own), own)
+        _tell(frame, where, result.faults, own, base)
+    return result if result.part is not None else Read()
+
+
+def _tell(frame: Frame, where: str, faults: list[Fault], own: Any, base: Any) -> None:
+    for fault in faults:
+        message = fault.message
+        if fault.kind == "together" and at(base, fault.steps) and at(own, fault.steps):
+            message += ", one of them in the table this is laid over; its own `dist` replaces that"
+        frame.fault(path_to(where, *fault.steps), message)
+
+
+def _course(
+    frame: Frame, where: str, arm: str, own: dict[str, Any], base: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Read the course of an arm, then what differs in its strata."""
+    start = base.get(arm, {})
+    strata = own.get("strata", {})
+    parted = isinstance(strata, dict)  # what is no table is a fault like any other
+    main = _read(frame, ArmCourse, where, _without_strata(own, parted), _without_strata(start))
+    course = main.data or {}
+    _same_as(frame, where, arm, own, course)
+    _event_names(frame, where, own, base)
+    differing = dict(start.get("strata") or {})
+    for stratum, table in strata.items() if parted else ():
+        path = path_to(where, "strata", stratum)
+        if stratum not in frame.strata:
+            _unknown_stratum(frame, path, stratum)
+        elif not isinstance(table, dict):
+            frame.fault(path, f"found {shown(table)}; a table is expected")
+        else:
+            before = differing.get(stratum, {})
+            change = _stratum(frame, path, arm, table, merged(course, before), base)
+            differing[stratum] = merged(before, change)
+    return {**course, "strata": differing} if differing else course
+
+
+def _without_strata(table: Mapping[str, Any], parted: bool = True) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if key != "strata" or not parted}
+
+
+def _stratum(
+    frame: Frame,
+    where: str,
+    arm: str,
+    own: dict[str, Any],
+    course: dict[str, Any],
+    base: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Read what differs in one stratum, laid over the course of the arm; returns it mended."""
+    if "strata" in own:
+        frame.fault(path_to(where, "strata"), "there are no strata within a stratum")
+    result = _read(frame, ArmCourse, where, _without_strata(own), course)
+    _same_as(frame, where, arm, own, result.data or {})
+    _event_names(frame, where, own, base)
+    return dict(result.own or {})
+
+
+def _same_as(
+    frame: Frame, where: str, arm: str, own: Mapping[str, Any], full: Mapping[str, Any]
+) -> None:
+    """Tell a `same_as` that names no other arm, and what it would silence."""
+    other = full.get("same_as")
+    if other is None:
+        return
+    path = path_to(where, "same_as")
+    if "same_as" in own and other not in frame.arms:
+        hint = meant(other, frame.arms)
+        frame.fault(path, f"found {shown(other)}{hint}; the arms are {one_of(frame.arms)}")
+    elif "same_as" in own and other == arm:
+        frame.fault(path, "an arm cannot be the same as itself")
+    for key in DISEASE:
+        if key in own:
+            message = f"`same_as` takes it from '{other}'; leave one of the two out"
+            frame.report(path_to(where, key), message)
+
+
+def _event_names(frame: Frame, where: str, own: Mapping[str, Any], base: Mapping[str, Any]) -> None:
+    """Tell an event that a scenario changes and nothing else knows: it would have no effect."""
+    for feed in ("events", "rates"):
+        courses = [base.get(arm, {}) for arm in frame.arms]
+        parts = [part for c in courses for part in (c, *(c.get("strata") or {}).values())]
+        known = {name for part in parts for name in part.get(feed) or {}}
+        table = own.get(feed)
+        if not known or not isinstance(table, dict):
+            continue  # [truth] names none: this is where they are named
+        known |= {name for name, e in frame.endpoints.items() if e is None or e.fed_by == feed}
+        for name in table:
+            if name not in known:
+                frame.fault(
+                    path_to(where, feed, name),
+                    f"neither an endpoint nor named in [truth]{meant(name, known)}; "
+                    f"known are {one_of(sorted(known))}",
+                )
+
+
+def _unknown_stratum(frame: Frame, path: str, stratum: str) -> None:
+    if frame.strata:
+        message = f"no stratum of this design{meant(stratum, frame.strata)}"
+        frame.report(path, f"{message}; the strata are {one_of(frame.strata)}", "strata")
+    else:
+        frame.report(path, "this design has no [strata]", "strata")
+    frame.faults.add(path)
+
+
+def _direct(
+    frame: Frame, where: str, name: str, own: dict[str, Any], base: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Read the truth of an endpoint that is given directly, by arm."""
+    endpoint, kind = frame.endpoints[name], path_to("endpoints", name, "type")
+    if endpoint is not None and endpoint.direct_truth is None:
+        message = (
+            f"an endpoint of type '{endpoint.type}' takes its truth from the participants' course "
+            f"([truth.ARM]) and not directly"
+        )
+        frame.report(where, message, kind)
+        frame.faults.add(where)
+        return None
+    full = dict(base)
+    for arm, value in own.items():
+        right: str | None = arm
+        if arm not in frame.arms:
+            right = closest(arm, frame.arms)
+            frame.report(
+                path_to(where, arm),
+                f"no arm of this design{meant(arm, frame.arms)}; the arms are {one_of(frame.arms)}",
+            )
+        if right is None or (right != arm and right in own):
+            continue
+        frame.take(where, arm, right)
+        if endpoint is None or frame.faults.touch(kind):
+            full[right] = value  # what it may be is not known
+        else:
+            path = path_to(where, right)
+            full[right] = _direct_value(frame, path, endpoint, value, base.get(right))
+    return {arm: value for arm, value in full.items() if value is not None}
+
+
+def _direct_value(frame: Frame, where: str, endpoint: EndpointBase, own: Any, base: Any) -> Any:
+    assert endpoint.direct_truth is not None
+    kind = VALUE[endpoint.direct_truth]
+    if not parted_by_stratum(endpoint, frame.strata, merged(base, own)):
+        return _read(frame, kind, where, own, base).data
+    if not frame.strata and not frame.faults.touch("strata"):
+        wanted = WRITE[endpoint.direct_truth]
+        frame.fault(where, f"found {shown(own)}; {wanted} is expected, as there are no [strata]")
+        return None
+    start = base if isinstance(base, dict) else {}
+    result = dict(start)
+    for stratum, value in own.items():
+        right: str | None = stratum
+        if stratum not in frame.strata:
+            right = closest(stratum, frame.strata)
+            _unknown_stratum(frame, path_to(where, stratum), stratum)
+        if right is not None and (right == stratum or right not in own):
+            frame.take(where, stratum, right)
+            result[right] = _read(frame, kind, path_to(where, right), value, start.get(right)).data
+    return {stratum: value for stratum, value in result.items() if value is not None}

@@ -1,0 +1,1 @@
+"""Counts of two outcomes: the beta-binomial model."""

@@ -1,0 +1,271 @@
+"""Responders in each arm: exact posterior probabilities for whole blocks of looks.
+
+A look at a binary endpoint (drug-free remission at a landmark, an adverse event in its window)
+sees in every arm a number of participants and a number of them with the event.  Rules ask how
+probable it is that one arm's probability exceeds another's by more than a margin, that it exceeds a
+fixed value, that the arm is the best; and, for predictive rules, how many of the participants still
+to come will have the event.
+
+Model
+-----
+In each arm, independently of the others::
+
+    successes | probability ~ Binomial(total, probability)
+    probability             ~ sum over k of weight_k Beta(a_k, b_k)
+
+One component is the usual beta prior; several make a mixture, such as the robust meta-analytic
+predictive prior (Schmidli et al. 2014, Biometrics 70:1023, doi:10.1111/biom.12242).  The posterior
+is a mixture again, each component with a_k + successes and b_k + total - successes, its weight
+multiplied by the component's beta-binomial marginal likelihood.
+
+Method
+------
+With f_C the posterior density of one arm, S_T the survival function of the other and m >= 0::
+
+    P(T - C > m) = integral over c in [0, 1 - m] of f_C(c) S_T(c + m) dc
+
+The end points are algebraic (prior parameters may be far below 1, and S_T ends at c = 1 - m), so c
+is written as (1 - m) / (1 + exp(-y)) and y as 2 sinh(t): the integrand becomes analytic in a strip
+about the real line and decays double exponentially at both ends, where the trapezoidal rule with
+equal steps in t converges geometrically (Trefethen & Weideman 2014, SIAM Review 56:385,
+doi:10.1137/130932132, section 5; Takahasi & Mori 1974 for the double exponential map).  The step
+follows from the Fourier tail of the product of two normal shapes whose precisions in y are at most
+a quarter of the posterior sample sizes; the range from the lightest prior parameter.  For m < 0 the
+two arms change roles, P(T - C > m) = 1 - P(C - T > -m).  P(best) is the same integral at m = 0 with
+the product of the other arms' distribution functions.
+
+The nodes depend on the priors, the margin and the posterior sample size rounded up to a power of
+two, never on the other tables of a block.  Density and survival of each (successes, total) on these
+nodes are worked out once; a table of counts then costs one dot product of fixed length.
+
+Error
+-----
+P(T - C > m) differs by at most 7e-13 from tanh-sinh quadrature with 25 digits (422 random tables,
+prior parameters 0.01 to 40, totals 0 to 400, margins 0 to 0.5).  Halving the step and lengthening
+the range moves it by less than 4e-13 (prior parameters 0.01 to 2000, totals 0 to 2000, margins 0 to
+0.95), so that what remains is rounding: up to 5e-12 where sample sizes reach thousands, from the
+logarithm of the beta function.  P(best) agrees with Gauss-Legendre quadrature to 1e-11.
+Intervals are solved to 1e-10.  Tests hold all of this to 1e-11 or, for intervals, 1e-9.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+
+from adaptive_cart.models.binary.beta_comparison import best_of, difference_above
+from adaptive_cart.models.binary.beta_mixture import BetaMixture, probability_above, updated
+from adaptive_cart.models.binary.beta_quantile import quantile_of
+from adaptive_cart.models.binary.beta_tables import checked_counts, column, remembered
+
+Table: TypeAlias = npt.NDArray[np.float64]  # (table,)
+Counts: TypeAlias = npt.NDArray[np.int64]  # (table,)
+TableArm: TypeAlias = npt.NDArray[np.integer[Any]]  # (table, arm)
+
+__all__ = ["BetaBinomial", "BetaMixture"]
+
+
+@dataclass(frozen=True)
+class BetaBinomial:
+    """Independent binomial arms with beta-mixture priors; settings only.
+
+    Parameters
+    ----------
+    priors
+        Of each arm's probability, in the order of the arms, control first.
+    """
+
+    priors: tuple[BetaMixture, ...]
+
+    def mean(self, arm: int, successes: TableArm, totals: TableArm) -> Table:
+        """Posterior mean of the arm's probability.
+
+        Parameters
+        ----------
+        arm
+            Index of the arm.
+        successes, totals
+            (table, arm), over all arms.
+
+        Returns
+        -------
+            (table,)
+        """
+        checked = self._counts(successes, totals)
+        weights, a, b = updated(self.priors[arm], *column(checked, arm))
+        mean: Table = (weights * (a / (a + b))).sum(axis=-1)
+        return mean
+
+    def above(self, arm: int, successes: TableArm, totals: TableArm, value: float) -> Table:
+        """Posterior probability that the arm's probability exceeds `value`.
+
+        Parameters
+        ----------
+        arm
+            Index of the arm.
+        successes, totals
+            (table, arm), over all arms.
+        value
+            A probability; nothing exceeds 1, and everything exceeds what is below 0.
+
+        Returns
+        -------
+            (table,)
+        """
+        checked = self._counts(successes, totals)
+        if math.isnan(value):
+            raise ValueError("value must be a number; found nan")
+        prior = self.priors[arm]
+        return remembered(
+            ("above", prior, float(value)),
+            column(checked, arm),
+            lambda counts: probability_above(prior, counts, value),
+        )
+
+    def difference_above(
+        self, arm: int, minus: int, successes: TableArm, totals: TableArm, margin: float
+    ) -> Table:
+        """Posterior probability that one arm's probability exceeds another's by more than `margin`.
+
+        Parameters
+        ----------
+        arm, minus
+            Indices of two different arms.
+        successes, totals
+            (table, arm), over all arms.
+        margin
+            Risk difference; may be negative.
+
+        Returns
+        -------
+            (table,)
+        """
+        checked = self._counts(successes, totals)
+        self._distinct((arm, minus))
+        if math.isnan(margin):
+            raise ValueError("margin must be a number; found nan")
+        if margin < 0.0:
+            # The difference is continuous, so that "above" and "at least" have one probability.
+            return 1.0 - self.difference_above(minus, arm, successes, totals, -margin)
+        if margin >= 1.0:
+            return np.zeros(checked[0].shape[0])
+        upper, lower, margin = self.priors[arm], self.priors[minus], float(margin)
+        return remembered(
+            ("difference", upper, lower, margin),
+            (*column(checked, arm), *column(checked, minus)),
+            lambda counts: difference_above(upper, lower, counts, margin),
+        )
+
+    def best(self, arms: tuple[int, ...], successes: TableArm, totals: TableArm) -> Table:
+        """Posterior probability of each of some arms that its probability is the largest of them.
+
+        Parameters
+        ----------
+        arms
+            Indices of the arms compared.
+        successes, totals
+            (table, arm), over all arms.
+
+        Returns
+        -------
+            (table, len(arms)), in the order of `arms`.
+        """
+        checked = self._counts(successes, totals)
+        self._distinct(arms)
+        if len(arms) == 1:
+            return np.ones((checked[0].shape[0], 1))
+        if len(arms) == 2:
+            first = self.difference_above(*arms, successes, totals, 0.0)
+            return np.stack([first, 1.0 - first], axis=-1)
+        priors = tuple(self.priors[arm] for arm in arms)
+        return best_of(priors, checked[0][:, list(arms)], checked[1][:, list(arms)])
+
+    def predictive_weights(
+        self, arm: int, successes: int, totals: int, final_total: int
+    ) -> npt.NDArray[np.float64]:
+        """Posterior predictive distribution of the arm's final number of successes.
+
+        Parameters
+        ----------
+        arm
+            Index of the arm.
+        successes, totals
+            Observed in this arm now.
+        final_total
+            Participants analysed at the end; when fewer than `totals`, nobody is still to come.
+
+        Returns
+        -------
+            (max(final_total, totals) + 1,): the probability of 0, 1, 2 … successes in the end.
+        """
+        checked = checked_counts(np.array([[successes]]), np.array([[totals]]), 1)
+        to_come = max(int(final_total) - int(totals), 0)
+        weights, a, b = updated(self.priors[arm], *column(checked, 0))
+        future = np.arange(to_come + 1.0)[:, None]
+        with np.errstate(divide="ignore"):
+            log_mass = (
+                np.log(weights)
+                + special.betaln(a + future, b + to_come - future)
+                - special.betaln(a, b)
+                - special.betaln(1.0 + future, 1.0 + to_come - future)
+                - math.log1p(to_come)
+            )
+        mass = np.zeros(int(totals) + to_come + 1)
+        mass[int(successes) : int(successes) + to_come + 1] = np.exp(log_mass).sum(axis=-1)
+        return mass
+
+    def interval(
+        self,
+        arm: int,
+        minus: int | None,
+        successes: TableArm,
+        totals: TableArm,
+        level: float = 0.95,
+    ) -> npt.NDArray[np.float64]:
+        """Equal-tailed credible interval of an arm's probability, or of a risk difference.
+
+        Parameters
+        ----------
+        arm, minus
+            Indices of two different arms; without `minus`, the interval is of the arm alone.
+        successes, totals
+            (table, arm), over all arms.
+        level
+            Posterior probability inside the interval.
+
+        Returns
+        -------
+            (table, 2): lower and upper limit, to 1e-9.
+        """
+        checked = self._counts(successes, totals)
+        if not 0.0 < level < 1.0:
+            raise ValueError(f"level must be between 0 and 1; found {level}")
+        priors: tuple[BetaMixture, ...] = (self.priors[arm],)
+        columns: tuple[Counts, ...] = column(checked, arm)
+        if minus is not None:
+            self._distinct((arm, minus))
+            priors += (self.priors[minus],)
+            columns += column(checked, minus)
+
+        def limit(probability: float) -> Table:
+            return remembered(
+                ("quantile", priors, probability),
+                columns,
+                lambda counts: quantile_of(priors, counts, probability),
+            )
+
+        limits = [limit(0.5 - 0.5 * level), limit(0.5 + 0.5 * level)]
+        return np.stack(limits, axis=-1)
+
+    def _counts(self, successes: TableArm, totals: TableArm) -> tuple[TableArm, TableArm]:
+        return checked_counts(np.asarray(successes), np.asarray(totals), len(self.priors))
+
+    def _distinct(self, arms: tuple[int, ...]) -> None:
+        known = range(len(self.priors))
+        if not arms or len(set(arms)) != len(arms) or any(arm not in known for arm in arms):
+            raise ValueError(f"arms must be different ones of {list(known)}; found {list(arms)}")

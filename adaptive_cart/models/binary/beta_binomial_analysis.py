@@ -1,0 +1,179 @@
+"""The table ``[analysis.ENDPOINT]`` with ``model = "beta_binomial"``, and its answers to rules.
+
+A prior is one beta for every arm (``prior = { a, b }``), or one by arm, a beta or a mixture of
+betas; an arm that is not named has Beta(1, 1).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Discriminator, Field, Tag
+
+from adaptive_cart.errors import nearest, one_of
+from adaptive_cart.models.base import AnalysisBase, Reference, within_tails
+from adaptive_cart.nouns.parts import Part, Positive
+from adaptive_cart.nouns.questions import ALL, Question
+from adaptive_cart.nouns.records import Booleans, Counts, Floats, Integers, Summary, pooled
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
+
+
+class BetaPrior(Part):
+    """A beta prior."""
+
+    a: Positive
+    b: Positive
+
+
+class BetaComponent(BetaPrior):
+    """A component of a beta mixture."""
+
+    weight: Annotated[float, Field(gt=0.0, le=1.0)]
+
+
+class BetaMixturePrior(Part):
+    """A mixture of betas: a robust meta-analytic-predictive prior."""
+
+    mixture: Annotated[list[BetaComponent], Field(min_length=1)]
+
+
+def _prior_shape(value: Any) -> str:
+    if isinstance(value, dict):
+        return "mixture" if "mixture" in value else "beta"
+    return "mixture" if isinstance(value, BetaMixturePrior) else "beta"
+
+
+ArmPrior = Annotated[
+    Annotated[BetaPrior, Tag("beta")] | Annotated[BetaMixturePrior, Tag("mixture")],
+    Discriminator(_prior_shape),
+]
+
+
+def _priors_shape(value: Any) -> str:
+    if isinstance(value, dict):
+        return "every_arm" if not value or {"a", "b", "mixture"} & set(value) else "by_arm"
+    return "every_arm"
+
+
+Priors = Annotated[
+    Annotated[ArmPrior, Tag("every_arm")] | Annotated[dict[str, ArmPrior], Tag("by_arm")],
+    Discriminator(_priors_shape),
+]
+
+
+def _mixture(prior: BetaPrior | BetaMixturePrior) -> BetaMixture:
+    from adaptive_cart.models.binary.beta_binomial import BetaMixture
+
+    if isinstance(prior, BetaPrior):
+        return BetaMixture.single(prior.a, prior.b)
+    parts = prior.mixture
+    return BetaMixture(
+        tuple(part.weight for part in parts),
+        tuple(part.a for part in parts),
+        tuple(part.b for part in parts),
+    )
+
+
+@dataclass(frozen=True)
+class CountsPosterior:
+    """Posterior of independent binomial arms; strata are pooled unless a question names one."""
+
+    model: BetaBinomial
+    successes: Integers
+    totals: Integers
+    open_strata: Booleans | None
+    failed: Booleans | None = None
+
+    def _table(self, question: Question) -> tuple[Integers, Integers]:
+        if question.stratum >= 0:
+            return self.successes[..., question.stratum], self.totals[..., question.stratum]
+        if self.open_strata is None or question.stratum == ALL:
+            return pooled(self.successes), pooled(self.totals)
+        inside = self.open_strata[:, None, :]
+        return pooled(self.successes * inside), pooled(self.totals * inside)
+
+    def probability(self, question: Question) -> Floats:
+        successes, totals = self._table(question)
+        if question.kind == "best":
+            arms = tuple(range(1, successes.shape[1]))
+            return self.model.best(arms, successes, totals)[:, arms.index(question.arm)]
+        if question.minus is None:
+            above = self.model.above(question.arm, successes, totals, question.value)
+        else:
+            above = self.model.difference_above(
+                question.arm, question.minus, successes, totals, question.value
+            )
+        return above if question.above else 1.0 - above
+
+    def mean(self, question: Question) -> Floats:
+        successes, totals = self._table(question)
+        mean = self.model.mean(question.arm, successes, totals)
+        if question.minus is None:
+            return mean
+        return mean - self.model.mean(question.minus, successes, totals)
+
+    def covers(self, question: Question, level: float) -> Booleans:
+        return within_tails(self.probability(question), level)
+
+    def where_open(self, open_strata: Booleans) -> CountsPosterior:
+        return replace(self, open_strata=open_strata)
+
+
+class BetaBinomialAnalysis(AnalysisBase):
+    """Independent binomial arms with beta or beta-mixture priors."""
+
+    model: Literal["beta_binomial"]
+    prior: Priors | None = None
+
+    reads: ClassVar[str] = "counts"
+    answers: ClassVar[tuple[str, ...]] = ("level", "best")
+    fast_error: ClassVar[float] = 1e-9
+
+    def _by_arm(self, arms: tuple[str, ...]) -> dict[str, BetaPrior | BetaMixturePrior]:
+        if self.prior is None:
+            return {}
+        if isinstance(self.prior, dict):
+            return dict(self.prior)
+        return dict.fromkeys(arms, self.prior)
+
+    def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
+        found = []
+        for arm, prior in self._by_arm(arms).items():
+            if arm not in arms:
+                message = f"no arm of this design{nearest(arm, arms)}; the arms are {one_of(arms)}"
+                found.append((f"prior.{arm}", message))
+            if isinstance(prior, BetaMixturePrior):
+                total = math.fsum(part.weight for part in prior.mixture)
+                if abs(total - 1.0) > 1e-9:
+                    where = (
+                        f"prior.{arm}.mixture" if isinstance(self.prior, dict) else "prior.mixture"
+                    )
+                    found.append((where, f"the weights sum to {total:.10g}; they must sum to 1"))
+        return list(dict.fromkeys(found))
+
+    def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> BetaBinomial:
+        from adaptive_cart.models.binary.beta_binomial import BetaBinomial
+
+        given = self._by_arm(arms)
+        uniform = BetaPrior(a=1.0, b=1.0)
+        return BetaBinomial(tuple(_mixture(given.get(arm, uniform)) for arm in arms))
+
+    def posterior(
+        self, fitted: BetaBinomial, summary: Summary, open_strata: Booleans | None
+    ) -> CountsPosterior:
+        assert isinstance(summary, Counts)
+        return CountsPosterior(
+            fitted, np.asarray(summary.successes), np.asarray(summary.totals), open_strata
+        )
+
+    def reference(
+        self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
+    ) -> Reference:
+        from adaptive_cart.models.binary.beta_binomial_reference import BetaBinomialReference
+
+        return BetaBinomialReference(self.fitted(arms, shares), arms)

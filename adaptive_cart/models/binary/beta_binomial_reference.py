@@ -1,0 +1,114 @@
+"""The model ``beta_binomial`` in PyMC.
+
+Statement, in every arm by itself::
+
+    successes    ~ Binomial(total, probability)
+    probability  ~ sum over k of weight_k Beta(a_k, b_k)
+
+The component of a mixture is summed out: the sampler sees the density of the probability, which is
+smooth, and never has to jump between components.
+
+Strata are pooled: the data are the counts of the strata that a question is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.models.reference_scales import logit_scale
+from adaptive_cart.models.strata.reference_strata import of_strata
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.records import Booleans, Counts, Floats, Summary
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.binary.beta_binomial import BetaBinomial
+
+
+@dataclass(frozen=True)
+class BetaBinomialReference:
+    """Independent binomial arms with beta or beta-mixture priors, in PyMC."""
+
+    priors: BetaBinomial
+    arms: tuple[str, ...]
+
+    @property
+    def statement(self) -> str:
+        """Likelihood and prior with their numbers."""
+        lines = ["in each arm: successes ~ Binomial(total, probability)"]
+        for arm, prior in zip(self.arms, self.priors.priors, strict=True):
+            parts = [
+                (f"{weight:g} " if len(prior.weights) > 1 else "") + f"Beta({a:g}, {b:g})"
+                for weight, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
+            ]
+            lines.append(f"{arm}: probability ~ {' + '.join(parts)}")
+        return "\n".join(lines)
+
+    def data(
+        self,
+        summary: Summary,
+        trial: int = 0,
+        open_strata: Booleans | None = None,
+        question: Question | None = None,
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Responders and participants analysed by arm, in the strata asked about."""
+        assert isinstance(summary, Counts)
+        return {
+            "successes": of_strata(summary.successes[trial], open_strata, question),
+            "totals": of_strata(summary.totals[trial], open_strata, question),
+        }
+
+    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+        """A new model of these data."""
+        import pymc as pm
+        from pytensor import tensor as pt
+
+        weights, a, b = self._components()
+        with pm.Model(coords={"arm": list(self.arms)}) as model:
+            successes = pm.Data("successes", data["successes"], dims="arm")
+            totals = pm.Data("totals", data["totals"], dims="arm")
+            if weights.shape[1] == 1:
+                scale = logit_scale(a[:, 0], -pt.log(b[:, 0] + totals))
+                probability = pm.Beta("probability", a[:, 0], b[:, 0], dims="arm", **scale)
+            else:
+                probability = pm.Mixture(
+                    "probability", w=weights, comp_dists=pm.Beta.dist(a, b), dims="arm"
+                )
+            pm.Binomial("response", n=totals, p=probability, observed=successes, dims="arm")
+        return model
+
+    def _components(self) -> tuple[Floats, Floats, Floats]:
+        """Weight, a and b of every component, ``(arm, component)``.
+
+        An arm with fewer components than another repeats its own, at shares of their weight.
+        """
+        priors = self.priors.priors
+        most = max(len(prior.weights) for prior in priors)
+        rows = []
+        for prior in priors:
+            number = len(prior.weights)
+            which = np.arange(most) % number
+            copies = np.bincount(which, minlength=number)[which]
+            weight, a, b = (np.array(part)[which] for part in (prior.weights, prior.a, prior.b))
+            rows.append((weight / copies, a, b))
+        weights, first, second = (np.stack(part) for part in zip(*rows, strict=True))
+        return weights, first, second
+
+    def quantity(
+        self,
+        draws: Mapping[str, npt.NDArray[np.float64]],
+        question: Question,
+        open_strata: Booleans | None = None,
+    ) -> Floats:
+        """Probability of an arm, its difference to another's, or whether it is the best."""
+        probability = draws["probability"]
+        if question.kind == "best":
+            best = probability[..., 1:].argmax(axis=-1) + 1
+            return (best == question.arm).astype(np.float64)
+        if question.minus is None:
+            return probability[..., question.arm]
+        return probability[..., question.arm] - probability[..., question.minus]

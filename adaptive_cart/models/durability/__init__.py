@@ -1,0 +1,1 @@
+"""Remissions that last: the Weibull model with a cured fraction."""

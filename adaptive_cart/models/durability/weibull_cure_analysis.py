@@ -1,0 +1,120 @@
+"""The table ``[analysis.ENDPOINT]`` with ``model = "weibull_cure"``, and its answers to rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from adaptive_cart.models.base import AnalysisBase, Reference, within_tails
+from adaptive_cart.nouns.distributions import Beta, Lognormal
+from adaptive_cart.nouns.parts import Part
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.records import Booleans, Durations, Floats, Summary
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.durability.weibull_cure import WeibullCure, WeibullCurePosterior
+
+# months at which hardly anybody who can relapse has not: the fraction remaining is the cured one
+FOR_EVER = 1.0e6
+
+
+class WeibullCurePrior(Part):
+    """Priors of the cured fraction and of the others' relapse time, the same in every arm."""
+
+    cured: Beta
+    median_months: Lognormal
+    shape: Lognormal
+
+
+@dataclass
+class DurabilityPosterior:
+    """Posterior of cured fraction and relapse time, arm by arm, strata pooled.
+
+    A question about the fraction remaining is asked at its month; one about the arm itself is about
+    the cured fraction.
+    """
+
+    model: WeibullCure
+    data: Durations
+
+    def __post_init__(self) -> None:
+        self._arms: dict[int, WeibullCurePosterior] = {}
+
+    @property
+    def failed(self) -> Booleans | None:
+        """Trials in which any arm asked for so far could not be computed."""
+        found = [arm.failed for arm in self._arms.values()]
+        return np.logical_or.reduce(found) if found else None
+
+    def arm(self, arm: int) -> WeibullCurePosterior:
+        """Posterior of one arm."""
+        if arm not in self._arms:
+            inside = self.data.included & (self.data.arm == arm)
+            self._arms[arm] = self.model.posterior(self.data.months, self.data.event, inside)
+        return self._arms[arm]
+
+    def probability(self, question: Question) -> Floats:
+        arm = self.arm(question.arm)
+        month = question.month if question.kind == "remaining" else FOR_EVER
+        if question.minus is not None:
+            other = self.arm(question.minus)
+            above = arm.remaining_difference_above(other, month, question.value)
+        elif question.kind == "remaining":
+            above = arm.remaining_above(month, question.value)
+        else:
+            above = arm.cured_above(question.value)
+        return above if question.above else 1.0 - above
+
+    def mean(self, question: Question) -> Floats:
+        if question.kind == "remaining":
+            mean = self.arm(question.arm).remaining_mean(question.month)
+        else:
+            mean = self.arm(question.arm).cured_mean()
+        if question.minus is None:
+            return mean
+        other = self.arm(question.minus)
+        if question.kind == "remaining":
+            return mean - other.remaining_mean(question.month)
+        return mean - other.cured_mean()
+
+    def covers(self, question: Question, level: float) -> Booleans:
+        return within_tails(self.probability(question), level)
+
+    def where_open(self, open_strata: Booleans) -> DurabilityPosterior:
+        return self  # strata are pooled, open or not
+
+
+class WeibullCureAnalysis(AnalysisBase):
+    """By arm: a cured fraction, and a Weibull relapse time for the rest."""
+
+    model: Literal["weibull_cure"]
+    prior: WeibullCurePrior
+
+    reads: ClassVar[str] = "durations"
+    answers: ClassVar[tuple[str, ...]] = ("level", "remaining")
+    fast_error: ClassVar[float] = 0.002
+
+    def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> WeibullCure:
+        from adaptive_cart.models.durability.weibull_cure import WeibullCure
+
+        prior = self.prior
+        return WeibullCure(
+            (prior.cured.a, prior.cured.b),
+            (prior.median_months.median, prior.median_months.sigma),
+            (prior.shape.median, prior.shape.sigma),
+        )
+
+    def posterior(
+        self, fitted: WeibullCure, summary: Summary, open_strata: Booleans | None
+    ) -> DurabilityPosterior:
+        assert isinstance(summary, Durations)
+        return DurabilityPosterior(fitted, summary)
+
+    def reference(
+        self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
+    ) -> Reference:
+        from adaptive_cart.models.durability.weibull_cure_reference import WeibullCureReference
+
+        return WeibullCureReference(self.fitted(arms, shares), arms)

@@ -1,0 +1,118 @@
+"""The model ``weibull_cure`` in PyMC.
+
+Statement, in every arm by itself::
+
+    a remitter is cured with probability ``cured`` and never relapses;
+    the others relapse at a Weibull time with median ``median_months`` and shape ``shape``
+    cured ~ Beta;  median_months ~ lognormal;  shape ~ lognormal
+
+Who is cured is not seen and is summed out: the mixture cure model of Berkson and Gage (1952,
+doi:10.1080/01621459.1952.10501187). With H(t) = log(2) (t / median) ^ shape, a remitter who has not
+relapsed by month t contributes cured + (1 - cured) exp(-H(t)), and one who relapsed then
+(1 - cured) exp(-H(t)) shape H(t) / t. Strata are pooled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.records import Booleans, Durations, Floats, Summary
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.durability.weibull_cure import WeibullCure
+
+SHORTEST: Final = 1e-6  # months; a relapse at 0 has no density
+LARGEST: Final = 30.0  # log cumulative hazard beyond which nobody uncured is left
+
+
+@dataclass(frozen=True)
+class WeibullCureReference:
+    """By arm a cured fraction and a Weibull relapse time for the rest, in PyMC."""
+
+    prior: WeibullCure
+    arms: tuple[str, ...]
+
+    @property
+    def statement(self) -> str:
+        """Likelihood and prior with their numbers."""
+        prior = self.prior
+        return (
+            "in each arm, of those in remission: a cured fraction stays there;\n"
+            "the others relapse at a Weibull(median, shape) time, right-censored\n"
+            f"cured ~ Beta({prior.cured[0]:g}, {prior.cured[1]:g})\n"
+            f"median ~ lognormal(median {prior.median_months[0]:g} months, "
+            f"sigma {prior.median_months[1]:g})\n"
+            f"shape ~ lognormal(median {prior.shape[0]:g}, sigma {prior.shape[1]:g})"
+        )
+
+    def data(
+        self,
+        summary: Summary,
+        trial: int = 0,
+        open_strata: Booleans | None = None,
+        question: Question | None = None,
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Months in remission, whether they ended in relapse, and the arm, remitter by remitter."""
+        assert isinstance(summary, Durations)
+        inside = summary.included[trial]
+        return {
+            "months": np.maximum(summary.months[trial][inside], SHORTEST),
+            "relapsed": summary.event[trial][inside].astype(np.float64),
+            "arm_of": summary.arm[trial][inside].astype(np.int64),
+        }
+
+    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+        """A new model of these data."""
+        import pymc as pm
+        from pytensor import tensor as pt
+
+        prior = self.prior
+        with pm.Model(coords={"arm": list(self.arms)}) as model:
+            months = pm.Data("months", data["months"])
+            relapsed = pm.Data("relapsed", data["relapsed"])
+            arm_of = pm.Data("arm_of", data["arm_of"])
+            cured = pm.Beta("cured", *prior.cured, dims="arm")
+            median = pm.LogNormal(
+                "median_months", np.log(prior.median_months[0]), prior.median_months[1], dims="arm"
+            )
+            shape = pm.LogNormal("shape", np.log(prior.shape[0]), prior.shape[1], dims="arm")
+            log_hazard = pt.minimum(
+                np.log(np.log(2.0)) + shape[arm_of] * (pt.log(months) - pt.log(median)[arm_of]),
+                LARGEST,
+            )
+            log_uncured = pt.log1p(-cured)[arm_of] - pt.exp(log_hazard)
+            log_remaining = pt.logaddexp(pt.log(cured)[arm_of], log_uncured)
+            log_density = log_uncured + pt.log(shape)[arm_of] + log_hazard - pt.log(months)
+            pm.Potential(
+                "likelihood", pt.sum(relapsed * log_density + (1.0 - relapsed) * log_remaining)
+            )
+        return model
+
+    def quantity(
+        self,
+        draws: Mapping[str, npt.NDArray[np.float64]],
+        question: Question,
+        open_strata: Booleans | None = None,
+    ) -> Floats:
+        """Fraction of remitters still in remission at a month, or cured; or a difference."""
+        quantity = self._remaining(draws, question, question.arm)
+        if question.minus is None:
+            return quantity
+        return quantity - self._remaining(draws, question, question.minus)
+
+    def _remaining(
+        self, draws: Mapping[str, npt.NDArray[np.float64]], question: Question, arm: int
+    ) -> Floats:
+        cured = draws["cured"][..., arm]
+        if question.kind != "remaining":
+            return cured
+        median, shape = draws["median_months"][..., arm], draws["shape"][..., arm]
+        with np.errstate(over="ignore"):
+            hazard = np.log(2.0) * (question.month / median) ** shape
+        return cured + (1.0 - cured) * np.exp(-hazard)

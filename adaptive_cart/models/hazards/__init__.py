@@ -1,0 +1,1 @@
+"""Times to an event: the piecewise-exponential model."""

@@ -1,0 +1,115 @@
+"""The table ``[analysis.ENDPOINT]`` with ``model = "piecewise_exponential"``, and its answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from adaptive_cart.models.base import AnalysisBase, Reference, within_tails
+from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPrior
+from adaptive_cart.nouns.distributions import Normal
+from adaptive_cart.nouns.parts import Part, PositiveMonths
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.records import Booleans, Durations, Floats, Summary
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
+    from adaptive_cart.models.hazards.piecewise_exponential import Posterior as RatioPosterior
+
+
+class PiecewiseExponentialPrior(Part):
+    """Priors of every baseline hazard (a month) and of the log hazard ratio."""
+
+    baseline: GammaPrior
+    log_hazard_ratio: Normal
+
+
+@dataclass
+class HazardsPosterior:
+    """Posterior of hazard ratios, one pair of arms at a time, strata pooled."""
+
+    model: PiecewiseExponential
+    data: Durations
+
+    def __post_init__(self) -> None:
+        self._split: dict[int, tuple[Floats, Floats]] = {}
+        self._ratios: dict[tuple[int, int], RatioPosterior] = {}
+
+    @property
+    def failed(self) -> Booleans | None:
+        """Trials in which any hazard ratio asked for so far could not be computed."""
+        found = [ratio.failed for ratio in self._ratios.values()]
+        return np.logical_or.reduce(found) if found else None
+
+    def _arm(self, arm: int) -> tuple[Floats, Floats]:
+        if arm not in self._split:
+            inside = self.data.included & (self.data.arm == arm)
+            events, time = self.model.split(self.data.months, self.data.event, inside)
+            self._split[arm] = (events.astype(np.float64), time)
+        return self._split[arm]
+
+    def _ratio(self, question: Question) -> RatioPosterior:
+        assert question.minus is not None
+        pair = (question.minus, question.arm)
+        if pair not in self._ratios:
+            events, time = zip(*(self._arm(arm) for arm in pair), strict=True)
+            self._ratios[pair] = self.model.posterior(np.stack(events, 1), np.stack(time, 1))
+        return self._ratios[pair]
+
+    def probability(self, question: Question) -> Floats:
+        ratio = self._ratio(question)
+        if question.above:
+            return ratio.hazard_ratio_above(question.value)
+        return ratio.hazard_ratio_below(question.value)
+
+    def mean(self, question: Question) -> Floats:
+        return self._ratio(question).hazard_ratio_mean()
+
+    def covers(self, question: Question, level: float) -> Booleans:
+        return within_tails(self.probability(question), level)
+
+    def where_open(self, open_strata: Booleans) -> HazardsPosterior:
+        return self  # strata are pooled, open or not
+
+
+class PiecewiseExponentialAnalysis(AnalysisBase):
+    """Proportional hazards over a baseline that is constant between cuts."""
+
+    model: Literal["piecewise_exponential"]
+    cuts: list[PositiveMonths] = Field(default_factory=list, description="months; none for one")
+    prior: PiecewiseExponentialPrior
+
+    reads: ClassVar[str] = "durations"
+    answers: ClassVar[tuple[str, ...]] = ("hazard_ratio",)
+    fast_error: ClassVar[float] = 1e-6
+
+    def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
+        if any(b <= a for a, b in zip(self.cuts, self.cuts[1:], strict=False)):
+            return [("cuts", f"found {self.cuts}; the cuts must be increasing")]
+        return []
+
+    def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> PiecewiseExponential:
+        from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
+
+        baseline, ratio = self.prior.baseline, self.prior.log_hazard_ratio
+        return PiecewiseExponential(
+            tuple(self.cuts), (baseline.a, baseline.b), (ratio.mean, ratio.sd)
+        )
+
+    def posterior(
+        self, fitted: PiecewiseExponential, summary: Summary, open_strata: Booleans | None
+    ) -> HazardsPosterior:
+        assert isinstance(summary, Durations)
+        return HazardsPosterior(fitted, summary)
+
+    def reference(
+        self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
+    ) -> Reference:
+        from adaptive_cart.models.hazards.piecewise_exponential_reference import (
+            PiecewiseExponentialReference,
+        )
+
+        return PiecewiseExponentialReference(self.fitted(arms, shares), arms)

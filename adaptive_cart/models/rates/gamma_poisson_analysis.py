@@ -1,0 +1,92 @@
+"""The table ``[analysis.ENDPOINT]`` with ``model = "gamma_poisson"``, and its answers to rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from adaptive_cart.models.base import AnalysisBase, Reference, within_tails
+from adaptive_cart.nouns.parts import Part, Positive
+from adaptive_cart.nouns.questions import OPEN, Question
+from adaptive_cart.nouns.records import Booleans, Exposure, Floats, Summary
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.rates.gamma_poisson import GammaPoisson
+
+
+class GammaPrior(Part):
+    """A gamma prior by shape ``a`` and rate ``b``."""
+
+    a: Positive
+    b: Positive
+
+
+@dataclass(frozen=True)
+class RatesPosterior:
+    """Posterior of independent yearly rates; strata are pooled unless a question names one."""
+
+    model: GammaPoisson
+    data: Exposure
+    open_strata: Booleans | None
+    failed: Booleans | None = None
+
+    def _arm(self, question: Question, arm: int) -> tuple[Floats, Floats]:
+        events = self.data.events[:, arm].astype(np.float64)
+        years = self.data.years[:, arm]
+        if question.stratum >= 0:
+            return events[:, question.stratum], years[:, question.stratum]
+        if question.stratum == OPEN and self.open_strata is not None:
+            events, years = events * self.open_strata, years * self.open_strata
+        return events.sum(axis=1), years.sum(axis=1)
+
+    def probability(self, question: Question) -> Floats:
+        arm = self._arm(question, question.arm)
+        if question.minus is None:
+            above = self.model.above(*arm, question.value)
+        else:
+            other = self._arm(question, question.minus)
+            above = self.model.difference_above(*arm, *other, question.value)
+        return above if question.above else 1.0 - above
+
+    def mean(self, question: Question) -> Floats:
+        mean = self.model.mean(*self._arm(question, question.arm))
+        if question.minus is None:
+            return mean
+        return mean - self.model.mean(*self._arm(question, question.minus))
+
+    def covers(self, question: Question, level: float) -> Booleans:
+        return within_tails(self.probability(question), level)
+
+    def where_open(self, open_strata: Booleans) -> RatesPosterior:
+        return replace(self, open_strata=open_strata)
+
+
+class GammaPoissonAnalysis(AnalysisBase):
+    """Events by patient-years in each arm, one gamma prior of the yearly rate for every arm."""
+
+    model: Literal["gamma_poisson"]
+    prior: GammaPrior
+
+    reads: ClassVar[str] = "exposure"
+    answers: ClassVar[tuple[str, ...]] = ("level",)
+    fast_error: ClassVar[float] = 1e-9
+
+    def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> GammaPoisson:
+        from adaptive_cart.models.rates.gamma_poisson import GammaPoisson
+
+        return GammaPoisson(self.prior.a, self.prior.b)
+
+    def posterior(
+        self, fitted: GammaPoisson, summary: Summary, open_strata: Booleans | None
+    ) -> RatesPosterior:
+        assert isinstance(summary, Exposure)
+        return RatesPosterior(fitted, summary, open_strata)
+
+    def reference(
+        self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
+    ) -> Reference:
+        from adaptive_cart.models.rates.gamma_poisson_reference import GammaPoissonReference
+
+        return GammaPoissonReference(self.fitted(arms, shares), arms)

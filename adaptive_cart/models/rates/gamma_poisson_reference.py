@@ -1,0 +1,90 @@
+"""The model ``gamma_poisson`` in PyMC.
+
+Statement, in every arm by itself::
+
+    rate    ~ Gamma(a, rate b)              events per patient-year
+    events  ~ Poisson(rate * years)
+
+Strata are pooled: the data are the events and years of the strata that a question is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.models.reference_scales import log_scale
+from adaptive_cart.models.strata.reference_strata import of_strata
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.records import Booleans, Exposure, Floats, Summary
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.rates.gamma_poisson import GammaPoisson
+
+LEAST_EXPOSURE: Final = 1e-9  # months or years that stand for none: a Poisson mean is above 0
+
+
+@dataclass(frozen=True)
+class GammaPoissonReference:
+    """Events by patient-years in each arm, in PyMC."""
+
+    prior: GammaPoisson
+    arms: tuple[str, ...]
+
+    @property
+    def statement(self) -> str:
+        """Likelihood and prior with their numbers."""
+        return (
+            "in each arm: events ~ Poisson(rate x patient-years)\n"
+            f"rate per patient-year ~ Gamma(shape {self.prior.a:g}, rate {self.prior.b:g})"
+        )
+
+    def data(
+        self,
+        summary: Summary,
+        trial: int = 0,
+        open_strata: Booleans | None = None,
+        question: Question | None = None,
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Events and patient-years by arm, in the strata asked about."""
+        assert isinstance(summary, Exposure)
+        years = of_strata(summary.years[trial], open_strata, question)
+        return {
+            "events": of_strata(summary.events[trial], open_strata, question),
+            "years": np.maximum(years, LEAST_EXPOSURE),
+        }
+
+    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+        """A new model of these data."""
+        import pymc as pm
+        from pytensor import tensor as pt
+
+        with pm.Model(coords={"arm": list(self.arms)}) as model:
+            events = pm.Data("events", data["events"], dims="arm")
+            years = pm.Data("years", data["years"], dims="arm")
+            scale = log_scale(self.prior.a, -pt.log(self.prior.b + years))
+            rate = pm.Gamma(
+                "rate",
+                alpha=self.prior.a,
+                beta=self.prior.b,
+                dims="arm",
+                **scale,
+            )
+            pm.Poisson("occurrence", mu=rate * years, observed=events, dims="arm")
+        return model
+
+    def quantity(
+        self,
+        draws: Mapping[str, npt.NDArray[np.float64]],
+        question: Question,
+        open_strata: Booleans | None = None,
+    ) -> Floats:
+        """Yearly rate of an arm, or its difference to another's."""
+        rate = draws["rate"]
+        if question.minus is None:
+            return rate[..., question.arm]
+        return rate[..., question.arm] - rate[..., question.minus]

@@ -1,0 +1,442 @@
+"""Fits of the PyMC face of a model: the one room that knows PyMC, ArviZ and nutpie.
+
+A reference posterior is a sample, so that it is only as good as its chains: every fit carries its
+rank-normalised split R-hat and effective sample sizes (Vehtari et al. 2021, Bayesian Analysis
+16:667, doi:10.1214/20-BA1221) and its divergences, and says in words when it is not to be trusted.
+
+A model is compiled once (nutpie, seconds) and then fitted to one table of data after another (tens
+of milliseconds), of any number of participants. Without nutpie PyMC's own sampler does the same,
+slowly. PyMC 5 and 6 and ArviZ 0 and 1 differ in names and files, not in what is computed; the
+differences end here. A compiled model cannot be pickled, so every process compiles its own.
+"""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import util
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.errors import InputError
+from adaptive_cart.models.base import Reference
+from adaptive_cart.nouns.records import Floats
+
+Data = Mapping[str, npt.NDArray[Any]]
+Draws = dict[str, npt.NDArray[np.float64]]  # by parameter, (chain, draw, ...)
+
+LARGEST_R_HAT: Final = 1.01  # the limits that Vehtari et al. (2021) recommend
+SMALLEST_ESS: Final = 400.0
+TARGET_ACCEPT: Final = 0.9
+CAREFUL_ACCEPT: Final = 0.99
+INSTALL: Final = 'pip install "adaptive_cart[reference]"'
+STATISTICS: Final = {  # ours (ArviZ's) by what the samplers call them
+    "diverging": "diverging",
+    "depth": "tree_depth",
+    "tree_depth": "tree_depth",
+    "n_steps": "n_steps",
+    "energy": "energy",
+    "logp": "lp",
+    "lp": "lp",
+    "step_size": "step_size",
+}
+
+
+def require_sampler() -> None:
+    """Raise an :class:`InputError` that says what to install if PyMC or ArviZ is missing."""
+    missing = [name for name in ("pymc", "arviz") if util.find_spec(name) is None]
+    if missing:
+        raise InputError(f"this needs {' and '.join(missing)}; type: {INSTALL}")
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """Whether the chains of a fit are to be trusted.
+
+    Attributes
+    ----------
+    r_hat
+        Largest rank-normalised split R-hat over all parameters.
+    ess_bulk, ess_tail
+        Smallest effective sample sizes over all parameters, of the bulk and of the 5% tails.
+    diverging
+        Transitions that diverged.
+    by_parameter
+        ``r_hat``, ``ess_bulk`` and ``ess_tail`` by parameter, ``cured[0]`` for an element.
+    """
+
+    r_hat: float
+    ess_bulk: float
+    ess_tail: float
+    diverging: int
+    by_parameter: Mapping[str, Mapping[str, float]]
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the fit is not to be trusted; nothing where it is."""
+        found = []
+        if not self.r_hat <= LARGEST_R_HAT:
+            found.append(f"R-hat {self.r_hat:.3f} > {LARGEST_R_HAT}")
+        if not self.ess_bulk >= SMALLEST_ESS:
+            found.append(f"bulk ESS {self.ess_bulk:.0f} < {SMALLEST_ESS:.0f}")
+        if not self.ess_tail >= SMALLEST_ESS:
+            found.append(f"tail ESS {self.ess_tail:.0f} < {SMALLEST_ESS:.0f}")
+        if self.diverging:
+            found.append(f"{self.diverging} divergent transitions")
+        return ", ".join(found) or None
+
+
+@dataclass
+class Fit:
+    """Draws of a posterior.
+
+    Attributes
+    ----------
+    draws
+        By parameter, ``(chain, draw, ...)``, on the scale of the model's statement.
+    diverging
+        Transitions that diverged.
+    coords, dims
+        Names along the axes after the second: by axis, and the axes by parameter.
+    data
+        What the model was fitted to.
+    observed
+        Names of the data by the name of the observed variable that they are.
+    statistics
+        Of the sampler, ``(chain, draw)``.
+    sampler
+        ``nutpie`` or ``pymc``.
+    """
+
+    draws: Draws
+    diverging: int
+    coords: dict[str, list[Any]]
+    dims: dict[str, list[str]]
+    data: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+    observed: dict[str, str] = field(default_factory=dict)
+    statistics: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
+    sampler: str = "nutpie"
+
+    @property
+    def length(self) -> int:
+        """Draws of each chain."""
+        return int(next(iter(self.draws.values())).shape[1])
+
+    def diagnostics(self) -> Diagnostics:
+        """R-hat, effective sample sizes and divergences."""
+        return self._diagnostics
+
+    @cached_property
+    def _diagnostics(self) -> Diagnostics:
+        found: dict[str, dict[str, float]] = {}
+        for name, values in self.draws.items():
+            for place in np.ndindex(values.shape[2:]):
+                label = name + (f"[{', '.join(map(str, place))}]" if place else "")
+                found[label] = convergence(values[(slice(None), slice(None), *place)])
+
+        def of(what: str) -> list[float]:
+            return [numbers[what] for numbers in found.values()]
+
+        # a parameter that never moves has no R-hat; np.max hands the nan on, and nan is trouble
+        return Diagnostics(
+            float(np.max(of("r_hat"))),
+            float(np.min(of("ess_bulk"))),
+            float(np.min(of("ess_tail"))),
+            self.diverging,
+            found,
+        )
+
+    def to_arviz(self, prior: Mapping[str, npt.NDArray[np.float64]] | None = None) -> Any:
+        """Return ArviZ's container: ``InferenceData`` with ArviZ 0, ``DataTree`` with ArviZ 1.
+
+        Parameters
+        ----------
+        prior
+            Draws of the prior (:func:`prior_draws`), to stand beside the posterior.
+        """
+        require_sampler()
+        with _quiet():
+            import arviz as az
+
+            groups: dict[str, Mapping[str, npt.NDArray[Any]]] = {
+                "posterior": self.draws,
+                "sample_stats": self.statistics,
+                "observed_data": {rv: self.data[name] for rv, name in self.observed.items()},
+                "constant_data": {
+                    name: values
+                    for name, values in self.data.items()
+                    if name not in self.observed.values()
+                },
+            }
+            if prior is not None:
+                groups["prior"] = prior
+            groups = {name: group for name, group in groups.items() if group}
+            if _arviz_is_old():
+                return az.from_dict(**groups, coords=self.coords, dims=self.dims)
+            return az.from_dict(groups, coords=self.coords, dims=self.dims)
+
+    def save(self, stem: Path, prior: Mapping[str, npt.NDArray[np.float64]] | None = None) -> Path:
+        """Write the posterior beside ``stem`` in a format that this ArviZ opens; return its path.
+
+        NetCDF (``.nc``) where h5netcdf is installed, which ArviZ 0 brings; else a Zarr folder.
+        """
+        container = self.to_arviz(prior)
+        netcdf = _arviz_is_old() or util.find_spec("h5netcdf") is not None
+        path = Path(f"{stem}.nc" if netcdf else f"{stem}.zarr")
+        temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+        try:
+            with _quiet():
+                if _arviz_is_old():
+                    container.to_netcdf(str(temporary))
+                elif netcdf:
+                    container.to_netcdf(str(temporary), engine="h5netcdf")
+                else:
+                    container.to_zarr(str(temporary), zarr_format=2)
+            _remove(path)
+            temporary.replace(path)
+        finally:
+            _remove(temporary)
+        return path
+
+
+def opened(path: Path) -> Any:
+    """Open what :meth:`Fit.save` wrote."""
+    require_sampler()
+    with _quiet():
+        if _arviz_is_old():
+            import arviz as az
+
+            return az.from_netcdf(str(path))
+        import xarray
+
+        engine = "h5netcdf" if path.suffix == ".nc" else "zarr"
+        with xarray.open_datatree(str(path), engine=engine) as tree:
+            return tree.load()
+
+
+class Compiled:
+    """A reference model compiled once, to be fitted to one table of data after another.
+
+    Parameters
+    ----------
+    data
+        Any data of the model; other data may have another number of participants.
+
+    Raises
+    ------
+    InputError
+        If PyMC is not installed.
+    """
+
+    def __init__(self, reference: Reference, data: Data) -> None:
+        require_sampler()
+        self.reference = reference
+        with _quiet():
+            self._model = reference.model(data)
+            model = self._model
+            self._parameters = [
+                variable.name for variable in (*model.free_RVs, *model.deterministics)
+            ]
+            self._dims = {
+                name: list(model.named_vars_to_dims.get(name, ()))
+                for name in (*self._parameters, *(rv.name for rv in model.observed_RVs), *data)
+                if name in model.named_vars_to_dims
+            }
+            self._coords = {name: list(values) for name, values in model.coords.items()}
+            self._observed = _observed_by(model)
+            self._compiled = None
+            if util.find_spec("nutpie") is not None:
+                import nutpie
+
+                self._compiled = nutpie.compile_pymc_model(model)
+
+    @property
+    def sampler(self) -> str:
+        """What draws: ``nutpie``, or ``pymc`` where nutpie is not installed."""
+        return "pymc" if self._compiled is None else "nutpie"
+
+    def fit(
+        self,
+        data: Data,
+        *,
+        seed: int,
+        chains: int = 4,
+        tune: int = 1000,
+        draws: int = 1000,
+        target_accept: float = TARGET_ACCEPT,
+        cores: int = 1,
+    ) -> Fit:
+        """Draw from the posterior of these data; the same seed gives the same draws."""
+        settings: dict[str, Any] = {
+            "chains": chains,
+            "tune": tune,
+            "draws": draws,
+            "target_accept": target_accept,
+            "cores": cores,
+        }
+        with _quiet():
+            if self._compiled is not None:
+                import nutpie
+
+                result = nutpie.sample(
+                    self._compiled.with_data(**data),
+                    seed=seed,
+                    progress_bar=False,
+                    save_warmup=False,
+                    **settings,
+                )
+            else:
+                result = _drawn_by_pymc(self._model, data, seed, settings)
+            return self._fit(result, data)
+
+    def _fit(self, result: Any, data: Data) -> Fit:
+        posterior, sampled = result["posterior"], result["sample_stats"]
+        statistics = {
+            ours: np.asarray(sampled[theirs].values)
+            for theirs, ours in STATISTICS.items()
+            if theirs in sampled
+        }
+        return Fit(
+            draws={
+                name: np.asarray(posterior[name].values, dtype=np.float64)
+                for name in self._parameters
+            },
+            diverging=int(statistics["diverging"].sum()),
+            coords=dict(self._coords),
+            dims=dict(self._dims),
+            data={name: np.asarray(values) for name, values in data.items()},
+            observed=dict(self._observed),
+            statistics=statistics,
+            sampler=self.sampler,
+        )
+
+
+def fitted_carefully(
+    compiled: Compiled,
+    data: Data,
+    *,
+    seed: int,
+    chains: int = 4,
+    tune: int = 1000,
+    draws: int = 1000,
+    cores: int = 1,
+) -> tuple[Fit, str | None]:
+    """Fit, once more with smaller steps and a longer warm-up if the chains are not to be trusted.
+
+    Returns
+    -------
+    The fit, and why it is still not to be trusted; nothing where it is.
+    """
+    fit = compiled.fit(data, seed=seed, chains=chains, tune=tune, draws=draws, cores=cores)
+    if fit.diagnostics().trouble is None:
+        return fit, None
+    again = compiled.fit(
+        data,
+        seed=seed,
+        chains=chains,
+        tune=2 * tune,
+        draws=draws,
+        target_accept=CAREFUL_ACCEPT,
+        cores=cores,
+    )
+    return again, again.diagnostics().trouble
+
+
+def prior_draws(reference: Reference, data: Data, *, draws: int = 1000, seed: int = 0) -> Draws:
+    """Draw the parameters of a model from their prior, ``(1, draw, ...)`` each."""
+    require_sampler()
+    with _quiet():
+        import pymc as pm
+
+        model = reference.model(data)
+        names = [variable.name for variable in (*model.free_RVs, *model.deterministics)]
+        result = pm.sample_prior_predictive(
+            draws=draws, model=model, var_names=names, random_seed=seed
+        )
+        prior = result["prior"]
+        return {name: np.asarray(prior[name].values, dtype=np.float64) for name in names}
+
+
+# ── numbers about draws ───────────────────────────────────────────────────────────────────────
+def convergence(values: Floats) -> dict[str, float]:
+    """R-hat and effective sample sizes of one quantity, ``(chain, draw)``."""
+    with _quiet():
+        import arviz as az
+
+        return {
+            "r_hat": float(az.rhat(values)),
+            "ess_bulk": float(az.ess(values, method="bulk")),
+            "ess_tail": float(az.ess(values, method="tail", prob=(0.05, 0.95))),
+        }
+
+
+def mean_and_error(values: Floats) -> tuple[float, float]:
+    """Mean of draws, ``(chain, draw)``, and its Monte Carlo standard error.
+
+    By the effective sample size of the mean (Vehtari et al. 2021); 0 where all draws are the same.
+    """
+    mean, spread = float(values.mean()), float(values.std())
+    if spread == 0.0:
+        return mean, 0.0
+    with _quiet():
+        import arviz as az
+
+        size = float(az.ess(values, method="mean"))
+    return mean, float(spread / np.sqrt(size))
+
+
+def _observed_by(model: Any) -> dict[str, str]:
+    """Names of the data by the name of the observed variable; a cast may stand between them."""
+    found = {}
+    for variable in model.observed_RVs:
+        value = model.rvs_to_values[variable]
+        while value not in model.data_vars and value.owner is not None:
+            value = value.owner.inputs[0]
+        if value in model.data_vars:
+            found[variable.name] = value.name
+    return found
+
+
+# ── what differs between versions ─────────────────────────────────────────────────────────────
+def _arviz_is_old() -> bool:
+    import arviz
+
+    return int(arviz.__version__.split(".")[0]) < 1
+
+
+def _drawn_by_pymc(model: Any, data: Data, seed: int, settings: Mapping[str, Any]) -> Any:
+    import pymc as pm
+
+    with model:
+        pm.set_data(dict(data))
+        return pm.sample(
+            nuts_sampler="pymc",
+            random_seed=seed,
+            progressbar=False,
+            quiet=True,
+            compute_convergence_checks=False,
+            **settings,
+        )
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let the libraries' warnings about themselves pass; what counts is in the diagnostics."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield

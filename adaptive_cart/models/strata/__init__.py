@@ -1,0 +1,1 @@
+"""Counts by stratum: the logistic and the hierarchical logistic model."""

@@ -1,0 +1,175 @@
+"""The tables of the two models that know strata, and their answers to rules.
+
+Both speak of one control and one experimental arm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from adaptive_cart.models.base import AnalysisBase, Reference
+from adaptive_cart.nouns.distributions import HalfNormal, Normal
+from adaptive_cart.nouns.parts import Part
+from adaptive_cart.nouns.questions import OPEN, Question
+from adaptive_cart.nouns.records import Booleans, Counts, Floats, Summary
+
+
+class LogisticPrior(Part):
+    """Normal priors on the log-odds scale."""
+
+    intercept: Normal
+    treatment: Normal
+    stratum: Normal
+    interaction: Normal
+
+
+class HierarchicalLogisticPrior(Part):
+    """Priors of the control logits and of the exchangeable log-odds ratios."""
+
+    control_logit: Normal
+    effect_mean: Normal
+    effect_sd: HalfNormal
+
+
+@dataclass
+class StrataPosterior:
+    """Posterior of risks by stratum, averaged by the shares of enrolment.
+
+    Attributes
+    ----------
+    inner
+        The model's own posterior: ``difference_above``, ``difference_mean``, ``arm_above`` and
+        ``arm_mean`` of a weighted average over strata.
+    """
+
+    inner: Any
+    shares: tuple[float, ...]
+    open_strata: Booleans | None
+
+    @property
+    def failed(self) -> Booleans | None:
+        """Trials whose posterior could not be computed."""
+        failed: Booleans = self.inner.failed
+        return failed
+
+    def _weights(self, question: Question) -> Floats:
+        shares = np.array(self.shares, dtype=np.float64)
+        if question.stratum >= 0:
+            one: Floats = (np.arange(len(shares)) == question.stratum).astype(np.float64)
+            return one
+        if question.stratum == OPEN and self.open_strata is not None:
+            weights = np.where(self.open_strata, shares, 0.0)
+            # where nothing is open the trial has ended; any average will do
+            none = ~self.open_strata.any(axis=1)
+            weights[none] = shares
+            return weights / weights.sum(axis=1, keepdims=True)
+        return shares
+
+    def probability(self, question: Question) -> Floats:
+        weights = self._weights(question)
+        if question.minus is None:
+            above = self.inner.arm_above(question.arm, question.value, weights)
+        elif question.minus == 0:
+            above = self.inner.difference_above(question.value, weights)
+        else:  # control minus experimental
+            above = 1.0 - self.inner.difference_above(-question.value, weights)
+        answer: Floats = above if question.above else 1.0 - above
+        return answer
+
+    def mean(self, question: Question) -> Floats:
+        weights = self._weights(question)
+        if question.minus is None:
+            mean: Floats = self.inner.arm_mean(question.arm, weights)
+            return mean
+        difference: Floats = self.inner.difference_mean(weights)
+        return difference if question.minus == 0 else -difference
+
+    def covers(self, question: Question, level: float) -> Booleans:
+        weights, value = self._weights(question), question.value
+        if question.minus is None:
+            found: Booleans = self.inner.arm_covers(question.arm, value, weights, level)
+        else:
+            value = value if question.minus == 0 else -value
+            found = self.inner.difference_covers(value, weights, level)
+        return found
+
+    def where_open(self, open_strata: Booleans) -> StrataPosterior:
+        return replace(self, open_strata=open_strata)
+
+
+class _StrataAnalysis(AnalysisBase):
+    """What the two models share."""
+
+    reads: ClassVar[str] = "counts"
+    answers: ClassVar[tuple[str, ...]] = ("level",)
+    by_stratum: ClassVar[bool] = True
+    fast_error: ClassVar[float] = 0.002
+
+    def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
+        if len(arms) > 2:
+            return [("model", f"'{self.model}' compares two arms; the design has {len(arms)}")]
+        return []
+
+    def posterior(
+        self, fitted: Any, summary: Summary, open_strata: Booleans | None
+    ) -> StrataPosterior:
+        assert isinstance(summary, Counts)
+        model, shares = fitted
+        return StrataPosterior(
+            model.posterior(summary.successes, summary.totals), shares, open_strata
+        )
+
+
+class LogisticAnalysis(_StrataAnalysis):
+    """Binomial by arm and stratum: treatment, stratum and their interaction on the logit."""
+
+    model: Literal["logistic"]
+    prior: LogisticPrior
+
+    def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Any:
+        from adaptive_cart.models.strata.logistic import Logistic
+        from adaptive_cart.models.strata.strata_approximation import Normal
+
+        prior = self.prior
+        parts = (prior.intercept, prior.treatment, prior.stratum, prior.interaction)
+        model = Logistic(*(Normal(part.mean, part.sd) for part in parts))
+        return model, shares
+
+    def reference(
+        self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
+    ) -> Reference:
+        from adaptive_cart.models.strata.logistic_reference import LogisticReference
+
+        model, _ = self.fitted(arms, shares)
+        return LogisticReference(arms, strata, shares, model)
+
+
+class HierarchicalLogisticAnalysis(_StrataAnalysis):
+    """Log-odds ratios of the strata, exchangeable around a common mean."""
+
+    model: Literal["hierarchical_logistic"]
+    prior: HierarchicalLogisticPrior
+
+    def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Any:
+        from adaptive_cart.models.strata.hierarchical_logistic import HierarchicalLogistic
+        from adaptive_cart.models.strata.strata_approximation import Normal
+
+        prior = self.prior
+        control, effect = (
+            Normal(part.mean, part.sd) for part in (prior.control_logit, prior.effect_mean)
+        )
+        model = HierarchicalLogistic(control, effect, prior.effect_sd.sd)
+        return model, shares
+
+    def reference(
+        self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
+    ) -> Reference:
+        from adaptive_cart.models.strata.hierarchical_logistic_reference import (
+            HierarchicalLogisticReference,
+        )
+
+        model, _ = self.fitted(arms, shares)
+        return HierarchicalLogisticReference(arms, strata, shares, model)

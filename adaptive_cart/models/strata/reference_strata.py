@@ -1,0 +1,109 @@
+"""Which strata a question is about, and counts by arm and stratum, in the PyMC face of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.nouns.questions import OPEN, Question
+from adaptive_cart.nouns.records import Booleans, Counts, Floats, Summary
+
+
+def of_strata(
+    values: npt.NDArray[Any], open_strata: Booleans | None, question: Question | None
+) -> npt.NDArray[Any]:
+    """Sum ``(arm, stratum)`` over the strata that a question is about; all without one."""
+    if question is not None and question.stratum >= 0:
+        return values[:, question.stratum].copy()
+    if question is not None and question.stratum == OPEN and open_strata is not None:
+        values = values[:, open_strata]
+    total: npt.NDArray[Any] = values.sum(axis=1)
+    return total
+
+
+def average_of_strata(
+    values: npt.NDArray[np.float64],
+    question: Question,
+    shares: tuple[float, ...],
+    open_strata: Booleans | None,
+) -> Floats:
+    """Average ``(chain, draw, arm, stratum)`` as a question says, and take the difference of arms.
+
+    Over the question's stratum, or over all or the open ones by their shares of enrolment; over all
+    where none is open.
+    """
+    weights = np.array(shares, dtype=np.float64)
+    if question.stratum >= 0:
+        weights = np.zeros_like(weights)
+        weights[question.stratum] = 1.0
+    elif question.stratum == OPEN and open_strata is not None and open_strata.any():
+        weights = np.where(open_strata, weights, 0.0)
+        weights /= weights.sum()
+    average = values @ weights
+    if question.minus is None:
+        return average[..., question.arm]
+    difference: Floats = average[..., question.arm] - average[..., question.minus]
+    return difference
+
+
+def named_strata(strata: tuple[str, ...]) -> list[str]:
+    """Names of the strata; one for everybody where a design has none."""
+    return list(strata) or ["all"]
+
+
+@dataclass(frozen=True)
+class StrataReference:
+    """Responders of one control and one experimental arm, by stratum: binomial on the logit.
+
+    A model says the priors of the logits; all else is the same.
+    """
+
+    arms: tuple[str, ...]
+    strata: tuple[str, ...]
+    shares: tuple[float, ...]
+
+    def logits(self) -> tuple[Any, Any]:
+        """Give the control's and the experimental arm's logits, by stratum, with their priors.
+
+        Called inside the new model.
+        """
+        raise NotImplementedError  # abstract: both models supply it
+
+    def data(
+        self,
+        summary: Summary,
+        trial: int = 0,
+        open_strata: Booleans | None = None,
+        question: Question | None = None,
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Responders and participants analysed, by arm and stratum, whatever the question."""
+        assert isinstance(summary, Counts)
+        return {"successes": summary.successes[trial], "totals": summary.totals[trial]}
+
+    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+        """A new model of these data."""
+        import pymc as pm
+        from pytensor import tensor as pt
+
+        cells = ("arm", "stratum")
+        coords = {"arm": list(self.arms), "stratum": named_strata(self.strata)}
+        with pm.Model(coords=coords) as model:
+            successes = pm.Data("successes", data["successes"], dims=cells)
+            totals = pm.Data("totals", data["totals"], dims=cells)
+            logit = pt.stack(self.logits())
+            pm.Deterministic("probability", pt.sigmoid(logit), dims=cells)
+            pm.Binomial("response", n=totals, logit_p=logit, observed=successes, dims=cells)
+        return model
+
+    def quantity(
+        self,
+        draws: Mapping[str, npt.NDArray[np.float64]],
+        question: Question,
+        open_strata: Booleans | None = None,
+    ) -> Floats:
+        """Risk or risk difference in a stratum, or averaged over strata by their shares."""
+        return average_of_strata(draws["probability"], question, self.shares, open_strata)

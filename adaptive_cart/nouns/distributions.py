@@ -1,0 +1,171 @@
+"""Distributions of a design file, as quantile functions of one uniform a participant.
+
+Every random quantity of a participant is the quantile of one latent uniform ``u`` in [0, 1), so
+that scenarios and designs are compared on the same participants. Time distributions may carry
+``cured``: the fraction that never has the event. The last ``cured`` part of the unit interval is
+theirs, and the rest is stretched over the others.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from adaptive_cart.nouns.parts import Finite, NonNegative, Part, Positive, Probability
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+LN2 = math.log(2.0)
+
+
+def _one_of_two(part: Part, first: str, second: str) -> None:
+    given = [name for name in (first, second) if getattr(part, name) is not None]
+    if len(given) != 1:
+        found = "both" if given else "neither"
+        raise ValueError(f"give either '{first}' or '{second}'; found {found}")
+
+
+class EventTime(Part):
+    """A time to an event in months; a fraction ``cured`` never has it."""
+
+    cured: Probability | None = Field(default=None, description="fraction that never has the event")
+
+    def _standard_quantile(self, u: Floats) -> Floats:
+        raise NotImplementedError  # abstract: every distribution below supplies it
+
+    def quantile(self, u: Floats) -> Floats:
+        """Months at each uniform; infinity for the cured fraction."""
+        if not self.cured:
+            return self._standard_quantile(u)
+        susceptible = 1.0 - self.cured
+        if susceptible == 0.0:
+            return np.full_like(u, np.inf)
+        never = u >= susceptible
+        months = self._standard_quantile(np.where(never, 0.0, u / susceptible))
+        months[never] = np.inf
+        return months
+
+
+class Weibull(EventTime):
+    """Weibull by shape and either scale or median."""
+
+    dist: Literal["weibull"]
+    shape: Positive
+    scale: Positive | None = None
+    median: Positive | None = None
+
+    @model_validator(mode="after")
+    def _scale_or_median(self) -> Weibull:
+        _one_of_two(self, "scale", "median")
+        return self
+
+    def _standard_quantile(self, u: Floats) -> Floats:
+        scale = self.scale
+        if scale is None:
+            assert self.median is not None
+            scale = self.median / LN2 ** (1.0 / self.shape)
+        hazard = -np.log(1.0 - u)
+        if self.shape != 1.0:
+            hazard = np.power(hazard, 1.0 / self.shape)
+        return scale * hazard
+
+
+class Exponential(EventTime):
+    """Exponential by rate per month or by median."""
+
+    dist: Literal["exponential"]
+    rate: Positive | None = Field(default=None, description="events per month")
+    median: Positive | None = None
+
+    @model_validator(mode="after")
+    def _rate_or_median(self) -> Exponential:
+        _one_of_two(self, "rate", "median")
+        return self
+
+    def _standard_quantile(self, u: Floats) -> Floats:
+        mean = 1.0 / self.rate if self.rate is not None else (self.median or 0.0) / LN2
+        return -np.log(1.0 - u) * mean
+
+
+class Lognormal(EventTime):
+    """Lognormal by median and the standard deviation ``sigma`` of the logarithm."""
+
+    dist: Literal["lognormal"]
+    median: Positive
+    sigma: Positive
+
+    def _standard_quantile(self, u: Floats) -> Floats:
+        from scipy import special
+
+        return self.median * np.exp(self.sigma * special.ndtri(u))
+
+
+class Gamma(EventTime):
+    """Gamma by shape and either rate or scale."""
+
+    dist: Literal["gamma"]
+    shape: Positive
+    rate: Positive | None = None
+    scale: Positive | None = None
+
+    @model_validator(mode="after")
+    def _rate_or_scale(self) -> Gamma:
+        _one_of_two(self, "rate", "scale")
+        return self
+
+    def _standard_quantile(self, u: Floats) -> Floats:
+        from scipy import special
+
+        scale = self.scale if self.scale is not None else 1.0 / (self.rate or 1.0)
+        return scale * np.asarray(special.gammaincinv(self.shape, u), dtype=np.float64)
+
+
+class Fixed(EventTime):
+    """A value that is always the same."""
+
+    dist: Literal["fixed"]
+    value: NonNegative
+
+    def _standard_quantile(self, u: Floats) -> Floats:
+        return np.full_like(u, self.value)
+
+
+class Normal(Part):
+    """Normal by mean and standard deviation."""
+
+    dist: Literal["normal"]
+    mean: Finite
+    sd: Positive
+
+
+class HalfNormal(Part):
+    """Half-normal by the standard deviation of the normal that was folded."""
+
+    dist: Literal["half_normal"]
+    sd: Positive
+
+
+class Beta(Part):
+    """Beta by its two parameters."""
+
+    dist: Literal["beta"]
+    a: Positive
+    b: Positive
+
+
+def _dist_of(value: Any) -> Any:
+    return value.get("dist") if isinstance(value, dict) else getattr(value, "dist", None)
+
+
+TimeDistribution = Annotated[
+    Annotated[Weibull, Tag("weibull")]
+    | Annotated[Exponential, Tag("exponential")]
+    | Annotated[Lognormal, Tag("lognormal")]
+    | Annotated[Gamma, Tag("gamma")]
+    | Annotated[Fixed, Tag("fixed")],
+    Discriminator(_dist_of),
+]

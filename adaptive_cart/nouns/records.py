@@ -1,0 +1,336 @@
+"""The nouns that stages hand to each other; axes and units live here.
+
+Axis 0 is always the trial. ``arm`` 0 is the control. ``stratum`` has length one where a design has
+no strata. Calendar time is in months since the trial opened; a participant's own time in months
+since that participant's randomisation; what never happens is at infinity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.nouns.participant_set import ParticipantSet
+from adaptive_cart.nouns.recurrent_events import RecurrentEvents
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
+
+
+def pooled(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Sum over the last axis, which is short: column by column, NumPy being slow at it."""
+    total = values[..., 0].copy()
+    for place in range(1, values.shape[-1]):
+        total += values[..., place]
+    return total
+
+
+def any_of(flags: Booleans) -> Booleans:
+    """Whether any is true along the last axis, which is short."""
+    found: Booleans = flags[..., 0].copy()
+    for place in range(1, flags.shape[-1]):
+        found |= flags[..., place]
+    return found
+
+
+@dataclass(frozen=True)
+class Course:
+    """What would happen to every participant if followed for ever.
+
+    All arrays are ``(trial, participant)``, months since randomisation, infinite for never. What
+    comes after death does not happen and what comes after dropout is not seen; endpoints see to it.
+
+    Attributes
+    ----------
+    infused, remission, relapse, rescue, death, dropout, remission_on_drugs
+        First infusion; drug-free remission and its loss; rescue immunosuppression; and so on.
+    crossed, remission_after, relapse_after
+        Crossover to the other arm's course, and drug-free remission and its loss after it; nothing
+        where the design has no crossover.
+    """
+
+    infused: Floats
+    remission: Floats
+    relapse: Floats
+    rescue: Floats
+    death: Floats
+    dropout: Floats
+    remission_on_drugs: Floats
+    crossed: Floats | None = None
+    remission_after: Floats | None = None
+    relapse_after: Floats | None = None
+
+
+@dataclass(frozen=True)
+class Population:
+    """The participants of a block of trials and all that is true of them.
+
+    Attributes
+    ----------
+    arrival
+        ``(trial, participant)`` months since the trial opened, increasing; infinite past ``max_n``.
+    arm, stratum
+        ``(trial, participant)``.
+    arms, strata
+        Number of arms and of strata.
+    max_n
+        Participants that may be randomised.
+    infused_arms
+        By arm: is the product infused? Windows of adverse events then start at infusion.
+    course
+        The participant course, where the truth is a course.
+    dropout
+        ``(trial, participant)`` where the truth has dropout, else nothing.
+    adverse_events
+        By endpoint: month of onset, ``(trial, participant)``, infinite where there is none.
+    recurrent
+        By endpoint: events that may happen again and again.
+    direct
+        By endpoint whose truth is direct: ``(trial, participant)`` response or time.
+    imputations
+        By endpoint: latent uniform with which a missing response is drawn.
+    crossover_counts
+        Whether remission after crossover counts (treatment policy) or not (composite).
+    """
+
+    arrival: Floats
+    arm: npt.NDArray[np.int8]
+    stratum: npt.NDArray[np.int8] | None
+    arms: int
+    strata: int
+    max_n: int
+    infused_arms: tuple[bool, ...]
+    course: Course | None = None
+    dropout: Floats | None = None
+    adverse_events: Mapping[str, Floats] = field(default_factory=dict)
+    recurrent: Mapping[str, RecurrentEvents] = field(default_factory=dict)
+    direct: Mapping[str, Floats | Booleans] = field(default_factory=dict)
+    imputations: Mapping[str, Floats] = field(default_factory=dict)
+    crossover_counts: bool = False
+
+    @property
+    def participants(self) -> int:
+        """Width of the arrays; a few spare columns past ``max_n`` never arrive."""
+        return self.arrival.shape[1]
+
+    @property
+    def trials(self) -> int:
+        """How many trials the block has."""
+        return self.arrival.shape[0]
+
+    @cached_property
+    def groups(self) -> tuple[tuple[ParticipantSet, ...], ...]:
+        """Members of each arm and stratum."""
+        arms = tuple(ParticipantSet.where(self.arm == arm) for arm in range(self.arms))
+        if self.stratum is None:
+            return tuple((members,) for members in arms)
+        strata = [ParticipantSet.where(self.stratum == s) for s in range(self.strata)]
+        return tuple(tuple(members & stratum for stratum in strata) for members in arms)
+
+    def date_of(self, month: float) -> Floats:
+        """Calendar date of a month after randomisation, ``(trial, participant)``."""
+        if month not in self._dates:
+            self._dates[month] = self.arrival + month
+        return self._dates[month]
+
+    @cached_property
+    def _dates(self) -> dict[float, Floats]:
+        return {}
+
+    @cached_property
+    def infusion_date(self) -> Floats:
+        """Calendar month of infusion, ``(trial, participant)``."""
+        assert self.course is not None
+        return self.arrival + self.course.infused
+
+    @cached_property
+    def last_seen(self) -> Floats | None:
+        """Months from randomisation to death or dropout, ``(trial, participant)``, if any."""
+        if self.course is None:
+            return self.dropout
+        return np.minimum(self.course.death, self.course.dropout)
+
+    def tally(self, members: ParticipantSet) -> Integers:
+        """Count a set by ``(trial, arm, stratum)``."""
+        counts = np.empty((self.trials, self.arms, self.strata), dtype=np.int64)
+        for arm, strata in enumerate(self.groups):
+            for stratum, group in enumerate(strata):
+                counts[:, arm, stratum] = (members & group).count()
+        return counts
+
+    def totals(self, values: Floats, members: ParticipantSet) -> Floats:
+        """Sum a quantity over a set by ``(trial, arm, stratum)``."""
+        sums = np.empty((self.trials, self.arms, self.strata), dtype=np.float64)
+        for arm, strata in enumerate(self.groups):
+            for stratum, group in enumerate(strata):
+                inside = (members & group).mask(self.participants)
+                sums[:, arm, stratum] = np.where(inside, values, 0.0).sum(axis=1)
+        return sums
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What the calendar allows to be seen at a look.
+
+    Attributes
+    ----------
+    date
+        ``(trial,)`` calendar month of the look.
+    randomised
+        ``(trial,)`` participants randomised by then.
+    population
+        The participants; a summary must not use what lies after ``date``.
+    """
+
+    date: Floats
+    randomised: Integers
+    population: Population
+
+    @cached_property
+    def enrolled(self) -> ParticipantSet:
+        """Those randomised by the look."""
+        return ParticipantSet.first(self.randomised, self.population.participants)
+
+    def passed(self, month: float) -> ParticipantSet:
+        """Those randomised at least ``month`` months before the look."""
+        if month not in self._passed:  # endpoints often share a month
+            reached = self.population.date_of(month) <= self.date[:, None]
+            self._passed[month] = ParticipantSet.where(reached) & self.enrolled
+        return self._passed[month]
+
+    @cached_property
+    def _passed(self) -> dict[float, ParticipantSet]:
+        return {}
+
+    def follow_up(self) -> Floats:
+        """Months since randomisation, ``(trial, participant)``; negative for later arrivals."""
+        return self.date[:, None] - self.population.arrival
+
+
+class _Rows:
+    """A summary's arrays have the trial first, so that a block can be cut by trials."""
+
+    def rows(self, trials: Integers) -> Self:
+        """Return the same of some trials only."""
+        return type(self)(*(value[trials] for value in vars(self).values()))
+
+    def replaced(self, where: Booleans, other: Self) -> Self:
+        """Return the other's trials ``where`` (trial,) is true, and these elsewhere."""
+        fields = zip(vars(self).values(), vars(other).values(), strict=True)
+        return type(self)(
+            *(
+                np.where(where.reshape(-1, *[1] * (mine.ndim - 1)), theirs, mine)
+                for mine, theirs in fields
+            )
+        )
+
+
+@dataclass(frozen=True)
+class Counts(_Rows):
+    """Responders or participants with an adverse event, among those analysed.
+
+    All ``(trial, arm, stratum)``.
+
+    Attributes
+    ----------
+    successes, totals
+        Responders and participants in the analysis.
+    missing
+        Participants whose outcome is due and missing, whatever becomes of them.
+    due
+        Participants whose outcome is due: they are not still to come, also where they are missing.
+    """
+
+    successes: Integers
+    totals: Integers
+    missing: Integers
+    due: Integers
+
+    @property
+    def analysed(self) -> Integers:
+        """Participants in the analysis, ``(trial, arm, stratum)``."""
+        return self.totals
+
+    def columns(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Columns of ``looks.parquet``, ``(trial, arm, stratum)`` each."""
+        return {"events": self.successes, "analysed": self.totals, "missing": self.missing}
+
+
+@dataclass(frozen=True)
+class Durations(_Rows):
+    """Times to an event with right censoring, participant by participant.
+
+    Attributes
+    ----------
+    months
+        ``(trial, participant)`` time under observation; meaningless outside ``included``.
+    event
+        ``(trial, participant)``: did it end with the event?
+    included
+        ``(trial, participant)``: is the participant in the analysis?
+    arm
+        ``(trial, participant)``.
+    participants, events, exposure
+        ``(trial, arm, stratum)`` numbers and months at risk.
+    """
+
+    months: Floats
+    event: Booleans
+    included: Booleans
+    arm: npt.NDArray[np.int8]
+    participants: Integers
+    events: Integers
+    exposure: Floats
+
+    @property
+    def analysed(self) -> Integers:
+        """Participants in the analysis, ``(trial, arm, stratum)``."""
+        return self.participants
+
+    def columns(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Columns of ``looks.parquet``, ``(trial, arm, stratum)`` each."""
+        return {"analysed": self.participants, "events": self.events, "months": self.exposure}
+
+
+@dataclass(frozen=True)
+class Exposure(_Rows):
+    """Events and patient-years of follow-up, ``(trial, arm, stratum)``."""
+
+    events: Integers
+    years: Floats
+    participants: Integers
+
+    @property
+    def analysed(self) -> Integers:
+        """Participants in the analysis, ``(trial, arm, stratum)``."""
+        return self.participants
+
+    def columns(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Columns of ``looks.parquet``, ``(trial, arm, stratum)`` each."""
+        return {"events": self.events, "years": self.years}
+
+
+@dataclass(frozen=True)
+class Means(_Rows):
+    """Months summed over those whose whole span has passed, ``(trial, arm, stratum)``."""
+
+    total: Floats
+    participants: Integers
+
+    @property
+    def analysed(self) -> Integers:
+        """Participants in the analysis, ``(trial, arm, stratum)``."""
+        return self.participants
+
+    def columns(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Columns of ``looks.parquet``, ``(trial, arm, stratum)`` each."""
+        return {"analysed": self.participants, "total": self.total}
+
+
+Summary = Counts | Durations | Exposure | Means

@@ -1,0 +1,1 @@
+"""Participants enrolled, randomised and followed, a block of trials at a time."""

@@ -1,0 +1,281 @@
+"""The course of participants from randomisation on, a whole block of trials at once.
+
+Every step is the quantile of the participant's own latent uniform for that purpose, so that a
+participant is the same in every scenario but for what the scenario changes. Participants are taken
+group by group (an arm and a stratum have one set of parameters), as flat positions in the block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.design.truth import DiseaseCourse, GroupCourse, Truth
+from adaptive_cart.nouns.distributions import EventTime
+from adaptive_cart.nouns.records import Booleans, Course, Floats
+from adaptive_cart.nouns.streams import Latents
+
+Positions = npt.NDArray[np.intp]
+
+
+def groups_of(
+    arm: npt.NDArray[np.int8], stratum: npt.NDArray[np.int8] | None, arms: int, strata: int
+) -> list[tuple[int, int, Positions]]:
+    """Flat positions of the participants of each arm and stratum."""
+    found = []
+    for a in range(arms):
+        in_arm = arm == a
+        for s in range(strata):
+            inside = in_arm if stratum is None else in_arm & (stratum == s)
+            found.append((a, s, np.flatnonzero(inside)))
+    return found
+
+
+def exponential(u: Floats, hazard: float) -> Floats:
+    """Months to an event with a constant hazard a month; never where the hazard is zero."""
+    if hazard == 0.0:
+        return np.full_like(u, np.inf)
+    return -np.log(1.0 - u) / hazard
+
+
+OWN: Mapping[str, str] = {name: name for name in ("remission", "relapse", "rescue")}
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Crossover from one arm to another (positions), open from a month after randomisation on."""
+
+    from_arm: int
+    to_arm: int
+    after_month: float
+
+
+class _Follow:
+    """Writes the course of one group after the other into the block's arrays."""
+
+    def __init__(self, latents: Latents, shape: tuple[int, int]) -> None:
+        self.latents = latents
+        names = ("infused", "remission", "relapse", "rescue", "death", "dropout")
+        self.months = {name: np.full(shape, np.inf) for name in (*names, "remission_on_drugs")}
+
+    def u(self, purpose: str, where: Positions) -> Floats:
+        return self.latents.of(purpose).ravel().take(where)
+
+    def put(self, name: str, where: Positions, months: Floats) -> None:
+        self.months[name].ravel()[where] = months
+
+    def cross(
+        self, group: GroupCourse, other: GroupCourse, where: Positions, after_month: float
+    ) -> None:
+        """Let some of an arm take the other arm's course from a month on.
+
+        Who is still followed at that month and not in drug-free remission crosses with the arm's
+        probability. The own course stops there (remission that had not begun, rescue); dropout and
+        death go on at the other arm's hazards, the time left stretched by their ratio. Who is lost
+        before the infusion keeps the own course.
+        """
+        months = {name: values.ravel()[where] for name, values in self.months.items()}
+        followed = np.minimum(months["dropout"], months["death"]) > after_month
+        in_remission = (months["remission"] <= after_month) & (months["relapse"] > after_month)
+        crosses = self.u("crossover", where) < group.crossover
+        who = np.flatnonzero(crosses & followed & ~in_remission)
+        at = where[who]
+        self.put("crossed", at, np.full(len(at), after_month))
+        last = np.full(len(at), np.inf)
+        for name in ("dropout", "death"):
+            own, now = getattr(group, name), getattr(other, name)
+            if own > 0.0 and now > 0.0:
+                left = (months[name][who] - after_month) * (own / now)
+            else:
+                left = exponential(self.u(f"crossover:{name}", at), now)
+            self.put(name, at, after_month + left)
+            last = np.minimum(last, after_month + left)
+        delay = np.zeros(len(at))
+        if other.infused:
+            assert other.delay is not None
+            delay = other.delay.quantile(self.u("crossover:infusion_delay", at))
+            failed = self.u("crossover:infusion_failure", at) < other.failure
+            infused = ~failed & (after_month + delay < last)
+            at, who, delay = at[infused], who[infused], delay[infused]
+            self.put("infused", at, after_month + delay)
+        if other.disease_of == group.disease_of:
+            return  # one arm is `same_as` the other: the disease just goes on
+        never = np.full(len(at), np.inf)
+        begun = months["remission"][who] <= after_month
+        self.put("remission", at[~begun], never[~begun])
+        self.put("relapse", at[~begun], never[~begun])
+        rescued = months["rescue"][who] <= after_month
+        self.put("rescue", at[~rescued], never[~rescued])
+        names = {"remission": "remission_after", "relapse": "relapse_after", "rescue": "rescue"}
+        # rescue comes once: who was rescued before the crossover keeps that month
+        first = np.where(rescued, months["rescue"][who], np.inf)
+        self.disease(other.own, at, after_month + delay, names, "crossover:")
+        self.put("rescue", at, np.minimum(first, self.months["rescue"].ravel()[at]))
+
+    def group(self, group: GroupCourse, where: Positions) -> None:
+        """Follow everybody in one arm and stratum."""
+        last = np.full(len(where), np.inf)
+        for name, hazard in (("dropout", group.dropout), ("death", group.death)):
+            if hazard > 0.0:
+                months = exponential(self.u(name, where), hazard)
+                self.put(name, where, months)
+                last = np.minimum(last, months)
+        if group.on_drugs > 0.0:
+            assert group.on_drugs_onset is not None
+            reached = where[self.u("remission_on_drugs", where) < group.on_drugs]
+            onset = self.u("remission_on_drugs_onset", reached)
+            self.put("remission_on_drugs", reached, group.on_drugs_onset.quantile(onset))
+        if not group.infused:
+            self.disease(group.own, where, np.zeros(len(where)))
+            return
+        assert group.delay is not None
+        delay = group.delay.quantile(self.u("infusion_delay", where))
+        infused = (self.u("infusion_failure", where) >= group.failure) & (delay < last)
+        self.put("infused", where[infused], delay[infused])
+        if group.from_randomisation:
+            self.disease(group.own, where, np.zeros(len(where)))
+        else:
+            self.disease(group.own, where[infused], delay[infused])
+            never = where[~infused]
+            self.disease(group.never_infused, never, np.zeros(len(never)))
+
+    def disease(
+        self,
+        disease: DiseaseCourse,
+        where: Positions,
+        start: Floats,
+        names: Mapping[str, str] = OWN,
+        prefix: str = "",
+    ) -> None:
+        """Remission, relapse and rescue on a clock that starts ``start`` months in.
+
+        Rescue is a hazard outside drug-free remission: its clock stands still while remission
+        lasts, so one exponential a participant says both whether rescue comes first and, if
+        remission is lost, how long after.
+        """
+        if len(where) == 0:
+            return
+        clock = None
+        if disease.rescue:
+            clock = exponential(self.u(f"{prefix}rescue", where), disease.rescue)
+        reached = np.flatnonzero(self.u(f"{prefix}remission", where) < disease.remission)
+        pause = None
+        if len(reached):
+            assert disease.onset is not None
+            onset = disease.onset.quantile(self.u(f"{prefix}remission_onset", where[reached]))
+            if clock is not None:
+                in_time = onset <= clock[reached]
+                reached, onset = reached[in_time], onset[in_time]
+            lasts = self._lasts(disease, where[reached], prefix)
+            began = start[reached] + onset
+            self.put(names["remission"], where[reached], began)
+            self.put(names["relapse"], where[reached], began + lasts)
+            pause = lasts
+        if clock is not None:
+            rescue = start + clock
+            if pause is not None:
+                rescue[reached] += pause
+            self.put(names["rescue"], where, rescue)
+
+    def _lasts(self, disease: DiseaseCourse, where: Positions, prefix: str) -> Floats:
+        """Months that remission lasts; infinite for the cured."""
+        lasts = np.full(len(where), np.inf)
+        if disease.relapse is None:
+            return lasts
+        if disease.cured == 0.0:
+            return disease.relapse.quantile(self.u(f"{prefix}relapse", where))
+        not_cured = np.flatnonzero(self.u(f"{prefix}cured", where) >= disease.cured)
+        u = self.u(f"{prefix}relapse", where[not_cured])
+        lasts[not_cured] = disease.relapse.quantile(u)
+        return lasts
+
+
+def follow(
+    latents: Latents,
+    truth: Truth,
+    groups: list[tuple[int, int, Positions]],
+    shape: tuple[int, int],
+    crossover: Opening | None = None,
+) -> Course:
+    """Follow every participant of a block for ever, ``(trial, participant)``."""
+    assert truth.courses is not None
+    writing = _Follow(latents, shape)
+    for arm, stratum, where in groups:
+        writing.group(truth.courses[arm][stratum], where)
+    if crossover is not None:
+        for name in ("crossed", "remission_after", "relapse_after"):
+            writing.months[name] = np.full(shape, np.inf)
+        for arm, stratum, where in groups:
+            if arm == crossover.from_arm:
+                own, other = (truth.courses[a][stratum] for a in (arm, crossover.to_arm))
+                writing.cross(own, other, where, crossover.after_month)
+    return Course(**writing.months)
+
+
+def adverse_event(
+    u: Floats,
+    chances: list[tuple[float, bool, Positions]],
+    infused: Floats | None,
+    window: float,
+) -> Floats:
+    """Month of onset of an adverse event, ``(trial, participant)``, infinite where there is none.
+
+    With probability p the event falls uniformly into the window after infusion (after
+    randomisation in an arm where nobody is infused): the part of the uniform below p, stretched
+    over the window, is its time.
+
+    Parameters
+    ----------
+    chances
+        Probability, whether the window starts at infusion, and the positions they hold for.
+    infused
+        ``(trial, participant)`` month of infusion, where there is a course.
+    """
+    onset = np.full(u.shape, np.inf)
+    flat = u.ravel()
+    for probability, from_infusion, where in chances:
+        if probability == 0.0:
+            continue
+        mine = flat.take(where)
+        having = np.flatnonzero(mine < probability)
+        at = where[having]
+        opens = infused.ravel()[at] if from_infusion and infused is not None else 0.0
+        onset.ravel()[at] = opens + mine[having] / probability * window
+    return onset
+
+
+def direct_response(
+    u: Floats,
+    values: tuple[tuple[float, ...], ...],
+    arm: npt.NDArray[np.int8],
+    stratum: npt.NDArray[np.int8] | None,
+) -> Booleans:
+    """Response where its probability is given directly by arm and stratum."""
+    if stratum is not None:
+        return u < np.array(values, dtype=np.float64)[arm, stratum]
+    # few arms: comparing whole blocks costs less than looking up everybody's probability
+    found: Booleans | None = None
+    for probability in {by_stratum[0]: None for by_stratum in values}:
+        inside: Booleans = u < probability
+        others = [a for a, by_stratum in enumerate(values) if by_stratum[0] != probability]
+        for other in others:
+            inside &= arm != other
+        found = inside if found is None else found | inside
+    assert found is not None
+    return found
+
+
+def direct_time(
+    u: Floats,
+    values: tuple[tuple[EventTime, ...], ...],
+    groups: list[tuple[int, int, Positions]],
+) -> Floats:
+    """Time to an event where its distribution is given directly by arm and stratum."""
+    months = np.full(u.shape, np.inf)
+    flat = u.ravel()
+    for arm, stratum, where in groups:
+        months.ravel()[where] = values[arm][stratum].quantile(flat.take(where))
+    return months

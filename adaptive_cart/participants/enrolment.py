@@ -1,0 +1,252 @@
+"""When participants arrive, in which stratum, to which arm; and how decisions change that.
+
+Whoever has been randomised stays as he is. When an arm or a stratum closes, or the shares are
+renewed, those who arrive after the date are enrolled anew under what is then in force.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.design.design import Design, PermutedBlocks, Ramp
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
+from adaptive_cart.nouns.streams import Latents, padded
+from adaptive_cart.participants.randomisation import (
+    drawn_arms,
+    equal_shares,
+    next_slots,
+    randomisation_list,
+    smallest_block,
+)
+
+Labels = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Intensity of enrolment: ``plateau`` a month, reached linearly over ``ramp_months``."""
+
+    plateau: float
+    ramp_months: float = 0.0
+
+    @staticmethod
+    def of(design: Design) -> Pace:
+        """Return the pace of a design."""
+        per_month = design.enrolment.per_month
+        if isinstance(per_month, Ramp):
+            return Pace(per_month.plateau, per_month.ramp_months)
+        return Pace(float(per_month))
+
+    def date(self, operational: Floats) -> Floats:
+        """Calendar month at which the expected number of arrivals reaches ``operational``.
+
+        The inverse of the cumulative intensity: plateau * t^2 / (2 ramp) up to the ramp's end,
+        plateau * (t - ramp / 2) afterwards (Çinlar 1975, Introduction to Stochastic Processes,
+        section 4.7: the time change of a unit-rate Poisson process).
+        """
+        if self.ramp_months == 0.0:
+            return operational / self.plateau
+        during = np.sqrt(operational * (2.0 * self.ramp_months / self.plateau))
+        after = operational / self.plateau + self.ramp_months / 2.0
+        return np.where(during < self.ramp_months, during, after)
+
+    def expected(self, date: Floats) -> Floats:
+        """Cumulative intensity at a calendar month."""
+        if self.ramp_months == 0.0:
+            return date * self.plateau
+        during = self.plateau * date**2 / (2.0 * self.ramp_months)
+        return np.where(
+            date < self.ramp_months, during, self.plateau * (date - self.ramp_months / 2.0)
+        )
+
+
+def operational_times(latents: Latents, regular: bool, max_n: int) -> Floats:
+    """Expected arrivals by the time of each arrival, ``(trial, participant)``.
+
+    Poisson arrivals are a unit-rate process in operational time; regular ones come when their
+    expected number is reached.
+    """
+    width = padded(max_n)
+    if regular:
+        return np.tile(np.arange(1.0, width + 1.0), (latents.trials, 1))
+    gaps = np.subtract(1.0, latents.of("arrival"))
+    np.log(gaps, out=gaps)
+    np.negative(gaps, out=gaps)
+    # a running sum along the trial: the order of additions never depends on the block
+    return np.cumsum(gaps, axis=1, out=gaps)
+
+
+def stratum_labels(u: Floats, shares: tuple[float, ...]) -> Labels:
+    """Stratum of every arrival by the shares of enrolment, ``(trial, participant)``."""
+    stratum = np.zeros(u.shape, dtype=np.int8)
+    for edge in np.cumsum(shares)[:-1]:
+        stratum += u >= edge
+    return stratum
+
+
+class Enrolment:
+    """Arrivals, strata and arms of a block of trials.
+
+    Attributes
+    ----------
+    arrival
+        ``(trial, participant)`` calendar month; infinite past ``max_n``.
+    arm, stratum
+        ``(trial, participant)``; no stratum where the design has none.
+    shares
+        ``(trial, arm)`` in force under response-adaptive randomisation.
+    """
+
+    def __init__(self, design: Design, latents: Latents) -> None:
+        self.design = design
+        self.latents = latents
+        self.pace = Pace.of(design)
+        self.max_n = design.enrolment.max_n
+        self.strata = len(design.shares)
+        self._operational = operational_times(
+            latents, design.enrolment.arrivals == "regular", self.max_n
+        )
+        self.arrival = self._dates()
+        self.stratum: Labels | None = None
+        if self.strata > 1:
+            self.stratum = stratum_labels(latents.of("stratum"), design.shares)
+        self._slot: npt.NDArray[np.int32] | None = None
+        self._lists: list[Labels] = []
+        self.shares: Floats | None = None
+        if isinstance(design.randomisation, PermutedBlocks):
+            self._lists = [self._list(stratum) for stratum in range(self.strata)]
+            self.arm = self._first_arms()
+        else:
+            everyone = np.ones((latents.trials, len(design.arms)), dtype=np.bool_)
+            self.shares = equal_shares(everyone)
+            self.arm = drawn_arms(latents.of("allocation"), self.shares)
+
+    def _dates(self) -> Floats:
+        dates = self.pace.date(self._operational)
+        dates[:, self.max_n :] = np.inf
+        return dates
+
+    def _list(self, stratum: int) -> Labels:
+        design = self.design
+        assert isinstance(design.randomisation, PermutedBlocks)
+        block = design.randomisation.block or smallest_block(design.allocation)
+        slots = self.latents.participants
+        if design.closes_arms:
+            # slots of closed arms are skipped: enough for the control and one more arm
+            ratio = design.allocation
+            slots = -(-slots * sum(ratio) // (ratio[0] + min(ratio[1:])))
+            slots += 2 * block
+        return randomisation_list(self.latents, design.allocation, block, stratum, slots)
+
+    def _first_arms(self) -> Labels:
+        width = self.latents.participants
+        if self.stratum is None:
+            return np.ascontiguousarray(self._lists[0][:, :width])
+        arm = np.zeros(self.stratum.shape, dtype=np.int8)
+        for label, slots in enumerate(self._lists):
+            here = self.stratum == label
+            rank = np.maximum(np.cumsum(here, axis=1) - 1, 0)
+            arm[here] = np.take_along_axis(slots, rank, axis=1)[here]
+        return arm
+
+    # ── after a decision ──────────────────────────────────────────────────────────────────
+    def renew(
+        self,
+        rows: Integers,
+        date: Floats,
+        open_arms: Booleans,
+        open_strata: Booleans,
+        opened_before: Booleans,
+        shares: Floats | None,
+    ) -> None:
+        """Enrol those who arrive after a date under what is now in force.
+
+        Parameters
+        ----------
+        rows
+            Positions of the trials in which something changed.
+        date
+            ``(trial,)`` of all trials.
+        open_arms, open_strata, opened_before
+            ``(trial, arm)`` and ``(trial, stratum)`` now, and the strata open before.
+        shares
+            ``(trial, arm)`` shares from now on, under response-adaptive randomisation.
+        """
+        if len(rows) == 0:
+            return
+        later = self.arrival[rows] > date[rows, None]
+        if self.stratum is not None:
+            closed = (opened_before[rows] & ~open_strata[rows]).any(axis=1)
+            if closed.any():
+                self._close_strata(rows, later, date, open_strata, opened_before)
+                later = self.arrival[rows] > date[rows, None]
+        if shares is not None:
+            self.shares = shares
+            u = self.latents.of("allocation")[rows]
+            self.arm[rows] = np.where(later, drawn_arms(u, shares[rows]), self.arm[rows])
+        else:
+            self._take_slots(rows, later, open_arms)
+
+    def _close_strata(
+        self,
+        rows: Integers,
+        later: Booleans,
+        date: Floats,
+        open_strata: Booleans,
+        opened_before: Booleans,
+    ) -> None:
+        assert self.stratum is not None
+        share = np.array(self.design.shares)
+        now = np.where(open_strata[rows], share, 0.0)
+        if self.design.enrolment.after_closing == "keep":
+            before = np.where(opened_before[rows], share, 0.0).sum(axis=1)
+            ratio = now.sum(axis=1) / before
+            reached = self.pace.expected(date[rows])[:, None]
+            times = self._operational[rows]
+            with np.errstate(divide="ignore"):  # every stratum closed: nobody comes any more
+                slower = reached + (times - reached) / ratio[:, None]
+            self._operational[rows] = np.where(later, slower, times)
+            self.arrival[rows] = np.where(
+                later, self.pace.date(self._operational[rows]), self.arrival[rows]
+            )
+            self.arrival[:, self.max_n :] = np.inf
+        u = self.latents.of("stratum")[rows]
+        first = stratum_labels(u, self.design.shares)
+        start = np.concatenate([[0.0], np.cumsum(share)[:-1]])
+        place = (u - start[first]) / share[first]
+        upper = np.cumsum(now, axis=1) / np.maximum(now.sum(axis=1, keepdims=True), 1e-300)
+        moved = np.zeros(u.shape, dtype=np.int8)
+        for edge in range(self.strata - 1):
+            moved += place >= upper[:, edge, None]
+        last = (self.strata - 1 - np.argmax(now[:, ::-1] > 0.0, axis=1)).astype(np.int8)
+        moved = np.minimum(moved, last[:, None])
+        still = np.take_along_axis(open_strata[rows], first.astype(np.intp), axis=1)
+        self.stratum[rows] = np.where(later, np.where(still, first, moved), self.stratum[rows])
+
+    def _take_slots(self, rows: Integers, later: Booleans, open_arms: Booleans) -> None:
+        """Give the later arrivals the next slots of their stratum's list, closed arms skipped."""
+        if self._slot is None:
+            self._slot = self._first_slots()
+        for label, slots in enumerate(self._lists):
+            here = later if self.stratum is None else later & (self.stratum[rows] == label)
+            taken = ~later if self.stratum is None else ~later & (self.stratum[rows] == label)
+            first = np.where(taken, self._slot[rows], -1).max(axis=1) + 1
+            order = next_slots(slots[rows], first.astype(np.int64), open_arms[rows])
+            rank = np.clip(np.cumsum(here, axis=1) - 1, 0, order.shape[1] - 1)
+            slot = np.take_along_axis(order, rank, axis=1)
+            arm = np.take_along_axis(slots[rows], slot, axis=1)
+            self._slot[rows] = np.where(here, slot, self._slot[rows])
+            self.arm[rows] = np.where(here, arm, self.arm[rows])
+
+    def _first_slots(self) -> npt.NDArray[np.int32]:
+        shape = self.arrival.shape
+        if self.stratum is None:
+            return np.broadcast_to(np.arange(shape[1], dtype=np.int32), shape).copy()
+        slot = np.zeros(shape, dtype=np.int32)
+        for label in range(self.strata):
+            here = self.stratum == label
+            slot[here] = (np.cumsum(here, axis=1, dtype=np.int32) - 1)[here]
+        return slot

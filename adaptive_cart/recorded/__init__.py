@@ -1,0 +1,1 @@
+"""The participants of a real trial: their table, and what is known of them at a date."""

@@ -1,0 +1,198 @@
+"""A participants table from a file, a data frame or a list: read whole, or refused.
+
+The table is the one that ``example`` writes (:mod:`adaptive_cart.recorded.table`): one row a
+participant, months since that participant's own randomisation, blank where something has not
+happened. Every problem is told at once, with its row and column.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adaptive_cart.design.design import Design
+from adaptive_cart.errors import InputError, Problem, nearest
+from adaptive_cart.recorded.known import Participants
+from adaptive_cart.recorded.rows import Reading, Rows
+from adaptive_cart.recorded.table import HEADER
+
+LARGEST = 50_000_000  # bytes
+_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+class ParticipantsError(InputError):
+    """A participants table that cannot be analysed; ``problems`` holds every reason at once."""
+
+    def __init__(self, problems: Iterable[Problem], source: str = "") -> None:
+        self.problems = tuple(dict.fromkeys(problems))
+        self.source = source
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        where = f"{self.source}: " if self.source else ""
+        return "\n".join(f"{where}{problem}" for problem in self.problems)
+
+    def __reduce__(self) -> tuple[type[ParticipantsError], tuple[tuple[Problem, ...], str]]:
+        return ParticipantsError, (self.problems, self.source)
+
+
+def read_participants(source: Any, design: Design, window: float = 0.0) -> Participants:
+    """Read the participants of a real trial.
+
+    Parameters
+    ----------
+    source
+        A CSV file with the columns of the participants table, a data frame, or a list with a
+        dictionary a participant.
+    window
+        Months for which a last contact speaks beyond itself.
+
+    Raises
+    ------
+    ParticipantsError
+        With every problem at once, each with its row and column. The header is row 1, as in a
+        spreadsheet; rows of a data frame or a list are counted from 1.
+    """
+    name, columns, rows, digest = _rows_of(source)
+    reading = Reading(design, columns, rows, window)
+    participants = reading.participants(name, digest)
+    if reading.problems or participants is None:
+        raise ParticipantsError(reading.in_order(), name)
+    return participants
+
+
+# ── from a source to rows of text ─────────────────────────────────────────────────────────────
+def _rows_of(source: Any) -> tuple[str, list[str], Rows, str]:
+    """Name, columns, rows of text with their numbers, and digest."""
+    if isinstance(source, str | Path):
+        return _file(Path(source))
+    if hasattr(source, "to_dict") and hasattr(source, "columns"):
+        columns = [str(column) for column in source.columns]
+        records = source.to_dict(orient="records")
+    else:
+        records = [dict(row) for row in source]
+        columns = list(dict.fromkeys(str(key) for row in records for key in row))
+    rows = [
+        (number, {str(key): _text(value) for key, value in row.items()})
+        for number, row in enumerate(records, 1)
+    ]
+    written = "\n".join(
+        ",".join(row.get(column, "") for column in columns) for _, row in [(0, {}), *rows]
+    )
+    digest = hashlib.sha256((",".join(columns) + written).encode()).hexdigest()
+    if not rows:
+        raise ParticipantsError([Problem("", "holds no participants")], "participants")
+    return "participants", columns, rows, digest
+
+
+def _text(value: Any) -> str:
+    """Write a cell as a CSV file would hold it."""
+    if value is None or value is getattr(value, "NaT", Ellipsis):
+        return ""
+    if isinstance(value, bool | np.bool_):
+        return str(int(value))
+    if isinstance(value, float | np.floating):
+        return "" if np.isnan(value) else repr(float(value))
+    text = str(value).strip()
+    return "" if text in ("<NA>", "NaT") else text
+
+
+def _file(path: Path) -> tuple[str, list[str], Rows, str]:
+    name = str(path)
+
+    def wrong(message: str, place: str = "") -> ParticipantsError:
+        return ParticipantsError([Problem(place, message)], name)
+
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        near = nearest(path.name, _neighbours(path))
+        raise wrong(f"no such file{near}") from None
+    except IsADirectoryError:
+        raise wrong("is a folder; the name of a CSV file is expected") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise wrong(f"cannot be read: {reason}") from None
+    if len(content) > LARGEST:
+        raise wrong(f"is larger than {LARGEST:,} bytes; is it a participants table?")
+    if content.startswith(b"PK\x03\x04"):
+        raise wrong("is a spreadsheet or a zip archive; save it as CSV (UTF-8, commas)")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        row = before.count(b"\n") + 1
+        raise wrong(
+            f"byte 0x{content[error.start]:02x} is not UTF-8; save the file as CSV UTF-8",
+            f"row {row}",
+        ) from None
+    if "\0" in text:
+        raise wrong("holds a zero byte; is it a text file?")
+    if not text.strip():
+        raise wrong(
+            "is empty; `adaptive-cart example DESIGN --participants FILE` writes such a table"
+        )
+    heading = text.lstrip().splitlines()[0]
+    if "," not in heading:
+        other = [words for mark, words in _DELIMITERS.items() if mark in heading]
+        if other:
+            raise wrong(f"columns are separated by {other[0]}; save it with commas", "row 1")
+    try:
+        columns, rows = _parsed(text, name)
+    except csv.Error as error:
+        raise wrong(f"is no CSV: {error}") from None
+    if not rows:
+        raise wrong("has a header and no participants")
+    return name, columns, rows, hashlib.sha256(content).hexdigest()
+
+
+def _neighbours(path: Path) -> list[str]:
+    try:
+        return [file.name for file in path.parent.glob("*.csv")]
+    except OSError:
+        return []
+
+
+def _parsed(text: str, name: str) -> tuple[list[str], Rows]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    columns: list[str] = []
+    rows: Rows = []
+    problems = []
+    begins = 1
+    for cells in reader:
+        number, begins = begins, reader.line_num + 1
+        stripped = [cell.strip() for cell in cells]
+        if not any(stripped):
+            continue
+        if not columns:
+            columns = stripped
+            continue
+        if len(stripped) > len(columns):
+            more = "; numbers with a decimal comma? write 3.5" if _commas(stripped) else ""
+            found = f"{len(stripped)} cells for {len(columns)} columns{more}"
+            problems.append(Problem(f"row {number}", found))
+            continue
+        filled = [*stripped, *[""] * (len(columns) - len(stripped))]
+        rows.append((number, dict(zip(columns, filled, strict=True))))
+    if problems:
+        raise ParticipantsError(problems, name)
+    return columns, rows
+
+
+def _commas(cells: Sequence[str]) -> bool:
+    """Whether more cells are whole numbers than is likely where months are written."""
+    return sum(cell.isdigit() for cell in cells) > 3
+
+
+def columns_of(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Columns of a participants table in their order, those of :data:`HEADER` first."""
+    yield from HEADER
+    for key in dict.fromkeys(key for row in rows for key in row):
+        if key not in HEADER:
+            yield key

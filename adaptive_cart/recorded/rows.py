@@ -1,0 +1,434 @@
+"""Rows of a participants table to participants: every cell, and whether the row can be so.
+
+An adverse event counts in its endpoint's window only; others are left out and noted. An endpoint
+with a column of its own is taken from it; every other one is worked out from the course. A month
+that differs by less than :data:`SAME` is the same, since months are rounded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.products import PRODUCTS
+from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.endpoints import AdverseEvent, EndpointBase
+from adaptive_cart.errors import Problem, nearest, one_of
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.recorded.known import Participants
+from adaptive_cart.recorded.table import CROSSOVER, HEADER, ON_DRUGS
+
+SAME = 1.0e-6  # months; under three seconds
+LONGEST = 1200.0  # months; more is a date, or days
+ALWAYS = ("participant", "arm", "randomised_month", "last_contact_month")
+COURSE = ("infused_month", "remission_month", "relapse_month", "rescue_month", "death_month")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+Rows = list[tuple[int, dict[str, str]]]
+
+
+def infused_arms(design: Design) -> tuple[bool, ...]:
+    """Whether the participants of each arm are infused: as the truth has it, or the product."""
+    for truth in truths_of(design).values():
+        if truth.courses is not None:
+            return truth.infused_arms
+    products = (PRODUCTS.get(design.arms[name].product or "") for name in design.arm_names)
+    return tuple(product is not None and product.infused for product in products)
+
+
+def _without_endpoint(design: Design) -> set[str]:
+    """Events and rates that the truth names and no endpoint reads."""
+    courses = [*design.truth.values()]
+    courses += [part for table in design.scenarios.values() for part in table.values()]
+    named = {
+        name
+        for course in courses
+        if isinstance(course, dict)
+        for part in ("events", "rates")
+        if isinstance(course.get(part), dict)
+        for name in course[part]
+    }
+    return named - set(design.endpoints)
+
+
+class Reading:
+    """Reads the rows one after the other and keeps what is wrong with them.
+
+    Attributes
+    ----------
+    problems
+        Row, place of the column, and what is wrong.
+    """
+
+    def __init__(self, design: Design, columns: list[str], rows: Rows, window: float) -> None:
+        self.design = design
+        self.window = window
+        self.rows = rows
+        self.problems: list[tuple[int, int, Problem]] = []
+        self.notes: list[str] = []
+        self.columns = columns
+        self.infused_arms = infused_arms(design)
+        self._place = {column: place for place, column in enumerate(columns)}
+
+    def in_order(self) -> list[Problem]:
+        """Return the problems by row, then by column."""
+        return [problem for *_, problem in sorted(self.problems, key=lambda found: found[:2])]
+
+    def report(self, row: int, column: str, message: str) -> None:
+        """Note a problem; row 0 is about the table as a whole."""
+        where = f"row {row}, {column}" if row else column
+        place = self._place.get(column, len(self.columns))
+        self.problems.append((row, place, Problem(where, message)))
+
+    # ── columns ───────────────────────────────────────────────────────────────────────────
+    def _columns(self) -> None:
+        endpoints = self.design.endpoints
+        known = [*HEADER, *self._optional(), *endpoints]
+        unread = _without_endpoint(self.design)
+        for column in dict.fromkeys(self.columns):
+            if self.columns.count(column) > 1:
+                self.report(0, f"column {column}", "stands there more than once")
+            if not column:
+                self.report(0, "columns", "one has no name")
+            elif column in unread:
+                self.notes.append(f"{column}: no endpoint reads it")
+            elif column not in known:
+                hint = nearest(column, known)
+                self.report(
+                    0, f"column {column}", f"unknown{hint}; the columns are {one_of(known)}"
+                )
+        absent = [column for column in self._needed() if column not in self._place]
+        for column in absent:
+            self.report(0, f"column {column}", f"missing{self._why(column)}")
+
+    def _optional(self) -> tuple[str, ...]:
+        more: tuple[str, ...] = (ON_DRUGS,)
+        return (*more, *CROSSOVER) if self.design.crossover is not None else more
+
+    def _own(self, name: str, endpoint: EndpointBase) -> bool:
+        """Whether the endpoint is read from a column of its own."""
+        return endpoint.fed_by != "remission" or name in self._place
+
+    def _needed(self) -> list[str]:
+        endpoints = self.design.endpoints
+        needed = [*ALWAYS]
+        if self.design.strata:
+            needed.append("stratum")
+        worked_out = [e for name, e in endpoints.items() if not self._own(name, e)]
+        if worked_out:
+            needed += COURSE
+            on_drugs = [e for e in worked_out if getattr(e, "state", "") == "remission"]
+            if on_drugs and ON_DRUGS not in self._place:
+                self.notes.append(f"no column {ON_DRUGS}: nobody counts as in remission on drugs")
+            if self.design.crossover is not None:
+                needed += CROSSOVER
+        needed += [n for n, e in endpoints.items() if self._own(n, e) and n not in self._place]
+        return list(dict.fromkeys(needed))
+
+    def _why(self, column: str) -> str:
+        endpoint = self.design.endpoints.get(column)
+        if endpoint is None:
+            fed = [n for n, e in self.design.endpoints.items() if not self._own(n, e)]
+            if column in ALWAYS or column == "stratum":
+                return ""
+            whole = [
+                n
+                for n in fed
+                if self.design.endpoints[n].direct_truth == "probability" and self._may_be_direct(n)
+            ]
+            other = f", or give {one_of(whole)} as 0 or 1 in a column of its own" if whole else ""
+            return f"; {one_of(fed)} is worked out from it{other}"
+        kind = {"probability": "month of onset", "time": "month of the event"}
+        holds = kind.get(endpoint.direct_truth or "", "months of the events, with ; between them")
+        return f": {holds}, blank where there is none"
+
+    def _may_be_direct(self, name: str) -> bool:
+        return self.design.endpoints[name].known_after() is not None
+
+    # ── cells ─────────────────────────────────────────────────────────────────────────────
+    def _month(self, row: int, cells: Mapping[str, str], column: str, required: bool) -> float:
+        text = cells.get(column, "")
+        if not text:
+            if required:
+                hint = "; write 0 where there was no contact after randomisation yet"
+                self.report(row, column, "blank" + (hint if column == "last_contact_month" else ""))
+            return np.nan if required else np.inf
+        return self._number(row, column, text)
+
+    def _number(self, row: int, column: str, text: str) -> float:
+        if not _NUMBER.fullmatch(text):
+            self.report(row, column, f"found '{text}'; {_no_number(text)}")
+            return float("nan")
+        value = float(text)
+        if value < 0.0:
+            self.report(row, column, f"found {text}; a month is not negative")
+            return float("nan")
+        if value > LONGEST:
+            self.report(row, column, f"found {text}; months from 0 to {LONGEST:g} are expected")
+            return float("nan")
+        return value
+
+    def _label(
+        self, row: int, cells: Mapping[str, str], column: str, allowed: Sequence[str]
+    ) -> int:
+        text = cells.get(column, "")
+        if text in allowed:
+            return list(allowed).index(text)
+        plural = "strata" if column == "stratum" else f"{column}s"
+        found = f"found '{text}'{nearest(text, allowed)}" if text else "blank"
+        self.report(row, column, f"{found}; the {plural} are {one_of(allowed)}")
+        return -1
+
+    # ── the whole ─────────────────────────────────────────────────────────────────────────
+    def participants(self, source: str, digest: str) -> Participants | None:
+        """Read every row; nothing where the columns alone forbid it."""
+        self._columns()
+        if any(column not in self._place for column in ALWAYS):
+            return None
+        self._too_many()
+        design = self.design
+        number = len(self.rows)
+        names: list[str] = []
+        arm = np.zeros(number, dtype=np.int8)
+        stratum = np.zeros(number, dtype=np.int8)
+        randomised, last = np.zeros(number), np.zeros(number)
+        months = {c: np.full(number, np.inf) for c in (*COURSE, ON_DRUGS, *CROSSOVER)}
+        kinds = self._kinds()
+        onsets = {name: np.full(number, np.inf) for name in kinds["onset"]}
+        times = {name: np.full(number, np.inf) for name in kinds["time"]}
+        responses = {name: np.zeros(number, dtype=np.bool_) for name in kinds["response"]}
+        events: dict[str, list[tuple[float, ...]]] = {name: [] for name in kinds["events"]}
+        first: dict[str, int] = {}
+        for place, (row, cells) in enumerate(self.rows):
+            name = cells.get("participant", "")
+            if not name:
+                self.report(row, "participant", "blank")
+            elif name in first:
+                self.report(row, "participant", f"'{name}' stands in row {first[name]} already")
+            first.setdefault(name, row)
+            names.append(name)
+            arm[place] = self._label(row, cells, "arm", design.arm_names)
+            if design.strata:
+                stratum[place] = self._label(row, cells, "stratum", design.stratum_names)
+            elif cells.get("stratum", ""):
+                self.report(row, "stratum", f"found '{cells['stratum']}'; the design has no strata")
+            randomised[place] = self._month(row, cells, "randomised_month", True)
+            last[place] = self._month(row, cells, "last_contact_month", True)
+            for column, values in months.items():
+                values[place] = self._month(row, cells, column, False)
+            for name, values in (*onsets.items(), *times.items()):
+                values[place] = self._month(row, cells, name, False)
+            for name, months_of in events.items():
+                months_of.append(self._events(row, name, cells.get(name, "")))
+            for name, given in responses.items():
+                given[place] = self._response(row, cells, name, last[place], months, place)
+            mine = {column: float(values[place]) for column, values in months.items()}
+            self._possible(row, mine, int(arm[place]))
+            seen = mine | {n: float(v[place]) for n, v in (*onsets.items(), *times.items())}
+            self._by_last_contact(row, seen, float(last[place]))
+            for name, months_of in events.items():
+                for month in months_of[-1]:
+                    self._by_last_contact(row, {name: month}, float(last[place]))
+        if self.problems:
+            return None
+        # an event is a contact; it may be rounded to just after the last one
+        for values in (*months.values(), *onsets.values(), *times.values()):
+            last = np.where(np.isfinite(values), np.maximum(last, values), last)
+        order = np.argsort(randomised, kind="stable")
+        recorded = any(np.isfinite(values).any() for values in months.values())
+        worked_out = any(not self._own(name, e) for name, e in design.endpoints.items())
+        notes = self.notes
+        windows = {
+            name: self._in_window(name, onset, months["infused_month"], arm, recorded, notes)
+            for name, onset in onsets.items()
+        }
+        return Participants(
+            design=design,
+            source=source,
+            digest=digest,
+            names=tuple(names[place] for place in order),
+            arm=arm[order],
+            stratum=stratum[order] if len(design.shares) > 1 else None,
+            randomised=randomised[order],
+            last_contact=last[order],
+            months={column: values[order] for column, values in months.items()},
+            onsets={name: onset[order] for name, onset in windows.items()},
+            times={name: values[order] for name, values in times.items()},
+            responses={name: given[order] for name, given in responses.items()},
+            events={name: tuple(rows[place] for place in order) for name, rows in events.items()},
+            has_course=worked_out or recorded,
+            infused_arms=self.infused_arms,
+            notes=tuple(notes),
+        )
+
+    def _too_many(self) -> None:
+        most = self.design.enrolment.max_n
+        if len(self.rows) > most:
+            row = self.rows[most][0]
+            self.report(
+                row,
+                "participant",
+                f"{len(self.rows)} participants, and enrolment.max_n is {most}; raise it in the "
+                "design if the protocol was amended",
+            )
+
+    def _kinds(self) -> dict[str, list[str]]:
+        """Endpoints by what their own column holds."""
+        found: dict[str, list[str]] = {"onset": [], "time": [], "response": [], "events": []}
+        for name, endpoint in self.design.endpoints.items():
+            if name not in self._place:
+                continue
+            if isinstance(endpoint, AdverseEvent):
+                found["onset"].append(name)
+            elif endpoint.direct_truth == "rate":
+                found["events"].append(name)
+            elif endpoint.direct_truth == "time":
+                found["time"].append(name)
+            elif endpoint.direct_truth == "probability":
+                found["response"].append(name)
+            else:
+                self.report(
+                    0, f"column {name}", "unknown: this endpoint is worked out from the course"
+                )
+        return found
+
+    def _events(self, row: int, name: str, text: str) -> tuple[float, ...]:
+        if not text:
+            return ()
+        found = [self._number(row, name, part.strip()) for part in text.split(";")]
+        return tuple(sorted(month for month in found if not np.isnan(month)))
+
+    def _response(
+        self,
+        row: int,
+        cells: Mapping[str, str],
+        name: str,
+        last: float,
+        months: Mapping[str, Floats],
+        place: int,
+    ) -> bool:
+        """Read a response that is known from its month on: 0, 1, or blank where it is not known."""
+        text = cells.get(name, "")
+        known = self.design.endpoints[name].known_after()
+        passed = known is None or last + self.window >= known - SAME
+        settled = min(months["death_month"][place], months["rescue_month"][place]) < np.inf
+        if text not in ("", "0", "1", "0.0", "1.0"):
+            self.report(row, name, f"found '{text}'; 0, 1 or blank is expected")
+            return False
+        if text and not passed and not settled and not np.isnan(last):
+            self.report(
+                row,
+                name,
+                f"found {text}, the outcome at month {known:g}; but last contact is month {last:g}",
+            )
+        if not text and passed and not settled:
+            self.report(
+                row,
+                name,
+                f"blank, and month {known:g} has passed (last contact is month {last:g}); write 0 "
+                "or 1, or as last contact the last month at which it could be told",
+            )
+        return text in ("1", "1.0")
+
+    def _possible(self, row: int, months: Mapping[str, float], arm: int) -> None:
+        """Tell what cannot be in the order in which it is recorded."""
+        names = {
+            "remission_month": "remission",
+            "relapse_month": "relapse",
+            CROSSOVER[1]: "remission after crossover",
+            CROSSOVER[2]: "relapse after crossover",
+        }
+        for begins, ends in (("remission_month", "relapse_month"), CROSSOVER[1:]):
+            if np.isfinite(months[ends]) and not months[begins] <= months[ends]:
+                what, other = names[ends], names[begins]
+                without = (
+                    f"is before the {other} (month {months[begins]:g})"
+                    if np.isfinite(months[begins])
+                    else f"without a {other}"
+                )
+                self.report(row, ends, f"found {months[ends]:g}; a {what} {without}")
+        remission, relapse = months["remission_month"], months["relapse_month"]
+        rescue, death = months["rescue_month"], months["death_month"]
+        if remission <= rescue < relapse - SAME and np.isfinite(rescue):
+            self.report(
+                row,
+                "rescue_month",
+                f"found {rescue:g}, in drug-free remission (from month {remission:g}); rescue ends "
+                "it, so relapse_month is needed",
+            )
+        for column, month in months.items():
+            if column != "death_month" and np.isfinite(month) and month > death + SAME:
+                self.report(row, column, f"found {month:g}, after death (month {death:g})")
+        if arm < 0:
+            return  # what is possible depends on the arm
+        if np.isfinite(months["infused_month"]) and not self._may_be_infused(arm, months):
+            name = self.design.arm_names[arm]
+            self.report(row, "infused_month", f"nobody is infused in arm '{name}'")
+        crossed = months[CROSSOVER[0]]
+        if self.design.crossover is None:
+            return
+        if np.isfinite(crossed) and self.design.arm_names[arm] != self.design.crossover.from_:
+            self.report(
+                row, CROSSOVER[0], f"crossover is from arm '{self.design.crossover.from_}' only"
+            )
+        if np.isfinite(months[CROSSOVER[1]]) and not crossed <= months[CROSSOVER[1]]:
+            self.report(row, CROSSOVER[1], f"found {months[CROSSOVER[1]]:g}, before any crossover")
+
+    def _may_be_infused(self, arm: int, months: Mapping[str, float]) -> bool:
+        products = (self.design.arms[name].product for name in self.design.arm_names)
+        product = PRODUCTS.get(list(products)[arm] or "")
+        by_product = product is not None and product.infused
+        return self.infused_arms[arm] or by_product or bool(np.isfinite(months[CROSSOVER[0]]))
+
+    def _by_last_contact(self, row: int, months: Mapping[str, float], last: float) -> None:
+        for column, month in months.items():
+            if np.isfinite(month) and month > last + SAME:
+                extra = "; a death is a contact" if column == "death_month" else ""
+                self.report(
+                    row, column, f"found {month:g}, after last contact (month {last:g}){extra}"
+                )
+        death = months.get("death_month", np.inf)
+        if np.isfinite(death) and last > death + SAME:
+            self.report(row, "last_contact_month", f"found {last:g}, after death (month {death:g})")
+
+    def _in_window(
+        self,
+        name: str,
+        onset: Floats,
+        infused: Floats,
+        arm: npt.NDArray[np.int8],
+        recorded: bool,
+        notes: list[str],
+    ) -> Floats:
+        """Leave out adverse events outside their endpoint's window."""
+        endpoint = self.design.endpoints[name]
+        opens = np.zeros(len(onset))
+        if recorded:
+            opens = np.where(np.array(self.infused_arms)[arm], infused, 0.0)
+        elif any(self.infused_arms):
+            notes.append(
+                f"no infusion is recorded: the window of {name} is counted from randomisation"
+            )
+        inside = (onset >= opens) & (onset <= opens + endpoint.within_months)
+        outside = np.isfinite(onset) & ~inside
+        if outside.any():
+            notes.append(
+                f"{name}: {int(outside.sum())} outside the window of {endpoint.within_months:g} "
+                "months after infusion, not counted"
+            )
+        return np.where(inside, onset, np.inf)
+
+
+def _no_number(text: str) -> str:
+    """Say why a text is no number, and what to write."""
+    if re.fullmatch(r"[+-]?\d+,\d+", text):
+        return f"decimals need a point: {text.replace(',', '.')}"
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}.*|\d{1,2}[./]\d{1,2}[./]\d{2,4}", text):
+        return "a date; a number of months is expected"
+    if text.lower() in ("na", "n/a", "nan", "null", "none", ".", "-", "inf", "infinity"):
+        return "leave the cell blank where it has not happened"
+    return "a number of months is expected"

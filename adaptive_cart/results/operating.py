@@ -1,0 +1,429 @@
+"""Operating characteristics: each measure one function, each with its Monte Carlo standard error.
+
+Read off from stored trials alone. ``estimate``, ``mcse`` and the 95% Monte Carlo interval
+``lower``, ``upper`` stand in one row; the interval of a proportion is Wilson's (Wilson 1927), that
+of a mean the normal one, that of a quantile by order statistics. It says how sure the simulation
+is, and nothing about a clinical effect. Formulas of the standard errors: Morris, White & Crowther
+2019, Stat Med 38:2074, table 6.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.rules import REASONS, resolve_rules
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.truth import Truth
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.results.estimand import TrueValue, TrueValues, target_of
+
+Z95 = 1.959963984540054
+COLUMNS = (
+    "scenario",
+    "measure",
+    "arm",
+    "stratum",
+    "look",
+    "estimate",
+    "mcse",
+    "lower",
+    "upper",
+    "n",
+    "reason",
+)
+STOPS = ("success", "futility", "safety")
+RATIOS = {  # of which two columns an endpoint's observed value is the ratio, by kind of summary
+    "counts": ("events", "analysed"),
+    "durations": ("events", "months"),
+    "exposure": ("events", "years"),
+    "means": ("total", "analysed"),
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number with its Monte Carlo error; ``n`` is how many trials it rests on."""
+
+    estimate: float
+    mcse: float
+    lower: float
+    upper: float
+    n: int | None
+
+
+def exact(value: float) -> Figure:
+    """Return a figure without Monte Carlo error."""
+    return Figure(value, 0.0, value, value, None)
+
+
+def proportion(events: int, n: int) -> Figure:
+    """Return a proportion of trials with its Wilson interval."""
+    if n == 0:
+        return Figure(math.nan, math.nan, math.nan, math.nan, 0)
+    p = events / n
+    centre = (p + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
+    half = Z95 / (1 + Z95**2 / n) * math.sqrt(p * (1 - p) / n + Z95**2 / (4 * n * n))
+    # at 0 and n events the bound is exactly 0 or 1, whatever the rounding of the formula
+    lower = 0.0 if events == 0 else max(centre - half, 0.0)
+    upper = 1.0 if events == n else min(centre + half, 1.0)
+    return Figure(p, math.sqrt(p * (1 - p) / n), lower, upper, n)
+
+
+def _around(estimate: float, mcse: float, n: int) -> Figure:
+    return Figure(estimate, mcse, estimate - Z95 * mcse, estimate + Z95 * mcse, n)
+
+
+def mean(values: Floats, extra_mcse: float = 0.0) -> Figure:
+    """Return a mean over trials; ``extra_mcse`` is that of a number subtracted from it."""
+    n = len(values)
+    if n == 0:
+        return Figure(math.nan, math.nan, math.nan, math.nan, 0)
+    spread = float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
+    return _around(float(values.mean()), math.hypot(spread, extra_mcse), n)
+
+
+def standard_deviation(values: Floats) -> Figure:
+    """Return the standard deviation over trials; its error from the fourth central moment."""
+    n = len(values)
+    if n < 2:
+        return Figure(math.nan, math.nan, math.nan, math.nan, n)
+    centred = values - values.mean()
+    variance = float((centred**2).sum() / (n - 1))
+    sd = math.sqrt(variance)
+    fourth = float((centred**4).mean())
+    mcse = math.sqrt(max(fourth - variance**2, 0.0) / n) / (2 * sd) if sd > 0 else 0.0
+    return _around(sd, mcse, n)
+
+
+def quantile(values: Floats, percent: int) -> Figure:
+    """Return a percentile over trials: the smallest value with as many percent at or below it.
+
+    Its interval is between order statistics, by the normal approximation to the binomial number of
+    trials below; its error the width of that in standard errors.
+    """
+    n = len(values)
+    if n == 0:
+        return Figure(math.nan, math.nan, math.nan, math.nan, 0)
+    ordered = np.sort(values)
+    expected = n * percent / 100
+    half = Z95 * math.sqrt(expected * (1 - percent / 100))
+
+    def order(rank: int) -> float:
+        return float(ordered[min(max(rank, 1), n) - 1])
+
+    estimate = order(-(-n * percent // 100))
+    lower, upper = order(math.ceil(expected - half)), order(math.ceil(expected + half + 1))
+    return Figure(estimate, (upper - lower) / (2 * Z95), lower, upper, n)
+
+
+def root_mean_square(errors: Floats) -> Figure:
+    """Return the root mean squared error over trials."""
+    n = len(errors)
+    if n < 2:
+        return Figure(math.nan, math.nan, math.nan, math.nan, n)
+    squares = errors**2
+    rmse = math.sqrt(float(squares.mean()))
+    spread = float(squares.std(ddof=1)) / math.sqrt(n)
+    return _around(rmse, spread / (2 * rmse) if rmse > 0 else 0.0, n)
+
+
+def ratio(events: Floats, exposure: Floats) -> Figure:
+    """Return a ratio of sums over trials; its error by the delta method."""
+    n, total = len(events), float(exposure.sum())
+    if n < 2 or total == 0.0:
+        return Figure(math.nan, math.nan, math.nan, math.nan, n)
+    value = float(events.sum()) / total
+    residual = events - value * exposure
+    return _around(value, float(residual.std(ddof=1)) * math.sqrt(n) / total, n)
+
+
+class Rows:
+    """Collects the rows of ``operating_characteristics.csv`` of one scenario."""
+
+    def __init__(self, scenario: str) -> None:
+        self.scenario = scenario
+        self.rows: list[tuple[Any, ...]] = []
+
+    def add(
+        self,
+        measure: str,
+        figure: Figure,
+        arm: str | None = None,
+        stratum: str | None = None,
+        look: int | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Add a row; what is left out is blank."""
+        self.rows.append(
+            (
+                self.scenario,
+                measure,
+                arm,
+                stratum,
+                look,
+                figure.estimate,
+                figure.mcse,
+                figure.lower,
+                figure.upper,
+                figure.n,
+                reason,
+            )
+        )
+
+
+class Ends(Protocol):
+    """The look that ended each trial of a scenario."""
+
+    def __contains__(self, column: object) -> bool: ...
+
+    def by_arm(self, column: str) -> Floats:
+        """Totals over strata, ``(arm, trial)``."""
+
+
+def measures(
+    design: Design,
+    truth: Truth,
+    true: TrueValues,
+    trials: Mapping[str, Any],
+    ends: Ends | None = None,
+) -> list[tuple[Any, ...]]:
+    """Every operating characteristic of one scenario, as rows of :data:`COLUMNS`.
+
+    Parameters
+    ----------
+    trials
+        Columns of ``trials.parquet`` for the scenario, in order of trial; ``reason`` by position in
+        :data:`REASONS`, ``rule`` by position in the design, -1 for none. Each is asked for when it
+        is needed and let go again, so that they need not all be in memory.
+    ends
+        Out of ``looks.parquet``, the look that ended each trial; descriptive measures of the
+        endpoints are left out without it.
+    """
+    rows = Rows(truth.name)
+    reason = np.asarray(trials["reason"])
+    look = np.asarray(trials["look"])
+    n = len(reason)
+    _decisions(rows, design, true, reason, look, n, trials)
+    for name in ("n_randomised", "n_analysed", "n_infused", "months"):
+        if name == "n_infused" and not any(truth.infused_arms):
+            continue
+        _distribution(rows, name, np.asarray(trials[name], dtype=np.float64))
+    _estimation(rows, design, true, trials, reason, look)
+    _best_selected(rows, design, true, trials)
+    _described(rows, design, true, ends)
+    rows.add("failed", proportion(int(_failed(design, trials).sum()), n))
+    return rows.rows
+
+
+def _failed(design: Design, trials: Mapping[str, Any]) -> Booleans:
+    """Whether a posterior that a rule or an estimate needed could not be computed, ``(trial,)``."""
+    failed = np.array(trials["failed"], dtype=np.bool_)
+    for estimand in Plan.of(design).estimands:
+        for ending in ("", "_final"):
+            failed |= ~np.isfinite(np.asarray(trials[f"estimate{estimand.suffix}{ending}"]))
+    return failed
+
+
+def _decisions(
+    rows: Rows,
+    design: Design,
+    true: TrueValues,
+    reason: Any,
+    look: Any,
+    n: int,
+    trials: Mapping[str, Any],
+) -> None:
+    success = reason == REASONS.index("success")
+    rows.add("success", proportion(int(success.sum()), n))
+    for stop in STOPS:
+        ended = reason == REASONS.index(stop)
+        rows.add(f"stop_{stop}", proportion(int(ended.sum()), n))
+        for number in range(1, design.looks.number + 1):
+            here = int((ended & (look == number)).sum())
+            rows.add(f"stop_{stop}", proportion(here, n), look=number)
+    rows.add("no_success", proportion(int((reason == REASONS.index("no_success")).sum()), n))
+    rows.add("reversal", proportion(int(np.asarray(trials["reversal"]).sum()), n))
+    false = false_successes(design, true)
+    wrong = np.zeros(n, dtype=np.bool_)
+    if design.by_target:
+        _targets(rows, design, trials, n)
+        targets = {(arm, stratum) for arm, stratum, _ in false}
+        for name, place in _target_columns(design).items():
+            if name in trials and place in targets:
+                wrong |= np.asarray(trials[name]) > 0
+    else:
+        rules = [k for k, rule in enumerate(design.rules) if rule.name in set(false.values())]
+        wrong = success & np.isin(np.asarray(trials["rule"]), rules)
+        rows.add("arm_success", proportion(int(success.sum()), n), arm=design.arm_names[1])
+    rows.add("false_success", proportion(int(wrong.sum()), n))
+    randomised = np.asarray(trials["n_randomised"], dtype=np.float64)
+    for name in design.arm_names:
+        share = np.asarray(trials[f"n_{name}"], dtype=np.float64) / np.maximum(randomised, 1.0)
+        rows.add("arm_share", mean(share), name)
+
+
+def _target_columns(design: Design) -> dict[str, tuple[int, int]]:
+    """Columns of ``trials.parquet`` that hold an arm's (or an arm's and stratum's) success."""
+    found = {}
+    for arm, name in enumerate(design.arm_names):
+        found[f"success_{name}"] = (arm, -1)
+        for stratum, label in enumerate(design.stratum_names):
+            found[f"success_{name}_{label}"] = (arm, stratum)
+    return found
+
+
+def _targets(rows: Rows, design: Design, trials: Mapping[str, Any], n: int) -> None:
+    """Success, dropping and shares by arm and stratum."""
+    for name, (arm, stratum) in _target_columns(design).items():
+        if name in trials:
+            events = int((np.asarray(trials[name]) > 0).sum())
+            label = None if stratum < 0 else design.stratum_names[stratum]
+            rows.add("arm_success", proportion(events, n), design.arm_names[arm], label)
+    for name in design.arm_names:
+        if f"dropped_{name}" in trials:
+            dropped = np.asarray(trials[f"dropped_{name}"])
+            rows.add("arm_dropped", proportion(int((dropped > 0).sum()), n), name)
+            for look in range(1, design.looks.number + 1):
+                here = int((dropped == look).sum())
+                rows.add("arm_dropped", proportion(here, n), name, look=look)
+    for name in design.stratum_names:
+        if f"closed_{name}" in trials:
+            closed = int((np.asarray(trials[f"closed_{name}"]) > 0).sum())
+            rows.add("stratum_closed", proportion(closed, n), stratum=name)
+
+
+def _best_selected(rows: Rows, design: Design, true: TrueValues, trials: Mapping[str, Any]) -> None:
+    """Probability that the arm selected is the truly best experimental arm.
+
+    Selected is the successful arm with the largest estimate; several truly best arms count alike.
+    """
+    values = true.by_arm.get(design.primary)
+    names = design.arm_names[1:]
+    if len(names) < 2 or values is None or f"estimate_{names[0]}" not in trials:
+        return
+    top = max(value.value for value in values[1:])
+    best = np.array([value.value >= top - 1e-12 for value in values[1:]])
+    estimates = np.stack(
+        [
+            np.where(
+                np.asarray(trials.get(f"success_{name}", np.zeros(1))) > 0,
+                np.asarray(trials[f"estimate_{name}"]),
+                -np.inf,
+            )
+            for name in names
+        ],
+        axis=1,
+    )
+    selected = np.isfinite(estimates.max(axis=1)) & best[estimates.argmax(axis=1)]
+    rows.add("best_selected", proportion(int(selected.sum()), len(selected)))
+
+
+def false_successes(design: Design, true: TrueValues) -> dict[tuple[int, int, int], str]:
+    """Successes that would be false, since the truth is not beyond the margin of their rule.
+
+    Returns
+    -------
+    Name of the rule by arm, stratum (-1 for all) and position of the rule.
+    """
+    found = {}
+    for position, rule in enumerate(resolve_rules(design)):
+        if rule.then != "declare_success" or rule.prediction is not None:
+            continue
+        for target in rule.targets:
+            quantity = _true_quantity(design, true, target)
+            if quantity is None:
+                continue
+            beyond = quantity > target.value if target.above else quantity < target.value
+            if not beyond:
+                found[target.arm, max(target.stratum, -1), position] = rule.name
+    return found
+
+
+def _true_quantity(design: Design, true: TrueValues, target: Question) -> float | None:
+    """True value of what a rule's question is about; nothing where it is not known."""
+    if target.kind == "hazard_ratio":
+        ratios = true.hazard_ratio.get(target.endpoint)
+        if ratios is None or target.minus is None:
+            return None
+        return ratios[target.arm].value / ratios[target.minus].value
+    if target.kind != "level" or target.endpoint not in true.by_arm:
+        return None
+    cells = true.by_stratum[target.endpoint]
+
+    def value(arm: int) -> float:
+        if target.stratum >= 0:
+            return cells[arm][target.stratum].value
+        return true.by_arm[target.endpoint][arm].value
+
+    if target.minus is None:
+        return value(target.arm)
+    if target.minus == 0 and target.stratum < 0:
+        return true.difference[target.endpoint][target.arm].value
+    return value(target.arm) - value(target.minus)
+
+
+def _distribution(rows: Rows, name: str, values: Floats) -> None:
+    rows.add(f"{name}_mean", mean(values))
+    rows.add(f"{name}_sd", standard_deviation(values))
+    for percent in (5, 50, 95):
+        rows.add(f"{name}_p{percent:02d}", quantile(values, percent))
+
+
+def _estimation(
+    rows: Rows, design: Design, true: TrueValues, trials: Mapping[str, Any], reason: Any, look: Any
+) -> None:
+    plan = Plan.of(design)
+    for place, estimand in enumerate(plan.estimands):
+        target = target_of(plan, true, place)
+        arm, stratum = estimand.arm, estimand.stratum
+        rows.add("estimand", Figure(*_true(target)), arm, stratum)
+        for ending in ("", "_final"):
+            estimate = np.asarray(trials[f"estimate{estimand.suffix}{ending}"], dtype=np.float64)
+            known = np.isfinite(estimate)
+            if not known.any() or not math.isfinite(target.value):
+                continue
+            errors = estimate[known] - target.value
+            covered = np.asarray(trials[f"covered{estimand.suffix}{ending}"])[known]
+            rows.add(f"bias{ending}", mean(errors, target.mcse), arm, stratum)
+            rows.add(f"rmse{ending}", root_mean_square(errors), arm, stratum)
+            share = proportion(int(covered.sum()), len(covered))
+            rows.add(f"coverage{ending}", share, arm, stratum)
+            if ending:
+                continue
+            for number, why, inside in _endings(design, reason[known], look[known]):
+                figure = mean(errors[inside], target.mcse)
+                rows.add("bias_given_stop", figure, arm, stratum, number, why)
+
+
+def _endings(design: Design, reason: Any, look: Any) -> Iterator[tuple[int, str, Booleans]]:
+    for number in range(1, design.looks.number + 1):
+        for why in (*STOPS, "no_success"):
+            inside = (reason == REASONS.index(why)) & (look == number)
+            if inside.any():
+                yield number, why, inside
+
+
+def _true(value: TrueValue) -> tuple[float, float, float, float, None]:
+    half = Z95 * value.mcse
+    return value.value, value.mcse, value.value - half, value.value + half, None
+
+
+def _described(rows: Rows, design: Design, true: TrueValues, ends: Ends | None) -> None:
+    """True and observed values of every endpoint by arm, at the look that ended the trial."""
+    for name, endpoint in design.endpoints.items():
+        above, below = (f"{name}_{column}" for column in RATIOS[endpoint.summary_kind])
+        seen = ends is not None and below in ends
+        tops = ends.by_arm(above) if ends is not None and seen else None
+        bottoms = ends.by_arm(below) if ends is not None and seen else None
+        for position, arm in enumerate(design.arm_names):
+            if name in true.by_arm:
+                rows.add(f"true_{name}", Figure(*_true(true.by_arm[name][position])), arm=arm)
+            if tops is not None and bottoms is not None:
+                rows.add(f"observed_{name}", ratio(tops[position], bottoms[position]), arm=arm)

@@ -1,0 +1,163 @@
+"""The results of a run: its tables, its numbers by name, and how to open a folder of them."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import weakref
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.file import digest_of, load_design
+from adaptive_cart.errors import ResultsError, one_of
+from adaptive_cart.results.operating import COLUMNS, Figure
+from adaptive_cart.results.store import DESIGN, GO_ON, LOOKS, MEASURES, TRIALS, Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NUMBERS = ("estimate", "mcse", "lower", "upper")
+_WHOLE = ("look", "n")
+_WHERE = ("arm", "stratum", "look", "reason")
+
+
+class Result:
+    """Operating characteristics of a design, and the trials they were read off.
+
+    Attributes
+    ----------
+    design, folder
+        What was run, and where its files lie.
+    temporary
+        Whether the folder is removed with the result.
+    """
+
+    def __init__(self, design: Design, folder: Path, temporary: bool = False) -> None:
+        self.design = design
+        self.folder = folder
+        self.temporary = temporary
+        if temporary:  # such a folder lives as long as its result
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """How it was run.
+
+        Raises
+        ------
+        ResultsError
+            If the run is not finished, or its tables are not those that it wrote.
+        """
+        store = Store(self.folder)
+        found = store.manifest()
+        if found is None:
+            raise ResultsError(f"{self.folder}: no results here")
+        if found["status"] != "complete":
+            raise ResultsError(f"{self.folder}: the run is not finished; {GO_ON}")
+        store.verify(found)
+        return found
+
+    @cached_property
+    def operating_characteristics(self) -> pd.DataFrame:
+        """A row a scenario and measure: estimate, Monte Carlo standard error and interval."""
+        import pandas as pd
+
+        rows = self._rows
+        columns: dict[str, Any] = {}
+        for name in COLUMNS:
+            kind = "float64" if name in _NUMBERS else "Int64" if name in _WHOLE else "object"
+            columns[name] = pd.Series([row[name] for row in rows], dtype=kind)
+        return pd.DataFrame(columns)
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """A row a simulated trial; empty for the exact engine."""
+        return self._table(TRIALS)
+
+    @cached_property
+    def looks(self) -> pd.DataFrame:
+        """A row a trial, look and arm (and stratum); empty for the exact engine."""
+        return self._table(LOOKS)
+
+    def _table(self, name: str) -> pd.DataFrame:
+        import pandas as pd
+
+        if self.manifest["engine"] == "exact":
+            return pd.DataFrame()
+        frame: pd.DataFrame = Store(self.folder).table(name).to_pandas()
+        return frame
+
+    @cached_property
+    def _rows(self) -> list[dict[str, Any]]:
+        """Rows of the table of measures; nothing where a cell is blank."""
+        assert self.manifest  # raises where the results are not sound
+        rows = []
+        with (self.folder / MEASURES).open(encoding="utf-8", newline="") as file:
+            for cells in csv.DictReader(file):
+                row: dict[str, Any] = {name: cells[name] or None for name in COLUMNS}
+                row |= {name: float(cells[name] or "nan") for name in _NUMBERS}
+                row |= {name: int(cells[name]) for name in _WHOLE if cells[name]}
+                rows.append(row)
+        return rows
+
+    @cached_property
+    def _figures(self) -> dict[tuple[Any, ...], Figure]:
+        """Figures by scenario, measure and where they are of."""
+        return {
+            (row["scenario"], row["measure"], *(row[name] for name in _WHERE)): Figure(
+                row["estimate"], row["mcse"], row["lower"], row["upper"], row["n"]
+            )
+            for row in self._rows
+        }
+
+    def figure(self, scenario: str, measure: str, **where: Any) -> Figure:
+        """Return one number of the table of measures.
+
+        Parameters
+        ----------
+        where
+            ``arm``, ``stratum``, ``look`` and ``reason``; the row where they are blank if left out.
+
+        Raises
+        ------
+        KeyError
+            If there is no such row.
+        """
+        unknown = sorted(where.keys() - set(_WHERE))
+        if unknown:
+            raise TypeError(f"no column {one_of(unknown)}; the columns are {one_of(_WHERE)}")
+        return self._figures[scenario, measure, *(where.get(name) for name in _WHERE)]
+
+    def to_xarray(self) -> Any:
+        """Simulated trials as an ``xarray.Dataset`` by scenario and trial; needs xarray."""
+        return self.trials.set_index(["scenario", "trial"]).to_xarray()
+
+    def _repr_html_(self) -> str:
+        from adaptive_cart.results.tables import summary_html
+
+        return summary_html(self)
+
+    def __repr__(self) -> str:
+        engine = self.manifest["engine"]
+        return f"Result({self.design.name!r}, engine={engine!r}, folder={str(self.folder)!r})"
+
+
+def open_result(folder: str | Path) -> Result:
+    """Open a results folder.
+
+    Raises
+    ------
+    ResultsError
+        If it holds no finished run, or its files are not those that the run wrote.
+    """
+    path = Path(folder)
+    if not (path / DESIGN).is_file():
+        raise ResultsError(f"{path}: no results here; adaptive-cart simulate writes them")
+    result = Result(load_design(path / DESIGN), path.absolute())
+    if result.manifest["digest"] != digest_of(result.design):
+        raise ResultsError(
+            f"{path / DESIGN}: is not the design that was run; put it back, or simulate again"
+        )
+    return result

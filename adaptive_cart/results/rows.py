@@ -1,0 +1,160 @@
+"""Blocks of trials as rows: what ``trials.parquet`` and ``looks.parquet`` hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.rules import REASONS
+from adaptive_cart.conduct.trial import Block, LookRecord
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def trials_table(plan: Plan, scenario: str, blocks: list[Block]) -> pa.Table:
+    """Rows of ``trials.parquet``, one a trial."""
+    import pyarrow as pa
+
+    parts: dict[str, list[Any]] = {}
+    for block in blocks:
+        for name, values in _trial_columns(plan, block).items():
+            parts.setdefault(name, []).append(values)
+    columns = {name: np.concatenate(values) for name, values in parts.items()}
+    rules = np.array([*(rule.name for rule in plan.rules), ""], dtype=object)
+    table = {"scenario": _constant(scenario, len(columns["trial"])), "trial": columns.pop("trial")}
+    table["reason"] = _labels(np.array(REASONS, dtype=object), columns.pop("reason"))
+    table["rule"] = _labels(rules, columns.pop("rule"))
+    return pa.table({**table, **columns})
+
+
+def _trial_columns(plan: Plan, block: Block) -> dict[str, Any]:
+    standing, design = block.standing, plan.design
+    columns: dict[str, Any] = {
+        "trial": np.arange(block.first_trial, block.first_trial + len(block.look)),
+        "reason": standing.reason,
+        "rule": standing.rule,
+        "look": block.look,
+        "months": block.months,
+        "n_randomised": block.randomised.sum(axis=1),
+        "n_analysed": block.analysed.sum(axis=1),
+        "n_infused": block.infused.sum(axis=1),
+        "probability": standing.probability,
+        "n_analysed_final": block.analysed_final.sum(axis=1),
+        "reversal": block.reversal,
+        "failed": standing.failed,
+    }
+    for ending in ("", "_final"):
+        for place, estimand in enumerate(plan.estimands):
+            estimate = getattr(block, f"estimate{ending}")[:, place]
+            columns[f"estimate{estimand.suffix}{ending}"] = estimate
+            columns[f"covered{estimand.suffix}{ending}"] = getattr(block, f"covered{ending}")[
+                :, place
+            ]
+    for arm, name in enumerate(design.arm_names):
+        columns[f"n_{name}"] = block.randomised[:, arm]
+        if design.closes_arms and arm > 0:
+            columns[f"dropped_{name}"] = standing.dropped[:, arm]
+    if design.by_target:
+        columns |= successes_by_target(plan, block)
+    if design.strata is not None and any(rule.then == "close_stratum" for rule in design.rules):
+        for stratum, name in enumerate(design.stratum_names):
+            columns[f"closed_{name}"] = standing.closed[:, stratum]
+    return columns
+
+
+def successes_by_target(plan: Plan, block: Block) -> dict[str, Any]:
+    """Look at which each arm (and stratum) succeeded, 0 for not, ``(trial,)`` each."""
+    columns: dict[str, Any] = {}
+    for position, looks in block.standing.won.items():
+        for place, target in enumerate(plan.rules[position].targets):
+            name = target_label(plan, target.arm, target.stratum)
+            first = columns.get(f"success_{name}", np.zeros(len(looks), dtype=np.int8))
+            columns[f"success_{name}"] = np.where(first > 0, first, looks[:, place])
+    return columns
+
+
+def target_label(plan: Plan, arm: int, stratum: int) -> str:
+    """Name of an arm, or of an arm in a stratum, in column names."""
+    name = plan.design.arm_names[arm]
+    return name if stratum < 0 else f"{name}_{plan.design.stratum_names[stratum]}"
+
+
+def looks_table(plan: Plan, scenario: str, blocks: list[Block]) -> pa.Table:
+    """Rows of ``looks.parquet``, ordered by trial, look, arm and stratum."""
+    import pyarrow as pa
+
+    design = plan.design
+    arms = np.array(design.arm_names, dtype=object)
+    strata = np.array(design.stratum_names or ("",), dtype=object)
+    parts: dict[str, list[Any]] = {}
+    for block in blocks:
+        for record in block.looks:
+            for name, values in _look_columns(plan, block, record).items():
+                parts.setdefault(name, []).append(values)
+    columns = {name: np.concatenate(values) for name, values in parts.items()}
+    order = np.lexsort((columns["stratum"], columns["arm"], columns["look"], columns["trial"]))
+    columns = {name: values[order] for name, values in columns.items()}
+    table = {"scenario": _constant(scenario, len(order)), "trial": columns.pop("trial")}
+    table["look"] = columns.pop("look")
+    table["arm"] = _labels(arms, columns.pop("arm"))
+    table["stratum"] = _labels(strata, columns.pop("stratum"))
+    return pa.table({**table, **columns})
+
+
+def _look_columns(plan: Plan, block: Block, record: LookRecord) -> dict[str, Any]:
+    """Columns of one look of a block: a row for each trial that held it, its arms and strata."""
+    design = plan.design
+    shape = (len(block.look), len(design.arm_names), len(design.shares))
+    held = np.flatnonzero(record.held)
+
+    def spread(values: Any) -> Any:
+        """Repeat a number a trial over arms and strata."""
+        return np.repeat(values[held], shape[1] * shape[2])
+
+    def cells(values: Any) -> Any:
+        return values[held].reshape(-1)
+
+    arm, stratum = np.indices(shape[1:])
+    columns = {
+        "trial": spread(block.first_trial + np.arange(shape[0])),
+        "look": np.full(len(held) * shape[1] * shape[2], record.look, dtype=np.int8),
+        "arm": np.tile(arm.reshape(-1).astype(np.int8), len(held)),
+        "stratum": np.tile(stratum.reshape(-1).astype(np.int8), len(held)),
+        "months": spread(record.date),
+        "last": spread(block.look == record.look),
+        "n_randomised": cells(record.randomised),
+        "n_infused": cells(record.infused),
+    }
+    for endpoint in design.endpoints:  # and not in the order in which rules asked for them
+        summary = record.summaries[endpoint]
+        for name, values in summary.columns().items():
+            columns[f"{endpoint}_{name}"] = cells(values)
+    for rule in plan.rules:
+        asked = np.full(shape, np.nan)
+        probabilities = record.probabilities.get(rule.name)
+        if probabilities is not None:
+            for place, target in enumerate(rule.targets):
+                which = (
+                    slice(None) if target.stratum < 0 else slice(target.stratum, target.stratum + 1)
+                )
+                asked[:, target.arm, which] = probabilities[:, place, None]
+        columns[f"p_{rule.name}"] = cells(asked)
+    if design.randomisation.method == "response_adaptive":
+        shares = np.full(shape[:2], np.nan) if record.shares is None else record.shares
+        columns["share"] = np.repeat(shares[held].reshape(-1), shape[2])
+    return columns
+
+
+def _labels(words: Any, positions: Any) -> Any:
+    """Text by position, kept as positions in the file; -1 is the last word."""
+    import pyarrow as pa
+
+    indices = pa.array(np.where(positions < 0, len(words) - 1, positions).astype(np.int8))
+    return pa.DictionaryArray.from_arrays(indices, pa.array(list(words), pa.string()))
+
+
+def _constant(word: str, rows: int) -> Any:
+    return _labels(np.array([word], dtype=object), np.zeros(rows, dtype=np.int8))

@@ -1,0 +1,414 @@
+"""The summary table: what a statistician opens first. Scenarios as rows, nulls first.
+
+It is laid out twice: as plain text for a terminal, and as HTML for a notebook.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Protocol
+
+from adaptive_cart.design.design import Design
+from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.store import MEASURES
+
+ROLES = {"null": "nulls", "alternative": "alternatives", "robustness": "robustness"}
+STOPS = {"declare_futility": "futility", "stop_for_safety": "safety"}
+BETWEEN_GROUPS = "   "
+BETWEEN_COLUMNS = "  "
+BETWEEN_BOUNDS = " – "
+NOTES_WIDTH = 100
+SHORTEST_NAME = 16
+
+
+class Result(Protocol):
+    """What the table needs of a result."""
+
+    design: Design
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """How it was run."""
+
+    def figure(self, scenario: str, measure: str, **where: Any) -> Figure:
+        """One number of the table of measures; a ``KeyError`` if there is no such row."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of figures: heading, and a cell a row."""
+
+    heading: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Columns that belong together, under one heading."""
+
+    heading: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Where a row's figures are to be had, and what it is called.
+
+    Attributes
+    ----------
+    arm, stratum
+        Nothing for the trial as a whole, or for all strata.
+    """
+
+    scenario: str
+    label: str
+    arm: str | None = None
+    stratum: str | None = None
+
+
+def summary(result: Result, width: int | None = None) -> str:
+    """Lay out the main operating characteristics as plain text, a line a scenario.
+
+    Parameters
+    ----------
+    width
+        Characters a line may have: columns that do not fit go into a further block below. No limit
+        if left out.
+    """
+    blocks = _blocks(result)
+    texts = [_laid_out(heading, rows, groups, width) for heading, rows, groups in blocks]
+    widest = max(len(line) for text in texts for line in text.splitlines())
+    notes = textwrap.fill(_notes(result, len(blocks) > 1), width or max(widest, NOTES_WIDTH))
+    return "\n\n".join(texts) + "\n" + notes
+
+
+def summary_html(result: Result) -> str:
+    """Lay out the same as HTML, for a notebook."""
+    blocks = _blocks(result)
+    tables = [_as_html(heading, rows, groups) for heading, rows, groups in blocks]
+    notes = f"<p>{escape(_notes(result, len(blocks) > 1))}</p>"
+    return f"<div><strong>{escape(result.design.name)}</strong>{''.join(tables)}{notes}</div>"
+
+
+def _blocks(result: Result) -> list[tuple[str, dict[str, list[Row]], list[Group]]]:
+    """Heading, rows and groups of columns: of the trials, then by arm and stratum."""
+    by_role = _scenarios_by_role(result)
+    rows = {ROLES[role]: [Row(name, name) for name in names] for role, names in by_role.items()}
+    blocks = [("scenario", rows, _trial_groups(result, rows))]
+    parts = {
+        f"{name} ({role})": _parts(result, name)
+        for role, names in by_role.items()
+        for name in names
+    }
+    if any(parts.values()):
+        heading = "by arm and stratum" if result.design.strata else "by arm"
+        blocks.append((heading, parts, _part_groups(result, parts)))
+    return blocks
+
+
+def _scenarios_by_role(result: Result) -> dict[str, list[str]]:
+    """Scenarios that have been run, nulls first, in the design's order otherwise."""
+    roles = result.manifest["roles"]
+    run = [name for name in roles if name in result.manifest["trials"]]
+    found = {role: [name for name in run if roles[name] == role] for role in ROLES}
+    return {role: names for role, names in found.items() if names}
+
+
+# ── what is shown ─────────────────────────────────────────────────────────────────────────────
+def _trial_groups(result: Result, rows: dict[str, list[Row]]) -> list[Group]:
+    """Groups of columns about the trial as a whole."""
+    design, exact = result.design, result.manifest["engine"] == "exact"
+    cells = _Cells(result, [row for part in rows.values() for row in part])
+    success = [Column("prob.", cells.probabilities("success"))]
+    if not exact:
+        success.append(Column("95% MC interval", cells.intervals("success")))
+    then = {rule.then for rule in design.rules}
+    ended = [
+        Column(word, cells.probabilities(f"stop_{word}"))
+        for decision, word in STOPS.items()
+        if decision in then or (word == "futility" and design.by_target)
+    ]
+    ended.append(Column("no success", cells.probabilities("no_success")))
+    if exact:
+        course = [Column("N analysed", cells.numbers("n_analysed_mean"))]
+    else:
+        course = [
+            Column("N", cells.numbers("n_randomised_mean")),
+            Column("months", cells.numbers("months_mean")),
+            Column("reversal", cells.probabilities("reversal")),
+        ]
+    groups = [Group("success", tuple(success)), Group("ended otherwise", tuple(ended))]
+    groups.append(Group("mean at the end" if exact else "at the end", tuple(course)))
+    groups.append(Group(_estimand(result), cells.estimation()))
+    if len(set(result.manifest["trials"].values())) > 1:
+        trials = (f"{result.manifest['trials'][row.scenario]:,}" for row in cells.rows)
+        groups.append(Group("", (Column("trials", tuple(trials)),)))
+    return groups
+
+
+def _parts(result: Result, scenario: str) -> list[Row]:
+    """Rows of a scenario by arm and stratum, where success or estimates are theirs."""
+    design = result.design
+    rows = []
+    for arm in design.arm_names[1:]:
+        for stratum in (None, *design.stratum_names):
+            label = arm if stratum is None else f"{arm}, {stratum}"
+            row = Row(scenario, label, arm, stratum)
+            found = [_figure(result, row, name) for name in ("arm_success", "estimand")]
+            if any(figure is not None for figure in found):
+                rows.append(row)
+    return rows if len(rows) > 1 else []
+
+
+def _part_groups(result: Result, parts: dict[str, list[Row]]) -> list[Group]:
+    """Groups of columns about arms and strata."""
+    cells = _Cells(result, [row for part in parts.values() for row in part])
+    success = [Column("prob.", cells.probabilities("arm_success"))]
+    if result.manifest["engine"] != "exact":
+        success.append(Column("95% MC interval", cells.intervals("arm_success")))
+    course = [
+        Column("dropped", cells.probabilities("arm_dropped")),
+        Column("share", cells.probabilities("arm_share")),
+    ]
+    return [
+        Group("success", tuple(success)),
+        Group("participants", tuple(course)),
+        Group(_estimand(result), cells.estimation()),
+    ]
+
+
+def _estimand(result: Result) -> str:
+    """What bias and coverage are of: "dfr: cart − soc"."""
+    design = result.design
+    arm = design.arm_names[1] if len(design.arms) == 2 else "arm"
+    endpoint = design.primary_endpoint
+    kind = getattr(endpoint, "estimand_kind", "level")
+    sign = "/" if kind in ("hazard_ratio", "rate_ratio") else "−"
+    return f"{endpoint.label or design.primary}: {arm} {sign} {design.arm_names[0]}"
+
+
+def _notes(result: Result, parts: bool) -> str:
+    manifest = result.manifest
+    estimates = (
+        "true, bias, coverage: true value of the estimand, bias of the posterior mean and coverage "
+        "of the 95% credible interval at the look that ended the trial."
+    )
+    if manifest["engine"] == "exact":
+        return f"Exact, without Monte Carlo error. N analysed: mean number. {estimates}"
+    trials = sorted(set(manifest["trials"].values()))
+    number = f"{trials[0]:,} simulated trials a scenario" if len(trials) == 1 else "Simulated"
+    text = (
+        f"{number}, seed {manifest['seed']}; no digits beyond what the Monte Carlo standard error "
+        f"allows (that of each number is in {MEASURES}). N, months: mean number randomised, "
+        f"pipeline counted in, and mean duration. reversal: success that the pipeline turned into "
+        f"a failure. {estimates}"
+    )
+    if parts:
+        text += " share: mean share of the participants randomised."
+    failed = failure_warning(result)
+    return f"{text} Warning: {failed}." if failed else text
+
+
+def failure_warning(result: Result) -> str:
+    """Say in how many trials a posterior failed; nothing where none did."""
+    rates = [
+        figure.estimate
+        for name in result.manifest["trials"]
+        if (figure := _figure(result, Row(name, name), "failed")) is not None
+    ]
+    worst = max(rates, default=0.0)
+    if worst == 0.0:
+        return ""
+    return (
+        f"in up to {worst:.2%} of the trials of a scenario a posterior could not be computed and "
+        f"was taken as no success"
+    )
+
+
+def _figure(result: Result, row: Row, measure: str) -> Figure | None:
+    several = len(result.design.arms) > 2
+    arm = row.arm if several or measure.startswith("arm_") else None
+    try:
+        return result.figure(row.scenario, measure, arm=arm, stratum=row.stratum)
+    except KeyError:
+        return None
+
+
+class _Cells:
+    """Figures as text, no digit beyond what the Monte Carlo error allows."""
+
+    def __init__(self, result: Result, rows: Sequence[Row]) -> None:
+        self.result = result
+        self.rows = rows
+
+    def _figures(self, measure: str) -> Iterable[Figure | None]:
+        for row in self.rows:
+            figure = _figure(self.result, row, measure)
+            yield None if figure is None or math.isnan(figure.estimate) else figure
+
+    def probabilities(self, measure: str) -> tuple[str, ...]:
+        return tuple(
+            "" if figure is None else f"{figure.estimate:.{_digits(figure)}f}"
+            for figure in self._figures(measure)
+        )
+
+    def intervals(self, measure: str) -> tuple[str, ...]:
+        return tuple(
+            "" if figure is None else _interval(figure) for figure in self._figures(measure)
+        )
+
+    def numbers(self, measure: str) -> tuple[str, ...]:
+        return tuple(
+            "" if figure is None else f"{figure.estimate:.{_digits(figure, 0, 2)}f}"
+            for figure in self._figures(measure)
+        )
+
+    def estimation(self) -> tuple[Column, ...]:
+        true = tuple(
+            "" if figure is None else f"{figure.estimate:.3f}"
+            for figure in self._figures("estimand")
+        )
+        bias = tuple(
+            "" if figure is None else _signed(figure.estimate, _digits(figure, 2, 4))
+            for figure in self._figures("bias")
+        )
+        return (
+            Column("true", true),
+            Column("bias", bias),
+            Column("coverage", self.probabilities("coverage")),
+        )
+
+
+def _interval(figure: Figure) -> str:
+    digits = _digits(figure)
+    return f"{figure.lower:.{digits}f}{BETWEEN_BOUNDS}{figure.upper:.{digits}f}"
+
+
+def _signed(value: float, digits: int) -> str:
+    text = f"{value:+.{digits}f}"
+    return text[1:] if float(text) == 0.0 else text
+
+
+def _digits(figure: Figure, least: int = 2, most: int = 5) -> int:
+    """Decimals of a number: the last one shown is about the size of a standard error.
+
+    Taken from the interval, which says something where all trials or none had the event too.
+    """
+    error = (figure.upper - figure.lower) / 4
+    if figure.n is None or math.isnan(error) or error <= 0.0:
+        return min(max(4, least), most)
+    return min(max(math.ceil(-math.log10(error)), least), most)
+
+
+# ── how it is laid out ────────────────────────────────────────────────────────────────────────
+def _laid_out(
+    heading: str, rows: dict[str, list[Row]], groups: list[Group], width: int | None
+) -> str:
+    """Lay groups of columns out, in as many blocks as the width asks for."""
+    groups = [shown for group in groups if (shown := _without_empty(group)).columns]
+    labels = [heading]
+    for part, members in rows.items():
+        if members:
+            labels += [part, *(" " + row.label for row in members)]
+    if width is not None:
+        widest = max(_width(group) for group in groups) + len(BETWEEN_GROUPS)
+        labels = _shortened(labels, width // 3, max(width - widest, SHORTEST_NAME))
+    first = max(map(len, labels))
+    blocks: list[list[Group]] = [[]]
+    used = first
+    for group in groups:
+        used += len(BETWEEN_GROUPS) + _width(group)
+        if width is not None and used > width and blocks[-1]:
+            blocks.append([])
+            used = first + len(BETWEEN_GROUPS) + _width(group)
+        blocks[-1].append(group)
+    indented = [bool(label.startswith(" ")) for label in labels]
+    return "\n\n".join(_block(labels, indented, first, block) for block in blocks)
+
+
+def _as_html(heading: str, rows: dict[str, list[Row]], groups: list[Group]) -> str:
+    """One table: a row of headings of groups, one of columns, and the rows in their parts."""
+    shown = [group for group in map(_without_empty, groups) if group.columns]
+    columns = [column for group in shown for column in group.columns]
+    spans = "".join(
+        f'<th colspan="{len(group.columns)}">{escape(group.heading)}</th>' for group in shown
+    )
+    names = "".join(f"<th>{escape(column.heading)}</th>" for column in columns)
+    body, place = [], 0
+    for part, inside in rows.items():
+        if inside:
+            body.append(f'<tr><th colspan="{len(columns) + 1}">{escape(part)}</th></tr>')
+        for row in inside:
+            cells = "".join(f"<td>{escape(column.cells[place])}</td>" for column in columns)
+            body.append(f"<tr><th>{escape(row.label)}</th>{cells}</tr>")
+            place += 1
+    head = f"<tr><th></th>{spans}</tr><tr><th>{escape(heading)}</th>{names}</tr>"
+    return f"<table><thead>{head}</thead><tbody>{''.join(body)}</tbody></table>"
+
+
+def _without_empty(group: Group) -> Group:
+    return Group(group.heading, tuple(column for column in group.columns if any(column.cells)))
+
+
+def _block(labels: list[str], indented: list[bool], first: int, groups: list[Group]) -> str:
+    lines = [" " * first, labels[0].ljust(first)]
+    lines += [label.ljust(first) for label in labels[1:]]
+    for group in groups:
+        columns = [_aligned(column) for column in group.columns]
+        wide = _width(group)
+        extra = wide - sum(map(len, (column[0] for column in columns)))
+        extra -= len(BETWEEN_COLUMNS) * (len(columns) - 1)
+        lines[0] += BETWEEN_GROUPS + group.heading.center(wide)
+        place = 0
+        for number, line in enumerate(lines[1:]):
+            is_row = number == 0 or indented[number]
+            if is_row:
+                cells = BETWEEN_COLUMNS.join(column[place] for column in columns)
+                lines[number + 1] = line + BETWEEN_GROUPS + " " * extra + cells
+                place += 1
+    lines = [line.rstrip() for line in lines]
+    rule = "─" * max(map(len, lines))
+    return "\n".join([*lines[:2], rule, *lines[2:], rule])
+
+
+def _width(group: Group) -> int:
+    columns = sum(len(_aligned(column)[0]) for column in group.columns)
+    return max(columns + len(BETWEEN_COLUMNS) * (len(group.columns) - 1), len(group.heading))
+
+
+def _aligned(column: Column) -> list[str]:
+    """Heading and cells of one width, with the decimal points below each other."""
+    padded = []
+    if any(BETWEEN_BOUNDS in cell for cell in column.cells):
+        bounds = [cell.partition(BETWEEN_BOUNDS) for cell in column.cells]
+        before, after = (max(len(bound[place]) for bound in bounds) for place in (0, 2))
+        padded = [f"{a.rjust(before)}{mark}{b.ljust(after)}" for a, mark, b in bounds]
+        wide = max(map(len, (column.heading, *padded)))
+        return [text.rjust(wide) for text in (column.heading, *padded)]
+    after = max((len(cell.partition(".")[2]) for cell in column.cells), default=0)
+    for cell in column.cells:
+        whole, point, decimals = cell.partition(".")
+        padded.append(f"{whole}{point or (' ' if after else '')}{decimals.ljust(after)}")
+    wide = max(map(len, (column.heading, *padded)))
+    return [text.rjust(wide) for text in (column.heading, *padded)]
+
+
+def _shortened(labels: list[str], least: int, most: int) -> list[str]:
+    """Cut long names in their middle, since names of one design often begin alike.
+
+    To ``least`` characters, or to as many more, up to ``most``, as keep them apart.
+    """
+    for size in range(max(least, SHORTEST_NAME), most + 1):
+        cut = [_cut(label, size) for label in labels]
+        if len(set(cut)) == len(set(labels)):
+            return cut
+    return [_cut(label, most) for label in labels]
+
+
+def _cut(label: str, size: int) -> str:
+    end = (size - 1) // 2
+    return label if len(label) <= size else label[: size - 1 - end] + "…" + label[-end:]

@@ -1,0 +1,200 @@
+"""Operating characteristics without Monte Carlo error, by enumeration.
+
+Valid where the truth is direct and every look has a fixed number analysed in each arm. The mass of
+the trials still running is carried from look to look over all tables of counts: binomial increments
+in each arm, then the rules, judged on every table at once by the very posteriors that simulated
+trials use (Jennison & Turnbull 2000, Group Sequential Methods, section 12.1, for the recursion).
+What depends on calendar time is left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from adaptive_cart.conduct.plan import LEVEL, Plan
+from adaptive_cart.conduct.predictive import predictive_probability
+from adaptive_cart.conduct.rules import ENDS
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.truth import Truth
+from adaptive_cart.nouns.records import Booleans, Counts, Floats, Integers
+from adaptive_cart.results.estimand import TrueValues, true_values
+from adaptive_cart.results.operating import STOPS, Rows, exact, false_successes
+from adaptive_cart.running.engine import analysed_at
+
+
+@dataclass(frozen=True)
+class _Look:
+    """The tables of one look, flat: all successes in the control by all in the other arm."""
+
+    number: int
+    analysed: tuple[int, int]
+    successes: Integers
+    ends: dict[str, Booleans]
+    wins: dict[str, Booleans]
+    estimate: Floats
+    counts: Counts
+
+
+def _tables(analysed: tuple[int, int]) -> tuple[Integers, Integers]:
+    control, other = np.divmod(np.arange((analysed[0] + 1) * (analysed[1] + 1)), analysed[1] + 1)
+    successes = np.stack([control, other], axis=1)
+    return successes, np.broadcast_to(np.array(analysed, dtype=np.int64), successes.shape)
+
+
+def _look(plan: Plan, number: int, analysed: tuple[int, int]) -> _Look:
+    """Judge every table of a look, the rules in order."""
+    successes, totals = _tables(analysed)
+    everybody = totals[:, :, None]
+    counts = Counts(successes[:, :, None], everybody, np.zeros_like(everybody), everybody)
+    analysis, model = plan.fitted[plan.design.primary]
+    posterior = analysis.posterior(model, counts, None)
+    open_ = np.ones(len(successes), dtype=np.bool_)
+    ends = {reason: np.zeros(len(successes), dtype=np.bool_) for reason in STOPS}
+    wins = {}
+    final = np.broadcast_to(np.array(plan.design.planned, dtype=np.int64), totals.shape)
+    for rule in plan.rules:
+        if number not in rule.thresholds:
+            continue
+        if rule.prediction is None:
+            probability = posterior.probability(rule.question)
+        else:
+            condition = rule.prediction.condition(rule.question)
+            probability = predictive_probability(model, condition, successes, totals, final)
+        holds = open_ & rule.holds(probability, number)
+        ends[ENDS[rule.then]] |= holds
+        if rule.then == "declare_success":
+            wins[rule.name] = holds
+        open_ &= ~holds
+    return _Look(
+        number, analysed, successes, ends, wins, posterior.mean(plan.estimands[0].question), counts
+    )
+
+
+def _binomial(n: int, p: float) -> Floats:
+    """Binomial masses of 0..n successes."""
+    from scipy import special
+
+    k = np.arange(n + 1)
+    if p in (0.0, 1.0):
+        return (k == (n if p == 1.0 else 0)).astype(np.float64)
+    choose = special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
+    return np.asarray(np.exp(choose + k * math.log(p) + (n - k) * math.log1p(-p)))
+
+
+def _step(before: int, after: int, p: float) -> Floats:
+    """Probability of the successes after more participants, ``(successes before, after)``."""
+    moves = np.zeros((before + 1, after + 1))
+    masses = _binomial(after - before, p)
+    for successes in range(before + 1):
+        moves[successes, successes : successes + len(masses)] = masses
+    return moves
+
+
+def enumerate_design(
+    design: Design, truths: Mapping[str, Truth]
+) -> tuple[list[tuple[Any, ...]], dict[str, TrueValues]]:
+    """Exact operating characteristics of every scenario, as rows of the results table."""
+    plan = Plan.of(design)
+    total = sum(design.allocation)
+    looks = []
+    for number, analysed in enumerate(analysed_at(design), start=1):
+        by_arm = tuple(analysed * ratio // total for ratio in design.allocation)
+        looks.append(_look(plan, number, (by_arm[0], by_arm[1])))
+    rows: list[tuple[Any, ...]] = []
+    true = {}
+    for name, truth in truths.items():
+        true[name] = true_values(design, truth)
+        rows += _scenario(plan, truth, true[name], looks)
+    return rows, true
+
+
+def _scenario(
+    plan: Plan, truth: Truth, true: TrueValues, looks: list[_Look]
+) -> list[tuple[Any, ...]]:
+    design = plan.design
+    rates = [true.by_arm[design.primary][arm].value for arm in range(2)]
+    target = true.difference[design.primary][1].value
+    analysis, model = plan.fitted[design.primary]
+    ended: dict[tuple[int, str], Floats] = {}
+    false = set(false_successes(design, true).values())
+    wrong = []
+    running = np.ones((1, 1))
+    before = (0, 0)
+    for look in looks:
+        steps = [_step(b, a, p) for b, a, p in zip(before, look.analysed, rates, strict=True)]
+        mass = (steps[0].T @ running @ steps[1]).ravel()
+        wrong += [math.fsum(mass[holds]) for rule, holds in look.wins.items() if rule in false]
+        for reason in STOPS:
+            ended[look.number, reason] = np.where(look.ends[reason], mass, 0.0)
+            mass = np.where(look.ends[reason], 0.0, mass)
+        if look is looks[-1]:
+            ended[look.number, "no_success"] = mass
+        running = mass.reshape(look.analysed[0] + 1, look.analysed[1] + 1)
+        before = look.analysed
+    rows = Rows(truth.name)
+    sums = {key: math.fsum(mass) for key, mass in ended.items()}
+    _decision_rows(rows, design, sums)
+    rows.add("false_success", exact(math.fsum(wrong)))
+    errors: dict[int, Floats] = {}
+    covered: dict[int, Booleans] = {}
+    for look in looks:
+        errors[look.number] = look.estimate - target
+        posterior = analysis.posterior(model, look.counts, None)
+        covered[look.number] = posterior.covers(plan.estimands[0].question.at(target), LEVEL)
+    everything = [(number, mass) for (number, _), mass in ended.items()]
+    analysed = {look.number: float(sum(look.analysed)) for look in looks}
+    _analysed_rows(rows, everything, analysed)
+    rows.add("estimand", exact(target))
+    bias = math.fsum(math.fsum(mass * errors[number]) for number, mass in everything)
+    square = math.fsum(math.fsum(mass * errors[number] ** 2) for number, mass in everything)
+    inside = math.fsum(math.fsum(mass * covered[number]) for number, mass in everything)
+    rows.add("bias", exact(bias))
+    rows.add("rmse", exact(math.sqrt(square)))
+    rows.add("coverage", exact(inside))
+    for (number, reason), mass in ended.items():
+        if sums[number, reason] > 0.0:
+            given = math.fsum(mass * errors[number]) / sums[number, reason]
+            rows.add("bias_given_stop", exact(given), look=number, reason=reason)
+    for position, arm in enumerate(design.arm_names):
+        rows.add(f"true_{design.primary}", exact(rates[position]), arm=arm)
+    return rows.rows
+
+
+def _decision_rows(rows: Rows, design: Design, sums: Mapping[tuple[int, str], float]) -> None:
+    def any_look(reason: str) -> float:
+        return math.fsum(mass for (_, why), mass in sums.items() if why == reason)
+
+    rows.add("success", exact(any_look("success")))
+    for reason in STOPS:
+        rows.add(f"stop_{reason}", exact(any_look(reason)))
+        for (number, why), mass in sums.items():
+            if why == reason:
+                rows.add(f"stop_{reason}", exact(mass), look=number)
+    rows.add("no_success", exact(any_look("no_success")))
+    rows.add("arm_success", exact(any_look("success")), arm=design.arm_names[1])
+
+
+def _analysed_rows(
+    rows: Rows, everything: list[tuple[int, Floats]], analysed: Mapping[int, float]
+) -> None:
+    """Distribution of the number in the primary analysis."""
+    shares: dict[float, float] = {}
+    for number, mass in everything:
+        shares[analysed[number]] = shares.get(analysed[number], 0.0) + math.fsum(mass)
+    mean = math.fsum(n * p for n, p in shares.items())
+    variance = math.fsum((n - mean) ** 2 * p for n, p in shares.items())
+    rows.add("n_analysed_mean", exact(mean))
+    rows.add("n_analysed_sd", exact(math.sqrt(max(variance, 0.0))))
+    for label, probability in (("p05", 0.05), ("p50", 0.50), ("p95", 0.95)):
+        cumulative = 0.0
+        for n in sorted(shares):
+            cumulative += shares[n]
+            # a share summed from many masses may fall short of a round number by rounding alone
+            if cumulative >= probability - 1e-12:
+                rows.add(f"n_analysed_{label}", exact(n))
+                break

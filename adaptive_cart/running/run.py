@@ -1,0 +1,441 @@
+"""From a design to its operating characteristics: engine, true values, trials, results folder."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.rules import REASONS
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.file import digest_of
+from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.design.truth import Truth
+from adaptive_cart.errors import (
+    DesignError,
+    Problem,
+    ResultsError,
+    RunError,
+    nearest,
+    one_of,
+)
+from adaptive_cart.results.estimand import SobolLatents, TrueValues, target_values, true_values
+from adaptive_cart.results.operating import COLUMNS, measures
+from adaptive_cart.results.result import Result
+from adaptive_cart.results.store import (
+    BOUNDARIES,
+    DESIGN,
+    FORMAT,
+    GO_ON,
+    LOOKS,
+    MEASURES,
+    TRIALS,
+    Identity,
+    LastLooks,
+    Span,
+    Store,
+    version,
+    write_text,
+)
+from adaptive_cart.running.boundaries import boundaries_csv
+from adaptive_cart.running.calibrate import (
+    calibrate,
+    calibrated_text,
+    needs_calibration,
+    with_threshold,
+)
+from adaptive_cart.running.engine import Engine, choose_engine
+from adaptive_cart.running.exact import enumerate_design
+from adaptive_cart.running.stretches import (
+    STRETCH,
+    Job,
+    Workers,
+    all_cores,
+    block_size,
+    pieces_of,
+    run_stretches,
+    spans_of,
+    stretch_length,
+    trials_for,
+)
+
+if TYPE_CHECKING:
+    pass
+
+MOST_TRIALS = 100_000_000
+
+
+Progress = Callable[[str, int, int], None]  # what, how many trials now done, how many in all
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    return None
+
+
+def simulate(
+    design: Design,
+    *,
+    trials: int | None = None,
+    seed: int | None = None,
+    scenarios: Iterable[str] | None = None,
+    jobs: int | None = None,
+    engine: Engine = "auto",
+    mcse: float | None = None,
+    out: str | Path | None = None,
+    restart: bool = False,
+    backend: str = "loky",
+    scheduler: str | None = None,
+    block: int | None = None,
+    design_text: str | None = None,
+    progress: Progress = _silent,
+    tell: Callable[[str], None] = lambda message: None,
+) -> Result:
+    """Find the operating characteristics of a design.
+
+    Parameters
+    ----------
+    trials
+        Simulated trials a scenario; the design's own number if left out.
+    seed
+        Seed of all random numbers; the design's own if left out.
+    scenarios
+        Names of the scenarios to run; all if left out.
+    jobs
+        Processes; all cores if left out. No number of them changes a result.
+    engine
+        ``exact`` enumerates, ``simulate`` draws, ``auto`` takes exact where it is valid.
+    mcse
+        Go on until the success probability of every scenario is this sure (Monte Carlo standard
+        error); ``trials`` is then where it starts.
+    out
+        Results folder; a temporary one if left out. A run that was killed goes on there, and a
+        longer run extends what is there.
+    restart
+        Replace what the folder holds.
+    block
+        Trials in a block, if not the usual; changes no result.
+    design_text
+        Text of the design file, kept beside the results.
+
+    Raises
+    ------
+    DesignError, EngineError, ResultsError
+        If the input is wrong; nothing is written then.
+    RunError
+        If the run fails; what was finished is kept.
+    """
+    chosen = _chosen(design, scenarios)
+    number = design.simulation.trials if trials is None else trials
+    used_seed = design.simulation.seed if seed is None else seed
+    _check_numbers(number, used_seed, mcse, jobs, block)
+    workers = Workers(all_cores() if jobs is None else jobs, backend, scheduler)
+    workers.require()
+    if needs_calibration(design):
+        found_threshold = calibrate(design, seed=seed, jobs=jobs, progress=progress)
+        tell(found_threshold.words())
+        design = with_threshold(design, found_threshold.threshold)
+        if design_text is not None:
+            design_text = calibrated_text(design_text, found_threshold)
+    truths = truths_of(design)
+    choice = choose_engine(design, {name: truths[name] for name in chosen}, engine)
+    tell(f"engine: {choice.engine} ({choice.why})")
+    # enumeration draws nothing, so that no seed tells two exact results apart
+    identity = Identity(
+        digest_of(design), 0 if choice.engine == "exact" else used_seed, version(), choice.engine
+    )
+    folder = Path(tempfile.mkdtemp(prefix="adaptive_cart_") if out is None else out)
+    store = Store(folder)
+    try:
+        with store.locked():
+            found = None if restart else store.found(identity)
+            if restart:
+                store.require_replaceable()
+            run = _Run(design, truths, chosen, store, identity, found, progress, tell)
+            if choice.engine == "simulate" and mcse is None:
+                run.require_no_more_than(number)
+            store.prepare(identity, restart)
+            run.start(found is None, design_text or design.as_toml())
+            if choice.engine == "exact":
+                run.enumerate()
+            else:
+                run.draw(number, mcse, workers, block or block_size(design))
+    except BaseException:
+        if out is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return Result(design, folder.absolute(), temporary=out is None)
+
+
+def _chosen(design: Design, scenarios: Iterable[str] | None) -> list[str]:
+    if scenarios is None:
+        return list(design.scenarios)
+    wanted = list(dict.fromkeys(scenarios))
+    unknown = [name for name in wanted if name not in design.scenarios]
+    if unknown or not wanted:
+        raise DesignError(
+            Problem(
+                "--scenario",
+                f"no scenario '{name}'{nearest(name, design.scenarios)}; "
+                f"the scenarios are {one_of(design.scenarios)}",
+            )
+            for name in unknown or [""]
+        )
+    return [name for name in design.scenarios if name in wanted]
+
+
+def _check_numbers(
+    trials: int, seed: int, mcse: float | None, jobs: int | None, block: int | None
+) -> None:
+    problems = []
+    if not 1 <= trials <= MOST_TRIALS:
+        problems.append(
+            Problem("--trials", f"found {trials}; from 1 to {MOST_TRIALS:,} is expected")
+        )
+    if not 0 <= seed < 2**63:
+        problems.append(Problem("--seed", f"found {seed}; from 0 to 2^63 - 1 is expected"))
+    if mcse is not None and not 0.0 < mcse < 0.5:
+        problems.append(Problem("--mcse", f"found {mcse:g}; more than 0, below 0.5 is expected"))
+    if jobs is not None and jobs < 1:
+        problems.append(Problem("--jobs", f"found {jobs}; at least 1 is expected"))
+    if block is not None and block < 1:
+        problems.append(Problem("block", f"found {block}; at least 1 is expected"))
+    if problems:
+        raise DesignError(problems)
+
+
+class _Run:
+    """One run into one folder."""
+
+    def __init__(
+        self,
+        design: Design,
+        truths: Mapping[str, Truth],
+        chosen: list[str],
+        store: Store,
+        identity: Identity,
+        found: Mapping[str, Any] | None,
+        progress: Progress,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.design = design
+        self.truths = truths
+        self.chosen = chosen
+        self.store = store
+        self.identity = identity
+        self.progress = progress
+        self.tell = tell
+        self.started = time.time()
+        self.held: dict[str, int] = dict(found["trials"]) if found else {}
+        self.seconds_before = float(found.get("seconds", 0.0)) if found else 0.0
+
+    @property
+    def reported(self) -> list[str]:
+        """Scenarios of this run and of those before it, in the design's order."""
+        return [name for name in self.design.scenarios if name in {*self.chosen, *self.held}]
+
+    def require_no_more_than(self, trials: int) -> None:
+        """Raise a :class:`ResultsError` if the folder holds more trials than were asked for."""
+        for name in self.chosen:
+            held = self.held.get(name, 0)
+            if held > trials:
+                raise ResultsError(
+                    f"{self.store.folder}: holds {held:,} trials of '{name}', more than the "
+                    f"{trials:,} asked for. Ask for as many or more, choose another --out, or "
+                    f"--restart"
+                )
+
+    def start(self, new: bool, design_text: str) -> None:
+        """Say in a new folder whose it is, before anything else is written there."""
+        if new:
+            self._manifest("running")
+        write_text(self.store.path(DESIGN), design_text, GO_ON)
+
+    # ── engines ───────────────────────────────────────────────────────────────────────────
+    def enumerate(self) -> None:
+        """Run the exact engine."""
+        rows, _ = enumerate_design(self.design, {n: self.truths[n] for n in self.reported})
+        self.held = dict.fromkeys(self.reported, 0)
+        self._finish(rows)
+
+    def draw(self, trials: int, mcse: float | None, workers: Workers, block: int) -> None:
+        """Run the simulating engine until every scenario has its trials."""
+        names = tuple(self.design.scenarios)
+        plan = Plan.of(self.design)
+        true = self._true_values()
+        unknown = (float("nan"),) * len(plan.estimands)
+        known = {name: target_values(plan, values) for name, values in true.items()}
+        job = Job(
+            self.design,
+            {name: self.truths[name] for name in names},
+            {name: known.get(name, unknown) for name in names},
+            self.identity.seed,
+            str(self.store.parts(self.identity).folder.absolute()),
+            self.identity.version,
+            block,
+        )
+        targets = {name: max(trials, self.held.get(name, 0)) for name in self.chosen}
+        while True:
+            self._reach(job, targets, workers)
+            more = targets if mcse is None else self._wanted(targets, mcse)
+            if more == targets:
+                break
+            targets = more
+        rows = []
+        for name in self.reported:
+            rows += self._read_off(name, true[name])
+        self._finish(rows)
+
+    def _true_values(self) -> dict[str, TrueValues]:
+        points = SobolLatents()
+        true = {}
+        for number, name in enumerate(self.reported):
+            self.progress("true values", number, len(self.reported))
+            true[name] = true_values(self.design, self.truths[name], points)
+        return true
+
+    def _reach(self, job: Job, targets: Mapping[str, int], workers: Workers) -> None:
+        """Run what is missing and put it into the tables."""
+        parts = self.store.parts(self.identity)
+        dropped = parts.drop_damaged()
+        if dropped:
+            self.tell(f"{dropped} damaged stretches of an earlier run are run again")
+        _, gaps = self._spans(targets)
+        missing = sum(map(_length, gaps.values()))
+        longest = max(map(_length, gaps.values()))
+        pieces = pieces_of(gaps, stretch_length(longest, workers.jobs))
+        total = sum(targets.values())
+        counted = total - missing
+        if counted:
+            self.tell(f"{counted:,} of {total:,} trials were there already")
+
+        def done(number: int) -> None:
+            nonlocal counted
+            counted += number
+            self.progress("trials", counted, total)
+
+        if pieces:
+            done(0)
+            run_stretches(job, pieces, workers, done)
+        spans, gaps = self._spans(targets)
+        if any(gaps.values()):
+            raise RunError(
+                f"{parts.folder}: not all trials are there that the workers have run; is it a "
+                f"folder that all of them share? {GO_ON}"
+            )
+        goal = {name: pieces[-1].stop for name, pieces in spans.items() if pieces}
+        if not self._tables_hold(goal):
+            self._manifest("running")
+            self.store.merge(self.identity, spans)
+            self.held = goal
+            self._manifest("running")
+        for part in parts.finished():
+            parts.drop(part)
+
+    def _spans(
+        self, targets: Mapping[str, int]
+    ) -> tuple[dict[str, list[Span]], dict[int, list[tuple[int, int]]]]:
+        """By scenario, where its trials are to be had; by position, which are missing."""
+        finished = self.store.parts(self.identity).finished()
+        spans, gaps = {}, {}
+        for position, name in enumerate(self.design.scenarios):
+            kept = self.held.get(name, 0)
+            own = [part for part in finished if part.scenario == position]
+            spans[name], gaps[position] = spans_of(targets.get(name, kept), kept, own)
+        return spans, gaps
+
+    def _tables_hold(self, goal: Mapping[str, int]) -> bool:
+        """Whether both tables hold these trials of this run, no fewer and no more."""
+        if not all(self.store.path(name).exists() for name in (TRIALS, LOOKS)):
+            return False
+        expected = (self.identity.key, goal)
+        return all(self.store.footer(name) == expected for name in (TRIALS, LOOKS))
+
+    def _wanted(self, targets: Mapping[str, int], mcse: float) -> dict[str, int]:
+        """Trials each scenario needs, as far as the trials so far tell."""
+        wanted = {}
+        for name, trials in targets.items():
+            reason = self.store.column(TRIALS, name, "reason", REASONS)
+            successes = int((reason == REASONS.index("success")).sum())
+            needed = trials_for(mcse, successes, trials)
+            whole = -(-needed // STRETCH) * STRETCH
+            wanted[name] = trials if needed <= trials else min(whole, MOST_TRIALS)
+            if needed > trials == wanted[name]:
+                self.tell(f"'{name}': stopped at {trials:,} trials, {needed:,} would be needed")
+        return wanted
+
+    # ── what is written ───────────────────────────────────────────────────────────────────
+    def _read_off(self, name: str, true: TrueValues) -> list[tuple[Any, ...]]:
+        words = {"reason": REASONS, "rule": tuple(rule.name for rule in self.design.rules)}
+        trials = self.store.columns(TRIALS, name, words)
+        arms, strata = len(self.design.arm_names), len(self.design.shares)
+        ends = LastLooks(self.store, name, arms, strata)
+        return measures(self.design, self.truths[name], true, trials, ends)
+
+    def _finish(self, rows: list[tuple[Any, ...]]) -> None:
+        """Write what was read off, say that all is there, and tidy up."""
+        self._write_measures(rows)
+        write_text(self.store.path(BOUNDARIES), boundaries_csv(self.design), GO_ON)
+        self._manifest("complete")
+        self.store.drop_parts()
+
+    def _write_measures(self, rows: list[tuple[Any, ...]]) -> None:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for row in rows:
+            writer.writerow(["" if cell is None or cell != cell else cell for cell in row])
+        write_text(self.store.path(MEASURES), text.getvalue(), GO_ON)
+
+    def _manifest(self, status: str) -> None:
+        sources = {
+            f"{name}.{path}": source
+            for name in self.reported
+            for path, source in self.truths[name].sources.items()
+        }
+        checksums = {}
+        if status == "complete":
+            drawn = (TRIALS, LOOKS) if self.identity.engine == "simulate" else ()
+            written = (*drawn, MEASURES, BOUNDARIES)
+            checksums = {name: self.store.checksum(name) for name in written}
+        self.store.write_manifest(
+            {
+                "format": FORMAT,
+                "status": status,
+                "name": self.design.name,
+                "digest": self.identity.digest,
+                "seed": self.identity.seed,
+                "version": self.identity.version,
+                "engine": self.identity.engine,
+                "trials": {n: self.held[n] for n in self.design.scenarios if n in self.held},
+                "checksums": checksums,
+                "roles": {name: self.truths[name].role for name in self.design.scenarios},
+                "started": datetime.datetime.fromtimestamp(self.started, datetime.UTC).isoformat(
+                    timespec="seconds"
+                ),
+                "seconds": round(self.seconds_before + time.time() - self.started, 3),
+                "versions": _versions(),
+                "sources": sources,
+            }
+        )
+
+
+def _length(gaps: list[tuple[int, int]]) -> int:
+    return sum(stop - start for start, stop in gaps)
+
+
+@cache
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    for package in ("numpy", "scipy", "pandas", "pyarrow", "pydantic", "joblib"):
+        found[package] = metadata.version(package)
+    return found

@@ -1,0 +1,249 @@
+"""One simulated trial, told look by look: the same numbers that a run of thousands records."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from adaptive_cart.conduct.plan import Estimand, Plan
+from adaptive_cart.conduct.rules import REASONS
+from adaptive_cart.conduct.trial import Block, LookRecord, run_block
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.design.truth import Truth
+from adaptive_cart.errors import DesignError, Problem, nearest, one_of
+from adaptive_cart.nouns.records import Counts, Durations, Exposure, Means, Summary
+from adaptive_cart.participants.population import latents_for
+from adaptive_cart.recorded.table import HEADER, participants_table
+from adaptive_cart.results.estimand import target_values, true_values
+
+ENDINGS = {
+    "success": "stops for success",
+    "futility": "stops for futility",
+    "safety": "stops for safety",
+    "no_success": "ends without success",
+}
+DOINGS = {
+    "declare_success": "success",
+    "declare_futility": "futility",
+    "stop_for_safety": "stop for safety",
+    "stop_enrolment": "enrolment stops",
+    "drop_arm": "the arm is dropped",
+    "close_stratum": "the stratum is closed",
+}
+
+
+@dataclass(frozen=True)
+class Story:
+    """A trial in words, and its participants as they were known at the end."""
+
+    text: str
+    participants: list[dict[str, Any]]
+    columns: tuple[str, ...]
+
+    def participants_csv(self) -> str:
+        """Participants table as CSV, blank where something has not happened."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, self.columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.participants)
+        return text.getvalue()
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def example(
+    design: Design, scenario: str | None = None, trial: int = 0, seed: int | None = None
+) -> Story:
+    """Tell one simulated trial look by look.
+
+    Parameters
+    ----------
+    scenario
+        Which truth; the first alternative if left out.
+    trial
+        Number of the trial, as in ``trials.parquet`` of a run with the same seed.
+
+    Raises
+    ------
+    DesignError
+        If there is no such scenario or trial.
+    """
+    truths = truths_of(design)
+    if scenario is None:
+        alternatives = [name for name, truth in truths.items() if truth.role == "alternative"]
+        scenario = next(iter([*alternatives, *truths]))
+    problems = []
+    if scenario not in truths:
+        problems.append(
+            Problem(
+                "--scenario",
+                f"no scenario '{scenario}'{nearest(scenario, truths)}; "
+                f"the scenarios are {one_of(truths)}",
+            )
+        )
+    if trial < 0:
+        problems.append(Problem("--trial", f"found {trial}; 0 or more is expected"))
+    used_seed = design.simulation.seed if seed is None else seed
+    if not 0 <= used_seed < 2**63:
+        problems.append(Problem("--seed", f"found {seed}; from 0 to 2^63 - 1 is expected"))
+    if problems:
+        raise DesignError(problems)
+    truth = truths[scenario]
+    plan = Plan.of(design)
+    targets = target_values(plan, true_values(design, truth))
+    latents = latents_for(design, used_seed, trial, 1)
+    block = run_block(plan, truth, targets, latents, keep_population=True)
+    population = block.population
+    assert population is not None
+    rows = participants_table(
+        design, population, 0, float(block.months[0]), int(block.randomised[0].sum())
+    )
+    columns = (*HEADER, *(key for key in (rows[0] if rows else {}) if key not in HEADER))
+    text = _told(plan, truth, block, targets, trial, used_seed)
+    return Story(text, rows, columns)
+
+
+def _told(
+    plan: Plan, truth: Truth, block: Block, targets: tuple[float, ...], trial: int, seed: int
+) -> str:
+    true = ", ".join(
+        f"{_called(estimand)} {target:.4f}"
+        for estimand, target in zip(plan.estimands, targets, strict=True)
+    )
+    lines = [
+        f"{plan.design.name}",
+        f"trial {trial} of scenario '{truth.name}' ({truth.role}), seed {seed}"
+        + (f"; true {true}" if true else ""),
+    ]
+    for record in block.looks:
+        if record.look > block.look[0]:
+            break
+        if record.held[0]:
+            lines += ["", *_look(plan, record, block)]
+    lines += ["", *_ending(plan, block)]
+    return "\n".join(lines)
+
+
+def _called(estimand: Estimand) -> str:
+    """Name of an estimand in a sentence."""
+    kind = "hazard ratio" if estimand.question.kind == "hazard_ratio" else "difference"
+    where = [name for name in (estimand.arm, estimand.stratum) if name is not None]
+    return f"{kind} ({', '.join(where)})" if where else kind
+
+
+def _look(plan: Plan, record: LookRecord, block: Block) -> list[str]:
+    design = plan.design
+    randomised = record.randomised[0].sum(axis=1)
+    infused = record.infused[0].sum()
+    by_arm = ", ".join(
+        f"{arm} {int(number)}" for arm, number in zip(design.arm_names, randomised, strict=True)
+    )
+    last = " (the last)" if record.look == plan.schedule.number else ""
+    title = f"Before look {record.look}" if record.between else f"Look {record.look}{last}"
+    lines = [
+        f"{title}, month {record.date[0]:.1f}: "
+        f"{int(randomised.sum())} randomised ({by_arm})"
+        + (f", {int(infused)} infused" if infused else "")
+    ]
+    for name, summary in record.summaries.items():
+        arms = (
+            f"{arm} {_summarised(summary, position)}"
+            for position, arm in enumerate(design.arm_names)
+        )
+        lines.append(f"  {design.endpoints[name].label or name}: {'; '.join(arms)}")
+    for position, rule in enumerate(plan.rules):
+        if rule.name in record.probabilities:
+            lines += _judged(plan, record, block, position)
+    if record.shares is not None:
+        shares = ", ".join(
+            f"{arm} {share:.3f}"
+            for arm, share in zip(design.arm_names, record.shares[0], strict=True)
+        )
+        lines.append(f"  allocation from now on: {shares}")
+    return lines
+
+
+def _judged(plan: Plan, record: LookRecord, block: Block, position: int) -> list[str]:
+    """One rule at a look, a line for each target that was asked about."""
+    rule, standing = plan.rules[position], block.standing
+    final = plan.schedule.number
+    threshold = rule.thresholds.get(record.look, rule.thresholds.get(final, float("nan")))
+    ended_here = block.look[0] == record.look and standing.reason[0] >= 0
+    ended = ended_here and standing.rule[0] == position
+    lines = []
+    for place in range(len(rule.targets)):
+        probability = float(record.probabilities[rule.name][0, place])
+        if np.isnan(probability):
+            continue
+        reason = rule.reason(plan.design, probability, threshold, place)
+        holds = bool(rule.compared(np.array([probability]), threshold)[0])
+        verdict = ""
+        if holds and ended:
+            verdict = f" → the trial {ENDINGS[REASONS[standing.reason[0]]]}"
+        elif holds:
+            verdict = f" → {DOINGS[rule.then]}"
+        lines.append(f"  {rule.name}: {reason}{verdict}")
+    if not lines:
+        why = "the trial has ended" if ended_here else "nothing left to ask about"
+        if standing.failed[0]:
+            why = "the posterior could not be computed"
+        lines.append(f"  {rule.name}: not judged ({why})")
+    return lines
+
+
+def _summarised(summary: Summary, arm: int) -> str:
+    def total(values: Any) -> float:
+        return float(values[0, arm].sum())
+
+    if isinstance(summary, Counts):
+        missing = int(total(summary.missing))
+        note = f" ({missing} missing)" if missing else ""
+        return f"{int(total(summary.successes))}/{int(total(summary.totals))}{note}"
+    if isinstance(summary, Durations):
+        return (
+            f"{int(total(summary.events))} events in {int(total(summary.participants))} "
+            f"followed {total(summary.exposure):.1f} months"
+        )
+    if isinstance(summary, Exposure):
+        return f"{int(total(summary.events))} events in {total(summary.years):.1f} patient-years"
+    assert isinstance(summary, Means)
+    number = int(total(summary.participants))
+    if number == 0:
+        return "nobody followed so far"
+    return f"mean {total(summary.total) / number:.1f} months ({number} followed)"
+
+
+def _ending(plan: Plan, block: Block) -> list[str]:
+    standing = block.standing
+    reason = REASONS[standing.reason[0]]
+    randomised, analysed = int(block.randomised[0].sum()), int(block.analysed[0].sum())
+    infused = int(block.infused[0].sum())
+    lines = [
+        f"The trial {ENDINGS[reason]} at look {int(block.look[0])}, month {block.months[0]:.1f}: "
+        f"{randomised} randomised, {analysed} analysed"
+        + (f", {infused} infused." if infused else ".")
+    ]
+    for place, estimand in enumerate(plan.estimands):
+        if not np.isfinite(block.estimate[0, place]):
+            continue
+        inside = "covers" if block.covered[0, place] else "misses"
+        lines.append(
+            f"Estimated {_called(estimand)} {block.estimate[0, place]:.4f} (posterior mean); its "
+            f"95% credible interval {inside} the truth."
+        )
+    followed_up = int(block.analysed_final[0].sum())
+    if followed_up > analysed and plan.estimands:
+        outcome = ""
+        if reason == "success":
+            outcome = "; the success is reversed" if block.reversal[0] else "; the success stands"
+        lines.append(
+            f"After the pipeline of {followed_up - analysed} has been followed up: "
+            f"{block.estimate_final[0, 0]:.4f} on {followed_up}{outcome}."
+        )
+    return lines

@@ -1,0 +1,1 @@
+"""The fast posterior against PyMC at looks of simulated trials."""

@@ -1,0 +1,394 @@
+"""Fast posterior against PyMC: every probability that the rules of simulated looks ask for.
+
+Looks are taken out of simulated trials (``verified_looks.py``). At each of them every rule is asked
+of both faces of its model, the same prior and likelihood computed in two ways that share no code. A
+predictive probability is, by the reference, the mean over draws of the binomial mass that a draw
+gives to those last tables of counts at which the rule's condition holds.
+
+A difference larger than 0.01 and larger than 4 Monte Carlo standard errors fails the verification.
+Chains that are not to be trusted are run once more with smaller steps; what is then still not to be
+trusted is counted, judges nothing, and fails the verification where it is more than one fit in
+twenty.
+
+    verification.csv     a row a look, rule and target
+    verification.json    what was verified, and the summary
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.file import digest_of
+from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.errors import DesignError, InputError, Problem, ResultsError, RunError
+from adaptive_cart.models.sampling import require_sampler
+from adaptive_cart.results.operating import proportion
+from adaptive_cart.results.store import GO_ON, telling, version, write_text
+from adaptive_cart.running.calibrate import calibrate, needs_calibration, with_threshold
+from adaptive_cart.running.stretches import all_cores, belong_to, hidden_from_ctrl_c
+from adaptive_cart.verification.verified_looks import ChosenLook, chosen_looks
+from adaptive_cart.verification.verified_rows import ERRORS, LARGEST_DIFFERENCE, Comparison, Row
+
+TABLE: Final = "verification.csv"
+SUMMARY: Final = "verification.json"
+LEAST_ERROR: Final = 1e-4
+MOST_UNTRUSTED: Final = 0.05  # of the fits
+CHUNK: Final = 4  # looks that a worker fits before they are written
+
+Progress = Callable[[str, int, int], None]  # what, how many looks now done, how many in all
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What both faces say, row by row and in sum."""
+
+    rows: tuple[Row, ...]
+    summary: Mapping[str, Any]
+    folder: Path | None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the fast posterior differs from the reference, or too few fits can tell."""
+        return bool(self.summary["failed"])
+
+    def text(self) -> str:
+        """The summary in words."""
+        return "\n".join(_told(self.summary))
+
+
+def verify(
+    design: Design,
+    *,
+    looks: int = 200,
+    seed: int | None = None,
+    jobs: int | None = None,
+    out: str | Path | None = None,
+    restart: bool = False,
+    progress: Progress = _silent,
+    tell: Callable[[str], None] = lambda message: None,
+) -> Verification:
+    """Compare the fast posterior with PyMC at looks of simulated trials.
+
+    Parameters
+    ----------
+    looks
+        How many; half of them are the closest to a threshold of some rule.
+    seed
+        Of the trials and the draws; the design's own if left out.
+    jobs
+        Processes; all cores if left out. No number of them changes a result.
+    out
+        Folder for the two files; none are written if left out. What a verification of the same
+        design, seed and number of looks has left there is kept and gone on from.
+    restart
+        Replace what the folder holds.
+
+    Raises
+    ------
+    DesignError, InputError, ResultsError
+        If the input is wrong or PyMC is not installed; nothing is written then.
+    RunError
+        If a worker dies; what was finished is kept.
+    """
+    used_seed = design.simulation.seed if seed is None else seed
+    _check_numbers(looks, used_seed, jobs)
+    require_sampler()
+    began = time.time()
+    identity: dict[str, Any] = {
+        "design": design.name,
+        "digest": digest_of(design),
+        "seed": used_seed,
+        "looks": looks,
+        "version": version(),
+    }
+    folder = None if out is None else _Folder(Path(out), identity)
+    kept = [] if folder is None or restart else folder.found()
+    if needs_calibration(design):
+        found = calibrate(design, seed=seed, jobs=jobs, progress=progress)
+        tell(found.words())
+        design = with_threshold(design, found.threshold)
+    plan = Plan.of(design)
+    chosen = chosen_looks(plan, dict(truths_of(design)), used_seed, looks)
+    if not chosen:
+        raise InputError(f"{design.name}: no rule asks for a probability, so none can be verified")
+    done = {row.key for row in kept}
+    rows = list(kept)
+    missing = [look for look in chosen if look.key not in done]
+    if folder is not None:
+        folder.write(rows, {**identity, "status": "running"})
+    progress("looks verified", len(done), len(chosen))
+    chunks = [missing[start : start + CHUNK] for start in range(0, len(missing), CHUNK)]
+    workers = min(all_cores() if jobs is None else jobs, len(chunks))
+    for fresh in _over_processes(design, used_seed, chunks, workers):
+        rows += fresh
+        done |= {row.key for row in fresh}
+        if folder is not None:
+            folder.write(_sorted(rows, chosen), {**identity, "status": "running"})
+        progress("looks verified", len(done), len(chosen))
+    ordered = _sorted(rows, chosen)
+    summary = {
+        **identity,
+        "status": "complete",
+        **summarised(ordered),
+        "seconds": round(time.time() - began, 1),
+        "software": _software(),
+    }
+    if folder is not None:
+        folder.write(ordered, summary)
+    return Verification(tuple(ordered), summary, None if folder is None else folder.path)
+
+
+def _check_numbers(looks: int, seed: int, jobs: int | None) -> None:
+    problems = []
+    if looks < 1:
+        problems.append(Problem("--looks", f"found {looks}; at least 1 is expected"))
+    if not 0 <= seed < 2**63:
+        problems.append(Problem("--seed", f"found {seed}; from 0 to 2^63 - 1 is expected"))
+    if jobs is not None and jobs < 1:
+        problems.append(Problem("--jobs", f"found {jobs}; at least 1 is expected"))
+    if problems:
+        raise DesignError(problems)
+
+
+def _sorted(rows: Iterable[Row], chosen: Sequence[ChosenLook]) -> list[Row]:
+    """In the order in which the looks were chosen, whoever was first to finish."""
+    order = {look.key: position for position, look in enumerate(chosen)}
+    return sorted((row for row in rows if row.key in order), key=lambda row: order[row.key])
+
+
+def _software() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in ("pymc", "arviz", "nutpie", "numpy"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+# ── over the cores ────────────────────────────────────────────────────────────────────────────
+_COMPARISONS: dict[tuple[str, int], Comparison] = {}
+
+
+def _compared(design: Design, seed: int, looks: Sequence[ChosenLook]) -> list[Row]:
+    key = digest_of(design), seed
+    if key not in _COMPARISONS:
+        _COMPARISONS.clear()
+        _COMPARISONS[key] = Comparison(design, seed)
+    return [row for look in looks for row in _COMPARISONS[key].rows(look)]
+
+
+def _in_process(design: Design, seed: int, looks: Sequence[ChosenLook], parent: int) -> list[Row]:
+    belong_to(parent)
+    return _compared(design, seed, looks)
+
+
+def _over_processes(
+    design: Design, seed: int, chunks: Sequence[Sequence[ChosenLook]], jobs: int
+) -> Iterator[list[Row]]:
+    """Rows of each chunk of looks as it is finished."""
+    if jobs <= 1:
+        for chunk in chunks:
+            yield _compared(design, seed, chunk)
+        return
+    import os
+    import warnings
+
+    import joblib
+    from joblib.externals.loky.process_executor import BrokenProcessPool
+
+    parallel = joblib.Parallel(n_jobs=jobs, backend="loky", return_as="generator_unordered")
+    parent = os.getpid()
+    calls = (joblib.delayed(_in_process)(design, seed, chunk, parent) for chunk in chunks)
+    results: Any = iter(())
+    try:
+        with hidden_from_ctrl_c():
+            results = parallel(calls)
+        yield from results
+    except BrokenProcessPool:
+        raise RunError(
+            f"a worker process was ended from outside, perhaps for want of memory. {GO_ON}; "
+            f"fewer --jobs need less memory"
+        ) from None
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that work was cancelled is what was asked for
+            del results
+
+
+# ── in sum ────────────────────────────────────────────────────────────────────────────────────
+def summarised(rows: Sequence[Row]) -> dict[str, Any]:
+    """What the rows say in sum; differences are of fits that are to be trusted."""
+    trusted = [row for row in rows if row.trusted and not math.isnan(row.difference)]
+    away = np.array([abs(row.difference) for row in trusted])
+    differing = [row for row in trusted if row.differs]
+    share = proportion(len(differing), len(trusted)) if trusted else None
+    untrusted = [row for row in rows if not row.trusted]
+    beyond = [row for row in rows if row.failed]
+    # in standard errors, where there is one to speak of; 1 is what draws alone would give
+    errors = [row.difference / row.mcse for row in trusted if row.mcse > LEAST_ERROR]
+    too_few = len(untrusted) > MOST_UNTRUSTED * len(rows)
+    largest = trusted[int(away.argmax())] if trusted else None
+    return {
+        "looks_verified": len({row.key for row in rows}),
+        "probabilities": len(rows),
+        "largest_difference": None if largest is None else float(away.max()),
+        "largest_at": None
+        if largest is None
+        else {name: getattr(largest, name) for name in ("scenario", "trial", "look", "rule")},
+        "centile_99_of_difference": float(np.quantile(away, 0.99)) if trusted else None,
+        "median_mcse": float(np.median([row.mcse for row in trusted])) if trusted else None,
+        "rms_difference_in_mcse": float(np.sqrt(np.mean(np.square(errors)))) if errors else None,
+        "mean_difference_in_mcse": float(np.mean(errors)) if errors else None,
+        "by_rule": {
+            name: max(abs(row.difference) for row in trusted if row.rule == name)
+            for name in dict.fromkeys(row.rule for row in trusted)
+        },
+        "decisions_differing": len(differing),
+        "share_differing": None if share is None else share.estimate,
+        "share_differing_lower": None if share is None else share.lower,
+        "share_differing_upper": None if share is None else share.upper,
+        "differing_within_4_mcse_of_threshold": sum(row.near for row in differing),
+        "largest_r_hat": max((row.r_hat for row in rows), default=None),
+        "smallest_ess_bulk": min((row.ess_bulk for row in rows), default=None),
+        "probabilities_not_trusted": len(untrusted),
+        "fast_posterior_failed": sum(math.isnan(row.fast) for row in rows),
+        "differences_too_large": len(beyond),
+        "failed": bool(beyond) or too_few or not trusted,
+    }
+
+
+def _told(summary: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        f"{summary['probabilities']} probabilities at {summary['looks_verified']} looks, fast "
+        f"posterior against PyMC"
+    )
+    if summary["largest_difference"] is not None:
+        at = summary["largest_at"]
+        yield (
+            f"  difference    largest {summary['largest_difference']:.4f}, 99% below "
+            f"{summary['centile_99_of_difference']:.4f}; standard error of PyMC "
+            f"{summary['median_mcse']:.4f} (median)"
+        )
+        yield (
+            f"                the largest: {at['rule']}, look {at['look']} of trial {at['trial']} "
+            f"of {at['scenario']}"
+        )
+        if summary["rms_difference_in_mcse"] is not None:
+            yield (
+                f"                in standard errors: root mean square "
+                f"{summary['rms_difference_in_mcse']:.2f}, mean "
+                f"{summary['mean_difference_in_mcse']:+.2f} (chance alone: 1 and 0)"
+            )
+        yield (
+            f"  decisions     {summary['decisions_differing']} differ "
+            f"({100 * summary['share_differing']:.1f}%, 95% interval "
+            f"{100 * summary['share_differing_lower']:.1f}% to "
+            f"{100 * summary['share_differing_upper']:.1f}%), "
+            f"{summary['differing_within_4_mcse_of_threshold']} of them within "
+            f"{ERRORS:g} standard errors of the threshold"
+        )
+    yield (
+        f"  chains        largest R-hat {summary['largest_r_hat']:.4f}, smallest bulk ESS "
+        f"{summary['smallest_ess_bulk']:.0f}, not to be trusted: "
+        f"{summary['probabilities_not_trusted']}"
+    )
+    if summary["fast_posterior_failed"]:
+        yield f"  fast          failed: {summary['fast_posterior_failed']}"
+    allowed = f"beyond {LARGEST_DIFFERENCE} and beyond {ERRORS:g} standard errors"
+    if summary["differences_too_large"]:
+        yield f"FAILED: {summary['differences_too_large']} differences {allowed}"
+    elif summary["failed"]:
+        yield "FAILED: too many fits are not to be trusted"
+    else:
+        yield f"passed: no difference {allowed}"
+
+
+# ── the folder ────────────────────────────────────────────────────────────────────────────────
+class _Folder:
+    """Where the two files lie; each is written whole or not at all."""
+
+    def __init__(self, path: Path, identity: Mapping[str, Any]) -> None:
+        self.path = path
+        self.identity = identity
+
+    def found(self) -> list[Row]:
+        """Rows that an earlier run of the same verification has left."""
+        manifest, table = self.path / SUMMARY, self.path / TABLE
+        if not manifest.exists():
+            if table.exists():
+                raise ResultsError(
+                    f"{self.path}: holds {TABLE}, but no {SUMMARY} that says of what; choose "
+                    f"another --out, or --restart"
+                )
+            return []
+        try:
+            held = json.loads(manifest.read_text(encoding="utf-8"))
+            differing = [
+                f"{name} {held.get(name)!r}, not {value!r}"
+                for name, value in self.identity.items()
+                if name != "design" and held.get(name) != value
+            ]
+            if not differing:
+                return _parsed(table.read_text(encoding="utf-8"))
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ResultsError(
+                f"{self.path}: {TABLE} or {SUMMARY} is damaged ({error}); choose another --out, "
+                f"or --restart"
+            ) from None
+        raise ResultsError(
+            f"{self.path}: holds another verification ({'; '.join(differing)}); choose another "
+            f"--out, or --restart"
+        )
+
+    def write(self, rows: Sequence[Row], summary: Mapping[str, Any]) -> None:
+        with telling("be made", self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        for row in rows:
+            writer.writerow(_cell(getattr(row, name)) for name in _COLUMNS)
+        write_text(self.path / SUMMARY, json.dumps(summary, indent=2) + "\n", GO_ON)
+        write_text(self.path / TABLE, text.getvalue(), GO_ON)
+
+
+_COLUMNS: Final = tuple(each.name for each in fields(Row))
+_KINDS: Final = {each.name: str(each.type) for each in fields(Row)}
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _parsed(text: str) -> list[Row]:
+    read: dict[str, Callable[[str], Any]] = {
+        "str": str,
+        "int": int,
+        "float": float,
+        "bool": lambda cell: cell == "true",
+    }
+    table = csv.DictReader(io.StringIO(text))
+    if tuple(table.fieldnames or ()) != _COLUMNS:
+        raise ValueError(f"columns {table.fieldnames}")
+    return [Row(**{name: read[_KINDS[name]](cells[name]) for name in _COLUMNS}) for cells in table]
