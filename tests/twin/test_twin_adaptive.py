@@ -15,7 +15,7 @@ from scipy import integrate, stats
 from twin import adaptive_trial, one_trial, posterior
 
 NEVER = math.inf
-DESIGNS = Path(__file__).parents[1] / "designs"
+DESIGNS = Path(__file__).parents[2] / "designs"
 EVERY_MONTH = {"per_year": 12.0}  # a hazard of 1 a month
 
 

@@ -29,7 +29,7 @@ from adaptive_cart.figures.style import RC, broken, legend_columns, short, sprea
 from adaptive_cart.figures.truths import lines_of
 from adaptive_cart.results.result import Result, open_result
 
-DESIGNS = Path(__file__).resolve().parents[1] / "designs"
+DESIGNS = Path(__file__).resolve().parents[2] / "designs"
 SMALLEST = 9.0  # points
 TALLEST = 9.41  # inches: what a page leaves
 TRIALS = 60

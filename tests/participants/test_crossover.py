@@ -15,7 +15,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.nouns.records import Counts
 from adaptive_cart.participants.population import latents_for
-from test_fast_equals_twin import compare, latents_of_trial, raw_design, with_strata
+from conduct.test_fast_equals_twin import compare, latents_of_trial, raw_design, with_strata
 from twin import one_trial
 
 AFTER = 12.0

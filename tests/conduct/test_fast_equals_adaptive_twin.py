@@ -20,7 +20,7 @@ from adaptive_cart.nouns.records import Counts, Durations, Exposure
 from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import latents_for
-from test_fast_equals_twin import PURPOSES, SEED, product_infusion, raw_design
+from conduct.test_fast_equals_twin import PURPOSES, SEED, product_infusion, raw_design
 from twin import adaptive_trial
 
 

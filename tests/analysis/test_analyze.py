@@ -20,9 +20,9 @@ from adaptive_cart.analysis.real_trial import IMPUTATIONS
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.recorded.table import participants_table
+from analysis.test_real_trial_round_trip import as_file, simulated, table
 from checks import raw_design
 from test_designs import ready
-from test_real_trial_round_trip import as_file, simulated, table
 
 
 # ── which look, and when ──────────────────────────────────────────────────────────────────────

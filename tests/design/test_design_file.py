@@ -29,7 +29,7 @@ from adaptive_cart.models.binary.beta_binomial import BetaMixture
 from adaptive_cart.nouns.distributions import Exponential, Fixed, Lognormal, Weibull
 from adaptive_cart.nouns.parts import DAYS_PER_MONTH
 
-FOLDER = Path(__file__).parent.parent / "designs"
+FOLDER = Path(__file__).parents[2] / "designs"
 DESIGNS = sorted(FOLDER.glob("*.toml"))
 
 DIRECT = """

@@ -15,8 +15,8 @@ import pytest
 from adaptive_cart.errors import InputError
 from adaptive_cart.report.document import Figure, Heading, Report, Table
 from adaptive_cart.report.writing import rendered
+from report.test_report import flat_thresholds, leaks
 from report_case import DRAWN, full_source, source, with_few_figures
-from test_report import flat_thresholds, leaks
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 

@@ -21,7 +21,7 @@ from adaptive_cart.errors import DesignError
 
 jsonschema = pytest.importorskip("jsonschema", reason="needs jsonschema (the `test` extra)")
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "designs").glob("*.toml"))
 FILES += sorted((ROOT / "adaptive_cart" / "templates").glob("*.toml"))
 

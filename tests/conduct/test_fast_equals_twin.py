@@ -21,7 +21,7 @@ from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import latents_for
 from twin import one_trial
 
-DESIGNS = Path(__file__).parent.parent / "designs"
+DESIGNS = Path(__file__).parents[2] / "designs"
 SEED = 11
 PURPOSES = (
     "arrival", "stratum", "infusion_failure", "infusion_delay", "remission", "remission_onset",

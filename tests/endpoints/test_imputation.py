@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-import test_crossover
-import test_fast_equals_adaptive_twin as adaptive
+import conduct.test_fast_equals_adaptive_twin as adaptive
+import participants.test_crossover as test_crossover
 from adaptive_cart.conduct.looks import snapshot_at
 from adaptive_cart.conduct.trial import Block
 from adaptive_cart.design.design import Design
@@ -22,7 +22,7 @@ from adaptive_cart.endpoints import Landmark
 from adaptive_cart.nouns.records import Counts, Course, Floats, Integers, Population
 from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import followed, latents_for
-from test_fast_equals_twin import compare, raw_design, with_strata
+from conduct.test_fast_equals_twin import compare, raw_design, with_strata
 from twin import one_trial
 
 Raw = dict[str, Any]

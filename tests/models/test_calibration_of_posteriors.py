@@ -15,7 +15,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-VALIDATION = Path(__file__).parent.parent / "sims" / "validation"
+VALIDATION = Path(__file__).parents[2] / "sims" / "validation"
 
 
 def module(name: str) -> ModuleType:

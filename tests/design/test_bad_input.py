@@ -21,7 +21,7 @@ from adaptive_cart.design.file import digest_of, load_design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError
 
-DESIGNS = sorted((Path(__file__).parent.parent / "designs").glob("*.toml"))
+DESIGNS = sorted((Path(__file__).parents[2] / "designs").glob("*.toml"))
 NAN, INF = float("nan"), float("inf")
 
 

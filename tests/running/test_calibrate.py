@@ -12,7 +12,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
 from adaptive_cart.running.calibrate import calibrate, calibrated_text, null_points, with_threshold
 from adaptive_cart.running.exact import enumerate_design
-from test_fast_equals_twin import DESIGNS, raw_design
+from conduct.test_fast_equals_twin import DESIGNS, raw_design
 
 
 def design(**changes: Any) -> Design:
