@@ -191,9 +191,14 @@ class Conduct:
 
     # ── what a look means to whoever conducts the trials ──────────────────────────────────
     def ended_at(
-        self, analysis: LookAnalysis, look: int, ended: Booleans, infused: Integers
+        self,
+        analysis: LookAnalysis,
+        look: int,
+        ended: Booleans,
+        infused: Integers,
+        between: bool = False,
     ) -> None:
-        """Note which trials have ended at a look, ``(trial,)``."""
+        """Note which trials have ended at a look, or between two of them, ``(trial,)``."""
 
     def enrol_later(
         self, rows: Integers, date: Floats, strata_before: Booleans, shares: Floats | None
@@ -332,7 +337,7 @@ class Conduct:
     ) -> None:
         """Record trials that a rule with a rhythm of its own has ended."""
         infused = self.infused(analysis.snapshot)
-        self.ended_at(analysis, look, ended, infused)
+        self.ended_at(analysis, look, ended, infused, between=True)
         for name in self.design.endpoints:
             analysis.summary(name)
         randomised = analysis.snapshot.population.tally(analysis.snapshot.enrolled)

@@ -23,6 +23,7 @@ success standing.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from adaptive_cart.conduct.predictive import Condition
@@ -101,6 +102,20 @@ class ResolvedRule:
         """Whether the rule holds at a look."""
         return self.compared(probability, self.thresholds[look])
 
+    def when(self, design: Design) -> str:
+        """Say when the rule is judged: ``every look and, between looks, every 7th infusion …``."""
+        number, judged = design.looks.number, list(self.thresholds)
+        if judged == list(range(1, number + 1)):
+            dates = "every look"
+        elif judged == [number]:
+            dates = "the last look"
+        else:
+            numbers = [f"{look} (the last)" if look == number else str(look) for look in judged]
+            dates = ("look " if len(judged) == 1 else "looks ") + listed(numbers)
+        if self.every:
+            dates += f" and, between looks, {rhythm(self.every)}"
+        return dates
+
     def words(self, design: Design, target: int = 0, every: bool = False) -> str:
         """Say the rule's question as a protocol would; ``every`` for all targets in one."""
         arms, strata = design.arm_names, design.stratum_names
@@ -116,7 +131,7 @@ class ResolvedRule:
             return asked
         sample = "those enrolled" if self.prediction.enrolled else "max_n participants"
         sign = ">=" if self.prediction.at_least else "<"
-        condition = f"{asked} {sign} {written(self.prediction.threshold)}"
+        condition = f"{asked} {sign} {threshold_words(self.prediction.threshold)}"
         return f"P({self.prediction.rule} at the last look, with {sample}: {condition} | data)"
 
     def reason(self, design: Design, probability: float, threshold: float, target: int = 0) -> str:
@@ -129,6 +144,25 @@ class ResolvedRule:
         shown = written(threshold)
         shown = shown if len(shown.split(".")[-1]) >= 4 else f"{threshold:.4f}"
         return f"{self.words(design, target)} = {value} {sign} {shown}"
+
+
+def rhythm(every: int) -> str:
+    """Say a rhythm between looks: ``every 7th infusion (all arms counted)``."""
+    if every == 1:
+        return "every infusion (all arms counted)"
+    last = every % 10 if every % 100 not in (11, 12, 13) else 0
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(last, "th")
+    return f"every {every}{ending} infusion (all arms counted)"
+
+
+def listed(words: list[str]) -> str:
+    """Words in a list: ``1, 2 and 4``."""
+    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
+
+
+def threshold_words(threshold: float) -> str:
+    """A threshold in full, or that it is still to be calibrated."""
+    return "a threshold to be calibrated" if math.isnan(threshold) else written(threshold)
 
 
 def resolve_rules(design: Design) -> tuple[ResolvedRule, ...]:

@@ -46,8 +46,10 @@ class Block:
     standing
         Decisions, and how each trial ended.
     look, months
-        The look that ended it and its calendar month. A stop between looks (a rule with ``every``)
-        counts with the look that would have come next.
+        The look that ended it and its calendar month.
+    between
+        Whether it ended between looks (a rule with ``every``); ``look`` is then the one that would
+        have come next.
     randomised, analysed, infused
         ``(trial, arm)`` participants randomised (pipeline counted in), in the primary analysis, and
         infused by then.
@@ -64,6 +66,7 @@ class Block:
     standing: Standing
     look: Small
     months: Floats
+    between: Booleans
     randomised: Integers
     analysed: Integers
     infused: Integers
@@ -100,6 +103,7 @@ class SimulatedConduct(Conduct):
             standing=self.standing,
             look=np.zeros(trials, dtype=np.int8),
             months=np.full(trials, np.nan),
+            between=np.zeros(trials, dtype=np.bool_),
             randomised=np.zeros((trials, arms), dtype=np.int64),
             analysed=np.zeros((trials, arms), dtype=np.int64),
             infused=np.zeros((trials, arms), dtype=np.int64),
@@ -121,9 +125,14 @@ class SimulatedConduct(Conduct):
 
     # ── looks ─────────────────────────────────────────────────────────────────────────────
     def ended_at(
-        self, analysis: LookAnalysis, look: int, ended: Booleans, infused: Integers
+        self,
+        analysis: LookAnalysis,
+        look: int,
+        ended: Booleans,
+        infused: Integers,
+        between: bool = False,
     ) -> None:
-        """Record the trials that end at a look."""
+        """Record the trials that end at a look, or between it and the one before."""
         if not ended.any():
             return
         block, snapshot = self.block, analysis.snapshot
@@ -131,6 +140,7 @@ class SimulatedConduct(Conduct):
         primary = analysis.summary(self.design.primary)
         block.look[ended] = look
         block.months[ended] = snapshot.date[ended]
+        block.between[ended] = between
         block.randomised[ended] = randomised[ended]
         block.infused[ended] = over_strata(infused)[ended]
         block.analysed[ended] = over_strata(primary.analysed)[ended]

@@ -297,6 +297,14 @@ class Design(Part):
         control = [name for name, arm in self.arms.items() if arm.control]
         return tuple(control + [name for name in self.arms if name not in control])
 
+    def arm_label(self, name: str) -> str:
+        """What readers call an arm: its label, or its name where it has none."""
+        return self.arms[name].label or name
+
+    def endpoint_label(self, name: str) -> str:
+        """What readers call an endpoint."""
+        return str(self.endpoints[name].label or name)
+
     @cached_property
     def stratum_names(self) -> tuple[str, ...]:
         """Names of the strata, in the order written; none where there are no strata."""

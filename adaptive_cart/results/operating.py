@@ -248,6 +248,8 @@ def _decisions(
         for number in range(1, design.looks.number + 1):
             here = int((ended & (look == number)).sum())
             rows.add(f"stop_{stop}", proportion(here, n), look=number)
+    _ended_between(rows, design, reason, look, trials)
+    _decided(rows, design, look, trials)
     rows.add("no_success", proportion(int((reason == REASONS.index("no_success")).sum()), n))
     rows.add("reversal", proportion(int(np.asarray(trials["reversal"]).sum()), n))
     false = false_successes(design, true)
@@ -267,6 +269,34 @@ def _decisions(
     for name in design.arm_names:
         share = np.asarray(trials[f"n_{name}"], dtype=np.float64) / np.maximum(randomised, 1.0)
         rows.add("arm_share", mean(share), name)
+
+
+def _ended_between(
+    rows: Rows, design: Design, reason: Any, look: Any, trials: Mapping[str, Any]
+) -> None:
+    """Endings between looks, where a rule has a rhythm of its own: before which look, and why."""
+    if not any(rule.every for rule in design.rules):
+        return
+    between = np.asarray(trials["between"], dtype=np.bool_)
+    rows.add("stop_between", proportion(int(between.sum()), len(between)))
+    for number in range(1, design.looks.number + 1):
+        for why in STOPS:
+            here = between & (look == number) & (reason == REASONS.index(why))
+            figure = proportion(int(here.sum()), len(here))
+            rows.add("stop_between", figure, look=number, reason=why)
+
+
+def _decided(rows: Rows, design: Design, look: Any, trials: Mapping[str, Any]) -> None:
+    """Which rule ended the trial, at any look and at each one."""
+    ended_by = np.asarray(trials["rule"])
+    for position, rule in enumerate(design.rules):
+        if rule.then == "stop_enrolment":  # it ends nothing
+            continue
+        mine = ended_by == position
+        rows.add(f"decided_{rule.name}", proportion(int(mine.sum()), len(mine)))
+        for number in range(1, design.looks.number + 1):
+            here = int((mine & (look == number)).sum())
+            rows.add(f"decided_{rule.name}", proportion(here, len(mine)), look=number)
 
 
 def _target_columns(design: Design) -> dict[str, tuple[int, int]]:

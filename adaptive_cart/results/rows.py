@@ -37,6 +37,7 @@ def _trial_columns(plan: Plan, block: Block) -> dict[str, Any]:
         "reason": standing.reason,
         "rule": standing.rule,
         "look": block.look,
+        "between": block.between,
         "months": block.months,
         "n_randomised": block.randomised.sum(axis=1),
         "n_analysed": block.analysed.sum(axis=1),

@@ -36,6 +36,7 @@ class _Look:
     successes: Integers
     ends: dict[str, Booleans]
     wins: dict[str, Booleans]
+    decides: dict[str, Booleans]
     estimate: Floats
     counts: Counts
 
@@ -56,6 +57,7 @@ def _look(plan: Plan, number: int, analysed: tuple[int, int]) -> _Look:
     open_ = np.ones(len(successes), dtype=np.bool_)
     ends = {reason: np.zeros(len(successes), dtype=np.bool_) for reason in STOPS}
     wins = {}
+    decides = {rule.name: np.zeros(len(successes), dtype=np.bool_) for rule in plan.rules}
     final = np.broadcast_to(np.array(plan.design.planned, dtype=np.int64), totals.shape)
     for rule in plan.rules:
         if number not in rule.thresholds:
@@ -67,11 +69,19 @@ def _look(plan: Plan, number: int, analysed: tuple[int, int]) -> _Look:
             probability = predictive_probability(model, condition, successes, totals, final)
         holds = open_ & rule.holds(probability, number)
         ends[ENDS[rule.then]] |= holds
+        decides[rule.name] = holds
         if rule.then == "declare_success":
             wins[rule.name] = holds
         open_ &= ~holds
     return _Look(
-        number, analysed, successes, ends, wins, posterior.mean(plan.estimands[0].question), counts
+        number,
+        analysed,
+        successes,
+        ends,
+        wins,
+        decides,
+        posterior.mean(plan.estimands[0].question),
+        counts,
     )
 
 
@@ -123,12 +133,15 @@ def _scenario(
     ended: dict[tuple[int, str], Floats] = {}
     false = set(false_successes(design, true).values())
     wrong = []
+    decided: dict[str, list[float]] = {rule.name: [] for rule in plan.rules}
     running = np.ones((1, 1))
     before = (0, 0)
     for look in looks:
         steps = [_step(b, a, p) for b, a, p in zip(before, look.analysed, rates, strict=True)]
         mass = (steps[0].T @ running @ steps[1]).ravel()
         wrong += [math.fsum(mass[holds]) for rule, holds in look.wins.items() if rule in false]
+        for name, holds in look.decides.items():
+            decided[name].append(math.fsum(mass[holds]))
         for reason in STOPS:
             ended[look.number, reason] = np.where(look.ends[reason], mass, 0.0)
             mass = np.where(look.ends[reason], 0.0, mass)
@@ -139,6 +152,10 @@ def _scenario(
     rows = Rows(truth.name)
     sums = {key: math.fsum(mass) for key, mass in ended.items()}
     _decision_rows(rows, design, sums)
+    for name, by_look in decided.items():
+        rows.add(f"decided_{name}", exact(math.fsum(by_look)))
+        for look, probability in zip(looks, by_look, strict=True):
+            rows.add(f"decided_{name}", exact(probability), look=look.number)
     rows.add("false_success", exact(math.fsum(wrong)))
     errors: dict[int, Floats] = {}
     covered: dict[int, Booleans] = {}

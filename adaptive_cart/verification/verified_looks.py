@@ -169,7 +169,12 @@ class _Watched(SimulatedConduct):
                 return
 
     def ended_at(
-        self, analysis: LookAnalysis, look: int, ended: Booleans, infused: Integers
+        self,
+        analysis: LookAnalysis,
+        look: int,
+        ended: Booleans,
+        infused: Integers,
+        between: bool = False,
     ) -> None:
         """Keep nothing of trials that have ended: no operating characteristic is asked for."""
 
