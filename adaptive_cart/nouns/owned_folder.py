@@ -1,0 +1,194 @@
+"""A folder that we write into and that may hold other people's files as well.
+
+What is ours is what the folder's own list says we wrote, as long as its bytes are still those: only
+that is ever replaced or removed. A file that has been changed since, one that we never wrote and a
+link are somebody's: they are left as they are, and what would have to replace them is refused with
+its name. No link is followed out of the folder.
+
+The list (``.written.json``) is written before the file it tells of, so that a stop at any moment
+leaves nothing of ours unrecognised. It holds the digest that is about to be written beside the one
+that was there before, and the names of the temporary files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from adaptive_cart.errors import ResultsError
+from adaptive_cart.nouns.whole_files import renamed, telling, temporary_name
+
+LIST = ".written.json"
+LARGEST_LIST = 10_000_000  # bytes; a longer one is none of ours
+SHOWN = 5  # names in a refusal
+
+
+class OwnedFolder:
+    """The files of ours in a folder.
+
+    Parameters
+    ----------
+    folder
+        Need not exist yet; it may be a link itself, since the user has named it.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self._files, self._temporary = _read(self.folder / LIST)
+
+    # ── what is ours ──────────────────────────────────────────────────────────────────────
+    @property
+    def names(self) -> list[str]:
+        """Files that the list tells of, whether they are there or not, in order."""
+        return sorted(self._files)
+
+    def path(self, name: str) -> Path:
+        """Where a file lies."""
+        return self.folder / name
+
+    def owns(self, name: str) -> bool:
+        """Whether a file is there, ours, and unchanged."""
+        path = self.path(name)
+        if name not in self._files or self._linked(name) or not path.is_file():
+            return False
+        return _digest(path) in self._files[name]
+
+    def obstacle(self, name: str) -> str:
+        """Why a file cannot be written, in words; empty if nothing is in its way."""
+        linked = self._linked(name)
+        if linked:
+            return f"{linked} is a link"
+        if not os.path.lexists(self.path(name)) or self.owns(name):
+            return ""
+        return f"{name} has been changed" if name in self._files else f"{name} was not written here"
+
+    def require_free(self, names: Iterable[str]) -> None:
+        """Raise a :class:`ResultsError` unless all these files may be written."""
+        found = [why for name in names if (why := self.obstacle(name))]
+        if found:
+            more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+            raise ResultsError(
+                f"{self.folder}: {'; '.join(found[:SHOWN])}{more}. Nothing of it is replaced: move "
+                f"it away, or choose another --out"
+            )
+
+    def _linked(self, name: str) -> str:
+        """The first part of a name, below the folder, that is a link; empty if none is."""
+        here = self.folder
+        for part in PurePosixPath(name).parts:
+            here = here / part
+            if here.is_symlink():
+                return here.relative_to(self.folder).as_posix()
+        return ""
+
+    # ── writing and removing ──────────────────────────────────────────────────────────────
+    def write(self, name: str, content: bytes | str, hint: str = "") -> None:
+        """Write a file whole or not at all.
+
+        Raises
+        ------
+        ResultsError
+            If something that is not ours has its name.
+        """
+        whole = content.encode() if isinstance(content, str) else content
+        with self.writing(name, hint) as temporary:
+            temporary.write_bytes(whole)
+
+    @contextmanager
+    def writing(self, name: str, hint: str = "") -> Iterator[Path]:
+        """Lend a name to write a file under; it becomes ours, whole, when that is done."""
+        self.require_free([name])
+        path = self.path(name)
+        with telling("be written", path, hint):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = temporary_name(path)
+            self._temporary.add(temporary.relative_to(self.folder).as_posix())
+            self._save()
+            with renamed(path, temporary):
+                yield temporary
+                now = [_digest(path)] if path.is_file() else []
+                self._files[name] = [_digest(temporary), *now]
+                self._save()
+        self._temporary.discard(temporary.relative_to(self.folder).as_posix())
+
+    def remove(self, name: str) -> bool:
+        """Remove a file if it is ours, with its folder if that is empty then; say if it was."""
+        if not self.owns(name):
+            return False
+        path = self.path(name)
+        with telling("be removed", path):
+            path.unlink()
+            if path.parent != self.folder:
+                with suppress(OSError):
+                    path.parent.rmdir()
+        return True
+
+    def keep_only(self, names: Iterable[str], under: str = "") -> None:
+        """Remove what an earlier call wrote below ``under`` and is not among these names."""
+        kept = set(names)
+        for name in self.names:
+            if name.startswith(under) and name not in kept:
+                self.remove(name)
+
+    def set_aside(self, name: str) -> str:
+        """Give a file that is in our way, and not ours, a name that is free; return that."""
+        path = self.path(name)
+        number = 1
+        while os.path.lexists(aside := path.with_name(f"{path.name}.kept{number}")):
+            number += 1
+        with telling("be set aside", path):
+            path.rename(aside)
+        return aside.name
+
+    def sweep(self) -> None:
+        """Remove the temporary files that a stop has left."""
+        for name in sorted(self._temporary):
+            path = self.path(name)
+            if not self._linked(name) and path.is_file():
+                with telling("be removed", path):
+                    path.unlink()
+        self._temporary.clear()
+
+    def _save(self) -> None:
+        there = {name: self._files[name] for name in sorted(self._files)}
+        text = json.dumps({"files": there, "temporary": sorted(self._temporary)}, indent=1)
+        path = self.folder / LIST
+        if path.is_symlink():
+            raise ResultsError(f"{path}: is a link; remove it, or choose another --out")
+        with renamed(path) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read(path: Path) -> tuple[dict[str, list[str]], set[str]]:
+    """What a list tells of; a list that is not as we write it tells of nothing."""
+    nothing: tuple[dict[str, list[str]], set[str]] = ({}, set())
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST_LIST:
+        return nothing
+    try:
+        told: Any = json.loads(path.read_text(encoding="utf-8"))
+        files, temporary = told["files"], told["temporary"]
+        digests = {str(name): [str(one) for one in found] for name, found in files.items()}
+        unfinished = {str(name) for name in temporary}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return nothing
+    if not all(map(_inside, [*digests, *unfinished])):
+        return nothing
+    if not all(name.endswith(".tmp") for name in unfinished):
+        return nothing
+    return digests, unfinished
+
+
+def _inside(name: str) -> bool:
+    """Whether a name leads to a place inside the folder."""
+    pure = PurePosixPath(name)
+    return bool(pure.parts) and not pure.is_absolute() and ".." not in pure.parts

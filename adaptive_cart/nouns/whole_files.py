@@ -1,0 +1,59 @@
+"""Files that are whole or not there, and what is said where the disk refuses."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from adaptive_cart.errors import RunError
+
+
+@contextmanager
+def telling(what: str, path: Path, hint: str = "") -> Iterator[None]:
+    """Turn a failure of the disk into a run error that says what could not be done."""
+    try:
+        yield
+    except OSError as error:
+        # pyarrow's own words are long; the number says it as well
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        end = f". {hint}" if hint else ""
+        raise RunError(f"{path}: cannot {what}: {reason}{end}") from error
+
+
+def temporary_name(path: Path) -> Path:
+    """A name beside a file that nobody can foresee."""
+    return path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+
+
+def made_here(path: Path) -> None:
+    """Make an empty file; it is an error if anything of that name is there, a link included."""
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666))
+
+
+@contextmanager
+def renamed(path: Path, temporary: Path | None = None) -> Iterator[Path]:
+    """Lend a name to write under, and give the file its own name when it is whole."""
+    temporary = temporary or temporary_name(path)
+    made_here(temporary)
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def write_text(path: Path, text: str, hint: str = "") -> None:
+    """Write a text file that the user has named, whole or not at all."""
+    with telling("be written", path, hint):
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")  # a device or a pipe, which has to stay one
+            return
+        with renamed(path.resolve()) as temporary:
+            temporary.write_text(text, encoding="utf-8", newline="\n")
