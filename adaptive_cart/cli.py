@@ -150,7 +150,7 @@ def init(template: str, file: Path) -> None:
     """Write a commented starting design to FILE."""
     from adaptive_cart.design.file import template as text_of
     from adaptive_cart.errors import InputError
-    from adaptive_cart.results.store import write_text
+    from adaptive_cart.nouns.whole_files import write_text
 
     text = text_of(template)
     if file.exists():
@@ -259,7 +259,7 @@ def simulate(
 def calibrate_thresholds(design: Path, trials: int, seed: int | None, jobs: int | None) -> None:
     """Find every "calibrate" threshold of DESIGN and write it into the file, comments kept."""
     from adaptive_cart.design.file import load_design
-    from adaptive_cart.results.store import write_text
+    from adaptive_cart.nouns.whole_files import write_text
     from adaptive_cart.running.calibrate import calibrate, calibrated_text
 
     loaded = load_design(design)
@@ -288,7 +288,7 @@ def example(
 ) -> None:
     """Tell one simulated trial of DESIGN, look by look."""
     from adaptive_cart.design.file import load_design
-    from adaptive_cart.results.store import write_text
+    from adaptive_cart.nouns.whole_files import write_text
     from adaptive_cart.telling.walkthrough import example as walk
 
     story = walk(load_design(design), scenario=scenario, trial=trial, seed=seed)

@@ -25,7 +25,7 @@ from adaptive_cart.analysis.page import page
 from adaptive_cart.analysis.pictures import Picture, figures_of
 from adaptive_cart.analysis.text import markdown_text
 from adaptive_cart.errors import InputError
-from adaptive_cart.results.store import telling, write_text
+from adaptive_cart.nouns.whole_files import telling, write_text
 
 if TYPE_CHECKING:
     from adaptive_cart.analysis.flow import Analysis

@@ -10,7 +10,7 @@ from adaptive_cart.comparison.pictures import PICTURES, captions
 from adaptive_cart.errors import InputError, ResultsError, one_of
 from adaptive_cart.figures import FORMATS, rendered
 from adaptive_cart.figures.writing import CAPTIONS, write_whole
-from adaptive_cart.results.store import telling, write_text
+from adaptive_cart.nouns.whole_files import telling, write_text
 
 if TYPE_CHECKING:
     from adaptive_cart.comparison.side_by_side import Comparison

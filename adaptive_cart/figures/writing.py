@@ -13,7 +13,7 @@ from adaptive_cart.errors import InputError, nearest, one_of
 from adaptive_cart.figures.kinds import FigureKind, Missing, Tables
 from adaptive_cart.figures.registry import FIGURES
 from adaptive_cart.figures.style import DOTS_A_INCH, RC
-from adaptive_cart.results.store import telling, write_text
+from adaptive_cart.nouns.whole_files import telling, write_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -39,13 +39,28 @@ class OwnedFolder:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self._files, self._temporary = _read(self.folder / LIST)
+        self._files, self._temporary, self._aside = _read(self.folder / LIST)
 
     # ── what is ours ──────────────────────────────────────────────────────────────────────
     @property
     def names(self) -> list[str]:
         """Files that the list tells of, whether they are there or not, in order."""
         return sorted(self._files)
+
+    def strangers(self) -> list[str]:
+        """What lies in the folder and is, or holds, something not ours; hidden files left out."""
+        if not self.folder.is_dir():
+            return []
+        known = self._temporary | self._aside
+        entries = [entry for entry in self.folder.iterdir() if not entry.name.startswith(".")]
+        return sorted(e.name for e in entries if e.name not in known and not self._all_ours(e))
+
+    def _all_ours(self, entry: Path) -> bool:
+        """Whether a file is ours, or everything in a folder is, and there is something in it."""
+        if entry.is_symlink() or not entry.is_dir():
+            return self.owns(entry.relative_to(self.folder).as_posix())
+        inside = [path for path in entry.rglob("*") if path.is_symlink() or not path.is_dir()]
+        return all(self.owns(path.relative_to(self.folder).as_posix()) for path in inside)
 
     def path(self, name: str) -> Path:
         """Where a file lies."""
@@ -142,8 +157,10 @@ class OwnedFolder:
         while os.path.lexists(aside := path.with_name(f"{path.name}.kept{number}")):
             number += 1
         with telling("be set aside", path):
+            self._aside.add(aside.relative_to(self.folder).as_posix())
+            self._save()
             path.rename(aside)
-        return aside.name
+        return aside.relative_to(self.folder).as_posix()
 
     def sweep(self) -> None:
         """Remove the temporary files that a stop has left."""
@@ -155,13 +172,16 @@ class OwnedFolder:
         self._temporary.clear()
 
     def _save(self) -> None:
-        there = {name: self._files[name] for name in sorted(self._files)}
-        text = json.dumps({"files": there, "temporary": sorted(self._temporary)}, indent=1)
+        told = {
+            "files": {name: self._files[name] for name in sorted(self._files)},
+            "temporary": sorted(self._temporary),
+            "set_aside": sorted(self._aside),
+        }
         path = self.folder / LIST
         if path.is_symlink():
             raise ResultsError(f"{path}: is a link; remove it, or choose another --out")
         with renamed(path) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
 def _digest(path: Path) -> str:
@@ -169,23 +189,26 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _read(path: Path) -> tuple[dict[str, list[str]], set[str]]:
-    """What a list tells of; a list that is not as we write it tells of nothing."""
-    nothing: tuple[dict[str, list[str]], set[str]] = ({}, set())
+def _read(path: Path) -> tuple[dict[str, list[str]], set[str], set[str]]:
+    """What a list tells of: files, temporary files, files set aside.
+
+    A list that is not as we write it tells of nothing.
+    """
+    nothing: tuple[dict[str, list[str]], set[str], set[str]] = ({}, set(), set())
     if path.is_symlink() or not path.is_file() or path.stat().st_size > LARGEST_LIST:
         return nothing
     try:
         told: Any = json.loads(path.read_text(encoding="utf-8"))
-        files, temporary = told["files"], told["temporary"]
-        digests = {str(name): [str(one) for one in found] for name, found in files.items()}
-        unfinished = {str(name) for name in temporary}
+        digests = {str(name): [str(one) for one in all_] for name, all_ in told["files"].items()}
+        unfinished = {str(name) for name in told["temporary"]}
+        aside = {str(name) for name in told["set_aside"]}
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return nothing
-    if not all(map(_inside, [*digests, *unfinished])):
+    if not all(map(_inside, [*digests, *unfinished, *aside])):
         return nothing
     if not all(name.endswith(".tmp") for name in unfinished):
         return nothing
-    return digests, unfinished
+    return digests, unfinished, aside
 
 
 def _inside(name: str) -> bool:

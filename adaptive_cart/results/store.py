@@ -8,9 +8,10 @@
     parts/                           finished stretches of a run that is not finished
 
 Every file is written under a name of its own and then renamed. A run that was killed finds its
-finished stretches in ``parts``, under a name made of design, seed, version and engine, so that
-those of two runs never meet; a longer run starts from the tables that are there. A folder of
-another design, seed, version or engine is refused.
+finished stretches in ``parts``, in a folder that the manifest names and this run has made; a longer
+run starts from the tables that are there. A folder of another design, seed, version or engine is
+refused. What was not written here, or has been changed since, is never replaced or removed
+(:mod:`adaptive_cart.nouns.owned_folder`); only ``--restart`` gives it another name.
 
 Two tables and a manifest cannot be renamed in one go. So each table says in its footer which run it
 is of and how many trials of each scenario it holds. The manifest says ``running`` from before the
@@ -30,7 +31,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -44,6 +44,8 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.errors import ResultsError, RunError
+from adaptive_cart.nouns.owned_folder import OwnedFolder
+from adaptive_cart.nouns.whole_files import renamed, telling
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -56,18 +58,10 @@ BOUNDARIES = "boundaries.csv"
 TRIALS = "trials.parquet"
 LOOKS = "looks.parquet"
 PARTS = "parts"
-WRITTEN_BY_RUNS = (MANIFEST, DESIGN, MEASURES, BOUNDARIES, TRIALS, LOOKS, PARTS)
-WRITTEN_LATER = (
-    "figures",
-    *(
-        f"report{audience}.{suffix}"
-        for audience in ("", "_restricted")
-        for suffix in ("docx", "html", "pdf")
-    ),
-)
+WRITTEN_BY_RUNS = (MANIFEST, DESIGN, MEASURES, BOUNDARIES, TRIALS, LOOKS)
 ROW_GROUP = 100_000  # rows; a group holds one scenario
 FOOTER = b"adaptive_cart"
-TEMPORARY = re.compile(r"(?P<name>.+)\.[0-9a-f]{12}\.tmp")
+STRETCH_FILE = re.compile(r"(\d{3,}-\d{10}-\d{10})\.(trials|looks)\.parquet(\.[0-9a-f]{12}\.tmp)?")
 GO_ON = "What was finished before is kept; the same command goes on from there"
 
 
@@ -80,50 +74,14 @@ def version() -> str:
         return "0+unknown"
 
 
-# ── files that are whole or not there ─────────────────────────────────────────────────────────
-@contextmanager
-def telling(what: str, path: Path, hint: str = "") -> Iterator[None]:
-    """Turn a failure of the disk into a run error that says what could not be done."""
-    try:
-        yield
-    except OSError as error:
-        # pyarrow's own words are long; the number says it as well
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        end = f". {hint}" if hint else ""
-        raise RunError(f"{path}: cannot {what}: {reason}{end}") from error
-
-
-@contextmanager
-def _renamed(path: Path) -> Iterator[Path]:
-    """Lend a name to write under, and give the file its own name when it is whole."""
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.tmp")
-    try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-
-
-def write_text(path: Path, text: str, hint: str = "") -> None:
-    """Write a text file whole or not at all."""
-    with telling("be written", path, hint):
-        if path.exists() and not path.is_file():
-            path.write_text(text, encoding="utf-8")  # a device or a pipe, which has to stay one
-            return
-        with _renamed(path.resolve()) as temporary:
-            temporary.write_text(text, encoding="utf-8", newline="\n")
-
-
-def write_table(path: Path, table: pa.Table) -> None:
-    """Write a finished stretch whole or not at all."""
+# ── tables ────────────────────────────────────────────────────────────────────────────────────
+def write_table(path: Path, table: pa.Table, run: str) -> None:
+    """Write a finished stretch of a run whole or not at all."""
     import pyarrow.parquet as pq
 
-    with telling("be written", path, GO_ON), _renamed(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+    named = table.replace_schema_metadata({FOOTER: json.dumps({"run": run})})
+    with telling("be written", path, GO_ON), renamed(path) as temporary:
+        pq.write_table(named, temporary, compression="zstd", write_page_checksum=True)
 
 
 def _opened(path: Path) -> Any:
@@ -216,10 +174,17 @@ class Identity:
 
 
 class Parts:
-    """Finished stretches that are not in the tables yet, of one run."""
+    """Finished stretches that are not in the tables yet, of one run.
+
+    Parameters
+    ----------
+    folder
+        Made by this run, which nobody could foresee: ``<key of the run>-<random>``.
+    """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        self.run = self.folder.name.split("-")[0]
 
     def path(self, stretch: Stretch, suffix: str) -> Path:
         """File of a stretch: of its ``trials`` or of its ``looks``."""
@@ -227,8 +192,8 @@ class Parts:
 
     def write(self, stretch: Stretch, trials: pa.Table, looks: pa.Table) -> None:
         """Keep a finished stretch."""
-        write_table(self.path(stretch, "trials"), trials)
-        write_table(self.path(stretch, "looks"), looks)
+        write_table(self.path(stretch, "trials"), trials, self.run)
+        write_table(self.path(stretch, "looks"), looks, self.run)
 
     def finished(self) -> list[Stretch]:
         """The stretches that are whole, in order."""
@@ -252,6 +217,8 @@ class Parts:
             path = self.path(stretch, suffix)
             with _reading(path), _opened(path) as file:
                 rows = file.metadata.num_rows
+                if _footer(file)["run"] != self.run:
+                    raise ValueError("it is of another run")
                 if suffix == "trials" and rows != stretch.stop - stretch.start:
                     raise ValueError(f"{rows} trials instead of {stretch.stop - stretch.start}")
 
@@ -261,6 +228,25 @@ class Parts:
             path = self.path(stretch, suffix)
             with telling("be removed", path):
                 path.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Remove all stretches, and the folder if nothing else is in it."""
+        there = self.folder.is_dir() and not self.folder.is_symlink()
+        with telling("be removed", self.folder):
+            for path in self.folder.iterdir() if there else ():
+                if STRETCH_FILE.fullmatch(path.name) and not path.is_symlink():
+                    path.unlink(missing_ok=True)
+        for folder in (self.folder, self.folder.parent):
+            with suppress(OSError):
+                folder.rmdir()
+
+    def sweep(self) -> None:
+        """Remove half-written stretches."""
+        for path in self.folder.iterdir():
+            found = STRETCH_FILE.fullmatch(path.name)
+            if found and found[3] and not path.is_symlink():
+                with telling("be removed", path):
+                    path.unlink(missing_ok=True)
 
     def read(self, span: Span, suffix: str) -> pa.Table:
         """Read rows of the trials of a span out of its part."""
@@ -286,14 +272,18 @@ class Store:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        self.owned = OwnedFolder(folder)
+        self._parts: Parts | None = None
 
     def path(self, name: str) -> Path:
         """Where a file of the folder lies."""
         return self.folder / name
 
-    def parts(self, identity: Identity) -> Parts:
-        """Where a run keeps its finished stretches."""
-        return Parts(self.path(PARTS) / identity.key)
+    @property
+    def parts(self) -> Parts:
+        """Where the run that :meth:`prepare` has made the folder ready for keeps its stretches."""
+        assert self._parts is not None
+        return self._parts
 
     # ── what is there ─────────────────────────────────────────────────────────────────────
     def manifest(self) -> dict[str, Any] | None:
@@ -386,10 +376,7 @@ class Store:
         """Which run a table is of, and how many trials of each scenario it holds."""
         path = self.path(name)
         with _reading(path), _opened(path) as file:
-            told = (file.schema_arrow.metadata or {}).get(FOOTER)
-            if told is None:
-                raise ValueError("its footer does not say of what run it is")
-            footer = json.loads(told)
+            footer = _footer(file)
             return footer["run"], footer["trials"]
 
     def checksum(self, name: str) -> str:
@@ -398,28 +385,17 @@ class Store:
         with _reading(path), path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
-    def _names(self) -> set[str]:
-        """What lies in the folder, hidden files and half-written ones left out."""
-        if not self.folder.exists():
-            return set()
-        if not self.folder.is_dir():
+    def _strangers(self) -> list[str]:
+        """What lies in the folder and is not ours; hidden files and empty ``parts`` left out."""
+        if self.folder.exists() and not self.folder.is_dir():
             raise ResultsError(f"{self.folder}: is a file; choose another --out")
-        names = {entry.name for entry in self.folder.iterdir() if not entry.name.startswith(".")}
-        names = {name for name in names if not self._is_leftover(name)}
-        if PARTS in names and not any(path.is_file() for path in self.path(PARTS).rglob("*")):
-            names.remove(PARTS)
-        return names
-
-    @staticmethod
-    def _is_leftover(name: str) -> bool:
-        found = TEMPORARY.fullmatch(name)
-        return found is not None and found["name"] in WRITTEN_BY_RUNS
+        return self.owned.strangers()
 
     def _require_free(self) -> None:
         """Raise a :class:`ResultsError` unless a folder without a manifest is free to be used."""
-        names = self._names()
-        strangers = sorted(names - {*WRITTEN_BY_RUNS} | names & {DESIGN})
-        remains = sorted(names & {*WRITTEN_BY_RUNS} - {DESIGN})
+        names = set(self._strangers()) | {n for n in WRITTEN_BY_RUNS if self.owned.owns(n)}
+        strangers = sorted(names - {*WRITTEN_BY_RUNS, PARTS} | names & {DESIGN})
+        remains = sorted(names & {*WRITTEN_BY_RUNS, PARTS} - {DESIGN})
         if remains:
             raise ResultsError(
                 f"{self.folder}: holds {', '.join(remains)}, but no {MANIFEST} that says of what; "
@@ -433,21 +409,19 @@ class Store:
 
     def require_replaceable(self) -> None:
         """Raise a :class:`ResultsError` unless what a folder holds are results, or nothing."""
-        names = self._names()
-        strangers = sorted(names - {*WRITTEN_BY_RUNS, *WRITTEN_LATER})
         try:
             if self.manifest() is not None:
                 return  # files beside the results are left alone
         except _NotOurs:
             raise
         except ResultsError:
-            pass  # a damaged manifest is replaced with the rest
-        if names == {DESIGN}:
-            strangers = [DESIGN]
+            return  # a damaged manifest is set aside with the rest
+        strangers = self._strangers()
         if strangers:
             raise ResultsError(
-                f"{self.folder}: holds files that are no results ({', '.join(strangers[:5])}), so "
-                f"that nothing there is replaced; choose another --out"
+                f"{self.folder}: holds files that no run has written here "
+                f"({', '.join(strangers[:5])}), so that nothing there is replaced; choose another "
+                f"--out"
             )
 
     # ── making it ready ───────────────────────────────────────────────────────────────────
@@ -476,32 +450,72 @@ class Store:
         finally:
             os.close(handle)
 
-    def prepare(self, identity: Identity, restart: bool) -> None:
-        """Make the folder ready for a run: old results and what killed runs left are removed."""
-        if restart:
-            self.clear()
-        with telling("be made ready", self.folder):
-            own = self.parts(identity).folder
-            own.mkdir(parents=True, exist_ok=True)
-            for path in self.folder.iterdir():
-                if self._is_leftover(path.name):
-                    path.unlink(missing_ok=True)
-            for path in self.path(PARTS).iterdir():
-                if path != own:
-                    _remove(path)
-            for path in own.iterdir():
-                if path.suffix == ".tmp":
-                    path.unlink(missing_ok=True)
+    def prepare(self, identity: Identity, restart: bool) -> list[str]:
+        """Make the folder ready for a run: old results and what killed runs left are removed.
 
-    def clear(self) -> None:
-        """Remove the results that a folder holds, and nothing else in it."""
-        with telling("be cleared", self.folder):
-            for name in (*WRITTEN_BY_RUNS, *WRITTEN_LATER):  # the manifest first
-                _remove(self.path(name))
+        Returns
+        -------
+        New names of files that were in the way and are not ours.
+        """
+        held = self._held_parts(identity)
+        aside = self.clear() if restart else []
+        self.owned.sweep()
+        self.owned.require_free(name for name in WRITTEN_BY_RUNS if name != MANIFEST)
+        self._parts = self._own_parts(identity, None if restart else held)
+        return aside
+
+    def open_parts(self) -> None:
+        """Make the folder of stretches, once the manifest has told its name."""
+        with telling("be made", self.parts.folder):
+            self.parts.folder.mkdir(parents=True, exist_ok=True)
+        self.parts.sweep()
+
+    def _held_parts(self, identity: Identity) -> str | None:
+        """Name of the folder of stretches that the manifest tells of, if it is this run's."""
+        try:
+            name = (self.manifest() or {}).get(PARTS)
+        except ResultsError:
+            return None
+        pattern = rf"{identity.key}-[0-9a-f]{{12}}"
+        return name if isinstance(name, str) and re.fullmatch(pattern, name) else None
+
+    def _own_parts(self, identity: Identity, held: str | None) -> Parts:
+        """The folder of stretches that the manifest tells of, or a name that nobody can foresee."""
+        above = self.path(PARTS)
+        if above.is_symlink() or (above.exists() and not above.is_dir()):
+            raise ResultsError(
+                f"{above}: is a link or a file, where stretches of trials are to be kept; move it "
+                f"away, or choose another --out"
+            )
+        if held is not None and not (above / held).is_symlink():
+            return Parts(above / held)
+        return Parts(above / f"{identity.key}-{uuid.uuid4().hex[:12]}")
+
+    def clear(self) -> list[str]:
+        """Remove the results of a folder; what is in the way and not ours gets a new name."""
+        try:
+            held = (self.manifest() or {}).get(PARTS)
+        except ResultsError:
+            held = None
+        named = re.fullmatch(r"[0-9a-f]{16}-[0-9a-f]{12}", str(held))
+        if named and not self.path(PARTS).is_symlink():
+            Parts(self.path(PARTS) / named[0]).clear()
+        for name in [MANIFEST, *self.owned.names]:  # the manifest first
+            self.owned.remove(name)
+        in_the_way = [name for name in WRITTEN_BY_RUNS if os.path.lexists(self.path(name))]
+        return [self.owned.set_aside(name) for name in in_the_way]
+
+    def tidy(self, identity: Identity) -> None:
+        """Remove what a run that was stopped at its very end has left, where that can be done."""
+        held = self._held_parts(identity)
+        with suppress(RunError):
+            if held is not None and not self.path(PARTS).is_symlink():
+                Parts(self.path(PARTS) / held).clear()
+            self.owned.sweep()
 
     def drop_parts(self) -> None:
         """Forget all stretches, once the tables hold them."""
-        shutil.rmtree(self.path(PARTS), ignore_errors=True)
+        self.parts.clear()
 
     # ── writing ───────────────────────────────────────────────────────────────────────────
     def merge(self, identity: Identity, spans: Mapping[str, Sequence[Span]]) -> None:
@@ -523,11 +537,11 @@ class Store:
         target = self.path(name)
         held = {scenario: pieces[-1].stop for scenario, pieces in spans.items() if pieces}
         told = json.dumps({"run": identity.key, "trials": held})
-        with telling("be written", target, GO_ON), _renamed(target) as temporary:
+        with self.owned.writing(name, GO_ON) as temporary:
             writer: Any = None
             try:
                 for scenario, pieces in spans.items():
-                    sources = self._sources(identity, name, suffix, scenario, pieces)
+                    sources = self._sources(name, suffix, scenario, pieces)
                     for group in regrouped(sources, ROW_GROUP):
                         if writer is None:
                             schema = group.schema.with_metadata({FOOTER: told})
@@ -546,16 +560,14 @@ class Store:
 
     def _sources(
         self,
-        identity: Identity,
         name: str,
         suffix: str,
         scenario: str,
         pieces: Iterable[Span],
     ) -> Iterator[pa.Table]:
-        parts = self.parts(identity)
         for span in pieces:
             if span.part is not None:
-                yield parts.read(span, suffix)
+                yield self.parts.read(span, suffix)
                 continue
             for group in self.groups(name, scenario):
                 kept = _cut(group, span.start, span.stop)
@@ -564,7 +576,11 @@ class Store:
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write the manifest whole or not at all."""
-        write_text(self.path(MANIFEST), json.dumps(manifest, indent=2) + "\n", GO_ON)
+        self.write(MANIFEST, json.dumps(manifest, indent=2) + "\n")
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file of text whole or not at all."""
+        self.owned.write(name, text, GO_ON)
 
     # ── reading ───────────────────────────────────────────────────────────────────────────
     def groups(
@@ -694,11 +710,13 @@ def _fault(manifest: Mapping[str, Any]) -> str:
     return ""
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _footer(file: Any) -> dict[str, Any]:
+    """What a table's footer says of the run that wrote it."""
+    told = (file.schema_arrow.metadata or {}).get(FOOTER)
+    if told is None:
+        raise ValueError("its footer does not say of what run it is")
+    found: dict[str, Any] = json.loads(told)
+    return found
 
 
 def _cut(table: pa.Table, start: int, stop: int) -> pa.Table:

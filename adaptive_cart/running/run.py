@@ -39,13 +39,13 @@ from adaptive_cart.results.store import (
     GO_ON,
     LOOKS,
     MEASURES,
+    PARTS,
     TRIALS,
     Identity,
     LastLooks,
     Span,
     Store,
     version,
-    write_text,
 )
 from adaptive_cart.running.boundaries import boundaries_csv
 from adaptive_cart.running.calibrate import (
@@ -163,8 +163,14 @@ def simulate(
             run = _Run(design, truths, chosen, store, identity, found, progress, tell)
             if choice.engine == "simulate" and mcse is None:
                 run.require_no_more_than(number)
-            store.prepare(identity, restart)
-            run.start(found is None, design_text or design.as_toml())
+            text = design_text or design.as_toml()
+            if found is not None and run.nothing_to_do(found, number, mcse):
+                run.keep_design(text)
+                store.tidy(identity)
+                return Result(design, folder.absolute(), temporary=out is None)
+            for name in store.prepare(identity, restart):
+                tell(f"{folder}: holds {name} now, which was in the way and is not this run's")
+            run.start(found, text)
             if choice.engine == "exact":
                 run.enumerate()
             else:
@@ -254,11 +260,28 @@ class _Run:
                     f"--restart"
                 )
 
-    def start(self, new: bool, design_text: str) -> None:
-        """Say in a new folder whose it is, before anything else is written there."""
-        if new:
+    def nothing_to_do(self, found: Mapping[str, Any], trials: int, mcse: float | None) -> bool:
+        """Whether a folder holds all that is asked for, so that it need only be read."""
+        if found["status"] != "complete" or set(self.reported) != self.held.keys():
+            return False
+        if self.identity.engine == "exact":
+            return True
+        return mcse is None and all(self.held[name] == trials for name in self.chosen)
+
+    def keep_design(self, text: str) -> None:
+        """Keep the file as it is now: a comment may have changed, or the description."""
+        path = self.store.path(DESIGN)
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            self.store.write(DESIGN, text)
+
+    def start(self, found: Mapping[str, Any] | None, design_text: str) -> None:
+        """Say in a folder whose it is, before anything else is written there."""
+        if found is None:
             self._manifest("running")
-        write_text(self.store.path(DESIGN), design_text, GO_ON)
+        elif found.get(PARTS) != self.store.parts.folder.name:
+            self.store.write_manifest({**found, PARTS: self.store.parts.folder.name})
+        self.store.open_parts()
+        self.store.write(DESIGN, design_text)
 
     # ── engines ───────────────────────────────────────────────────────────────────────────
     def enumerate(self) -> None:
@@ -279,7 +302,7 @@ class _Run:
             {name: self.truths[name] for name in names},
             {name: known.get(name, unknown) for name in names},
             self.identity.seed,
-            str(self.store.parts(self.identity).folder.absolute()),
+            str(self.store.parts.folder.absolute()),
             self.identity.version,
             block,
         )
@@ -305,7 +328,7 @@ class _Run:
 
     def _reach(self, job: Job, targets: Mapping[str, int], workers: Workers) -> None:
         """Run what is missing and put it into the tables."""
-        parts = self.store.parts(self.identity)
+        parts = self.store.parts
         dropped = parts.drop_damaged()
         if dropped:
             self.tell(f"{dropped} damaged stretches of an earlier run are run again")
@@ -336,6 +359,8 @@ class _Run:
         if not self._tables_hold(goal):
             self._manifest("running")
             self.store.merge(self.identity, spans)
+        # the tables may hold them already, where a run was stopped before its manifest said so
+        if self.held != goal:
             self.held = goal
             self._manifest("running")
         for part in parts.finished():
@@ -345,7 +370,7 @@ class _Run:
         self, targets: Mapping[str, int]
     ) -> tuple[dict[str, list[Span]], dict[int, list[tuple[int, int]]]]:
         """By scenario, where its trials are to be had; by position, which are missing."""
-        finished = self.store.parts(self.identity).finished()
+        finished = self.store.parts.finished()
         spans, gaps = {}, {}
         for position, name in enumerate(self.design.scenarios):
             kept = self.held.get(name, 0)
@@ -384,7 +409,7 @@ class _Run:
     def _finish(self, rows: list[tuple[Any, ...]]) -> None:
         """Write what was read off, say that all is there, and tidy up."""
         self._write_measures(rows)
-        write_text(self.store.path(BOUNDARIES), boundaries_csv(self.design), GO_ON)
+        self.store.write(BOUNDARIES, boundaries_csv(self.design))
         self._manifest("complete")
         self.store.drop_parts()
 
@@ -394,7 +419,7 @@ class _Run:
         writer.writerow(COLUMNS)
         for row in rows:
             writer.writerow(["" if cell is None or cell != cell else cell for cell in row])
-        write_text(self.store.path(MEASURES), text.getvalue(), GO_ON)
+        self.store.write(MEASURES, text.getvalue())
 
     def _manifest(self, status: str) -> None:
         sources = {
@@ -418,6 +443,7 @@ class _Run:
                 "engine": self.identity.engine,
                 "trials": {n: self.held[n] for n in self.design.scenarios if n in self.held},
                 "checksums": checksums,
+                PARTS: self.store.parts.folder.name,
                 "roles": {name: self.truths[name].role for name in self.design.scenarios},
                 "started": datetime.datetime.fromtimestamp(self.started, datetime.UTC).isoformat(
                     timespec="seconds"

@@ -36,8 +36,9 @@ from adaptive_cart.design.file import digest_of
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError, InputError, Problem, ResultsError, RunError
 from adaptive_cart.models.sampling import require_sampler
+from adaptive_cart.nouns.whole_files import telling, write_text
 from adaptive_cart.results.operating import proportion
-from adaptive_cart.results.store import GO_ON, telling, version, write_text
+from adaptive_cart.results.store import GO_ON, version
 from adaptive_cart.running.calibrate import calibrate, needs_calibration, with_threshold
 from adaptive_cart.running.stretches import all_cores, belong_to, hidden_from_ctrl_c
 from adaptive_cart.verification.verified_looks import ChosenLook, chosen_looks

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adaptive_cart.errors import ResultsError, RunError
+from adaptive_cart.nouns.whole_files import write_text
 from adaptive_cart.results import store as module
 from adaptive_cart.results.store import (
     LOOKS,
@@ -28,7 +29,6 @@ from adaptive_cart.results.store import (
     Stretch,
     regrouped,
     write_table,
-    write_text,
 )
 from adaptive_cart.running.stretches import pieces_of, spans_of, stretch_length, trials_in
 
@@ -82,11 +82,18 @@ def keep(parts: Parts, position: int, start: int, stop: int) -> Stretch:
     return stretch
 
 
+def opened(folder: Path, identity: Identity = IDENTITY) -> Store:
+    """A store made ready for a run."""
+    store = Store(folder)
+    store.prepare(identity, restart=False)
+    store.open_parts()
+    return store
+
+
 def filled(folder: Path, edges: list[int]) -> Store:
     """Tables of both scenarios, merged from stretches with these edges."""
-    store = Store(folder)
-    store.prepare(IDENTITY, restart=False)
-    parts = store.parts(IDENTITY)
+    store = opened(folder)
+    parts = store.parts
     spans = {}
     for position, name in enumerate(NAMES):
         stretches = [
@@ -108,7 +115,7 @@ def manifest(store: Store, **changed: object) -> dict[str, object]:
         "status": "complete",
         **vars(IDENTITY),
         "trials": dict.fromkeys(NAMES, 60),
-        "checksums": {name: store.checksum(name) for name in (TRIALS, LOOKS)},
+        "checksums": {n: store.checksum(n) for n in (TRIALS, LOOKS) if store.path(n).exists()},
     } | changed
     store.write_manifest(told)
     return told
@@ -131,7 +138,7 @@ def test_a_text_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch)
 
 def test_a_table_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
     path = tmp_path / "a.parquet"
-    write_table(path, trials_table("null", 0, 5))
+    write_table(path, trials_table("null", 0, 5), "run")
     before = path.read_bytes()
 
     def half(table: pa.Table, where: Path, **keywords: object) -> None:
@@ -140,7 +147,7 @@ def test_a_table_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch
 
     monkeypatch.setattr(pq, "write_table", half)
     with pytest.raises(RunError, match=r"No space left on device.*goes on from there"):
-        write_table(path, trials_table("null", 0, 6))
+        write_table(path, trials_table("null", 0, 6), "run")
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["a.parquet"]
 
@@ -176,7 +183,8 @@ def test_the_bytes_of_a_table_do_not_tell_how_it_was_filled(tmp_path, monkeypatc
     in_pieces = tables(filled(tmp_path / "in_pieces", [0, 1, 17, 40, 60]))
     store = filled(tmp_path / "extended", [0, 25])
     store.prepare(IDENTITY, restart=False)
-    parts = store.parts(IDENTITY)
+    store.open_parts()
+    parts = store.parts
     spans = {
         # the part begins before what is kept ends, and reaches beyond what is wanted
         name: [Span(0, 25, None), Span(25, 60, keep(parts, position, 20, 70))]
@@ -265,13 +273,11 @@ def test_names_of_parts_are_read_back_and_others_left():
 
 
 def test_a_damaged_part_is_dropped_and_run_again(tmp_path):
-    store = Store(tmp_path)
-    store.prepare(IDENTITY, restart=False)
-    parts = store.parts(IDENTITY)
+    parts = opened(tmp_path).parts
     whole, cut, short = (keep(parts, 0, start, start + 10) for start in (0, 10, 20))
     path = parts.path(cut, "looks")
     path.write_bytes(path.read_bytes()[:-30])
-    write_table(parts.path(short, "trials"), trials_table("null", 20, 29))
+    write_table(parts.path(short, "trials"), trials_table("null", 20, 29), parts.run)
     (parts.folder / "notes.looks.parquet").write_text("nothing")
     assert parts.finished() == [whole, cut, short]
     assert parts.drop_damaged() == 2
@@ -279,9 +285,7 @@ def test_a_damaged_part_is_dropped_and_run_again(tmp_path):
 
 
 def test_a_page_that_changed_is_found_when_a_part_is_read(tmp_path):
-    store = Store(tmp_path)
-    store.prepare(IDENTITY, restart=False)
-    parts = store.parts(IDENTITY)
+    parts = opened(tmp_path).parts
     stretch = keep(parts, 0, 0, 60)
     path = parts.path(stretch, "trials")
     inside = pq.ParquetFile(path).metadata.row_group(0).column(3)
@@ -296,18 +300,23 @@ def test_a_page_that_changed_is_found_when_a_part_is_read(tmp_path):
 
 
 def test_parts_of_another_run_are_not_seen(tmp_path):
-    store = Store(tmp_path)
-    store.prepare(IDENTITY, restart=False)
-    keep(store.parts(IDENTITY), 0, 0, 10)
+    first = opened(tmp_path)
+    stretch = keep(first.parts, 0, 0, 10)
+    manifest(first, status="running", checksums={}, parts=first.parts.folder.name)
+    assert opened(tmp_path).parts.finished() == [stretch]
     for other in (
         Identity("d2", 7, "0.1", "simulate"),
         Identity("d1", 8, "0.1", "simulate"),
         Identity("d1", 7, "0.2", "simulate"),
         Identity("d1", 7, "0.1", "exact"),
     ):
-        assert store.parts(other).finished() == []
-    store.prepare(Identity("d2", 7, "0.1", "simulate"), restart=False)
-    assert store.parts(IDENTITY).finished() == []
+        assert opened(tmp_path, other).parts.finished() == []
+    # the right place under another run's name: its footer says so
+    mine = opened(tmp_path / "mine", Identity("d2", 7, "0.1", "simulate")).parts
+    for path in first.parts.folder.iterdir():
+        (mine.folder / path.name).write_bytes(path.read_bytes())
+    assert mine.drop_damaged() == 1
+    assert mine.finished() == []
 
 
 # ── what a folder holds ───────────────────────────────────────────────────────────────────────
@@ -408,17 +417,18 @@ def test_a_folder_without_a_manifest_is_refused(tmp_path, names, words):
 
 def test_hidden_and_half_written_files_are_nobodys(tmp_path):
     (tmp_path / ".gitkeep").write_text("")
-    (tmp_path / "manifest.json.0123456789ab.tmp").write_text("{")
     (tmp_path / "parts" / "abc").mkdir(parents=True)
-    store = Store(tmp_path)
-    assert store.found(IDENTITY) is None
-    store.prepare(IDENTITY, restart=False)
-    assert sorted(os.listdir(tmp_path)) == [".gitkeep", "parts"]
-    (store.parts(IDENTITY).folder / "x.looks.parquet.0123456789ab.tmp").write_text("")
-    (tmp_path / "mine.tmp").write_text("not ours")
-    store.prepare(IDENTITY, restart=False)
-    assert os.listdir(store.parts(IDENTITY).folder) == []
-    assert (tmp_path / "mine.tmp").exists()
+    assert Store(tmp_path).found(IDENTITY) is None
+    parts = opened(tmp_path).parts
+    manifest(Store(tmp_path), status="running", trials={}, checksums={}, parts=parts.folder.name)
+    half = "000-0000000000-0000000010.looks.parquet.0123456789ab.tmp"
+    (parts.folder / half).write_text("")
+    (parts.folder / "mine.tmp").write_text("not ours")
+    (tmp_path / "manifest.json.0123456789ab.tmp").write_text("{ not ours, whatever it is called")
+    again = opened(tmp_path).parts
+    assert again.folder == parts.folder
+    assert os.listdir(again.folder) == ["mine.tmp"]
+    assert (tmp_path / "manifest.json.0123456789ab.tmp").exists()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"name": "a web site"}', "\x00\xff"])
@@ -444,10 +454,12 @@ def test_restart_removes_results_and_nothing_else(tmp_path):
     manifest(store)
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "figures").mkdir()
-    (tmp_path / "figures" / "one.png").write_text("of the old results")
+    (tmp_path / "figures" / "one.png").write_text("nobody's list tells of it")
     store.require_replaceable()
     store.prepare(IDENTITY, restart=True)
-    assert sorted(os.listdir(tmp_path)) == ["notes.txt", "parts"]
+    assert sorted(path.name for path in tmp_path.rglob("[!.]*")) == [
+        "figures", "notes.txt", "one.png",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("damage", ["{", json.dumps({"format": 99, "digest": "d"}), None])
@@ -467,7 +479,7 @@ def test_restart_replaces_damaged_results(tmp_path, damage):
 def test_restart_replaces_nothing_where_files_are_no_results(tmp_path, names):
     for name in names:
         (tmp_path / name).write_text("{}")
-    with pytest.raises(ResultsError, match=r"no results|no manifest of results"):
+    with pytest.raises(ResultsError, match=r"no run has written|no manifest of results"):
         Store(tmp_path).require_replaceable()
     assert sorted(os.listdir(tmp_path)) == sorted(names)
 
