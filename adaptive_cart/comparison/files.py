@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from adaptive_cart.comparison.pictures import PICTURES, captions
 from adaptive_cart.errors import InputError, ResultsError, one_of
 from adaptive_cart.figures import FORMATS, rendered
-from adaptive_cart.figures.writing import CAPTIONS, write_whole
-from adaptive_cart.nouns.whole_files import telling, write_text
+from adaptive_cart.figures.writing import CAPTIONS
+from adaptive_cart.nouns.owned_folder import OwnedFolder
 
 if TYPE_CHECKING:
     from adaptive_cart.comparison.side_by_side import Comparison
@@ -30,21 +30,22 @@ def write_comparison(comparison: Comparison, folder: Path, formats: tuple[str, .
             raise ResultsError(f"{parent}: is a file; choose another --out")
     csv = comparison.table.to_csv(index=False, lineterminator="\n")
     pictures = {name: draw(comparison) for name, draw in PICTURES.items()}
-    with telling("be made", folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    owned = OwnedFolder(folder)
     texts = {
         TABLE: csv,
         CHANGES: comparison.changes_text() + "\n",
         TEXT: comparison.text() + "\n",
         CAPTIONS: json.dumps(captions(comparison), indent=2, ensure_ascii=False) + "\n",
     }
+    drawn = {
+        f"{name}.{suffix}": (picture, suffix)
+        for name, picture in pictures.items()
+        for suffix in dict.fromkeys(formats)
+    }
+    owned.require_free([*texts, *drawn])
+    owned.keep_only([*texts, *drawn])  # of an earlier comparison
     for name, text in texts.items():
-        write_text(folder / name, text)
-    names = list(texts)
-    for name, picture in pictures.items():
-        for suffix in set(FORMATS) - set(formats):  # of an earlier comparison
-            (folder / f"{name}.{suffix}").unlink(missing_ok=True)
-        for suffix in dict.fromkeys(formats):
-            write_whole(folder / f"{name}.{suffix}", rendered(picture, suffix))
-            names.append(f"{name}.{suffix}")
-    return names
+        owned.write(name, text)
+    for name, (picture, suffix) in drawn.items():
+        owned.write(name, rendered(picture, suffix))
+    return [*texts, *drawn]

@@ -13,7 +13,7 @@ from adaptive_cart.errors import InputError, nearest, one_of
 from adaptive_cart.figures.kinds import FigureKind, Missing, Tables
 from adaptive_cart.figures.registry import FIGURES
 from adaptive_cart.figures.style import DOTS_A_INCH, RC
-from adaptive_cart.nouns.whole_files import telling, write_text
+from adaptive_cart.nouns.owned_folder import OwnedFolder
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from adaptive_cart.results.result import Result
 
 FORMATS = ("pdf", "svg", "png")
+FOLDER = "figures"
 CAPTIONS = "captions.json"
 ABOUT = "about"  # the table that says of what run a figure is
 # no dates: the same numbers give the same file
@@ -121,7 +122,9 @@ def write_figures(
         )
     kinds = [_kind(key) for key in (FIGURES if only is None else dict.fromkeys(only))]
     assert result.manifest  # raises where the results are not sound
-    out = Path(folder) if folder is not None else result.folder / "figures"
+    out = Path(folder) if folder is not None else result.folder / FOLDER
+    place = Place(OwnedFolder(out)) if folder is not None else Place.beside(result)
+    place.require_free([f"{kind.file_name}.{suffix}" for kind in kinds for suffix in wanted])
     written = Written(out)
     captions: dict[str, Any] = {}
     for number, kind in enumerate(kinds):
@@ -130,9 +133,7 @@ def write_figures(
         if isinstance(tables, Missing):
             written.missing[kind.id] = tables
             continue
-        with telling("be written", out):
-            out.mkdir(parents=True, exist_ok=True)
-        written.drawn[kind.id] = _write(kind, tables, out, wanted)
+        written.drawn[kind.id] = _write(kind, tables, place, wanted)
         captions[kind.id] = {
             "file": kind.file_name,
             "title": kind.title,
@@ -141,13 +142,37 @@ def write_figures(
             "audience": kind.audience,
         }
     progress("figures", len(kinds), len(kinds))
-    _tidy(kinds, written)
+    _tidy(kinds, written, place)
     if captions or (out / CAPTIONS).exists():
         said = _said_before(out, kinds) | captions
         ordered = {key: said[key] for key in FIGURES if key in said}
-        text = json.dumps(ordered, indent=2, ensure_ascii=False) + "\n"
-        write_text(out / CAPTIONS, text)
+        place.write(CAPTIONS, json.dumps(ordered, indent=2, ensure_ascii=False) + "\n")
     return written
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where figures go: a folder of ours, or one in the folder of results."""
+
+    owned: OwnedFolder
+    under: str = ""
+
+    @staticmethod
+    def beside(result: Result) -> Place:
+        """The folder of figures in a results folder."""
+        return Place(OwnedFolder(result.folder), f"{FOLDER}/")
+
+    def require_free(self, names: Iterable[str]) -> None:
+        """Raise a :class:`ResultsError` if files of these names are there and are not ours."""
+        self.owned.require_free(self.under + name for name in names)
+
+    def write(self, name: str, content: bytes | str) -> None:
+        """Write a file whole or not at all."""
+        self.owned.write(self.under + name, content)
+
+    def remove(self, name: str) -> None:
+        """Remove a file if it is ours."""
+        self.owned.remove(self.under + name)
 
 
 def _said_before(out: Path, kinds: list[FigureKind]) -> dict[str, Any]:
@@ -160,7 +185,7 @@ def _said_before(out: Path, kinds: list[FigureKind]) -> dict[str, Any]:
     return {key: value for key, value in dict(found).items() if key not in asked}
 
 
-def _tidy(kinds: list[FigureKind], written: Written) -> None:
+def _tidy(kinds: list[FigureKind], written: Written, place: Place) -> None:
     """Remove what an earlier call wrote of the same figures and this one did not."""
     if not written.folder.is_dir():
         return
@@ -170,21 +195,21 @@ def _tidy(kinds: list[FigureKind], written: Written) -> None:
         old += sorted(written.folder.glob(f"{kind.file_name}_*.csv"))
         for path in old:
             if path.name not in new:
-                path.unlink(missing_ok=True)
+                place.remove(path.name)
 
 
-def _write(kind: FigureKind, tables: Tables, out: Path, formats: list[str]) -> list[str]:
+def _write(kind: FigureKind, tables: Tables, place: Place, formats: list[str]) -> list[str]:
     figure = kind.draw(tables)
     names = []
     for suffix in formats:
         name = f"{kind.file_name}.{suffix}"
-        write_whole(out / name, rendered(figure, suffix))
+        place.write(name, rendered(figure, suffix))
         names.append(name)
     numbers = [table for table in tables if table != ABOUT]
     for table, frame in tables.items():
         if table in numbers:
             name = f"{kind.file_name}_{table}.csv" if len(numbers) > 1 else f"{kind.file_name}.csv"
-            write_text(out / name, frame.to_csv(index=False, lineterminator="\n"))
+            place.write(name, frame.to_csv(index=False, lineterminator="\n"))
             names.append(name)
     return names
 
@@ -197,11 +222,3 @@ def rendered(figure: Figure, suffix: str) -> bytes:
     with rc_context(RC):
         figure.savefig(buffer, format=suffix, metadata=METADATA[suffix], dpi=DOTS_A_INCH)
     return buffer.getvalue()
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    with telling("be written", path):
-        temporary = path.with_name(f".{path.name}.part")
-        temporary.write_bytes(content)
-        temporary.replace(path)

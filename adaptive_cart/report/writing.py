@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from adaptive_cart.errors import InputError, one_of
+from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.report.document import AUDIENCES, Audience, Report
 from adaptive_cart.report.facts import load_facts
 from adaptive_cart.results.result import Result
@@ -81,7 +82,6 @@ def write_report(
         If something asked for does not exist, or the folder's files are not those of the run;
         nothing is written then.
     """
-    from adaptive_cart.figures.writing import write_whole
     from adaptive_cart.report.build import SENSITIVITY_TRIALS, Source
     from adaptive_cart.report.recount import require_untouched
 
@@ -101,26 +101,30 @@ def write_report(
     number = SENSITIVITY_TRIALS if sensitivity_trials is None else sensitivity_trials
     if number < 0:
         raise InputError(f"--sensitivity-trials: found {number}; 0 or more is expected")
-    source = Source(result, known, number)
     out = Path(folder) if folder is not None else result.folder
-    out.mkdir(parents=True, exist_ok=True)
+    owned = OwnedFolder(out)
+    owned.require_free(f"{_stem(reader)}.{suffix}" for reader in readers for suffix in wanted)
+    source = Source(result, known, number)
     written = Written()
-    contents: list[tuple[Path, bytes]] = []
+    contents: list[tuple[str, bytes]] = []
     for audience in readers:
         report = source.report(audience)  # type: ignore[arg-type]
         written.draft = report.draft
-        stem = "report" if audience == "open" else "report_restricted"
         for suffix in wanted:
             progress("report", 1 + len(contents), 1 + len(wanted) * len(readers))
             content = rendered(report, suffix, paper, template, written.warnings)
-            contents.append((out / f"{stem}.{suffix}", content))
-    for path, content in contents:  # all of them, or none
-        write_whole(path, content)
-        written.files.append(path)
+            contents.append((f"{_stem(audience)}.{suffix}", content))
+    for name, content in contents:  # all of them, or none
+        owned.write(name, content)
+        written.files.append(out / name)
     findings = source.evidence.trace.findings()
     written.reported = sum(f.status == "reported" for f in findings)
     written.missing = sum(f.status == "missing" for f in findings)
     return written
+
+
+def _stem(audience: str) -> str:
+    return "report" if audience == "open" else "report_restricted"
 
 
 def _require_libraries(formats: Iterable[str]) -> None:

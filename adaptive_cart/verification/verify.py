@@ -36,7 +36,7 @@ from adaptive_cart.design.file import digest_of
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError, InputError, Problem, ResultsError, RunError
 from adaptive_cart.models.sampling import require_sampler
-from adaptive_cart.nouns.whole_files import telling, write_text
+from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.results.operating import proportion
 from adaptive_cart.results.store import GO_ON, version
 from adaptive_cart.running.calibrate import calibrate, needs_calibration, with_threshold
@@ -122,6 +122,8 @@ def verify(
     }
     folder = None if out is None else _Folder(Path(out), identity)
     kept = [] if folder is None or restart else folder.found()
+    if folder is not None and restart:
+        folder.make_room()
     if needs_calibration(design):
         found = calibrate(design, seed=seed, jobs=jobs, progress=progress)
         tell(found.words())
@@ -360,16 +362,23 @@ class _Folder:
             f"--out, or --restart"
         )
 
+    def make_room(self) -> None:
+        """Give files that are in the way and not ours another name."""
+        owned = OwnedFolder(self.path)
+        for name in (SUMMARY, TABLE):
+            if owned.obstacle(name):
+                owned.set_aside(name)
+
     def write(self, rows: Sequence[Row], summary: Mapping[str, Any]) -> None:
-        with telling("be made", self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
+        owned = OwnedFolder(self.path)
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(_COLUMNS)
         for row in rows:
             writer.writerow(_cell(getattr(row, name)) for name in _COLUMNS)
-        write_text(self.path / SUMMARY, json.dumps(summary, indent=2) + "\n", GO_ON)
-        write_text(self.path / TABLE, text.getvalue(), GO_ON)
+        owned.require_free([SUMMARY, TABLE])
+        owned.write(SUMMARY, json.dumps(summary, indent=2) + "\n", GO_ON)
+        owned.write(TABLE, text.getvalue(), GO_ON)
 
 
 _COLUMNS: Final = tuple(each.name for each in fields(Row))

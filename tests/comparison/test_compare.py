@@ -667,7 +667,8 @@ def test_frontier_is_of_those_that_none_beats() -> None:
 
 def test_files(four: Comparison, tmp_path: Path) -> None:
     names = four.write(tmp_path / "comparison", formats=("png", "svg"))
-    assert sorted(names) == sorted(path.name for path in (tmp_path / "comparison").iterdir())
+    found = sorted(path.name for path in (tmp_path / "comparison").glob("[!.]*"))
+    assert sorted(names) == found
     table = pd.read_csv(tmp_path / "comparison" / "comparison.csv")
     pd.testing.assert_frame_equal(
         table[["estimate", "mcse", "difference", "difference_mcse"]],
