@@ -247,7 +247,7 @@ AnyAnalysis: Any = Annotated[_union(ANALYSES), _tag("model")]
 
 
 class Design(Part):
-    """A whole design; docs/design.md says what each table means."""
+    """A whole design."""
 
     name: str
     description: str | None = None
