@@ -136,4 +136,9 @@ def shown(value: Any) -> str:
     """A value as it is typed into the file; nothing where there is none."""
     if value is None:
         return ""
+    if isinstance(value, dict):
+        inside = ", ".join(
+            f"{key} = {tomlkit.item(item).as_string()}" for key, item in value.items()
+        )
+        return f"`{{ {inside} }}`"
     return f"`{tomlkit.item(value).as_string()}`"
