@@ -21,6 +21,8 @@ import click
 
 from adaptive_cart.errors import CartError
 
+WITHHELD = 3  # exit status of an analysis that decides nothing
+
 # What the libraries of `check` load and never use there: half of the time it would take.
 _POSTPONED = (
     "importlib.metadata",
@@ -311,9 +313,9 @@ def example(
 @click.option(
     "--window",
     type=float,
-    default=0.0,
+    default=0.5,
     show_default=True,
-    help="Months for which a last contact speaks beyond itself.",
+    help="Months by which a visit may come before the day for which it stands.",
 )
 @click.option("--fast", is_flag=True, help="Leave the reference posterior (PyMC) out.")
 @click.option("--seed", type=int, help="Seed of chains and imputations; else the design's.")
@@ -328,7 +330,10 @@ def analyze(
     seed: int | None,
     out: Path | None,
 ) -> None:
-    """Judge the participants in DATA, a real trial, at a look of DESIGN."""
+    """Judge the participants in DATA, a real trial, at a look of DESIGN.
+
+    Exit status 3 says that the decision is withheld.
+    """
     from adaptive_cart.analysis import analyze as judge
 
     folder = out or Path("analysis") / data.stem
@@ -345,6 +350,8 @@ def analyze(
     )
     click.echo(_encodable(found.text))
     click.echo(f"analysis in {folder}", err=True)
+    if found.decision.withheld:
+        sys.exit(WITHHELD)
 
 
 @main.command(name="prior")

@@ -18,9 +18,9 @@ import numpy as np
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import InputError, Problem, nearest
-from adaptive_cart.recorded.known import Participants
+from adaptive_cart.recorded.known import WINDOW, Participants
 from adaptive_cart.recorded.rows import Reading, Rows
-from adaptive_cart.recorded.table import HEADER
+from adaptive_cart.recorded.table import HEADER, WITHDRAWN
 
 LARGEST = 50_000_000  # bytes
 _DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -42,7 +42,7 @@ class ParticipantsError(InputError):
         return ParticipantsError, (self.problems, self.source)
 
 
-def read_participants(source: Any, design: Design, window: float = 0.0) -> Participants:
+def read_participants(source: Any, design: Design, window: float = WINDOW) -> Participants:
     """Read the participants of a real trial.
 
     Parameters
@@ -51,7 +51,7 @@ def read_participants(source: Any, design: Design, window: float = 0.0) -> Parti
         A CSV file with the columns of the participants table, a data frame, or a list with a
         dictionary a participant.
     window
-        Months for which a last contact speaks beyond itself.
+        Months by which a visit may come before the day for which it stands.
 
     Raises
     ------
@@ -192,7 +192,6 @@ def _commas(cells: Sequence[str]) -> bool:
 
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Columns of a participants table in their order, those of :data:`HEADER` first."""
-    yield from HEADER
-    for key in dict.fromkeys(key for row in rows for key in row):
-        if key not in HEADER:
-            yield key
+    keys = dict.fromkeys(key for row in rows for key in row)
+    yield from (column for column in HEADER if column != WITHDRAWN or column in keys)
+    yield from (key for key in keys if key not in HEADER)

@@ -20,7 +20,7 @@ from adaptive_cart.endpoints import AdverseEvent, EndpointBase
 from adaptive_cart.errors import Problem, nearest, one_of
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.recorded.known import Participants
-from adaptive_cart.recorded.table import CROSSOVER, HEADER, ON_DRUGS
+from adaptive_cart.recorded.table import CROSSOVER, HEADER, ON_DRUGS, WITHDRAWN
 
 SAME = 1.0e-6  # months; under three seconds
 LONGEST = 1200.0  # months; more is a date, or days
@@ -196,11 +196,13 @@ class Reading:
         arm = np.zeros(number, dtype=np.int8)
         stratum = np.zeros(number, dtype=np.int8)
         randomised, last = np.zeros(number), np.zeros(number)
+        withdrawn = np.full(number, np.inf)
         months = {c: np.full(number, np.inf) for c in (*COURSE, ON_DRUGS, *CROSSOVER)}
         kinds = self._kinds()
         onsets = {name: np.full(number, np.inf) for name in kinds["onset"]}
         times = {name: np.full(number, np.inf) for name in kinds["time"]}
         responses = {name: np.zeros(number, dtype=np.bool_) for name in kinds["response"]}
+        blank = {name: np.zeros(number, dtype=np.bool_) for name in kinds["response"]}
         events: dict[str, list[tuple[float, ...]]] = {name: [] for name in kinds["events"]}
         first: dict[str, int] = {}
         for place, (row, cells) in enumerate(self.rows):
@@ -218,6 +220,7 @@ class Reading:
                 self.report(row, "stratum", f"found '{cells['stratum']}'; the design has no strata")
             randomised[place] = self._month(row, cells, "randomised_month", True)
             last[place] = self._month(row, cells, "last_contact_month", True)
+            withdrawn[place] = self._month(row, cells, WITHDRAWN, False)
             for column, values in months.items():
                 values[place] = self._month(row, cells, column, False)
             for name, values in (*onsets.items(), *times.items()):
@@ -225,11 +228,17 @@ class Reading:
             for name, months_of in events.items():
                 months_of.append(self._events(row, name, cells.get(name, "")))
             for name, given in responses.items():
-                given[place] = self._response(row, cells, name, last[place], months, place)
+                settled = min(months["death_month"][place], months["rescue_month"][place])
+                ends = float(last[place]), float(withdrawn[place]), float(settled)
+                given[place] = self._response(row, cells, name, *ends)
+                known = design.endpoints[name].known_after()
+                open_still = known is not None and not settled <= known
+                blank[name][place] = not cells.get(name, "") and open_still
             mine = {column: float(values[place]) for column, values in months.items()}
             self._possible(row, mine, int(arm[place]))
             seen = mine | {n: float(v[place]) for n, v in (*onsets.items(), *times.items())}
             self._by_last_contact(row, seen, float(last[place]))
+            self._by_withdrawal(row, seen, float(last[place]), float(withdrawn[place]))
             for name, months_of in events.items():
                 for month in months_of[-1]:
                     self._by_last_contact(row, {name: month}, float(last[place]))
@@ -238,6 +247,7 @@ class Reading:
         # an event is a contact; it may be rounded to just after the last one
         for values in (*months.values(), *onsets.values(), *times.values()):
             last = np.where(np.isfinite(values), np.maximum(last, values), last)
+        withdrawn = np.maximum(withdrawn, last * np.isfinite(withdrawn))
         order = np.argsort(randomised, kind="stable")
         recorded = any(np.isfinite(values).any() for values in months.values())
         worked_out = any(not self._own(name, e) for name, e in design.endpoints.items())
@@ -255,10 +265,12 @@ class Reading:
             stratum=stratum[order] if len(design.shares) > 1 else None,
             randomised=randomised[order],
             last_contact=last[order],
+            withdrawn=withdrawn[order],
             months={column: values[order] for column, values in months.items()},
             onsets={name: onset[order] for name, onset in windows.items()},
             times={name: values[order] for name, values in times.items()},
             responses={name: given[order] for name, given in responses.items()},
+            blank={name: values[order] for name, values in blank.items()},
             events={name: tuple(rows[place] for place in order) for name, rows in events.items()},
             has_course=worked_out or recorded,
             infused_arms=self.infused_arms,
@@ -308,24 +320,32 @@ class Reading:
         cells: Mapping[str, str],
         name: str,
         last: float,
-        months: Mapping[str, Floats],
-        place: int,
+        withdrawn: float,
+        settled: float,
     ) -> bool:
         """Read a response that is known from its month on: 0, 1, or blank where it is not known."""
         text = cells.get(name, "")
         known = self.design.endpoints[name].known_after()
-        passed = known is None or last + self.window >= known - SAME
-        settled = min(months["death_month"][place], months["rescue_month"][place]) < np.inf
         if text not in ("", "0", "1", "0.0", "1.0"):
             self.report(row, name, f"found '{text}'; 0, 1 or blank is expected")
             return False
-        if text and not passed and not settled and not np.isnan(last):
+        if known is None or settled <= known:
+            return text in ("1", "1.0")
+        if text and last + self.window < known - SAME:
             self.report(
                 row,
                 name,
                 f"found {text}, the outcome at month {known:g}; but last contact is month {last:g}",
             )
-        if not text and passed and not settled:
+        elif text and withdrawn < known - SAME:
+            self.report(
+                row,
+                name,
+                f"found {text}, the outcome at month {known:g}; but withdrawn_month is "
+                f"{withdrawn:g}: leave the outcome blank, or write the month of the visit at which "
+                "it was told",
+            )
+        if not text and last >= known - SAME:
             self.report(
                 row,
                 name,
@@ -394,6 +414,28 @@ class Reading:
         death = months.get("death_month", np.inf)
         if np.isfinite(death) and last > death + SAME:
             self.report(row, "last_contact_month", f"found {last:g}, after death (month {death:g})")
+
+    def _by_withdrawal(
+        self, row: int, months: Mapping[str, float], last: float, withdrawn: float
+    ) -> None:
+        """Tell what cannot be of somebody who has withdrawn."""
+        if not np.isfinite(withdrawn):
+            return
+        if last > withdrawn + SAME:
+            self.report(
+                row,
+                WITHDRAWN,
+                f"found {withdrawn:g}, and last contact is month {last:g}; who is still seen has "
+                "not withdrawn: leave it blank, or end last_contact_month there",
+            )
+        death = months.get("death_month", np.inf)
+        if np.isfinite(death):
+            self.report(
+                row,
+                WITHDRAWN,
+                f"found {withdrawn:g}, and a death (month {death:g}); leave it blank where the "
+                "participant was followed to death, or else leave the death blank",
+            )
 
     def _in_window(
         self,
