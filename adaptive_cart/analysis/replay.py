@@ -25,7 +25,7 @@ from adaptive_cart.analysis.real_trial import (
 )
 from adaptive_cart.conduct.holding import LookRecord
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.rules import REASONS, ResolvedRule
+from adaptive_cart.conduct.rules import REASONS, ResolvedRule, rhythm
 from adaptive_cart.conduct.standing import RUNNING, Standing
 from adaptive_cart.errors import InputError, one_of
 from adaptive_cart.nouns.records import Floats
@@ -226,7 +226,7 @@ def _told_between(trial: RealTrial, now: Held) -> list[str]:
             continue
         times = "once" if len(mine) == 1 else f"{len(mine)} times"
         found.append(
-            f"{rule.name} was judged {times} between looks, at every {rule.every} infusions, and "
+            f"{rule.name} was judged {times} between looks, at {rhythm(rule.every)}, and "
             f"did not hold; last at month {mine[-1].date:.2f}: {_latest(trial, rule, mine[-1])}"
         )
     return found
