@@ -307,7 +307,13 @@ def example(
 
 @main.command()
 @_design
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--template",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write an empty table for DESIGN, its columns explained, to this CSV file instead ('-' "
+    "for standard output).",
+)
 @click.option("--look", type=int, help="Number of the look; else the last one due by the data.")
 @click.option("--as-of", type=float, help="Calendar month of the data; else that of the look.")
 @click.option(
@@ -322,7 +328,8 @@ def example(
 @_out("Folder; else analysis/<name of the data file>.")
 def analyze(
     design: Path,
-    data: Path,
+    data: Path | None,
+    template: Path | None,
     look: int | None,
     as_of: float | None,
     window: float,
@@ -335,7 +342,16 @@ def analyze(
     Exit status 3 says that the decision is withheld.
     """
     from adaptive_cart.analysis import analyze as judge
+    from adaptive_cart.errors import InputError
 
+    if template is not None:
+        _write_template(design, template)
+        return
+    if data is None:
+        raise InputError(
+            "DATA is missing: the name of the participants table (a CSV file); --template FILE "
+            "writes an empty one for the design"
+        )
     folder = out or Path("analysis") / data.stem
     found = judge(
         design,
@@ -352,6 +368,22 @@ def analyze(
     click.echo(f"analysis in {folder}", err=True)
     if found.decision.withheld:
         sys.exit(WITHHELD)
+
+
+def _write_template(design: Path, file: Path) -> None:
+    from adaptive_cart.design.file import load_design
+    from adaptive_cart.errors import InputError
+    from adaptive_cart.recorded.template import template
+    from adaptive_cart.results.store import write_text
+
+    text = template(load_design(design))
+    if str(file) == "-":
+        click.echo(text, nl=False)
+        return
+    if file.exists() or file.is_symlink():
+        raise InputError(f"{file}: is there already; choose another name")
+    write_text(file, text)
+    click.echo(f"{file} written; next: adaptive-cart analyze {design} {file}", err=True)
 
 
 @main.command(name="prior")

@@ -121,6 +121,8 @@ def _file(path: Path) -> tuple[str, list[str], Rows, str]:
         raise wrong(f"cannot be read: {reason}") from None
     if len(content) > LARGEST:
         raise wrong(f"is larger than {LARGEST:,} bytes; is it a participants table?")
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise wrong("is UTF-16 text (a spreadsheet's Unicode text); save it as CSV UTF-8")
     if content.startswith(b"PK\x03\x04"):
         raise wrong("is a spreadsheet or a zip archive; save it as CSV (UTF-8, commas)")
     try:
@@ -138,7 +140,7 @@ def _file(path: Path) -> tuple[str, list[str], Rows, str]:
         raise wrong(
             "is empty; `adaptive-cart example DESIGN --participants FILE` writes such a table"
         )
-    heading = text.lstrip().splitlines()[0]
+    heading = next((line for line in text.splitlines() if line.strip() and not _aside(line)), "")
     if "," not in heading:
         other = [words for mark, words in _DELIMITERS.items() if mark in heading]
         if other:
@@ -148,8 +150,16 @@ def _file(path: Path) -> tuple[str, list[str], Rows, str]:
     except csv.Error as error:
         raise wrong(f"is no CSV: {error}") from None
     if not rows:
-        raise wrong("has a header and no participants")
+        raise wrong("has a header and no participants" if columns else "has no header")
     return name, columns, rows, hashlib.sha256(content).hexdigest()
+
+
+def _aside(line: str) -> bool:
+    """Whether a line before the header is none of the table.
+
+    That is a comment of ``analyze --template``, or what a spreadsheet writes to name its separator.
+    """
+    return line.lstrip('" ').startswith("#") or line.strip(' "').lower() in ("sep=", "sep=,")
 
 
 def _neighbours(path: Path) -> list[str]:
@@ -169,6 +179,8 @@ def _parsed(text: str, name: str) -> tuple[list[str], Rows]:
         number, begins = begins, reader.line_num + 1
         stripped = [cell.strip() for cell in cells]
         if not any(stripped):
+            continue
+        if not columns and _aside(cells[0]):
             continue
         if not columns:
             columns = stripped

@@ -21,6 +21,7 @@ from adaptive_cart.errors import Problem, nearest, one_of
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.recorded.known import Participants
 from adaptive_cart.recorded.table import CROSSOVER, HEADER, ON_DRUGS, WITHDRAWN
+from adaptive_cart.recorded.units import DAYS, WEEKS, signs
 
 SAME = 1.0e-6  # months; under three seconds
 LONGEST = 1200.0  # months; more is a date, or days
@@ -73,6 +74,8 @@ class Reading:
         self.columns = columns
         self.infused_arms = infused_arms(design)
         self._place = {column: place for place, column in enumerate(columns)}
+        self._written: dict[str, list[float]] = {}
+        self._dates: dict[str, list[tuple[int, str]]] = {}
 
     def in_order(self) -> list[Problem]:
         """Return the problems by row, then by column."""
@@ -101,7 +104,7 @@ class Reading:
                 self.report(
                     0, f"column {column}", f"unknown{hint}; the columns are {one_of(known)}"
                 )
-        absent = [column for column in self._needed() if column not in self._place]
+        absent = [column for column in self.needed() if column not in self._place]
         for column in absent:
             self.report(0, f"column {column}", f"missing{self._why(column)}")
 
@@ -113,7 +116,8 @@ class Reading:
         """Whether the endpoint is read from a column of its own."""
         return endpoint.fed_by != "remission" or name in self._place
 
-    def _needed(self) -> list[str]:
+    def needed(self) -> list[str]:
+        """Columns without which the table cannot be read."""
         endpoints = self.design.endpoints
         needed = [*ALWAYS]
         if self.design.strata:
@@ -160,10 +164,14 @@ class Reading:
         return self._number(row, column, text)
 
     def _number(self, row: int, column: str, text: str) -> float:
+        if _DATE.fullmatch(text):
+            self._dates.setdefault(column, []).append((row, text))
+            return float("nan")
         if not _NUMBER.fullmatch(text):
             self.report(row, column, f"found '{text}'; {_no_number(text)}")
             return float("nan")
         value = float(text)
+        self._written.setdefault(column, []).append(value)
         if value < 0.0:
             self.report(row, column, f"found {text}; a month is not negative")
             return float("nan")
@@ -242,6 +250,12 @@ class Reading:
             for name, months_of in events.items():
                 for month in months_of[-1]:
                     self._by_last_contact(row, {name: month}, float(last[place]))
+        recorded = any(np.isfinite(values).any() for values in months.values())
+        if recorded and onsets and any(self.infused_arms) and "infused_month" not in self._place:
+            why = f"; the window of {one_of(onsets)} opens at infusion"
+            self.report(0, "column infused_month", f"missing{why}")
+        self._told_dates()
+        self._told_units()
         if self.problems:
             return None
         # an event is a contact; it may be rounded to just after the last one
@@ -249,7 +263,6 @@ class Reading:
             last = np.where(np.isfinite(values), np.maximum(last, values), last)
         withdrawn = np.maximum(withdrawn, last * np.isfinite(withdrawn))
         order = np.argsort(randomised, kind="stable")
-        recorded = any(np.isfinite(values).any() for values in months.values())
         worked_out = any(not self._own(name, e) for name, e in design.endpoints.items())
         notes = self.notes
         windows = {
@@ -275,6 +288,48 @@ class Reading:
             has_course=worked_out or recorded,
             infused_arms=self.infused_arms,
             notes=tuple(notes),
+        )
+
+    def _told_dates(self) -> None:
+        """Tell of dates once a column."""
+        for column, found in self._dates.items():
+            (row, text), more = found[0], len(found) - 1
+            since = "the opening of the trial" if column == "randomised_month" else _SINCE
+            also = f" ({more} more of this column)" if more else ""
+            self.report(
+                row,
+                column,
+                f"found '{text}'; a date; a number of months is expected: dates are not read, "
+                f"write the months since {since}{also}",
+            )
+
+    def _told_units(self) -> None:
+        """Refuse a table in days or weeks by name, instead of all that follows from it."""
+        written = self._written
+        if not written.get("randomised_month") or self._dates:
+            return
+        if len(written["randomised_month"]) != len(written.get("last_contact_month", ())):
+            return
+        apart = ("randomised_month", "last_contact_month", "infused_month")
+        others = [value for name, found in written.items() if name not in apart for value in found]
+        arrivals, ends, infused = (written.get(name, []) for name in apart)
+        found = signs(self.design, arrivals, ends, infused, others)
+        if not found.days and not found.weeks:
+            if found.maybe_weeks:
+                self.notes.append(
+                    f"are the numbers weeks? {found.words()}; weeks are to be divided by "
+                    f"{WEEKS:.4f}"
+                )
+            return
+        unit, divisor = ("days", DAYS) if found.days else ("weeks", WEEKS)
+        labels = ("participant", "arm", "stratum")
+        self.problems = [p for p in self.problems if not p[0] or p[2].path.endswith(labels)]
+        self.report(
+            0,
+            "column randomised_month",
+            f"the table is in {unit}, months are expected: {found.words()}. Divide all columns of "
+            f"months by {divisor:.4f}. If they are months, write the pace at which the trial "
+            "enrols in the design (enrolment.per_month)",
         )
 
     def _too_many(self) -> None:
@@ -465,12 +520,14 @@ class Reading:
         return np.where(inside, onset, np.inf)
 
 
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}.*|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
+_SINCE = "this participant's own randomisation"
+
+
 def _no_number(text: str) -> str:
     """Say why a text is no number, and what to write."""
     if re.fullmatch(r"[+-]?\d+,\d+", text):
         return f"decimals need a point: {text.replace(',', '.')}"
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}.*|\d{1,2}[./]\d{1,2}[./]\d{2,4}", text):
-        return "a date; a number of months is expected"
     if text.lower() in ("na", "n/a", "nan", "null", "none", ".", "-", "inf", "infinity"):
         return "leave the cell blank where it has not happened"
     return "a number of months is expected"
