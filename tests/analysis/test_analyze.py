@@ -378,6 +378,9 @@ class FakeFit:
     def __init__(self, probability: Any) -> None:
         self.draws = {"probability": probability}
 
+    def to_arviz(self) -> Any:
+        return self.draws
+
 
 def with_draws(
     monkeypatch: pytest.MonkeyPatch, shift: float = 0.0, trouble: str | None = None
@@ -412,6 +415,8 @@ def test_the_reference_decides_where_both_agree(monkeypatch: pytest.MonkeyPatch)
     assert rule.mcse is not None
     assert rule.reference == pytest.approx(rule.fast, abs=5 * rule.mcse)
     assert rule.reference != rule.fast
+    assert list(found.posteriors) == ["response"]
+    assert found.posteriors["response"] is found.posterior
     assert f"reference {rule.reference:.4f}" in found.text
 
 
@@ -526,6 +531,7 @@ def test_every_endpoint_of_a_course_has_its_reference() -> None:
     assert found.decision.outcome == "success"
     assert found.decision.basis == "reference posterior"
     assert {d.endpoint for d in found.findings.diagnoses} == set(Plan.of(design).fitted)
+    assert set(found.posteriors) == set(Plan.of(design).fitted) >= {"dfr", "relapse"}
     for quantity in found.findings.quantities:
         assert quantity.reference is not None
         assert quantity.reference.mean == pytest.approx(quantity.fast.mean, abs=0.015)

@@ -15,6 +15,7 @@ from adaptive_cart.cli import main
 from adaptive_cart.design.design import Design
 from adaptive_cart.recorded.file import ParticipantsError, columns_of, read_participants
 from adaptive_cart.recorded.known import WINDOW
+from adaptive_cart.recorded.table import CROSSOVER, HEADER, ON_DRUGS
 from adaptive_cart.recorded.template import template
 from adaptive_cart.recorded.units import planned_months
 from analysis.test_real_trial_round_trip import simulated, table
@@ -195,6 +196,14 @@ def test_the_command_writes_a_template_and_overwrites_nothing(tmp_path: Path) ->
     missing = CliRunner().invoke(main, ["analyze", design])
     assert missing.exit_code == 2
     assert "DATA is missing" in missing.output
+
+
+def test_the_documentation_names_every_column_and_the_window() -> None:
+    page = Path("docs/participants.md").read_text(encoding="utf-8")
+    for column in (*HEADER, ON_DRUGS, *CROSSOVER):
+        assert f"`{column}`" in page
+    assert WINDOW == 0.5
+    assert "A visit up to half a month before its day counts for it" in page
 
 
 def test_the_window_that_the_command_shows_is_the_one_that_acts() -> None:
