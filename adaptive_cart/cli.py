@@ -373,8 +373,8 @@ def analyze(
 def _write_template(design: Path, file: Path) -> None:
     from adaptive_cart.design.file import load_design
     from adaptive_cart.errors import InputError
+    from adaptive_cart.nouns.whole_files import write_text
     from adaptive_cart.recorded.template import template
-    from adaptive_cart.results.store import write_text
 
     text = template(load_design(design))
     if str(file) == "-":

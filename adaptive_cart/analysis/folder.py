@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 FIGURES = "figures"
 JSON = "analysis.json"
 LONGEST = 60  # letters of an endpoint's name in the name of a file
+WRITES = re.compile(r"analysis\.(json|md|html)|posterior[^/]*(/.*)?|figures/[a-z_]+\.(svg|png|csv)")
 METADATA: dict[str, dict[str, Any]] = {
     "svg": {"Date": None, "Creator": "adaptive_cart"},
     "png": {"Software": None},
@@ -86,7 +87,9 @@ def require_ours(folder: Path) -> None:
     with telling("be read", folder):
         empty = not folder.exists() or not any(folder.iterdir())
     owned = OwnedFolder(folder)
-    if not empty and not owned.names:
+    # what the list tells of may be a run's, or a report's
+    an_analysis = owned.names and all(WRITES.fullmatch(name) for name in owned.names)
+    if not empty and not an_analysis:
         raise InputError(f"{folder}: holds something else than an analysis; choose another one")
     owned.require_free([JSON, "analysis.md", "analysis.html"])
 

@@ -216,7 +216,7 @@ def decision_lines(findings: Findings) -> Iterator[str]:
     yield f"Decision ({decision.basis}): {decision.words}"
     for reason in decision.reasons:
         yield f"  - {reason}"
-    if decision.outcome == "withheld" and decision.reference is not None:
+    if decision.outcome == "withheld" and decision.reference not in (None, decision.fast):
         yield f"  The fast posterior alone would say: {decision.fast.replace('_', ' ')}."
 
 

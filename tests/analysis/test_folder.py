@@ -36,6 +36,15 @@ def test_a_folder_with_figures_of_somebody_is_refused_and_left_as_it_is(tmp_path
     assert photo.read_text() == "x"
 
 
+def test_a_folder_of_another_command_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    for name in ("trials.parquet", "figures/F4.svg"):
+        OwnedFolder(tmp_path / "run").write(name, b"of a run")
+    with pytest.raises(ac.CartError, match="run: holds something else than an analysis"):
+        analysed(tmp_path / "run")
+    assert (tmp_path / "run" / "trials.parquet").read_bytes() == b"of a run"
+    assert (tmp_path / "run" / "figures" / "F4.svg").read_bytes() == b"of a run"
+
+
 def test_what_somebody_put_into_an_analysis_stays(tmp_path: Path) -> None:
     out = tmp_path / "out"
     analysed(out)
