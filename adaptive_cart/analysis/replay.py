@@ -30,7 +30,7 @@ from adaptive_cart.conduct.standing import RUNNING, Standing
 from adaptive_cart.errors import InputError, one_of
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.recorded.known import WINDOW, Participants
-from adaptive_cart.recorded.rows import SAME
+from adaptive_cart.recorded.order import SAME
 
 GRACE = 1.0  # months by which a calendar date may lie beyond the last contact in the table
 

@@ -20,10 +20,10 @@ from adaptive_cart.endpoints import AdverseEvent, EndpointBase
 from adaptive_cart.errors import Problem, nearest, one_of
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.recorded.known import Participants
+from adaptive_cart.recorded.order import SAME, after_last_contact, after_withdrawal, impossible
 from adaptive_cart.recorded.table import CROSSOVER, HEADER, ON_DRUGS, WITHDRAWN
 from adaptive_cart.recorded.units import DAYS, WEEKS, signs
 
-SAME = 1.0e-6  # months; under three seconds
 LONGEST = 1200.0  # months; more is a date, or days
 ALWAYS = ("participant", "arm", "randomised_month", "last_contact_month")
 COURSE = ("infused_month", "remission_month", "relapse_month", "rescue_month", "death_month")
@@ -237,19 +237,24 @@ class Reading:
                 months_of.append(self._events(row, name, cells.get(name, "")))
             for name, given in responses.items():
                 settled = min(months["death_month"][place], months["rescue_month"][place])
-                ends = float(last[place]), float(withdrawn[place]), float(settled)
-                given[place] = self._response(row, cells, name, *ends)
+                until = float(last[place]), float(withdrawn[place]), float(settled)
+                given[place] = self._response(row, cells, name, *until)
                 known = design.endpoints[name].known_after()
                 open_still = known is not None and not settled <= known
                 blank[name][place] = not cells.get(name, "") and open_still
             mine = {column: float(values[place]) for column, values in months.items()}
-            self._possible(row, mine, int(arm[place]))
             seen = mine | {n: float(v[place]) for n, v in (*onsets.items(), *times.items())}
-            self._by_last_contact(row, seen, float(last[place]))
-            self._by_withdrawal(row, seen, float(last[place]), float(withdrawn[place]))
+            ends = float(last[place]), float(withdrawn[place])
+            wrong = [
+                *impossible(design, self.infused_arms, mine, int(arm[place])),
+                *after_last_contact(seen, ends[0]),
+                *after_withdrawal(seen, *ends),
+            ]
             for name, months_of in events.items():
                 for month in months_of[-1]:
-                    self._by_last_contact(row, {name: month}, float(last[place]))
+                    wrong += after_last_contact({name: month}, ends[0])
+            for column, message in wrong:
+                self.report(row, column, message)
         recorded = any(np.isfinite(values).any() for values in months.values())
         if recorded and onsets and any(self.infused_arms) and "infused_month" not in self._place:
             why = f"; the window of {one_of(onsets)} opens at infusion"
@@ -408,89 +413,6 @@ class Reading:
                 "or 1, or as last contact the last month at which it could be told",
             )
         return text in ("1", "1.0")
-
-    def _possible(self, row: int, months: Mapping[str, float], arm: int) -> None:
-        """Tell what cannot be in the order in which it is recorded."""
-        names = {
-            "remission_month": "remission",
-            "relapse_month": "relapse",
-            CROSSOVER[1]: "remission after crossover",
-            CROSSOVER[2]: "relapse after crossover",
-        }
-        for begins, ends in (("remission_month", "relapse_month"), CROSSOVER[1:]):
-            if np.isfinite(months[ends]) and not months[begins] <= months[ends]:
-                what, other = names[ends], names[begins]
-                without = (
-                    f"is before the {other} (month {months[begins]:g})"
-                    if np.isfinite(months[begins])
-                    else f"without a {other}"
-                )
-                self.report(row, ends, f"found {months[ends]:g}; a {what} {without}")
-        remission, relapse = months["remission_month"], months["relapse_month"]
-        rescue, death = months["rescue_month"], months["death_month"]
-        if remission <= rescue < relapse - SAME and np.isfinite(rescue):
-            self.report(
-                row,
-                "rescue_month",
-                f"found {rescue:g}, in drug-free remission (from month {remission:g}); rescue ends "
-                "it, so relapse_month is needed",
-            )
-        for column, month in months.items():
-            if column != "death_month" and np.isfinite(month) and month > death + SAME:
-                self.report(row, column, f"found {month:g}, after death (month {death:g})")
-        if arm < 0:
-            return  # what is possible depends on the arm
-        if np.isfinite(months["infused_month"]) and not self._may_be_infused(arm, months):
-            name = self.design.arm_names[arm]
-            self.report(row, "infused_month", f"nobody is infused in arm '{name}'")
-        crossed = months[CROSSOVER[0]]
-        if self.design.crossover is None:
-            return
-        if np.isfinite(crossed) and self.design.arm_names[arm] != self.design.crossover.from_:
-            self.report(
-                row, CROSSOVER[0], f"crossover is from arm '{self.design.crossover.from_}' only"
-            )
-        if np.isfinite(months[CROSSOVER[1]]) and not crossed <= months[CROSSOVER[1]]:
-            self.report(row, CROSSOVER[1], f"found {months[CROSSOVER[1]]:g}, before any crossover")
-
-    def _may_be_infused(self, arm: int, months: Mapping[str, float]) -> bool:
-        products = (self.design.arms[name].product for name in self.design.arm_names)
-        product = PRODUCTS.get(list(products)[arm] or "")
-        by_product = product is not None and product.infused
-        return self.infused_arms[arm] or by_product or bool(np.isfinite(months[CROSSOVER[0]]))
-
-    def _by_last_contact(self, row: int, months: Mapping[str, float], last: float) -> None:
-        for column, month in months.items():
-            if np.isfinite(month) and month > last + SAME:
-                extra = "; a death is a contact" if column == "death_month" else ""
-                self.report(
-                    row, column, f"found {month:g}, after last contact (month {last:g}){extra}"
-                )
-        death = months.get("death_month", np.inf)
-        if np.isfinite(death) and last > death + SAME:
-            self.report(row, "last_contact_month", f"found {last:g}, after death (month {death:g})")
-
-    def _by_withdrawal(
-        self, row: int, months: Mapping[str, float], last: float, withdrawn: float
-    ) -> None:
-        """Tell what cannot be of somebody who has withdrawn."""
-        if not np.isfinite(withdrawn):
-            return
-        if last > withdrawn + SAME:
-            self.report(
-                row,
-                WITHDRAWN,
-                f"found {withdrawn:g}, and last contact is month {last:g}; who is still seen has "
-                "not withdrawn: leave it blank, or end last_contact_month there",
-            )
-        death = months.get("death_month", np.inf)
-        if np.isfinite(death):
-            self.report(
-                row,
-                WITHDRAWN,
-                f"found {withdrawn:g}, and a death (month {death:g}); leave it blank where the "
-                "participant was followed to death, or else leave the death blank",
-            )
 
     def _in_window(
         self,
