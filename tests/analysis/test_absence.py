@@ -13,12 +13,17 @@ from click.testing import CliRunner
 from scipy import stats
 
 import adaptive_cart as ac
-from adaptive_cart.analysis import analyze
-from adaptive_cart.analysis.replay import replayed
+from adaptive_cart.analysis import analyze, folder
+from adaptive_cart.analysis.absence import hangs_on_absence
+from adaptive_cart.analysis.replay import Replay, replayed
 from adaptive_cart.cli import main
 from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.rules import REASONS
 from adaptive_cart.design.design import Design
 from adaptive_cart.recorded.file import read_participants
+from adaptive_cart.recorded.rows import ALWAYS
+from analysis.test_real_trial_round_trip import simulated, table
+from checks import raw_design
 
 VISITS: dict[str, Any] = {
     "name": "visits",
@@ -160,7 +165,8 @@ def test_an_outcome_left_blank_is_not_a_failure_because_the_visit_was_near() -> 
     assert found.decision.outcome == "withheld"
 
 
-def test_the_exit_status_says_withheld(tmp_path: Path) -> None:
+def test_the_exit_status_says_withheld(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder, "figures_of", lambda analysis: {})  # drawing takes seconds
     design, data = tmp_path / "design.toml", tmp_path / "data.csv"
     design.write_text(TOML, encoding="utf-8")
     rows = visit_rows()
@@ -304,6 +310,37 @@ def test_every_endpoint_reads_the_same_participants_alike() -> None:
         found = held.record.summaries[name].columns()
         for column, values in columns.items():
             assert found[column][0, :, 0].tolist() == pytest.approx(values), (name, column)
+
+
+def test_a_trial_seen_at_visits_is_decided_as_one_seen_at_every_moment() -> None:
+    """The very trials that were simulated, their last contacts moved back to monthly visits."""
+    design = Design(**raw_design("sle_autologous"))
+    plan, block = Plan.of(design), simulated(design, "early_data_do_not_hold_up", 4)
+    ends = set()
+    for trial in range(4):
+        rows = table(design, block, trial)
+        for place, row in enumerate(rows):
+            if row["death_month"] != "" or row["withdrawn_month"] != "":
+                continue
+            seen = (c for c in row if c.endswith(("_month", "crs3")) and c not in ALWAYS)
+            happened = [float(row[column]) for column in seen if row[column] != ""]
+            visit = math.floor(row["last_contact_month"] + 1e-6) - EARLY[place % 4]
+            row["last_contact_month"] = max([visit, 0.0, *happened])
+        look, date = int(block.look[trial]), float(block.months[trial])
+        participants = read_participants(rows, design)
+        assert participants.unseen(date).sum() > 10
+
+        def again(
+            followed: frozenset[int] = frozenset(),
+            how: tuple[Any, ...] = (participants, look, date),
+        ) -> Replay:
+            return replayed(plan, *how, followed=followed)
+
+        replay = again()
+        assert replay.now.after.reason[0] == block.standing.reason[trial]
+        assert hangs_on_absence(replay, replay.now, again) == ()
+        ends.add(REASONS[block.standing.reason[trial]])
+    assert len(ends) > 1
 
 
 def test_responses_of_silent_participants_are_imputed_like_those_who_left() -> None:
