@@ -58,7 +58,7 @@ def write_folder(analysis: Analysis, folder: Path, say: Callable[[str], None]) -
     say("drawing the figures")
     pictures = figures_of(analysis)
     files = [f"{FIGURES}/{name}.{kind}" for name in pictures for kind in ("svg", "png", "csv")]
-    owned.require_free(files)
+    owned.require_free([*files, *(f"{stem}.nc" for stem in _stems(analysis).values())])
     owned.remove(JSON)  # written last, so that a folder with this file is whole
     inline = {
         name: (_write_picture(owned, f"{FIGURES}/{name}", picture), picture)
@@ -119,10 +119,9 @@ def _write_posteriors(analysis: Analysis, owned: OwnedFolder) -> Iterator[tuple[
     """Write each endpoint's reference posterior; yields the endpoint and the files."""
     if analysis.reference is None:
         return
-    primary, taken = analysis.plan.design.primary, set[str]()
+    stems = _stems(analysis)
     for endpoint, fit in analysis.reference.fits().items():
-        stem = "posterior" if endpoint == primary else _stem(endpoint, taken)
-        taken.add(stem)
+        stem = stems[endpoint]
         with TemporaryDirectory() as aside:
             with telling("be written", owned.path(stem)):
                 saved = fit.save(Path(aside) / "posterior")
@@ -135,14 +134,20 @@ def _write_posteriors(analysis: Analysis, owned: OwnedFolder) -> Iterator[tuple[
         yield endpoint, list(found)
 
 
-def _stem(endpoint: str, taken: set[str]) -> str:
-    """A name for a file, whatever letters the endpoint's has."""
-    stem = "posterior_" + re.sub(r"[^A-Za-z0-9_.-]", "_", endpoint)[:LONGEST]
-    number = 2
-    unique = stem
-    while unique in taken:
-        unique, number = f"{stem}_{number}", number + 1
-    return unique
+def _stems(analysis: Analysis) -> dict[str, str]:
+    """By endpoint with a posterior: a name for its file, whatever letters the endpoint's has."""
+    found: dict[str, str] = {}
+    if analysis.reference is None:
+        return found
+    for endpoint in analysis.reference.fits():
+        stem = "posterior"
+        if endpoint != analysis.plan.design.primary:
+            stem += "_" + re.sub(r"[^A-Za-z0-9_.-]", "_", endpoint)[:LONGEST]
+        number, unique = 2, stem
+        while unique in found.values():
+            unique, number = f"{stem}_{number}", number + 1
+        found[endpoint] = unique
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -29,6 +29,9 @@ class Signs:
 
     Attributes
     ----------
+    number, planned, took, reach
+        Participants, months in which the design enrols so many, and the numbers at which the last
+        of them was randomised and the last contact was made.
     pace
         Time to enrol those in the table; nan where they are few.
     length
@@ -42,6 +45,7 @@ class Signs:
     number: int
     planned: float
     took: float
+    reach: float
     pace: float
     length: float
     delay: float
@@ -52,6 +56,8 @@ class Signs:
         """Whether the numbers can only be days."""
         if self.took > LONGEST_DAYS:
             return False
+        if self.length >= 15.0 and self.reach >= 120.0:  # ten years, and 15 times the plan
+            return True
         slow, long = (6.0, 5.0) if self.whole else (10.0, 7.0)
         apart = max(_or(self.pace, 0.0), _or(self.delay, 0.0)) >= slow
         return apart and self.length >= long and _or(self.delay, slow) >= long
@@ -64,7 +70,9 @@ class Signs:
     @property
     def maybe_weeks(self) -> bool:
         """Whether they may be weeks, and may be months of a slow trial."""
-        return self.whole and np.isnan(self.delay) and 3.0 <= self.pace < 6.0 and self.length >= 2.0
+        alone = self.whole and np.isnan(self.delay)
+        slow = 3.0 <= self.pace < 6.0 and self.length >= 2.0
+        return slow and (alone or self.delay >= 3.0)
 
     def words(self) -> str:
         """What gives the unit away."""
@@ -108,6 +116,7 @@ def signs(
         number=len(arrivals),
         planned=planned,
         took=took,
+        reach=reach,
         pace=took / planned if len(arrivals) >= FEW else float("nan"),
         length=reach / (planned + (longest or USUAL)),
         delay=float(np.median(delays)) / float(expected or 1.0) if known else float("nan"),

@@ -70,6 +70,21 @@ def test_a_table_in_weeks_is_refused_where_it_can_be_told(sle: list[dict[str, An
     assert "by 4.3482" in told
 
 
+def test_what_may_be_weeks_is_noted(sle: list[dict[str, Any]]) -> None:
+    weeks = read_participants(scaled(sle, 365.25 / 84.0, False), SLE)
+    assert any(note.startswith("are the numbers weeks?") for note in weeks.notes)
+
+
+def test_three_participants_in_days_are_enough() -> None:
+    rows = [
+        {"participant": str(k), "arm": "cart", "randomised_month": 20 * k,
+         "last_contact_month": 400 - 20 * k, "dfr": 1}
+        for k in range(3)
+    ]  # fmt: skip
+    (told,) = refusal(HELLO, rows)
+    assert "the table is in days" in told
+
+
 @pytest.mark.parametrize(("by", "whole"), [(1.0, False), (1.0, True), (2.5, False)])
 def test_months_are_months_whole_or_slow(sle: list[dict[str, Any]], by: float, whole: bool) -> None:
     # whole months; and a trial that enrols and follows at two fifths of the speed
