@@ -193,6 +193,11 @@ def replayed(
     if not walk.held and walk.quiet is not None and look is None:
         walk.held.append(walk.quiet)
         walk.due = walk.quiet.date
+        names = one_of(walk.quiet.record.probabilities)
+        walk.notes.append(
+            f"no look is due by month {reach:.2f}; {names} was due between looks at month "
+            f"{walk.due:.2f}, and is judged on what was known then"
+        )
     if not walk.held:
         raise InputError(_not_due(plan, trial, 1, trial.due(1)[0], reach))
     replay = Replay(trial, walk.held, walk.due, [*walk.notes, *_told_between(trial, walk.held[-1])])

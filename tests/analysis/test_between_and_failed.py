@@ -45,7 +45,8 @@ def test_a_rule_between_looks_is_judged_before_the_first_look() -> None:
     assert found.rules[0].holds is False
     assert found.decision.outcome == "goes_on"
     assert "The trial goes on to look 1." in found.text
-    (told,) = [note for note in found.findings.notes if "between looks" in note]
+    here, told = [note for note in found.findings.notes if "between looks" in note]
+    assert here.startswith("no look is due by month 20.00; safety was due between looks at month")
     times = "once" if len(judged) == 2 else f"{len(judged) - 1} times"
     assert told.startswith(f"safety was judged {times} between looks, at every 6th infusion")
     # what was asked at that date is what the committee would have been told then
