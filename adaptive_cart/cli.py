@@ -21,6 +21,8 @@ import click
 
 from adaptive_cart.errors import CartError
 
+WITHHELD = 3  # exit status of an analysis that decides nothing
+
 # What the libraries of `check` load and never use there: half of the time it would take.
 _POSTPONED = (
     "importlib.metadata",
@@ -305,22 +307,29 @@ def example(
 
 @main.command()
 @_design
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("data", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--template",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write an empty table for DESIGN, its columns explained, to this CSV file instead ('-' "
+    "for standard output).",
+)
 @click.option("--look", type=int, help="Number of the look; else the last one due by the data.")
 @click.option("--as-of", type=float, help="Calendar month of the data; else that of the look.")
 @click.option(
     "--window",
     type=float,
-    default=0.0,
+    default=0.5,
     show_default=True,
-    help="Months for which a last contact speaks beyond itself.",
+    help="Months by which a visit may come before the day for which it stands.",
 )
 @click.option("--fast", is_flag=True, help="Leave the reference posterior (PyMC) out.")
 @click.option("--seed", type=int, help="Seed of chains and imputations; else the design's.")
 @_out("Folder; else analysis/<name of the data file>.")
 def analyze(
     design: Path,
-    data: Path,
+    data: Path | None,
+    template: Path | None,
     look: int | None,
     as_of: float | None,
     window: float,
@@ -328,9 +337,21 @@ def analyze(
     seed: int | None,
     out: Path | None,
 ) -> None:
-    """Judge the participants in DATA, a real trial, at a look of DESIGN."""
-    from adaptive_cart.analysis import analyze as judge
+    """Judge the participants in DATA, a real trial, at a look of DESIGN.
 
+    Exit status 3 says that the decision is withheld.
+    """
+    from adaptive_cart.analysis import analyze as judge
+    from adaptive_cart.errors import InputError
+
+    if template is not None:
+        _write_template(design, template)
+        return
+    if data is None:
+        raise InputError(
+            "DATA is missing: the name of the participants table (a CSV file); --template FILE "
+            "writes an empty one for the design"
+        )
     folder = out or Path("analysis") / data.stem
     found = judge(
         design,
@@ -345,6 +366,24 @@ def analyze(
     )
     click.echo(_encodable(found.text))
     click.echo(f"analysis in {folder}", err=True)
+    if found.decision.withheld:
+        sys.exit(WITHHELD)
+
+
+def _write_template(design: Path, file: Path) -> None:
+    from adaptive_cart.design.file import load_design
+    from adaptive_cart.errors import InputError
+    from adaptive_cart.nouns.whole_files import write_text
+    from adaptive_cart.recorded.template import template
+
+    text = template(load_design(design))
+    if str(file) == "-":
+        click.echo(text, nl=False)
+        return
+    if file.exists() or file.is_symlink():
+        raise InputError(f"{file}: is there already; choose another name")
+    write_text(file, text)
+    click.echo(f"{file} written; next: adaptive-cart analyze {design} {file}", err=True)
 
 
 @main.command(name="prior")

@@ -14,8 +14,9 @@ class Group:
 
     Attributes
     ----------
-    randomised, infused, died, lost
-        Participants, by the date of the look; lost are those last seen before it.
+    randomised, infused, died, lost, unseen
+        Participants, by the date of the look; lost are those known to have withdrawn, unseen those
+        under follow-up who were last seen before it.
     endpoints
         By endpoint, what is analysed: ``analysed``, ``events``, ``missing``, ``months``, …
     """
@@ -26,6 +27,7 @@ class Group:
     infused: int
     died: int
     lost: int
+    unseen: int
     endpoints: dict[str, dict[str, float]]
 
 
@@ -75,9 +77,11 @@ class RuleFinding:
     fast_holds, reference_holds
         By each.
     why
-        Why it was not judged, or not by the reference.
+        Why it was not judged.
     changes
         What would have changed it: one smallest change in the data.
+    failed
+        Whether it was asked and its posterior could not be computed.
     """
 
     rule: str
@@ -96,6 +100,7 @@ class RuleFinding:
     reason: str
     why: str | None
     changes: str | None
+    failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,6 +140,8 @@ class Decision:
         What else follows: an arm dropped, a stratum closed, enrolment stopped, new shares.
     reasons
         The rules that hold, with their numbers; or why a decision is withheld.
+    withheld
+        Why it is withheld; nothing where a decision is taken.
     fast, reference
         The outcome by each posterior alone.
     """
@@ -146,6 +153,7 @@ class Decision:
     reasons: tuple[str, ...]
     fast: str
     reference: str | None
+    withheld: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

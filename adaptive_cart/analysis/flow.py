@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import metadata, util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adaptive_cart.analysis.absence import hangs_on_absence
 from adaptive_cart.analysis.findings import Decision, Findings, Quantity, RuleFinding
 from adaptive_cart.analysis.judge import decision_of, earlier_looks, groups_of, rules_of
-from adaptive_cart.analysis.posteriors import fast_quantities
+from adaptive_cart.analysis.posteriors import fast_quantities, questions_of
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
 from adaptive_cart.analysis.replay import Held, Replay, replayed
 from adaptive_cart.analysis.text import terminal_text
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of, load_design
-from adaptive_cart.errors import InputError
+from adaptive_cart.errors import InputError, one_of
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.recorded.file import read_participants
-from adaptive_cart.recorded.known import Participants
+from adaptive_cart.recorded.known import WINDOW, Participants
 from adaptive_cart.results.store import version
 
 if TYPE_CHECKING:
@@ -88,6 +89,12 @@ class Analysis:
         primary = self.plan.design.primary
         return self.posterior_of(primary if primary in fits else next(iter(fits)))
 
+    @property
+    def posteriors(self) -> Mapping[str, Any]:
+        """The reference posterior of every endpoint that has one, in ArviZ's containers."""
+        names = () if self.reference is None else self.reference.fits()
+        return {name: self.posterior_of(name) for name in names}
+
     def posterior_of(self, endpoint: str) -> Any:
         """The reference posterior of one endpoint, in ArviZ's container."""
         if self.reference is None or endpoint not in self.reference.fits():
@@ -121,7 +128,7 @@ def analyze(
     look: int | None = None,
     *,
     as_of: float | None = None,
-    window: float = 0.0,
+    window: float = WINDOW,
     fast: bool = False,
     seed: int | None = None,
     out: str | Path | None = None,
@@ -140,7 +147,8 @@ def analyze(
     as_of
         Calendar month at which the data are cut; the month at which the look fell due if left out.
     window
-        Months for which a last contact speaks beyond itself.
+        Months by which a visit may come before the day for which it stands: who is alive, has not
+        withdrawn and was last seen so shortly before counts as followed.
     fast
         Leave the reference posterior (PyMC) out.
     seed
@@ -172,7 +180,7 @@ def analyze(
     plan = Plan.of(loaded)
     replay = replayed(plan, table, look, as_of, window, used_seed)
     reference = _reference_for(plan, used_seed, fast, say)
-    notes = [*table.notes, *replay.notes, *_about(replay, table, window)]
+    notes = [*table.notes, *replay.notes, *_about(replay, table)]
     if reference is None and not fast:
         notes.append(WITHOUT)
     by_fast, recorded = replay.again(None)
@@ -180,9 +188,15 @@ def analyze(
     if reference is not None:
         by_reference, _ = replay.again(reference)
         by_fast, recorded = replay.again(None)
-    return _found(
-        plan, table, replay, by_fast, by_reference, recorded, reference, notes, used_seed, out, say
+    absence = hangs_on_absence(
+        replay,
+        by_fast,
+        lambda followed: replayed(plan, table, look, as_of, window, used_seed, followed),
     )
+    return _found(
+        plan, table, replay, by_fast, by_reference, recorded, reference, notes, absence, used_seed,
+        out, say,
+    )  # fmt: skip
 
 
 def _found(
@@ -194,6 +208,7 @@ def _found(
     recorded: RecordedAnalysis,
     reference: ReferencePosteriors | None,
     notes: list[str],
+    absence: tuple[str, ...],
     seed: int,
     out: str | Path | None,
     say: Tell,
@@ -201,6 +216,7 @@ def _found(
     design, trial = plan.design, replay.trial
     rules = rules_of(trial, by_fast, by_reference, recorded, reference)
     questions, quantities = _quantities(plan, recorded, reference)
+    notes = [*notes, *_without_posterior(plan, questions)]
     findings = Findings(
         design=design.name,
         look=by_fast.look,
@@ -215,7 +231,7 @@ def _found(
         rules=rules,
         quantities=quantities,
         diagnoses=() if reference is None else reference.diagnoses(),
-        decision=decision_of(by_fast, by_reference, rules, reference),
+        decision=decision_of(by_fast, by_reference, rules, reference, absence),
         earlier=earlier_looks(replay.held[:-1]),
         notes=tuple(dict.fromkeys(notes)),
         provenance=_provenance(design, table, seed, reference),
@@ -263,18 +279,38 @@ def _quantities(
     return tuple(questions), tuple(quantities)
 
 
-def _about(replay: Replay, table: Participants, window: float) -> list[str]:
+def _without_posterior(plan: Plan, questions: tuple[Question, ...]) -> list[str]:
+    """Name the endpoints of whose posterior something is missing."""
+    told = {question.endpoint for question in questions}
+    asked = dict.fromkeys(question.endpoint for question in questions_of(plan))
+    return [
+        f"{name}: the posterior could not be computed; it is not among the posterior means"
+        for name in asked
+        if name not in told
+    ]
+
+
+def _about(replay: Replay, table: Participants) -> list[str]:
     """What a reader should know of how the table was read."""
     now, trial = replay.now, replay.trial
     found = []
-    lost = table.lost(now.date, window)
-    if lost.any():
+    unseen = int(table.unseen(now.date, trial.window).sum())
+    if unseen:
         found.append(
-            f"{int(lost.sum())} alive and last seen before the date of the look are lost to "
-            "follow-up from their last contact on"
+            f"{unseen} alive, not known to have withdrawn and last seen before the cut: their "
+            "follow-up ends at the last contact, which is no loss to follow-up"
         )
-    if window:
-        found.append(f"a last contact speaks for {window:g} months beyond itself")
+    found.append(
+        f"a visit up to {trial.window:g} months before its day counts for it (--window); who has "
+        "left stands in the column withdrawn_month"
+    )
+    for held in replay.held[:-1]:
+        failed = [j for j in trial.judgements if j.failed and j.date == held.date]
+        found += [
+            f"look {held.look}, held anew: the posterior of {one_of(j.failed)} could not be "
+            f"computed, and {j.rule} is taken not to have held"
+            for j in failed
+        ]
     later = int((table.randomised <= now.date).sum()) - int(now.record.randomised.sum())
     if later > 0:
         found.append(

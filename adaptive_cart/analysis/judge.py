@@ -1,10 +1,11 @@
 """From the looks to what is said of them: numbers, each rule with its reason, and the decision.
 
-The decision is the reference posterior's where it can be had. It is withheld where its chains are
-not to be trusted, and where the two posteriors differ by more than Monte Carlo error, since one of
-them is then wrong. Where they agree so far but lie on two sides of a threshold, the threshold is
-nearer than Markov chains can tell; the fast posterior, which has no Monte Carlo error and is what
-was simulated, then decides.
+The decision is the reference posterior's where it can be had. It is withheld where a rule that was
+asked has no posterior, where it hangs on how participants are read who were last seen before the
+cut, where the chains are not to be trusted, and where the two posteriors differ by more than Monte
+Carlo error, since one of them is then wrong. Where they agree so far but lie on two sides of a
+threshold, the threshold is nearer than Markov chains can tell; the fast posterior, which has no
+Monte Carlo error and is what was simulated, then decides.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def groups_of(trial: RealTrial, held: Held, analysis: RecordedAnalysis) -> tuple
     population, snapshot = analysis.snapshot.population, analysis.snapshot
     enrolled = snapshot.enrolled.mask(population.participants)[0, : len(participants)]
     dead = participants.randomised + participants.months["death_month"] <= held.date
-    lost = participants.lost(held.date, trial.window)
+    left = participants.left(held.date)
+    unseen = participants.unseen(held.date, trial.window)
 
     def tally(who: Booleans) -> Integers:
         wide = np.zeros((1, population.participants), dtype=np.bool_)
@@ -43,7 +45,7 @@ def groups_of(trial: RealTrial, held: Held, analysis: RecordedAnalysis) -> tuple
         by_arm: Integers = population.tally(ParticipantSet.where(wide))[0]
         return by_arm
 
-    died, gone = tally(dead), tally(lost)
+    died, gone, silent = tally(dead), tally(left), tally(unseen)
     groups = []
     for arm, arm_name in enumerate(design.arm_names):
         for stratum in range(len(design.shares)):
@@ -62,6 +64,7 @@ def groups_of(trial: RealTrial, held: Held, analysis: RecordedAnalysis) -> tuple
                     infused=int(held.record.infused[0, arm, stratum]),
                     died=int(died[arm, stratum]),
                     lost=int(gone[arm, stratum]),
+                    unseen=int(silent[arm, stratum]),
                     endpoints=endpoints,
                 )
             )
@@ -128,8 +131,11 @@ def _finding(
     if reference is not None and by_draws is not None:
         answer = reference.answer(analysis.as_when_asked(rule, target), rule, target)
     why, changes = None, None
+    failed = False
     if by_fast is None:
-        why = _not_asked(fast, rule, place)
+        why = analysis.settled.get((rule.name, place))
+        failed = why is None
+        why = why or f"the posterior of {target.endpoint} could not be computed"
     fast_holds, reference_holds = compared(by_fast), compared(by_draws)
     close = answer is not None and agree(answer) and fast_holds != reference_holds
     decides = by_fast if answer is None or close else by_draws
@@ -158,19 +164,8 @@ def _finding(
         reason=reason,
         why=why,
         changes=changes,
+        failed=failed,
     )
-
-
-def _not_asked(held: Held, rule: ResolvedRule, place: int) -> str:
-    target, before = rule.targets[place], held.before
-    if held.after.failed[0] and not before.failed[0]:
-        return "the posterior could not be computed"
-    design = before.design
-    if not before.open_arms[0, target.arm]:
-        return f"arm {design.arm_names[target.arm]} is resolved since an earlier look"
-    if target.stratum >= 0 and not before.open_strata[0, target.stratum]:
-        return f"stratum {design.stratum_names[target.stratum]} is closed since an earlier look"
-    return "an earlier rule of this look has settled it"
 
 
 def agree(answer: Answer) -> bool:
@@ -217,7 +212,9 @@ def outcome_words(held: Held) -> str:
     """Say in a sentence what the rules decide."""
     outcome, actions = outcome_of(held), actions_of(held)
     when = f"before look {held.look}" if held.record.between else f"at look {held.look}"
-    if outcome == GOES_ON:
+    if outcome == GOES_ON and held.record.between:
+        words = f"The trial goes on to look {held.look}."
+    elif outcome == GOES_ON:
         words = f"The trial goes on after look {held.look}."
     else:
         words = f"The trial {ENDINGS[outcome]} {when}."
@@ -242,14 +239,36 @@ def decision_of(
     by_reference: Held | None,
     rules: tuple[RuleFinding, ...],
     reference: ReferencePosteriors | None,
+    absence: tuple[str, ...] = (),
 ) -> Decision:
-    """What is decided, by which posterior, and why."""
+    """What is decided, by which posterior, and why.
+
+    Parameters
+    ----------
+    absence
+        Why the decision hangs on how those last seen before the cut are read; nothing if it does
+        not.
+    """
     holding = tuple(f"{r.rule}: {r.reason}" for r in rules if r.holds)
     holding += _earlier_successes(fast)
     if not holding:
         judged = [r for r in rules if r.holds is not None]
         holding = ("no rule holds",) if judged else ("no rule is judged at this look",)
-    if by_reference is None or reference is None:
+    against = (*failures(rules), *absence)
+    if reference is not None:
+        against += withheld_because(reference)
+    if against:
+        return Decision(
+            outcome=WITHHELD,
+            words="The decision is withheld.",
+            basis="withheld",
+            actions=(),
+            reasons=against,
+            withheld=against,
+            fast=outcome_of(fast),
+            reference=None if by_reference is None else outcome_of(by_reference),
+        )
+    if by_reference is None:
         return Decision(
             outcome=outcome_of(fast),
             words=outcome_words(fast),
@@ -258,17 +277,6 @@ def decision_of(
             reasons=holding,
             fast=outcome_of(fast),
             reference=None,
-        )
-    against = withheld_because(reference)
-    if against:
-        return Decision(
-            outcome=WITHHELD,
-            words="The decision is withheld.",
-            basis="withheld",
-            actions=(),
-            reasons=against,
-            fast=outcome_of(fast),
-            reference=outcome_of(by_reference),
         )
     same = same_decision(fast, by_reference)
     decides = by_reference if same else fast
@@ -286,6 +294,15 @@ def decision_of(
         reasons=holding,
         fast=outcome_of(fast),
         reference=outcome_of(by_reference),
+    )
+
+
+def failures(rules: tuple[RuleFinding, ...]) -> tuple[str, ...]:
+    """Rules that were asked and whose posterior could not be computed."""
+    return tuple(
+        f"{rule.rule}, {rule.question}: {rule.why}; whether the rule holds is not known"
+        for rule in rules
+        if rule.failed
     )
 
 
@@ -307,7 +324,7 @@ def withheld_because(reference: ReferencePosteriors) -> tuple[str, ...]:
     for (rule, target, _), answer in reference.answers.items():
         if answer.trouble is not None:
             found.append(f"the chains are not to be trusted ({answer.trouble})")
-        elif not agree(answer):
+        elif not np.isnan(answer.fast) and not agree(answer):
             found.append(
                 f"{rule}, arm {reference.plan.design.arm_names[target.arm]}: the two posteriors "
                 f"differ by more than Monte Carlo error (fast {answer.fast:.4f}, reference "

@@ -395,8 +395,9 @@ def swimmer(analysis: Analysis) -> Picture | None:
     design, most = analysis.plan.design, int(analysis.recorded.snapshot.randomised[0])
     if most == 0:
         return None
-    follow = np.minimum(table.last_contact, date - table.randomised)[:most]
-    lost = table.lost(date, analysis.recorded.trial.window)
+    reached = table.reached(analysis.recorded.trial.window)
+    follow = np.minimum(np.minimum(reached, table.withdrawn), date - table.randomised)[:most]
+    left = table.left(date)
     lines = []
     for person in range(most):
         seen = {
@@ -411,8 +412,8 @@ def swimmer(analysis: Analysis) -> Picture | None:
         for name, times in (*table.times.items(), *table.onsets.items()):
             if times[person] <= follow[person]:
                 seen[name] = float(times[person])
-        if lost[person]:
-            seen["lost_month"] = float(follow[person])
+        if left[person]:
+            seen["withdrawn_month"] = float(follow[person])
         lines.append(
             {
                 "participant": table.names[person],
@@ -466,7 +467,7 @@ def _draw_swimmer(
         for shapes, face, group in ((ADVERSE, YELLOW, adverse), (OTHERS, BLACK, own))
         for place, (name, words) in enumerate(group.items())
     }
-    kinds = EVENTS | {"lost_month": ("lost to follow-up", "o", "white", BLACK)} | more
+    kinds = EVENTS | {"withdrawn_month": ("withdrawn", "o", "white", BLACK)} | more
     for place, line in enumerate(lines):
         panel.plot([0.0, line["followed"]], [place, place], color=PALE, linewidth=2.0 * thick,
                    zorder=1, solid_capstyle="butt")  # fmt: skip

@@ -6,22 +6,49 @@ between a date and a decision is :mod:`adaptive_cart.conduct.holding`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from adaptive_cart.conduct.holding import Conduct, LookAnalysis
+from adaptive_cart.conduct.holding import Conduct, LookAnalysis, LookRecord
 from adaptive_cart.conduct.looks import snapshot_at
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.design.design import ResponseAdaptive
 from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.records import Booleans, Counts, Floats, Integers, Summary
+from adaptive_cart.nouns.records import Booleans, Counts, Floats, Integers, Population, Summary
 from adaptive_cart.participants.randomisation import equal_shares
-from adaptive_cart.recorded.known import Participants
+from adaptive_cart.recorded.known import WINDOW, Participants
 
 IMPUTATIONS = 400
 Answers = Callable[["RecordedAnalysis", ResolvedRule, Question], float]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One rule as it was judged, noted by what judged it.
+
+    Attributes
+    ----------
+    look, date
+        The look (between looks, the one to come), and the calendar month.
+    probability
+        By target; nan where it was not asked or could not be computed.
+    threshold, holds
+        What it was compared with, and whether the rule held for any target.
+    failed
+        Endpoints whose posterior could not be computed.
+    """
+
+    rule: str
+    look: int
+    date: float
+    probability: Floats
+    threshold: float
+    holds: bool
+    failed: tuple[str, ...]
 
 
 class RecordedAnalysis(LookAnalysis):
@@ -36,6 +63,8 @@ class RecordedAnalysis(LookAnalysis):
         Who answers the rules; the fast posterior if nobody else.
     open_when_asked
         By rule and target: the strata that were open when it was judged, ``(1, stratum)``.
+    settled
+        By rule and place of the target: why it was not asked, as the trial stood at its turn.
     """
 
     answers: Answers | None = None
@@ -50,6 +79,7 @@ class RecordedAnalysis(LookAnalysis):
         self._imputed: dict[str, tuple[Counts, Floats]] = {}
         self._once: dict[str, LookAnalysis] = {}
         self.open_when_asked: dict[tuple[str, Question], Booleans | None] = {}
+        self.settled: dict[tuple[str, int], str] = {}
 
     def open_strata_changed(self, open_strata: Booleans) -> None:
         """Let the rules still to be judged see which strata are open now."""
@@ -108,7 +138,7 @@ class RecordedAnalysis(LookAnalysis):
     def instead(self, endpoint: str, tables: Summary) -> LookAnalysis:
         """The same look with other data of an endpoint, ``(table, …)``."""
         number = len(next(iter(vars(tables).values())))
-        population = self.trial.participants.population(self.date, self.trial.window, number)
+        population = self.trial.seen_at(self.date, number)
         snapshot = snapshot_at(
             population,
             np.repeat(self.snapshot.date, number),
@@ -162,33 +192,51 @@ class RealTrial(Conduct):
     Attributes
     ----------
     window
-        Months for which a last contact speaks beyond itself.
+        Months by which a visit may come before the day for which it stands.
+    followed
+        Arms in which those last seen before the cut are taken to have been followed to it.
     answers
         Who answers the rules from now on; the fast posterior if nobody else.
+    judgements
+        Every rule judged so far, in order.
+    quiet
+        Those of them that were judged between looks and ended nothing.
     """
 
     def __init__(
-        self, plan: Plan, participants: Participants, window: float = 0.0, seed: int = 0
+        self,
+        plan: Plan,
+        participants: Participants,
+        window: float = WINDOW,
+        seed: int = 0,
+        followed: frozenset[int] = frozenset(),
     ) -> None:
         super().__init__(plan, 1)
         self.participants = participants
         self.window = window
+        self.followed = followed
         self.seed = seed
         self.answers: Answers | None = None
         self.last_analysis: RecordedAnalysis | None = None
+        self.judgements: list[Judgement] = []
+        self.quiet: list[Judgement] = []
         if isinstance(plan.design.randomisation, ResponseAdaptive):
             self.shares = equal_shares(self.standing.open_arms)
         self.follow(participants.reach)
 
     def follow(self, date: float) -> None:
         """Take the participants as what is known at a date has them."""
-        self.population = self.participants.population(
-            date, self.window, uniforms=self._uniforms(1)
-        )
+        self.population = self.seen_at(date, 1, self._uniforms(1))
         self.prepared = {
             name: endpoint.prepare(name, self.population)
             for name, endpoint in self.design.endpoints.items()
         }
+
+    def seen_at(
+        self, date: float, trials: int, uniforms: Mapping[str, Floats] | None = None
+    ) -> Population:
+        """The participants as a block of equal trials, as what is known at a date has them."""
+        return self.participants.population(date, self.window, trials, uniforms, self.followed)
 
     def _uniforms(self, trials: int) -> dict[str, Floats]:
         """With which missing responses are drawn: the first rows are the same for any number."""
@@ -203,9 +251,7 @@ class RealTrial(Conduct):
 
     def imputed(self, endpoint: str, date: Floats) -> Counts:
         """Counts with the missing responses drawn :data:`IMPUTATIONS` times, a row a time."""
-        population = self.participants.population(
-            float(date[0]), self.window, IMPUTATIONS, self._uniforms(IMPUTATIONS)
-        )
+        population = self.seen_at(float(date[0]), IMPUTATIONS, self._uniforms(IMPUTATIONS))
         kind = self.design.endpoints[endpoint]
         snapshot = snapshot_at(
             population,
@@ -221,6 +267,53 @@ class RealTrial(Conduct):
         self.last_analysis = RecordedAnalysis(self, date, held)
         self.last_analysis.answers = self.answers
         return self.last_analysis
+
+    def judge_rule(
+        self,
+        position: int,
+        analysis: LookAnalysis,
+        judged: Booleans,
+        threshold: float,
+        look: int,
+        last: Booleans,
+    ) -> Floats:
+        """Judge one rule, and note what came of it and why a target was not asked."""
+        rule, design = self.plan.rules[position], self.design
+        assert isinstance(analysis, RecordedAnalysis)
+        settled = {
+            (rule.name, place): why
+            for place, target in enumerate(rule.targets)
+            if (why := settled_by(self.standing, target)) is not None
+        }
+        analysis.settled.update(settled)
+        found = super().judge_rule(position, analysis, judged, threshold, look, last)
+        answers = found[0]
+        failed = [
+            target.endpoint
+            for place, target in enumerate(rule.targets)
+            if np.isnan(answers[place]) and (rule.name, place) not in settled
+        ]
+        holds = bool(rule.compared(answers[~np.isnan(answers)], threshold).any())
+        date = float(analysis.snapshot.date[0])
+        self.judgements.append(
+            Judgement(
+                rule.name, look, date, answers.copy(), threshold, holds,
+                tuple(name for name in design.endpoints if name in failed),
+            )
+        )  # fmt: skip
+        return found
+
+    def record_between(self, look: int, date: float, asked: dict[str, Floats]) -> LookRecord:
+        """What is kept of a date between looks at which no rule ended the trial."""
+        analysis = self.analysis(np.array([date]), np.ones(1, dtype=np.bool_))
+        for name in self.design.endpoints:
+            analysis.summary(name)
+        snapshot = analysis.snapshot
+        randomised = snapshot.population.tally(snapshot.enrolled)
+        return LookRecord(
+            look, np.ones(1, dtype=np.bool_), snapshot.date, randomised, self.infused(snapshot),
+            analysis.summaries, asked, None, between=True,
+        )  # fmt: skip
 
     def enrol_later(
         self, rows: Integers, date: Floats, strata_before: Booleans, shares: Floats | None
@@ -246,6 +339,38 @@ class RealTrial(Conduct):
             reached = np.isfinite(prepared.event_date).sum() >= number
             all_in = len(self.participants) >= int(self.standing.enrolled[0])
             leaves = prepared.leaves[0, : len(self.participants)]
-            if not reached and not (all_in and np.isfinite(leaves).all()):
+            waits = self.participants.unseen(self.participants.reach, self.window).any()
+            if not reached and (waits or not (all_in and np.isfinite(leaves).all())):
                 return float("inf"), False
         return float(date[0]), bool(last[0])
+
+
+def settled_by(standing: Standing, target: Question) -> str | None:
+    """Say what has settled a target already; nothing where it is still to be asked about."""
+    design = standing.design
+    if not standing.running[0]:
+        return f"rule '{standing.rules[int(standing.rule[0])].name}' has ended the trial"
+    arm = design.arm_names[target.arm]
+    if not standing.open_arms[0, target.arm]:
+        at = int(standing.dropped[0, target.arm])
+        return f"arm {arm} was dropped at look {at}" if at else _success(standing, target.arm, -1)
+    if target.stratum >= 0 and not standing.open_strata[0, target.stratum]:
+        stratum, at = design.stratum_names[target.stratum], int(standing.closed[0, target.stratum])
+        if at:
+            return f"stratum {stratum} was closed at look {at}"
+        return _success(standing, target.arm, target.stratum)
+    return None
+
+
+def _success(standing: Standing, arm: int, stratum: int) -> str:
+    """Name the success that has resolved an arm or a stratum."""
+    names = standing.design.arm_names[arm]
+    if stratum >= 0:
+        names = f"stratum {standing.design.stratum_names[stratum]}"
+    for position, looks in standing.won.items():
+        for place, target in enumerate(standing.rules[position].targets):
+            mine = target.stratum == stratum if stratum >= 0 else target.arm == arm
+            if mine and looks[0, place] > 0:
+                rule = standing.rules[position].name
+                return f"{names} succeeded at look {int(looks[0, place])} (rule '{rule}')"
+    return f"{names} is no longer open"

@@ -17,15 +17,20 @@ from typing import Any
 
 import numpy as np
 
-from adaptive_cart.analysis.real_trial import Answers, RealTrial, RecordedAnalysis
+from adaptive_cart.analysis.real_trial import (
+    Answers,
+    Judgement,
+    RealTrial,
+    RecordedAnalysis,
+)
 from adaptive_cart.conduct.holding import LookRecord
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.rules import REASONS
+from adaptive_cart.conduct.rules import REASONS, ResolvedRule, rhythm
 from adaptive_cart.conduct.standing import RUNNING, Standing
-from adaptive_cart.errors import InputError
+from adaptive_cart.errors import InputError, one_of
 from adaptive_cart.nouns.records import Floats
-from adaptive_cart.recorded.known import Participants
-from adaptive_cart.recorded.rows import SAME
+from adaptive_cart.recorded.known import WINDOW, Participants
+from adaptive_cart.recorded.order import SAME
 
 GRACE = 1.0  # months by which a calendar date may lie beyond the last contact in the table
 
@@ -99,7 +104,7 @@ class Replay:
         trial.shares = now.shares_before
         trial.before = np.array([now.date_before])
         trial.answers = answers
-        count = len(trial.records)
+        count, judged = len(trial.records), len(trial.judgements)
         if now.record.between:
             record = _between_at(trial, now)
         else:
@@ -107,6 +112,7 @@ class Replay:
                 now.look, np.array([now.date]), np.ones(1, dtype=np.bool_), np.array([now.last])
             )
         del trial.records[count:]
+        del trial.judgements[judged:]
         trial.answers = None
         assert trial.last_analysis is not None
         held = replace(now, record=record, after=copied(trial.standing))
@@ -114,16 +120,17 @@ class Replay:
 
 
 def _between_at(trial: RealTrial, now: Held) -> LookRecord:
-    """Judge a rule with a rhythm of its own at the date at which it ended the trial."""
-    (name,) = now.record.probabilities
-    position = next(p for p, rule in enumerate(trial.plan.rules) if rule.name == name)
-    rule = trial.plan.rules[position]
-    later = [at for at in rule.thresholds if at >= now.look]
-    threshold = rule.thresholds[min(later) if later else max(rule.thresholds)]
+    """Judge the rules with a rhythm of their own anew at a date between looks."""
     true, never = np.ones(1, dtype=np.bool_), np.zeros(1, dtype=np.bool_)
     analysis = trial.analysis(np.array([now.date]), true)
-    asked = trial.judge_rule(position, analysis, true, threshold, now.look, never)
-    return replace(now.record, probabilities={name: asked})
+    asked = {}
+    for position, rule in enumerate(trial.plan.rules):
+        if rule.name not in now.record.probabilities:
+            continue
+        later = [at for at in rule.thresholds if at >= now.look]
+        threshold = rule.thresholds[min(later) if later else max(rule.thresholds)]
+        asked[rule.name] = trial.judge_rule(position, analysis, true, threshold, now.look, never)
+    return replace(now.record, probabilities=asked)
 
 
 def replayed(
@@ -131,8 +138,9 @@ def replayed(
     participants: Participants,
     look: int | None = None,
     as_of: float | None = None,
-    window: float = 0.0,
+    window: float = WINDOW,
     seed: int = 0,
+    followed: frozenset[int] = frozenset(),
 ) -> Replay:
     """Hold the looks of a real trial up to the one that is analysed.
 
@@ -143,6 +151,8 @@ def replayed(
         that, if left out.
     as_of
         Calendar month at which the data are cut; the date at which the look fell due if left out.
+    followed
+        Arms in which those last seen before the cut are taken to have been followed to it.
 
     Raises
     ------
@@ -150,7 +160,7 @@ def replayed(
         If no look, or not the one asked for, is due.
     """
     _check(plan, participants, look, as_of)
-    trial = RealTrial(plan, participants, window, seed)
+    trial = RealTrial(plan, participants, window, seed, followed)
     reach = participants.reach if as_of is None else as_of
     walk = _Walk(trial, reach)
     for number in range(1, plan.schedule.number + 1):
@@ -165,7 +175,7 @@ def replayed(
                     f"{trial.before[0]:.2f}; the next look is the last one ({plan.schedule.number})"
                 )
             continue
-        due = date <= reach + SAME
+        due = date <= reach + SAME or (as_of is None and _by_visits(trial, number, date))
         calendar = plan.schedule.scale == "months" and date <= reach + GRACE and as_of is None
         if asked and not due and as_of is None and not calendar:
             raise InputError(_not_due(plan, trial, number, date, reach))
@@ -180,17 +190,70 @@ def replayed(
             continue
         if walk.hold(number, at, last, look, date):
             break
+    if not walk.held and walk.quiet is not None and look is None:
+        walk.held.append(walk.quiet)
+        walk.due = walk.quiet.date
+        names = one_of(walk.quiet.record.probabilities)
+        walk.notes.append(
+            f"no look is due by month {reach:.2f}; {names} was due between looks at month "
+            f"{walk.due:.2f}, and is judged on what was known then"
+        )
     if not walk.held:
         raise InputError(_not_due(plan, trial, 1, trial.due(1)[0], reach))
-    replay = Replay(trial, walk.held, walk.due, walk.notes)
+    replay = Replay(trial, walk.held, walk.due, [*walk.notes, *_told_between(trial, walk.held[-1])])
     if as_of is not None and look is None and not replay.now.record.between:
         replay.held[-1] = replace(replay.now, date=as_of)
         replay.held[-1], _ = replay.again(None)
     return replay
 
 
+def _by_visits(trial: RealTrial, look: int, date: float) -> bool:
+    """Whether a look is due because visits come before their day.
+
+    The last visits that it waits for may lie within the window before it. A table in which several
+    were last seen on its very last day is not one of visits: it was cut there, before the look.
+    """
+    schedule, participants = trial.plan.schedule, trial.participants
+    waits = schedule.scale == "observed" or look > len(schedule.at)
+    if not waits or not date <= participants.reach + trial.window:
+        return False
+    last_day = participants.randomised + participants.last_contact >= participants.reach - SAME
+    return int(last_day.sum()) == 1
+
+
+def _told_between(trial: RealTrial, now: Held) -> list[str]:
+    """Say which rules were judged between looks, and that none of them held."""
+    found = []
+    for rule in trial.plan.rules:
+        mine = [j for j in trial.quiet if j.rule == rule.name and j.date != now.date]
+        mine = [j for j in mine if j.failed or not np.isnan(j.probability).all()]
+        if not mine:
+            continue
+        times = "once" if len(mine) == 1 else f"{len(mine)} times"
+        found.append(
+            f"{rule.name} was judged {times} between looks, at {rhythm(rule.every)}, and "
+            f"did not hold; last at month {mine[-1].date:.2f}: {_latest(trial, rule, mine[-1])}"
+        )
+    return found
+
+
+def _latest(trial: RealTrial, rule: ResolvedRule, judgement: Judgement) -> str:
+    """The answer that came nearest to make a rule hold, in words."""
+    if judgement.failed:
+        return f"the posterior of {one_of(judgement.failed)} could not be computed"
+    answers = judgement.probability
+    place = int(np.nanargmax(answers if rule.at_least else -answers))
+    return rule.reason(trial.design, float(answers[place]), judgement.threshold, place)
+
+
 class _Walk:
-    """From look to look."""
+    """From look to look.
+
+    Attributes
+    ----------
+    quiet
+        The last time that rules were judged between looks and none ended the trial.
+    """
 
     def __init__(self, trial: RealTrial, reach: float) -> None:
         self.trial = trial
@@ -198,6 +261,7 @@ class _Walk:
         self.held: list[Held] = []
         self.due = float("nan")
         self.notes: list[str] = []
+        self.quiet: Held | None = None
 
     def _state(self) -> dict[str, Any]:
         trial = self.trial
@@ -210,9 +274,10 @@ class _Walk:
     def between(self, number: int, date: float, look: int | None) -> bool:
         """Judge what is judged between looks; true where the walk ends here."""
         trial, state = self.trial, self._state()
-        count = len(trial.records)
+        count, judged = len(trial.records), len(trial.judgements)
         trial.between(number, np.array([date]), np.zeros(1, dtype=np.bool_))
         if trial.standing.running[0]:
+            self._quietly(number, trial.judgements[judged:], state)
             return False
         record = trial.records[count]
         at = float(record.date[0])
@@ -220,6 +285,17 @@ class _Walk:
         self.due = at
         self.held.append(Held(number, at, False, record, after=after, **state))
         return self._end(look is None or look == number)
+
+    def _quietly(self, number: int, judged: list[Judgement], state: dict[str, Any]) -> None:
+        """Keep what was judged between looks and ended nothing."""
+        trial = self.trial
+        if not judged:
+            return
+        trial.quiet += judged
+        at = max(judgement.date for judgement in judged)
+        asked = {j.rule: j.probability[None] for j in judged if j.date == at}
+        record = trial.record_between(number, at, asked)
+        self.quiet = Held(number, at, False, record, after=copied(trial.standing), **state)
 
     def hold(self, number: int, date: float, last: bool, look: int | None, due: float) -> bool:
         """Hold a look; true where the walk ends here."""

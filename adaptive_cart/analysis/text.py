@@ -82,15 +82,18 @@ def tables(findings: Findings) -> Iterator[tuple[str, Table]]:
 
 
 def participants_table(groups: Sequence[Group]) -> Table:
-    """Randomised, infused, died and lost, by arm and stratum."""
+    """Randomised, infused, died, withdrawn and last seen early, by arm and stratum."""
     strata = any(group.stratum for group in groups)
     infused = any(group.infused for group in groups)
     head = ["arm", *(["stratum"] if strata else []), "randomised"]
-    head += [*(["infused"] if infused else []), "died", "lost to follow-up"]
+    unseen = any(group.unseen for group in groups)
+    head += [*(["infused"] if infused else []), "died", "withdrawn"]
+    head += ["last seen before the cut"] if unseen else []
     rows = []
     for group in groups:
         row = [group.arm, *([group.stratum or ""] if strata else []), str(group.randomised)]
         row += [*([str(group.infused)] if infused else []), str(group.died), str(group.lost)]
+        row += [str(group.unseen)] if unseen else []
         rows.append(row)
     return head, rows
 
@@ -213,7 +216,7 @@ def decision_lines(findings: Findings) -> Iterator[str]:
     yield f"Decision ({decision.basis}): {decision.words}"
     for reason in decision.reasons:
         yield f"  - {reason}"
-    if decision.outcome == "withheld":
+    if decision.outcome == "withheld" and decision.reference not in (None, decision.fast):
         yield f"  The fast posterior alone would say: {decision.fast.replace('_', ' ')}."
 
 

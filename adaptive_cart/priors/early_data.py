@@ -143,6 +143,8 @@ class EarlyPriors:
     ----------
     left_out
         Endpoints that no prior is made for, each with the reason.
+    unseen
+        How many in the arm are under follow-up and were last seen before the date.
     """
 
     source: str
@@ -154,6 +156,7 @@ class EarlyPriors:
     durability: tuple[EarlyDurability, ...]
     rates: tuple[EarlyRate, ...]
     left_out: tuple[str, ...]
+    unseen: int = 0
 
     def toml(self) -> str:
         """The lines for a design file, as text; comments say what they rest on."""
@@ -173,6 +176,11 @@ class EarlyPriors:
             f"Priors from {self.source}: {self.participants} participants in '{self.arm}', as "
             f"known at month {self.date:.1f}; {discount}."
         )
+        if self.unseen:
+            yield from comment(
+                f"{self.unseen} of them have not withdrawn and were last seen before that month: "
+                "their follow-up ends there, and an outcome that was due later is missing."
+            )
         for response in self.responses:
             yield from ("", *response.lines())
         for durability in self.durability:
@@ -276,6 +284,7 @@ def early_priors(
         tuple(durability),
         tuple(rates),
         tuple(left_out),
+        int((participants.unseen(when) & (participants.arm == position)).sum()),
     )
 
 

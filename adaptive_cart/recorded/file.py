@@ -18,9 +18,9 @@ import numpy as np
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import InputError, Problem, nearest
-from adaptive_cart.recorded.known import Participants
+from adaptive_cart.recorded.known import WINDOW, Participants
 from adaptive_cart.recorded.rows import Reading, Rows
-from adaptive_cart.recorded.table import HEADER
+from adaptive_cart.recorded.table import HEADER, WITHDRAWN
 
 LARGEST = 50_000_000  # bytes
 _DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -42,7 +42,7 @@ class ParticipantsError(InputError):
         return ParticipantsError, (self.problems, self.source)
 
 
-def read_participants(source: Any, design: Design, window: float = 0.0) -> Participants:
+def read_participants(source: Any, design: Design, window: float = WINDOW) -> Participants:
     """Read the participants of a real trial.
 
     Parameters
@@ -51,7 +51,7 @@ def read_participants(source: Any, design: Design, window: float = 0.0) -> Parti
         A CSV file with the columns of the participants table, a data frame, or a list with a
         dictionary a participant.
     window
-        Months for which a last contact speaks beyond itself.
+        Months by which a visit may come before the day for which it stands.
 
     Raises
     ------
@@ -121,6 +121,8 @@ def _file(path: Path) -> tuple[str, list[str], Rows, str]:
         raise wrong(f"cannot be read: {reason}") from None
     if len(content) > LARGEST:
         raise wrong(f"is larger than {LARGEST:,} bytes; is it a participants table?")
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise wrong("is UTF-16 text (a spreadsheet's Unicode text); save it as CSV UTF-8")
     if content.startswith(b"PK\x03\x04"):
         raise wrong("is a spreadsheet or a zip archive; save it as CSV (UTF-8, commas)")
     try:
@@ -138,7 +140,7 @@ def _file(path: Path) -> tuple[str, list[str], Rows, str]:
         raise wrong(
             "is empty; `adaptive-cart example DESIGN --participants FILE` writes such a table"
         )
-    heading = text.lstrip().splitlines()[0]
+    heading = next((line for line in text.splitlines() if line.strip() and not _aside(line)), "")
     if "," not in heading:
         other = [words for mark, words in _DELIMITERS.items() if mark in heading]
         if other:
@@ -148,8 +150,16 @@ def _file(path: Path) -> tuple[str, list[str], Rows, str]:
     except csv.Error as error:
         raise wrong(f"is no CSV: {error}") from None
     if not rows:
-        raise wrong("has a header and no participants")
+        raise wrong("has a header and no participants" if columns else "has no header")
     return name, columns, rows, hashlib.sha256(content).hexdigest()
+
+
+def _aside(line: str) -> bool:
+    """Whether a line before the header is none of the table.
+
+    That is a comment of ``analyze --template``, or what a spreadsheet writes to name its separator.
+    """
+    return line.lstrip('" ').startswith("#") or line.strip(' "').lower() in ("sep=", "sep=,")
 
 
 def _neighbours(path: Path) -> list[str]:
@@ -169,6 +179,8 @@ def _parsed(text: str, name: str) -> tuple[list[str], Rows]:
         number, begins = begins, reader.line_num + 1
         stripped = [cell.strip() for cell in cells]
         if not any(stripped):
+            continue
+        if not columns and _aside(cells[0]):
             continue
         if not columns:
             columns = stripped
@@ -192,7 +204,6 @@ def _commas(cells: Sequence[str]) -> bool:
 
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Columns of a participants table in their order, those of :data:`HEADER` first."""
-    yield from HEADER
-    for key in dict.fromkeys(key for row in rows for key in row):
-        if key not in HEADER:
-            yield key
+    keys = dict.fromkeys(key for row in rows for key in row)
+    yield from (column for column in HEADER if column != WITHDRAWN or column in keys)
+    yield from (key for key in keys if key not in HEADER)

@@ -1,11 +1,16 @@
 """The participants of a real trial, as far as they are known, made what a look can see.
 
-**What is known, and until when.** Nothing is assumed beyond last contact. At a look, a participant
-whose last contact lies before the look's date, and who is alive, has left follow-up there: times
-are censored at last contact, follow-up for rates ends there, and a landmark that lies after it is
-missing once it has passed. A last contact at or after the look's date means that the participant
-was followed to the look. ``window`` lets what was seen at the last contact stand for so many months
-more, for visits that come a little early; it is 0 unless asked for.
+**What is known, and until when.** The absence of a record is not an event. Follow-up ends with
+death, with withdrawal (``withdrawn_month``) or with the date of the look. Visits rarely fall on the
+day: who is alive, has not withdrawn and was last seen within the visit window before the look's
+date counts as followed to it; and a visit within the window before a month at which an endpoint is
+known (the month of a landmark, a horizon) counts as one at that month.
+
+Who was last seen earlier, and has neither died nor withdrawn nor reached the end of what is asked,
+is under follow-up and *last seen before the cut*. Times are censored at the last contact, follow-up
+for rates ends there, and a landmark that lies after it is missing. Whoever analyses the trial asks
+what would follow if they had been followed all the same (``followed``), and does not decide where
+that differs.
 
 The table may know more than a look could: it is cut by the code that cuts a simulated trial, which
 uses nothing after the look's date.
@@ -26,6 +31,8 @@ from adaptive_cart.nouns.records import Booleans, Course, Floats, Population
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 from adaptive_cart.nouns.streams import padded
 from adaptive_cart.recorded.table import CROSSOVER, ON_DRUGS
+
+WINDOW = 0.5  # months; a visit that was due falls within a fortnight of its day
 
 
 class RecordedEvents(RecurrentEvents):
@@ -56,13 +63,16 @@ class Participants:
         Identifiers, as written.
     arm, stratum
         Positions; no stratum where the design has none.
-    randomised, last_contact
-        Calendar month, and months since randomisation.
+    randomised, last_contact, withdrawn
+        Calendar month; months since randomisation of the last contact and of a known withdrawal,
+        infinite where there is none.
     months
         By column of the course: months since randomisation, infinite where blank.
     onsets, times, responses
         By endpoint with a column of its own: month of an adverse event or of the event that is
         waited for, and whether there was a response.
+    blank
+        By endpoint with a column of responses: whose is blank, and nothing else has settled it.
     events
         By endpoint: months of recurrent events of each participant.
     has_course
@@ -83,10 +93,12 @@ class Participants:
     stratum: npt.NDArray[np.int8] | None
     randomised: Floats
     last_contact: Floats
+    withdrawn: Floats
     months: Mapping[str, Floats]
     onsets: Mapping[str, Floats]
     times: Mapping[str, Floats]
     responses: Mapping[str, Booleans]
+    blank: Mapping[str, Booleans]
     events: Mapping[str, tuple[tuple[float, ...], ...]]
     has_course: bool
     infused_arms: tuple[bool, ...]
@@ -105,32 +117,85 @@ class Participants:
         """Columns of the arrays in a population; what is past the participants never arrives."""
         return max(padded(self.design.enrolment.max_n), len(self))
 
-    def lost(self, date: float, window: float = 0.0) -> Booleans:
-        """Participants randomised by a date, alive, and last seen before it."""
-        seen_until = self.last_contact + window
-        followed = (seen_until >= date - self.randomised) | np.isfinite(self.months["death_month"])
-        lost: Booleans = (self.randomised <= date) & ~followed
-        return lost
+    @cached_property
+    def _awaits(self) -> Floats:
+        """Month of the first outcome that a participant's row leaves blank, infinite for none."""
+        months = np.full(len(self), np.inf)
+        for name, blank in self.blank.items():
+            known = self.design.endpoints[name].known_after()
+            if known is not None:
+                months = np.where(blank, np.minimum(months, known), months)
+        return months
+
+    def reached(self, window: float) -> Floats:
+        """Months since randomisation that the last contact speaks for.
+
+        A visit within the window before a month at which an endpoint is known is one at that month.
+        """
+        ends = {endpoint.followed_for() for endpoint in self.design.endpoints.values()}
+        found = self.last_contact.copy()
+        for month in sorted(end for end in ends if end is not None):
+            close = (self.last_contact < month) & (self.last_contact + window >= month)
+            found = np.where(close & (self._awaits > month), month, found)
+        return found
+
+    def left(self, date: float) -> Booleans:
+        """Participants who are known to have withdrawn by a date."""
+        left: Booleans = self.randomised + self.withdrawn <= date
+        return left
+
+    def unseen(self, date: float, window: float = WINDOW) -> Booleans:
+        """Participants under follow-up at a date and last seen before it.
+
+        They have neither died nor withdrawn, nor reached the end of what every endpoint asks.
+        """
+        since = date - self.randomised
+        seen = self.last_contact + window >= since
+        seen &= (self._awaits > since) | (self.last_contact >= since)
+        there = (since >= 0.0) & ~np.isfinite(self.months["death_month"])
+        there &= ~np.isfinite(self.withdrawn)
+        unseen: Booleans = there & ~seen & ~self._complete(window)
+        return unseen
+
+    def _complete(self, window: float) -> Booleans:
+        """Participants of whom no endpoint has anything to learn any more."""
+        complete = np.ones(len(self), dtype=np.bool_)
+        reached = self.reached(window)
+        for name, endpoint in self.design.endpoints.items():
+            end = endpoint.followed_for()
+            if name in self.onsets:
+                continue  # who is not known to have had the event counts as without it
+            known = reached >= (np.inf if end is None else end)
+            if name in self.times:
+                known |= np.isfinite(self.times[name])
+            elif endpoint.direct_truth == "probability":  # a landmark, which rescue settles
+                known |= np.isfinite(self.months["rescue_month"])
+            complete &= known
+        return complete
 
     def population(
         self,
         date: float,
-        window: float = 0.0,
+        window: float = WINDOW,
         trials: int = 1,
         uniforms: Mapping[str, Floats] | None = None,
+        followed: frozenset[int] = frozenset(),
     ) -> Population:
         """The participants as a block of equal trials, as what is known at a date has them.
 
         Parameters
         ----------
         date
-            Calendar month; who was last seen before it has left follow-up.
+            Calendar month of the look.
         window
-            Months for which the last contact speaks beyond itself.
+            Months by which a visit may come before the day for which it stands.
         trials
             How often the trial stands in the block.
         uniforms
             By endpoint that imputes: ``(trial, participant)`` with which responses are drawn.
+        followed
+            Arms in which those last seen before the cut are taken to have been followed to it: what
+            was last known of them lasts, and an outcome left blank is a response.
         """
         width = self.width
 
@@ -139,8 +204,9 @@ class Participants:
             row[: len(self)] = values
             return np.tile(row, (trials, 1))
 
-        dropout = np.where(self.lost(date, window), self.last_contact + window, np.inf)
-        dropped = block(dropout, np.inf)
+        unseen = self.unseen(date, window)
+        taken = unseen & np.isin(self.arm, list(followed))
+        dropped = block(self._dropout(unseen & ~taken, window), np.inf)
         course = None
         if self.has_course:
             months = {name: block(values, np.inf) for name, values in self.months.items()}
@@ -161,7 +227,10 @@ class Participants:
         direct: dict[str, Floats | Booleans] = {
             name: block(values, np.inf) for name, values in self.times.items()
         }
-        direct |= {name: block(values, False) for name, values in self.responses.items()}
+        direct |= {
+            name: block(values | (taken & self.blank[name]), False)
+            for name, values in self.responses.items()
+        }
         return Population(
             arrival=block(self.randomised, np.inf),
             arm=block(self.arm, 0),
@@ -181,6 +250,12 @@ class Participants:
             imputations=uniforms or {},
             crossover_counts=crossover is not None and crossover.strategy == "treatment_policy",
         )
+
+    def _dropout(self, unseen: Booleans, window: float) -> Floats:
+        """Months since randomisation at which follow-up ends before death or the look."""
+        reached = self.reached(window)
+        dropout = np.where(unseen, reached, np.inf)
+        return np.where(np.isfinite(self.withdrawn), np.minimum(self.withdrawn, reached), dropout)
 
 
 def _in_order(events: tuple[tuple[float, ...], ...], trials: int, width: int) -> Floats:

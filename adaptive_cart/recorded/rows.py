@@ -20,9 +20,10 @@ from adaptive_cart.endpoints import AdverseEvent, EndpointBase
 from adaptive_cart.errors import Problem, nearest, one_of
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.recorded.known import Participants
-from adaptive_cart.recorded.table import CROSSOVER, HEADER, ON_DRUGS
+from adaptive_cart.recorded.order import SAME, after_last_contact, after_withdrawal, impossible
+from adaptive_cart.recorded.table import CROSSOVER, HEADER, ON_DRUGS, WITHDRAWN
+from adaptive_cart.recorded.units import DAYS, WEEKS, signs
 
-SAME = 1.0e-6  # months; under three seconds
 LONGEST = 1200.0  # months; more is a date, or days
 ALWAYS = ("participant", "arm", "randomised_month", "last_contact_month")
 COURSE = ("infused_month", "remission_month", "relapse_month", "rescue_month", "death_month")
@@ -73,6 +74,8 @@ class Reading:
         self.columns = columns
         self.infused_arms = infused_arms(design)
         self._place = {column: place for place, column in enumerate(columns)}
+        self._written: dict[str, list[float]] = {}
+        self._dates: dict[str, list[tuple[int, str]]] = {}
 
     def in_order(self) -> list[Problem]:
         """Return the problems by row, then by column."""
@@ -101,7 +104,7 @@ class Reading:
                 self.report(
                     0, f"column {column}", f"unknown{hint}; the columns are {one_of(known)}"
                 )
-        absent = [column for column in self._needed() if column not in self._place]
+        absent = [column for column in self.needed() if column not in self._place]
         for column in absent:
             self.report(0, f"column {column}", f"missing{self._why(column)}")
 
@@ -113,7 +116,8 @@ class Reading:
         """Whether the endpoint is read from a column of its own."""
         return endpoint.fed_by != "remission" or name in self._place
 
-    def _needed(self) -> list[str]:
+    def needed(self) -> list[str]:
+        """Columns without which the table cannot be read."""
         endpoints = self.design.endpoints
         needed = [*ALWAYS]
         if self.design.strata:
@@ -160,10 +164,14 @@ class Reading:
         return self._number(row, column, text)
 
     def _number(self, row: int, column: str, text: str) -> float:
+        if _DATE.fullmatch(text):
+            self._dates.setdefault(column, []).append((row, text))
+            return float("nan")
         if not _NUMBER.fullmatch(text):
             self.report(row, column, f"found '{text}'; {_no_number(text)}")
             return float("nan")
         value = float(text)
+        self._written.setdefault(column, []).append(value)
         if value < 0.0:
             self.report(row, column, f"found {text}; a month is not negative")
             return float("nan")
@@ -196,11 +204,13 @@ class Reading:
         arm = np.zeros(number, dtype=np.int8)
         stratum = np.zeros(number, dtype=np.int8)
         randomised, last = np.zeros(number), np.zeros(number)
+        withdrawn = np.full(number, np.inf)
         months = {c: np.full(number, np.inf) for c in (*COURSE, ON_DRUGS, *CROSSOVER)}
         kinds = self._kinds()
         onsets = {name: np.full(number, np.inf) for name in kinds["onset"]}
         times = {name: np.full(number, np.inf) for name in kinds["time"]}
         responses = {name: np.zeros(number, dtype=np.bool_) for name in kinds["response"]}
+        blank = {name: np.zeros(number, dtype=np.bool_) for name in kinds["response"]}
         events: dict[str, list[tuple[float, ...]]] = {name: [] for name in kinds["events"]}
         first: dict[str, int] = {}
         for place, (row, cells) in enumerate(self.rows):
@@ -218,6 +228,7 @@ class Reading:
                 self.report(row, "stratum", f"found '{cells['stratum']}'; the design has no strata")
             randomised[place] = self._month(row, cells, "randomised_month", True)
             last[place] = self._month(row, cells, "last_contact_month", True)
+            withdrawn[place] = self._month(row, cells, WITHDRAWN, False)
             for column, values in months.items():
                 values[place] = self._month(row, cells, column, False)
             for name, values in (*onsets.items(), *times.items()):
@@ -225,21 +236,38 @@ class Reading:
             for name, months_of in events.items():
                 months_of.append(self._events(row, name, cells.get(name, "")))
             for name, given in responses.items():
-                given[place] = self._response(row, cells, name, last[place], months, place)
+                settled = min(months["death_month"][place], months["rescue_month"][place])
+                until = float(last[place]), float(withdrawn[place]), float(settled)
+                given[place] = self._response(row, cells, name, *until)
+                known = design.endpoints[name].known_after()
+                open_still = known is not None and not settled <= known
+                blank[name][place] = not cells.get(name, "") and open_still
             mine = {column: float(values[place]) for column, values in months.items()}
-            self._possible(row, mine, int(arm[place]))
             seen = mine | {n: float(v[place]) for n, v in (*onsets.items(), *times.items())}
-            self._by_last_contact(row, seen, float(last[place]))
+            ends = float(last[place]), float(withdrawn[place])
+            wrong = [
+                *impossible(design, self.infused_arms, mine, int(arm[place])),
+                *after_last_contact(seen, ends[0]),
+                *after_withdrawal(seen, *ends),
+            ]
             for name, months_of in events.items():
                 for month in months_of[-1]:
-                    self._by_last_contact(row, {name: month}, float(last[place]))
+                    wrong += after_last_contact({name: month}, ends[0])
+            for column, message in wrong:
+                self.report(row, column, message)
+        recorded = any(np.isfinite(values).any() for values in months.values())
+        if recorded and onsets and any(self.infused_arms) and "infused_month" not in self._place:
+            why = f"; the window of {one_of(onsets)} opens at infusion"
+            self.report(0, "column infused_month", f"missing{why}")
+        self._told_dates()
+        self._told_units()
         if self.problems:
             return None
         # an event is a contact; it may be rounded to just after the last one
         for values in (*months.values(), *onsets.values(), *times.values()):
             last = np.where(np.isfinite(values), np.maximum(last, values), last)
+        withdrawn = np.maximum(withdrawn, last * np.isfinite(withdrawn))
         order = np.argsort(randomised, kind="stable")
-        recorded = any(np.isfinite(values).any() for values in months.values())
         worked_out = any(not self._own(name, e) for name, e in design.endpoints.items())
         notes = self.notes
         windows = {
@@ -255,14 +283,58 @@ class Reading:
             stratum=stratum[order] if len(design.shares) > 1 else None,
             randomised=randomised[order],
             last_contact=last[order],
+            withdrawn=withdrawn[order],
             months={column: values[order] for column, values in months.items()},
             onsets={name: onset[order] for name, onset in windows.items()},
             times={name: values[order] for name, values in times.items()},
             responses={name: given[order] for name, given in responses.items()},
+            blank={name: values[order] for name, values in blank.items()},
             events={name: tuple(rows[place] for place in order) for name, rows in events.items()},
             has_course=worked_out or recorded,
             infused_arms=self.infused_arms,
             notes=tuple(notes),
+        )
+
+    def _told_dates(self) -> None:
+        """Tell of dates once a column."""
+        for column, found in self._dates.items():
+            (row, text), more = found[0], len(found) - 1
+            since = "the opening of the trial" if column == "randomised_month" else _SINCE
+            also = f" ({more} more of this column)" if more else ""
+            self.report(
+                row,
+                column,
+                f"found '{text}'; a date; a number of months is expected: dates are not read, "
+                f"write the months since {since}{also}",
+            )
+
+    def _told_units(self) -> None:
+        """Refuse a table in days or weeks by name, instead of all that follows from it."""
+        written = self._written
+        if not written.get("randomised_month") or self._dates:
+            return
+        if len(written["randomised_month"]) != len(written.get("last_contact_month", ())):
+            return
+        apart = ("randomised_month", "last_contact_month", "infused_month")
+        others = [value for name, found in written.items() if name not in apart for value in found]
+        arrivals, ends, infused = (written.get(name, []) for name in apart)
+        found = signs(self.design, arrivals, ends, infused, others)
+        if not found.days and not found.weeks:
+            if found.maybe_weeks:
+                self.notes.append(
+                    f"are the numbers weeks? {found.words()}; weeks are to be divided by "
+                    f"{WEEKS:.4f}"
+                )
+            return
+        unit, divisor = ("days", DAYS) if found.days else ("weeks", WEEKS)
+        labels = ("participant", "arm", "stratum")
+        self.problems = [p for p in self.problems if not p[0] or p[2].path.endswith(labels)]
+        self.report(
+            0,
+            "column randomised_month",
+            f"the table is in {unit}, months are expected: {found.words()}. Divide all columns of "
+            f"months by {divisor:.4f}. If they are months, write the pace at which the trial "
+            "enrols in the design (enrolment.per_month)",
         )
 
     def _too_many(self) -> None:
@@ -308,24 +380,32 @@ class Reading:
         cells: Mapping[str, str],
         name: str,
         last: float,
-        months: Mapping[str, Floats],
-        place: int,
+        withdrawn: float,
+        settled: float,
     ) -> bool:
         """Read a response that is known from its month on: 0, 1, or blank where it is not known."""
         text = cells.get(name, "")
         known = self.design.endpoints[name].known_after()
-        passed = known is None or last + self.window >= known - SAME
-        settled = min(months["death_month"][place], months["rescue_month"][place]) < np.inf
         if text not in ("", "0", "1", "0.0", "1.0"):
             self.report(row, name, f"found '{text}'; 0, 1 or blank is expected")
             return False
-        if text and not passed and not settled and not np.isnan(last):
+        if known is None or settled <= known:
+            return text in ("1", "1.0")
+        if text and last + self.window < known - SAME:
             self.report(
                 row,
                 name,
                 f"found {text}, the outcome at month {known:g}; but last contact is month {last:g}",
             )
-        if not text and passed and not settled:
+        elif text and withdrawn < known - SAME:
+            self.report(
+                row,
+                name,
+                f"found {text}, the outcome at month {known:g}; but withdrawn_month is "
+                f"{withdrawn:g}: leave the outcome blank, or write the month of the visit at which "
+                "it was told",
+            )
+        if not text and last >= known - SAME:
             self.report(
                 row,
                 name,
@@ -333,67 +413,6 @@ class Reading:
                 "or 1, or as last contact the last month at which it could be told",
             )
         return text in ("1", "1.0")
-
-    def _possible(self, row: int, months: Mapping[str, float], arm: int) -> None:
-        """Tell what cannot be in the order in which it is recorded."""
-        names = {
-            "remission_month": "remission",
-            "relapse_month": "relapse",
-            CROSSOVER[1]: "remission after crossover",
-            CROSSOVER[2]: "relapse after crossover",
-        }
-        for begins, ends in (("remission_month", "relapse_month"), CROSSOVER[1:]):
-            if np.isfinite(months[ends]) and not months[begins] <= months[ends]:
-                what, other = names[ends], names[begins]
-                without = (
-                    f"is before the {other} (month {months[begins]:g})"
-                    if np.isfinite(months[begins])
-                    else f"without a {other}"
-                )
-                self.report(row, ends, f"found {months[ends]:g}; a {what} {without}")
-        remission, relapse = months["remission_month"], months["relapse_month"]
-        rescue, death = months["rescue_month"], months["death_month"]
-        if remission <= rescue < relapse - SAME and np.isfinite(rescue):
-            self.report(
-                row,
-                "rescue_month",
-                f"found {rescue:g}, in drug-free remission (from month {remission:g}); rescue ends "
-                "it, so relapse_month is needed",
-            )
-        for column, month in months.items():
-            if column != "death_month" and np.isfinite(month) and month > death + SAME:
-                self.report(row, column, f"found {month:g}, after death (month {death:g})")
-        if arm < 0:
-            return  # what is possible depends on the arm
-        if np.isfinite(months["infused_month"]) and not self._may_be_infused(arm, months):
-            name = self.design.arm_names[arm]
-            self.report(row, "infused_month", f"nobody is infused in arm '{name}'")
-        crossed = months[CROSSOVER[0]]
-        if self.design.crossover is None:
-            return
-        if np.isfinite(crossed) and self.design.arm_names[arm] != self.design.crossover.from_:
-            self.report(
-                row, CROSSOVER[0], f"crossover is from arm '{self.design.crossover.from_}' only"
-            )
-        if np.isfinite(months[CROSSOVER[1]]) and not crossed <= months[CROSSOVER[1]]:
-            self.report(row, CROSSOVER[1], f"found {months[CROSSOVER[1]]:g}, before any crossover")
-
-    def _may_be_infused(self, arm: int, months: Mapping[str, float]) -> bool:
-        products = (self.design.arms[name].product for name in self.design.arm_names)
-        product = PRODUCTS.get(list(products)[arm] or "")
-        by_product = product is not None and product.infused
-        return self.infused_arms[arm] or by_product or bool(np.isfinite(months[CROSSOVER[0]]))
-
-    def _by_last_contact(self, row: int, months: Mapping[str, float], last: float) -> None:
-        for column, month in months.items():
-            if np.isfinite(month) and month > last + SAME:
-                extra = "; a death is a contact" if column == "death_month" else ""
-                self.report(
-                    row, column, f"found {month:g}, after last contact (month {last:g}){extra}"
-                )
-        death = months.get("death_month", np.inf)
-        if np.isfinite(death) and last > death + SAME:
-            self.report(row, "last_contact_month", f"found {last:g}, after death (month {death:g})")
 
     def _in_window(
         self,
@@ -423,12 +442,14 @@ class Reading:
         return np.where(inside, onset, np.inf)
 
 
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}.*|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
+_SINCE = "this participant's own randomisation"
+
+
 def _no_number(text: str) -> str:
     """Say why a text is no number, and what to write."""
     if re.fullmatch(r"[+-]?\d+,\d+", text):
         return f"decimals need a point: {text.replace(',', '.')}"
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}.*|\d{1,2}[./]\d{1,2}[./]\d{2,4}", text):
-        return "a date; a number of months is expected"
     if text.lower() in ("na", "n/a", "nan", "null", "none", ".", "-", "inf", "infinity"):
         return "leave the cell blank where it has not happened"
     return "a number of months is expected"

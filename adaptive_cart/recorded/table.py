@@ -1,9 +1,10 @@
 """The participants table: one row a participant, simulated or real.
 
 Months since that participant's own randomisation, blank where something has not happened or could
-not be seen: nothing is recorded after death, after dropout or after the date of the table. Last
-contact is death, dropout or the date of the table, whichever comes first. Numbers are written in
-full, so that :mod:`adaptive_cart.recorded.file` reads the very same participants back.
+not be seen: nothing is recorded after death, after dropout or after the date of the table. Who has
+dropped out has withdrawn (:data:`WITHDRAWN`): silence alone says nothing. Last contact is death,
+dropout or the date of the table, whichever comes first. Numbers are written in full, so that
+:mod:`adaptive_cart.recorded.file` reads the very same participants back.
 
 Besides the columns of :data:`HEADER` there is one for each adverse event (month of onset), each
 recurrent event (months, with ";" between them) and each endpoint whose outcome is given directly
@@ -19,6 +20,7 @@ from typing import Any
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.records import Population
 
+WITHDRAWN = "withdrawn_month"
 HEADER = (
     "participant",
     "arm",
@@ -29,6 +31,7 @@ HEADER = (
     "relapse_month",
     "rescue_month",
     "death_month",
+    WITHDRAWN,
     "last_contact_month",
 )
 ON_DRUGS = "remission_on_drugs_month"
@@ -84,6 +87,7 @@ def _row(
     for name in _COURSE:
         row[f"{name}_month"] = "" if course is None else seen(float(getattr(course, name)[at]))
     row["death_month"] = seen(death)
+    row[WITHDRAWN] = seen(dropout) if dropout < death else ""
     row["last_contact_month"] = last
     if course is not None and any(
         getattr(endpoint, "state", "") == "remission" for endpoint in design.endpoints.values()

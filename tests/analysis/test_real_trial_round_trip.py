@@ -7,6 +7,7 @@ last bit: the table is all that the analysis sees.
 from __future__ import annotations
 
 import csv
+import math
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,30 @@ def test_a_simulated_trial_read_back_is_the_same_trial_to_the_last_bit(
         for trial in range(TRIALS):
             path = as_file(table(design, block, trial), tmp_path / "data.csv")
             same_end(block, trial, replayed(plan, read_participants(path, design)))
+
+
+@pytest.mark.parametrize("name", ["hello", "sle_autologous"])
+def test_the_table_says_who_has_withdrawn_and_nobody_is_awaited(name: str) -> None:
+    raw = raw_design(name)
+    raw["truth"] = raw.get("truth", {})
+    if name == "sle_autologous":
+        for arm in ("soc", "cart"):
+            raw["truth"][arm]["dropout"] = {"per_year": 0.3}
+    design = Design(**raw)
+    block = simulated(design, next(iter(raw["scenarios"])), 1)
+    date = float(block.months[0])
+    rows = table(design, block, 0)
+    participants = read_participants(rows, design)
+    assert not participants.unseen(date, 0.0).any()
+    assert block.population is not None
+    dropout = block.population.dropout
+    for place, row in enumerate(rows):
+        left = math.inf if dropout is None else float(dropout[0, place])
+        dead = float(row["death_month"] or math.inf)
+        seen = left < dead and row["randomised_month"] + left <= date
+        assert row["withdrawn_month"] == (left if seen else "")
+    assert participants.left(date).sum() == sum(row["withdrawn_month"] != "" for row in rows)
+    assert participants.left(date).any() == (name == "sle_autologous")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -85,22 +85,50 @@ def test_participants_stand_in_order_of_randomisation() -> None:
     assert found.reach == 19.0
 
 
-def test_who_is_last_seen_before_the_look_is_lost_and_who_died_is_not() -> None:
+def test_who_is_last_seen_before_the_look_is_not_lost_by_silence() -> None:
     rows = [
         course(participant="seen"),
-        course(participant="lost", last_contact_month=21.0),
+        course(participant="silent", last_contact_month=21.0),
         course(participant="dead", death_month=21.5, last_contact_month=21.5),
+        course(participant="left", withdrawn_month=21.0, last_contact_month=21.0),
         course(participant="later", randomised_month=26.0, last_contact_month=1.0,
                infused_month="", remission_month="", relapse_month="", rescue_month=""),
     ]  # fmt: skip
     found = read_participants(rows, SLE)
-    assert found.lost(27.0).tolist() == [False, True, False, False]
-    assert found.lost(24.0).tolist() == [False, False, False, False]
-    assert found.lost(25.0).tolist() == [False, True, False, False]
-    assert found.lost(25.0, window=1.0).tolist() == [False, False, False, False]
+    assert found.unseen(27.0, 0.0).tolist() == [False, True, False, False, False]
+    assert found.unseen(24.0, 0.0).tolist() == [False, False, False, False, False]
+    assert found.unseen(24.4).tolist() == [False, False, False, False, False]
+    assert found.unseen(25.0).tolist() == [False, True, False, False, False]
+    assert found.unseen(25.0, window=1.0).tolist() == [False, False, False, False, False]
+    assert found.left(23.0).tolist() == [False, False, False, False, False]
+    assert found.left(25.0).tolist() == [False, False, False, True, False]
     dropout = found.population(27.0).dropout
     assert dropout is not None
-    assert dropout[0, :4].tolist() == [math.inf, 21.0, math.inf, math.inf]
+    assert dropout[0, :5].tolist() == [math.inf, 21.0, math.inf, 21.0, math.inf]
+    taken = found.population(27.0, followed=frozenset({1})).dropout
+    assert taken is not None
+    assert taken[0, :5].tolist() == [math.inf, math.inf, math.inf, 21.0, math.inf]
+
+
+def test_a_visit_within_the_window_before_its_month_counts_for_it_and_no_further() -> None:
+    rows = [course(participant=str(m), last_contact_month=m, relapse_month="", rescue_month="")
+            for m in (11.4, 11.6, 12.0, 12.3)]  # fmt: skip
+    found = read_participants(rows, SLE)  # the landmark is at month 12
+    assert found.reached(0.5).tolist() == [11.4, 12.0, 12.0, 12.3]
+    assert found.reached(0.0).tolist() == [11.4, 11.6, 12.0, 12.3]
+    # censored at the last contact, and not half a month later
+    dropout = found.population(30.0).dropout
+    assert dropout is not None
+    assert dropout[0, :4].tolist() == [11.4, 12.0, 12.0, 12.3]
+
+
+def test_who_has_reached_the_end_of_what_is_asked_is_not_awaited() -> None:
+    rows = [direct(participant=str(m), last_contact_month=m, dfr=v)
+            for m, v in ((11.4, ""), (11.6, ""), (11.7, 1), (12.0, 0))]  # fmt: skip
+    found = read_participants(rows, HELLO)
+    # a blank outcome is not known, however near the visit was to its day
+    assert found.unseen(30.0).tolist() == [True, True, False, False]
+    assert found.reached(0.5).tolist() == [11.4, 11.6, 12.0, 12.0]
 
 
 def test_an_endpoint_without_a_column_is_worked_out_and_one_with_a_column_is_taken() -> None:
@@ -171,6 +199,10 @@ WRONG: list[tuple[Design, dict[str, Any], str, str]] = [
     (SLE, course(death_month=30.0), "death_month", "after last contact (month 24); a death is a"),
     (SLE, course(last_contact_month=20.5), "rescue_month", "after last contact (month 20.5)"),
     (SLE, course(arm="soc"), "infused_month", "nobody is infused in arm 'soc'"),
+    (SLE, course(withdrawn_month=20.0), "withdrawn_month", "who is still seen has not withdrawn"),
+    (SLE, course(withdrawn_month=24.0, death_month=24.0), "withdrawn_month", "and a death (month"),
+    (HELLO, direct(last_contact_month=11.8, withdrawn_month=11.8), "dfr", "withdrawn_month is"),
+    (HELLO, direct(death_month=20.0, last_contact_month=20.0, dfr=""), "dfr", "12 has passed"),
     (SLE, course(crs3="early"), "crs3", "found 'early'; a number of months is expected"),
     (EVENTS, {"participant": "1", "arm": "consolidate", "randomised_month": 0,
               "last_contact_month": 3, "relapse": 5}, "relapse", "after last contact (month 3)"),

@@ -1,0 +1,101 @@
+"""Whether the decision hangs on participants who were last seen before the cut.
+
+They are under follow-up, and what has become of them since is not known. The look is judged with
+follow-up ending at their last contact, as times are censored. It is judged once more as if all of
+them had been followed to the cut, and as if those of one arm had been and those of the others had
+not, since the two arms of a comparison need not err alike. Where that decides otherwise, nothing is
+decided until the table says more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from adaptive_cart.analysis.judge import outcome_words, same_decision, threshold_of
+from adaptive_cart.analysis.replay import Held, Replay
+from adaptive_cart.errors import InputError
+from adaptive_cart.nouns.records import Booleans
+
+MOST_ARMS = 4  # with so many at most, arms are told apart
+Again = Callable[[frozenset[int]], Replay]
+
+
+def hangs_on_absence(replay: Replay, base: Held, again: Again) -> tuple[str, ...]:
+    """Say why the decision hangs on how those last seen before the cut are read.
+
+    Parameters
+    ----------
+    base
+        The look as it was judged, follow-up ending at the last contact.
+    again
+        Replays the trial with those of some arms taken as followed.
+
+    Returns
+    -------
+    Nothing where every reading decides the same.
+    """
+    trial = replay.trial
+    unseen = trial.participants.unseen(base.date, trial.window)
+    for followed in _readings(trial.participants.arm, unseen):
+        try:
+            other = again(followed).now
+        except InputError as error:
+            return (_says(replay, unseen, followed, str(error)),)
+        if other.look != base.look or other.record.between != base.record.between:
+            return (_says(replay, unseen, followed, outcome_words(other)),)
+        if not same_decision(base, other):
+            changes = "; ".join(_changes(replay, base, other)) or outcome_words(other)
+            return (_says(replay, unseen, followed, changes),)
+    return ()
+
+
+def _readings(arm: np.ndarray, unseen: Booleans) -> Iterator[frozenset[int]]:
+    """Arms whose unseen participants are taken as followed: all, one, all but one."""
+    arms = frozenset(int(place) for place in np.unique(arm[unseen]))
+    if not arms:
+        return
+    yield arms
+    if not 1 < len(arms) <= MOST_ARMS:
+        return
+    for place in sorted(arms):
+        yield frozenset({place})
+    if len(arms) > 2:
+        for place in sorted(arms):
+            yield arms - {place}
+
+
+def _says(replay: Replay, unseen: Booleans, followed: frozenset[int], changes: str) -> str:
+    trial = replay.trial
+    arms = trial.design.arm_names
+    counts = [int((unseen & (trial.participants.arm == arm)).sum()) for arm in range(len(arms))]
+    each = ", ".join(f"{n} in {name}" for name, n in zip(arms, counts, strict=True) if n)
+    total = sum(counts)
+    of = "" if len(followed) == sum(n > 0 for n in counts) else (
+        f" of {', '.join(arms[arm] for arm in sorted(followed))}"
+    )  # fmt: skip
+    are = "participants are" if total > 1 else "participant is"
+    return (
+        f"{total} {are} alive, not known to have withdrawn and last seen before the cut ({each}). "
+        f"If those{of} were followed to it with nothing new: {changes}. Write in the column "
+        "withdrawn_month who has left and when; bring last_contact_month up to date for the "
+        f"others; or say with --window MONTHS (now {trial.window:g}) how long before its day a "
+        "visit may fall"
+    )
+
+
+def _changes(replay: Replay, base: Held, other: Held) -> Iterator[str]:
+    """The rules that turn over, with their numbers in both readings."""
+    for rule in replay.trial.plan.rules:
+        mine = base.record.probabilities.get(rule.name)
+        theirs = other.record.probabilities.get(rule.name)
+        if mine is None or theirs is None:
+            continue
+        for place in range(len(rule.targets)):
+            pair = np.array([mine[0, place], theirs[0, place]])
+            was, now = rule.compared(pair, threshold_of(replay.trial, rule, base))
+            if was != now and not np.isnan(pair).any():
+                words = rule.words(replay.trial.design, place)
+                verdict = "holds" if now else "does not hold"
+                yield f"{rule.name} {verdict}, {words} being {pair[1]:.4f} and not {pair[0]:.4f}"

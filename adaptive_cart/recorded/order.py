@@ -1,0 +1,111 @@
+"""What cannot be so in a row of a participants table: things in an order that is impossible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.products import PRODUCTS
+from adaptive_cart.recorded.table import CROSSOVER, WITHDRAWN
+
+SAME = 1.0e-6  # months; under three seconds
+Found = Iterator[tuple[str, str]]
+
+
+def impossible(
+    design: Design, infused_arms: tuple[bool, ...], months: Mapping[str, float], arm: int
+) -> Found:
+    """What cannot be in the order in which it is recorded.
+
+    Parameters
+    ----------
+    months
+        By column of the course, infinite where blank.
+    arm
+        Position of the arm; -1 where it is not known.
+
+    Yields
+    ------
+    Column, and what is wrong.
+    """
+    yield from _spells(months)
+    death = months["death_month"]
+    for column, month in months.items():
+        if column != "death_month" and np.isfinite(month) and month > death + SAME:
+            yield column, f"found {month:g}, after death (month {death:g})"
+    if arm >= 0:  # what is possible depends on the arm
+        yield from _of_the_arm(design, infused_arms, months, arm)
+
+
+def _spells(months: Mapping[str, float]) -> Found:
+    names = {
+        "remission_month": "remission",
+        "relapse_month": "relapse",
+        CROSSOVER[1]: "remission after crossover",
+        CROSSOVER[2]: "relapse after crossover",
+    }
+    for begins, ends in (("remission_month", "relapse_month"), CROSSOVER[1:]):
+        if np.isfinite(months[ends]) and not months[begins] <= months[ends]:
+            what, other = names[ends], names[begins]
+            without = (
+                f"is before the {other} (month {months[begins]:g})"
+                if np.isfinite(months[begins])
+                else f"without a {other}"
+            )
+            yield ends, f"found {months[ends]:g}; a {what} {without}"
+    remission, relapse = months["remission_month"], months["relapse_month"]
+    rescue = months["rescue_month"]
+    if remission <= rescue < relapse - SAME and np.isfinite(rescue):
+        yield (
+            "rescue_month",
+            f"found {rescue:g}, in drug-free remission (from month {remission:g}); rescue ends "
+            "it, so relapse_month is needed",
+        )
+
+
+def _of_the_arm(
+    design: Design, infused_arms: tuple[bool, ...], months: Mapping[str, float], arm: int
+) -> Found:
+    crossed, name = months[CROSSOVER[0]], design.arm_names[arm]
+    product = PRODUCTS.get(design.arms[name].product or "")
+    may = infused_arms[arm] or (product is not None and product.infused) or np.isfinite(crossed)
+    if np.isfinite(months["infused_month"]) and not may:
+        yield "infused_month", f"nobody is infused in arm '{name}'"
+    if design.crossover is None:
+        return
+    if np.isfinite(crossed) and name != design.crossover.from_:
+        yield CROSSOVER[0], f"crossover is from arm '{design.crossover.from_}' only"
+    if np.isfinite(months[CROSSOVER[1]]) and not crossed <= months[CROSSOVER[1]]:
+        yield CROSSOVER[1], f"found {months[CROSSOVER[1]]:g}, before any crossover"
+
+
+def after_last_contact(months: Mapping[str, float], last: float) -> Found:
+    """What cannot be known after the last contact."""
+    for column, month in months.items():
+        if np.isfinite(month) and month > last + SAME:
+            extra = "; a death is a contact" if column == "death_month" else ""
+            yield column, f"found {month:g}, after last contact (month {last:g}){extra}"
+    death = months.get("death_month", np.inf)
+    if np.isfinite(death) and last > death + SAME:
+        yield "last_contact_month", f"found {last:g}, after death (month {death:g})"
+
+
+def after_withdrawal(months: Mapping[str, float], last: float, withdrawn: float) -> Found:
+    """What cannot be of somebody who has withdrawn."""
+    if not np.isfinite(withdrawn):
+        return
+    if last > withdrawn + SAME:
+        yield (
+            WITHDRAWN,
+            f"found {withdrawn:g}, and last contact is month {last:g}; who is still seen has "
+            "not withdrawn: leave it blank, or end last_contact_month there",
+        )
+    death = months.get("death_month", np.inf)
+    if np.isfinite(death):
+        yield (
+            WITHDRAWN,
+            f"found {withdrawn:g}, and a death (month {death:g}); leave it blank where the "
+            "participant was followed to death, or else leave the death blank",
+        )

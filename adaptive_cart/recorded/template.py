@@ -1,0 +1,113 @@
+"""An empty participants table for a design, with its columns explained above the header.
+
+The columns are those that :mod:`adaptive_cart.recorded.rows` asks for. Lines that begin with ``#``
+are for whoever fills the table in, and are passed over when it is read.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.endpoints import AdverseEvent, EndpointBase
+from adaptive_cart.errors import one_of
+from adaptive_cart.recorded.known import WINDOW
+from adaptive_cart.recorded.rows import Reading
+from adaptive_cart.recorded.table import CROSSOVER, HEADER, ON_DRUGS, WITHDRAWN
+
+OWN = "months since this participant's own randomisation"
+COURSE = {
+    "infused_month": "first infusion of the product; blank if not infused",
+    "remission_month": "beginning of the first drug-free remission",
+    "relapse_month": "end of that remission",
+    "rescue_month": "first rescue immunosuppression; in remission it needs a relapse_month too",
+    "death_month": "death, of any cause",
+    WITHDRAWN: "withdrawal or loss to follow-up; blank for who is still under follow-up, however "
+    "long ago the last visit was",
+    ON_DRUGS: "beginning of remission on background drugs",
+    CROSSOVER[0]: "crossover to the other arm's treatment",
+    CROSSOVER[1]: "beginning of the drug-free remission after crossover",
+    CROSSOVER[2]: "end of that remission",
+}
+
+
+def template(design: Design) -> str:
+    """The table's comment lines and its header, as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for line in _lines(design):
+        writer.writerow([f"# {line}"])
+    writer.writerow(columns_for(design))
+    return text.getvalue()
+
+
+def columns_for(design: Design) -> list[str]:
+    """Columns that a table for this design has, in order."""
+    truths = list(truths_of(design).values())
+    direct = [
+        name
+        for name, endpoint in design.endpoints.items()
+        if endpoint.fed_by == "remission" and all(name in truth.direct for truth in truths)
+    ]
+    reading = Reading(design, direct, [], WINDOW)
+    needed = [*reading.needed(), *direct, "death_month", WITHDRAWN]
+    if any(reading.infused_arms):
+        needed += [
+            "infused_month" for e in design.endpoints.values() if isinstance(e, AdverseEvent)
+        ]
+    worked_out = [e for name, e in design.endpoints.items() if name not in direct]
+    if any(getattr(endpoint, "state", "") == "remission" for endpoint in worked_out):
+        needed.append(ON_DRUGS)
+    first = [column for column in HEADER if column in needed]
+    return [*first, *(column for column in dict.fromkeys(needed) if column not in first)]
+
+
+def _lines(design: Design) -> Iterator[str]:
+    yield f"{design.name}: one row a participant; lines that begin with # are not read"
+    yield (
+        "Times are in months (days / 30.4375), decimals with a point; a cell is blank where "
+        "something has not happened. There are two origins: randomised_month counts from the "
+        "opening of the trial, every other month from that participant's own randomisation"
+    )
+    for column in columns_for(design):
+        yield f"{column}: {_meaning(design, column)}"
+
+
+def _meaning(design: Design, column: str) -> str:
+    """What a column holds, its unit and its origin."""
+    if column in COURSE:
+        return f"{COURSE[column]}; {OWN}"
+    if column in design.endpoints:
+        return _endpoint(design.endpoints[column])
+    return {
+        "participant": "an identifier; each stands there once",
+        "arm": one_of(design.arm_names),
+        "stratum": one_of(design.stratum_names),
+        "randomised_month": "randomisation; months since the opening of the trial",
+        "last_contact_month": f"last time the participant was seen, death counted in; {OWN}; 0 "
+        "where there was no contact yet. A visit up to half a month before its day counts for it "
+        "(--window)",
+    }[column]
+
+
+def _endpoint(endpoint: EndpointBase) -> str:
+    """What an endpoint's own column holds."""
+    label = f"{endpoint.label}: " if endpoint.label else ""
+    if isinstance(endpoint, AdverseEvent):
+        return (
+            f"{label}onset of the adverse event; {OWN}; blank if there was none. Counted to month "
+            f"{endpoint.within_months:g} after infusion (after randomisation in an arm where "
+            "nobody is infused)"
+        )
+    if endpoint.direct_truth == "rate":
+        return f"{label}all events, with ; between them; {OWN}; blank if there was none"
+    if endpoint.direct_truth == "time":
+        return f"{label}the event; {OWN}; blank if there was none by the last contact"
+    known = endpoint.known_after()
+    return (
+        f"{label}1 if the outcome at month {known:g} is a response, 0 if not; blank where it is "
+        "not known, and after a death before that month"
+    )
