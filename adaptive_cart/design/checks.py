@@ -14,8 +14,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.design.products import PRODUCTS
+from adaptive_cart.design.scenario import tells_a_course
 from adaptive_cart.design.scenario_frame import Frame
 from adaptive_cart.design.scenario_tables import check_scenarios
+from adaptive_cart.design.truth import merged
 from adaptive_cart.design.validation import Faults, meant, path_to, shown
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import Problem, one_of
@@ -603,21 +605,76 @@ def _calibration(pieces: Pieces) -> Found:
             f"type_one_error = 0.025, or a number as the threshold",
             "calibration",
         )
+    yield from null_region(pieces)
+
+
+def null_region(pieces: Pieces) -> Found:
+    """What stands in the way of a null region of control rates.
+
+    It is a region of a rate, so that the endpoint has to be one that a participant has or has not,
+    and each rate is put in the place of a truth that is given directly.
+    """
     region = None if pieces.calibration is None else pieces.calibration.null_region
-    for arm, limits in (region or {}).items():
-        path = path_to("calibration.null_region", arm)
+    if region is None:
+        return
+    path, control = "calibration.null_region", next(iter(pieces.arm_names), "soc")
+    if not region:
+        yield path, f"names no arm; write null_region = {{ {control} = [0.02, 0.30] }}"
+    for arm, limits in region.items():
+        own = path_to(path, arm)
         if pieces.arms and arm not in pieces.arms:
             yield (
-                path,
+                own,
                 f"no arm of this design{meant(arm, pieces.arms)}; "
                 f"the arms are {one_of(pieces.arm_names)}",
             )
+        elif _has_control(pieces) and arm != control:
+            yield own, f"the region is of control rates; write {control} = [0.02, 0.30]"
         elif len(limits) != 2 or limits[0] > limits[1]:
             yield (
-                path,
+                own,
                 f"found {shown(limits)}; a lower and an upper limit are expected, [0.02, 0.30]",
-                path,
+                own,
             )
+    name = _calibrated_endpoint(pieces)
+    endpoint = pieces.endpoints.get(name or "")
+    if endpoint is not None and endpoint.direct_truth != "probability":
+        yield (
+            path,
+            f"the region is of control rates from 0 to 1, and '{name}' of type '{endpoint.type}' "
+            f'has none; leave it out, and write null scenarios (role = "null") instead',
+            path_to("endpoints", name or "", "type"),
+        )
+    elif _courses_alone(pieces):
+        yield (
+            path,
+            f"the truth of every scenario is a participant course, in which no rate can be put; "
+            f"leave it out, and write null scenarios over the range instead, for example "
+            f'[scenarios.null_low] with role = "null", {control}.remission.probability = 0.05 and '
+            f"{next(iter(pieces.arm_names[1:]), 'cart')} = {{ same_as = {shown(control)} }}",
+            "truth",
+            "scenarios",
+        )
+
+
+def _calibrated_endpoint(pieces: Pieces) -> str | None:
+    """Endpoint of the rules whose threshold is to be calibrated, else of those for success."""
+    asked = [
+        rule
+        for rule in pieces.rules
+        if rule is not None and rule.then == "declare_success" and rule.posterior is not None
+    ]
+    asked.sort(key=lambda rule: rule.threshold != "calibrate")
+    return asked[0].posterior.endpoint if asked and asked[0].posterior else pieces.primary
+
+
+def _courses_alone(pieces: Pieces) -> bool:
+    """Whether no scenario gives its truth directly."""
+    if not isinstance(pieces.truth, dict) or not isinstance(pieces.scenarios, dict):
+        return False
+    tables = [table for table in pieces.scenarios.values() if isinstance(table, dict)]
+    laid = [merged(dict(pieces.truth), dict(table)) for table in tables]
+    return bool(laid) and all(tells_a_course(table, pieces.arm_names) for table in laid)
 
 
 def frame_of(pieces: Pieces) -> Frame:
