@@ -14,7 +14,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.design.products import PRODUCTS
-from adaptive_cart.design.scenario import tells_a_course
 from adaptive_cart.design.scenario_frame import Frame
 from adaptive_cart.design.scenario_tables import check_scenarios
 from adaptive_cart.design.truth import merged
@@ -605,7 +604,36 @@ def _calibration(pieces: Pieces) -> Found:
             f"type_one_error = 0.025, or a number as the threshold",
             "calibration",
         )
+    for place, rule in enumerate(pieces.rules):
+        if rule is not None and rule.threshold == "calibrate":
+            yield from _to_calibrate(rule, f"rules[{place}]")
     yield from null_region(pieces)
+
+
+def _to_calibrate(rule: Rule, path: str) -> Found:
+    """Whether a rule's threshold is one that a type I error decides."""
+    key = "at_least" if rule.at_least is not None else "below"
+    if rule.then != "declare_success" or key == "below":
+        yield (
+            f"{path}.{key}",
+            'found "calibrate"; it is for the `at_least` of a rule that declares success, since '
+            "its type I error decides it; write a number",
+            f"{path}.then",
+        )
+    elif rule.posterior is None:
+        yield (
+            f"{path}.{key}",
+            'found "calibrate" for a predictive rule; calibrate the rule that it predicts, and '
+            "write a number here",
+            f"{path}.posterior",
+            f"{path}.predictive",
+        )
+    elif rule.every is not None:
+        yield (
+            f"{path}.every",
+            'a threshold that is "calibrate" is found for the looks; leave `every` out, or write a '
+            "number as the threshold",
+        )
 
 
 def null_region(pieces: Pieces) -> Found:
@@ -645,11 +673,11 @@ def null_region(pieces: Pieces) -> Found:
             f'has none; leave it out, and write null scenarios (role = "null") instead',
             path_to("endpoints", name or "", "type"),
         )
-    elif _courses_alone(pieces):
+    elif endpoint is not None and _never_direct(pieces, name or ""):
         yield (
             path,
-            f"the truth of every scenario is a participant course, in which no rate can be put; "
-            f"leave it out, and write null scenarios over the range instead, for example "
+            f"every scenario leaves '{name}' to the participant course, in which no rate can be "
+            f"put; leave it out, and write null scenarios over the range instead, for example "
             f'[scenarios.null_low] with role = "null", {control}.remission.probability = 0.05 and '
             f"{next(iter(pieces.arm_names[1:]), 'cart')} = {{ same_as = {shown(control)} }}",
             "truth",
@@ -668,13 +696,13 @@ def _calibrated_endpoint(pieces: Pieces) -> str | None:
     return asked[0].posterior.endpoint if asked and asked[0].posterior else pieces.primary
 
 
-def _courses_alone(pieces: Pieces) -> bool:
-    """Whether no scenario gives its truth directly."""
+def _never_direct(pieces: Pieces, endpoint: str) -> bool:
+    """Whether no scenario gives an endpoint's truth directly."""
     if not isinstance(pieces.truth, dict) or not isinstance(pieces.scenarios, dict):
         return False
     tables = [table for table in pieces.scenarios.values() if isinstance(table, dict)]
     laid = [merged(dict(pieces.truth), dict(table)) for table in tables]
-    return bool(laid) and all(tells_a_course(table, pieces.arm_names) for table in laid)
+    return bool(laid) and not any(endpoint in table for table in laid)
 
 
 def frame_of(pieces: Pieces) -> Frame:

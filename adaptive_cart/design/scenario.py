@@ -71,16 +71,6 @@ def resolve(frame: Frame, name: str) -> Truth | None:
     )
 
 
-def tells_a_course(table: Mapping[str, Any], arms: tuple[str, ...]) -> bool:
-    """Whether a scenario, laid over ``[truth]``, tells what happens to the participants of an arm.
-
-    Else its truth is direct: the values of the endpoints.
-    """
-    keys = {*DISEASE, "infusion", "events", "rates", "same_as", "strata"} - set(COMMON)
-    told = (table.get(arm) for arm in arms)
-    return any(isinstance(of_arm, dict) and keys & set(of_arm) for of_arm in told)
-
-
 class _Reader:
     """Reads one merged scenario; knows where each of its values was written."""
 
@@ -130,8 +120,12 @@ class _Reader:
                 self.frame.report(self.where(arm, "death"), why)
 
     # ── the course ────────────────────────────────────────────────────────────────────────
+    def _has_course(self) -> bool:
+        keys = {*DISEASE, "infusion", "events", "rates", "same_as", "strata"} - set(COMMON)
+        return any(keys & set(self.of_arm(arm)) for arm in self.frame.arms)
+
     def courses(self) -> tuple[tuple[GroupCourse, ...], ...] | None:
-        if not tells_a_course(self.table, self.frame.arms):
+        if not self._has_course():
             return None
         groups = self.frame.strata or ("",)
         complete = {
