@@ -48,7 +48,7 @@ from adaptive_cart.results.store import (
     Store,
     version,
 )
-from adaptive_cart.running.boundaries import boundaries_csv
+from adaptive_cart.running.boundaries import boundaries_csv, left_out
 from adaptive_cart.running.calibrate import (
     calibrate,
     calibrated_text,
@@ -308,7 +308,8 @@ class _Run:
     # ── engines ───────────────────────────────────────────────────────────────────────────
     def enumerate(self) -> None:
         """Run the exact engine."""
-        rows, _ = enumerate_design(self.design, {n: self.truths[n] for n in self.reported})
+        truths = {name: self.truths[name] for name in self.reported}
+        rows, _ = enumerate_design(self.design, truths, self.progress)
         self.held = dict.fromkeys(self.reported, 0)
         self._finish(rows)
 
@@ -432,6 +433,8 @@ class _Run:
         """Write what was read off, say that all is there, and tidy up."""
         self._write_measures(rows)
         self.store.write(BOUNDARIES, boundaries_csv(self.design))
+        for words in left_out(self.design):
+            self.tell(words)
         self._manifest("complete")
         self.store.drop_parts()
 
