@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.design.products import PRODUCTS
-from adaptive_cart.design.scenario_frame import Frame
+from adaptive_cart.design.scenario_frame import Frame, role_of
 from adaptive_cart.design.scenario_tables import check_scenarios
 from adaptive_cart.design.truth import merged
 from adaptive_cart.design.validation import Faults, meant, path_to, shown
@@ -608,6 +608,42 @@ def _calibration(pieces: Pieces) -> Found:
         if rule is not None and rule.threshold == "calibrate":
             yield from _to_calibrate(rule, f"rules[{place}]")
     yield from null_region(pieces)
+    calibration = pieces.calibration
+    if not asking or calibration is None or calibration.null_region is not None:
+        return
+    if not _has_null(pieces):
+        other = next(iter(pieces.arm_names[1:]), "cart")
+        control = next(iter(pieces.arm_names), "soc")
+        yield (
+            "scenarios",
+            f'no null scenario; {asking[0]} asks for "calibrate", and its claim is not about rates '
+            f"that are given directly: write one in which it is false, for example "
+            f"[scenarios.null] with {other} = {{ same_as = {shown(control)} }}",
+            "scenarios",
+            "rules",
+            "endpoints",
+        )
+
+
+def _has_null(pieces: Pieces) -> bool:
+    """Whether there is a truth at which a claim to be calibrated can be false."""
+    if not isinstance(pieces.scenarios, dict):
+        return True
+    tables = {n: table for n, table in pieces.scenarios.items() if isinstance(table, dict)}
+    if any(role_of(name, table) == "null" for name, table in tables.items()):
+        return True
+    asked = [
+        rule.posterior
+        for rule in pieces.rules
+        if rule is not None and rule.threshold == "calibrate" and rule.posterior is not None
+    ]
+    name = _calibrated_endpoint(pieces) or ""
+    endpoint = pieces.endpoints.get(name)
+    if endpoint is None or not asked:
+        return True
+    levels = all(kind_of(question) == "level" and question.endpoint == name for question in asked)
+    rates = endpoint.direct_truth == "probability" and levels
+    return rates and not _never_direct(pieces, name)
 
 
 def _to_calibrate(rule: Rule, path: str) -> Found:

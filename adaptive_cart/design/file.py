@@ -7,7 +7,6 @@ import json
 import os
 import re
 import stat
-import tempfile
 import tomllib
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +17,8 @@ from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenario_frame import ROLES
 from adaptive_cart.design.truth import COMMON, ArmCourse, Hazard
 from adaptive_cart.design.validation import meant, one_line
-from adaptive_cart.errors import DesignError, InputError, Problem, RunError, one_of
+from adaptive_cart.errors import DesignError, InputError, Problem, one_of
+from adaptive_cart.nouns.whole_files import renamed, telling
 
 _LARGEST = 1_000_000  # bytes; the longest design has a few thousand
 
@@ -207,28 +207,12 @@ def write_back(path: str | Path, before: str, after: str) -> None:
             f"{path}: has been changed while this ran, and is left as it is; run again"
         )
     target = Path(path).resolve()
-    temporary = None
-    try:
+    with telling("be written", Path(path)), renamed(target) as temporary:
         old = target.stat()
-        handle, temporary = tempfile.mkstemp(
-            dir=target.parent, prefix=f".{target.name}.", suffix=".tmp"
-        )
-        with os.fdopen(handle, "wb") as file:
-            file.write(after.encode("utf-8"))
-            file.flush()
-            with suppress(PermissionError):  # whose file it is, only an administrator can say
-                os.fchown(file.fileno(), old.st_uid, old.st_gid)
-            os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode))
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException as error:
-        if temporary is not None:
-            with suppress(OSError):
-                os.unlink(temporary)
-        if isinstance(error, OSError):
-            reason = os.strerror(error.errno) if error.errno else error
-            raise RunError(f"{path}: cannot be written: {reason}") from error
-        raise
+        temporary.write_bytes(after.encode("utf-8"))
+        with suppress(PermissionError):  # whose file it is, only an administrator can say
+            os.chown(temporary, old.st_uid, old.st_gid)
+        temporary.chmod(stat.S_IMODE(old.st_mode))
 
 
 def digest_of(design: Design) -> str:

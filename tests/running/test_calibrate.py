@@ -298,6 +298,10 @@ def test_a_region_of_rates_needs_a_rate_that_is_given() -> None:
         Design(**raw)
     assert [problem.path for problem in caught.value.problems] == ["calibration.null_region"]
     assert "same_as" in str(caught.value)
+    del raw["calibration"]["null_region"]
+    with pytest.raises(DesignError, match="no null scenario") as caught:
+        Design(**raw)
+    assert [problem.path for problem in caught.value.problems] == ["scenarios"]
     events = raw_design("durability_event_driven")
     control = next(name for name, arm in events["arms"].items() if arm.get("control"))
     events["calibration"] = {"type_one_error": 0.05, "null_region": {control: [0.1, 0.2]}}
