@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.records import Booleans, Counts, Integers
 
 MOST_CELLS = 2_500_000  # of one table; more of them take longer than anybody waits for a table
+MOST_ROWS = 100_000  # rows and columns of all tables of a design; likewise
 
 
 @dataclass(frozen=True)
@@ -93,35 +95,32 @@ class Boundary:
 def boundaries(design: Design, plan: Plan | None = None) -> list[Boundary]:
     """Boundaries of every rule on beta-binomial counts, at planned numbers.
 
-    Tables of more than :data:`MOST_CELLS` are left out; :func:`left_out` says so.
+    Tables that would take too long are left out; :func:`left_out` says which.
     """
     ready = plan or Plan.of(design)
-    found = []
-    for rule in ready.rules:
-        for look, arms, analysed in _tables(design, rule):
-            if not _too_large(analysed):
-                found.append(_boundary(design, ready, rule, look, arms, analysed))
-    return found
+    return [
+        _boundary(design, ready, rule, look, arms, analysed)
+        for rule, look, arms, analysed, fits in _planned(design, ready)
+        if fits
+    ]
 
 
 def left_out(design: Design, plan: Plan | None = None) -> list[str]:
-    """Which rules' tables are too large to be worked out, a sentence each."""
-    ready = plan or Plan.of(design)
+    """Which rules' tables would take too long to be worked out, a sentence each."""
+    large: dict[str, list[tuple[int, tuple[int, ...]]]] = {}
+    for rule, look, _, analysed, fits in _planned(design, plan or Plan.of(design)):
+        if not fits:
+            large.setdefault(rule.name, []).append((look, analysed))
     found = []
-    for rule in ready.rules:
-        large = [(look, n) for look, _, n in _tables(design, rule) if _too_large(n)]
-        if large:
-            _, (control, arm) = large[-1]
-            looks = ", ".join(str(look) for look, _ in large)
-            found.append(
-                f"boundaries of '{rule.name}' at look {looks} are left out: {control + 1:,} by "
-                f"{arm + 1:,} tables, more than {MOST_CELLS:,}"
-            )
+    for name, tables in large.items():
+        looks = ", ".join(str(look) for look, _ in tables)
+        size = " by ".join(f"{number + 1:,}" for number in tables[-1][1])
+        found.append(
+            f"boundaries of '{name}' at look {looks} are left out: tables of up to {size} counts, "
+            f"more than are worked out ({MOST_CELLS:,} in a table, {MOST_ROWS:,} rows and columns "
+            f"in all)"
+        )
     return found
-
-
-def _too_large(analysed: tuple[int, ...]) -> bool:
-    return len(analysed) == 2 and (analysed[0] + 1) * (analysed[1] + 1) > MOST_CELLS
 
 
 def planned_at(design: Design, look: int) -> tuple[int, ...] | None:
@@ -137,6 +136,19 @@ def planned_at(design: Design, look: int) -> tuple[int, ...] | None:
     if any(abs(value - round(value)) > 1e-9 for value in exact):
         return None
     return tuple(round(value) for value in exact)
+
+
+def _planned(
+    design: Design, plan: Plan
+) -> Iterator[tuple[ResolvedRule, int, tuple[int, ...], tuple[int, ...], bool]]:
+    """Every table there may be: rule, look, arms, numbers, and whether it is worked out."""
+    rows = 0
+    for rule in plan.rules:
+        for look, arms, analysed in _tables(design, rule):
+            more = sum(number + 1 for number in analysed)
+            fits = math.prod(n + 1 for n in analysed) <= MOST_CELLS and rows + more <= MOST_ROWS
+            rows += more if fits else 0
+            yield rule, look, arms, analysed, fits
 
 
 def _tables(

@@ -119,6 +119,23 @@ def calibrate(
     return _simulated(design, region, number, own_seed, jobs, progress)
 
 
+def wanted_words(design: Design) -> str | None:
+    """What ``[calibration]`` asks for, with its null region; nothing where it asks for nothing."""
+    if design.calibration is None or not any(r.then == "declare_success" for r in design.rules):
+        return None
+    error = f"type I error wanted: at most {design.calibration.type_one_error:g}"
+    try:
+        region = region_of(design).words
+    except DesignError:  # typed thresholds, and no null scenario to judge them by
+        return error
+    by = (
+        ""
+        if needs_calibration(design)
+        else "; the thresholds are written, and not found for it here"
+    )
+    return f"{error}, over {region}{by}"
+
+
 # ── the null region ───────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True)
 class Region:
@@ -166,9 +183,7 @@ def region_of(design: Design) -> Region:
     if rates and direct:
         limits = (0.0, 1.0) if given is None else (given[control][0], given[control][1])
         patterns = tuple(n for n in nulls if _pattern(truths[n], endpoint))
-        claims = "; ".join(
-            dict.fromkeys(claim_words(e.question, design) for e in effects_of(rules))
-        )
+        claims = "; ".join(dict.fromkeys(_claims(rule, design) for rule in rules))
         where = f"all {control} rates from {limits[0]:g} to {limits[1]:g}"
         words = f"{where} with the effects at which the claim ({claims}) is just false"
         return Region(endpoint, direct[0], limits, given is not None, patterns, words)
@@ -248,6 +263,18 @@ def _exact(design: Design, region: Region, engine: Engine) -> bool:
         listed = "\n".join(f"  - {reason}" for reason in found)
         raise EngineError(f"the error of this design cannot be enumerated:\n{listed}")
     return not found and (engine == "exact" or tables_of(design) <= MOST_TABLES)
+
+
+def _not_enumerated(design: Design, region: Region) -> list[str]:
+    """Say that the error could be enumerated, where only the time it takes speaks against it."""
+    if region.base is None:
+        return []
+    numbers = with_threshold(design, 0.5)
+    if obstacles(numbers, {region.base: truths_of(numbers)[region.base]}):
+        return []
+    return [
+        f"the error was simulated: {tables_of(design):,} tables; --engine exact enumerates them"
+    ]
 
 
 def _enumerated(design: Design, region: Region, progress: Progress) -> Calibrated:
@@ -339,7 +366,7 @@ def _simulated(
         trials=trials,
         fresh=proportion(int((fresh >= threshold).sum()), trials),
         seed=seed,
-        notes=tuple(notes),
+        notes=(*_not_enumerated(design, region), *notes),
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, EngineError
 from adaptive_cart.results.calibration import Calibrated, log_beside, read_log
 from adaptive_cart.running.calibrate import calibrate, calibrated_text, null_points, with_threshold
+from adaptive_cart.telling.check import described
 from checks import raw_design
 from twin import enumeration, posterior
 
@@ -253,10 +254,10 @@ def test_a_null_scenario_whose_claim_is_true_is_told_and_does_not_count() -> Non
 def test_it_is_the_same_for_the_same_seed_and_any_number_of_jobs() -> None:
     design = Design(**hello())
     first, second = (
-        calibrate(design, trials=300, seed=5, jobs=jobs, engine="simulate") for jobs in (1, 2)
+        calibrate(design, trials=100, seed=5, jobs=jobs, engine="simulate") for jobs in (1, 2)
     )
     assert first == second
-    other = calibrate(design, trials=300, seed=6, jobs=1, engine="simulate")
+    other = calibrate(design, trials=100, seed=6, jobs=1, engine="simulate")
     assert other.threshold != first.threshold
 
 
@@ -427,6 +428,19 @@ def test_the_text_keeps_its_comments() -> None:
     text = raw.replace("at_least = 0.985", 'at_least = "calibrate"')
     found = calibrate(Design(**hello()))
     assert calibrated_text(text, found).replace(repr(found.threshold), '"calibrate"') == text
+
+
+def test_check_says_what_is_to_be_held() -> None:
+    region = (
+        "all soc rates from 0.02 to 0.3 with the effects at which the claim (cart − soc > 0.10)"
+    )
+    raw = hello()
+    raw["rules"][0]["posterior"]["above"] = 0.10
+    assert f"at most 0.025, over {region} is just false" in described(Design(**raw))
+    raw["rules"][0]["at_least"] = 0.9
+    assert "the thresholds are written" in described(Design(**raw))
+    del raw["calibration"]
+    assert "type I error wanted" not in described(Design(**raw))
 
 
 def test_words_say_region_neighbours_and_doubt() -> None:

@@ -154,7 +154,7 @@ def test_a_design_of_twenty_thousand_is_described_and_simulated(tmp_path: Any) -
     design = Design(**raw)
     words = left_out(design)
     assert len(words) == 1
-    assert "10,001 by 10,001 tables" in words[0]
+    assert "look 1, 2 are left out: tables of up to 10,001 by 10,001 counts" in words[0]
     text = described(design)
     assert all(sentence in text for sentence in words)
     assert "Engine that auto takes: simulate (exact would enumerate" in text
@@ -168,12 +168,21 @@ def test_a_design_of_twenty_thousand_is_described_and_simulated(tmp_path: Any) -
     assert (tmp_path / "r" / "boundaries.csv").read_text() == boundaries_csv(design)
 
 
+def test_many_looks_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    design = Design(**small())
+    rows = [sum(n + 1 for n in b.analysed) for b in boundaries(design)]
+    monkeypatch.setattr("adaptive_cart.running.boundaries.MOST_ROWS", sum(rows[:2]))
+    assert [(b.rule, b.look) for b in boundaries(design)] == [("efficacy", 1), ("efficacy", 2)]
+    assert [words.split("'")[1] for words in left_out(design)] == ["futility"]
+
+
 def test_a_search_too_large_to_enumerate_is_simulated() -> None:
     raw = large(3_000)
     raw["rules"] = [raw["rules"][0] | {"at_least": "calibrate"}]
     raw["calibration"] = {"type_one_error": 0.05, "null_region": {"soc": [0.2, 0.2]}}
     found = calibrate(Design(**raw), trials=100, jobs=1)
     assert found.method == "simulated"
+    assert any("--engine exact" in note for note in found.notes)
 
 
 def test_enumeration_tells_how_far_it_is(tmp_path: Any) -> None:
