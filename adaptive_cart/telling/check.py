@@ -16,7 +16,6 @@ from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.nouns.distributions import EventTime
 from adaptive_cart.nouns.questions import written
 from adaptive_cart.running.boundaries import Boundary, boundaries, left_out, planned_at
-from adaptive_cart.running.calibrate import wanted_words
 from adaptive_cart.running.engine import choose_engine
 
 _TABLES = 10_000  # more of them take longer than one wants to wait for a description
@@ -99,9 +98,13 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
         for boundary in found:
             if boundary.rule == rule.name:
                 yield f"    look {boundary.look}: {_edge(boundary, resolved)}"
-    for words in (*left_out(design, plan), wanted_words(design)):
-        if words is not None:
-            yield f"  {words}"
+    for words in left_out(design, plan):
+        yield f"  {words}"
+    if design.calibration is not None:
+        from adaptive_cart.running.calibrate import wanted_words  # brings all that simulates
+
+        if (wanted := wanted_words(design)) is not None:
+            yield f"  {wanted}"
 
 
 def _thresholds(rule: Rule) -> str:
