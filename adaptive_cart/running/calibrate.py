@@ -22,8 +22,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -150,7 +150,7 @@ class Region:
     given
         Whether the design limits the control rates.
     nulls
-        Names of the null scenarios that are points.
+        Names of the scenarios that are points, as far as a claim is false there.
     words
         The region as a protocol would say it.
     """
@@ -177,23 +177,49 @@ def region_of(design: Design) -> Region:
         for asked in rule.targets
     )
     rates = design.endpoints[endpoint].direct_truth == "probability" and same
+    # with several targets one claim can be false where another is true
+    several = len({(asked.arm, asked.stratum) for rule in rules for asked in rule.targets}) > 1
     direct = [name for name in (*nulls, *truths) if endpoint in truths[name].direct]
     control = design.arm_names[0]
     given = design.calibration.null_region
     if rates and direct:
         limits = (0.0, 1.0) if given is None else (given[control][0], given[control][1])
-        patterns = tuple(n for n in nulls if _pattern(truths[n], endpoint))
+        patterns = tuple(
+            name
+            for name, truth in truths.items()
+            if (truth.role == "null" or several)
+            and _pattern(truth, endpoint)
+            and _inside(truth, endpoint, limits)
+        )
         claims = "; ".join(dict.fromkeys(_claims(rule, design) for rule in rules))
         where = f"all {control} rates from {limits[0]:g} to {limits[1]:g}"
         words = f"{where} with the effects at which the claim ({claims}) is just false"
+        if patterns:
+            words += f", and {_scenario_words(patterns)}"
         return Region(endpoint, direct[0], limits, given is not None, patterns, words)
     if not nulls:
         raise DesignError(
             [Problem("scenarios", 'no null scenario; calibration needs one (role = "null")')]
         )
-    listed = ", ".join(f"'{name}'" for name in nulls)
-    words = f"the null scenario{'s' if len(nulls) > 1 else ''} {listed}"
-    return Region(endpoint, None, (0.0, 1.0), False, nulls, words)
+    partly = tuple(truths) if several else nulls
+    words = f"the null scenario{'s' if len(nulls) > 1 else ''} {_quoted(nulls)}"
+    if several and len(partly) > len(nulls):
+        words = _scenario_words(partly)
+    return Region(endpoint, None, (0.0, 1.0), False, partly, words)
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def _scenario_words(names: Sequence[str]) -> str:
+    return f"what is claimed falsely in scenario{'s' if len(names) > 1 else ''} {_quoted(names)}"
+
+
+def _inside(truth: Truth, endpoint: str, limits: tuple[float, float]) -> bool:
+    """Whether the control rates of a direct truth lie in the region."""
+    by_arm = truth.direct.get(endpoint)
+    return by_arm is None or all(limits[0] <= rate <= limits[1] for rate in by_arm[0])
 
 
 def _pattern(truth: Truth, endpoint: str) -> bool:
@@ -356,7 +382,7 @@ def _simulated(
     worst = max(errors, key=lambda name: errors[name].estimate)
     final = with_threshold(design, threshold)
     again = {point.name: point for point in null_points(final, design)[0]}[worst]
-    fresh = _largest(final, design, again, trials, _own_seed(seed))
+    wrong = _false_successes(final, again, trials, _own_seed(seed))
     return _found(
         design, final, region, threshold, must_not, may,
         method="simulated",
@@ -364,7 +390,7 @@ def _simulated(
         worst=worst,
         calibrated=_calibrated(design, resolve_rules(final)),
         trials=trials,
-        fresh=proportion(int((fresh >= threshold).sum()), trials),
+        fresh=proportion(wrong, trials),
         seed=seed,
         notes=(*_not_enumerated(design, region), *notes),
     )  # fmt: skip
@@ -433,9 +459,8 @@ def _largest(numbers: Design, written: Design, point: Point, trials: int, seed: 
         if rule.then == "declare_success" and rule.name not in calibrated
     }
     found = []
-    size = max(32, 90_000 // numbers.enrolment.max_n)
-    for first in range(0, trials, size):
-        latents = latents_for(numbers, seed, first, min(size, trials - first))
+    for first, many in _blocks(numbers, trials):
+        latents = latents_for(numbers, seed, first, many)
         block = run_block(plan, point.truth, (), latents)
         largest = np.zeros(latents.trials)
         for record in block.looks:
@@ -447,6 +472,27 @@ def _largest(numbers: Design, written: Design, point: Point, trials: int, seed: 
             largest[(won > 0).any(axis=1)] = ALWAYS
         found.append(largest)
     return np.concatenate(found)
+
+
+def _false_successes(design: Design, point: Point, trials: int, seed: int) -> int:
+    """How many trials of a design as it acts declare a success whose claim is false."""
+    plan = replace(Plan.of(design), estimands=())
+    number = 0
+    for first, many in _blocks(design, trials):
+        block = run_block(plan, point.truth, (), latents_for(design, seed, first, many))
+        wrong = np.zeros(many, dtype=np.bool_)
+        for position, looks in block.standing.won.items():
+            places = list(point.false[plan.rules[position].name])
+            wrong |= (looks[:, places] > 0).any(axis=1)
+        number += int(wrong.sum())
+    return number
+
+
+def _blocks(design: Design, trials: int) -> Iterator[tuple[int, int]]:
+    """First trial and number of trials of each block that is simulated at once."""
+    size = max(32, 90_000 // design.enrolment.max_n)
+    for first in range(0, trials, size):
+        yield first, min(size, trials - first)
 
 
 def _smallest(found: Sequence[Floats], error: float) -> tuple[float, float | None, float | None]:

@@ -160,15 +160,17 @@ def scenario_points(
     calibrated: Sequence[ResolvedRule],
     success: Sequence[ResolvedRule],
 ) -> tuple[list[Point], list[str]]:
-    """Points that null scenarios are, moved to the margin where that is simple, and what to tell.
+    """Points that scenarios are, moved to the margin where that is simple, and what to tell.
 
-    A scenario at which every claim to be calibrated is true is told and does not count.
+    A null scenario at which every claim to be calibrated is true is told and does not count; in any
+    other only the targets count whose claim is false.
     """
     points, notes = [], []
     latents = SobolLatents(points=POINTS)
     for name, truth in nulls.items():
         found: dict[str, Truth] = {name: truth}
-        for rule in calibrated:
+        null = truth.role == "null"
+        for rule in calibrated if null else ():
             for asked in rule.targets:
                 found |= _at_margin(design, name, truth, asked)
         for label, moved in found.items():
@@ -176,9 +178,9 @@ def scenario_points(
             false = {rule.name: _falsely(rule, true) for rule in success}
             if any(false[rule.name] for rule in calibrated):
                 points.append(Point(label, moved, false))
-            elif label == name:
+            elif label == name and null:
                 notes.append(_true_claim(design, name, calibrated[0], true))
-        if len(found) == 1:
+        if len(found) == 1 and null:
             true = true_values(design, truth, latents)
             notes += _beside_the_margin(design, name, calibrated, true)
     return points, notes

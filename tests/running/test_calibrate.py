@@ -213,6 +213,24 @@ def _rates(name: str) -> tuple[float, float]:
     return control, other
 
 
+def test_an_arm_without_effect_counts_where_another_works() -> None:
+    raw = small()
+    raw["arms"]["other"] = {}
+    raw["looks"]["observed"] = [12, 24]
+    raw["rules"] = [raw["rules"][0]]
+    raw["rules"][0]["posterior"]["arm"] = "each"
+    raw["scenarios"] = {"one_works": {"dfr": {"soc": 0.1, "cart": 0.8, "other": 0.1}}}
+    design = Design(**raw)
+    points = {point.name: point for point in null_points(with_threshold(design, 0.9), design)[0]}
+    assert points["one_works"].false == {"efficacy": (1,)}
+    assert points["soc 0.5000, cart 0.5000, other 0.5000"].false == {"efficacy": (0, 1)}
+    assert "'one_works'" in described(design)
+    found = calibrate(design, trials=200, jobs=1)
+    result = ac.simulate(with_threshold(design, found.threshold), trials=1_000, seed=9, jobs=1)
+    wrong = result.figure("one_works", "arm_success", arm="other")
+    assert wrong.estimate <= 0.05 + 4 * wrong.mcse
+
+
 def test_hazard_ratios_are_put_at_their_limit() -> None:
     raw = raw_design("durability_event_driven")
     rule = next(r for r in raw["rules"] if r["then"] == "declare_success")
