@@ -49,14 +49,10 @@ from adaptive_cart.results.store import (
     version,
 )
 from adaptive_cart.running.boundaries import boundaries_csv, left_out
-from adaptive_cart.running.calibrate import (
-    calibrate,
-    calibrated_text,
-    needs_calibration,
-    with_threshold,
-)
+from adaptive_cart.running.calibrate import calibrate, calibrated_text
 from adaptive_cart.running.engine import Engine, choose_engine
 from adaptive_cart.running.exact import enumerate_design
+from adaptive_cart.running.region import needs_calibration, with_threshold
 from adaptive_cart.running.stretches import (
     STRETCH,
     Job,

@@ -101,7 +101,7 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
     for words in left_out(design, plan):
         yield f"  {words}"
     if design.calibration is not None:
-        from adaptive_cart.running.calibrate import wanted_words  # brings all that simulates
+        from adaptive_cart.running.region import wanted_words  # brings more than a check needs
 
         if (wanted := wanted_words(design)) is not None:
             yield f"  {wanted}"
