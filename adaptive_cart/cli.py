@@ -221,6 +221,7 @@ def simulate(
 ) -> None:
     """Find the operating characteristics of DESIGN."""
     from adaptive_cart.design.file import load_design
+    from adaptive_cart.results.calibration import log_beside, read_log
     from adaptive_cart.results.tables import failure_warning, summary
     from adaptive_cart.running.run import simulate as run
 
@@ -241,6 +242,7 @@ def simulate(
                 backend=backend,
                 scheduler=scheduler,
                 design_text=design.read_text(encoding="utf-8"),
+                calibration=read_log(log_beside(design)),
                 progress=progress,
                 tell=lambda message: click.echo(message, err=True),
             )
@@ -255,24 +257,48 @@ def simulate(
 
 @main.command(name="calibrate")
 @_design
-@click.option("--trials", type=int, default=10_000, show_default=True, help="At each null point.")
+@click.option(
+    "--trials",
+    type=int,
+    help="Simulated trials at each null point  [10000]; none where the error is enumerated.",
+)
 @click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
 @_jobs
-def calibrate_thresholds(design: Path, trials: int, seed: int | None, jobs: int | None) -> None:
-    """Find every "calibrate" threshold of DESIGN and write it into the file, comments kept."""
-    from adaptive_cart.design.file import load_design
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "exact", "simulate"]),
+    default="auto",
+    show_default=True,
+    help="Enumerate the error, simulate, or enumerate where that is valid and quick.",
+)
+def calibrate_thresholds(
+    design: Path, trials: int | None, seed: int | None, jobs: int | None, engine: Any
+) -> None:
+    """Find every "calibrate" threshold of DESIGN and write it into the file, comments kept.
+
+    What was found, and what it rests on, is kept beside it as NAME.calibration.json.
+    """
+    from adaptive_cart.design.file import load_design, text_to_edit, write_back
     from adaptive_cart.nouns.whole_files import write_text
+    from adaptive_cart.results.calibration import log_beside, log_text, require_own
     from adaptive_cart.running.calibrate import calibrate, calibrated_text
 
     loaded = load_design(design)
+    before, log = text_to_edit(design), log_beside(design)
+    require_own(log)
     with _progress() as progress:
-        found = calibrate(loaded, trials=trials, seed=seed, jobs=jobs, progress=progress)
-    write_text(design, calibrated_text(design.read_text(encoding="utf-8"), found))
-    for point, error in found.errors.items():
-        worst = "  (worst)" if point == found.worst else ""
-        click.echo(f"{point:24s} type I error {error:.4f}{worst}")
-    click.echo(found.words())
-    click.echo(f"{design} written", err=True)
+        found = calibrate(
+            loaded, trials=trials, seed=seed, jobs=jobs, progress=progress, engine=engine
+        )
+    write_text(log, log_text(found))
+    write_back(design, before, calibrated_text(before, found))
+    for point in found.points:
+        worst = "  (worst)" if point.name == found.worst else ""
+        click.echo(_encodable(f"{point.name:32s} type I error {point.error:.4f}{worst}"))
+    click.echo(_encodable(found.words()))
+    if found.method == "exact" and trials is not None:
+        click.echo("the error was enumerated, so that --trials changed nothing", err=True)
+    click.echo(f"{design} written; what it rests on is in {log}", err=True)
 
 
 @main.command()

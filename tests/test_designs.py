@@ -17,7 +17,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import template
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.participants.population import latents_for
-from adaptive_cart.running.calibrate import needs_calibration, with_threshold
+from adaptive_cart.running.region import needs_calibration, with_threshold
 from adaptive_cart.telling.check import described
 from conduct.test_fast_equals_twin import DESIGNS, raw_design
 

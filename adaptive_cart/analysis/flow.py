@@ -245,7 +245,7 @@ def _found(
 
 
 def _judgeable(design: Design) -> None:
-    from adaptive_cart.running.calibrate import needs_calibration
+    from adaptive_cart.running.region import needs_calibration
 
     if needs_calibration(design):
         raise InputError(

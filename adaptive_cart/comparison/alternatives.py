@@ -14,7 +14,7 @@ from typing import Any
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, Problem, ResultsError
 from adaptive_cart.results.result import Result
-from adaptive_cart.running.calibrate import needs_calibration
+from adaptive_cart.running.region import needs_calibration
 from adaptive_cart.running.run import Progress, simulate
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from adaptive_cart.models.binary.beta_binomial import BetaBinomial
 
 PROBABILITIES_KEPT = 4096
+MOST_TERMS = 50_000_000  # of a whole table; above, only the tables that are asked for are summed
 
 
 class Condition:
@@ -39,6 +40,11 @@ class Condition:
     def question(self) -> Question:
         """What the condition asks."""
         return self._key[0]
+
+    @property
+    def at_least(self) -> bool:
+        """Whether it holds at or above its threshold, or below it."""
+        return self._key[1]
 
     def holds(self, probability: Floats) -> Booleans:
         """Whether it holds, for each probability."""
@@ -66,18 +72,98 @@ def predictive_probability(
     last = np.maximum(final, totals)
     shape = np.stack([part[:, arm] for arm in arms for part in (totals, last)], axis=1)
     if len(shape) and (shape == shape[0]).all():  # fixed numbers at the look: nothing to sort
-        by_table = _by_table(model, condition, tuple(int(number) for number in shape[0]))
-        fixed: Floats = by_table[tuple(successes[:, arm] for arm in arms)]
-        return fixed
+        return _looked_up(model, condition, shape[0], tuple(successes[:, arm] for arm in arms))
     answer = np.empty(len(successes), dtype=np.float64)
     numbers, which = np.unique(shape, axis=0, return_inverse=True)
     which = which.reshape(-1)
     for position, row in enumerate(numbers):
         here = np.flatnonzero(which == position)
-        by_table = _by_table(model, condition, tuple(int(number) for number in row))
         seen = tuple(successes[here, arm] for arm in arms)
-        answer[here] = by_table[seen]
+        answer[here] = _looked_up(model, condition, row, seen)
     return answer
+
+
+def _looked_up(
+    model: BetaBinomial, condition: Condition, row: Integers, seen: tuple[Integers, ...]
+) -> Floats:
+    """Predictive probability of some tables with the same numbers; ``seen`` by arm."""
+    numbers = tuple(int(number) for number in row)
+    now, last = numbers[0], numbers[1]
+    if len(numbers) == 2 and (now + 1) * (last + 1) > MOST_TERMS // 10:
+        return _alone(model, condition, now, last, seen[0])
+    if len(numbers) == 4 and (now + 1) * (last + 1) * (numbers[3] + 1) > MOST_TERMS:
+        return _one_by_one(model, condition, numbers, seen)
+    found: Floats = _by_table(model, condition, numbers)[seen]
+    return found
+
+
+def _alone(
+    model: BetaBinomial, condition: Condition, now: int, last: int, seen: Integers
+) -> Floats:
+    """The same for a question about one arm, of whom only some numbers are asked for."""
+    holds = _holds_alone(model, condition, last)
+    responders, which = np.unique(seen, return_inverse=True)
+    arm = condition.question.arm
+    weights = (model.predictive_weights(arm, int(number), now, last) for number in responders)
+    return np.array([float((row * holds).sum()) for row in weights])[which.reshape(-1)]
+
+
+def _one_by_one(
+    model: BetaBinomial,
+    condition: Condition,
+    numbers: tuple[int, ...],
+    seen: tuple[Integers, ...],
+) -> Floats:
+    """The same where the whole table would take too long: only what is asked for, by the boundary.
+
+    On the final tables the condition holds beyond one number of responders in each row, so that a
+    sum over a row is a tail of the predictive distribution.
+    """
+    question = condition.question
+    assert question.minus is not None
+    now, last, other_now, other_last = numbers
+    many, turns = _final_boundary(model, condition, last, other_last)
+    cells, which = np.unique(np.stack(seen, axis=1), axis=0, return_inverse=True)
+    answer = np.empty(len(cells))
+    tails: Floats = np.zeros(0)
+    for place, (mine, theirs) in enumerate(cells):  # in order of the first arm's responders
+        if place == 0 or mine != cells[place - 1][0]:
+            weights = model.predictive_weights(question.arm, int(mine), now, last)
+            below = np.concatenate([[0.0], np.cumsum(weights)])
+            above = np.concatenate([np.cumsum(weights[::-1])[::-1], [0.0]])
+            tails = (above if many else below)[turns]
+        other = model.predictive_weights(question.minus, int(theirs), other_now, other_last)
+        answer[place] = float((tails * other).sum())
+    return np.clip(answer, 0.0, 1.0)[which.reshape(-1)]
+
+
+@lru_cache(maxsize=64)
+def _final_boundary(
+    model: BetaBinomial, condition: Condition, last: int, other: int
+) -> tuple[bool, Integers]:
+    """On the final tables: from or below which number of the arm's responders it holds, by row.
+
+    Returns
+    -------
+    Whether it holds for many responders, and ``(the other arm's responders,)``.
+    """
+    from adaptive_cart.conduct.staircase import turns
+
+    question = condition.question
+    assert question.minus is not None
+    minus = question.minus
+    many = question.above == condition.at_least
+
+    def beyond(theirs: Integers, mine: Integers) -> Booleans:
+        successes = np.zeros((len(mine), len(model.priors)), dtype=np.int64)
+        totals = np.zeros_like(successes)
+        successes[:, question.arm], successes[:, minus] = mine, theirs
+        totals[:, question.arm], totals[:, minus] = last, other
+        probability = model.difference_above(question.arm, minus, successes, totals, question.value)
+        holds = condition.holds(probability if question.above else 1.0 - probability)
+        return holds if many else ~holds
+
+    return many, turns(beyond, other + 1, last)
 
 
 @lru_cache(maxsize=PROBABILITIES_KEPT)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import stat
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,8 @@ from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenario_frame import ROLES
 from adaptive_cart.design.truth import COMMON, ArmCourse, Hazard
 from adaptive_cart.design.validation import meant, one_line
-from adaptive_cart.errors import DesignError, Problem, one_of
+from adaptive_cart.errors import DesignError, InputError, Problem, one_of
+from adaptive_cart.nouns.whole_files import renamed, telling
 
 _LARGEST = 1_000_000  # bytes; the longest design has a few thousand
 
@@ -156,6 +160,59 @@ def _hint(reason: str, line: str, text: str, position: int) -> str:
             return "entries are separated by commas"
         return hint if hint != _QUOTES or reason.startswith("Invalid value") else ""
     return ""
+
+
+# ── writing a design file back ────────────────────────────────────────────────────────────────
+def text_to_edit(path: str | Path) -> str:
+    """Text of a design file with its line ends as they stand, for :func:`write_back`.
+
+    Raises
+    ------
+    DesignError
+        If it cannot be read.
+    InputError
+        If it is write-protected, or no file of its own.
+    """
+    text = _text(path)
+    target = Path(path).resolve()
+    mode = target.stat().st_mode
+    if not stat.S_ISREG(mode):
+        raise InputError(f"{path}: is no ordinary file, so that nothing can be written back to it")
+    if not mode & 0o222 or not os.access(target, os.W_OK):
+        raise InputError(
+            f"{path}: is write-protected; allow writing (chmod u+w {path}), or work on a copy"
+        )
+    return text
+
+
+def write_back(path: str | Path, before: str, after: str) -> None:
+    """Put another text into a design file whole or not at all; all else about the file stays.
+
+    A link stays a link: the file that it leads to is written.
+
+    Parameters
+    ----------
+    before
+        The text that was read; a file that has another one by now is left alone.
+
+    Raises
+    ------
+    InputError
+        If the file has been changed since it was read, or is write-protected.
+    RunError
+        If the disk refuses.
+    """
+    if text_to_edit(path) != before:
+        raise InputError(
+            f"{path}: has been changed while this ran, and is left as it is; run again"
+        )
+    target = Path(path).resolve()
+    with telling("be written", Path(path)), renamed(target) as temporary:
+        old = target.stat()
+        temporary.write_bytes(after.encode("utf-8"))
+        with suppress(PermissionError):  # whose file it is, only an administrator can say
+            os.chown(temporary, old.st_uid, old.st_gid)
+        temporary.chmod(stat.S_IMODE(old.st_mode))
 
 
 def digest_of(design: Design) -> str:
@@ -393,8 +450,8 @@ _HOVER = {
     "Crossover.to": "Arm whose treatment they take.",
     "Crossover.after_month": "Months after randomisation from which they may cross over.",
     "Crossover.strategy": "Crossing over is non-response, or is ignored (treatment policy).",
-    "Calibration.type_one_error": "Wanted probability of success under the null, one-sided.",
-    "Calibration.null_region": "By arm: [lower, upper] response under the null; the worst case.",
+    "Calibration.type_one_error": "Probability of a false success, at most, in the worst case.",
+    "Calibration.null_region": "Control rates that count: soc = [0.02, 0.30]; else all.",
     "Simulation.trials": "Simulated trials a scenario (default 10 000).",
     "Simulation.seed": "Seed of the random numbers.",
     "Landmark.type": "In a state at a month after randomisation.",

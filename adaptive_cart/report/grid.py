@@ -32,10 +32,11 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import given, rounded
-from adaptive_cart.running.engine import obstacles
+from adaptive_cart.running.engine import cost_of, obstacles
 
 CONTROL = (0.02, 0.05, 0.10, 0.20, 0.30, 0.40, 0.50)
 STEPS = 9  # true differences in a row
+LONGEST = 120.0  # seconds of enumeration that a report may take; beyond, the grid is left out
 SEARCH = 60  # control rates at which the maximum on the boundary is looked for
 
 
@@ -62,7 +63,7 @@ class Grid:
 
 
 def grid_of(evidence: Evidence) -> Grid | None:
-    """The grid; nothing where the rules of the primary cannot be enumerated."""
+    """The grid; nothing where the rules of the primary cannot be enumerated, or take too long."""
     found = _counts_alone(evidence.design)
     if found is None:
         return None
@@ -71,8 +72,11 @@ def grid_of(evidence: Evidence) -> Grid | None:
     wanted = sorted({0.0, margin, *(round(margin + k * (highest - margin) / (STEPS - 2), 2)
                                     for k in range(1, STEPS - 1))})  # fmt: skip
     points = {(c, d) for c in CONTROL for d in wanted if 0.0 <= c + d <= 1.0}
-    step = (1.0 - margin) / SEARCH
-    boundary = {(round(k * step, 6), margin) for k in range(SEARCH + 1)}
+    lowest, highest_control = max(0.0, -margin), min(1.0, 1.0 - margin)
+    step = (highest_control - lowest) / SEARCH
+    boundary = {(round(lowest + k * step, 6), margin) for k in range(SEARCH + 1)}
+    if cost_of(design, len(points | boundary)).seconds > LONGEST:
+        return None
     success, bias = _enumerated(design, tuple(sorted(points | boundary)))
     worst = max(boundary, key=lambda point: success[point])
     return Grid(

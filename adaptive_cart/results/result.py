@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of, load_design
 from adaptive_cart.errors import ResultsError, one_of
+from adaptive_cart.results.calibration import Calibrated
 from adaptive_cart.results.operating import COLUMNS, Figure
 from adaptive_cart.results.store import DESIGN, GO_ON, LOOKS, MEASURES, TRIALS, Store
 
@@ -58,6 +59,15 @@ class Result:
             raise ResultsError(f"{self.folder}: the run is not finished; {GO_ON}")
         store.verify(found)
         return found
+
+    @cached_property
+    def calibration(self) -> Calibrated | None:
+        """The search that the design's thresholds came from; nothing where they were typed.
+
+        Nothing as well where a threshold, or a table that the search read, was edited since.
+        """
+        found = Calibrated.of(self.manifest.get("calibration"))
+        return found if found is not None and found.matches(self.design) else None
 
     @cached_property
     def operating_characteristics(self) -> pd.DataFrame:

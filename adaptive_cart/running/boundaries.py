@@ -3,22 +3,32 @@
 For each look at its planned numbers, and each number of responders in the control, the numbers of
 responders in the other arm at which a rule holds. Thresholds are kept at full precision: a rounded
 one can be another design.
+
+In each row a rule holds from one number of responders on, or up to one
+(:mod:`adaptive_cart.conduct.staircase`), so that a table takes about as many posteriors as it has
+rows and columns.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.predictive import predictive_probability
 from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.conduct.staircase import turns
 from adaptive_cart.design.design import Design
-from adaptive_cart.nouns.records import Booleans, Counts
+from adaptive_cart.nouns.records import Booleans, Counts, Integers
+
+MOST_CELLS = 2_500_000  # of one table; more of them take longer than anybody waits for a table
+MOST_ROWS = 100_000  # rows and columns of all tables of a design; likewise
 
 
 @dataclass(frozen=True)
@@ -29,9 +39,11 @@ class Boundary:
     ----------
     analysed
         Planned numbers in (control or nothing, arm asked about).
-    holds
-        By responders in the control (one row where the question is about the arm alone), then by
-        responders in the arm.
+    turns
+        By responders in the control (one row where the question is about the arm alone): the number
+        of responders in the arm from which on the rule holds, or below which it does.
+    many
+        Whether the rule holds for many responders in the arm, or for few.
     """
 
     rule: str
@@ -39,42 +51,76 @@ class Boundary:
     look: int
     arms: tuple[str, ...]
     analysed: tuple[int, ...]
-    holds: Booleans
+    turns: Integers
+    many: bool
+
+    @cached_property
+    def holds(self) -> Booleans:
+        """By responders in the control, then by responders in the arm."""
+        above = np.arange(self.analysed[-1] + 1) >= self.turns[:, None]
+        return above if self.many else ~above
 
     def runs(self, row: int) -> str:
         """Responders in the arm at which the rule holds: "14-40", "" for none."""
-        inside = np.flatnonzero(self.holds[row])
-        if len(inside) == 0:
+        turn, n = int(self.turns[row]), self.analysed[-1]
+        first, last = (turn, n) if self.many else (0, turn - 1)
+        if first > last:
             return ""
-        breaks = np.flatnonzero(np.diff(inside) > 1)
-        starts = [inside[0], *inside[breaks + 1]]
-        stops = [*inside[breaks], inside[-1]]
-        return ";".join(
-            f"{a}" if a == b else f"{a}-{b}" for a, b in zip(starts, stops, strict=True)
-        )
+        return f"{first}" if first == last else f"{first}-{last}"
 
     def edge(self) -> tuple[float, int, int] | None:
         """Difference nearest to the other side at which the rule holds, with its counts.
 
         The smallest one where the rule asks for much, the largest where it asks for little.
         """
-        rows, columns = np.nonzero(self.holds)
+        columns = self.turns if self.many else self.turns - 1
+        rows = np.flatnonzero((columns >= 0) & (columns <= self.analysed[-1]))
         if len(rows) == 0:
             return None
         low = rows / self.analysed[0] if len(self.analysed) == 2 else 0.0
+        if self._always():
+            columns = np.zeros_like(columns)
+        columns = columns[rows]
         differences = columns / self.analysed[-1] - low
-        best = int(differences.argmax() if self._for_few() else differences.argmin())
+        largest = not self.many and not self._always()
+        best = int(differences.argmax() if largest else differences.argmin())
         return float(differences[best]), int(rows[best]), int(columns[best])
 
-    def _for_few(self) -> bool:
-        """Whether the rule holds for few responders in the arm rather than for many."""
-        return bool(self.holds[:, 0].sum() > self.holds[:, -1].sum())
+    def _always(self) -> bool:
+        """Whether the rule holds whatever is seen."""
+        everywhere = self.turns <= 0 if self.many else self.turns > self.analysed[-1]
+        return bool(everywhere.all())
 
 
 def boundaries(design: Design, plan: Plan | None = None) -> list[Boundary]:
-    """Boundaries of every rule on beta-binomial counts, at planned numbers."""
+    """Boundaries of every rule on beta-binomial counts, at planned numbers.
+
+    Tables that would take too long are left out; :func:`left_out` says which.
+    """
     ready = plan or Plan.of(design)
-    return [boundary for rule in ready.rules for boundary in _of_rule(design, ready, rule)]
+    return [
+        _boundary(design, ready, rule, look, arms, analysed)
+        for rule, look, arms, analysed, fits in _planned(design, ready)
+        if fits
+    ]
+
+
+def left_out(design: Design, plan: Plan | None = None) -> list[str]:
+    """Which rules' tables would take too long to be worked out, a sentence each."""
+    large: dict[str, list[tuple[int, tuple[int, ...]]]] = {}
+    for rule, look, _, analysed, fits in _planned(design, plan or Plan.of(design)):
+        if not fits:
+            large.setdefault(rule.name, []).append((look, analysed))
+    found = []
+    for name, tables in large.items():
+        looks = ", ".join(str(look) for look, _ in tables)
+        size = " by ".join(f"{number + 1:,}" for number in tables[-1][1])
+        found.append(
+            f"boundaries of '{name}' at look {looks} are left out: tables of up to {size} counts, "
+            f"more than are worked out ({MOST_CELLS:,} in a table, {MOST_ROWS:,} rows and columns "
+            f"in all)"
+        )
+    return found
 
 
 def planned_at(design: Design, look: int) -> tuple[int, ...] | None:
@@ -92,7 +138,23 @@ def planned_at(design: Design, look: int) -> tuple[int, ...] | None:
     return tuple(round(value) for value in exact)
 
 
-def _of_rule(design: Design, plan: Plan, rule: ResolvedRule) -> Iterator[Boundary]:
+def _planned(
+    design: Design, plan: Plan
+) -> Iterator[tuple[ResolvedRule, int, tuple[int, ...], tuple[int, ...], bool]]:
+    """Every table there may be: rule, look, arms, numbers, and whether it is worked out."""
+    rows = 0
+    for rule in plan.rules:
+        for look, arms, analysed in _tables(design, rule):
+            more = sum(number + 1 for number in analysed)
+            fits = math.prod(n + 1 for n in analysed) <= MOST_CELLS and rows + more <= MOST_ROWS
+            rows += more if fits else 0
+            yield rule, look, arms, analysed, fits
+
+
+def _tables(
+    design: Design, rule: ResolvedRule
+) -> Iterator[tuple[int, tuple[int, ...], tuple[int, ...]]]:
+    """Looks at which a rule is a matter of counts at planned numbers: look, arms, numbers."""
     question = rule.question
     analysis = design.analysis_of(question.endpoint)
     if analysis is None or analysis.model != "beta_binomial" or question.stratum >= 0:
@@ -114,10 +176,37 @@ def _of_rule(design: Design, plan: Plan, rule: ResolvedRule) -> Iterator[Boundar
         if planned is None:
             continue
         arms = (question.arm,) if question.minus is None else (question.minus, question.arm)
-        holds = _holds(design, plan, rule, look, arms, planned)
-        names = tuple(design.arm_names[arm] for arm in arms)
-        analysed = tuple(planned[arm] for arm in arms)
-        yield Boundary(rule.name, rule.then, look, names, analysed, holds)
+        yield look, arms, tuple(planned[arm] for arm in arms)
+
+
+def _boundary(
+    design: Design,
+    plan: Plan,
+    rule: ResolvedRule,
+    look: int,
+    arms: tuple[int, ...],
+    analysed: tuple[int, ...],
+) -> Boundary:
+    many = for_many(rule)
+    planned = planned_at(design, look)
+    assert planned is not None
+
+    def beyond(control: Integers, arm: Integers) -> Booleans:
+        cells = (arm,) if len(arms) == 1 else (control, arm)
+        holds = _holds(design, plan, rule, look, dict(zip(arms, cells, strict=True)), planned)
+        return holds if many else ~holds
+
+    found = turns(beyond, analysed[0] + 1 if len(arms) == 2 else 1, analysed[-1])
+    names = tuple(design.arm_names[arm] for arm in arms)
+    return Boundary(rule.name, rule.then, look, names, analysed, found, many)
+
+
+def for_many(rule: ResolvedRule) -> bool:
+    """Whether a rule on counts holds for many responders in the arm that it asks about."""
+    if rule.prediction is None:
+        return rule.question.above == rule.at_least
+    predicted = rule.question.above == rule.prediction.at_least
+    return predicted == rule.at_least
 
 
 def _holds(
@@ -125,15 +214,15 @@ def _holds(
     plan: Plan,
     rule: ResolvedRule,
     look: int,
-    arms: tuple[int, ...],
+    responders: dict[int, Integers],
     planned: tuple[int, ...],
 ) -> Booleans:
-    shape = tuple(planned[arm] + 1 for arm in arms)
-    cells = np.indices(shape).reshape(len(arms), -1)
-    successes = np.zeros((cells.shape[1], len(design.arm_names)), dtype=np.int64)
+    """Whether a rule holds on some tables, ``(table,)``; responders by arm."""
+    tables = len(next(iter(responders.values())))
+    successes = np.zeros((tables, len(design.arm_names)), dtype=np.int64)
     totals = np.zeros_like(successes)
-    for place, arm in enumerate(arms):
-        successes[:, arm] = cells[place]
+    for arm, seen in responders.items():
+        successes[:, arm] = seen
         totals[:, arm] = planned[arm]
     analysis, model = plan.fitted[rule.question.endpoint]
     if rule.prediction is None:
@@ -144,8 +233,7 @@ def _holds(
         final = np.broadcast_to(np.array(design.planned, dtype=np.int64), totals.shape)
         condition = rule.prediction.condition(rule.question)
         probability = predictive_probability(model, condition, successes, totals, final)
-    holds = rule.holds(probability, look).reshape(shape)
-    return holds if len(shape) == 2 else holds[None, :]
+    return rule.holds(probability, look)
 
 
 def boundaries_csv(design: Design) -> str:
@@ -158,7 +246,7 @@ def boundaries_csv(design: Design) -> str:
     )  # fmt: skip
     for boundary in boundaries(design):
         two = len(boundary.analysed) == 2
-        for row in range(boundary.holds.shape[0]):
+        for row in range(len(boundary.turns)):
             writer.writerow(
                 [
                     boundary.rule,

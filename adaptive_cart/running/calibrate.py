@@ -1,166 +1,248 @@
 """The threshold for success that keeps the type I error, in the worst case over the null region.
 
 Every ``"calibrate"`` of a design is one number: the smallest threshold at which the probability of
-any success is at most the wanted type I error at every point of the null region. At each point the
-trials are simulated once with success switched off; a trial would have succeeded at a threshold if
-the largest probability that its calibrated rules ever asked for reaches it, since success would
-have ended it there. So the error at every threshold is read off one simulation. Where another rule
-predicts a calibrated one, the futility of a trial depends on the threshold too: then the search is
-repeated with the predicted threshold set to the last answer until it settles.
+a false success is at most the wanted type I error at every point of the null region. The error is a
+step function of the threshold, so that the number written lies midway between the largest posterior
+probability that must not count as success and the next that may. Futility counts as binding.
 
-The threshold is found on trials of their own (a seed made from the design's), so that the error of
-the calibrated design is estimated on fresh ones.
+Where the exact engine is valid the error is enumerated (:mod:`adaptive_cart.running.exact_error`).
+Elsewhere trials are simulated once at each point with success switched off; a trial would have
+succeeded at a threshold if the largest probability that a calibrated rule with a false claim ever
+asked for reaches it, since success would have ended it there. So the error at every threshold is
+read off one simulation. Where another rule predicts a calibrated one, what it does depends on the
+threshold too: then the search is repeated with the predicted threshold set to the last answer until
+it settles.
+
+The threshold is found on trials of their own (a seed made from the design's) and confirmed on fresh
+ones (a third), so that the error of the calibrated design is estimated on trials that did not
+choose it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.trial import run_block
-from adaptive_cart.design.design import Design, Rule
+from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
+from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
-from adaptive_cart.design.truth import Truth
-from adaptive_cart.errors import DesignError, Problem
+from adaptive_cart.errors import DesignError, EngineError, Problem
 from adaptive_cart.nouns.records import Floats
-from adaptive_cart.participants.population import latents_for
+from adaptive_cart.results.calibration import Calibrated, NullPoint, fingerprint
+from adaptive_cart.results.operating import proportion
+from adaptive_cart.running.engine import Engine, obstacles
+from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, tables_of
+from adaptive_cart.running.null_region import Point
+from adaptive_cart.running.region import (
+    Region,
+    calibrated_rules,
+    claims_of,
+    needs_calibration,
+    null_points,
+    region_of,
+    with_threshold,
+)
+from adaptive_cart.running.simulated_error import (
+    TIE,
+    Progress,
+    false_successes,
+    hardest,
+    nothing_keeps,
+    over_points,
+    smallest,
+)
 
-GRID = 8
 TRIALS = 10_000
 ROUNDS = 6
-
-
-@dataclass(frozen=True)
-class Calibrated:
-    """A threshold and how it was found.
-
-    Attributes
-    ----------
-    threshold
-        At full precision; a rounded one can be another design.
-    worst
-        Null point with the largest error at this threshold, in words.
-    errors
-        By null point: the error at this threshold, on the calibration trials.
-    fresh
-        The error at the worst point, on as many trials of another seed.
-    """
-
-    threshold: float
-    worst: str
-    errors: Mapping[str, float]
-    fresh: float
-    trials: int
-    seed: int
-
-    def words(self) -> str:
-        """Say what was found, in one line."""
-        return (
-            f"calibrated threshold {self.threshold!r}: worst type I error "
-            f"{self.errors[self.worst]:.4f} at {self.worst} of {len(self.errors)} null points with "
-            f"{self.trials:,} trials each; on fresh trials {self.fresh:.4f} "
-            f"(MCSE {math.sqrt(self.fresh * (1.0 - self.fresh) / self.trials):.4f})"
-        )
-
-
-def needs_calibration(design: Design) -> bool:
-    """Whether any rule's threshold is to be calibrated."""
-    return any(_asks(rule) for rule in design.rules)
-
-
-def _asks(rule: Rule) -> bool:
-    threshold = rule.threshold
-    return threshold == "calibrate"
-
-
-def with_threshold(design: Design, threshold: float) -> Design:
-    """Put a number in the place of every ``"calibrate"``."""
-    rules = []
-    for rule in design.rules:
-        plain = rule.plain()
-        if _asks(rule):
-            plain["at_least" if rule.at_least is not None else "below"] = threshold
-        rules.append(plain)
-    tables = design.plain()
-    tables["rules"] = rules
-    return Design(**tables)
+SLACK = 1e-12  # rounding of an enumerated error
 
 
 def calibrate(
     design: Design,
-    trials: int = TRIALS,
+    trials: int | None = None,
     seed: int | None = None,
     jobs: int | None = None,
-    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+    progress: Progress = lambda what, done, total: None,
+    engine: Engine = "auto",
 ) -> Calibrated:
     """Find the threshold for a design's wanted type I error.
 
     Parameters
     ----------
     trials
-        Simulated trials at each null point.
+        Simulated trials at each null point; 10,000 if left out. Enumeration needs none.
     jobs
         Processes; all cores if left out. Changes no result.
+    engine
+        ``exact`` enumerates the error, ``simulate`` draws trials, ``auto`` enumerates where that is
+        valid and quick.
 
     Raises
     ------
     DesignError
-        If the design asks for no calibration, or not for one that can be done.
+        If the design asks for no calibration, or no threshold keeps the error.
+    EngineError
+        If ``exact`` is asked for and not valid.
     """
-    _check(design)
-    assert design.calibration is not None
-    points = null_points(design)
+    _check(design, trials)
+    region = region_of(design)
+    number = TRIALS if trials is None else trials
+    if _exact(design, region, engine):
+        return _enumerated(design, region, progress)
     own_seed = _own_seed(design.simulation.seed if seed is None else seed)
-    predicted = any(rule.predictive is not None for rule in design.rules)
+    return _simulated(design, region, number, own_seed, jobs, progress)
+
+
+# ── enumerated ────────────────────────────────────────────────────────────────────────────────
+def _exact(design: Design, region: Region, engine: Engine) -> bool:
+    """Whether the error is enumerated.
+
+    Raises
+    ------
+    EngineError
+        If that is asked for and not valid.
+    """
+    if engine == "simulate":
+        return False
+    found = ["the null region is one of scenarios"] if region.base is None else []
+    if region.base is not None:
+        numbers = with_threshold(design, 0.5)
+        found = obstacles(numbers, {region.base: truths_of(numbers)[region.base]})
+    if engine == "exact" and found:
+        listed = "\n".join(f"  - {reason}" for reason in found)
+        raise EngineError(f"the error of this design cannot be enumerated:\n{listed}")
+    return not found and (engine == "exact" or tables_of(design) <= MOST_TABLES)
+
+
+def _not_enumerated(design: Design, region: Region) -> list[str]:
+    """Say that the error could be enumerated, where only the time it takes speaks against it."""
+    if region.base is None:
+        return []
+    numbers = with_threshold(design, 0.5)
+    if obstacles(numbers, {region.base: truths_of(numbers)[region.base]}):
+        return []
+    return [
+        f"the error was simulated: {tables_of(design):,} tables; --engine exact enumerates them"
+    ]
+
+
+def _enumerated(design: Design, region: Region, progress: Progress) -> Calibrated:
+    assert design.calibration is not None
+    target = design.calibration.type_one_error
+    numbers = with_threshold(design, 0.5)
+    calibrated = calibrated_rules(design, resolve_rules(numbers))
+    error = ExactError(numbers, {rule.name for rule in calibrated}, region.limits)
+    values = _distinct(error.probabilities)
+    steps = math.ceil(math.log2(len(values) + 1)) + 1
+    low, high = -1, len(values)  # at low the error is too large, at high it is not
+    done = 0
+    while high - low > 1:
+        progress("calibration", done, steps)
+        middle = (low + high) // 2
+        if error.worst(float(values[middle]), target + SLACK).error <= target + SLACK:
+            high = middle
+        else:
+            low = middle
+        done += 1
+    if high == len(values):
+        raise nothing_keeps(target, error.worst(float(values[-1])).error, float(values[-1]))
+    progress("calibration", steps, steps)
+    must_not = float(values[low]) if low >= 0 else None
+    may = float(values[high])
+    threshold = (0.0 if must_not is None else must_not + may) / 2.0
+    worst = error.worst(may)
+    shown = {**error.shown(may), worst.name: worst.error}
+    return _found(
+        design, numbers, region, threshold, must_not, may,
+        method="exact",
+        points=tuple(NullPoint(name, value, 0.0) for name, value in shown.items()),
+        worst=worst.name,
+        calibrated=calibrated,
+    )  # fmt: skip
+
+
+def _distinct(values: Floats) -> Floats:
+    """Rising values, those that rounding alone tells apart taken for one (the smallest)."""
+    ordered = np.unique(values)
+    return ordered[np.concatenate([[True], np.diff(ordered) > TIE])]
+
+
+# ── simulated ─────────────────────────────────────────────────────────────────────────────────
+def _simulated(
+    design: Design, region: Region, trials: int, seed: int, jobs: int | None, progress: Progress
+) -> Calibrated:
+    assert design.calibration is not None
     error = design.calibration.type_one_error
-    threshold = 1.0 - error
+    predicted = any(rule.predictive is not None for rule in design.rules)
+    threshold, must_not, may = 1.0 - error, None, None
+    chosen: list[str] | None = None
     largest: dict[str, Floats] = {}
+    notes: list[str] = []
+    by_name: dict[str, Point] = {}
     for round_ in range(ROUNDS if predicted else 1):
-        trial = with_threshold(design, threshold)
-        truths = {name: point(trial) for name, point in points.items()}
-        largest = _over_points(trial, design, truths, trials, own_seed, jobs, progress, round_)
-        found = max(_quantile(values, error) for values in largest.values())
+        numbers = with_threshold(design, threshold)
+        points, notes = null_points(numbers, design)
+        if chosen is None:
+            chosen = hardest(numbers, design, region, points, trials, seed, jobs)
+        by_name = {point.name: point for point in points if point.name in chosen}
+        label = f"calibration {round_ + 1}"
+        largest = over_points(numbers, design, by_name, trials, seed, jobs, progress, label)
+        found, must_not, may = smallest([*largest.values()], error)
         settled = abs(found - threshold) < 1e-6
         threshold = found
         if settled:
             break
-    errors = {name: float((values >= threshold).mean()) for name, values in largest.items()}
-    worst = max(errors, key=lambda name: errors[name])
+    errors = {name: proportion(int((v >= threshold).sum()), trials) for name, v in largest.items()}
+    worst = max(errors, key=lambda name: errors[name].estimate)
     final = with_threshold(design, threshold)
-    fresh = _largest(final, design, points[worst](final), trials, _own_seed(own_seed))
+    again = {point.name: point for point in null_points(final, design)[0]}[worst]
+    wrong = false_successes(final, again, trials, _own_seed(seed))
+    return _found(
+        design, final, region, threshold, must_not, may,
+        method="simulated",
+        points=tuple(NullPoint(n, f.estimate, f.mcse) for n, f in errors.items()),
+        worst=worst,
+        calibrated=calibrated_rules(design, resolve_rules(final)),
+        trials=trials,
+        fresh=proportion(wrong, trials),
+        seed=seed,
+        notes=(*_not_enumerated(design, region), *notes),
+    )  # fmt: skip
+
+
+# ── what is found ─────────────────────────────────────────────────────────────────────────────
+def _found(
+    design: Design,
+    numbers: Design,
+    region: Region,
+    threshold: float,
+    must_not: float | None,
+    may: float | None,
+    *,
+    calibrated: Sequence[ResolvedRule],
+    **rest: Any,
+) -> Calibrated:
+    assert design.calibration is not None
+    scenarios = tuple(dict.fromkeys([*([region.base] if region.base else []), *region.nulls]))
+    final = with_threshold(design, threshold)
+    told = {"trials": 0, "fresh": None, "seed": 0, "notes": ()} | rest
     return Calibrated(
-        threshold, worst, errors, float((fresh >= threshold).mean()), trials, own_seed
+        threshold=threshold,
+        must_not_count=must_not,
+        may_count=may,
+        target=design.calibration.type_one_error,
+        claims={rule.name: claims_of(rule, design) for rule in calibrated},
+        margins={rule.name: rule.question.value for rule in calibrated},
+        region=region.words,
+        scenarios=scenarios,
+        asked=fingerprint(design, scenarios),
+        found=fingerprint(final, scenarios),
+        **told,
     )
-
-
-def _over_points(
-    trial: Design,
-    written: Design,
-    truths: Mapping[str, Truth],
-    trials: int,
-    seed: int,
-    jobs: int | None,
-    progress: Callable[[str, int, int], None],
-    round_: int,
-) -> dict[str, Floats]:
-    """Largest probability of every trial at every null point, the points over the cores."""
-    import joblib
-
-    parallel = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
-    calls = (
-        joblib.delayed(_largest)(trial, written, truth, trials, seed) for truth in truths.values()
-    )
-    found = {}
-    for name, values in zip(truths, parallel(calls), strict=True):
-        found[name] = values
-        progress(f"calibration {round_ + 1}", len(found) * trials, len(truths) * trials)
-    return found
 
 
 def calibrated_text(text: str, found: Calibrated) -> str:
@@ -180,7 +262,7 @@ def _own_seed(seed: int) -> int:
     return int.from_bytes(digest, "little")
 
 
-def _check(design: Design) -> None:
+def _check(design: Design, trials: int | None) -> None:
     problems = []
     if not needs_calibration(design):
         problems.append(Problem("rules", 'no threshold is "calibrate", so nothing is to be found'))
@@ -188,96 +270,7 @@ def _check(design: Design) -> None:
         problems.append(
             Problem("calibration", "missing; write [calibration] type_one_error = 0.025")
         )
-    for position, rule in enumerate(design.rules):
-        if _asks(rule) and (rule.then != "declare_success" or rule.at_least is None):
-            problems.append(
-                Problem(
-                    f"rules[{position}]",
-                    '"calibrate" is for the at_least of a rule that declares success',
-                )
-            )
-        if _asks(rule) and rule.posterior is None:
-            problems.append(Problem(f"rules[{position}]", '"calibrate" needs a posterior question'))
-    region = None if design.calibration is None else design.calibration.null_region
-    for arm in region or {}:
-        if arm != design.arm_names[0]:
-            problems.append(
-                Problem(
-                    f"calibration.null_region.{arm}",
-                    f"the region is of control rates; write {design.arm_names[0]} = [low, high]",
-                )
-            )
-    for arm, span in (region or {}).items():
-        if len(span) != 2 or not span[0] <= span[1]:
-            problems.append(
-                Problem(f"calibration.null_region.{arm}", "two rates, low and high, are expected")
-            )
+    if trials is not None and trials < 1:
+        problems.append(Problem("--trials", f"found {trials}; at least 1 is expected"))
     if problems:
         raise DesignError(problems)
-
-
-def null_points(design: Design) -> dict[str, Callable[[Design], Truth]]:
-    """The truths at which the type I error must hold, by name.
-
-    The null region is a grid of control rates, evenly spaced with both ends, the same rate in every
-    arm and stratum; all else is as in the first null scenario. Without a region they are the
-    design's null scenarios.
-    """
-    assert design.calibration is not None
-    region = design.calibration.null_region
-    with_numbers = with_threshold(design, 0.5) if needs_calibration(design) else design
-    nulls = [name for name, truth in truths_of(with_numbers).items() if truth.role == "null"]
-    if not nulls:
-        raise DesignError(
-            [Problem("scenarios", 'no null scenario; calibration needs one (role = "null")')]
-        )
-    if region is None:
-        return {name: _scenario(name) for name in nulls}
-    low, high = region[design.arm_names[0]]
-    rates = sorted({float(rate) for rate in np.linspace(low, high, GRID)})
-    return {f"{design.arm_names[0]} {rate:.4g}": _rate(nulls[0], rate) for rate in rates}
-
-
-def _scenario(name: str) -> Callable[[Design], Truth]:
-    return lambda design: truths_of(design)[name]
-
-
-def _rate(name: str, rate: float) -> Callable[[Design], Truth]:
-    def point(design: Design) -> Truth:
-        tables: dict[str, Any] = design.plain()
-        scenario = dict(tables["scenarios"][name])
-        scenario[design.primary] = dict.fromkeys(design.arm_names, rate)
-        tables["scenarios"] = {"point": {**scenario, "role": "null"}}
-        return truths_of(Design(**tables))["point"]
-
-    return point
-
-
-def _largest(trial: Design, written: Design, truth: Truth, trials: int, seed: int) -> Floats:
-    """Largest probability that a calibrated rule asked for in each trial, ``(trial,)``."""
-    plan = Plan.of(trial)
-    calibrated = {rule.name for rule in written.rules if _asks(rule)}
-    off = tuple(rule.never() if rule.name in calibrated else rule for rule in plan.rules)
-    plan = Plan(trial, off, plan.schedule, plan.fitted, ())
-    found = []
-    size = max(32, 90_000 // trial.enrolment.max_n)
-    for first in range(0, trials, size):
-        latents = latents_for(trial, seed, first, min(size, trials - first))
-        block = run_block(plan, truth, (), latents)
-        largest = np.zeros(latents.trials)
-        for record in block.looks:
-            for name in calibrated & set(record.probabilities):
-                asked = record.probabilities[name]
-                largest = np.fmax(largest, np.fmax.reduce(asked, axis=1))
-        found.append(largest)
-    return np.concatenate(found)
-
-
-def _quantile(values: Floats, error: float) -> float:
-    """Smallest threshold that at most a fraction ``error`` of the values reaches."""
-    allowed = math.floor(error * len(values) + 1e-9)
-    ordered = np.sort(values)[::-1]
-    if allowed >= len(ordered):
-        return 0.0
-    # above the first value that must not reach it, by as little as can be
-    return float(min(np.nextafter(ordered[allowed], 2.0), 1.0))

@@ -1,4 +1,8 @@
-"""Which engine takes a design: enumeration where it is valid, simulation otherwise, and why."""
+"""Which engine takes a design, and why: enumeration where it is valid and quick, else simulation.
+
+What enumeration costs is known before it starts: the tables of counts of all looks, for each
+scenario, and the sums over final tables that predictive rules ask for.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,10 @@ from adaptive_cart.errors import EngineError
 from adaptive_cart.participants.randomisation import smallest_block
 
 Engine = Literal["auto", "exact", "simulate"]
+MOST_TABLES = 1_000_000  # of all looks; about 10 seconds and 350 MB a scenario
+MOST_TERMS = 20_000_000_000  # of predictive sums; about 20 seconds
+PER_TABLE, PER_TERM = 5e-6, 1e-9  # seconds, on one core of 2024, to say about how long it takes
+WORTH_SAYING = 5.0  # seconds of an enumeration that was asked for
 
 
 @dataclass(frozen=True)
@@ -24,8 +32,54 @@ class Choice:
     why: str
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What an enumeration takes.
+
+    Attributes
+    ----------
+    tables
+        Tables of counts of all looks.
+    terms
+        Products that predictive rules sum.
+    seconds
+        About how long it takes, over all scenarios.
+    """
+
+    tables: int
+    terms: int
+    seconds: float
+
+    @property
+    def small(self) -> bool:
+        """Whether ``auto`` enumerates."""
+        return self.tables <= MOST_TABLES and self.terms <= MOST_TERMS
+
+    def words(self) -> str:
+        """Say it: ``3,507,503 tables, about 40 seconds``."""
+        number = self.seconds
+        long = number >= 120.0
+        about = f"{number / 60:.0f} minutes" if long else f"{max(number, 1.0):.0f} seconds"
+        return f"{self.tables:,} tables, about {about}"
+
+
+def cost_of(design: Design, scenarios: int) -> Cost:
+    """What it takes to enumerate a design for which that is valid."""
+    total = sum(design.allocation)
+    by_look = [[n * ratio // total for ratio in design.allocation] for n in analysed_at(design)]
+    tables = sum((a + 1) * (b + 1) for a, b in by_look)
+    first, other = (n + 1 for n in design.planned)
+    terms = 0
+    for rule in design.rules:
+        for look in design.judged_at(rule) if rule.predictive is not None else ():
+            control, arm = by_look[look - 1]
+            terms += (arm + 1) * first * (other + control + 1)
+    seconds = tables * PER_TABLE * (1 + scenarios) + terms * PER_TERM
+    return Cost(tables, terms, seconds)
+
+
 def choose_engine(design: Design, truths: Mapping[str, Truth], wanted: Engine) -> Choice:
-    """Take the exact engine where it is valid, unless told otherwise.
+    """Take the exact engine where it is valid and quick, unless told otherwise.
 
     Raises
     ------
@@ -36,8 +90,15 @@ def choose_engine(design: Design, truths: Mapping[str, Truth], wanted: Engine) -
         return Choice("simulate", "asked for")
     found = obstacles(design, truths)
     if not found:
-        valid = "the truth is direct and every look has fixed counts"
-        return Choice("exact", "asked for" if wanted == "exact" else valid)
+        cost = cost_of(design, len(truths))
+        if wanted == "exact":
+            told = f": {cost.words()}" if cost.seconds >= WORTH_SAYING else ""
+            return Choice("exact", f"asked for{told}")
+        if not cost.small:
+            return Choice(
+                "simulate", f"exact would enumerate {cost.words()}; --engine exact does it"
+            )
+        return Choice("exact", "the truth is direct and every look has fixed counts")
     if wanted == "exact":
         listed = "\n".join(f"  - {reason}" for reason in found)
         raise EngineError(

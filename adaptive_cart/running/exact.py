@@ -10,7 +10,7 @@ What depends on calendar time is left out.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,7 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.records import Booleans, Counts, Floats, Integers
 from adaptive_cart.results.estimand import TrueValues, true_values
 from adaptive_cart.results.operating import STOPS, Rows, exact, false_successes
-from adaptive_cart.running.engine import analysed_at
+from adaptive_cart.running.engine import analysed_at, cost_of
 
 
 @dataclass(frozen=True)
@@ -106,20 +106,34 @@ def _step(before: int, after: int, p: float) -> Floats:
 
 
 def enumerate_design(
-    design: Design, truths: Mapping[str, Truth]
+    design: Design,
+    truths: Mapping[str, Truth],
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> tuple[list[tuple[Any, ...]], dict[str, TrueValues]]:
-    """Exact operating characteristics of every scenario, as rows of the results table."""
+    """Exact operating characteristics of every scenario, as rows of the results table.
+
+    Parameters
+    ----------
+    progress
+        Is told how many tables have been judged or summed, and of how many.
+    """
     plan = Plan.of(design)
     total = sum(design.allocation)
     looks = []
+    every = cost_of(design, len(truths)).tables
+    done, all_ = 0, every * (1 + len(truths))
     for number, analysed in enumerate(analysed_at(design), start=1):
+        progress("tables", done, all_)
         by_arm = tuple(analysed * ratio // total for ratio in design.allocation)
         looks.append(_look(plan, number, (by_arm[0], by_arm[1])))
+        done += len(looks[-1].successes)
     rows: list[tuple[Any, ...]] = []
     true = {}
     for name, truth in truths.items():
         true[name] = true_values(design, truth)
         rows += _scenario(plan, truth, true[name], looks)
+        done += every
+        progress("tables", done, all_)
     return rows, true
 
 

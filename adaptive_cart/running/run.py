@@ -29,6 +29,7 @@ from adaptive_cart.errors import (
     nearest,
     one_of,
 )
+from adaptive_cart.results.calibration import Calibrated
 from adaptive_cart.results.estimand import SobolLatents, TrueValues, target_values, true_values
 from adaptive_cart.results.operating import COLUMNS, measures
 from adaptive_cart.results.result import Result
@@ -47,15 +48,11 @@ from adaptive_cart.results.store import (
     Store,
     version,
 )
-from adaptive_cart.running.boundaries import boundaries_csv
-from adaptive_cart.running.calibrate import (
-    calibrate,
-    calibrated_text,
-    needs_calibration,
-    with_threshold,
-)
+from adaptive_cart.running.boundaries import boundaries_csv, left_out
+from adaptive_cart.running.calibrate import calibrate, calibrated_text
 from adaptive_cart.running.engine import Engine, choose_engine
 from adaptive_cart.running.exact import enumerate_design
+from adaptive_cart.running.region import needs_calibration, with_threshold
 from adaptive_cart.running.stretches import (
     STRETCH,
     Job,
@@ -97,6 +94,7 @@ def simulate(
     scheduler: str | None = None,
     block: int | None = None,
     design_text: str | None = None,
+    calibration: Calibrated | None = None,
     progress: Progress = _silent,
     tell: Callable[[str], None] = lambda message: None,
 ) -> Result:
@@ -126,6 +124,9 @@ def simulate(
         Trials in a block, if not the usual; changes no result.
     design_text
         Text of the design file, kept beside the results.
+    calibration
+        Where the design's thresholds came from; kept with the results if it matches the design. A
+        design with ``"calibrate"`` is calibrated here, unless the folder holds its calibration.
 
     Raises
     ------
@@ -140,12 +141,18 @@ def simulate(
     _check_numbers(number, used_seed, mcse, jobs, block)
     workers = Workers(all_cores() if jobs is None else jobs, backend, scheduler)
     workers.require()
+    kept = None if out is None or restart else _kept_calibration(Path(out))
     if needs_calibration(design):
-        found_threshold = calibrate(design, seed=seed, jobs=jobs, progress=progress)
-        tell(found_threshold.words())
-        design = with_threshold(design, found_threshold.threshold)
+        if kept is not None and kept.answers(design):
+            tell(f"threshold {kept.threshold!r}: calibrated before, by the run that is there")
+            calibration = kept
+        else:
+            calibration = calibrate(design, seed=seed, jobs=jobs, progress=progress)
+            tell(calibration.words())
+        design = with_threshold(design, calibration.threshold)
         if design_text is not None:
-            design_text = calibrated_text(design_text, found_threshold)
+            design_text = calibrated_text(design_text, calibration)
+    of_design = (known for known in (calibration, kept) if known and known.matches(design))
     truths = truths_of(design)
     choice = choose_engine(design, {name: truths[name] for name in chosen}, engine)
     tell(f"engine: {choice.engine} ({choice.why})")
@@ -161,6 +168,7 @@ def simulate(
             if restart:
                 store.require_replaceable()
             run = _Run(design, truths, chosen, store, identity, found, progress, tell)
+            run.calibration = next(of_design, None)
             if choice.engine == "simulate" and mcse is None:
                 run.require_no_more_than(number)
             text = design_text or design.as_toml()
@@ -180,6 +188,15 @@ def simulate(
             shutil.rmtree(folder, ignore_errors=True)
         raise
     return Result(design, folder.absolute(), temporary=out is None)
+
+
+def _kept_calibration(folder: Path) -> Calibrated | None:
+    """The calibration that a results folder holds; nothing where it holds none."""
+    try:
+        found = Store(folder).manifest()
+    except ResultsError:  # told when the folder is looked at
+        return None
+    return None if found is None else Calibrated.of(found.get("calibration"))
 
 
 def _chosen(design: Design, scenarios: Iterable[str] | None) -> list[str]:
@@ -241,6 +258,7 @@ class _Run:
         self.progress = progress
         self.tell = tell
         self.started = time.time()
+        self.calibration: Calibrated | None = None
         self.held: dict[str, int] = dict(found["trials"]) if found else {}
         self.seconds_before = float(found.get("seconds", 0.0)) if found else 0.0
 
@@ -264,6 +282,8 @@ class _Run:
         """Whether a folder holds all that is asked for, so that it need only be read."""
         if found["status"] != "complete" or set(self.reported) != self.held.keys():
             return False
+        if self.calibration is not None and found["calibration"] != self.calibration.plain():
+            return False  # the thresholds have been calibrated since
         if self.identity.engine == "exact":
             return True
         return mcse is None and all(self.held[name] == trials for name in self.chosen)
@@ -286,7 +306,8 @@ class _Run:
     # ── engines ───────────────────────────────────────────────────────────────────────────
     def enumerate(self) -> None:
         """Run the exact engine."""
-        rows, _ = enumerate_design(self.design, {n: self.truths[n] for n in self.reported})
+        truths = {name: self.truths[name] for name in self.reported}
+        rows, _ = enumerate_design(self.design, truths, self.progress)
         self.held = dict.fromkeys(self.reported, 0)
         self._finish(rows)
 
@@ -410,6 +431,8 @@ class _Run:
         """Write what was read off, say that all is there, and tidy up."""
         self._write_measures(rows)
         self.store.write(BOUNDARIES, boundaries_csv(self.design))
+        for words in left_out(self.design):
+            self.tell(words)
         self._manifest("complete")
         self.store.drop_parts()
 
@@ -451,6 +474,7 @@ class _Run:
                 "seconds": round(self.seconds_before + time.time() - self.started, 3),
                 "versions": _versions(),
                 "sources": sources,
+                "calibration": None if self.calibration is None else self.calibration.plain(),
             }
         )
 

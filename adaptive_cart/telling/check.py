@@ -15,8 +15,8 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.nouns.distributions import EventTime
 from adaptive_cart.nouns.questions import written
-from adaptive_cart.running.boundaries import Boundary, boundaries, planned_at
-from adaptive_cart.running.engine import obstacles
+from adaptive_cart.running.boundaries import Boundary, boundaries, left_out, planned_at
+from adaptive_cart.running.engine import choose_engine
 
 _TABLES = 10_000  # more of them take longer than one wants to wait for a description
 
@@ -28,8 +28,9 @@ def described(design: Design) -> str:
     lines += ["", *_arms(design), "", *_endpoints(design), "", *_looks(design)]
     plan = Plan.of(design)
     lines += ["", *_rules(design, plan), "", *_priors(design, plan), "", *_scenarios(truths)]
-    found = obstacles(design, truths)
-    engine = f"simulate ({found[0]})" if found else "exact (no Monte Carlo error)"
+    choice = choose_engine(design, truths, "auto")
+    why = choice.why if choice.engine == "simulate" else "no Monte Carlo error"
+    engine = f"{choice.engine} ({why})"
     lines += ["", f"Engine that auto takes: {engine}"]
     lines.append(f"Trials a scenario: {design.simulation.trials:,}, seed {design.simulation.seed}")
     return "\n".join(lines)
@@ -97,6 +98,13 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
         for boundary in found:
             if boundary.rule == rule.name:
                 yield f"    look {boundary.look}: {_edge(boundary, resolved)}"
+    for words in left_out(design, plan):
+        yield f"  {words}"
+    if design.calibration is not None:
+        from adaptive_cart.running.region import wanted_words  # brings more than a check needs
+
+        if (wanted := wanted_words(design)) is not None:
+            yield f"  {wanted}"
 
 
 def _thresholds(rule: Rule) -> str:
@@ -125,9 +133,10 @@ def _edge(boundary: Boundary, rule: ResolvedRule) -> str:
 
 def _by_control(boundary: Boundary, shown: int = 6) -> str:
     """Responders in the arm at which the rule holds, by responders in the control."""
-    rows = [f"{row}: {boundary.runs(row) or 'none'}" for row in range(boundary.holds.shape[0])]
-    more = f", … (all {len(rows)} in boundaries.csv)" if len(rows) > shown else ""
-    return f"by {boundary.arms[0]} responders " + ", ".join(rows[:shown]) + more
+    number = len(boundary.turns)
+    rows = [f"{row}: {boundary.runs(row) or 'none'}" for row in range(min(number, shown))]
+    more = f", … (all {number} in boundaries.csv)" if number > shown else ""
+    return f"by {boundary.arms[0]} responders " + ", ".join(rows) + more
 
 
 def _priors(design: Design, plan: Plan) -> Iterator[str]:

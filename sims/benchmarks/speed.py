@@ -29,7 +29,8 @@ from adaptive_cart.design.file import load_design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.estimand import SobolLatents, target_values, true_values
-from adaptive_cart.running.calibrate import calibrate, needs_calibration, with_threshold
+from adaptive_cart.running.calibrate import calibrate
+from adaptive_cart.running.region import needs_calibration, with_threshold
 from adaptive_cart.running.stretches import block_size
 
 DESIGNS = Path(__file__).parents[2] / "designs"

@@ -1,77 +1,349 @@
-"""Calibrated thresholds keep the type I error, against the exact engine."""
+"""Calibrated thresholds keep the type I error wherever the claim is false, against the twin."""
 
 from __future__ import annotations
 
 import copy
+import json
+import math
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from scipy import stats
 
+import adaptive_cart as ac
+from adaptive_cart.cli import main
 from adaptive_cart.design.design import Design
-from adaptive_cart.errors import DesignError
-from adaptive_cart.running.calibrate import calibrate, calibrated_text, null_points, with_threshold
-from adaptive_cart.running.exact import enumerate_design
-from conduct.test_fast_equals_twin import DESIGNS, raw_design
+from adaptive_cart.errors import DesignError, EngineError
+from adaptive_cart.results.calibration import Calibrated, log_beside, read_log
+from adaptive_cart.running.calibrate import calibrate, calibrated_text
+from adaptive_cart.running.region import null_points, with_threshold
+from adaptive_cart.telling.check import described
+from checks import raw_design
+from twin import enumeration, posterior
+
+UNIFORM = ((1.0, 1.0, 1.0),)
+MARGIN = """\
+name = "A margin"
+[arms.usual]
+control = true
+[arms.cells]
+[endpoints.free]
+type = "landmark"
+month = 6
+[enrolment]
+max_n = 120
+per_month = 4
+[looks]
+observed = [120]
+[[rules]]
+name = "efficacy"
+then = "declare_success"
+posterior = { endpoint = "free", arm = "cells", minus = "usual", above = 0.10 }
+at_least = "calibrate"          # to be found
+[calibration]
+type_one_error = 0.025
+null_region = { usual = [0.10, 0.40] }
+[scenarios.at_the_margin]
+role = "null"
+free = { usual = 0.30, cells = 0.40 }
+"""
 
 
-def design(**changes: Any) -> Design:
+def hello(**changes: Any) -> dict[str, Any]:
     raw: dict[str, Any] = copy.deepcopy(raw_design("hello"))
     raw["rules"][0]["at_least"] = "calibrate"
     raw["calibration"] = {"type_one_error": 0.025, "null_region": {"soc": [0.02, 0.30]}}
-    return Design(**(raw | changes))
+    return raw | changes
 
 
-def exact_error(calibrated: Design, rate: float) -> float:
-    tables = calibrated.plain()
-    tables["scenarios"] = {"null": {"dfr": {"soc": rate, "cart": rate}}}
-    one = Design(**tables)
-    point = null_points(design())[f"soc {rate:.4g}"](one)
-    rows, _ = enumerate_design(one, {"null": point})
-    return next(row[5] for row in rows if row[1] == "success")
+def small(margin: float = 0.0, **changes: Any) -> dict[str, Any]:
+    """Two looks of 12 and 24 participants, one in three in the control."""
+    raw = hello(calibration={"type_one_error": 0.05})
+    raw["enrolment"]["max_n"] = 24
+    raw["looks"]["observed"] = [12, 24]
+    raw["rules"][0]["posterior"]["above"] = margin
+    raw["rules"][1]["looks"] = [1]
+    return raw | changes
 
 
+Pairs = Iterable[tuple[float, float]]
+
+
+def slow_errors(raw: dict[str, Any], threshold: float, pairs: Pairs) -> list[float]:
+    """Probability of success at pairs of rates, by the twin, at a threshold."""
+    tables = copy.deepcopy(raw)
+    for rule in tables["rules"]:
+        for key in ("at_least", "below"):
+            if rule.get(key) == "calibrate":
+                rule[key] = threshold
+    tables["scenarios"] = {
+        f"point{place}": {"dfr": {"soc": float(control), "cart": float(other)}}
+        for place, (control, other) in enumerate(pairs)
+    }
+    found = enumeration.enumerate_design(tables)
+    return [found[name, "success", None, None] for name in tables["scenarios"]]
+
+
+def slow_error(raw: dict[str, Any], threshold: float, control: float, other: float) -> float:
+    return slow_errors(raw, threshold, [(control, other)])[0]
+
+
+# ── the null region is the complement of the claim ────────────────────────────────────────────
+def test_the_error_is_held_at_the_margin_of_the_claim() -> None:
+    """All 61 x 61 tables of the one look, from the words: P(cells - usual > 0.10) >= threshold."""
+    design = Design(**tomllib.loads(MARGIN))
+    found = calibrate(design)
+    table = posterior.difference_above_table(UNIFORM, 60, UNIFORM, 60, 0.10).T  # (usual, cells)
+    patients = np.arange(61)
+
+    def worst(threshold: float, difference: float) -> float:
+        errors = []
+        for usual in np.linspace(0.10, 0.40, 61):
+            masses = [stats.binom.pmf(patients, 60, rate) for rate in (usual, usual + difference)]
+            errors.append(float((np.outer(*masses) * (table >= threshold)).sum()))
+        return max(errors)
+
+    assert found.threshold == pytest.approx(0.9766, abs=1e-4)
+    assert worst(found.threshold, 0.10) <= 0.025
+    assert worst(found.threshold, 0.0) < 0.002
+    # the next smaller probability must not count, and midway is neither
+    assert found.must_not_count is not None
+    assert found.may_count is not None
+    assert found.threshold == pytest.approx((found.must_not_count + found.may_count) / 2)
+    assert worst(found.must_not_count - 1e-9, 0.10) > 0.025
+    inside = table[(table > found.must_not_count + 1e-9) & (table < found.may_count - 1e-9)]
+    assert inside.size == 0
+    assert found.worst_point.error == pytest.approx(worst(found.threshold, 0.10), abs=2e-5)
+    assert found.worst_point.error >= worst(found.threshold, 0.10) - 1e-12
+    assert "0.10" in found.claims["efficacy"]
+    assert found.margins == {"efficacy": 0.10}
+
+
+@pytest.mark.parametrize("margin", [-0.15, 0.0, 0.2])
+def test_every_control_rate_counts_unless_the_region_is_narrower(margin: float) -> None:
+    raw = small(margin)
+    found = calibrate(Design(**raw))
+    rates = [rate for rate in np.linspace(0.0, 1.0, 41) if rate + margin >= 0.0]
+    pairs = [(rate, min(rate + margin, 1.0)) for rate in rates]
+    errors = slow_errors(raw, found.threshold, pairs)
+    assert max(errors) <= 0.05
+    assert max(errors) > 0.6 * found.worst_point.error
+    control, other = (float(word.split()[1]) for word in found.worst.split(", "))
+    assert other == pytest.approx(min(control + margin, 1.0), abs=1e-4)
+    assert slow_error(raw, found.threshold, control, other) == pytest.approx(
+        found.worst_point.error, abs=1e-5
+    )
+    assert found.must_not_count is not None
+    lower = found.must_not_count - 1e-9
+    assert slow_error(raw, lower, control, other) >= found.worst_point.error
+    assert max(slow_errors(raw, lower, pairs)) > 0.05 - 2e-3, "a smaller threshold does not hold"
+
+
+def test_a_claim_of_less_is_false_at_and_above_its_margin() -> None:
+    raw = small()
+    raw["rules"][0]["posterior"] = {"endpoint": "dfr", "arm": "cart", "minus": "soc", "below": 0.1}
+    del raw["rules"][1]
+    found = calibrate(Design(**raw))
+    errors = slow_errors(raw, found.threshold, [(c, c + 0.1) for c in np.linspace(0.0, 0.9, 31)])
+    assert 0.02 < max(errors) <= 0.05
+    assert slow_error(raw, found.threshold, 0.4, 0.4) > 0.05, "there the claim is true"
+
+
+def test_several_claims_are_each_held_at_their_own_margin() -> None:
+    raw = small(0.2)
+    first = raw["rules"][0]
+    more = copy.deepcopy(first) | {"name": "any_effect"}
+    more["posterior"]["above"] = 0.0
+    raw["rules"] = [first, more]
+    found = calibrate(Design(**raw))
+    assert found.margins == {"efficacy": 0.2, "any_effect": 0.0}
+    rates = np.linspace(0.0, 1.0, 21)
+    at_zero = slow_errors(raw, found.threshold, zip(rates, rates, strict=True))
+    alone = raw | {"rules": [first]}
+    at_margin = slow_errors(alone, found.threshold, [(r, min(r + 0.2, 1.0)) for r in rates])
+    assert max(at_zero) <= 0.05  # either success is false there
+    assert max(at_margin) <= 0.05
+
+
+# ── enumerated and simulated agree ────────────────────────────────────────────────────────────
 @pytest.mark.parametrize("futility", [True, False])
-def test_worst_error_is_the_wanted_one(futility: bool) -> None:
-    written = design()
+def test_the_simulated_search_keeps_the_error_too(futility: bool) -> None:
+    raw = hello()
     if not futility:
-        written = design(rules=[rule.plain() for rule in written.rules[:1]])
-    trials = 4_000
-    found = calibrate(written, trials=trials, seed=5, jobs=1)
-    calibrated = with_threshold(written, found.threshold)
-    errors = [exact_error(calibrated, rate) for rate in np.linspace(0.02, 0.30, 8)]
-    mcse = np.sqrt(0.025 * 0.975 / trials)
+        raw["rules"] = raw["rules"][:1]
+    trials = 1_000
+    found = calibrate(Design(**raw), trials=trials, seed=5, jobs=1, engine="simulate")
+    exact = calibrate(Design(**raw))
+    rates = np.linspace(0.02, 0.30, 8)
+    errors = slow_errors(raw, found.threshold, zip(rates, rates, strict=True))
+    mcse = math.sqrt(0.025 * 0.975 / trials)
     # the worst of eight noisy points is chosen, so that the search errs on the safe side
-    assert max(errors) < 0.025 + 3 * mcse
-    assert max(errors) > 0.025 - 5 * mcse
+    assert 0.025 - 5 * mcse < max(errors) < 0.025 + 3 * mcse
     assert all(error <= 0.025 for error in found.errors.values())
+    assert abs(found.threshold - exact.threshold) < 0.006
+    assert found.fresh is not None
+    assert abs(found.fresh.estimate - max(errors)) < 5 * mcse
+    assert exact.fresh is None
+    assert exact.worst_point.error <= 0.025
+    pairs = [(rate, rate) for rate in (0.2, 0.3)]
+    assert exact.worst_point.error >= max(slow_errors(raw, exact.threshold, pairs)) - 1e-12
 
 
-def test_it_is_the_same_for_the_same_seed() -> None:
-    first, second = (calibrate(design(), trials=500, seed=5, jobs=1) for _ in range(2))
+def test_the_simulated_search_honours_a_margin_and_finds_the_hard_rates() -> None:
+    raw = small(0.2)
+    found = calibrate(Design(**raw), trials=2_000, seed=3, jobs=1, engine="simulate")
+    assert len(found.points) == 8, "of all control rates the hardest are simulated in full"
+    for point in found.points:
+        control, other = (float(word.split()[1]) for word in point.name.split(", "))
+        assert other == pytest.approx(min(control + 0.2, 1.0))
+        true = slow_error(raw, found.threshold, control, other)
+        assert abs(point.error - true) < 5 * math.sqrt(true * (1 - true) / 2_000) + 1e-9
+    exact = calibrate(Design(**raw))
+    assert slow_error(raw, found.threshold, *_rates(exact.worst)) < 0.05 + 4 * math.sqrt(
+        0.05 * 0.95 / 2_000
+    )
+
+
+def _rates(name: str) -> tuple[float, float]:
+    control, other = (float(word.split()[1]) for word in name.split(", "))
+    return control, other
+
+
+def test_an_arm_without_effect_counts_where_another_works() -> None:
+    raw = small()
+    raw["arms"]["other"] = {}
+    raw["looks"]["observed"] = [12, 24]
+    raw["rules"] = [raw["rules"][0]]
+    raw["rules"][0]["posterior"]["arm"] = "each"
+    raw["scenarios"] = {"one_works": {"dfr": {"soc": 0.1, "cart": 0.8, "other": 0.1}}}
+    design = Design(**raw)
+    points = {point.name: point for point in null_points(with_threshold(design, 0.9), design)[0]}
+    assert points["one_works"].false == {"efficacy": (1,)}
+    assert points["soc 0.5000, cart 0.5000, other 0.5000"].false == {"efficacy": (0, 1)}
+    assert "'one_works'" in described(design)
+    found = calibrate(design, trials=200, jobs=1)
+    result = ac.simulate(with_threshold(design, found.threshold), trials=1_000, seed=9, jobs=1)
+    wrong = result.figure("one_works", "arm_success", arm="other")
+    assert wrong.estimate <= 0.05 + 4 * wrong.mcse
+
+
+def test_hazard_ratios_are_put_at_their_limit() -> None:
+    raw = raw_design("durability_event_driven")
+    rule = next(r for r in raw["rules"] if r["then"] == "declare_success")
+    rule["at_least"] = "calibrate"
+    limit = rule["posterior"]["below"] = 0.8
+    raw["calibration"] = {"type_one_error": 0.05}
+    raw["scenarios"] = {
+        name: {**table, "role": "null"} if name == "null" else table
+        for name, table in raw["scenarios"].items()
+    }
+    points, _ = null_points(with_threshold(Design(**raw), 0.9), Design(**raw))
+    assert any(str(limit) in point.name for point in points), [p.name for p in points]
+
+
+def test_a_null_scenario_whose_claim_is_true_is_told_and_does_not_count() -> None:
+    raw = small(-0.15)
+    raw["endpoints"]["dfr"] = {"type": "landmark", "month": 12}
+    raw["truth"] = {
+        "soc": {
+            "remission": {"probability": 0.3, "onset": {"dist": "fixed", "value": 3.0}},
+            "durability": {"cured": 1.0},
+            "rescue": {"per_year": 0.0},
+        },
+    }
+    raw["scenarios"] = {
+        "same": {"role": "null", "cart": {"same_as": "soc"}},
+        "worse": {"role": "null", "cart": {"remission": {"probability": 0.1}}},
+    }
+    raw["truth"]["cart"] = copy.deepcopy(raw["truth"]["soc"])
+    found = calibrate(Design(**raw), trials=200, jobs=1)
+    assert list(found.errors) == ["worse"]
+    assert any("'same'" in note and "does not count" in note for note in found.notes)
+    assert any("'worse'" in note and "is not held" in note for note in found.notes)
+    only = Design(**(raw | {"scenarios": {"same": raw["scenarios"]["same"]}}))
+    with pytest.raises(DesignError, match="nothing to hold the error at"):
+        calibrate(only, trials=200, jobs=1)
+
+
+def test_it_is_the_same_for_the_same_seed_and_any_number_of_jobs() -> None:
+    design = Design(**hello())
+    first, second = (
+        calibrate(design, trials=100, seed=5, jobs=jobs, engine="simulate") for jobs in (1, 2)
+    )
     assert first == second
-    assert calibrate(design(), trials=500, seed=6, jobs=1).threshold != first.threshold
+    other = calibrate(design, trials=100, seed=6, jobs=1, engine="simulate")
+    assert other.threshold != first.threshold
 
 
-def test_null_scenarios_serve_where_there_is_no_region() -> None:
-    written = design(calibration={"type_one_error": 0.1})
-    assert list(null_points(written)) == ["null"]
-    assert calibrate(written, trials=500, jobs=1).errors.keys() == {"null"}
+def test_another_rule_for_success_counts_as_well() -> None:
+    raw = small()
+    easy = copy.deepcopy(raw["rules"][0]) | {"name": "easy", "at_least": 0.6}
+    raw["rules"] = [raw["rules"][0], easy]
+    with pytest.raises(DesignError, match="no threshold keeps"):
+        calibrate(Design(**raw))
+    with pytest.raises(DesignError, match="no threshold keeps"):
+        calibrate(Design(**raw), trials=200, jobs=1, engine="simulate")
 
 
+# ── what cannot be done is said ───────────────────────────────────────────────────────────────
 @pytest.mark.parametrize(
     ("change", "path"),
     [
         ({"calibration": None}, "calibration"),
         ({"calibration": {"type_one_error": 0.1, "null_region": {"cart": [0.1, 0.2]}}}, "cart"),
         ({"calibration": {"type_one_error": 0.1, "null_region": {"soc": [0.2, 0.1]}}}, "soc"),
+        ({"calibration": {"type_one_error": 0.1, "null_region": {}}}, "calibration.null_region"),
     ],
 )
-def test_what_cannot_be_calibrated_is_said(change: dict[str, Any], path: str) -> None:
-    tables = {key: value for key, value in (design().plain() | change).items() if value is not None}
+def test_a_region_that_is_none_is_refused_by_check(change: dict[str, Any], path: str) -> None:
+    tables = {key: value for key, value in (hello() | change).items() if value is not None}
     with pytest.raises(DesignError) as caught:
-        calibrate(Design(**tables), trials=100, jobs=1)
+        Design(**tables)
     assert path in str(caught.value)
+
+
+def test_a_region_of_rates_needs_a_rate_that_is_given() -> None:
+    raw = hello()
+    course = {
+        "remission": {"probability": 0.3, "onset": {"dist": "fixed", "value": 3.0}},
+        "durability": {"cured": 1.0},
+    }
+    raw |= {"truth": {"soc": course, "cart": course}, "scenarios": {"expected": {}}}
+    with pytest.raises(DesignError) as caught:
+        Design(**raw)
+    assert [problem.path for problem in caught.value.problems] == ["calibration.null_region"]
+    assert "same_as" in str(caught.value)
+    del raw["calibration"]["null_region"]
+    with pytest.raises(DesignError, match="no null scenario") as caught:
+        Design(**raw)
+    assert [problem.path for problem in caught.value.problems] == ["scenarios"]
+    events = raw_design("durability_event_driven")
+    control = next(name for name, arm in events["arms"].items() if arm.get("control"))
+    events["calibration"] = {"type_one_error": 0.05, "null_region": {control: [0.1, 0.2]}}
+    with pytest.raises(DesignError, match="has none; leave it out"):
+        Design(**events)
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"then": "declare_futility"}, "rules[0].at_least"),
+        ({"every": 5}, "rules[0].every"),
+        ({"posterior": None, "predictive": {"rule": "other"}}, "rules[0].at_least"),
+    ],
+)
+def test_thresholds_that_no_type_one_error_decides(change: dict[str, Any], place: str) -> None:
+    raw = hello()
+    other = copy.deepcopy(raw["rules"][0]) | {"name": "other", "at_least": 0.9}
+    raw["rules"] = [{k: v for k, v in (raw["rules"][0] | change).items() if v}, other]
+    with pytest.raises(DesignError) as caught:
+        Design(**raw)
+    assert place in [problem.path for problem in caught.value.problems]
 
 
 def test_a_design_without_a_threshold_to_find_is_refused() -> None:
@@ -79,16 +351,121 @@ def test_a_design_without_a_threshold_to_find_is_refused() -> None:
         calibrate(Design(**raw_design("hello")), trials=100, jobs=1)
 
 
-def test_the_file_keeps_its_comments() -> None:
-    text = (
-        (DESIGNS / "hello.toml").read_text().replace("at_least = 0.985", 'at_least = "calibrate"')
+def test_exact_says_what_stands_in_the_way() -> None:
+    raw = raw_design("enrichment_biomarker")
+    with pytest.raises(EngineError, match="strata"):
+        calibrate(Design(**raw), engine="exact")
+
+
+# ── what is kept ──────────────────────────────────────────────────────────────────────────────
+def written(folder: Path, text: str = MARGIN) -> Path:
+    file = folder / "margin.toml"
+    file.write_bytes(text.encode())
+    return file
+
+
+def run(*words: object) -> Any:
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_one_line_of_the_file_changes_and_nothing_else(tmp_path: Path, end: str) -> None:
+    file = written(tmp_path, MARGIN.replace("\n", end))
+    file.chmod(0o640)
+    link = tmp_path / "link.toml"
+    link.symlink_to(file.name)
+    told = run("calibrate", link)
+    assert told.exit_code == 0, told.output
+    found = read_log(log_beside(link))
+    assert found is not None
+    after = file.read_bytes().decode()
+    assert after == MARGIN.replace("\n", end).replace('"calibrate"', repr(found.threshold))
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert link.is_symlink()
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"margin.toml", "link.toml", "margin.calibration.json"}
+
+
+def test_what_is_protected_or_not_ours_is_left_alone(tmp_path: Path) -> None:
+    file = written(tmp_path)
+    file.chmod(0o444)
+    told = run("calibrate", file)
+    assert told.exit_code == 2
+    assert "write-protected" in told.output
+    file.chmod(0o644)
+    notes = tmp_path / "margin.calibration.json"
+    notes.write_text("my notes")
+    told = run("calibrate", file)
+    assert told.exit_code == 2
+    assert notes.read_text() == "my notes"
+    assert file.read_text() == MARGIN
+
+
+def test_the_calibration_is_kept_with_the_results_and_read_back(tmp_path: Path) -> None:
+    file = written(tmp_path)
+    first = run("simulate", file, "--out", tmp_path / "direct")
+    assert "calibrated threshold" in first.output
+    again = run("simulate", file, "--out", tmp_path / "direct")
+    assert again.exit_code == 0
+    assert "calibrated before" in again.output
+    direct = ac.open_result(tmp_path / "direct").calibration
+    assert direct is not None
+
+    assert run("calibrate", file).exit_code == 0
+    assert run("simulate", file, "--out", tmp_path / "later").exit_code == 0
+    later = ac.open_result(tmp_path / "later").calibration
+    assert later == direct == read_log(log_beside(file))
+    assert later.target == 0.025
+    assert Calibrated.of(json.loads(json.dumps(later.plain()))) == later
+
+    # an edited threshold, or a table that the search read, is not what was calibrated
+    text = file.read_text()
+    for place, (old, new) in enumerate(
+        [
+            (repr(later.threshold), "0.97"),
+            ("[0.10, 0.40]", "[0.10, 0.30]"),
+            ("max_n = 120", "max_n = 240"),
+        ]
+    ):
+        file.write_text(text.replace(old, new))
+        assert run("simulate", file, "--out", tmp_path / f"edited{place}").exit_code == 0
+        assert ac.open_result(tmp_path / f"edited{place}").calibration is None
+    # a comment or another scenario is
+    file.write_text(text + "[scenarios.expected]\nfree = { usual = 0.30, cells = 0.60 }  # new\n")
+    assert run("simulate", file, "--out", tmp_path / "more").exit_code == 0
+    assert ac.open_result(tmp_path / "more").calibration == later
+
+
+def test_a_run_with_typed_thresholds_has_no_calibration(tmp_path: Path) -> None:
+    file = written(tmp_path, MARGIN.replace('"calibrate"', "0.8"))
+    assert run("simulate", file, "--out", tmp_path / "typed").exit_code == 0
+    assert ac.open_result(tmp_path / "typed").calibration is None
+
+
+def test_the_text_keeps_its_comments() -> None:
+    raw = (Path(__file__).parents[2] / "designs" / "hello.toml").read_text()
+    text = raw.replace("at_least = 0.985", 'at_least = "calibrate"')
+    found = calibrate(Design(**hello()))
+    assert calibrated_text(text, found).replace(repr(found.threshold), '"calibrate"') == text
+
+
+def test_check_says_what_is_to_be_held() -> None:
+    region = (
+        "all soc rates from 0.02 to 0.3 with the effects at which the claim (cart − soc > 0.10)"
     )
-    assert '"calibrate"' in text
-    found = calibrate(design(), trials=300, seed=5, jobs=1)
-    after = calibrated_text(text, found)
-    assert after.replace(repr(found.threshold), '"calibrate"') == text
+    raw = hello()
+    raw["rules"][0]["posterior"]["above"] = 0.10
+    assert f"at most 0.025, over {region} is just false" in described(Design(**raw))
+    raw["rules"][0]["at_least"] = 0.9
+    assert "the thresholds are written" in described(Design(**raw))
+    del raw["calibration"]
+    assert "type I error wanted" not in described(Design(**raw))
 
 
-def test_jobs_change_nothing() -> None:
-    one, two = (calibrate(design(), trials=300, seed=5, jobs=jobs) for jobs in (1, 2))
-    assert one == two
+def test_words_say_region_neighbours_and_doubt() -> None:
+    exact = calibrate(Design(**hello()))
+    assert "soc rates from 0.02 to 0.3" in exact.words()
+    assert "must not count" in exact.words()
+    drawn = calibrate(Design(**hello()), trials=200, seed=2, jobs=1, engine="simulate")
+    assert drawn.fresh is not None
+    assert ("do not show" in drawn.words()) == (drawn.fresh.upper > 0.025)

@@ -1,0 +1,216 @@
+"""A calibration that was made: the threshold, what it rests on, and which design it belongs to.
+
+It is kept beside the design file by ``calibrate`` (``NAME.calibration.json``) and in the manifest
+of a run, so that a report can quote what the search found instead of what the file asks for. A
+fingerprint of the tables that the search read ties it to its design: once a threshold or one of
+these tables is edited, it no longer matches.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.file import digest_of
+from adaptive_cart.errors import InputError
+from adaptive_cart.results.operating import Figure
+
+KIND = "adaptive_cart calibration"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class NullPoint:
+    """A truth at which the claim is false, and the type I error there.
+
+    Attributes
+    ----------
+    name
+        In words: ``usual 0.3000, cells 0.4000``, or the name of a scenario.
+    error, mcse
+        Probability of a false success at the threshold, and its Monte Carlo standard error (0 where
+        it was enumerated).
+    """
+
+    name: str
+    error: float
+    mcse: float
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A threshold and how it was found.
+
+    Attributes
+    ----------
+    threshold
+        At full precision; a rounded one can be another design. It lies midway between the next two.
+    must_not_count, may_count
+        The largest posterior probability that must not count as success, and the next larger one
+        that may; nothing where there is none.
+    target
+        The type I error wanted.
+    claims
+        By calibrated rule: what it claims, with its margin, in words.
+    margins
+        By calibrated rule: the value that its claim is compared with.
+    region
+        The null region in words.
+    method
+        ``exact`` where the error was enumerated, else ``simulated``.
+    points
+        Null points with their errors at this threshold. Where the error was enumerated these are
+        some of the many that were looked at, the worst among them.
+    worst
+        Name of the point with the largest error.
+    trials
+        Simulated trials at each point; 0 where it was enumerated.
+    fresh
+        Error at the worst point on trials of another seed, with its 95% Monte Carlo interval;
+        nothing where it was enumerated.
+    seed
+        Of the search; that of the fresh trials differs from it, and both from the design's.
+    notes
+        What a reader must know: null scenarios that do not count, truths that are not at a margin.
+    scenarios
+        Names of the scenarios that the search read.
+    asked, found
+        Fingerprints of the design as it was written, and with the threshold in its place.
+    """
+
+    threshold: float
+    must_not_count: float | None
+    may_count: float | None
+    target: float
+    claims: Mapping[str, str]
+    margins: Mapping[str, float]
+    region: str
+    method: Literal["exact", "simulated"]
+    points: tuple[NullPoint, ...]
+    worst: str
+    trials: int
+    fresh: Figure | None
+    seed: int
+    notes: tuple[str, ...]
+    scenarios: tuple[str, ...]
+    asked: str
+    found: str
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """Type I error by null point, at the threshold."""
+        return {point.name: point.error for point in self.points}
+
+    @property
+    def worst_point(self) -> NullPoint:
+        """The null point with the largest error."""
+        return next(point for point in self.points if point.name == self.worst)
+
+    def matches(self, design: Design) -> bool:
+        """Whether a design's thresholds are the ones found here, and its tables those searched."""
+        return fingerprint(design, self.scenarios) == self.found
+
+    def answers(self, design: Design) -> bool:
+        """Whether this is the search that a design with ``"calibrate"`` asks for."""
+        return fingerprint(design, self.scenarios) == self.asked
+
+    # ── in words ──────────────────────────────────────────────────────────────────────────
+    def words(self) -> str:
+        """Say what was found, a line each: the threshold, its error, what confirms it."""
+        worst = self.worst_point
+        lines = [f"calibrated threshold {self.threshold!r} ({self._between()})"]
+        if self.method == "exact":
+            lines.append(
+                f"worst type I error {worst.error:.4f} at {worst.name}, exact over {self.region}; "
+                f"at most {self.target:g} is wanted"
+            )
+        else:
+            lines.append(
+                f"worst type I error {worst.error:.4f} (MCSE {worst.mcse:.4f}) at {worst.name} of "
+                f"{len(self.points)} null points with {self.trials:,} trials each, over "
+                f"{self.region}; at most {self.target:g} is wanted"
+            )
+        if self.fresh is not None:
+            fresh = self.fresh
+            lines.append(
+                f"on {fresh.n:,} fresh trials {fresh.estimate:.4f} there (MCSE {fresh.mcse:.4f}, "
+                f"95% interval {fresh.lower:.4f} to {fresh.upper:.4f}){self._advice(fresh)}"
+            )
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+    def _between(self) -> str:
+        low, high = self.must_not_count, self.may_count
+        below = "no posterior probability" if low is None else f"{low:.6f}"
+        above = "none" if high is None else f"{high:.6f}"
+        return f"between {below}, which must not count, and {above}, the next that may"
+
+    def _advice(self, fresh: Figure) -> str:
+        if fresh.upper <= self.target:
+            return ""
+        return (
+            f": these trials do not show that the error is at most {self.target:g}; calibrate with "
+            f"--trials {4 * self.trials} for half the error, or ask for a smaller type_one_error"
+        )
+
+    # ── kept ──────────────────────────────────────────────────────────────────────────────
+    def plain(self) -> dict[str, Any]:
+        """As plain tables, for JSON."""
+        return {"kind": KIND, "format": FORMAT, **asdict(self)}
+
+    @staticmethod
+    def of(plain: Any) -> Calibrated | None:
+        """Read plain tables; nothing where they are not those of a calibration."""
+        if not isinstance(plain, dict) or plain.get("kind") != KIND or plain["format"] != FORMAT:
+            return None
+        told = {key: value for key, value in plain.items() if key not in ("kind", "format")}
+        try:
+            told["points"] = tuple(NullPoint(**point) for point in told["points"])
+            told["fresh"] = None if told["fresh"] is None else Figure(**told["fresh"])
+            told["notes"], told["scenarios"] = tuple(told["notes"]), tuple(told["scenarios"])
+            found = Calibrated(**told)
+            return found if found.worst_point else None
+        except (KeyError, TypeError, StopIteration):
+            return None
+
+
+def fingerprint(design: Design, scenarios: tuple[str, ...]) -> str:
+    """Fingerprint of what a calibration reads: every table but other scenarios and run settings.
+
+    Blank where the design lacks one of the scenarios.
+    """
+    if any(name not in design.scenarios for name in scenarios):
+        return ""
+    used = {name: table for name, table in design.scenarios.items() if name in scenarios}
+    return digest_of(design.model_copy(update={"scenarios": used}))
+
+
+def log_beside(design_file: Path) -> Path:
+    """Where the calibration of a design file is kept: beside it, and not beside a link to it."""
+    file = design_file.resolve()
+    return file.with_name(f"{file.stem}.calibration.json")
+
+
+def read_log(path: Path) -> Calibrated | None:
+    """Read a kept calibration; nothing where there is none, or the file is something else."""
+    try:
+        return Calibrated.of(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
+
+
+def require_own(path: Path) -> None:
+    """Raise an :class:`InputError` where a calibration would replace a file that is none."""
+    if path.exists() and read_log(path) is None:
+        raise InputError(
+            f"{path}: is there already and is no calibration of this version; move it away, since "
+            f"the calibration is kept under this name"
+        )
+
+
+def log_text(found: Calibrated) -> str:
+    """Write a calibration as JSON."""
+    return json.dumps(found.plain(), indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,283 @@
+"""The type I error of a design on counts at every control rate at once, without Monte Carlo error.
+
+Whether a trial is still running at a table of counts does not depend on the rates, given the table:
+those who responded are any of those analysed, all choices alike. So the rules are followed once
+through all looks, each table carrying the probability that a trial that comes to it has not ended
+before (hypergeometric from look to look). The error at a pair of rates is then the sum over the
+tables at which a false success is declared of that probability and two binomial masses, for a
+thousand control rates in one product of matrices.
+
+It is a polynomial in the control rate: the largest value on a grid is refined between its
+neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.predictive import Condition, predictive_probability
+from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.records import Booleans, Counts, Floats, Integers
+from adaptive_cart.running.engine import analysed_at
+from adaptive_cart.running.null_region import Effect, effects_of, false_at, rate_words
+
+MOST_TABLES = 300_000  # over all looks; a search over more takes minutes
+RATES = 1_001  # control rates of the grid
+COARSE = 8  # one in so many of them is tried first
+SHOWN = 21  # of which errors are kept
+CHUNK = 256  # rates whose masses are held at once, so that memory stays small
+KEPT = 8_000_000  # masses remembered (64 MB)
+PEAKS, ZOOMS, FINER = 4, 3, 21  # how the largest values are refined
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The largest error over the null region, and where it is."""
+
+    error: float
+    name: str
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """All tables of a look: responders in the control by responders in the other arm."""
+
+    number: int
+    analysed: tuple[int, int]
+    successes: Integers
+    asked: Mapping[str, Floats]
+
+
+def tables_of(design: Design) -> int:
+    """How many tables of counts the looks of a design on two arms have, all together."""
+    return sum((a + 1) * (b + 1) for a, b in _numbers(design))
+
+
+def _numbers(design: Design) -> Iterator[tuple[int, int]]:
+    total = sum(design.allocation)
+    for analysed in analysed_at(design):
+        by_arm = [analysed * ratio // total for ratio in design.allocation]
+        yield by_arm[0], by_arm[1]
+
+
+class ExactError:
+    """Probability of a false success by threshold, in the worst case over control rates.
+
+    Parameters
+    ----------
+    design
+        Two arms, fixed numbers at every look, numbers as thresholds.
+    calibrated
+        Names of the rules whose thresholds are tried.
+    limits
+        Lowest and highest control rate of the null region.
+    """
+
+    def __init__(self, design: Design, calibrated: set[str], limits: tuple[float, float]) -> None:
+        self.design = design
+        self.calibrated = calibrated
+        self._known: dict[tuple[int, bytes], Floats] = {}
+        self._room = KEPT
+        self.plan = Plan.of(design)
+        self.success = [rule for rule in self.plan.rules if rule.then == "declare_success"]
+        self.looks = [
+            self._tables(number, analysed)
+            for number, analysed in enumerate(_numbers(design), start=1)
+        ]
+        self.controls = np.unique(np.linspace(*limits, RATES))
+        ours = [rule for rule in self.plan.rules if rule.name in calibrated]
+        self.effects = effects_of(ours)
+
+    def _tables(self, number: int, analysed: tuple[int, int]) -> _Tables:
+        """Ask the posterior of every table what the rules of a look ask."""
+        cells = np.arange((analysed[0] + 1) * (analysed[1] + 1))
+        successes = np.stack(np.divmod(cells, analysed[1] + 1), axis=1)
+        totals = np.broadcast_to(np.array(analysed, dtype=np.int64), successes.shape)
+        everybody = totals[:, :, None]
+        counts = Counts(successes[:, :, None], everybody, np.zeros_like(everybody), everybody)
+        analysis, model = self.plan.fitted[self.design.primary]
+        posterior = analysis.posterior(model, counts, None)
+        asked = {
+            rule.name: posterior.probability(rule.question)
+            for rule in self.plan.rules
+            if number in rule.thresholds and rule.prediction is None
+        }
+        return _Tables(number, analysed, successes, asked)
+
+    @property
+    def probabilities(self) -> Floats:
+        """Every probability that a rule to be calibrated can come to, at any look."""
+        found = [
+            asked
+            for look in self.looks
+            for name, asked in look.asked.items()
+            if name in self.calibrated
+        ]
+        return np.unique(np.concatenate(found))
+
+    # ── at one threshold ──────────────────────────────────────────────────────────────────
+    def worst(self, threshold: float, enough: float = 1.0) -> Worst:
+        """The largest error over the null region.
+
+        Parameters
+        ----------
+        enough
+            An error above this need not be the largest: that it is too large is known.
+        """
+        wins = self._wins(threshold)
+        best = Worst(-1.0, "")
+        for effect in self.effects:
+            for controls in (self.controls[::COARSE], self.controls):  # a few often settle it
+                errors = self._errors(wins, effect, controls)
+                place = int(errors.argmax())
+                if errors[place] > enough:
+                    return Worst(float(errors[place]), self._name(effect, float(controls[place])))
+            for peak in _peaks(errors):
+                control, error = self._refined(wins, effect, peak, float(errors[peak]))
+                if error > best.error:
+                    best = Worst(error, self._name(effect, control))
+        if best.error < 0.0:
+            return Worst(0.0, "no control rate at which the claim is false")
+        return best
+
+    def shown(self, threshold: float) -> dict[str, float]:
+        """Errors at some evenly spaced control rates, by point."""
+        wins = self._wins(threshold)
+        some = np.unique(np.linspace(self.controls[0], self.controls[-1], SHOWN))
+        found = {}
+        for effect in self.effects:
+            for control, error in zip(some, self._errors(wins, effect, some), strict=True):
+                if error >= 0.0:
+                    found[self._name(effect, float(control))] = float(error)
+        return found
+
+    def _name(self, effect: Effect, control: float) -> str:
+        return rate_words(self.design, effect.rates(np.array([control]), 2)[0][0])
+
+    def _refined(
+        self, wins: list[dict[str, Floats]], effect: Effect, peak: int, error: float
+    ) -> tuple[float, float]:
+        """Look between the neighbours of a grid value for the largest error."""
+        control = float(self.controls[peak])
+        low = float(self.controls[max(peak - 1, 0)])
+        high = float(self.controls[min(peak + 1, len(self.controls) - 1)])
+        for _ in range(ZOOMS):
+            finer = np.linspace(low, high, FINER)
+            errors = self._errors(wins, effect, finer)
+            place = int(errors.argmax())
+            if errors[place] > error:
+                control, error = float(finer[place]), float(errors[place])
+            low, high = finer[max(place - 1, 0)], finer[min(place + 1, FINER - 1)]
+        return control, error
+
+    def _errors(self, wins: list[dict[str, Floats]], effect: Effect, controls: Floats) -> Floats:
+        """Probability of a false success at each control rate; -1 where the claim is true."""
+        rates, there = effect.rates(controls, 2)
+        errors = np.zeros(len(controls))
+        false = {rule.name: self._false(rule, rates) for rule in self.success}
+        for first in range(0, len(controls), CHUNK):
+            part = slice(first, first + CHUNK)
+            for look, by_rule in zip(self.looks, wins, strict=True):
+                control = self._masses(look.analysed[0], rates[part, 0])
+                other = self._masses(look.analysed[1], rates[part, 1])
+                for name, mass in by_rule.items():
+                    reached = ((control @ mass) * other).sum(axis=1)
+                    errors[part] += np.where(false[name][part], reached, 0.0)
+        return np.where(there, errors, -1.0)
+
+    def _masses(self, n: int, rates: Floats) -> Floats:
+        """Binomial masses, remembered while there is room: every threshold asks for the same."""
+        key = (n, rates.tobytes())
+        if key not in self._known:
+            found = binomials(n, rates)
+            if self._room < found.size or len(rates) < 100:
+                return found
+            self._room -= found.size
+            self._known[key] = found
+        return self._known[key]
+
+    @staticmethod
+    def _false(rule: ResolvedRule, rates: Floats) -> Booleans:
+        return false_at(rule.question, rates)
+
+    def _wins(self, threshold: float) -> list[dict[str, Floats]]:
+        """By look and rule for success: where it declares it, and a trial is still running.
+
+        Returns
+        -------
+        ``(control responders, other responders)``: the probability that a trial that comes to this
+        table has not ended before, where the rule holds; 0 elsewhere.
+        """
+        running = np.ones((1, 1))
+        before = (0, 0)
+        found = []
+        for look in self.looks:
+            earlier = [_chosen(b, a) for b, a in zip(before, look.analysed, strict=True)]
+            reached = earlier[0].T @ running @ earlier[1]
+            open_ = np.ones(reached.size, dtype=np.bool_)
+            wins = {}
+            for rule in self.plan.rules:
+                if look.number not in rule.thresholds:
+                    continue
+                holds = open_ & self._holds(rule, look, threshold)
+                if rule.then == "declare_success":
+                    wins[rule.name] = np.where(holds.reshape(reached.shape), reached, 0.0)
+                open_ &= ~holds
+            found.append(wins)
+            running = np.where(open_.reshape(reached.shape), reached, 0.0)
+            before = look.analysed
+        return found
+
+    def _holds(self, rule: ResolvedRule, look: _Tables, threshold: float) -> Booleans:
+        if rule.name in self.calibrated:
+            return rule.compared(look.asked[rule.name], threshold)
+        if rule.prediction is None:
+            return rule.holds(look.asked[rule.name], look.number)
+        condition = rule.prediction.condition(rule.question)
+        if rule.prediction.rule in self.calibrated:
+            condition = Condition(rule.question, rule.prediction.at_least, threshold)
+        model = self.plan.fitted[self.design.primary][1]
+        totals = np.broadcast_to(np.array(look.analysed, dtype=np.int64), look.successes.shape)
+        final = np.broadcast_to(np.array(self.design.planned, dtype=np.int64), totals.shape)
+        asked = predictive_probability(model, condition, look.successes, totals, final)
+        return rule.holds(asked, look.number)
+
+
+def _peaks(errors: Floats) -> list[int]:
+    """Places of the largest values that no neighbour exceeds."""
+    around = np.concatenate([[-2.0], errors, [-2.0]])
+    top = np.flatnonzero((errors >= around[:-2]) & (errors >= around[2:]) & (errors >= 0.0))
+    return [int(place) for place in top[np.argsort(-errors[top], kind="stable")][:PEAKS]]
+
+
+def binomials(n: int, rates: Floats) -> Floats:
+    """Binomial masses of 0..n successes, ``(rate, successes)``."""
+    from scipy import special
+
+    k = np.arange(n + 1)
+    choose = special.gammaln(n + 1) - special.gammaln(k + 1) - special.gammaln(n - k + 1)
+    rate = rates[:, None]
+    return np.asarray(np.exp(choose + special.xlogy(k, rate) + special.xlog1py(n - k, -rate)))
+
+
+def _chosen(before: int, after: int) -> Floats:
+    """Probability of the successes among the first, given those among all, ``(first, all)``."""
+    from scipy import special
+
+    first, every = np.arange(before + 1)[:, None], np.arange(after + 1)[None, :]
+    later = every - first
+    there = (later >= 0) & (later <= after - before)
+
+    def choose(n: Integers | int, k: Integers) -> Floats:
+        inside = np.clip(k, 0, n)
+        terms = (np.asarray(n) + 1, inside + 1, np.asarray(n) - inside + 1)
+        total, taken, left = (special.gammaln(term) for term in terms)
+        return np.asarray(total - taken - left)
+
+    ways = choose(before, first) + choose(after - before, later) - choose(after, every)
+    return np.where(there, np.exp(ways), 0.0)

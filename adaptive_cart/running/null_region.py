@@ -1,0 +1,295 @@
+"""The null region of a calibration: the truths at which what a rule claims is false.
+
+A claim such as "by more than 0.10" is false at a difference of 0.10 and below, and the error is
+largest at that boundary. So each control rate of the region is joined with the rate of the other
+arms at which the claim is just false; where no rate can be (1.05 is none) with the nearest that
+still makes it false, and where every rate makes it true the control rate is left out.
+
+Rates are true values of the endpoint: where dropout is non-response, they count it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.truth import Truth
+from adaptive_cart.endpoints import Landmark
+from adaptive_cart.nouns.distributions import EventTime, Exponential, Weibull
+from adaptive_cart.nouns.questions import Question, written
+from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.results.estimand import SobolLatents, TrueValue, TrueValues, true_values
+
+AT = 1e-9  # what two true values may differ by and still be equal
+POINTS = 2**13  # of each scramble, where the truth of a course is integrated
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Where a claim about one endpoint's rates is just false.
+
+    Attributes
+    ----------
+    question
+        One of the claims with this boundary.
+    """
+
+    question: Question
+
+    def rates(self, control: Floats, arms: int) -> tuple[Floats, Booleans]:
+        """Rates of every arm at each control rate, ``(rate, arm)``, and where there are any.
+
+        Arms that a claim compares others with have the control's rate.
+        """
+        asked = self.question
+        if asked.minus is None:
+            moved = np.full(control.shape, asked.value)
+        else:
+            moved = control + (asked.value if asked.arm > 0 else -asked.value)
+        rates = np.repeat(np.clip(moved, 0.0, 1.0)[:, None], arms, axis=1)
+        rates[:, 0] = control
+        if asked.minus is not None and asked.minus > 0 and asked.arm > 0:
+            rates[:, asked.minus] = control
+        return rates, false_at(asked, rates)
+
+
+def false_at(question: Question, rates: Floats) -> Booleans:
+    """Whether a claim about rates is false, ``(rate,)``; at its margin it is.
+
+    Parameters
+    ----------
+    rates
+        ``(rate, arm)``.
+    """
+    quantity = rates[:, question.arm]
+    if question.minus is not None:
+        quantity = quantity - rates[:, question.minus]
+    beyond = quantity - question.value if question.above else question.value - quantity
+    return np.asarray(beyond <= AT)
+
+
+def claim_words(question: Question, design: Design) -> str:
+    """Say a claim: ``cells − usual > 0.10``."""
+    words = question.words(design.arm_names, design.stratum_names)
+    return words.removeprefix("P(").rsplit(" | ", 1)[0]
+
+
+def effects_of(rules: Sequence[ResolvedRule]) -> list[Effect]:
+    """The different boundaries of some rules' claims, one of each."""
+    found: dict[tuple[object, ...], Effect] = {}
+    for rule in rules:
+        for asked in rule.targets:
+            signed = asked.value if asked.arm > 0 else -asked.value
+            key = (asked.minus is None, (asked.minus or 0) > 0, signed, asked.above)
+            found.setdefault(key, Effect(asked))
+    return list(found.values())
+
+
+@dataclass(frozen=True)
+class Point:
+    """One truth of the null region, to be simulated.
+
+    Attributes
+    ----------
+    false
+        By name of a success rule: ``(target,)`` positions of the targets whose claim is false here.
+    """
+
+    name: str
+    truth: Truth
+    false: dict[str, tuple[int, ...]]
+
+
+def rate_words(design: Design, rates: Floats) -> str:
+    """Say a point of rates: ``usual 0.3000, cells 0.4000``."""
+    named = zip(design.arm_names, rates, strict=True)
+    return ", ".join(f"{arm} {rate:.4f}" for arm, rate in named)
+
+
+def rate_points(
+    design: Design,
+    base: Truth,
+    endpoint: str,
+    success: Sequence[ResolvedRule],
+    effects: Sequence[Effect],
+    controls: Floats,
+) -> Iterator[Point]:
+    """Points at which control rates meet effects that are just false, alike in every stratum."""
+    keep = _kept(design, base, endpoint)
+    for effect in effects:
+        rates, there = effect.rates(controls, len(design.arms))
+        for row in rates[there]:
+            direct = row[:, None] / keep
+            if (direct > 1.0 + 1e-12).any():  # dropout leaves no such rate
+                continue
+            values = tuple(tuple(float(min(rate, 1.0)) for rate in arm) for arm in direct)
+            truth = replace(base, role="null", direct={**base.direct, endpoint: values})
+            false = {rule.name: _false_targets(rule, endpoint, row) for rule in success}
+            yield Point(rate_words(design, row), truth, false)
+
+
+def _kept(design: Design, base: Truth, endpoint: str) -> Floats:
+    """What dropout leaves of a probability, ``(arm, stratum)``: 1 where it is no part of it."""
+    asked = design.endpoints[endpoint]
+    if isinstance(asked, Landmark) and asked.missing == "non_response":
+        return np.exp(-np.array(base.dropout) * asked.month)
+    return np.ones((len(base.arms), len(base.strata)))
+
+
+def _false_targets(rule: ResolvedRule, endpoint: str, rates: Floats) -> tuple[int, ...]:
+    """Targets whose claim is false where rates are alike in every stratum.
+
+    A claim about another endpoint counts as false: nothing here makes it true.
+    """
+    return tuple(
+        place
+        for place, asked in enumerate(rule.targets)
+        if asked.endpoint != endpoint or false_at(asked, rates[None, :])[0]
+    )
+
+
+# ── scenarios ─────────────────────────────────────────────────────────────────────────────────
+def scenario_points(
+    design: Design,
+    nulls: dict[str, Truth],
+    calibrated: Sequence[ResolvedRule],
+    success: Sequence[ResolvedRule],
+) -> tuple[list[Point], list[str]]:
+    """Points that scenarios are, moved to the margin where that is simple, and what to tell.
+
+    A null scenario at which every claim to be calibrated is true is told and does not count; in any
+    other only the targets count whose claim is false.
+    """
+    points, notes = [], []
+    latents = SobolLatents(points=POINTS)
+    for name, truth in nulls.items():
+        found: dict[str, Truth] = {name: truth}
+        null = truth.role == "null"
+        for rule in calibrated if null else ():
+            for asked in rule.targets:
+                found |= _at_margin(design, name, truth, asked)
+        for label, moved in found.items():
+            true = true_values(design, moved, latents)
+            false = {rule.name: _falsely(rule, true) for rule in success}
+            if any(false[rule.name] for rule in calibrated):
+                points.append(Point(label, moved, false))
+            elif label == name and null:
+                notes.append(_true_claim(design, name, calibrated[0], true))
+        if len(found) == 1 and null:
+            true = true_values(design, truth, latents)
+            notes += _beside_the_margin(design, name, calibrated, true)
+    return points, notes
+
+
+def _falsely(rule: ResolvedRule, true: TrueValues) -> tuple[int, ...]:
+    return tuple(
+        place
+        for place, asked in enumerate(rule.targets)
+        if (beyond := _beyond(asked, true)) is None or beyond.value <= _slack(beyond)
+    )
+
+
+def _slack(beyond: TrueValue) -> float:
+    return AT + 3.0 * beyond.mcse
+
+
+def _beyond(asked: Question, true: TrueValues) -> TrueValue | None:
+    """How far the true value lies on the side that a claim names; nothing where it is not known."""
+    quantity = _quantity(asked, true)
+    if quantity is None or not math.isfinite(quantity.value):
+        return None
+    distance = quantity.value - asked.value
+    return TrueValue(distance if asked.above else -distance, quantity.mcse)
+
+
+def _quantity(asked: Question, true: TrueValues) -> TrueValue | None:
+    name, minus = asked.endpoint, asked.minus
+    if asked.kind == "hazard_ratio":
+        ratios = true.hazard_ratio.get(name)
+        if ratios is None or minus is None:
+            return None
+        mine, theirs = ratios[asked.arm], ratios[minus]
+        if theirs.value == 0.0:
+            return None
+        return TrueValue(mine.value / theirs.value, max(mine.mcse, theirs.mcse))
+    if asked.kind != "level" or name not in true.by_arm:
+        return None
+    if asked.stratum >= 0:
+        by_arm = tuple(strata[asked.stratum] for strata in true.by_stratum[name])
+        differences = tuple(strata[asked.stratum] for strata in true.difference_by_stratum[name])
+    else:
+        by_arm, differences = true.by_arm[name], true.difference[name]
+    if minus is None:
+        return by_arm[asked.arm]
+    if minus == 0:
+        return differences[asked.arm]
+    mine, theirs = differences[asked.arm], differences[minus]
+    return TrueValue(mine.value - theirs.value, math.hypot(mine.mcse, theirs.mcse))
+
+
+def _true_claim(design: Design, name: str, rule: ResolvedRule, true: TrueValues) -> str:
+    asked = rule.targets[0]
+    quantity = _quantity(asked, true)
+    so = "" if quantity is None else f" (the true value is {quantity.value:.4g})"
+    return (
+        f"scenario '{name}' has the role null, and {claim_words(asked, design)} is true there{so}: "
+        f"a success would be right, so that it does not count"
+    )
+
+
+def _beside_the_margin(
+    design: Design, name: str, calibrated: Sequence[ResolvedRule], true: TrueValues
+) -> Iterator[str]:
+    """Say that the error at the margin is not what a scenario holds."""
+    for rule in calibrated:
+        for asked in rule.targets:
+            beyond, quantity = _beyond(asked, true), _quantity(asked, true)
+            if beyond is None or quantity is None or beyond.value >= -_slack(beyond):
+                continue
+            yield (
+                f"'{rule.name}' claims {claim_words(asked, design)}, and in scenario '{name}' the "
+                f"true value is {quantity.value:.4g}: the error where it is "
+                f"{written(asked.value)} is larger and is not held; write a null scenario there"
+            )
+            return
+
+
+def _at_margin(design: Design, name: str, truth: Truth, asked: Question) -> dict[str, Truth]:
+    """A null scenario with an arm moved to the margin of a claim, where its truth lets it."""
+    direct = truth.direct.get(asked.endpoint)
+    if direct is None or asked.minus is None or asked.arm == 0:
+        return {}
+    kind = design.endpoints[asked.endpoint].direct_truth
+    moved: tuple[object, ...] | None = None
+    if asked.kind == "hazard_ratio" and asked.value > 0.0:
+        scaled = [_with_hazard(time, asked.value) for time in direct[asked.minus]]
+        moved = tuple(scaled) if all(time is not None for time in scaled) else None
+    elif asked.kind == "level" and kind == "rate":
+        rates = [rate + asked.value for rate in direct[asked.minus]]
+        moved = tuple(rates) if min(rates) >= 0.0 else None
+    if moved is None or moved == direct[asked.arm]:
+        return {}
+    arms = list(direct)
+    arms[asked.arm] = moved
+    label = f"{name}, {claim_words(replace(asked, above=True), design).replace(' > ', ' = ')}"
+    return {label: replace(truth, direct={**truth.direct, asked.endpoint: tuple(arms)})}
+
+
+def _with_hazard(time: EventTime, ratio: float) -> EventTime | None:
+    """The same time with its hazard multiplied; nothing where that is another distribution."""
+    plain = time.plain()
+    if plain.get("cured"):
+        return None
+    if isinstance(time, Exponential):
+        key, factor = ("rate", ratio) if time.rate is not None else ("median", 1.0 / ratio)
+    elif isinstance(time, Weibull):
+        key = "scale" if time.scale is not None else "median"
+        factor = float(ratio ** (-1.0 / time.shape))
+    else:
+        return None
+    return time.model_copy(update={key: getattr(time, key) * factor})

@@ -1,0 +1,207 @@
+"""What a design asks to be calibrated, and the truths at which its type I error must hold.
+
+The region is made of control rates where the claims are about rates and a scenario gives them
+directly; else of scenarios. :mod:`adaptive_cart.running.null_region` makes the points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
+from adaptive_cart.design.design import Design, Rule
+from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.design.truth import Truth
+from adaptive_cart.errors import DesignError, Problem
+from adaptive_cart.running.null_region import (
+    Point,
+    claim_words,
+    effects_of,
+    rate_points,
+    scenario_points,
+)
+
+GRID = 8  # control rates of a region that is given
+WIDE_GRID = 21  # of all control rates
+
+
+def needs_calibration(design: Design) -> bool:
+    """Whether any rule's threshold is to be calibrated."""
+    return any(asks(rule) for rule in design.rules)
+
+
+def asks(rule: Rule) -> bool:
+    """Whether a rule's threshold is to be calibrated."""
+    threshold = rule.threshold
+    return threshold == "calibrate"
+
+
+def with_threshold(design: Design, threshold: float) -> Design:
+    """Put a number in the place of every ``"calibrate"``."""
+    rules = []
+    for rule in design.rules:
+        plain = rule.plain()
+        if asks(rule):
+            plain["at_least" if rule.at_least is not None else "below"] = threshold
+        rules.append(plain)
+    tables = design.plain()
+    tables["rules"] = rules
+    return Design(**tables)
+
+
+def wanted_words(design: Design) -> str | None:
+    """What ``[calibration]`` asks for, with its null region; nothing where it asks for nothing."""
+    if design.calibration is None or not any(r.then == "declare_success" for r in design.rules):
+        return None
+    error = f"type I error wanted: at most {design.calibration.type_one_error:g}"
+    try:
+        region = region_of(design).words
+    except DesignError:  # typed thresholds, and no null scenario to judge them by
+        return error
+    by = (
+        ""
+        if needs_calibration(design)
+        else "; the thresholds are written, and not found for it here"
+    )
+    return f"{error}, over {region}{by}"
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where the error must hold.
+
+    Attributes
+    ----------
+    base
+        Scenario in whose truth rates are put; nothing where the null scenarios are the region.
+    limits
+        Lowest and highest control rate.
+    given
+        Whether the design limits the control rates.
+    nulls
+        Names of the scenarios that are points, as far as a claim is false there.
+    words
+        The region as a protocol would say it.
+    """
+
+    endpoint: str
+    base: str | None
+    limits: tuple[float, float]
+    given: bool
+    nulls: tuple[str, ...]
+    words: str
+
+
+def region_of(design: Design) -> Region:
+    """The null region of a design, as its calibration reads it."""
+    assert design.calibration is not None
+    numbers = with_threshold(design, 0.5) if needs_calibration(design) else design
+    truths = truths_of(numbers)
+    rules = calibrated_rules(design, resolve_rules(numbers))
+    endpoint = rules[0].question.endpoint
+    nulls = tuple(name for name, truth in truths.items() if truth.role == "null")
+    same = all(
+        asked.endpoint == endpoint and asked.kind == "level"
+        for rule in rules
+        for asked in rule.targets
+    )
+    rates = design.endpoints[endpoint].direct_truth == "probability" and same
+    # with several targets one claim can be false where another is true
+    several = len({(asked.arm, asked.stratum) for rule in rules for asked in rule.targets}) > 1
+    direct = [name for name in (*nulls, *truths) if endpoint in truths[name].direct]
+    control = design.arm_names[0]
+    given = design.calibration.null_region
+    if rates and direct:
+        limits = (0.0, 1.0) if given is None else (given[control][0], given[control][1])
+        patterns = tuple(
+            name
+            for name, truth in truths.items()
+            if (truth.role == "null" or several)
+            and _pattern(truth, endpoint)
+            and _inside(truth, endpoint, limits)
+        )
+        claims = "; ".join(dict.fromkeys(claims_of(rule, design) for rule in rules))
+        where = f"all {control} rates from {limits[0]:g} to {limits[1]:g}"
+        words = f"{where} with the effects at which the claim ({claims}) is just false"
+        if patterns:
+            words += f", and {_scenario_words(patterns)}"
+        return Region(endpoint, direct[0], limits, given is not None, patterns, words)
+    if not nulls:
+        raise DesignError(
+            [Problem("scenarios", 'no null scenario; calibration needs one (role = "null")')]
+        )
+    partly = tuple(truths) if several else nulls
+    words = f"the null scenario{'s' if len(nulls) > 1 else ''} {_quoted(nulls)}"
+    if several and len(partly) > len(nulls):
+        words = _scenario_words(partly)
+    return Region(endpoint, None, (0.0, 1.0), False, partly, words)
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def _scenario_words(names: Sequence[str]) -> str:
+    return f"what is claimed falsely in scenario{'s' if len(names) > 1 else ''} {_quoted(names)}"
+
+
+def _inside(truth: Truth, endpoint: str, limits: tuple[float, float]) -> bool:
+    """Whether the control rates of a direct truth lie in the region."""
+    by_arm = truth.direct.get(endpoint)
+    return by_arm is None or all(limits[0] <= rate <= limits[1] for rate in by_arm[0])
+
+
+def _pattern(truth: Truth, endpoint: str) -> bool:
+    """Whether a direct truth differs by stratum, or between experimental arms."""
+    by_arm = truth.direct.get(endpoint)
+    if by_arm is None:
+        return True
+    return any(len(set(strata)) > 1 for strata in by_arm) or len(set(by_arm[1:])) > 1
+
+
+def null_points(design: Design, written: Design | None = None) -> tuple[list[Point], list[str]]:
+    """The truths at which the type I error is simulated, and what is to be told of them.
+
+    Parameters
+    ----------
+    design
+        With numbers as thresholds.
+    written
+        The design in which some are ``"calibrate"``; the same if left out.
+    """
+    asked = written or design
+    region = region_of(asked)
+    rules = resolve_rules(design)
+    success = [rule for rule in rules if rule.then == "declare_success"]
+    calibrated = calibrated_rules(asked, rules)
+    truths = truths_of(design)
+    nulls = {name: truths[name] for name in region.nulls}
+    points, notes = scenario_points(design, nulls, calibrated, success) if nulls else ([], [])
+    if region.base is not None:
+        rates = np.linspace(*region.limits, GRID if region.given else WIDE_GRID)
+        base = truths[region.base]
+        grid = rate_points(
+            design, base, region.endpoint, success, effects_of(calibrated), np.unique(rates)
+        )
+        points = [*grid, *points]
+    if not points:
+        told = "; ".join(notes) or "no control rate of the region makes the claim false"
+        write = "write a null scenario, or a wider null_region, at which the claim is false"
+        raise DesignError(
+            [Problem("calibration", f"nothing to hold the error at: {told}; {write}")]
+        )
+    return points, notes
+
+
+def calibrated_rules(design: Design, rules: Sequence[ResolvedRule]) -> list[ResolvedRule]:
+    """The rules whose threshold is to be calibrated; those for success where there is none."""
+    asking = [new for old, new in zip(design.rules, rules, strict=True) if asks(old)]
+    return asking or [rule for rule in rules if rule.then == "declare_success"]
+
+
+def claims_of(rule: ResolvedRule, design: Design) -> str:
+    """Say all claims of a rule, target by target."""
+    return "; ".join(dict.fromkeys(claim_words(asked, design) for asked in rule.targets))

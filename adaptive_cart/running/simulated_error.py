@@ -1,0 +1,160 @@
+"""The type I error at null points by simulation: at every threshold at once, and of a design.
+
+Success is switched off in the rules to be calibrated; the largest probability that one of them asks
+for about a claim that is false says which thresholds the trial would have reached.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.design.design import Design
+from adaptive_cart.errors import DesignError, Problem
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.participants.population import latents_for
+from adaptive_cart.running.null_region import Point
+from adaptive_cart.running.region import GRID, Region, asks
+
+PILOT = 10  # of a wide grid, one in so many trials chooses the points
+ALWAYS = 2.0  # stands for a false success at every threshold
+TIE = 1e-11  # what two posterior probabilities may differ by and still be equal
+Progress = Callable[[str, int, int], None]
+
+
+def hardest(
+    numbers: Design,
+    written: Design,
+    region: Region,
+    points: Sequence[Point],
+    trials: int,
+    seed: int,
+    jobs: int | None,
+) -> list[str]:
+    """Names of the points to simulate in full: all, or of a wide grid those that need most."""
+    names = [point.name for point in points]
+    if region.base is None or region.given or len(points) <= GRID:
+        return names
+    assert written.calibration is not None
+    error = written.calibration.type_one_error
+    pilot = {point.name: point for point in points}
+    few = max(trials // PILOT, 100)
+    found = over_points(numbers, written, pilot, few, seed, jobs, lambda *_: None, "")
+    needed = {name: float(np.quantile(values, 1.0 - error)) for name, values in found.items()}
+    hardest = sorted(names, key=lambda name: -needed[name])[:GRID]
+    return [name for name in names if name in hardest]
+
+
+def over_points(
+    numbers: Design,
+    written: Design,
+    points: Mapping[str, Point],
+    trials: int,
+    seed: int,
+    jobs: int | None,
+    progress: Progress,
+    label: str,
+) -> dict[str, Floats]:
+    """Largest probability of every trial at every null point, the points over the cores."""
+    import joblib
+
+    parallel = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
+    calls = (
+        joblib.delayed(largest_asked)(numbers, written, point, trials, seed)
+        for point in points.values()
+    )
+    found = {}
+    for name, values in zip(points, parallel(calls), strict=True):
+        found[name] = values
+        progress(label, len(found) * trials, len(points) * trials)
+    return found
+
+
+def largest_asked(numbers: Design, written: Design, point: Point, trials: int, seed: int) -> Floats:
+    """Smallest threshold that each trial's false success would still reach, ``(trial,)``.
+
+    That is the largest probability that a calibrated rule asked for about a target whose claim is
+    false. A trial that another rule for success has ended falsely counts at every threshold.
+    """
+    plan = Plan.of(numbers)
+    calibrated = {rule.name for rule in written.rules if asks(rule)}
+    off = tuple(rule.never() if rule.name in calibrated else rule for rule in plan.rules)
+    plan = Plan(numbers, off, plan.schedule, plan.fitted, ())
+    others = {
+        position: point.false[rule.name]
+        for position, rule in enumerate(off)
+        if rule.then == "declare_success" and rule.name not in calibrated
+    }
+    found = []
+    for first, many in _blocks(numbers, trials):
+        latents = latents_for(numbers, seed, first, many)
+        block = run_block(plan, point.truth, (), latents)
+        largest = np.zeros(latents.trials)
+        for record in block.looks:
+            for name in calibrated & set(record.probabilities):
+                asked = record.probabilities[name][:, list(point.false[name])]
+                largest = np.fmax(largest, np.fmax.reduce(asked, axis=1, initial=0.0))
+        for position, places in others.items():
+            won = block.standing.won[position][:, list(places)]
+            largest[(won > 0).any(axis=1)] = ALWAYS
+        found.append(largest)
+    return np.concatenate(found)
+
+
+def false_successes(design: Design, point: Point, trials: int, seed: int) -> int:
+    """How many trials of a design as it acts declare a success whose claim is false."""
+    plan = replace(Plan.of(design), estimands=())
+    number = 0
+    for first, many in _blocks(design, trials):
+        block = run_block(plan, point.truth, (), latents_for(design, seed, first, many))
+        wrong = np.zeros(many, dtype=np.bool_)
+        for position, looks in block.standing.won.items():
+            places = list(point.false[plan.rules[position].name])
+            wrong |= (looks[:, places] > 0).any(axis=1)
+        number += int(wrong.sum())
+    return number
+
+
+def _blocks(design: Design, trials: int) -> Iterator[tuple[int, int]]:
+    """First trial and number of trials of each block that is simulated at once."""
+    size = max(32, 90_000 // design.enrolment.max_n)
+    for first in range(0, trials, size):
+        yield first, min(size, trials - first)
+
+
+def smallest(found: Sequence[Floats], error: float) -> tuple[float, float | None, float | None]:
+    """Smallest threshold that at most a fraction ``error`` of the trials of each point reaches.
+
+    Returns
+    -------
+    It, midway between the largest probability that must not count and the next that may.
+    """
+    must_not = -1.0
+    for values in found:
+        allowed = math.floor(error * len(values) + 1e-9)
+        if allowed < len(values):
+            must_not = max(must_not, float(np.sort(values)[::-1][allowed]))
+    if must_not < 0.0:
+        return 0.0, None, None
+    if must_not >= 1.0:
+        counts = max(float((values >= must_not).mean()) for values in found)
+        raise nothing_keeps(error, counts, 1.0)
+    above = np.concatenate([values[values > must_not + TIE] for values in found])
+    above = above[above <= 1.0]
+    may = float(above.min()) if len(above) else None
+    return (must_not + (1.0 if may is None else may)) / 2.0, must_not, may
+
+
+def nothing_keeps(target: float, error: float, largest: float) -> DesignError:
+    """The error to raise where even the largest probability is reached too often."""
+    message = (
+        f"no threshold keeps a type I error of {target:g} over the null region: at {largest:.6g}, "
+        f"the largest that a posterior probability reaches there, it is still {error:.4f}; ask for "
+        f"a larger type_one_error, a narrower null_region, or fewer other rules for success"
+    )
+    return DesignError([Problem("calibration.type_one_error", message)])
