@@ -144,9 +144,11 @@ class Calibrated:
 
     def _between(self) -> str:
         low, high = self.must_not_count, self.may_count
-        below = "no posterior probability" if low is None else f"{low:.6f}"
-        above = "none" if high is None else f"{high:.6f}"
-        return f"between {below}, which must not count, and {above}, the next that may"
+        if low is None:
+            return "everything may count"
+        if high is None:
+            return f"above {low:.6f}, which must not count and is the largest seen"
+        return f"between {low:.6f}, which must not count, and {high:.6f}, the next that may"
 
     def _advice(self, fresh: Figure) -> str:
         if fresh.upper <= self.target:
