@@ -282,7 +282,7 @@ class _Run:
         """Whether a folder holds all that is asked for, so that it need only be read."""
         if found["status"] != "complete" or set(self.reported) != self.held.keys():
             return False
-        if self.calibration is not None and found["calibration"] != self.calibration.plain():
+        if self.calibration is not None and found.get("calibration") != self.calibration.plain():
             return False  # the thresholds have been calibrated since
         if self.identity.engine == "exact":
             return True
