@@ -171,14 +171,13 @@ def text_to_edit(path: str | Path) -> str:
     DesignError
         If it cannot be read.
     InputError
-        If it is write-protected, or no file of its own.
+        If whoever runs this may not write it, or it is no file of its own.
     """
     text = _text(path)
     target = Path(path).resolve()
-    mode = target.stat().st_mode
-    if not stat.S_ISREG(mode):
+    if not target.is_file():
         raise InputError(f"{path}: is no ordinary file, so that nothing can be written back to it")
-    if not mode & 0o222 or not os.access(target, os.W_OK):
+    if not os.access(target, os.W_OK):
         raise InputError(
             f"{path}: is write-protected; allow writing (chmod u+w {path}), or work on a copy"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import os
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -386,13 +387,26 @@ def test_one_line_of_the_file_changes_and_nothing_else(tmp_path: Path, end: str)
     assert names == {"margin.toml", "link.toml", "margin.calibration.json"}
 
 
-def test_what_is_protected_or_not_ours_is_left_alone(tmp_path: Path) -> None:
+def test_a_protected_file_that_may_be_written_stays_protected(tmp_path: Path) -> None:
+    """An administrator may write it; the protection is the owner's to lift."""
     file = written(tmp_path)
     file.chmod(0o444)
+    if not os.access(file, os.W_OK):
+        return
+    assert run("calibrate", file).exit_code == 0
+    assert file.stat().st_mode & 0o777 == 0o444
+
+
+def test_what_is_protected_or_not_ours_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
     told = run("calibrate", file)
     assert told.exit_code == 2
     assert "write-protected" in told.output
-    file.chmod(0o644)
+    assert file.read_text() == MARGIN
+    monkeypatch.undo()
     notes = tmp_path / "margin.calibration.json"
     notes.write_text("my notes")
     told = run("calibrate", file)
