@@ -2,9 +2,9 @@
 
 They are under follow-up, and what has become of them since is not known. The look is judged with
 follow-up ending at their last contact, as times are censored. It is judged once more as if all of
-them had been followed to the cut, and as if those of one arm had been and those of the others had
-not, since the two arms of a comparison need not err alike. Where that decides otherwise, nothing is
-decided until the table says more.
+them had been followed to the cut (an outcome left blank being a response, and being none), and as
+if those of one arm had been and those of the others had not, since the two arms of a comparison
+need not err alike. Where that decides otherwise, nothing is decided until the table says more.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from adaptive_cart.analysis.judge import outcome_words, same_decision, threshold
 from adaptive_cart.analysis.replay import Held, Replay
 from adaptive_cart.errors import InputError
 from adaptive_cart.nouns.records import Booleans
+from adaptive_cart.recorded.known import Silence
 
 MOST_ARMS = 4  # with so many at most, arms are told apart
-Again = Callable[[frozenset[int]], Replay]
+Again = Callable[[Silence], Replay]
 
 
 def hangs_on_absence(replay: Replay, base: Held, again: Again) -> tuple[str, ...]:
@@ -30,7 +31,7 @@ def hangs_on_absence(replay: Replay, base: Held, again: Again) -> tuple[str, ...
     base
         The look as it was judged, follow-up ending at the last contact.
     again
-        Replays the trial with those of some arms taken as followed.
+        Replays the trial with those last seen before the cut read in another way.
 
     Returns
     -------
@@ -38,16 +39,19 @@ def hangs_on_absence(replay: Replay, base: Held, again: Again) -> tuple[str, ...
     """
     trial = replay.trial
     unseen = trial.participants.unseen(base.date, trial.window)
+    blank = any((unseen & values).any() for values in trial.participants.blank.values())
     for followed in _readings(trial.participants.arm, unseen):
-        try:
-            other = again(followed).now
-        except InputError as error:
-            return (_says(replay, unseen, followed, str(error)),)
-        if other.look != base.look or other.record.between != base.record.between:
-            return (_says(replay, unseen, followed, outcome_words(other)),)
-        if not same_decision(base, other):
-            changes = "; ".join(_changes(replay, base, other)) or outcome_words(other)
-            return (_says(replay, unseen, followed, changes),)
+        for respond in (True, False) if blank else (True,):
+            silence = Silence(followed, respond)
+            try:
+                other = again(silence).now
+            except InputError as error:
+                return (_says(replay, unseen, silence, str(error)),)
+            if other.look != base.look or other.record.between != base.record.between:
+                return (_says(replay, unseen, silence, outcome_words(other)),)
+            if not same_decision(base, other):
+                changes = "; ".join(_changes(replay, base, other)) or outcome_words(other)
+                return (_says(replay, unseen, silence, changes),)
     return ()
 
 
@@ -66,8 +70,8 @@ def _readings(arm: np.ndarray, unseen: Booleans) -> Iterator[frozenset[int]]:
             yield arms - {place}
 
 
-def _says(replay: Replay, unseen: Booleans, followed: frozenset[int], changes: str) -> str:
-    trial = replay.trial
+def _says(replay: Replay, unseen: Booleans, silence: Silence, changes: str) -> str:
+    trial, followed = replay.trial, silence.followed
     arms = trial.design.arm_names
     counts = [int((unseen & (trial.participants.arm == arm)).sum()) for arm in range(len(arms))]
     each = ", ".join(f"{n} in {name}" for name, n in zip(arms, counts, strict=True) if n)
@@ -75,10 +79,16 @@ def _says(replay: Replay, unseen: Booleans, followed: frozenset[int], changes: s
     of = "" if len(followed) == sum(n > 0 for n in counts) else (
         f" of {', '.join(arms[arm] for arm in sorted(followed))}"
     )  # fmt: skip
+    blank = any((unseen & values).any() for values in trial.participants.blank.values())
+    new = "nothing new"
+    if blank:
+        new = (
+            f"nothing new and outcomes left blank were {'' if silence.respond else 'no '}responses"
+        )
     are = "participants are" if total > 1 else "participant is"
     return (
         f"{total} {are} alive, not known to have withdrawn and last seen before the cut ({each}). "
-        f"If those{of} were followed to it with nothing new: {changes}. Write in the column "
+        f"If those{of} were followed to it with {new}: {changes}. Write in the column "
         "withdrawn_month who has left and when; bring last_contact_month up to date for the "
         f"others; or say with --window MONTHS (now {trial.window:g}) how long before its day a "
         "visit may fall"

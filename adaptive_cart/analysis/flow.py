@@ -191,7 +191,7 @@ def analyze(
     absence = hangs_on_absence(
         replay,
         by_fast,
-        lambda followed: replayed(plan, table, look, as_of, window, used_seed, followed),
+        lambda silence: replayed(plan, table, look, as_of, window, used_seed, silence),
     )
     return _found(
         plan, table, replay, by_fast, by_reference, recorded, reference, notes, absence, used_seed,

@@ -20,7 +20,7 @@ from adaptive_cart.design.design import ResponseAdaptive
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Counts, Floats, Integers, Population, Summary
 from adaptive_cart.participants.randomisation import equal_shares
-from adaptive_cart.recorded.known import WINDOW, Participants
+from adaptive_cart.recorded.known import LEFT, WINDOW, Participants, Silence
 
 IMPUTATIONS = 400
 Answers = Callable[["RecordedAnalysis", ResolvedRule, Question], float]
@@ -193,8 +193,8 @@ class RealTrial(Conduct):
     ----------
     window
         Months by which a visit may come before the day for which it stands.
-    followed
-        Arms in which those last seen before the cut are taken to have been followed to it.
+    silence
+        How those are read who were last seen before the cut.
     answers
         Who answers the rules from now on; the fast posterior if nobody else.
     judgements
@@ -209,12 +209,12 @@ class RealTrial(Conduct):
         participants: Participants,
         window: float = WINDOW,
         seed: int = 0,
-        followed: frozenset[int] = frozenset(),
+        silence: Silence = LEFT,
     ) -> None:
         super().__init__(plan, 1)
         self.participants = participants
         self.window = window
-        self.followed = followed
+        self.silence = silence
         self.seed = seed
         self.answers: Answers | None = None
         self.last_analysis: RecordedAnalysis | None = None
@@ -236,7 +236,7 @@ class RealTrial(Conduct):
         self, date: float, trials: int, uniforms: Mapping[str, Floats] | None = None
     ) -> Population:
         """The participants as a block of equal trials, as what is known at a date has them."""
-        return self.participants.population(date, self.window, trials, uniforms, self.followed)
+        return self.participants.population(date, self.window, trials, uniforms, self.silence)
 
     def _uniforms(self, trials: int) -> dict[str, Floats]:
         """With which missing responses are drawn: the first rows are the same for any number."""

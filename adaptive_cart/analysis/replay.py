@@ -29,7 +29,7 @@ from adaptive_cart.conduct.rules import REASONS, ResolvedRule, rhythm
 from adaptive_cart.conduct.standing import RUNNING, Standing
 from adaptive_cart.errors import InputError, one_of
 from adaptive_cart.nouns.records import Floats
-from adaptive_cart.recorded.known import WINDOW, Participants
+from adaptive_cart.recorded.known import LEFT, WINDOW, Participants, Silence
 from adaptive_cart.recorded.order import SAME
 
 GRACE = 1.0  # months by which a calendar date may lie beyond the last contact in the table
@@ -140,7 +140,7 @@ def replayed(
     as_of: float | None = None,
     window: float = WINDOW,
     seed: int = 0,
-    followed: frozenset[int] = frozenset(),
+    silence: Silence = LEFT,
 ) -> Replay:
     """Hold the looks of a real trial up to the one that is analysed.
 
@@ -151,8 +151,8 @@ def replayed(
         that, if left out.
     as_of
         Calendar month at which the data are cut; the date at which the look fell due if left out.
-    followed
-        Arms in which those last seen before the cut are taken to have been followed to it.
+    silence
+        How those are read who were last seen before the cut.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def replayed(
         If no look, or not the one asked for, is due.
     """
     _check(plan, participants, look, as_of)
-    trial = RealTrial(plan, participants, window, seed, followed)
+    trial = RealTrial(plan, participants, window, seed, silence)
     reach = participants.reach if as_of is None else as_of
     walk = _Walk(trial, reach)
     for number in range(1, plan.schedule.number + 1):

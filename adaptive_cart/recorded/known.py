@@ -9,8 +9,8 @@ known (the month of a landmark, a horizon) counts as one at that month.
 Who was last seen earlier, and has neither died nor withdrawn nor reached the end of what is asked,
 is under follow-up and *last seen before the cut*. Times are censored at the last contact, follow-up
 for rates ends there, and a landmark that lies after it is missing. Whoever analyses the trial asks
-what would follow if they had been followed all the same (``followed``), and does not decide where
-that differs.
+what would follow if they had been followed all the same (:class:`Silence`), and does not decide
+where that differs.
 
 The table may know more than a look could: it is cut by the code that cuts a simulated trial, which
 uses nothing after the look's date.
@@ -33,6 +33,26 @@ from adaptive_cart.nouns.streams import padded
 from adaptive_cart.recorded.table import CROSSOVER, ON_DRUGS
 
 WINDOW = 0.5  # months; a visit that was due falls within a fortnight of its day
+
+
+@dataclass(frozen=True)
+class Silence:
+    """How participants are read who were last seen before the cut.
+
+    Attributes
+    ----------
+    followed
+        Arms in which they are taken to have been followed to it: what was last known of them lasts.
+        In the others follow-up ends at the last contact.
+    respond
+        Whether an outcome that is left blank is then a response.
+    """
+
+    followed: frozenset[int] = frozenset()
+    respond: bool = True
+
+
+LEFT = Silence()
 
 
 class RecordedEvents(RecurrentEvents):
@@ -179,7 +199,7 @@ class Participants:
         window: float = WINDOW,
         trials: int = 1,
         uniforms: Mapping[str, Floats] | None = None,
-        followed: frozenset[int] = frozenset(),
+        silence: Silence = LEFT,
     ) -> Population:
         """The participants as a block of equal trials, as what is known at a date has them.
 
@@ -193,9 +213,8 @@ class Participants:
             How often the trial stands in the block.
         uniforms
             By endpoint that imputes: ``(trial, participant)`` with which responses are drawn.
-        followed
-            Arms in which those last seen before the cut are taken to have been followed to it: what
-            was last known of them lasts, and an outcome left blank is a response.
+        silence
+            How those are read who were last seen before the cut.
         """
         width = self.width
 
@@ -205,7 +224,7 @@ class Participants:
             return np.tile(row, (trials, 1))
 
         unseen = self.unseen(date, window)
-        taken = unseen & np.isin(self.arm, list(followed))
+        taken = unseen & np.isin(self.arm, list(silence.followed))
         dropped = block(self._dropout(unseen & ~taken, window), np.inf)
         course = None
         if self.has_course:
@@ -228,7 +247,7 @@ class Participants:
             name: block(values, np.inf) for name, values in self.times.items()
         }
         direct |= {
-            name: block(values | (taken & self.blank[name]), False)
+            name: block(values | (taken & self.blank[name] & silence.respond), False)
             for name, values in self.responses.items()
         }
         return Population(

@@ -21,6 +21,7 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import REASONS
 from adaptive_cart.design.design import Design
 from adaptive_cart.recorded.file import read_participants
+from adaptive_cart.recorded.known import LEFT, Silence
 from adaptive_cart.recorded.rows import ALWAYS
 from analysis.test_real_trial_round_trip import simulated, table
 from checks import raw_design
@@ -163,6 +164,25 @@ def test_an_outcome_left_blank_is_not_a_failure_because_the_visit_was_near() -> 
     found = analyze(Design(**VISITS), rows, look=1, as_of=6.25, fast=True)
     assert [missing for *_, missing in counts(found).values()] == [10, 10]
     assert found.decision.outcome == "withheld"
+
+
+def test_an_outcome_left_blank_may_be_no_response_where_it_was_left_out() -> None:
+    # of those seen 9 of 10 against 4 of 20: a success; had the ten others failed too, there is none
+    raw = VISITS | {"endpoints": {"free": {"type": "landmark", "month": 6, "missing": "exclude"}}}
+    rows = [
+        {"participant": k, "arm": ("usual", "cells")[k % 2], "randomised_month": 0.25,
+         "last_contact_month": 6.0, "free": int(k // 2 < (9 if k % 2 else 4))}
+        for k in range(40)
+    ]  # fmt: skip
+    for row in rows[21::2]:
+        row |= {"last_contact_month": 3.0, "free": ""}
+    how: dict[str, Any] = {"look": 1, "as_of": 6.25, "fast": True}
+    found = analyze(Design(**raw), rows, **how)
+    assert counts(found)["cells"] == (9, 10, 10)
+    assert found.decision.outcome == "withheld"
+    assert found.decision.fast == "success"
+    (why,) = found.decision.withheld
+    assert "outcomes left blank were no responses: efficacy does not hold" in why
 
 
 def test_the_exit_status_says_withheld(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,10 +351,9 @@ def test_a_trial_seen_at_visits_is_decided_as_one_seen_at_every_moment() -> None
         assert participants.unseen(date).sum() > 10
 
         def again(
-            followed: frozenset[int] = frozenset(),
-            how: tuple[Any, ...] = (participants, look, date),
+            silence: Silence = LEFT, how: tuple[Any, ...] = (participants, look, date)
         ) -> Replay:
-            return replayed(plan, *how, followed=followed)
+            return replayed(plan, *how, silence=silence)
 
         replay = again()
         assert replay.now.after.reason[0] == block.standing.reason[trial]

@@ -13,6 +13,7 @@ import pytest
 import adaptive_cart as ac
 from adaptive_cart.design.design import Design
 from adaptive_cart.recorded.file import ParticipantsError, columns_of, read_participants
+from adaptive_cart.recorded.known import Silence
 from checks import raw_design
 
 HELLO = Design(**raw_design("hello"))
@@ -105,7 +106,7 @@ def test_who_is_last_seen_before_the_look_is_not_lost_by_silence() -> None:
     dropout = found.population(27.0).dropout
     assert dropout is not None
     assert dropout[0, :5].tolist() == [math.inf, 21.0, math.inf, 21.0, math.inf]
-    taken = found.population(27.0, followed=frozenset({1})).dropout
+    taken = found.population(27.0, silence=Silence(frozenset({1}))).dropout
     assert taken is not None
     assert taken[0, :5].tolist() == [math.inf, math.inf, math.inf, 21.0, math.inf]
 
