@@ -401,7 +401,7 @@ def test_what_is_protected_or_not_ours_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = written(tmp_path)
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
     told = run("calibrate", file)
     assert told.exit_code == 2
     assert "write-protected" in told.output
