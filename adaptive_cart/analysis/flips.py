@@ -99,7 +99,8 @@ class _Search:
     def _arms(self) -> list[int]:
         target = self.target
         if target.kind == "best":
-            return list(range(1, len(self.analysis.plan.design.arm_names)))
+            asked = self.analysis.as_asked(target)
+            return list(asked.compared(len(self.analysis.plan.design.arm_names)))
         return [target.arm] if target.minus is None else [target.arm, target.minus]
 
     def _strata(self) -> list[list[int]]:

@@ -334,7 +334,10 @@ class _Tables(Conduct):
     def analysis(self, date: Floats, held: Booleans) -> LookAnalysis:
         """The counts, which are all there is to see."""
         nobody: Snapshot = _counted(self.counts)
-        found = LookAnalysis(self.plan, nobody, {}, np.flatnonzero(held), self.standing.open_strata)
+        found = LookAnalysis(
+            self.plan, nobody, {}, np.flatnonzero(held),
+            self.standing.open_arms, self.standing.open_strata,
+        )  # fmt: skip
         found.summaries[self.design.primary] = self.counts
         return found
 

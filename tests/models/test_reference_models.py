@@ -317,6 +317,8 @@ def test_quantities_of_draws_by_hand() -> None:
     best = Question("endpoint", 2, kind="best")
     assert face.quantity(draws, best).tolist() == [[0.0, 1.0]]
     assert holds(best, face.quantity(draws, best)).tolist() == [[0.0, 1.0]]
+    alone = Question("endpoint", 2, kind="best", among=(2,))  # the other arm is no longer open
+    assert face.quantity(draws, alone).tolist() == [[1.0, 1.0]]
     above = Question("endpoint", 1, 0, value=0.0)
     np.testing.assert_allclose(face.quantity(draws, above), [[0.4, -0.7]])
     assert holds(above, face.quantity(draws, above)).tolist() == [[1.0, 0.0]]
