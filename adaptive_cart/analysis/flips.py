@@ -203,7 +203,8 @@ class _Search:
     def _durations(self, tables: Durations) -> Iterator[tuple[tuple[Move, ...], Summary]]:
         lines = []
         for arm, more in product(self._arms(), (True, False)):
-            inside = tables.included[0] & (tables.arm[0] == arm) & (tables.event[0] != more)
+            mine = tables.members(arm, self.target.stratum, self.analysis.open_strata)[0]
+            inside = mine & (tables.event[0] != more)
             who = np.flatnonzero(inside & (tables.months[0] > 0.0))
             by_months = who[np.argsort(tables.months[0, who], kind="stable")]
             lines.append((arm, more, "shortest", by_months))

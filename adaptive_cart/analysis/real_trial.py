@@ -173,7 +173,7 @@ class RecordedAnalysis(LookAnalysis):
         summary = self.summary(endpoint).rows(np.zeros(1, dtype=np.int64))
         nothing = type(summary)(
             *(
-                values if name == "arm" else np.zeros_like(values)
+                values if name in ("arm", "stratum") else np.zeros_like(values)
                 for name, values in vars(summary).items()
             )
         )

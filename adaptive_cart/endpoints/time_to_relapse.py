@@ -76,6 +76,7 @@ class TimeToRelapse(EndpointBase):
             ended.mask(population.participants),
             mask,
             population.arm,
+            population.label,
             population.tally(included),
             population.tally(ended),
             population.totals(months, included),

@@ -131,7 +131,7 @@ def nothing_seen(design: Design, reads: str) -> Summary:
         return Exposure(none, no_time, none)
     nobody = np.zeros((1, 1), dtype=np.bool_)
     arm = np.zeros((1, 1), dtype=np.int8)
-    return Durations(np.zeros((1, 1)), nobody, nobody, arm, none, none, no_time)
+    return Durations(np.zeros((1, 1)), nobody, nobody, arm, arm, none, none, no_time)
 
 
 @dataclass(frozen=True)
