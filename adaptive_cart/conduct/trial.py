@@ -206,7 +206,10 @@ class SimulatedConduct(Conduct):
         means, covered = [], []
         for estimand, target in zip(self.plan.estimands, self.targets, strict=True):
             mean = posterior.mean(estimand.question)
-            inside = posterior.covers(estimand.question.at(target), LEVEL)
+            if np.isnan(target):  # it is not known: nothing is measured of it
+                inside = np.zeros(len(mean), dtype=np.bool_)
+            else:
+                inside = posterior.covers(estimand.question.at(target), LEVEL)
             if posterior.failed is not None:
                 mean = np.where(posterior.failed, np.nan, mean)
             means.append(mean)

@@ -412,6 +412,21 @@ def test_a_success_is_false_by_what_it_claimed(name: str) -> None:
         assert share == (trials[f"closed_{stratum}"] > 0).mean()
 
 
+def test_what_cannot_be_known_is_not_counted_as_true() -> None:
+    # nobody ever has the event, in either arm: there is no true hazard ratio
+    text, _ = CASES["hazard ratio at the margin"]
+    never = {"dist": "exponential", "cured": 1.0}
+    true = {"loss": {"usual": never | {"median": 7.0}, "cells": never | {"median": 10.0}}}
+    raw = {**tomllib.loads(text), "scenarios": {"so": true}}
+    raw["rules"][0]["at_least"] = 0.1
+    trials, _, rows = simulated(raw, 20)
+    assert set(trials["reason"]) == {"success"}
+    assert set(trials["false_success"]) == {-1}
+    told = rows[rows["measure"] == "false_success"].iloc[0]
+    assert math.isnan(told["estimate"])
+    assert told["n"] == 20
+
+
 def test_the_cases_have_false_and_true_successes() -> None:
     """Otherwise the comparison says little."""
     found = {}
