@@ -47,6 +47,13 @@ per_month = 6
 [looks]
 observed = [10, 20, 30]
 """
+RATES = """
+[endpoints.infection]
+type = "event_rate"
+[analysis.infection]
+model = "gamma_poisson"
+prior = { a = 0.5, b = 2.0 }
+"""
 STRATA = """
 [strata]
 hard = 0.4
@@ -157,6 +164,12 @@ CASES: dict[str, tuple[str, Table]] = {
     "predicted not to hold": (
         TWO + LATER + predicted("below = 0.2"),
         {"free": {"usual": 0.3, "cells": 0.35}},
+    ),
+    "a yearly rate": (
+        TWO
+        + RATES
+        + success('minus = "usual", below = 0.3', "at_least = 0.5", endpoint="infection"),
+        {"free": {"usual": 0.3, "cells": 0.4}, "infection": {"usual": 0.1, "cells": 0.4}},
     ),
     "one stratum": (
         TWO + STRATA + success('minus = "usual", above = 0.0, stratum = "hard"', "at_least = 0.5"),

@@ -16,6 +16,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.nouns.distributions import Exponential, Fixed, Gamma, Lognormal, Weibull
 from adaptive_cart.nouns.questions import OPEN, Question
+from adaptive_cart.results.claims import Claims
 from adaptive_cart.results.estimand import SobolLatents, TrueValues, target_values, true_values
 from adaptive_cart.results.true_value import TrueValue
 
@@ -123,6 +124,20 @@ def test_remitters_and_the_infused_weigh() -> None:
     about_open = Question("loss", 1, kind="remaining", month=8.0, stratum=OPEN)
     near(true.quantity(about_open, (1,)), remitters_left(8.0, ("severe",)))
     near(true.quantity(about_open, (0, 1)), remitters_left(8.0))
+
+
+@pytest.mark.parametrize(("claimed", "false"), [(0.50, True), (0.49, False), (0.51, True)])
+def test_an_integrated_value_at_the_margin_is_not_beyond_it(claimed: float, false: bool) -> None:
+    raw = tomllib.loads(BASE)
+    del raw["strata"], raw["truth"]["cells"]["strata"]
+    raw["truth"]["cells"]["durability"]["cured"] = 0.5
+    raw["rules"][0]["posterior"]["above"] = claimed
+    design, true = found_in(raw)
+    found = true.quantity(Question("loss", 1, kind="remaining", month=8.0))
+    near(found, 0.5)
+    assert found is not None
+    assert found.mcse > 0.0
+    assert Claims.of(design, true).false(0) is false
 
 
 def excluding(direct: bool) -> Table:
