@@ -199,7 +199,8 @@ def true_values(design: Design, truth: Truth, latents: SobolLatents | None = Non
             for name, found in ratios.items()
             if name == design.primary
         },
-        asked=asked,
+        # of a duration a question is about what lasts, at its own month
+        asked={n: c for n, c in asked.items() if design.endpoints[n].summary_kind != "durations"},
         lasting=_lasting(design, truth, points),
         ratios=ratios,
     )
