@@ -405,7 +405,7 @@ def simulated(raw: Table, trials: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.D
 def test_a_success_is_false_by_what_it_claimed(name: str) -> None:
     text, true = CASES[name]
     raw = {**tomllib.loads(text), "scenarios": {"so": true}}
-    trials, looks, rows = simulated(raw, 12 if "weibull_cure" in text else 40)
+    trials, looks, rows = simulated(raw, 8 if "weibull_cure" in text else 24)
     won = {number: list(successes(raw, looks[looks.trial == number])) for number in trials["trial"]}
     assert [bool(found) for found in won.values()] == list(trials["reason"] == "success")
     false = [any(is_false(raw, each, true) for each in found) for found in won.values()]
@@ -446,7 +446,7 @@ def test_the_cases_have_false_and_true_successes() -> None:
     for name in ("open strata", "two margins", "best", "each stratum"):
         text, true = CASES[name]
         raw = {**tomllib.loads(text), "scenarios": {"so": true}}
-        trials, *_ = simulated(raw, 40)
+        trials, *_ = simulated(raw, 24)
         found[name] = set(trials.loc[trials["reason"] == "success", "false_success"])
     assert all(verdicts == {0, 1} for verdicts in found.values()), found
 
