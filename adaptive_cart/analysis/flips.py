@@ -99,7 +99,8 @@ class _Search:
     def _arms(self) -> list[int]:
         target = self.target
         if target.kind == "best":
-            return list(range(1, len(self.analysis.plan.design.arm_names)))
+            asked = self.analysis.as_asked(target)
+            return list(asked.compared(len(self.analysis.plan.design.arm_names)))
         return [target.arm] if target.minus is None else [target.arm, target.minus]
 
     def _strata(self) -> list[list[int]]:
@@ -202,7 +203,8 @@ class _Search:
     def _durations(self, tables: Durations) -> Iterator[tuple[tuple[Move, ...], Summary]]:
         lines = []
         for arm, more in product(self._arms(), (True, False)):
-            inside = tables.included[0] & (tables.arm[0] == arm) & (tables.event[0] != more)
+            mine = tables.members(arm, self.target.stratum, self.analysis.open_strata)[0]
+            inside = mine & (tables.event[0] != more)
             who = np.flatnonzero(inside & (tables.months[0] > 0.0))
             by_months = who[np.argsort(tables.months[0, who], kind="stable")]
             lines.append((arm, more, "shortest", by_months))

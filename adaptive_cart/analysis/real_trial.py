@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adaptive_cart.conduct.holding import Conduct, LookAnalysis, LookRecord
+from adaptive_cart.conduct.holding import Conduct, LookAnalysis, LookRecord, in_full
 from adaptive_cart.conduct.looks import snapshot_at
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
@@ -62,7 +62,8 @@ class RecordedAnalysis(LookAnalysis):
     answers
         Who answers the rules; the fast posterior if nobody else.
     open_when_asked
-        By rule and target: the strata that were open when it was judged, ``(1, stratum)``.
+        By rule and target: the arms and strata that were open when it was judged, ``(1, arm)`` and
+        ``(1, stratum)``.
     settled
         By rule and place of the target: why it was not asked, as the trial stood at its turn.
     """
@@ -75,22 +76,29 @@ class RecordedAnalysis(LookAnalysis):
         self.date = float(date[0])
         trial.follow(self.date)
         snapshot = snapshot_at(trial.population, date, standing.enrolled)
-        super().__init__(plan, snapshot, trial.prepared, np.flatnonzero(held), standing.open_strata)
+        super().__init__(
+            plan, snapshot, trial.prepared, np.flatnonzero(held),
+            standing.open_arms, standing.open_strata,
+        )  # fmt: skip
         self._imputed: dict[str, tuple[Counts, Floats]] = {}
         self._once: dict[str, LookAnalysis] = {}
-        self.open_when_asked: dict[tuple[str, Question], Booleans | None] = {}
+        self.open_when_asked: dict[tuple[str, Question], tuple[Booleans, Booleans | None]] = {}
         self.settled: dict[tuple[str, int], str] = {}
 
-    def open_strata_changed(self, open_strata: Booleans) -> None:
-        """Let the rules still to be judged see which strata are open now."""
-        super().open_strata_changed(open_strata)
+    def now_open(self, open_arms: Booleans, open_strata: Booleans) -> None:
+        """Let the rules still to be judged see which arms and strata are open now."""
+        super().now_open(open_arms, open_strata)
         self._once.clear()
+
+    def as_asked(self, target: Question) -> Question:
+        """The question in full: where it is about the best arm, the best of those open now."""
+        return in_full(target, self.open_arms[0])
 
     def probability(self, rule: ResolvedRule, target: Question) -> Floats:
         """The probability that a rule asks for, ``(1,)``; nan where it failed."""
-        self.open_when_asked[rule.name, target] = self.open_strata
+        self.open_when_asked[rule.name, target] = self.open_arms, self.open_strata
         if self.answers is not None:
-            return np.array([self.answers(self, rule, target)])
+            return np.array([self.answers(self, rule, self.as_asked(target))])
         return self.fast_probability(rule, target)
 
     def fast_probability(self, rule: ResolvedRule, target: Question) -> Floats:
@@ -98,15 +106,15 @@ class RecordedAnalysis(LookAnalysis):
         if not self.imputes(target.endpoint):
             return super().probability(rule, target)
         tables, weights = self.imputed(target.endpoint)
-        answers = self.instead(target.endpoint, tables).probability(rule, target)
+        other = self.instead(target.endpoint, tables)
+        answers = other.probability(rule, self.as_asked(target))
         return np.array([float(weights @ answers)])
 
     def as_when_asked(self, rule: ResolvedRule, target: Question) -> RecordedAnalysis:
-        """Return to the strata that were open when a rule was judged."""
-        then = self.open_when_asked.get((rule.name, target), self.open_strata)
-        if then is not None:
-            self.open_strata_changed(then)
-            self.open_strata = then
+        """Return to the arms and strata that were open when a rule was judged."""
+        now = self.open_arms, self.open_strata
+        arms, strata = self.open_when_asked.get((rule.name, target), now)
+        self.now_open(arms, self.trial.standing.open_strata if strata is None else strata)
         return self
 
     def imputes(self, endpoint: str) -> bool:
@@ -147,7 +155,8 @@ class RecordedAnalysis(LookAnalysis):
         open_strata = np.tile(self.trial.standing.open_strata, (number, 1))
         if self.open_strata is not None:
             open_strata = np.tile(self.open_strata, (number, 1))
-        other = LookAnalysis(self.plan, snapshot, {}, np.arange(number), open_strata)
+        open_arms = np.tile(self.open_arms, (number, 1))
+        other = LookAnalysis(self.plan, snapshot, {}, np.arange(number), open_arms, open_strata)
         other.summaries[endpoint] = tables
         return other
 
@@ -164,7 +173,7 @@ class RecordedAnalysis(LookAnalysis):
         summary = self.summary(endpoint).rows(np.zeros(1, dtype=np.int64))
         nothing = type(summary)(
             *(
-                values if name == "arm" else np.zeros_like(values)
+                values if name in ("arm", "stratum") else np.zeros_like(values)
                 for name, values in vars(summary).items()
             )
         )

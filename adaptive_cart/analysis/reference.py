@@ -114,6 +114,7 @@ class ReferencePosteriors:
 
     def answer(self, analysis: RecordedAnalysis, rule: ResolvedRule, target: Question) -> Answer:
         """The same with its error, the fast answer on the same data, and any trouble."""
+        target = analysis.as_asked(target)
         open_now = b"" if analysis.open_strata is None else analysis.open_strata.tobytes()
         key = (rule.name, target, open_now)
         if key not in self.answers:

@@ -70,6 +70,7 @@ def copied(standing: Standing) -> Standing:
         if isinstance(value, np.ndarray):
             setattr(own, name, value.copy())
     own.won = {position: looks.copy() for position, looks in standing.won.items()}
+    own.declared = list(standing.declared)
     return own
 
 

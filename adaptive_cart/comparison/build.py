@@ -27,8 +27,8 @@ from adaptive_cart.comparison.side_by_side import ROLES, Comparison
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import InputError, ResultsError, nearest, one_of
-from adaptive_cart.results.estimand import TrueValue
 from adaptive_cart.results.result import Result, open_result
+from adaptive_cart.results.true_value import TrueValue
 from adaptive_cart.running.engine import obstacles
 from adaptive_cart.running.run import Progress
 

@@ -22,11 +22,11 @@ from adaptive_cart.conduct.rules import REASONS
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.streams import padded
-from adaptive_cart.results.estimand import TrueValue
 from adaptive_cart.results.operating import STOPS
 from adaptive_cart.results.operating import Figure as Estimate
 from adaptive_cart.results.result import Result
 from adaptive_cart.results.store import TRIALS, Store
+from adaptive_cart.results.true_value import TrueValue
 
 BOTH_EXACT = "both are exact"
 COUNTED = ("n_randomised", "n_analysed", "n_infused", "months")

@@ -9,7 +9,8 @@ a block of one. The same lines judge both.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -75,18 +76,21 @@ class LookAnalysis:
         snapshot: Snapshot,
         prepared: dict[str, Any],
         trials: Integers,
+        open_arms: Booleans,
         open_strata: Booleans,
     ) -> None:
         self.plan = plan
         self.snapshot = snapshot
         self.prepared = prepared
         self.trials = trials
+        self.open_arms = open_arms[trials]
         self.open_strata = open_strata[trials] if open_strata.shape[1] > 1 else None
         self.summaries: dict[str, Summary] = {}
         self._posteriors: dict[str, Posterior] = {}
 
-    def open_strata_changed(self, open_strata: Booleans) -> None:
-        """Let the rules still to be judged see which strata are open now."""
+    def now_open(self, open_arms: Booleans, open_strata: Booleans) -> None:
+        """Let the rules still to be judged see which arms and strata are open now."""
+        self.open_arms = open_arms[self.trials]
         if self.open_strata is not None:
             now = open_strata[self.trials]
             self.open_strata = now
@@ -116,6 +120,14 @@ class LookAnalysis:
 
     def probability(self, rule: ResolvedRule, target: Question) -> Floats:
         """The probability that a rule asks for, ``(chosen trial,)``; nan where it failed."""
+        if target.kind != "best" or target.among:
+            return self._asked(rule, target)
+        answer = np.full(len(self.trials), np.nan)
+        for question, rows in among_open(target, self.open_arms):
+            answer[rows] = self._asked(rule, question)[rows]
+        return answer
+
+    def _asked(self, rule: ResolvedRule, target: Question) -> Floats:
         if rule.prediction is not None:
             return self._predicted(rule, target)
         posterior = self.posterior(target.endpoint)
@@ -158,6 +170,33 @@ class LookAnalysis:
             planned = np.array([round(n * share) for n in design.planned], dtype=np.int64)
         final = totals + np.maximum(planned - due, 0)
         return pooled(counts.successes), totals, final
+
+
+def among_open(target: Question, open_arms: Booleans) -> Iterator[tuple[Question, Integers]]:
+    """Ask whether an arm is the best of the experimental arms open in each trial.
+
+    Parameters
+    ----------
+    open_arms
+        ``(trial, arm)``.
+
+    Yields
+    ------
+    The question about some arms, and the trials in which these and no others are open; none for
+    trials in which the arm itself is not.
+    """
+    patterns, which = np.unique(open_arms[:, 1:], axis=0, return_inverse=True)
+    for number, pattern in enumerate(patterns):
+        arms = tuple(int(arm) + 1 for arm in np.flatnonzero(pattern))
+        if target.arm in arms:
+            yield replace(target, among=arms), np.flatnonzero(which.reshape(-1) == number)
+
+
+def in_full(target: Question, open_arms: Booleans) -> Question:
+    """What a target asks in one trial, with these arms open, ``(arm,)``."""
+    if target.kind != "best" or target.among:
+        return target
+    return next((question for question, _ in among_open(target, open_arms[None])), target)
 
 
 class Conduct:
@@ -267,8 +306,9 @@ class Conduct:
         """What can be seen at a date, ``(trial,)``, in the trials in which a look is held."""
         snapshot = snapshot_at(self.population, date, self.standing.enrolled)
         return LookAnalysis(
-            self.plan, snapshot, self.prepared, np.flatnonzero(held), self.standing.open_strata
-        )
+            self.plan, snapshot, self.prepared, np.flatnonzero(held),
+            self.standing.open_arms, self.standing.open_strata,
+        )  # fmt: skip
 
     def judge(
         self, analysis: LookAnalysis, look: int, held: Booleans, last: Booleans
@@ -308,8 +348,8 @@ class Conduct:
         if holds.any():
             randomised = analysis.snapshot.randomised
             standing.apply(position, holds, probability, look, randomised, last)
-            if rule.then == "close_stratum" or self.design.by_target:
-                analysis.open_strata_changed(standing.open_strata)
+            if rule.then in ("drop_arm", "close_stratum") or self.design.by_target:
+                analysis.now_open(standing.open_arms, standing.open_strata)
         return probability
 
     def between(self, look: int, date: Floats, skipped: Booleans) -> None:

@@ -9,7 +9,7 @@ from adaptive_cart.conduct.looks import Schedule
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.design.design import Design
 from adaptive_cart.models import AnalysisBase
-from adaptive_cart.nouns.questions import ALL, Question
+from adaptive_cart.nouns.questions import ALL, Kind, Question
 
 LEVEL = 0.95  # of every credible interval
 
@@ -70,11 +70,10 @@ class Plan:
 def _estimands(design: Design) -> tuple[Estimand, ...]:
     """For each experimental arm: against the control, on average and in each stratum."""
     several = len(design.arms) > 2
-    kind = design.primary_endpoint.estimand_kind
-    if kind is None:
-        return ()
+    kind = estimand_kind(design)
     analysis = design.analysis_of(design.primary)
-    assert analysis is not None
+    if kind is None or analysis is None:
+        return ()
     found = []
     for arm in range(1, len(design.arms)):
         name = design.arm_names[arm] if several else None
@@ -85,3 +84,15 @@ def _estimands(design: Design) -> tuple[Estimand, ...]:
             question = Question(design.primary, arm, 0, kind=kind, stratum=stratum)
             found.append(Estimand(question, name, label))
     return tuple(found)
+
+
+def estimand_kind(design: Design) -> Kind | None:
+    """Kind of question whose quantity is the primary's estimand; nothing where it has none.
+
+    Of a time to event it is the hazard ratio where the model has one, and else the difference of
+    what the model has, the cured fractions.
+    """
+    kind, analysis = design.primary_endpoint.estimand_kind, design.analysis_of(design.primary)
+    if kind is None or analysis is None or kind in analysis.answers:
+        return kind
+    return "level"

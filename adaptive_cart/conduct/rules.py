@@ -88,6 +88,16 @@ class ResolvedRule:
         """The first target's question."""
         return self.targets[0]
 
+    @property
+    def affirms(self) -> bool:
+        """Whether the rule, when it holds, claims what it asks; if not, it claims the opposite.
+
+        A predictive rule claims what the rule claims that it predicts, or the opposite of that.
+        """
+        if self.prediction is None:
+            return self.at_least
+        return self.prediction.at_least == self.at_least
+
     def never(self) -> ResolvedRule:
         """Return the same rule with a threshold that nothing reaches; it is asked all the same."""
         return replace(

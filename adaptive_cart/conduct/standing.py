@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,27 @@ SUCCESS = REASONS.index("success")
 FUTILITY = REASONS.index("futility")
 NO_SUCCESS = REASONS.index("no_success")
 Small = npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Declared:
+    """Successes that one rule declared at one moment, and what was open when it was judged.
+
+    Attributes
+    ----------
+    position
+        Of the rule in the design.
+    trials, holds
+        ``(row,)`` positions of the trials, and ``(row, target)`` which targets succeeded there.
+    open_arms, open_strata
+        ``(row, arm)``, ``(row, stratum)``.
+    """
+
+    position: int
+    trials: Integers
+    holds: Booleans
+    open_arms: Booleans
+    open_strata: Booleans
 
 
 @dataclass
@@ -33,6 +54,8 @@ class Standing:
     won
         By position of a success rule: ``(trial, target)`` look at which the target succeeded, 0 for
         not.
+    declared
+        Every success as it was declared, in order, with what was open then.
     dropped, closed
         ``(trial, arm)``, ``(trial, stratum)`` look at which it was dropped or closed, 0 for not.
     enrolled
@@ -53,6 +76,7 @@ class Standing:
     closed: Small
     enrolled: Integers
     failed: Booleans
+    declared: list[Declared] = field(default_factory=list)
 
     @staticmethod
     def at_start(design: Design, rules: tuple[ResolvedRule, ...], trials: int) -> Standing:
@@ -94,6 +118,21 @@ class Standing:
             found |= any_of(looks > 0)
         return found
 
+    def open_when_won(self, position: int, place: int) -> tuple[Booleans, Booleans]:
+        """What was open when a rule declared a target's success; elsewhere what is open now.
+
+        Returns
+        -------
+        ``(trial, arm)`` and ``(trial, stratum)``.
+        """
+        open_arms, open_strata = self.open_arms.copy(), self.open_strata.copy()
+        for declared in self.declared:
+            if declared.position == position:
+                here = declared.holds[:, place]
+                open_arms[declared.trials[here]] = declared.open_arms[here]
+                open_strata[declared.trials[here]] = declared.open_strata[here]
+        return open_arms, open_strata
+
     def asked(self, rule: ResolvedRule) -> Booleans:
         """Targets of a rule that are still to be asked about, ``(trial, target)``."""
         asked = np.empty((len(self.reason), len(rule.targets)), dtype=np.bool_)
@@ -131,6 +170,7 @@ class Standing:
             return
         if rule.then == "declare_success":
             self.won[position][holds] = look
+            self._declare(position, holds)
             if self.design.by_target:
                 self._resolve(rule, holds, None, look)
                 first = self.design.multiarm is not None
@@ -148,6 +188,11 @@ class Standing:
             return
         reason = REASONS.index(ENDS[rule.then])
         self._end(any_of(holds), reason, position, holds, probability)
+
+    def _declare(self, position: int, holds: Booleans) -> None:
+        rows = np.flatnonzero(any_of(holds))
+        arms, strata = self.open_arms[rows], self.open_strata[rows]  # copies
+        self.declared.append(Declared(position, rows, holds[rows], arms, strata))
 
     def _resolve(self, rule: ResolvedRule, holds: Booleans, label: Small | None, look: int) -> None:
         """Close the arms or strata of the targets for which a rule holds."""

@@ -21,6 +21,7 @@ from adaptive_cart.conduct.plan import LEVEL, Plan
 from adaptive_cart.conduct.standing import SUCCESS, Small, Standing
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.models import Posterior
+from adaptive_cart.nouns.questions import OPEN
 from adaptive_cart.nouns.records import (
     Booleans,
     Floats,
@@ -205,7 +206,10 @@ class SimulatedConduct(Conduct):
         means, covered = [], []
         for estimand, target in zip(self.plan.estimands, self.targets, strict=True):
             mean = posterior.mean(estimand.question)
-            inside = posterior.covers(estimand.question.at(target), LEVEL)
+            if np.isnan(target):  # it is not known: nothing is measured of it
+                inside = np.zeros(len(mean), dtype=np.bool_)
+            else:
+                inside = posterior.covers(estimand.question.at(target), LEVEL)
             if posterior.failed is not None:
                 mean = np.where(posterior.failed, np.nan, mean)
             means.append(mean)
@@ -218,7 +222,9 @@ class SimulatedConduct(Conduct):
         chosen = waiting[standing.reason[waiting] == SUCCESS]
         if len(chosen) == 0:
             return
-        followed_up = LookAnalysis(self.plan, snapshot, self.prepared, chosen, standing.open_strata)
+        followed_up = LookAnalysis(
+            self.plan, snapshot, self.prepared, chosen, standing.open_arms, standing.open_strata
+        )
         stands = np.zeros(len(chosen), dtype=np.bool_)
         for position, looks in standing.won.items():
             rule = self.plan.rules[position]
@@ -226,6 +232,8 @@ class SimulatedConduct(Conduct):
                 won = looks[chosen, place]
                 if not won.any():
                     continue
+                if target.kind == "best" or target.stratum == OPEN:
+                    followed_up.now_open(*standing.open_when_won(position, place))
                 probability = followed_up.probability(rule, target)
                 for look in np.unique(won[won > 0]):
                     last = rule.thresholds.get(self.plan.schedule.number, np.nan)

@@ -560,6 +560,13 @@ def _predictive(pieces: Pieces, rule: Rule, path: str) -> Found:
             f"{place}.predictive",
         )
         return
+    if target.posterior.best:
+        yield (
+            f"{path}.rule",
+            f"'{target.name}' asks for the best arm; predictive probabilities are there for levels "
+            f"and differences",
+            f"{place}.posterior",
+        )
     last = pieces.number_of_looks
     if last is not None and target.looks and not {last, "final"} & set(target.looks):
         yield (

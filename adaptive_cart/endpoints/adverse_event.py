@@ -66,6 +66,13 @@ class AdverseEvent(EndpointBase):
         event = windows.event.mask(population.participants)
         return (event & analysed).sum(axis=1) / np.maximum(analysed.sum(axis=1), 1)
 
+    def counts_some(self) -> bool:
+        return True
+
+    def counted(self, name: str, population: Population) -> Floats:
+        """The infused; everybody where nobody is."""
+        return np.isfinite(self.prepare(name, population).closes).mean(axis=1)
+
 
 def _finite(months: Floats) -> ParticipantSet:
     return ParticipantSet.where(np.isfinite(months))

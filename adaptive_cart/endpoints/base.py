@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
 
 from adaptive_cart.nouns.parts import Part
@@ -63,3 +64,11 @@ class EndpointBase(Part):
         endpoint has none.
         """
         return None
+
+    def counts_some(self) -> bool:
+        """Whether the mean outcome is taken over some participants and not over everybody."""
+        return False
+
+    def counted(self, name: str, population: Population) -> Floats:
+        """Fraction of each trial's participants over whom the mean is taken, ``(trial,)``."""
+        return np.ones(population.trials)

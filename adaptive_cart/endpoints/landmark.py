@@ -235,3 +235,13 @@ class Landmark(EndpointBase):
         if dropout is not None:
             response = response & ~self._left(settled, dropout)
         return response.mean(axis=1)
+
+    def counts_some(self) -> bool:
+        return self.missing == "exclude"
+
+    def counted(self, name: str, population: Population) -> Floats:
+        """Those not missing."""
+        _, settled, dropout = self._outcomes(name, population)
+        if dropout is None:
+            return np.ones(population.trials)
+        return 1.0 - self._left(settled, dropout).mean(axis=1)

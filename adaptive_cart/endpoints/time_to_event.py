@@ -66,6 +66,7 @@ class TimeToEvent(EndpointBase):
             happened.mask(population.participants),
             mask,
             population.arm,
+            population.label,
             population.tally(included),
             population.tally(happened),
             population.totals(months, included),

@@ -15,7 +15,7 @@ from pydantic import Field
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import PositiveMonths
-from adaptive_cart.nouns.records import Durations, Floats, Population, Snapshot
+from adaptive_cart.nouns.records import Course, Durations, Floats, Population, Snapshot
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,7 @@ class TimeToRelapse(EndpointBase):
     def prepare(self, name: str, population: Population) -> Remissions:
         course = population.course
         assert course is not None
-        began, lost = course.remission, course.relapse
-        if course.crossed is not None and not population.crossover_counts:
-            began = np.where(began > course.crossed, np.inf, began)
-        if population.crossover_counts:
-            assert course.remission_after is not None
-            assert course.relapse_after is not None
-            first = np.isfinite(began)
-            began = np.where(first, began, course.remission_after)
-            lost = np.where(first, lost, course.relapse_after)
+        began, lost = _first_remission(course, population.crossover_counts)
         last_seen = population.last_seen
         assert last_seen is not None
         seen = began < last_seen
@@ -76,6 +68,7 @@ class TimeToRelapse(EndpointBase):
             ended.mask(population.participants),
             mask,
             population.arm,
+            population.label,
             population.tally(included),
             population.tally(ended),
             population.totals(months, included),
@@ -83,10 +76,38 @@ class TimeToRelapse(EndpointBase):
 
     def true_values(self, name: str, population: Population) -> Floats | None:
         """Fraction of remitters still in drug-free remission at ``horizon``, by trial."""
-        course = population.course
-        if course is None:
-            return None
-        remitters = np.isfinite(course.remission)
+        return None if population.course is None else self.lasting(population, self.horizon)
+
+    def lasting(self, population: Population, month: float) -> Floats:
+        """Fraction of remitters whose remission lasts beyond a month (infinite: for ever)."""
+        assert population.course is not None
+        began, lost = _first_remission(population.course, population.crossover_counts)
+        remitters = np.isfinite(began)
         with np.errstate(invalid="ignore"):
-            lasting = remitters & (course.relapse - course.remission > self.horizon)
+            lasting = remitters & ((lost - began > month) | np.isinf(lost))
             return lasting.sum(axis=1) / remitters.sum(axis=1)
+
+    def counts_some(self) -> bool:
+        return True
+
+    def counted(self, name: str, population: Population) -> Floats:
+        """Those whose remission begins while they are followed."""
+        assert population.course is not None
+        assert population.last_seen is not None
+        began, _ = _first_remission(population.course, population.crossover_counts)
+        return (began < population.last_seen).mean(axis=1)
+
+
+def _first_remission(course: Course, after_crossover: bool) -> tuple[Floats, Floats]:
+    """Months at which each first drug-free remission begins and ends, as the strategy counts it."""
+    began, lost = course.remission, course.relapse
+    if after_crossover:
+        assert course.remission_after is not None
+        assert course.relapse_after is not None
+        first = np.isfinite(began)
+        return np.where(first, began, course.remission_after), np.where(
+            first, lost, course.relapse_after
+        )
+    if course.crossed is not None:
+        began = np.where(began > course.crossed, np.inf, began)
+    return began, lost

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from adaptive_cart.figures.kinds import Tables, cell
+from adaptive_cart.figures.kinds import Tables, cell, short_of
 from adaptive_cart.figures.style import (
     BLACK,
     BLUE,
@@ -237,7 +237,7 @@ def _margin_between(axes: Axes, effects: list[float], about: Any) -> None:
     if margin is None or margin != margin:
         return
     ratio = about["estimand"].startswith("hazard")
-    null = [effect >= margin if ratio else effect <= margin for effect in effects]
+    null = [short_of(effect, margin, ratio) for effect in effects]
     at = sum(null) - 0.5
     if not 0 < sum(null) < len(null):
         return

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from adaptive_cart.results.claims import ROUNDING
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
@@ -84,3 +86,8 @@ class FigureKind:
 def cell(table: Any, column: str, row: int = 0) -> Any:
     """Return one cell of a table by the position of its row."""
     return table[column].iloc[row]
+
+
+def short_of(effect: float, beyond: float, ratio: bool) -> bool:
+    """Whether a true effect is not beyond the margin; the last bit of a number decides nothing."""
+    return effect >= beyond - ROUNDING if ratio else effect <= beyond + ROUNDING

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from adaptive_cart.figures.kinds import Missing, Tables
+from adaptive_cart.figures.kinds import Missing, Tables, short_of
 from adaptive_cart.figures.source import (
     about,
     displayed,
@@ -166,10 +166,8 @@ def null_tables(result: Result) -> Tables | Missing:
     beyond = margin(result)
     for name, role in scenarios(result):
         effects = [true_effect(result, name, *target) for target in targets(result, name)]
-        partly = beyond is not None and any(effect <= beyond for effect in effects)
         ratio = estimand_words(result).startswith("hazard")
-        if ratio:
-            partly = beyond is not None and any(effect >= beyond for effect in effects)
+        partly = beyond is not None and any(short_of(effect, beyond, ratio) for effect in effects)
         if role != "null" and not partly:
             continue
         measure = "success" if role == "null" else "false_success"

@@ -49,6 +49,17 @@ class EventTime(Part):
         months[never] = np.inf
         return months
 
+    def beyond(self, months: float) -> float:
+        """Probability of a time beyond some months; of infinitely many, the fraction cured."""
+        if math.isinf(months):
+            return self.cured or 0.0
+        low, high = 0.0, 1.0
+        for _ in range(60):  # the quantile increases: halve the uniforms until they are told apart
+            middle = (low + high) / 2.0
+            later = middle == 1.0 or float(self.quantile(np.array([middle]))[0]) > months
+            low, high = (low, middle) if later else (middle, high)
+        return 1.0 - high
+
 
 class Weibull(EventTime):
     """Weibull by shape and either scale or median."""

@@ -19,7 +19,8 @@ class Question:
     kind
         ``level``: the endpoint's parameter (a probability, a rate) in an arm, or its difference
         between two arms; ``hazard_ratio`` of ``arm`` to ``minus``; ``remaining``: the fraction
-        still in remission at ``month``, likewise; ``best``: the arm has the largest parameter.
+        still in remission at ``month``, likewise; ``best``: the arm has the largest parameter of
+        the arms ``among`` which it is asked.
     arm, minus
         Positions of the arms; ``minus`` is nothing where the question is about the arm alone.
     value
@@ -30,6 +31,8 @@ class Question:
         Position of a stratum, or ``ALL`` or ``OPEN``.
     month
         Months after remission began, for ``remaining``.
+    among
+        Positions of the arms compared, for ``best``; nothing for every experimental arm.
     """
 
     endpoint: str
@@ -40,10 +43,15 @@ class Question:
     kind: Kind = "level"
     stratum: int = ALL
     month: float = 0.0
+    among: tuple[int, ...] = ()
 
     def at(self, value: float) -> Question:
         """Ask the same of another value."""
         return replace(self, value=value)
+
+    def compared(self, arms: int) -> tuple[int, ...]:
+        """Arms among which the best is sought, of a design with so many arms."""
+        return self.among or tuple(range(1, arms))
 
     def words(self, arms: tuple[str, ...], strata: tuple[str, ...], value_text: str = "") -> str:
         """Say the question the way a protocol writes it: ``P(cart − soc > 0.10 | dfr)``."""
@@ -57,7 +65,7 @@ class Question:
         elif self.stratum == OPEN:
             about += ", open strata"
         if self.kind == "best":
-            return f"P({arm} is best | {about})"
+            return f"P({arm} is the best of the open arms | {about})"
         if self.kind == "hazard_ratio":
             return f"P(hazard ratio {arm} / {other} {compared} {value} | {about})"
         if self.kind == "remaining":

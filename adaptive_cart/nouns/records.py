@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.nouns.participant_set import ParticipantSet
+from adaptive_cart.nouns.questions import OPEN
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 
 Floats = npt.NDArray[np.float64]
@@ -113,6 +114,13 @@ class Population:
     direct: Mapping[str, Floats | Booleans] = field(default_factory=dict)
     imputations: Mapping[str, Floats] = field(default_factory=dict)
     crossover_counts: bool = False
+
+    @property
+    def label(self) -> npt.NDArray[np.int8]:
+        """Stratum of everybody, ``(trial, participant)``; 0 where there are none."""
+        if self.stratum is not None:
+            return self.stratum
+        return np.broadcast_to(np.int8(0), self.arm.shape)
 
     @property
     def participants(self) -> int:
@@ -274,8 +282,8 @@ class Durations(_Rows):
         ``(trial, participant)``: did it end with the event?
     included
         ``(trial, participant)``: is the participant in the analysis?
-    arm
-        ``(trial, participant)``.
+    arm, stratum
+        ``(trial, participant)``; the stratum is 0 for everybody where a design has none.
     participants, events, exposure
         ``(trial, arm, stratum)`` numbers and months at risk.
     """
@@ -284,6 +292,7 @@ class Durations(_Rows):
     event: Booleans
     included: Booleans
     arm: npt.NDArray[np.int8]
+    stratum: npt.NDArray[np.int8]
     participants: Integers
     events: Integers
     exposure: Floats
@@ -292,6 +301,23 @@ class Durations(_Rows):
     def analysed(self) -> Integers:
         """Participants in the analysis, ``(trial, arm, stratum)``."""
         return self.participants
+
+    def members(self, arm: int, stratum: int, open_strata: Booleans | None) -> Booleans:
+        """Who of an arm a question is about, ``(trial, participant)``.
+
+        Parameters
+        ----------
+        stratum
+            Position of a stratum, or ``ALL`` or ``OPEN`` as a question has it.
+        open_strata
+            ``(trial, stratum)``; nothing where all are open.
+        """
+        inside: Booleans = self.included & (self.arm == arm)
+        if stratum >= 0:
+            inside &= self.stratum == stratum
+        elif stratum == OPEN and open_strata is not None:
+            inside &= np.take_along_axis(open_strata, self.stratum.astype(np.intp), axis=1)
+        return inside
 
     def columns(self) -> dict[str, npt.NDArray[np.generic]]:
         """Columns of ``looks.parquet``, ``(trial, arm, stratum)`` each."""

@@ -131,7 +131,7 @@ def nothing_seen(design: Design, reads: str) -> Summary:
         return Exposure(none, no_time, none)
     nobody = np.zeros((1, 1), dtype=np.bool_)
     arm = np.zeros((1, 1), dtype=np.int8)
-    return Durations(np.zeros((1, 1)), nobody, nobody, arm, none, none, no_time)
+    return Durations(np.zeros((1, 1)), nobody, nobody, arm, arm, none, none, no_time)
 
 
 @dataclass(frozen=True)
@@ -334,7 +334,10 @@ class _Tables(Conduct):
     def analysis(self, date: Floats, held: Booleans) -> LookAnalysis:
         """The counts, which are all there is to see."""
         nobody: Snapshot = _counted(self.counts)
-        found = LookAnalysis(self.plan, nobody, {}, np.flatnonzero(held), self.standing.open_strata)
+        found = LookAnalysis(
+            self.plan, nobody, {}, np.flatnonzero(held),
+            self.standing.open_arms, self.standing.open_strata,
+        )  # fmt: skip
         found.summaries[self.design.primary] = self.counts
         return found
 

@@ -122,7 +122,9 @@ class Rates:
                 weight = weight * open_strata
             by_arm = np.einsum("tas,ts->ta", values, weight) / weight.sum(axis=1, keepdims=True)
         if question.kind == "best":
-            return (by_arm[:, 1:].argmax(axis=1) + 1 == question.arm).astype(np.float64)
+            arms = question.compared(by_arm.shape[1])
+            best = by_arm[:, list(arms)].argmax(axis=1)
+            return (best == arms.index(question.arm)).astype(np.float64)
         if question.minus is None:
             return by_arm[:, question.arm]
         return np.asarray(by_arm[:, question.arm] - by_arm[:, question.minus])

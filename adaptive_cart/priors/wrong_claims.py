@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from adaptive_cart.conduct.holding import among_open
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.standing import SUCCESS, Standing
@@ -54,18 +55,24 @@ def claims_wrongly(block: DrawnTrials) -> Booleans:
     for position, looks in standing.won.items():
         rule = block.plan.rules[position]
         for place, target in enumerate(rule.targets):
-            wrong |= (looks[:, place] > 0) & ~_right(block, rule, target)
+            won = looks[:, place] > 0
+            if won.any():
+                wrong |= won & ~_right(block, rule, target, position, place)
     return wrong
 
 
-def _right(block: DrawnTrials, rule: ResolvedRule, target: Question) -> Booleans:
-    """Whether what a rule claims of a target is so."""
+def _right(
+    block: DrawnTrials, rule: ResolvedRule, target: Question, position: int, place: int
+) -> Booleans:
+    """Whether what a rule claims of a target is so, of what was open when it was claimed."""
     truth = block.truths[target.endpoint]
-    quantity = truth.quantity(target, block.design.shares, block.standing.open_strata)
+    open_arms, open_strata = block.standing.open_when_won(position, place)
     if target.kind == "best":
-        so = quantity == 1.0
+        so = np.zeros(len(open_arms), dtype=np.bool_)
+        for question, rows in among_open(target, open_arms):
+            best = truth.quantity(question, block.design.shares, open_strata)
+            so[rows] = best[rows] == 1.0
     else:
+        quantity = truth.quantity(target, block.design.shares, open_strata)
         so = quantity > target.value if target.above else quantity < target.value
-    high = rule.at_least if rule.prediction is None else rule.prediction.at_least
-    # "P(so) is small enough" claims the opposite
-    return so if high else ~so
+    return so if rule.affirms else ~so

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from adaptive_cart.conduct.plan import Estimand, Plan
+from adaptive_cart.conduct.plan import Estimand, Plan, estimand_kind
 from adaptive_cart.design.design import Design, Rule
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.design.truth import Truth
@@ -222,13 +222,7 @@ class Evidence:
 
     def estimand_words(self) -> str:
         """What is estimated, as a noun."""
-        kind = getattr(self.design.primary_endpoint, "estimand_kind", "level")
-        words = {
-            "hazard_ratio": "hazard ratio",
-            "rate_ratio": "rate ratio",
-            "level": "difference",
-        }.get(str(kind), "difference")
-        return words
+        return "hazard ratio" if estimand_kind(self.design) == "hazard_ratio" else "difference"
 
     def estimand_label(self, estimand: Estimand) -> str:
         """Which arm and stratum an estimand is of; blank for the only one."""

@@ -6,31 +6,33 @@ scrambled Sobol points (Owen 1998, J Complexity 14:466), all arms and strata on 
 the spread over independent scrambles is the Monte Carlo standard error that is reported with the
 value. SciPy's generator is used because its scrambling and direction numbers are well tried.
 
-A hazard ratio is that of the event times themselves where they are exponential; otherwise hazards
-are not proportional, and the estimand is what the analysis model's hazard ratio tends to: the root
-of its score (Struthers & Kalbfleisch 1986, Biometrika 73:363) in the data of many trials run to
-their last look without stopping, pooled.
+An average over strata weighs each by its share of the average's own denominator: remitters for a
+time to relapse, the infused for an adverse event, those not missing where the missing are left out,
+patient-years for a rate of events. A model that averages over strata by their shares of enrolment
+(`logistic`, `hierarchical_logistic`) is asked about that average, whatever the denominator.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.conduct.looks import Schedule, snapshot_at
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
-from adaptive_cart.endpoints import Landmark
-from adaptive_cart.nouns.distributions import EventTime, Exponential
-from adaptive_cart.nouns.records import Durations, Floats
+from adaptive_cart.endpoints import Landmark, TimeToRelapse
+from adaptive_cart.nouns.questions import ALL, OPEN, Question
+from adaptive_cart.nouns.records import Exposure, Floats, Population
 from adaptive_cart.nouns.streams import Latents
-from adaptive_cart.participants.enrolment import Enrolment
-from adaptive_cart.participants.population import followed, latents_for, populate
+from adaptive_cart.participants.population import populate
+from adaptive_cart.results.hazard_ratios import HazardRatios, last_looks
+from adaptive_cart.results.true_value import Cells, TrueValue
 
 SCRAMBLES = 16
 POINTS = 2**16
@@ -60,16 +62,11 @@ PURPOSES = (
 )
 DIMENSIONS = len(PURPOSES) + 1
 SEED = 20_070_917
-RATIO_TRIALS = 2_000
-RATIO_BATCHES = 20
+FOR_EVER = math.inf  # the month at which only the cured are left
 
-
-@dataclass(frozen=True)
-class TrueValue:
-    """A true value with its Monte Carlo standard error (0 where it is exact)."""
-
-    value: float
-    mcse: float
+Lasting: TypeAlias = tuple[str, float]  # an endpoint, and a month of a remission (or of a time)
+Measured: TypeAlias = Callable[[Population], Floats | None]
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True)
@@ -86,6 +83,12 @@ class TrueValues:
         The same by endpoint, arm, stratum.
     hazard_ratio
         By endpoint, then arm: hazard ratio to the control.
+    asked
+        By endpoint: what its analysis is asked about, averaged as its model averages.
+    lasting
+        By endpoint and month: the fraction that lasts beyond it, for questions about durability.
+    ratios
+        By endpoint: hazard ratios of any two arms.
     """
 
     by_arm: Mapping[str, tuple[TrueValue, ...]]
@@ -93,6 +96,40 @@ class TrueValues:
     by_stratum: Mapping[str, tuple[tuple[TrueValue, ...], ...]]
     difference_by_stratum: Mapping[str, tuple[tuple[TrueValue, ...], ...]]
     hazard_ratio: Mapping[str, tuple[TrueValue, ...]]
+    asked: Mapping[str, Cells]
+    lasting: Mapping[Lasting, Cells]
+    ratios: Mapping[str, HazardRatios]
+
+    def quantity(
+        self, question: Question, open_strata: Sequence[int] | None = None
+    ) -> TrueValue | None:
+        """True value of what a question is about; nothing where the scenario does not say it.
+
+        Parameters
+        ----------
+        open_strata
+            Positions over which a question about the open strata averages; all if left out.
+        """
+        strata = None if open_strata is None else tuple(open_strata)
+        if question.stratum != OPEN:
+            strata = None if question.stratum == ALL else (question.stratum,)
+        if question.kind == "hazard_ratio":
+            ratios = self.ratios.get(question.endpoint)
+            if ratios is None or question.minus is None:
+                return None
+            everywhere = range(len(ratios.truth.strata))
+            return ratios.of(question.arm, question.minus, everywhere if strata is None else strata)
+        cells = self._cells(question)
+        if cells is None:
+            return None
+        if question.minus is None:
+            return cells.level(question.arm, strata)
+        return cells.difference(question.arm, question.minus, strata)
+
+    def _cells(self, question: Question) -> Cells | None:
+        month = question.month if question.kind == "remaining" else FOR_EVER
+        found = self.lasting.get((question.endpoint, month))
+        return found if found is not None else self.asked.get(question.endpoint)
 
 
 class SobolLatents(Latents):
@@ -138,63 +175,146 @@ def true_values(design: Design, truth: Truth, latents: SobolLatents | None = Non
     latents
         Points to integrate over; pass the same to several scenarios to draw them once.
     """
-    cells: dict[str, npt.NDArray[np.float64]] = {}
+    points = latents or SobolLatents()
+    cells = _cells(design, truth, points)
+    asked = {}
+    for name, found in cells.items():
+        analysis = design.analysis_of(name)
+        asked[name] = found.by_shares() if analysis and analysis.by_stratum else found
+    arms, strata = range(len(truth.arms)), range(len(truth.strata))
+    ratios = _ratios(design, truth)
+    return TrueValues(
+        by_arm={n: tuple(c.level(a) for a in arms) for n, c in cells.items()},
+        difference={n: tuple(c.difference(a, 0) for a in arms) for n, c in asked.items()},
+        by_stratum={
+            n: tuple(tuple(c.level(a, (s,)) for s in strata) for a in arms)
+            for n, c in cells.items()
+        },
+        difference_by_stratum={
+            n: tuple(tuple(c.difference(a, 0, (s,)) for s in strata) for a in arms)
+            for n, c in cells.items()
+        },
+        hazard_ratio={
+            name: tuple(found.of(a, 0, strata) if a else TrueValue(1.0, 0.0) for a in arms)
+            for name, found in ratios.items()
+            if name == design.primary
+        },
+        # of a duration a question is about what lasts, at its own month
+        asked={n: c for n, c in asked.items() if design.endpoints[n].summary_kind != "durations"},
+        lasting=_lasting(design, truth, points),
+        ratios=ratios,
+    )
+
+
+def _needed(design: Design) -> list[Question]:
+    """What is estimated, and what the success rules ask, those that predict too."""
+    plan = Plan.of(design)
+    claimed = [t for rule in plan.rules if rule.then == "declare_success" for t in rule.targets]
+    return [estimand.question for estimand in plan.estimands] + claimed
+
+
+def _ratios(design: Design, truth: Truth) -> dict[str, HazardRatios]:
+    """Hazard ratios of the endpoints of which one is estimated or claimed."""
+    asked = [question for question in _needed(design) if question.kind == "hazard_ratio"]
+    names = {question.endpoint for question in asked}
+    found = {n: HazardRatios(design, truth, n) for n in truth.direct if n in names}
+    for question in asked:  # what has to be simulated is simulated here, and not by every worker
+        if question.endpoint in found and question.minus is not None:
+            everywhere = range(len(truth.strata))
+            one = [question.stratum] if question.stratum >= 0 else everywhere
+            found[question.endpoint].of(question.arm, question.minus, one)
+    return found
+
+
+# ── means over participants ───────────────────────────────────────────────────────────────────
+def _cells(design: Design, truth: Truth, points: SobolLatents) -> dict[str, Cells]:
+    """By endpoint: its true mean by arm and stratum, and what each stratum weighs."""
+    values: dict[str, Floats] = {}
     exact = [name for name in truth.direct if _closed_form(design, truth, name)]
     course_fed = [name for name in design.endpoints if name not in exact]
     if any(design.endpoints[name].direct_truth != "time" for name in course_fed):
-        points = latents or SobolLatents()
         for counts, world in ((True, truth), (False, truth.without_dropout())):
             names = [n for n in course_fed if design.endpoints[n].dropout_counts() is counts]
             if names:
-                cells |= _sampled(design, world, names, points)
+                values |= _sampled(design, world, names, points)
     for name in exact:
-        cells[name] = _exact(design, truth, name)[None]
-    shares = np.array(truth.shares)
+        values[name] = _exact(design, truth, name)[None]
+    counted = _counted(design, truth, list(values), points) if len(truth.strata) > 1 else {}
+    return {name: Cells(v, truth.shares, counted.get(name)) for name, v in values.items()}
 
-    def told(values: Floats) -> TrueValue:
-        if len(values) == 1:
-            return TrueValue(float(values[0]), 0.0)
-        spread = float(values.std(ddof=1)) / math.sqrt(len(values))
-        return TrueValue(float(values.mean()), spread)
 
-    def averaged(values: Floats) -> Floats:
-        return values[..., 0] if len(shares) == 1 else (values * shares).sum(axis=-1)
+def _counted(
+    design: Design, truth: Truth, names: list[str], points: SobolLatents
+) -> dict[str, Floats]:
+    """By endpoint, where not everybody counts alike: ``(scramble, arm, stratum)``."""
+    found: dict[str, Floats] = {}
+    measured: dict[str, Measured] = {}
+    for name in names:
+        endpoint = design.endpoints[name]
+        if endpoint.summary_kind == "exposure":
+            if _followed_unequally(design, truth) and _varies(design, truth, name):
+                found[name] = np.array(
+                    [
+                        look.years.sum(axis=0) / np.maximum(look.participants.sum(axis=0), 1)
+                        for look in last_looks(design, truth, name)
+                        if isinstance(look, Exposure)
+                    ]
+                )
+        elif endpoint.counts_some() and not _closed_form(design, truth, name):
+            measured[name] = partial(endpoint.counted, name)
+    return found | (_sampled_cells(design, truth, measured, points) if measured else {})
 
-    arms, strata = range(len(truth.arms)), range(len(truth.strata))
-    return TrueValues(
-        by_arm={n: tuple(told(averaged(v)[:, a]) for a in arms) for n, v in cells.items()},
-        difference={
-            n: tuple(told(averaged(v)[:, a] - averaged(v)[:, 0]) for a in arms)
-            for n, v in cells.items()
-        },
-        by_stratum={
-            n: tuple(tuple(told(v[:, a, s]) for s in strata) for a in arms)
-            for n, v in cells.items()
-        },
-        difference_by_stratum={
-            n: tuple(tuple(told(v[:, a, s] - v[:, 0, s]) for s in strata) for a in arms)
-            for n, v in cells.items()
-        },
-        hazard_ratio={
-            name: _hazard_ratios(design, truth, name)
-            for name in truth.direct
-            if design.endpoints[name].direct_truth == "time" and name == design.primary
-        },
-    )
+
+def _followed_unequally(design: Design, truth: Truth) -> bool:
+    """Whether participants of one arm may be followed longer in one stratum than in another."""
+    hazards: list[list[tuple[float, ...]]] = [[(d,) for d in strata] for strata in truth.dropout]
+    if truth.courses is not None:
+        hazards = [[(g.dropout, g.death, g.crossover) for g in strata] for strata in truth.courses]
+    crossed = design.crossover is not None and len({str(arm) for arm in hazards}) > 1
+    return crossed or any(len(set(strata)) > 1 for strata in hazards)
+
+
+def _varies(design: Design, truth: Truth, name: str) -> bool:
+    """Whether a rate of events differs between the strata of an arm."""
+    return any(len(set(strata)) > 1 for strata in _yearly(truth, name))
+
+
+def _yearly(truth: Truth, name: str) -> list[list[float]]:
+    """Yearly rates by arm and stratum."""
+    if name in truth.direct:
+        return [list(strata) for strata in truth.direct[name]]
+    assert truth.courses is not None
+    return [[group.rates.get(name, 0.0) for group in strata] for strata in truth.courses]
+
+
+def _lasting(design: Design, truth: Truth, points: SobolLatents) -> dict[Lasting, Cells]:
+    """The fractions that last, at the months that success rules ask about."""
+    found: dict[Lasting, Cells] = {}
+    measured: dict[Lasting, Measured] = {}
+    for question in _needed(design):
+        name, endpoint = question.endpoint, design.endpoints[question.endpoint]
+        if endpoint.summary_kind != "durations" or question.kind == "hazard_ratio":
+            continue
+        month = question.month if question.kind == "remaining" else FOR_EVER
+        if name in truth.direct:
+            lasts = [[time.beyond(month) for time in by] for by in truth.direct[name]]
+            found[name, month] = Cells(np.array(lasts)[None], truth.shares)
+        elif isinstance(endpoint, TimeToRelapse):
+            measured[name, month] = partial(endpoint.lasting, month=month)
+    if not measured:
+        return found
+    values = _sampled_cells(design, truth, measured, points)
+    names = list(dict.fromkeys(name for name, _ in measured))
+    counted = _counted(design, truth, names, points) if len(truth.strata) > 1 else {}
+    for key, v in values.items():
+        found[key] = Cells(v, truth.shares, counted.get(key[0]))
+    return found
 
 
 def target_of(plan: Plan, true: TrueValues, place: int) -> TrueValue:
     """True value of one of the plan's estimands."""
-    question = plan.estimands[place].question
-    unknown = TrueValue(math.nan, math.nan)
-    if question.kind == "hazard_ratio":
-        ratios = true.hazard_ratio.get(question.endpoint)
-        return unknown if ratios is None else ratios[question.arm]
-    if question.endpoint not in true.difference:
-        return unknown
-    if question.stratum >= 0:
-        return true.difference_by_stratum[question.endpoint][question.arm][question.stratum]
-    return true.difference[question.endpoint][question.arm]
+    found = true.quantity(plan.estimands[place].question)
+    return TrueValue(math.nan, math.nan) if found is None else found
 
 
 def target_values(plan: Plan, true: TrueValues) -> tuple[float, ...]:
@@ -224,116 +344,33 @@ def _sampled(
     design: Design, truth: Truth, names: list[str], points: SobolLatents
 ) -> dict[str, Floats]:
     """By endpoint: the mean outcome of every scramble, ``(scramble, arm, stratum)``."""
+    measured: dict[str, Measured] = {
+        name: partial(design.endpoints[name].true_values, name) for name in names
+    }
+    result = _sampled_cells(design, truth, measured, points)
+    for name in names:
+        if design.endpoints[name].direct_truth == "rate":
+            result[name] = np.array(_yearly(truth, name))[None]
+    return result
+
+
+def _sampled_cells(
+    design: Design, truth: Truth, measured: Mapping[Key, Measured], points: SobolLatents
+) -> dict[Key, Floats]:
+    """What is measured of the participants of every scramble, ``(scramble, arm, stratum)``."""
     shape = (points.trials, points.participants)
     arrival = np.zeros(shape)
     arms, strata = len(truth.arms), len(truth.strata)
-    result: dict[str, Floats] = {}
+    result: dict[Key, Floats] = {}
     for arm in range(arms):
         for stratum in range(strata):
             everybody = np.full(shape, arm, dtype=np.int8)
             label = np.full(shape, stratum, dtype=np.int8) if strata > 1 else None
             population = populate(design, truth, points, arrival, everybody, label)
-            for name in names:
-                values = design.endpoints[name].true_values(name, population)
+            for key, of in measured.items():
+                values = of(population)
                 if values is None:
                     continue
-                cells = result.setdefault(name, np.empty((shape[0], arms, strata)))
+                cells = result.setdefault(key, np.empty((shape[0], arms, strata)))
                 cells[:, arm, stratum] = values
-    rates = [n for n in names if design.endpoints[n].direct_truth == "rate"]
-    for name in rates:
-        assert truth.courses is not None
-        yearly = [[group.rates.get(name, 0.0) for group in by] for by in truth.courses]
-        result[name] = np.array(yearly)[None]
     return result
-
-
-# ── hazard ratios ─────────────────────────────────────────────────────────────────────────────
-def _hazard_ratios(design: Design, truth: Truth, name: str) -> tuple[TrueValue, ...]:
-    """Hazard ratio of every arm to the control; the control's is one."""
-    by_arm = truth.direct[name]
-    exact = [_exponential_rate(strata) for strata in by_arm]
-    if all(rate is not None for rate in exact):
-        control = exact[0] or math.nan
-        return tuple(TrueValue((rate or math.nan) / control, 0.0) for rate in exact)
-    found = [TrueValue(1.0, 0.0)]
-    for arm in range(1, len(by_arm)):
-        if by_arm[arm] == by_arm[0] and truth.dropout[arm] == truth.dropout[0]:
-            found.append(TrueValue(1.0, 0.0))
-        else:
-            found.append(_limit(design, truth, name, arm))
-    return tuple(found)
-
-
-def _exponential_rate(strata: tuple[EventTime, ...]) -> float | None:
-    """Common constant hazard of an arm's strata, if they have one."""
-    rates = []
-    for time in strata:
-        if not isinstance(time, Exponential) or time.cured:
-            return None
-        rates.append(time.rate if time.rate is not None else math.log(2.0) / (time.median or 1.0))
-    return rates[0] if len(set(rates)) == 1 else None
-
-
-def _limit(design: Design, truth: Truth, name: str, arm: int) -> TrueValue:
-    """What the model's hazard ratio tends to, from many trials at their last look."""
-    analysis = design.analysis_of(name)
-    assert analysis is not None
-    split = analysis.fitted(design.arm_names, design.shares).split
-    trials = RATIO_TRIALS // RATIO_BATCHES
-    batches = []
-    for batch in range(RATIO_BATCHES):
-        latents = latents_for(design, SEED, batch * trials, trials)
-        summary = _last_look(design, truth, latents, name)
-        both = [split(summary.months, summary.event, _in_arm(summary, a)) for a in (0, arm)]
-        batches.append([[part.sum(axis=0) for part in pair] for pair in both])
-    data = np.array(batches, dtype=np.float64)  # (batch, arm, events or time, interval)
-    whole = _score_root(data.sum(axis=0))
-    # jackknife over batches: leave one out at a time
-    left_out = np.array([_score_root(data.sum(axis=0) - data[b]) for b in range(len(data))])
-    if not math.isfinite(whole):  # nobody has the event in one of the arms
-        return TrueValue(math.exp(whole) if whole < 0.0 else math.inf, 0.0)
-    spread = math.sqrt((len(data) - 1) * float(left_out.var()))
-    return TrueValue(math.exp(whole), math.exp(whole) * spread)
-
-
-def _in_arm(summary: Durations, arm: int) -> npt.NDArray[np.bool_]:
-    return summary.included & (summary.arm == arm)
-
-
-def _last_look(design: Design, truth: Truth, latents: Latents, name: str) -> Durations:
-    """Data of a block of trials at the last look, nothing having stopped them."""
-    population = followed(design, truth, latents, Enrolment(design, latents))
-    endpoint = design.endpoints[name]
-    prepared = endpoint.prepare(name, population)
-    schedule = Schedule.of(design)
-    everybody = np.full(latents.trials, design.enrolment.max_n)
-    start = np.zeros(latents.trials)
-    date, _ = schedule.due(schedule.number, population, prepared, everybody, start)
-    summary = endpoint.summary(prepared, snapshot_at(population, date, everybody))
-    assert isinstance(summary, Durations)
-    return summary
-
-
-def _score_root(data: Floats) -> float:
-    """Log hazard ratio at which the profile score of the piecewise-constant model is zero.
-
-    Parameters
-    ----------
-    data
-        ``(arm, events or time, interval)``, control first.
-    """
-    (control_events, control_time), (events, time) = data
-    if events.sum() == 0.0 or control_events.sum() == 0.0:
-        return -math.inf if events.sum() == 0.0 else math.inf
-    every = control_events + events
-
-    def score(log_ratio: float) -> float:
-        share = math.exp(log_ratio) * time
-        at_risk = control_time + share
-        known = at_risk > 0.0
-        expected = np.where(known, every * share / np.where(known, at_risk, 1.0), 0.0)
-        return float(events.sum() - expected.sum())
-
-    from scipy import optimize
-
-    return float(optimize.brentq(score, -20.0, 20.0, xtol=1e-13))

@@ -16,13 +16,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.plan import Plan, estimand_kind
 from adaptive_cart.conduct.rules import REASONS, resolve_rules
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats
-from adaptive_cart.results.estimand import TrueValue, TrueValues, target_of
+from adaptive_cart.results.claims import FALSE, UNKNOWN, beyond
+from adaptive_cart.results.estimand import TrueValues, target_of
+from adaptive_cart.results.true_value import TrueValue
 
 Z95 = 1.959963984540054
 COLUMNS = (
@@ -210,7 +212,7 @@ def measures(
     reason = np.asarray(trials["reason"])
     look = np.asarray(trials["look"])
     n = len(reason)
-    _decisions(rows, design, true, reason, look, n, trials)
+    _decisions(rows, design, reason, look, n, trials)
     for name in ("n_randomised", "n_analysed", "n_infused", "months"):
         if name == "n_infused" and not any(truth.infused_arms):
             continue
@@ -234,7 +236,6 @@ def _failed(design: Design, trials: Mapping[str, Any]) -> Booleans:
 def _decisions(
     rows: Rows,
     design: Design,
-    true: TrueValues,
     reason: Any,
     look: Any,
     n: int,
@@ -252,19 +253,12 @@ def _decisions(
     _decided(rows, design, look, trials)
     rows.add("no_success", proportion(int((reason == REASONS.index("no_success")).sum()), n))
     rows.add("reversal", proportion(int(np.asarray(trials["reversal"]).sum()), n))
-    false = false_successes(design, true)
-    wrong = np.zeros(n, dtype=np.bool_)
     if design.by_target:
-        _targets(rows, design, trials, n)
-        targets = {(arm, stratum) for arm, stratum, _ in false}
-        for name, place in _target_columns(design).items():
-            if name in trials and place in targets:
-                wrong |= np.asarray(trials[name]) > 0
+        _successes(rows, design, trials, n)
     else:
-        rules = [k for k, rule in enumerate(design.rules) if rule.name in set(false.values())]
-        wrong = success & np.isin(np.asarray(trials["rule"]), rules)
         rows.add("arm_success", proportion(int(success.sum()), n), arm=design.arm_names[1])
-    rows.add("false_success", proportion(int(wrong.sum()), n))
+    _left(rows, design, trials, n)
+    rows.add("false_success", _false(np.asarray(trials["false_success"])))
     randomised = np.asarray(trials["n_randomised"], dtype=np.float64)
     for name in design.arm_names:
         share = np.asarray(trials[f"n_{name}"], dtype=np.float64) / np.maximum(randomised, 1.0)
@@ -309,13 +303,24 @@ def _target_columns(design: Design) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _targets(rows: Rows, design: Design, trials: Mapping[str, Any], n: int) -> None:
-    """Success, dropping and shares by arm and stratum."""
+def _false(verdicts: Any) -> Figure:
+    """Share of trials with a false success; nan where of some it is not known."""
+    if (verdicts == UNKNOWN).any():
+        return Figure(math.nan, math.nan, math.nan, math.nan, len(verdicts))
+    return proportion(int((verdicts == FALSE).sum()), len(verdicts))
+
+
+def _successes(rows: Rows, design: Design, trials: Mapping[str, Any], n: int) -> None:
+    """Success by arm and stratum."""
     for name, (arm, stratum) in _target_columns(design).items():
         if name in trials:
             events = int((np.asarray(trials[name]) > 0).sum())
             label = None if stratum < 0 else design.stratum_names[stratum]
             rows.add("arm_success", proportion(events, n), design.arm_names[arm], label)
+
+
+def _left(rows: Rows, design: Design, trials: Mapping[str, Any], n: int) -> None:
+    """Arms dropped and strata closed by a rule."""
     for name in design.arm_names:
         if f"dropped_{name}" in trials:
             dropped = np.asarray(trials[f"dropped_{name}"])
@@ -332,71 +337,54 @@ def _targets(rows: Rows, design: Design, trials: Mapping[str, Any], n: int) -> N
 def _best_selected(rows: Rows, design: Design, true: TrueValues, trials: Mapping[str, Any]) -> None:
     """Probability that the arm selected is the truly best experimental arm.
 
-    Selected is the successful arm with the largest estimate; several truly best arms count alike.
+    Selected is the successful arm with the best estimate; several truly best arms count alike.
     """
-    values = true.by_arm.get(design.primary)
     names = design.arm_names[1:]
-    if len(names) < 2 or values is None or f"estimate_{names[0]}" not in trials:
+    lower = _lower_is_better(design)
+    best = [_truly_best(design, true, arm, lower) for arm in range(1, len(design.arm_names))]
+    if len(names) < 2 or None in best or f"estimate_{names[0]}" not in trials:
         return
-    top = max(value.value for value in values[1:])
-    best = np.array([value.value >= top - 1e-12 for value in values[1:]])
-    estimates = np.stack(
-        [
-            np.where(
-                np.asarray(trials.get(f"success_{name}", np.zeros(1))) > 0,
-                np.asarray(trials[f"estimate_{name}"]),
-                -np.inf,
-            )
-            for name in names
-        ],
-        axis=1,
-    )
-    selected = np.isfinite(estimates.max(axis=1)) & best[estimates.argmax(axis=1)]
+    estimates = []
+    for arm, name in enumerate(names, start=1):
+        estimate = np.asarray(trials[f"estimate_{name}"], dtype=np.float64)
+        won = np.zeros(len(estimate), dtype=np.bool_)
+        for column, (whose, _) in _target_columns(design).items():
+            if whose == arm and column in trials:
+                won |= np.asarray(trials[column]) > 0
+        better = -estimate if lower else estimate
+        estimates.append(np.where(won & np.isfinite(estimate), better, -np.inf))
+    table = np.stack(estimates, axis=1)
+    selected = np.isfinite(table.max(axis=1)) & np.array(best)[table.argmax(axis=1)]
     rows.add("best_selected", proportion(int(selected.sum()), len(selected)))
 
 
-def false_successes(design: Design, true: TrueValues) -> dict[tuple[int, int, int], str]:
-    """Successes that would be false, since the truth is not beyond the margin of their rule.
-
-    Returns
-    -------
-    Name of the rule by arm, stratum (-1 for all) and position of the rule.
-    """
-    found = {}
-    for position, rule in enumerate(resolve_rules(design)):
-        if rule.then != "declare_success" or rule.prediction is not None:
-            continue
-        for target in rule.targets:
-            quantity = _true_quantity(design, true, target)
-            if quantity is None:
-                continue
-            beyond = quantity > target.value if target.above else quantity < target.value
-            if not beyond:
-                found[target.arm, max(target.stratum, -1), position] = rule.name
-    return found
+def _lower_is_better(design: Design) -> bool:
+    """Whether success rules claim that the primary's parameter is low: a harm, a hazard."""
+    sides = {
+        target.above == rule.affirms
+        for rule in resolve_rules(design)
+        if rule.then == "declare_success"
+        for target in rule.targets
+        if target.endpoint == design.primary and target.kind != "best"
+    }
+    ratio = estimand_kind(design) == "hazard_ratio"
+    return sides == {False} or (not sides and ratio)
 
 
-def _true_quantity(design: Design, true: TrueValues, target: Question) -> float | None:
-    """True value of what a rule's question is about; nothing where it is not known."""
-    if target.kind == "hazard_ratio":
-        ratios = true.hazard_ratio.get(target.endpoint)
-        if ratios is None or target.minus is None:
-            return None
-        return ratios[target.arm].value / ratios[target.minus].value
-    if target.kind != "level" or target.endpoint not in true.by_arm:
+def _truly_best(design: Design, true: TrueValues, arm: int, lower: bool) -> bool | None:
+    """Whether no experimental arm is truly better than this one; nothing where it is not known."""
+    kind = estimand_kind(design)
+    if kind is None:
         return None
-    cells = true.by_stratum[target.endpoint]
-
-    def value(arm: int) -> float:
-        if target.stratum >= 0:
-            return cells[arm][target.stratum].value
-        return true.by_arm[target.endpoint][arm].value
-
-    if target.minus is None:
-        return value(target.arm)
-    if target.minus == 0 and target.stratum < 0:
-        return true.difference[target.endpoint][target.arm].value
-    return value(target.arm) - value(target.minus)
+    for other in range(1, len(design.arm_names)):
+        if other == arm:
+            continue
+        found = true.quantity(Question(design.primary, other, arm, kind=kind))
+        if found is None or math.isnan(found.value):
+            return None
+        if beyond(found, 1.0 if kind == "hazard_ratio" else 0.0, above=not lower):
+            return False
+    return True
 
 
 def _distribution(rows: Rows, name: str, values: Floats) -> None:

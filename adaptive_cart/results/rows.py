@@ -9,18 +9,28 @@ import numpy as np
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import REASONS
 from adaptive_cart.conduct.trial import Block, LookRecord
+from adaptive_cart.results.claims import Claims
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def trials_table(plan: Plan, scenario: str, blocks: list[Block]) -> pa.Table:
-    """Rows of ``trials.parquet``, one a trial."""
+def trials_table(
+    plan: Plan, scenario: str, blocks: list[Block], claims: Claims | None = None
+) -> pa.Table:
+    """Rows of ``trials.parquet``, one a trial.
+
+    Parameters
+    ----------
+    claims
+        The scenario's, by which successes are false or not; the column is left out without.
+    """
     import pyarrow as pa
 
     parts: dict[str, list[Any]] = {}
     for block in blocks:
-        for name, values in _trial_columns(plan, block).items():
+        known = {} if claims is None else {"false_success": claims.of_trials(block.standing)}
+        for name, values in (_trial_columns(plan, block) | known).items():
             parts.setdefault(name, []).append(values)
     columns = {name: np.concatenate(values) for name, values in parts.items()}
     rules = np.array([*(rule.name for rule in plan.rules), ""], dtype=object)

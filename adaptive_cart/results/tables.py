@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Protocol
 
+from adaptive_cart.conduct.plan import estimand_kind
 from adaptive_cart.design.design import Design
 from adaptive_cart.results.operating import Figure
 from adaptive_cart.results.store import MEASURES
@@ -186,8 +187,7 @@ def _estimand(result: Result) -> str:
     design = result.design
     arm = design.arm_names[1] if len(design.arms) == 2 else "arm"
     endpoint = design.primary_endpoint
-    kind = getattr(endpoint, "estimand_kind", "level")
-    sign = "/" if kind in ("hazard_ratio", "rate_ratio") else "−"
+    sign = "/" if estimand_kind(design) == "hazard_ratio" else "−"
     return f"{endpoint.label or design.primary}: {arm} {sign} {design.arm_names[0]}"
 
 

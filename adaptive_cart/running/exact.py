@@ -22,8 +22,9 @@ from adaptive_cart.conduct.rules import ENDS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.records import Booleans, Counts, Floats, Integers
+from adaptive_cart.results.claims import Claims
 from adaptive_cart.results.estimand import TrueValues, true_values
-from adaptive_cart.results.operating import STOPS, Rows, exact, false_successes
+from adaptive_cart.results.operating import STOPS, Rows, exact
 from adaptive_cart.running.engine import analysed_at, cost_of
 
 
@@ -145,7 +146,8 @@ def _scenario(
     target = true.difference[design.primary][1].value
     analysis, model = plan.fitted[design.primary]
     ended: dict[tuple[int, str], Floats] = {}
-    false = set(false_successes(design, true).values())
+    claims = Claims(plan.rules, true)
+    false = {rule.name: claims.false(k) for k, rule in enumerate(plan.rules)}
     wrong = []
     decided: dict[str, list[float]] = {rule.name: [] for rule in plan.rules}
     running = np.ones((1, 1))
@@ -153,7 +155,9 @@ def _scenario(
     for look in looks:
         steps = [_step(b, a, p) for b, a, p in zip(before, look.analysed, rates, strict=True)]
         mass = (steps[0].T @ running @ steps[1]).ravel()
-        wrong += [math.fsum(mass[holds]) for rule, holds in look.wins.items() if rule in false]
+        for rule, holds in look.wins.items():
+            verdict = false[rule]
+            wrong.append(math.nan if verdict is None else verdict * math.fsum(mass[holds]))
         for name, holds in look.decides.items():
             decided[name].append(math.fsum(mass[holds]))
         for reason in STOPS:

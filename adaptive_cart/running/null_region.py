@@ -23,7 +23,9 @@ from adaptive_cart.endpoints import Landmark
 from adaptive_cart.nouns.distributions import EventTime, Exponential, Weibull
 from adaptive_cart.nouns.questions import Question, written
 from adaptive_cart.nouns.records import Booleans, Floats
-from adaptive_cart.results.estimand import SobolLatents, TrueValue, TrueValues, true_values
+from adaptive_cart.results.claims import Claims
+from adaptive_cart.results.estimand import SobolLatents, TrueValues, true_values
+from adaptive_cart.results.true_value import TrueValue
 
 AT = 1e-9  # what two true values may differ by and still be equal
 POINTS = 2**13  # of each scramble, where the truth of a course is integrated
@@ -187,11 +189,9 @@ def scenario_points(
 
 
 def _falsely(rule: ResolvedRule, true: TrueValues) -> tuple[int, ...]:
-    return tuple(
-        place
-        for place, asked in enumerate(rule.targets)
-        if (beyond := _beyond(asked, true)) is None or beyond.value <= _slack(beyond)
-    )
+    claims = Claims((rule,), true)
+    # a claim of which it is not known whether it is so may be false
+    return tuple(place for place in range(len(rule.targets)) if claims.false(0, place) is not False)
 
 
 def _slack(beyond: TrueValue) -> float:
@@ -200,41 +200,16 @@ def _slack(beyond: TrueValue) -> float:
 
 def _beyond(asked: Question, true: TrueValues) -> TrueValue | None:
     """How far the true value lies on the side that a claim names; nothing where it is not known."""
-    quantity = _quantity(asked, true)
+    quantity = true.quantity(asked)
     if quantity is None or not math.isfinite(quantity.value):
         return None
     distance = quantity.value - asked.value
     return TrueValue(distance if asked.above else -distance, quantity.mcse)
 
 
-def _quantity(asked: Question, true: TrueValues) -> TrueValue | None:
-    name, minus = asked.endpoint, asked.minus
-    if asked.kind == "hazard_ratio":
-        ratios = true.hazard_ratio.get(name)
-        if ratios is None or minus is None:
-            return None
-        mine, theirs = ratios[asked.arm], ratios[minus]
-        if theirs.value == 0.0:
-            return None
-        return TrueValue(mine.value / theirs.value, max(mine.mcse, theirs.mcse))
-    if asked.kind != "level" or name not in true.by_arm:
-        return None
-    if asked.stratum >= 0:
-        by_arm = tuple(strata[asked.stratum] for strata in true.by_stratum[name])
-        differences = tuple(strata[asked.stratum] for strata in true.difference_by_stratum[name])
-    else:
-        by_arm, differences = true.by_arm[name], true.difference[name]
-    if minus is None:
-        return by_arm[asked.arm]
-    if minus == 0:
-        return differences[asked.arm]
-    mine, theirs = differences[asked.arm], differences[minus]
-    return TrueValue(mine.value - theirs.value, math.hypot(mine.mcse, theirs.mcse))
-
-
 def _true_claim(design: Design, name: str, rule: ResolvedRule, true: TrueValues) -> str:
     asked = rule.targets[0]
-    quantity = _quantity(asked, true)
+    quantity = true.quantity(asked)
     so = "" if quantity is None else f" (the true value is {quantity.value:.4g})"
     return (
         f"scenario '{name}' has the role null, and {claim_words(asked, design)} is true there{so}: "
@@ -248,7 +223,7 @@ def _beside_the_margin(
     """Say that the error at the margin is not what a scenario holds."""
     for rule in calibrated:
         for asked in rule.targets:
-            beyond, quantity = _beyond(asked, true), _quantity(asked, true)
+            beyond, quantity = _beyond(asked, true), true.quantity(asked)
             if beyond is None or quantity is None or beyond.value >= -_slack(beyond):
                 continue
             yield (

@@ -322,6 +322,7 @@ class _Run:
             self.design,
             {name: self.truths[name] for name in names},
             {name: known.get(name, unknown) for name in names},
+            true,
             self.identity.seed,
             str(self.store.parts.folder.absolute()),
             self.identity.version,

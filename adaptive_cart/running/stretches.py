@@ -31,6 +31,8 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import InputError, RunError
 from adaptive_cart.participants.population import latents_for
+from adaptive_cart.results.claims import Claims
+from adaptive_cart.results.estimand import TrueValues
 from adaptive_cart.results.operating import Z95
 from adaptive_cart.results.rows import looks_table, trials_table
 from adaptive_cart.results.store import GO_ON, Parts, Span, Stretch, version
@@ -57,6 +59,8 @@ class Job:
     ----------
     targets
         By scenario: true values of the plan's estimands, against which coverage is measured.
+    true
+        By scenario that is run: all true values, by which successes are false or not.
     parts
         Folder of the finished stretches, from the root of the file system.
     version
@@ -66,6 +70,7 @@ class Job:
     design: Design
     truths: Mapping[str, Truth]
     targets: Mapping[str, tuple[float, ...]]
+    true: Mapping[str, TrueValues]
     seed: int
     parts: str
     version: str
@@ -127,7 +132,8 @@ def run_stretch(job: Job, piece: Piece) -> int:
         for position in positions:
             name = job.names[position]
             block = run_block(plan, job.truths[name], job.targets[name], latents)
-            trials[position].append(trials_table(plan, name, [block]))
+            claims = Claims(plan.rules, job.true[name])
+            trials[position].append(trials_table(plan, name, [block], claims))
             looks[position].append(looks_table(plan, name, [block]))
     parts = Parts(job.parts)
     for position in positions:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adaptive_cart.conduct.holding import LookAnalysis
+from adaptive_cart.conduct.holding import LookAnalysis, in_full
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.trial import SimulatedConduct
@@ -193,9 +193,10 @@ class _Watched(SimulatedConduct):
         look: int,
         last: Booleans,
     ) -> Floats:
-        """Judge one rule, and note what it asked and under which open strata."""
+        """Judge one rule, and note what it asked and what was open then."""
         rule = self.plan.rules[position]
         asked = self.standing.asked(rule) & judged[:, None]
+        arms = self.standing.open_arms.copy()
         strata = self.standing.open_strata.copy() if self.design.strata else None
         to_come = self._to_come(rule, analysis)
         probability = super().judge_rule(position, analysis, judged, threshold, look, last)
@@ -207,7 +208,7 @@ class _Watched(SimulatedConduct):
                     Asked(
                         position,
                         int(place),
-                        rule.targets[place],
+                        in_full(rule.targets[place], arms[trial]),
                         None if strata is None else strata[trial],
                         float(probability[trial, place]),
                         threshold,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from adaptive_cart.participants.population import latents_for
 from adaptive_cart.recorded.file import columns_of, read_participants
 from adaptive_cart.recorded.table import participants_table
 from checks import raw_design
+from results.test_claims import CASES
 from test_designs import NAMES, ready
 
 TRIALS = 4
@@ -149,6 +151,29 @@ def test_earlier_looks_are_seen_as_they_were_seen_then(name: str) -> None:
                 for replay in (by_number, by_month):
                     same_look(look, trial, replay.now.record)
     assert several, "no trial had an earlier look"
+
+
+@pytest.mark.parametrize("name", ["best", "open strata", "hazard ratio by stratum"])
+def test_what_is_open_and_each_stratum_are_asked_of_a_real_trial_too(name: str) -> None:
+    text, true = CASES[name]
+    design = Design(**tomllib.loads(text), scenarios={"so": true})
+    plan = Plan.of(design)
+    block = simulated(design, "so", 6)
+    compared = []
+
+    def answers(analysis: Any, rule: Any, target: Any) -> float:
+        compared.append((target.kind, target.among, analysis.open_arms[0]))
+        return float(analysis.fast_probability(rule, target)[0])
+
+    for trial in range(6):
+        replay = replayed(plan, read_participants(table(design, block, trial), design))
+        same_end(block, trial, replay)
+        again, _ = replay.again(answers)
+        for rule, probability in replay.now.record.probabilities.items():
+            np.testing.assert_array_equal(again.record.probabilities[rule], probability)
+    for kind, among, open_arms in compared:  # what PyMC is asked names the arms that are compared
+        if kind == "best":
+            assert among == tuple(np.flatnonzero(open_arms)[1:])
 
 
 def test_a_table_of_an_earlier_month_says_the_same_as_a_later_one_cut_to_it() -> None:

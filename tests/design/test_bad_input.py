@@ -504,6 +504,12 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("direct", {"rules/1/predictive/rule": "eficacy"}, "rules[1].predictive.rule", "'efficacy'?"),
     ("direct", {"rules/1/predictive/rule": "futility"}, "rules[1].predictive.rule", "no posterior"),
     ("direct", {"rules/0/looks": [1, 2]}, "rules[1].predictive.rule", "not judged at the last"),
+    (
+        "direct",
+        {"rules/0/posterior": {"endpoint": "dfr", "arm": "cart", "best": True}},
+        "rules[1].predictive.rule",
+        "asks for the best arm",
+    ),
     ("direct", {"rules/0/then": "close_stratum"}, "rules[0].then", "needs [strata]"),
     (
         "course",

@@ -7,6 +7,7 @@ does not know about itself and for the fast faces' own error (at most 6e-4 with 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,8 +43,10 @@ def durations(*trials: tuple[list[float], list[int], list[int]], arms: int = 2) 
         here = slice(1, 1 + len(time))  # not flush left, so that positions have to be respected
         months[trial, here], event[trial, here] = time, np.array(ended, dtype=np.bool_)
         arm[trial, here], inside[trial, here] = of, True
-    nothing = np.zeros((len(trials), arms, 1), dtype=np.int64)
-    return Durations(months, event, inside, arm, nothing, nothing, nothing.astype(np.float64))
+    nothing = np.zeros((len(trials), arms, 2), dtype=np.int64)
+    time = nothing.astype(np.float64)
+    stratum = np.broadcast_to((np.arange(width) % 3 == 0).astype(np.int8), shape)
+    return Durations(months, event, inside, arm, stratum, nothing, nothing, time)
 
 
 def asked(*questions: dict[str, Any]) -> list[Question]:
@@ -148,11 +151,13 @@ CASES: dict[str, tuple[dict[str, Any], Any, Any, list[Question]]] = {
             ([3.0, 7.0, 13.0, 2.0, 0.5], [1, 1, 1, 1, 1], [1, 1, 1, 1, 0]),
             arms=3,
         ),
-        None,
+        np.array([[True, True], [True, False], [False, True]]),
         asked(
             {"arm": 1, "minus": 0, "value": 1.0, "above": False, "kind": "hazard_ratio"},
             {"arm": 2, "minus": 1, "value": 0.7, "above": True, "kind": "hazard_ratio"},
             {"arm": 0, "minus": 2, "value": 1.2, "above": False, "kind": "hazard_ratio"},
+            {"arm": 1, "minus": 0, "value": 0.8, "kind": "hazard_ratio", "stratum": 0},
+            {"arm": 1, "minus": 0, "value": 0.8, "kind": "hazard_ratio", "stratum": OPEN},
         ),
     ),
     "weibull_cure": (
@@ -170,12 +175,14 @@ CASES: dict[str, tuple[dict[str, Any], Any, Any, list[Question]]] = {
             ([8.0], [1], [1]),
             ([2.0, 3.0, 9.0, 5.0, 4.0, 12.0], [1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]),
         ),
-        None,
+        np.array([[True, True], [True, False], [False, True], [True, True], [True, False]]),
         asked(
             {"arm": 1, "value": 0.5},
             {"arm": 1, "value": 0.6, "kind": "remaining", "month": 24.0},
             {"arm": 1, "minus": 0, "value": 0.1, "kind": "remaining", "month": 12.0},
             {"arm": 1, "minus": 0, "value": 0.0, "above": False},
+            {"arm": 1, "value": 0.6, "kind": "remaining", "month": 24.0, "stratum": 1},
+            {"arm": 1, "minus": 0, "value": 0.0, "above": False, "stratum": OPEN},
         ),
     ),
     "gamma_poisson": (
@@ -210,10 +217,8 @@ def faces(name: str) -> tuple[Any, Any, Any, Any, Any, list[Question]]:
     table, summary, open_strata, questions = CASES[name]
     analysis = ANALYSES[name].model_validate({"model": name, **table})
     arms = ARMS[:2] if name in TWO_ARMS else ARMS
-    strata = isinstance(summary, Counts | Exposure)
-    names, shares = (STRATA, SHARES) if strata else ((), (1.0,))
-    fitted = analysis.fitted(arms, shares)
-    face = analysis.reference(arms, names, shares)
+    fitted = analysis.fitted(arms, SHARES)
+    face = analysis.reference(arms, STRATA, SHARES)
     return analysis, fitted, face, summary, open_strata, questions
 
 
@@ -254,6 +259,35 @@ def test_both_faces_agree(name: str) -> None:
                 wrong.append((trial, question, "mean", answer, mean, error))
     assert not wrong, "\n".join(map(str, wrong))
     assert not untrusted, untrusted
+
+
+def only(summary: Any, strata: list[int]) -> Any:
+    """The data of some strata, as if there were no others."""
+    if isinstance(summary, Durations):
+        return replace(summary, included=summary.included & np.isin(summary.stratum, strata))
+    inside = np.isin((0, 1), strata)
+    return type(summary)(*(values * inside for values in vars(summary).values()))
+
+
+@pytest.mark.parametrize(
+    "name", ["beta_binomial", "piecewise_exponential", "weibull_cure", "gamma_poisson"]
+)
+def test_a_stratum_is_answered_from_its_own_data(name: str) -> None:
+    analysis, fitted, face, summary, _, questions = faces(name)
+    summary = summary.rows(np.array([0, 2]))
+    is_open = np.array([[False, True]]).repeat(len(summary.analysed), axis=0)
+    pooled = [question for question in questions if question.stratum == ALL][:1]
+    for strata, asked_of in (([0], 0), ([1], OPEN), ([0, 1], ALL)):
+        apart = analysis.posterior(fitted, only(summary, strata), None)
+        together = analysis.posterior(fitted, summary, None).where_open(is_open)
+        for question in pooled:
+            mine = replace(question, stratum=asked_of)
+            np.testing.assert_array_equal(together.probability(mine), apart.probability(question))
+            if question.kind != "best":
+                np.testing.assert_array_equal(together.mean(mine), apart.mean(question))
+            left = face.data(summary, 0, is_open[0], mine)
+            for key, values in face.data(only(summary, strata), 0, None, question).items():
+                np.testing.assert_array_equal(left[key], values, err_msg=key)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -317,6 +351,8 @@ def test_quantities_of_draws_by_hand() -> None:
     best = Question("endpoint", 2, kind="best")
     assert face.quantity(draws, best).tolist() == [[0.0, 1.0]]
     assert holds(best, face.quantity(draws, best)).tolist() == [[0.0, 1.0]]
+    alone = Question("endpoint", 2, kind="best", among=(2,))  # the other arm is no longer open
+    assert face.quantity(draws, alone).tolist() == [[1.0, 1.0]]
     above = Question("endpoint", 1, 0, value=0.0)
     np.testing.assert_allclose(face.quantity(draws, above), [[0.4, -0.7]])
     assert holds(above, face.quantity(draws, above)).tolist() == [[1.0, 0.0]]

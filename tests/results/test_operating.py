@@ -20,7 +20,6 @@ from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.results.estimand import TrueValues, true_values
 from adaptive_cart.results.operating import (
     COLUMNS,
-    false_successes,
     mean,
     measures,
     proportion,
@@ -232,6 +231,7 @@ def synthetic(design: Design, n: int = 400) -> dict[str, npt.NDArray[Any]]:
         "n_analysed": generator.integers(5, 30, size=n),
         "n_infused": generator.integers(0, 20, size=n),
         "reversal": generator.random(n) < 0.1,
+        "false_success": generator.integers(2, size=n).astype(np.int8),
         "failed": generator.random(n) < 0.05,
         f"n_{design.arm_names[0]}": control,
     }
@@ -348,17 +348,16 @@ def test_every_measure_of_two_arms_by_hand():
     assert design.arm_names == ("soc", "cart")
 
 
-def test_a_success_is_false_only_by_the_rule_whose_margin_is_not_exceeded():
+def test_false_successes_are_counted_or_told_as_unknown():
     columns = synthetic(designed(TWO_ARMS))
-    success = columns["reason"] == REASONS.index("success")
-    by_rule = [success & (columns["rule"] == place) for place in (0, 1)]
-    # the true difference is 0.2: beyond 0, and not beyond 0.3
-    rows, design, true = table(TWO_ARMS, "expected", columns)
-    assert one(rows, "false_success")["estimate"] == by_rule[0].mean()
-    assert set(false_successes(design, true).values()) == {"large"}
-    rows, design, true = table(TWO_ARMS, "null", columns)
-    assert one(rows, "false_success")["estimate"] == success.mean()
-    assert set(false_successes(design, true).values()) == {"large", "any"}
+    rows, _, _ = table(TWO_ARMS, "expected", columns)
+    found = one(rows, "false_success")
+    assert found["estimate"] == (columns["false_success"] == 1).mean()
+    columns["false_success"][7] = -1
+    rows, _, _ = table(TWO_ARMS, "expected", columns)
+    found = one(rows, "false_success")
+    assert math.isnan(found["estimate"])
+    assert found["n"] == 400
 
 
 def test_every_measure_of_three_arms_by_hand():
@@ -384,8 +383,12 @@ def test_every_measure_of_three_arms_by_hand():
     for arm in ("soc", "a", "b"):
         share = (frame[f"n_{arm}"] / total).mean()
         assert one(rows, "arm_share", arm=arm)["estimate"] == pytest.approx(share)
-    # only arm a does not differ from the control
-    assert one(rows, "false_success")["estimate"] == (frame["success_a"] > 0).mean()
+    # b is truly the best: it is selected where it succeeds and a does not with a better estimate
+    a, b = (
+        frame[f"estimate_{arm}"].where(frame[f"success_{arm}"] > 0, -np.inf).fillna(-np.inf)
+        for arm in ("a", "b")
+    )
+    assert one(rows, "best_selected")["estimate"] == (b > a).mean()
 
 
 def test_what_was_observed_is_a_ratio_of_totals():

@@ -231,7 +231,8 @@ def test_variants_against_enumeration(variant: Callable[[Table], None]) -> None:
     usual = exact_measures(raw)
     variant(raw)
     assert_same(raw)
-    unchanged = variant in (larger_blocks, a_final_look)
+    # what is below a margin with a small probability is above it with a large one
+    unchanged = variant in (larger_blocks, a_final_look, below_a_margin)
     assert (exact_measures(raw) == usual) == unchanged
 
 

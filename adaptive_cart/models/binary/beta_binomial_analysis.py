@@ -100,7 +100,7 @@ class CountsPosterior:
     def probability(self, question: Question) -> Floats:
         successes, totals = self._table(question)
         if question.kind == "best":
-            arms = tuple(range(1, successes.shape[1]))
+            arms = question.compared(successes.shape[1])
             return self.model.best(arms, successes, totals)[:, arms.index(question.arm)]
         if question.minus is None:
             above = self.model.above(question.arm, successes, totals, question.value)

@@ -107,8 +107,9 @@ class BetaBinomialReference:
         """Probability of an arm, its difference to another's, or whether it is the best."""
         probability = draws["probability"]
         if question.kind == "best":
-            best = probability[..., 1:].argmax(axis=-1) + 1
-            return (best == question.arm).astype(np.float64)
+            arms = question.compared(probability.shape[-1])
+            best = probability[..., list(arms)].argmax(axis=-1)
+            return (best == arms.index(question.arm)).astype(np.float64)
         if question.minus is None:
             return probability[..., question.arm]
         return probability[..., question.arm] - probability[..., question.minus]

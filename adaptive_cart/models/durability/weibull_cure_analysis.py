@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from adaptive_cart.models.base import AnalysisBase, Reference, within_tails
 from adaptive_cart.nouns.distributions import Beta, Lognormal
 from adaptive_cart.nouns.parts import Part
-from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.questions import ALL, OPEN, Question
 from adaptive_cart.nouns.records import Booleans, Durations, Floats, Summary
 
 if TYPE_CHECKING:
@@ -30,17 +30,19 @@ class WeibullCurePrior(Part):
 
 @dataclass
 class DurabilityPosterior:
-    """Posterior of cured fraction and relapse time, arm by arm, strata pooled.
+    """Posterior of cured fraction and relapse time, arm by arm.
 
-    A question about the fraction remaining is asked at its month; one about the arm itself is about
-    the cured fraction.
+    A question about a stratum is answered from that stratum's own data; one about all strata, or
+    about the open ones, from theirs pooled. A question about the fraction remaining is asked at its
+    month; one about the arm itself is about the cured fraction.
     """
 
     model: WeibullCure
     data: Durations
+    open_strata: Booleans | None = None
 
     def __post_init__(self) -> None:
-        self._arms: dict[int, WeibullCurePosterior] = {}
+        self._arms: dict[tuple[int, int], WeibullCurePosterior] = {}
 
     @property
     def failed(self) -> Booleans | None:
@@ -48,18 +50,19 @@ class DurabilityPosterior:
         found = [arm.failed for arm in self._arms.values()]
         return np.logical_or.reduce(found) if found else None
 
-    def arm(self, arm: int) -> WeibullCurePosterior:
-        """Posterior of one arm."""
-        if arm not in self._arms:
-            inside = self.data.included & (self.data.arm == arm)
-            self._arms[arm] = self.model.posterior(self.data.months, self.data.event, inside)
-        return self._arms[arm]
+    def arm(self, arm: int, stratum: int = ALL) -> WeibullCurePosterior:
+        """Posterior of one arm, in the strata that a question is about."""
+        if (arm, stratum) not in self._arms:
+            inside = self.data.members(arm, stratum, self.open_strata)
+            found = self.model.posterior(self.data.months, self.data.event, inside)
+            self._arms[arm, stratum] = found
+        return self._arms[arm, stratum]
 
     def probability(self, question: Question) -> Floats:
-        arm = self.arm(question.arm)
+        arm = self.arm(question.arm, question.stratum)
         month = question.month if question.kind == "remaining" else FOR_EVER
         if question.minus is not None:
-            other = self.arm(question.minus)
+            other = self.arm(question.minus, question.stratum)
             above = arm.remaining_difference_above(other, month, question.value)
         elif question.kind == "remaining":
             above = arm.remaining_above(month, question.value)
@@ -69,12 +72,12 @@ class DurabilityPosterior:
 
     def mean(self, question: Question) -> Floats:
         if question.kind == "remaining":
-            mean = self.arm(question.arm).remaining_mean(question.month)
+            mean = self.arm(question.arm, question.stratum).remaining_mean(question.month)
         else:
-            mean = self.arm(question.arm).cured_mean()
+            mean = self.arm(question.arm, question.stratum).cured_mean()
         if question.minus is None:
             return mean
-        other = self.arm(question.minus)
+        other = self.arm(question.minus, question.stratum)
         if question.kind == "remaining":
             return mean - other.remaining_mean(question.month)
         return mean - other.cured_mean()
@@ -83,7 +86,9 @@ class DurabilityPosterior:
         return within_tails(self.probability(question), level)
 
     def where_open(self, open_strata: Booleans) -> DurabilityPosterior:
-        return self  # strata are pooled, open or not
+        other = replace(self, open_strata=open_strata)
+        other._arms = {key: arm for key, arm in self._arms.items() if key[-1] != OPEN}
+        return other
 
 
 class WeibullCureAnalysis(AnalysisBase):
@@ -110,7 +115,7 @@ class WeibullCureAnalysis(AnalysisBase):
         self, fitted: WeibullCure, summary: Summary, open_strata: Booleans | None
     ) -> DurabilityPosterior:
         assert isinstance(summary, Durations)
-        return DurabilityPosterior(fitted, summary)
+        return DurabilityPosterior(fitted, summary, open_strata)
 
     def reference(
         self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]

@@ -9,7 +9,8 @@ Statement, in every arm by itself::
 Who is cured is not seen and is summed out: the mixture cure model of Berkson and Gage (1952,
 doi:10.1080/01621459.1952.10501187). With H(t) = log(2) (t / median) ^ shape, a remitter who has not
 relapsed by month t contributes cured + (1 - cured) exp(-H(t)), and one who relapsed then
-(1 - cured) exp(-H(t)) shape H(t) / t. Strata are pooled.
+(1 - cured) exp(-H(t)) shape H(t) / t. The data are those of the strata that a question is about,
+pooled.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.models.strata.reference_strata import in_strata
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Durations, Floats, Summary
 
@@ -60,7 +62,7 @@ class WeibullCureReference:
     ) -> dict[str, npt.NDArray[Any]]:
         """Months in remission, whether they ended in relapse, and the arm, remitter by remitter."""
         assert isinstance(summary, Durations)
-        inside = summary.included[trial]
+        inside = summary.included[trial] & in_strata(summary.stratum[trial], open_strata, question)
         return {
             "months": np.maximum(summary.months[trial][inside], SHORTEST),
             "relapsed": summary.event[trial][inside].astype(np.float64),

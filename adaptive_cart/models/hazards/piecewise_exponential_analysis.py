@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -12,7 +12,7 @@ from adaptive_cart.models.base import AnalysisBase, Reference, within_tails
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPrior
 from adaptive_cart.nouns.distributions import Normal
 from adaptive_cart.nouns.parts import Part, PositiveMonths
-from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.questions import OPEN, Question
 from adaptive_cart.nouns.records import Booleans, Durations, Floats, Summary
 
 if TYPE_CHECKING:
@@ -29,14 +29,19 @@ class PiecewiseExponentialPrior(Part):
 
 @dataclass
 class HazardsPosterior:
-    """Posterior of hazard ratios, one pair of arms at a time, strata pooled."""
+    """Posterior of hazard ratios, one pair of arms at a time.
+
+    A question about a stratum is answered from that stratum's own data; one about all strata, or
+    about the open ones, from theirs pooled.
+    """
 
     model: PiecewiseExponential
     data: Durations
+    open_strata: Booleans | None = None
 
     def __post_init__(self) -> None:
-        self._split: dict[int, tuple[Floats, Floats]] = {}
-        self._ratios: dict[tuple[int, int], RatioPosterior] = {}
+        self._split: dict[tuple[int, int], tuple[Floats, Floats]] = {}
+        self._ratios: dict[tuple[int, int, int], RatioPosterior] = {}
 
     @property
     def failed(self) -> Booleans | None:
@@ -44,20 +49,21 @@ class HazardsPosterior:
         found = [ratio.failed for ratio in self._ratios.values()]
         return np.logical_or.reduce(found) if found else None
 
-    def _arm(self, arm: int) -> tuple[Floats, Floats]:
-        if arm not in self._split:
-            inside = self.data.included & (self.data.arm == arm)
+    def _arm(self, arm: int, stratum: int) -> tuple[Floats, Floats]:
+        if (arm, stratum) not in self._split:
+            inside = self.data.members(arm, stratum, self.open_strata)
             events, time = self.model.split(self.data.months, self.data.event, inside)
-            self._split[arm] = (events.astype(np.float64), time)
-        return self._split[arm]
+            self._split[arm, stratum] = (events.astype(np.float64), time)
+        return self._split[arm, stratum]
 
     def _ratio(self, question: Question) -> RatioPosterior:
         assert question.minus is not None
-        pair = (question.minus, question.arm)
-        if pair not in self._ratios:
-            events, time = zip(*(self._arm(arm) for arm in pair), strict=True)
-            self._ratios[pair] = self.model.posterior(np.stack(events, 1), np.stack(time, 1))
-        return self._ratios[pair]
+        pair, stratum = (question.minus, question.arm), question.stratum
+        if (*pair, stratum) not in self._ratios:
+            events, time = zip(*(self._arm(arm, stratum) for arm in pair), strict=True)
+            ratio = self.model.posterior(np.stack(events, 1), np.stack(time, 1))
+            self._ratios[(*pair, stratum)] = ratio
+        return self._ratios[(*pair, stratum)]
 
     def probability(self, question: Question) -> Floats:
         ratio = self._ratio(question)
@@ -72,7 +78,10 @@ class HazardsPosterior:
         return within_tails(self.probability(question), level)
 
     def where_open(self, open_strata: Booleans) -> HazardsPosterior:
-        return self  # strata are pooled, open or not
+        other = replace(self, open_strata=open_strata)
+        other._split = {key: part for key, part in self._split.items() if key[-1] != OPEN}
+        other._ratios = {key: ratio for key, ratio in self._ratios.items() if key[-1] != OPEN}
+        return other
 
 
 class PiecewiseExponentialAnalysis(AnalysisBase):
@@ -103,7 +112,7 @@ class PiecewiseExponentialAnalysis(AnalysisBase):
         self, fitted: PiecewiseExponential, summary: Summary, open_strata: Booleans | None
     ) -> HazardsPosterior:
         assert isinstance(summary, Durations)
-        return HazardsPosterior(fitted, summary)
+        return HazardsPosterior(fitted, summary, open_strata)
 
     def reference(
         self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]

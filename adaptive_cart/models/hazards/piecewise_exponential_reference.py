@@ -7,8 +7,9 @@ Statement, for interval j and the two arms k that are compared::
     events_kj           ~ Poisson(baseline_hazard_j exp(log_hazard_ratio k) months_kj)
 
 The Poisson form has the likelihood of the event times themselves (Holford 1980,
-doi:10.2307/2529982). Strata are pooled. Arms that are not compared have no months at risk and so no
-say: hazard ratios of several arms are as many analyses.
+doi:10.2307/2529982). The data are those of the strata that a question is about, pooled. Arms that
+are not compared have no months at risk and so no say: hazard ratios of several arms are as many
+analyses.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy.typing as npt
 
 from adaptive_cart.models.rates.gamma_poisson_reference import LEAST_EXPOSURE
 from adaptive_cart.models.reference_scales import log_scale
+from adaptive_cart.models.strata.reference_strata import in_strata
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Durations, Floats, Summary
 
@@ -70,7 +72,8 @@ class PiecewiseExponentialReference:
         edges = (0.0, *self.prior.cuts, np.inf)
         shape = (len(self.arms), len(edges) - 1)
         events, months = np.zeros(shape, dtype=np.int64), np.zeros(shape)
-        included = summary.included[trial]
+        strata = in_strata(summary.stratum[trial], open_strata, question)
+        included = summary.included[trial] & strata
         for arm in pair:
             members = included & (summary.arm[trial] == arm)
             duration, ended = summary.months[trial][members], summary.event[trial][members]

@@ -25,6 +25,23 @@ def of_strata(
     return total
 
 
+def in_strata(
+    stratum: npt.NDArray[np.int8], open_strata: Booleans | None, question: Question | None
+) -> Booleans:
+    """Which participants are in the strata that a question is about; all without one.
+
+    Parameters
+    ----------
+    stratum
+        ``(participant,)``.
+    """
+    if question is not None and question.stratum >= 0:
+        return stratum == question.stratum
+    if question is not None and question.stratum == OPEN and open_strata is not None:
+        return open_strata[stratum]
+    return np.ones(stratum.shape, dtype=np.bool_)
+
+
 def average_of_strata(
     values: npt.NDArray[np.float64],
     question: Question,

@@ -161,8 +161,8 @@ def _by_target(evidence: Evidence) -> list[Block]:
             rows=tuple(false),
             align=("left", "right"),
             notes=(
-                line("False success: of an arm or stratum where the true difference is not above "
-                     "the margin of the rule."),
+                line("False success: of an arm or stratum of which the claim of the rule that "
+                     "declared it is not so; at its margin a claim is false."),
             ),
         ),
     ]  # fmt: skip

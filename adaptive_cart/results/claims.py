@@ -1,0 +1,126 @@
+"""Whether the claim of a success is so in a scenario: what makes a success false.
+
+A success rule claims what it asks (with ``below`` as its threshold, the opposite); a predictive one
+what the rule claims that it predicts. At its margin a claim is false, above or below, and so is the
+claim to be the best arm where another one is truly as good. A claim about the open strata, or about
+the best of the open arms, is judged by what was open when the success was declared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
+from adaptive_cart.conduct.standing import Small, Standing
+from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.questions import OPEN, Question
+from adaptive_cart.nouns.records import Booleans, Integers
+from adaptive_cart.results.estimand import TrueValues
+from adaptive_cart.results.true_value import TrueValue
+
+ROUNDING = 1e-9  # far below any difference that matters
+ERRORS = 4.0  # standard errors within which an integrated true value is at the margin
+NONE, FALSE, UNKNOWN = 0, 1, -1
+
+
+@dataclass(frozen=True)
+class Claims:
+    """The claims of a design's success rules, judged by the true values of one scenario."""
+
+    rules: tuple[ResolvedRule, ...]
+    true: TrueValues
+
+    @staticmethod
+    def of(design: Design, true: TrueValues) -> Claims:
+        """Claims of a design."""
+        return Claims(resolve_rules(design), true)
+
+    def false(
+        self,
+        position: int,
+        place: int = 0,
+        open_arms: tuple[int, ...] | None = None,
+        open_strata: tuple[int, ...] | None = None,
+    ) -> bool | None:
+        """Whether a rule's claim about one of its targets is false; nothing where it is not known.
+
+        Parameters
+        ----------
+        open_arms, open_strata
+            Positions of what was open when the claim was made; everything if left out.
+        """
+        rule = self.rules[position]
+        target = rule.targets[place]
+        if target.kind == "best":
+            arms = target.compared(self._arms(target)) if open_arms is None else open_arms
+            return self._best_is_false(target, rule.affirms, arms, open_strata)
+        found = self.true.quantity(target, open_strata)
+        if found is None or np.isnan(found.value):
+            return None
+        return not beyond(found, target.value, target.above == rule.affirms)
+
+    def _arms(self, target: Question) -> int:
+        return len(self.true.by_arm[target.endpoint])
+
+    def _best_is_false(
+        self,
+        target: Question,
+        affirms: bool,
+        arms: tuple[int, ...],
+        open_strata: tuple[int, ...] | None,
+    ) -> bool | None:
+        """Whether "the best" (or "not the best") is false of an arm among some others."""
+        better = []
+        for other in arms:
+            if other in (0, target.arm):
+                continue
+            question = replace(target, kind="level", minus=other)
+            found = self.true.quantity(question, open_strata)
+            if found is None or np.isnan(found.value):
+                return None
+            better.append(beyond(found, 0.0, above=affirms))
+        return not all(better) if affirms else not any(better)
+
+    def of_trials(self, standing: Standing) -> Small:
+        """By trial: 1 where a success is false, 0 where none is, -1 where it is not known."""
+        found = np.full(len(standing.reason), NONE, dtype=np.int8)
+        for position, looks in standing.won.items():
+            for place, target in enumerate(self.rules[position].targets):
+                won = np.flatnonzero(looks[:, place] > 0)
+                for rows, arms, strata in _alike(standing, position, place, target, won):
+                    false = self.false(position, place, arms, strata)
+                    if false is None:
+                        found[rows] = np.where(found[rows] == FALSE, FALSE, UNKNOWN)
+                    elif false:
+                        found[rows] = FALSE
+        return found
+
+
+def beyond(found: TrueValue, value: float, above: bool) -> bool:
+    """Whether a true value lies beyond another: further than rounding and its own error reach."""
+    slack = max(ROUNDING, ERRORS * found.mcse)
+    return found.value > value + slack if above else found.value < value - slack
+
+
+def _alike(
+    standing: Standing, position: int, place: int, target: Question, won: Integers
+) -> Iterator[tuple[Integers, tuple[int, ...] | None, tuple[int, ...] | None]]:
+    """Trials whose success claims the same: positions, and the arms and strata open then."""
+    arms = strata = None
+    if len(won) and (target.kind == "best" or target.stratum == OPEN):
+        arms, strata = standing.open_when_won(position, place)
+    if arms is None or strata is None:
+        yield won, None, None
+        return
+    both = np.hstack([arms[won], strata[won]])
+    patterns, which = np.unique(both, axis=0, return_inverse=True)
+    for number, pattern in enumerate(patterns):
+        rows = won[which.reshape(-1) == number]
+        yield rows, _where(pattern[: arms.shape[1]]), _where(pattern[arms.shape[1] :])
+
+
+def _where(is_open: Booleans) -> tuple[int, ...]:
+    return tuple(int(place) for place in np.flatnonzero(is_open))

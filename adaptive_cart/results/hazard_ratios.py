@@ -1,0 +1,147 @@
+"""True hazard ratios, of any two arms in any strata.
+
+A hazard ratio is that of the event times themselves where they are exponential; otherwise hazards
+are not proportional, and the true value is what the analysis model's hazard ratio tends to: the
+root of its score (Struthers & Kalbfleisch 1986, Biometrika 73:363) in the data of many trials run
+to their last look without stopping, those of the strata asked about pooled.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from adaptive_cart.conduct.looks import Schedule, snapshot_at
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.truth import Truth
+from adaptive_cart.nouns.distributions import EventTime, Exponential
+from adaptive_cart.nouns.records import Durations, Floats, Summary
+from adaptive_cart.participants.enrolment import Enrolment
+from adaptive_cart.participants.population import followed, latents_for
+from adaptive_cart.results.true_value import TrueValue
+
+SEED = 20_070_917
+RATIO_TRIALS = 2_000
+RATIO_BATCHES = 20
+
+
+def last_looks(design: Design, truth: Truth, name: str) -> Iterator[Summary]:
+    """An endpoint's data at the last look of many trials that nothing stops, batch by batch."""
+    trials = RATIO_TRIALS // RATIO_BATCHES
+    for batch in range(RATIO_BATCHES):
+        latents = latents_for(design, SEED, batch * trials, trials)
+        population = followed(design, truth, latents, Enrolment(design, latents))
+        primary = design.primary_endpoint.prepare(design.primary, population)
+        schedule = Schedule.of(design)
+        everybody = np.full(trials, design.enrolment.max_n)
+        date, _ = schedule.due(schedule.number, population, primary, everybody, np.zeros(trials))
+        endpoint = design.endpoints[name]
+        prepared = primary if name == design.primary else endpoint.prepare(name, population)
+        yield endpoint.summary(prepared, snapshot_at(population, date, everybody))
+
+
+@dataclass
+class HazardRatios:
+    """Hazard ratios of an endpoint in a scenario."""
+
+    design: Design
+    truth: Truth
+    name: str
+    _data: Floats | None = field(default=None, repr=False)
+
+    def of(self, arm: int, minus: int, strata: Sequence[int]) -> TrueValue:
+        """Hazard ratio of one arm to another over some strata (positions)."""
+        found = self._exact(arm, minus, strata)
+        return self._limit(arm, minus, strata) if found is None else TrueValue(found, 0.0)
+
+    def _exact(self, arm: int, minus: int, strata: Sequence[int]) -> float | None:
+        """Ratio of constant hazards, or 1 of times with one distribution; else nothing."""
+        mine, theirs = (
+            tuple(self.truth.direct[self.name][a][s] for s in strata) for a in (arm, minus)
+        )
+        rates = [_exponential_rate(times) for times in (mine, theirs)]
+        if rates[0] is not None and rates[1] is not None:
+            return rates[0] / rates[1]
+        lost = [[self.truth.dropout[a][s] for s in strata] for a in (arm, minus)]
+        return 1.0 if mine == theirs and lost[0] == lost[1] else None
+
+    def _limit(self, arm: int, minus: int, strata: Sequence[int]) -> TrueValue:
+        """What the model's hazard ratio tends to; its error by the jackknife over batches."""
+        data = self.data[:, [minus, arm]][..., list(strata)].sum(axis=-1)
+        whole = _score_root(data.sum(axis=0))
+        if not math.isfinite(whole):  # nobody has the event in one of the arms, or in both
+            return TrueValue(math.exp(whole) if whole < 0.0 else abs(whole), 0.0)
+        left_out = np.array([_score_root(data.sum(axis=0) - data[b]) for b in range(len(data))])
+        spread = math.sqrt((len(data) - 1) * float(left_out.var()))
+        return TrueValue(math.exp(whole), math.exp(whole) * spread)
+
+    @property
+    def data(self) -> Floats:
+        """Events and time, ``(batch, arm, events or time, interval, stratum)``."""
+        if self._data is None:
+            analysis = self.design.analysis_of(self.name)
+            assert analysis is not None
+            split = analysis.fitted(self.design.arm_names, self.design.shares).split
+            arms, strata = range(len(self.truth.arms)), range(len(self.truth.strata))
+            batches = []
+            for summary in last_looks(self.design, self.truth, self.name):
+                assert isinstance(summary, Durations)
+                cells = [
+                    [
+                        [
+                            part.sum(axis=0)
+                            for part in split(
+                                summary.months, summary.event, summary.members(arm, stratum, None)
+                            )
+                        ]
+                        for stratum in strata
+                    ]
+                    for arm in arms
+                ]
+                batches.append(cells)
+            self._data = np.moveaxis(np.array(batches, dtype=np.float64), 2, -1)
+        return self._data
+
+
+def _exponential_rate(times: tuple[EventTime, ...]) -> float | None:
+    """Common constant hazard of some strata, if they have one."""
+    rates = []
+    for time in times:
+        if not isinstance(time, Exponential) or time.cured:
+            return None
+        rates.append(time.rate if time.rate is not None else math.log(2.0) / (time.median or 1.0))
+    return rates[0] if len(set(rates)) == 1 else None
+
+
+def _score_root(data: Floats) -> float:
+    """Log hazard ratio at which the profile score of the piecewise-constant model is zero.
+
+    Parameters
+    ----------
+    data
+        ``(arm, events or time, interval)``, the arm compared with first.
+
+    Returns
+    -------
+        Infinite where nobody has the event in one arm, nan where nobody has it in either.
+    """
+    (control_events, control_time), (events, time) = data
+    if events.sum() == 0.0 or control_events.sum() == 0.0:
+        if control_events.sum() == events.sum():
+            return math.nan
+        return -math.inf if events.sum() == 0.0 else math.inf
+    every = control_events + events
+
+    def score(log_ratio: float) -> float:
+        share = math.exp(log_ratio) * time
+        at_risk = control_time + share
+        known = at_risk > 0.0
+        expected = np.where(known, every * share / np.where(known, at_risk, 1.0), 0.0)
+        return float(events.sum() - expected.sum())
+
+    from scipy import optimize
+
+    return float(optimize.brentq(score, -20.0, 20.0, xtol=1e-13))
