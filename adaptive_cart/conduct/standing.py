@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from adaptive_cart.conduct.rules import ENDS, REASONS, ResolvedRule
 from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, any_of
 
 RUNNING = -1
 SUCCESS = REASONS.index("success")
 FUTILITY = REASONS.index("futility")
 NO_SUCCESS = REASONS.index("no_success")
-Small = npt.NDArray[np.int8]
 
 
 @dataclass
@@ -43,14 +42,14 @@ class Standing:
 
     design: Design
     rules: tuple[ResolvedRule, ...]
-    reason: Small
-    rule: Small
+    reason: Labels
+    rule: Labels
     probability: Floats
     open_arms: Booleans
     open_strata: Booleans
-    won: dict[int, Small]
-    dropped: Small
-    closed: Small
+    won: dict[int, Labels]
+    dropped: Labels
+    closed: Labels
     enrolled: Integers
     failed: Booleans
 
@@ -58,9 +57,10 @@ class Standing:
     def at_start(design: Design, rules: tuple[ResolvedRule, ...], trials: int) -> Standing:
         """Nothing decided, everything open."""
         arms, strata = len(design.arm_names), len(design.shares)
+        kind = narrow(max(design.looks.number, len(rules)))
 
-        def small(*shape: int, value: int = 0) -> Small:
-            return np.full((trials, *shape), value, dtype=np.int8)
+        def small(*shape: int, value: int = 0) -> Labels:
+            return np.full((trials, *shape), value, dtype=kind)
 
         return Standing(
             design=design,
@@ -149,7 +149,9 @@ class Standing:
         reason = REASONS.index(ENDS[rule.then])
         self._end(any_of(holds), reason, position, holds, probability)
 
-    def _resolve(self, rule: ResolvedRule, holds: Booleans, label: Small | None, look: int) -> None:
+    def _resolve(
+        self, rule: ResolvedRule, holds: Booleans, label: Labels | None, look: int
+    ) -> None:
         """Close the arms or strata of the targets for which a rule holds."""
         for place, target in enumerate(rule.targets):
             here = holds[:, place]

@@ -18,9 +18,10 @@ import numpy as np
 
 from adaptive_cart.conduct.holding import Conduct, LookAnalysis, LookRecord
 from adaptive_cart.conduct.plan import LEVEL, Plan
-from adaptive_cart.conduct.standing import SUCCESS, Small, Standing
+from adaptive_cart.conduct.standing import SUCCESS, Standing
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.models import Posterior
+from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.records import (
     Booleans,
     Floats,
@@ -64,7 +65,7 @@ class Block:
 
     first_trial: int
     standing: Standing
-    look: Small
+    look: Labels
     months: Floats
     between: Booleans
     randomised: Integers
@@ -101,7 +102,7 @@ class SimulatedConduct(Conduct):
         self.block = Block(
             first_trial=latents.first_trial,
             standing=self.standing,
-            look=np.zeros(trials, dtype=np.int8),
+            look=np.zeros_like(self.standing.rule),
             months=np.full(trials, np.nan),
             between=np.zeros(trials, dtype=np.bool_),
             randomised=np.zeros((trials, arms), dtype=np.int64),

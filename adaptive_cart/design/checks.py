@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 SCENARIO_KEYS = ("role", "dropout", "death")
 RESERVED = (*SCENARIO_KEYS, "strata", "each", "open", "final", "dist")
 SCALES = ("observed", "enrolled", "events", "months")
+MOST_PARTICIPANTS = 1_000_000  # everybody of the 32 trials of a block is held in memory at once
 
 
 @dataclass
@@ -233,6 +234,12 @@ def _enrolment(pieces: Pieces) -> Found:
         yield (
             "enrolment.max_n",
             f"found {pieces.enrolment.max_n}; at least one participant an arm is needed",
+        )
+    if pieces.enrolment is not None and pieces.enrolment.max_n > MOST_PARTICIPANTS:
+        yield (
+            "enrolment.max_n",
+            f"found {pieces.enrolment.max_n:,}; at most {MOST_PARTICIPANTS:,}, since the "
+            f"participants of many trials are held in memory at once",
         )
     block = getattr(pieces.randomisation, "block", None)
     allocation = [arm.allocation for arm in sound]

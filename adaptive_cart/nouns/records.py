@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 
@@ -100,8 +101,8 @@ class Population:
     """
 
     arrival: Floats
-    arm: npt.NDArray[np.int8]
-    stratum: npt.NDArray[np.int8] | None
+    arm: Labels
+    stratum: Labels | None
     arms: int
     strata: int
     max_n: int
@@ -283,7 +284,7 @@ class Durations(_Rows):
     months: Floats
     event: Booleans
     included: Booleans
-    arm: npt.NDArray[np.int8]
+    arm: Labels
     participants: Integers
     events: Integers
     exposure: Floats

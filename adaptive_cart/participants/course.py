@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.design.truth import DiseaseCourse, GroupCourse, Truth
+from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.distributions import EventTime
 from adaptive_cart.nouns.records import Booleans, Course, Floats
 from adaptive_cart.nouns.streams import Latents
@@ -22,7 +23,7 @@ Positions = npt.NDArray[np.intp]
 
 
 def groups_of(
-    arm: npt.NDArray[np.int8], stratum: npt.NDArray[np.int8] | None, arms: int, strata: int
+    arm: Labels, stratum: Labels | None, arms: int, strata: int
 ) -> list[tuple[int, int, Positions]]:
     """Flat positions of the participants of each arm and stratum."""
     found = []
@@ -250,8 +251,8 @@ def adverse_event(
 def direct_response(
     u: Floats,
     values: tuple[tuple[float, ...], ...],
-    arm: npt.NDArray[np.int8],
-    stratum: npt.NDArray[np.int8] | None,
+    arm: Labels,
+    stratum: Labels | None,
 ) -> Booleans:
     """Response where its probability is given directly by arm and stratum."""
     if stratum is not None:

@@ -18,6 +18,7 @@ from adaptive_cart.conduct.holding import Conduct
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.endpoints import AdverseEvent, EventRate, TimeToEvent, TimeToRelapse
+from adaptive_cart.nouns.counters import narrow
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population
 from adaptive_cart.participants.enrolment import Enrolment
@@ -106,7 +107,7 @@ class DrawnTrials(Conduct):
             )
             for name in self.endpoints
         }
-        self.ended = np.zeros(trials, dtype=np.int8)
+        self.ended = np.zeros(trials, dtype=narrow(plan.schedule.number))
         self._follow()
 
     def run(self) -> None:

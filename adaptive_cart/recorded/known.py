@@ -27,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.records import Booleans, Course, Floats, Population
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 from adaptive_cart.nouns.streams import padded
@@ -109,8 +110,8 @@ class Participants:
     source: str
     digest: str
     names: tuple[str, ...]
-    arm: npt.NDArray[np.int8]
-    stratum: npt.NDArray[np.int8] | None
+    arm: Labels
+    stratum: Labels | None
     randomised: Floats
     last_contact: Floats
     withdrawn: Floats

@@ -26,6 +26,7 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints import Landmark
+from adaptive_cart.nouns.counters import narrow
 from adaptive_cart.nouns.distributions import EventTime, Exponential
 from adaptive_cart.nouns.records import Durations, Floats
 from adaptive_cart.nouns.streams import Latents
@@ -230,8 +231,8 @@ def _sampled(
     result: dict[str, Floats] = {}
     for arm in range(arms):
         for stratum in range(strata):
-            everybody = np.full(shape, arm, dtype=np.int8)
-            label = np.full(shape, stratum, dtype=np.int8) if strata > 1 else None
+            everybody = np.full(shape, arm, dtype=narrow(arms))
+            label = np.full(shape, stratum, dtype=narrow(strata)) if strata > 1 else None
             population = populate(design, truth, points, arrival, everybody, label)
             for name in names:
                 values = design.endpoints[name].true_values(name, population)
