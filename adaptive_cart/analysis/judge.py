@@ -95,8 +95,7 @@ def rules_of(
 def threshold_of(trial: RealTrial, rule: ResolvedRule, held: Held) -> float:
     """What a rule is compared with at the look."""
     if held.record.between:
-        later = [at for at in rule.thresholds if at >= held.look]
-        return rule.thresholds[min(later) if later else max(rule.thresholds)]
+        return rule.threshold_between(held.look)
     final = trial.plan.schedule.number
     return rule.thresholds.get(held.look, rule.thresholds.get(final, float("nan")))
 
@@ -200,7 +199,7 @@ def actions_of(held: Held) -> tuple[str, ...]:
     ):
         for place in np.flatnonzero((now[0] > 0) & (was[0] == 0)):
             found.append(doing.format(name[place]))
-    if after.enrolled[0] < before.enrolled[0]:
+    if after.enrolment_stopped[0] and not before.enrolment_stopped[0]:
         found.append(f"enrolment stops with {int(after.enrolled[0])} randomised")
     if held.record.shares is not None and outcome_of(held) == GOES_ON:
         shares = zip(design.arm_names, held.record.shares[0], strict=True)

@@ -34,8 +34,9 @@ class Standing:
         not.
     dropped, closed
         ``(trial, arm)``, ``(trial, stratum)`` look at which it was dropped or closed, 0 for not.
-    enrolled
-        ``(trial,)`` how many may be randomised: ``max_n``, or those in when enrolment was stopped.
+    enrolled, enrolment_stopped
+        ``(trial,)`` how many may be randomised: ``max_n``, or those in when enrolment was stopped;
+        and whether it was stopped, also where everybody was in by then.
     failed
         ``(trial,)`` a posterior that a rule asked for could not be computed.
     """
@@ -51,6 +52,7 @@ class Standing:
     dropped: Labels
     closed: Labels
     enrolled: Integers
+    enrolment_stopped: Booleans
     failed: Booleans
 
     @staticmethod
@@ -78,6 +80,7 @@ class Standing:
             dropped=small(arms),
             closed=small(strata),
             enrolled=np.full(trials, design.enrolment.max_n, dtype=np.int64),
+            enrolment_stopped=np.zeros(trials, dtype=np.bool_),
             failed=np.zeros(trials, dtype=np.bool_),
         )
 
@@ -126,8 +129,9 @@ class Standing:
         """
         rule = self.rules[position]
         if rule.then == "stop_enrolment":
-            stops = any_of(holds) & ~last & (self.enrolled == self.design.enrolment.max_n)
+            stops = any_of(holds) & ~last & ~self.enrolment_stopped
             self.enrolled[stops] = randomised[stops]
+            self.enrolment_stopped |= stops
             return
         if rule.then == "declare_success":
             self.won[position][holds] = look

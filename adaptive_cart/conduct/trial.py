@@ -164,7 +164,9 @@ class SimulatedConduct(Conduct):
         """Estimate at the end of every trial, follow the pipeline up, and judge again."""
         block, plan = self.block, self.plan
         randomised = over_strata(block.randomised)
-        date = plan.schedule.all_observed(self.population, randomised, block.months)
+        date = plan.schedule.followed_up(
+            self.population, self.prepared[self.design.primary], randomised, block.months
+        )
         snapshot = Snapshot(date, randomised, self.population)
         primary = self.design.primary_endpoint.summary(self.prepared[self.design.primary], snapshot)
         block.analysed_final[:] = over_strata(primary.analysed)

@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
@@ -201,7 +202,7 @@ class Snapshot:
     def passed(self, month: float) -> ParticipantSet:
         """Those randomised at least ``month`` months before the look."""
         if month not in self._passed:  # endpoints often share a month
-            reached = self.population.date_of(month) <= self.date[:, None]
+            reached = self.population.date_of(month) <= until(self.date)[:, None]
             self._passed[month] = ParticipantSet.where(reached) & self.enrolled
         return self._passed[month]
 
@@ -210,8 +211,8 @@ class Snapshot:
         return {}
 
     def follow_up(self) -> Floats:
-        """Months since randomisation, ``(trial, participant)``; negative for later arrivals."""
-        return self.date[:, None] - self.population.arrival
+        """Months since randomisation, ``(trial, participant)``; none for later arrivals."""
+        return np.maximum(self.date[:, None] - self.population.arrival, 0.0)
 
 
 class _Rows:

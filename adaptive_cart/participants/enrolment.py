@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.design.design import Design, PermutedBlocks, Ramp
+from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.streams import Latents, padded
@@ -176,12 +177,12 @@ class Enrolment:
         """
         if len(rows) == 0:
             return
-        later = self.arrival[rows] > date[rows, None]
+        later = self.arrival[rows] > until(date)[rows, None]
         if self.stratum is not None:
             closed = (opened_before[rows] & ~open_strata[rows]).any(axis=1)
             if closed.any():
                 self._close_strata(rows, later, date, open_strata, opened_before)
-                later = self.arrival[rows] > date[rows, None]
+                later = self.arrival[rows] > until(date)[rows, None]
         if shares is not None:
             self.shares = shares
             u = self.latents.of("allocation")[rows]

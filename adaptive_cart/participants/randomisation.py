@@ -130,6 +130,24 @@ def equal_shares(open_arms: Booleans) -> Floats:
     return shares
 
 
+def shares_of_open(shares: Floats, open_arms: Booleans, control: float | None) -> Floats:
+    """Shares in force when arms close between looks, ``(trial, arm)``.
+
+    What the closed arms had goes to the open ones in proportion; a fixed control share stays.
+    """
+    left = np.where(open_arms, shares, 0.0)
+    movable, room = open_arms.copy(), 1.0
+    if control is not None:
+        movable[:, 0], room = False, 1.0 - control
+    held = np.where(movable, left, 0.0)
+    total = held.sum(axis=1, keepdims=True)
+    even = movable / np.maximum(movable.sum(axis=1, keepdims=True), 1)
+    scaled: Floats = room * np.where(total > 0.0, held / np.where(total > 0.0, total, 1.0), even)
+    if control is not None:
+        scaled[:, 0] = control
+    return scaled
+
+
 def adaptive_shares(
     best: Floats,
     open_arms: Booleans,

@@ -17,6 +17,7 @@ from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.endpoints import AdverseEvent, EndpointBase
 from adaptive_cart.errors import Problem, nearest, one_of
+from adaptive_cart.nouns.calendar import short_of, until
 from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.recorded.known import Participants
@@ -432,7 +433,7 @@ class Reading:
             notes.append(
                 f"no infusion is recorded: the window of {name} is counted from randomisation"
             )
-        inside = (onset >= opens) & (onset <= opens + endpoint.within_months)
+        inside = (onset >= short_of(opens)) & (onset <= until(opens + endpoint.within_months))
         outside = np.isfinite(onset) & ~inside
         if outside.any():
             notes.append(
