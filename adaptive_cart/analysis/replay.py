@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_cart.analysis.decisions import decided
 from adaptive_cart.analysis.real_trial import (
     Answers,
     Judgement,
@@ -327,6 +328,12 @@ class _Walk:
             if not trial.standing.running[0]:
                 break
             self._quietly(number, trial.judgements[judged:], state)
+            found = decided(state["before"], trial.standing)
+            if found:
+                self.notes.append(
+                    f"Between looks, before look {number}, at month {float(at[0]):.2f}: "
+                    f"{'; '.join(found)}."
+                )
         self.due = float(at[0])
         after = copied(trial.standing)
         self.held.append(Held(number, self.due, False, trial.records[-1], after=after, **state))

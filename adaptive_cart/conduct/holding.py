@@ -17,11 +17,12 @@ import numpy as np
 from adaptive_cart.conduct.looks import snapshot_at
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.predictive import predictive_probability
+from adaptive_cart.conduct.rhythms import infusions_of, next_dates
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.design.design import ResponseAdaptive
 from adaptive_cart.models import Posterior
-from adaptive_cart.nouns.calendar import short_of, until
+from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.questions import OPEN, Question
 from adaptive_cart.nouns.records import (
@@ -347,31 +348,22 @@ class Conduct:
         -------
         ``(trial,)`` calendar month, infinite where there is none; ``(trial, rule)`` rules judged.
         """
-        trials, rules = len(date), self.plan.rules
-        coming = np.full((trials, len(rules)), np.inf)
-        rhythms = [place for place, rule in enumerate(rules) if rule.every]
-        going_on = self.standing.running & ~skipped
-        if rhythms and self.population.course is not None and going_on.any():
-            infusions = self._infusions
-            open_ = (infusions > until(self.before)[:, None]) & going_on[:, None]
-            open_ &= infusions < short_of(date)[:, None]
-            for place in rhythms:
-                every = slice(rules[place].every - 1, None, rules[place].every)
-                dates = np.where(open_[:, every], infusions[:, every], np.inf)
-                coming[:, place] = dates.min(axis=1, initial=np.inf)
-        at = coming.min(axis=1, initial=np.inf)
-        return at, np.isfinite(coming) & (coming <= until(at)[:, None])
+        rules, going_on = self.plan.rules, self.standing.running & ~skipped
+        rhythms = any(rule.every for rule in rules)
+        if not rhythms or self.population.course is None or not going_on.any():
+            return np.full(len(date), np.inf), np.zeros((len(date), len(rules)), dtype=np.bool_)
+        open_until = np.where(going_on, date, -np.inf)
+        return next_dates(rules, self._infusions, self.before, open_until)
 
     @property
     def _infusions(self) -> Floats:
-        """Calendar months of the infusions of those who are enrolled, in order of time."""
+        """Calendar months of the infusions of those who are enrolled, ``(trial, infusion)``."""
         population, enrolled = self.population, self.standing.enrolled
         if self._sorted is not None:
             of, numbers, dates = self._sorted
             if of is population and np.array_equal(numbers, enrolled):
                 return dates
-        inside = np.arange(population.participants) < enrolled[:, None]
-        dates = np.sort(np.where(inside, population.infusion_date, np.inf), axis=1)
+        dates = infusions_of(population, enrolled)
         self._sorted = (population, enrolled.copy(), dates)
         return dates
 
