@@ -28,14 +28,15 @@ def run(raw: dict[str, Any], trials: int = 3) -> tuple[Plan, Block]:
 
 
 def test_many_looks() -> None:
-    at = list(range(1, MANY + 1))
-    raw = tiny_design(enrolment={"max_n": MANY, "per_month": 10}, looks={"observed": at})
+    number = 130
+    at = list(range(1, number + 1))
+    raw = tiny_design(enrolment={"max_n": number, "per_month": 10}, looks={"observed": at})
     raw["rules"][0]["at_least"] = 1.0
-    plan, block = run(raw)
-    assert block.look.tolist() == [MANY] * 3
+    plan, block = run(raw, 1)
+    assert block.look.tolist() == [number]
     looks = looks_table(plan, "null", [block]).to_pandas()
     assert sorted(looks["look"].unique()) == at
-    assert looks[looks["last"]]["look"].unique().tolist() == [MANY]
+    assert looks[looks["last"]]["look"].unique().tolist() == [number]
 
 
 @pytest.mark.parametrize("method", ["permuted_blocks", "response_adaptive"])
