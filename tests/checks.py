@@ -28,6 +28,27 @@ def raw_design(name: str) -> dict[str, Any]:
     return tomllib.loads((DESIGNS / f"{name}.toml").read_text(encoding="utf-8"))
 
 
+def tiny_design(**tables: Any) -> dict[str, Any]:
+    """A control, one arm and a direct response at month 4; tables are replaced as a whole."""
+    raw: dict[str, Any] = {
+        "name": "Tiny",
+        "arms": {"soc": {"control": True}, "cart": {}},
+        "endpoints": {"dfr": {"type": "landmark", "month": 4}},
+        "enrolment": {"max_n": 24, "per_month": 3},
+        "looks": {"observed": [12, 24]},
+        "rules": [
+            {
+                "name": "efficacy",
+                "then": "declare_success",
+                "posterior": {"endpoint": "dfr", "arm": "cart", "minus": "soc", "above": 0.0},
+                "at_least": 0.95,
+            }
+        ],
+        "scenarios": {"null": {"dfr": {"soc": 0.2, "cart": 0.2}}},
+    }
+    return raw | tables
+
+
 def run_again() -> str:
     """The command that runs the present test alone."""
     test = os.environ.get("PYTEST_CURRENT_TEST", "the test").rsplit(" (", 1)[0]

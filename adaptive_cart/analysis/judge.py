@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from adaptive_cart.analysis.decisions import decided
 from adaptive_cart.analysis.findings import Decision, EarlierLook, Group, RuleFinding
 from adaptive_cart.analysis.flips import flip_words, smallest_flip
 from adaptive_cart.analysis.real_trial import RealTrial, RecordedAnalysis
@@ -95,8 +96,7 @@ def rules_of(
 def threshold_of(trial: RealTrial, rule: ResolvedRule, held: Held) -> float:
     """What a rule is compared with at the look."""
     if held.record.between:
-        later = [at for at in rule.thresholds if at >= held.look]
-        return rule.thresholds[min(later) if later else max(rule.thresholds)]
+        return rule.threshold_between(held.look)
     final = trial.plan.schedule.number
     return rule.thresholds.get(held.look, rule.thresholds.get(final, float("nan")))
 
@@ -182,26 +182,7 @@ def outcome_of(held: Held) -> str:
 
 def actions_of(held: Held) -> tuple[str, ...]:
     """What the look decided besides ending the trial."""
-    before, after, design = held.before, held.after, held.after.design
-    found = []
-    for position, looks in after.won.items():
-        if not design.by_target:
-            break
-        new = np.flatnonzero((looks[0] > 0) & (before.won[position][0] == 0))
-        for place in new:
-            target = after.rules[position].targets[place]
-            where = design.arm_names[target.arm]
-            if target.stratum >= 0:
-                where += f" in {design.stratum_names[target.stratum]}"
-            found.append(f"success of {where}")
-    for name, was, now, doing in (
-        (design.arm_names, before.dropped, after.dropped, "arm {} is dropped"),
-        (design.stratum_names, before.closed, after.closed, "stratum {} is closed"),
-    ):
-        for place in np.flatnonzero((now[0] > 0) & (was[0] == 0)):
-            found.append(doing.format(name[place]))
-    if after.enrolled[0] < before.enrolled[0]:
-        found.append(f"enrolment stops with {int(after.enrolled[0])} randomised")
+    design, found = held.after.design, decided(held.before, held.after)
     if held.record.shares is not None and outcome_of(held) == GOES_ON:
         shares = zip(design.arm_names, held.record.shares[0], strict=True)
         found.append("allocation from now on: " + ", ".join(f"{n} {s:.3f}" for n, s in shares))

@@ -17,6 +17,7 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.design.design import ResponseAdaptive
+from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Counts, Floats, Integers, Population, Summary
 from adaptive_cart.participants.randomisation import equal_shares
@@ -331,27 +332,33 @@ class RealTrial(Conduct):
         if shares is not None:
             self.shares = shares
 
-    def due(self, look: int) -> tuple[float, bool]:
+    def due(self, look: int, reach: float | None = None) -> tuple[float, bool]:
         """When a look falls due (infinite if that is not known), and whether it is the last.
 
         A number of events that is not reached may still be, as long as anybody is to come or under
         follow-up; only then is the look the last one.
+
+        Parameters
+        ----------
+        reach
+            Calendar month up to which all is known: that of the table if left out.
         """
-        self.follow(self.participants.reach)
+        reach = self.participants.reach if reach is None else max(reach, self.participants.reach)
+        self.follow(reach)
         prepared = self.prepared[self.design.primary]
-        date, last = self.plan.schedule.due(
-            look, self.population, prepared, self.standing.enrolled, self.before
-        )
+        dates, lasts = self.next_look(look)
+        date, last = float(dates[0]), bool(lasts[0])
         beyond = look > len(self.plan.schedule.at)
         if self.plan.schedule.scale == "events" and not beyond:
             number = int(self.plan.schedule.at[look - 1])
             reached = np.isfinite(prepared.event_date).sum() >= number
             all_in = len(self.participants) >= int(self.standing.enrolled[0])
-            leaves = prepared.leaves[0, : len(self.participants)]
-            waits = self.participants.unseen(self.participants.reach, self.window).any()
-            if not reached and (waits or not (all_in and np.isfinite(leaves).all())):
-                return float("inf"), False
-        return float(date[0]), bool(last[0])
+            waits = self.participants.unseen(reach, self.window).any()
+            if not reached and (waits or not (all_in and np.isfinite(date))):
+                date = float("inf")
+            if not reached and date > until(reach):  # until then there may be events
+                last = look == self.plan.schedule.number
+        return date, last
 
 
 def settled_by(standing: Standing, target: Question) -> str | None:

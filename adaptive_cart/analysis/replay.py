@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_cart.analysis.decisions import decided
 from adaptive_cart.analysis.real_trial import (
     Answers,
     Judgement,
@@ -28,6 +29,7 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import REASONS, ResolvedRule, rhythm
 from adaptive_cart.conduct.standing import RUNNING, Standing
 from adaptive_cart.errors import InputError, one_of
+from adaptive_cart.nouns.calendar import TIE, until
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.recorded.known import LEFT, WINDOW, Participants, Silence
 from adaptive_cart.recorded.order import SAME
@@ -123,15 +125,18 @@ class Replay:
 def _between_at(trial: RealTrial, now: Held) -> LookRecord:
     """Judge the rules with a rhythm of their own anew at a date between looks."""
     true, never = np.ones(1, dtype=np.bool_), np.zeros(1, dtype=np.bool_)
-    analysis = trial.analysis(np.array([now.date]), true)
+    trial.follow(trial.participants.reach)
+    at, judged = trial.next_check(np.array([now.date + 2.0 * TIE]), never)
+    analysis = trial.analysis(at, true)
     asked = {}
     for position, rule in enumerate(trial.plan.rules):
-        if rule.name not in now.record.probabilities:
-            continue
-        later = [at for at in rule.thresholds if at >= now.look]
-        threshold = rule.thresholds[min(later) if later else max(rule.thresholds)]
-        asked[rule.name] = trial.judge_rule(position, analysis, true, threshold, now.look, never)
-    return replace(now.record, probabilities=asked)
+        if judged[0, position]:
+            threshold = rule.threshold_between(now.look)
+            asked[rule.name] = trial.judge_rule(
+                position, analysis, true, threshold, now.look, never
+            )
+    told = {name: asked[name] for name in now.record.probabilities}
+    return replace(now.record, probabilities=told)
 
 
 def replayed(
@@ -163,33 +168,22 @@ def replayed(
     _check(plan, participants, look, as_of)
     trial = RealTrial(plan, participants, window, seed, silence)
     reach = participants.reach if as_of is None else as_of
-    walk = _Walk(trial, reach)
+    walk = _Walk(trial, reach, look, as_of)
     for number in range(1, plan.schedule.number + 1):
-        asked = number == look
         if look is not None and number > look:
             break
-        date, last = trial.due(number)
-        if trial.standing.enrolled[0] < plan.design.enrolment.max_n and not last:
-            if asked:
-                raise InputError(
-                    f"look {number} is not held: enrolment was stopped at month "
-                    f"{trial.before[0]:.2f}; the next look is the last one ({plan.schedule.number})"
-                )
+        if walk.coming(number).skipped:
             continue
-        due = date <= reach + SAME or (as_of is None and _by_visits(trial, number, date))
-        calendar = plan.schedule.scale == "months" and date <= reach + GRACE and as_of is None
-        if asked and not due and as_of is None and not calendar:
-            raise InputError(_not_due(plan, trial, number, date, reach))
-        at = as_of if asked and as_of is not None else date
-        if not due and not asked:
-            at = np.nextafter(reach + SAME, np.inf)
-        if walk.between(number, at, look):
+        if walk.between(number):
             break
-        if not due and not asked:
+        coming = walk.coming(number)  # what was decided between looks may move it
+        if coming.skipped:
+            continue
+        if not coming.due and number != look:
             if look is None:
                 break
             continue
-        if walk.hold(number, at, last, look, date):
+        if walk.hold(number, coming):
             break
     if not walk.held and walk.quiet is not None and look is None:
         walk.held.append(walk.quiet)
@@ -247,6 +241,26 @@ def _latest(trial: RealTrial, rule: ResolvedRule, judgement: Judgement) -> str:
     return rule.reason(trial.design, float(answers[place]), judgement.threshold, place)
 
 
+@dataclass(frozen=True)
+class _Coming:
+    """When the next look is held, by what is known.
+
+    Attributes
+    ----------
+    at, date
+        When it is held, and when it falls due by the design; where it is not yet due, it is held
+        after all that is known.
+    skipped
+        It is left out, enrolment having been stopped.
+    """
+
+    at: float
+    date: float
+    last: bool
+    due: bool
+    skipped: bool
+
+
 class _Walk:
     """From look to look.
 
@@ -256,9 +270,13 @@ class _Walk:
         The last time that rules were judged between looks and none ended the trial.
     """
 
-    def __init__(self, trial: RealTrial, reach: float) -> None:
+    def __init__(
+        self, trial: RealTrial, reach: float, look: int | None, as_of: float | None
+    ) -> None:
         self.trial = trial
         self.reach = reach
+        self.look = look
+        self.as_of = as_of
         self.held: list[Held] = []
         self.due = float("nan")
         self.notes: list[str] = []
@@ -272,42 +290,76 @@ class _Walk:
             "date_before": float(trial.before[0]),
         }
 
-    def between(self, number: int, date: float, look: int | None) -> bool:
-        """Judge what is judged between looks; true where the walk ends here."""
-        trial, state = self.trial, self._state()
-        count, judged = len(trial.records), len(trial.judgements)
-        trial.between(number, np.array([date]), np.zeros(1, dtype=np.bool_))
-        if trial.standing.running[0]:
+    def coming(self, number: int) -> _Coming:
+        """When a look is held; an error where the one that was asked for is not."""
+        trial, asked = self.trial, number == self.look
+        schedule = trial.plan.schedule
+        date, last = trial.due(number, self.reach)
+        skipped = bool(trial.standing.enrolment_stopped[0]) and not last
+        if skipped and asked:
+            raise InputError(
+                f"look {number} is not held: enrolment was stopped at month "
+                f"{trial.before[0]:.2f}; the next look is the last one ({schedule.number})"
+            )
+        due = date <= self.reach + SAME
+        due = due or (self.as_of is None and _by_visits(trial, number, date))
+        calendar = schedule.scale == "months" and date <= self.reach + GRACE
+        if asked and not due and self.as_of is None and not calendar:
+            raise InputError(_not_due(trial.plan, trial, number, date, self.reach))
+        at = date
+        if asked and self.as_of is not None:
+            at = self.as_of
+        elif not due and not asked:
+            at = float(np.nextafter(self.reach + SAME, np.inf))
+        return _Coming(at, date, last, due, skipped)
+
+    def between(self, number: int) -> bool:
+        """Judge, date by date, what is judged before a look; true where the walk ends here."""
+        trial = self.trial
+        never = np.zeros(1, dtype=np.bool_)
+        while True:
+            coming, state = self.coming(number), self._state()
+            if coming.skipped:
+                return False
+            at, rules = trial.next_check(np.array([coming.at]), never)
+            if not rules.any():
+                return False
+            judged = len(trial.judgements)
+            trial.check(number, at, rules)
+            if not trial.standing.running[0]:
+                break
             self._quietly(number, trial.judgements[judged:], state)
-            return False
-        record = trial.records[count]
-        at = float(record.date[0])
+            found = decided(state["before"], trial.standing)
+            if found:
+                self.notes.append(
+                    f"Between looks, before look {number}, at month {float(at[0]):.2f}: "
+                    f"{'; '.join(found)}."
+                )
+        self.due = float(at[0])
         after = copied(trial.standing)
-        self.due = at
-        self.held.append(Held(number, at, False, record, after=after, **state))
-        return self._end(look is None or look == number)
+        self.held.append(Held(number, self.due, False, trial.records[-1], after=after, **state))
+        return self._end(self.look is None or self.look == number)
 
     def _quietly(self, number: int, judged: list[Judgement], state: dict[str, Any]) -> None:
-        """Keep what was judged between looks and ended nothing."""
-        trial = self.trial
-        if not judged:
-            return
-        trial.quiet += judged
-        at = max(judgement.date for judgement in judged)
-        asked = {j.rule: j.probability[None] for j in judged if j.date == at}
+        """Keep what was judged at a date between looks and ended nothing."""
+        trial, at = self.trial, judged[0].date
+        trial.quiet += [judgement for judgement in judged if not judgement.holds]
+        asked = {judgement.rule: judgement.probability[None] for judgement in judged}
         record = trial.record_between(number, at, asked)
         self.quiet = Held(number, at, False, record, after=copied(trial.standing), **state)
 
-    def hold(self, number: int, date: float, last: bool, look: int | None, due: float) -> bool:
+    def hold(self, number: int, coming: _Coming) -> bool:
         """Hold a look; true where the walk ends here."""
         trial, state = self.trial, self._state()
-        record = trial.hold(number, np.array([date]), np.ones(1, dtype=np.bool_), np.array([last]))
-        self.due = due
+        record = trial.hold(
+            number, np.array([coming.at]), np.ones(1, dtype=np.bool_), np.array([coming.last])
+        )
+        self.due = coming.date
         after = copied(trial.standing)
-        self.held.append(Held(number, date, last, record, after=after, **state))
-        if number == look:
+        self.held.append(Held(number, coming.at, coming.last, record, after=after, **state))
+        if number == self.look:
             return True
-        return not trial.standing.running[0] and self._end(look is None or last)
+        return not trial.standing.running[0] and self._end(self.look is None or coming.last)
 
     def _end(self, here: bool) -> bool:
         """What an end means: the end of the walk, or a trial that went on all the same."""
@@ -347,7 +399,7 @@ def _check(plan: Plan, participants: Participants, look: int | None, as_of: floa
 def _not_due(plan: Plan, trial: RealTrial, look: int, date: float, reach: float) -> str:
     """Say why a look is not due, and what is there."""
     schedule, participants = plan.schedule, trial.participants
-    there = participants.randomised <= reach
+    there = participants.randomised <= until(reach)
     if look > len(schedule.at):
         needs = "everybody randomised and followed"
     else:
@@ -357,13 +409,13 @@ def _not_due(plan: Plan, trial: RealTrial, look: int, date: float, reach: float)
         if schedule.scale == "months":
             needs = f"month {schedule.at[look - 1]:g}"
     followed = schedule.followed_for or 0.0
-    passed = int((participants.randomised + followed <= reach).sum())
+    passed = int((participants.randomised + followed <= until(reach)).sum())
     found = f"{int(there.sum())} randomised"
     if schedule.scale == "observed":
         found += f", {passed} of them past month {followed:g}"
     if schedule.scale == "events":
         prepared = trial.prepared[plan.design.primary]
-        found += f", {int((prepared.event_date <= reach).sum())} events"
+        found += f", {int((prepared.event_date <= until(reach)).sum())} events"
     when = f" It would fall due at month {date:.2f}." if np.isfinite(date) else ""
     return (
         f"look {look} is not due: it needs {needs}; by month {reach:.2f} there are {found}.{when} "

@@ -18,10 +18,12 @@ import numpy as np
 from adaptive_cart.conduct.looks import snapshot_at
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.predictive import predictive_probability
+from adaptive_cart.conduct.rhythms import infusions_of, next_dates
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.design.design import ResponseAdaptive
 from adaptive_cart.models import Posterior
+from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.questions import OPEN, Question
 from adaptive_cart.nouns.records import (
@@ -35,7 +37,7 @@ from adaptive_cart.nouns.records import (
     any_of,
 )
 from adaptive_cart.nouns.records import pooled as over_strata
-from adaptive_cart.participants.randomisation import adaptive_shares
+from adaptive_cart.participants.randomisation import adaptive_shares, shares_of_open
 
 
 @dataclass
@@ -210,7 +212,7 @@ class Conduct:
     standing
         What has been decided so far.
     before
-        ``(trial,)`` date of the look before.
+        ``(trial,)`` date of the look before, or of what was judged between looks since.
     shares
         ``(trial, arm)`` in force now, under response-adaptive randomisation.
     records
@@ -227,6 +229,7 @@ class Conduct:
         self.standing = Standing.at_start(plan.design, plan.rules, trials)
         self.before = np.zeros(trials)
         self.records: list[LookRecord] = []
+        self._sorted: tuple[Population, Integers, Floats] | None = None
 
     # ── what a look means to whoever conducts the trials ──────────────────────────────────
     def ended_at(
@@ -254,16 +257,21 @@ class Conduct:
 
     # ── looks ─────────────────────────────────────────────────────────────────────────────
     def look(self, look: int) -> None:
-        """Hold one look in the trials in which it is due."""
-        schedule, standing = self.plan.schedule, self.standing
-        stopped = standing.enrolled < self.design.enrolment.max_n
-        date, last = schedule.due(
-            look, self.population, self.prepared[self.design.primary], standing.enrolled,
-            self.before,
+        """Hold one look in the trials in which it is due, after what is judged before it."""
+        date, last = self.between(look)
+        self.hold(look, date, self.standing.running & ~self.skipped(last), last)
+
+    def next_look(self, look: int) -> tuple[Floats, Booleans]:
+        """When a look falls due as things stand, and whether it is the last, ``(trial,)`` each."""
+        prepared, standing = self.prepared[self.design.primary], self.standing
+        return self.plan.schedule.due(
+            look, self.population, prepared, standing.enrolled, self.before,
+            standing.enrolment_stopped,
         )  # fmt: skip
-        skipped = stopped & ~last
-        self.between(look, date, skipped)
-        self.hold(look, date, standing.running & ~skipped, last)
+
+    def skipped(self, last: Booleans) -> Booleans:
+        """Where a look is left out: enrolment has been stopped, and it is not the last."""
+        return self.standing.enrolment_stopped & ~last
 
     def hold(self, look: int, date: Floats, held: Booleans, last: Booleans) -> LookRecord:
         """Hold a look at a date: judge its rules, and let what they decide take effect.
@@ -352,25 +360,85 @@ class Conduct:
                 analysis.now_open(standing.open_arms, standing.open_strata)
         return probability
 
-    def between(self, look: int, date: Floats, skipped: Booleans) -> None:
-        """Judge the rules with a rhythm of their own at the infusions before a look."""
+    # ── between looks ─────────────────────────────────────────────────────────────────────
+    def between(self, look: int) -> tuple[Floats, Booleans]:
+        """Judge, date by date, the rules with a rhythm of their own before a look.
+
+        What is decided at one date is seen at the later ones, and may move the look.
+
+        Returns
+        -------
+        When the look falls due after all that, and whether it is the last, ``(trial,)`` each.
+        """
+        date, last = self.next_look(look)
+        while True:
+            at, rules = self.next_check(date, self.skipped(last))
+            if not rules.any():
+                return date, last
+            if self.check(look, at, rules):
+                date, last = self.next_look(look)
+
+    def next_check(self, date: Floats, skipped: Booleans) -> tuple[Floats, Booleans]:
+        """When rules with a rhythm of their own are next judged before a look, and which.
+
+        At every so-many-th infusion of those who are enrolled, all arms counted, that falls
+        strictly between the look (or check) before and ``date`` (trial,).
+
+        Returns
+        -------
+        ``(trial,)`` calendar month, infinite where there is none; ``(trial, rule)`` rules judged.
+        """
+        rules, going_on = self.plan.rules, self.standing.running & ~skipped
+        rhythms = any(rule.every for rule in rules)
+        if not rhythms or self.population.course is None or not going_on.any():
+            return np.full(len(date), np.inf), np.zeros((len(date), len(rules)), dtype=np.bool_)
+        open_until = np.where(going_on, date, -np.inf)
+        return next_dates(rules, self._infusions, self.before, open_until)
+
+    @property
+    def _infusions(self) -> Floats:
+        """Calendar months of the infusions of those who are enrolled, ``(trial, infusion)``."""
+        population, enrolled = self.population, self.standing.enrolled
+        if self._sorted is not None:
+            of, numbers, dates = self._sorted
+            if of is population and np.array_equal(numbers, enrolled):
+                return dates
+        dates = infusions_of(population, enrolled)
+        self._sorted = (population, enrolled.copy(), dates)
+        return dates
+
+    def check(self, look: int, at: Floats, rules: Booleans) -> bool:
+        """Judge rules at a date between looks, in the order written, and let it take effect.
+
+        Parameters
+        ----------
+        look
+            Number of the look to come.
+        at, rules
+            ``(trial,)`` calendar month, ``(trial, rule)`` which rules are judged then.
+
+        Returns
+        -------
+        Whether anything has changed for those who are still to come, in any trial.
+        """
+        standing = self.standing
+        here = any_of(rules)
+        opened, open_arms = standing.open_strata.copy(), standing.open_arms.copy()
+        stopped = standing.enrolment_stopped.copy()
+        analysis = self.analysis(np.where(here, at, 0.0), here)
+        never_last = np.zeros(len(here), dtype=np.bool_)
         for position, rule in enumerate(self.plan.rules):
-            if not rule.every or self.population.course is None:
+            judged, running = rules[:, position], standing.running
+            if not judged.any():
                 continue
-            infusions = np.sort(self.population.infusion_date, axis=1)
-            later = [at for at in rule.thresholds if at >= look]
-            threshold = rule.thresholds[min(later) if later else max(rule.thresholds)]
-            for number in range(rule.every, self.population.participants + 1, rule.every):
-                at = infusions[:, number - 1]
-                due = self.standing.running & (at > self.before) & (at < date) & ~skipped
-                if not due.any():
-                    continue
-                analysis = self.analysis(np.where(due, at, 0.0), due)
-                never_last = np.zeros(len(due), dtype=np.bool_)
-                asked = self.judge_rule(position, analysis, due, threshold, look, never_last)
-                ended = due & ~self.standing.running
-                if ended.any():
-                    self._record_between(analysis, rule.name, look, ended, asked)
+            threshold = rule.threshold_between(look)
+            asked = self.judge_rule(position, analysis, judged, threshold, look, never_last)
+            ended = running & ~standing.running
+            if ended.any():
+                self._record_between(analysis, rule.name, look, ended, asked)
+        self.before = np.where(here, at, self.before)
+        renewed = self._renew_between(analysis, here & standing.running, open_arms, opened)
+        return renewed or bool((standing.enrolment_stopped != stopped).any())
 
     def _record_between(
         self, analysis: LookAnalysis, rule: str, look: int, ended: Booleans, asked: Floats
@@ -394,7 +462,7 @@ class Conduct:
         if population.course is None or not any(population.infused_arms):
             shape = (population.trials, population.arms, population.strata)
             return np.zeros(shape, dtype=np.int64)
-        by_now = ParticipantSet.where(population.infusion_date <= snapshot.date[:, None])
+        by_now = ParticipantSet.where(population.infusion_date <= until(snapshot.date)[:, None])
         return population.tally(by_now & snapshot.enrolled)
 
     # ── what later arrivals meet ──────────────────────────────────────────────────────────
@@ -409,9 +477,7 @@ class Conduct:
         """Enrol later arrivals under what the look decided; returns the shares in force."""
         if not self.design.adaptive:
             return None
-        standing = self.standing
-        changed = (standing.open_arms != arms_before).any(axis=1)
-        changed |= (standing.open_strata != strata_before).any(axis=1)
+        changed = self._closed_since(arms_before, strata_before)
         shares = None
         if isinstance(self.design.randomisation, ResponseAdaptive):
             shares = self._shares(analysis, self.design.randomisation, changed)
@@ -421,6 +487,35 @@ class Conduct:
         if len(rows):
             self.enrol_later(rows, analysis.snapshot.date, strata_before, shares)
         return shares
+
+    def _renew_between(
+        self,
+        analysis: LookAnalysis,
+        going_on: Booleans,
+        arms_before: Booleans,
+        strata_before: Booleans,
+    ) -> bool:
+        """Enrol later arrivals under what was decided between looks; returns whether any are.
+
+        Shares are not renewed there, but an arm that has closed has none any more.
+        """
+        rows = np.flatnonzero(self._closed_since(arms_before, strata_before) & going_on)
+        if len(rows) == 0:
+            return False
+        shares = None
+        if isinstance(self.design.randomisation, ResponseAdaptive):
+            assert self.shares is not None
+            control = self.design.randomisation.control
+            fixed = None if control == "match_largest" else float(control)
+            shares = self.shares.copy()
+            shares[rows] = shares_of_open(shares[rows], self.standing.open_arms[rows], fixed)
+        self.enrol_later(rows, analysis.snapshot.date, strata_before, shares)
+        return True
+
+    def _closed_since(self, arms_before: Booleans, strata_before: Booleans) -> Booleans:
+        """Trials in which an arm or a stratum has closed, ``(trial,)``."""
+        closed: Booleans = (self.standing.open_arms != arms_before).any(axis=1)
+        return closed | (self.standing.open_strata != strata_before).any(axis=1)
 
     def _shares(self, analysis: LookAnalysis, rule: ResponseAdaptive, changed: Booleans) -> Floats:
         """Shares of the arms from a look on, ``(trial, arm)``."""

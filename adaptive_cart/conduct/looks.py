@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from adaptive_cart.design.design import Design
+from adaptive_cart.endpoints import EndpointBase
+from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
 
 
@@ -32,13 +34,14 @@ class Schedule:
     at: tuple[float, ...]
     followed_for: float | None
     final: bool
+    primary: EndpointBase
 
     @staticmethod
     def of(design: Design) -> Schedule:
         """Return the schedule of a design."""
-        looks = design.looks
-        followed = design.primary_endpoint.followed_for()
-        return Schedule(looks.scale, tuple(looks.at), followed, looks.final is not None)
+        looks, primary = design.looks, design.primary_endpoint
+        final = looks.final is not None
+        return Schedule(looks.scale, tuple(looks.at), primary.followed_for(), final, primary)
 
     @property
     def number(self) -> int:
@@ -46,13 +49,20 @@ class Schedule:
         return len(self.at) + self.final
 
     def due(
-        self, look: int, population: Population, prepared: Any, enrolled: Integers, before: Floats
+        self,
+        look: int,
+        population: Population,
+        prepared: Any,
+        enrolled: Integers,
+        before: Floats,
+        stopped: Booleans | None = None,
     ) -> tuple[Floats, Booleans]:
         """Calendar month at which a look falls due, and whether it is the trial's last.
 
         A number of observed participants is reached in order of randomisation: the look waits for
         the landmark month of the n-th, whatever is known of the others by then. A number of events
-        that can no longer be reached makes its look the last, when nobody is under follow-up.
+        that can no longer be reached makes its look the last, when nobody is under follow-up: that
+        date is infinite where somebody stays for ever.
 
         Parameters
         ----------
@@ -64,6 +74,8 @@ class Schedule:
             ``(trial,)`` how many will be randomised: ``max_n``, or fewer where enrolment stopped.
         before
             ``(trial,)`` date of the look before; no look is held earlier.
+        stopped
+            ``(trial,)`` enrolment was stopped by a rule; nowhere if left out.
 
         Returns
         -------
@@ -71,7 +83,6 @@ class Schedule:
         """
         trials = population.trials
         last = np.full(trials, look == self.number)
-        stopped = enrolled < population.max_n
         if look > len(self.at):
             return np.maximum(self.all_observed(population, enrolled, before), before), last
         at = self.at[look - 1]
@@ -79,12 +90,12 @@ class Schedule:
             date = np.full(trials, float(at))
         elif self.scale == "events":
             date, reached = _event_date(population, prepared, int(at))
-            last |= ~reached
+            last |= ~reached if stopped is None else ~reached & ~stopped
         else:
             arrival = population.arrival[:, int(at) - 1]
             assert self.scale == "enrolled" or self.followed_for is not None
             date = arrival + (self.followed_for or 0.0) if self.scale == "observed" else arrival
-        if stopped.any():
+        if stopped is not None and stopped.any():
             # enrolment was stopped: the last look is held when everybody in has been observed
             observed = self.all_observed(population, enrolled, before)
             date = np.where(stopped, observed, date)
@@ -93,7 +104,8 @@ class Schedule:
     def all_observed(self, population: Population, randomised: Integers, now: Floats) -> Floats:
         """Calendar month at which everybody of ``randomised`` (trial,) has been followed.
 
-        Never before ``now`` (trial,), which it is where follow-up has no fixed end.
+        Never before ``now`` (trial,), which it is where follow-up has no fixed end: ``check`` lets
+        no look wait for that.
         """
         if self.followed_for is None:
             return now.copy()
@@ -101,17 +113,38 @@ class Schedule:
         arrival = np.take_along_axis(population.arrival, last, axis=1)[:, 0]
         return np.maximum(np.where(randomised > 0, arrival + self.followed_for, now), now)
 
+    def followed_up(
+        self, population: Population, prepared: Any, randomised: Integers, now: Floats
+    ) -> Floats:
+        """Calendar month from which on nothing more is seen of ``randomised`` (trial,).
+
+        Where somebody is followed for ever there is none, and nothing but what is seen ``now``
+        (trial,) can be judged.
+        """
+        if self.followed_for is not None:
+            return self.all_observed(population, randomised, now)
+        ends = self.primary.ends(prepared, population)
+        if ends is None:
+            return now.copy()
+        places = np.arange(population.participants)
+        last = np.where(places < randomised[:, None], ends, -np.inf).max(axis=1)
+        return np.where(np.isfinite(last), np.maximum(last, now), now)
+
 
 def _event_date(population: Population, prepared: Any, number: int) -> tuple[Floats, Booleans]:
-    """Calendar month of the ``number``-th event, and whether there are so many."""
+    """Calendar month of the ``number``-th event, and whether there are so many.
+
+    Where there are not: the month at which the last of those who will come leaves follow-up.
+    """
     dates = np.partition(prepared.event_date, number - 1, axis=1)[:, number - 1]
     reached = np.isfinite(dates)
-    leaves = np.where(np.isfinite(prepared.leaves), prepared.leaves, -np.inf).max(axis=1)
-    nobody_left = np.where(np.isfinite(leaves), leaves, 0.0)
-    return np.where(reached, dates, nobody_left), reached
+    if reached.all():
+        return dates, reached
+    leaves = np.where(np.isfinite(population.arrival), prepared.leaves, -np.inf).max(axis=1)
+    return np.where(reached, dates, leaves), reached
 
 
 def snapshot_at(population: Population, date: Floats, enrolled: Integers) -> Snapshot:
     """What can be seen at a calendar date, ``(trial,)``, where at most ``enrolled`` come in."""
-    randomised = (population.arrival <= date[:, None]).sum(axis=1, dtype=np.int64)
+    randomised = (population.arrival <= until(date)[:, None]).sum(axis=1, dtype=np.int64)
     return Snapshot(date, np.minimum(randomised, enrolled), population)

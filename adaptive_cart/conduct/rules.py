@@ -126,6 +126,11 @@ class ResolvedRule:
             dates += f" and, between looks, {rhythm(self.every)}"
         return dates
 
+    def threshold_between(self, look: int) -> float:
+        """What it is compared with before a look: as at the next one at which it is judged."""
+        later = [at for at in self.thresholds if at >= look]
+        return self.thresholds[min(later) if later else max(self.thresholds)]
+
     def words(self, design: Design, target: int = 0, every: bool = False) -> str:
         """Say the rule's question as a protocol would; ``every`` for all targets in one."""
         arms, strata = design.arm_names, design.stratum_names

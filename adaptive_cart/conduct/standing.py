@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from adaptive_cart.conduct.rules import ENDS, REASONS, ResolvedRule
 from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, any_of
 
 RUNNING = -1
 SUCCESS = REASONS.index("success")
 FUTILITY = REASONS.index("futility")
 NO_SUCCESS = REASONS.index("no_success")
-Small = npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -58,23 +57,25 @@ class Standing:
         Every success as it was declared, in order, with what was open then.
     dropped, closed
         ``(trial, arm)``, ``(trial, stratum)`` look at which it was dropped or closed, 0 for not.
-    enrolled
-        ``(trial,)`` how many may be randomised: ``max_n``, or those in when enrolment was stopped.
+    enrolled, enrolment_stopped
+        ``(trial,)`` how many may be randomised: ``max_n``, or those in when enrolment was stopped;
+        and whether it was stopped, also where everybody was in by then.
     failed
         ``(trial,)`` a posterior that a rule asked for could not be computed.
     """
 
     design: Design
     rules: tuple[ResolvedRule, ...]
-    reason: Small
-    rule: Small
+    reason: Labels
+    rule: Labels
     probability: Floats
     open_arms: Booleans
     open_strata: Booleans
-    won: dict[int, Small]
-    dropped: Small
-    closed: Small
+    won: dict[int, Labels]
+    dropped: Labels
+    closed: Labels
     enrolled: Integers
+    enrolment_stopped: Booleans
     failed: Booleans
     declared: list[Declared] = field(default_factory=list)
 
@@ -82,9 +83,10 @@ class Standing:
     def at_start(design: Design, rules: tuple[ResolvedRule, ...], trials: int) -> Standing:
         """Nothing decided, everything open."""
         arms, strata = len(design.arm_names), len(design.shares)
+        kind = narrow(max(design.looks.number, len(rules)))
 
-        def small(*shape: int, value: int = 0) -> Small:
-            return np.full((trials, *shape), value, dtype=np.int8)
+        def small(*shape: int, value: int = 0) -> Labels:
+            return np.full((trials, *shape), value, dtype=kind)
 
         return Standing(
             design=design,
@@ -102,6 +104,7 @@ class Standing:
             dropped=small(arms),
             closed=small(strata),
             enrolled=np.full(trials, design.enrolment.max_n, dtype=np.int64),
+            enrolment_stopped=np.zeros(trials, dtype=np.bool_),
             failed=np.zeros(trials, dtype=np.bool_),
         )
 
@@ -165,8 +168,9 @@ class Standing:
         """
         rule = self.rules[position]
         if rule.then == "stop_enrolment":
-            stops = any_of(holds) & ~last & (self.enrolled == self.design.enrolment.max_n)
+            stops = any_of(holds) & ~last & ~self.enrolment_stopped
             self.enrolled[stops] = randomised[stops]
+            self.enrolment_stopped |= stops
             return
         if rule.then == "declare_success":
             self.won[position][holds] = look
@@ -194,7 +198,9 @@ class Standing:
         arms, strata = self.open_arms[rows], self.open_strata[rows]  # copies
         self.declared.append(Declared(position, rows, holds[rows], arms, strata))
 
-    def _resolve(self, rule: ResolvedRule, holds: Booleans, label: Small | None, look: int) -> None:
+    def _resolve(
+        self, rule: ResolvedRule, holds: Booleans, label: Labels | None, look: int
+    ) -> None:
         """Close the arms or strata of the targets for which a rule holds."""
         for place, target in enumerate(rule.targets):
             here = holds[:, place]

@@ -18,9 +18,10 @@ import numpy as np
 
 from adaptive_cart.conduct.holding import Conduct, LookAnalysis, LookRecord
 from adaptive_cart.conduct.plan import LEVEL, Plan
-from adaptive_cart.conduct.standing import SUCCESS, Small, Standing
+from adaptive_cart.conduct.standing import SUCCESS, Standing
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.models import Posterior
+from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.questions import OPEN
 from adaptive_cart.nouns.records import (
     Booleans,
@@ -65,7 +66,7 @@ class Block:
 
     first_trial: int
     standing: Standing
-    look: Small
+    look: Labels
     months: Floats
     between: Booleans
     randomised: Integers
@@ -102,7 +103,7 @@ class SimulatedConduct(Conduct):
         self.block = Block(
             first_trial=latents.first_trial,
             standing=self.standing,
-            look=np.zeros(trials, dtype=np.int8),
+            look=np.zeros_like(self.standing.rule),
             months=np.full(trials, np.nan),
             between=np.zeros(trials, dtype=np.bool_),
             randomised=np.zeros((trials, arms), dtype=np.int64),
@@ -164,7 +165,9 @@ class SimulatedConduct(Conduct):
         """Estimate at the end of every trial, follow the pipeline up, and judge again."""
         block, plan = self.block, self.plan
         randomised = over_strata(block.randomised)
-        date = plan.schedule.all_observed(self.population, randomised, block.months)
+        date = plan.schedule.followed_up(
+            self.population, self.prepared[self.design.primary], randomised, block.months
+        )
         snapshot = Snapshot(date, randomised, self.population)
         primary = self.design.primary_endpoint.summary(self.prepared[self.design.primary], snapshot)
         block.analysed_final[:] = over_strata(primary.analysed)

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.design.products import PRODUCTS
-from adaptive_cart.design.scenario_frame import Frame, role_of
+from adaptive_cart.design.scenario_frame import BY, Frame, role_of
 from adaptive_cart.design.scenario_tables import check_scenarios
 from adaptive_cart.design.truth import merged
 from adaptive_cart.design.validation import Faults, meant, path_to, shown
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 SCENARIO_KEYS = ("role", "dropout", "death")
 RESERVED = (*SCENARIO_KEYS, "strata", "each", "open", "final", "dist")
 SCALES = ("observed", "enrolled", "events", "months")
+MOST_PARTICIPANTS = 1_000_000  # everybody of the 32 trials of a block is held in memory at once
 
 
 @dataclass
@@ -111,6 +112,7 @@ def problems_between(pieces: Pieces) -> list[Problem]:
         _enrolment,
         _looks,
         _rules,
+        _stopped_enrolment,
         _crossover,
         _calibration,
     )
@@ -233,6 +235,12 @@ def _enrolment(pieces: Pieces) -> Found:
         yield (
             "enrolment.max_n",
             f"found {pieces.enrolment.max_n}; at least one participant an arm is needed",
+        )
+    if pieces.enrolment is not None and pieces.enrolment.max_n > MOST_PARTICIPANTS:
+        yield (
+            "enrolment.max_n",
+            f"found {pieces.enrolment.max_n:,}; at most {MOST_PARTICIPANTS:,}, since the "
+            f"participants of many trials are held in memory at once",
         )
     block = getattr(pieces.randomisation, "block", None)
     allocation = [arm.allocation for arm in sound]
@@ -391,6 +399,25 @@ def _rule_looks(pieces: Pieces, rule: Rule, path: str) -> Found:
             f"{path}.{key}",
             f"{path}.looks",
         )
+
+
+def _stopped_enrolment(pieces: Pieces) -> Found:
+    """Whether those who are in when enrolment stops can be followed to an end."""
+    name = pieces.primary or ""
+    primary = pieces.endpoints.get(name)
+    if primary is None or primary.followed_for() is not None:
+        return
+    end = "has no end"
+    if primary.type == "time_to_event":
+        end += f" without {path_to('endpoints', name, 'horizon')}; write `horizon = 36`, in months"
+    for position, rule in enumerate(pieces.rules):
+        if rule is not None and rule.then == "stop_enrolment":
+            yield (
+                f"rules[{position}].then",
+                f"found 'stop_enrolment', after which everybody who is in is followed to the end: "
+                f"follow-up of the primary endpoint '{name}' of type '{primary.type}' {end}",
+                path_to("endpoints", name),
+            )
 
 
 def _several(number: int, what: str) -> str:
@@ -783,4 +810,26 @@ def _scenarios(pieces: Pieces) -> list[Problem]:
     if not frame.arms or not frame.endpoints:
         return []
     check_scenarios(frame)
+    _number_never_reached(pieces, frame)
     return frame.problems
+
+
+def _number_never_reached(pieces: Pieces, frame: Frame) -> None:
+    """Tell looks by events that could wait for ever for events that do not come."""
+    name = pieces.primary or ""
+    primary = frame.endpoints.get(name)
+    if pieces.looks is None or not pieces.looks.events or primary is None:
+        return
+    if primary.type != "time_to_event" or primary.followed_for() is not None:
+        return
+    for scenario, truth in frame.truths.items():
+        if truth.follows_for_ever(name):
+            frame.report(
+                path_to("endpoints", name, "horizon"),
+                f"missing{BY}; some participants are cured and never drop out, so that a look by "
+                f"events could wait for ever: write `horizon = 36`, the months for which everybody "
+                f"is followed (or give the scenario a dropout)",
+                path_to("endpoints", name),
+                "looks",
+                scenario=scenario,
+            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.design.validation import (
     Faults,
@@ -14,6 +14,9 @@ from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import Problem, one_of
 from adaptive_cart.nouns.distributions import TimeDistribution
 from adaptive_cart.nouns.parts import NonNegative, Probability
+
+if TYPE_CHECKING:
+    from adaptive_cart.design.truth import Truth
 
 ROLES = ("null", "alternative", "robustness")
 VALUE: dict[str, Any] = {
@@ -45,6 +48,8 @@ class Frame:
         Path to a key as it is written, by path to the key it was taken for.
     complete
         By scenario: its tables laid over ``[truth]``, mended where they are wrong.
+    truths
+        By scenario: what is really so, where nothing is wrong.
     crossover_from
         Arm whose participants may cross over, where the design has a crossover.
     """
@@ -60,6 +65,7 @@ class Frame:
     renamed: dict[str, str] = field(default_factory=dict)
     crossover_from: str | None = None
     complete: dict[str, dict[str, Any]] = field(default_factory=dict)
+    truths: dict[str, Truth] = field(default_factory=dict)
     reported: int = 0
     _found: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
 

@@ -45,7 +45,9 @@ def check_scenarios(frame: Frame) -> None:
             continue
         frame.complete[name] = _laid_over(frame, where, scenario, truth)
     for name in frame.complete:
-        resolve(frame, name)
+        resolved = resolve(frame, name)
+        if resolved is not None:
+            frame.truths[name] = resolved
 
 
 def _laid_over(

@@ -169,6 +169,20 @@ class Truth:
         none = tuple(tuple(0.0 for _ in strata) for strata in self.dropout)
         return replace(self, courses=courses, dropout=none)
 
+    def follows_for_ever(self, endpoint: str) -> bool:
+        """Whether in some arm and stratum somebody may have no event and never leave follow-up.
+
+        Of an endpoint whose times are given directly, by distributions.
+        """
+        for arm, strata in enumerate(self.direct[endpoint]):
+            for stratum, time in enumerate(strata):
+                leaves = self.dropout[arm][stratum]
+                if self.courses is not None:
+                    leaves += self.courses[arm][stratum].death
+                if time.cured and leaves == 0.0:
+                    return True
+        return False
+
     @property
     def has_dropout(self) -> bool:
         """Whether anybody can drop out."""

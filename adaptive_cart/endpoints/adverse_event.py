@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from adaptive_cart.endpoints.base import EndpointBase
+from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import PositiveMonths
 from adaptive_cart.nouns.questions import Kind
@@ -55,7 +56,10 @@ class AdverseEvent(EndpointBase):
 
     def summary(self, prepared: Windows, snapshot: Snapshot) -> Counts:
         population = snapshot.population
-        passed = ParticipantSet.where(prepared.closes <= snapshot.date[:, None]) & snapshot.enrolled
+        passed = (
+            ParticipantSet.where(prepared.closes <= until(snapshot.date)[:, None])
+            & snapshot.enrolled
+        )
         totals = population.tally(passed)
         events = population.tally(passed & prepared.event)
         return Counts(events, totals, np.zeros_like(totals), totals)

@@ -49,6 +49,14 @@ class EndpointBase(Part):
         """Months for which a participant is followed for this endpoint, where that is fixed."""
         return self.known_after()
 
+    def ends(self, prepared: Any, population: Population) -> Floats | None:
+        """Calendar month after which nothing more is seen of each, ``(trial, participant)``.
+
+        Asked for where follow-up has no fixed length; infinite for who is followed for ever, and
+        nothing where everybody is.
+        """
+        return None
+
     def prepare(self, name: str, population: Population) -> Any:
         """Work out once what does not change from look to look."""
         raise NotImplementedError  # abstract: every kind supplies it

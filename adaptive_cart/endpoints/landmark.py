@@ -30,6 +30,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from adaptive_cart.endpoints.base import EndpointBase
+from adaptive_cart.nouns.calendar import short_of, until
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import Months, PositiveMonths
 from adaptive_cart.nouns.questions import Kind
@@ -117,13 +118,13 @@ class Landmark(EndpointBase):
     def _in_state(self, course: Course, remission: Floats, relapse: Floats) -> Booleans:
         """In the state, given the months of a drug-free remission and of its loss."""
         start = self.month if self.sustained_from is None else self.sustained_from
-        drug_free = remission <= start
+        drug_free = remission <= until(start)
         if self.state == "drug_free_remission":
-            return drug_free & (relapse > self.month)
+            return drug_free & (relapse > until(self.month))
         on_drugs = course.remission_on_drugs
         # either kind at every moment: on drugs from the start, or drug-free until then
-        covered = (relapse > self.month) | (on_drugs <= relapse)
-        return (on_drugs <= start) | (drug_free & covered)
+        covered = (relapse > until(self.month)) | (on_drugs <= until(relapse))
+        return (on_drugs <= until(start)) | (drug_free & covered)
 
     def _outcomes(
         self, name: str, population: Population
@@ -134,7 +135,7 @@ class Landmark(EndpointBase):
             settled: Floats = np.broadcast_to(np.inf, response.shape)
             if population.course is not None:  # of a course that feeds something else
                 settled = np.minimum(population.course.rescue, population.course.death)
-                response = response & (settled > self.month)
+                response = response & (settled > until(self.month))
             return response, settled, population.dropout
         course = population.course
         assert course is not None
@@ -148,11 +149,11 @@ class Landmark(EndpointBase):
             else:  # settles the outcome, as rescue does: no later dropout makes it missing
                 crossed = np.where(course.crossed < self.month, course.crossed, np.inf)
                 settled = np.minimum(settled, crossed)
-        return in_state & (settled > self.month), settled, course.dropout
+        return in_state & (settled > until(self.month)), settled, course.dropout
 
     def _left(self, settled: Floats, dropout: Floats) -> Booleans:
         """Who drops out before the month with nothing settled."""
-        left: Booleans = dropout < np.minimum(settled, self.month)
+        left: Booleans = dropout < short_of(np.minimum(settled, self.month))
         return left
 
     def prepare(self, name: str, population: Population) -> Outcomes:

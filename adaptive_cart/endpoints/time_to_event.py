@@ -1,4 +1,4 @@
-"""Months from randomisation to an event, right censored at dropout, the look or ``horizon``."""
+"""Months from randomisation to an event; dropout, death, the look and ``horizon`` censor."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from adaptive_cart.endpoints.base import EndpointBase
+from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import PositiveMonths
 from adaptive_cart.nouns.questions import Kind
@@ -46,20 +47,24 @@ class TimeToEvent(EndpointBase):
 
     def prepare(self, name: str, population: Population) -> Followed:
         time = np.asarray(population.direct[name], dtype=np.float64)
-        limit = np.inf if self.horizon is None else self.horizon
-        ends = limit if population.dropout is None else np.minimum(population.dropout, limit)
-        event = (time <= ends) & np.isfinite(time)
+        ends: Floats = np.array(np.inf if self.horizon is None else self.horizon)
+        if population.last_seen is not None:
+            ends = np.minimum(population.last_seen, ends)
+        event = (time <= until(ends)) & np.isfinite(time)
         date = np.where(event, population.arrival + time, np.inf)
         months = np.minimum(time, ends)
         leaves = population.arrival + months
         return Followed(months, ParticipantSet.where(event), date, leaves)
+
+    def ends(self, prepared: Followed, population: Population) -> Floats:
+        return prepared.leaves
 
     def summary(self, prepared: Followed, snapshot: Snapshot) -> Durations:
         population = snapshot.population
         included = snapshot.enrolled
         mask = included.mask(population.participants)
         months = np.where(mask, np.minimum(prepared.months, snapshot.follow_up()), 0.0)
-        happened = ParticipantSet.where(prepared.event_date <= snapshot.date[:, None])
+        happened = ParticipantSet.where(prepared.event_date <= until(snapshot.date)[:, None])
         happened = happened & prepared.event & included
         return Durations(
             months,

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from adaptive_cart.endpoints.base import EndpointBase
+from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import PositiveMonths
 from adaptive_cart.nouns.records import Course, Durations, Floats, Population, Snapshot
@@ -45,10 +46,10 @@ class TimeToRelapse(EndpointBase):
         assert last_seen is not None
         seen = began < last_seen
         remission = np.where(seen, began, 0.0)
-        until = np.minimum(lost, last_seen)
-        months = np.where(seen, np.minimum(until - remission, self.horizon), 0.0)
-        relapsed = seen & (lost <= last_seen)
-        relapsed &= lost - remission <= self.horizon
+        ends = np.minimum(lost, last_seen)
+        months = np.where(seen, np.minimum(ends - remission, self.horizon), 0.0)
+        relapsed = seen & (lost <= until(last_seen))
+        relapsed &= lost - remission <= until(self.horizon)
         return Remissions(
             ParticipantSet.where(seen),
             np.where(seen, population.arrival + remission, np.inf),
@@ -56,13 +57,19 @@ class TimeToRelapse(EndpointBase):
             ParticipantSet.where(relapsed),
         )
 
+    def ends(self, prepared: Remissions, population: Population) -> Floats:
+        """Who is never seen in remission adds nothing, however long the follow-up."""
+        ended = prepared.began + prepared.months
+        return np.where(prepared.seen.mask(population.participants), ended, population.arrival)
+
     def summary(self, prepared: Remissions, snapshot: Snapshot) -> Durations:
         population = snapshot.population
         watched = snapshot.date[:, None] - prepared.began
-        included = prepared.seen & snapshot.enrolled & ParticipantSet.where(watched >= 0.0)
-        ended = included & prepared.relapsed & ParticipantSet.where(prepared.months <= watched)
+        by_now = until(watched)
+        included = prepared.seen & snapshot.enrolled & ParticipantSet.where(by_now >= 0.0)
+        ended = included & prepared.relapsed & ParticipantSet.where(prepared.months <= by_now)
         mask = included.mask(population.participants)
-        months = np.where(mask, np.minimum(prepared.months, watched), 0.0)
+        months = np.where(mask, np.minimum(prepared.months, np.maximum(watched, 0.0)), 0.0)
         return Durations(
             months,
             ended.mask(population.participants),
@@ -84,7 +91,7 @@ class TimeToRelapse(EndpointBase):
         began, lost = _first_remission(population.course, population.crossover_counts)
         remitters = np.isfinite(began)
         with np.errstate(invalid="ignore"):
-            lasting = remitters & ((lost - began > month) | np.isinf(lost))
+            lasting = remitters & ((lost - began > until(month)) | np.isinf(lost))
             return lasting.sum(axis=1) / remitters.sum(axis=1)
 
     def counts_some(self) -> bool:

@@ -15,6 +15,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.nouns.calendar import until
+from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.questions import OPEN
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
@@ -101,8 +103,8 @@ class Population:
     """
 
     arrival: Floats
-    arm: npt.NDArray[np.int8]
-    stratum: npt.NDArray[np.int8] | None
+    arm: Labels
+    stratum: Labels | None
     arms: int
     strata: int
     max_n: int
@@ -116,7 +118,7 @@ class Population:
     crossover_counts: bool = False
 
     @property
-    def label(self) -> npt.NDArray[np.int8]:
+    def label(self) -> Labels:
         """Stratum of everybody, ``(trial, participant)``; 0 where there are none."""
         if self.stratum is not None:
             return self.stratum
@@ -208,7 +210,7 @@ class Snapshot:
     def passed(self, month: float) -> ParticipantSet:
         """Those randomised at least ``month`` months before the look."""
         if month not in self._passed:  # endpoints often share a month
-            reached = self.population.date_of(month) <= self.date[:, None]
+            reached = self.population.date_of(month) <= until(self.date)[:, None]
             self._passed[month] = ParticipantSet.where(reached) & self.enrolled
         return self._passed[month]
 
@@ -217,8 +219,8 @@ class Snapshot:
         return {}
 
     def follow_up(self) -> Floats:
-        """Months since randomisation, ``(trial, participant)``; negative for later arrivals."""
-        return self.date[:, None] - self.population.arrival
+        """Months since randomisation, ``(trial, participant)``; none for later arrivals."""
+        return np.maximum(self.date[:, None] - self.population.arrival, 0.0)
 
 
 class _Rows:
@@ -291,8 +293,8 @@ class Durations(_Rows):
     months: Floats
     event: Booleans
     included: Booleans
-    arm: npt.NDArray[np.int8]
-    stratum: npt.NDArray[np.int8]
+    arm: Labels
+    stratum: Labels
     participants: Integers
     events: Integers
     exposure: Floats

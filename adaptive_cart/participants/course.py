@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.design.truth import DiseaseCourse, GroupCourse, Truth
+from adaptive_cart.nouns.calendar import until
+from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.distributions import EventTime
 from adaptive_cart.nouns.records import Booleans, Course, Floats
 from adaptive_cart.nouns.streams import Latents
@@ -22,7 +24,7 @@ Positions = npt.NDArray[np.intp]
 
 
 def groups_of(
-    arm: npt.NDArray[np.int8], stratum: npt.NDArray[np.int8] | None, arms: int, strata: int
+    arm: Labels, stratum: Labels | None, arms: int, strata: int
 ) -> list[tuple[int, int, Positions]]:
     """Flat positions of the participants of each arm and stratum."""
     found = []
@@ -79,7 +81,8 @@ class _Follow:
         """
         months = {name: values.ravel()[where] for name, values in self.months.items()}
         followed = np.minimum(months["dropout"], months["death"]) > after_month
-        in_remission = (months["remission"] <= after_month) & (months["relapse"] > after_month)
+        by_then = until(after_month)
+        in_remission = (months["remission"] <= by_then) & (months["relapse"] > by_then)
         crosses = self.u("crossover", where) < group.crossover
         who = np.flatnonzero(crosses & followed & ~in_remission)
         at = where[who]
@@ -104,10 +107,10 @@ class _Follow:
         if other.disease_of == group.disease_of:
             return  # one arm is `same_as` the other: the disease just goes on
         never = np.full(len(at), np.inf)
-        begun = months["remission"][who] <= after_month
+        begun = months["remission"][who] <= by_then
         self.put("remission", at[~begun], never[~begun])
         self.put("relapse", at[~begun], never[~begun])
-        rescued = months["rescue"][who] <= after_month
+        rescued = months["rescue"][who] <= by_then
         self.put("rescue", at[~rescued], never[~rescued])
         names = {"remission": "remission_after", "relapse": "relapse_after", "rescue": "rescue"}
         # rescue comes once: who was rescued before the crossover keeps that month
@@ -250,8 +253,8 @@ def adverse_event(
 def direct_response(
     u: Floats,
     values: tuple[tuple[float, ...], ...],
-    arm: npt.NDArray[np.int8],
-    stratum: npt.NDArray[np.int8] | None,
+    arm: Labels,
+    stratum: Labels | None,
 ) -> Booleans:
     """Response where its probability is given directly by arm and stratum."""
     if stratum is not None:

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.design.design import Design, PermutedBlocks, Ramp
+from adaptive_cart.nouns.calendar import until
+from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.streams import Latents, padded
 from adaptive_cart.participants.randomisation import (
@@ -21,8 +23,6 @@ from adaptive_cart.participants.randomisation import (
     randomisation_list,
     smallest_block,
 )
-
-Labels = npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def operational_times(latents: Latents, regular: bool, max_n: int) -> Floats:
 
 def stratum_labels(u: Floats, shares: tuple[float, ...]) -> Labels:
     """Stratum of every arrival by the shares of enrolment, ``(trial, participant)``."""
-    stratum = np.zeros(u.shape, dtype=np.int8)
+    stratum = np.zeros(u.shape, dtype=narrow(len(shares)))
     for edge in np.cumsum(shares)[:-1]:
         stratum += u >= edge
     return stratum
@@ -145,7 +145,7 @@ class Enrolment:
         width = self.latents.participants
         if self.stratum is None:
             return np.ascontiguousarray(self._lists[0][:, :width])
-        arm = np.zeros(self.stratum.shape, dtype=np.int8)
+        arm = np.zeros(self.stratum.shape, dtype=narrow(len(self.design.arms)))
         for label, slots in enumerate(self._lists):
             here = self.stratum == label
             rank = np.maximum(np.cumsum(here, axis=1) - 1, 0)
@@ -177,12 +177,12 @@ class Enrolment:
         """
         if len(rows) == 0:
             return
-        later = self.arrival[rows] > date[rows, None]
+        later = self.arrival[rows] > until(date)[rows, None]
         if self.stratum is not None:
             closed = (opened_before[rows] & ~open_strata[rows]).any(axis=1)
             if closed.any():
                 self._close_strata(rows, later, date, open_strata, opened_before)
-                later = self.arrival[rows] > date[rows, None]
+                later = self.arrival[rows] > until(date)[rows, None]
         if shares is not None:
             self.shares = shares
             u = self.latents.of("allocation")[rows]
@@ -218,10 +218,10 @@ class Enrolment:
         start = np.concatenate([[0.0], np.cumsum(share)[:-1]])
         place = (u - start[first]) / share[first]
         upper = np.cumsum(now, axis=1) / np.maximum(now.sum(axis=1, keepdims=True), 1e-300)
-        moved = np.zeros(u.shape, dtype=np.int8)
+        moved = np.zeros(u.shape, dtype=self.stratum.dtype)
         for edge in range(self.strata - 1):
             moved += place >= upper[:, edge, None]
-        last = (self.strata - 1 - np.argmax(now[:, ::-1] > 0.0, axis=1)).astype(np.int8)
+        last = (self.strata - 1 - np.argmax(now[:, ::-1] > 0.0, axis=1)).astype(moved.dtype)
         moved = np.minimum(moved, last[:, None])
         still = np.take_along_axis(open_strata[rows], first.astype(np.intp), axis=1)
         self.stratum[rows] = np.where(later, np.where(still, first, moved), self.stratum[rows])

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints import AdverseEvent
+from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
 from adaptive_cart.nouns.records import Booleans, Course, Floats, Population
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
@@ -38,8 +39,8 @@ def populate(
     truth: Truth,
     latents: Latents,
     arrival: Floats,
-    arm: npt.NDArray[np.int8],
-    stratum: npt.NDArray[np.int8] | None,
+    arm: Labels,
+    stratum: Labels | None,
 ) -> Population:
     """Follow every participant as the scenario has it.
 
@@ -150,8 +151,8 @@ def _direct(
     truth: Truth,
     latents: Latents,
     groups: Groups,
-    arm: npt.NDArray[np.int8],
-    stratum: npt.NDArray[np.int8] | None,
+    arm: Labels,
+    stratum: Labels | None,
 ) -> dict[str, Floats | Booleans]:
     found: dict[str, Floats | Booleans] = {}
     for name, values in truth.direct.items():

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, any_of
 from adaptive_cart.nouns.streams import Latents
 
 ARRANGEMENTS_KEPT = 200_000
-Arms = npt.NDArray[np.int8]
 
 
 def smallest_block(allocation: tuple[int, ...]) -> int:
@@ -30,7 +29,7 @@ def reduced(allocation: tuple[int, ...]) -> tuple[int, ...]:
 # ── permuted blocks ───────────────────────────────────────────────────────────────────────────
 def randomisation_list(
     latents: Latents, allocation: tuple[int, ...], block: int, stratum: int, slots: int
-) -> Arms:
+) -> Labels:
     """Randomisation list of one stratum, ``(trial, slot)``: one uniform a block picks its order."""
     ratio = reduced(allocation)
     blocks = -(-slots // block)
@@ -44,7 +43,7 @@ def randomisation_list(
 
 
 @lru_cache(maxsize=64)
-def arrangements(allocation: tuple[int, ...], block: int) -> Arms:
+def arrangements(allocation: tuple[int, ...], block: int) -> Labels:
     """All distinct orders of a block, lexicographically, ``(arrangement, slot)``."""
     unit = block // sum(allocation)
 
@@ -58,7 +57,9 @@ def arrangements(allocation: tuple[int, ...], block: int) -> Arms:
                 yield from extend(left, [*prefix, arm])
                 left[arm] += 1
 
-    return np.array(list(extend([ratio * unit for ratio in allocation], [])), dtype=np.int8)
+    return np.array(
+        list(extend([ratio * unit for ratio in allocation], [])), dtype=narrow(len(allocation))
+    )
 
 
 def number_of_arrangements(allocation: tuple[int, ...], block: int) -> int:
@@ -70,7 +71,7 @@ def number_of_arrangements(allocation: tuple[int, ...], block: int) -> int:
     return number
 
 
-def _unranked(u: Floats, allocation: tuple[int, ...], block: int) -> Arms:
+def _unranked(u: Floats, allocation: tuple[int, ...], block: int) -> Labels:
     """Orders of blocks too large to list, slot by slot from the rank's remaining fraction.
 
     The share of orders that begin with an arm is that arm's share of what is left in the block, so
@@ -82,7 +83,7 @@ def _unranked(u: Floats, allocation: tuple[int, ...], block: int) -> Arms:
         (*u.shape, len(allocation)),
     ).copy()
     rest = u.copy()
-    slots = np.empty((*u.shape, block), dtype=np.int8)
+    slots = np.empty((*u.shape, block), dtype=narrow(len(allocation)))
     for slot in range(block):
         shares = left / left.sum(axis=-1, keepdims=True)
         upper = np.cumsum(shares, axis=-1)
@@ -100,7 +101,7 @@ def _unranked(u: Floats, allocation: tuple[int, ...], block: int) -> Arms:
     return slots
 
 
-def next_slots(slots: Arms, first: Integers, open_arms: Booleans) -> Integers:
+def next_slots(slots: Labels, first: Integers, open_arms: Booleans) -> Integers:
     """Slots of a randomisation list that are still to be used, in order.
 
     Parameters
@@ -127,6 +128,24 @@ def equal_shares(open_arms: Booleans) -> Floats:
     """Equal shares of the open arms, ``(trial, arm)``."""
     shares: Floats = open_arms / open_arms.sum(axis=1, keepdims=True)
     return shares
+
+
+def shares_of_open(shares: Floats, open_arms: Booleans, control: float | None) -> Floats:
+    """Shares in force when arms close between looks, ``(trial, arm)``.
+
+    What the closed arms had goes to the open ones in proportion; a fixed control share stays.
+    """
+    left = np.where(open_arms, shares, 0.0)
+    movable, room = open_arms.copy(), 1.0
+    if control is not None:
+        movable[:, 0], room = False, 1.0 - control
+    held = np.where(movable, left, 0.0)
+    total = held.sum(axis=1, keepdims=True)
+    even = movable / np.maximum(movable.sum(axis=1, keepdims=True), 1)
+    scaled: Floats = room * np.where(total > 0.0, held / np.where(total > 0.0, total, 1.0), even)
+    if control is not None:
+        scaled[:, 0] = control
+    return scaled
 
 
 def adaptive_shares(
@@ -182,12 +201,13 @@ def adaptive_shares(
     return shares
 
 
-def drawn_arms(u: Floats, shares: Floats) -> Arms:
+def drawn_arms(u: Floats, shares: Floats) -> Labels:
     """Independent draws from the shares in force, ``(trial, participant)``."""
     upper = np.cumsum(shares, axis=1)
-    arm = np.zeros(u.shape, dtype=np.int8)
+    kind = narrow(shares.shape[1])
+    arm = np.zeros(u.shape, dtype=kind)
     for edge in range(shares.shape[1] - 1):
         arm += u >= upper[:, edge, None]
     # rounding of the last edges must not reach past the last arm with a share
-    last = (shares.shape[1] - 1 - np.argmax(shares[:, ::-1] > 0.0, axis=1)).astype(np.int8)
+    last = (shares.shape[1] - 1 - np.argmax(shares[:, ::-1] > 0.0, axis=1)).astype(kind)
     return np.minimum(arm, last[:, None])

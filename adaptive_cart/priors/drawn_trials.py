@@ -18,6 +18,8 @@ from adaptive_cart.conduct.holding import Conduct
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.endpoints import AdverseEvent, EventRate, TimeToEvent, TimeToRelapse
+from adaptive_cart.models.durability.weibull_cure_analysis import WeibullCureAnalysis
+from adaptive_cart.nouns.counters import narrow
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population
 from adaptive_cart.participants.enrolment import Enrolment
@@ -56,6 +58,11 @@ def _unknown_outcomes(design: Design, plan: Plan) -> Iterator[str]:
             yield (
                 f"'{name}' is of type 'event_rate', and looks by events have no last date: give "
                 f"'{design.primary}' a horizon"
+            )
+        elif name == design.primary and endless and isinstance(fitted[0], WeibullCureAnalysis):
+            yield (
+                f"'{name}' has a cured fraction, and looks by events could wait for ever: give it "
+                "a horizon"
             )
 
 
@@ -106,7 +113,7 @@ class DrawnTrials(Conduct):
             )
             for name in self.endpoints
         }
-        self.ended = np.zeros(trials, dtype=np.int8)
+        self.ended = np.zeros(trials, dtype=narrow(plan.schedule.number))
         self._follow()
 
     def run(self) -> None:

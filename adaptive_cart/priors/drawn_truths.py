@@ -26,7 +26,6 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from adaptive_cart.models import AnalysisBase
@@ -38,11 +37,10 @@ from adaptive_cart.models.strata.logistic_analysis import (
     HierarchicalLogisticAnalysis,
     LogisticAnalysis,
 )
+from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.questions import OPEN, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.streams import uniforms
-
-Labels: TypeAlias = npt.NDArray[np.int8]
 
 LEAST = 1e-100  # hazard or rate, and its inverse the longest Weibull time
 WIDEST = 200.0  # log hazard ratio, either way

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
@@ -26,6 +25,7 @@ from adaptive_cart.errors import DesignError, Problem, nearest, one_of
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.models.durability.weibull_cure_analysis import WeibullCureAnalysis
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPoissonAnalysis
+from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.records import Counts, Durations, Exposure, Snapshot
 from adaptive_cart.priors.durability_prior import VAGUE, DurabilityPriors, durability_priors
 from adaptive_cart.priors.effective_sample_size import effective_sample_sizes
@@ -323,7 +323,7 @@ def _durability(
     )
 
 
-def _arm(design: Design, arms: npt.NDArray[np.int8], arm: str | None) -> int:
+def _arm(design: Design, arms: Labels, arm: str | None) -> int:
     """Position of the arm whose participants are used."""
     there = [design.arm_names[k] for k in np.unique(arms)]
     if arm is None:

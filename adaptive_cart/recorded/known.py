@@ -27,7 +27,9 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.design.design import Design
-from adaptive_cart.nouns.records import Booleans, Course, Floats, Population
+from adaptive_cart.nouns.calendar import until
+from adaptive_cart.nouns.counters import Labels
+from adaptive_cart.nouns.records import Booleans, Course, Floats, Integers, Population
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 from adaptive_cart.nouns.streams import padded
 from adaptive_cart.recorded.table import CROSSOVER, ON_DRUGS
@@ -72,6 +74,10 @@ class RecordedEvents(RecurrentEvents):
         """Month since randomisation of the ``number``-th event (from 0)."""
         return self._recorded[number] if number < len(self._recorded) else self._never
 
+    def count(self, months: Floats) -> Integers:
+        """Events up to each participant's month, ``(trial, participant)``."""
+        return super().count(until(months))
+
 
 @dataclass(frozen=True)
 class Participants:
@@ -109,8 +115,8 @@ class Participants:
     source: str
     digest: str
     names: tuple[str, ...]
-    arm: npt.NDArray[np.int8]
-    stratum: npt.NDArray[np.int8] | None
+    arm: Labels
+    stratum: Labels | None
     randomised: Floats
     last_contact: Floats
     withdrawn: Floats
@@ -161,7 +167,7 @@ class Participants:
 
     def left(self, date: float) -> Booleans:
         """Participants who are known to have withdrawn by a date."""
-        left: Booleans = self.randomised + self.withdrawn <= date
+        left: Booleans = self.randomised + self.withdrawn <= until(date)
         return left
 
     def unseen(self, date: float, window: float = WINDOW) -> Booleans:
@@ -170,9 +176,9 @@ class Participants:
         They have neither died nor withdrawn, nor reached the end of what every endpoint asks.
         """
         since = date - self.randomised
-        seen = self.last_contact + window >= since
-        seen &= (self._awaits > since) | (self.last_contact >= since)
-        there = (since >= 0.0) & ~np.isfinite(self.months["death_month"])
+        seen = until(self.last_contact + window) >= since
+        seen &= (self._awaits > since) | (until(self.last_contact) >= since)
+        there = (until(since) >= 0.0) & ~np.isfinite(self.months["death_month"])
         there &= ~np.isfinite(self.withdrawn)
         unseen: Booleans = there & ~seen & ~self._complete(window)
         return unseen

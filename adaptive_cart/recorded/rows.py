@@ -11,13 +11,14 @@ import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.endpoints import AdverseEvent, EndpointBase
 from adaptive_cart.errors import Problem, nearest, one_of
+from adaptive_cart.nouns.calendar import short_of, until
+from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.recorded.known import Participants
 from adaptive_cart.recorded.order import SAME, after_last_contact, after_withdrawal, impossible
@@ -201,8 +202,8 @@ class Reading:
         design = self.design
         number = len(self.rows)
         names: list[str] = []
-        arm = np.zeros(number, dtype=np.int8)
-        stratum = np.zeros(number, dtype=np.int8)
+        arm = np.zeros(number, dtype=narrow(len(design.arm_names)))
+        stratum = np.zeros(number, dtype=narrow(len(design.shares)))
         randomised, last = np.zeros(number), np.zeros(number)
         withdrawn = np.full(number, np.inf)
         months = {c: np.full(number, np.inf) for c in (*COURSE, ON_DRUGS, *CROSSOVER)}
@@ -419,7 +420,7 @@ class Reading:
         name: str,
         onset: Floats,
         infused: Floats,
-        arm: npt.NDArray[np.int8],
+        arm: Labels,
         recorded: bool,
         notes: list[str],
     ) -> Floats:
@@ -432,7 +433,7 @@ class Reading:
             notes.append(
                 f"no infusion is recorded: the window of {name} is counted from randomisation"
             )
-        inside = (onset >= opens) & (onset <= opens + endpoint.within_months)
+        inside = (onset >= short_of(opens)) & (onset <= until(opens + endpoint.within_months))
         outside = np.isfinite(onset) & ~inside
         if outside.any():
             notes.append(

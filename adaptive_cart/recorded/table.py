@@ -18,6 +18,7 @@ import math
 from typing import Any
 
 from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.records import Population
 
 WITHDRAWN = "withdrawn_month"
@@ -75,7 +76,7 @@ def _row(
 
     def seen(month: float) -> float | str:
         # by the calendar, as a look sees it: what happens at its very date has happened
-        return month if month <= min(death, dropout) and randomised + month <= date else ""
+        return month if month <= min(death, dropout) and randomised + month <= until(date) else ""
 
     stratum = "" if population.stratum is None else design.stratum_names[population.stratum[at]]
     row: dict[str, Any] = {

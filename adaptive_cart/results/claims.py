@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
-from adaptive_cart.conduct.standing import Small, Standing
+from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.questions import OPEN, Question
 from adaptive_cart.nouns.records import Booleans, Integers
 from adaptive_cart.results.estimand import TrueValues
@@ -84,7 +85,7 @@ class Claims:
             better.append(beyond(found, 0.0, above=affirms))
         return not all(better) if affirms else not any(better)
 
-    def of_trials(self, standing: Standing) -> Small:
+    def of_trials(self, standing: Standing) -> Labels:
         """By trial: 1 where a success is false, 0 where none is, -1 where it is not known."""
         found = np.full(len(standing.reason), NONE, dtype=np.int8)
         for position, looks in standing.won.items():

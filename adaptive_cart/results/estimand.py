@@ -27,6 +27,7 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints import Landmark, TimeToRelapse
+from adaptive_cart.nouns.counters import narrow
 from adaptive_cart.nouns.questions import ALL, OPEN, Question
 from adaptive_cart.nouns.records import Exposure, Floats, Population
 from adaptive_cart.nouns.streams import Latents
@@ -364,8 +365,8 @@ def _sampled_cells(
     result: dict[Key, Floats] = {}
     for arm in range(arms):
         for stratum in range(strata):
-            everybody = np.full(shape, arm, dtype=np.int8)
-            label = np.full(shape, stratum, dtype=np.int8) if strata > 1 else None
+            everybody = np.full(shape, arm, dtype=narrow(arms))
+            label = np.full(shape, stratum, dtype=narrow(strata)) if strata > 1 else None
             population = populate(design, truth, points, arrival, everybody, label)
             for key, of in measured.items():
                 values = of(population)

@@ -9,6 +9,7 @@ import numpy as np
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import REASONS
 from adaptive_cart.conduct.trial import Block, LookRecord
+from adaptive_cart.nouns.counters import narrow
 from adaptive_cart.results.claims import Claims
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def successes_by_target(plan: Plan, block: Block) -> dict[str, Any]:
     for position, looks in block.standing.won.items():
         for place, target in enumerate(plan.rules[position].targets):
             name = target_label(plan, target.arm, target.stratum)
-            first = columns.get(f"success_{name}", np.zeros(len(looks), dtype=np.int8))
+            first = columns.get(f"success_{name}", np.zeros_like(looks[:, 0]))
             columns[f"success_{name}"] = np.where(first > 0, first, looks[:, place])
     return columns
 
@@ -131,9 +132,9 @@ def _look_columns(plan: Plan, block: Block, record: LookRecord) -> dict[str, Any
     arm, stratum = np.indices(shape[1:])
     columns = {
         "trial": spread(block.first_trial + np.arange(shape[0])),
-        "look": np.full(len(held) * shape[1] * shape[2], record.look, dtype=np.int8),
-        "arm": np.tile(arm.reshape(-1).astype(np.int8), len(held)),
-        "stratum": np.tile(stratum.reshape(-1).astype(np.int8), len(held)),
+        "look": np.full(len(held) * shape[1] * shape[2], record.look, dtype=block.look.dtype),
+        "arm": np.tile(arm.reshape(-1).astype(narrow(shape[1])), len(held)),
+        "stratum": np.tile(stratum.reshape(-1).astype(narrow(shape[2])), len(held)),
         "months": spread(record.date),
         "last": spread(block.look == record.look),
         "n_randomised": cells(record.randomised),
@@ -163,7 +164,9 @@ def _labels(words: Any, positions: Any) -> Any:
     """Text by position, kept as positions in the file; -1 is the last word."""
     import pyarrow as pa
 
-    indices = pa.array(np.where(positions < 0, len(words) - 1, positions).astype(np.int8))
+    indices = pa.array(
+        np.where(positions < 0, len(words) - 1, positions).astype(narrow(len(words)))
+    )
     return pa.DictionaryArray.from_arrays(indices, pa.array(list(words), pa.string()))
 
 

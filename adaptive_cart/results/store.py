@@ -44,6 +44,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.errors import ResultsError, RunError
+from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.nouns.whole_files import renamed, telling
 
@@ -743,10 +744,10 @@ def regrouped(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
         yield pa.concat_tables(waiting).combine_chunks()
 
 
-def _positions(labels: Any, words: Sequence[str]) -> npt.NDArray[np.int8]:
+def _positions(labels: Any, words: Sequence[str]) -> Labels:
     """Text kept as positions in a dictionary of its own, as positions in other words."""
     place = {word: position for position, word in enumerate(words)}
     there = labels.dictionary.to_pylist()
-    found = np.array([place.get(word, -1) for word in there], dtype=np.int8)
-    positions: npt.NDArray[np.int8] = found[labels.indices.to_numpy()]
+    found = np.array([place.get(word, -1) for word in there], dtype=narrow(len(words)))
+    positions: Labels = found[labels.indices.to_numpy()]
     return positions

@@ -178,11 +178,12 @@ class _Watched(SimulatedConduct):
     ) -> None:
         """Keep nothing of trials that have ended: no operating characteristic is asked for."""
 
-    def between(self, look: int, date: Floats, skipped: Booleans) -> None:
+    def between(self, look: int) -> tuple[Floats, Booleans]:
         """Judge what is judged between looks without noting it."""
         self._at_a_look = False
-        super().between(look, date, skipped)
+        due = super().between(look)
         self._at_a_look = True
+        return due
 
     def judge_rule(
         self,

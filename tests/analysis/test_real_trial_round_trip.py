@@ -24,12 +24,21 @@ from adaptive_cart.participants.population import latents_for
 from adaptive_cart.recorded.file import columns_of, read_participants
 from adaptive_cart.recorded.table import participants_table
 from checks import raw_design
+from conduct.test_order_in_time import (
+    CRS,
+    by_events,
+    course_design,
+    safety,
+    several_arms,
+    stopping,
+    strata,
+)
 from results.test_claims import CASES
 from test_designs import NAMES, ready
 
 TRIALS = 4
 STANDING = ("reason", "rule", "probability", "dropped", "closed", "open_arms", "open_strata",
-            "enrolled", "failed")  # fmt: skip
+            "enrolled", "enrolment_stopped", "failed")  # fmt: skip
 
 
 def simulated(design: Design, scenario: str, trials: int = TRIALS, seed: int = 7) -> Block:
@@ -235,3 +244,72 @@ def test_what_happens_at_the_very_date_of_a_look_is_in_the_table() -> None:
     for trial in range(12):
         participants = read_participants(table(design, block, trial), design)
         same_end(block, trial, replayed(Plan.of(design), participants))
+
+
+# ── in the order of dates ─────────────────────────────────────────────────────────────────────
+EACH = CRS | {"arm": "each"}
+DROPS = safety("toxic", 2, then="drop_arm", posterior=EACH, at_least=0.8)
+CLOSES = safety("toxic", 2, then="close_stratum", posterior=CRS | {"stratum": "each"}, at_least=0.8)
+ENOUGH = safety("enough", 7, then="stop_enrolment", at_least=0.3)
+ADAPTIVE = {"method": "response_adaptive", "power": 0.5, "burn_in": 10}
+
+
+def leaving(horizon: int | None) -> dict[str, Any]:
+    raw = by_events(truth={"dropout": {"per_year": 0.3}})
+    if horizon is not None:
+        raw["endpoints"]["relapse"]["horizon"] = horizon
+    return raw
+
+
+IN_TIME = {
+    "two_rhythms": course_design(safety("slow", 16), safety("quick", 4)),
+    "one_date": course_design(ENOUGH | {"every": 4}, safety("quick", 4)),
+    "drops": several_arms(course_design(DROPS, safety("quick", 5, at_least=0.97))),
+    "adaptive": several_arms(course_design(DROPS)) | {"randomisation": ADAPTIVE},
+    "redistribute": strata(course_design(CLOSES), "redistribute"),
+    "keep": strata(course_design(CLOSES), "keep"),
+    "enough": course_design(ENOUGH, safety("quick", 5, at_least=0.97)),
+    "all_are_in": stopping(400),
+    "unreachable": leaving(9),
+}
+
+
+@pytest.mark.parametrize("name", IN_TIME)
+def test_what_is_judged_in_the_order_of_dates_is_read_back(name: str) -> None:
+    design = Design(**IN_TIME[name])
+    plan = Plan.of(design)
+    block = simulated(design, next(iter(design.scenarios)), 5)
+    told = []
+    for trial in range(5):
+        participants = read_participants(table(design, block, trial), design)
+        replay = replayed(plan, participants)
+        same_end(block, trial, replay)
+        told += replay.notes
+        if replay.now.record.between:
+            again, _ = replay.again(None)
+            for rule, asked in replay.now.record.probabilities.items():
+                np.testing.assert_array_equal(again.record.probabilities[rule], asked)
+    words = {"drops": "is dropped", "keep": "is closed", "enough": "enrolment stops with"}
+    if name in words:
+        assert any(words[name] in note and "Between looks" in note for note in told)
+
+
+def test_a_number_out_of_reach_ends_a_trial_when_nobody_is_left() -> None:
+    raw = by_events(0.0, truth={"dropout": {"per_year": 0.8}})
+    raw["rules"][0]["looks"] = [2]
+    design = Design(**raw)
+    plan = Plan.of(design)
+    block = simulated(design, "late", 16)
+    assert block.population is not None
+    assert block.population.dropout is not None
+    dropped = 0
+    for trial in range(16):
+        months = float(block.months[trial])
+        participants = read_participants(table(design, block, trial), design)
+        left = block.population.arrival[trial] + block.population.dropout[trial]
+        dropped += bool(np.isclose(left[:40], months, rtol=0.0, atol=1e-9).any())
+        same_end(block, trial, replayed(plan, participants))
+        # before that somebody was followed, and the trial went on
+        cut = read_participants(table(design, block, trial, months - 0.01), design)
+        assert not replayed(plan, cut).now.ended
+    assert 0 < dropped < 16  # ended by a withdrawal, and by an event

@@ -261,7 +261,7 @@ def test_planned_numbers_are_the_twins(allocation: tuple[int, ...]) -> None:
     raw["rules"][0]["posterior"] |= {"arm": "arm_1", "minus": "arm_0"}
     raw["scenarios"] = {"null": {"dfr": dict.fromkeys(names, 0.1)}}
     raw["looks"] = {"months": [12.0, 18.0, 24.0]}
-    for max_n in (*range(len(names), 25), 2**53 + 1, 10**17 + 1):
+    for max_n in (*range(len(names), 25), 999_997, 10**6):
         raw["enrolment"]["max_n"] = max_n
         design = Design(**copy.deepcopy(raw))
         planned = list(design.planned)

@@ -594,3 +594,8 @@ def test_what_has_no_end_is_refused() -> None:
     del raw["endpoints"]["relapse"]["horizon"]
     with pytest.raises(EngineError, match=r"'infection' .* give 'relapse' a horizon"):
         prior_predictive(Design(**raw))
+    raw = cured()
+    del raw["endpoints"]["relapse"]["horizon"]
+    raw["looks"] = {"events": [10, 20]}
+    with pytest.raises(EngineError, match=r"'relapse' has a cured fraction.*give it a horizon"):
+        prior_predictive(Design(**raw), trials=10)

@@ -49,12 +49,14 @@ Assumed where the contract and its semantics are silent or could be read two way
 - Looks by events: death censors, as dropout does. Of a rule that names "final" and also the
   number of the look that cannot be reached, the last threshold holds. The number is out of reach
   when all max_n, enrolled as things stand, do not make it.
-- After ``stop_enrolment`` the last look of a time endpoint is held when nobody is left under
-  follow-up, also where it was planned by events.
+- After ``stop_enrolment`` the last look of a time endpoint is held when everybody has passed the
+  horizon, also where it was planned by events; without a horizon there is no such date.
 - No look is dated before the one that precedes it.
 - With a fixed control share nothing but the experimental shares is raised to the minimum; a
   minimum that cannot be kept is an error.
 - Shares are renewed also at a look that ends the trial, as long as an experimental arm is open.
+- Between looks they are not: what an arm had that closes there goes to the open ones in proportion,
+  but for a fixed share of the control.
 
 *Checks between looks (`every`)*
 
@@ -90,7 +92,7 @@ import numpy as np
 from scipy import integrate, special
 
 from twin import one_trial, posterior
-from twin.one_trial import NEVER, REASONS, Person, Table
+from twin.one_trial import NEVER, REASONS, Person, Table, by
 
 Ask = Callable[[str, Table, Table, list[str]], float]
 BINARY = ("landmark", "adverse_event")
@@ -281,8 +283,16 @@ def shares_in_force(trial: Trial) -> dict[str, float] | None:
         ratio = trial.shares
         if all(ratio[arm] == 0.0 or arm in enrolling for arm in trial.arms):
             return dict(ratio)
-    total = sum(ratio[arm] for arm in enrolling)
-    return {arm: ratio[arm] / total if arm in enrolling else 0.0 for arm in trial.arms}
+    control = trial.raw.get("randomisation", {}).get("control", "match_largest")
+    if is_adaptive(trial.raw) and trial.shares is not None and control != "match_largest":
+        sharing, whole = trial.open_arms, 1.0 - float(control)
+    else:
+        sharing, whole = enrolling, 1.0
+    total = sum(ratio[arm] for arm in sharing)
+    shares = {arm: whole * ratio[arm] / total if arm in sharing else 0.0 for arm in trial.arms}
+    if sharing is not enrolling:
+        shares[trial.arms[0]] = float(control)
+    return shares
 
 
 def arm_of(
@@ -355,7 +365,7 @@ def enrol_until(trial: Trial, date: float) -> None:
     if trial.enrolment_stopped:
         return
     for participant in range(len(trial.people), trial.raw["enrolment"]["max_n"]):
-        if month_of(trial.raw, trial.operational[participant]) > date:
+        if not by(month_of(trial.raw, trial.operational[participant]), date):
             return
         trial.people.append(randomised(trial, participant, trial.slots))
 
@@ -488,10 +498,10 @@ def time_rows(
     rows = []
     for person in people:
         start, event, end = time_course(name, endpoint, person)
-        if start == NEVER or person["randomised_month"] + start > date:
+        if start == NEVER or not by(person["randomised_month"] + start, date):
             continue
-        seen = event <= end and person["randomised_month"] + event <= date
-        until = event if seen else min(end, date - person["randomised_month"])
+        seen = by(event, end) and by(person["randomised_month"] + event, date)
+        until = min(event, end) if seen else min(end, date - person["randomised_month"])
         rows.append((person["arm"], person["stratum"], max(0.0, until - start), bool(seen)))
     return rows
 
@@ -525,7 +535,7 @@ def see(trial: Trial, name: str, people: Sequence[Person], date: float) -> Table
     seen = {"totals": 0, "events": 0, "years": 0.0}
     for person in people:
         months = followed_for_rate(endpoint, person, date)
-        if months < 0.0:
+        if not by(0.0, months):
             continue
         seen["totals"] += 1
         seen["events"] += events_within(trial, name, person, months)
@@ -570,7 +580,7 @@ def event_and_end(name: str, endpoint: Table, person: Person) -> tuple[float, fl
     if start == NEVER:
         return NEVER, NEVER
     opened_at = person["randomised_month"]
-    return (opened_at + event if event <= end else NEVER), opened_at + min(event, end)
+    return (opened_at + event if by(event, end) else NEVER), opened_at + min(event, end)
 
 
 def all_followed(trial: Trial, name: str, people: Sequence[Person]) -> float:
@@ -596,7 +606,9 @@ def next_look(trial: Trial) -> tuple[float, bool]:
     kind, number = planned_looks(trial.raw)[trial.look - 1]
     people = prospect(trial)
     unreachable = False
-    if trial.enrolment_stopped or kind == "all_observed":
+    if trial.enrolment_stopped and primary["type"] == "time_to_event":
+        date = people[-1]["randomised_month"] + primary["horizon"]
+    elif trial.enrolment_stopped or kind == "all_observed":
         date = all_followed(trial, trial.primary, people)
     elif kind == "observed":
         date = people[int(number) - 1]["randomised_month"] + primary["month"]
@@ -631,7 +643,7 @@ def next_check(trial: Trial, look_date: float) -> float | None:
         date
         for rule in trial.raw.get("rules", [])
         for date in checks_of(rule, people)
-        if trial.clock < date < look_date
+        if not by(date, trial.clock) and not by(look_date, date)
     ]
     return min(dates) if dates else None
 
@@ -878,7 +890,9 @@ def snapshot(trial: Trial, date: float) -> Table:
         "date": date,
         "n_randomised": len(trial.people),
         "n_randomised_by_arm": {arm: len(in_arm(trial.people, arm)) for arm in trial.arms},
-        "n_infused": sum(p["randomised_month"] + p["infused_month"] <= date for p in trial.people),
+        "n_infused": sum(
+            by(p["randomised_month"] + p["infused_month"], date) for p in trial.people
+        ),
         "endpoints": endpoints,
         "strata": strata,
     }
@@ -898,7 +912,7 @@ def hold_check(trial: Trial, date: float) -> None:
     thresholds = {
         rule["name"]: threshold_between(trial, rule)
         for rule in trial.raw["rules"]
-        if date in checks_of(rule, prospect(trial))
+        if any(by(date, at) and by(at, date) for at in checks_of(rule, prospect(trial)))
     }
     enrol_until(trial, date)
     seen = snapshot(trial, date)

@@ -17,8 +17,10 @@ purpose that the participant's truth does not ask for is not looked up.
 
 Assumed where the contract is silent or could be read two ways
 
-- *Ties.* What happens at the very moment of a look, of dropout or of the end of a horizon counts
-  as happened; a relapse at the very month is a relapse; rescue at the very onset is after it.
+- *Ties.* Months that are within a thousand-millionth of each other are the same (`by`), since a
+  date is a sum. What happens at the very moment of a look, of dropout or of the end of a horizon
+  counts as happened; a relapse at the very month is a relapse; rescue at the very onset is after
+  it.
 - *Clock of remission on drugs*: randomisation in every arm ("from randomisation unless it says
   otherwise"), and it is the own arm's for a participant who is never infused (the contract lists
   the control's "remission, durability and rescue", the names of three tables of the truth).
@@ -108,6 +110,11 @@ REASONS = {
     "declare_futility": "futility",
     "stop_for_safety": "safety",
 }
+
+
+def by(moment: float, date: float) -> bool:
+    """Whether a moment is not after a date; months that differ by less than 1e-9 are the same."""
+    return moment <= date + 1e-9
 
 
 # --- Reading a design -----------------------------------------------------------------------
@@ -517,7 +524,7 @@ def cross_over(
     own = parameters(truth, person["arm"], person["stratum"])
     probability = own.get("crossover", {}).get("probability", 0.0)
     followed = person["dropout_month"] > month and person["death_month"] > month
-    in_remission = person["remission_month"] <= month < person["relapse_month"]
+    in_remission = by(person["remission_month"], month) and not by(person["relapse_month"], month)
     if not followed or in_remission or uniform("crossover") >= probability:
         return
     person["crossed_month"] = month
@@ -579,7 +586,7 @@ def remissions(person: Person) -> list[tuple[float, float]]:
     if crossed < NEVER:
         both.append((person["remission_after_month"], person["relapse_after_month"]))
         if not person["after_crossover_counts"]:
-            both = [(onset, loss) for onset, loss in both if onset <= crossed]
+            both = [(onset, loss) for onset, loss in both if by(onset, crossed)]
     return sorted((onset, loss) for onset, loss in both if onset < NEVER)
 
 
@@ -640,13 +647,13 @@ def landmark_outcome(name: str, endpoint: Table, person: Person) -> str:
         return "success" if person[name] else "failure"
     since = endpoint.get("sustained_from", month)
     drug_free = remissions(person)
-    if any(onset <= since and relapse > month for onset, relapse in drug_free):
+    if any(by(onset, since) and not by(relapse, month) for onset, relapse in drug_free):
         return "success"
     if endpoint.get("state", "drug_free_remission") == "remission":
         on_drugs = person["remission_on_drugs_month"]
-        if on_drugs <= since:
+        if by(on_drugs, since):
             return "success"
-        if any(onset <= since and on_drugs <= min(loss, month) for onset, loss in drug_free):
+        if any(by(onset, since) and by(on_drugs, min(loss, month)) for onset, loss in drug_free):
             return "success"
     return "failure"
 
@@ -679,7 +686,7 @@ def imputed_response(
     for person in people:
         if (person["arm"], person["stratum"]) != (missing["arm"], missing["stratum"]):
             continue
-        if person["randomised_month"] + endpoint["month"] > date:
+        if not by(person["randomised_month"] + endpoint["month"], date):
             continue
         outcome = landmark_outcome(name, endpoint, person)
         if outcome == "missing" or not open_and_seen_at(person, last_seen):
@@ -698,7 +705,7 @@ def see_landmark(name: str, endpoint: Table, people: Sequence[Person], date: flo
     missing_as = endpoint.get("missing", "non_response")
     seen = {"successes": 0, "totals": 0, "missing": 0}
     for person in people:
-        if person["randomised_month"] + endpoint["month"] > date:
+        if not by(person["randomised_month"] + endpoint["month"], date):
             continue
         outcome = landmark_outcome(name, endpoint, person)
         if outcome == "missing":
@@ -719,7 +726,7 @@ def see_adverse_event(name: str, endpoint: Table, people: Sequence[Person], date
         start = person["infused_month"] if person["infused_arm"] else 0.0
         if start == NEVER:
             continue
-        if person["randomised_month"] + start + endpoint["within_months"] > date:
+        if not by(person["randomised_month"] + start + endpoint["within_months"], date):
             continue
         seen["totals"] += 1
         gone = min(person["dropout_month"], person["death_month"])
@@ -734,12 +741,12 @@ def see_relapse(endpoint: Table, people: Sequence[Person], date: float) -> Table
         gone = min(person["dropout_month"], person["death_month"])
         followed = min(gone, date - person["randomised_month"])
         onset, relapse = (remissions(person) or [(NEVER, NEVER)])[0]
-        if onset == NEVER or onset > followed:
+        if onset == NEVER or not by(onset, followed):
             continue
         followed = min(followed, onset + endpoint["horizon"])
         seen["remitters"] += 1
-        seen["relapses"] += relapse <= followed
-        seen["months_at_risk"] += min(relapse, followed) - onset
+        seen["relapses"] += by(relapse, followed)
+        seen["months_at_risk"] += max(0.0, min(relapse, followed) - onset)
     return seen
 
 
@@ -747,7 +754,7 @@ def see_time_in_remission(endpoint: Table, people: Sequence[Person], date: float
     """How many have passed the horizon, and their mean months in drug-free remission in it."""
     months = []
     for person in people:
-        if person["randomised_month"] + endpoint["horizon"] > date:
+        if not by(person["randomised_month"] + endpoint["horizon"], date):
             continue
         seen_until = min(person["dropout_month"], person["death_month"], endpoint["horizon"])
         months.append(
@@ -767,11 +774,11 @@ def see_time_to_event(name: str, endpoint: Table, people: Sequence[Person], date
             endpoint.get("horizon", NEVER),
             date - person["randomised_month"],
         )
-        if followed < 0.0:
+        if not by(0.0, followed):
             continue
         seen["totals"] += 1
-        seen["events"] += person[name] <= followed
-        seen["months_at_risk"] += min(person[name], followed)
+        seen["events"] += by(person[name], followed)
+        seen["months_at_risk"] += max(0.0, min(person[name], followed))
     return seen
 
 
@@ -851,7 +858,7 @@ def predictive_probability(
         mine = [person for person in people if person["arm"] == name]
         seen = see(endpoint, raw["endpoints"][endpoint], mine, date)
         passed = sum(
-            person["randomised_month"] + raw["endpoints"][endpoint]["month"] <= date
+            by(person["randomised_month"] + raw["endpoints"][endpoint]["month"], date)
             for person in mine
         )
         full = planned_numbers(raw)[arms.index(name)]
@@ -961,7 +968,7 @@ def hold_look(raw: Table, people: Sequence[Person], date: float, look: int, last
         "date": date,
         "n_randomised": len(people),
         "n_randomised_by_arm": {arm: sum(p["arm"] == arm for p in people) for arm in arms},
-        "n_infused": sum(p["randomised_month"] + p["infused_month"] <= date for p in people),
+        "n_infused": sum(by(p["randomised_month"] + p["infused_month"], date) for p in people),
         "endpoints": endpoints,
         "strata": by_stratum,
         "rules": rules,
@@ -977,7 +984,7 @@ def conduct(raw: Table, everybody: Sequence[Person], act: bool) -> tuple[list[Ta
     enrolment_closed = NEVER
     look = 1
     while True:
-        in_time = [p for p in everybody if p["randomised_month"] <= enrolment_closed]
+        in_time = [p for p in everybody if by(p["randomised_month"], enrolment_closed)]
         kind, number = looks[look - 1]
         if enrolment_closed < NEVER or kind == "all_observed":
             date = in_time[-1]["randomised_month"] + primary["month"]
@@ -989,7 +996,7 @@ def conduct(raw: Table, everybody: Sequence[Person], act: bool) -> tuple[list[Ta
             date = in_time[int(number) - 1]["randomised_month"]
         else:
             date = float(number)
-        people = [p for p in in_time if p["randomised_month"] <= date]
+        people = [p for p in in_time if by(p["randomised_month"], date)]
         record = hold_look(raw, people, date, look, last)
         held.append(record)
 
