@@ -42,8 +42,8 @@ RESPONSE = ("Response", "counts")
 @pytest.mark.parametrize(
     ("endpoint", "asked_about", "said"),
     [
-        (INFECTION, {"minus": 0, "value": 0.2}, "the rate of Serious infection in Donor CAR-T cells "
-         "exceeds that in Usual care by more than 0.20 a year"),
+        (INFECTION, {"minus": 0, "value": 0.2}, "the rate of Serious infection in Donor CAR-T "
+         "cells exceeds that in Usual care by more than 0.20 a year"),
         (INFECTION, {"value": 0.2}, "the rate of Serious infection in Donor CAR-T cells exceeds "
          "0.20 a year"),
         (RESPONSE, {"minus": 0}, "the probability of Response in Donor CAR-T cells exceeds that in "

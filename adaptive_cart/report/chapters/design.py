@@ -53,7 +53,7 @@ def _arms(evidence: Evidence) -> list[Block]:
         product = PRODUCTS[arm.product].description if arm.product else "not stated"
         rows.append(
             row(
-                code(name),
+                evidence.arm_named(name),
                 "control" if arm.control else "experimental",
                 given(product, f"products: {arm.product}"),
                 evidence.setting(arm.allocation, f"arms.{name}.allocation"),
@@ -115,7 +115,7 @@ def _arms(evidence: Evidence) -> list[Block]:
             head=cells("Arm", "Role", "Treatment", "Ratio", "Planned"),
             rows=tuple(rows),
             align=("left", "left", "left", "right", "right"),
-            widths=(0.9, 1.1, 3.2, 0.6, 0.8),
+            widths=(1.4, 1.1, 2.8, 0.6, 0.8),
         ),
         Items(lines=tuple(facts)),
     ]
@@ -139,8 +139,8 @@ def _looks(evidence: Evidence) -> list[Block]:
                 fraction = line(given(f"{share:.0%}", "design: looks / max_n"))
         else:
             by_arm = listed(
-                [line(code(arm), " ", given(n, "design: looks"))
-                 for arm, n in zip(design.arm_names, planned, strict=True)]
+                [line(arm, " ", given(n, "design: looks"))
+                 for arm, n in zip(evidence.arms(), planned, strict=True)]
             )  # fmt: skip
             fraction = line(given(f"{sum(planned) / most:.0%}", "design: looks / max_n"))
         rows.append(
@@ -233,7 +233,7 @@ def _variable(evidence: Evidence) -> Line:
         state, sustained = "whether there is a response", ()
     return prose(
         "{name}: {state} at month {month} after randomisation{sustained}{alive}",
-        name=code(name),
+        name=evidence.endpoint_words(name) if endpoint.label else code(name),
         state=state,
         alive="" if evidence.directly(name) else ", alive",
         month=evidence.setting(endpoint.month, f"endpoints.{name}.month"),
@@ -315,7 +315,12 @@ def _estimand(evidence: Evidence) -> list[Block]:
             Table(
                 key="t-true",
                 title=line("True value of the estimand in each scenario"),
-                head=cells("Scenario", "Role", *heads, *(f"In {a}" for a in design.arm_names)),
+                head=cells(
+                    "Scenario",
+                    "Role",
+                    *(given(h, "design: arms") for h in heads),
+                    *(line("In ", arm) for arm in evidence.arms()),
+                ),
                 rows=tuple(true),
                 align=("left", "left", *("right",) * (len(heads) + len(design.arm_names))),
                 widths=(2.2, 1.1, *(1.0,) * (len(heads) + len(design.arm_names))),
@@ -392,7 +397,7 @@ def _events(evidence: Evidence) -> list[Block]:
         Table(
             key="t-events",
             title=line("Intercurrent events and how each is simulated"),
-            head=cells("Event", "How it is simulated", *evidence.design.arm_names),
+            head=cells("Event", "How it is simulated", *evidence.arms()),
             rows=tuple(rows),
             widths=(1.1, 3.2, *(1.4,) * len(courses)),
             notes=(line("Probabilities for events before infusion, rates a year otherwise."),),

@@ -39,7 +39,7 @@ def estimation(evidence: Evidence) -> list[Block]:
                 label = evidence.estimand_label(estimand)
                 rows[role].append(
                     row(
-                        line(code(name), f", {label}" if label else ""),
+                        line(code(name), ", " if label else "", given(label, "design: arms")),
                         "all trials",
                         given(bias.figure.n, bias.source) if bias.figure.n else "–",
                         evidence.cell(name, "estimand", **where).number(),
@@ -87,7 +87,8 @@ def _given_stop(evidence: Evidence, name: str) -> list[Row]:
             bound = evidence.cell(name, "bias_given_stop", look=look, reason=reason)
             if not bound.known:
                 continue
-            ended = line("stop at look ", given(look, "looks"), f": {words}")
+            ended = line("stop ", _where(evidence, name, look, reason), given(look, "looks"),
+                         f": {words}")  # fmt: skip
             if reason == "no_success":
                 ended = line(words)
             few = bound.figure.n is not None and bound.figure.n < 2
@@ -104,6 +105,15 @@ def _given_stop(evidence: Evidence, name: str) -> list[Row]:
                 )
             )
     return found
+
+
+def _where(evidence: Evidence, name: str, look: int, reason: str) -> str:
+    """Whether trials ended at a look, between looks before it, or at either."""
+    between = evidence.between(name, look, reason)
+    if not between > 0.0:
+        return "at look "
+    ended = evidence.cell(name, f"stop_{reason}", look=look).figure.estimate
+    return "before look " if between >= ended else "at or before look "
 
 
 def _after_follow_up(evidence: Evidence, name: str) -> list[Row]:

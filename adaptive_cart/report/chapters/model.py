@@ -11,6 +11,7 @@ from adaptive_cart.priors.claims import nothing_seen
 from adaptive_cart.report.accuracy import measured
 from adaptive_cart.report.chapters.prior_rows import WORTH, beta_rows, other_rows
 from adaptive_cart.report.document import (
+    WITHHELD_SHORT,
     Block,
     Equation,
     Heading,
@@ -66,7 +67,7 @@ def _equations(evidence: Evidence) -> list[Block]:
             Paragraph(
                 line=prose(
                     "No model is fitted to {endpoints}: described only.",
-                    endpoints=listed([line(code(name)) for name in described]),
+                    endpoints=listed([evidence.endpoint_words(name) for name in described]),
                 )
             )
         )
@@ -78,7 +79,7 @@ def _equations(evidence: Evidence) -> list[Block]:
                     "{title} (model {code}), for {endpoints}:",
                     title=MODEL_WORDS.get(kind, kind),
                     code=code(kind),
-                    endpoints=listed([line(code(name)) for name in names]),
+                    endpoints=listed([evidence.endpoint_words(name) for name in names]),
                 )
             )
         )
@@ -196,18 +197,19 @@ def _claims(evidence: Evidence) -> list[Block]:
             continue
         analysis, fitted = evidence.plan.fitted[rule.question.endpoint]
         posterior = analysis.posterior(fitted, nothing_seen(evidence.design, analysis.reads), None)
-        for question in rule.targets:
+        for place, question in enumerate(rule.targets):
             alone = float(posterior.probability(question)[0])
-            words = question.words(evidence.design.arm_names, evidence.design.stratum_names)
             lowest = min(rule.thresholds.values())
-            verdict = "below" if alone < lowest else "reaches it: the prior alone would succeed"
+            verdict = "below its threshold" if alone < lowest else (
+                "reaches its threshold: the prior alone would succeed")  # fmt: skip
             rows.append(
                 row(
                     code(rule.name),
-                    given(words.replace(" | ", " | prior, "), f"design: rules.{rule.name}"),
+                    given(rule.prose(evidence.design, place), f"design: rules.{rule.name}"),
                     significant(alone, 3, "model: prior alone"),
-                    line(secret(given(written(lowest), f"design: rules.{rule.name}"), ": ", verdict,
-                                otherwise=verdict)),
+                    line(secret(given(written(lowest), f"design: rules.{rule.name}"),
+                                otherwise=WITHHELD_SHORT)),
+                    verdict,
                 )
             )  # fmt: skip
     if not rows:
@@ -220,17 +222,19 @@ def _claims(evidence: Evidence) -> list[Block]:
         Paragraph(
             line=prose(
                 "Before any participant is seen, the claim should not be as probable as success "
-                "asks for. {table} compares the two.",
+                "asks for. {table} says how probable it is, and whether it would be enough.",
                 table=Reference("t-claims"),
             )
         ),
         Table(
             key="t-claims",
             title=line("Prior probability of the claim of each success rule"),
-            head=cells("Rule", "Claim", "Prior probability", "Smallest threshold"),
+            head=cells(
+                "Rule", "Claim: that", "Prior probability", "Smallest threshold", "The prior alone"
+            ),
             rows=tuple(rows),
-            align=("left", "left", "right", "left"),
-            widths=(1.0, 2.8, 1.0, 1.6),
+            align=("left", "left", "right", "right", "left"),
+            widths=(0.9, 2.6, 0.9, 0.9, 1.2),
         ),
         *expected,
         *figures_for(evidence, "F2"),

@@ -15,7 +15,6 @@ from adaptive_cart.report.document import (
     PageBreak,
     Paragraph,
     Reference,
-    Row,
     Table,
     cells,
     code,
@@ -147,12 +146,12 @@ def summary(evidence: Evidence) -> list[Block]:
 
 def _frame(evidence: Evidence) -> Line:
     design = evidence.design
-    arms = [line(code(name)) for name in design.arm_names[1:]]
+    arms = [evidence.arm_named(name) for name in design.arm_names[1:]]
     return prose(
         "The design compares {arms} with {control}, randomised {ratio}, with at most {n} "
         "participants and {looks} at the data. It was judged in {scenarios}: {trials}.",
         arms=listed(list(arms)),
-        control=code(design.arm_names[0]),
+        control=evidence.arm_named(design.arm_names[0]),
         ratio=given(" : ".join(map(str, [*design.allocation[1:], design.allocation[0]])),
                     "design: arms.allocation"),
         n=evidence.setting(design.enrolment.max_n, "enrolment.max_n"),
@@ -210,7 +209,7 @@ def _first_true(evidence: Evidence, scenario: str) -> Bound:
 def _first_label(evidence: Evidence) -> Line:
     """Which arm the first estimand is of, where there are several."""
     label = evidence.estimand_label(evidence.estimands[0]) if evidence.estimands else ""
-    return line(" of ", code(label)) if label else ()
+    return line(" of ", given(label, "design: arms")) if label else ()
 
 
 def _sizes(evidence: Evidence, target: str) -> list[Line]:
@@ -265,7 +264,7 @@ def vulnerabilities(evidence: Evidence, most: int = 3) -> list[Line]:
         worst = _largest(evidence, measure)
         if worst is not None and abs(worst[2].figure.estimate) >= limit:
             name, label, bound = worst
-            where = line(code(name), f", {label}" if label else "")
+            where = line(code(name), ", " if label else "", given(label, "design: arms"))
             text = prose(words, scenario=where, value=bound.with_interval())
             found.append((abs(bound.figure.estimate), text))
     ordered = sorted(found, key=lambda part: -part[0])
@@ -304,35 +303,3 @@ def _reading(evidence: Evidence) -> Line:
         level=evidence.level(),
         table=Reference("t-all"),
     )
-
-
-def status(evidence: Evidence) -> list[Block]:
-    """Why the report is a draft, where it is one."""
-    findings = evidence.trace.missing_mandatory()
-    if not findings:
-        return []
-    rows: list[Row] = [
-        row(given(f.item.number, "checklist"), f.item.title, f.note or f.item.supply)
-        for f in findings
-    ]
-    return [
-        Paragraph(
-            line=prose(
-                "{draft} {number} missing. The report is final when {they} supplied.",
-                draft=strong("DRAFT."),
-                number=line(
-                    counted(len(findings), "checklist", capital=True),
-                    " mandatory item is" if len(findings) == 1 else " mandatory items are",
-                ),
-                they="it is" if len(findings) == 1 else "they are",
-            ),
-            role="warning",
-        ),
-        Table(
-            key="t-draft",
-            title=line("Mandatory items that are missing"),
-            head=cells("Item", "What is missing", "What supplies it"),
-            rows=tuple(rows),
-            widths=(0.5, 2.2, 3.4),
-        ),
-    ]
