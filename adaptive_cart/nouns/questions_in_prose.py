@@ -54,7 +54,7 @@ def asked(question: Question, wording: Wording) -> str:
     if question.kind == "hazard_ratio":
         beyond = "exceeds" if question.above else "is below"
         return (
-            f"the hazard ratio of {wording.endpoint}, {arm} to {other}{place}, {beyond} "
+            f"the hazard ratio of {wording.endpoint} in {arm} against {other}{place} {beyond} "
             f"{written(question.value)}"
         )
     subject = f"{quantity(question, wording.endpoint, wording.summary)} in {arm}{place}"

@@ -131,6 +131,11 @@ class Evidence:
         return self.setting(self.target_error, "calibration.type_one_error")
 
     @cached_property
+    def calibration(self) -> Any:
+        """The search that the thresholds of the run came from; nothing where they were typed."""
+        return getattr(self.result, "calibration", None)
+
+    @cached_property
     def nulls_above_target(self) -> list[str]:
         """Null scenarios whose type I error is above its target."""
         if self.target_error is None:
@@ -341,6 +346,19 @@ class Evidence:
         """The probability that a rule asks for: "the posterior probability that …"."""
         kind = "posterior" if rule.posterior is not None else "predictive"
         return line(f"the {kind} probability that ", self.asked(rule))
+
+    @cached_property
+    def draws_power_curve(self) -> bool:
+        """Whether scenarios that differ in one number of the truth are joined to a curve (F4)."""
+        from adaptive_cart.figures.kinds import Missing
+        from adaptive_cart.figures.registry import FIGURES
+
+        tables = FIGURES["F4"].tables(self.result) if "F4" in FIGURES else None
+        return (
+            tables is not None
+            and not isinstance(tables, Missing)
+            and bool(tables["about"]["lines"].iloc[0])
+        )
 
     def rules_that(self, *then: str) -> list[Rule]:
         """Rules with a decision."""

@@ -62,7 +62,7 @@ RESPONSE = ("Response", "counts")
          "all arms that are still open"),
         (("Relapse", "durations"), {"kind": "hazard_ratio", "minus": 0, "value": 1.0,
                                     "above": False},
-         "the hazard ratio of Relapse, Donor CAR-T cells to Usual care, is below 1.00"),
+         "the hazard ratio of Relapse in Donor CAR-T cells against Usual care is below 1.00"),
         (("Relapse", "durations"), {"kind": "remaining", "value": 0.5, "month": 24.0},
          "the fraction still without an event at month 24 (Relapse) in Donor CAR-T cells exceeds "
          "0.50"),

@@ -34,7 +34,7 @@ name = "Donor cells in myositis"
 [arms.ctl]
 control = true
 label = "Usual immunosuppression"
-[arms.act]
+[arms.trt]
 product = "allogeneic"
 allocation = 2
 label = "Donor CAR-T cells"
@@ -57,7 +57,7 @@ prior.ctl = { mixture = [
 ] }
 [analysis.icans]
 model = "beta_binomial"
-prior.act = { a = 0.2, b = 3.8 }
+prior.trt = { a = 0.2, b = 3.8 }
 [analysis.infection]
 model = "gamma_poisson"
 prior = { a = 0.5, b = 5.0 }
@@ -69,18 +69,18 @@ observed = [45, 75]
 [[rules]]
 name = "icans"
 then = "stop_for_safety"
-posterior = { endpoint = "icans", arm = "act", above = 0.10 }
+posterior = { endpoint = "icans", arm = "trt", above = 0.10 }
 at_least = 0.9017
 every = 5
 [[rules]]
 name = "infection"
 then = "stop_for_safety"
-posterior = { endpoint = "infection", arm = "act", minus = "ctl", above = 0.20 }
+posterior = { endpoint = "infection", arm = "trt", minus = "ctl", above = 0.20 }
 at_least = 0.9029
 [[rules]]
 name = "efficacy"
 then = "declare_success"
-posterior = { endpoint = "free", arm = "act", minus = "ctl", above = 0.0 }
+posterior = { endpoint = "free", arm = "trt", minus = "ctl", above = 0.0 }
 at_least = 0.6031
 [calibration]
 type_one_error = 0.025
@@ -88,24 +88,24 @@ type_one_error = 0.025
 remission = { probability = 0.20, onset = { dist = "exponential", median = 3.0 } }
 durability = { cured = 1.0 }
 rates = { infection = 0.10 }
-[truth.act]
+[truth.trt]
 remission = { probability = 0.50, onset = { dist = "exponential", median = 2.0 } }
 durability = { cured = 1.0 }
 events = { icans = 0.03 }
 rates = { infection = 0.20 }
 [scenarios.null]
-act = { same_as = "ctl" }
+trt = { same_as = "ctl" }
 [scenarios.expected]
 [scenarios.toxic]
 role = "robustness"
-act = { events = { icans = 0.25 } }
+trt = { events = { icans = 0.25 } }
 """
 STRATA = """
 name = "Two diseases"
 [arms.ctl]
 control = true
 label = "Best standard of care"
-[arms.act]
+[arms.trt]
 product = "autologous"
 label = "Autologous CAR-T cells"
 [strata]
@@ -139,22 +139,22 @@ final = "all_observed"
 [[rules]]
 name = "harm"
 then = "declare_futility"
-posterior = { endpoint = "flare", arm = "act", hazard_ratio_to = "ctl", above = 1.0 }
+posterior = { endpoint = "flare", arm = "trt", hazard_ratio_to = "ctl", above = 1.0 }
 at_least = 0.9041
 looks = [1]
 [[rules]]
 name = "efficacy"
 then = "declare_success"
-posterior = { endpoint = "response", arm = "act", minus = "ctl", above = 0.0, stratum = "each" }
+posterior = { endpoint = "response", arm = "trt", minus = "ctl", above = 0.0, stratum = "each" }
 at_least = 0.9753
 [scenarios.null]
-response = { ctl = 0.20, act = 0.20 }
+response = { ctl = 0.20, trt = 0.20 }
 flare.ctl = { dist = "exponential", median = 10.0 }
-flare.act = { dist = "exponential", median = 10.0 }
+flare.trt = { dist = "exponential", median = 10.0 }
 [scenarios.expected]
-response = { ctl = 0.20, act = 0.60 }
+response = { ctl = 0.20, trt = 0.60 }
 flare.ctl = { dist = "exponential", median = 10.0 }
-flare.act = { dist = "exponential", median = 20.0 }
+flare.trt = { dist = "exponential", median = 20.0 }
 """
 DESIGNS = {"safety": SAFETY, "strata": STRATA}
 THRESHOLDS = ("0.9017", "0.9029", "0.6031", "0.9041", "0.9753")
@@ -238,7 +238,9 @@ def test_a_safety_rule_stands_beside_the_truth_that_it_judges() -> None:
 
 def test_rules_of_strata_and_hazard_ratios_are_told_whole() -> None:
     told = section("strata", "paste-interim", "restricted")
-    assert "the hazard ratio of Flare, Autologous CAR-T cells to Best standard of care" in told
+    assert (
+        "the hazard ratio of Flare in Autologous CAR-T cells against Best standard of care" in told
+    )
     assert "exceeds 1.00 is at least 0.9041, judged at look 1" in told
     assert "the probability of Response in Autologous CAR-T cells in each stratum exceeds" in told
 
@@ -274,10 +276,10 @@ def test_arms_have_their_labels_wherever_endpoints_have_theirs(name: str) -> Non
             continue
         for pieces in lines_of(block):
             told = plain(pieces)
-            for found in re.finditer(r"(?<![.\w])(ctl|act)\b", told):
+            for found in re.finditer(r"(?<![.\w])(ctl|trt)\b", told):
                 assert f"({found.group()})" in told, told
                 beside.add(found.group())
-    assert beside == {"ctl", "act"}
+    assert beside == {"ctl", "trt"}
     for label in ("Best standard of care", "Usual immunosuppression"):
         assert (label in said(name)) == (label in DESIGNS[name])
 
@@ -368,7 +370,7 @@ PROMISES = {  # words of a title, and what some column then has to be about
     r"[Cc]overage": r"Coverage",
     r"[Bb]ias": r"Bias",
     r"interval": r"[Ii]nterval|Coverage",
-    r"effective sample size": r"Effective|Worth",
+    r"effective sample size": r"ESS",
     r"Prior probability": r"Prior probability",
     r"reason": r"Success",
 }

@@ -112,7 +112,7 @@ def test_a_time_to_an_event_is_told_as_one() -> None:
              if isinstance(b, Table)}  # fmt: skip
     assert "Futility" not in heads["t-main"]
     assert not any(h.startswith("Safety") for h in heads["t-stopping"])
-    assert heads["t-priors"] == ["Prior of", "Prior", "Mean", "Interval", "Worth"]
+    assert heads["t-priors"] == ["Prior of", "Prior", "Mean", "Interval", "ESS"]
     rows = next(b for b in report_of("durability_event_driven").blocks
                 if isinstance(b, Table) and b.key == "t-priors").rows  # fmt: skip
     told_rows = [[plain(c) for c in r.cells[2:]] for r in rows]

@@ -217,7 +217,7 @@ def everything(evidence: Evidence) -> list[Block]:
                 row(
                     given(entry["measure"], bound.source),
                     given(place, bound.source),
-                    bound.number(),
+                    bound.beside_interval(),
                     bound.mcse() if bound.known else "–",
                     bound.interval() or "–",
                     given(bound.figure.n, bound.source) if bound.figure.n is not None else "–",

@@ -155,7 +155,7 @@ def _sample_size(evidence: Evidence) -> Line:
             )
     if null is not None:
         said += prose(
-            "If there is no benefit (scenario {null}), it is {error}. ",
+            "If there is no benefit (scenario {null}), the probability of success is {error}. ",
             null=code(null),
             error=evidence.cell(null, "success").with_interval(),
         )

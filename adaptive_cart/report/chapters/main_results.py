@@ -32,7 +32,8 @@ def main_results(evidence: Evidence) -> list[Block]:
         rows[role] = []
         for name in names:
             success = evidence.cell(name, "success")
-            cells_: list[Line] = [line(code(name)), line(success.number())]
+            shown = success.number() if evidence.exact else success.beside_interval()
+            cells_: list[Line] = [line(code(name)), line(shown)]
             if not evidence.exact:
                 cells_.append(success.interval(" – "))
             early = sum(

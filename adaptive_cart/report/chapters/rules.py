@@ -56,7 +56,10 @@ def rules(evidence: Evidence) -> list[Block]:
 def _criterion(evidence: Evidence) -> list[Block]:
     rows = [
         row(given(place, "design: rules"), code(rule.name), DECISIONS[rule.then],
-            line("whether ", evidence.asked(rule)), evidence.when(rule))
+            line("whether it is sufficiently ",
+                 "probable" if rule.at_least is not None else "improbable", " that ",
+                 evidence.asked(rule)),
+            evidence.when(rule))
         for place, rule in enumerate(evidence.design.rules, start=1)
     ]  # fmt: skip
     claims = [
@@ -185,9 +188,14 @@ def _binding(evidence: Evidence) -> Iterator[Block]:
         yield Paragraph(
             line=prose(
                 "Operating characteristics are those of a trial that obeys its rules. Futility is "
-                "meant to be followed; {section} shows what becomes of the type I error if it is "
-                "not.",
-                section=Reference("sensitivity"),
+                "meant to be followed{otherwise}.",
+                otherwise=line(
+                    "; ",
+                    Reference("sensitivity"),
+                    " shows what becomes of the type I error if it is not",
+                )
+                if evidence.sensitivity_trials and evidence.worst_null
+                else "",
             )
         )
     if evidence.rules_that("stop_for_safety"):

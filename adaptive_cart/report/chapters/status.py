@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adaptive_cart.report import grid
 from adaptive_cart.report.document import (
     Block,
     Items,
@@ -17,7 +18,7 @@ from adaptive_cart.report.document import (
     strong,
 )
 from adaptive_cart.report.evidence import Evidence
-from adaptive_cart.report.numbers import counted, given
+from adaptive_cart.report.numbers import Bound, counted, given, rounded
 from adaptive_cart.report.tracing import Finding
 
 ACCURACY = 40  # number of the item on how exactly posteriors are computed
@@ -27,11 +28,18 @@ def draft_reasons(evidence: Evidence) -> list[str]:
     """Why every page says DRAFT, each reason in a few words; none where the report is final."""
     lacking = len(evidence.trace.missing_mandatory())
     reasons = [f"{lacking} mandatory item{'s' * (lacking > 1)} missing"] if lacking else []
-    if evidence.nulls_above_target:
+    enumerated = grid.above_target(evidence) is not None
+    if evidence.nulls_above_target or enumerated or _searched_above(evidence):
         reasons.append("type I error above its target")
     if not _accuracy_known(evidence):
         reasons.append("accuracy of posteriors not measured")
     return reasons
+
+
+def _searched_above(evidence: Evidence) -> bool:
+    """Whether fresh trials put the error of a calibrated threshold above what was asked for."""
+    found = evidence.calibration
+    return found is not None and found.fresh is not None and found.fresh.estimate > found.target
 
 
 def _accuracy_known(evidence: Evidence) -> bool:
@@ -80,6 +88,28 @@ def _contradictions(evidence: Evidence) -> list[Line]:
         )
         for name in evidence.nulls_above_target
     ]
+    enumerated = grid.above_target(evidence)
+    if enumerated is not None:
+        lines.append(
+            prose(
+                "Enumerated at the boundary of the null region, the type I error is {error} at a "
+                "control rate of {rate}, above the {target} that {table} asks for.",
+                error=rounded(enumerated[1], 4, "exact enumeration"),
+                rate=rounded(enumerated[0], 2, "exact enumeration"),
+                target=evidence.target_error_shown(),
+                table=code("[calibration]"),
+            )
+        )
+    if _searched_above(evidence):
+        found = evidence.calibration
+        lines.append(
+            prose(
+                "Fresh trials of the calibration put the type I error at {fresh}, above the "
+                "{target} that was asked for.",
+                fresh=Bound(found.fresh, "calibration: fresh").with_interval(),
+                target=given(found.target, "calibration"),
+            )
+        )
     if not _accuracy_known(evidence):
         lines.append(
             prose(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adaptive_cart.conduct.rules import ENDS
 from adaptive_cart.report.chapters.by_role import MANY_COLUMNS, headed
 from adaptive_cart.report.document import (
     Block,
@@ -33,7 +34,7 @@ def stopping(evidence: Evidence) -> list[Block]:
     evidence.trace.reported(22, "t-main", "t-overrun")
     notes = [
         line("All: of all trials. Reached: of those that reached the look. So far: at this look or "
-             "before, of all trials.")
+             "before, of all trials. A dash: no rule ends the trial there for that reason.")
     ]  # fmt: skip
     if evidence.rhythmic:
         notes.append(
@@ -76,11 +77,10 @@ def _rows(evidence: Evidence, name: str) -> list[Row]:
             shown: list[Line] = []
             for reason in reasons:
                 so_far[reason] += shares[reason]
-                shown += [
-                    line(_of(shares[reason], 1.0, n, source)),
-                    line(_of(shares[reason], running, n, source)),
-                    line(_of(so_far[reason], 1.0, n, source)),
-                ]
+                here = [_of(shares[reason], whole, n, source) for whole in (1.0, running)]
+                if shares[reason] == 0.0 and not _may_end(evidence, reason, look, bool(word)):
+                    here = [Text("–"), Text("–")]  # no rule leads there
+                shown += [*map(line, here), line(_of(so_far[reason], 1.0, n, source))]
             found.append(
                 row(
                     code(name) if not found else "",
@@ -91,6 +91,16 @@ def _rows(evidence: Evidence, name: str) -> list[Row]:
             )
             running = max(running - sum(shares.values()), 0.0)
     return found
+
+
+def _may_end(evidence: Evidence, reason: str, look: int, between: bool) -> bool:
+    """Whether a rule can end the trial for a reason at a look, or between looks before it."""
+    if evidence.design.adaptive or evidence.design.by_target:  # it ends when all are resolved too
+        return True
+    return any(
+        ENDS.get(rule.then) == reason and (rule.every > 0 if between else look in rule.thresholds)
+        for rule in evidence.plan.rules
+    )
 
 
 def _of(share: float, whole: float, n: int | None, source: str) -> Piece:

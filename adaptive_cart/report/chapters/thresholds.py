@@ -2,26 +2,109 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from adaptive_cart.report.document import (
     Block,
     Heading,
     Line,
     Paragraph,
     Reference,
+    Table,
+    cells,
     code,
     line,
+    listed,
     prose,
+    row,
+    without_blank_columns,
 )
 from adaptive_cart.report.evidence import Evidence
-from adaptive_cart.report.numbers import given
+from adaptive_cart.report.numbers import Bound, given, rounded
 
 CALIBRATED, RESTS_ON = 19, 17  # numbers of the items
+UNSURE = " (the Monte Carlo interval holds the target)"
 
 
 def thresholds(evidence: Evidence) -> list[Block]:
     """How the thresholds were found, and what became of the type I error."""
     heading = Heading(text="Where the thresholds come from", key="thresholds", level=2)
+    if evidence.calibration is not None:
+        return [heading, *_calibrated(evidence)]
     return [heading, *(Paragraph(line=said) for said in _by_hand(evidence))]
+
+
+def _calibrated(evidence: Evidence) -> list[Block]:
+    """What the search found that the thresholds came from."""
+    found = evidence.calibration
+    evidence.trace.reported(CALIBRATED, "thresholds", "t-null-points")
+    source = "calibration"
+    rows = tuple(
+        row(
+            line(given(point.name, source), " (largest)" if point.name == found.worst else ""),
+            rounded(point.error, 4, source),
+            rounded(point.mcse, 4, source) if point.mcse else "–",
+            strong=point.name == found.worst,
+        )
+        for point in found.points
+    )
+    said = prose(
+        "The threshold of {rules} was found by a search: the smallest that keeps the probability "
+        "of a false success at most {target} over the null region, which is {region}. {how} {most}",
+        rules=listed([line(code(name)) for name in found.claims]),
+        target=given(found.target, source),
+        region=given(found.region, source),
+        how=_searched(found),
+        most=largest_error(evidence),
+    )
+    return [
+        Paragraph(line=said),
+        without_blank_columns(
+            Table(
+                key="t-null-points",
+                title=line("Type I error at the null points of the search"),
+                head=cells("Null point", "Type I error", "MCSE"),
+                rows=rows,
+                align=("left", "right", "right"),
+                widths=(3.0, 1.0, 0.8),
+                notes=tuple(line(given(_sentence(note), source)) for note in found.notes),
+            )
+        ),
+    ]
+
+
+def _sentence(note: str) -> str:
+    return f"{note[:1].upper()}{note[1:].rstrip('.')}."
+
+
+def _searched(found: Any) -> Line:
+    """How the search went, and what fresh trials say of it."""
+    source, worst = "calibration", found.worst_point
+    if found.method == "exact":
+        return prose(
+            "The error was enumerated; the largest is {error}, at {worst}.",
+            error=rounded(worst.error, 4, source),
+            worst=given(worst.name, source),
+        )
+    said = prose(
+        "It was searched on {trials} trials at each of {points} null points, with a seed of its "
+        "own; the largest error there is {error}, at {worst}.",
+        trials=given(found.trials, source),
+        points=given(len(found.points), source),
+        error=rounded(worst.error, 4, source),
+        worst=given(worst.name, source),
+    )
+    if found.fresh is None:
+        return said
+    side = "above" if found.fresh.estimate > found.target else "at most"
+    inside = found.fresh.lower <= found.target <= found.fresh.upper
+    return said + prose(
+        " On {n} fresh trials the error there is {fresh}, {side} what is asked for{unsure}.",
+        n=given(found.fresh.n, source),
+        fresh=Bound(found.fresh, f"{source}: fresh").with_interval(),
+        side=side,
+        unsure=UNSURE if inside else "",
+    )
 
 
 def _by_hand(evidence: Evidence) -> list[Line]:
@@ -59,12 +142,13 @@ def largest_error(evidence: Evidence) -> Line:
         scenarios="scenarios" if len(nulls) > 1 else "scenario",
         error=evidence.cell(null, "success").with_interval(),
         null=code(null),
-        against=_against_target(evidence, null),
+        against=against_target(evidence, null),
         section=Reference("null"),
     )
 
 
-def _against_target(evidence: Evidence, null: str) -> Line:
+def against_target(evidence: Evidence, null: str) -> Line:
+    """Say on which side of its target a type I error lies; blank where there is no target."""
     if evidence.target_error is None:
         return ()
     above = null in evidence.nulls_above_target
@@ -82,14 +166,25 @@ def _unsure(evidence: Evidence, null: str) -> str:
     figure, target = evidence.cell(null, "success").figure, evidence.target_error
     assert target is not None
     inside = figure.n is not None and figure.lower <= target <= figure.upper
-    return " (the Monte Carlo interval holds the target)" if inside else ""
+    return UNSURE if inside else ""
 
 
 def basis(evidence: Evidence) -> list[Block]:
-    """What the criterion rests on: what the sponsor says of it, and nothing else."""
-    if evidence.facts.basis is None:
-        evidence.trace.missing(RESTS_ON)
-        return []
-    evidence.trace.reported(RESTS_ON, "criterion")
-    text = given(evidence.facts.basis, "facts: basis")
-    return [Paragraph(line=line("Basis of the criterion: ", text))]
+    """What the criterion rests on: what the sponsor says of it, or the search that was made."""
+    if evidence.facts.basis is not None:
+        text = given(evidence.facts.basis, "facts: basis")
+        evidence.trace.reported(RESTS_ON, "criterion")
+        return [Paragraph(line=line("Basis of the criterion: ", text))]
+    if evidence.calibration is not None:
+        evidence.trace.reported(RESTS_ON, "criterion", "thresholds")
+        return [
+            Paragraph(
+                line=prose(
+                    "The criterion rests on its type I error, for which its threshold was searched "
+                    "({section}).",
+                    section=Reference("thresholds"),
+                )
+            )
+        ]
+    evidence.trace.missing(RESTS_ON)
+    return []
