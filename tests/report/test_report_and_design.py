@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import tomllib
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.report.build import Source
+from adaptive_cart.report.chapters.model import model
 from adaptive_cart.report.document import (
     Audience,
     Block,
@@ -25,6 +30,9 @@ from adaptive_cart.report.document import (
     plain,
     text_of,
 )
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.facts import Facts
+from adaptive_cart.results.operating import proportion
 from adaptive_cart.results.result import Result
 from adaptive_cart.running.run import simulate
 from report_case import without_figures
@@ -397,3 +405,116 @@ def test_one_sentence_says_what_stands_in_the_annex(name: str) -> None:
     for block in alone:
         assert f"Table {block.number} (" in told, block.key
     assert "In the restricted annex stand" not in text_of(annex)
+
+
+# ── a calibration that was made, and an accuracy that was measured ────────────────────────────
+class _Calibrated(Result):
+    """A run whose thresholds came from a search."""
+
+    calibration: Any = None
+
+
+def with_calibration(fresh: float, method: str = "simulated") -> Source:
+    """The report of the run, as if its threshold had been searched."""
+    n = 10_000
+    figure = proportion(round(fresh * n), n)
+    worst = SimpleNamespace(name="ctl 0.3000, trt 0.3000", error=0.0248, mcse=0.0016)
+    found = SimpleNamespace(
+        target=0.025, claims={"efficacy": "trt − ctl > 0.00"}, method=method, trials=n,
+        region="all ctl rates from 0 to 1", points=(worst,), worst=worst.name, worst_point=worst,
+        fresh=figure if method == "simulated" else None, notes=("one scenario does not count",),
+    )  # fmt: skip
+    result = _Calibrated(run_of("safety").design, run_of("safety").folder)
+    result.calibration = found
+    with pytest.MonkeyPatch.context() as patched:
+        without_figures(patched)
+        return Source(result, sensitivity_trials=0)
+
+
+@pytest.mark.parametrize(("fresh", "side"), [(0.0232, "at most"), (0.0281, "above")])
+def test_a_calibration_is_told_with_the_numbers_of_its_search(fresh: float, side: str) -> None:
+    source = with_calibration(fresh)
+    told = text_of(source.report("open"))
+    assert "searched on 10,000 trials at each of 1 null point, with" in told
+    assert "the largest error there is 0.0248, at ctl 0.3000, trt 0.3000" in told
+    assert f"On 10,000 fresh trials the error there is {fresh:.3f}" in told
+    assert f"), {side} what is asked for" in told
+    assert "One scenario does not count." in told
+    status = {f.item.number: f.status for f in source.evidence.trace.findings()}
+    assert status[19] == status[17] == "reported"
+    warned = "Fresh trials of the calibration put the type I error at" in told
+    assert warned == (side == "above")
+    # what the run itself found is said all the same
+    assert "above the 0.025 that [calibration] asks for" in told
+
+
+def test_an_enumerated_calibration_has_no_fresh_trials() -> None:
+    told = text_of(with_calibration(0.02, "exact").report("restricted"))
+    assert "The error was enumerated; the largest is 0.0248, at ctl 0.3000, trt 0.3000." in told
+    assert "fresh trials" not in told
+
+
+def test_a_verification_in_the_results_folder_supplies_the_accuracy(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(run_of("strata").folder, folder)
+    assert "accuracy of posteriors not measured" in report_of("strata", "open").draft
+    summary = {
+        "digest": run_of("strata").manifest["digest"], "status": "complete", "failed": False,
+        "probabilities": 400, "looks_verified": 200, "largest_difference": 0.00123,
+        "decisions_differing": 0, "largest_r_hat": 1.0021, "smallest_ess_bulk": 1234.0,
+    }  # fmt: skip
+
+    def told(**changed: Any) -> tuple[str, str]:
+        (folder / "verification").mkdir(exist_ok=True)
+        text = json.dumps(summary | changed)
+        (folder / "verification" / "verification.json").write_text(text, encoding="utf-8")
+        evidence = Evidence(Result(run_of("strata").design, folder), Facts(), 0)
+        blocks = model(evidence)
+        said = "\n".join(plain(pieces) for block in blocks for pieces in lines_of(block))
+        return said, evidence.trace.findings()[39].status
+
+    with pytest.MonkeyPatch.context() as patched:
+        without_figures(patched)
+        said, status = told()
+        assert "400 posterior probabilities at 200 looks" in said
+        assert status == "reported"
+        assert told(failed=True)[1] == told(digest="another")[1] == "missing"
+
+
+# ── the summary ───────────────────────────────────────────────────────────────────────────────
+def test_the_first_page_says_prior_target_and_who_is_enrolled() -> None:
+    told = section("safety", "summary")
+    evidence = source_of("safety").evidence
+    assert "above the 0.025 that [calibration] asks for" in told
+    enrolled = evidence.cell("expected", "n_randomised_mean").number().text
+    assert f"By then {enrolled} of at most 75 participants are enrolled" in told
+    assert "Usual immunosuppression 0.7 Beta(6, 24) + 0.3 Beta(1, 1) (mean 0.290, worth" in told
+
+
+def test_safety_rules_that_act_are_no_weakness() -> None:
+    told = section("safety", "summary")
+    acting, weak = told.split("What the design is most vulnerable to:")
+    assert "Where there is harm, the safety rules act:" in acting
+    assert "In toxic " in acting
+    assert "In toxic the probability of success falls" not in weak
+
+
+def test_one_effective_sample_size_is_quoted() -> None:
+    heads = [plain(head) for head in table("safety", "t-priors").head]
+    assert heads[-1] == "ESS"
+    assert len(heads) == 5
+    assert "expected local information ratio" in plain(table("safety", "t-priors").notes[0])
+
+
+def test_nought_is_written_one_way() -> None:
+    """Wherever a share of trials is nought its bound stands beside it."""
+    for block in report_of("safety", "open").blocks:
+        if not isinstance(block, Table) or block.key in ("t-true", "t-scenarios", "t-software"):
+            continue
+        heads = [plain(head) for head in block.head]
+        for row in block.rows:
+            if re.match("true_|estimand|bias|observed_", plain(row.cells[0])):
+                continue
+            for head, cell in zip(heads, row.cells, strict=True):
+                if not re.search("[Tt]ru|Bias|MCSE", head):
+                    assert not re.fullmatch(r"0\.0+", plain(cell)), (block.key, head)

@@ -87,10 +87,13 @@ def _searched(found: Any) -> Line:
             worst=given(worst.name, source),
         )
     said = prose(
-        "It was searched on {trials} trials at each of {points} null points, with a seed of its "
-        "own; the largest error there is {error}, at {worst}.",
+        "It was searched on {trials} trials at each of {points}, with a seed of its own; "
+        "the largest error there is {error}, at {worst}.",
         trials=given(found.trials, source),
-        points=given(len(found.points), source),
+        points=line(
+            given(len(found.points), source),
+            " null point" if len(found.points) == 1 else " null points",
+        ),
         error=rounded(worst.error, 4, source),
         worst=given(worst.name, source),
     )
