@@ -39,7 +39,6 @@ from adaptive_cart.running.engine import cost_of, obstacles
 CONTROL = (0.02, 0.05, 0.10, 0.20, 0.30, 0.40, 0.50)
 STEPS = 9  # true differences in a row
 LONGEST = 120.0  # seconds of enumeration that a report may take; beyond, the grid is left out
-ROUNDING = 1e-9  # of an enumerated probability
 SEARCH = 60  # control rates at which the maximum on the boundary is looked for
 
 
@@ -102,6 +101,9 @@ def grid_of(evidence: Evidence) -> Grid | None:
         {rate: success[rate, margin] for rate, _ in sorted(boundary)},
         left_out,
     )
+
+
+ROUNDING = 1e-9  # of an enumerated probability
 
 
 def above_target(evidence: Evidence) -> tuple[float, float] | None:
