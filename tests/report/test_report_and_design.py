@@ -17,6 +17,7 @@ import pytest
 from adaptive_cart.design.design import Design
 from adaptive_cart.report.build import Source
 from adaptive_cart.report.chapters.model import model
+from adaptive_cart.report.chapters.provisions import enrolment_between_looks, provisions
 from adaptive_cart.report.document import (
     Audience,
     Block,
@@ -36,6 +37,7 @@ from adaptive_cart.report.measure_words import measure_words
 from adaptive_cart.results.operating import proportion
 from adaptive_cart.results.result import Result
 from adaptive_cart.running.run import simulate
+from checks import raw_design
 from report_case import without_figures
 
 SAFETY = """
@@ -270,6 +272,43 @@ def test_a_board_can_look_up_the_counts_that_stop_the_trial() -> None:
         assert fewest == (above.index(True) if any(above) else n + 1), n
     assert "t-stops-icans" not in {b.key for b in report_of("safety", "open").blocks
                                    if isinstance(b, Table)}  # fmt: skip
+
+
+def test_what_is_decided_between_looks_is_no_exception_that_is_hidden() -> None:
+    told = section("safety", "looks")
+    assert "But for icans, judged between looks too, nothing is decided before 45" in told
+
+
+PROVISIONS = [
+    ("products_multiarm", {"multiarm": {"ends": "first_success"}}, "ends at the first success"),
+    ("products_multiarm", {"multiarm": {"ends": "all_arms_resolved"}}, "when every experimental "
+     "arm has succeeded"),
+    ("products_multiarm", {"randomisation": {"method": "response_adaptive"}}, "as large as the "
+     "largest"),
+    ("products_multiarm", {"randomisation": {"method": "response_adaptive", "control": 0.3}},
+     "fixed at 0.3"),
+    ("basket_diseases", {"enrolment": {"after_closing": "keep"}}, "are lost, which slows"),
+    ("basket_diseases", {"enrolment": {"after_closing": "redistribute"}}, "go to the open strata"),
+    ("sle_autologous", {"crossover": {"from": "soc", "to": "cart", "after_month": 12.0}},
+     "at month 12 may take the treatment of cart from then on; crossover before the outcome"),
+    ("sle_autologous", {"crossover": {"from": "soc", "to": "cart", "after_month": 12.0,
+                                      "strategy": "treatment_policy"}}, "(treatment policy)"),
+    ("goldilocks_allogeneic", {}, "ends when a rule stops it"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "changed", "said"), PROVISIONS)
+def test_every_provision_of_the_design_is_told(
+    name: str, changed: dict[str, Any], said: str
+) -> None:
+    raw = raw_design(name)
+    for key, value in changed.items():
+        whole = key in ("randomisation", "multiarm")
+        raw[key] = value if whole else {**raw.get(key, {}), **value}
+    evidence = Evidence.__new__(Evidence)  # nothing but the design is asked
+    evidence.design = Design(**raw)
+    told = [plain(text) for text in provisions(evidence)]
+    assert said in " ".join([*told, enrolment_between_looks(evidence)])
 
 
 # ── labels ────────────────────────────────────────────────────────────────────────────────────

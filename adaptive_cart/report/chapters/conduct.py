@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from adaptive_cart.report.chapters.provisions import ending, enrolment_between_looks
 from adaptive_cart.report.chapters.rules import DECISIONS
 from adaptive_cart.report.document import (
     Block,
@@ -116,8 +117,10 @@ def _interim(evidence: Evidence) -> Line:
             evidence.compared(rule), ", judged at ", evidence.when(rule),
         )  # fmt: skip
     end = prose(
-        ". Enrolment goes on between analyses. Participants randomised and not yet analysed when "
-        "the trial stops are followed up, and the last decision is reported again with them."
+        ". {ending}Enrolment {enrolment}. Participants randomised and not yet analysed when the "
+        "trial stops are followed up, and the last decision is reported again with them.",
+        ending=line(ending(evidence), " ") if ending(evidence) else "",
+        enrolment=enrolment_between_looks(evidence),
     )
     return said + joined + end
 

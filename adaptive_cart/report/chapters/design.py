@@ -8,6 +8,7 @@ from adaptive_cart.design.design import Ramp, ResponseAdaptive
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.endpoints import Landmark
 from adaptive_cart.report.chapters.analysis_sets import analysis_sets
+from adaptive_cart.report.chapters.provisions import enrolment_between_looks, provisions
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -86,8 +87,8 @@ def _arms(evidence: Evidence) -> list[Block]:
         line(strong("Blinding: "), "the simulated trial is open label; outcomes do not depend on "
              "knowing the arm."),
         line(strong("Enrolment: "), speed, f", {ARRIVALS[design.enrolment.arrivals]}, at most ",
-             evidence.setting(design.enrolment.max_n, "enrolment.max_n"), " participants; it goes "
-             "on between looks and ends when the trial ends."),
+             evidence.setting(design.enrolment.max_n, "enrolment.max_n"),
+             f" participants; it {enrolment_between_looks(evidence)}."),
     ]  # fmt: skip
     if design.strata:
         shares = [line(code(name), " ", evidence.setting(share, f"strata.{name}"))
@@ -106,6 +107,7 @@ def _arms(evidence: Evidence) -> list[Block]:
                 ".",
             )
         )  # fmt: skip
+    facts += provisions(evidence)
     evidence.trace.reported(7, "t-arms", "t-looks")
     return [
         Heading(text="Arms and enrolment", key="arms", level=2),
@@ -154,10 +156,13 @@ def _looks(evidence: Evidence) -> list[Block]:
     first = evidence.planned_at(1)
     minimum: Line = ()
     if first is not None:
+        rhythmic = [code(rule.name) for rule in design.rules if rule.every]
         minimum = prose(
-            " Nothing is decided before {n} participants have an outcome.",
+            " {nothing} before {n} participants have an outcome.",
+            nothing=line("But for ", listed(rhythmic), ", judged between looks too, nothing is "
+                         "decided") if rhythmic else "Nothing is decided",
             n=given(sum(first), "design: looks"),
-        )
+        )  # fmt: skip
     evidence.trace.reported(20, "t-looks")
     return [
         Heading(text="Looks", key="looks", level=2),

@@ -222,7 +222,7 @@ def _robustness(evidence: Evidence) -> list[Block]:
     blocks += [
         Paragraph(
             line=prose(
-                "Truths that nobody wants but that may be; {table} says in what each differs.",
+                "Truths that are not expected and are possible; {table} says in what each differs.",
                 table=Reference("t-scenarios"),
             )
         ),
