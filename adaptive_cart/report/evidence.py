@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from adaptive_cart.report.document import (
 from adaptive_cart.report.facts import Facts
 from adaptive_cart.report.numbers import Bound, Kind, given
 from adaptive_cart.report.tracing import Trace
+from adaptive_cart.results.calibration import Calibrated
 from adaptive_cart.results.operating import Figure
 from adaptive_cart.results.result import Result
 from adaptive_cart.running.boundaries import Boundary, boundaries, planned_at
@@ -131,9 +133,9 @@ class Evidence:
         return self.setting(self.target_error, "calibration.type_one_error")
 
     @cached_property
-    def calibration(self) -> Any:
+    def calibration(self) -> Calibrated | None:
         """The search that the thresholds of the run came from; nothing where they were typed."""
-        return getattr(self.result, "calibration", None)
+        return self.result.calibration
 
     @cached_property
     def nulls_above_target(self) -> list[str]:
@@ -225,6 +227,14 @@ class Evidence:
     def arms(self) -> tuple[Number, ...]:
         """What readers call the arms, the control first."""
         return tuple(self.arm(name) for name in self.design.arm_names)
+
+    def labelled(self, text: str) -> str:
+        """A text in which arms have the names of the design file, with their labels instead."""
+        labels = {name: arm.label for name, arm in self.design.arms.items() if arm.label}
+        if not labels:
+            return text
+        names = "|".join(map(re.escape, labels))
+        return re.sub(rf"\b({names})\b", lambda found: labels[found.group()], text)
 
     def resolved(self, rule: Rule) -> ResolvedRule:
         """The rule as it is judged."""

@@ -9,8 +9,7 @@ import tomllib
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -34,6 +33,7 @@ from adaptive_cart.report.document import (
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
 from adaptive_cart.report.measure_words import measure_words
+from adaptive_cart.results.calibration import Calibrated, NullPoint
 from adaptive_cart.results.operating import proportion
 from adaptive_cart.results.result import Result
 from adaptive_cart.running.run import simulate
@@ -448,24 +448,19 @@ def test_one_sentence_says_what_stands_in_the_annex(name: str) -> None:
 
 
 # ── a calibration that was made, and an accuracy that was measured ────────────────────────────
-class _Calibrated(Result):
-    """A run whose thresholds came from a search."""
-
-    calibration: Any = None
-
-
-def with_calibration(fresh: float, method: str = "simulated") -> Source:
+def with_calibration(fresh: float, method: Literal["exact", "simulated"] = "simulated") -> Source:
     """The report of the run, as if its threshold had been searched."""
     n = 10_000
-    figure = proportion(round(fresh * n), n)
-    worst = SimpleNamespace(name="ctl 0.3000, trt 0.3000", error=0.0248, mcse=0.0016)
-    found = SimpleNamespace(
-        target=0.025, claims={"efficacy": "trt − ctl > 0.00"}, method=method, trials=n,
-        region="all ctl rates from 0 to 1", points=(worst,), worst=worst.name, worst_point=worst,
-        fresh=figure if method == "simulated" else None, notes=("one scenario does not count",),
+    worst = NullPoint("ctl 0.3000, trt 0.3000", 0.0248, 0.0016)
+    found = Calibrated(
+        threshold=0.6031, must_not_count=0.6030, may_count=0.6032, target=0.025,
+        claims={"efficacy": "trt − ctl > 0.00"}, margins={"efficacy": 0.0},
+        region="all ctl rates from 0 to 1", method=method, points=(worst,), worst=worst.name,
+        trials=n, fresh=proportion(round(fresh * n), n) if method == "simulated" else None, seed=3,
+        notes=("one scenario does not count",), scenarios=("null",), asked="", found="",
     )  # fmt: skip
-    result = _Calibrated(run_of("safety").design, run_of("safety").folder)
-    result.calibration = found
+    result = Result(run_of("safety").design, run_of("safety").folder)
+    result.__dict__["calibration"] = found  # as if the manifest held it
     with pytest.MonkeyPatch.context() as patched:
         without_figures(patched)
         return Source(result, sensitivity_trials=0)
@@ -476,7 +471,8 @@ def test_a_calibration_is_told_with_the_numbers_of_its_search(fresh: float, side
     source = with_calibration(fresh)
     told = text_of(source.report("open"))
     assert "searched on 10,000 trials at each of 1 null point, with" in told
-    assert "the largest error there is 0.0248, at ctl 0.3000, trt 0.3000" in told
+    at = "at Usual immunosuppression 0.3000, Donor CAR-T cells 0.3000"
+    assert f"the largest error there is 0.0248, {at}" in told
     assert f"On 10,000 fresh trials the error there is {fresh:.3f}" in told
     assert f"), {side} what is asked for" in told
     assert "One scenario does not count." in told
@@ -490,7 +486,7 @@ def test_a_calibration_is_told_with_the_numbers_of_its_search(fresh: float, side
 
 def test_an_enumerated_calibration_has_no_fresh_trials() -> None:
     told = text_of(with_calibration(0.02, "exact").report("restricted"))
-    assert "The error was enumerated; the largest is 0.0248, at ctl 0.3000, trt 0.3000." in told
+    assert "The error was enumerated; the largest is 0.0248, at Usual immunosuppression" in told
     assert "fresh trials" not in told
 
 

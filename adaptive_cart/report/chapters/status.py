@@ -100,8 +100,8 @@ def _contradictions(evidence: Evidence) -> list[Line]:
                 table=code("[calibration]"),
             )
         )
-    if _searched_above(evidence):
-        found = evidence.calibration
+    found = evidence.calibration
+    if found is not None and found.fresh is not None and _searched_above(evidence):
         lines.append(
             prose(
                 "Fresh trials of the calibration put the type I error at {fresh}, above the "

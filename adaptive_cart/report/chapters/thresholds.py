@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from adaptive_cart.report.document import (
     Block,
     Heading,
     Line,
     Paragraph,
+    Piece,
     Reference,
     Table,
     cells,
@@ -21,6 +20,8 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given, rounded
+from adaptive_cart.results.calibration import Calibrated, NullPoint
+from adaptive_cart.results.operating import proportion
 
 CALIBRATED, RESTS_ON = 19, 17  # numbers of the items
 UNSURE = " (the Monte Carlo interval holds the target)"
@@ -37,12 +38,16 @@ def thresholds(evidence: Evidence) -> list[Block]:
 def _calibrated(evidence: Evidence) -> list[Block]:
     """What the search found that the thresholds came from."""
     found = evidence.calibration
+    assert found is not None
     evidence.trace.reported(CALIBRATED, "thresholds", "t-null-points")
     source = "calibration"
     rows = tuple(
         row(
-            line(given(point.name, source), " (largest)" if point.name == found.worst else ""),
-            rounded(point.error, 4, source),
+            line(
+                given(evidence.labelled(point.name), source),
+                " (largest)" if point.name == found.worst else "",
+            ),
+            _error_at(found, point),
             rounded(point.mcse, 4, source) if point.mcse else "–",
             strong=point.name == found.worst,
         )
@@ -53,8 +58,8 @@ def _calibrated(evidence: Evidence) -> list[Block]:
         "of a false success at most {target} over the null region, which is {region}. {how} {most}",
         rules=listed([line(code(name)) for name in found.claims]),
         target=given(found.target, source),
-        region=given(found.region, source),
-        how=_searched(found),
+        region=given(evidence.labelled(found.region), source),
+        how=_searched(evidence, found),
         most=largest_error(evidence),
     )
     return [
@@ -67,24 +72,33 @@ def _calibrated(evidence: Evidence) -> list[Block]:
                 rows=rows,
                 align=("left", "right", "right"),
                 widths=(3.0, 1.0, 0.8),
-                notes=tuple(line(given(_sentence(note), source)) for note in found.notes),
+                notes=tuple(
+                    line(given(_sentence(evidence.labelled(note)), source)) for note in found.notes
+                ),
             )
         ),
     ]
+
+
+def _error_at(found: Calibrated, point: NullPoint) -> Piece:
+    """The error at a null point; where no simulated trial showed it, with its bound."""
+    if found.method == "exact" or point.error > 0.0:
+        return rounded(point.error, 4, "calibration")
+    return Bound(proportion(0, found.trials), f"calibration: {point.name}").number()
 
 
 def _sentence(note: str) -> str:
     return f"{note[:1].upper()}{note[1:].rstrip('.')}."
 
 
-def _searched(found: Any) -> Line:
+def _searched(evidence: Evidence, found: Calibrated) -> Line:
     """How the search went, and what fresh trials say of it."""
     source, worst = "calibration", found.worst_point
     if found.method == "exact":
         return prose(
             "The error was enumerated; the largest is {error}, at {worst}.",
             error=rounded(worst.error, 4, source),
-            worst=given(worst.name, source),
+            worst=given(evidence.labelled(worst.name), source),
         )
     said = prose(
         "It was searched on {trials} trials at each of {points}, with a seed of its own; "
@@ -95,7 +109,7 @@ def _searched(found: Any) -> Line:
             " null point" if len(found.points) == 1 else " null points",
         ),
         error=rounded(worst.error, 4, source),
-        worst=given(worst.name, source),
+        worst=given(evidence.labelled(worst.name), source),
     )
     if found.fresh is None:
         return said
