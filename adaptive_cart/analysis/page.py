@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from adaptive_cart.analysis.pictures import Picture
 
 STYLE = """
-.cart-analysis { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; max-width: 62rem; }
+.cart-analysis { font: 15px/1.45 system-ui, sans-serif; color: #1a1a1a; max-width: 62rem;
+  overflow-wrap: anywhere; }
 .cart-analysis h1 { font-size: 1.35rem; margin: 0 0 .2rem; }
 .cart-analysis h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; }
-.cart-analysis table { border-collapse: collapse; font-size: .9rem; }
-.cart-analysis .wide { overflow-x: auto; }
+.cart-analysis table { border-collapse: collapse; font-size: .9rem; overflow-wrap: normal; }
+.cart-analysis .wide { overflow-x: auto; max-width: 100%; }
 .cart-analysis th, .cart-analysis td { padding: .2rem .7rem .2rem 0; text-align: left;
   border-bottom: 1px solid #ddd; vertical-align: top; }
 .cart-analysis td.n { text-align: right; font-variant-numeric: tabular-nums; }
@@ -47,9 +48,9 @@ def page(findings: Findings, pictures: Mapping[str, tuple[str, Picture]]) -> str
     figures = "\n".join(_figure(name, *pair) for name, pair in pictures.items())
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(findings.design)}: look {findings.look}</title>\n"
-        "<style>body { margin: 2rem; }</style>\n</head>\n<body>\n"
+        "<style>body { margin: clamp(.8rem, 4vw, 2rem); }</style>\n</head>\n<body>\n"
         f"{fragment(findings, figures)}\n</body>\n</html>\n"
     )
 

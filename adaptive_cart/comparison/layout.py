@@ -27,6 +27,7 @@ SHOWN = (  # heading, measure, fewest and most decimals
 GAP = "   "
 LONGEST_LABEL = 22
 INDENT = "  "
+UNSAFE = " †"  # behind the label of a design without a safety rule, where others have one
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,13 @@ def notes(comparison: Comparison) -> Iterator[str]:
             "Only runs of one version with the same seed, number of trials and max_n have the same "
             "participants. Without pairing the standard error is that of independent runs, 0 for "
             "what is exact."
+        )
+    unsafe = [c.label for c in comparison.candidates if _unsafe(comparison, c)]
+    if unsafe:
+        has = "has" if len(unsafe) == 1 else "have"
+        yield (
+            f"{UNSAFE.strip()} {', '.join(unsafe)} {has} no rule that stops for safety: where the "
+            f"treatment harms, successes go on that other designs stop, which is no gain."
         )
     yield from comparison.notes
 
@@ -217,8 +225,14 @@ def _labels(comparison: Comparison, rows: list[Row]) -> list[str]:
         if name != scenario:
             scenario = name
             lines.append(f" {_cut(name)}")
-        lines.append(f"{INDENT} {_cut(candidate.label)}")
+        lines.append(f"{INDENT} {_cut(candidate.label)}{_unsafe(comparison, candidate)}")
     return lines
+
+
+def _unsafe(comparison: Comparison, candidate: Candidate) -> str:
+    """Mark a design without a safety rule where others have one: its numbers hide the harm."""
+    others = any(other.stops_for_safety for other in comparison.candidates)
+    return UNSAFE if others and not candidate.stops_for_safety else ""
 
 
 def _cut(label: str) -> str:
@@ -277,7 +291,8 @@ def as_html(comparison: Comparison) -> str:
             f"<td>{escape(group.values[place])}</td><td>{escape(group.differences[place])}</td>"
             for group in groups
         )
-        body.append(f"<tr><td>{escape(candidate.label)}</td>{cells}</tr>")
+        label = f"{candidate.label}{_unsafe(comparison, candidate)}"
+        body.append(f"<tr><td>{escape(label)}</td>{cells}</tr>")
     told = "".join(f"<p>{escape(note)}</p>" for note in notes(comparison))
     changed = "".join(
         f"<p>{escape(label)}, compared with {escape(comparison.first.label)}:</p><ul>"

@@ -97,6 +97,12 @@ class Candidate:
         return self.found[scenario]
 
     @property
+    def stops_for_safety(self) -> bool:
+        """Whether a rule stops the trial for safety; the classical design has no such rule."""
+        rules = () if self.result is None else self.design.rules
+        return any(rule.then == "stop_for_safety" for rule in rules)
+
+    @property
     def participants(self) -> int:
         """Uniforms a trial for each purpose; trials with other numbers share no participants."""
         return padded(self.design.enrolment.max_n)

@@ -30,6 +30,7 @@ from adaptive_cart.conduct.predictive import Condition
 from adaptive_cart.design.checks import kind_of
 from adaptive_cart.design.design import Design, PosteriorQuestion, Rule
 from adaptive_cart.nouns.questions import ALL, OPEN, Question, written
+from adaptive_cart.nouns.questions_in_prose import Wording, asked
 from adaptive_cart.nouns.records import Booleans, Floats
 
 REASONS = ("success", "futility", "safety", "no_success")
@@ -149,6 +150,25 @@ class ResolvedRule:
         condition = f"{asked} {sign} {threshold_words(self.prediction.threshold)}"
         return f"P({self.prediction.rule} at the last look, with {sample}: {condition} | data)"
 
+    def prose(self, design: Design, target: int = 0, every: bool = False) -> str:
+        """Say what the rule asks after "whether", with labels; ``every`` for all targets in one."""
+        if self.prediction is not None:
+            sample = (
+                "those enrolled by then"
+                if self.prediction.enrolled
+                else f"all {design.enrolment.max_n} planned participants"
+            )
+            return f"{self.prediction.rule} will hold at the last look with {sample}"
+        question, wording = self.targets[target], wording_of(design, self.targets[target].endpoint)
+        if every and len(self.targets) > 1:
+            if len({other.arm for other in self.targets}) > 1:
+                arms = ["each experimental arm" if k == question.arm else label
+                        for k, label in enumerate(wording.arms)]  # fmt: skip
+                wording = replace(wording, arms=arms)
+            if question.stratum >= 0 and len({other.stratum for other in self.targets}) > 1:
+                wording = replace(wording, strata=["each stratum"] * len(wording.strata))
+        return asked(question, wording)
+
     def reason(self, design: Design, probability: float, threshold: float, target: int = 0) -> str:
         """Say why the rule holds (or does not), the compared numbers in full."""
         holds = probability >= threshold if self.at_least else probability < threshold
@@ -159,6 +179,16 @@ class ResolvedRule:
         shown = written(threshold)
         shown = shown if len(shown.split(".")[-1]) >= 4 else f"{threshold:.4f}"
         return f"{self.words(design, target)} = {value} {sign} {shown}"
+
+
+def wording_of(design: Design, endpoint: str) -> Wording:
+    """What readers call an endpoint, the arms and the strata of a design."""
+    return Wording(
+        endpoint=design.endpoint_label(endpoint),
+        summary=design.endpoints[endpoint].summary_kind,
+        arms=[design.arm_label(name) for name in design.arm_names],
+        strata=design.stratum_names,
+    )
 
 
 def rhythm(every: int) -> str:

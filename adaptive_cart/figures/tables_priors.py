@@ -21,7 +21,7 @@ from adaptive_cart.models import AnalysisBase
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.priors.claims import nothing_seen
-from adaptive_cart.priors.effective_sample_size import by_moments
+from adaptive_cart.priors.effective_sample_size import effective_sample_sizes
 from adaptive_cart.priors.prior_numbers import PriorNumbers, of_mixture, of_table
 from adaptive_cart.results.result import Result
 
@@ -133,7 +133,7 @@ def _mixture(prior: BetaMixture) -> Curve:
         x,
         np.sum([*parts.values()], axis=0),
         of_mixture(prior),
-        by_moments(prior),
+        effective_sample_sizes(prior).quoted,
         parts if len(parts) > 1 else {},
     )
 

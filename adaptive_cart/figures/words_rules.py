@@ -25,8 +25,8 @@ def say_priors(tables: Tables) -> str:
     said = f" Prior probability of the claim: {listed(claims)}." if claims else ""
     true = " Triangles: true values in the scenarios." if len(tables["true"]) else ""
     return (
-        f"Priors of the analysis; shaded: central 95%. {listed(parts)}. Effective sample sizes by "
-        f"matching mean and variance. Densities that rise without end are cut "
+        f"Priors of the analysis; shaded: central 95%. {listed(parts)}. Effective sample sizes "
+        f"are expected local information ratios. Densities that rise without end are cut "
         f"off; those of ratios are of their logarithm.{true}{said} "
         f"Hatched: the claim. Exact, from the design; no simulation."
     )

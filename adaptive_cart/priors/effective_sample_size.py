@@ -277,6 +277,17 @@ class EffectiveSampleSizes:
     open_edge: bool
     borrowing: Borrowing | None = None
 
+    @property
+    def quoted(self) -> float:
+        """The one to quote: the expected local information ratio.
+
+        Of the probability; of its log odds where it exists only there, or where what lies at an
+        open edge is missed. By moments where neither exists.
+        """
+        known = [math.nan if self.open_edge else self.information, self.information_on_log_odds,
+                 self.moments]  # fmt: skip
+        return next(value for value in known if not math.isnan(value))
+
     def words(self) -> str:
         """Say them in one line, with the definition of each."""
         known = [math.nan if self.open_edge else self.information, self.information_on_log_odds]

@@ -11,11 +11,12 @@ from adaptive_cart.report.chapters.design import design
 from adaptive_cart.report.chapters.examples import examples
 from adaptive_cart.report.chapters.methods import methods
 from adaptive_cart.report.chapters.model import model
-from adaptive_cart.report.chapters.opening import SUBJECT, status, summary, title_page
+from adaptive_cart.report.chapters.opening import SUBJECT, summary, title_page
 from adaptive_cart.report.chapters.purpose import aims
 from adaptive_cart.report.chapters.rules import rules
 from adaptive_cart.report.chapters.safety import safety
 from adaptive_cart.report.chapters.sensitivity import sensitivity
+from adaptive_cart.report.chapters.status import draft_reasons, status
 from adaptive_cart.report.document import Audience, Block, Contents, Report, for_audience, numbered
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
@@ -65,10 +66,8 @@ class Source:
         """The report for one audience, numbered."""
         evidence = self.evidence
         blocks, labels = numbered(for_audience(self.blocks, audience))
-        lacking = evidence.trace.missing_mandatory()
-        draft = ""
-        if lacking:
-            draft = f"DRAFT: {len(lacking)} mandatory item{'s' * (len(lacking) > 1)} missing"
+        reasons = draft_reasons(evidence)
+        draft = f"DRAFT: {'; '.join(reasons)}" if reasons else ""
         manifest = evidence.manifest
         annex = " – restricted annex" if audience == "restricted" else ""
         return Report(

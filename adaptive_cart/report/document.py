@@ -21,6 +21,7 @@ Audience = Literal["open", "restricted"]
 AUDIENCES: tuple[Audience, ...] = ("open", "restricted")
 WITHHELD = "in the restricted annex"
 WITHHELD_SHORT = "withheld"  # in a cell
+ANNEX = "restricted annex"
 
 
 # ── pieces of a line ──────────────────────────────────────────────────────────────────────────
@@ -238,6 +239,11 @@ class Contents(Block):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Annexed(Block):
+    """Where the open report says which tables and figures only the restricted annex has."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class PageBreak(Block):
     """What follows begins a new page."""
 
@@ -269,14 +275,50 @@ class Report:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-def for_audience(blocks: Iterable[Block], audience: Audience) -> Iterator[Block]:
-    """Leave out what an audience must not see, blocks and single words."""
+def for_audience(blocks: Sequence[Block], audience: Audience) -> tuple[Block, ...]:
+    """Leave out what an audience must not see: blocks, columns, single words.
+
+    Where the open report mentions what only the annex has, it names the place in the annex.
+    """
+    whole = tuple(_mapped(b, _opened) for b in blocks if not isinstance(b, Annexed))
+    if audience == "restricted":
+        return whole
+    shown = []
     for block in blocks:
-        if audience == "restricted":
-            yield _mapped(block, _opened)
+        if isinstance(block, Annexed):
+            shown += _annexed(blocks, numbered(whole)[1])
         elif block.audience == "open":
-            shown = _mapped(block, _withheld)
-            yield _without_withheld_columns(shown) if isinstance(shown, Table) else shown
+            cut = _mapped(block, _withheld)
+            if not isinstance(cut, Paragraph) or plain(cut.line).strip():
+                shown.append(_without_withheld_columns(cut) if isinstance(cut, Table) else cut)
+    return _led_to_the_annex(shown, numbered(whole)[1])
+
+
+def _annexed(blocks: Sequence[Block], places: Mapping[str, str]) -> list[Block]:
+    """One sentence that says which tables and figures stand in the annex, by its own numbers."""
+    alone = [b for b in blocks if b.audience == "restricted" and isinstance(b, Table | Figure)]
+    if not alone:
+        return []
+    named = [
+        line(Number(places[block.key], ANNEX), " (", _withheld(block.title), ")") for block in alone
+    ]
+    return [Paragraph(line=line("In the restricted annex stand, by its own numbers: ",
+                                listed(named), "."))]  # fmt: skip
+
+
+def _led_to_the_annex(blocks: Sequence[Block], places: Mapping[str, str]) -> tuple[Block, ...]:
+    """Mentions of what is not in the open report, as places in the annex."""
+    own = {block.key for block in blocks if isinstance(block, Numbered)}
+
+    def led(pieces: Line) -> Line:
+        return tuple(
+            Number(f"{places.get(piece.target, piece.target)} of the {ANNEX}", ANNEX)
+            if isinstance(piece, Reference) and piece.target not in own
+            else piece
+            for piece in pieces
+        )
+
+    return tuple(_mapped(block, led) for block in blocks)
 
 
 def _opened(pieces: Line) -> Line:
@@ -287,7 +329,8 @@ def _opened(pieces: Line) -> Line:
 
 
 def _withheld(pieces: Line) -> Line:
-    return tuple(Text(p.otherwise) if isinstance(p, Secret) else p for p in pieces)
+    shown = (Text(p.otherwise) if isinstance(p, Secret) else p for p in pieces)
+    return tuple(p for p in shown if not isinstance(p, Text) or p.text)
 
 
 def _mapped(block: Block, change: Callable[[Line], Line]) -> Block:
@@ -401,14 +444,12 @@ def without_blank_columns(table: Table) -> Table:
 
 
 def _without_withheld_columns(table: Table) -> Table:
-    """The same table, its columns in which all is withheld named in a note instead."""
-    kept = _columns_that_say_more(table, (WITHHELD_SHORT,))
+    """The same table without columns in which all is withheld, and without blank notes."""
+    kept = _columns_that_say_more(table, (WITHHELD_SHORT, ""))
+    notes = tuple(note for note in table.notes if plain(note).strip())
     if len(kept) == len(table.head) or not table.rows:
-        return table
-    gone = [table.head[place] for place in range(len(table.head)) if place not in kept]
-    note = line("In the restricted annex: ", listed([line(head) for head in gone]), ".")
-    made = _columns_of(table, kept)
-    return replace(made, notes=(*made.notes, note), wide=False)
+        return replace(table, notes=notes)
+    return replace(_columns_of(table, kept), notes=notes, wide=False)
 
 
 def _columns_that_say_more(table: Table, than: Sequence[str]) -> list[int]:

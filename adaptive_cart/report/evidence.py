@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.conduct.plan import Estimand, Plan, estimand_kind
+from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.design.design import Design, Rule
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.questions import written
-from adaptive_cart.report.document import WITHHELD_SHORT, Line, Number, Secret, line, listed, secret
+from adaptive_cart.report.document import (
+    WITHHELD_SHORT,
+    Line,
+    Number,
+    Secret,
+    code,
+    line,
+    listed,
+    secret,
+)
 from adaptive_cart.report.facts import Facts
 from adaptive_cart.report.numbers import Bound, Kind, given
 from adaptive_cart.report.tracing import Trace
+from adaptive_cart.results.calibration import Calibrated
 from adaptive_cart.results.operating import Figure
 from adaptive_cart.results.result import Result
 from adaptive_cart.running.boundaries import Boundary, boundaries, planned_at
@@ -111,6 +123,29 @@ class Evidence:
                                          self.cell(n, "bias").figure.estimate))  # fmt: skip
 
     @cached_property
+    def target_error(self) -> float | None:
+        """The type I error that ``[calibration]`` asks for; nothing without such a table."""
+        calibration = self.design.calibration
+        return None if calibration is None else float(calibration.type_one_error)
+
+    def target_error_shown(self) -> Number:
+        """The same as it was written."""
+        return self.setting(self.target_error, "calibration.type_one_error")
+
+    @cached_property
+    def calibration(self) -> Calibrated | None:
+        """The search that the thresholds of the run came from; nothing where they were typed."""
+        return self.result.calibration
+
+    @cached_property
+    def nulls_above_target(self) -> list[str]:
+        """Null scenarios whose type I error is above its target."""
+        if self.target_error is None:
+            return []
+        found = [(n, self.cell(n, "success").figure.estimate) for n in self.of_role("null")]
+        return [name for name, error in found if error > self.target_error]
+
+    @cached_property
     def looks(self) -> range:
         """Numbers of the looks."""
         return range(1, self.design.looks.number + 1)
@@ -135,6 +170,17 @@ class Evidence:
         except KeyError:
             figure = UNKNOWN
         return Bound(figure, source, kind or _kind(measure))
+
+    @cached_property
+    def rhythmic(self) -> bool:
+        """Whether a rule is judged between looks too."""
+        return any(rule.every for rule in self.design.rules)
+
+    def between(self, scenario: str, look: int, reason: str) -> float:
+        """Share of all trials that ended for a reason between looks, before a look."""
+        if not self.rhythmic:
+            return 0.0
+        return self.cell(scenario, "stop_between", look=look, reason=reason).figure.estimate
 
     def has(self, scenario: str, measure: str, **where: Any) -> bool:
         """Whether the table of measures holds a number."""
@@ -167,6 +213,32 @@ class Evidence:
     def several(self) -> bool:
         """Whether there are several experimental arms."""
         return len(self.design.arms) > 2
+
+    def arm(self, name: str) -> Number:
+        """What readers call an arm."""
+        return given(self.design.arm_label(name), f"design: arms.{name}")
+
+    def arm_named(self, name: str) -> Line:
+        """What readers call an arm, and in brackets the name that the design file has for it."""
+        if self.design.arm_label(name) == name:
+            return line(self.arm(name))
+        return line(self.arm(name), " (", code(name), ")")
+
+    def arms(self) -> tuple[Number, ...]:
+        """What readers call the arms, the control first."""
+        return tuple(self.arm(name) for name in self.design.arm_names)
+
+    def labelled(self, text: str) -> str:
+        """A text in which arms have the names of the design file, with their labels instead."""
+        labels = {name: arm.label for name, arm in self.design.arms.items() if arm.label}
+        if not labels:
+            return text
+        names = "|".join(map(re.escape, labels))
+        return re.sub(rf"\b({names})\b", lambda found: labels[found.group()], text)
+
+    def resolved(self, rule: Rule) -> ResolvedRule:
+        """The rule as it is judged."""
+        return next(found for found in self.plan.rules if found.name == rule.name)
 
     def endpoint_words(self, name: str) -> Number:
         """What an endpoint is called, its name in brackets."""
@@ -226,7 +298,7 @@ class Evidence:
 
     def estimand_label(self, estimand: Estimand) -> str:
         """Which arm and stratum an estimand is of; blank for the only one."""
-        arm = estimand.arm if self.several else None
+        arm = self.design.arm_label(estimand.arm) if self.several and estimand.arm else None
         return ", ".join(part for part in (arm, estimand.stratum) if part)
 
     @cached_property
@@ -258,6 +330,40 @@ class Evidence:
         """Numbers planned in each arm at a look; nothing where they are random."""
         return planned_at(self.design, look)
 
+    def compared(self, rule: Rule) -> Line:
+        """What a rule's probability is compared with: " is at least 0.975", the number secret."""
+        sign = " is at least " if rule.at_least is not None else " is below "
+        path = f"design: rules.{rule.name}"
+        if rule.threshold == "calibrate":
+            return line(sign, "a threshold to be calibrated")
+        values = [
+            line(given(written(self.design.threshold_at(rule, look)), path), " at look ",
+                 given(look, path))
+            for look in self.design.judged_at(rule)
+        ]  # fmt: skip
+        if not isinstance(rule.threshold, list):
+            values = [line(given(written(float(rule.threshold)), path))]
+        return line(sign, secret(listed(values), otherwise="a threshold given in the restricted "
+                                                           "annex"))  # fmt: skip
+
+    def probability_of(self, rule: Rule) -> Line:
+        """The probability that a rule asks for: "the posterior probability that …"."""
+        kind = "posterior" if rule.posterior is not None else "predictive"
+        return line(f"the {kind} probability that ", self.asked(rule))
+
+    @cached_property
+    def draws_power_curve(self) -> bool:
+        """Whether scenarios that differ in one number of the truth are joined to a curve (F4)."""
+        from adaptive_cart.figures.kinds import Missing
+        from adaptive_cart.figures.registry import FIGURES
+
+        tables = FIGURES["F4"].tables(self.result) if "F4" in FIGURES else None
+        return (
+            tables is not None
+            and not isinstance(tables, Missing)
+            and bool(tables["about"]["lines"].iloc[0])
+        )
+
     def rules_that(self, *then: str) -> list[Rule]:
         """Rules with a decision."""
         return [rule for rule in self.design.rules if rule.then in then]
@@ -271,17 +377,14 @@ class Evidence:
         number = given(written(float(value)), f"design: rules.{rule.name}")
         return secret(f"{sign} ", number, otherwise=WITHHELD_SHORT)
 
-    def rule_words(self, rule: Rule) -> Line:
-        """A rule's question, without its threshold."""
-        resolved = next(found for found in self.plan.rules if found.name == rule.name)
-        if resolved.prediction is not None:
-            sample = "those enrolled" if resolved.prediction.enrolled else "all planned"
-            return line(
-                f"predictive probability that “{resolved.prediction.rule}” holds at the last "
-                f"look with {sample} participants"
-            )
-        words = resolved.words(self.design, every=True)
-        return line(Number(words, f"design: rules.{rule.name}"))
+    def asked(self, rule: Rule) -> Number:
+        """What a rule asks, as a clause that follows "whether"."""
+        words = self.resolved(rule).prose(self.design, every=True)
+        return given(words, f"design: rules.{rule.name}")
+
+    def when(self, rule: Rule) -> Number:
+        """When a rule is judged, its rhythm between looks counted in."""
+        return given(self.resolved(rule).when(self.design), f"design: rules.{rule.name}")
 
     def level(self) -> Number:
         """The level of intervals, as it is used throughout."""

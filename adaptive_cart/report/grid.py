@@ -22,8 +22,10 @@ from adaptive_cart.report.document import (
     Heading,
     Line,
     Paragraph,
+    Reference,
     Row,
     Table,
+    cells,
     code,
     line,
     listed,
@@ -50,16 +52,29 @@ class Grid:
         By (control rate, true difference).
     margin
         True difference at the boundary of the null region.
-    worst
-        Control rate and probability of success where it is largest on the boundary.
+    boundary
+        By control rate, where the true difference is the margin: probability of success.
+    left_out
+        Rules that ask about something else.
     """
 
     success: dict[tuple[float, float], float]
     bias: dict[tuple[float, float], float]
     differences: tuple[float, ...]
     margin: float
-    worst: tuple[float, float]
+    boundary: dict[float, float]
     left_out: tuple[str, ...]
+
+    @property
+    def worst(self) -> tuple[float, float]:
+        """Control rate and probability of success where it is largest on the boundary."""
+        return self.worst_between(0.0, 1.0)
+
+    def worst_between(self, low: float, high: float) -> tuple[float, float]:
+        """The same among control rates within limits."""
+        inside = [rate for rate in self.boundary if low <= rate <= high]
+        rate = max(inside, key=lambda rate: (self.boundary[rate], -rate))
+        return rate, self.boundary[rate]
 
 
 def grid_of(evidence: Evidence) -> Grid | None:
@@ -78,15 +93,33 @@ def grid_of(evidence: Evidence) -> Grid | None:
     if cost_of(design, len(points | boundary)).seconds > LONGEST:
         return None
     success, bias = _enumerated(design, tuple(sorted(points | boundary)))
-    worst = max(boundary, key=lambda point: success[point])
     return Grid(
         {p: success[p] for p in points},
         {p: bias[p] for p in points},
         tuple(wanted),
         margin,
-        (worst[0], success[worst]),
+        {rate: success[rate, margin] for rate, _ in sorted(boundary)},
         left_out,
     )
+
+
+ROUNDING = 1e-9  # of an enumerated probability
+
+
+def above_target(evidence: Evidence) -> tuple[float, float] | None:
+    """Where the enumerated error is above what ``[calibration]`` asks for: control rate, error.
+
+    Asked of designs whose truth is said directly and whose every rule is enumerated: of these the
+    null region is the boundary, at all control rates or those that the design names.
+    """
+    found = grid_of(evidence) if evidence.target_error is not None else None
+    calibration = evidence.design.calibration
+    if found is None or calibration is None or found.left_out or evidence.infuses:
+        return None
+    limits = (calibration.null_region or {}).get(evidence.design.arm_names[0], [0.0, 1.0])
+    rate, error = found.worst_between(min(limits), max(limits))
+    assert evidence.target_error is not None
+    return (rate, error) if error > evidence.target_error + ROUNDING else None
 
 
 def _counts_alone(design: Design) -> tuple[Design, float, tuple[str, ...]] | None:
@@ -164,7 +197,12 @@ def null_and_power(evidence: Evidence) -> list[Block]:
     """Success over the null region and beyond, exactly."""
     grid = grid_of(evidence)
     if grid is None:
-        return []
+        region = "two arms without strata, a landmark, looks by observed participants"
+        evidence.trace.missing(28, f"several null scenarios (all control rates are enumerated for "
+                                   f"{region})")  # fmt: skip
+        evidence.trace.missing(46, f"three or more scenarios that differ in one number of the "
+                                   f"truth (powers are enumerated for {region})")  # fmt: skip
+        return _conflict_by_scenario(evidence)
     source = "exact enumeration"
     rows: list[Row] = []
     for control in CONTROL:
@@ -192,7 +230,6 @@ def null_and_power(evidence: Evidence) -> list[Block]:
     evidence.trace.reported(28, "t-grid")
     evidence.trace.reported(45, "t-grid")
     evidence.trace.reported(46, "t-grid")
-    evidence.trace.reported(34, "t-conflict")
     return [
         Heading(text="The whole null region, and power", key="grid", level=3),
         Paragraph(
@@ -229,11 +266,10 @@ def null_and_power(evidence: Evidence) -> list[Block]:
 
 def _conflict(evidence: Evidence, grid: Grid) -> list[Block]:
     """What a control that the prior does not expect does to error, power and bias."""
-    model = evidence.plan.fitted[evidence.design.primary][1]
-    prior = getattr(model, "priors", None)
-    if prior is None:
+    expected = _expected_of_control(evidence)
+    if expected is None:
         return []
-    expected = float(prior[0].mean())
+    evidence.trace.reported(34, "t-conflict")
     source = "exact enumeration"
     middle = grid.differences[len(grid.differences) // 2]
     rows = []
@@ -266,5 +302,51 @@ def _conflict(evidence: Evidence, grid: Grid) -> list[Block]:
             ),
             rows=tuple(rows),
             align=("right",) * 6,
+        )
+    ]  # fmt: skip
+
+
+def _expected_of_control(evidence: Evidence) -> float | None:
+    """Mean of the prior of the control's rate; nothing where its model has no such prior."""
+    fitted = evidence.plan.fitted.get(evidence.design.primary)
+    priors = getattr(fitted[1], "priors", None) if fitted else None
+    return None if priors is None else float(priors[0].mean())
+
+
+def _conflict_by_scenario(evidence: Evidence) -> list[Block]:
+    """The same from the scenarios that were run, where nothing can be enumerated."""
+    expected = _expected_of_control(evidence)
+    if expected is None:
+        evidence.trace.missing(34, "priors of the arms' rates: this model has none of them")
+        return []
+    control = evidence.design.arm_names[0]
+    measure = f"true_{evidence.design.primary}"
+    true = {name: evidence.cell(name, measure, "true", arm=control) for name in evidence.scenarios}
+    if len({round(bound.figure.estimate, 3) for bound in true.values() if bound.known}) < 2:
+        evidence.trace.missing(34)
+        return []
+    evidence.trace.reported(34, "t-conflict")
+    ordered = sorted((n for n in true if true[n].known), key=lambda n: true[n].figure.estimate)
+    first = evidence.estimands[0]
+    rows = [
+        row(
+            code(name),
+            true[name].number(),
+            rounded(true[name].figure.estimate - expected, 3, true[name].source),
+            evidence.cell(name, "success").with_interval(),
+            evidence.cell(name, "bias", arm=first.arm, stratum=first.stratum).number(),
+        )
+        for name in ordered
+    ]
+    return [
+        Table(
+            key="t-conflict",
+            title=line("Conflict of the control's prior with the truth of the scenarios (prior "
+                       "mean ", rounded(expected, 3, "design: prior"), ")"),
+            head=cells("Scenario", "Control rate", "Truth − prior mean", "Success", "Bias"),
+            rows=tuple(rows),
+            align=("left", *("right",) * 4),
+            notes=(line("Scenarios may differ in more than the control's rate; what differs is "
+                        "said in ", Reference("t-scenarios"), "."),),
         )
     ]  # fmt: skip

@@ -72,19 +72,37 @@ class Bound:
         ends = (self.figure.estimate, self.figure.lower, self.figure.upper)
         return all(float(value).is_integer() for value in ends)
 
+    @property
+    def none(self) -> bool:
+        """Whether a probability showed in none of the trials that were simulated."""
+        figure = self.figure
+        return (
+            self.kind == "probability"
+            and figure.n is not None
+            and figure.estimate == 0.0
+            and figure.upper > 0.0
+        )
+
     def number(self) -> Number:
-        """The estimate alone."""
+        """The estimate alone; where no trial showed it, with its bound: "0 (at most 0.013)"."""
+        if self.none:
+            upper = self._shown(self.figure.upper)
+            return Number(f"0 (at most {upper})", self.source)
+        return self.beside_interval()
+
+    def beside_interval(self) -> Number:
+        """The estimate where its interval stands in the next column."""
         if not self.known:
             return Number("–", self.source)
-        return Number(self._shown(self.figure.estimate), self.source)
+        return Number("0" if self.none else self._shown(self.figure.estimate), self.source)
 
     def mcse(self) -> Number:
         """Its Monte Carlo standard error, with two significant digits."""
         value = self.figure.mcse
         if math.isnan(value):
             return Number("–", f"{self.source} (mcse)")
-        if value == 0.0:
-            return Number("0", f"{self.source} (mcse)")
+        if value == 0.0:  # where no trial showed it, the interval says more
+            return Number("–" if self.none else "0", f"{self.source} (mcse)")
         decimals = max(1 - math.floor(math.log10(value)), 0)
         return Number(f"{value:.{decimals}f}", f"{self.source} (mcse)")
 
@@ -93,6 +111,7 @@ class Bound:
         if self.exact or math.isnan(self.figure.lower + self.figure.upper):
             return ()
         lower, upper = (self._shown(value) for value in (self.figure.lower, self.figure.upper))
+        lower = "0" if self.none else lower
         return line(
             Number(lower, f"{self.source} (lower)"),
             between,
@@ -102,7 +121,7 @@ class Bound:
     def with_interval(self) -> Line:
         """The estimate and, in brackets, its Monte Carlo interval."""
         interval = self.interval()
-        if not interval:
+        if not interval or self.none:
             return (self.number(),)
         return line(self.number(), " (", interval, ")")
 

@@ -35,6 +35,21 @@ document.querySelectorAll("table.sortable thead th").forEach((head, column) => {
     flush(null);
   });
 });
+// the banner hides no heading that a link leads to; a table that is too wide says that it scrolls
+const banner = document.querySelector(".draft");
+function fit() {
+  const height = banner ? banner.offsetHeight : 0;
+  document.documentElement.style.setProperty("--banner", height + "px");
+  document.querySelectorAll(".wrap").forEach((wrap) => {
+    wrap.classList.toggle("scrolls", wrap.scrollWidth > wrap.clientWidth + 1);
+  });
+}
+addEventListener("resize", fit);
+fit();
+if (location.hash) {  // the place was sought before the height of the banner was known
+  const there = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (there) there.scrollIntoView();
+}
 // figures: a click makes one large, another or Escape makes it small; marks tell their values
 const value = document.createElement("div");
 value.id = "value";

@@ -209,6 +209,43 @@ def for_many(rule: ResolvedRule) -> bool:
     return predicted == rule.at_least
 
 
+def counts_at_which_it_holds(plan: Plan, rule: ResolvedRule, most: int) -> dict[float, list[int]]:
+    """For a rule about one arm's counts, the fewest participants with the event at which it holds.
+
+    Parameters
+    ----------
+    most
+        Number analysed up to which it is worked out.
+
+    Returns
+    -------
+    By threshold, then by number analysed from 1: the fewest with the event, or one more than
+    everybody where it holds for no number. Nothing for a rule that asks something else.
+    """
+    question = rule.question
+    fitted = plan.fitted.get(question.endpoint)
+    if fitted is None or fitted[0].model != "beta_binomial" or len(rule.targets) > 1:
+        return {}
+    if rule.prediction is not None or question.kind != "level" or question.minus is not None:
+        return {}
+    if not (question.above and rule.at_least) or plan.design.strata or most < 1:
+        return {}
+    cells = np.array([(x, n) for n in range(1, most + 1) for x in range(n + 1)], dtype=np.int64)
+    shape = (len(cells), len(plan.design.arm_names), 1)
+    successes, totals = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    successes[:, question.arm, 0], totals[:, question.arm, 0] = cells[:, 0], cells[:, 1]
+    counts = Counts(successes, totals, np.zeros_like(totals), totals)
+    probability = fitted[0].posterior(fitted[1], counts, None).probability(question)
+    found = {}
+    for threshold in dict.fromkeys(rule.thresholds.values()):
+        holds = rule.compared(probability, threshold)
+        found[threshold] = [
+            int(min(cells[holds & (cells[:, 1] == n), 0], default=n + 1))
+            for n in range(1, most + 1)
+        ]
+    return found
+
+
 def _holds(
     design: Design,
     plan: Plan,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -736,3 +737,19 @@ def test_edited_folders_are_refused(base: Result, tmp_path: Path) -> None:
     (edited / "trials.parquet").write_bytes((edited / "looks.parquet").read_bytes())
     with pytest.raises(ResultsError, match=r"trials\.parquet"):
         compare([base, edited])
+
+
+def test_designs_without_safety_rules_say_so_beside_their_numbers(tmp_path: Path) -> None:
+    raw = raw_design("sle_autologous")
+    made = ac.simulate(ac.Design(**raw), trials=20, seed=1, jobs=1, scenarios=["toxic"],
+                       out=tmp_path / "run")  # fmt: skip
+    found = compare([made], with_fixed=True, jobs=1)
+    assert [candidate.stops_for_safety for candidate in found.candidates] == [True, False]
+    told = found.text(120)
+    assert re.search(r"\n +fixed size †", told)
+    assert "† fixed size has no rule that stops for safety" in " ".join(told.split())
+    assert "fixed size †" in found._repr_html_()
+
+
+def test_nothing_is_marked_where_no_design_has_a_safety_rule(both: Comparison) -> None:
+    assert "†" not in both.text(120)

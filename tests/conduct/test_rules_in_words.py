@@ -10,6 +10,8 @@ import pytest
 import adaptive_cart as ac
 from adaptive_cart.conduct.rules import resolve_rules, rhythm
 from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.questions import ALL, OPEN, Question
+from adaptive_cart.nouns.questions_in_prose import Wording, asked
 from checks import raw_design
 
 
@@ -30,6 +32,73 @@ def test_when_a_rule_is_judged_is_said_with_its_rhythm(looks: Any, every: Any, s
     rule |= {key: value for key, value in (("looks", looks), ("every", every)) if value is not None}
     design = Design(**{**raw, "looks": {"observed": [20, 40, 60]}, "rules": [rule]})
     assert resolve_rules(design)[0].when(design) == said
+
+
+ARMS, CELLS = ("Usual care", "Donor CAR-T cells"), 1
+INFECTION = ("Serious infection", "exposure")
+RESPONSE = ("Response", "counts")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "asked_about", "said"),
+    [
+        (INFECTION, {"minus": 0, "value": 0.2}, "the rate of Serious infection in Donor CAR-T "
+         "cells exceeds that in Usual care by more than 0.20 a year"),
+        (INFECTION, {"value": 0.2}, "the rate of Serious infection in Donor CAR-T cells exceeds "
+         "0.20 a year"),
+        (RESPONSE, {"minus": 0}, "the probability of Response in Donor CAR-T cells exceeds that in "
+         "Usual care"),
+        (RESPONSE, {"minus": 0, "value": -0.1}, "the probability of Response in Donor CAR-T cells "
+         "is below that in Usual care by less than 0.10, if at all"),
+        (RESPONSE, {"minus": 0, "value": -0.1, "above": False}, "the probability of Response in "
+         "Donor CAR-T cells is below that in Usual care by more than 0.10"),
+        (RESPONSE, {"minus": 0, "value": 0.1, "above": False}, "the probability of Response in "
+         "Donor CAR-T cells exceeds that in Usual care by less than 0.10, if at all"),
+        (RESPONSE, {"value": 0.15, "above": False}, "the probability of Response in Donor CAR-T "
+         "cells is below 0.15"),
+        (RESPONSE, {"minus": 0, "above": False}, "the probability of Response in Donor CAR-T cells "
+         "is below that in Usual care"),
+        (RESPONSE, {"kind": "best"}, "Donor CAR-T cells has the largest probability of Response of "
+         "all arms that are still open"),
+        (("Relapse", "durations"), {"kind": "hazard_ratio", "minus": 0, "value": 1.0,
+                                    "above": False},
+         "the hazard ratio of Relapse in Donor CAR-T cells against Usual care is below 1.00"),
+        (("Relapse", "durations"), {"kind": "remaining", "value": 0.5, "month": 24.0},
+         "the fraction still without an event at month 24 (Relapse) in Donor CAR-T cells exceeds "
+         "0.50"),
+        (("Relapse", "durations"), {"value": 0.3}, "the cured fraction (Relapse) in Donor CAR-T "
+         "cells exceeds 0.30"),
+        (("Months in remission", "means"), {"minus": 0, "value": 2.0}, "the mean of Months in "
+         "remission in Donor CAR-T cells exceeds that in Usual care by more than 2.00 months"),
+    ],
+)  # fmt: skip
+def test_every_kind_of_question_reads_as_a_protocol_says_it(
+    endpoint: tuple[str, str], asked_about: dict[str, Any], said: str
+) -> None:
+    question = Question(endpoint="e", arm=CELLS, **asked_about)
+    assert asked(question, Wording(*endpoint, arms=ARMS, strata=())) == said
+
+
+@pytest.mark.parametrize(
+    ("stratum", "said"),
+    [(1, " in stratum renal"), (ALL, " over all strata"), (OPEN, " over the strata still open")],
+)
+def test_a_question_says_its_strata(stratum: int, said: str) -> None:
+    wording = Wording(*RESPONSE, arms=ARMS, strata=("skin", "renal"))
+    told = asked(Question(endpoint="e", arm=CELLS, value=0.3, stratum=stratum), wording)
+    assert told == f"the probability of Response in Donor CAR-T cells{said} exceeds 0.30"
+
+
+def test_rules_of_each_arm_or_stratum_and_predictions_say_so() -> None:
+    basket, several = (Design(**raw_design(n)) for n in ("basket_diseases", "products_multiarm"))
+    told = [rule.prose(basket, every=True) for rule in resolve_rules(basket)]
+    assert any(" in each stratum " in said for said in told)
+    told = [rule.prose(several, every=True) for rule in resolve_rules(several)]
+    assert any("in each experimental arm" in said for said in told)
+    goldilocks = Design(**raw_design("goldilocks_allogeneic"))
+    told = [rule.prose(goldilocks) for rule in resolve_rules(goldilocks)]
+    assert told[1] == "efficacy will hold at the last look with those enrolled by then"
+    assert told[2] == "efficacy will hold at the last look with all 120 planned participants"
 
 
 def test_rhythms_have_their_endings() -> None:

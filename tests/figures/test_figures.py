@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import special, stats
 
 import adaptive_cart as ac
 from adaptive_cart.design.scenarios import truths_of
@@ -419,20 +420,17 @@ def _legend(legend: Any) -> list[tuple[str, Any]]:
     return [(text.get_text(), handle.get_marker()) for text, handle in pairs]
 
 
-def test_what_a_prior_is_worth_has_the_moments_of_its_density(results: Any) -> None:
-    """Mean and variance by integration of the curve that is drawn; a + b of the beta with both."""
+def test_what_a_prior_is_worth_is_the_information_in_its_density(results: Any) -> None:
+    """Curvature of the log density against that of one participant, averaged, by differences."""
     tables = tables_of(results("sle_autologous"), "F2")
     assert not isinstance(tables, Missing)
     prior = tables["priors"].set_index(["endpoint", "parameter"])
-    curve = tables["densities"]
-    own = curve[(curve["endpoint"] == "dfr") & (curve["parameter"] == "soc")]
-    own = own[own["component"] == "prior"]
-    x, density = own["x"].to_numpy(), own["density"].to_numpy()
-    whole = np.trapezoid(density, x)
-    mean = np.trapezoid(x * density, x) / whole
-    variance = np.trapezoid((x - mean) ** 2 * density, x) / whole
-    worth = mean * (1 - mean) / variance - 1
-    assert prior.loc[("dfr", "soc"), "effective_sample_size"] == pytest.approx(worth, rel=0.01)
+    p = special.expit(np.linspace(-80.0, 16.0, 200_001))
+    density = sum(w * stats.beta.pdf(p, a, b) for w, a, b in ((0.8, 1.2, 38.8), (0.2, 1.0, 1.0)))
+    curvature = -np.gradient(np.gradient(np.log(density), p), p)
+    worth = np.trapezoid(density * curvature * p * (1.0 - p), p)
+    shown = prior.loc[("dfr", "soc"), "effective_sample_size"]
+    assert shown == pytest.approx(worth, rel=0.01)
 
 
 # ── the numbers are the run's ─────────────────────────────────────────────────────────────────

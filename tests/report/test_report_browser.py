@@ -40,12 +40,26 @@ addEventListener("load", () => {
     const box = picture.getBoundingClientRect();
     return box.width < 50 || box.height < 50;
   }).length;
+  const headed = () => {  // headings that a link leads to and that the banner hides
+    const banner = document.querySelector(".draft").getBoundingClientRect();
+    return [...document.querySelectorAll("nav a")].filter(link => {
+      const there = document.getElementById(decodeURIComponent(link.hash.slice(1)));
+      there.scrollIntoView();
+      return there.getBoundingClientRect().top < banner.bottom;
+    }).length;
+  };
   const found = {
     faults, up, down, large, small, empty,
     again: !figure.classList.contains("large"),
     heads: heads.length,
     figures: document.querySelectorAll("figure svg").length,
     tooWide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    hidden: headed(),
+    silent: [...document.querySelectorAll(".wrap")]
+      .filter(wrap => (wrap.scrollWidth > wrap.clientWidth + 1)
+        !== getComputedStyle(wrap, "::before").content.includes("scroll sideways")).length,
+    cut: [...document.querySelectorAll("caption")].filter(caption =>
+      caption.getBoundingClientRect().right > document.documentElement.clientWidth + 1).length,
     fetched: performance.getEntriesByType("resource").map(entry => entry.name),
     links: [...document.querySelectorAll("a[href^='#']")]
       .filter(link => !document.getElementById(decodeURIComponent(link.hash.slice(1)))).length,
@@ -84,7 +98,7 @@ def seen(folder: Path, width: int) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("width", [1280, 800])
+@pytest.mark.parametrize("width", [1280, 500])  # no window of a browser is narrower than that
 def test_the_page_runs_and_fits(tmp_path: Path, width: int) -> None:
     found = seen(tmp_path, width)
     assert found["faults"] == []
@@ -93,6 +107,9 @@ def test_the_page_runs_and_fits(tmp_path: Path, width: int) -> None:
     assert found["figures"] > 0
     assert found["empty"] == 0
     assert found["tooWide"] <= 0
+    assert found["hidden"] == 0
+    assert found["silent"] == 0
+    assert found["cut"] == 0
     assert found["heads"] > 10
     assert sorted(found["up"]) == sorted(found["down"])
     assert found["up"] != found["down"]

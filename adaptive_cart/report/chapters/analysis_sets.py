@@ -32,7 +32,7 @@ def analysis_sets(evidence: Evidence) -> list[Block]:
     primary = evidence.design.primary
     name = evidence.target or evidence.scenarios[0]
     here = frame[frame["scenario"] == name]
-    by_look = _by_look(here, primary)
+    by_look = _by_look(here, primary, _ended_between(evidence, name))
     heads = {
         "months": "Month",
         "n_randomised": "Randomised",
@@ -43,10 +43,18 @@ def analysis_sets(evidence: Evidence) -> list[Block]:
         "pipeline": "Pipeline",
     }
     shown = [column for column in heads if column in by_look]
-    looks = [look for look in evidence.looks if (by_look["look"] == look).any()]
-    columns = [by_look[by_look["look"] == look] for look in looks]
+    places = [
+        (look, between) for look in evidence.looks
+        for between in (True, False)
+        if ((by_look["look"] == look) & (by_look["between"] == between)).any()
+    ]  # fmt: skip
+    columns = [
+        by_look[(by_look["look"] == look) & (by_look["between"] == between)]
+        for look, between in places
+    ]
+    counted = "Trials that reach it, or stop there" if evidence.rhythmic else "Trials that reach it"
     rows = [
-        row("Trials that reach it", *(given(len(c), f"looks.parquet: {name}") for c in columns)),
+        row(counted, *(given(len(c), f"looks.parquet: {name}") for c in columns)),
         *(
             row(heads[what], *(_spread(c[what].to_numpy(), f"looks.parquet: {name}, {what}")
                                for c in columns))
@@ -66,6 +74,8 @@ def analysis_sets(evidence: Evidence) -> list[Block]:
     evidence.trace.reported(10, "t-sets")
     evidence.trace.reported(31, "t-sets")
     notes = ["Share of all enrolled: of the most that can be randomised."]
+    if any(between for _, between in places):
+        notes.append("Before a look: trials that stopped between looks, at the date of the stop.")
     if "pipeline" in shown:
         notes.insert(0, "Pipeline: randomised, not in the primary analysis yet.")
     return [
@@ -83,17 +93,30 @@ def analysis_sets(evidence: Evidence) -> list[Block]:
             key="t-sets",
             title=line("How far the trial is at each look: mean (", given("5th", "percentile"),
                        " to ", given("95th", "percentile"), " percentile)"),
-            head=(line("At the look"), *(line("Look ", given(look, "looks")) for look in looks)),
+            head=(
+                line("At the look"),
+                *(line("Before look " if between else "Look ", given(look, "looks"))
+                  for look, between in places),
+            ),
             rows=tuple(rows),
-            align=("left", *("right",) * len(looks)),
-            widths=(1.7, *(1.3,) * len(looks)),
-            wide=len(looks) > MOST_LOOKS,
+            align=("left", *("right",) * len(places)),
+            widths=(1.7, *(1.3,) * len(places)),
+            wide=len(places) > MOST_LOOKS,
             notes=(line(" ".join(notes)),),
         ),
     ]  # fmt: skip
 
 
-def _by_look(here: Any, primary: str) -> Any:
+def _ended_between(evidence: Evidence, scenario: str) -> set[int]:
+    """Trials that ended between looks: their last rows are no look that was held."""
+    trials = evidence.trials
+    if not evidence.rhythmic:
+        return set()
+    mine = trials[(trials["scenario"] == scenario) & trials["between"]]
+    return {*map(int, mine["trial"])}
+
+
+def _by_look(here: Any, primary: str, ended_between: set[int]) -> Any:
     """Numbers of every trial and look, arms and strata together; none that are always nought."""
     counted_ = ["n_randomised", "n_infused", f"{primary}_analysed", f"{primary}_missing"]
     times = f"{primary}_months" in here or f"{primary}_years" in here
@@ -104,6 +127,8 @@ def _by_look(here: Any, primary: str) -> Any:
     frame = here.groupby(["trial", "look"], observed=True).agg(sums).reset_index()
     if not times and f"{primary}_analysed" in frame:
         frame["pipeline"] = frame["n_randomised"] - frame[f"{primary}_analysed"]
+    last = frame["look"] == frame.groupby("trial", observed=True)["look"].transform("max")
+    frame["between"] = last & frame["trial"].isin(ended_between)
     blank = [column for column in counted_ if not frame[column].any()]
     return frame.drop(columns=blank)
 

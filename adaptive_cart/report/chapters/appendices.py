@@ -21,6 +21,7 @@ from adaptive_cart.report.document import (
     row,
 )
 from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.measure_words import measure_words
 from adaptive_cart.report.numbers import Kind, given
 from adaptive_cart.report.pictures import figures_for
 from adaptive_cart.report.recount import recounted
@@ -202,11 +203,11 @@ def everything(evidence: Evidence) -> list[Block]:
     rows: list[Row] = []
     for scenario in evidence.scenarios:
         here = frame[frame["scenario"] == scenario]
-        rows.append(row(code(scenario), *("",) * 5, heading=True))
+        rows.append(row(code(scenario), *("",) * 6, heading=True))
         for _, entry in here.iterrows():
             where = {name: _place(entry[name]) for name in ("arm", "stratum", "look", "reason")}
             place = ", ".join(
-                f"look {value}" if name == "look" else str(value)
+                _place_words(evidence, name, value)
                 for name, value in where.items()
                 if value is not None
             )
@@ -215,9 +216,10 @@ def everything(evidence: Evidence) -> list[Block]:
             )
             rows.append(
                 row(
-                    given(entry["measure"], bound.source),
+                    given(measure_words(evidence.design, entry["measure"]), bound.source),
+                    code(entry["measure"]),
                     given(place, bound.source),
-                    bound.number(),
+                    bound.beside_interval(),
                     bound.mcse() if bound.known else "–",
                     bound.interval() or "–",
                     given(bound.figure.n, bound.source) if bound.figure.n is not None else "–",
@@ -235,13 +237,24 @@ def everything(evidence: Evidence) -> list[Block]:
         Table(
             key="t-all",
             title=line("All operating characteristics"),
-            head=cells("Measure", "Of what", "Estimate", "MCSE", "MC interval", "Trials"),
+            head=cells(
+                "Measure", "In the file", "Of what", "Estimate", "MCSE", "MC interval", "Trials"
+            ),
             rows=tuple(rows),
-            align=("left", "left", "right", "right", "right", "right"),
-            widths=(1.7, 1.6, 0.9, 0.9, 1.6, 0.7),
+            align=("left", "left", "left", *("right",) * 4),
+            widths=(1.7, 1.3, 1.4, 0.8, 0.75, 1.2, 0.6),
         ),
         *_more_figures(evidence),
     ]
+
+
+def _place_words(evidence: Evidence, kind: str, value: object) -> str:
+    """An arm by its label, a look by its number, a reason or a stratum by its name."""
+    if kind == "look":
+        return f"look {value}"
+    if kind == "arm":
+        return evidence.design.arm_label(str(value))
+    return str(value).replace("_", " ") if kind == "reason" else str(value)
 
 
 def _place(value: object) -> object:

@@ -12,6 +12,7 @@ from adaptive_cart.report.document import (
     Block,
     Heading,
     Items,
+    Line,
     Paragraph,
     Reference,
     Row,
@@ -223,9 +224,10 @@ def _split(path: str, own: dict[str, str]) -> bool:
     return path.rpartition(".")[0] in own or any(other.startswith(f"{path}.") for other in own)
 
 
-def _true_head(evidence: Evidence) -> str:
+def _true_head(evidence: Evidence) -> Line:
     label = evidence.estimand_label(evidence.estimands[0]) if evidence.estimands else ""
-    return f"True {evidence.estimand_words()}" + (f", {label}" if label else "")
+    head = line(f"True {evidence.estimand_words()}")
+    return line(head, ", ", given(label, "design: arms")) if label else head
 
 
 def _true_cells(evidence: Evidence, scenario: str) -> list[Any]:
@@ -255,7 +257,7 @@ def _conflict(evidence: Evidence) -> list[Block]:
             lines=tuple(
                 prose(
                     "{endpoint} is analysed by {model}{stop}",
-                    endpoint=code(name),
+                    endpoint=evidence.endpoint_words(name),
                     model=code(analysis.model),
                     stop=";" if place < len(evidence.plan.fitted) else ".",
                 )

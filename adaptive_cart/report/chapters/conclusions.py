@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from adaptive_cart.report.chapters.opening import vulnerabilities
+from adaptive_cart.report.chapters.thresholds import against_target
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -117,10 +119,17 @@ def _concluded(evidence: Evidence) -> list[Block]:
         Paragraph(
             line=prose(
                 "Under the stated truths the design succeeds with probability {power} at its "
-                "target, and with probability {error} in the worst of its null scenarios. What it "
-                "is most vulnerable to is said in {summary}. Whether that is good enough is for "
-                "the sponsor and the regulator to judge.",
-                summary=Reference("summary"),
+                "target, and with probability {error} in {null}{against}.{vulnerable} Whether that "
+                "is good enough is for the sponsor and the regulator to judge.",
+                null="the worst of its null scenarios"
+                if len(evidence.of_role("null")) > 1
+                else "its null scenario",
+                against=against_target(evidence, null),
+                vulnerable=line(
+                    " What it is most vulnerable to is said in ", Reference("summary"), "."
+                )
+                if vulnerabilities(evidence)
+                else "",
                 power=evidence.cell(target, "success").with_interval(),
                 error=evidence.cell(null, "success").with_interval(),
             )

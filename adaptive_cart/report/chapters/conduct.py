@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from adaptive_cart.report.chapters.provisions import ending, enrolment_between_looks
+from adaptive_cart.report.chapters.rules import DECISIONS
 from adaptive_cart.report.document import (
     Block,
     Heading,
     Line,
     Paragraph,
+    Reference,
     Table,
     cells,
     code,
     line,
-    listed,
     prose,
     row,
-    secret,
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import ROLES
@@ -69,7 +70,9 @@ def _split(evidence: Evidence) -> list[Block]:
                 "This report exists twice, from one source. The open appendix leaves out "
                 "thresholds, boundaries and the probabilities that rules ask for, from which an "
                 "interim result could be guessed; the restricted annex has everything and is for "
-                "those who conduct the interim analyses and for regulators."
+                "those who conduct the interim analyses and for regulators. Which tables and "
+                "figures stand there alone is said in {where}.",
+                where=Reference("by-look"),
             )
         ),
     ]
@@ -97,8 +100,8 @@ def _paste(evidence: Evidence) -> list[Block]:
 def _interim(evidence: Evidence) -> Line:
     number = evidence.design.looks.number
     said = prose(
-        "{number} of the data {are} planned, {when}{last}. {at} the following rules are judged in "
-        "this order, and the first that ends the trial is obeyed: ",
+        "{number} of the data {are} planned, {when}{last}. The following rules are judged in this "
+        "order, each at the dates that it names, and the first that ends the trial is obeyed: ",
         number=line(
             counted(number, "design: looks", capital=True),
             " analysis" if number == 1 else " analyses",
@@ -106,26 +109,19 @@ def _interim(evidence: Evidence) -> Line:
         are="is" if number == 1 else "are",
         when=evidence.all_due(),
         last="" if number == 1 else "; the last of these is the final analysis",
-        at="At it" if number == 1 else "At each of them",
-    )
-    parts = []
-    for rule in evidence.design.rules:
-        thresholds = [evidence.threshold(rule, look) for look in evidence.design.judged_at(rule)]
-        shown = [line(*t.pieces) for t in thresholds]
-        values: Line = shown[0] if len(set(shown)) == 1 else listed(list(shown))
-        parts.append(
-            line(
-                rule.name, " (", rule.then.replace("_", " "), "): ", evidence.rule_words(rule), " ",
-                secret(values, otherwise="compared with a threshold given in the restricted annex"),
-            )
-        )  # fmt: skip
-    end = prose(
-        ". Enrolment goes on between analyses. Participants randomised and not yet analysed when "
-        "the trial stops are followed up, and the last decision is reported again with them."
     )
     joined: Line = ()
-    for place, part in enumerate(parts):
-        joined += (line("; ") if place else ()) + part
+    for place, rule in enumerate(evidence.design.rules):
+        joined += (line("; ") if place else ()) + line(
+            code(rule.name), " ", DECISIONS[rule.then], " if ", evidence.probability_of(rule),
+            evidence.compared(rule), ", judged at ", evidence.when(rule),
+        )  # fmt: skip
+    end = prose(
+        ". {ending}Enrolment {enrolment}. Participants randomised and not yet analysed when the "
+        "trial stops are followed up, and the last decision is reported again with them.",
+        ending=line(ending(evidence), " ") if ending(evidence) else "",
+        enrolment=enrolment_between_looks(evidence),
+    )
     return said + joined + end
 
 
@@ -137,7 +133,7 @@ def _sample_size(evidence: Evidence) -> Line:
         "{how}, reported in full in this appendix. ",
         n=evidence.setting(design.enrolment.max_n, "enrolment.max_n"),
         ratio=given(" : ".join(map(str, design.allocation)), "design: arms.allocation"),
-        arms=" : ".join(design.arm_names),
+        arms=line(*(part for arm in evidence.arms() for part in (" : ", arm)))[1:],
         how="enumeration of all tables of counts, without Monte Carlo error"
         if evidence.exact
         else line("simulation (", evidence.trials_words, ")"),
@@ -162,7 +158,7 @@ def _sample_size(evidence: Evidence) -> Line:
             )
     if null is not None:
         said += prose(
-            "If there is no benefit (scenario {null}), it is {error}. ",
+            "If there is no benefit (scenario {null}), the probability of success is {error}. ",
             null=code(null),
             error=evidence.cell(null, "success").with_interval(),
         )

@@ -8,6 +8,7 @@ from adaptive_cart.design.design import Ramp, ResponseAdaptive
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.endpoints import Landmark
 from adaptive_cart.report.chapters.analysis_sets import analysis_sets
+from adaptive_cart.report.chapters.provisions import enrolment_between_looks, provisions
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -53,7 +54,7 @@ def _arms(evidence: Evidence) -> list[Block]:
         product = PRODUCTS[arm.product].description if arm.product else "not stated"
         rows.append(
             row(
-                code(name),
+                evidence.arm_named(name),
                 "control" if arm.control else "experimental",
                 given(product, f"products: {arm.product}"),
                 evidence.setting(arm.allocation, f"arms.{name}.allocation"),
@@ -86,8 +87,8 @@ def _arms(evidence: Evidence) -> list[Block]:
         line(strong("Blinding: "), "the simulated trial is open label; outcomes do not depend on "
              "knowing the arm."),
         line(strong("Enrolment: "), speed, f", {ARRIVALS[design.enrolment.arrivals]}, at most ",
-             evidence.setting(design.enrolment.max_n, "enrolment.max_n"), " participants; it goes "
-             "on between looks and ends when the trial ends."),
+             evidence.setting(design.enrolment.max_n, "enrolment.max_n"),
+             f" participants; it {enrolment_between_looks(evidence)}."),
     ]  # fmt: skip
     if design.strata:
         shares = [line(code(name), " ", evidence.setting(share, f"strata.{name}"))
@@ -106,6 +107,7 @@ def _arms(evidence: Evidence) -> list[Block]:
                 ".",
             )
         )  # fmt: skip
+    facts += provisions(evidence)
     evidence.trace.reported(7, "t-arms", "t-looks")
     return [
         Heading(text="Arms and enrolment", key="arms", level=2),
@@ -115,7 +117,7 @@ def _arms(evidence: Evidence) -> list[Block]:
             head=cells("Arm", "Role", "Treatment", "Ratio", "Planned"),
             rows=tuple(rows),
             align=("left", "left", "left", "right", "right"),
-            widths=(0.9, 1.1, 3.2, 0.6, 0.8),
+            widths=(1.4, 1.1, 2.8, 0.6, 0.8),
         ),
         Items(lines=tuple(facts)),
     ]
@@ -139,8 +141,8 @@ def _looks(evidence: Evidence) -> list[Block]:
                 fraction = line(given(f"{share:.0%}", "design: looks / max_n"))
         else:
             by_arm = listed(
-                [line(code(arm), " ", given(n, "design: looks"))
-                 for arm, n in zip(design.arm_names, planned, strict=True)]
+                [line(arm, " ", given(n, "design: looks"))
+                 for arm, n in zip(evidence.arms(), planned, strict=True)]
             )  # fmt: skip
             fraction = line(given(f"{sum(planned) / most:.0%}", "design: looks / max_n"))
         rows.append(
@@ -154,10 +156,13 @@ def _looks(evidence: Evidence) -> list[Block]:
     first = evidence.planned_at(1)
     minimum: Line = ()
     if first is not None:
+        rhythmic = [code(rule.name) for rule in design.rules if rule.every]
         minimum = prose(
-            " Nothing is decided before {n} participants have an outcome.",
+            " {nothing} before {n} participants have an outcome.",
+            nothing=line("But for ", listed(rhythmic), ", judged between looks too, nothing is "
+                         "decided") if rhythmic else "Nothing is decided",
             n=given(sum(first), "design: looks"),
-        )
+        )  # fmt: skip
     evidence.trace.reported(20, "t-looks")
     return [
         Heading(text="Looks", key="looks", level=2),
@@ -233,7 +238,7 @@ def _variable(evidence: Evidence) -> Line:
         state, sustained = "whether there is a response", ()
     return prose(
         "{name}: {state} at month {month} after randomisation{sustained}{alive}",
-        name=code(name),
+        name=evidence.endpoint_words(name) if endpoint.label else code(name),
         state=state,
         alive="" if evidence.directly(name) else ", alive",
         month=evidence.setting(endpoint.month, f"endpoints.{name}.month"),
@@ -315,7 +320,12 @@ def _estimand(evidence: Evidence) -> list[Block]:
             Table(
                 key="t-true",
                 title=line("True value of the estimand in each scenario"),
-                head=cells("Scenario", "Role", *heads, *(f"In {a}" for a in design.arm_names)),
+                head=cells(
+                    "Scenario",
+                    "Role",
+                    *(given(h, "design: arms") for h in heads),
+                    *(line("In ", arm) for arm in evidence.arms()),
+                ),
                 rows=tuple(true),
                 align=("left", "left", *("right",) * (len(heads) + len(design.arm_names))),
                 widths=(2.2, 1.1, *(1.0,) * (len(heads) + len(design.arm_names))),
@@ -392,7 +402,7 @@ def _events(evidence: Evidence) -> list[Block]:
         Table(
             key="t-events",
             title=line("Intercurrent events and how each is simulated"),
-            head=cells("Event", "How it is simulated", *evidence.design.arm_names),
+            head=cells("Event", "How it is simulated", *evidence.arms()),
             rows=tuple(rows),
             widths=(1.1, 3.2, *(1.4,) * len(courses)),
             notes=(line("Probabilities for events before infusion, rates a year otherwise."),),

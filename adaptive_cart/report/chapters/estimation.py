@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from adaptive_cart.conduct.plan import Estimand
 from adaptive_cart.report.chapters.by_role import headed
 from adaptive_cart.report.document import (
     Block,
@@ -31,26 +32,11 @@ def estimation(evidence: Evidence) -> list[Block]:
     for role, names in per_scenario(evidence):
         rows[role] = []
         for name in names:
-            for estimand in evidence.estimands:
-                where: dict[str, Any] = {"arm": estimand.arm, "stratum": estimand.stratum}
-                bias = evidence.cell(name, "bias", **where)
-                if not bias.known:
-                    continue
-                label = evidence.estimand_label(estimand)
-                rows[role].append(
-                    row(
-                        line(code(name), f", {label}" if label else ""),
-                        "all trials",
-                        given(bias.figure.n, bias.source) if bias.figure.n else "–",
-                        evidence.cell(name, "estimand", **where).number(),
-                        line(bias.number(), " (", bias.mcse(), ")"),
-                        evidence.cell(name, "rmse", **where).number(),
-                        evidence.cell(name, "coverage", **where).number(),
-                    )
-                )
-            rows[role] += _given_stop(evidence, name)
-            final = _after_follow_up(evidence, name)
-            rows[role] += final
+            for place, estimand in enumerate(evidence.estimands):
+                rows[role] += _all_trials(evidence, name, estimand)
+                if place == 0:  # of the first alone
+                    rows[role] += _given_stop(evidence, name)
+                    rows[role] += _after_follow_up(evidence, name)
     head = cells("Scenario", "Trials that", "Number", "True", "Bias (MCSE)", "RMSE", "Coverage")
     evidence.trace.reported(51, "t-estimation")
     evidence.trace.reported(53, "t-estimation")
@@ -80,6 +66,25 @@ def estimation(evidence: Evidence) -> list[Block]:
     ]  # fmt: skip
 
 
+def _all_trials(evidence: Evidence, name: str, estimand: Estimand) -> list[Row]:
+    where: dict[str, Any] = {"arm": estimand.arm, "stratum": estimand.stratum}
+    bias = evidence.cell(name, "bias", **where)
+    if not bias.known:
+        return []
+    label = evidence.estimand_label(estimand)
+    return [
+        row(
+            line(code(name), ", " if label else "", given(label, "design: arms")),
+            "all trials",
+            given(bias.figure.n, bias.source) if bias.figure.n else "–",
+            evidence.cell(name, "estimand", **where).number(),
+            line(bias.number(), " (", bias.mcse(), ")"),
+            evidence.cell(name, "rmse", **where).number(),
+            evidence.cell(name, "coverage", **where).number(),
+        )
+    ]
+
+
 def _given_stop(evidence: Evidence, name: str) -> list[Row]:
     found = []
     for look in evidence.looks:
@@ -87,7 +92,8 @@ def _given_stop(evidence: Evidence, name: str) -> list[Row]:
             bound = evidence.cell(name, "bias_given_stop", look=look, reason=reason)
             if not bound.known:
                 continue
-            ended = line("stop at look ", given(look, "looks"), f": {words}")
+            ended = line("stop ", _where(evidence, name, look, reason), given(look, "looks"),
+                         f": {words}")  # fmt: skip
             if reason == "no_success":
                 ended = line(words)
             few = bound.figure.n is not None and bound.figure.n < 2
@@ -104,6 +110,15 @@ def _given_stop(evidence: Evidence, name: str) -> list[Row]:
                 )
             )
     return found
+
+
+def _where(evidence: Evidence, name: str, look: int, reason: str) -> str:
+    """Whether trials ended at a look, between looks before it, or at either."""
+    between = evidence.between(name, look, reason)
+    if not between > 0.0:
+        return "at look "
+    ended = evidence.cell(name, f"stop_{reason}", look=look).figure.estimate
+    return "before look " if between >= ended else "at or before look "
 
 
 def _after_follow_up(evidence: Evidence, name: str) -> list[Row]:

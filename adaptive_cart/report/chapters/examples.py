@@ -110,7 +110,15 @@ def examples(evidence: Evidence) -> list[Block]:
                 "One trial of each kind of ending. The rule by which they were chosen: of the "
                 "trials that ended so, the scenario that has most of them is taken; its trials are "
                 "ordered by the number randomised, then by months, then by their own number, and "
-                "the middle one is told. Each can be had again alone, participants and all."
+                "the middle one is told.{between}{annex}",
+                between=" A trial that a rule stopped between looks ended before the look of that "
+                "number."
+                if evidence.rhythmic
+                else "",
+                annex=secret(
+                    otherwise=" The probabilities that the rules asked for at each look stand in "
+                    "the restricted annex."
+                ),
             )
         ),
         _overview(evidence, chosen),
@@ -132,7 +140,7 @@ def _overview(evidence: Evidence, chosen: list[Example]) -> Table:
                 code(example.scenario),
                 given(example.trial, source),
                 given(example.among, "trials.parquet"),
-                given(int(trial["look"]), source),
+                line("before " if trial["between"] else "", given(int(trial["look"]), source)),
                 given(int(trial["n_randomised"]), source),
                 rounded(float(trial["months"]), 1, source),
             )
@@ -163,7 +171,13 @@ def _told(evidence: Evidence, example: Example, place: int) -> list[Block]:
     title = example.title[:1].upper() + example.title[1:]
     blocks: list[Block] = [Heading(text=title, key=key, level=2)]
     lines = [
-        _look(evidence, here[here["look"] == number], int(number), source)
+        _look(
+            evidence,
+            here[here["look"] == number],
+            int(number),
+            source,
+            bool(trial["between"]) and number == trial["look"],
+        )
         for number in sorted(here["look"].unique())
     ]
     rows = tuple(lines)
@@ -175,7 +189,7 @@ def _told(evidence: Evidence, example: Example, place: int) -> list[Block]:
             title=line(f"{title}: trial ", given(example.trial, source), " of ",
                        code(example.scenario)),
             head=cells("Look", "Month", "Randomised",
-                       *design.arm_names,
+                       *evidence.arms(),
                        *(line(code(name)) for name in asked)),
             rows=rows,
             align=("right",) * (3 + len(design.arm_names) + len(asked)),
@@ -211,7 +225,7 @@ def _told(evidence: Evidence, example: Example, place: int) -> list[Block]:
     return blocks
 
 
-def _look(evidence: Evidence, rows: pd.DataFrame, number: int, source: str) -> Row:
+def _look(evidence: Evidence, rows: pd.DataFrame, number: int, source: str, between: bool) -> Row:
     design = evidence.design
     by_arm: list[Line] = []
     for arm in design.arm_names:
@@ -225,7 +239,7 @@ def _look(evidence: Evidence, rows: pd.DataFrame, number: int, source: str) -> R
         shown = line("–") if len(known) == 0 else line(rounded(float(known.max()), 4, source))
         asked.append(line(secret(shown, otherwise=WITHHELD_SHORT)))
     return row(
-        given(number, source),
+        line("before " if between else "", given(number, source)),
         rounded(float(rows["months"].iloc[0]), 1, source),
         given(int(rows["n_randomised"].sum()), source),
         *by_arm,
@@ -260,9 +274,10 @@ def _seen(own: pd.DataFrame, endpoint: str) -> str:
 
 def _ending(evidence: Evidence, trial: pd.Series, source: str) -> Line:
     reason = ENDED[str(trial["reason"])]
-    look = given(int(trial["look"]), source)
+    look = line("Between looks, before look " if trial["between"] else "At look ",
+                given(int(trial["look"]), source))  # fmt: skip
     said = prose(
-        "At look {look} in month {month} the trial {reason}; {n} have been randomised, "
+        "{look} in month {month} the trial {reason}; {n} have been randomised, "
         "{analysed} analysed.",
         look=look,
         month=rounded(float(trial["months"]), 1, source),

@@ -1,4 +1,4 @@
-"""The table that a reviewer opens first, and success by arm and stratum."""
+"""Operating characteristics by scenario, and success by arm and stratum."""
 
 from __future__ import annotations
 
@@ -32,13 +32,14 @@ def main_results(evidence: Evidence) -> list[Block]:
         rows[role] = []
         for name in names:
             success = evidence.cell(name, "success")
-            cells_: list[Line] = [line(code(name)), line(success.number())]
+            shown = success.number() if evidence.exact else success.beside_interval()
+            cells_: list[Line] = [line(code(name)), line(shown)]
             if not evidence.exact:
                 cells_.append(success.interval(" – "))
             early = sum(
                 evidence.cell(name, "stop_success", look=k).figure.estimate
                 for k in list(evidence.looks)[:-1]
-            )
+            ) + evidence.between(name, evidence.looks[-1], "success")
             cells_.append(line(_share(evidence, early, success)))
             cells_ += [line(evidence.cell(name, f"stop_{s}").number()) for s in stops]
             cells_.append(line(evidence.cell(name, "no_success").number()))
@@ -69,8 +70,8 @@ def main_results(evidence: Evidence) -> list[Block]:
         Heading(text="Main results", key="main", level=2),
         Paragraph(
             line=prose(
-                "{table} is what a reviewer opens first. Success is the type I error in a null "
-                "scenario and the power elsewhere. {endings} add up to all trials.",
+                "{table} has the operating characteristics by scenario. Success is the type I "
+                "error in a null scenario and the power elsewhere. {endings} add up to all trials.",
                 table=Reference("t-main"),
                 endings=listed([s.capitalize() if k == 0 else s
                                 for k, s in enumerate((*evidence.endings, "no success"))]),
@@ -131,7 +132,10 @@ def _by_target(evidence: Evidence) -> list[Block]:
                 rows[role].append(
                     row(
                         code(name),
-                        ", ".join(part for part in (arm, stratum) if part),
+                        given(
+                            ", ".join(part for part in (design.arm_label(arm), stratum) if part),
+                            "design: arms, strata",
+                        ),
                         true.number(),
                         success.with_interval(),
                         evidence.cell(name, "bias", arm=own, stratum=stratum).number(),

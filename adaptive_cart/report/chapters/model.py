@@ -11,6 +11,7 @@ from adaptive_cart.priors.claims import nothing_seen
 from adaptive_cart.report.accuracy import measured
 from adaptive_cart.report.chapters.prior_rows import WORTH, beta_rows, other_rows
 from adaptive_cart.report.document import (
+    WITHHELD_SHORT,
     Block,
     Equation,
     Heading,
@@ -31,8 +32,9 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.equations import STATEMENTS
 from adaptive_cart.report.evidence import Evidence
-from adaptive_cart.report.numbers import Bound, given, significant
+from adaptive_cart.report.numbers import Bound, counted, given, rounded, significant
 from adaptive_cart.report.pictures import figures_for
+from adaptive_cart.report.verified import HOW, verified
 
 MOST_TABLES = 20_000  # tables of counts that are enumerated for the prior predictive
 MODEL_WORDS = {
@@ -66,7 +68,7 @@ def _equations(evidence: Evidence) -> list[Block]:
             Paragraph(
                 line=prose(
                     "No model is fitted to {endpoints}: described only.",
-                    endpoints=listed([line(code(name)) for name in described]),
+                    endpoints=listed([evidence.endpoint_words(name) for name in described]),
                 )
             )
         )
@@ -78,7 +80,7 @@ def _equations(evidence: Evidence) -> list[Block]:
                     "{title} (model {code}), for {endpoints}:",
                     title=MODEL_WORDS.get(kind, kind),
                     code=code(kind),
-                    endpoints=listed([line(code(name)) for name in names]),
+                    endpoints=listed([evidence.endpoint_words(name) for name in names]),
                 )
             )
         )
@@ -112,11 +114,10 @@ def _priors(evidence: Evidence) -> list[Block]:
                 key="t-priors",
                 title=line("Analysis priors: mean, ", evidence.level(), " interval and effective "
                            "sample size (ESS)"),
-                head=cells("Prior of", "Prior", "Mean", "Interval", "Worth", "ELIR", "Moments",
-                           "Curvature", "Borrowed"),
+                head=cells("Prior of", "Prior", "Mean", "Interval", "ESS"),
                 rows=tuple(rows),
-                align=("left", "left", *("right",) * 7),
-                widths=(1.35, 1.6, 0.6, 1.15, 1.0, 0.5, 0.75, 0.8, 0.8),
+                align=("left", "left", *("right",) * 3),
+                widths=(2.2, 1.8, 0.6, 1.15, 1.2),
                 notes=(_worth_note(rows),),
             )
         ),
@@ -145,22 +146,23 @@ def _priors(evidence: Evidence) -> list[Block]:
 
 def _worth_note(rows: Sequence[Row]) -> Line:
     """What the columns of effective sample sizes mean, as far as there are any."""
-    said = []
-    if any(plain(shown.cells[WORTH]) != "–" for shown in rows):
+    shown = {plain(row_.cells[WORTH]) for row_ in rows}
+    said = ["ESS: the data that a prior counts for."]
+    if any(words.endswith("participants") for words in shown):
         said.append(
-            "Worth: the data that a prior counts for. A log hazard ratio is worth so many events, "
-            "both arms together, that its variance is four divided by their number; that of a "
-            "logit so many participants that it is the inverse of their information at the mean."
+            "Of a probability it is the expected local information ratio (Neuenschwander and "
+            "others, Biometrics), which is the one to quote: it alone is predictively consistent, "
+            "so that after so many participants more it is on average that much larger. A single "
+            "beta prior is worth the sum of its parameters; a prior of a logit the inverse of its "
+            "variance, as information at its mean."
         )
-    if any(plain(shown.cells[WORTH + 1]) != "–" for shown in rows):
+    if any("event" in words for words in shown):
         said.append(
-            "Effective sample sizes are participants that a prior is worth. ELIR: expected local "
-            "information ratio, on the scale of the probability (log odds where it exists only "
-            "there). Moments: the beta with the same mean and variance. Curvature: at the mode. "
-            "Borrowed: planned number times the ratio of the posterior variances with a vague and "
-            "with this prior, less the planned number."
+            "A rate is worth the events and the time at risk of its gamma prior; a log hazard "
+            "ratio so many events, both arms together, that its variance is four divided by their "
+            "number."
         )
-    return line(" ".join([*said, "A dash: not defined."]))
+    return line(" ".join([*said, *(["A dash: not defined."] if "–" in shown else [])]))
 
 
 def _rationales(evidence: Evidence, lacking: list[str]) -> list[Block]:
@@ -196,18 +198,19 @@ def _claims(evidence: Evidence) -> list[Block]:
             continue
         analysis, fitted = evidence.plan.fitted[rule.question.endpoint]
         posterior = analysis.posterior(fitted, nothing_seen(evidence.design, analysis.reads), None)
-        for question in rule.targets:
+        for place, question in enumerate(rule.targets):
             alone = float(posterior.probability(question)[0])
-            words = question.words(evidence.design.arm_names, evidence.design.stratum_names)
             lowest = min(rule.thresholds.values())
-            verdict = "below" if alone < lowest else "reaches it: the prior alone would succeed"
+            verdict = "below its threshold" if alone < lowest else (
+                "reaches its threshold: the prior alone would succeed")  # fmt: skip
             rows.append(
                 row(
                     code(rule.name),
-                    given(words.replace(" | ", " | prior, "), f"design: rules.{rule.name}"),
+                    given(rule.prose(evidence.design, place), f"design: rules.{rule.name}"),
                     significant(alone, 3, "model: prior alone"),
-                    line(secret(given(written(lowest), f"design: rules.{rule.name}"), ": ", verdict,
-                                otherwise=verdict)),
+                    line(secret(given(written(lowest), f"design: rules.{rule.name}"),
+                                otherwise=WITHHELD_SHORT)),
+                    verdict,
                 )
             )  # fmt: skip
     if not rows:
@@ -220,17 +223,19 @@ def _claims(evidence: Evidence) -> list[Block]:
         Paragraph(
             line=prose(
                 "Before any participant is seen, the claim should not be as probable as success "
-                "asks for. {table} compares the two.",
+                "asks for. {table} says how probable it is, and whether it would be enough.",
                 table=Reference("t-claims"),
             )
         ),
         Table(
             key="t-claims",
             title=line("Prior probability of the claim of each success rule"),
-            head=cells("Rule", "Claim", "Prior probability", "Smallest threshold"),
+            head=cells(
+                "Rule", "Claim: that", "Prior probability", "Smallest threshold", "The prior alone"
+            ),
             rows=tuple(rows),
-            align=("left", "left", "right", "left"),
-            widths=(1.0, 2.8, 1.0, 1.6),
+            align=("left", "left", "right", "right", "left"),
+            widths=(0.9, 2.6, 0.9, 0.9, 1.2),
         ),
         *expected,
         *figures_for(evidence, "F2"),
@@ -276,9 +281,8 @@ def _computation(evidence: Evidence) -> list[Block]:
     if known:
         worst_name, worst = max(known, key=lambda part: part[1].figure.estimate)
         blocks.append(Paragraph(line=_failures(worst_name, worst)))
-    if found is None:
-        evidence.trace.missing(40, "adaptive-cart verify (no rule of this design is on counts)")
-    else:
+    blocks += _verified(evidence)
+    if found is not None:
         accuracy = "model/accuracy"
         blocks.append(
             Paragraph(
@@ -297,8 +301,40 @@ def _computation(evidence: Evidence) -> list[Block]:
             )
         )
         evidence.trace.reported(40, "computation")
-    evidence.trace.not_applicable(41, "no Markov chain is run: posteriors are computed directly")
     return blocks
+
+
+def _verified(evidence: Evidence) -> list[Block]:
+    """What a comparison with PyMC found, where the results folder holds one."""
+    found = verified(evidence)
+    if found is None:
+        evidence.trace.missing(40, HOW)
+        evidence.trace.not_applicable(41, "no Markov chain is run in the simulations")
+        return []
+    source = "verification.json"
+    if found["failed"]:
+        evidence.trace.missing(40, "a verification that does not fail (adaptive-cart verify)")
+        words = prose("The comparison of the posteriors with Markov chain Monte Carlo FAILED.")
+        return [Paragraph(line=words, role="warning")]
+    evidence.trace.reported(40, "computation")
+    evidence.trace.reported(41, "computation")
+    return [
+        Paragraph(
+            line=prose(
+                "Compared with Markov chain Monte Carlo (PyMC, the same model): {number} posterior "
+                "probabilities at {looks} looks of simulated trials, half of them the closest to a "
+                "threshold. The largest difference is {largest}; {differing} decisions differ. The "
+                "largest R-hat of the chains is {r_hat}, the smallest effective sample size of "
+                "their draws {ess}.",
+                number=given(found["probabilities"], source),
+                looks=given(found["looks_verified"], source),
+                largest=significant(found["largest_difference"], 2, source),
+                differing=counted(found["decisions_differing"], source),
+                r_hat=rounded(found["largest_r_hat"], 4, source),
+                ess=rounded(found["smallest_ess_bulk"], 0, source),
+            )
+        )
+    ]
 
 
 def _failures(name: str, worst: Bound) -> Line:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+from adaptive_cart.models.binary.beta_binomial import BetaBinomial
+from adaptive_cart.priors.effective_sample_size import effective_sample_sizes
+from adaptive_cart.priors.prior_numbers import of_mixture
 from adaptive_cart.report import grid
+from adaptive_cart.report.chapters.thresholds import against_target
 from adaptive_cart.report.document import (
     Block,
     Contents,
@@ -15,7 +19,6 @@ from adaptive_cart.report.document import (
     PageBreak,
     Paragraph,
     Reference,
-    Row,
     Table,
     cells,
     code,
@@ -101,7 +104,7 @@ def summary(evidence: Evidence) -> list[Block]:
         error = evidence.cell(null, "success")
         lines.append(
             prose(
-                "{label} {among} {scenario}{colon} {error}.{none}",
+                "{label} {among} {scenario}{colon} {error}{against}.",
                 label=strong("Type I error."),
                 among="Among the null scenarios the probability of success is largest in"
                 if len(evidence.of_role("null")) > 1
@@ -111,7 +114,7 @@ def summary(evidence: Evidence) -> list[Block]:
                 else " the probability of success is",
                 scenario=code(null),
                 error=error.with_interval(),
-                none=_none_seen(evidence, error),
+                against=against_target(evidence, null),
             )
         )
     lines += _boundary(evidence)
@@ -129,7 +132,12 @@ def summary(evidence: Evidence) -> list[Block]:
             )
         )
         lines += _sizes(evidence, target)
+    lines += _prior(evidence)
     blocks.append(Items(lines=tuple(lines)))
+    acting = safety_acting(evidence)
+    if acting:
+        blocks.append(Paragraph(line=prose("Where there is harm, the safety rules act:")))
+        blocks.append(Items(lines=tuple(acting)))
     vulnerable = vulnerabilities(evidence)
     if vulnerable:
         blocks.append(Paragraph(line=prose("What the design is most vulnerable to:")))
@@ -147,12 +155,12 @@ def summary(evidence: Evidence) -> list[Block]:
 
 def _frame(evidence: Evidence) -> Line:
     design = evidence.design
-    arms = [line(code(name)) for name in design.arm_names[1:]]
+    arms = [evidence.arm_named(name) for name in design.arm_names[1:]]
     return prose(
         "The design compares {arms} with {control}, randomised {ratio}, with at most {n} "
         "participants and {looks} at the data. It was judged in {scenarios}: {trials}.",
         arms=listed(list(arms)),
-        control=code(design.arm_names[0]),
+        control=evidence.arm_named(design.arm_names[0]),
         ratio=given(" : ".join(map(str, [*design.allocation[1:], design.allocation[0]])),
                     "design: arms.allocation"),
         n=evidence.setting(design.enrolment.max_n, "enrolment.max_n"),
@@ -188,17 +196,6 @@ def _boundary(evidence: Evidence) -> list[Line]:
     ]
 
 
-def _none_seen(evidence: Evidence, error: Bound) -> Line:
-    if error.exact or not error.known or error.figure.estimate > 0.0:
-        return ()
-    return prose(
-        " No trial of this scenario succeeded, which does not mean that the probability is "
-        "nought: it lies below the upper end of the interval with {level} confidence in the "
-        "simulation.",
-        level=evidence.level(),
-    )
-
-
 def _first_true(evidence: Evidence, scenario: str) -> Bound:
     estimands = evidence.estimands
     if not estimands:
@@ -210,10 +207,11 @@ def _first_true(evidence: Evidence, scenario: str) -> Bound:
 def _first_label(evidence: Evidence) -> Line:
     """Which arm the first estimand is of, where there are several."""
     label = evidence.estimand_label(evidence.estimands[0]) if evidence.estimands else ""
-    return line(" of ", code(label)) if label else ()
+    return line(" of ", given(label, "design: arms")) if label else ()
 
 
 def _sizes(evidence: Evidence, target: str) -> list[Line]:
+    most = evidence.setting(evidence.design.enrolment.max_n, "enrolment.max_n")
     if evidence.exact:
         return [
             prose(
@@ -221,41 +219,113 @@ def _sizes(evidence: Evidence, target: str) -> list[Line]:
                 label=strong("Size."),
                 scenario=code(target),
                 n=evidence.cell(target, "n_analysed_mean").number(),
-                most=evidence.setting(evidence.design.enrolment.max_n, "enrolment.max_n"),
+                most=most,
             )
         ]
     return [
         prose(
-            "{label} In {scenario} the mean number randomised is {n} of at most {most}, the "
-            "pipeline counted in, and the mean duration until the look that ends the trial is "
-            "{months} months.",
+            "{label} In {scenario} the trial stops after {months} months on average. By then {n} "
+            "of at most {most} participants are enrolled on average, of whom {analysed} are in "
+            "the primary analysis; the others are still to be followed up.",
             label=strong("Size and time."),
             scenario=code(target),
             n=evidence.cell(target, "n_randomised_mean").number(),
-            most=evidence.setting(evidence.design.enrolment.max_n, "enrolment.max_n"),
+            analysed=evidence.cell(target, "n_analysed_mean").number(),
+            most=most,
             months=evidence.cell(target, "months_mean").number(),
         )
     ]
+
+
+def _prior(evidence: Evidence) -> list[Line]:
+    """The priors of the primary endpoint, and what they are worth."""
+    fitted = evidence.plan.fitted.get(evidence.design.primary)
+    if fitted is None:
+        return []
+    if not isinstance(fitted[1], BetaBinomial):
+        return [
+            prose(
+                "{label} The primary endpoint is analysed by the model {model}; its priors are in "
+                "{table}.",
+                label=strong("Priors."),
+                model=code(fitted[0].model),
+                table=Reference("t-priors"),
+            )
+        ]
+    told = [
+        line(evidence.arm(arm), " ", given(of_mixture(prior).words, "design: analysis"), " (mean ",
+             rounded(prior.mean(), 3, "design: analysis"), ", worth ",
+             rounded(effective_sample_sizes(prior).quoted, 1, "design: analysis"),
+             " participants)")
+        for arm, prior in zip(evidence.design.arm_names, fitted[1].priors, strict=True)
+    ]  # fmt: skip
+    return [prose("{label} Of the primary endpoint: {told}.", label=strong("Priors."),
+                  told=listed(told))]  # fmt: skip
+
+
+# ── what hurts ────────────────────────────────────────────────────────────────────────────────
+def _fall(evidence: Evidence, scenario: str) -> float:
+    """How much the probability of success falls against the target, where that is no chance."""
+    target = evidence.target
+    cell = evidence.cell(scenario, "success")
+    if target is None or evidence.role(scenario) == "null" or scenario == target or not cell.known:
+        return 0.0
+    base = evidence.cell(target, "success").figure.estimate
+    fall = base - cell.figure.estimate
+    return fall if fall > 2 * cell.figure.mcse else 0.0
+
+
+def _by_safety(evidence: Evidence, scenario: str) -> bool:
+    """Whether success falls since more trials stop for safety: at least half of what it loses."""
+    if evidence.target is None or not evidence.rules_that("stop_for_safety"):
+        return False
+    here, there = (
+        evidence.cell(name, "stop_safety").figure.estimate for name in (scenario, evidence.target)
+    )
+    return here - there >= _fall(evidence, scenario) / 2 > 0.0
+
+
+def safety_acting(evidence: Evidence, most: int = 3) -> list[Line]:
+    """Scenarios in which success falls because safety rules act, as they are meant to."""
+    found = [name for name in evidence.scenarios if _by_safety(evidence, name)]
+    found.sort(key=lambda name: -evidence.cell(name, "stop_safety").figure.estimate)
+    rules = evidence.rules_that("stop_for_safety")
+    return [
+        prose(
+            "In {scenario} {stopped} of the trials stop for safety{by}; the probability of success "
+            "is {success}.",
+            scenario=code(name),
+            stopped=evidence.cell(name, "stop_safety").with_interval(),
+            by=_by_which(evidence, name) if len(rules) > 1 else "",
+            success=evidence.cell(name, "success").number(),
+        )
+        for name in found[:most]
+    ]
+
+
+def _by_which(evidence: Evidence, scenario: str) -> Line:
+    told = [
+        line(code(rule.name), " ", evidence.cell(scenario, f"decided_{rule.name}").number())
+        for rule in evidence.rules_that("stop_for_safety")
+    ]
+    return line(", by ", listed(told))
 
 
 def vulnerabilities(evidence: Evidence, most: int = 3) -> list[Line]:
     """What hurts the design most, the worst first, by how much power or safety it costs."""
     found: list[tuple[float, Line]] = []
     target = evidence.target
-    if target is not None:
-        base = evidence.cell(target, "success").figure.estimate
-        for name in evidence.scenarios:
-            cell = evidence.cell(name, "success")
-            if evidence.role(name) == "null" or name == target or not cell.known:
-                continue
-            if base - cell.figure.estimate > 2 * cell.figure.mcse:
-                text = prose(
-                    "In {scenario} the probability of success falls from {base} to {here}.",
-                    scenario=code(name),
-                    base=evidence.cell(target, "success").number(),
-                    here=cell.with_interval(),
-                )
-                found.append((base - cell.figure.estimate, text))
+    for name in evidence.scenarios:
+        fall = _fall(evidence, name)
+        if target is None or fall == 0.0 or _by_safety(evidence, name):
+            continue
+        text = prose(
+            "In {scenario} the probability of success falls from {base} to {here}.",
+            scenario=code(name),
+            base=evidence.cell(target, "success").number(),
+            here=evidence.cell(name, "success").with_interval(),
+        )
+        found.append((fall, text))
     for measure, words, limit in (
         ("reversal", "The probability that a declared success is turned into a failure by the "
                      "pipeline is largest in {scenario}: {value}.", 0.01),
@@ -265,7 +335,7 @@ def vulnerabilities(evidence: Evidence, most: int = 3) -> list[Line]:
         worst = _largest(evidence, measure)
         if worst is not None and abs(worst[2].figure.estimate) >= limit:
             name, label, bound = worst
-            where = line(code(name), f", {label}" if label else "")
+            where = line(code(name), ", " if label else "", given(label, "design: arms"))
             text = prose(words, scenario=where, value=bound.with_interval())
             found.append((abs(bound.figure.estimate), text))
     ordered = sorted(found, key=lambda part: -part[0])
@@ -299,40 +369,9 @@ def _reading(evidence: Evidence) -> Line:
     return prose(
         "Intervals are {level} Monte Carlo intervals: they say how sure the simulation is, given "
         "the stated truth, and are no confidence or credible intervals of a clinical effect. "
-        "Numbers are shown with the digits that their Monte Carlo standard error allows; "
-        "{table} holds all of them.",
+        "Numbers are shown with the digits that their Monte Carlo standard error allows; nought is "
+        "followed by the upper end of its interval where no trial showed the event. {table} holds "
+        "all numbers.",
         level=evidence.level(),
         table=Reference("t-all"),
     )
-
-
-def status(evidence: Evidence) -> list[Block]:
-    """Why the report is a draft, where it is one."""
-    findings = evidence.trace.missing_mandatory()
-    if not findings:
-        return []
-    rows: list[Row] = [
-        row(given(f.item.number, "checklist"), f.item.title, f.note or f.item.supply)
-        for f in findings
-    ]
-    return [
-        Paragraph(
-            line=prose(
-                "{draft} {number} missing. The report is final when {they} supplied.",
-                draft=strong("DRAFT."),
-                number=line(
-                    counted(len(findings), "checklist", capital=True),
-                    " mandatory item is" if len(findings) == 1 else " mandatory items are",
-                ),
-                they="it is" if len(findings) == 1 else "they are",
-            ),
-            role="warning",
-        ),
-        Table(
-            key="t-draft",
-            title=line("Mandatory items that are missing"),
-            head=cells("Item", "What is missing", "What supplies it"),
-            rows=tuple(rows),
-            widths=(0.5, 2.2, 3.4),
-        ),
-    ]

@@ -13,37 +13,35 @@ from adaptive_cart.report.document import Line, Number, Row, code, line, row
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import given, rounded, significant
 
-WORTH = 4  # column of what a prior that is no beta mixture is worth
+WORTH = 4  # column of what a prior is worth
 TAILS = (0.025, 0.975)
 UNIT = {"piecewise_exponential": "month", "gamma_poisson": "year"}  # of the time at risk
 
 
 def beta_rows(evidence: Evidence, endpoint: str, fitted: BetaBinomial) -> Iterator[tuple[str, Row]]:
     """Priors of the arms of a binary endpoint, by their keys."""
-    design = evidence.design
-    for arm, prior, planned in zip(design.arm_names, fitted.priors, design.planned, strict=True):
-        yield f"{endpoint}.{arm}", _beta_row(endpoint, arm, prior, planned)
+    for arm, prior in zip(evidence.design.arm_names, fitted.priors, strict=True):
+        yield f"{endpoint}.{arm}", _beta_row(evidence, endpoint, arm, prior)
 
 
-def _beta_row(endpoint: str, arm: str, prior: BetaMixture, planned: int) -> Row:
-    worth = effective_sample_sizes(prior, planned)
-    information = worth.information
-    if math.isnan(information):
-        information = worth.information_on_log_odds
-    borrowed = worth.borrowing.borrowed if worth.borrowing else math.nan
+def _beta_row(evidence: Evidence, endpoint: str, arm: str, prior: BetaMixture) -> Row:
+    worth = effective_sample_sizes(prior).quoted
     source = f"design: analysis.{endpoint}.prior.{arm}"
     numbers = of_mixture(prior)
     tails = [numbers.quantile(share) for share in TAILS]
     return row(
-        code(f"{endpoint}.{arm}"),
+        line(
+            evidence.endpoint_head(endpoint),
+            ", ",
+            evidence.arm(arm),
+            " (",
+            code(f"{endpoint}.{arm}"),
+            ")",
+        ),
         given(numbers.words, source),
         rounded(numbers.mean, 3, source),
         line(rounded(tails[0], 3, source), " to ", rounded(tails[1], 3, source)),
-        "–",
-        *(
-            rounded(value, 1, source)
-            for value in (information, worth.moments, worth.curvature, borrowed)
-        ),
+        line(rounded(worth, 1, source), " participants"),
     )
 
 
@@ -72,10 +70,6 @@ def other_rows(endpoint: str, analysis: Any) -> Iterator[tuple[str, Row]]:
                 mean,
                 tails,
                 _worth(part, value, analysis.model, source),
-                "–",
-                rounded(value["a"] + value["b"], 1, source) if value.get("dist") == "beta" else "–",
-                "–",
-                "–",
             ),
         )
 
@@ -98,6 +92,8 @@ def _worth(part: str, value: dict[str, Any], model: str, source: str) -> Line:
     hazard ratio has about the variance 4 / events when the arms are equally large (Spiegelhalter,
     Freedman and Parmar 1994, Journal of the Royal Statistical Society A 157:357).
     """
+    if value.get("dist") == "beta":
+        return line(rounded(value["a"] + value["b"], 1, source), " participants")
     if "a" in value and "dist" not in value and model in UNIT:
         unit = UNIT[model] if value["b"] == 1.0 else f"{UNIT[model]}s"
         return line(given(f"{value['a']:g} events in {value['b']:g} {unit}", source))

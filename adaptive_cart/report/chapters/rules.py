@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from adaptive_cart.design.design import Rule
-from adaptive_cart.nouns.questions import written
+from adaptive_cart.report.chapters.thresholds import basis, thresholds
 from adaptive_cart.report.document import (
     WITHHELD_SHORT,
+    Annexed,
     Block,
     Heading,
     Items,
@@ -15,6 +15,7 @@ from adaptive_cart.report.document import (
     Paragraph,
     Reference,
     Row,
+    Slot,
     Table,
     cells,
     code,
@@ -47,7 +48,7 @@ def rules(evidence: Evidence) -> list[Block]:
     blocks += _criterion(evidence)
     blocks += _by_look(evidence)
     blocks += _boundaries(evidence)
-    blocks += _thresholds(evidence)
+    blocks += thresholds(evidence)
     blocks += _multiplicity(evidence)
     return blocks
 
@@ -55,30 +56,32 @@ def rules(evidence: Evidence) -> list[Block]:
 def _criterion(evidence: Evidence) -> list[Block]:
     rows = [
         row(given(place, "design: rules"), code(rule.name), DECISIONS[rule.then],
-            evidence.rule_words(rule), _judged(evidence, rule))
+            line("whether it is sufficiently ",
+                 "probable" if rule.at_least is not None else "improbable", " that ",
+                 evidence.asked(rule)),
+            evidence.when(rule))
         for place, rule in enumerate(evidence.design.rules, start=1)
     ]  # fmt: skip
     claims = [
         line(
-            code(rule.name),
-            ": success if ",
-            evidence.rule_words(rule),
-            " is at least ",
-            secret(_all_thresholds(rule), otherwise="a threshold given in the restricted annex"),
-            ".",
+            code(rule.name), ": success if ", evidence.probability_of(rule),
+            evidence.compared(rule), ", judged at ", evidence.when(rule), ".",
         )
         for rule in evidence.rules_that("declare_success")
-        if rule.posterior is not None
-    ]
-    blocks: list[Block] = [
+    ]  # fmt: skip
+    if claims:
+        evidence.trace.reported(16, "criterion", "t-rules")
+    return [
         Heading(text="Hypotheses and criterion for success", key="criterion", level=2),
         Paragraph(
             line=prose(
-                "The claim is one-sided. The criterion is a posterior probability that has to "
-                "reach a threshold; behind the stroke stands the endpoint whose data it is given:"
+                "The claim is one-sided. The criterion is a probability, given the data, that has "
+                "to reach a threshold:"
             )
+            if claims
+            else prose("No rule of this design declares success.")
         ),
-        Items(lines=tuple(claims)),
+        *([Items(lines=tuple(claims))] if claims else []),
         Paragraph(
             line=prose(
                 "{table} lists all rules in the order in which they are judged at a look. The "
@@ -93,46 +96,10 @@ def _criterion(evidence: Evidence) -> list[Block]:
             head=cells("Order", "Rule", "What it does", "What it asks", "Judged at"),
             rows=tuple(rows),
             align=("right", "left", "left", "left", "left"),
-            widths=(0.6, 0.9, 1.3, 2.9, 1.1),
+            widths=(0.6, 0.9, 1.2, 2.7, 1.4),
         ),
+        *basis(evidence),
     ]
-    if evidence.facts.basis:
-        text = given(evidence.facts.basis, "facts: basis")
-        blocks.append(Paragraph(line=line("Basis of the criterion: ", text)))
-        evidence.trace.reported(17, "criterion")
-    elif evidence.design.calibration is not None:
-        error = evidence.setting(evidence.design.calibration.type_one_error,
-                                 "calibration.type_one_error")  # fmt: skip
-        blocks.append(
-            Paragraph(
-                line=prose(
-                    "The criterion rests on its type I error: thresholds were calibrated so that "
-                    "in the worst case over the null region it is at most {error}.",
-                    error=error,
-                )
-            )
-        )
-        evidence.trace.reported(17, "criterion")
-    if claims:
-        evidence.trace.reported(16, "criterion", "t-rules")
-    return blocks
-
-
-def _judged(evidence: Evidence, rule: Rule) -> Line:
-    at = evidence.design.judged_at(rule)
-    if len(at) == evidence.design.looks.number:
-        return line("every look")
-    words = line("look " if len(at) == 1 else "looks ")
-    return words + listed([line(given(look, "design: rules.looks")) for look in at])
-
-
-def _all_thresholds(rule: Rule) -> Line:
-    threshold = rule.threshold
-    if isinstance(threshold, list):
-        values = [line(given(written(float(v)), f"design: rules.{rule.name}")) for v in threshold]
-        return line(listed(list(values)), " by look")
-    shown = threshold if isinstance(threshold, str) else written(float(threshold))
-    return line(given(shown, f"design: rules.{rule.name}"))
 
 
 # ── the one table a committee looks at (T1) ───────────────────────────────────────────────────
@@ -160,9 +127,11 @@ def _by_look(evidence: Evidence) -> list[Block]:
     evidence.trace.reported(18, "t-by-look", "t-rules")
     return [
         Heading(text="The rules at each look", key="by-look", level=2),
+        Annexed(),
         without_blank_columns(
             Table(
                 key="t-by-look",
+                audience="restricted",
                 title=line("Rules by look")
                 if not told
                 else line("Rules by look, with the smallest observed difference that is a success"),
@@ -179,11 +148,19 @@ def _by_look(evidence: Evidence) -> list[Block]:
 
 def _by_look_note(evidence: Evidence, told: bool) -> Line:
     full = "Thresholds are used at full precision."
+    if any(rule.every for rule in evidence.design.rules):
+        full += (
+            " Between looks a rule is compared with its threshold at the next look it is judged."
+        )
     if not told:
         return line(full)
-    return line("Analysed: planned numbers, ", " + ".join(evidence.design.arm_names), ". Smallest "
+    return line("Analysed: planned numbers, ", _plus(evidence.arms()), ". Smallest "
                 "difference: of the observed proportions, at planned numbers, over all numbers of "
                 "responders in the control. ", full)  # fmt: skip
+
+
+def _plus(names: Sequence[Slot]) -> Line:
+    return line(*(part for name in names for part in (" + ", name)))[1:]
 
 
 def _smallest(evidence: Evidence, look: int) -> Line:
@@ -211,18 +188,35 @@ def _binding(evidence: Evidence) -> Iterator[Block]:
         yield Paragraph(
             line=prose(
                 "Operating characteristics are those of a trial that obeys its rules. Futility is "
-                "meant to be followed; {section} shows what becomes of the type I error if it is "
-                "not.",
-                section=Reference("sensitivity"),
+                "meant to be followed{otherwise}.",
+                otherwise=line(
+                    "; ",
+                    Reference("sensitivity"),
+                    " shows what becomes of the type I error if it is not",
+                )
+                if evidence.sensitivity_trials and evidence.worst_null
+                else "",
             )
         )
     if evidence.rules_that("stop_for_safety"):
         yield Paragraph(
             line=prose(
-                "A stop for safety is judged before success. No rule prevents the committee from "
-                "recommending a stop for another reason of safety."
+                "{order}No rule prevents the committee from recommending a stop for another reason "
+                "of safety.",
+                order=_safety_first(evidence),
             )
         )
+
+
+def _safety_first(evidence: Evidence) -> str:
+    """Whether stops for safety are judged before success, as the order of the rules has it."""
+    order = [rule.then for rule in evidence.design.rules]
+    if "declare_success" not in order:
+        return ""
+    last_safety = len(order) - order[::-1].index("stop_for_safety")
+    if last_safety <= order.index("declare_success"):
+        return "A stop for safety is judged before success. "
+    return "At a look success is judged before a rule that stops for safety, in the order written. "
 
 
 def _boundaries(evidence: Evidence) -> list[Block]:
@@ -257,11 +251,11 @@ def _boundaries(evidence: Evidence) -> list[Block]:
         )
     )
     for name in dict.fromkeys(boundary.rule for boundary in found):
-        blocks.append(_boundary_table([b for b in found if b.rule == name]))
+        blocks.append(_boundary_table(evidence, [b for b in found if b.rule == name]))
     return [*blocks, *figures_for(evidence, "F3")]
 
 
-def _boundary_table(boundaries: list[Boundary]) -> Table:
+def _boundary_table(evidence: Evidence, boundaries: list[Boundary]) -> Table:
     first = boundaries[0]
     two = len(first.analysed) == 2
     source = f"boundaries.csv: {first.rule}"
@@ -283,55 +277,19 @@ def _boundary_table(boundaries: list[Boundary]) -> Table:
              given(" + ".join(map(str, b.analysed)), source), ")")
         for b in boundaries
     ]  # fmt: skip
-    arm = first.arms[-1]
+    arm = evidence.arm(first.arms[-1])
     return Table(
         key=f"t-boundaries-{first.rule}",
         title=line(code(first.rule), f" {DECISIONS[first.then]}: numbers of responders in ",
-                   code(arm), " at which it holds"),
-        head=(line("Responders in ", code(first.arms[0])) if two else line("Question"), *heads),
+                   arm, " at which it holds"),
+        head=(
+            line("Responders in ", evidence.arm(first.arms[0])) if two else line("Question"),
+            *heads,
+        ),
         rows=tuple(rows),
         align=("right", *("right",) * len(heads)),
         audience="restricted",
     )  # fmt: skip
-
-
-# ── thresholds and error ──────────────────────────────────────────────────────────────────────
-def _thresholds(evidence: Evidence) -> list[Block]:
-    if evidence.design.calibration is None:
-        evidence.trace.not_applicable(
-            19, "the thresholds were set by the designers and not calibrated"
-        )
-        return [
-            Heading(text="Where the thresholds come from", key="thresholds", level=2),
-            Paragraph(
-                line=prose(
-                    "The thresholds were set by the designers. No search was made for them, and "
-                    "their error is what {section} reports.",
-                    section=Reference("null"),
-                )
-            ),
-        ]
-    calibration = evidence.design.calibration
-    evidence.trace.reported(19, "thresholds")
-    region = calibration.null_region or {}
-    shown = [
-        line("The null region: a true rate of ", code(name), " from ",
-             given(" to ".join(f"{v:g}" for v in values), "calibration"), ".")
-        for name, values in region.items()
-    ]  # fmt: skip
-    return [
-        Heading(text="Where the thresholds come from", key="thresholds", level=2),
-        Paragraph(
-            line=prose(
-                "The threshold for success is the smallest at which the probability of any success "
-                "is at most {error} at every point of the null region. It was searched on trials "
-                "of their own, with a seed made from that of the design; the operating "
-                "characteristics come from others.",
-                error=evidence.setting(calibration.type_one_error, "calibration.type_one_error"),
-            )
-        ),
-        *([Items(lines=tuple(shown))] if shown else []),
-    ]
 
 
 def _multiplicity(evidence: Evidence) -> list[Block]:
@@ -349,8 +307,8 @@ def _multiplicity(evidence: Evidence) -> list[Block]:
                 counted(len(successes), "design: rules"),
                 " rule declares" if len(successes) == 1 else " rules declare",
             ),
-            endpoint=listed([line(code(n)) for n in dict.fromkeys(_endpoint_of(evidence, rule)
-                                                                   for rule in successes)]),
+            endpoint=listed([evidence.endpoint_words(name) for name in dict.fromkeys(
+                evidence.resolved(rule).question.endpoint for rule in successes)]),
         ),
     ]  # fmt: skip
     if design.by_target:
@@ -370,16 +328,7 @@ def _multiplicity(evidence: Evidence) -> list[Block]:
 
 
 def _any_look(evidence: Evidence) -> Line:
-    """The looks at which success may be declared."""
-    design = evidence.design
-    judged = sorted({k for rule in evidence.rules_that("declare_success")
-                     for k in design.judged_at(rule)})  # fmt: skip
-    if len(judged) < design.looks.number or len(judged) == 1:
-        word = "look " if len(judged) == 1 else "looks "
-        return line(word, listed([line(given(k, "design: rules.looks")) for k in judged]))
-    return line("any of ", counted(len(judged), "design: looks"), " looks")
-
-
-def _endpoint_of(evidence: Evidence, rule: Rule) -> str:
-    resolved = next(found for found in evidence.plan.rules if found.name == rule.name)
-    return resolved.question.endpoint
+    """The dates at which success may be declared."""
+    return listed(
+        [*dict.fromkeys(evidence.when(r) for r in evidence.rules_that("declare_success"))]
+    )

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from adaptive_cart.nouns.questions import written
+import math
+from collections.abc import Iterator
+
+from adaptive_cart.conduct.rules import ResolvedRule, wording_of
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.questions_in_prose import quantity, value_words
 from adaptive_cart.report.document import (
     Block,
     Heading,
     Line,
     Paragraph,
-    Reference,
     Table,
     cells,
     code,
     line,
     prose,
     row,
-    secret,
     without_blank_columns,
 )
-from adaptive_cart.report.evidence import Evidence
-from adaptive_cart.report.numbers import given
+from adaptive_cart.report.evidence import UNKNOWN, Evidence
+from adaptive_cart.report.numbers import Bound, given
 from adaptive_cart.report.pictures import figures_for
+from adaptive_cart.results.operating import Figure
+from adaptive_cart.running.boundaries import counts_at_which_it_holds
 
 
 def safety(evidence: Evidence) -> list[Block]:
@@ -32,23 +37,21 @@ def safety(evidence: Evidence) -> list[Block]:
         blocks.append(Paragraph(line=prose("No rule of this design stops the trial for safety.")))
     else:
         blocks += _table(evidence)
+        blocks += _by_number(evidence)
     evidence.trace.not_applicable(25, "the design has no joint criterion of benefit and risk")
     return [*blocks, *figures_for(evidence, "C6")]
 
 
 def _table(evidence: Evidence) -> list[Block]:
     rules = evidence.rules_that("stop_for_safety")
-    questions = [next(r for r in evidence.plan.rules if r.name == rule.name) for rule in rules]
-    places = [(q.question.endpoint, evidence.design.arm_names[q.question.arm]) for q in questions]
+    asked = [evidence.resolved(rule) for rule in rules]
     rows = []
     for name in evidence.scenarios:
         rows.append(
             row(
                 code(name),
-                *(
-                    evidence.cell(name, f"true_{endpoint}", "true", arm=arm).number()
-                    for endpoint, arm in places
-                ),
+                *(_true(evidence, name, rule.question).number() for rule in asked),
+                *(evidence.cell(name, f"decided_{rule.name}").number() for rule in asked),
                 evidence.cell(name, "stop_safety").with_interval(),
                 evidence.cell(name, "success").number(),
                 evidence.cell(name, "n_infused_mean").number(),
@@ -57,42 +60,121 @@ def _table(evidence: Evidence) -> list[Block]:
     evidence.trace.reported(24, "t-safety")
     said: list[Line] = [
         prose(
-            "{rule} asks at every look whether the rate of {endpoint} in {arm} exceeds {limit}; it "
-            "stops the trial if that is {threshold} probable.",
+            "{rule} stops the trial for safety if {asked}{threshold}. It is judged at {when}.",
             rule=code(rule.name),
-            endpoint=evidence.endpoint_words(endpoint),
-            arm=code(arm),
-            limit=given(question.question.value, f"design: rules.{rule.name}"),
-            threshold=secret(
-                "at least ",
-                given(written(min(question.thresholds.values())), f"design: rules.{rule.name}"),
-                otherwise="sufficiently",
-            ),
+            asked=evidence.probability_of(rule),
+            threshold=evidence.compared(rule),
+            when=evidence.when(rule),
         )
-        for rule, question, (endpoint, arm) in zip(rules, questions, places, strict=True)
+        for rule in rules
     ]
     unseen = _unseen(evidence)
+    stopped = cells(*(line("Stopped by ", code(rule.name)) for rule in rules))
     return [
         *(Paragraph(line=sentence) for sentence in said),
         without_blank_columns(
             Table(
                 key="t-safety",
-                title=line("Stopping for safety against the true rate"),
+                title=line("Stopping for safety against the truth, by rule"),
                 head=(
                     line("Scenario"),
-                    *(
-                        line("True rate of ", evidence.endpoint_head(endpoint), f", {arm}")
-                        for endpoint, arm in places
-                    ),
+                    *(_head(evidence, rule) for rule in asked),
+                    *stopped,
                     *cells("Stop for safety", "Success", "Mean infused"),
                 ),
                 rows=tuple(rows),
-                align=("left", *("right",) * (len(places) + 3)),
-                widths=(2.2, *(1.0,) * len(places), 2.0, 0.8, 0.9),
+                align=("left", *("right",) * (2 * len(rules) + 3)),
+                widths=(2.0, *(1.2,) * len(rules), *(0.9,) * len(rules), 1.9, 0.8, 0.9),
+                wide=len(rules) > 1,
+                notes=(
+                    line("Stopped by: share of all trials that the rule stopped. True values are "
+                         "those of what the rule asks about."),
+                ),
             )
         ),
         *([Paragraph(line=unseen)] if unseen else []),
     ]  # fmt: skip
+
+
+def _head(evidence: Evidence, rule: ResolvedRule) -> Line:
+    """What a rule asks about and the value it compares with, for the head of a column."""
+    question = rule.question
+    wording = wording_of(evidence.design, question.endpoint)
+    what = quantity(question, wording.endpoint, wording.summary).removeprefix("the ")
+    arms = wording.arms[question.arm]
+    if question.minus is not None:
+        between = " / " if question.kind == "hazard_ratio" else " − "
+        arms += between + wording.arms[question.minus]
+    value = given(value_words(question, wording.summary), f"design: rules.{rule.name}")
+    return line(given(f"True {what}, {arms}", "design: rules"), " (limit ", value, ")")
+
+
+def _true(evidence: Evidence, scenario: str, question: Question) -> Bound:
+    """The true value of what a question is about, from the table of measures."""
+    names = evidence.design.arm_names
+    stratum = evidence.design.stratum_names[question.stratum] if question.stratum >= 0 else None
+    measure = f"true_{question.endpoint}"
+
+    def of(arm: int) -> Bound:
+        return evidence.cell(scenario, measure, "true", arm=names[arm], stratum=stratum)
+
+    if question.kind != "level":
+        return Bound(UNKNOWN, f"{scenario}, {measure}", "true")
+    if question.minus is None:
+        return of(question.arm)
+    one, other = of(question.arm), of(question.minus)
+    difference = one.figure.estimate - other.figure.estimate
+    error = math.hypot(one.figure.mcse, other.figure.mcse)
+    figure = Figure(difference, error, difference, difference, None)
+    return Bound(figure, f"{one.source} − {other.source}", "true")
+
+
+# ── what a safety board looks up ──────────────────────────────────────────────────────────────
+def _by_number(evidence: Evidence) -> Iterator[Block]:
+    """For each rule on one arm's counts, how many events stop the trial, by number analysed."""
+    for rule in evidence.rules_that("stop_for_safety"):
+        resolved = evidence.resolved(rule)
+        most = evidence.design.planned[resolved.question.arm]
+        for threshold, fewest in counts_at_which_it_holds(evidence.plan, resolved, most).items():
+            several = len(set(resolved.thresholds.values())) > 1
+            looks = [look for look, value in resolved.thresholds.items() if value == threshold]
+            yield _counts(evidence, resolved, fewest, looks if several else [])
+
+
+def _counts(evidence: Evidence, rule: ResolvedRule, fewest: list[int], looks: list[int]) -> Table:
+    source = f"boundaries: {rule.name}"
+    rows = []
+    first = 1
+    for n, number in enumerate(fewest, start=1):
+        if (n < len(fewest) and fewest[n] == number) or (n < len(fewest) and _never(fewest, n)):
+            continue
+        shown = str(n) if first == n else f"{first} to {n}"
+        told = line("no number stops it") if number > n else line(given(number, source), " or more")
+        rows.append(row(given(shown, source), told))
+        first = n + 1
+    arm = evidence.arm(evidence.design.arm_names[rule.question.arm])
+    at = line(", at look ", given(" and ".join(map(str, looks)), source)) if looks else ()
+    return Table(
+        key="-".join(["t-stops", rule.name, *map(str, looks)]),
+        title=line(code(rule.name), " stops the trial by number analysed in ", arm, at),
+        head=(
+            line("Analysed in ", arm),
+            line("With ", evidence.endpoint_head(rule.question.endpoint)),
+        ),
+        rows=tuple(rows),
+        align=("right", "right"),
+        widths=(1.0, 1.4),
+        audience="restricted",
+        notes=(
+            line("Analysed: infused participants whose time of observation has passed (everybody "
+                 "randomised where nobody is infused), up to the number planned."),
+        ),
+    )  # fmt: skip
+
+
+def _never(fewest: list[int], n: int) -> bool:
+    """Whether a rule holds for no number of n, nor of one more."""
+    return fewest[n - 1] > n and fewest[n] > n + 1
 
 
 def _unseen(evidence: Evidence) -> Line:
@@ -107,8 +189,7 @@ def _unseen(evidence: Evidence) -> Line:
     if not events:
         return ()
     return prose(
-        "The truth names {events} too, for which the design has no endpoint: no rule sees them, "
-        "and {limits} says so.",
+        "The truth names {events} too, for which the design has no endpoint: they are not "
+        "simulated, and no rule sees them.",
         events=given(", ".join(n.replace("_", " ") for n in events), "truth: events, rates"),
-        limits=Reference("limitations"),
     )

@@ -24,11 +24,13 @@ from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given
 from adaptive_cart.report.pictures import figures_for
 from adaptive_cart.report.sensitivity import Change, changes, trials_asked
+from adaptive_cart.results.operating import proportion
 
 BY_TOPIC = (
     ("fixed", "Against a design without interim looks", "t-fixed", ("fixed",)),
     ("futility", "If futility is not followed", "t-futility", ("no_futility",)),
-    ("prior-sensitivity", "Other priors", "t-priors-other", ("vague", "sceptical")),
+    ("prior-sensitivity", "Other priors at the same thresholds", "t-priors-other",
+     ("vague", "sceptical")),
     ("one-factor", "Enrolment, dropout and the date of looks", "t-one-factor",
      ("slower", "faster", "later", "dropout")),
 )  # fmt: skip
@@ -109,7 +111,7 @@ def _row(change: Change) -> Row:
     return row(
         code(change.scenario),
         Bound(change.success, f"{source}, success").number(),
-        _changed(Bound(change.change, f"{source}, change of success", "difference")),
+        _changed_success(change, f"{source}, change of success"),
         _changed(Bound(change.participants, f"{source}, change of N", "difference")),
         _changed(Bound(change.months, f"{source}, change of months", "difference")),
     )
@@ -117,16 +119,18 @@ def _row(change: Change) -> Row:
 
 def _changed(bound: Bound) -> Line:
     if bound.figure.mcse == 0.0 and bound.figure.estimate == 0.0:
-        return line("none in any trial")
+        return line("the same in every trial")
     if bound.figure.mcse == 0.0:
         return line(bound.number(), " in every trial")
     return bound.with_interval()
 
 
-def _told(what: str, bound: Bound) -> Line:
-    if bound.figure.mcse == 0.0 and bound.figure.estimate == 0.0:
-        return line(f"{what} stays the same")
-    return line(f"{what} changes by ", bound.with_interval())
+def _changed_success(change: Change, source: str) -> Line:
+    """The change of a probability; where no trial ended otherwise, how large it may be."""
+    bound = Bound(change.change, source, "difference")
+    if bound.figure.mcse > 0.0 or bound.figure.estimate != 0.0 or not bound.figure.n:
+        return bound.with_interval()
+    return (Bound(proportion(0, bound.figure.n), source).number(),)
 
 
 def _lead(evidence: Evidence, here: Sequence[Change], key: str) -> list[Block]:
@@ -139,15 +143,12 @@ def _lead(evidence: Evidence, here: Sequence[Change], key: str) -> list[Block]:
             Paragraph(
                 line=prose(
                     "A design that looks only once, at its planned end, with the last threshold "
-                    "is compared with the one at hand. In {scenario} {success}, and {n}.",
+                    "is compared with the one at hand. {safety} In {scenario} the probability of "
+                    "success changes by {success}, and the mean number randomised by {n}.",
+                    safety=_safety_of_fixed(evidence, target),
                     scenario=code(target.scenario),
-                    success=_told(
-                        "the probability of success", Bound(target.change, source, "difference")
-                    ),
-                    n=_told(
-                        "the mean number randomised",
-                        Bound(target.participants, source, "difference"),
-                    ),
+                    success=_changed_success(target, source),
+                    n=_changed(Bound(target.participants, source, "difference")),
                 )
             )
         ]
@@ -162,7 +163,30 @@ def _lead(evidence: Evidence, here: Sequence[Change], key: str) -> list[Block]:
                 )
             )
         ]
+    if key == "prior-sensitivity":
+        return [
+            Paragraph(
+                line=prose(
+                    "The thresholds stay those of the design, which were set for its own priors. "
+                    "The table says what becomes of the rules as they stand when other priors are "
+                    "used in the analysis. It does not say what the priors gain: for that the type "
+                    "I error would have to be equal, with thresholds set anew for each prior."
+                )
+            )
+        ]
     return []
+
+
+def _safety_of_fixed(evidence: Evidence, change: Change) -> str:
+    """What becomes of the safety rules in a design without looks before the last."""
+    own = evidence.rules_that("stop_for_safety")
+    kept = [rule for rule in change.variant.design.rules if rule.then == "stop_for_safety"]
+    if not own:
+        return "Neither has a rule that stops for safety."
+    if not kept:
+        return "It has no rule that stops for safety, so that it succeeds in spite of harm."
+    rhythm = " and between looks, as the rules say" if any(rule.every for rule in kept) else ""
+    return f"Its safety rules are judged at that look{rhythm}, and at no earlier one."
 
 
 def _lacking(evidence: Evidence, key: str) -> list[Block]:
@@ -170,6 +194,11 @@ def _lacking(evidence: Evidence, key: str) -> list[Block]:
         "fixed": (4, "the design has one look only"),
         "futility": (21, "the design has no futility rule"),
     }
+    if key == "prior-sensitivity" and evidence.sensitivity_trials:
+        evidence.trace.missing(
+            56, "other priors than the design's to compare with: tried are uniform ones and the "
+            "control's, of beta-binomial arms",
+        )  # fmt: skip
     if key in reasons and evidence.sensitivity_trials:
         evidence.trace.not_applicable(*reasons[key])
     return []
@@ -193,7 +222,7 @@ def _robustness(evidence: Evidence) -> list[Block]:
     blocks += [
         Paragraph(
             line=prose(
-                "Truths that nobody wants but that may be; {table} says in what each differs.",
+                "Truths that are not expected and are possible; {table} says in what each differs.",
                 table=Reference("t-scenarios"),
             )
         ),

@@ -75,7 +75,10 @@ def _consequences(evidence: Evidence) -> list[Block]:
     head = (
         line("Scenario"),
         line(exposed),
-        *(line(_observed(evidence, endpoint), f", {arm}") for endpoint, arm in shown_of),
+        *(
+            line(_observed(evidence, endpoint), ", ", evidence.arm(arm))
+            for endpoint, arm in shown_of
+        ),
     )
     rows = []
     for name in evidence.scenarios:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from adaptive_cart.conduct.rules import ENDS
 from adaptive_cart.report.chapters.by_role import MANY_COLUMNS, headed
 from adaptive_cart.report.document import (
     Block,
     Heading,
     Line,
+    Piece,
+    Reference,
     Row,
     Table,
+    Text,
     cells,
     code,
     line,
@@ -16,59 +20,28 @@ from adaptive_cart.report.document import (
     without_blank_columns,
 )
 from adaptive_cart.report.evidence import Evidence, per_scenario
-from adaptive_cart.report.numbers import Bound, given, rounded
+from adaptive_cart.report.numbers import Bound, given
 from adaptive_cart.report.pictures import figures_for
 
 
 def stopping(evidence: Evidence) -> list[Block]:
     """Stopping by look and reason (T5), and the overrun."""
-    from adaptive_cart.results.operating import exact, proportion
-
-    rows: dict[str, list[Row]] = {}
+    rows = {role: [row_ for name in names for row_ in _rows(evidence, name)]
+            for role, names in per_scenario(evidence)}  # fmt: skip
     reasons = evidence.endings
-    for role, names in per_scenario(evidence):
-        rows[role] = []
-        for name in names:
-            reached = 1.0
-            n = evidence.cell(name, "success").figure.n
-            cumulative = dict.fromkeys(reasons, 0.0)
-            for look in evidence.looks:
-                here = {r: evidence.cell(name, f"stop_{r}", look=look) for r in reasons}
-                shown: list[Line] = []
-                for reason in reasons:
-                    bound = here[reason]
-                    cumulative[reason] += bound.figure.estimate
-                    of_reached: Line = line("–")
-                    if reached > 1e-12:
-                        events = round(bound.figure.estimate * (n or 0))
-                        those = round(reached * (n or 0))
-                        figure = (
-                            exact(bound.figure.estimate / reached)
-                            if n is None
-                            else proportion(events, those)
-                        )
-                        source = f"{bound.source} / reached"
-                        of_reached = line(Bound(figure, source).number())
-                    total = cumulative[reason]
-                    sum_ = exact(total) if n is None else proportion(round(total * n), n)
-                    shown += [
-                        line(bound.number()),
-                        of_reached,
-                        line(Bound(sum_, f"{bound.source}, cumulative").number()),
-                    ]
-                ended = sum(bound.figure.estimate for bound in here.values())
-                rows[role].append(
-                    row(
-                        code(name) if look == 1 else "",
-                        given(look, "looks"),
-                        rounded(max(reached, 0.0), 3, f"{name}: reached look {look}"),
-                        *shown,
-                    )
-                )
-                reached -= ended
     heads = [f"{r.capitalize()}: {part}" for r in reasons for part in ("all", "reached", "so far")]
     head = cells("Scenario", "Look", "Reached", *heads)
     evidence.trace.reported(22, "t-main", "t-overrun")
+    notes = [
+        line("All: of all trials. Reached: of those that reached the look. So far: at this look or "
+             "before, of all trials. A dash: no rule ends the trial there for that reason.")
+    ]  # fmt: skip
+    if evidence.rhythmic:
+        notes.append(
+            line("Rows that begin with “before” hold stops between looks, before the look of that "
+                 "number is due; there “reached” are the trials that were still running after the "
+                 "look before it.")
+        )  # fmt: skip
     return [
         Heading(text="When and why trials stop", key="stopping", level=2),
         Table(
@@ -77,15 +50,97 @@ def stopping(evidence: Evidence) -> list[Block]:
             head=head,
             rows=headed(rows, len(head)),
             align=("left", *("right",) * (len(head) - 1)),
-            widths=(2.1, 0.5, 0.8, *(0.85,) * len(heads)),
-            notes=(
-                line("All: of all trials. Reached: of those that reached the look. So far: at "
-                     "this look or before, of all trials."),
-            ),
+            widths=(2.1, 0.7, 0.8, *(0.85,) * len(heads)),
+            notes=tuple(notes),
             wide=len(head) > MANY_COLUMNS,
         ),
+        *_by_rule(evidence),
         *figures_for(evidence, "F6"),
         *_overrun(evidence),
+    ]
+
+
+def _rows(evidence: Evidence, name: str) -> list[Row]:
+    """Rows of one scenario: each look, and before it what stopped between looks."""
+    n = evidence.cell(name, "success").figure.n
+    reasons = evidence.endings
+    so_far = dict.fromkeys(reasons, 0.0)
+    running = 1.0
+    found: list[Row] = []
+    for look in evidence.looks:
+        between = {r: evidence.between(name, look, r) for r in reasons}
+        at = {r: evidence.cell(name, f"stop_{r}", look=look).figure.estimate - between[r]
+              for r in reasons}  # fmt: skip
+        parts = [("before ", between), ("", at)] if evidence.rhythmic else [("", at)]
+        for word, shares in parts:
+            source = f"operating_characteristics.csv: {name}, {word}look {look}"
+            shown: list[Line] = []
+            for reason in reasons:
+                so_far[reason] += shares[reason]
+                here = [_of(shares[reason], whole, n, source) for whole in (1.0, running)]
+                if shares[reason] == 0.0 and not _may_end(evidence, reason, look, bool(word)):
+                    here = [Text("–"), Text("–")]  # no rule leads there
+                shown += [*map(line, here), line(_of(so_far[reason], 1.0, n, source))]
+            found.append(
+                row(
+                    code(name) if not found else "",
+                    line(word, given(look, "looks")),
+                    _of(running, 1.0, n, source),
+                    *shown,
+                )
+            )
+            running = max(running - sum(shares.values()), 0.0)
+    return found
+
+
+def _may_end(evidence: Evidence, reason: str, look: int, between: bool) -> bool:
+    """Whether a rule can end the trial for a reason at a look, or between looks before it."""
+    if evidence.design.adaptive or evidence.design.by_target:  # it ends when all are resolved too
+        return True
+    return any(
+        ENDS.get(rule.then) == reason and (rule.every > 0 if between else look in rule.thresholds)
+        for rule in evidence.plan.rules
+    )
+
+
+def _of(share: float, whole: float, n: int | None, source: str) -> Piece:
+    """A share of all trials as one of those that reached the look."""
+    from adaptive_cart.results.operating import exact, proportion
+
+    if whole <= 1e-12:
+        return Text("–")
+    if n is None:
+        return Bound(exact(share / whole), source).number()
+    return Bound(proportion(round(share * n), round(whole * n)), source).number()
+
+
+def _by_rule(evidence: Evidence) -> list[Block]:
+    """Which rule ended the trial."""
+    rules = [rule for rule in evidence.design.rules if rule.then != "stop_enrolment"]
+    if not any(evidence.has(name, f"decided_{r.name}") for name in evidence.scenarios
+               for r in rules):  # fmt: skip
+        return []
+    rows: dict[str, list[Row]] = {}
+    for role, names in per_scenario(evidence):
+        rows[role] = [
+            row(code(name), *(evidence.cell(name, f"decided_{r.name}").number() for r in rules))
+            for name in names
+        ]
+    head = (line("Scenario"), *(line(code(rule.name)) for rule in rules))
+    return [
+        Table(
+            key="t-by-rule",
+            title=line("Which rule ended the trial, as shares of all trials"),
+            head=head,
+            rows=headed(rows, len(head)),
+            align=("left", *("right",) * len(rules)),
+            notes=(
+                line("What each rule does is said in ", Reference("t-rules"), ". The other trials "
+                     "went on to the end of the last look, or ended when every arm or stratum was "
+                     "resolved."),
+            ),
+            wide=len(head) > MANY_COLUMNS,
+        )
     ]  # fmt: skip
 
 

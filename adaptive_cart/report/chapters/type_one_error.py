@@ -22,7 +22,7 @@ from adaptive_cart.report.numbers import given
 def type_one_error(evidence: Evidence) -> list[Block]:
     """Type I error by null scenario, then exactly over the null region (T4)."""
     nulls = evidence.of_role("null")
-    blocks: list[Block] = [Heading(text="Type I error over the null region", key="null", level=2)]
+    blocks: list[Block] = [Heading(text="Type I error", key="null", level=2)]
     if nulls:
         worst = evidence.worst_null
         control = evidence.design.arm_names[0]
@@ -34,7 +34,7 @@ def type_one_error(evidence: Evidence) -> list[Block]:
                 row(
                     line(code(name), " (largest)" if name == worst and len(nulls) > 1 else ""),
                     true.number(),
-                    cell.number(),
+                    cell.beside_interval(),
                     cell.interval() or "–",
                     cell.mcse(),
                     given(cell.figure.n, cell.source) if cell.figure.n is not None else "–",
@@ -58,6 +58,8 @@ def type_one_error(evidence: Evidence) -> list[Block]:
     blocks += null_and_power(evidence)
     if len(nulls) > 1:
         evidence.trace.reported(28, "t-null")
+    if evidence.draws_power_curve:
+        evidence.trace.reported(46, "f-F4")
     return blocks
 
 

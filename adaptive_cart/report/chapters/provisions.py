@@ -1,0 +1,76 @@
+"""What a design provides for the end of the trial, closed strata and crossover, in prose."""
+
+from __future__ import annotations
+
+from adaptive_cart.design.design import ResponseAdaptive
+from adaptive_cart.report.document import Line, line, prose, strong
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.numbers import given
+
+
+def enrolment_between_looks(evidence: Evidence) -> str:
+    """Whether enrolment goes on between looks, and what ends it."""
+    if evidence.rules_that("stop_enrolment"):
+        return "goes on between looks and ends when a rule stops it or the trial ends"
+    return "goes on between looks and ends when the trial ends"
+
+
+def ending(evidence: Evidence) -> Line:
+    """When a trial with several arms or strata ends; blank where success ends the trial at once."""
+    design = evidence.design
+    if not design.by_target:
+        return ()
+    several = len(design.arms) > 2
+    if several and design.multiarm is not None and design.multiarm.ends == "first_success":
+        return line("The trial ends at the first success of an arm or stratum.")
+    what = "experimental arm" if several else "stratum"
+    return line(
+        f"Success belongs to the arm or stratum that a rule asks about: it enrols no more, and the "
+        f"trial ends when every {what} has succeeded, been dropped or been closed."
+    )
+
+
+def provisions(evidence: Evidence) -> list[Line]:
+    """What the design says beyond arms and pace, each with a word in front."""
+    design = evidence.design
+    found: list[Line] = []
+    if ending(evidence):
+        found.append(line(strong("End of the trial: "), ending(evidence)))
+    if isinstance(design.randomisation, ResponseAdaptive):
+        found.append(line(strong("Share of the control: "), _control(evidence)))
+    if design.strata and (evidence.rules_that("close_stratum") or design.by_target):
+        kept = design.enrolment.after_closing == "keep"
+        found.append(
+            line(
+                strong("Arrivals of a closed stratum: "),
+                "are lost, which slows enrolment."
+                if kept
+                else "go to the open strata by their shares.",
+            )
+        )
+    if design.crossover is not None:
+        found.append(line(strong("Crossover: "), _crossover(evidence)))
+    return found
+
+
+def _control(evidence: Evidence) -> Line:
+    method = evidence.design.randomisation
+    assert isinstance(method, ResponseAdaptive)
+    if method.control == "match_largest":
+        return line("as large as the largest of the experimental arms.")
+    return line("fixed at ", given(method.control, "design: randomisation.control"), ".")
+
+
+def _crossover(evidence: Evidence) -> Line:
+    crossover = evidence.design.crossover
+    assert crossover is not None
+    return prose(
+        "participants of {start} who are followed and not in drug-free remission at month {month} "
+        "may take the treatment of {end} from then on; {strategy}.",
+        start=evidence.arm(crossover.from_),
+        end=evidence.arm(crossover.to),
+        month=given(crossover.after_month, "design: crossover.after_month"),
+        strategy="crossover before the outcome is non-response (composite)"
+        if crossover.strategy == "composite"
+        else "remission after it counts (treatment policy)",
+    )

@@ -1,0 +1,58 @@
+"""What the measures of the results table are called in prose, by their names in the file."""
+
+from __future__ import annotations
+
+from adaptive_cart.design.design import Design
+
+PLAIN = {
+    "success": "success",
+    "stop_success": "ended for success",
+    "stop_futility": "ended for futility",
+    "stop_safety": "stopped for safety",
+    "stop_between": "ended between looks",
+    "no_success": "no success at the last look",
+    "reversal": "success reversed by the pipeline",
+    "false_success": "false success",
+    "arm_success": "success of the arm or stratum",
+    "arm_share": "share of those randomised",
+    "arm_dropped": "arm dropped",
+    "stratum_closed": "stratum closed",
+    "best_selected": "the best arm selected",
+    "estimand": "true value of the estimand",
+    "bias": "bias of the estimate",
+    "rmse": "root mean squared error",
+    "coverage": "coverage of the credible interval",
+    "bias_given_stop": "bias, given the end",
+    "failed": "posterior not computed",
+}
+COUNTS = {
+    "n_randomised": "number randomised",
+    "n_analysed": "number analysed",
+    "n_infused": "number infused",
+    "months": "months to the end",
+}
+PARTS = {
+    "mean": "mean",
+    "sd": "standard deviation",
+    "p05": "percentile 5",
+    "p50": "median",
+    "p95": "percentile 95",
+}
+FINAL = "_final"
+
+
+def measure_words(design: Design, measure: str) -> str:
+    """Say a measure in words; by its name in the file where it is of another kind."""
+    if measure in PLAIN:
+        return PLAIN[measure]
+    if measure.endswith(FINAL) and measure.removesuffix(FINAL) in PLAIN:
+        return f"{PLAIN[measure.removesuffix(FINAL)]}, pipeline followed up"
+    kind, _, rest = measure.partition("_")
+    if kind == "decided":
+        return f"ended by {rest}"
+    if kind in ("true", "observed") and rest in design.endpoints:
+        return f"{kind} value of {design.endpoint_label(rest)}"
+    of, _, part = measure.rpartition("_")
+    if of in COUNTS and part in PARTS:
+        return f"{COUNTS[of]}, {PARTS[part]}"
+    return measure
