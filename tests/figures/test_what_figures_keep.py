@@ -219,7 +219,7 @@ def test_extremes_of_success_are_told_with_where_they_are(twelve: Any) -> None:
 def test_an_unknown_figure_is_never_skipped() -> None:
     from adaptive_cart.report.pictures import figures_for
 
-    with pytest.raises(InputError, match="no figure 'F11' .did you mean 'F11"):
+    with pytest.raises(InputError, match=r"no figure 'F11' \(did you mean 'F11"):
         figures_for(None, "F11")  # type: ignore[arg-type]
 
 
