@@ -239,6 +239,11 @@ def benefit_risk_tables(result: Result) -> Tables | Missing:
             rate=design.endpoints[harm].direct_truth == "rate",
             less=None if control is None else design.arm_label(control),
             limit=None if rule is None else rule.question.value,
+            other_rules=[
+                other.name
+                for other in plan_of(result).rules
+                if other.then == "stop_for_safety" and (rule is None or other.name != rule.name)
+            ],
             limit_arm=design.arm_names[rule.question.arm] if rule and one_arm else None,
         ),
     }

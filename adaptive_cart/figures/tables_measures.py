@@ -255,7 +255,8 @@ def _endings_of(result: Result, scenario: str) -> Iterator[dict[str, Any]]:
                 for why in STOPS
             }
             yield from _date(result, scenario, look, True, by_now, before)
-        at_look = {why: max(whole[why] - before[why], 0.0) for why in STOPS}
+        # shares of n trials, without what is left of a subtraction
+        at_look = {why: round(max(whole[why] - before[why], 0.0), 15) for why in STOPS}
         yield from _date(result, scenario, look, False, by_now, at_look)
 
 
@@ -268,7 +269,7 @@ def _date(
     here: dict[str, float],
 ) -> Iterator[dict[str, Any]]:
     """A row an ending of one date; what has ended ``by_now`` goes on from date to date."""
-    reached = max(1.0 - sum(by_now.values()), 0.0)
+    reached = round(max(1.0 - sum(by_now.values()), 0.0), 15)
     for why in STOPS:
         by_now[why] += here[why]
     ends = dict(by_now)

@@ -379,7 +379,9 @@ def _limit(about: Any) -> str:
         return ""
     arm = about["limit_arm"]
     of = f" (asked of {introduced(about, arm)})" if isinstance(arm, str) else ""
-    return f" Dashed: the limit of the safety rule, {about['limit']:g}{of}."
+    others = ", ".join(about["other_rules"])
+    left = f" Other safety rules, of which no risk is shown: {others}." if others else ""
+    return f" Dashed: the limit of the safety rule, {about['limit']:g}{of}.{left}"
 
 
 def describe_benefit_risk(tables: Tables) -> str:

@@ -181,6 +181,9 @@ def test_the_limit_of_a_difference_is_not_drawn_as_that_of_a_rate(
 ) -> None:
     about = _tables(twelve, "C6")["about"].iloc[0]
     assert (about["harm"], about["limit"], about["less"]) == ("ICANS grade 3 or higher", 0.1, None)
+    said = FIGURES["C6"].caption(_tables(twelve, "C6"))
+    assert "the limit of the safety rule, 0.1. Other safety rules" in said
+    assert "of which no risk is shown: infection." in said
     text = HEAD + RULES + '[scenarios.null]\nrole = "null"\ncells = { same_as = "usual" }\n'
     other = run(tmp_path, text + "[scenarios.expected]\n", trials=20)
     tables = _tables(other, "C6")
