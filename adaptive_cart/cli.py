@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import LazyLoader, find_spec, module_from_spec
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,6 +23,7 @@ import click
 from adaptive_cart.errors import CartError
 
 WITHHELD = 3  # exit status of an analysis that decides nothing
+PIPE = 140  # characters of a line where nobody says how wide the terminal is
 
 # What the libraries of `check` load and never use there: half of the time it would take.
 _POSTPONED = (
@@ -228,7 +230,7 @@ def simulate(
     loaded = load_design(design)
     folder = out or Path("results") / design.stem
     try:
-        with _progress() as progress:
+        with _progress() as bar:
             result = run(
                 loaded,
                 trials=trials,
@@ -243,8 +245,8 @@ def simulate(
                 scheduler=scheduler,
                 design_text=design.read_text(encoding="utf-8"),
                 calibration=read_log(log_beside(design)),
-                progress=progress,
-                tell=lambda message: click.echo(message, err=True),
+                progress=bar.show,
+                tell=bar.tell,
             )
     except KeyboardInterrupt:
         _say_goes_on(resume)
@@ -286,9 +288,9 @@ def calibrate_thresholds(
     loaded = load_design(design)
     before, log = text_to_edit(design), log_beside(design)
     require_own(log)
-    with _progress() as progress:
+    with _progress() as bar:
         found = calibrate(
-            loaded, trials=trials, seed=seed, jobs=jobs, progress=progress, engine=engine
+            loaded, trials=trials, seed=seed, jobs=jobs, progress=bar.show, engine=engine
         )
     write_text(log, log_text(found))
     write_back(design, before, calibrated_text(before, found))
@@ -489,7 +491,7 @@ def verify(
     loaded = load_design(design)
     folder = out or Path("verification") / design.stem
     try:
-        with _progress() as progress:
+        with _progress() as bar:
             found = run(
                 loaded,
                 looks=looks,
@@ -497,8 +499,8 @@ def verify(
                 jobs=jobs,
                 out=folder,
                 restart=not resume,
-                progress=progress,
-                tell=lambda message: click.echo(message, err=True),
+                progress=bar.show,
+                tell=bar.tell,
             )
     except KeyboardInterrupt:
         _say_goes_on(resume)
@@ -526,8 +528,8 @@ def draw_figures(result: Path, formats: str, only: tuple[str, ...], out: Path | 
 
     opened = open_result(result)
     chosen = [name.strip() for name in formats.split(",") if name.strip()]
-    with _progress() as progress:
-        written = write_figures(opened, out, chosen, only or None, progress)
+    with _progress() as bar:
+        written = write_figures(opened, out, chosen, only or None, bar.show)
     click.echo(_encodable(written.words()))
     click.echo(f"figures in {written.folder}", err=True)
 
@@ -586,7 +588,7 @@ def report(
     from adaptive_cart.report import write_report
     from adaptive_cart.results.result import open_result
 
-    with _progress() as progress:
+    with _progress() as bar:
         written = write_report(
             open_result(result),
             out,
@@ -596,7 +598,7 @@ def report(
             reference_docx=reference_docx,
             facts=facts,
             sensitivity_trials=sensitivity_trials,
-            progress=progress,
+            progress=bar.show,
         )
     for warning in written.warnings:
         click.echo(f"warning: {warning}", err=True)
@@ -652,7 +654,7 @@ def compare(
     """Lay designs side by side: their RESULTS folders, the others compared with the first."""
     from adaptive_cart.comparison import compare as side_by_side
 
-    with _progress() as progress:
+    with _progress() as bar:
         comparison = side_by_side(
             results,
             with_fixed=with_fixed,
@@ -662,11 +664,11 @@ def compare(
             scenarios=scenarios or None,
             jobs=jobs,
             out=out,
-            progress=progress,
-            tell=lambda message: click.echo(message, err=True),
+            progress=bar.show,
+            tell=bar.tell,
         )
     comparison.write(out, formats or ("pdf", "svg", "png"))
-    click.echo(_encodable(comparison.text(_width() or 100)))
+    click.echo(_encodable(comparison.text(_width())))
     changed = comparison.changes_text()
     if changed:
         click.echo(_encodable(f"\n{changed}"))
@@ -680,13 +682,13 @@ def _say_goes_on(resume: bool) -> NoReturn:
     sys.exit(1)
 
 
-def _width() -> int | None:
-    """Characters in a line of the terminal; no limit in a pipe, unless COLUMNS says one."""
+def _width() -> int:
+    """Characters in a line of the terminal; in a pipe a fixed number, unless COLUMNS says one."""
     if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
         import shutil
 
-        return shutil.get_terminal_size().columns or None
-    return None
+        return shutil.get_terminal_size().columns or PIPE
+    return PIPE
 
 
 def _encodable(text: str) -> str:
@@ -700,11 +702,19 @@ def _encodable(text: str) -> str:
     return text
 
 
+@dataclass(frozen=True)
+class _Bar:
+    """What a command shows while it runs: how far it is, and messages that keep clear of that."""
+
+    show: Callable[[str, int, int], None]
+    tell: Callable[[str], None]
+
+
 @contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar with rate and time left on a terminal; nothing elsewhere."""
+def _progress() -> Iterator[_Bar]:
+    """Show a bar with rate and time left on a terminal; elsewhere messages only."""
     if not sys.stderr.isatty():
-        yield lambda what, done, total: None
+        yield _Bar(lambda what, done, total: None, lambda message: click.echo(message, err=True))
         return
     from rich.console import Console
     from rich.progress import (
@@ -724,7 +734,8 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
         TimeRemainingColumn(),
     )
     tasks: dict[str, tuple[TaskID, int, float]] = {}
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True) as bar:
 
         def show(what: str, done: int, total: int) -> None:
             if what not in tasks:
@@ -738,7 +749,11 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
             shown = f"{rate:,.0f}/s" if rate >= 1.0 else ""
             bar.update(task, completed=done, total=total, rate=shown)
 
-        yield show
+        def tell(message: str) -> None:
+            # through the bar's own console, which moves the bar below it
+            console.print(_encodable(message), markup=False, highlight=False, soft_wrap=True)
+
+        yield _Bar(show, tell)
 
 
 if __name__ == "__main__":

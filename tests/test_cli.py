@@ -147,16 +147,17 @@ def test_a_narrow_terminal_gets_more_blocks_and_no_wrapped_line(design, monkeypa
     blocks = sum(line.startswith("scenario") for line in lines)
     names = sum(line.startswith(" expected") for line in lines)
     assert blocks == names
-    assert (blocks == 1) == (width >= 200)
+    assert (blocks == 1) == (width >= 140)
     # long names that differ at their end can still be told apart
     long = {line.split()[0] for line in lines if line.startswith(" a_sc")}
     assert len(long) == 2
 
 
-def test_a_pipe_is_as_wide_as_the_table(design):
+def test_a_pipe_is_no_wider_than_140(design):
     lines = simulated(design).stdout.splitlines()
-    assert sum(line.startswith("scenario") for line in lines) == 1
-    assert any("number_2  " in line for line in lines)
+    assert max(len(line) for line in lines) <= 140
+    assert sum(line.startswith("scenario") for line in lines) == 1  # long names are cut for that
+    assert len({line.split()[0] for line in lines if line.startswith(" a_sc")}) == 2
 
 
 def test_scenarios_with_different_numbers_of_trials_show_them(design):
@@ -453,3 +454,24 @@ def test_a_design_that_is_not_there(tmp_path, monkeypatch):
     for name in ("simulate", "check", "example"):
         assert "none.toml: no such file" in complaint(typed(name, "none.toml"), 2)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_message_does_not_run_into_the_progress_bar() -> None:
+    """On a terminal of 100 columns, of which the lines are read as a person sees them."""
+    code = (
+        "import time, click\n"
+        "from adaptive_cart import cli\n"
+        "with cli._progress() as bar:\n"
+        "    bar.show('trials', 3, 10); time.sleep(0.15)\n"
+        "    bar.tell('a [message] at 50%'); time.sleep(0.15)\n"
+        "    bar.show('trials', 10, 10)\n"
+        "click.echo('results in here', err=True)\n"
+    )
+    seen = on_a_terminal([sys.executable, "-c", code], 100)
+    lines = [line.split("\x1b[2K")[-1] for line in seen.replace("\r", "").split("\n")]
+    assert any("a [message] at 50%" in line for line in lines)
+    for line in lines:
+        for words in ("a [message] at 50%", "results in here"):
+            if words in line:
+                assert re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", line) == words

@@ -121,7 +121,7 @@ def difference(analysis: Analysis) -> Picture | None:
         for x, y in zip(grid, density, strict=True)
     ]
     kind = "log scale" if questions[0].kind == "hazard_ratio" else ""
-    label = plan.design.primary_endpoint.label or plan.design.primary
+    label = plan.design.endpoint_label(plan.design.primary)
     figure = _draw_densities(
         drawn, draws, intervals, margins, f"{label}: {_axis(questions[0])}", bool(kind)
     )
@@ -230,7 +230,7 @@ def prior_and_posterior(analysis: Analysis) -> Picture | None:
                     "posterior": float(posterior),
                 }
             )
-    label = plan.design.primary_endpoint.label or primary
+    label = plan.design.endpoint_label(primary)
     axis = f"{label}: " + ("hazard ratio" if ratio else _parameter(fitted.model))
     return Picture(
         _draw_prior(drawn, axis, ratio),
@@ -317,11 +317,14 @@ def durability(analysis: Analysis) -> Picture | None:
         return None
     by = "reference posterior (PyMC)" if analysis.reference is not None else "fast posterior"
     return Picture(
-        _draw_durability(months, arms, horizon),
+        _draw_durability(
+            months, [(plan.design.arm_label(arm), *rest) for arm, *rest in arms], horizon
+        ),
         "Of those who reached drug-free remission, the fraction still in it: posterior mean and "
         f"95% credible band ({by}). Black steps: Kaplan-Meier estimate; ticks: end of follow-up.",
         "; ".join(
-            f"{name}: {number} remitters, {band[0, -1]:.2f} ({band[1, -1]:.2f} to "
+            f"{plan.design.arm_label(name)}: {number} remitters, {band[0, -1]:.2f} "
+            f"({band[1, -1]:.2f} to "
             f"{band[2, -1]:.2f}) still in remission at month {horizon:g}"
             for name, number, _, band in arms
         ),
@@ -355,9 +358,7 @@ def _fast_ends(analysis: Analysis, question: Question) -> tuple[float, float]:
 
 
 @styled
-def _draw_durability(
-    months: Floats, arms: list[tuple[str, int, Any, Floats]], horizon: float
-) -> Figure:
+def _draw_durability(months: Floats, arms: list[tuple[Any, ...]], horizon: float) -> Figure:
     # a panel an arm: bands on top of one another could not be told apart
     columns = columns_for(len(arms))
     deep = -(-len(arms) // columns)
@@ -424,13 +425,18 @@ def swimmer(analysis: Analysis) -> Picture | None:
         )
     order = sorted(range(most), key=lambda p: (int(table.arm[p]), -float(follow[p])))
     lines = [lines[person] for person in order]
+    labels = {name: design.arm_label(name) for name in design.arm_names}
     adverse = {name: _event_words(analysis, name) for name in table.onsets}
     own = {name: _event_words(analysis, name) for name in (*table.responses, *table.times)}
     return Picture(
-        _draw_swimmer(lines, design.arm_names, adverse, own),
+        _draw_swimmer(lines, labels, adverse, own),
         f"Participants by arm, from randomisation to last contact or month "
         f"{date:.1f} of the trial.",
-        f"Swimmer plot of {most} participants",
+        f"Swimmer plot of {most} participants: "
+        + ", ".join(
+            f"{sum(line['arm'] == name for line in lines)} in {label}"
+            for name, label in labels.items()
+        ),
         lines,
     )
 
@@ -451,7 +457,7 @@ ADVERSE, OTHERS = ("P", "p", "*", "h"), ("v", "<", ">", "d")
 
 @styled
 def _draw_swimmer(
-    lines: Rows, arms: tuple[str, ...], adverse: Mapping[str, str], own: Mapping[str, str]
+    lines: Rows, arms: Mapping[str, str], adverse: Mapping[str, str], own: Mapping[str, str]
 ) -> Figure:
     """Lanes with the marks of the simulated trials' figure; other columns by their words."""
     from matplotlib.lines import Line2D
@@ -507,17 +513,17 @@ def _draw_swimmer(
     return figure
 
 
-def _arm_labels(panel: Any, lines: Rows, arms: tuple[str, ...], lanes: float) -> None:
+def _arm_labels(panel: Any, lines: Rows, arms: Mapping[str, str], lanes: float) -> None:
     """Name the arms beside their lines, and draw a rule between them."""
     ticks, labels, parts = [], [], []
-    for arm in arms:
+    for arm, called in arms.items():
         mine = [place for place, line in enumerate(lines) if line["arm"] == arm]
         if mine:
             parts.append((mine[0] + mine[-1]) / 2.0)
             room = len(mine) * lanes / len(lines)
-            name = broken(arm, 1.3)
+            name = broken(called, 1.3)
             if 0.165 * (lines_in(name) + 1) > room:
-                name = short(arm, 1.3)
+                name = short(called, 1.3)
             whole = room >= 0.33
             labels.append(f"{name}\n({len(mine)})" if whole else f"{name} ({len(mine)})")
             if mine[-1] + 1 < len(lines):

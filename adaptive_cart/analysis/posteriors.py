@@ -58,7 +58,7 @@ def _months(plan: Plan, endpoint: str) -> list[float]:
 
 def words_of(design: Design, question: Question, model: str) -> str:
     """Name a quantity: ``cart − soc``, ``cart remaining at 24 months``."""
-    arms = design.arm_names
+    arms = tuple(design.arm_label(name) for name in design.arm_names)
     arm = arms[question.arm]
     other = None if question.minus is None else arms[question.minus]
     if question.kind == "hazard_ratio":

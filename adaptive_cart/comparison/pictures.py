@@ -7,17 +7,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from adaptive_cart.comparison.measured import Candidate, Key
+from adaptive_cart.figures.draw_measures import panel_room
 from adaptive_cart.figures.style import (
     GREY,
-    LANDSCAPE,
     PALE,
+    TALLEST,
+    broken,
     legend_above,
     light_grid,
     mark,
     percent_axis,
     sheet,
+    short,
     styled,
 )
+from adaptive_cart.figures.thinning import WHY, shown_scenarios
 from adaptive_cart.results.operating import Z95, proportion
 
 if TYPE_CHECKING:
@@ -39,9 +43,10 @@ APART = (
     (Key("months_mean"), "Months"),
     (Key("n_infused_mean"), "Participants infused"),
 )
-MOST_ROWS = 4  # scenarios that the frontier has room for
+MOST_ROWS = 5  # scenarios that the frontier has room for
+FRONTIER_ROW = 1.55  # inches
 ROOM = 0.12  # of an axis, beyond the outermost marks
-LARGEST, SMALLER, SMALLEST = 10.0, 1.8, 4.5  # points: later marks are smaller, so that none hides
+LARGEST, SMALLER, SMALLEST = 11.0, 1.6, 6.5  # points: later marks are smaller, so that none hides
 
 
 class Point(NamedTuple):
@@ -98,16 +103,47 @@ def efficient(points: list[tuple[float, float]]) -> list[int]:
     ]
 
 
+def rows_of_frontier(comparison: Comparison) -> list[str]:
+    """Scenarios that the frontier shows: no nulls, and where there are many, those that matter."""
+    powered = [name for name, role in comparison.scenarios.items() if role != "null"]
+    costs = (SUCCESS, *(key for key, _ in COSTS))
+    return _shown(comparison, powered or list(comparison.scenarios), MOST_ROWS, costs)
+
+
+def rows_of_differences(comparison: Comparison) -> list[str]:
+    """Scenarios whose differences are shown: as many as a page has room for."""
+    most = int((TALLEST - 1.4) / _step(comparison))
+    keys = tuple(key for key, _ in APART)
+    return _shown(comparison, list(comparison.scenarios), most, keys)
+
+
+def _step(comparison: Comparison) -> float:
+    """Inches of a row of differences."""
+    return 0.2 * max(len(comparison.candidates) - 1, 1) + 0.16
+
+
+def _shown(comparison: Comparison, names: list[str], most: int, keys: tuple[Key, ...]) -> list[str]:
+    """Scenarios that there is room for, the extremes of any design among them."""
+    values = [
+        {name: measures[key].estimate for name in names if key in (measures := c.measures(name))}
+        for c in comparison.candidates
+        for key in keys
+    ]
+    result = comparison.first.result
+    assert result is not None  # what others are compared with was run
+    shown = shown_scenarios(result, most, *values, among=names)
+    return [name for name in names if name in shown]
+
+
 @styled
 def draw_frontier(comparison: Comparison) -> Figure:
     """Power against type I error, participants, months and exposure, a row a scenario."""
-    powered = [name for name, role in comparison.scenarios.items() if role != "null"]
-    powered = (powered or list(comparison.scenarios))[:MOST_ROWS]
+    powered = rows_of_frontier(comparison)
     costs = _costs(comparison, powered)
     worst = [worst_null(comparison, candidate) for candidate in comparison.candidates]
     with_errors = all(name is not None for name in worst)
     columns = len(costs) + with_errors
-    figure = sheet(1.1 + (1.35 if len(powered) > 1 else 2.2) * len(powered), LANDSCAPE)
+    figure = sheet(1.3 + (FRONTIER_ROW if len(powered) > 1 else 2.4) * len(powered))
     panels = figure.subplots(
         len(powered), max(columns, 1), squeeze=False, sharey=True, sharex="col"
     )
@@ -128,9 +164,9 @@ def draw_frontier(comparison: Comparison) -> Figure:
             if with_errors and column == 0:
                 percent_axis(axes, "x", None)
             if row == len(powered) - 1:
-                axes.set_xlabel(label)
+                axes.set_xlabel(broken(label, panel_room(columns) + 0.1))
             if column == 0:
-                axes.set_title(scenario)
+                axes.set_title(short(scenario, 5.5, bold=True))
                 axes.set_ylabel("Power")
                 percent_axis(axes, "y")
     if columns == 0:
@@ -204,8 +240,10 @@ def _known(error: float) -> float:
 @styled
 def draw_differences(comparison: Comparison) -> Figure:
     """Each design less the first, with 95% Monte Carlo intervals, a row a scenario."""
+    from matplotlib.ticker import MaxNLocator
+
     others = comparison.candidates[1:]
-    names = list(comparison.scenarios)
+    names = rows_of_differences(comparison)
     everybody = all(
         Key("n_randomised_mean") in c.measures(name)
         for c in comparison.candidates
@@ -218,8 +256,7 @@ def draw_differences(comparison: Comparison) -> Figure:
         if key.measure != skipped
         and any(comparison.difference(c, name, key) for c in others for name in names)
     ]
-    step = 0.24 * max(len(others), 1) + 0.16
-    figure = sheet(1.25 + step * len(names), LANDSCAPE)
+    figure = sheet(1.4 + _step(comparison) * len(names))
     panels = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
     handles: dict[str, Any] = {}
     for axes, (key, label) in zip(panels, shown, strict=True):
@@ -243,15 +280,16 @@ def draw_differences(comparison: Comparison) -> Figure:
                 )
                 handles.setdefault(f"{candidate.label} less {comparison.first.label}", drawn)
         light_grid(axes, "x")
-        axes.set_xlabel(label)
         axes.margins(x=ROOM)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
         if key == SUCCESS:
             axes.xaxis.set_major_formatter(_points)
-            axes.set_xlabel("Success, percentage points")
+            label = "Success, percentage points"
+        axes.set_xlabel(broken(label, panel_room(len(shown))))
     for row in range(1, len(names)):
         for axes in panels:
             axes.axhline(row - 0.5, color=PALE, linewidth=0.6)
-    panels[0].set_yticks(range(len(names)), names)
+    panels[0].set_yticks(range(len(names)), [short(name, 1.6) for name in names])
     panels[0].set_ylim(len(names) - 0.5, -0.5)
     legend_above(figure, list(handles.values()), list(handles))
     return figure
@@ -268,11 +306,19 @@ PICTURES: dict[str, Callable[[Any], Any]] = {
 }
 
 
+def _missing(names: list[str], shown: list[str]) -> str:
+    """Name the scenarios that are not drawn, and say why."""
+    left = [name for name in names if name not in shown]
+    if not left:
+        return ""
+    return f" Not drawn for want of room, but in the table: {', '.join(left)}; {WHY}."
+
+
 def captions(comparison: Comparison) -> dict[str, dict[str, str]]:
     """What is said below each figure, and what it shows in words."""
     labels = ", ".join(candidate.label for candidate in comparison.candidates)
     powered = [name for name, role in comparison.scenarios.items() if role != "null"]
-    left = powered[MOST_ROWS:]
+    left = _missing(powered, rows_of_frontier(comparison))
     shown = (
         "Probability of success of each design in each scenario (rows) against what it costs: the "
         "largest type I error over the null scenarios, and mean participants, months and exposure. "
@@ -280,12 +326,12 @@ def captions(comparison: Comparison) -> dict[str, dict[str, str]]:
         "as far as the estimates tell. Bars: 95% Monte Carlo intervals; shorter than the marks "
         "where none is seen. Where marks coincide, the smaller lies on the larger."
     )
-    if left:
-        shown += f" Not shown for want of room: {', '.join(left)}."
+    shown += left
     apart = (
         f"Each design less {comparison.first.label}, in each scenario, with 95% Monte Carlo "
         f"intervals (shorter than the marks where none is seen)."
     )
+    apart += _missing(list(comparison.scenarios), rows_of_differences(comparison))
     unpaired = [label for label, why in comparison.pairing.items() if any(why.values())]
     if unpaired:
         apart += f" Intervals of independent runs for {', '.join(unpaired)}; else trial by trial."

@@ -16,6 +16,7 @@ from adaptive_cart.figures.style import (
     TALLEST,
     VERMILION,
     Mark,
+    legend_above,
     legend_columns,
     light_grid,
     mark,
@@ -96,7 +97,7 @@ def draw_duration(tables: Tables) -> Figure:
     names = list(dict.fromkeys(duration["scenario"]))
     labels = [short(name, 2.6) for name in names]
     rows = -(-len(names) // legend_columns(labels, 5.2))
-    figure = sheet(5.4 + 0.17 * rows)
+    figure = sheet(5.6 + 0.17 * rows)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[1.15, 1.0])
     handles: dict[str, Any] = {}
     for what, style in ACCRUAL.items():
@@ -135,7 +136,7 @@ def draw_duration(tables: Tables) -> Figure:
     lower.legend(curves, labels, loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.3,
                  ncols=legend_columns(labels, 5.2), handlelength=3.2,
                  columnspacing=1.4)  # fmt: skip
-    upper.legend(list(handles.values()), list(handles), loc="upper left", handlelength=3.2)
+    legend_above(figure, list(handles.values()), list(handles))
     return figure
 
 
@@ -147,73 +148,105 @@ def _end_labels(axes: Axes, most: int) -> None:
 
 
 # ── F9 ────────────────────────────────────────────────────────────────────────────────────────
+LINE, NAME = 0.178, 0.30  # inches of a row, and of the name of a panel with what is above it
+
+
 @styled
 def draw_estimation(tables: Tables) -> Figure:
-    """Errors of the estimate by look and reason, a panel a scenario or arm."""
+    """Errors of the estimate by look and reason, a panel a scenario, below one another."""
     from matplotlib.ticker import MaxNLocator
 
     cells, shapes = only_shown(tables["errors"]), tables["shapes"]
-    panels = list(dict.fromkeys(cells["panel"]))
-    columns = 1 if len(panels) == 1 else 2
-    deep = -(-len(panels) // columns)
-    by_panel = {panel: cells[cells["panel"] == panel].to_dict("records") for panel in panels}
-    most = [
-        max(len(by_panel[panel]) for panel in panels[k * columns : (k + 1) * columns])
-        for k in range(deep)
-    ]
-    tall = sum(0.55 + 0.30 * rows for rows in most)
-    figure = sheet(min(0.6 + tall, TALLEST))
-    grid = figure.subplots(deep, columns, squeeze=False, sharex=True,
-                           height_ratios=[rows + 1 for rows in most])  # fmt: skip
-    for place, (axes, panel) in enumerate(zip(grid.flat, panels, strict=False)):
-        _errors(axes, by_panel[panel], shapes[shapes["panel"] == panel], most[place // columns])
-        # the name of the panel stands above the labels of its rows
-        axes.annotate(short(panel, 2.0 if columns == 2 else 4.5, bold=True), (0.0, 1.0),
-                      xytext=(-69, 3), xycoords="axes fraction", textcoords="offset points",
-                      va="bottom", fontweight="bold")  # fmt: skip
-    for axes in grid.flat[len(panels) :]:
-        axes.set_visible(False)
-    if columns == 2 and len(panels) % 2:
-        grid[-2][-1].tick_params(axis="x", labelbottom=True)
-    shapes = shapes[shapes["panel"].isin(panels)]
-    low = min(0.0, float(cells["p05"].min()), float(shapes["from"].min()) if len(shapes) else 0.0)
-    high = max(0.0, float(cells["p95"].max()), float(shapes["to"].max()) if len(shapes) else 0.0)
-    reach = high - low
-    grid[0][0].set_xlim(low - 0.03 * reach, high + 0.03 * reach)
-    grid[0][0].xaxis.set_major_locator(MaxNLocator(2 if columns == 2 else 8))
-    grid[0][0].xaxis.set_major_formatter(lambda value, _: minus(value, 2).rstrip("0").rstrip("."))
-    figure.supxlabel("estimate − true value")
+    by_panel = {
+        str(panel): own.to_dict("records") for panel, own in cells.groupby("panel", sort=False)
+    }
+    columns = _stacks([len(rows) for rows in by_panel.values()])
+    figure = sheet(min(0.75 + max(map(_inches, columns)), TALLEST))
+    low, high = _reach(cells, shapes[shapes["panel"].isin(by_panel)])
+    panels = iter(by_panel.items())
+    parts: Any = figure.subfigures(1, len(columns), squeeze=False)[0]
+    deepest = max(sum(column) + len(column) for column in columns)
+    for part, column in zip(parts, columns, strict=True):
+        # a column with fewer rows ends higher up, its rows as tall as the others'
+        spare = deepest - sum(column) - len(column)
+        heights = [rows + NAME / LINE for rows in column]
+        grid = part.subplots(
+            len(column) + (spare > 0), 1, sharex=True, squeeze=False,
+            height_ratios=[*heights, *([spare] if spare > 0 else [])],
+        )[:, 0]  # fmt: skip
+        for axes in grid[len(column) :]:
+            axes.set_visible(False)
+        for axes, rows in zip(grid, column, strict=False):
+            panel, records = next(panels)
+            _errors(axes, records, shapes[shapes["panel"] == panel], rows)
+            # the name of the panel stands above the labels of its rows
+            axes.annotate(short(panel, 4.5 / len(columns), bold=True), (0.0, 1.0),
+                          xytext=(-92, 3), xycoords="axes fraction", textcoords="offset points",
+                          va="bottom", fontweight="bold")  # fmt: skip
+            axes.tick_params(axis="x", labelbottom=axes is grid[len(column) - 1])
+        grid[0].set_xlim(low, high)
+        grid[0].xaxis.set_major_locator(MaxNLocator(8 if len(columns) == 1 else 3))
+        grid[0].xaxis.set_major_formatter(lambda value, _: minus(value, 3).rstrip("0").rstrip("."))
+        grid[len(column) - 1].set_xlabel("estimate − true value")
     return figure
 
 
+def _inches(rows: list[int]) -> float:
+    """Height of panels with so many rows below one another."""
+    return sum(NAME + LINE * number for number in rows)
+
+
+def _stacks(rows: list[int]) -> list[list[int]]:
+    """Panels below one another, in a second column only where one does not hold them."""
+    if _inches(rows) <= TALLEST - 0.75 or len(rows) < 2:
+        return [rows]
+    half = min(range(1, len(rows)), key=lambda k: max(_inches(rows[:k]), _inches(rows[k:])))
+    return [rows[:half], rows[half:]]
+
+
+def _reach(cells: Any, shapes: Any) -> tuple[float, float]:
+    """Ends of the axis: nine in ten trials of every row, and tails half as long again."""
+    low, high = min(0.0, float(cells["p05"].min())), max(0.0, float(cells["p95"].max()))
+    # a mean lies beyond where a few trials are far off
+    low, high = min(low, float(cells["bias"].min())), max(high, float(cells["bias"].max()))
+    tail = 0.25 * (high - low or 1.0)
+    if len(shapes):
+        least, most = float(shapes["from"].min()), float(shapes["to"].max())
+        return max(low - tail, min(least, low - 0.04)), min(high + tail, max(most, high + 0.04))
+    return low - tail, high + tail
+
+
 def _errors(axes: Axes, rows: list[dict[str, Any]], shapes: Any, most: int) -> None:
-    labels = [
-        "all trials" if row["look"] == 0
-        else f"{int(row['look'])}: {row['reason'].replace('_', ' ')}"
-        for row in rows
-    ]  # fmt: skip
-    rows_axis(axes, labels)
+    rows_axis(axes, [_end(row) for row in rows])
     axes.set_ylim(most - 0.5, -0.6)
     for place, row in enumerate(rows):
         face = GREY if row["look"] == 0 else ENDINGS[row["reason"]][1]
         own = shapes[(shapes["look"] == row["look"]) & (shapes["reason"] == row["reason"])]
+        own = own[own["between"] == row["between"]]
         if len(own):
-            half = 0.38 * own["share"] / own["share"].max()
+            half = 0.46 * own["share"] / own["share"].max()
             middle = (own["from"] + own["to"]) / 2
-            axes.fill_between(middle, place - half, place + half, facecolor=face, alpha=0.35,
+            axes.fill_between(middle, place - half, place + half, facecolor=face, alpha=0.45,
                               edgecolor=face, linewidth=0.6)  # fmt: skip
         axes.plot([row["p05"], row["p95"]], [place, place], color=BLACK, linewidth=0.9)
         axes.plot([row["p25"], row["p75"]], [place, place], color=BLACK, linewidth=2.6)
         axes.plot([row["bias"]], [place], "D", color="white", markeredgecolor=BLACK,
-                  markersize=5, zorder=5, clip_on=False)  # fmt: skip
+                  markersize=4.5, zorder=5, clip_on=False)  # fmt: skip
         few = "†" if row["n"] < 1000 else ""
-        axes.annotate(f"{row['n']:,}{few}", (1.0, place), xytext=(37, 0), ha="right", va="center",
-                      xycoords=axes.get_yaxis_transform(), textcoords="offset points")  # fmt: skip
-        axes.annotate(f"{100 * row['coverage']:.0f}%", (1.0, place), xytext=(76, 0), ha="right",
-                      va="center", xycoords=axes.get_yaxis_transform(),
-                      textcoords="offset points")  # fmt: skip
+        for words, right in ((f"{row['n']:,}{few}", 37), (f"{100 * row['coverage']:.0f}%", 76)):
+            axes.annotate(words, (1.0, place), xytext=(right, 0), ha="right", va="center",
+                          xycoords=axes.get_yaxis_transform(),
+                          textcoords="offset points")  # fmt: skip
     for words, right in (("trials", 35), ("covered", 76)):
         axes.annotate(words, (1.0, 1.0), xytext=(right, 3), ha="right", va="bottom", color=GREY,
                       xycoords="axes fraction", textcoords="offset points")  # fmt: skip
     axes.axvline(0.0, color=BLACK, linewidth=0.9)
     light_grid(axes, "x")
+
+
+def _end(row: dict[str, Any]) -> str:
+    """How trials of a row ended: "1: success", "before 1: safety"."""
+    if row["look"] == 0:
+        return "all trials"
+    before = "before " if row["between"] else ""
+    return f"{before}{int(row['look'])}: {row['reason'].replace('_', ' ')}"

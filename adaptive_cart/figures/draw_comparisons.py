@@ -13,7 +13,7 @@ from adaptive_cart.figures.draw_measures import (
     row_heights,
     rows_axis,
 )
-from adaptive_cart.figures.kinds import Tables
+from adaptive_cart.figures.kinds import Tables, called
 from adaptive_cart.figures.style import (
     BLACK,
     BLUE,
@@ -32,7 +32,9 @@ from adaptive_cart.figures.style import (
     short,
     spread,
     styled,
+    width_of,
 )
+from adaptive_cart.results.percentages import of_trials
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -135,11 +137,14 @@ def draw_benefit_risk(tables: Tables) -> Figure:
     frame, about = only_shown(tables["benefit_risk"]), tables["about"].iloc[0]
     several = frame["arm"].nunique() > 1
     records = frame.to_dict("records")
-    names = [row["scenario"] + (f", {row['arm']}" if several else "") for row in records]
+    names = [
+        row["scenario"] + (f", {called(about, row['arm'])}" if several else "") for row in records
+    ]
     labels = [named(name, 2.35) for name in names]
-    if sum(0.2 + 0.165 * (lines_in(label) + 1) for label in labels) > TALLEST - 0.6:
+    said = [_done(row) for row in records]
+    if sum(_label_height(*pair) for pair in zip(labels, said, strict=True)) > TALLEST - 0.6:
         labels = [short(name, 2.35) for name in names]
-    rows = [0.2 + 0.165 * (lines_in(label) + 1) for label in labels]
+    rows = [_label_height(*pair) for pair in zip(labels, said, strict=True)]
     tall = min(max(4.0, 0.5 + sum(rows)), TALLEST)
     figure = sheet(tall)
     axes, side = figure.subplots(1, 2, width_ratios=[1.0, 0.85])
@@ -149,8 +154,9 @@ def draw_benefit_risk(tables: Tables) -> Figure:
     low = min([*frame["benefit"], 0.0])
     room = 0.12 * (high - low or 1.0)
     axes.set_ylim(low - room, high + room)
-    right = max([*frame["risk"], about["limit"] if about["limit"] in known else 0.0])
-    axes.set_xlim(0, right * 1.18 or 1.0)
+    risks = [*frame["risk"], about["limit"] if about["limit"] in known else 0.0]
+    left, right = min(0.0, *risks), max(risks)
+    axes.set_xlim(left - 0.18 * (0.0 - left), right * 1.18 or 1.0)
     if about["margin"] in known:
         axes.axhline(about["margin"], color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
         axes.text(0.99, about["margin"], f"margin {about['margin']:g}", ha="right", va="bottom",
@@ -158,12 +164,14 @@ def draw_benefit_risk(tables: Tables) -> Figure:
     if about["limit"] in known:
         axes.axvline(about["limit"], color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
         limit = f"{about['limit']:g}" if about["rate"] else f"{100 * about['limit']:g}%"
+        if isinstance(about["limit_arm"], str):
+            limit += f", {short(called(about, about['limit_arm']), 1.5)}"
         axes.text(about["limit"], 1.01, f"limit {limit}", ha="center", va="bottom",
                   color=GREY, transform=axes.get_xaxis_transform())  # fmt: skip
     spots = [(row["benefit"] - low + room) / (high - low + 2 * room) for row in records]
     placed = spread(spots, max(rows) / (tall - 0.5), 0.03, 0.97)
     numbered = len(records) > len(MARKS)
-    span = 0.02 * right, 0.02 * (high - low or 1.0)
+    span = 0.02 * (right - left), 0.02 * (high - low or 1.0)
     if numbered:
         _numbers(axes, records, (2.5 * span[0], 2.5 * span[1]))
     for place, (row, at) in enumerate(zip(records, placed, strict=True)):
@@ -180,18 +188,31 @@ def draw_benefit_risk(tables: Tables) -> Figure:
                       zorder=5 - behind)  # fmt: skip
             side.plot([0.0], [at], style.marker, color=style.colour, markersize=6.5,
                       transform=side.transAxes, clip_on=False)  # fmt: skip
-        said = [f"success {100 * row['success']:.0f}%"] if row["success"] is not None else []
-        if row["stop_safety"] is not None:
-            said.append(f"safety stop {100 * row['stop_safety']:.0f}%")
-        side.text(0.06, at, f"{labels[place]}\n{', '.join(said)}", va="center",
+        side.text(0.06, at, f"{labels[place]}\n{said[place]}", va="center",
                   transform=side.transAxes)  # fmt: skip
     kind = "yearly rate" if about["rate"] else "probability"
-    axes.set_xlabel(f"true {kind}:\n{broken(about['harm'], 2.8)}")
+    less = f", difference to {about['less']}" if isinstance(about["less"], str) else ""
+    axes.set_xlabel(broken(f"true {kind} of {about['harm']}{less}", 3.0))
     axes.set_ylabel(broken(f"true {about['estimand']}", tall - 1.2))
     if not about["rate"]:
         percent_axis(axes, "x", None)
     light_grid(axes, "both")
     return figure
+
+
+def _done(row: dict[str, Any]) -> str:
+    """How often the design succeeds and stops for safety at a point."""
+    pairs = (("success", row["success"], row["success_trials"]),
+             ("safety stop", row["stop_safety"], row["stop_safety_trials"]))  # fmt: skip
+    said = [f"{words} {of_trials(share, n)}" for words, share, n in pairs
+            if share is not None and share == share]  # fmt: skip
+    one = ", ".join(said)
+    return one if width_of(one) <= 2.6 else "\n".join(said)
+
+
+def _label_height(label: str, said: str) -> float:
+    """Inches of a point's name and of what the design does there."""
+    return 0.2 + 0.165 * (lines_in(label) + lines_in(said))
 
 
 def _near(one: dict[str, Any], other: dict[str, Any], span: tuple[float, float]) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adaptive_cart.figures.kinds import Tables
+from adaptive_cart.figures.kinds import Tables, called
 from adaptive_cart.figures.style import (
     BLACK,
     GREY,
@@ -25,6 +25,7 @@ from adaptive_cart.figures.style import (
     styled,
     width_of,
 )
+from adaptive_cart.figures.thinning import choose
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,13 +38,13 @@ def draw_example(tables: Tables) -> Figure:
     accrual, effects, rules = tables["accrual"], tables["effects"], tables["rules"]
     counts, about = tables["counts"], tables["about"].iloc[0]
     arms = list(dict.fromkeys(accrual["arm"]))
-    chosen = counts[counts["primary"]] if len(arms) > 2 else counts
-    content = _Seen.of(chosen, arms)
+    content = _seen(tables)
     figure = sheet(min(6.1 + content.height, TALLEST))
     grid = figure.subplots(4, 1, sharex=True, height_ratios=[1.8, 1.7, 1.9, content.height])
-    looks = sorted({(float(m), int(k)) for m, k in zip(counts["month"], counts["look"],
-                                                       strict=True)})  # fmt: skip
-    handles = _accrual(grid[0], accrual, arms, [month for month, _ in looks])
+    columns = (counts["month"], counts["look"], counts["between"])
+    looks = sorted({(float(month), _look(look, before))
+                    for month, look, before in zip(*columns, strict=True)})  # fmt: skip
+    handles = _accrual(grid[0], accrual, arms, [month for month, _ in looks], about)
     marks = _marks(arms, effects)
     _effect(grid[1], effects, about, marks, arms)
     _judged(grid[2], rules, marks)
@@ -60,6 +61,25 @@ def draw_example(tables: Tables) -> Figure:
     return figure
 
 
+def _seen(tables: Tables) -> _Seen:
+    """What was seen at each look; with several arms of the primary endpoint alone."""
+    counts, arms = tables["counts"], list(dict.fromkeys(tables["accrual"]["arm"]))
+    chosen = counts[counts["primary"]] if len(arms) > 2 else counts
+    return _Seen.of(chosen, arms, tables["about"].iloc[0])
+
+
+def unseen(tables: Tables) -> list[str]:
+    """What was seen in the trial, but is not written below its panels for want of room."""
+    counts, arms = tables["counts"], tables["accrual"]["arm"].nunique()
+    others = counts[~counts["primary"]] if arms > 2 else counts[:0]
+    return [*dict.fromkeys(others["endpoint"]), *_seen(tables).missing]
+
+
+def _look(look: int, between: bool) -> int | str:
+    """Number of a look, or words for a date between looks."""
+    return "between looks" if between else int(look)
+
+
 def _marks(arms: list[str], effects: Any) -> dict[str, Mark]:
     """One mark for each arm (and stratum), the same in all panels."""
     marks = {arm: mark(place) for place, arm in enumerate(arms)}
@@ -71,7 +91,9 @@ def _marks(arms: list[str], effects: Any) -> dict[str, Mark]:
     return marks
 
 
-def _accrual(axes: Axes, accrual: Any, arms: list[str], looks: list[float]) -> dict[str, Any]:
+def _accrual(
+    axes: Axes, accrual: Any, arms: list[str], looks: list[float], about: Any
+) -> dict[str, Any]:
     """Participants so far by arm; answers with what the legend shows."""
     styles: dict[str, Any] = {"randomised": "-", "primary observed": (0, (1, 1.2)),
                               "infused": (0, (5, 1.5))}  # fmt: skip
@@ -105,7 +127,9 @@ def _accrual(axes: Axes, accrual: Any, arms: list[str], looks: list[float]) -> d
     axes.set_ylim(0, float(accrual["participants"].max()) * 1.06 + 1)
     axes.set_ylabel("participants\nso far")
     light_grid(axes)
-    return dict(zip([*(short(arm, 2.0) for arm in arms), *shown], handles, strict=True))
+    return dict(
+        zip([*(short(called(about, arm), 2.4) for arm in arms), *shown], handles, strict=True)
+    )
 
 
 def _effect(axes: Axes, effects: Any, about: Any, marks: dict[str, Mark], arms: list[str]) -> None:
@@ -132,8 +156,9 @@ def _effect(axes: Axes, effects: Any, about: Any, marks: dict[str, Mark], arms: 
         ratio_ticks(axes, "y", float(effects["lower"].min()), float(effects["upper"].max()))
     _references(axes, effects, about, none)
     if len(names) > 1 and set(names) - set(arms):  # arms are in the legend of the figure already
-        room = max(width_of(name) for name in names) + 0.6
-        axes.legend(handles, [short(name, 2.0) for name in names], loc="lower left",
+        room = max(width_of(called(about, name)) for name in names) + 0.6
+        labels = [short(called(about, name), 2.0) for name in names]
+        axes.legend(handles, labels, loc="lower left",
                     bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2, columnspacing=1.2,
                     ncols=max(1, min(len(names), int(5.4 / min(room, 2.6)))))  # fmt: skip
     axes.set_ylabel("hazard ratio" if ratio else "difference")
@@ -228,43 +253,49 @@ class _Seen:
     ----------
     rows
         Words and endpoint of a row, and the arm it is about (nothing: both, in one cell).
+    missing
+        Rows and looks that there is no room for.
     """
 
     counts: Any
     heading: str
     rows: list[tuple[str, str, str]]
-    looks: list[tuple[int, float]]
+    looks: list[tuple[int | str, float]]
     label: float
+    missing: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, counts: Any, arms: list[str]) -> _Seen:
+    def of(cls, counts: Any, arms: list[str], about: Any) -> _Seen:
         """Both arms in one cell if that fits beside the labels, else a row an arm."""
         endpoints = list(dict.fromkeys(counts["endpoint"]))
-        looks = list(dict.fromkeys(zip(counts["look"], counts["month"], strict=True)))
-        joined = f"seen ({' and '.join(arms)})"
+        dates = zip(counts["look"], counts["between"], counts["month"], strict=True)
+        looks = list(dict.fromkeys((_look(look, before), month) for look, before, month in dates))
+        counts = counts.assign(date=[_look(*pair) for pair in zip(counts["look"],
+                                                                  counts["between"],
+                                                                  strict=True)])  # fmt: skip
+        joined = f"seen ({' and '.join(called(about, arm) for arm in arms)})"
         if len(arms) <= 2:
             label = max(width_of(words) for words in (joined, *endpoints))
-            cells = counts.groupby(["look", "month", "endpoint"])["said"].agg(" and ".join)
+            cells = counts.groupby(["date", "month", "endpoint"])["said"].agg(" and ".join)
             widest = max((width_of(said) for said in cells), default=0.0)
             if label + len(looks) * (max(widest, HEADING) + 0.12) <= WIDE:
                 return cls(counts, joined, [(e, e, "") for e in endpoints], looks, label)
         # where there is too little room the endpoint is cut, not the arm
-        tails = {arm: f", {short(arm, LONGEST / 2)}" for arm in arms}
+        tails = {arm: f", {short(called(about, arm), LONGEST / 2)}" for arm in arms}
         rows = [
             (short(endpoint, LONGEST - width_of(tails[arm])) + tails[arm], endpoint, arm)
             for endpoint in endpoints
             for arm in arms
         ]
-        heading = "seen"
-        if len(rows) > MOST_ROWS:
-            rows, heading = rows[:MOST_ROWS], "seen (first rows)"
+        heading, missing = "seen", [f"{words}" for words, *_ in rows[MOST_ROWS:]]
+        rows = rows[:MOST_ROWS]
         label = max(width_of(words) for words, *_ in rows)
         most = max(int((WIDE - label) / (HEADING + 0.08)), 2)
-        if len(looks) > most:
-            steps = {round(k * (len(looks) - 1) / (most - 1)) for k in range(most)}
-            looks, heading = [looks[k] for k in sorted(steps)], "seen (some looks)"
+        shown = choose(looks, most, [looks[0], looks[-1]])
+        missing += [f"look {look}" for look, month in looks if (look, month) not in shown]
+        heading = "seen (in part)" if missing else heading
         label = max(label, width_of(heading))
-        return cls(counts, heading, rows, looks, label)
+        return cls(counts, heading, rows, shown, label, tuple(missing))
 
     @property
     def height(self) -> float:
@@ -286,11 +317,12 @@ class _Seen:
 
         put(0.0, 0, self.heading, color=GREY)
         for (look, month), x in zip(self.looks, columns, strict=True):
-            put(x, 0, f"look {int(look)}\nmonth {month:.1f}", ha="center", color=GREY)
+            words = look if isinstance(look, str) else f"look {look}"
+            put(x, 0, f"{words}\nmonth {month:.1f}", ha="center", color=GREY)
         for row, (words, endpoint, arm) in enumerate(self.rows, start=1):
             put(0.0, row, short(words, self.label + 0.02))
             for (look, month), x in zip(self.looks, columns, strict=True):
-                own = self.counts[(self.counts["look"] == look) & (self.counts["month"] == month)]
+                own = self.counts[(self.counts["date"] == look) & (self.counts["month"] == month)]
                 own = own[own["endpoint"] == endpoint]
                 own = own[own["arm"] == arm] if arm else own
                 put(x, row, " and ".join(own["said"]), ha="center")

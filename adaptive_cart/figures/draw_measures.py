@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from adaptive_cart.figures.kinds import Tables, cell, short_of
+from adaptive_cart.figures.kinds import Tables, called, cell, short_of
 from adaptive_cart.figures.style import (
     BLACK,
     BLUE,
@@ -29,6 +29,7 @@ from adaptive_cart.figures.style import (
     styled,
     width_of,
 )
+from adaptive_cart.results.percentages import with_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -145,7 +146,8 @@ class _Rows:
             order = order.sort_values("true_effect", ascending=not ratio, kind="stable")
         effects = [minus(value, 2, sign=not ratio) for value in order["true_effect"]]
         if about["by_target"]:
-            parts = zip(order["arm"], order["stratum"], strict=True)
+            arms = [called(about, arm) for arm in order["arm"]]
+            parts = zip(arms, order["stratum"], strict=True)
             targets = [" · ".join(part for part in pair if isinstance(part, str)) for pair in parts]
             labels = [
                 f"{short(target, 1.6)}  ({effect})"
@@ -325,57 +327,40 @@ def draw_type_one_error(tables: Tables) -> Figure:
 
 def _with_interval(row: Any) -> str:
     """An estimate and its Monte Carlo interval in per cent; alone where it is exact."""
-    if row["lower"] == row["upper"]:
-        return f"{100 * row['estimate']:.2f}%"
-    return f"{100 * row['estimate']:.1f}% ({100 * row['lower']:.1f} to {100 * row['upper']:.1f}%)"
+    return with_interval(row["estimate"], row["lower"], row["upper"])
 
 
 # ── F6 ────────────────────────────────────────────────────────────────────────────────────────
 @styled
 def draw_stopping(tables: Tables) -> Figure:
-    """How trials have ended by each look, a panel a scenario."""
+    """How trials have ended by each look and between looks, a panel a scenario."""
     from matplotlib.patches import Patch
 
-    frame = only_shown(tables["endings"])
+    frame, between = only_shown(tables["endings"]), bool(tables["about"].iloc[0]["between"])
     names = list(dict.fromkeys(frame["scenario"]))
-    looks = frame["look"].nunique()
-    wide = {columns: 0.8 * panel_room(columns) / looks for columns in (3, 2, 1)}
+    dates = list(dict.fromkeys(zip(frame["look"], frame["between"], strict=True)))
+    wide = {columns: 0.8 * panel_room(columns) / len(dates) for columns in (3, 2, 1)}
     fitting = [columns for columns in wide if wide[columns] >= width_of("100")] or [1]
     columns = min(columns_for(len(names)), max(fitting))
     deep = -(-len(names) // columns)
     figure = sheet(min(0.75 + 2.0 * deep, TALLEST))
     grid = figure.subplots(deep, columns, squeeze=False, sharey=True)
     each = min(2.0, (TALLEST - 0.75) / deep) - 0.55  # inches of a whole bar
-    least = max(0.10, 0.15 / each)  # the share that has room for its number
+    room = _Room(wide[columns], max(0.10, 0.15 / each))
     shown = [e for e in ENDINGS if (frame.loc[frame["ending"] == e, "by_now"] > 5e-4).any()]
     for axes, name in zip(grid.flat, names, strict=False):
         part = frame[frame["scenario"] == name]
-        own_looks = sorted(part["look"].unique())
-        below = dict.fromkeys(own_looks, 0.0)
-        for ending in shown:
-            _, face, hatch = ENDINGS[ending]
-            for row in part[part["ending"] == ending].to_dict("records"):
-                share, look = row["by_now"], row["look"]
-                axes.bar(
-                    look, share, 0.78, bottom=below[look], facecolor=face, edgecolor=BLACK,
-                    hatch=hatch, linewidth=0.5 if share > 0 else 0,
-                )  # fmt: skip
-                if share >= least and wide[columns] >= width_of(f"{100 * share:.0f}"):
-                    axes.text(
-                        look, below[look] + share / 2, f"{100 * share:.0f}", ha="center",
-                        va="center",
-                        color="white" if ending == "success" else BLACK,
-                        bbox=None if ending in ("success", "continuing") else
-                        {"facecolor": "white", "edgecolor": "none", "pad": 0.8},
-                    )  # fmt: skip
-                below[look] += share
+        for place, (look, before) in enumerate(dates):
+            own = part[(part["look"] == look) & (part["between"] == before)]
+            shares = own.set_index("ending")["by_now"]
+            _bar(axes, place, {ending: float(shares[ending]) for ending in shown}, room)
         axes.set_title(named(name, panel_room(columns), bold=True))
-        axes.set_xticks(own_looks)
+        axes.set_xticks(range(len(dates)), _date_labels(dates))
         axes.set_ylim(0, 1)
         percent_axis(axes)
     for axes in grid.flat[len(names) :]:
         axes.set_visible(False)
-    figure.supxlabel("look")
+    figure.supxlabel("look (<: between looks, before that look)" if between else "look")
     figure.supylabel("trials ended by then")
     patches = [
         Patch(facecolor=ENDINGS[e][1], hatch=ENDINGS[e][2], edgecolor=BLACK, linewidth=0.5)
@@ -385,56 +370,125 @@ def draw_stopping(tables: Tables) -> Figure:
     return figure
 
 
+def _date_labels(dates: list[tuple[int, bool]]) -> list[str]:
+    """Names of the bars: the look's number, and "< 2" for what ended between looks before it."""
+    return [f"< {look}" if before else str(look) for look, before in dates]
+
+
+@dataclass(frozen=True)
+class _Room:
+    """Inches of a bar's width, and the least share that has room for its number."""
+
+    wide: float
+    least: float
+
+
+def _bar(axes: Axes, place: int, shares: dict[str, float], room: _Room) -> None:
+    """One stacked bar, each share with its number where there is room."""
+    below = 0.0
+    for ending, share in shares.items():
+        _, face, hatch = ENDINGS[ending]
+        axes.bar(
+            place, share, 0.78, bottom=below, facecolor=face, edgecolor=BLACK,
+            hatch=hatch, linewidth=0.5 if share > 0 else 0,
+        )  # fmt: skip
+        if share >= room.least and room.wide >= width_of(f"{100 * share:.0f}"):
+            plain = ending in ("success", "continuing")
+            axes.text(
+                place, below + share / 2, f"{100 * share:.0f}", ha="center", va="center",
+                color="white" if ending == "success" else BLACK,
+                bbox=None if plain else {"facecolor": "white", "edgecolor": "none", "pad": 0.8},
+            )  # fmt: skip
+        below += share
+
+
 # ── F7 ────────────────────────────────────────────────────────────────────────────────────────
 @styled
 def draw_size(tables: Tables) -> Figure:
     """Number of participants: mean and percentiles above, whole distribution below."""
-    about = tables["about"].iloc[0]
+    about, frame = tables["about"].iloc[0], only_shown(tables["participants"])
     if about["lines"] > 0:
-        return _size_curves(tables["participants"], about)
-    frame, steps = only_shown(tables["participants"]), tables["distribution"]
-    names = list(frame["scenario"])
-    marks = {name: mark(place) for place, name in enumerate(names)}
-    labels = [named(name, 1.6) for name in names]
+        return _size_with_curves(frame, about)
+    steps = only_shown(tables["distribution"])
+    curves = list(dict.fromkeys(steps["scenario"]))
+    marks = {name: mark(place) for place, name in enumerate(curves)}
+    labels = _size_labels(frame, TALLEST - 2.9)
     above = 0.6 + row_heights(labels, ROW)
-    figure = sheet(above + 2.9)
+    figure = sheet(min(above + 2.9, TALLEST))
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[above, 2.4])
-    rows_axis(upper, labels)
-    for place, row in enumerate(frame.to_dict("records")):
-        style = marks[row["scenario"]]
-        upper.plot([row["p05"], row["p95"]], [place, place], color=style.colour,
-                   linestyle=style.line, linewidth=2.2)  # fmt: skip
-        upper.plot([row["p50"]], [place], "|", color=BLACK, markersize=11, markeredgewidth=1.4)
-        upper.plot([row["mean"]], [place], style.marker, color=style.colour, markersize=6.5,
-                   markeredgecolor="white", markeredgewidth=0.6)  # fmt: skip
-    for axes in (upper, lower):
-        axes.axvline(about["max_n"], color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
-        light_grid(axes, "x")
-    upper.text(
-        about["max_n"], 1.02, f"maximum {about['max_n']}", ha="right", va="bottom",
-        color=GREY, transform=upper.get_xaxis_transform(),
-    )  # fmt: skip
+    _size_rows(upper, frame, labels, marks, about)
     upper.tick_params(axis="x", labelbottom=False)
-    for place, name in enumerate(names):
-        part, style = steps[steps["scenario"] == name], marks[name]
+    for place, (name, style) in enumerate(marks.items()):
+        part = steps[steps["scenario"] == name]
         x = [part["participants"].iloc[0], *part["participants"], about["max_n"] * 1.03]
         y = [0.0, *part["at_most"], 1.0]
         lower.step(x, y, where="post", color=style.colour, linestyle=style.line)
-        mark_on_steps(lower, x, y, (place + 0.5) / len(names), style)
+        mark_on_steps(lower, x, y, (place + 0.5) / len(marks), style)
+    lower.axvline(about["max_n"], color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
     lower.set_ylim(-0.02, 1.04)
     percent_axis(lower)
-    light_grid(lower)
+    light_grid(lower, "both")
     lower.set_xlim(right=about["max_n"] * 1.03)
     lower.set_ylabel("trials with at most as many")
     lower.set_xlabel(f"participants {about['noun']} by the end of the trial")
     return figure
 
 
-def _size_curves(frame: Any, about: Any) -> Figure:
+def _size_labels(frame: Any, most: float) -> list[str]:
+    """Names of the rows: whole if they fit into so many inches, else cut short."""
+    labels = [named(name, 1.6) for name in frame["scenario"]]
+    if 0.6 + row_heights(labels, ROW) <= most:
+        return labels
+    return [short(name, 1.6) for name in frame["scenario"]]
+
+
+def _size_rows(
+    axes: Axes, frame: Any, labels: list[str], marks: dict[str, Mark], about: Any
+) -> None:
+    """A row a scenario: mean, median and percentiles; grey where it has no mark of its own."""
+    rows_axis(axes, labels)
+    for place, row in enumerate(frame.to_dict("records")):
+        style = marks.get(row["scenario"], Mark(GREY, "-", "o"))
+        axes.plot([row["p05"], row["p95"]], [place, place], color=style.colour,
+                  linestyle=style.line, linewidth=2.2)  # fmt: skip
+        axes.plot([row["p50"]], [place], "|", color=BLACK, markersize=11, markeredgewidth=1.4)
+        axes.plot([row["mean"]], [place], style.marker, color=style.colour, markersize=6.5,
+                  markeredgecolor="white", markeredgewidth=0.6)  # fmt: skip
+    axes.axvline(about["max_n"], color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
+    light_grid(axes, "x")
+    axes.text(
+        about["max_n"], 1.02, f"maximum {about['max_n']}", ha="right", va="bottom",
+        color=GREY, transform=axes.get_xaxis_transform(),
+    )  # fmt: skip
+
+
+def _size_with_curves(frame: Any, about: Any) -> Figure:
+    """Curves of scenarios that differ in one number, and rows of those that are on none."""
+    loose = frame[frame["line"] < 0]
+    lines = frame.loc[frame["line"] >= 0, "line"].nunique()
+    deep = -(-lines // columns_for(lines))
+    if loose.empty:
+        figure = sheet(min(0.5 + 2.5 * deep, TALLEST))
+        _size_curves(figure, frame, about)
+        return figure
+    labels = _size_labels(loose, TALLEST - 0.5 - 1.7 * deep)
+    below = 1.1 + row_heights(labels, ROW)
+    above = min(0.5 + 2.5 * deep, TALLEST - below)
+    figure = sheet(above + below)
+    parts: Any = figure.subfigures(2, 1, height_ratios=[above, below])
+    upper, lower = parts
+    _size_curves(upper, frame, about)
+    axes = lower.subplots()
+    _size_rows(axes, loose, labels, {}, about)
+    axes.set_xlim(0, about["max_n"] * 1.03)
+    axes.set_xlabel(f"participants {about['noun']} by the end of the trial")
+    return figure
+
+
+def _size_curves(figure: Any, frame: Any, about: Any) -> None:
     lines = sorted(line for line in frame["line"].unique() if line >= 0)
     columns = columns_for(len(lines))
     deep = -(-len(lines) // columns)
-    figure = sheet(min(0.5 + 2.5 * deep, TALLEST))
     grid = figure.subplots(deep, columns, squeeze=False, sharex=True, sharey=True)
     style = mark(0)
     for axes, line in zip(grid.flat, lines, strict=False):
@@ -457,4 +511,3 @@ def _size_curves(frame: Any, about: Any) -> Figure:
         axes.set_visible(False)
     figure.supxlabel(broken(f"true {about['estimand']}", 5.8))
     figure.supylabel(f"participants {about['noun']}")
-    return figure

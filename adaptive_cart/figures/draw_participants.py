@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adaptive_cart.figures.draw_measures import columns_for, named, only_shown, panel_room
-from adaptive_cart.figures.kinds import Tables
+from adaptive_cart.figures.kinds import Tables, called
 from adaptive_cart.figures.style import (
     BLACK,
     BLUE,
@@ -22,12 +22,14 @@ from adaptive_cart.figures.style import (
     legend_above,
     light_grid,
     mark,
+    minus,
     percent_axis,
     sheet,
     short,
     styled,
     width_of,
 )
+from adaptive_cart.results.percentages import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,14 +38,19 @@ if TYPE_CHECKING:
 
 # ── C1 ────────────────────────────────────────────────────────────────────────────────────────
 LINE = 9.0 * 1.164 * 1.25 / 72.0  # inches of a line of text
-TALL, WIDE = 2.85, 2.98  # inches of the chart of an arm
+TALL, WIDE = 3.25, 3.0  # inches of the chart of an arm
 EDGE, SIDE = 0.09, 0.11  # inches of a box above and below its text together, and beside it
+ENDS = {
+    "relapsed": "relapsed",
+    "in remission, followed": "in remission, still followed",
+    "in remission when lost or died": "in remission when lost or died",
+}
 
 
 @styled
 def draw_flow(tables: Tables) -> Figure:
-    """Boxes from randomisation to relapse, a chart an arm."""
-    frame = tables["flow"]
+    """Boxes from randomisation to relapse, a chart an arm, on one axis in its middle."""
+    frame, about = tables["flow"], tables["about"].iloc[0]
     arms = list(dict.fromkeys(frame["arm"]))
     columns = min(len(arms), 2)
     deep = -(-len(arms) // columns)
@@ -55,7 +62,8 @@ def draw_flow(tables: Tables) -> Figure:
         axes.set_ylim(0, TALL)
     for axes, arm in zip(grid.flat, arms, strict=False):
         own = {row["step"]: row for row in frame[frame["arm"] == arm].to_dict("records")}
-        axes.set_title(short(arm, WIDE - 0.2, bold=True))
+        title = short(called(about, arm), WIDE - 0.2, bold=True)
+        axes.set_title(title, loc="center")
         _flow_of(axes, own)
     return figure
 
@@ -64,32 +72,28 @@ def _flow_of(axes: Axes, own: dict[str, Any]) -> None:
     def numbers(step: str) -> str:
         row = own[step]
         known = row["share"] is not None and row["share"] == row["share"]
-        return f"{row['mean']:.1f}" + (f" ({100 * row['share']:.0f}%)" if known else "")
+        share = f" ({percent(row['share'], 0)})" if known and row["mean"] > 0.0 else ""
+        return ("0" if row["mean"] == 0.0 else f"{row['mean']:.1f}") + share
 
-    remitted = ["drug-free remission", numbers("remission"), "of randomised"]
-    spine = 0.01 + SIDE + max(width_of(line) for line in ("randomised 100.0", *remitted)) / 2
-    first = _Box(axes, spine, 2.70, [f"randomised {numbers('randomised')}"], "#E6F1F8")
+    middle = WIDE / 2
+    first = _Box(axes, middle, TALL - 0.15, [f"randomised {numbers('randomised')}"], "#E6F1F8")
     above = first
     if "infused" in own:
-        infused = _Box(axes, spine, 1.80, ["infused", numbers("infused")], "#E6F1F8")
+        infused = _Box(axes, middle, 1.72, [f"infused {numbers('infused')}"], "#E6F1F8")
         why = [step for step in own if step.startswith("not infused")]
         lines = ["not infused:", *(f"{step.split(': ')[1]} {numbers(step)}" for step in why)]
         half = SIDE + max(width_of(line) for line in lines) / 2
-        aside = _Box(axes, WIDE - 0.01 - half, 2.12, lines, "white")
-        _arrow(axes, (spine, first.bottom), (spine, infused.top))
-        _arrow(axes, (spine, aside.y), (aside.left, aside.y))
+        aside = _Box(axes, WIDE - 0.01 - half, 2.42, lines, "white")
+        line = min(middle, aside.left - 0.15)
+        _arrow(axes, (line, first.bottom), (line, infused.top))
+        _arrow(axes, (line, aside.y), (aside.left, aside.y))
         above = infused
-    remission = _Box(axes, spine, 1.13, remitted, "#DFF2EB")
-    _arrow(axes, (spine, above.bottom), (spine, remission.top))
-    ends = {
-        "relapsed": "relapsed",
-        "in remission, followed": "in remission, still followed",
-        "in remission when lost or died": "in remission when lost or died",
-    }
-    lines = [f"{words} {numbers(step)}" for step, words in ends.items()]
-    half = SIDE + max(width_of(line) for line in lines) / 2
-    last = _Box(axes, max(half + 0.01, spine), 0.335, lines, "white")
-    _arrow(axes, (spine, remission.bottom), (spine, last.top))
+    remitted = ["drug-free remission", f"{numbers('remission')} of randomised"]
+    remission = _Box(axes, middle, 1.10, remitted, "#DFF2EB")
+    _arrow(axes, (middle, above.bottom), (middle, remission.top))
+    lines = [f"{words} {numbers(step)}" for step, words in ENDS.items()]
+    last = _Box(axes, middle, 0.335, lines, "white")
+    _arrow(axes, (middle, remission.bottom), (middle, last.top))
 
 
 class _Box:
@@ -143,7 +147,7 @@ def draw_swimmer(tables: Tables) -> Figure:
             _lane(axes, lane, row, present, about)
         axes.set_ylim(len(own) - 0.3, -0.7)
         axes.set_yticks([])
-        axes.set_title(f"{short(arm, 4.5, bold=True)} ({len(own)})")
+        axes.set_title(f"{short(called(about, arm), 4.5, bold=True)} ({len(own)})")
         axes.spines["left"].set_visible(False)
         light_grid(axes, "x")
     grid[-1].set_xlabel("months since randomisation")
@@ -188,7 +192,7 @@ def _lane(axes: Axes, lane: int, row: dict[str, Any], present: dict[str, Any], a
 @styled
 def draw_infusion(tables: Tables) -> Figure:
     """Share infused by months from randomisation, a line an arm with its product."""
-    share, months = tables["share"], tables["months"]
+    share, months, about = tables["share"], tables["months"], tables["about"].iloc[0]
     records = months.to_dict("records")
     figure = sheet(min(max(3.0, 0.5 + 0.95 * len(records)), TALLEST))
     axes, side = figure.subplots(1, 2, width_ratios=[1.0, 0.62])
@@ -207,8 +211,10 @@ def draw_infusion(tables: Tables) -> Figure:
             f"\n({row['product'].replace('_', ' ')})" if isinstance(row["product"], str) else ""
         )
         labels.append(
-            f"{short(row['arm'], 1.7)}{product}\n{100 * row['infused']:.1f}% ever infused\n"
-            f"median {row['p50']:.1f} months\n(p5 to p95: {row['p05']:.1f} to {row['p95']:.1f})"
+            f"{short(called(about, row['arm']), 1.9)}{product}\n"
+            f"{percent(row['infused'])} ever infused\n"
+            f"median {minus(row['p50'], 1)} months\n"
+            f"(p5 to p95: {minus(row['p05'], 1)} to {minus(row['p95'], 1)})"
         )
         handles.append(axes.plot([], [], color=style.colour, linestyle=style.line,
                                  marker=style.marker)[0])  # fmt: skip
@@ -234,6 +240,8 @@ def draw_remission(tables: Tables) -> Figure:
     figure = sheet(min(0.8 + 2.05 * deep, TALLEST))
     grid = figure.subplots(deep, columns, squeeze=False, sharex=True, sharey=True)
     handles: dict[str, Any] = {}
+    highest = float(frame[["p95", "upper"]].max().max())
+    top = next(tick for tick in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0) if tick >= highest)
     for axes, name in zip(grid.flat, names, strict=False):
         for place, arm in enumerate(arms):
             own = frame[(frame["scenario"] == name) & (frame["arm"] == arm)]
@@ -242,15 +250,16 @@ def draw_remission(tables: Tables) -> Figure:
                               lw=0)  # fmt: skip
             axes.fill_between(own["month"], own["lower"], own["upper"], color=style.colour,
                               alpha=0.45, lw=0)  # fmt: skip
-            handles[short(arm, 2.0)] = axes.plot(own["month"], own["estimate"], color=style.colour,
-                                     linestyle=style.line)[0]  # fmt: skip
+            line = axes.plot(own["month"], own["estimate"], color=style.colour,
+                             linestyle=style.line)[0]  # fmt: skip
+            handles[short(called(about, arm), 2.6)] = line
         month = about["primary_month"]
         if month is not None and month == month:
             handles[f"month {month:g}, the primary"] = axes.axvline(
                 month, color=GREY, linewidth=0.8, linestyle=(0, (4, 2))
             )
         axes.set_title(named(name, panel_room(columns), bold=True))
-        axes.set_ylim(0, 1)
+        axes.set_ylim(0, top)
         axes.set_xlim(0, float(frame["month"].max()))
         _months(axes, float(frame["month"].max()), panel_room(columns) - 0.2)
         percent_axis(axes)
@@ -268,6 +277,7 @@ def draw_remission(tables: Tables) -> Figure:
 def draw_durability(tables: Tables) -> Figure:
     """Posterior of the fraction still in remission, looks across, arms down."""
     frame, true = only_shown(tables["durability"]), tables["true"]
+    about = tables["about"].iloc[0]
     looks, arms = sorted(frame["look"].unique()), list(dict.fromkeys(frame["arm"]))
     columns = max(len(looks), 2)
     figure = sheet(min(1.05 + 2.0 * len(arms), TALLEST))
@@ -297,7 +307,8 @@ def draw_durability(tables: Tables) -> Figure:
             axes.set_title("\n".join(lines), fontweight="normal")
             if across == 0:
                 tall = (figure.get_figheight() - 1.05) / len(arms)
-                axes.set_ylabel(broken(arm, tall - 0.4, bold=True), fontweight="bold")
+                label = broken(called(about, arm), tall - 0.4, bold=True)
+                axes.set_ylabel(label, fontweight="bold")
             axes.set_ylim(0, 1.02)
             axes.set_xlim(0, float(frame["month"].max()))
             _months(axes, float(frame["month"].max()), panel_room(columns) - 0.2)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adaptive_cart.figures.draw_measures import columns_for, panel_room, rows_axis
-from adaptive_cart.figures.kinds import Tables
+from adaptive_cart.figures.kinds import Tables, called
 from adaptive_cart.figures.style import (
     BLACK,
     BLUE,
@@ -52,6 +52,7 @@ DECISIONS = {  # what a rule does: words, colour, hatch
 def draw_priors(tables: Tables) -> Figure:
     """A panel a prior, then a panel a claim."""
     densities, priors, claims = tables["densities"], tables["priors"], tables["claims"]
+    about = tables["about"].iloc[0]
     panels = list(zip(priors["endpoint"], priors["parameter"], strict=True))
     count = len(panels) + len(claims)
     columns = columns_for(count)
@@ -63,7 +64,7 @@ def draw_priors(tables: Tables) -> Figure:
     for axes, (endpoint, parameter), row in zip(flat, panels, priors.to_dict("records"),
                                                 strict=False):  # fmt: skip
         own = densities[(densities["endpoint"] == endpoint) & (densities["parameter"] == parameter)]
-        _prior(axes, own, row, columns)
+        _prior(axes, own, row | {"parameter": called(about, parameter)}, columns)
         if len(true):
             inside = true["arm"].isin(parameter.split(", "))
             values = true[(true["endpoint"] == endpoint) & inside]["value"]
@@ -109,12 +110,13 @@ def _prior(axes: Axes, own: Any, row: dict[str, Any], columns: int) -> None:
     name, room = row["parameter"].replace("_", " "), panel_room(columns) - 0.15
     lines = [f"{name}: {average}"]
     if width_of(lines[0]) > room:
-        lines = [short(name, room), average]
+        lines = [*broken(name, room).split("\n"), average]
     lines += [f"95%: {minus(row['lower'], 2)} to {minus(row['upper'], 2)}"]
     lines += [f"worth {ess:.1f} participants"] if known else []
     _heading(axes, broken(row["endpoint"], panel_room(columns) - 0.2, bold=True), lines)
-    if len(axes.get_legend_handles_labels()[1]):
-        axes.legend(loc="upper right", handlelength=1.3, handletextpad=0.4, borderaxespad=0.0)
+    if len(axes.get_legend_handles_labels()[1]):  # below the axis, clear of the curves
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.34), handlelength=2.0,
+                    handletextpad=0.4, borderaxespad=0.0)  # fmt: skip
 
 
 def _heading(axes: Axes, title: str, lines: list[str]) -> None:
@@ -141,8 +143,13 @@ def _claim(axes: Axes, part: Any, row: dict[str, Any], columns: int) -> None:
     sign = ">" if row["above"] else "<"
     title = broken(f"claim of {row['rule']}", panel_room(columns) - 0.25, bold=True)
     lines = [f"{sign} {row['margin']:g} (dashed)", f"P(claim) {row['probability']:.3f}",
-             f"threshold {row['threshold']:g}"]  # fmt: skip
+             _threshold(row)]  # fmt: skip
     _heading(axes, title, lines)
+
+
+def _threshold(row: dict[str, Any]) -> str:
+    known = row["threshold"] == row["threshold"]
+    return f"threshold {row['threshold']:g}" if known else str(row["threshold_words"])
 
 
 # ── F3 ────────────────────────────────────────────────────────────────────────────────────────
@@ -150,6 +157,7 @@ def _claim(axes: Axes, part: Any, row: dict[str, Any], columns: int) -> None:
 def draw_boundaries(tables: Tables) -> Figure:
     """Maps of responders by look, the difference that triggers, and differences seen."""
     rules, differences, seen = tables["boundaries"], tables["differences"], tables["seen"]
+    about = tables["about"].iloc[0]
     two = rules[rules["control"].notna()] if len(rules) else rules
     one = rules[rules["control"].isna()] if len(rules) else rules
     looks = sorted(two.loc[two["shown"], "look"].unique()) if len(two) else []
@@ -172,7 +180,7 @@ def draw_boundaries(tables: Tables) -> Figure:
     for first in range(0, len(looks), 3):
         grid = parts[at].subplots(1, 3 if len(looks) > 1 else 2)
         for axes, look in zip(grid, looks[first : first + 3], strict=False):
-            _map(axes, two[two["look"] == look], decisions, tall - 0.75)
+            _map(axes, two[two["look"] == look], decisions, tall - 0.75, about)
         for axes in grid[len(looks[first : first + 3]) :]:
             axes.set_visible(False)
         at += 1
@@ -181,7 +189,7 @@ def draw_boundaries(tables: Tables) -> Figure:
         if several:
             _differences(grid[0], differences, 5.5 if below == 1 else 2.4)
         if len(one):
-            _alone(grid[-1], one, below == 1)
+            _alone(grid[-1], one, below == 1, about)
         at += 1
     for rule in groups:
         _ranges(parts[at].subplots(), seen[seen["rule"] == rule])
@@ -191,7 +199,7 @@ def draw_boundaries(tables: Tables) -> Figure:
     return figure
 
 
-def _map(axes: Axes, part: Any, decisions: dict[str, Any], tall: float) -> None:
+def _map(axes: Axes, part: Any, decisions: dict[str, Any], tall: float, about: Any) -> None:
     """Responders in the two arms at one look: where each rule holds."""
     from matplotlib.patches import Patch
 
@@ -215,8 +223,9 @@ def _map(axes: Axes, part: Any, decisions: dict[str, Any], tall: float) -> None:
     axes.set_xlim(-0.5, control_n + 0.5)
     axes.set_ylim(-0.5, arm_n + 0.5)
     axes.set_title(f"look {int(first['look'])}")
-    axes.set_xlabel(short(f"responders of {control_n}, {first['control']}", 1.5))
-    axes.set_ylabel(short(f"responders of {arm_n}, {first['arm']}", tall))
+    control, arm = (called(about, first[which]) for which in ("control", "arm"))
+    axes.set_xlabel(broken(f"responders of {control_n}, {control}", 1.6))
+    axes.set_ylabel(broken(f"responders of {arm_n}, {arm}", tall))
     whole_ticks(axes, "x", 5)
     whole_ticks(axes, "y", 6)
 
@@ -259,7 +268,7 @@ def _differences(axes: Axes, frame: Any, wide: float) -> None:
     light_grid(axes)
 
 
-def _alone(axes: Axes, frame: Any, wide: bool) -> None:
+def _alone(axes: Axes, frame: Any, wide: bool, about: Any) -> None:
     """Events at which a rule about one arm begins to hold, by number analysed."""
     for place, (rule, own) in enumerate(frame.groupby("rule", sort=False)):
         own = own[own["from"].notna()].sort_values("arm_n")
@@ -277,7 +286,8 @@ def _alone(axes: Axes, frame: Any, wide: bool) -> None:
     axes.set_xticks(sorted(frame["arm_n"].unique()))
     axes.set_ylim(0, float(frame["from"].max()) * 1.3)
     axes.margins(x=0.12)
-    axes.set_xlabel(f"participants analysed, {frame['arm'].iloc[0]}")
+    arms = ", ".join(called(about, arm) for arm in dict.fromkeys(frame["arm"]))
+    axes.set_xlabel(short(f"participants analysed, {arms}", 5.6 if wide else 2.5))
     axes.set_ylabel("participants with the event")
     light_grid(axes)
 
@@ -286,14 +296,7 @@ def _ranges(axes: Axes, frame: Any) -> None:
     """Range of what was seen with the rule holding, and with it not holding."""
     first = frame.iloc[0]
     words, colour, hatch = DECISIONS[first["then"]]
-    labels = [
-        short(
-            f"look {int(row['look'])}"
-            + (f", {row['target']}" if isinstance(row["target"], str) else ""),
-            1.8,
-        )
-        for row in frame.to_dict("records")
-    ]
+    labels = [short(row["when"], 1.8) for row in frame.to_dict("records")]
     rows_axis(axes, labels)
     for place, row in enumerate(frame.to_dict("records")):
         for prefix, shift, face, marks in (("held", -0.18, colour, hatch),

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Audience = Literal["open", "restricted"]
 Tables = dict[str, "pd.DataFrame"]
+MUST = "must_be_seen"  # cell of the table "about": scenarios that are never left out
+ARMS = "arm_labels"  # cell of the table "about": what each arm is called, by its name
 
 
 @dataclass(frozen=True)
@@ -91,3 +93,14 @@ def cell(table: Any, column: str, row: int = 0) -> Any:
 def short_of(effect: float, beyond: float, ratio: bool) -> bool:
     """Whether a true effect is not beyond the margin; the last bit of a number decides nothing."""
     return effect >= beyond - ROUNDING if ratio else effect <= beyond + ROUNDING
+
+
+def called(about: Any, arm: Any) -> str:
+    """What readers call an arm or several, from a row of "about"; other words as they are."""
+    return ", ".join(about[ARMS].get(part, part) for part in str(arm).split(", "))
+
+
+def introduced(about: Any, arm: Any) -> str:
+    """What readers call an arm, with the name that the tables have for it."""
+    label = called(about, arm)
+    return label if label == arm else f"{label} ({arm})"

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import Block, run_block
-from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.figures.kinds import Missing
@@ -59,31 +58,6 @@ def main_scenario(result: Result) -> str:
     return next(iter([*with_role(result, "alternative"), *(n for n, _ in scenarios(result))]))
 
 
-def displayed(result: Result, most: int, role: str | None = None) -> set[str]:
-    """Scenarios that a figure with room for so many shows: all, or some from each part.
-
-    Where there are too many, they are put in the order of the true effect and taken at equal
-    steps, the first and the last among them; tables hold them all.
-    """
-    names = [name for name, found in scenarios(result) if role in (None, found)]
-    if len(names) <= most:
-        return set(names)
-    effects = {name: _effect_of(result, name) for name in names}
-    ordered = sorted(names, key=lambda name: effects[name])
-    step = (len(ordered) - 1) / (most - 1)
-    return {ordered[round(k * step)] for k in range(most)}
-
-
-def _effect_of(result: Result, scenario: str) -> float:
-    for estimand in plan_of(result).estimands:
-        value = result.figure(
-            scenario, "estimand", arm=estimand.arm, stratum=estimand.stratum
-        ).estimate
-        if value == value:
-            return float(value)
-    return 0.0
-
-
 def truth_of(result: Result, scenario: str) -> Truth:
     """A scenario as the run resolved it."""
     return kept(result, "truths", lambda: truths_of(result.design))[scenario]
@@ -97,63 +71,6 @@ def is_exact(result: Result) -> bool:
 def plan_of(result: Result) -> Plan:
     """The run's design made ready to run."""
     return kept(result, "plan", lambda: Plan.of(result.design))
-
-
-# ── what a caption says of the run ────────────────────────────────────────────────────────────
-def about(result: Result, **more: Any) -> pd.DataFrame:
-    """One row that says of what run a figure is; ``more`` are further cells."""
-    import pandas as pd
-
-    manifest = result.manifest
-    numbers = sorted({*manifest["trials"].values()})
-    return pd.DataFrame(
-        [
-            {
-                "design": result.design.name,
-                "digest": manifest["digest"],
-                "engine": manifest["engine"],
-                "seed": manifest["seed"],
-                "trials_fewest": numbers[0],
-                "trials_most": numbers[-1],
-                "version": manifest["version"],
-                "scenarios": len(manifest["trials"]),
-                "primary": endpoint_words(result.design, result.design.primary),
-                **more,
-            }
-        ]
-    )
-
-
-def endpoint_words(design: Design, name: str) -> str:
-    """What an endpoint is called: its label, else its name."""
-    return design.endpoints[name].label or name
-
-
-def estimand_words(result: Result) -> str:
-    """What the estimand is called on an axis."""
-    design, plan = result.design, plan_of(result)
-    primary = endpoint_words(design, design.primary)
-    if not plan.estimands:
-        return primary
-    kind = plan.estimands[0].question.kind
-    arm = design.arm_names[1] if len(design.arm_names) == 2 else "arm"
-    if kind == "hazard_ratio":
-        return f"hazard ratio of {primary}: {arm} / {design.arm_names[0]}"
-    return f"difference in {primary}: {arm} − {design.arm_names[0]}"
-
-
-def margin(result: Result) -> float | None:
-    """What a success rule asks the estimand to be beyond; nothing where they differ."""
-    found = {
-        rule.question.value
-        for rule in plan_of(result).rules
-        if rule.then == "declare_success"
-        and rule.prediction is None
-        and rule.question.endpoint == result.design.primary
-        and rule.question.minus == 0
-        and rule.question.kind in ("level", "hazard_ratio")
-    }
-    return found.pop() if len(found) == 1 else None
 
 
 # ── replayed trials ───────────────────────────────────────────────────────────────────────────

@@ -75,7 +75,7 @@ class Mark:
     marker: str
 
 
-MARKS = (
+_MARKS = (
     Mark(BLUE, "-", "o"),
     Mark(VERMILION, (0, (5, 1.5)), "s"),
     Mark(GREEN, (0, (1, 1.2)), "^"),
@@ -83,6 +83,11 @@ MARKS = (
     Mark(ORANGE, (0, (3, 1, 1, 1, 1, 1)), "v"),
     Mark(SKY, (0, (8, 2)), "P"),
     Mark(BLACK, (0, (2, 2)), "X"),
+)
+# the second time round with other markers and lines, so that fourteen things can be told apart
+MARKS = _MARKS + tuple(
+    Mark(first.colour, _MARKS[(place + 3) % len(_MARKS)].line, marker)
+    for place, (first, marker) in enumerate(zip(_MARKS, "*<>phd8", strict=True))
 )
 ENDINGS = {  # how a trial ends: label, face, hatch
     "success": ("success", BLUE, ""),
@@ -94,7 +99,7 @@ ENDINGS = {  # how a trial ends: label, face, hatch
 
 
 def mark(position: int) -> Mark:
-    """Return the mark of the so-many-th thing; they repeat after seven."""
+    """Return the mark of the so-many-th thing; they repeat after fourteen."""
     return MARKS[position % len(MARKS)]
 
 
@@ -146,25 +151,28 @@ def spread(positions: Sequence[float], gap: float, low: float, high: float) -> l
     return [float(value) for value in moved]
 
 
-def name_looks(axes: Axes, looks: Sequence[tuple[int, float]], right: float, wide: float) -> None:
+def name_looks(
+    axes: Axes, looks: Sequence[tuple[int | str, float]], right: float, wide: float
+) -> None:
     """Write the number of each look above its date, and the word where there is room for it.
 
     Parameters
     ----------
     looks
-        Number and date of each.
+        Number and date of each; words instead of a number where no look was held.
     right, wide
         Where the panel ends, in the units of the dates, and in inches.
     """
     dates = [date for _, date in looks]
-    apart = max((width_of(f"look {look}") for look, _ in looks), default=0.0) + 0.08
+    words = [look if isinstance(look, str) else f"look {look}" for look, _ in looks]
+    apart = max(map(width_of, words), default=0.0) + 0.08
     spots = spread(dates, apart * right / wide, 0.0, right)
     moved = max((abs(a - b) for a, b in zip(spots, dates, strict=True)), default=0.0)
     few = moved <= 0.5 * apart * right / wide
     if not few:  # the word once, and the numbers at their dates
         spots = spread(dates, (width_of("88") + 0.05) * right / wide, 0.0, right)
     for place, ((look, _), at) in enumerate(zip(looks, spots, strict=True)):
-        axes.annotate(f"look {look}" if few or place == 0 else str(look), (at, 1.0), xytext=(0, 3),
+        axes.annotate(words[place] if few or place == 0 else str(look), (at, 1.0), xytext=(0, 3),
                       xycoords=("data", "axes fraction"), textcoords="offset points",
                       ha="center" if few or place else "right", va="bottom",
                       color=GREY)  # fmt: skip
@@ -273,6 +281,8 @@ def legend_columns(labels: Sequence[str], room: float) -> int:
 
 
 def minus(number: float, decimals: int, sign: bool = False) -> str:
-    """Write a number with a true minus sign."""
+    """Write a number with a true minus sign; a dash where there is none."""
+    if number != number:
+        return "–"
     text = f"{number:+.{decimals}f}" if sign else f"{number:.{decimals}f}"
     return text.replace("-", "−")

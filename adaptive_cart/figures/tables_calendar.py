@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_cart.conduct.plan import Estimand
 from adaptive_cart.conduct.rules import REASONS
 from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.figures.about import about, estimand_words
 from adaptive_cart.figures.kinds import Missing, Tables
 from adaptive_cart.figures.source import (
     REPLAYED,
     Replay,
-    about,
-    displayed,
-    estimand_words,
     kept,
     main_scenario,
     plan_of,
@@ -24,7 +23,13 @@ from adaptive_cart.figures.source import (
     trials_of,
     truth_of,
 )
-from adaptive_cart.figures.tables_measures import ROWS, measured, table
+from adaptive_cart.figures.tables_measures import (
+    CURVES,
+    MOST_CURVES,
+    reached,
+    table,
+)
+from adaptive_cart.figures.thinning import choose, harm_only, must_be_seen, shown_scenarios
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.operating import Z95
@@ -32,7 +37,8 @@ from adaptive_cart.results.result import Result
 
 PERCENTS = (5, 50, 95)
 BINS = 24
-PANELS = 6
+END = ("look", "between", "reason")  # how trials ended: before a look (between looks) or at it
+LINES, PANEL_LINES = 46, 1.6  # of a page of F9, and of the name of a panel and the space above it
 
 
 def percentiles(values: Any) -> dict[str, float]:
@@ -91,7 +97,7 @@ def timeline_tables(result: Result) -> Tables | Missing:
         row: dict[str, Any] = {"look": record.look, **percentiles(record.date[held])}
         for what, values in numbers.items():
             row |= {f"{what}_{key}": value for key, value in percentiles(values).items()}
-        row["reached"] = _reached(result, name, record.look)
+        row["reached"] = reached(result, name, record.look)
         looks.append(row)
     return {
         "lanes": table(rows),
@@ -114,16 +120,6 @@ def _lane(lane: str, what: str, dates: Floats) -> dict[str, Any]:
     for edge, values in (("first", begins), ("last", ends)):
         row |= {f"{edge}_{key}": value for key, value in percentiles(values).items()}
     return row
-
-
-def _reached(result: Result, scenario: str, look: int) -> float:
-    """Probability that a trial has not ended before a look."""
-    ended = 0.0
-    for earlier in range(1, look):
-        for why in REASONS[:3]:
-            found = measured(result, scenario, f"stop_{why}", look=earlier)
-            ended += 0.0 if found is None else float(found["estimate"])
-    return max(1.0 - ended, 0.0)
 
 
 # ── F8 ────────────────────────────────────────────────────────────────────────────────────────
@@ -154,10 +150,15 @@ def duration_tables(result: Result) -> Tables | Missing:
         if not record.between
     ]
     trials = trials_of(result)
+    by_scenario = {
+        scenario: trials.loc[trials["scenario"] == scenario, "months"]
+        for scenario, _ in scenarios(result)
+    }
     steps = []
-    inside = displayed(result, ROWS)
+    means = {name: float(own.mean()) for name, own in by_scenario.items()}
+    inside = shown_scenarios(result, CURVES, means, room=MOST_CURVES)
     for scenario, role in scenarios(result):
-        ends = np.sort(trials.loc[trials["scenario"] == scenario, "months"].to_numpy())
+        ends = np.sort(by_scenario[scenario].to_numpy())
         shares = np.arange(1, len(ends) + 1) / len(ends)
         chosen = np.unique(np.ceil(np.linspace(0, len(ends) - 1, min(len(ends), 400))).astype(int))
         steps += [
@@ -168,9 +169,9 @@ def duration_tables(result: Result) -> Tables | Missing:
     import pandas as pd
 
     summary = [
-        {"scenario": n, "role": r, **percentiles(trials.loc[trials["scenario"] == n, "months"]),
-         "mean": float(trials.loc[trials["scenario"] == n, "months"].mean())}
-        for n, r in scenarios(result)
+        {"scenario": name, "role": role, "shown": name in inside,
+         **percentiles(by_scenario[name]), "mean": means[name]}
+        for name, role in scenarios(result)
     ]  # fmt: skip
     return {
         "accrual": table(rows),
@@ -196,53 +197,87 @@ def estimation_tables(result: Result) -> Tables | Missing:
             "the primary endpoint has no posterior that gives an estimate",
             "give it a model in [analysis] and simulate again",
         )
-    trials = trials_of(result)
     overall = [estimand for estimand in plan.estimands if estimand.stratum is None]
     several = len(overall) > 1
-    shown = [main_scenario(result)] if several else [name for name, _ in scenarios(result)]
-    drawn = displayed(result, PANELS)
     cells, shapes = [], []
-    for name in shown:
-        own = trials[trials["scenario"] == name]
+    for name, _ in scenarios(result):
         for estimand in overall:
-            panel = estimand.arm if several else name
-            true = result.figure(name, "estimand", arm=estimand.arm).estimate
-            if not np.isfinite(true):
-                continue
-            errors = own[f"estimate{estimand.suffix}"].to_numpy(dtype=np.float64) - true
-            covered = own[f"covered{estimand.suffix}"].to_numpy(dtype=bool)
-            ends = list(zip(own["look"], own["reason"].astype(str), strict=True))
-            groups: list[tuple[int, str]] = sorted(set(ends), key=_by_look)
-            for look, reason in [(0, "all"), *groups]:
-                inside = np.isfinite(errors)
-                if look:
-                    inside &= np.array([end == (look, reason) for end in ends])
-                if inside.any():
-                    cells.append({"panel": panel, "shown": several or name in drawn,
-                                  "scenario": name, "arm": estimand.arm,
-                                  "true": true, "look": look, "reason": reason,
-                                  **_told(errors[inside], covered[inside])})  # fmt: skip
-                    shapes += _shape(str(panel), look, reason, errors[inside])
+            found = _ends_of(result, name, estimand, several)
+            cells += [row for row, _ in found]
+            shapes += [step for _, shape in found for step in shape]
     if not cells:
         return Missing(
             "no scenario of this run has a finite true value of the estimand",
             "give the primary endpoint a truth in every scenario and simulate again",
         )
+    shown = _panels_shown(result, cells, several)
     return {
-        "errors": table(cells),
-        "shapes": table(shapes, ("panel", "look", "reason", "from", "to", "share")),
+        "errors": table([{"shown": row["panel"] in shown, **row} for row in cells]),
+        "shapes": table(shapes, ("panel", *END, "from", "to", "share")),
         "about": about(
             result,
-            scenario=main_scenario(result),
             several=several,
             estimand=estimand_words(result),
-            drawn=len(trials) // max(len(scenarios(result)), 1),
+            drawn=len(trials_of(result)) // max(len(scenarios(result)), 1),
         ),
     }
 
 
-def _by_look(end: tuple[int, str]) -> tuple[int, int]:
-    return end[0], REASONS.index(end[1])
+def _ends_of(
+    result: Result, scenario: str, estimand: Estimand, several: bool
+) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """A row and a shape for all trials of a scenario, and for each way in which they ended."""
+    trials = trials_of(result)
+    own = trials[trials["scenario"] == scenario]
+    true = result.figure(scenario, "estimand", arm=estimand.arm).estimate
+    if not np.isfinite(true):
+        return []
+    errors = own[f"estimate{estimand.suffix}"].to_numpy(dtype=np.float64) - true
+    covered = own[f"covered{estimand.suffix}"].to_numpy(dtype=bool)
+    columns = (own["look"], own["between"].astype(bool), own["reason"].astype(str))
+    ends = list(zip(*columns, strict=True))
+    panel = scenario
+    if several and estimand.arm is not None:
+        panel = f"{scenario}: {result.design.arm_label(estimand.arm)}"
+    rows = []
+    for end in [(0, False, "all"), *sorted(set(ends), key=_by_date)]:
+        inside = np.isfinite(errors)
+        if end[0]:
+            inside &= np.array([other == end for other in ends])
+        if inside.any():
+            told = _told(errors[inside], covered[inside])
+            where = {"panel": panel, **dict(zip(END, end, strict=True))}
+            row = {"scenario": scenario, "arm": estimand.arm, "true": true, **where, **told}
+            rows.append((row, _shape(where, errors[inside])))
+    return rows
+
+
+def _by_date(end: tuple[int, bool, str]) -> tuple[int, bool, int]:
+    look, between, reason = end
+    return look, not between, REASONS.index(reason)  # what ends before a look comes before it
+
+
+def _panels_shown(result: Result, cells: list[dict[str, Any]], several: bool) -> set[str]:
+    """Panels that there is room for, the extremes of bias and coverage among them."""
+    whole = {row["panel"]: row for row in cells if row["look"] == 0}
+    lines = len(cells) / len(whole) + PANEL_LINES
+    most = max(int(LINES / lines), 1)
+    bias, coverage = ({p: row[what] for p, row in whole.items()} for what in ("bias", "coverage"))
+    first, then = (
+        [panel for name in names for panel in _panels_of(whole, name, several)]
+        for names in (must_be_seen(result), harm_only(result))
+    )
+    if several:  # every arm of the scenario that figures of one truth show
+        main = main_scenario(result)
+        first = [panel for panel, row in whole.items() if row["scenario"] == main] + first
+    order = sorted(whole, key=lambda panel: whole[panel]["true"])
+    return set(choose(order, most, first, (bias, coverage), then, 2 * most))
+
+
+def _panels_of(whole: dict[str, dict[str, Any]], scenario: str, several: bool) -> list[str]:
+    """Panel of a scenario; with several arms that of the arm with the largest bias."""
+    own = [panel for panel, row in whole.items() if row["scenario"] == scenario]
+    return sorted(own, key=lambda panel: -abs(whole[panel]["bias"]))[:1] if several else own
 
 
 def _told(errors: Floats, covered: Any) -> dict[str, Any]:
@@ -264,14 +299,14 @@ def _told(errors: Floats, covered: Any) -> dict[str, Any]:
     }
 
 
-def _shape(panel: str, look: int, reason: str, errors: Floats) -> list[dict[str, Any]]:
+def _shape(where: dict[str, Any], errors: Floats) -> list[dict[str, Any]]:
     """How errors are distributed: the share in each of equal bins between their extremes."""
     low, high = float(errors.min()), float(errors.max())
     if len(errors) < 20 or high <= low:
         return []
     counts, edges = np.histogram(errors, BINS, (low, high))
     return [
-        {"panel": panel, "look": look, "reason": reason, "from": float(edges[k]),
-         "to": float(edges[k + 1]), "share": float(counts[k]) / len(errors)}
+        {**where, "from": float(edges[k]), "to": float(edges[k + 1]),
+         "share": float(counts[k]) / len(errors)}
         for k in range(BINS)
     ]  # fmt: skip

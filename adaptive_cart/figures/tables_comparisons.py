@@ -5,26 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.figures.about import about, estimand_words, margin
 from adaptive_cart.figures.kinds import Missing, Tables
 from adaptive_cart.figures.source import (
-    about,
-    displayed,
-    estimand_words,
     is_exact,
-    margin,
     plan_of,
     scenarios,
     with_role,
 )
 from adaptive_cart.figures.tables_measures import (
     PANELS,
-    ROWS,
     cells_of,
     effect_lines,
     measured,
+    of_scenarios,
     table,
     true_effect,
 )
+from adaptive_cart.figures.thinning import choose, harm_only, must_be_seen, shown_scenarios
+from adaptive_cart.nouns.questions import ALL, OPEN
 from adaptive_cart.results.operating import Figure, exact, mean
 from adaptive_cart.results.result import Result
 
@@ -59,12 +59,24 @@ def robustness_tables(result: Result) -> Tables | Missing:
             "this run has no alternative that a robustness scenario can be compared with",
             "add an alternative scenario and simulate again",
         )
-    # the largest changes of P(success), where there are too many for a page
-    size = [max((abs(r["estimate"]) for r in part if r["what"] == "success"), default=0.0)
-            for part in rows]  # fmt: skip
-    drawn = set(sorted(range(len(rows)), key=lambda place: -size[place])[:MOST_CHANGES])
+    drawn = _changes_shown(result, rows)
     flat = [{**row, "shown": place in drawn} for place, part in enumerate(rows) for row in part]
     return {"changes": table(flat), "about": about(result, base=base or nulls[0])}
+
+
+def _changes_shown(result: Result, rows: list[list[dict[str, Any]]]) -> set[int]:
+    """Comparisons that there is room for: the largest changes of each kind, up and down."""
+    names = {place: part[0]["scenario"] for place, part in enumerate(rows) if part}
+    changes = [
+        {place: row["estimate"] for place, part in enumerate(rows) for row in part
+         if row["what"] == what}
+        for what in ("success", "participants", "months")
+    ]  # fmt: skip
+    first, then = (
+        [place for wanted in among for place, name in names.items() if name == wanted]
+        for among in (must_be_seen(result), harm_only(result))
+    )
+    return set(choose(list(names), MOST_CHANGES, first, changes, then))
 
 
 def _change(result: Result, base: str, name: str, kind: str) -> list[dict[str, Any]]:
@@ -113,7 +125,8 @@ def bayesian_tables(result: Result) -> Tables | Missing:
     figures = {name: result.figure(name, "success") for name in (*nulls, *alternatives)}
     null = max(nulls, key=lambda name: (figures[name].estimate, figures[name].upper))
     rows = []
-    shown = displayed(result, PANELS, "alternative")
+    success = {name: figures[name].estimate for name in alternatives}
+    shown = shown_scenarios(result, PANELS, success, among=alternatives)
     for name in alternatives:
         error, power = figures[null], figures[name]
         for step in range(1, 100):
@@ -181,36 +194,32 @@ def benefit_risk_tables(result: Result) -> Tables | Missing:
             "the design has no safety endpoint",
             'add an endpoint of type "adverse_event" or "event_rate" and simulate again',
         )
-    limits = {
-        rule.question.endpoint: rule
-        for rule in plan_of(result).rules
-        if rule.then == "stop_for_safety" and rule.question.minus is None
-    }
-    harm = next((name for name in harms if name in limits), harms[0])
+    rule = _safety_rule(result, harms)
+    harm = harms[0] if rule is None else rule.question.endpoint
+    minus = None if rule is None else rule.question.minus
+    control = None if minus is None else design.arm_names[minus]
     several = len(design.arm_names) > 2
-    # with several arms as many rows as a page has room for
-    shown = displayed(result, max(POINTS // (len(design.arm_names) - 1), 2) if several else ROWS)
     rows = []
     for name, role in scenarios(result):
+        unsafe = measured(result, name, "stop_safety")
         for arm in design.arm_names[1:]:
-            risk = measured(result, name, f"true_{harm}", arm=arm)
+            own = {"arm": arm} if several else {}
             effect = true_effect(result, name, arm if several else None, None)
+            risk = _risk(result, name, harm, arm, control)
             if risk is None or effect != effect:
                 continue
-            success = measured(
-                result, name, "arm_success" if several else "success", arm=arm if several else None
-            )
-            unsafe = measured(result, name, "stop_safety")
+            success = measured(result, name, "arm_success" if several else "success", **own)
             rows.append(
                 {
                     "scenario": name,
                     "role": role,
-                    "shown": name in shown,
                     "arm": arm,
-                    "risk": risk["estimate"],
+                    "risk": risk,
                     "benefit": effect,
                     "success": None if success is None else success["estimate"],
+                    "success_trials": None if success is None else success["n"],
                     "stop_safety": None if unsafe is None else unsafe["estimate"],
+                    "stop_safety_trials": None if unsafe is None else unsafe["n"],
                 }
             )
     if not rows:
@@ -218,15 +227,60 @@ def benefit_risk_tables(result: Result) -> Tables | Missing:
             "the run has no true value of benefit and risk for the same arm",
             "give both endpoints a truth in every scenario and simulate again",
         )
-    rate = design.endpoints[harm].direct_truth == "rate"
+    shown = _points_shown(result, rows)
+    one_arm = rule is not None and several and len(rule.targets) == 1
     return {
-        "benefit_risk": table(rows),
+        "benefit_risk": table([{"shown": row["scenario"] in shown, **row} for row in rows]),
         "about": about(
             result,
             estimand=estimand_words(result),
             margin=margin(result),
-            harm=design.endpoints[harm].label or harm,
-            rate=rate,
-            limit=limits[harm].question.value if harm in limits else None,
+            harm=design.endpoint_label(harm),
+            rate=design.endpoints[harm].direct_truth == "rate",
+            less=None if control is None else design.arm_label(control),
+            limit=None if rule is None else rule.question.value,
+            other_rules=[
+                other.name
+                for other in plan_of(result).rules
+                if other.then == "stop_for_safety" and (rule is None or other.name != rule.name)
+            ],
+            limit_arm=design.arm_names[rule.question.arm] if rule and one_arm else None,
         ),
     }
+
+
+def _safety_rule(result: Result, harms: list[str]) -> ResolvedRule | None:
+    """The safety rule on a harm that ends most trials in any scenario; the first of equals."""
+    rules = [
+        rule
+        for rule in plan_of(result).rules
+        if rule.then == "stop_for_safety"
+        and rule.prediction is None
+        and rule.question.endpoint in harms
+        and rule.question.kind == "level"
+        and rule.question.stratum in (ALL, OPEN)
+    ]
+    ended = {rule.name: of_scenarios(result, f"decided_{rule.name}").values() for rule in rules}
+    return max(rules, key=lambda rule: max(ended[rule.name], default=0.0), default=None)
+
+
+def _risk(result: Result, scenario: str, harm: str, arm: str, control: str | None) -> float | None:
+    """True risk in an arm as the safety rule asks about it: alone, or less that of another arm."""
+    found = [measured(result, scenario, f"true_{harm}", arm=own) for own in (arm, control) if own]
+    values = [float(cells["estimate"]) for cells in found if cells is not None]
+    if len(values) < len(found):
+        return None
+    return values[0] if control is None else values[0] - values[1]
+
+
+def _points_shown(result: Result, rows: list[dict[str, Any]]) -> set[str]:
+    """Scenarios that there is room for, the extremes of risk and benefit in any arm among them."""
+    arms = dict.fromkeys(row["arm"] for row in rows)
+    # with several arms as many rows as a page has room for
+    most = max(POINTS // len(arms), 2)
+    values = [
+        {row["scenario"]: row[what] for row in rows if row["arm"] == arm}
+        for arm in arms
+        for what in ("risk", "benefit")
+    ]
+    return shown_scenarios(result, most, *values)

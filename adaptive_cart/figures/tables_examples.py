@@ -1,8 +1,9 @@
 """Numbers of the example trials: one of each kind of ending, picked by a rule that is printed.
 
-The pick: among the trials of the run that ended so, in the scenario where that is most frequent,
-the one of median duration (the lower of two, the lowest number of several that are equal). It is
-then replayed by its number and followed look by look.
+The pick, which the report's text uses too: of the trials of the run that ended so, those of the
+scenario that has most of them (an alternative first among equals), in the order of the number
+randomised, of months and of their own number, the middle one (the lower of two). It is then
+replayed by its number and followed look by look.
 """
 
 from __future__ import annotations
@@ -14,18 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adaptive_cart.conduct.plan import Estimand
+from adaptive_cart.figures.about import about, estimand_words, margin
 from adaptive_cart.figures.kinds import Missing, Tables
 from adaptive_cart.figures.source import (
     Replay,
-    about,
-    endpoint_words,
-    estimand_words,
     is_exact,
-    margin,
     plan_of,
     replay,
     scenarios,
     trials_of,
+    with_role,
 )
 from adaptive_cart.figures.tables_measures import table
 from adaptive_cart.models.binary.beta_binomial_analysis import CountsPosterior
@@ -59,17 +58,21 @@ class Ending:
 def _is(reason: str, early: bool | None = None) -> Callable[[pd.DataFrame, int], pd.Series]:
     def chosen(trials: pd.DataFrame, last: int) -> pd.Series:
         found = trials["reason"].astype(str) == reason
-        if early is None:
-            return found
-        return found & (trials["look"] < last if early else trials["look"] == last)
+        before = (trials["look"] < last) | trials["between"].astype(bool)
+        return found if early is None else found & (before if early else ~before)
 
     return chosen
 
 
+def _success(early: bool) -> Callable[[pd.DataFrame, int], pd.Series]:
+    ended = _is("success", early)
+    return lambda trials, last: ended(trials, last) & ~trials["reversal"].astype(bool)
+
+
 ENDINGS = {
-    "F11a": Ending("early success", _is("success", True)),
+    "F11a": Ending("early success", _success(True)),
     "F11b": Ending("early futility", _is("futility", True)),
-    "F11c": Ending("success at the last look", _is("success", False)),
+    "F11c": Ending("success at the last look", _success(False)),
     "F11d": Ending("no success at the last look", _is("no_success", None)),
     "F11e": Ending("success that the pipeline reverses", lambda trials, last: trials["reversal"]),
     "F11f": Ending("stop for safety", _is("safety", None)),
@@ -82,13 +85,11 @@ def picked(result: Result, key: str) -> tuple[str, int, int, int] | None:
     ended = trials[ending.chosen(trials, result.design.looks.number).astype(bool)]
     if len(ended) == 0:
         return None
-    counts = {
-        name: int((ended["scenario"] == name).sum())
-        / max(int((trials["scenario"] == name).sum()), 1)
-        for name, _ in scenarios(result)
-    }
-    scenario = max(counts, key=lambda name: counts[name])
-    own = ended[ended["scenario"] == scenario].sort_values(["months", "trial"])
+    named = ended["scenario"].astype(str)
+    counts = {name: int((named == name).sum()) for name, _ in scenarios(result)}
+    alternatives = with_role(result, "alternative")
+    scenario = max(counts, key=lambda name: (counts[name], name in alternatives))
+    own = ended[named == scenario].sort_values(["n_randomised", "months", "trial"])
     trial = int(own["trial"].iloc[(len(own) - 1) // 2])
     return scenario, trial, len(own), int((trials["scenario"] == scenario).sum())
 
@@ -141,8 +142,8 @@ def _example(
             for row in _effects(result, found, scenario, record.summaries)
         ]
         counts += [
-            {"look": record.look, "month": date,
-             "endpoint": endpoint_words(design, name) + _unit(summary),
+            {"look": record.look, "month": date, "between": record.between,
+             "endpoint": design.endpoint_label(name) + _unit(summary),
              "primary": name == design.primary, "arm": arm, "said": said}
             for name, summary in record.summaries.items()
             for arm, said in zip(design.arm_names, _said(summary), strict=True)
@@ -161,6 +162,7 @@ def _example(
                     {
                         "look": record.look,
                         "month": date,
+                        "between": record.between,
                         "rule": rule.name,
                         "then": rule.then,
                         "target": _target(result, target, len(rule.targets)),
@@ -186,6 +188,7 @@ def _example(
             of=trials,
             months=end,
             look=int(block.look[0]),
+            between=bool(block.between[0]),
             last_look=found.plan.schedule.number,
             randomised=int(block.randomised.sum()),
             analysed=int(block.analysed.sum()),

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from adaptive_cart.figures.about import about, estimand_words, margin
 from adaptive_cart.figures.kinds import Missing, Tables, short_of
 from adaptive_cart.figures.source import (
-    about,
-    displayed,
-    estimand_words,
     is_exact,
-    margin,
     scenarios,
     trials_of,
     truth_of,
 )
+from adaptive_cart.figures.thinning import shown_scenarios
 from adaptive_cart.figures.truths import Line, lines_of
 from adaptive_cart.results.operating import STOPS, Figure, exact, proportion
 from adaptive_cart.results.result import Result
@@ -22,7 +21,8 @@ from adaptive_cart.results.result import Result
 if TYPE_CHECKING:
     import pandas as pd
 
-PANELS, ROWS = 9, 7  # scenarios that a figure shows as panels, or by a mark of their own
+PANELS = 12  # scenarios that a figure has room for as panels
+CURVES, MOST_CURVES = 7, 14  # by marks of their own: how many are told apart well, and at all
 MOST_ROWS = 18  # of a dot plot
 MOST_NULLS = 24  # of the dot plot of the type I error
 NUMBERS = ("estimate", "mcse", "lower", "upper", "n")
@@ -74,11 +74,17 @@ def control_value(result: Result, scenario: str) -> float:
     return float("nan") if found is None else float(found["estimate"])
 
 
+def of_scenarios(result: Result, measure: str, **where: Any) -> dict[str, float]:
+    """An operating characteristic by scenario, of those that have it."""
+    found = {name: measured(result, name, measure, **where) for name, _ in scenarios(result)}
+    return {name: float(cells["estimate"]) for name, cells in found.items() if cells is not None}
+
+
 def control_words(result: Result) -> str:
     """What the control's true value is called."""
     endpoint = result.design.primary_endpoint
     name = endpoint.label or result.design.primary
-    return f"true {name} in {result.design.arm_names[0]}"
+    return f"true {name} in {result.design.arm_label(result.design.arm_names[0])}"
 
 
 def effect_lines(result: Result) -> list[Line]:
@@ -117,7 +123,9 @@ def success_tables(result: Result) -> Tables | Missing:
     # where there are curves above, they take the room of as many rows
     most = max(MOST_ROWS // len(targets(result, scenarios(result)[0][0])), 2)
     most = max(most - 5 * -(-len(lines) // 3), 2) if lines else most
-    shown = displayed(result, most) | set(line_of)
+    loose = [name for name, _ in scenarios(result) if name not in line_of]
+    success = of_scenarios(result, "success")
+    shown = shown_scenarios(result, most, success, among=loose) | set(line_of)
     rows = []
     for name, role in scenarios(result):
         for arm, stratum in targets(result, name):
@@ -187,15 +195,16 @@ def null_tables(result: Result) -> Tables | Missing:
             "no scenario of this run is a null",
             'add a scenario with role = "null" to the design and simulate again',
         )
-    highest = sorted(rows, key=_height, reverse=True)[:MOST_NULLS]
-    drawn = {row["scenario"] for row in highest}
-    rows = [{"shown": row["scenario"] in drawn, **row} for row in rows]
     calibration = result.design.calibration
     names = [row["scenario"] for row in rows if row["role"] == "null"]
     truths = {name: truth_of(result, name) for name in names}
     controls = {row["true_control"] for row in rows if row["role"] == "null"}
-    curve = len(names) >= 3 and len(controls) == len(names) and truths
+    whole = len(names) == len(rows)  # a curve is of nulls only, and would hide the others
+    curve = whole and len(names) >= 3 and len(controls) == len(names) and truths
     worst = max((row for row in rows if row["role"] == "null"), key=_height, default=rows[0])
+    highest = sorted(rows, key=_height, reverse=True)[:MOST_NULLS]
+    drawn = {row["scenario"] for row in highest}
+    rows = [{"shown": bool(curve) or row["scenario"] in drawn, **row} for row in rows]
     return {
         "type_one_error": table(rows),
         "about": about(
@@ -214,43 +223,82 @@ def _height(row: dict[str, Any]) -> tuple[float, float]:
 
 # ── F6: how trials end ────────────────────────────────────────────────────────────────────────
 def stopping_tables(result: Result) -> Tables | Missing:
-    """F6: the share of trials that has ended in each way by each look."""
-    rows = []
+    """F6: the share of trials that has ended in each way by each look, and between looks."""
+    endings = [f"stop_{why}" for why in STOPS] + ["no_success"]
+    shown = shown_scenarios(result, PANELS, *(of_scenarios(result, name) for name in endings))
+    rows = [
+        {"scenario": name, "role": role, "shown": name in shown, **row}
+        for name, role in scenarios(result)
+        for row in _endings_of(result, name)
+    ]
+    about_it = about(result, looks=result.design.looks.number, between=has_rhythm(result))
+    return {"endings": table(rows), "about": about_it}
+
+
+def has_rhythm(result: Result) -> bool:
+    """Whether a rule is judged between looks too, so that a trial may end there."""
+    return any(rule.every for rule in result.design.rules)
+
+
+def _endings_of(result: Result, scenario: str) -> Iterator[dict[str, Any]]:
+    """Endings of a scenario's trials by date: before a look, between it and the last, and at it."""
     last = result.design.looks.number
-    shown = displayed(result, PANELS)
-    for name, role in scenarios(result):
-        by_now = dict.fromkeys(STOPS, 0.0)
-        before = 0.0
-        for look in range(1, last + 1):
-            here = {}
-            for why in STOPS:
-                found = measured(result, name, f"stop_{why}", look=look)
-                here[why] = 0.0 if found is None else float(found["estimate"])
-                by_now[why] += here[why]
-            ended = sum(by_now.values())
-            none = measured(result, name, "no_success") if look == last else None
-            ends = {**by_now, "no_success": 0.0 if none is None else float(none["estimate"])}
-            goes_on = max(1.0 - sum(ends.values()), 0.0)
-            shares = {**ends, "continuing": goes_on}
-            reached = 1.0 - before
-            for ending, share in shares.items():
-                rows.append(
-                    {
-                        "scenario": name,
-                        "role": role,
-                        "shown": name in shown,
-                        "look": look,
-                        "ending": ending,
-                        "by_now": share,
-                        "at_this_look": here.get(ending),
-                        "reached_look": reached,
-                        "of_those_who_reached": (
-                            here[ending] / reached if ending in here and reached > 0 else None
-                        ),
-                    }
-                )
-            before = ended
-    return {"endings": table(rows), "about": about(result, looks=last)}
+    by_now = dict.fromkeys(STOPS, 0.0)
+    for look in range(1, last + 1):
+        whole = {why: _share(result, scenario, f"stop_{why}", look=look) for why in STOPS}
+        before = dict.fromkeys(STOPS, 0.0)
+        if has_rhythm(result):
+            before = {
+                why: _share(result, scenario, "stop_between", look=look, reason=why)
+                for why in STOPS
+            }
+            yield from _date(result, scenario, look, True, by_now, before)
+        # shares of n trials, without what is left of a subtraction
+        at_look = {why: round(max(whole[why] - before[why], 0.0), 15) for why in STOPS}
+        yield from _date(result, scenario, look, False, by_now, at_look)
+
+
+def _date(
+    result: Result,
+    scenario: str,
+    look: int,
+    between: bool,
+    by_now: dict[str, float],
+    here: dict[str, float],
+) -> Iterator[dict[str, Any]]:
+    """A row an ending of one date; what has ended ``by_now`` goes on from date to date."""
+    reached = round(max(1.0 - sum(by_now.values()), 0.0), 15)
+    for why in STOPS:
+        by_now[why] += here[why]
+    ends = dict(by_now)
+    last = look == result.design.looks.number and not between
+    ends["no_success"] = _share(result, scenario, "no_success") if last else 0.0
+    ends["continuing"] = max(1.0 - sum(ends.values()), 0.0)
+    trials = None if is_exact(result) else result.manifest["trials"][scenario]
+    for ending, share in ends.items():
+        some = ending in here and reached > 0
+        yield {
+            "look": look,
+            "ending": ending,
+            "between": between,
+            "by_now": share,
+            "at_this_look": here.get(ending),
+            "reached_look": reached,
+            "trials_that_reached": None if trials is None else round(reached * trials),
+            "of_those_who_reached": here[ending] / reached if some else None,
+        }
+
+
+def _share(result: Result, scenario: str, measure: str, **where: Any) -> float:
+    """A share of the trials; 0 where the design has no rule that ends a trial so."""
+    found = measured(result, scenario, measure, **where)
+    return 0.0 if found is None else float(found["estimate"])
+
+
+def reached(result: Result, scenario: str, look: int) -> float:
+    """Probability that a look is held: that a trial has not ended before it."""
+    rows = [row for row in _endings_of(result, scenario) if row["look"] == look]
+    return float(next(row["reached_look"] for row in rows if not row["between"]))
 
 
 # ── F7: how many participants ─────────────────────────────────────────────────────────────────
@@ -260,7 +308,11 @@ def size_tables(result: Result) -> Tables | Missing:
     lines = effect_lines(result)
     line_of = {name: number for number, line in enumerate(lines) for name in line.scenarios}
     rows = []
-    shown = displayed(result, ROWS)
+    means = of_scenarios(result, f"{noun}_mean")
+    loose = [name for name, _ in scenarios(result) if name not in line_of]
+    most = MOST_ROWS if not lines else max(MOST_ROWS - 7 * -(-len(lines) // 3), 2)
+    shown = shown_scenarios(result, most, means, among=loose) | set(line_of)
+    curves = shown_scenarios(result, CURVES, means, room=MOST_CURVES)
     for name, role in scenarios(result):
         row: dict[str, Any] = {
             "scenario": name,
@@ -289,7 +341,7 @@ def size_tables(result: Result) -> Tables | Missing:
             {
                 "scenario": name,
                 "role": role,
-                "shown": name in shown,
+                "shown": name in curves,
                 "participants": int(n),
                 "at_most": float(share),
             }

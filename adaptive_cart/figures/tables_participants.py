@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_cart.figures.about import about
 from adaptive_cart.figures.kinds import Missing, Tables
 from adaptive_cart.figures.source import (
     Replay,
-    about,
-    displayed,
     main_scenario,
     no_course,
     replay,
@@ -24,6 +23,7 @@ from adaptive_cart.figures.source import (
 )
 from adaptive_cart.figures.tables_calendar import never_stopped, percentiles
 from adaptive_cart.figures.tables_measures import PANELS, table
+from adaptive_cart.figures.thinning import choose, shown_scenarios
 from adaptive_cart.nouns.records import Booleans, Course, Durations, Floats, Population
 from adaptive_cart.recorded.table import participants_table
 from adaptive_cart.results.operating import Z95
@@ -172,11 +172,10 @@ def swimmer_tables(result: Result) -> Tables | Missing:
             shown=len(frame),
             months=float(block.months[trial]),
             look=int(block.look[trial]),
+            between=bool(block.between[trial]),
             reason=_reason(found, trial),
             event=events[0] if events else None,
-            event_words=(
-                None if not events else result.design.endpoints[events[0]].label or events[0]
-            ),
+            event_words=(None if not events else result.design.endpoint_label(events[0])),
         ),
     }
 
@@ -259,7 +258,6 @@ def remission_tables(result: Result) -> Tables | Missing:
     reach = [float(getattr(e, "horizon", 0.0) or 0.0) for e in design.endpoints.values()]
     reach += [e.known_after() or 0.0 for e in design.endpoints.values() if e.fed_by == "remission"]
     months = np.arange(0.0, max([*reach, 12.0]) + 0.25, 0.5)
-    shown = displayed(result, PANELS)
     rows = []
     for name, role in scenarios(result):
         if no_course(result, name) is not None:
@@ -278,11 +276,12 @@ def remission_tables(result: Result) -> Tables | Missing:
                 share = (members & (began <= month) & (lost > month)).sum(axis=1) / np.maximum(
                     members.sum(axis=1), 1
                 )
-                rows.append({"scenario": name, "role": role, "shown": name in shown, "arm": label,
+                rows.append({"scenario": name, "role": role, "arm": label,
                              "month": float(month), **_over_trials(share)})  # fmt: skip
     known = design.primary_endpoint.known_after()
+    shown = _curves_shown(result, rows)
     return {
-        "remission": table(rows),
+        "remission": table([{"shown": row["scenario"] in shown, **row} for row in rows]),
         "about": about(
             result,
             scenario=main_scenario(result),
@@ -291,6 +290,14 @@ def remission_tables(result: Result) -> Tables | Missing:
             max_n=design.enrolment.max_n,
         ),
     }
+
+
+def _curves_shown(result: Result, rows: list[dict[str, Any]]) -> set[str]:
+    """Scenarios that there is room for, those with most and least remission among them."""
+    by_arm = table(rows).groupby(["arm", "scenario"], sort=False)["estimate"].max()
+    highest = [by_arm[arm].to_dict() for arm in dict.fromkeys(row["arm"] for row in rows)]
+    named = list(dict.fromkeys(row["scenario"] for row in rows))
+    return shown_scenarios(result, PANELS, *highest, among=named)
 
 
 # ── C5: durability ────────────────────────────────────────────────────────────────────────────
@@ -320,9 +327,10 @@ def durability_tables(result: Result) -> Tables | Missing:
     ended = int(found.block.look[trial])
     rows = []
     held = [r for r in never_stopped(result, name).block.looks if not r.between]
-    most = min(len(held), ACROSS)
-    drawn = {round(k * (len(held) - 1) / max(most - 1, 1)) for k in range(most)}
-    for number, record in enumerate(held):
+    numbers = [record.look for record in held]
+    # the look that ended the trial is seen, and the first and the last
+    drawn = choose(numbers, ACROSS, [ended, numbers[0], numbers[-1]])
+    for record in held:
         data = record.summaries[endpoint].rows(row_of_trial)
         assert isinstance(data, Durations)
         posterior = analysis.posterior(model, data, None)
@@ -338,7 +346,7 @@ def durability_tables(result: Result) -> Tables | Missing:
                 rows.append(
                     {
                         "look": record.look,
-                        "shown": number in drawn,
+                        "shown": record.look in drawn,
                         "calendar_month": float(record.date[trial]),
                         "arm": label,
                         "month": at,
@@ -357,8 +365,9 @@ def durability_tables(result: Result) -> Tables | Missing:
             scenario=name,
             trial=trial,
             ended=ended,
+            between=bool(found.block.between[trial]),
             replayed=found.trials,
-            endpoint=result.design.endpoints[endpoint].label or endpoint,
+            endpoint=result.design.endpoint_label(endpoint),
             horizon=horizon,
         ),
     }

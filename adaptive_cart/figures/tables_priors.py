@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from adaptive_cart.conduct.rules import threshold_words
+from adaptive_cart.figures.about import about
 from adaptive_cart.figures.kinds import Missing, Tables
 from adaptive_cart.figures.source import (
-    about,
-    endpoint_words,
     plan_of,
     scenarios,
 )
@@ -42,7 +42,7 @@ def prior_tables(result: Result) -> Tables | Missing:
     shown = {name: fit for name, fit in plan.fitted.items() if name in asked or name in
              design.analysis}  # fmt: skip
     for name, (analysis, model) in shown.items():
-        words = endpoint_words(design, name)
+        words = design.endpoint_label(name)
         for parameter, scale, curve in _priors(result, name, analysis, model):
             key = {"endpoint": words, "parameter": parameter, "scale": scale}
             for component, values in {"prior": curve.density, **curve.components}.items():
@@ -59,7 +59,7 @@ def prior_tables(result: Result) -> Tables | Missing:
             for arm in design.arm_names:
                 found = measured(result, scenario, f"true_{name}", arm=arm)
                 if found is not None:
-                    true.append({"endpoint": endpoint_words(design, name), "arm": arm,
+                    true.append({"endpoint": design.endpoint_label(name), "arm": arm,
                                  "scenario": scenario, "value": found["estimate"]})  # fmt: skip
     return {
         "densities": table(densities),
@@ -190,6 +190,7 @@ def _normal(x: Floats, mean: float, sd: float) -> Floats:
 def _claims(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """What the priors alone say of each success rule's quantity: density and P(claim)."""
     plan, design = plan_of(result), result.design
+    labels = tuple(design.arm_label(name) for name in design.arm_names)
     claims: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     for rule in plan.rules:
@@ -198,7 +199,7 @@ def _claims(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
         asked = rule.question
         analysis, model = plan.fitted[asked.endpoint]
         posterior = analysis.posterior(model, nothing_seen(design, analysis.reads), None)
-        words = asked.words(design.arm_names, design.stratum_names)
+        words = asked.words(labels, design.stratum_names)
         grid = _grid_of(asked.kind, asked.minus)
         if grid is None:
             continue
@@ -221,6 +222,7 @@ def _claims(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
                 "kind": asked.kind,
                 "probability": float(posterior.probability(asked)[0]),
                 "threshold": min(rule.thresholds.values()),
+                "threshold_words": threshold_words(min(rule.thresholds.values())),
             }
         )
     return claims, rows

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from scipy import special
 
 from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.figures.about import about
 from adaptive_cart.figures.kinds import Missing, Tables
 from adaptive_cart.figures.source import (
-    about,
-    endpoint_words,
     looks_of,
     main_scenario,
     plan_of,
@@ -20,6 +19,7 @@ from adaptive_cart.figures.source import (
     trials_of,
 )
 from adaptive_cart.figures.tables_measures import measured, table
+from adaptive_cart.figures.thinning import choose
 from adaptive_cart.results.operating import RATIOS
 from adaptive_cart.results.result import Result
 from adaptive_cart.running.boundaries import Boundary, boundaries
@@ -35,7 +35,7 @@ def boundary_tables(result: Result) -> Tables | Missing:
     by_rule = [list(_seen(result, rule)) for rule in rest]
     seen: list[dict[str, Any]] = []
     for own in by_rule:
-        few = _steps(len(own), RANGES // len(by_rule))
+        few = _rows_shown(own, max(RANGES // len(by_rule), 2))
         seen += [{**row, "shown": place in few} for place, row in enumerate(own)]
     if not found and not seen:
         return Missing(
@@ -45,7 +45,7 @@ def boundary_tables(result: Result) -> Tables | Missing:
     rows: list[dict[str, Any]] = []
     differences: list[dict[str, Any]] = []
     looks = sorted({boundary.look for boundary in found})
-    shown = {looks[place] for place in _steps(len(looks), MAPS)}
+    shown = set(choose(looks, MAPS, _looks_that_differ(found)))
     for boundary in found:
         rows += _cells(boundary, shown)
         difference = _difference(result, boundary)
@@ -64,11 +64,22 @@ def boundary_tables(result: Result) -> Tables | Missing:
     }
 
 
-def _steps(number: int, most: int) -> set[int]:
-    """All of so many things, or at most so many at equal steps, the first and last among them."""
-    if number <= most:
-        return set(range(number))
-    return {round(k * (number - 1) / (most - 1)) for k in range(most)}
+def _looks_that_differ(found: Sequence[Boundary]) -> list[int]:
+    """The first and the last look, and the first and the last at which each rule is judged."""
+    looks: dict[str, list[int]] = {}
+    for boundary in found:
+        looks.setdefault(boundary.rule, []).append(boundary.look)
+    every = sorted({look for own in looks.values() for look in own})
+    return [*every[:1], *every[-1:], *(end(own) for own in looks.values() for end in (min, max))]
+
+
+def _rows_shown(rows: list[dict[str, Any]], most: int) -> set[int]:
+    """Rows of a rule that there is room for, those where it held or did not at an extreme."""
+    ends = ("held_least", "held_most", "not_held_least", "not_held_most")
+    values = [
+        {place: row[end] for place, row in enumerate(rows) if row[end] is not None} for end in ends
+    ]
+    return set(choose(range(len(rows)), most, [0, len(rows) - 1], values))
 
 
 def _cells(boundary: Boundary, shown: set[int]) -> Iterator[dict[str, Any]]:
@@ -167,12 +178,15 @@ def _seen(result: Result, rule: ResolvedRule) -> Iterator[dict[str, Any]]:
         flat.loc[flat["arm"] == design.arm_names[arm], "seen"] = own["value"].to_numpy()
     flat = flat[flat["arm"].isin([design.arm_names[arm] for arm in names])]
     flat = flat[flat[column].notna() & np.isfinite(flat["seen"].astype(float))]
-    group = ["look", *(["stratum"] if by_stratum else [])]
+    flat = _with_stops_between(result, flat)
+    group = ["look", "between", *(["stratum"] if by_stratum else [])]
     if by_stratum:
         import pandas as pd
 
         flat["stratum"] = pd.Categorical(flat["stratum"], design.stratum_names)
-    for key, part in flat.groupby(group, observed=True):
+    groups = list(flat.groupby(group, observed=True))
+    groups.sort(key=lambda found: (found[0][0], not found[0][1]))  # stable: strata in their order
+    for key, part in groups:
         look = int(key[0])
         threshold = rule.thresholds.get(look, rule.thresholds.get(design.looks.number, np.nan))
         holds = rule.compared(part[column].to_numpy(), threshold)
@@ -181,7 +195,9 @@ def _seen(result: Result, rule: ResolvedRule) -> Iterator[dict[str, Any]]:
             "rule": rule.name,
             "then": rule.then,
             "look": look,
-            "target": str(key[1]) if by_stratum else None,
+            "target": str(key[2]) if by_stratum else None,
+            "between": bool(key[1]),
+            "when": _when(look, bool(key[1]), str(key[2]) if by_stratum else None),
             "quantity": _quantity(result, rule),
             "margin": None if rule.prediction is not None else question.value,
             "compared": "limit" if question.minus is None else "margin",
@@ -194,16 +210,31 @@ def _seen(result: Result, rule: ResolvedRule) -> Iterator[dict[str, Any]]:
         }
 
 
+def _with_stops_between(result: Result, flat: Any) -> Any:
+    """The same rows, with a column that says of each whether it is of a stop between looks."""
+    trials = trials_of(result)
+    stopped = trials.loc[trials["between"].astype(bool), ["scenario", "trial", "look"]]
+    keys = set(zip(stopped["scenario"].astype(str), stopped["trial"], stopped["look"], strict=True))
+    here = zip(flat["scenario"].astype(str), flat["trial"], flat["look"], strict=True)
+    return flat.assign(between=[key in keys for key in here])
+
+
+def _when(look: int, between: bool, stratum: str | None) -> str:
+    """Date of a row, and its stratum: "look 2, ssc", "before look 1"."""
+    date = f"before look {look}" if between else f"look {look}"
+    return date if stratum is None else f"{date}, {stratum}"
+
+
 def _quantity(result: Result, rule: ResolvedRule) -> str:
     design, question = result.design, rule.question
-    name = endpoint_words(design, question.endpoint)
+    name = design.endpoint_label(question.endpoint)
     summary_kind = design.endpoints[question.endpoint].summary_kind
-    arms = {target.arm for target in rule.targets}
-    arm = design.arm_names[question.arm] if len(arms) == 1 else "arm"
+    labels = [design.arm_label(arm) for arm in design.arm_names]
+    arm = labels[question.arm] if len({target.arm for target in rule.targets}) == 1 else "arm"
     if question.minus is None:
         rate = summary_kind == "exposure"
         return f"observed {name}, {arm}" + (", events per year" if rate else "")
-    control = design.arm_names[question.minus]
+    control = labels[question.minus]
     if question.kind == "hazard_ratio":
         return f"observed ratio of event rates, {arm} / {control}"
     return f"observed difference in {name}, {arm} − {control}"

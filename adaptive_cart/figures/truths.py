@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
@@ -36,7 +36,7 @@ class Line:
 
 def lines_of(truths: Mapping[str, Truth]) -> list[Line]:
     """Sets of at least three scenarios that differ in one number, the longest first."""
-    flat = {name: _numbers(truth) for name, truth in truths.items()}
+    flat = {name: numbers_of(truth) for name, truth in truths.items()}
     found: dict[tuple[str, ...], Line] = {}
     for path in sorted({path for numbers in flat.values() for path in numbers}):
         groups: dict[Any, dict[str, float]] = {}
@@ -52,7 +52,26 @@ def lines_of(truths: Mapping[str, Truth]) -> list[Line]:
     return sorted(found.values(), key=lambda line: -len(line.values))
 
 
-def _numbers(truth: Truth) -> dict[Path, Any]:
+HARM = ("events", "rates", "death")  # parts of a course
+
+
+def differ_in_harm_only(
+    one: Mapping[Path, Any], other: Mapping[Path, Any], endpoints: Collection[str]
+) -> bool:
+    """Whether two truths differ in adverse events, event rates or death, and in nothing else.
+
+    Parameters
+    ----------
+    one, other
+        As :func:`numbers_of` gives them.
+    endpoints
+        Names of the endpoints whose truth is a probability or rate of harm.
+    """
+    differing = [path for path in {*one, *other} if one.get(path) != other.get(path)]
+    return bool(differing) and all(path[1] in {*HARM, *endpoints} for path in differing)
+
+
+def numbers_of(truth: Truth) -> dict[Path, Any]:
     """Everything that is true in a scenario by what it is about; one number where strata agree."""
     flat: dict[Path, Any] = {}
     for endpoint, by_arm in truth.direct.items():

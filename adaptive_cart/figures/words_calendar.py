@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from adaptive_cart.figures.kinds import Tables, cell
 from adaptive_cart.figures.style import minus
-from adaptive_cart.figures.words_measures import few_of, listed, of_run, percent, some_of
+from adaptive_cart.figures.thinning import left_out
+from adaptive_cart.figures.words_measures import few_of, listed, of_run
+from adaptive_cart.results.percentages import of_trials
 
 
 def replayed(tables: Tables) -> str:
@@ -53,15 +57,19 @@ def describe_timeline(tables: Tables) -> str:
 
 def say_duration(tables: Tables) -> str:
     """Caption of F8."""
-    parts = [
-        f"{row['scenario']} {row['mean']:.1f} ({row['p05']:.1f} to {row['p95']:.1f})"
+    said = [
+        (
+            row["scenario"],
+            f"{row['scenario']} {row['mean']:.1f} ({row['p05']:.1f} to {row['p95']:.1f})",
+            row["mean"],
+        )
         for row in tables["months"].to_dict("records")
     ]
     return (
         f"Above: participants over the calendar if no rule ends the trial, median and 5th to 95th "
         f"percentile of trials; dashed: median dates of the looks. {replayed(tables)}. Below: "
-        f"months to the look that ended the trial; mean (5th to 95th percentile): {few_of(parts)}."
-        f"{some_of(tables['duration'])} {_drawn(tables)}"
+        f"months to the date at which the trial ended; mean (5th to 95th percentile): "
+        f"{few_of(said, tables['about'].iloc[0])}.{left_out(tables['duration'])} {_drawn(tables)}"
     )
 
 
@@ -80,18 +88,27 @@ def say_estimation(tables: Tables) -> str:
     """Caption of F9."""
     cells, about = tables["errors"], tables["about"]
     whole = cells[cells["look"] == 0]
-    parts = [
-        f"{row['panel']} {minus(row['bias'], 3, sign=True)} (true value {minus(row['true'], 3)})"
+    said = [
+        (
+            row["scenario"],
+            f"{row['panel']} {minus(row['bias'], 3, sign=True)} "
+            f"(true value {minus(row['true'], 3)})",
+            row["bias"],
+        )
         for row in whole.to_dict("records")
     ]
     few = " † Fewer than 1,000 trials: read with care." if (cells["n"] < 1000).any() else ""
-    one = f" Scenario {cell(about, 'scenario')}." if cell(about, "several") else ""
+    between = (
+        " Before a look: between looks, by a rule that is judged there."
+        if cells["between"].any()
+        else ""
+    )
     return (
         f"Error of the posterior mean of the {cell(about, 'estimand')}, by the look that ended the "
-        f"trial and why (look: reason).{one} Shape: distribution over trials; lines: 5th to 95th "
-        f"and 25th to 75th percentile; diamond: mean, the bias. At the right: number of trials, "
-        f"and how often the 95% credible interval covers the true value. Bias over all trials: "
-        f"{few_of(parts)}.{some_of(cells, 'panel')} Estimates "
+        f"trial and why (look: reason).{between} Shape: distribution over trials; lines: 5th to "
+        f"95th and 25th to 75th percentile; diamond: mean, the bias. At the right: number of "
+        f"trials, and how often the 95% credible interval covers the true value. Bias over all "
+        f"trials: {few_of(said, about.iloc[0])}.{left_out(cells, 'panel')} Estimates "
         f"that are too favourable where a trial stopped early for success come from stopping "
         f"early.{few} {_drawn(tables)}"
     )
@@ -104,7 +121,13 @@ def describe_estimation(tables: Tables) -> str:
     worst = ends.loc[ends["bias"].abs().idxmax()]
     return (
         f"Distributions of errors. The largest conditional bias is {minus(worst['bias'], 3, True)} "
-        f"in {worst['panel']}, among {int(worst['n'])} trials that ended at look "
-        f"{int(worst['look'])} ({worst['reason'].replace('_', ' ')}); {percent(worst['coverage'])} "
+        f"in {worst['panel']}, among {int(worst['n']):,} trials that ended {ended_when(worst)} "
+        f"({worst['reason'].replace('_', ' ')}); {of_trials(worst['coverage'], worst['n'], 1)} "
         f"of their intervals cover the true value."
     )
+
+
+def ended_when(row: Any) -> str:
+    """At which look a trial ended, or before which one, from cells ``look`` and ``between``."""
+    look = int(row["look"])
+    return f"between looks, before look {look}" if row["between"] else f"at look {look}"

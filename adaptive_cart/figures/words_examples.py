@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from adaptive_cart.figures.kinds import Tables
+from typing import Any
+
+from adaptive_cart.figures.kinds import Tables, called
 from adaptive_cart.figures.style import minus
+from adaptive_cart.figures.words_calendar import ended_when
 
 
 def say_example(tables: Tables) -> str:
@@ -25,22 +28,37 @@ def say_example(tables: Tables) -> str:
     beside = " beside the enumeration" if about["beside"] else ""
     return (
         f"Example of {about['ending']}: trial {int(about['trial'])} of scenario "
-        f"{about['scenario']}, seed {about['seed']}. It ended at look {int(about['look'])} of "
-        f"{int(about['last_look'])}, month {about['months']:.1f}, with {int(about['randomised'])} "
-        f"randomised and {int(about['analysed'])} analysed.{why}{estimate}{turned} Picked as the "
-        f"one of median duration among the {int(about['ended_so']):,} of {int(about['of']):,} "
-        f"trials{beside} that ended so in the scenario where that is most frequent. Middle: "
-        f"posterior mean and 95% credible interval. Below: filled symbols where the rule held; "
-        f"thick strokes: thresholds{'; symbols as in the middle' if several else ''}."
+        f"{about['scenario']}, seed {about['seed']}. It ended {ended_when(about)} of "
+        f"{int(about['last_look'])}, in month {about['months']:.1f}, with "
+        f"{int(about['randomised'])} randomised and {int(about['analysed'])} analysed."
+        f"{why}{estimate}{turned} Picked as the middle one, by participants and then by months, of "
+        f"the {int(about['ended_so']):,} of {int(about['of']):,} trials{beside} that ended so in "
+        f"the scenario that has most of them. Middle: posterior mean and 95% credible interval. "
+        f"Below: filled symbols where the rule held; thick strokes: thresholds"
+        f"{'; symbols as in the middle' if several else ''}.{_not_written(tables)}"
     )
+
+
+def _not_written(tables: Tables) -> str:
+    from adaptive_cart.figures.draw_examples import unseen
+
+    missing = unseen(tables)
+    if not missing:
+        return ""
+    return f" Not written below for want of room, but in the table: {', '.join(missing)}."
+
+
+def _date(row: dict[str, Any]) -> str:
+    look = int(row["look"])
+    return f"before look {look}" if row["between"] else f"look {look}"
 
 
 def describe_example(tables: Tables) -> str:
     """Alternative text of an example trial."""
     about, rules = tables["about"].iloc[0], tables["rules"]
     said = "; ".join(
-        f"look {int(row['look'])}, {row['rule']}"
-        + (f" ({row['target']})" if isinstance(row["target"], str) else "")
+        f"{_date(row)}, {row['rule']}"
+        + (f" ({called(about, row['target'])})" if isinstance(row["target"], str) else "")
         + f" {row['probability']:.3f}"
         for row in rules.to_dict("records")[:12]
     )

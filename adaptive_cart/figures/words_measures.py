@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from adaptive_cart.figures.kinds import Tables, cell
+from adaptive_cart.figures.kinds import MUST, Tables, called, cell, introduced
 from adaptive_cart.figures.style import minus
+from adaptive_cart.figures.thinning import choose, left_out
+from adaptive_cart.results.percentages import of_trials, percent, with_interval
+
+MOST_SAID, FEWEST_SAID = 9, 5  # numbers in a sentence: all of them, or some
 
 
 def of_run(about: Any) -> str:
@@ -21,34 +26,32 @@ def of_run(about: Any) -> str:
     )
 
 
-def some_of(frame: Any, key: str = "scenario") -> str:
-    """Say where not every scenario of a table is drawn; nothing where all are."""
-    drawn, there = frame.loc[frame["shown"], key].nunique(), frame[key].nunique()
-    if drawn == there:
-        return ""
-    return (
-        f" {drawn} of {there} are drawn, at equal steps in the order of the true effect; the table "
-        f"holds them all."
-    )
+def few_of(said: Sequence[tuple[str, str, float]], about: Any) -> str:
+    """Join parts of a sentence; of many, those that no figure leaves out and the extremes.
 
-
-def few_of(parts: list[str]) -> str:
-    """Join parts of a sentence; of many, the first and the last."""
-    return listed(parts if len(parts) <= 9 else [*parts[:2], "…", parts[-1]])
-
-
-def percent(value: float, decimals: int = 1) -> str:
-    """Write a probability in per cent."""
-    if value != value:
-        return "not defined"
-    return f"{100 * value:.{decimals}f}%"
+    Parameters
+    ----------
+    said
+        Scenario, what is said of it, and the number in it by which extremes are told.
+    about
+        The row that says of what run the figure is.
+    """
+    first = [
+        place
+        for name in about[MUST]
+        for place, (scenario, *_) in enumerate(said)
+        if scenario == name
+    ]
+    numbers = {place: number for place, (*_, number) in enumerate(said)}
+    most = len(said) if len(said) <= MOST_SAID else FEWEST_SAID
+    chosen = choose(range(len(said)), most, first, [numbers], room=MOST_SAID)
+    parts = [said[place][1] for place in chosen]
+    return listed(parts if len(chosen) == len(said) else [*parts, "the others are in the table"])
 
 
 def interval(row: Any) -> str:
     """Write an estimate with its Monte Carlo interval; without one where it is exact."""
-    if row["mcse"] == 0.0 and row["lower"] == row["upper"]:
-        return percent(row["estimate"], 2)
-    return f"{percent(row['estimate'])} ({percent(row['lower'])} to {percent(row['upper'])})"
+    return with_interval(row["estimate"], row["lower"], row["upper"])
 
 
 def listed(parts: list[str]) -> str:
@@ -58,48 +61,56 @@ def listed(parts: list[str]) -> str:
 
 def say_success(tables: Tables) -> str:
     """Caption of F4."""
-    frame, about = tables["success"], tables["about"]
+    frame, about = tables["success"], tables["about"].iloc[0]
     own = frame[frame["outcome"] == "success"]
-    parts = [f"{_whose(row)} {interval(row)}" for row in own.to_dict("records")]
-    if cell(about, "by_target"):
+    said = [
+        (row["scenario"], f"{_whose(row, about)} {interval(row)}", row["estimate"])
+        for row in own.to_dict("records")
+    ]
+    if about["by_target"]:
         form = "A row for each arm and stratum that can succeed, its true effect in brackets"
-    elif cell(about, "lines"):
+    elif about["lines"]:
         form = "Lines join scenarios that differ in one number of the truth only"
     else:
         form = (
             "Scenarios in the order of the true effect (in brackets); no line joins them, since "
             "no three of them differ in one number only"
         )
-    margin = cell(about, "margin")
+    margin = about["margin"]
     mark = "" if margin is None or margin != margin else f" Margin of the success rule: {margin:g}."
     return (
-        f"Probability of success by the true {cell(about, 'estimand')}: {few_of(parts)}. {form}."
-        f"{some_of(frame)}"
-        f"{mark} {of_run(about)}"
+        f"Probability of success by the true {about['estimand']}: {few_of(said, about)}. {form}."
+        f"{left_out(frame)}"
+        f"{mark} {of_run(tables['about'])}"
     )
 
 
-def _whose(row: dict[str, Any]) -> str:
-    target = [part for part in (row["arm"], row["stratum"]) if isinstance(part, str)]
+def _whose(row: dict[str, Any], about: Any) -> str:
+    arm = called(about, row["arm"]) if isinstance(row["arm"], str) else None
+    target = [part for part in (arm, row["stratum"]) if isinstance(part, str)]
     return ", ".join([str(row["scenario"]), *target])
 
 
 def describe_success(tables: Tables) -> str:
     """Alternative text of F4."""
-    own = tables["success"]
-    own = own[own["outcome"] == "success"].sort_values("true_effect")
-    low, high = own.iloc[0], own.iloc[-1]
-    return (
-        f"Probability of success runs from {percent(low['estimate'])} at a true effect of "
-        f"{minus(low['true_effect'], 2)} to {percent(high['estimate'])} at "
-        f"{minus(high['true_effect'], 2)}."
-    )
+    frame, about = tables["success"], tables["about"].iloc[0]
+    own = frame[frame["outcome"] == "success"].sort_values("estimate", kind="stable")
+    low, high = (
+        f"{interval(row)} in {_whose(row, about)}"
+        + ("" if row["true_effect"] != row["true_effect"]
+           else f", where the true effect is {minus(row['true_effect'], 2)}")
+        for row in (own.iloc[0].to_dict(), own.iloc[-1].to_dict())
+    )  # fmt: skip
+    return f"The probability of success is lowest, {low}, and highest, {high}."
 
 
 def say_type_one_error(tables: Tables) -> str:
     """Caption of F5."""
     frame, about = tables["type_one_error"], tables["about"]
-    parts = [f"{row['scenario']} {interval(row)}" for row in frame.to_dict("records")]
+    said_of = [
+        (row["scenario"], f"{row['scenario']} {interval(row)}", row["estimate"])
+        for row in frame.to_dict("records")
+    ]
     target = cell(about, "target")
     said = (
         " The design states no target for it."
@@ -113,13 +124,9 @@ def say_type_one_error(tables: Tables) -> str:
         if partly
         else ""
     )
-    drawn = int(frame["shown"].sum())
-    some = (
-        ""
-        if drawn == len(frame) or cell(about, "curve")
-        else f" The {drawn} highest of {len(frame)} are drawn; the table holds them all."
-    )
-    return f"Type I error: {few_of(parts)}.{some}{note}{said} {of_run(about)}"
+    some = left_out(frame, why="the highest are drawn")
+    few = few_of(said_of, about.iloc[0])
+    return f"Type I error: {few}.{some}{note}{said} {of_run(about)}"
 
 
 def describe_type_one_error(tables: Tables) -> str:
@@ -135,15 +142,43 @@ def describe_type_one_error(tables: Tables) -> str:
 def say_stopping(tables: Tables) -> str:
     """Caption of F6."""
     frame, about = tables["endings"], tables["about"]
-    first = frame[(frame["look"] == 1) & (frame["ending"] == "continuing")]
-    parts = [f"{row['scenario']} {percent(1 - row['by_now'])}" for row in first.to_dict("records")]
+    row = about.iloc[0]
+    dates = [
+        f"at look 1 of {row['looks']}",
+        *(["before it, between looks"] if row["between"] else []),
+    ]
+    between = (
+        " Bars between two looks (and before the first): what a rule that is judged between looks "
+        "has ended by then; the look is not held in those trials."
+        if row["between"]
+        else ""
+    )
     return (
         f"How trials have ended by each look, in per cent of all trials (small shares "
-        f"without their number). Ended at the first of {cell(about, 'looks')} looks: "
-        f"{few_of(parts)}.{some_of(frame)} "
+        f"without their number). Ended {' and '.join(dates)}: "
+        f"{few_of(list(_ended_first(frame, row)), row)}.{between}{left_out(frame)} "
         f"Shares of those that reached a look are in the table of this figure. "
         f"{_counted(about)}"
     )
+
+
+def _ended_first(frame: Any, about: Any) -> Iterator[tuple[str, str, float]]:
+    """What has ended at the first look and before it, by scenario."""
+    first = frame[frame["look"] == 1]
+    for name, own in first.groupby("scenario", sort=False):
+        at_look, before = (
+            own[own["between"] == between]["at_this_look"].sum() for between in (False, True)
+        )
+        no_success = own[(~own["between"]) & (own["ending"] == "no_success")]["by_now"].sum()
+        n = None if about["engine"] == "exact" else own["trials_that_reached"].max()
+        shares = [at_look + no_success, *([before] if about["between"] else [])]
+        words = " and ".join(of_trials(_whole(share), n, 1) for share in shares)
+        yield str(name), f"{name} {words}", float(sum(shares))
+
+
+def _whole(share: float) -> float:
+    """A sum of shares without what is left of rounding."""
+    return float(min(max(round(share, 12), 0.0), 1.0))
 
 
 def _counted(about: Any) -> str:
@@ -155,35 +190,42 @@ def _counted(about: Any) -> str:
 def describe_stopping(tables: Tables) -> str:
     """Alternative text of F6."""
     frame = tables["endings"]
-    last = frame[frame["look"] == frame["look"].max()]
+    about = tables["about"].iloc[0]
+    last = frame[(frame["look"] == frame["look"].max()) & ~frame["between"]]
     parts = []
     for name in dict.fromkeys(last.loc[last["shown"], "scenario"]):
         own = last[(last["scenario"] == name) & (last["by_now"] > 0.005)]
         ends = ", ".join(
-            f"{row['ending'].replace('_', ' ')} {percent(row['by_now'], 0)}"
+            f"{row['ending'].replace('_', ' ')} {_ended_in(row, about)}"
             for row in own.to_dict("records")
         )
         parts.append(f"{name}: {ends}")
     return f"Stacked bars by look. In the end: {listed(parts)}."
 
 
+def _ended_in(row: dict[str, Any], about: Any) -> str:
+    trials = None if about["engine"] == "exact" else about["trials_most"]
+    return of_trials(_whole(row["by_now"]), trials)
+
+
 def say_size(tables: Tables) -> str:
     """Caption of F7."""
     frame, about = tables["participants"], tables["about"]
-    parts = [
-        f"{row['scenario']} {row['mean']:.1f} ({row['p05']:.0f} to {row['p95']:.0f})"
+    said = [
+        (
+            row["scenario"],
+            f"{row['scenario']} {row['mean']:.1f} ({row['p05']:.0f} to {row['p95']:.0f})",
+            row["mean"],
+        )
         for row in frame.to_dict("records")
     ]
+    rows = "mean (symbol), median (stroke) and 5th to 95th percentile of trials (line)"
     if cell(about, "lines"):
         form = "Line: mean; band: 5th to 95th percentile of trials."
-        loose = int((frame["line"] < 0).sum())
-        if loose:
-            form += f" Scenarios on no line ({loose}) are in the table only."
+        if (frame["line"] < 0).any():
+            form += f" Below, scenarios on no line: {rows}."
     else:
-        form = (
-            "Above: mean (symbol), median (stroke) and 5th to 95th percentile of trials (line); "
-            "below: their distribution."
-        )
+        form = f"Above: {rows}; below: their distribution{_without_curve(tables)}."
     drawn = ""
     if cell(about, "engine") == "exact" and not cell(about, "lines"):
         drawn = (
@@ -192,10 +234,19 @@ def say_size(tables: Tables) -> str:
         )
     return (
         f"Participants {cell(about, 'noun')} by the end of the trial, of at most "
-        f"{cell(about, 'max_n')}; mean (5th to 95th percentile): {few_of(parts)}. {form}"
-        f"{some_of(frame) if not cell(about, 'lines') else ''} "
+        f"{cell(about, 'max_n')}; mean (5th to 95th percentile): {few_of(said, about.iloc[0])}. "
+        f"{form}{left_out(frame)} "
         f"{_counted(about)}{drawn}"
     )
+
+
+def _without_curve(tables: Tables) -> str:
+    """Name the rows (hollow marks) that have no distribution below."""
+    steps, rows = tables["distribution"], tables["participants"]
+    curves = set(steps.loc[steps["shown"], "scenario"])
+    drawn = list(rows.loc[rows["shown"], "scenario"])
+    grey = [name for name in drawn if name not in curves]
+    return f" (not drawn of those in grey: {', '.join(grey)})" if grey else ""
 
 
 def describe_size(tables: Tables) -> str:
@@ -212,9 +263,14 @@ def say_robustness(tables: Tables) -> str:
     """Caption of F10."""
     frame, about = tables["changes"], tables["about"]
     own = frame[frame["what"] == "success"]
-    parts = [
-        f"{row['scenario']} {percent(row['value'])} against {percent(row['base_value'])} in "
-        f"{row['base']}"
+    n = None if cell(about, "engine") == "exact" else cell(about, "trials_fewest")
+    said = [
+        (
+            row["scenario"],
+            f"{row['scenario']} {of_trials(row['value'], n, 1)} against "
+            f"{of_trials(row['base_value'], n, 1)} in {row['base']}",
+            row["estimate"],
+        )
         for row in own.to_dict("records")
     ]
     paired = (
@@ -223,14 +279,12 @@ def say_robustness(tables: Tables) -> str:
         else " Scenarios share their participants trial by trial, so that the differences are "
         "paired."
     )
-    drawn = int(own["shown"].sum())
-    some = (
-        ""
-        if drawn == len(own)
-        else f" The {drawn} largest changes of P(success) among {len(own)} are drawn; the table "
-        f"holds them all."
+    why = "those that no figure leaves out and the largest changes are drawn"
+    few = few_of(said, about.iloc[0])
+    return (
+        f"P(success) when something else is true: {few}.{left_out(own, why=why)}{paired} "
+        f"{of_run(about)}"
     )
-    return f"P(success) when something else is true: {few_of(parts)}.{some}{paired} {of_run(about)}"
 
 
 def describe_robustness(tables: Tables) -> str:
@@ -248,9 +302,14 @@ def say_bayesian(tables: Tables) -> str:
     """Caption of F12."""
     frame, about = tables["bayesian"], tables["about"]
     even = frame[frame["prior"] == 0.5]
-    parts = [
-        f"{row['alternative']}: P(no benefit given success) {_up_to(row, 'false_discovery')}, "
-        f"P(benefit given no success) {_up_to(row, 'false_omission')}"
+    said = [
+        (
+            row["alternative"],
+            f"{row['alternative']}: P(no benefit given success) "
+            f"{_up_to(row, 'false_discovery')}, P(benefit given no success) "
+            f"{_up_to(row, 'false_omission')}",
+            row["false_discovery"],
+        )
         for row in even.to_dict("records")
     ]
     bands = (
@@ -260,23 +319,22 @@ def say_bayesian(tables: Tables) -> str:
     )
     return (
         f"What a success means, by how probable a benefit was before the trial, when the truth is "
-        f"either {cell(about, 'null')} (success {percent(cell(about, 'null_success'), 2)}"
-        f"{_at_most(about)}) or the "
-        f"alternative of the panel. Symbols: even odds beforehand. At even odds, {few_of(parts)}."
-        f"{some_of(frame, 'alternative')}{bands} {_counted(about)}"
+        f"either {cell(about, 'null')} (success {_null(about)}) or the "
+        f"alternative of the panel. Symbols: even odds beforehand. At even odds, "
+        f"{few_of(said, about.iloc[0])}."
+        f"{left_out(frame, 'alternative')}{bands} {_counted(about)}"
     )
 
 
 def _up_to(row: dict[str, Any], column: str) -> str:
     """A mixture and how high it may be as far as the simulation can tell."""
     value, upper = row[column], row[f"{column}_upper"]
-    return percent(value) + ("" if not upper > value else f" (up to {percent(upper)})")
+    return percent(value) + (f" (at most {percent(upper)})" if upper > value else "")
 
 
-def _at_most(about: Any) -> str:
-    if cell(about, "engine") == "exact":
-        return ""
-    return f", 95% Monte Carlo interval to {percent(cell(about, 'null_upper'), 2)}"
+def _null(about: Any) -> str:
+    row = about.iloc[0]
+    return with_interval(row["null_success"], row["null_lower"], row["null_upper"])
 
 
 def describe_bayesian(tables: Tables) -> str:
@@ -292,26 +350,49 @@ def describe_bayesian(tables: Tables) -> str:
 
 def say_benefit_risk(tables: Tables) -> str:
     """Caption of the figure of benefit and risk."""
-    frame, about = tables["benefit_risk"], tables["about"]
-    parts = []
+    frame, about = tables["benefit_risk"], tables["about"].iloc[0]
+    several = frame["arm"].nunique() > 1
+    said = []
     for row in frame.to_dict("records"):
-        name = (
-            row["scenario"] if frame["arm"].nunique() == 1 else f"{row['scenario']}, {row['arm']}"
-        )
-        parts.append(f"{name} {minus(row['benefit'], 3, sign=True)} at {row['risk']:.3f}")
+        name = row["scenario"] + (f", {called(about, row['arm'])}" if several else "")
+        benefit, risk = minus(row["benefit"], 3, sign=True), minus(row["risk"], 3)
+        said.append((row["scenario"], f"{name} {benefit} at {risk}", row["risk"]))
     return (
-        f"True benefit (difference in {cell(about, 'primary')}) against true risk "
-        f"({cell(about, 'harm')}), and how often the design succeeds or stops for safety there: "
-        f"{few_of(parts)}.{some_of(frame)} {_counted(about)}"
+        f"True benefit (difference in {about['primary']}) against true risk "
+        f"({risk_words(about)}), and how often the design succeeds or stops for safety there: "
+        f"{few_of(said, about)}.{_limit(about)}{left_out(frame)} {_counted(tables['about'])}"
     )
+
+
+def risk_words(about: Any) -> str:
+    """What the risk is: of what harm, in which unit, alone or less that of another arm."""
+    unit = "events per year" if about["rate"] else "probability"
+    less = about["less"]
+    if isinstance(less, str):
+        return f"{about['harm']}, difference to {less} in {unit}"
+    return f"{about['harm']}, {unit}"
+
+
+def _limit(about: Any) -> str:
+    """Say what the line of the limit is: it is what a safety rule asks the risk to be beyond."""
+    if about["limit"] is None or about["limit"] != about["limit"]:
+        return ""
+    arm = about["limit_arm"]
+    of = f" (asked of {introduced(about, arm)})" if isinstance(arm, str) else ""
+    others = ", ".join(about["other_rules"])
+    left = f" Other safety rules, of which no risk is shown: {others}." if others else ""
+    return f" Dashed: the limit of the safety rule, {about['limit']:g}{of}.{left}"
 
 
 def describe_benefit_risk(tables: Tables) -> str:
     """Alternative text of the figure of benefit and risk."""
     frame = tables["benefit_risk"]
     worst = frame.loc[frame["risk"].idxmax()]
-    said = "" if worst["success"] is None else f" Success there: {percent(worst['success'])}."
+    said = ""
+    if worst["success"] == worst["success"] and worst["success"] is not None:
+        said = f" Success there: {of_trials(worst['success'], worst['success_trials'], 1)}."
     return (
-        f"Scatter of {len(frame)} scenarios. The riskiest is {worst['scenario']} with a risk of "
-        f"{worst['risk']:.3f} and a benefit of {minus(worst['benefit'], 3)}.{said}"
+        f"Scatter of {frame['scenario'].nunique()} scenarios. The riskiest is {worst['scenario']} "
+        f"with a risk of {minus(worst['risk'], 3)} and a benefit of {minus(worst['benefit'], 3)}."
+        f"{said}"
     )

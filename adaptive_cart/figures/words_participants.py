@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from adaptive_cart.figures.kinds import Tables, cell
-from adaptive_cart.figures.words_calendar import replayed
-from adaptive_cart.figures.words_measures import few_of, listed, percent, some_of
+from adaptive_cart.figures.kinds import Tables, called, cell, introduced
+from adaptive_cart.figures.style import minus
+from adaptive_cart.figures.thinning import left_out
+from adaptive_cart.figures.words_calendar import ended_when, replayed
+from adaptive_cart.figures.words_measures import few_of, listed
+from adaptive_cart.results.percentages import percent
 
 
 def _steps(tables: Tables, arm: str) -> dict[str, Any]:
@@ -16,10 +19,10 @@ def _steps(tables: Tables, arm: str) -> dict[str, Any]:
 
 def say_flow(tables: Tables) -> str:
     """Caption of C1."""
-    parts = []
+    parts, about = [], tables["about"].iloc[0]
     for arm in dict.fromkeys(tables["flow"]["arm"]):
         own = _steps(tables, arm)
-        said = f"{arm}: {own['randomised']['mean']:.1f} randomised"
+        said = f"{introduced(about, arm)}: {own['randomised']['mean']:.1f} randomised"
         if "infused" in own:
             said += f", {own['infused']['mean']:.1f} infused"
         said += (
@@ -37,11 +40,9 @@ def say_flow(tables: Tables) -> str:
 
 def describe_flow(tables: Tables) -> str:
     """Alternative text of C1."""
-    arms = list(dict.fromkeys(tables["flow"]["arm"]))
-    parts = [
-        f"{arm} {percent(_steps(tables, arm)['remission']['share_of_randomised'], 0)}"
-        for arm in arms
-    ]
+    arms, about = list(dict.fromkeys(tables["flow"]["arm"])), tables["about"].iloc[0]
+    shares = {arm: _steps(tables, arm)["remission"]["share_of_randomised"] for arm in arms}
+    parts = [f"{called(about, arm)} {percent(share, 0)}" for arm, share in shares.items()]
     return f"Flow chart by arm. Share of those randomised who reach remission: {listed(parts)}."
 
 
@@ -56,7 +57,7 @@ def say_swimmer(tables: Tables) -> str:
     )
     return (
         f"The {int(about['shown'])} participants of one simulated trial as known at its end, month "
-        f"{about['months']:.1f}, look {int(about['look'])} "
+        f"{about['months']:.1f}, {ended_when(about)} "
         f"({about['reason'].replace('_', ' ')}): {remitted} reached drug-free remission, "
         f"{relapsed} of them relapsed.{shown} Trial {int(about['trial'])} of scenario "
         f"{about['scenario']}, seed {about['seed']}: the one of median duration among trials 0 to "
@@ -66,9 +67,10 @@ def say_swimmer(tables: Tables) -> str:
 
 def describe_swimmer(tables: Tables) -> str:
     """Alternative text of C2."""
-    frame = tables["participants"]
+    frame, about = tables["participants"], tables["about"].iloc[0]
     parts = [
-        f"{arm}: {int(own['remission_month'].notna().sum())} of {len(own)} reach remission"
+        f"{called(about, arm)}: {int(own['remission_month'].notna().sum())} of {len(own)} reach "
+        f"remission"
         for arm, own in frame.groupby("arm", sort=False)
     ]
     return f"Swimmer plot, a lane a participant. {listed(parts)}."
@@ -76,9 +78,11 @@ def describe_swimmer(tables: Tables) -> str:
 
 def say_infusion(tables: Tables) -> str:
     """Caption of C3."""
+    about = tables["about"].iloc[0]
     parts = [
-        f"{row['arm']} {percent(row['infused'])} infused, median {row['p50']:.2f} months "
-        f"(5th to 95th percentile {row['p05']:.2f} to {row['p95']:.2f})"
+        f"{introduced(about, row['arm'])} {percent(row['infused'])} infused, median "
+        f"{minus(row['p50'], 2)} months "
+        f"(5th to 95th percentile {minus(row['p05'], 2)} to {minus(row['p95'], 2)})"
         for row in tables["months"].to_dict("records")
     ]
     return (
@@ -91,17 +95,18 @@ def say_infusion(tables: Tables) -> str:
 
 def describe_infusion(tables: Tables) -> str:
     """Alternative text of C3."""
+    about = tables["about"].iloc[0]
     parts = [
-        f"{row['arm']}: half of those infused by month {row['p50']:.1f}, "
+        f"{called(about, row['arm'])}: half of those infused by month {minus(row['p50'], 1)}, "
         f"{percent(1 - row['infused'])} never"
         for row in tables["months"].to_dict("records")
     ]
     return f"Curves of the share infused. {listed(parts)}."
 
 
-def _at_month(tables: Tables) -> tuple[float, list[str]]:
-    frame, about = tables["remission"], tables["about"]
-    month = cell(about, "primary_month")
+def _at_month(tables: Tables) -> tuple[float, list[tuple[str, str, float]]]:
+    frame, about = tables["remission"], tables["about"].iloc[0]
+    month = about["primary_month"]
     if month is None or month != month:
         month = float(frame["month"].max())
     at = frame[frame["month"] == month]
@@ -109,20 +114,21 @@ def _at_month(tables: Tables) -> tuple[float, list[str]]:
     for name in dict.fromkeys(at["scenario"]):
         own = at[at["scenario"] == name]
         arms = ", ".join(
-            f"{row['arm']} {percent(row['estimate'])}" for row in own.to_dict("records")
+            f"{called(about, row['arm'])} {percent(row['estimate'])}"
+            for row in own.to_dict("records")
         )
-        parts.append(f"{name}: {arms}")
+        parts.append((str(name), f"{name}: {arms}", float(own["estimate"].max())))
     return float(month), parts
 
 
 def say_remission(tables: Tables) -> str:
     """Caption of C4."""
-    month, parts = _at_month(tables)
+    month, said = _at_month(tables)
     about = tables["about"].iloc[0]
     return (
         f"Share of those randomised who are in drug-free remission, by months since randomisation, "
         f"everybody followed; who has died or dropped out counts as not in remission. At month "
-        f"{month:g} (dashed): {few_of(parts)}.{some_of(tables['remission'])} A landmark "
+        f"{month:g} (dashed): {few_of(said, about)}.{left_out(tables['remission'])} A landmark "
         f"that asks for more, such as remission sustained over a span, is met by fewer. "
         f"Dark band: 95% Monte Carlo interval; pale band: "
         f"5th to 95th percentile of single trials of {int(about['max_n'])}. Trials 0 to "
@@ -132,8 +138,9 @@ def say_remission(tables: Tables) -> str:
 
 def describe_remission(tables: Tables) -> str:
     """Alternative text of C4."""
-    month, parts = _at_month(tables)
-    return f"Curves of the share in remission by arm. At month {month:g}: {listed(parts)}."
+    month, said = _at_month(tables)
+    few = few_of(said, tables["about"].iloc[0])
+    return f"Curves of the share in remission by arm. At month {month:g}: {few}."
 
 
 def say_durability(tables: Tables) -> str:
@@ -141,15 +148,19 @@ def say_durability(tables: Tables) -> str:
     frame, about = tables["durability"], tables["about"].iloc[0]
     last = frame[(frame["look"] == frame["look"].max()) & (frame["month"] == frame["month"].max())]
     parts = [
-        f"{row['arm']} {percent(row['mean'])} ({percent(row['lower'])} to {percent(row['upper'])})"
+        f"{introduced(about, row['arm'])} {percent(row['mean'])} "
+        f"({percent(row['lower'])} to {percent(row['upper'])})"
         for row in last.to_dict("records")
     ]
-    some = "" if frame["shown"].all() else " Not every look is drawn; the table holds them all."
+    ended = ended_when({"look": about["ended"], "between": about["between"]})
+    looks = frame.assign(look="look " + frame["look"].astype(str))
+    why = "the first, the last and the one at which the trial ended are drawn"
+    some = left_out(looks, "look", why)
     return (
         f"Durability ({about['endpoint']}): posterior of the fraction of remitters still in "
         f"drug-free remission, at each look of one trial, mean and 95% credible interval; dashed: "
-        f"the true fraction, from {int(about['replayed'])} trials' remitters. The trial ended at "
-        f"look {int(about['ended'])}; later looks are as they would have been without its rules. "
+        f"the true fraction, from {int(about['replayed'])} trials' remitters. The trial ended "
+        f"{ended}; later looks are as they would have been without its rules. "
         f"At month {about['horizon']:g} and the last look: "
         f"{listed(parts)}.{some} Where nobody has remitted the posterior is the prior. Trial "
         f"{int(about['trial'])} of scenario {about['scenario']}, seed {about['seed']}: the one of "

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from adaptive_cart.figures.kinds import Tables, cell
+from typing import Any
+
+from adaptive_cart.figures.kinds import Tables, called, cell, introduced
 from adaptive_cart.figures.style import minus
-from adaptive_cart.figures.words_measures import listed
+from adaptive_cart.figures.thinning import left_out
+from adaptive_cart.figures.words_measures import few_of, listed
 
 
 def say_priors(tables: Tables) -> str:
     """Caption of F2."""
-    parts = []
+    parts, about = [], tables["about"].iloc[0]
     for row in tables["priors"].to_dict("records"):
         ess = row["effective_sample_size"]
         middle = "median" if row["scale"] == "hazard ratio" else "mean"
         worth = "" if ess is None or ess != ess else f", worth {ess:.1f} participants"
         parts.append(
-            f"{row['endpoint']}, {row['parameter']}: {middle} {minus(row[middle], 3)} "
-            f"({minus(row['lower'], 3)} to {minus(row['upper'], 3)}{worth})"
+            f"{row['endpoint']}, {called(about, row['parameter'])}: {middle} "
+            f"{minus(row[middle], 3)} ({minus(row['lower'], 3)} to {minus(row['upper'], 3)}{worth})"
         )
     claims = [
-        f"{row['claim']} = {row['probability']:.4f} against a threshold of {row['threshold']:g}"
+        f"{row['claim']} = {row['probability']:.4f} against {_against(row)}"
         for row in tables["claims"].to_dict("records")
     ]
     said = f" Prior probability of the claim: {listed(claims)}." if claims else ""
@@ -30,6 +33,11 @@ def say_priors(tables: Tables) -> str:
         f"off; those of ratios are of their logarithm.{true}{said} "
         f"Hatched: the claim. Exact, from the design; no simulation."
     )
+
+
+def _against(row: dict[str, Any]) -> str:
+    known = row["threshold"] == row["threshold"]
+    return f"a threshold of {row['threshold_words']}" if known else str(row["threshold_words"])
 
 
 def describe_priors(tables: Tables) -> str:
@@ -46,7 +54,7 @@ def describe_priors(tables: Tables) -> str:
 
 def say_boundaries(tables: Tables) -> str:
     """Caption of F3."""
-    said = []
+    said, about = [], tables["about"].iloc[0]
     differences, seen = tables["differences"], tables["seen"]
     rules = tables["boundaries"]
     if len(differences):
@@ -65,24 +73,26 @@ def say_boundaries(tables: Tables) -> str:
         own = rules[rules["control"].isna() & rules["from"].notna()]
         parts = [
             f"{row['rule']}, look {int(row['look'])}: from {int(row['from'])} of "
-            f"{int(row['arm_n'])} in {row['arm']} on"
+            f"{int(row['arm_n'])} in {introduced(about, row['arm'])} on"
             for row in own.to_dict("records")
         ]
         said.append(listed(parts))
     if len(seen):
         own = seen[seen["held_least"].notna()]
-        parts = [
-            f"{row['rule']}, look {int(row['look'])}"
-            + (f", {row['target']}" if isinstance(row["target"], str) else "")
-            + f": held at {minus(row['held_least'], 3)} to {minus(row['held_most'], 3)}"
+        held = [
+            (
+                str(row["rule"]),
+                f"{row['rule']}, {row['when']}: held at {minus(row['held_least'], 3)} to "
+                f"{minus(row['held_most'], 3)}",
+                row["held_least"],
+            )
             for row in own.to_dict("records")
         ]
-        shown = parts if len(parts) <= 8 else [*parts[:7], "the others are in the table"]
         said.append(
             f"Where a rule has no table of counts (it depends on more than two numbers, or on a "
             f"number that is not planned), what was seen in "
-            f"{int(cell(tables['about'], 'drawn')):,} simulated trials a scenario: {listed(shown)}"
-            f"; between the two bars it depends on the rest of the data"
+            f"{int(cell(tables['about'], 'drawn')):,} simulated trials a scenario: "
+            f"{few_of(held, about)}; between the two bars it depends on the rest of the data"
         )
     return (
         f"Decision rules on the scale of the data, at planned numbers. {'. '.join(said)}."
@@ -91,11 +101,17 @@ def say_boundaries(tables: Tables) -> str:
 
 
 def _left_out(tables: Tables) -> str:
-    """Say where not every look or row is drawn."""
-    frames = [frame for frame in (tables["boundaries"], tables["seen"]) if len(frame)]
-    if all(frame["shown"].all() for frame in frames):
-        return ""
-    return " Not every look is drawn; the tables hold them all."
+    """Name the looks and rows that are not drawn."""
+    maps, seen = tables["boundaries"], tables["seen"]
+    said = ""
+    if len(maps) and not maps["shown"].all():
+        why = "the first and the last of each rule are drawn"
+        looks = maps.assign(look="look " + maps["look"].astype(int).astype(str))
+        said += left_out(looks, "look", why)
+    if len(seen) and not seen["shown"].all():
+        rows = seen.assign(row=seen["rule"] + ", " + seen["when"])
+        said += left_out(rows, "row", "the extremes of what was seen are drawn")
+    return said
 
 
 def describe_boundaries(tables: Tables) -> str:

@@ -65,7 +65,7 @@ class Written:
 
 def tables_of(result: Result, key: str) -> Tables | Missing:
     """Return the numbers behind a figure, or why they cannot be had."""
-    return _kind(key).tables(result)
+    return kind_of_figure(key).tables(result)
 
 
 def figure_of(result: Result, key: str) -> Figure:
@@ -76,14 +76,15 @@ def figure_of(result: Result, key: str) -> Figure:
     InputError
         If there is no such figure, or the run does not hold what it needs.
     """
-    kind = _kind(key)
+    kind = kind_of_figure(key)
     tables = kind.tables(result)
     if isinstance(tables, Missing):
         raise InputError(f"{kind.id} ({kind.title.lower()}) cannot be drawn: {tables}")
     return kind.draw(tables)
 
 
-def _kind(key: str) -> FigureKind:
+def kind_of_figure(key: str) -> FigureKind:
+    """The figure of an id; an unknown id raises, so that none is left out in silence."""
     if key not in FIGURES:
         raise InputError(
             f"no figure '{key}'{nearest(key, FIGURES)}; the figures are {one_of(FIGURES)}"
@@ -120,7 +121,7 @@ def write_figures(
         raise InputError(
             f"--format: found '{', '.join(unknown)}'; some of {one_of(FORMATS)} are expected"
         )
-    kinds = [_kind(key) for key in (FIGURES if only is None else dict.fromkeys(only))]
+    kinds = [kind_of_figure(key) for key in (FIGURES if only is None else dict.fromkeys(only))]
     assert result.manifest  # raises where the results are not sound
     out = Path(folder) if folder is not None else result.folder / FOLDER
     place = Place(OwnedFolder(out)) if folder is not None else Place.beside(result)

@@ -15,22 +15,19 @@ from adaptive_cart.report.evidence import Evidence
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-RESTRICTED = ("F2", "F3", "F11")  # they show thresholds, or probabilities beside them
 MOST_POINTS = 400  # of one line or set of points whose values are shown
 
 
 def figures_for(evidence: Evidence, *wanted: str) -> list[Block]:
     """Figures by their ids, or a sentence that says why one is not there."""
     from adaptive_cart.figures.kinds import Missing
-    from adaptive_cart.figures.registry import FIGURES
+    from adaptive_cart.figures.writing import kind_of_figure
 
     blocks: list[Block] = []
     for key in wanted:
-        kind = FIGURES.get(key)
-        if kind is None:
-            continue
+        kind = kind_of_figure(key)
         tables = kind.tables(evidence.result)
-        audience: Audience = "restricted" if key in RESTRICTED else kind.audience
+        audience: Audience = kind.audience
         if isinstance(tables, Missing):
             said = line(f"Not drawn: {kind.title[:1].lower()}{kind.title[1:]}. ",
                         _said(f"{tables.reason}.", key))  # fmt: skip

@@ -24,6 +24,7 @@ BETWEEN_COLUMNS = "  "
 BETWEEN_BOUNDS = " – "
 NOTES_WIDTH = 100
 SHORTEST_NAME = 16
+LONGEST_HEADING = 34  # characters above the columns of estimates
 
 
 class Result(Protocol):
@@ -83,7 +84,8 @@ def summary(result: Result, width: int | None = None) -> str:
     blocks = _blocks(result)
     texts = [_laid_out(heading, rows, groups, width) for heading, rows, groups in blocks]
     widest = max(len(line) for text in texts for line in text.splitlines())
-    notes = textwrap.fill(_notes(result, len(blocks) > 1), width or max(widest, NOTES_WIDTH))
+    room = max(widest, NOTES_WIDTH)
+    notes = textwrap.fill(_notes(result, len(blocks) > 1), min(width or room, room))
     return "\n\n".join(texts) + "\n" + notes
 
 
@@ -144,7 +146,7 @@ def _trial_groups(result: Result, rows: dict[str, list[Row]]) -> list[Group]:
         ]
     groups = [Group("success", tuple(success)), Group("ended otherwise", tuple(ended))]
     groups.append(Group("mean at the end" if exact else "at the end", tuple(course)))
-    groups.append(Group(_estimand(result), cells.estimation()))
+    groups.append(Group(_estimand_heading(result), cells.estimation()))
     if len(set(result.manifest["trials"].values())) > 1:
         trials = (f"{result.manifest['trials'][row.scenario]:,}" for row in cells.rows)
         groups.append(Group("", (Column("trials", tuple(trials)),)))
@@ -157,7 +159,8 @@ def _parts(result: Result, scenario: str) -> list[Row]:
     rows = []
     for arm in design.arm_names[1:]:
         for stratum in (None, *design.stratum_names):
-            label = arm if stratum is None else f"{arm}, {stratum}"
+            label = design.arm_label(arm)
+            label = label if stratum is None else f"{label}, {stratum}"
             row = Row(scenario, label, arm, stratum)
             found = [_figure(result, row, name) for name in ("arm_success", "estimand")]
             if any(figure is not None for figure in found):
@@ -178,24 +181,34 @@ def _part_groups(result: Result, parts: dict[str, list[Row]]) -> list[Group]:
     return [
         Group("success", tuple(success)),
         Group("participants", tuple(course)),
-        Group(_estimand(result), cells.estimation()),
+        Group(_estimand_heading(result), cells.estimation()),
     ]
 
 
 def _estimand(result: Result) -> str:
     """What bias and coverage are of: "dfr: cart − soc"."""
     design = result.design
-    arm = design.arm_names[1] if len(design.arms) == 2 else "arm"
-    endpoint = design.primary_endpoint
+    control, *others = (design.arm_label(name) for name in design.arm_names)
+    arm = others[0] if len(others) == 1 else "arm"
     sign = "/" if estimand_kind(design) == "hazard_ratio" else "−"
-    return f"{endpoint.label or design.primary}: {arm} {sign} {design.arm_names[0]}"
+    return f"{design.endpoint_label(design.primary)}: {arm} {sign} {control}"
+
+
+def _estimand_heading(result: Result) -> str:
+    """The same above its columns, cut where it would widen the table; the notes have it whole."""
+    words = _estimand(result)
+    if len(words) <= LONGEST_HEADING:
+        return words
+    return words[: LONGEST_HEADING - 1].rstrip(" :−/") + "…"
 
 
 def _notes(result: Result, parts: bool) -> str:
     manifest = result.manifest
+    whole = _estimand(result)
+    named = "" if whole == _estimand_heading(result) else f" ({whole})"
     estimates = (
-        "true, bias, coverage: true value of the estimand, bias of the posterior mean and coverage "
-        "of the 95% credible interval at the look that ended the trial."
+        f"true, bias, coverage: true value of the estimand{named}, bias of the posterior mean and "
+        "coverage of the 95% credible interval at the look that ended the trial."
     )
     if manifest["engine"] == "exact":
         return f"Exact, without Monte Carlo error. N analysed: mean number. {estimates}"
@@ -315,8 +328,10 @@ def _laid_out(
         if members:
             labels += [part, *(" " + row.label for row in members)]
     if width is not None:
-        widest = max(_width(group) for group in groups) + len(BETWEEN_GROUPS)
-        labels = _shortened(labels, width // 3, max(width - widest, SHORTEST_NAME))
+        widths = [len(BETWEEN_GROUPS) + _width(group) for group in groups]
+        left = width - sum(widths)  # for names, if all columns are to stand side by side
+        least = left if left >= SHORTEST_NAME else width // 3
+        labels = _shortened(labels, least, max(width - max(widths), SHORTEST_NAME))
     first = max(map(len, labels))
     blocks: list[list[Group]] = [[]]
     used = first

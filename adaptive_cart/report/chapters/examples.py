@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.figures.tables_examples import ENDINGS as EXAMPLES
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.report.document import (
     WITHHELD_SHORT,
@@ -125,7 +126,7 @@ def examples(evidence: Evidence) -> list[Block]:
     ]
     for place, example in enumerate(chosen):
         blocks += _told(evidence, example, place)
-    blocks += figures_for(evidence, "F11", "C1", "C2")
+    blocks += figures_for(evidence, *EXAMPLES, "C1", "C2")
     return blocks
 
 

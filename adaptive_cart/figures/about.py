@@ -1,0 +1,67 @@
+"""What a figure says of the run: one row of it, the estimand in words, the margin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from adaptive_cart.figures.kinds import ARMS, MUST
+from adaptive_cart.figures.source import plan_of
+from adaptive_cart.figures.thinning import harm_only, must_be_seen
+from adaptive_cart.results.result import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def about(result: Result, **more: Any) -> pd.DataFrame:
+    """One row that says of what run a figure is; ``more`` are further cells."""
+    import pandas as pd
+
+    manifest = result.manifest
+    numbers = sorted({*manifest["trials"].values()})
+    return pd.DataFrame(
+        [
+            {
+                "design": result.design.name,
+                "digest": manifest["digest"],
+                "engine": manifest["engine"],
+                "seed": manifest["seed"],
+                "trials_fewest": numbers[0],
+                "trials_most": numbers[-1],
+                "version": manifest["version"],
+                "scenarios": len(manifest["trials"]),
+                "primary": result.design.endpoint_label(result.design.primary),
+                MUST: list(dict.fromkeys([*must_be_seen(result), *harm_only(result)])),
+                ARMS: {arm: result.design.arm_label(arm) for arm in result.design.arm_names},
+                **more,
+            }
+        ]
+    )
+
+
+def estimand_words(result: Result) -> str:
+    """What the estimand is called on an axis."""
+    design, plan = result.design, plan_of(result)
+    primary = design.endpoint_label(design.primary)
+    if not plan.estimands:
+        return primary
+    kind = plan.estimands[0].question.kind
+    control, *others = (design.arm_label(name) for name in design.arm_names)
+    arm = others[0] if len(others) == 1 else "arm"
+    if kind == "hazard_ratio":
+        return f"hazard ratio of {primary}: {arm} / {control}"
+    return f"difference in {primary}: {arm} − {control}"
+
+
+def margin(result: Result) -> float | None:
+    """What a success rule asks the estimand to be beyond; nothing where they differ."""
+    found = {
+        rule.question.value
+        for rule in plan_of(result).rules
+        if rule.then == "declare_success"
+        and rule.prediction is None
+        and rule.question.endpoint == result.design.primary
+        and rule.question.minus == 0
+        and rule.question.kind in ("level", "hazard_ratio")
+    }
+    return found.pop() if len(found) == 1 else None

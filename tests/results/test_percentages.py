@@ -1,0 +1,47 @@
+"""Probabilities in per cent: one way to write nothing, with how much it may be."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from adaptive_cart.results.operating import proportion
+from adaptive_cart.results.percentages import of_trials, percent, with_interval
+
+
+@pytest.mark.parametrize(
+    ("events", "n", "words"),
+    [
+        (0, 10_000, "0% (at most 0.038%)"),
+        (0, 400, "0% (at most 0.95%)"),
+        (0, 10, "0% (at most 28%)"),
+        (400, 400, "100% (at least 99.05%)"),
+        (1, 10_000, "0.010% (0.002% to 0.057%)"),
+        (36, 400, "9.0% (6.6% to 12.2%)"),
+        (9_999, 10_000, "99.990% (99.943% to 99.998%)"),
+        (0, 0, "not defined"),
+    ],
+)
+def test_a_proportion_of_trials(events: int, n: int, words: str) -> None:
+    found = proportion(events, n)
+    assert with_interval(found.estimate, found.lower, found.upper) == words
+
+
+def test_exact_probabilities_have_no_interval() -> None:
+    assert with_interval(0.0, 0.0, 0.0) == "0%"
+    assert with_interval(0.025, 0.025, 0.025) == "2.50%"
+    assert with_interval(1e-9, 1e-9, 1e-9) == "below 0.000001%"
+    assert of_trials(0.0, None) == of_trials(0.0, math.nan) == "0%"
+
+
+def test_nothing_but_nothing_reads_as_nothing() -> None:
+    assert [percent(p, 0) for p in (0.0, 0.004, 0.996, 0.5, 1.0)] == [
+        "0%", "0.4%", "99.6%", "50%", "100%",
+    ]  # fmt: skip
+    assert of_trials(0.0, 60) == "0% (at most 6.0%)"
+    assert of_trials(0.25, 60) == "25%"
+    for k in range(1, 10):
+        for share in (10.0**-k, 1 - 10.0**-k):
+            assert percent(share).lstrip("0.").rstrip("%")
+            assert percent(share) not in ("0%", "100%", "0.0%", "100.0%")
