@@ -45,15 +45,20 @@ def _unreadable(path: str | Path, message: str, place: str = "") -> DesignError:
 
 
 # ── from bytes to tables ──────────────────────────────────────────────────────────────────────
-def read_tables(path: str | Path) -> dict[str, Any]:
+def read_tables(path: str | Path, what: str = "design file") -> dict[str, Any]:
     """Read the tables of a TOML file as they stand.
+
+    Parameters
+    ----------
+    what
+        What the file is meant to be, in the words of a message.
 
     Raises
     ------
     DesignError
         If the file cannot be read, is no UTF-8 text or no TOML; with line and column.
     """
-    text = _text(path)
+    text = _text(path, what)
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -65,7 +70,7 @@ def read_tables(path: str | Path) -> dict[str, Any]:
         raise _unreadable(path, "not valid TOML: nested too deeply") from None
 
 
-def _text(path: str | Path) -> str:
+def _text(path: str | Path, what: str) -> str:
     source = Path(path)
     try:
         with source.open("rb") as file:
@@ -73,12 +78,12 @@ def _text(path: str | Path) -> str:
     except FileNotFoundError:
         raise _unreadable(path, f"no such file{_neighbour(source)}") from None
     except IsADirectoryError:
-        raise _unreadable(path, "is a folder; the name of a design file is expected") from None
+        raise _unreadable(path, f"is a folder; the name of a {what} is expected") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise _unreadable(path, f"cannot be read: {reason}") from None
     if len(content) > _LARGEST:
-        raise _unreadable(path, f"is larger than {_LARGEST:,} bytes; is it a design file?")
+        raise _unreadable(path, f"is larger than {_LARGEST:,} bytes; is it a {what}?")
     if content.startswith(b"\xef\xbb\xbf"):
         message = "begins with a byte-order mark; save it as UTF-8 without one"
         raise _unreadable(path, message, "line 1, column 1")

@@ -14,7 +14,7 @@ from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.nouns.distributions import EventTime
-from adaptive_cart.nouns.questions import written
+from adaptive_cart.nouns.questions import TO_CALIBRATE, written
 from adaptive_cart.running.boundaries import Boundary, boundaries, left_out, planned_at
 from adaptive_cart.running.engine import choose_engine
 
@@ -110,7 +110,7 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
 def _thresholds(rule: Rule) -> str:
     threshold = rule.threshold
     if threshold == "calibrate":
-        return f"{rule.sign} a threshold to be calibrated"
+        return f"{rule.sign} {TO_CALIBRATE}"
     if isinstance(threshold, list):
         return f"{rule.sign} " + ", ".join(written(value) for value in threshold) + " (by look)"
     return f"{rule.sign} {written(threshold)}"
