@@ -121,7 +121,8 @@ def problems_between(pieces: Pieces) -> list[Problem]:
             follows = any(pieces.faults.touch(ground) for ground in grounds)
             if not follows and not pieces.faults.cover(path):
                 found[Problem(path, message)] = None
-    found |= dict.fromkeys(_scenarios(pieces))
+    between = Faults(problem.path for problem in found)
+    found |= dict.fromkeys(_scenarios(pieces, between))
     return list(found)
 
 
@@ -775,8 +776,15 @@ def _never_direct(pieces: Pieces, endpoint: str) -> bool:
     return bool(laid) and not any(endpoint in table for table in laid)
 
 
-def frame_of(pieces: Pieces) -> Frame:
-    """What of the design its scenarios are read against."""
+def frame_of(pieces: Pieces, between: Faults | None = None) -> Frame:
+    """What of the design its scenarios are read against.
+
+    Parameters
+    ----------
+    between
+        Faults between the tables, told already: what a wrong rule asks about is not needed.
+    """
+    wrong = between or Faults()
     names = [name for name in pieces.arm_names if name not in SCENARIO_KEYS]
     endpoints = {name: e for name, e in pieces.endpoints.items() if name not in SCENARIO_KEYS}
     return Frame(
@@ -790,10 +798,29 @@ def frame_of(pieces: Pieces) -> Frame:
         faults=pieces.faults,
         renamed=pieces.renamed,
         crossover_from=None if pieces.crossover is None else pieces.crossover.from_,
+        needed={name: _asked_about(pieces, name, wrong) for name in endpoints},
     )
 
 
-def _scenarios(pieces: Pieces) -> list[Problem]:
+def _asked_about(pieces: Pieces, endpoint: str, wrong: Faults) -> tuple[str, ...]:
+    """Arms in which an endpoint has to have a truth: somebody asks what it is there."""
+    if endpoint == pieces.primary:
+        return pieces.arm_names
+    asked: set[str | None] = set()
+    for position, rule in enumerate(pieces.rules):
+        question = None if rule is None else rule.posterior
+        if wrong.touch(f"rules[{position}]"):
+            continue
+        if question is not None and question.endpoint == endpoint:
+            arms = pieces.arm_names[1:] if question.arm == "each" else (question.arm,)
+            asked |= {*arms, question.minus, question.hazard_ratio_to}
+    analysis = pieces.analysis.get(endpoint)
+    if analysis is not None:
+        asked |= set(analysis.arms_named(pieces.arm_names))
+    return tuple(arm for arm in pieces.arm_names if arm in asked)
+
+
+def _scenarios(pieces: Pieces, between: Faults) -> list[Problem]:
     found = []
     tables = {"truth": "write [truth.ARM] or [truth]", "scenarios": "write [scenarios.NAME]"}
     for key, header in tables.items():
@@ -806,7 +833,7 @@ def _scenarios(pieces: Pieces) -> list[Problem]:
         return [Problem("scenarios", "no scenario; write [scenarios.NAME], at least one")]
     if not pieces.arms or not pieces.endpoints:
         return []  # what a scenario may name is not known
-    frame = frame_of(pieces)
+    frame = frame_of(pieces, between)
     if not frame.arms or not frame.endpoints:
         return []
     check_scenarios(frame)

@@ -11,12 +11,11 @@ from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.design.design import Design, Ramp, Rule
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenarios import truths_of
-from adaptive_cart.design.truth import Truth
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
-from adaptive_cart.nouns.distributions import EventTime
 from adaptive_cart.nouns.questions import TO_CALIBRATE, written
 from adaptive_cart.running.boundaries import Boundary, boundaries, left_out, planned_at
 from adaptive_cart.running.engine import choose_engine
+from adaptive_cart.telling.truths import told_scenarios
 
 _TABLES = 10_000  # more of them take longer than one wants to wait for a description
 
@@ -27,7 +26,8 @@ def described(design: Design) -> str:
     lines = [design.name, *([design.description] if design.description else [])]
     lines += ["", *_arms(design), "", *_endpoints(design), "", *_looks(design)]
     plan = Plan.of(design)
-    lines += ["", *_rules(design, plan), "", *_priors(design, plan), "", *_scenarios(truths)]
+    lines += ["", *_rules(design, plan), "", *_priors(design, plan)]
+    lines += ["", *told_scenarios(design, truths)]
     choice = choose_engine(design, truths, "auto")
     why = choice.why if choice.engine == "simulate" else "no Monte Carlo error"
     engine = f"{choice.engine} ({why})"
@@ -195,47 +195,3 @@ def _prior_words(prior: BetaMixture) -> str:
         for weight, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
     ]
     return " + ".join(parts)
-
-
-def _scenarios(truths: dict[str, Truth]) -> Iterator[str]:
-    yield "Scenarios"
-    for name, truth in truths.items():
-        yield f"  {name} ({truth.role}): {_truth(truth)}"
-        for path, source in truth.sources.items():
-            yield f"    {path}: {_source(truth, path)} from {source}"
-
-
-def _truth(truth: Truth) -> str:
-    direct = [
-        f"{endpoint} "
-        + ", ".join(
-            f"{arm} {' / '.join(_value(value) for value in values)}"
-            for arm, values in zip(truth.arms, by_arm, strict=True)
-        )
-        for endpoint, by_arm in truth.direct.items()
-    ]
-    course = ["participant course"] if truth.courses is not None else []
-    return "; ".join([*course, *direct])
-
-
-def _value(value: Any) -> str:
-    return distribution_words(value) if isinstance(value, EventTime) else f"{value:g}"
-
-
-def _source(truth: Truth, path: str) -> str:
-    assert truth.courses is not None
-    arm = truth.arms.index(path.split(".")[0])
-    group = truth.courses[arm][0]
-    if path.endswith("failure"):
-        return f"{group.failure:g}"
-    assert group.delay is not None
-    return distribution_words(group.delay)
-
-
-def distribution_words(time: EventTime) -> str:
-    """Say a distribution as the file does: ``lognormal (median 1.3, sigma 0.3)``."""
-    plain = time.plain()
-    settings = ", ".join(
-        f"{key} {value:.4g}" for key, value in plain.items() if isinstance(value, float)
-    )
-    return f"{plain['dist']} ({settings})"

@@ -626,6 +626,7 @@ def test_the_digest_sees_every_choice(name: str, change: dict[str, Any]) -> None
 
 def test_the_digest_sees_the_order_of_what_arrays_follow() -> None:
     raw = tomllib.loads(COURSE)
+    raw["truth"]["soc"]["events"] = {"crs3": 0.0}  # what is primary is asked of every arm
     before = digest_of(Design(**raw))
     raw["endpoints"] = {key: raw["endpoints"][key] for key in ("crs3", "dfr")}
     raw["looks"] = {"enrolled": [50, 100]}

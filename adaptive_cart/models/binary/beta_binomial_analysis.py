@@ -141,6 +141,9 @@ class BetaBinomialAnalysis(AnalysisBase):
             return dict(self.prior)
         return dict.fromkeys(arms, self.prior)
 
+    def arms_named(self, arms: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(self.prior) if isinstance(self.prior, dict) else arms
+
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
         found = []
         for arm, prior in self._by_arm(arms).items():

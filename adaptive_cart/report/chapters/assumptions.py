@@ -25,7 +25,7 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence, per_scenario
 from adaptive_cart.report.numbers import given
-from adaptive_cart.telling.check import distribution_words
+from adaptive_cart.telling.truths import distribution_words
 
 HAZARDS = ("rescue", "dropout", "death")
 NOT_SIMULATED = (
