@@ -210,7 +210,7 @@ def listed(words: list[str]) -> str:
 
 def threshold_words(threshold: float) -> str:
     """A threshold in full, or that it is still to be calibrated."""
-    return "a threshold to be calibrated" if math.isnan(threshold) else written(threshold)
+    return written(threshold)
 
 
 def resolve_rules(design: Design) -> tuple[ResolvedRule, ...]:

@@ -33,9 +33,11 @@ if TYPE_CHECKING:
         PosteriorQuestion,
         Rule,
     )
+    from adaptive_cart.design.truth import Truth
 
 SCENARIO_KEYS = ("role", "dropout", "death")
 RESERVED = (*SCENARIO_KEYS, "strata", "each", "open", "final", "dist")
+MOST_IN_A_BLOCK = 300  # a randomisation list is drawn by counting the orders of a block
 SCALES = ("observed", "enrolled", "events", "months")
 MOST_PARTICIPANTS = 1_000_000  # everybody of the 32 trials of a block is held in memory at once
 
@@ -150,6 +152,8 @@ def _names(pieces: Pieces) -> Found:
                 yield path, f"a reserved word; not allowed as a name: {one_of(RESERVED)}"
             elif not name.strip() or not name.isprintable():
                 yield path, "a name needs letters or digits, on one line"
+            elif "/" in name or "\\" in name:
+                yield path, "a name with a slash cannot be part of the name of a file; leave it out"
             first.setdefault(name, room)
 
 
@@ -246,6 +250,18 @@ def _enrolment(pieces: Pieces) -> Found:
     block = getattr(pieces.randomisation, "block", None)
     allocation = [arm.allocation for arm in sound]
     ratio = sum(allocation) // max(math.gcd(*allocation), 1)
+    if ratio > MOST_IN_A_BLOCK and len(sound) == len(pieces.arms):
+        largest = max(pieces.arms, key=lambda name: getattr(pieces.arms[name], "allocation", 0))
+        yield (
+            path_to("arms", largest, "allocation"),
+            f"found {max(allocation)}; the allocation {' : '.join(map(str, allocation))} needs "
+            f"blocks of {ratio} participants; at most {MOST_IN_A_BLOCK} are drawn at a time",
+        )
+    elif block is not None and block > MOST_IN_A_BLOCK:
+        yield (
+            "randomisation.block",
+            f"found {block}; at most {MOST_IN_A_BLOCK} participants are drawn at a time",
+        )
     if block is not None and len(sound) == len(pieces.arms) and ratio and block % ratio:
         yield (
             "randomisation.block",
@@ -838,7 +854,22 @@ def _scenarios(pieces: Pieces, between: Faults) -> list[Problem]:
         return []
     check_scenarios(frame)
     _number_never_reached(pieces, frame)
-    return frame.problems
+    idle = _crossing_nobody(pieces, frame)
+    told = (p for p in idle if p.path not in pieces.renamed and not between.touch(p.path))
+    return [*frame.problems, *told]
+
+
+def _crossing_nobody(pieces: Pieces, frame: Frame) -> Iterator[Problem]:
+    """Tell a crossover where no scenario has a participant course."""
+    truths = frame.truths.values()
+    if pieces.crossover is None or len(truths) < len(frame.scenarios):
+        return
+    if all(truth.courses is None for truth in truths):
+        yield Problem(
+            "crossover",
+            "without effect, since every truth is said directly; give the arms a participant "
+            "course ([truth.ARM]), or leave it out",
+        )
 
 
 def _number_never_reached(pieces: Pieces, frame: Frame) -> None:

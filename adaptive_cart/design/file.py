@@ -20,6 +20,8 @@ from adaptive_cart.design.validation import meant, one_line
 from adaptive_cart.errors import DesignError, InputError, Problem, one_of
 from adaptive_cart.nouns.whole_files import renamed, telling
 
+_PART_OF_KEY = r"""(?:[\w-]{1,50}|"[^"\n]{0,50}"|'[^'\n]{0,50}')"""
+_DOTTED = re.compile(rf"(?:{_PART_OF_KEY}[ \t]*\.[ \t]*){{30}}")
 _LARGEST = 1_000_000  # bytes; the longest design has a few thousand
 
 
@@ -59,6 +61,8 @@ def read_tables(path: str | Path, what: str = "design file") -> dict[str, Any]:
         If the file cannot be read, is no UTF-8 text or no TOML; with line and column.
     """
     text = _text(path, what)
+    if _DOTTED.search(text):  # tomllib would take minutes over some
+        raise _unreadable(path, "not valid TOML: nested too deeply")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

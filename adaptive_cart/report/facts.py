@@ -125,16 +125,8 @@ def refuse_unread(
     for table, (kind, names) in known.items():
         for name in getattr(facts, table):
             if name not in names:
-                there = f"there are {_some(names)}" if names else f"this design has no {kind}"
+                there = f"there are {one_of(names)}" if names else f"this design has no {kind}"
                 message = f"no such {kind}{meant(name, names)}; {there}"
                 problems.append(Problem(path_to("", table, name), message))
     if problems:
         raise DesignError(problems, str(path))
-
-
-_SHOWN = 40  # names that one line may list
-
-
-def _some(names: tuple[str, ...]) -> str:
-    more = len(names) - _SHOWN
-    return one_of(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

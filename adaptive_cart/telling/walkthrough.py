@@ -140,6 +140,11 @@ def _told(
         f"{plan.design.name}",
         f"trial {trial} of scenario '{truth.name}' ({truth.role}), seed {seed}"
         + (f"; true {true}" if true else ""),
+        *(
+            f"rule {rule.name} is judged at {rule.when(plan.design)}"
+            for rule in plan.rules
+            if rule.every
+        ),
     ]
     for record in block.looks:
         if record.look > block.look[0]:
