@@ -103,6 +103,14 @@ def _analyses(design: Design, truths: Truths) -> Found:
         )
     }
     for name, analysis in design.analysis.items():
+        horizon = getattr(design.endpoints[name], "horizon", None)
+        late = [cut for cut in getattr(analysis, "cuts", ()) if horizon and cut >= horizon]
+        if late:
+            cuts = one_of(f"{cut:g}" for cut in late)
+            yield (
+                path_to("analysis", name, "cuts"),
+                f"{cuts}: nobody is followed beyond the horizon of {horizon:g} months",
+            )
         if name == design.primary:
             continue
         path = path_to("analysis", name)
