@@ -219,7 +219,7 @@ def test_the_command_prints_the_schema() -> None:
 UNDERLINED = [
     ("hello", {"endpoints/dfr/mnth": 12}, "endpoints/dfr", "mnth"),
     ("hello", {"endpoints/dfr/month": "12"}, "endpoints/dfr/month", "'12'"),
-    ("sle_autologous", {"truth/cart/infusion/delay/sigm": 2.0}, "truth/cart/infusion/delay", "sigm"),
+    ("sle_autologous", {"truth/cart/infusion/delay/sgm": 1}, "truth/cart/infusion/delay", "sgm"),
     ("sle_autologous", {"truth/cart/remision": {}}, "truth/cart", "remision"),
     ("sle_autologous", {"analysis/relapse/prior/curd": 1}, "analysis/relapse/prior", "curd"),
     ("products_multiarm", {"randomisation/burnin": 3}, "randomisation", "burnin"),
