@@ -74,7 +74,7 @@ def read_tables(path: str | Path, what: str = "design file") -> dict[str, Any]:
         raise _unreadable(path, "not valid TOML: nested too deeply") from None
 
 
-def _text(path: str | Path, what: str) -> str:
+def _text(path: str | Path, what: str = "design file") -> str:
     source = Path(path)
     try:
         with source.open("rb") as file:

@@ -8,7 +8,7 @@ from typing import Any
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
-from adaptive_cart.design.design import Calibration, Crossover, Design, PermutedBlocks, Ramp, Rule
+from adaptive_cart.design.design import Crossover, Design, PermutedBlocks, Ramp, Rule
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import one_of
@@ -160,8 +160,6 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
         if (wanted := wanted_words(design)) is not None:
             yield f"  {wanted}"
     yield from _either_way(design)
-    if design.calibration is not None:
-        yield f"  type I error to be kept: {_aim(design.calibration)}"
 
 
 def _strata_together(design: Design, rule: ResolvedRule) -> str:
@@ -171,14 +169,6 @@ def _strata_together(design: Design, rule: ResolvedRule) -> str:
     analysis = design.analysis_of(rule.question.endpoint)
     averaged = analysis is not None and analysis.by_stratum
     return "; " + ("averaged over the strata by their shares" if averaged else "strata pooled")
-
-
-def _aim(calibration: Calibration) -> str:
-    region = calibration.null_region
-    if region is None:
-        return f"{calibration.type_one_error:g} in every null scenario"
-    spans = ", ".join(f"{arm} {low:g} to {high:g}" for arm, (low, high) in region.items())
-    return f"{calibration.type_one_error:g} over a null region of control rates ({spans})"
 
 
 def _either_way(design: Design) -> Iterator[str]:

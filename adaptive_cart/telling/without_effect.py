@@ -35,7 +35,6 @@ def without_effect(design: Design, truths: Truths) -> Iterator[str]:
         _courses,
         _hazards,
         _twice_the_same,
-        _calibration,
     ):
         for path, why in find(design, truths):
             found.setdefault(why, []).append(path)
@@ -196,10 +195,3 @@ def _twice_the_same(design: Design, truths: Truths) -> Found:
             yield path_to("scenarios", name), f"the same truth as '{same}'"
         else:
             first.append((name, bare))
-
-
-def _calibration(design: Design, truths: Truths) -> Found:
-    if design.calibration is None or any(r.threshold == "calibrate" for r in design.rules):
-        return
-    why = 'no threshold is "calibrate" any more; for the reader, who is told the aim'
-    yield "calibration", why
