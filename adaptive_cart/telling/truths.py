@@ -6,7 +6,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import COMMON, DISEASE, GroupCourse, Truth
 from adaptive_cart.design.validation import path_to, shown
 from adaptive_cart.endpoints import EndpointBase
-from adaptive_cart.nouns.distributions import EventTime
+from adaptive_cart.nouns.distributions import EventTime, Exponential
 from adaptive_cart.nouns.questions import written
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.estimand import (
@@ -81,7 +81,7 @@ def told_scenarios(design: Design, truths: Mapping[str, Truth]) -> Iterator[str]
 
 
 def _told(design: Design, truth: Truth, points: LatticePoints) -> Told:
-    values = true_values(design, truth, points, ratios=False)
+    values = true_means(design, truth, points)
     lines = [
         line
         for name, endpoint in design.endpoints.items()
@@ -91,6 +91,16 @@ def _told(design: Design, truth: Truth, points: LatticePoints) -> Told:
     notes = (*_sources(truth), *_left_out(design, truth), *_not_simulated(design, truth))
     kind = "participant course" if truth.courses is not None else "said directly"
     return Told(f"{truth.name} ({truth.role}): {kind}", tuple(lines), notes)
+
+
+def true_means(design: Design, truth: Truth, points: SobolLatents) -> TrueValues:
+    """True values but for hazard ratios, which would have to be simulated."""
+    timeless = {
+        name: by_arm
+        for name, by_arm in truth.direct.items()
+        if design.endpoints[name].direct_truth != "time"
+    }
+    return true_values(design, replace(truth, direct=timeless), points)
 
 
 # ── true values ───────────────────────────────────────────────────────────────────────────────
@@ -160,9 +170,7 @@ def _times(truth: Truth, name: str) -> str:
 
 def _ratio(design: Design, truth: Truth, name: str) -> Iterator[str]:
     """Hazard ratios, where they are constant."""
-    from adaptive_cart.results.estimand import constant_hazards
-
-    rates = constant_hazards(truth, name)
+    rates = _constant_hazards(truth, name)
     if rates is None:
         if name == design.primary:
             yield (
@@ -175,6 +183,17 @@ def _ratio(design: Design, truth: Truth, name: str) -> Iterator[str]:
         for arm, rate in zip(truth.arms[1:], rates[1:], strict=True)
     )
     yield f"{name}, hazard ratio to {truth.arms[0]}: {ratios}"
+
+
+def _constant_hazards(truth: Truth, name: str) -> list[float] | None:
+    """Monthly hazard of each arm where all are constant, and the same in every stratum."""
+    found = []
+    for times in truth.direct[name]:
+        first = times[0]
+        if not isinstance(first, Exponential) or first.cured or len(set(times)) > 1:
+            return None
+        found.append(first.rate or math.log(2.0) / (first.median or 1.0))
+    return found
 
 
 def distribution_words(time: EventTime) -> str:
