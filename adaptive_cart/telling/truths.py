@@ -118,6 +118,8 @@ def _endpoint(
     error = max((v.mcse for by in cells for v in by if math.isfinite(v.mcse)), default=0.0)
     arms = (
         f"{arm} {_cell(values.by_arm[name][place], cells[place], truth.strata)}"
+        if truth.gives(name, endpoint.fed_by, place)
+        else f"{arm} not given"
         for place, arm in enumerate(truth.arms)
     )
     integrated = f" (Monte Carlo standard error at most {_up(error)})" if error > 0.0 else ""
@@ -144,8 +146,6 @@ def _cell(value: TrueValue, by_stratum: tuple[TrueValue, ...], strata: tuple[str
 
 def _number(value: TrueValue) -> str:
     """A true value with the digits that its error allows."""
-    if math.isnan(value.value):
-        return "not given"
     if value.mcse > 0.0:
         allowed = math.floor(-math.log10(value.mcse))
         return f"{value.value:.{max(0, min(DIGITS, allowed))}f}"

@@ -14,6 +14,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError
 from adaptive_cart.results.estimand import SobolLatents, true_values
+from adaptive_cart.results.operating import Rows, _described
 from adaptive_cart.telling.check import described
 from adaptive_cart.telling.truths import LatticePoints, kept_by_merging, true_means
 from checks import raw_design
@@ -172,9 +173,11 @@ def test_a_value_that_is_asked_about_is_needed(change: dict[str, Any], told: lis
 def test_what_nobody_asks_about_is_blank_and_told() -> None:
     design = Design(**changed(SAFETY, truth={"cells": {"events": {"fever": 0.2}}}))
     truth = truths_of(design)["expected"]
-    values = true_values(design, truth, LatticePoints())
-    assert math.isnan(values.by_arm["icans"][0].value)
-    assert values.by_arm["icans"][1].value == pytest.approx(0.03, abs=0.001)
+    rows = Rows(truth.name)
+    _described(rows, design, truth, true_values(design, truth, LatticePoints()), None)
+    found = {(row[1], row[2]): row[5] for row in rows.rows}
+    assert math.isnan(found["true_icans", "usual"])
+    assert found["true_icans", "cells"] == pytest.approx(0.03, abs=0.001)
     text = described(design)
     assert re.search(r"icans: usual not given, cells 0\.03", text)
     assert "infection, events a year: usual 0.100, cells 0.200" in text
