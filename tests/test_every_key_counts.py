@@ -560,7 +560,7 @@ KEYS: dict[str, list[Case]] = {
                       to("direct", "rules/1/at_least", "calibrate", "refused")],
     "Rule.below": [to("direct", "rules/2/below", 0.9)],
     "Rule.looks": [to("direct", "rules/1/looks", ["final"])],
-    "Rule.every": [to("course", "rules/0/every", 8), to("direct", "rules/0/every", 3, "refused")],
+    "Rule.every": [to("course", "rules/0/every", 8), to("direct", "rules/0/every", 3, "told")],
     "PosteriorQuestion.endpoint": [to("course", "rules/0/posterior/endpoint", "dfr")],
     "PosteriorQuestion.arm": [to("direct", "rules/0/posterior/arm", "soc"),
                               to("several", "rules/1/posterior/arm", "one")],
