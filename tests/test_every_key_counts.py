@@ -792,14 +792,7 @@ def test_what_a_rule_asks_is_what_it_is_told(model: str, endpoint: str) -> None:
         after = asking(model, endpoint, {**question, **change})
         if _fits(before) and _fits(after) and answers(before) == answers(after):
             ignored.append(name)
-    assert set(ignored) <= POOLED.get(model, set())
-
-
-# questions about a stratum that a model answers for all of them together
-POOLED = {
-    "piecewise_exponential": {"hazard ratio in a stratum"},
-    "weibull_cure": {"stratum", "other stratum", "remaining in a stratum"},
-}
+    assert ignored == []
 
 
 @cache

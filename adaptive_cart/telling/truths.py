@@ -22,10 +22,10 @@ from adaptive_cart.results.estimand import (
     DIMENSIONS,
     SEED,
     SobolLatents,
-    TrueValue,
     TrueValues,
     true_values,
 )
+from adaptive_cart.results.true_value import TrueValue
 
 SHIFTS = 8
 POINTS = 4_093  # a prime, so that no coordinate of the lattice repeats itself
