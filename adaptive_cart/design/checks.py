@@ -33,7 +33,6 @@ if TYPE_CHECKING:
         PosteriorQuestion,
         Rule,
     )
-    from adaptive_cart.design.truth import Truth
 
 SCENARIO_KEYS = ("role", "dropout", "death")
 RESERVED = (*SCENARIO_KEYS, "strata", "each", "open", "final", "dist")
