@@ -134,6 +134,16 @@ def _out(words: str) -> Callable[[Any], Any]:
     return click.option("--out", type=click.Path(file_okay=False, path_type=Path), help=words)
 
 
+class _Templates(click.Option):
+    """An option whose help lists the starting designs that there are."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        from adaptive_cart.design.file import templates
+
+        self.help = f"Which starting design: {', '.join(templates())}."
+        return super().get_help_record(ctx)
+
+
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version",
@@ -148,7 +158,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--template", default="hello", help="Which starting design; see the list on error.")
+@click.option("--template", cls=_Templates, default="hello", help="Which starting design:")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def init(template: str, file: Path) -> None:
     """Write a commented starting design to FILE."""

@@ -42,6 +42,11 @@ class ResultsError(InputError):
     """A results folder belongs to another design, seed or version, or is damaged."""
 
 
+_LONGEST = 200  # letters of a path that are shown
+_MOST = 100  # problems that are shown
+_NAMES = 60  # names that one line lists
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong: where, what was found, what is allowed, what to type."""
@@ -50,7 +55,8 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message}" if self.path else self.message
+        path = self.path if len(self.path) <= _LONGEST else self.path[:_LONGEST] + "…"
+        return f"{path}: {self.message}" if path else self.message
 
 
 class DesignError(InputError):
@@ -63,15 +69,19 @@ class DesignError(InputError):
 
     def __str__(self) -> str:
         where = f"{self.source}: " if self.source else ""
-        return "\n".join(f"{where}{problem}" for problem in self.problems)
+        lines = [f"{where}{problem}" for problem in self.problems[:_MOST]]
+        more = len(self.problems) - _MOST
+        return "\n".join([*lines, f"{where}and {more} more"] if more > 0 else lines)
 
     def __reduce__(self) -> tuple[type[DesignError], tuple[tuple[Problem, ...], str]]:
         return DesignError, (self.problems, self.source)
 
 
 def one_of(allowed: Iterable[str]) -> str:
-    """List what is allowed, in the order given."""
-    return ", ".join(allowed)
+    """List what is allowed, in the order given; what a line has no room for is counted."""
+    names = list(allowed)
+    more = len(names) - _NAMES
+    return ", ".join(names[:_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:

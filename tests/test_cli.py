@@ -475,3 +475,11 @@ def test_a_message_does_not_run_into_the_progress_bar() -> None:
         for words in ("a [message] at 50%", "results in here"):
             if words in line:
                 assert re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", line) == words
+
+
+def test_options_without_effect_are_told(tmp_path):
+    design = str(Path(__file__).parents[1] / "designs" / "hello.toml")
+    words = ["--trials", "7", "--seed", "1", "--out", str(tmp_path / "run")]
+    done = CliRunner().invoke(main, ["simulate", design, *words])
+    assert done.exit_code == 0
+    assert "--trials, --seed: without effect, since nothing is drawn" in done.stderr

@@ -171,6 +171,9 @@ class ResolvedRule:
 
     def reason(self, design: Design, probability: float, threshold: float, target: int = 0) -> str:
         """Say why the rule holds (or does not), the compared numbers in full."""
+        if math.isnan(threshold):  # nothing to compare with yet
+            words = self.words(design, target)
+            return f"{words} = {probability:.4f}, to be compared with {written(threshold)}"
         holds = probability >= threshold if self.at_least else probability < threshold
         sign = (">=" if self.at_least else "<") if holds else ("<" if self.at_least else ">=")
         value = f"{probability:.4f}"
@@ -207,7 +210,7 @@ def listed(words: list[str]) -> str:
 
 def threshold_words(threshold: float) -> str:
     """A threshold in full, or that it is still to be calibrated."""
-    return "a threshold to be calibrated" if math.isnan(threshold) else written(threshold)
+    return written(threshold)
 
 
 def resolve_rules(design: Design) -> tuple[ResolvedRule, ...]:

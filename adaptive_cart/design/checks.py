@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 SCENARIO_KEYS = ("role", "dropout", "death")
 RESERVED = (*SCENARIO_KEYS, "strata", "each", "open", "final", "dist")
+MOST_IN_A_BLOCK = 300  # a randomisation list is drawn by counting the orders of a block
 SCALES = ("observed", "enrolled", "events", "months")
 MOST_PARTICIPANTS = 1_000_000  # everybody of the 32 trials of a block is held in memory at once
 
@@ -121,7 +122,8 @@ def problems_between(pieces: Pieces) -> list[Problem]:
             follows = any(pieces.faults.touch(ground) for ground in grounds)
             if not follows and not pieces.faults.cover(path):
                 found[Problem(path, message)] = None
-    found |= dict.fromkeys(_scenarios(pieces))
+    between = Faults(problem.path for problem in found)
+    found |= dict.fromkeys(_scenarios(pieces, between))
     return list(found)
 
 
@@ -149,6 +151,8 @@ def _names(pieces: Pieces) -> Found:
                 yield path, f"a reserved word; not allowed as a name: {one_of(RESERVED)}"
             elif not name.strip() or not name.isprintable():
                 yield path, "a name needs letters or digits, on one line"
+            elif "/" in name or "\\" in name:
+                yield path, "a name with a slash cannot be part of the name of a file; leave it out"
             first.setdefault(name, room)
 
 
@@ -245,6 +249,18 @@ def _enrolment(pieces: Pieces) -> Found:
     block = getattr(pieces.randomisation, "block", None)
     allocation = [arm.allocation for arm in sound]
     ratio = sum(allocation) // max(math.gcd(*allocation), 1)
+    if ratio > MOST_IN_A_BLOCK and len(sound) == len(pieces.arms):
+        largest = max(pieces.arms, key=lambda name: getattr(pieces.arms[name], "allocation", 0))
+        yield (
+            path_to("arms", largest, "allocation"),
+            f"found {max(allocation)}; the allocation {' : '.join(map(str, allocation))} needs "
+            f"blocks of {ratio} participants; at most {MOST_IN_A_BLOCK} are drawn at a time",
+        )
+    elif block is not None and block > MOST_IN_A_BLOCK:
+        yield (
+            "randomisation.block",
+            f"found {block}; at most {MOST_IN_A_BLOCK} participants are drawn at a time",
+        )
     if block is not None and len(sound) == len(pieces.arms) and ratio and block % ratio:
         yield (
             "randomisation.block",
@@ -775,8 +791,15 @@ def _never_direct(pieces: Pieces, endpoint: str) -> bool:
     return bool(laid) and not any(endpoint in table for table in laid)
 
 
-def frame_of(pieces: Pieces) -> Frame:
-    """What of the design its scenarios are read against."""
+def frame_of(pieces: Pieces, between: Faults | None = None) -> Frame:
+    """What of the design its scenarios are read against.
+
+    Parameters
+    ----------
+    between
+        Faults between the tables, told already: what a wrong rule asks about is not needed.
+    """
+    wrong = between or Faults()
     names = [name for name in pieces.arm_names if name not in SCENARIO_KEYS]
     endpoints = {name: e for name, e in pieces.endpoints.items() if name not in SCENARIO_KEYS}
     return Frame(
@@ -790,10 +813,29 @@ def frame_of(pieces: Pieces) -> Frame:
         faults=pieces.faults,
         renamed=pieces.renamed,
         crossover_from=None if pieces.crossover is None else pieces.crossover.from_,
+        needed={name: _asked_about(pieces, name, wrong) for name in endpoints},
     )
 
 
-def _scenarios(pieces: Pieces) -> list[Problem]:
+def _asked_about(pieces: Pieces, endpoint: str, wrong: Faults) -> tuple[str, ...]:
+    """Arms in which an endpoint has to have a truth: somebody asks what it is there."""
+    if endpoint == pieces.primary:
+        return pieces.arm_names
+    asked: set[str | None] = set()
+    for position, rule in enumerate(pieces.rules):
+        question = None if rule is None else rule.posterior
+        if wrong.touch(f"rules[{position}]"):
+            continue
+        if question is not None and question.endpoint == endpoint:
+            arms = pieces.arm_names[1:] if question.arm == "each" else (question.arm,)
+            asked |= {*arms, question.minus, question.hazard_ratio_to}
+    analysis = pieces.analysis.get(endpoint)
+    if analysis is not None:
+        asked |= set(analysis.arms_named(pieces.arm_names))
+    return tuple(arm for arm in pieces.arm_names if arm in asked)
+
+
+def _scenarios(pieces: Pieces, between: Faults) -> list[Problem]:
     found = []
     tables = {"truth": "write [truth.ARM] or [truth]", "scenarios": "write [scenarios.NAME]"}
     for key, header in tables.items():
@@ -806,12 +848,27 @@ def _scenarios(pieces: Pieces) -> list[Problem]:
         return [Problem("scenarios", "no scenario; write [scenarios.NAME], at least one")]
     if not pieces.arms or not pieces.endpoints:
         return []  # what a scenario may name is not known
-    frame = frame_of(pieces)
+    frame = frame_of(pieces, between)
     if not frame.arms or not frame.endpoints:
         return []
     check_scenarios(frame)
     _number_never_reached(pieces, frame)
-    return frame.problems
+    idle = _crossing_nobody(pieces, frame)
+    told = (p for p in idle if p.path not in pieces.renamed and not between.touch(p.path))
+    return [*frame.problems, *told]
+
+
+def _crossing_nobody(pieces: Pieces, frame: Frame) -> Iterator[Problem]:
+    """Tell a crossover where no scenario has a participant course."""
+    truths = frame.truths.values()
+    if pieces.crossover is None or len(truths) < len(frame.scenarios):
+        return
+    if all(truth.courses is None for truth in truths):
+        yield Problem(
+            "crossover",
+            "without effect, since every truth is said directly; give the arms a participant "
+            "course ([truth.ARM]), or leave it out",
+        )
 
 
 def _number_never_reached(pieces: Pieces, frame: Frame) -> None:

@@ -266,7 +266,7 @@ class Design(Part):
     calibration: Calibration | None = None
     simulation: Simulation = Simulation()
 
-    def __init__(self, **tables: Any) -> None:
+    def __init__(self, /, **tables: Any) -> None:
         from adaptive_cart.design.reading import problems_of
         from adaptive_cart.design.validation import problems_of_error
         from adaptive_cart.errors import DesignError

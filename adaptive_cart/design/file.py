@@ -20,6 +20,8 @@ from adaptive_cart.design.validation import meant, one_line
 from adaptive_cart.errors import DesignError, InputError, Problem, one_of
 from adaptive_cart.nouns.whole_files import renamed, telling
 
+_PART_OF_KEY = r"""(?:[\w-]{1,50}|"[^"\n]{0,50}"|'[^'\n]{0,50}')"""
+_DOTTED = re.compile(rf"(?:{_PART_OF_KEY}[ \t]*\.[ \t]*){{30}}")
 _LARGEST = 1_000_000  # bytes; the longest design has a few thousand
 
 
@@ -45,15 +47,22 @@ def _unreadable(path: str | Path, message: str, place: str = "") -> DesignError:
 
 
 # ── from bytes to tables ──────────────────────────────────────────────────────────────────────
-def read_tables(path: str | Path) -> dict[str, Any]:
+def read_tables(path: str | Path, what: str = "design file") -> dict[str, Any]:
     """Read the tables of a TOML file as they stand.
+
+    Parameters
+    ----------
+    what
+        What the file is meant to be, in the words of a message.
 
     Raises
     ------
     DesignError
         If the file cannot be read, is no UTF-8 text or no TOML; with line and column.
     """
-    text = _text(path)
+    text = _text(path, what)
+    if _DOTTED.search(text):  # tomllib would take minutes over some
+        raise _unreadable(path, "not valid TOML: nested too deeply")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -65,7 +74,7 @@ def read_tables(path: str | Path) -> dict[str, Any]:
         raise _unreadable(path, "not valid TOML: nested too deeply") from None
 
 
-def _text(path: str | Path) -> str:
+def _text(path: str | Path, what: str = "design file") -> str:
     source = Path(path)
     try:
         with source.open("rb") as file:
@@ -73,12 +82,12 @@ def _text(path: str | Path) -> str:
     except FileNotFoundError:
         raise _unreadable(path, f"no such file{_neighbour(source)}") from None
     except IsADirectoryError:
-        raise _unreadable(path, "is a folder; the name of a design file is expected") from None
+        raise _unreadable(path, f"is a folder; the name of a {what} is expected") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise _unreadable(path, f"cannot be read: {reason}") from None
     if len(content) > _LARGEST:
-        raise _unreadable(path, f"is larger than {_LARGEST:,} bytes; is it a design file?")
+        raise _unreadable(path, f"is larger than {_LARGEST:,} bytes; is it a {what}?")
     if content.startswith(b"\xef\xbb\xbf"):
         message = "begins with a byte-order mark; save it as UTF-8 without one"
         raise _unreadable(path, message, "line 1, column 1")
@@ -279,6 +288,7 @@ def schema() -> dict[str, Any]:
     for place, text in _HOVER.items():
         name, _, key = place.rpartition(".")
         (definitions[name] if name else document)["properties"][key]["description"] = text
+    document = _told_apart(document, document["$defs"])
     document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     document["title"] = "adaptive_cart design"
     return document
@@ -296,6 +306,63 @@ def _without_null(document: Any) -> Any:
         del result["anyOf"]
         return {**choices[0], **result}
     return {**result, "anyOf": choices} if choices else result
+
+
+_TAGS = ("type", "model", "dist", "method")  # keys that say which of several tables is meant
+
+
+def _told_apart(part: Any, definitions: dict[str, Any]) -> Any:
+    """Choose among tables by the key that tells them apart.
+
+    An editor then underlines the wrong key of the table that is meant; of "one of these" it could
+    only say that none fits.
+    """
+    if isinstance(part, list):
+        return [_told_apart(item, definitions) for item in part]
+    if not isinstance(part, dict):
+        return part
+    result = {key: _told_apart(value, definitions) for key, value in part.items()}
+    for key in ("oneOf", "anyOf"):
+        names = [str(item.get("$ref", "")).rpartition("/")[2] for item in part.get(key, ())]
+        tagged = _by_tag(names, definitions)
+        if tagged is not None:
+            return {**{k: v for k, v in result.items() if k != key}, **tagged}
+    return result
+
+
+def _by_tag(names: list[str], definitions: dict[str, Any]) -> dict[str, Any] | None:
+    """The choice among tables as ``if`` and ``then``; nothing where no key tells them apart."""
+
+    def words_of(name: str, tag: str) -> str | None:
+        property_ = definitions.get(name, {}).get("properties", {}).get(tag, {})
+        word = property_.get("const")
+        return word if isinstance(word, str) else None
+
+    for tag in _TAGS:
+        words = {name: words_of(name, tag) for name in names}
+        known = {name: word for name, word in words.items() if word is not None}
+        others = [name for name in names if name not in known]
+        if len(known) < 2 or len(others) > 1:
+            continue
+        whole: dict[str, Any] = {
+            "type": "object",
+            "properties": {tag: {"enum": list(known.values())}},
+            "allOf": [
+                {
+                    "if": {"properties": {tag: {"const": word}}, "required": [tag]},
+                    "then": {"$ref": f"#/$defs/{name}"},
+                }
+                for name, word in known.items()
+            ],
+        }
+        usual = [n for n in known if tag not in definitions[n].get("required", ())] + others
+        if usual:  # the one that does not have to say which it is
+            rest = {"if": {"not": {"required": [tag]}}, "then": {"$ref": f"#/$defs/{usual[0]}"}}
+            whole["allOf"].append(rest)
+        else:
+            whole["required"] = [tag]
+        return whole
+    return None
 
 
 _EXACTLY_ONE = {
@@ -346,11 +413,15 @@ def _add_truth(document: dict[str, Any]) -> None:
     }
     hazards = {key: {"$ref": "#/$defs/Hazard"} for key in COMMON}
     for name, course in (("Truth", "ArmCourse"), ("Scenario", "ArmCourseChange")):
-        choices = [{"$ref": f"#/$defs/{kind}"} for kind in (course, "EndpointTruth")]
         definitions[name] = {
             "type": "object",
             "properties": dict(hazards),
-            "additionalProperties": {"anyOf": choices},
+            "additionalProperties": {
+                "type": "object",
+                "if": {"anyOf": [{"maxProperties": 0}, *({"required": [k]} for k in course_keys)]},
+                "then": {"$ref": f"#/$defs/{course}"},
+                "else": {"$ref": "#/$defs/EndpointTruth"},
+            },
         }
     definitions["Truth"]["description"] = "The participant course that every scenario starts from."
     definitions["Scenario"]["description"] = "What differs from [truth] in this scenario."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -60,6 +61,8 @@ _REQUIRED = {
 }
 _DEEPEST = 24
 _LARGEST = 2**63 - 1
+_MOST = 1_000  # entries of a table
+_TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 
 def problems_of(raw: Mapping[str, Any]) -> list[Problem]:
@@ -67,14 +70,15 @@ def problems_of(raw: Mapping[str, Any]) -> list[Problem]:
 
     They come in the order of the file.
     """
-    beyond = [*_too_deep(raw)][:1] or [*_no_text(raw)]
+    beyond = [*_too_deep(raw)][:1] or [*_too_many(raw)] or [*_no_text(raw)]
     if beyond:
         return beyond
     reading = _Reading(raw)
     pieces = reading.pieces()
     found = [*reading.problems, *problems_between(pieces)]
     told = {problem.path for problem in found}
-    found += [problem for problem in _too_large(raw) if problem.path not in told]
+    also = (*_too_large(raw), *_unprintable(raw))
+    found += [problem for problem in also if problem.path not in told]
     as_told = [Problem(as_written(p.path, pieces.renamed), p.message) for p in found]
     in_order = sorted(dict.fromkeys(as_told), key=_order(raw))
     return [Problem(problem.path, one_line(problem.message)) for problem in in_order]
@@ -198,6 +202,37 @@ def _too_deep(raw: Mapping[str, Any]) -> Iterator[Problem]:
         level = inner
     for path, _ in level:
         yield Problem(path_to("", *steps_of(path)[:1]), f"nested more than {_DEEPEST} levels deep")
+
+
+def _too_many(raw: Mapping[str, Any]) -> Iterator[Problem]:
+    """Tell tables with more entries than any design has."""
+    tables = {"": raw, **{key: raw.get(key) for key in (*_NAMED, "rules", "scenarios")}}
+    for key, table in tables.items():
+        if isinstance(table, dict | list | tuple | Mapping) and len(table) > _MOST:
+            found = f"found {len(table):,} entries; at most {_MOST:,} are expected"
+            yield Problem(key or path_to("", next(iter(raw))), found)
+
+
+def _unprintable(raw: Any, path: str = "") -> Iterator[Problem]:
+    """Tell texts with characters that steer a terminal or turn the direction of a line."""
+    if isinstance(raw, dict):
+        for key, item in raw.items():
+            yield from _unprintable(item, path_to(path, str(key)))
+    elif isinstance(raw, list | tuple):
+        for position, item in enumerate(raw):
+            yield from _unprintable(item, path_to(path, position))
+    elif isinstance(raw, str):
+        steering = [letter for letter in raw if _steers(letter)]
+        if steering:
+            code = f"U+{ord(steering[0]):04X}"
+            yield Problem(path, f"found the control character {code}; plain text is expected")
+
+
+def _steers(letter: str) -> bool:
+    """Whether a letter is no letter: a control character, or one that turns the direction."""
+    return letter not in "\n\t\r" and (
+        unicodedata.category(letter) in ("Cc", "Cs") or unicodedata.bidirectional(letter) in _TURNS
+    )
 
 
 def _no_text(raw: Any, path: str = "") -> Iterator[Problem]:

@@ -54,6 +54,7 @@ def resolve(frame: Frame, name: str) -> Truth | None:
     reader = _Reader(frame, name, table)
     courses = reader.courses()
     direct = reader.direct()
+    reader.require_asked(courses)
     if courses is None:
         reader.refuse_death()
     if frame.reported > before:
@@ -108,7 +109,23 @@ class _Reader:
         """Report a value that the course of an arm needs and nothing gives."""
         place = path_to("truth", arm, *path)
         own = path_to("scenarios", self.name, arm, *path)
-        self.report(place, f"missing{BY}; write {write}", path_to("arms", arm), place, own)
+        advice = write if write.startswith("0 if") else f"write {write}"
+        self.report(place, f"missing{BY}; {advice}", path_to("arms", arm), place, own)
+
+    def require_asked(self, courses: tuple[tuple[GroupCourse, ...], ...] | None) -> None:
+        """Report events and rates that are asked about in an arm whose course does not say them."""
+        for name, endpoint in self.frame.endpoints.items():
+            fed_by = None if endpoint is None else endpoint.fed_by
+            if courses is None or fed_by not in ("events", "rates") or name in self.table:
+                continue
+            given = [[name in getattr(group, fed_by) for group in by] for by in courses]
+            if not any(map(any, given)):
+                continue  # that nothing at all feeds it is told of the endpoint
+            for arm, by_stratum in zip(self.frame.arms, given, strict=True):
+                if arm in self.frame.needed.get(name, ()) and not all(by_stratum):
+                    lacking = self.frame.strata[by_stratum.index(False)] if any(by_stratum) else ""
+                    part = ("strata", lacking) if lacking else ()
+                    self.missing(arm, *part, fed_by, name, write="0 if it never happens")
 
     def refuse_death(self) -> None:
         """Report deaths beside a truth that is direct: they would be without effect."""
@@ -175,6 +192,8 @@ class _Reader:
             return None
         if own.crossover is not None and arm != self.frame.crossover_from:
             self._refuse_crossover(arm)
+        elif arm == self.frame.crossover_from and not self._says_who_crosses():
+            self.missing(arm, "crossover", "probability", write="0 if nobody crosses over")
         product = PRODUCTS.get(self.frame.products.get(arm) or "")
         infused = product.infused if product is not None else own.infusion is not None
         failure, delay = 0.0, None
@@ -240,6 +259,12 @@ class _Reader:
             rates=own.rates or {},
             crossover=0.0 if own.crossover is None else own.crossover.probability,
         )
+
+    def _says_who_crosses(self) -> bool:
+        """Whether the course of any arm has a probability of crossing over."""
+        courses = [self.of_arm(arm) for arm in self.frame.arms]
+        parts = [part for c in courses for part in (c, *(c.get("strata") or {}).values())]
+        return any("crossover" in part for part in parts)
 
     def _refuse_crossover(self, arm: str) -> None:
         """Report crossover that would be without effect."""

@@ -52,6 +52,8 @@ class Frame:
         By scenario: what is really so, where nothing is wrong.
     crossover_from
         Arm whose participants may cross over, where the design has a crossover.
+    needed
+        By endpoint: arms that a rule, an analysis or the primary asks about.
     """
 
     arms: tuple[str, ...]
@@ -64,6 +66,7 @@ class Frame:
     faults: Faults = field(default_factory=Faults)
     renamed: dict[str, str] = field(default_factory=dict)
     crossover_from: str | None = None
+    needed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     complete: dict[str, dict[str, Any]] = field(default_factory=dict)
     truths: dict[str, Truth] = field(default_factory=dict)
     reported: int = 0

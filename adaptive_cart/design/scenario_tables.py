@@ -32,6 +32,8 @@ from adaptive_cart.design.validation import (
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import one_of
 
+FEEDS = ("events", "rates")  # parts of a course that are read by the names of endpoints
+
 
 def check_scenarios(frame: Frame) -> None:
     """Report every fault of ``[truth]`` and of each scenario, and what is missing in each."""
@@ -131,7 +133,7 @@ def _course(
     main = _read(frame, ArmCourse, where, _without_strata(own, parted), _without_strata(start))
     course = main.data or {}
     _same_as(frame, where, arm, own, course)
-    _event_names(frame, where, own, base)
+    course = _event_names(frame, where, own, course, base)
     differing = dict(start.get("strata") or {})
     for stratum, table in strata.items() if parted else ():
         path = path_to(where, "strata", stratum)
@@ -141,7 +143,8 @@ def _course(
             frame.fault(path, f"found {shown(table)}; a table is expected")
         else:
             before = differing.get(stratum, {})
-            change = _stratum(frame, path, arm, table, merged(course, before), base)
+            named = base or {arm: course}  # in [truth] itself: by the arm's own course
+            change = _stratum(frame, path, arm, table, merged(course, before), named)
             differing[stratum] = merged(before, change)
     return {**course, "strata": differing} if differing else course
 
@@ -163,7 +166,7 @@ def _stratum(
         frame.fault(path_to(where, "strata"), "there are no strata within a stratum")
     result = _read(frame, ArmCourse, where, _without_strata(own), course)
     _same_as(frame, where, arm, own, result.data or {})
-    _event_names(frame, where, own, base)
+    _event_names(frame, where, own, result.data or {}, base)
     return dict(result.own or {})
 
 
@@ -186,23 +189,54 @@ def _same_as(
             frame.report(path_to(where, key), message)
 
 
-def _event_names(frame: Frame, where: str, own: Mapping[str, Any], base: Mapping[str, Any]) -> None:
-    """Tell an event that a scenario changes and nothing else knows: it would have no effect."""
-    for feed in ("events", "rates"):
-        courses = [base.get(arm, {}) for arm in frame.arms]
-        parts = [part for c in courses for part in (c, *(c.get("strata") or {}).values())]
-        known = {name for part in parts for name in part.get(feed) or {}}
+def _event_names(
+    frame: Frame,
+    where: str,
+    own: Mapping[str, Any],
+    course: dict[str, Any],
+    base: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Tell names of events that nothing reads and that were hardly meant; give the course mended.
+
+    A name that belongs to no endpoint may stand: the event is not simulated, and ``check`` says so.
+    But not where it looks like the name of an endpoint that has no truth here, or of one that is
+    fed otherwise, or where a scenario or a stratum changes what nothing else has named.
+    """
+    course = {feed: dict(value) if feed in FEEDS else value for feed, value in course.items()}
+    for feed in FEEDS:
         table = own.get(feed)
-        if not known or not isinstance(table, dict):
-            continue  # [truth] names none: this is where they are named
-        known |= {name for name, e in frame.endpoints.items() if e is None or e.fed_by == feed}
+        if not isinstance(table, dict):
+            continue
+        known = _named_before(frame, feed, base)
+        fed = [name for name, e in frame.endpoints.items() if e is None or e.fed_by == feed]
         for name in table:
-            if name not in known:
-                frame.fault(
-                    path_to(where, feed, name),
-                    f"neither an endpoint nor named in [truth]{meant(name, known)}; "
-                    f"known are {one_of(sorted(known))}",
-                )
+            if name in fed:
+                continue
+            path = path_to(where, feed, name)
+            endpoint = frame.endpoints.get(name)
+            lacking = [right for right in fed if right not in course.get(feed, {})]
+            right = closest(name, lacking)
+            if endpoint is not None:
+                feeds = f"`{endpoint.fed_by}`" if endpoint.fed_by else "a table of its own"
+                message = f"an endpoint of type '{endpoint.type}' takes its truth from {feeds}"
+                frame.fault(path, message)
+            elif right is not None:
+                message = f"no endpoint has this name (did you mean '{right}'?)"
+                frame.fault(path, f"{message}; endpoints that `{feed}` feeds: {one_of(fed)}")
+                frame.take(path_to(where, feed), name, right)
+                course.setdefault(feed, {})[right] = course.get(feed, {}).pop(name, table[name])
+            elif known and name not in known:
+                known_or_fed = sorted({*known, *fed})
+                message = f"neither an endpoint nor named in [truth]{meant(name, known_or_fed)}"
+                frame.fault(path, f"{message}; known are {one_of(known_or_fed)}")
+    return course
+
+
+def _named_before(frame: Frame, feed: str, base: Mapping[str, Any]) -> set[str]:
+    """Events that the tables laid under this one name; none where this is the first to name any."""
+    courses = [base.get(arm, {}) for arm in frame.arms]
+    parts = [part for c in courses for part in (c, *(c.get("strata") or {}).values())]
+    return {name for part in parts for name in part.get(feed) or {}}
 
 
 def _unknown_stratum(frame: Frame, path: str, stratum: str) -> None:

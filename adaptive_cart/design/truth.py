@@ -154,6 +154,16 @@ class Truth:
     dropout: tuple[tuple[float, ...], ...]
     sources: Mapping[str, str] = field(default_factory=dict)
 
+    def gives(self, endpoint: str, fed_by: str | None, arm: int, stratum: int = -1) -> bool:
+        """Whether anything says what is true of an endpoint in an arm, and there in a stratum.
+
+        An event that a course does not name does not happen, but nobody has said that it cannot.
+        """
+        if endpoint in self.direct or self.courses is None or fed_by not in ("events", "rates"):
+            return True
+        groups = self.courses[arm] if stratum < 0 else (self.courses[arm][stratum],)
+        return all(endpoint in getattr(group, fed_by) for group in groups)
+
     @property
     def infused_arms(self) -> tuple[bool, ...]:
         """Whether the product is infused, by arm."""

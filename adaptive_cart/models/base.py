@@ -134,6 +134,10 @@ class AnalysisBase(Part):
         """Faults of the table that need the design's names: (path below the table, message)."""
         return []
 
+    def arms_named(self, arms: tuple[str, ...]) -> tuple[str, ...]:
+        """Arms that the table speaks of: those with a prior of their own, else every arm."""
+        return arms
+
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Any:
         """Return the model with its priors in arm order: a frozen object, made once a run."""
         raise NotImplementedError  # abstract: every model supplies it

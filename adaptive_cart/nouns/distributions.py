@@ -15,7 +15,15 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from adaptive_cart.nouns.parts import Finite, NonNegative, Part, Positive, Probability
+from adaptive_cart.nouns.parts import (
+    Finite,
+    NonNegative,
+    Part,
+    Positive,
+    Probability,
+    Worth,
+    worth_something,
+)
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
@@ -164,8 +172,13 @@ class Beta(Part):
     """Beta by its two parameters."""
 
     dist: Literal["beta"]
-    a: Positive
-    b: Positive
+    a: Worth
+    b: Worth
+
+    @model_validator(mode="after")
+    def _worth(self) -> Beta:
+        worth_something(self)
+        return self
 
 
 def _dist_of(value: Any) -> Any:

@@ -20,6 +20,9 @@ PositiveMonths = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+# what a prior is worth, in participants, events or years: beyond it sums of logarithms lose digits
+Worth = Annotated[float, Field(gt=0.0, le=1e6, allow_inf_nan=False)]
+LEAST_WORTH = 1e-6
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -32,3 +35,11 @@ class Part(BaseModel):
     def plain(self) -> dict[str, Any]:
         """Return the part as plain TOML-like data, without what was not given."""
         return self.model_dump(exclude_none=True, by_alias=True)
+
+
+def worth_something(part: Part) -> None:
+    """Refuse a prior whose parameters are so small that its logarithms overflow."""
+    for key in ("a", "b"):
+        value = getattr(part, key)
+        if value < LEAST_WORTH:
+            raise ValueError(f"'{key}' is {value:g}; at least {LEAST_WORTH:g} is expected")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -74,8 +75,16 @@ class Question:
         return f"P({quantity} {compared} {value} | {about})"
 
 
+TO_CALIBRATE = "a threshold to be calibrated"
+
+
 def written(value: float) -> str:
-    """Write a threshold in full, with two decimals at least: 0.1 as 0.10, 0.9875 as it is."""
+    """Write a threshold in full, with two decimals at least: 0.1 as 0.10, 0.9875 as it is.
+
+    One that is still to be calibrated is no number yet, and is said so.
+    """
+    if math.isnan(value):
+        return TO_CALIBRATE
     text = repr(float(value))
     if "e" in text:
         return text

@@ -6,14 +6,16 @@ Unknown keys are errors, all told at once.
 
 from __future__ import annotations
 
-import tomllib
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from adaptive_cart.errors import DesignError, Problem
+from adaptive_cart.design.file import read_tables
+from adaptive_cart.design.validation import as_written, meant, path_to, read
+from adaptive_cart.errors import DesignError, Problem, one_of
 from adaptive_cart.nouns.parts import Part
 
 SourceStatus = Literal["reported", "inferred", "assumed", "unavailable"]
@@ -92,25 +94,39 @@ def load_facts(path: str | Path) -> Facts:
     DesignError
         With every problem of the file at once.
     """
-    source = Path(path)
-    try:
-        tables = tomllib.loads(source.read_text(encoding="utf-8"))
-    except OSError as error:
-        problem = Problem("", f"cannot be read: {error.strerror}")
-        raise DesignError([problem], str(path)) from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DesignError([Problem("", f"not valid TOML: {error}")], str(path)) from None
-    try:
-        return Facts.model_validate(tables)
-    except ValidationError as error:
-        problems = [
-            Problem(".".join(map(str, part["loc"])), _said(str(part["type"]), str(part["msg"])))
-            for part in error.errors()
-        ]
-        raise DesignError(problems, str(path)) from None
+    found = read(Facts, read_tables(path, "file of facts"))
+    if found.faults:
+        taken = {path_to("", *right): path_to("", *key) for right, key in found.renamed.items()}
+        problems = [Problem(as_written(p.path, taken), p.message) for p in found.problems("")]
+        raise DesignError(problems, str(path))
+    facts: Facts = found.part
+    return facts
 
 
-def _said(kind: str, message: str) -> str:
-    if kind == "extra_forbidden":
-        return f"no such key; the tables are {', '.join(Facts.model_fields)}"
-    return message[:1].lower() + message[1:]
+def refuse_unread(
+    facts: Facts, priors: Iterable[str], numbers: Iterable[str], path: str | Path
+) -> None:
+    """Raise an error for every fact about a name that the report does not have.
+
+    Parameters
+    ----------
+    priors
+        Names of the priors, "dfr.soc".
+    numbers
+        Names of the register of assumptions, "soc.dropout".
+
+    Raises
+    ------
+    DesignError
+        With every such fact at once: nobody would ever read it.
+    """
+    known = {"priors": ("prior", tuple(priors)), "assumptions": ("number", tuple(numbers))}
+    problems = []
+    for table, (kind, names) in known.items():
+        for name in getattr(facts, table):
+            if name not in names:
+                there = f"there are {one_of(names)}" if names else f"this design has no {kind}"
+                message = f"no such {kind}{meant(name, names)}; {there}"
+                problems.append(Problem(path_to("", table, name), message))
+    if problems:
+        raise DesignError(problems, str(path))

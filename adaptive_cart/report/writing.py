@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from adaptive_cart.errors import InputError, one_of
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.report.document import AUDIENCES, Audience, Report
-from adaptive_cart.report.facts import load_facts
+from adaptive_cart.report.facts import Facts, load_facts, refuse_unread
 from adaptive_cart.results.result import Result
 
 Paper = Literal["letter", "a4"]
@@ -95,7 +95,7 @@ def write_report(
         from adaptive_cart.report.word import require_template
 
         require_template(template)
-    known = None if facts is None else load_facts(facts)
+    known = None if facts is None else _facts(result, facts)
     progress("report", 0, 1 + len(wanted) * len(readers))
     require_untouched(result)
     number = SENSITIVITY_TRIALS if sensitivity_trials is None else sensitivity_trials
@@ -125,6 +125,19 @@ def write_report(
 
 def _stem(audience: str) -> str:
     return "report" if audience == "open" else "report_restricted"
+
+
+def _facts(result: Result, path: str | Path) -> Facts:
+    """Read a file of facts, each of them about something that the report of this run has."""
+    from adaptive_cart.report.chapters.assumptions import register_names
+    from adaptive_cart.report.chapters.prior_rows import prior_rows
+    from adaptive_cart.report.evidence import Evidence
+
+    facts = load_facts(path)
+    evidence = Evidence(result, facts, 0)
+    priors = [name for name, _ in prior_rows(evidence)]
+    refuse_unread(facts, priors, register_names(evidence), path)
+    return facts
 
 
 def _require_libraries(formats: Iterable[str]) -> None:

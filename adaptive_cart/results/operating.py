@@ -219,7 +219,7 @@ def measures(
         _distribution(rows, name, np.asarray(trials[name], dtype=np.float64))
     _estimation(rows, design, true, trials, reason, look)
     _best_selected(rows, design, true, trials)
-    _described(rows, design, true, ends)
+    _described(rows, design, truth, true, ends)
     rows.add("failed", proportion(int(_failed(design, trials).sum()), n))
     return rows.rows
 
@@ -433,8 +433,13 @@ def _true(value: TrueValue) -> tuple[float, float, float, float, None]:
     return value.value, value.mcse, value.value - half, value.value + half, None
 
 
-def _described(rows: Rows, design: Design, true: TrueValues, ends: Ends | None) -> None:
-    """True and observed values of every endpoint by arm, at the look that ended the trial."""
+def _described(
+    rows: Rows, design: Design, truth: Truth, true: TrueValues, ends: Ends | None
+) -> None:
+    """True and observed values of every endpoint by arm, at the look that ended the trial.
+
+    A true value that nobody has said, nor asked for, is blank.
+    """
     for name, endpoint in design.endpoints.items():
         above, below = (f"{name}_{column}" for column in RATIOS[endpoint.summary_kind])
         seen = ends is not None and below in ends
@@ -442,6 +447,8 @@ def _described(rows: Rows, design: Design, true: TrueValues, ends: Ends | None) 
         bottoms = ends.by_arm(below) if ends is not None and seen else None
         for position, arm in enumerate(design.arm_names):
             if name in true.by_arm:
-                rows.add(f"true_{name}", Figure(*_true(true.by_arm[name][position])), arm=arm)
+                given = truth.gives(name, endpoint.fed_by, position)
+                value = true.by_arm[name][position] if given else TrueValue(math.nan, math.nan)
+                rows.add(f"true_{name}", Figure(*_true(value)), arm=arm)
             if tops is not None and bottoms is not None:
                 rows.add(f"observed_{name}", ratio(tops[position], bottoms[position]), arm=arm)

@@ -156,6 +156,10 @@ def simulate(
     truths = truths_of(design)
     choice = choose_engine(design, {name: truths[name] for name in chosen}, engine)
     tell(f"engine: {choice.engine} ({choice.why})")
+    asked = {"--trials": trials, "--seed": seed, "--mcse": mcse}
+    idle = [option for option, value in asked.items() if value is not None]
+    if choice.engine == "exact" and idle:
+        tell(f"{one_of(idle)}: without effect, since nothing is drawn")
     # enumeration draws nothing, so that no seed tells two exact results apart
     identity = Identity(
         digest_of(design), 0 if choice.engine == "exact" else used_seed, version(), choice.engine

@@ -8,15 +8,16 @@ from typing import Any
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
-from adaptive_cart.design.design import Design, Ramp, Rule
+from adaptive_cart.design.design import Crossover, Design, PermutedBlocks, Ramp, Rule
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenarios import truths_of
-from adaptive_cart.design.truth import Truth
+from adaptive_cart.errors import one_of
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
-from adaptive_cart.nouns.distributions import EventTime
-from adaptive_cart.nouns.questions import written
+from adaptive_cart.nouns.questions import ALL, TO_CALIBRATE, written
 from adaptive_cart.running.boundaries import Boundary, boundaries, left_out, planned_at
 from adaptive_cart.running.engine import choose_engine
+from adaptive_cart.telling.truths import told_scenarios
+from adaptive_cart.telling.without_effect import without_effect
 
 _TABLES = 10_000  # more of them take longer than one wants to wait for a description
 
@@ -27,12 +28,18 @@ def described(design: Design) -> str:
     lines = [design.name, *([design.description] if design.description else [])]
     lines += ["", *_arms(design), "", *_endpoints(design), "", *_looks(design)]
     plan = Plan.of(design)
-    lines += ["", *_rules(design, plan), "", *_priors(design, plan), "", *_scenarios(truths)]
+    lines += ["", *_rules(design, plan), "", *_priors(design, plan)]
+    lines += ["", *told_scenarios(design, truths)]
+    idle = list(without_effect(design, truths))
+    if idle:
+        lines += ["", "Said, and without effect on any number", *(f"  {line}" for line in idle)]
     choice = choose_engine(design, truths, "auto")
     why = choice.why if choice.engine == "simulate" else "no Monte Carlo error"
+    found = choice.engine == "simulate"
     engine = f"{choice.engine} ({why})"
     lines += ["", f"Engine that auto takes: {engine}"]
-    lines.append(f"Trials a scenario: {design.simulation.trials:,}, seed {design.simulation.seed}")
+    trials = f"{design.simulation.trials:,}, seed {design.simulation.seed}"
+    lines.append(f"Trials a scenario{'' if found else ' where they are simulated'}: {trials}")
     return "\n".join(lines)
 
 
@@ -40,7 +47,8 @@ def _arms(design: Design) -> Iterator[str]:
     yield f"Arms ({design.enrolment.max_n} participants at most)"
     for name, planned in zip(design.arm_names, design.planned, strict=True):
         arm = design.arms[name]
-        words = ["control"] if arm.control else []
+        words = [arm.label] if arm.label is not None else []
+        words += ["control"] if arm.control else []
         if arm.product is not None:
             product = PRODUCTS[arm.product]
             words.append(f"{arm.product}: {product.description}")
@@ -54,6 +62,37 @@ def _arms(design: Design) -> Iterator[str]:
     else:
         speed = f"{pace:g} a month"
     yield f"  enrolment: {speed}, {design.enrolment.arrivals} arrivals"
+    yield f"  randomisation: {_randomised(design)}"
+    if design.adaptive and design.strata is not None:
+        goes = design.enrolment.after_closing == "redistribute"
+        yield f"  arrivals of a closed stratum: {'go to the open ones' if goes else 'are lost'}"
+    if design.by_target:
+        first = design.multiarm is not None and design.multiarm.ends == "first_success"
+        yield f"  the trial ends {'at the first success' if first else 'when all are resolved'}"
+    if design.crossover is not None:
+        yield f"  crossover: {_crossing(design.crossover)}"
+
+
+def _randomised(design: Design) -> str:
+    rule = design.randomisation
+    within = ", within strata" if design.strata else ""
+    if isinstance(rule, PermutedBlocks):
+        size = rule.block or sum(design.allocation) // math.gcd(*design.allocation)
+        ratio = " : ".join(map(str, design.allocation))
+        return f"{ratio} in permuted blocks of {size}{within}"
+    control = "that of the largest arm" if isinstance(rule.control, str) else f"{rule.control:g}"
+    return (
+        f"response-adaptive, by P(best)^{rule.power:g}, at least {rule.minimum:g} an arm, the "
+        f"control's share {control}, equal until {rule.burn_in} are randomised"
+    )
+
+
+def _crossing(crossover: Crossover) -> str:
+    counts = "non-response" if crossover.strategy == "composite" else "ignored (treatment policy)"
+    return (
+        f"from {crossover.from_} to {crossover.to} at month {crossover.after_month:g}; to cross "
+        f"over is {counts}"
+    )
 
 
 def _endpoints(design: Design) -> Iterator[str]:
@@ -64,11 +103,12 @@ def _endpoints(design: Design) -> Iterator[str]:
             for key, value in endpoint.plain().items()
             if key not in ("type", "label", "primary")
         }
+        called = f" ({endpoint.label})" if endpoint.label else ""
         words = ", ".join(f"{key} {value}" for key, value in settings.items())
         primary = " (primary)" if name == design.primary else ""
         analysis = design.analysis_of(name)
         model = "described only" if analysis is None else analysis.model
-        yield f"  {name}{primary}: {endpoint.type}{', ' + words if words else ''}; {model}"
+        yield f"  {name}{called}{primary}: {endpoint.type}{', ' + words if words else ''}; {model}"
 
 
 def _looks(design: Design) -> Iterator[str]:
@@ -86,7 +126,19 @@ def _looks(design: Design) -> Iterator[str]:
             + ", ".join(f"{arm} {n}" for arm, n in zip(design.arm_names, planned, strict=True))
         )
         last = " (the last)" if look == design.looks.number else ""
-        yield f"  {look}{last}: {due}{numbers}"
+        yield f"  {look}{last}: {due}{numbers}{_not_whole(design, look)}"
+
+
+def _not_whole(design: Design, look: int) -> str:
+    """Why a look has no planned numbers, and so no counts beside its rules, where it might have."""
+    looks = design.looks
+    if design.strata is not None or design.adaptive:
+        return ""
+    if looks.scale != "observed" or planned_at(design, look) is not None:
+        return ""
+    ratio = " : ".join(map(str, design.allocation))
+    number = looks.at[look - 1] if look <= len(looks.at) else design.enrolment.max_n
+    return f"; {number:g} at {ratio} are no whole numbers, so that rules show no counts here"
 
 
 def _rules(design: Design, plan: Plan) -> Iterator[str]:
@@ -95,6 +147,8 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
     for rule, resolved in zip(design.rules, resolve_rules(design), strict=True):
         asked = resolved.words(design, every=True)
         yield f"  {rule.name}: {rule.then} if {asked} {_thresholds(rule)}"
+        together = _strata_together(design, resolved)
+        yield f"    judged at {resolved.when(design)}{together}"
         for boundary in found:
             if boundary.rule == rule.name:
                 yield f"    look {boundary.look}: {_edge(boundary, resolved)}"
@@ -105,12 +159,30 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
 
         if (wanted := wanted_words(design)) is not None:
             yield f"  {wanted}"
+    yield from _either_way(design)
+
+
+def _strata_together(design: Design, rule: ResolvedRule) -> str:
+    """How strata enter a rule that names none."""
+    if design.strata is None or rule.question.stratum != ALL:
+        return ""
+    analysis = design.analysis_of(rule.question.endpoint)
+    averaged = analysis is not None and analysis.by_stratum
+    return "; " + ("averaged over the strata by their shares" if averaged else "strata pooled")
+
+
+def _either_way(design: Design) -> Iterator[str]:
+    """What several rules for success mean together."""
+    names = [f"'{rule.name}'" for rule in design.rules if rule.then == "declare_success"]
+    if len(names) > 1:
+        one = f"Success is declared as soon as one of {one_of(names)} holds"
+        yield f"  {one}, whatever the others say"
 
 
 def _thresholds(rule: Rule) -> str:
     threshold = rule.threshold
     if threshold == "calibrate":
-        return f"{rule.sign} a threshold to be calibrated"
+        return f"{rule.sign} {TO_CALIBRATE}"
     if isinstance(threshold, list):
         return f"{rule.sign} " + ", ".join(written(value) for value in threshold) + " (by look)"
     return f"{rule.sign} {written(threshold)}"
@@ -195,47 +267,3 @@ def _prior_words(prior: BetaMixture) -> str:
         for weight, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
     ]
     return " + ".join(parts)
-
-
-def _scenarios(truths: dict[str, Truth]) -> Iterator[str]:
-    yield "Scenarios"
-    for name, truth in truths.items():
-        yield f"  {name} ({truth.role}): {_truth(truth)}"
-        for path, source in truth.sources.items():
-            yield f"    {path}: {_source(truth, path)} from {source}"
-
-
-def _truth(truth: Truth) -> str:
-    direct = [
-        f"{endpoint} "
-        + ", ".join(
-            f"{arm} {' / '.join(_value(value) for value in values)}"
-            for arm, values in zip(truth.arms, by_arm, strict=True)
-        )
-        for endpoint, by_arm in truth.direct.items()
-    ]
-    course = ["participant course"] if truth.courses is not None else []
-    return "; ".join([*course, *direct])
-
-
-def _value(value: Any) -> str:
-    return distribution_words(value) if isinstance(value, EventTime) else f"{value:g}"
-
-
-def _source(truth: Truth, path: str) -> str:
-    assert truth.courses is not None
-    arm = truth.arms.index(path.split(".")[0])
-    group = truth.courses[arm][0]
-    if path.endswith("failure"):
-        return f"{group.failure:g}"
-    assert group.delay is not None
-    return distribution_words(group.delay)
-
-
-def distribution_words(time: EventTime) -> str:
-    """Say a distribution as the file does: ``lognormal (median 1.3, sigma 0.3)``."""
-    plain = time.plain()
-    settings = ", ".join(
-        f"{key} {value:.4g}" for key, value in plain.items() if isinstance(value, float)
-    )
-    return f"{plain['dist']} ({settings})"

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from adaptive_cart.conduct.plan import Estimand, Plan
-from adaptive_cart.conduct.rules import REASONS
+from adaptive_cart.conduct.rules import REASONS, resolve_rules
 from adaptive_cart.conduct.trial import Block, LookRecord, run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem, nearest, one_of
+from adaptive_cart.nouns.questions import TO_CALIBRATE
 from adaptive_cart.nouns.records import Counts, Durations, Exposure, Means, Summary
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.recorded.table import HEADER, participants_table
@@ -89,6 +91,7 @@ def example(
         )
     if trial < 0:
         problems.append(Problem("--trial", f"found {trial}; 0 or more is expected"))
+    problems += _not_calibrated(design)
     used_seed = design.simulation.seed if seed is None else seed
     if not 0 <= used_seed < 2**63:
         problems.append(Problem("--seed", f"found {seed}; from 0 to 2^63 - 1 is expected"))
@@ -109,6 +112,23 @@ def example(
     return Story(text, rows, columns)
 
 
+def _not_calibrated(design: Design) -> list[Problem]:
+    """Rules whose answer needs a threshold that is not there yet."""
+    return [
+        Problem(
+            f"rules[{position}].predictive.rule",
+            f'found "{asked.rule}", which has {TO_CALIBRATE}, so that no trial can be told; '
+            f"`adaptive-cart calibrate` finds it",
+        )
+        for position, (rule, resolved) in enumerate(
+            zip(design.rules, resolve_rules(design), strict=True)
+        )
+        if (asked := rule.predictive) is not None
+        and resolved.prediction is not None
+        and math.isnan(resolved.prediction.threshold)
+    ]
+
+
 def _told(
     plan: Plan, truth: Truth, block: Block, targets: tuple[float, ...], trial: int, seed: int
 ) -> str:
@@ -120,6 +140,11 @@ def _told(
         f"{plan.design.name}",
         f"trial {trial} of scenario '{truth.name}' ({truth.role}), seed {seed}"
         + (f"; true {true}" if true else ""),
+        *(
+            f"rule {rule.name} is judged at {rule.when(plan.design)}"
+            for rule in plan.rules
+            if rule.every
+        ),
     ]
     for record in block.looks:
         if record.look > block.look[0]:

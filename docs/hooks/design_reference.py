@@ -95,7 +95,9 @@ def section(heading: str, table: Table, document: Table) -> Iterator[str]:
 
 def taken(value: Table, document: Table) -> str:
     """What a key takes, in words."""
-    choices = value.get("oneOf") or value.get("anyOf")
+    chosen = [part["then"] for part in value.get("allOf", ()) if "then" in part]
+    chosen += [value[key] for key in ("then", "else") if key in value]
+    choices = value.get("oneOf") or value.get("anyOf") or chosen
     if choices:
         return " or ".join(dict.fromkeys(taken(choice, document) for choice in choices))
     if "$ref" in value:

@@ -20,6 +20,7 @@ from adaptive_cart.design.design import Arm, Design, Rule
 from adaptive_cart.design.file import digest_of, load_design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError
+from adaptive_cart.telling.check import described
 
 DESIGNS = sorted((Path(__file__).parents[2] / "designs").glob("*.toml"))
 NAN, INF = float("nan"), float("inf")
@@ -1077,3 +1078,54 @@ def test_an_error_survives_the_journey_between_processes() -> None:
     again = pickle.loads(pickle.dumps(caught.value))
     assert again.problems == caught.value.problems
     assert str(again) == str(caught.value)
+
+
+# ── what would end in a traceback, or never ───────────────────────────────────────────────────
+HARD = [
+    ({"self": 1}, "self: unknown key"),
+    ({"arms/cart/allocation": 10_000}, "arms.cart.allocation: found 10000; the allocation 1 : 10"),
+    ({"randomisation/block": 3_000}, "randomisation.block: found 3000; at most 300 participants"),
+    ({"analysis/dfr/prior/cart/a": 1e308}, "analysis.dfr.prior.cart.a: found 1e+308; at most"),
+    ({"analysis/dfr/prior/cart/b": 1e-308}, "analysis.dfr.prior.cart.b: found 1e-308; at least"),
+    ({"description": "\x1b[31mred"}, "description: found the control character U+001B"),
+    ({"arms/cart/label": "a\u202eb"}, "arms.cart.label: found the control character U+202E"),
+    ({"scenarios": {str(number): {} for number in range(2000)}}, "scenarios: found 2,000 entries"),
+]
+
+
+@pytest.mark.parametrize(("changes", "told"), HARD, ids=[case[1][:30] for case in HARD])
+def test_what_no_trial_could_run_is_refused_at_once(changes: dict[str, Any], told: str) -> None:
+    begun = time.process_time()
+    with pytest.raises(DesignError) as error:
+        Design(**changed(tables("direct"), changes))
+    assert str(error.value).splitlines()[0].startswith(told)
+    assert time.process_time() - begun < 2.0
+
+
+def test_a_name_that_is_part_of_a_file_has_no_slash() -> None:
+    text = DIRECT.replace("dfr", "'a/b'").replace("\"'a/b'\"", '"a/b"')
+    assert found(tomllib.loads(text))[0] == (
+        'endpoints."a/b"',
+        "a name with a slash cannot be part of the name of a file; leave it out",
+    )
+
+
+def test_a_dot_in_the_name_of_an_arm() -> None:
+    text = COURSE.replace("[arms.cart]", '[arms."dose 1.5"]').replace('"cart"', '"dose 1.5"')
+    text = text.replace("truth.cart]", 'truth."dose 1.5"]').replace("\ncart", '\n"dose 1.5"')
+    assert "dose 1.5.infusion.delay" in described(Design(**tomllib.loads(text)))
+
+
+def test_a_list_of_problems_has_an_end(tmp_path: Path) -> None:
+    scenarios = {f"s{number}": {"dfr": {"soc": 2.0, "cart": 0.1}} for number in range(200)}
+    raw = {**tables("direct"), "scenarios": scenarios, "x" * 10_000: 1}
+    with pytest.raises(DesignError) as error:
+        Design(**raw)
+    lines = str(error.value).splitlines()
+    assert len(lines) == 101
+    assert lines[-1] == f"and {len(error.value.problems) - 100} more"
+    assert max(map(len, lines)) < 1_000
+    path = tmp_path / "deep.toml"
+    path.write_text(".".join(["a"] * 50_000) + " = 1\n", encoding="utf-8")
+    with pytest.raises(DesignError, match="nested too deeply"):
+        load_design(path)

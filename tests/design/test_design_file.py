@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import copy
+import inspect
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from adaptive_cart.cli import main
 from adaptive_cart.design.design import (
     Arm,
     Design,
@@ -19,7 +23,14 @@ from adaptive_cart.design.design import (
     PredictiveQuestion,
     Rule,
 )
-from adaptive_cart.design.file import digest_of, load_design, read_tables, template, templates
+from adaptive_cart.design.file import (
+    digest_of,
+    load_design,
+    read_tables,
+    schema,
+    template,
+    templates,
+)
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.design.truth import GroupCourse, Truth
@@ -28,6 +39,9 @@ from adaptive_cart.errors import DesignError
 from adaptive_cart.models.binary.beta_binomial import BetaMixture
 from adaptive_cart.nouns.distributions import Exponential, Fixed, Lognormal, Weibull
 from adaptive_cart.nouns.parts import DAYS_PER_MONTH
+from adaptive_cart.results import operating
+from adaptive_cart.results.operating import COLUMNS
+from adaptive_cart.running import exact
 
 FOLDER = Path(__file__).parents[2] / "designs"
 DESIGNS = sorted(FOLDER.glob("*.toml"))
@@ -626,9 +640,59 @@ def test_the_digest_sees_every_choice(name: str, change: dict[str, Any]) -> None
 
 def test_the_digest_sees_the_order_of_what_arrays_follow() -> None:
     raw = tomllib.loads(COURSE)
+    raw["truth"]["soc"]["events"] = {"crs3": 0.0}  # what is primary is asked of every arm
     before = digest_of(Design(**raw))
     raw["endpoints"] = {key: raw["endpoints"][key] for key in ("crs3", "dfr")}
     raw["looks"] = {"enrolled": [50, 100]}
     middle = digest_of(Design(**raw))
     raw["endpoints"] = {key: raw["endpoints"][key] for key in ("dfr", "crs3")}
     assert len({before, middle, digest_of(Design(**raw))}) == 3
+
+
+# ── lists that are kept beside what they list ─────────────────────────────────────────────────
+def _named(document: Any) -> Iterator[str]:
+    """Keys, and words that a key may have, of a JSON Schema; products have a table of their own."""
+    if isinstance(document, list):
+        for item in document:
+            yield from _named(item)
+    elif isinstance(document, dict):
+        properties = document.get("properties", {})
+        if isinstance(properties, dict):
+            yield from properties
+        words = [document.get("const"), *document.get("enum", ())]
+        yield from (word for word in words if isinstance(word, str) and word not in PRODUCTS)
+        for item in document.values():
+            yield from _named(item)
+
+
+def test_one_template_shows_every_key_and_word() -> None:
+    text = template("all_keys")
+    names = sorted({name for name in _named(schema()) if isinstance(name, str)})
+    assert len(names) > 140
+    assert [name for name in names if not re.search(rf"\b{re.escape(name)}\b", text)] == []
+
+
+def test_the_help_of_init_lists_the_templates() -> None:
+    text = " ".join(CliRunner().invoke(main, ["init", "--help"]).stdout.split())
+    assert all(name in text for name in templates())
+
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_documents_name_every_command_and_measure() -> None:
+    commands = (DOCS / "commands.md").read_text(encoding="utf-8")
+    assert [name for name in main.commands if f"adaptive-cart {name}" not in commands] == []
+    results = (DOCS / "results.md").read_text(encoding="utf-8")
+    assert [name for name in COLUMNS if f"`{name}`" not in results] == []
+    source = inspect.getsource(operating) + inspect.getsource(exact)
+    written = set(re.findall(r'rows\.add\(\s*f?"([a-z_]+?)_?["{]', source))
+    written = {re.sub("_(mean|sd)$", "_", name) for name in written}
+    assert len(written) > 15
+    assert sorted(name for name in written if not re.search(rf"`{name}", results)) == []
+
+
+def test_the_documents_name_every_option_of_simulate() -> None:
+    commands = (DOCS / "commands.md").read_text(encoding="utf-8")
+    options = [word for option in main.commands["simulate"].params for word in option.opts]
+    assert [word for word in options if word.startswith("--") and word not in commands] == []

@@ -214,3 +214,25 @@ def test_the_command_prints_the_schema() -> None:
     result = CliRunner().invoke(main, ["schema"])
     assert result.exit_code == 0
     assert json.loads(result.stdout) == schema()
+
+
+UNDERLINED = [
+    ("hello", {"endpoints/dfr/mnth": 12}, "endpoints/dfr", "mnth"),
+    ("hello", {"endpoints/dfr/month": "12"}, "endpoints/dfr/month", "'12'"),
+    ("sle_autologous", {"truth/cart/infusion/delay/sgm": 1}, "truth/cart/infusion/delay", "sgm"),
+    ("sle_autologous", {"truth/cart/remision": {}}, "truth/cart", "remision"),
+    ("sle_autologous", {"analysis/relapse/prior/curd": 1}, "analysis/relapse/prior", "curd"),
+    ("products_multiarm", {"randomisation/burnin": 3}, "randomisation", "burnin"),
+    ("hello", {"endpoints/dfr/type": "landmrk"}, "endpoints/dfr/type", "landmrk"),
+]
+
+
+@pytest.mark.parametrize(("name", "changes", "place", "word"), UNDERLINED)
+def test_an_editor_underlines_the_key_that_is_wrong(
+    validator: Any, name: str, changes: dict[str, Any], place: str, word: str
+) -> None:
+    """One error, at the table that the key stands in; not one for every kind of table there is."""
+    errors = list(validator.iter_errors(changed(design(name), changes)))
+    assert ["/".join(map(str, error.absolute_path)) for error in errors] == [place]
+    assert word in errors[0].message
+    assert errors[0].context == []

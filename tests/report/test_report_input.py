@@ -128,3 +128,75 @@ def test_what_is_written(folder: Path, monkeypatch: Any) -> None:
     assert written.reported >= 40
     assert "DRAFT" in written.words()
     assert open_result(folder).manifest  # the folder is as sound as before
+
+
+# ── a file of facts ───────────────────────────────────────────────────────────────────────────
+MISSPELT = """
+conclusoin = "good"
+[protocol]
+sponser = "somebody"
+[[versions]]
+version = "1.0"
+change = "first"
+[assumptions]
+"soc.dropout" = { status = "reportet", source = "somewhere" }
+"""
+
+UNREAD = """
+[priors]
+"dfr.soc" = "why"
+"dfr.socc" = "why"
+dfr = "why"
+[assumptions]
+"soc.dropuot" = { status = "reported", source = "somewhere" }
+"expected.soc.dropout" = { status = "reported", source = "somewhere" }
+"toxic.soc.dropout" = { status = "reported", source = "somewhere" }
+"enrolment.max" = { status = "reported", source = "somewhere" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            MISSPELT,
+            [
+                "conclusoin: unknown key (did you mean 'conclusion'?)",
+                "protocol.sponser: unknown key (did you mean 'sponsor'?)",
+                "versions[0].date: missing",
+                'assumptions."soc.dropout".status: found "reportet" (did you mean \'reported\'?)',
+            ],
+        ),
+        (
+            UNREAD,
+            [
+                "priors.\"dfr.socc\": no such prior (did you mean 'dfr.soc'?); there are dfr.soc, ",
+                "priors.dfr: no such prior",
+                "assumptions.\"soc.dropuot\": no such number (did you mean 'soc.dropout'?); there",
+                'assumptions."toxic.soc.dropout": no such number',
+                "assumptions.\"enrolment.max\": no such number (did you mean 'enrolment.max_n'?)",
+            ],
+        ),
+        ("[protocol", ["line 1, column 10: not valid TOML"]),
+        (
+            'conclusion = "' + "x" * 1_000_000 + '"',
+            ["is larger than 1,000,000 bytes; is it a file"],
+        ),
+    ],
+    ids=["misspelt", "unread", "broken", "large"],
+)
+def test_facts_that_nothing_would_read(
+    folder: Path, tmp_path: Path, text: str, told: list[str]
+) -> None:
+    """A fact about something that the report does not have is refused, and nothing is written."""
+    facts = tmp_path / "facts.toml"
+    facts.write_text(text, encoding="utf-8")
+    before = sorted(path.name for path in folder.iterdir())
+    with pytest.raises(CartError) as error:
+        write_report(open_result(folder), formats=["html"], sensitivity_trials=0, facts=facts)
+    assert error.value.exit_status == 2
+    lines = str(error.value).splitlines()
+    assert len(lines) == len(told)
+    for line in told:
+        assert sum(given.startswith(f"{facts}: {line}") for given in lines) == 1, lines
+    assert sorted(path.name for path in folder.iterdir()) == before

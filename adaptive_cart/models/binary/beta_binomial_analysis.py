@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from adaptive_cart.errors import nearest, one_of
 from adaptive_cart.models.base import AnalysisBase, Reference, within_tails
-from adaptive_cart.nouns.parts import Part, Positive
+from adaptive_cart.nouns.parts import Part, Worth, worth_something
 from adaptive_cart.nouns.questions import ALL, Question
 from adaptive_cart.nouns.records import Booleans, Counts, Floats, Integers, Summary, pooled
 
@@ -26,8 +26,13 @@ if TYPE_CHECKING:
 class BetaPrior(Part):
     """A beta prior."""
 
-    a: Positive
-    b: Positive
+    a: Worth
+    b: Worth
+
+    @model_validator(mode="after")
+    def _worth(self) -> BetaPrior:
+        worth_something(self)
+        return self
 
 
 class BetaComponent(BetaPrior):
@@ -140,6 +145,9 @@ class BetaBinomialAnalysis(AnalysisBase):
         if isinstance(self.prior, dict):
             return dict(self.prior)
         return dict.fromkeys(arms, self.prior)
+
+    def arms_named(self, arms: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(self.prior) if isinstance(self.prior, dict) else arms
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
         found = []

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
+from pydantic import model_validator
 
 from adaptive_cart.models.base import AnalysisBase, Reference, within_tails
 from adaptive_cart.nouns.distributions import Beta, Lognormal
@@ -26,6 +27,13 @@ class WeibullCurePrior(Part):
     cured: Beta
     median_months: Lognormal
     shape: Lognormal
+
+    @model_validator(mode="after")
+    def _everybody(self) -> WeibullCurePrior:
+        for key in ("median_months", "shape"):
+            if getattr(self, key).cured is not None:
+                raise ValueError(f"a prior takes no `cured`; leave it out of '{key}'")
+        return self
 
 
 @dataclass

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
+from pydantic import model_validator
 
 from adaptive_cart.models.base import AnalysisBase, Reference, within_tails
-from adaptive_cart.nouns.parts import Part, Positive
+from adaptive_cart.nouns.parts import Part, Worth, worth_something
 from adaptive_cart.nouns.questions import OPEN, Question
 from adaptive_cart.nouns.records import Booleans, Exposure, Floats, Summary
 
@@ -19,8 +20,13 @@ if TYPE_CHECKING:
 class GammaPrior(Part):
     """A gamma prior by shape ``a`` and rate ``b``."""
 
-    a: Positive
-    b: Positive
+    a: Worth
+    b: Worth
+
+    @model_validator(mode="after")
+    def _worth(self) -> GammaPrior:
+        worth_something(self)
+        return self
 
 
 @dataclass(frozen=True)

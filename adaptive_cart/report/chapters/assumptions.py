@@ -25,7 +25,7 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence, per_scenario
 from adaptive_cart.report.numbers import given
-from adaptive_cart.telling.check import distribution_words
+from adaptive_cart.telling.truths import distribution_words
 
 HAZARDS = ("rescue", "dropout", "death")
 NOT_SIMULATED = (
@@ -126,6 +126,16 @@ def _source(evidence: Evidence, scenario: str, path: str) -> tuple[str, str]:
     return "assumed", "stated in the design file"
 
 
+ENROLMENT = ("max_n", "per_month", "arrivals")
+
+
+def register_names(evidence: Evidence) -> list[str]:
+    """Names of the numbers that the register holds, with and without the scenario before them."""
+    base = evidence.target or evidence.scenarios[0]
+    names = [*numbers_of(evidence, base), *(f"enrolment.{name}" for name in ENROLMENT)]
+    return [*names, *(f"{base}.{name}" for name in names)]
+
+
 def _register(evidence: Evidence) -> list[Block]:
     base = evidence.target or evidence.scenarios[0]
     rows: list[Row] = []
@@ -133,7 +143,7 @@ def _register(evidence: Evidence) -> list[Block]:
         status, source = _source(evidence, base, path)
         rows.append(row(code(path), given(value, f"truth of {base}"), status,
                         given(source, "facts: assumptions")))  # fmt: skip
-    for name in ("max_n", "per_month", "arrivals"):
+    for name in ENROLMENT:
         value = evidence.design.enrolment.plain()[name]
         if isinstance(value, dict):
             value = ", ".join(f"{key} {number:g}" for key, number in value.items())

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from adaptive_cart.models.binary.beta_binomial import BetaBinomial
 from adaptive_cart.nouns.questions import written
 from adaptive_cart.priors.claims import nothing_seen
 from adaptive_cart.report.accuracy import measured
-from adaptive_cart.report.chapters.prior_rows import WORTH, beta_rows, other_rows
+from adaptive_cart.report.chapters.prior_rows import WORTH, prior_rows
 from adaptive_cart.report.document import (
     WITHHELD_SHORT,
     Block,
@@ -97,16 +96,10 @@ def _equations(evidence: Evidence) -> list[Block]:
 def _priors(evidence: Evidence) -> list[Block]:
     rows: list[Row] = []
     lacking: list[str] = []
-    for name, (analysis, fitted) in evidence.plan.fitted.items():
-        told = (
-            beta_rows(evidence, name, fitted)
-            if isinstance(fitted, BetaBinomial)
-            else other_rows(name, analysis)
-        )
-        for key, shown in told:
-            rows.append(shown)
-            if key not in evidence.facts.priors:
-                lacking.append(key)
+    for key, shown in prior_rows(evidence):
+        rows.append(shown)
+        if key not in evidence.facts.priors:
+            lacking.append(key)
     blocks: list[Block] = [
         Heading(text="Priors", key="priors", level=2),
         without_blank_columns(

@@ -18,6 +18,15 @@ TAILS = (0.025, 0.975)
 UNIT = {"piecewise_exponential": "month", "gamma_poisson": "year"}  # of the time at risk
 
 
+def prior_rows(evidence: Evidence) -> Iterator[tuple[str, Row]]:
+    """Every prior of the design, by its key: endpoint and arm, or part of the model's prior."""
+    for name, (analysis, fitted) in evidence.plan.fitted.items():
+        if isinstance(fitted, BetaBinomial):
+            yield from beta_rows(evidence, name, fitted)
+        else:
+            yield from other_rows(name, analysis)
+
+
 def beta_rows(evidence: Evidence, endpoint: str, fitted: BetaBinomial) -> Iterator[tuple[str, Row]]:
     """Priors of the arms of a binary endpoint, by their keys."""
     for arm, prior in zip(evidence.design.arm_names, fitted.priors, strict=True):

@@ -1,0 +1,348 @@
+"""What is true in each scenario, in words: true values, what is left out, what stays in force."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.truth import COMMON, DISEASE, GroupCourse, Truth
+from adaptive_cart.design.validation import path_to, shown
+from adaptive_cart.endpoints import EndpointBase
+from adaptive_cart.nouns.distributions import EventTime, Exponential
+from adaptive_cart.nouns.questions import written
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.results.estimand import (
+    DIMENSIONS,
+    SEED,
+    SobolLatents,
+    TrueValues,
+    true_values,
+)
+from adaptive_cart.results.true_value import TrueValue
+
+SHIFTS = 8
+POINTS = 4_093  # a prime, so that no coordinate of the lattice repeats itself
+GENERATOR = 3_000
+DIGITS = 3  # more are hardly ever meant
+
+
+class LatticePoints(SobolLatents):
+    """The points of :class:`SobolLatents`' purposes from a randomly shifted lattice.
+
+    A description has no second to wait for scrambled Sobol points. Each shift is an unbiased
+    estimate, and the spread over shifts is the standard error that is shown (Cranley & Patterson
+    1976, SIAM J Numer Anal 13:904).
+    """
+
+    def __init__(self) -> None:
+        super().__init__(SEED, SHIFTS, POINTS)
+
+    def of(self, purpose: str, width: int | None = None) -> Floats:
+        """Uniforms of every point for one purpose, ``(shift, point)``, read only."""
+        if self._points is None:  # a truth that is said directly needs none
+            powers = [pow(GENERATOR, power, POINTS) for power in range(DIMENSIONS)]
+            lattice = np.outer(powers, np.arange(POINTS)) % POINTS / POINTS
+            draw = random.Random(SEED).random  # NumPy's generators take longer to load
+            shifts = np.array([[draw() for _ in range(SHIFTS)] for _ in range(DIMENSIONS)])
+            self._points = (lattice[:, None, :] + shifts[:, :, None]) % 1.0
+        return super().of(purpose, width)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A scenario in lines: its head, and what may be said of several scenarios at once."""
+
+    head: str
+    lines: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def told_scenarios(design: Design, truths: Mapping[str, Truth]) -> Iterator[str]:
+    """Every scenario; what holds in most of them is said once."""
+    points = LatticePoints()
+    told = [_told(design, truth, points) for truth in truths.values()]
+    times = Counter(note for scenario in told for note in scenario.notes)
+    usual = [note for note, number in times.items() if 2 * number > len(told) > 1]
+    yield "Scenarios, with the true value of each endpoint by arm"
+    for scenario in told:
+        yield f"  {scenario.head}"
+        yield from (f"    {line}" for line in scenario.lines)
+        yield from (f"    {note}" for note in scenario.notes if note not in usual)
+    if usual:
+        yield "  in every scenario that does not say otherwise"
+        yield from (f"    {note}" for note in usual)
+
+
+def _told(design: Design, truth: Truth, points: LatticePoints) -> Told:
+    values = true_means(design, truth, points)
+    lines = [
+        line
+        for name, endpoint in design.endpoints.items()
+        for line in _endpoint(design, truth, values, name, endpoint)
+    ]
+    lines += [f"stays in force: {line}" for line in kept_by_merging(design, truth.name)]
+    notes = (*_sources(truth), *_left_out(design, truth), *_not_simulated(design, truth))
+    kind = "participant course" if truth.courses is not None else "said directly"
+    return Told(f"{truth.name} ({truth.role}): {kind}", tuple(lines), notes)
+
+
+def true_means(design: Design, truth: Truth, points: SobolLatents) -> TrueValues:
+    """True values but for hazard ratios, which would have to be simulated."""
+    timeless = {
+        name: by_arm
+        for name, by_arm in truth.direct.items()
+        if design.endpoints[name].direct_truth != "time"
+    }
+    return true_values(design, replace(truth, direct=timeless), points)
+
+
+# ── true values ───────────────────────────────────────────────────────────────────────────────
+def _endpoint(
+    design: Design, truth: Truth, values: TrueValues, name: str, endpoint: EndpointBase
+) -> Iterator[str]:
+    if endpoint.direct_truth == "time":
+        yield f"{name}, months: {_times(truth, name)}"
+        yield from _ratio(design, truth, name)
+        return
+    if name not in values.by_arm:
+        yield f"{name}: no true value"
+        return
+    cells = values.by_stratum[name]
+    error = max((v.mcse for by in cells for v in by if math.isfinite(v.mcse)), default=0.0)
+    arms = (
+        f"{arm} {_cell(values.by_arm[name][place], cells[place], truth.strata)}"
+        if truth.gives(name, endpoint.fed_by, place)
+        else f"{arm} not given"
+        for place, arm in enumerate(truth.arms)
+    )
+    integrated = f" (Monte Carlo standard error at most {_up(error)})" if error > 0.0 else ""
+    yield f"{name}{_unit(endpoint)}: {', '.join(arms)}{integrated}"
+
+
+def _unit(endpoint: EndpointBase) -> str:
+    units = {
+        "event_rate": ", events a year",
+        "time_in_remission": ", months",
+        "time_to_relapse": f", in remission after {getattr(endpoint, 'horizon', 0.0):g} months",
+    }
+    return units.get(endpoint.type, "")
+
+
+def _cell(value: TrueValue, by_stratum: tuple[TrueValue, ...], strata: tuple[str, ...]) -> str:
+    """Value of an arm, and of its strata where they differ."""
+    parts = [_number(each) for each in by_stratum]
+    if len(set(parts)) == 1:
+        return parts[0]
+    inside = ", ".join(f"{name} {part}" for name, part in zip(strata, parts, strict=True))
+    return f"{_number(value)} ({inside})"
+
+
+def _number(value: TrueValue) -> str:
+    """A true value with the digits that its error allows."""
+    if value.mcse > 0.0:
+        allowed = math.floor(-math.log10(value.mcse))
+        return f"{value.value:.{max(0, min(DIGITS, allowed))}f}"
+    small = value.value != 0.0 and abs(value.value) < 10.0**-DIGITS
+    return f"{value.value:.2g}" if small else f"{value.value:.{DIGITS}f}"
+
+
+def _up(error: float) -> str:
+    """An error with one digit that counts, rounded up."""
+    scale = 10.0 ** math.floor(math.log10(error))
+    return f"{math.ceil(error / scale - 1e-9) * scale:.1g}"
+
+
+def _times(truth: Truth, name: str) -> str:
+    def of_arm(by_stratum: tuple[EventTime, ...]) -> str:
+        words = [distribution_words(time) for time in by_stratum]
+        return words[0] if len(set(words)) == 1 else " / ".join(words)
+
+    by_arm = zip(truth.arms, truth.direct[name], strict=True)
+    return ", ".join(f"{arm} {of_arm(times)}" for arm, times in by_arm)
+
+
+def _ratio(design: Design, truth: Truth, name: str) -> Iterator[str]:
+    """Hazard ratios, where they are constant."""
+    rates = _constant_hazards(truth, name)
+    if rates is None:
+        if name == design.primary:
+            yield (
+                f"{name}: hazards are not proportional; the hazard ratio that the model tends to "
+                f"is worked out by `simulate`"
+            )
+        return
+    ratios = ", ".join(
+        f"{arm} {rate / rates[0]:.{DIGITS}f}"
+        for arm, rate in zip(truth.arms[1:], rates[1:], strict=True)
+    )
+    yield f"{name}, hazard ratio to {truth.arms[0]}: {ratios}"
+
+
+def _constant_hazards(truth: Truth, name: str) -> list[float] | None:
+    """Monthly hazard of each arm where all are constant, and the same in every stratum."""
+    found = []
+    for times in truth.direct[name]:
+        first = times[0]
+        if not isinstance(first, Exponential) or first.cured or len(set(times)) > 1:
+            return None
+        found.append(first.rate or math.log(2.0) / (first.median or 1.0))
+    return found
+
+
+def distribution_words(time: EventTime) -> str:
+    """Say a distribution as the file does: ``lognormal (median 1.3, sigma 0.3)``."""
+    plain = time.plain()
+    settings = ", ".join(
+        f"{key} {value:.4g}" for key, value in plain.items() if isinstance(value, float)
+    )
+    return f"{plain['dist']} ({settings})"
+
+
+# ── where values come from, and which there are none of ───────────────────────────────────────
+def _sources(truth: Truth) -> Iterator[str]:
+    """Logistics of the arms that are infused, and whether the product or the file says them."""
+    for arm, by_stratum in zip(truth.arms, truth.courses or (), strict=bool(truth.courses)):
+        if not by_stratum[0].infused:
+            continue
+        for key in ("failure", "delay"):
+            path = f"{arm}.infusion.{key}"
+            words = list(dict.fromkeys(_logistics(group, key) for group in by_stratum))
+            yield f"{path}: {' / '.join(words)} from {truth.sources[path]}"
+
+
+def _logistics(group: GroupCourse, key: str) -> str:
+    if key == "failure":
+        return f"{group.failure:g}"
+    assert group.delay is not None
+    return distribution_words(group.delay)
+
+
+def _left_out(design: Design, truth: Truth) -> Iterator[str]:
+    """Hazards that nobody has, because nothing says them."""
+    hazards: dict[str, list[list[float]]] = {
+        "dropout": [list(by) for by in truth.dropout],
+    }
+    if truth.courses is not None:
+        hazards["death"] = [[group.death for group in by] for by in truth.courses]
+        if any(e.fed_by == "remission" for e in design.endpoints.values()):
+            hazards["rescue"] = [[group.own.rescue for group in by] for by in truth.courses]
+            hazards["remission on drugs"] = [[g.on_drugs for g in by] for by in truth.courses]
+    none = []
+    for what, by_arm in hazards.items():
+        without = [arm for arm, by in zip(truth.arms, by_arm, strict=True) if not any(by)]
+        if without:
+            where = "" if len(without) == len(truth.arms) else f" in {', '.join(without)}"
+            none.append(f"{what}{where}")
+    yield f"none: {'; '.join(none)}" if none else f"given in every arm: {', '.join(hazards)}"
+
+
+def _not_simulated(design: Design, truth: Truth) -> Iterator[str]:
+    """Events and rates that are in the truth and belong to no endpoint."""
+    named: dict[str, None] = {}
+    for arm, by_stratum in zip(truth.arms, truth.courses or (), strict=bool(truth.courses)):
+        for group in by_stratum:
+            for feed in ("events", "rates"):
+                unread = [name for name in getattr(group, feed) if name not in design.endpoints]
+                named |= dict.fromkeys(path_to(arm, feed, name) for name in unread)
+    if named:
+        yield f"not simulated, since no endpoint has the name: {', '.join(named)}"
+
+
+# ── what a merge keeps ────────────────────────────────────────────────────────────────────────
+def kept_by_merging(design: Design, scenario: str) -> Iterator[str]:
+    """Values of ``[truth]`` that a scenario leaves in force beside what it says of the same thing.
+
+    Tables are merged key by key: what a scenario says of an arm does not reach strata that have a
+    value of their own, and what it says of every arm does not reach an arm that has.
+    """
+    table = design.scenarios[scenario]
+    for arm in design.arm_names:
+        own, base = _table(table, arm), _table(design.truth, arm)
+        for stratum, part in _table(base, "strata").items():
+            change = _table(_table(own, "strata"), stratum)
+            where = path_to("truth", arm, "strata", stratum)
+            yield from _kept(where, part, change, own, path_to("", arm))
+            yield from _kept_alike(where, part, change, own, path_to("", arm))
+        common = {key: table[key] for key in COMMON if key in table and key not in design.endpoints}
+        yield from _kept(path_to("truth", arm), base, own, common, "")
+        for stratum, part in _table(base, "strata").items():
+            change = {**_table(_table(own, "strata"), stratum), **_whole(own, common)}
+            where = path_to("truth", arm, "strata", stratum)
+            yield from _kept(where, part, change, common, "")
+    for endpoint in design.endpoints:
+        for arm, change in _table(table, endpoint).items():
+            base = _table(_table(design.truth, endpoint), arm)
+            if isinstance(change, dict) and "dist" not in base and "dist" not in change:
+                for stratum in set(change) & set(base) and [s for s in base if s not in change]:
+                    path = path_to("truth", endpoint, arm, stratum)
+                    yield f"{path} = {_written(base[stratum])}, beside the other strata's"
+
+
+def _table(tables: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = tables.get(key, {})
+    return value if isinstance(value, Mapping) else {}
+
+
+def _whole(own: Mapping[str, Any], common: Mapping[str, Any]) -> dict[str, Any]:
+    """What the arm itself overrides of what is said of every arm."""
+    return {key: own[key] for key in common if key in own}
+
+
+def _kept(
+    where: str,
+    base: Mapping[str, Any],
+    change: Mapping[str, Any],
+    override: Mapping[str, Any],
+    said: str,
+) -> Iterator[str]:
+    """Leaves of ``base`` that ``override`` speaks of too and ``change`` does not replace."""
+    for key, value in base.items():
+        if key not in override or key == "strata":
+            continue
+        inner, new = path_to(where, key), override[key]
+        beside = path_to(said, key)
+        replaced = change.get(key)
+        if isinstance(value, Mapping) and isinstance(new, Mapping):
+            if isinstance(replaced, Mapping) and "dist" in replaced:
+                continue
+            part = replaced if isinstance(replaced, Mapping) else {}
+            if "dist" in new or "dist" in value:  # parameters belong together
+                kept = {k: v for k, v in value.items() if k not in part}
+                if kept:
+                    yield _beside(inner, kept, beside, new)
+            else:
+                yield from _kept(inner, value, part, new, beside)
+        elif replaced is None:
+            yield _beside(inner, value, beside, new)
+
+
+def _kept_alike(
+    where: str,
+    base: Mapping[str, Any],
+    change: Mapping[str, Any],
+    override: Mapping[str, Any],
+    said: str,
+) -> Iterator[str]:
+    """A stratum that runs as in another arm, whatever the scenario says of its own arm."""
+    if "same_as" in base and "same_as" not in change and "same_as" not in override:
+        for key in DISEASE:
+            if key in override and key not in base:
+                inner = path_to(where, "same_as")
+                yield _beside(inner, base["same_as"], path_to(said, key), override[key])
+
+
+def _beside(inner: str, value: Any, beside: str, new: Any) -> str:
+    return f"{inner} = {_written(value)}, beside {beside} = {_written(new)}"
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return written(value)
+    return shown(value)

@@ -1,0 +1,197 @@
+"""What a sound design says without any number depending on it: told by ``check``, never silent.
+
+Some keys only matter beside others: a way to handle closed strata where none can close, the product
+of an arm where the truth is said directly. They are no mistakes, so they are not refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from adaptive_cart.design.design import Design, PermutedBlocks, ResponseAdaptive
+from adaptive_cart.design.products import PRODUCTS
+from adaptive_cart.design.truth import COMMON, Truth
+from adaptive_cart.design.validation import path_to
+from adaptive_cart.endpoints import Landmark
+from adaptive_cart.errors import one_of
+
+Truths = Mapping[str, Truth]
+
+
+def without_effect(design: Design, truths: Truths) -> Iterator[str]:
+    """Keys on which no number of this design depends, with the reason; one reason, one line."""
+    found: dict[str, list[str]] = {}
+    for find in (
+        _arms,
+        _randomisation,
+        _endpoints,
+        _analyses,
+        _enrolment,
+        _rules,
+        _endings,
+        _crossover,
+        _courses,
+        _hazards,
+        _twice_the_same,
+    ):
+        for path, why in find(design, truths):
+            found.setdefault(why, []).append(path)
+    yield from (f"{one_of(paths)}: {why}" for why, paths in found.items())
+
+
+Found = Iterator[tuple[str, str]]
+ALWAYS_BEST = "there is one experimental arm, which is always the best"
+
+
+def _has_course(truths: Truths) -> bool:
+    return any(truth.courses is not None for truth in truths.values())
+
+
+def _arms(design: Design, truths: Truths) -> Found:
+    for name, arm in design.arms.items():
+        infused = arm.product is not None and PRODUCTS[arm.product].infused
+        if infused and not _has_course(truths):
+            yield (
+                path_to("arms", name, "product"),
+                "for the reader; nobody is infused where every truth is said directly",
+            )
+
+
+def _randomisation(design: Design, truths: Truths) -> Found:
+    rule = design.randomisation
+    if isinstance(rule, PermutedBlocks):
+        return
+    assert isinstance(rule, ResponseAdaptive)
+    unequal = len(set(design.allocation)) > 1
+    if unequal and not any(r.predictive is not None for r in design.rules):
+        yield "arms", "the allocation ratio is not used; response-adaptive shares start equal"
+    if len(design.arms) == 2:
+        given = [key for key in ("power", "minimum") if key in rule.model_fields_set]
+        for key in given:
+            yield f"randomisation.{key}", ALWAYS_BEST
+    if rule.burn_in >= design.enrolment.max_n:
+        yield "randomisation.burn_in", "not reached before everybody is in; the shares stay equal"
+
+
+def _endpoints(design: Design, truths: Truths) -> Found:
+    for name, endpoint in design.endpoints.items():
+        if not isinstance(endpoint, Landmark):
+            continue
+        given = endpoint.model_fields_set
+        if all(name in truth.direct for truth in truths.values()):
+            for key in {"sustained_from", "state"} & given:
+                yield (
+                    path_to("endpoints", name, key),
+                    "for the reader; the truth is said directly, as the probability of a response",
+                )
+        if "missing" in given and not any(truth.has_dropout for truth in truths.values()):
+            yield path_to("endpoints", name, "missing"), "nobody drops out in any scenario"
+
+
+def _analyses(design: Design, truths: Truths) -> Found:
+    asked = {
+        (question.endpoint, arm)
+        for rule in design.rules
+        if (question := rule.posterior) is not None
+        for arm in (
+            *(design.arm_names[1:] if question.arm == "each" else (question.arm,)),
+            question.minus,
+            question.hazard_ratio_to,
+        )
+    }
+    for name, analysis in design.analysis.items():
+        horizon = getattr(design.endpoints[name], "horizon", None)
+        late = [cut for cut in getattr(analysis, "cuts", ()) if horizon and cut >= horizon]
+        if late:
+            cuts = one_of(f"{cut:g}" for cut in late)
+            yield (
+                path_to("analysis", name, "cuts"),
+                f"{cuts}: nobody is followed beyond the horizon of {horizon:g} months",
+            )
+        if name == design.primary:
+            continue
+        path = path_to("analysis", name)
+        arms = [arm for arm in design.arm_names if (name, arm) in asked]
+        if not arms:
+            yield path, f"no rule asks about '{name}': it is described, and decides nothing"
+        elif "prior" in analysis.model_fields_set and isinstance(analysis.plain()["prior"], dict):
+            for arm in design.arm_names:
+                if arm in analysis.plain()["prior"] and arm not in arms:
+                    yield path_to(path, "prior", arm), f"no rule asks about '{name}' in '{arm}'"
+
+
+def _enrolment(design: Design, truths: Truths) -> Found:
+    if "after_closing" not in design.enrolment.model_fields_set:
+        return
+    by_stratum = any(
+        rule.then == "declare_success"
+        and rule.posterior is not None
+        and rule.posterior.stratum not in (None, "open")
+        for rule in design.rules
+    )
+    closes = any(rule.then == "close_stratum" for rule in design.rules)
+    if design.strata is None or not (closes or (by_stratum and design.by_target)):
+        yield "enrolment.after_closing", "no stratum can stop enrolling"
+
+
+def _rules(design: Design, truths: Truths) -> Found:
+    idle = [name for name, truth in truths.items() if not any(truth.infused_arms)]
+    for position, rule in enumerate(design.rules):
+        path = f"rules[{position}]"
+        if rule.every is not None and idle:
+            yield f"{path}.every", f"nobody is infused in {one_of(idle)}"
+        if rule.posterior is not None and rule.posterior.best and len(design.arms) == 2:
+            yield (
+                f"{path}.posterior.best",
+                "there is one experimental arm, which is always the best",
+            )
+
+
+def _endings(design: Design, truths: Truths) -> Found:
+    if design.multiarm is not None and not design.by_target:
+        yield "multiarm.ends", "there is one target, whose success ends the trial"
+
+
+def _crossover(design: Design, truths: Truths) -> Found:
+    if design.crossover is None:
+        return
+    if not any(endpoint.fed_by == "remission" for endpoint in design.endpoints.values()):
+        yield "crossover.strategy", "no endpoint follows from remission"
+
+
+def _courses(design: Design, truths: Truths) -> Found:
+    """Parts of a course that no endpoint follows from."""
+    if any(
+        endpoint.fed_by == "remission" and not all(name in t.direct for t in truths.values())
+        for name, endpoint in design.endpoints.items()
+    ):
+        return
+    parts = ("remission", "durability", "remission_on_drugs", "rescue")
+    for arm in design.arm_names:
+        table = design.truth.get(arm, {})
+        for key in parts:
+            if isinstance(table, dict) and key in table:
+                yield path_to("truth", arm, key), "no endpoint follows from remission"
+
+
+def _hazards(design: Design, truths: Truths) -> Found:
+    """What is said of every arm where each arm says its own, in every scenario."""
+    for key in COMMON:
+        if key not in design.truth or key in design.endpoints:
+            continue
+        tables = [design.truth.get(arm, {}) for arm in design.arm_names]
+        if all(isinstance(table, dict) and key in table for table in tables):
+            yield path_to("truth", key), "every arm has its own"
+
+
+def _twice_the_same(design: Design, truths: Truths) -> Found:
+    first: list[tuple[str, Any]] = []
+    for name, truth in truths.items():
+        bare = replace(truth, name="", role="", sources={})
+        same = next((other for other, known in first if known == bare), None)
+        if same is not None:
+            yield path_to("scenarios", name), f"the same truth as '{same}'"
+        else:
+            first.append((name, bare))

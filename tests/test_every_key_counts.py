@@ -1,0 +1,827 @@
+"""No key of a design file is accepted and ignored.
+
+For every key of the JSON Schema there is a design in which changing it moves a number of a small
+run, or is refused, or is told in the description of the design ("for the reader": names, texts, and
+what a run is to be compared with). A new key fails here until it has an entry.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import itertools
+import json
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.design.design import DECISIONS, Design
+from adaptive_cart.design.file import schema
+from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.endpoints import KINDS
+from adaptive_cart.errors import DesignError
+from adaptive_cart.models import ANALYSES
+from adaptive_cart.participants.population import latents_for
+from adaptive_cart.results.rows import looks_table, trials_table
+from adaptive_cart.running.engine import obstacles
+from adaptive_cart.telling.check import described
+
+TRIALS = 8
+GONE = object()  # stands for a key that is left out
+
+# Two arms, a truth that is said directly, a futility rule that predicts.
+DIRECT = """
+name = "Direct"
+[arms.soc]
+control = true
+[arms.cart]
+allocation = 2
+[endpoints.dfr]
+type = "landmark"
+month = 6
+[endpoints.infection]
+type = "event_rate"
+[analysis.dfr]
+model = "beta_binomial"
+prior.soc = { mixture = [{ weight = 0.8, a = 2.0, b = 8.0 }, { weight = 0.2, a = 1.0, b = 1.0 }] }
+prior.cart = { a = 1.0, b = 1.0 }
+[analysis.infection]
+model = "gamma_poisson"
+prior = { a = 0.5, b = 2.0 }
+[enrolment]
+max_n = 36
+per_month = 3
+[looks]
+observed = [18, 36]
+[[rules]]
+name = "safety"
+then = "stop_for_safety"
+posterior = { endpoint = "infection", arm = "cart", above = 0.5 }
+at_least = 0.9
+[[rules]]
+name = "efficacy"
+then = "declare_success"
+posterior = { endpoint = "dfr", arm = "cart", minus = "soc", above = 0.0 }
+at_least = 0.9
+[[rules]]
+name = "futility"
+then = "declare_futility"
+predictive = { rule = "efficacy" }
+below = 0.3
+looks = [1]
+[truth]
+dropout = { per_year = 0.3 }
+[scenarios.works]
+dfr = { soc = 0.3, cart = 0.5 }
+infection = { soc = 0.2, cart = 0.3 }
+[scenarios.none]
+role = "null"
+dfr = { soc = 0.3, cart = 0.3 }
+infection = { soc = 0.2, cart = 0.2 }
+[simulation]
+trials = 100
+seed = 1
+"""
+
+# A participant course in two strata, crossover, a rule between looks, durability.
+COURSE = """
+name = "Course"
+[arms.soc]
+control = true
+[arms.cart]
+product = "autologous"
+[strata]
+mild = 0.5
+hard = 0.5
+[endpoints.dfr]
+type = "landmark"
+month = 9
+sustained_from = 7
+state = "remission"
+[endpoints.time]
+type = "time_in_remission"
+horizon = 12
+[endpoints.relapse]
+type = "time_to_relapse"
+horizon = 12
+[endpoints.crs]
+type = "adverse_event"
+within_months = 2.0
+[endpoints.infection]
+type = "event_rate"
+[enrolment]
+max_n = 32
+per_month = 3
+[looks]
+observed = [16, 32]
+[[rules]]
+name = "safety"
+then = "stop_for_safety"
+posterior = { endpoint = "crs", arm = "cart", above = 0.2 }
+at_least = 0.95
+every = 3
+[[rules]]
+name = "efficacy"
+then = "declare_success"
+posterior = { endpoint = "dfr", arm = "cart", minus = "soc", above = 0.0 }
+at_least = 0.95
+[crossover]
+from = "soc"
+to = "cart"
+after_month = 4
+[truth.soc]
+remission = { probability = 0.3, onset = { dist = "exponential", median = 2.0 } }
+durability = { cured = 0.3, relapse = { dist = "exponential", median = 6.0 } }
+remission_on_drugs = { probability = 0.2, onset = { dist = "fixed", value = 2.0 } }
+rescue = { per_year = 0.4 }
+dropout = { per_year = 0.2 }
+death = { per_year = 0.1 }
+events = { crs = 0.1 }
+rates = { infection = 0.3 }
+crossover = { probability = 0.6 }
+[truth.cart]
+infusion = { failure = 0.1, delay = { dist = "lognormal", median = 1.0, sigma = 0.3 } }
+remission = { probability = 0.6, onset = { dist = "weibull", shape = 1.5, scale = 2.0 } }
+durability = { cured = 0.5, relapse = { dist = "gamma", shape = 2.0, scale = 4.0 } }
+rescue = { per_year = 0.1 }
+dropout = { per_year = 0.1 }
+death = { per_year = 0.1 }
+events = { crs = 0.2 }
+rates = { infection = 0.4 }
+strata.hard.remission.probability = 0.4
+[scenarios.expected]
+"""
+
+# The same, and a rule on how long remission lasts.
+LASTING = (
+    COURSE
+    + """
+[analysis.relapse]
+model = "weibull_cure"
+prior.cured = { dist = "beta", a = 2.0, b = 2.0 }
+prior.median_months = { dist = "lognormal", median = 9.0, sigma = 0.7 }
+prior.shape = { dist = "lognormal", median = 1.2, sigma = 0.3 }
+[[rules]]
+name = "lasting"
+then = "declare_futility"
+posterior = { endpoint = "relapse", arm = "cart", remains_at = 9.0, above = 0.5 }
+below = 0.1
+"""
+)
+
+# Three arms: what concerns the best of them, dropping, and how the trial ends.
+SEVERAL = """
+name = "Several arms"
+[arms.soc]
+control = true
+[arms.one]
+[arms.two]
+[randomisation]
+method = "response_adaptive"
+burn_in = 10
+[endpoints.dfr]
+type = "landmark"
+month = 3
+[enrolment]
+max_n = 45
+per_month = 4
+[looks]
+observed = [15, 30, 45]
+[[rules]]
+name = "best"
+then = "drop_arm"
+posterior = { endpoint = "dfr", arm = "each", best = true }
+below = 0.2
+looks = [1]
+[[rules]]
+name = "superior"
+then = "declare_success"
+posterior = { endpoint = "dfr", arm = "each", minus = "soc", above = 0.0 }
+at_least = 0.9
+[scenarios.a]
+dfr = { soc = 0.2, one = 0.6, two = 0.3 }
+"""
+
+# Strata that close, and the models that know strata.
+STRATA = """
+name = "Strata"
+[arms.soc]
+control = true
+[arms.cart]
+[strata]
+mild = 0.5
+hard = 0.5
+[endpoints.dfr]
+type = "landmark"
+month = 3
+[analysis.dfr]
+model = "logistic"
+prior.intercept = { dist = "normal", mean = -1.0, sd = 1.0 }
+prior.treatment = { dist = "normal", mean = 0.0, sd = 1.0 }
+prior.stratum = { dist = "normal", mean = 0.0, sd = 1.0 }
+prior.interaction = { dist = "normal", mean = 0.0, sd = 0.5 }
+[enrolment]
+max_n = 60
+per_month = 4
+[looks]
+observed = [12, 60]
+[[rules]]
+name = "close"
+then = "close_stratum"
+posterior = { endpoint = "dfr", arm = "cart", minus = "soc", above = 0.2, stratum = "each" }
+below = 0.5
+looks = [1]
+[[rules]]
+name = "efficacy"
+then = "declare_success"
+posterior = { endpoint = "dfr", arm = "cart", minus = "soc", above = 0.0, stratum = "open" }
+at_least = 0.9
+[scenarios.a]
+dfr = { soc = 0.2, cart = { mild = 0.6, hard = 0.2 } }
+"""
+
+HIERARCHICAL = {
+    "model": "hierarchical_logistic",
+    "prior": {
+        "control_logit": {"dist": "normal", "mean": -1.0, "sd": 1.0},
+        "effect_mean": {"dist": "normal", "mean": 0.0, "sd": 1.0},
+        "effect_sd": {"dist": "half_normal", "sd": 0.5},
+    },
+}
+
+# A time to an event, looks by events.
+TIMES = """
+name = "Times"
+[arms.soc]
+control = true
+[arms.cart]
+[endpoints.relapse]
+type = "time_to_event"
+horizon = 18
+[analysis.relapse]
+model = "piecewise_exponential"
+cuts = [6.0]
+prior.baseline = { a = 0.1, b = 1.0 }
+prior.log_hazard_ratio = { dist = "normal", mean = 0.0, sd = 2.0 }
+[enrolment]
+max_n = 30
+per_month = 5
+[looks]
+events = [8, 16]
+[[rules]]
+name = "efficacy"
+then = "declare_success"
+posterior = { endpoint = "relapse", arm = "cart", hazard_ratio_to = "soc", below = 1.0 }
+at_least = 0.9
+[truth]
+relapse.soc = { dist = "exponential", median = 6.0 }
+relapse.cart = { dist = "weibull", shape = 1.2, scale = 12.0, cured = 0.2 }
+[scenarios.a]
+[scenarios.b]
+relapse.cart = { dist = "exponential", median = 6.0 }
+"""
+
+BASES = {
+    "direct": DIRECT,
+    "course": COURSE,
+    "lasting": LASTING,
+    "several": SEVERAL,
+    "strata": STRATA,
+    "times": TIMES,
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A change of a design, and how it is seen.
+
+    Attributes
+    ----------
+    changes
+        By path (steps joined by "/"): the new value, or ``GONE``.
+    seen
+        ``number``: of a small run; ``refused``; ``told``: in the description alone.
+    start
+        What is changed in the base first, to make the change possible.
+    """
+
+    base: str
+    changes: dict[str, Any]
+    seen: str = "number"
+    start: dict[str, Any] = field(default_factory=dict)
+
+
+def to(base: str, path: str, value: Any, seen: str = "number", **start: Any) -> Case:
+    """One key of a base gets another value."""
+    first = {key.replace("__", "/"): item for key, item in start.items()}
+    return Case(base, {path: value}, seen, first)
+
+
+def laid(base: str, *changes: dict[str, Any]) -> dict[str, Any]:
+    raw = tomllib.loads(BASES[base])
+    for path, value in itertools.chain.from_iterable(change.items() for change in changes):
+        *around, last = [int(step) if step.isdigit() else step for step in path.split("/")]
+        inner: Any = raw
+        for step in around:
+            inner = inner.setdefault(step, {}) if isinstance(inner, dict) else inner[step]
+        if value is GONE:
+            del inner[last]
+        else:
+            inner[last] = copy.deepcopy(value)
+    return raw
+
+
+# ── what a small run finds ────────────────────────────────────────────────────────────────────
+def found(raw: dict[str, Any]) -> str:
+    """Digest of every number of a few trials in every scenario, and whether it is enumerated.
+
+    Names are positions here, so that none of them counts as a number.
+    """
+    return _found(json.dumps(raw, sort_keys=False))
+
+
+@cache
+def _found(text: str) -> str:
+    design = Design(**json.loads(text))
+    plan, digest = Plan.of(design), hashlib.sha256()
+    seed = design.simulation.seed
+    digest.update(str(bool(obstacles(design, truths_of(design)))).encode())
+    for truth in truths_of(design).values():
+        targets = (0.1,) * len(plan.estimands)
+        block = run_block(plan, truth, targets, latents_for(design, seed, 0, TRIALS))
+        for table in (trials_table(plan, "", [block]), looks_table(plan, "", [block])):
+            for column in table.columns:
+                plain = column.combine_chunks()
+                plain = plain.indices if hasattr(plain, "indices") else plain
+                digest.update(np.asarray(plain.to_numpy(zero_copy_only=False)).tobytes())
+    return digest.hexdigest()
+
+
+def assert_seen(case: Case) -> None:
+    before, after = laid(case.base, case.start), laid(case.base, case.start, case.changes)
+    assert before != after
+    if case.seen == "refused":
+        Design(**before)
+        with pytest.raises(DesignError):
+            Design(**after)
+    elif case.seen == "told":
+        assert described(Design(**before)) != described(Design(**after))
+    else:
+        assert found(before) != found(after), "changes no number"
+
+
+# ── every key ─────────────────────────────────────────────────────────────────────────────────
+ARM, RULE = "truth/cart", "rules/1/posterior"
+MIXTURE = "analysis/dfr/prior/soc/mixture"
+HIER: dict[str, Any] = {"analysis__dfr": HIERARCHICAL}
+ADAPTIVE = {"randomisation": {"method": "permuted_blocks"}}
+MONTHS: dict[str, Any] = {"looks": {"months": [8.0, 14.0]}}
+OTHER_RULE = {
+    "name": "other",
+    "then": "stop_enrolment",
+    "posterior": {"endpoint": "dfr", "arm": "cart", "above": 0.9},
+    "at_least": 0.9,
+}
+BOTH = {
+    "endpoints/dfr": {"type": "landmark", "month": 3, "primary": True},
+    "truth/dfr": {"soc": 0.2, "cart": 0.5},
+    "looks": {"months": [6.0, 12.0]},
+}
+GAMMA_BY_RATE = {"dist": "gamma", "shape": 2.0, "rate": 0.25}
+SWAPPED = {
+    "crossover/from": "cart",
+    "crossover/to": "soc",
+    "truth/soc/crossover": GONE,
+    "truth/cart/crossover": {"probability": 0.6},
+}
+
+
+def time(key: str, changed: Any, seen: str = "number", /, **given: Any) -> Case:
+    """A parameter of a distribution, in the time to relapse of an arm."""
+    path = f"{ARM}/durability/relapse"
+    return Case("course", {f"{path}/{key}": changed}, seen, {path: given})
+
+
+KEYS: dict[str, list[Case]] = {
+    ".name": [to("direct", "name", "Another", "told")],
+    ".description": [to("direct", "description", "More", "told")],
+    ".arms": [to("direct", "arms/cart/allocation", 1)],
+    ".strata": [to("course", "strata", {"mild": 0.3, "hard": 0.7})],
+    ".randomisation": [to("direct", "randomisation", {"block": 6})],
+    ".endpoints": [to("direct", "endpoints/dfr/month", 3)],
+    ".analysis": [to("direct", "analysis/dfr", GONE)],
+    ".enrolment": [to("direct", "enrolment/per_month", 6)],
+    ".looks": [to("direct", "looks", {"months": [9.0, 18.0]})],
+    ".rules": [to("direct", "rules/2", GONE)],
+    ".multiarm": [to("several", "multiarm", {"ends": "first_success"})],
+    ".crossover": [Case("course", {"crossover": GONE, "truth/soc/crossover": GONE}),
+                   to("direct", "crossover", {"from": "soc", "to": "cart", "after_month": 3.0},
+                      "refused")],
+    ".truth": [to("direct", "truth/dropout/per_year", 0.9)],
+    ".scenarios": [to("direct", "scenarios/works/dfr/cart", 0.9)],
+    ".calibration": [to("direct", "calibration", {"type_one_error": 0.05}, "told")],
+    ".simulation": [to("direct", "simulation/seed", 2)],
+    "Arm.control": [Case("direct", {"arms/soc/control": GONE, "arms/cart/control": True})],
+    "Arm.product": [to("course", "arms/cart/product", "in_vivo", truth__cart__infusion=GONE),
+                    to("direct", "arms/cart/product", "in_vivo", "told")],
+    "Arm.allocation": [to("direct", "arms/cart/allocation", 1),
+                       to("several", "arms/one/allocation", 2, "told")],
+    "Arm.label": [to("direct", "arms/cart/label", "Cells", "told")],
+    "PermutedBlocks.method": [to("several", "randomisation", {"method": "permuted_blocks"})],
+    "PermutedBlocks.block": [to("direct", "randomisation", {"block": 9})],
+    "ResponseAdaptive.method": [to("several", "randomisation/method", "adaptive", "refused")],
+    "ResponseAdaptive.power": [to("several", "randomisation/power", 3.0)],
+    "ResponseAdaptive.minimum": [to("several", "randomisation/minimum", 0.3)],
+    "ResponseAdaptive.control": [to("several", "randomisation/control", 0.2)],
+    "ResponseAdaptive.burn_in": [to("several", "randomisation/burn_in", 40)],
+    "Landmark.type": [to("direct", "endpoints/dfr/type", "event_rate", "refused")],
+    "Landmark.label": [to("direct", "endpoints/dfr/label", "Response", "told")],
+    "Landmark.primary": [Case("course", {"endpoints/time/primary": GONE,
+                                         "endpoints/dfr/primary": True},
+                              start={"endpoints/time/primary": True})],
+    "Landmark.month": [to("direct", "endpoints/dfr/month", 3),
+                       to("course", "endpoints/dfr/month", 12)],
+    "Landmark.sustained_from": [to("course", "endpoints/dfr/sustained_from", 4),
+                                to("direct", "endpoints/dfr/sustained_from", 4, "told")],
+    "Landmark.state": [to("course", "endpoints/dfr/state", "drug_free_remission"),
+                       to("direct", "endpoints/dfr/state", "remission", "told")],
+    "Landmark.missing": [to("direct", "endpoints/dfr/missing", "exclude"),
+                         to("course", "endpoints/dfr/missing", "exclude"),
+                         to("course", "endpoints/dfr/missing", "impute"),
+                         to("strata", "endpoints/dfr/missing", "exclude", "told")],
+    "TimeToEvent.type": [to("times", "endpoints/relapse/type", "event_rate", "refused")],
+    "TimeToEvent.label": [to("times", "endpoints/relapse/label", "Relapse", "told")],
+    "TimeToEvent.primary": [Case("times", {"endpoints/dfr/primary": GONE,
+                                           "endpoints/relapse/primary": True}, start=BOTH)],
+    "TimeToEvent.horizon": [to("times", "endpoints/relapse/horizon", 6)],
+    "TimeToRelapse.type": [to("course", "endpoints/relapse/type", "adverse_event", "refused")],
+    "TimeToRelapse.label": [to("course", "endpoints/relapse/label", "Relapse", "told")],
+    "TimeToRelapse.primary": [to("course", "endpoints/relapse/primary", True, **MONTHS)],
+    "TimeToRelapse.horizon": [to("lasting", "endpoints/relapse/horizon", 4)],
+    "TimeInRemission.type": [to("course", "endpoints/time/type", "event_rate", "refused")],
+    "TimeInRemission.label": [to("course", "endpoints/time/label", "Months", "told")],
+    "TimeInRemission.primary": [to("course", "endpoints/time/primary", True)],
+    "TimeInRemission.horizon": [to("course", "endpoints/time/horizon", 6)],
+    "AdverseEvent.type": [to("course", "endpoints/crs/type", "event_rate", "refused")],
+    "AdverseEvent.label": [to("course", "endpoints/crs/label", "CRS", "told")],
+    "AdverseEvent.primary": [to("course", "endpoints/crs/primary", True, **MONTHS)],
+    "AdverseEvent.within_months": [to("course", "endpoints/crs/within_months", 1.0)],
+    "EventRate.type": [to("course", "endpoints/infection/type", "landmark", "refused")],
+    "EventRate.label": [to("course", "endpoints/infection/label", "Infection", "told")],
+    "EventRate.primary": [to("course", "endpoints/infection/primary", True, **MONTHS,
+                             analysis__infection={"model": "gamma_poisson",
+                                                  "prior": {"a": 1.0, "b": 1.0}})],
+    "BetaBinomialAnalysis.model": [to("direct", "analysis/dfr/model", "logistic", "refused")],
+    "BetaBinomialAnalysis.prior": [to("direct", "analysis/dfr/prior", GONE),
+                                   to("direct", "analysis/dfr/prior", {"a": 0.2, "b": 3.0})],
+    "BetaMixturePrior.mixture": [to("direct", "analysis/dfr/prior/soc", {"a": 2.0, "b": 8.0})],
+    "BetaComponent.a": [to("direct", f"{MIXTURE}/0/a", 4.0)],
+    "BetaComponent.b": [to("direct", f"{MIXTURE}/0/b", 4.0)],
+    "BetaComponent.weight": [Case("direct", {f"{MIXTURE}/0/weight": 0.5,
+                                             f"{MIXTURE}/1/weight": 0.5})],
+    "BetaPrior.a": [to("direct", "analysis/dfr/prior/cart/a", 3.0)],
+    "BetaPrior.b": [to("direct", "analysis/dfr/prior/cart/b", 3.0)],
+    "GammaPoissonAnalysis.model": [to("direct", "analysis/infection/model", "logistic",
+                                      "refused")],
+    "GammaPoissonAnalysis.prior": [to("direct", "analysis/infection/prior", {"a": 2.0, "b": 1.0})],
+    "GammaPrior.a": [to("direct", "analysis/infection/prior/a", 2.0),
+                     to("times", "analysis/relapse/prior/baseline/a", 2.0)],
+    "GammaPrior.b": [to("direct", "analysis/infection/prior/b", 5.0),
+                     to("times", "analysis/relapse/prior/baseline/b", 5.0)],
+    "LogisticAnalysis.model": [to("strata", "analysis/dfr", HIERARCHICAL)],
+    "LogisticAnalysis.prior": [to("strata", "analysis/dfr/prior", GONE, "refused")],
+    "LogisticPrior.intercept": [to("strata", "analysis/dfr/prior/intercept/mean", 1.0)],
+    "LogisticPrior.treatment": [to("strata", "analysis/dfr/prior/treatment/sd", 0.1)],
+    "LogisticPrior.stratum": [to("strata", "analysis/dfr/prior/stratum/sd", 0.1)],
+    "LogisticPrior.interaction": [to("strata", "analysis/dfr/prior/interaction/mean", 1.0)],
+    "HierarchicalLogisticAnalysis.model": [to("strata", "analysis/dfr/model", "logistic",
+                                              "refused", **HIER)],
+    "HierarchicalLogisticAnalysis.prior": [to("strata", "analysis/dfr/prior", GONE, "refused",
+                                              **HIER)],
+    "HierarchicalLogisticPrior.control_logit": [
+        to("strata", "analysis/dfr/prior/control_logit/mean", 1.0, **HIER)],
+    "HierarchicalLogisticPrior.effect_mean": [
+        to("strata", "analysis/dfr/prior/effect_mean/mean", 1.0, **HIER)],
+    "HierarchicalLogisticPrior.effect_sd": [
+        to("strata", "analysis/dfr/prior/effect_sd/sd", 2.0, **HIER)],
+    "Normal.dist": [to("strata", "analysis/dfr/prior/intercept/dist", "half_normal", "refused")],
+    "Normal.mean": [to("strata", "analysis/dfr/prior/treatment/mean", 1.0),
+                    to("times", "analysis/relapse/prior/log_hazard_ratio/mean", 1.0)],
+    "Normal.sd": [to("strata", "analysis/dfr/prior/interaction/sd", 2.0),
+                  to("times", "analysis/relapse/prior/log_hazard_ratio/sd", 0.1)],
+    "HalfNormal.dist": [to("strata", "analysis/dfr/prior/effect_sd/dist", "normal", "refused",
+                           **HIER)],
+    "HalfNormal.sd": [to("strata", "analysis/dfr/prior/effect_sd/sd", 0.1, **HIER)],
+    "PiecewiseExponentialAnalysis.model": [to("times", "analysis/relapse/model", "weibull_cure",
+                                              "refused")],
+    "PiecewiseExponentialAnalysis.cuts": [to("times", "analysis/relapse/cuts", [2.0]),
+                                          to("times", "analysis/relapse/cuts", [6.0, 40.0],
+                                             "told")],
+    "PiecewiseExponentialAnalysis.prior": [to("times", "analysis/relapse/prior", GONE, "refused")],
+    "PiecewiseExponentialPrior.baseline": [to("times", "analysis/relapse/prior/baseline",
+                                              {"a": 3.0, "b": 3.0})],
+    "PiecewiseExponentialPrior.log_hazard_ratio": [
+        to("times", "analysis/relapse/prior/log_hazard_ratio/sd", 0.5)],
+    "WeibullCureAnalysis.model": [to("lasting", "analysis/relapse/model", "logistic", "refused")],
+    "WeibullCureAnalysis.prior": [to("lasting", "analysis/relapse/prior", GONE, "refused")],
+    "WeibullCurePrior.cured": [to("lasting", "analysis/relapse/prior/cured/a", 9.0)],
+    "WeibullCurePrior.median_months": [to("lasting", "analysis/relapse/prior/median_months/median",
+                                          2.0)],
+    "WeibullCurePrior.shape": [to("lasting", "analysis/relapse/prior/shape/median", 3.0)],
+    "Beta.dist": [to("lasting", "analysis/relapse/prior/cured/dist", "normal", "refused")],
+    "Beta.a": [to("lasting", "analysis/relapse/prior/cured/a", 4.0)],
+    "Beta.b": [to("lasting", "analysis/relapse/prior/cured/b", 9.0)],
+    "Enrolment.max_n": [to("direct", "enrolment/max_n", 42)],
+    "Enrolment.per_month": [to("direct", "enrolment/per_month", 9)],
+    "Enrolment.arrivals": [to("direct", "enrolment/arrivals", "regular")],
+    "Enrolment.after_closing": [to("strata", "enrolment/after_closing", "keep"),
+                                to("direct", "enrolment/after_closing", "keep", "told")],
+    "Ramp.ramp_months": [to("direct", "enrolment/per_month/ramp_months", 9.0,
+                            enrolment__per_month={"ramp_months": 3.0, "plateau": 3.0})],
+    "Ramp.plateau": [to("direct", "enrolment/per_month/plateau", 9.0,
+                        enrolment__per_month={"ramp_months": 3.0, "plateau": 3.0})],
+    "Looks.observed": [to("direct", "looks/observed", [12, 36])],
+    "Looks.enrolled": [to("direct", "looks/enrolled", [12, 36], looks={"enrolled": [18, 36]})],
+    "Looks.events": [to("times", "looks/events", [6, 16])],
+    "Looks.months": [to("direct", "looks/months", [5.0, 14.0], **MONTHS)],
+    "Looks.final": [to("direct", "looks/final", "all_observed", looks={"enrolled": [18, 30]})],
+    "Rule.name": [to("direct", "rules/0/name", "toxicity", "told")],
+    "Rule.then": [to("direct", "rules/1/then", "stop_for_safety")],
+    "Rule.posterior": [to("direct", f"{RULE}/above", 0.3)],
+    "Rule.predictive": [to("direct", "rules/2/predictive/with", "enrolled")],
+    "Rule.at_least": [to("direct", "rules/1/at_least", 0.4),
+                      to("direct", "rules/1/at_least", [0.4, 0.9]),
+                      to("direct", "rules/1/at_least", "calibrate", "refused")],
+    "Rule.below": [to("direct", "rules/2/below", 0.9)],
+    "Rule.looks": [to("direct", "rules/1/looks", ["final"])],
+    "Rule.every": [to("course", "rules/0/every", 8), to("direct", "rules/0/every", 3, "told")],
+    "PosteriorQuestion.endpoint": [to("course", "rules/0/posterior/endpoint", "dfr")],
+    "PosteriorQuestion.arm": [to("direct", "rules/0/posterior/arm", "soc"),
+                              to("several", "rules/1/posterior/arm", "one")],
+    "PosteriorQuestion.minus": [to("direct", f"{RULE}/minus", GONE)],
+    "PosteriorQuestion.above": [to("direct", f"{RULE}/above", 0.2)],
+    "PosteriorQuestion.below": [Case("direct", {f"{RULE}/above": GONE, f"{RULE}/below": 0.0})],
+    "PosteriorQuestion.stratum": [to("strata", f"{RULE}/stratum", "hard"),
+                                  to("strata", f"{RULE}/stratum", GONE),
+                                  to("direct", f"{RULE}/stratum", "open", "refused")],
+    "PosteriorQuestion.hazard_ratio_to": [
+        Case("times", {"rules/0/posterior/hazard_ratio_to": "cart",
+                       "rules/0/posterior/arm": "soc"}),
+        to("times", "rules/0/posterior/hazard_ratio_to", GONE, "refused")],
+    "PosteriorQuestion.remains_at": [to("lasting", "rules/2/posterior/remains_at", 2.0),
+                                     to("lasting", "rules/2/posterior/remains_at", GONE)],
+    "PosteriorQuestion.best": [Case("several", {"rules/0/posterior/best": GONE,
+                                                "rules/0/posterior/above": 0.3}),
+                               Case("direct", {RULE: {"endpoint": "dfr", "arm": "cart",
+                                                      "best": True}, "rules/2": GONE}, "told")],
+    "PredictiveQuestion.rule": [to("direct", "rules/2/predictive/rule", "other",
+                                   rules__0=OTHER_RULE, endpoints__infection=GONE,
+                                   analysis__infection=GONE, scenarios__works__infection=GONE,
+                                   scenarios__none__infection=GONE)],
+    "PredictiveQuestion.with": [to("direct", "rules/2/predictive/with", "enrolled")],
+    "MultiArm.ends": [to("several", "multiarm", {"ends": "first_success"}),
+                      to("direct", "multiarm", {"ends": "first_success"}, "told")],
+    "Crossover.from": [Case("course", SWAPPED), to("course", "crossover/from", "s", "refused")],
+    "Crossover.to": [Case("course", SWAPPED), to("course", "crossover/to", "soc", "refused")],
+    "Crossover.after_month": [to("course", "crossover/after_month", 8)],
+    "Crossover.strategy": [to("course", "crossover/strategy", "treatment_policy")],
+    "Calibration.type_one_error": [
+        to("direct", "calibration/type_one_error", 0.05, "told",
+           calibration={"type_one_error": 0.025}, rules__1__at_least="calibrate")],
+    "Calibration.null_region": [
+        to("direct", "calibration/null_region", {"soc": [0.2, 0.4]}, "told",
+           calibration={"type_one_error": 0.025}, rules__1__at_least="calibrate")],
+    "Simulation.trials": [to("direct", "simulation/trials", 200, "told")],
+    "Simulation.seed": [to("direct", "simulation/seed", 3)],
+    "ArmCourse.same_as": [to("course", "scenarios/expected/cart", {"same_as": "soc"})],
+    "ArmCourse.infusion": [to("course", f"{ARM}/infusion", GONE)],
+    "ArmCourse.remission": [to("course", f"{ARM}/remission/probability", 0.9)],
+    "ArmCourse.durability": [to("course", f"{ARM}/durability", {"cured": 1.0})],
+    "ArmCourse.remission_on_drugs": [to("course", "truth/soc/remission_on_drugs", GONE)],
+    "ArmCourse.rescue": [to("course", "truth/soc/rescue", GONE)],
+    "ArmCourse.dropout": [to("course", f"{ARM}/dropout", GONE)],
+    "ArmCourse.death": [to("course", f"{ARM}/death", GONE)],
+    "ArmCourse.events": [to("course", f"{ARM}/events", {"crs": 0.6}),
+                         to("course", f"{ARM}/events/fever", 0.6, "told"),
+                         to("course", f"{ARM}/events", GONE, "refused")],
+    "ArmCourse.rates": [to("course", f"{ARM}/rates", {"infection": 0.9}),
+                        to("course", f"{ARM}/rates", {"infectoin": 0.9}, "refused")],
+    "ArmCourse.crossover": [to("course", "truth/soc/crossover", GONE, "refused"),
+                            to("course", f"{ARM}/crossover", {"probability": 0.1}, "refused")],
+    "ArmCourse.strata": [to("course", f"{ARM}/strata", GONE),
+                         to("course", "scenarios/expected/cart", {"strata": {
+                             "mild": {"remission": {"probability": 0.1}}}})],
+    "Crossing.probability": [to("course", "truth/soc/crossover/probability", 0.1)],
+    "Durability.cured": [to("course", f"{ARM}/durability/cured", 0.1)],
+    "Durability.relapse": [to("course", f"{ARM}/durability/relapse/scale", 1.0)],
+    "Hazard.per_year": [to("course", f"{ARM}/death/per_year", 0.9)],
+    "Infusion.failure": [to("course", f"{ARM}/infusion/failure", 0.9)],
+    "Infusion.delay": [to("course", f"{ARM}/infusion/delay/median", 3.0)],
+    "Remission.probability": [to("course", f"{ARM}/remission/probability", 0.2)],
+    "Remission.onset": [to("course", f"{ARM}/remission/onset/scale", 6.0)],
+    "Exponential.dist": [time("dist", "fixed", "refused", dist="exponential", median=3.0)],
+    "Exponential.rate": [time("rate", 0.9, dist="exponential", rate=0.1)],
+    "Exponential.median": [time("median", 1.0, dist="exponential", median=3.0)],
+    "Exponential.cured": [time("cured", 0.8, dist="exponential", median=3.0)],
+    "Fixed.dist": [time("dist", "fixd", "refused", dist="fixed", value=2.0)],
+    "Fixed.value": [time("value", 4.0, dist="fixed", value=2.0)],
+    "Fixed.cured": [time("cured", 0.8, dist="fixed", value=2.0)],
+    "Gamma.dist": [time("dist", "weibull", dist="gamma", shape=2.0, scale=4.0)],
+    "Gamma.shape": [time("shape", 1.0, dist="gamma", shape=2.0, scale=4.0)],
+    "Gamma.scale": [time("scale", 1.0, dist="gamma", shape=2.0, scale=4.0)],
+    "Gamma.rate": [time("rate", 1.0, **GAMMA_BY_RATE)],
+    "Gamma.cured": [time("cured", 0.8, **GAMMA_BY_RATE)],
+    "Lognormal.dist": [time("dist", "lognorm", "refused", dist="lognormal", median=3.0, sigma=0.5)],
+    "Lognormal.median": [time("median", 1.0, dist="lognormal", median=3.0, sigma=0.5),
+                         to("lasting", "analysis/relapse/prior/median_months/median", 3.0)],
+    "Lognormal.sigma": [time("sigma", 2.0, dist="lognormal", median=3.0, sigma=0.5),
+                        to("lasting", "analysis/relapse/prior/shape/sigma", 1.0)],
+    "Lognormal.cured": [time("cured", 0.8, dist="lognormal", median=3.0, sigma=0.5),
+                        to("lasting", "analysis/relapse/prior/shape/cured", 0.5, "refused"),
+                        to("lasting", "analysis/relapse/prior/median_months/cured", 0.5,
+                           "refused")],
+    "Weibull.dist": [time("dist", "gamma", dist="weibull", shape=2.0, scale=4.0)],
+    "Weibull.shape": [time("shape", 0.7, dist="weibull", shape=2.0, scale=4.0)],
+    "Weibull.scale": [time("scale", 1.0, dist="weibull", shape=2.0, scale=4.0)],
+    "Weibull.median": [time("median", 1.0, dist="weibull", shape=2.0, median=4.0)],
+    "Weibull.cured": [time("cured", 0.8, dist="weibull", shape=2.0, median=4.0)],
+    "Truth.dropout": [to("direct", "truth/dropout/per_year", 0.9),
+                      to("course", "truth/dropout", {"per_year": 0.5}, "told")],
+    "Truth.death": [Case("course", {"truth/death": {"per_year": 0.9}},
+                         start={"truth/soc/death": GONE, "truth/cart/death": GONE}),
+                    to("direct", "truth/death", {"per_year": 0.5}, "refused")],
+    "Scenario.dropout": [to("direct", "scenarios/works/dropout", {"per_year": 0.9}),
+                         to("course", "scenarios/expected/dropout", {"per_year": 0.9}, "told")],
+    "Scenario.death": [Case("course", {"scenarios/expected/death": {"per_year": 0.9}},
+                            start={"truth/soc/death": GONE, "truth/cart/death": GONE})],
+    "Scenario.role": [to("direct", "scenarios/works/role", "robustness", "told")],
+}  # fmt: skip
+# the same tables, with every key optional, where a scenario or a stratum lays them over others
+SAME = {
+    "ArmCourseChange": "ArmCourse",
+    "InfusionChange": "Infusion",
+    "RemissionChange": "Remission",
+    "DurabilityChange": "Durability",
+}
+PARAMETERS = ("Exponential", "Fixed", "Gamma", "Lognormal", "Weibull")
+
+
+def keys_of_the_schema() -> dict[str, set[str]]:
+    document = schema()
+    tables = {"": document, **document["$defs"]}
+    return {name: set(table.get("properties", {})) for name, table in tables.items()}
+
+
+def test_every_key_has_an_entry() -> None:
+    tables = keys_of_the_schema()
+    parameters = set().union(*(tables[name] for name in PARAMETERS)) - {"dist"}
+    assert tables.pop("Parameters") == parameters
+    for name, like in SAME.items():
+        assert tables.pop(name) == tables[like]
+    keys = {f"{table}.{key}" for table, names in tables.items() for key in names}
+    assert sorted(keys - KEYS.keys()) == [], "a new key: show what it changes"
+    assert sorted(KEYS.keys() - keys) == [], "a key that is gone"
+
+
+CASES = [(key, case) for key, cases in KEYS.items() for case in cases]
+
+
+@pytest.mark.parametrize(
+    ("key", "case"),
+    CASES,
+    ids=[f"{key}-{case.base}-{case.seen}-{number}" for number, (key, case) in enumerate(CASES)],
+)
+def test_a_key_is_never_ignored(key: str, case: Case) -> None:
+    assert_seen(case)
+
+
+# ── every question that a rule can ask, of every model and endpoint ───────────────────────────
+TABLES: dict[str, Any] = {
+    "beta_binomial": {"model": "beta_binomial"},
+    "logistic": tomllib.loads(STRATA)["analysis"]["dfr"],
+    "hierarchical_logistic": HIERARCHICAL,
+    "piecewise_exponential": tomllib.loads(TIMES)["analysis"]["relapse"],
+    "weibull_cure": tomllib.loads(LASTING)["analysis"]["relapse"],
+    "gamma_poisson": {"model": "gamma_poisson", "prior": {"a": 1.0, "b": 1.0}},
+}
+ASKED_OF: dict[str, str] = {
+    "landmark": "dfr",
+    "time_in_remission": "time",
+    "time_to_relapse": "relapse",
+    "adverse_event": "crs",
+    "event_rate": "infection",
+    "time_to_event": "event",
+}
+LEVEL: dict[str, Any] = {"arm": "cart", "above": 0.3}
+QUESTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    # the question, and a change of it that has to move a number
+    "level": (LEVEL, {"above": 0.5}),
+    "level below": ({"arm": "cart", "below": 0.3}, {"below": 0.5}),
+    "other arm": (LEVEL, {"arm": "soc"}),
+    "difference": ({**LEVEL, "minus": "soc"}, {"minus": GONE}),
+    "difference above": ({**LEVEL, "minus": "soc"}, {"above": 0.0}),
+    "hazard ratio": ({"arm": "cart", "hazard_ratio_to": "soc", "below": 1.0}, {"below": 0.7}),
+    "hazard ratio above": ({"arm": "cart", "hazard_ratio_to": "soc", "below": 1.0},
+                           {"below": GONE, "above": 1.3}),
+    "remaining": ({**LEVEL, "remains_at": 3.0}, {"remains_at": 9.0}),
+    "remaining difference": ({**LEVEL, "minus": "soc", "remains_at": 3.0}, {"remains_at": GONE}),
+    "remaining value": ({**LEVEL, "remains_at": 3.0}, {"above": 0.9}),
+    "stratum": (LEVEL, {"stratum": "mild"}),
+    "other stratum": ({**LEVEL, "stratum": "mild"}, {"stratum": "hard"}),
+    "hazard ratio in a stratum": ({"arm": "cart", "hazard_ratio_to": "soc", "below": 1.0},
+                                  {"stratum": "mild"}),
+    "remaining in a stratum": ({**LEVEL, "remains_at": 3.0}, {"stratum": "mild"}),
+}  # fmt: skip
+FITS = {
+    ("beta_binomial", "landmark"), ("beta_binomial", "adverse_event"),
+    ("logistic", "landmark"), ("logistic", "adverse_event"),
+    ("hierarchical_logistic", "landmark"), ("hierarchical_logistic", "adverse_event"),
+    ("piecewise_exponential", "time_to_event"), ("piecewise_exponential", "time_to_relapse"),
+    ("weibull_cure", "time_to_event"), ("weibull_cure", "time_to_relapse"),
+    ("gamma_poisson", "event_rate"),
+}  # fmt: skip
+
+
+def asking(model: str, endpoint: str, question: dict[str, Any]) -> dict[str, Any]:
+    """The course with one rule, which asks something of one endpoint by one model."""
+    raw = tomllib.loads(COURSE)
+    del raw["crossover"], raw["truth"]["soc"]["crossover"]
+    raw["endpoints"]["event"] = {"type": "time_to_event", "horizon": 18.0}
+    raw["truth"]["event"] = {
+        "soc": {"dist": "exponential", "median": 6.0},
+        "cart": {"dist": "exponential", "median": 9.0},
+    }
+    name = ASKED_OF[endpoint]
+    raw["analysis"] = {name: copy.deepcopy(TABLES[model])}
+    asked = {"endpoint": name, **{k: v for k, v in question.items() if v is not GONE}}
+    raw["rules"] = [
+        {"name": "asked", "then": "stop_for_safety", "posterior": asked, "at_least": 0.99}
+    ]
+    return raw
+
+
+def test_every_model_and_endpoint_is_tried() -> None:
+    assert TABLES.keys() == ANALYSES.keys()
+    assert ASKED_OF.keys() == KINDS.keys()
+    for model, endpoint in itertools.product(TABLES, ASKED_OF):
+        kinds = (QUESTIONS[name][0] for name in ("level", "hazard ratio", "remaining"))
+        fit = any(_fits(asking(model, endpoint, question)) for question in kinds)
+        assert fit == ((model, endpoint) in FITS), (model, endpoint)
+
+
+def _fits(raw: dict[str, Any]) -> bool:
+    try:
+        Design(**raw)
+    except DesignError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(("model", "endpoint"), sorted(FITS))
+def test_what_a_rule_asks_is_what_it_is_told(model: str, endpoint: str) -> None:
+    """Every part of a question that is not refused moves a probability."""
+    ignored = []
+    for name, (question, change) in QUESTIONS.items():
+        before = asking(model, endpoint, question)
+        after = asking(model, endpoint, {**question, **change})
+        if _fits(before) and _fits(after) and answers(before) == answers(after):
+            ignored.append(name)
+    assert ignored == []
+
+
+@cache
+def _answers(text: str) -> tuple[float, ...]:
+    design = Design(**json.loads(text))
+    plan, truth = Plan.of(design), truths_of(design)["expected"]
+    targets = (0.1,) * len(plan.estimands)
+    block = run_block(plan, truth, targets, latents_for(design, 1, 0, 4))
+    asked = np.concatenate([record.probabilities["asked"].ravel() for record in block.looks])
+    return tuple(asked[~np.isnan(asked)])
+
+
+def answers(raw: dict[str, Any]) -> tuple[float, ...]:
+    """What the one rule is told at every look of a few trials."""
+    found = _answers(json.dumps(raw, sort_keys=False))
+    assert len(found) >= 4
+    return found
+
+
+THEN = {
+    "strata": ("declare_success", "declare_futility", "stop_for_safety", "stop_enrolment",
+               "close_stratum"),
+    "several": ("declare_success", "declare_futility", "stop_for_safety", "stop_enrolment",
+                "drop_arm"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("base", THEN)
+def test_every_consequence_is_another(base: str) -> None:
+    runs = {then: found(laid(base, {"rules/0/then": then})) for then in THEN[base]}
+    assert len(set(runs.values())) == len(runs)
+    assert set(itertools.chain.from_iterable(THEN.values())) == set(DECISIONS)
