@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 MONTHS_PER_YEAR = 12.0
 DAYS_PER_MONTH = 365.25 / 12.0
+ONE_DAY = 1.0 / DAYS_PER_MONTH  # in months
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Months = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
