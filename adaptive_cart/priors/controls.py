@@ -161,7 +161,7 @@ def robust_map_prior(
     name = "earlier controls" if isinstance(source, Historical) else str(source)
     used = heterogeneity or Heterogeneity()
     predictive = map_predictive(historical, used)
-    fit = fitted_mixture(predictive.rates, predictive.weights, accuracy)
+    fit = fitted_mixture(predictive.rates, predictive.weights, accuracy, cells=predictive.cells)
     prior = rounded(robustified(fit.mixture, weight, vague_mean))
     sizes = effective_sample_sizes(prior, participants)
     return RobustMap(name, historical, used, predictive, fit, prior, weight, accuracy, sizes)
