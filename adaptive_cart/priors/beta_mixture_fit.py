@@ -23,12 +23,11 @@ from adaptive_cart.models.binary.beta_binomial import BetaMixture
 from adaptive_cart.nouns.records import Floats
 
 ACCURACY = 0.01
-_MOST = 5  # components
+_MOST = 8  # components; five are enough but for a spike with long tails
 _POINTS = 400  # of the lattice that are fitted to
 _ROUNDS = 200  # of expectation-maximisation: it finds the place quickly and the top slowly
 _LARGEST = 1e9
 MUCH_SHARPER = 20.0  # than the variance says: then the fit begins with the spike
-_MOST_OF_SPIKE = 8  # components for a spike with long tails
 
 
 @dataclass(frozen=True)
@@ -74,9 +73,9 @@ def fitted_mixture(
     points = _Lattice.of(rates[inside], weights[inside] / weights[inside].sum(), steps)
     best: Fit | None = None
     fewest, ratio = 1, points.sharpest() / points.size()
-    if cells is not None and ratio > MUCH_SHARPER:
+    if ratio > MUCH_SHARPER:
         # long tails take a component for every eightfold size, fewer come nowhere near
-        fewest, most = max(1, int(np.log(ratio) / np.log(8.0))), max(most, _MOST_OF_SPIKE)
+        fewest = min(max(1, int(np.log(ratio) / np.log(8.0))), most)
     for components in range(fewest, most + 1):
         found = min(
             (points.fit(start) for start in _starts(points, components)),

@@ -233,9 +233,7 @@ def _log_likelihood(data: Historical, centres: Floats, between: Floats, points: 
     return total
 
 
-def _lattice(
-    centres: Floats, between: Floats, joint: Floats, points: int
-) -> tuple[Floats, Floats]:
+def _lattice(centres: Floats, between: Floats, joint: Floats, points: int) -> tuple[Floats, Floats]:
     """Logits that hold all but 1e-9 of a new study's, and the width of each one's cell.
 
     Equally spaced where that resolves the narrowest part, else denser about it.

@@ -341,3 +341,13 @@ def test_fifty_looks_as_fractions_judge_them() -> None:
     looks = list(range(2, 101, 2))
     design = two_arms(looks, [EFFICACY], 0.1, 0.1)
     assert measure(design, "success") == pytest.approx(0.13379474064908, abs=1e-12)
+
+
+# ── priors at the edge ────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("value", [1e308, 1e9, 1e-300])
+def test_a_prior_that_nothing_can_be_worked_out_with_is_refused(value: float) -> None:
+    for prior in ({"a": value, "b": 1.0}, {"soc": {"a": 1.0, "b": value}}):
+        analysis = ANALYSES["beta_binomial"](model="beta_binomial", prior=prior)
+        (problem,) = analysis.problems(("soc", "cart"), ())
+        assert problem[0] in ("prior.a", "prior.soc.b")
+        assert f"found {value:g}; a number from 1e-06 to 5e+06 is expected" in problem[1]

@@ -22,6 +22,8 @@ from adaptive_cart.nouns.records import Booleans, Counts, Floats, Integers, Summ
 if TYPE_CHECKING:
     from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
 
+SMALLEST, LARGEST = 1e-6, 5e6  # parameters of a prior; beyond them nothing can be worked out
+
 
 class BetaPrior(Part):
     """A beta prior."""
@@ -77,6 +79,22 @@ def _mixture(prior: BetaPrior | BetaMixturePrior) -> BetaMixture:
         tuple(part.a for part in parts),
         tuple(part.b for part in parts),
     )
+
+
+def _beyond_limits(prior: BetaPrior | BetaMixturePrior, where: str) -> list[tuple[str, str]]:
+    """Parameters that say nobody learns anything, or that are no numbers to calculate with."""
+    found = []
+    components = [prior] if isinstance(prior, BetaPrior) else prior.mixture
+    for number, part in enumerate(components):
+        place = where if isinstance(prior, BetaPrior) else f"{where}.mixture[{number}]"
+        for name, value in (("a", part.a), ("b", part.b)):
+            if not SMALLEST <= value <= LARGEST:
+                message = (
+                    f"found {value:g}; a number from {SMALLEST:g} to {LARGEST:g} is expected, "
+                    "in participants that the prior is worth"
+                )
+                found.append((f"{place}.{name}", message))
+    return found
 
 
 @dataclass(frozen=True)
@@ -139,6 +157,8 @@ class BetaBinomialAnalysis(AnalysisBase):
             if arm not in arms:
                 message = f"no arm of this design{nearest(arm, arms)}; the arms are {one_of(arms)}"
                 found.append((f"prior.{arm}", message))
+            where = f"prior.{arm}" if isinstance(self.prior, dict) else "prior"
+            found += _beyond_limits(prior, where)
             if isinstance(prior, BetaMixturePrior):
                 total = math.fsum(part.weight for part in prior.mixture)
                 if abs(total - 1.0) > 1e-9:
