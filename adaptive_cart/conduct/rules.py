@@ -88,6 +88,17 @@ class ResolvedRule:
     last: bool
     every: int = 0
 
+    def __post_init__(self) -> None:
+        """Let what is asked know what it will be compared with, so that ties are decided."""
+        against = tuple(value for value in self.thresholds.values() if not math.isnan(value))
+        compared = against
+        if self.prediction is not None:
+            compared = (self.prediction.threshold,)
+            prediction = replace(self.prediction, against=against)
+            object.__setattr__(self, "prediction", prediction)
+        targets = tuple(target.compared_with(*compared) for target in self.targets)
+        object.__setattr__(self, "targets", targets)
+
     @property
     def question(self) -> Question:
         """The first target's question."""
@@ -108,7 +119,6 @@ class ResolvedRule:
         return replace(
             self,
             thresholds=dict.fromkeys(self.thresholds, 2.0 if self.at_least else -1.0),
-            targets=tuple(target.compared_with() for target in self.targets),
         )
 
     def compared(self, probability: Floats, threshold: float) -> Booleans:
@@ -197,7 +207,6 @@ def _resolve(design: Design, rule: Rule) -> ResolvedRule:
     prediction = None
     if rule.posterior is not None:
         targets = targets_of(design, rule.posterior)
-        targets = tuple(target.compared_with(*thresholds.values()) for target in targets)
     else:
         assert rule.predictive is not None
         named = next(other for other in design.rules if other.name == rule.predictive.rule)
@@ -205,10 +214,7 @@ def _resolve(design: Design, rule: Rule) -> ResolvedRule:
         targets = targets_of(design, named.posterior)
         threshold = design.threshold_at(named, design.looks.number)
         enrolled = rule.predictive.with_ == "enrolled"
-        against = tuple(value for value in thresholds.values() if not math.isnan(value))
-        prediction = Prediction(
-            named.name, named.at_least is not None, threshold, enrolled, against
-        )
+        prediction = Prediction(named.name, named.at_least is not None, threshold, enrolled)
     return ResolvedRule(
         name=rule.name,
         then=rule.then,

@@ -21,7 +21,10 @@ class Posterior(Protocol):
         """Trials whose posterior could not be computed; nothing where that cannot happen."""
 
     def probability(self, question: Question) -> Floats:
-        """Posterior probability that a rule's question asks for."""
+        """Posterior probability that a rule's question asks for.
+
+        It lies on the right side of the thresholds that the question knows; see ``models/ties.py``.
+        """
 
     def mean(self, question: Question) -> Floats:
         """Posterior mean of the quantity that the question is about."""

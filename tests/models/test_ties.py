@@ -6,6 +6,7 @@ The slow twin multiplies out densities as polynomials in the probability itself,
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from fractions import Fraction
 from math import comb, factorial
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from adaptive_cart.conduct.predictive import Condition, predictive_probability
+from adaptive_cart.conduct.rules import resolve_rules
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.models import ANALYSES
@@ -329,6 +331,12 @@ def test_equal_arms_are_no_reason_for_futility_below_one_half() -> None:
     assert right == pytest.approx(0.2011732, abs=1e-7)
     (worse,) = (found for found in boundaries(design) if found.rule == "worse")
     np.testing.assert_array_equal(worse.holds, np.tri(16, 16, -1, dtype=np.bool_))
+
+
+def test_a_rule_with_other_thresholds_asks_with_those() -> None:
+    (rule,) = resolve_rules(two_arms([4, 40], [EFFICACY], 0.1, 0.9))
+    assert rule.question.against == (0.95, 0.95)
+    assert replace(rule, thresholds={1: 0.9, 2: float("nan")}).question.against == (0.9,)
 
 
 def test_two_of_two_against_none_of_two_reach_ninety_five_per_cent() -> None:
