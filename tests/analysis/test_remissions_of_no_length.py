@@ -108,10 +108,10 @@ def test_however_many_they_are_a_posterior_can_be_computed() -> None:
 def test_the_reference_reads_them_alike() -> None:
     none = np.zeros((1, 2, 1), dtype=np.int64)
     lost = np.array([[True, False, False]])
-    summary = Durations(
-        np.array([[0.0, 0.0, 5.0]]), lost, np.ones_like(lost), np.array([[1, 1, 1]]), none, none,
-        0.0 * none,
-    )  # fmt: skip
+    arm, stratum = np.array([[1, 1, 1]]), np.array([[0, 0, 0]])
+    inside = np.ones_like(lost)
+    months = np.array([[0.0, 0.0, 5.0]])
+    summary = Durations(months, lost, inside, arm, stratum, none, none, 0.0 * none)
     data = WeibullCureReference(MODEL, ("soc", "cart")).data(summary)
     # an end of follow-up at once says nothing, wherever it is put
     np.testing.assert_array_equal(data["months"], [ONE_DAY, 1e-6, 5.0])

@@ -259,7 +259,14 @@ def durations(months: list[float], events: list[bool], arms: list[int]) -> Durat
     inside = np.ones((1, len(months)), dtype=np.bool_)
     none = np.zeros((1, 2, 1), dtype=np.int64)
     return Durations(
-        np.array([months]), np.array([events]), inside, np.array([arms]), none, none, 0.0 * none
+        np.array([months]),
+        np.array([events]),
+        inside,
+        np.array([arms]),
+        np.zeros_like([arms]),
+        none,
+        none,
+        0.0 * none,
     )
 
 

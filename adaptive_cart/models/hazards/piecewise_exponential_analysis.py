@@ -91,7 +91,8 @@ class HazardsPosterior:
             side = strictly_inside(threshold, rows)
             if not centred:
                 return side
-            events, time = (part[rows].sum(axis=1) for part in self._arm(question.arm, question.stratum))
+            mine = self._arm(question.arm, question.stratum)
+            events, time = (part[rows].sum(axis=1) for part in mine)
             untouched = (events == 0.0) & (time == 0.0)
             return np.where(untouched, side_of(Fraction(1, 2), threshold), side)
 
