@@ -8,12 +8,13 @@ less those analysed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from adaptive_cart.models.ties import Sides, settled, side_of
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 
@@ -22,13 +23,23 @@ if TYPE_CHECKING:
 
 PROBABILITIES_KEPT = 4096
 MOST_TERMS = 50_000_000  # of a whole table; above, only the tables that are asked for are summed
+MOST_OUTCOMES = 250_000  # final tables to which a near tie is summed exactly; beyond, no answer
 
 
 class Condition:
-    """A rule's condition at the last look: a question, a side and a threshold; hashable."""
+    """A rule's condition at the last look: a question, a side and a threshold; hashable.
 
-    def __init__(self, question: Question, at_least: bool, threshold: float) -> None:
-        self._key = (question, at_least, threshold)
+    ``against`` are the thresholds that its predictive probability will be compared with.
+    """
+
+    def __init__(
+        self,
+        question: Question,
+        at_least: bool,
+        threshold: float,
+        against: tuple[float, ...] = (),
+    ) -> None:
+        self._key = (question.compared_with(threshold), at_least, threshold, against)
 
     def __hash__(self) -> int:
         return hash(self._key)
@@ -46,9 +57,14 @@ class Condition:
         """Whether it holds at or above its threshold, or below it."""
         return self._key[1]
 
+    @property
+    def against(self) -> tuple[float, ...]:
+        """Thresholds that the predictive probability will be compared with."""
+        return self._key[3]
+
     def holds(self, probability: Floats) -> Booleans:
         """Whether it holds, for each probability."""
-        _, at_least, threshold = self._key
+        _, at_least, threshold, _ = self._key
         return probability >= threshold if at_least else probability < threshold
 
 
@@ -101,7 +117,7 @@ def _alone(
     model: BetaBinomial, condition: Condition, now: int, last: int, seen: Integers
 ) -> Floats:
     """The same for a question about one arm, of whom only some numbers are asked for."""
-    holds = _holds_alone(model, condition, last)
+    holds = _holds(model, condition, (last,))
     responders, which = np.unique(seen, return_inverse=True)
     arm = condition.question.arm
     weights = (model.predictive_weights(arm, int(number), now, last) for number in responders)
@@ -148,6 +164,7 @@ def _final_boundary(
     Whether it holds for many responders, and ``(the other arm's responders,)``.
     """
     from adaptive_cart.conduct.staircase import turns
+    from adaptive_cart.models.binary.beta_answers import answered
 
     question = condition.question
     assert question.minus is not None
@@ -159,8 +176,7 @@ def _final_boundary(
         totals = np.zeros_like(successes)
         successes[:, question.arm], successes[:, minus] = mine, theirs
         totals[:, question.arm], totals[:, minus] = last, other
-        probability = model.difference_above(question.arm, minus, successes, totals, question.value)
-        holds = condition.holds(probability if question.above else 1.0 - probability)
+        holds = condition.holds(answered(model, question, successes, totals))
         return holds if many else ~holds
 
     return many, turns(beyond, other + 1, last)
@@ -169,17 +185,71 @@ def _final_boundary(
 @lru_cache(maxsize=PROBABILITIES_KEPT)
 def _by_table(model: BetaBinomial, condition: Condition, numbers: tuple[int, ...]) -> Floats:
     """Predictive probability by successes so far, one axis an arm that the question is about."""
-    question = condition.question
-    now, last = numbers[0], numbers[1]
-    weights = _weights(model, question.arm, now, last)
-    if question.minus is None:
-        holds = _holds_alone(model, condition, last)
-        return np.einsum("ij,j->i", weights, holds)
-    other_now, other_last = numbers[2], numbers[3]
-    holds = _holds_between(model, condition, last, other_last)
-    other = _weights(model, question.minus, other_now, other_last)
+    arms = _arms(condition.question)
+    holds = _holds(model, condition, numbers[1::2])
+    weights = [
+        _weights(model, arm, now, last)
+        for arm, now, last in zip(arms, numbers[::2], numbers[1::2], strict=True)
+    ]
     # einsum and not a matrix product: its sums never depend on the number of threads
-    return np.einsum("il,kl->ik", np.einsum("ij,jl->il", weights, holds), other)
+    if len(arms) == 1:
+        answer = np.einsum("ij,j->i", weights[0], holds)
+    else:
+        answer = np.einsum("il,kl->ik", np.einsum("ij,jl->il", weights[0], holds), weights[1])
+    if not condition.against:
+        return answer
+    from adaptive_cart.models.binary.beta_answers import ERROR
+
+    sides = _sides(model, condition, numbers, holds)
+    return settled(answer.ravel(), condition.against, ERROR, sides).reshape(answer.shape)
+
+
+def _arms(question: Question) -> tuple[int, ...]:
+    return (question.arm,) if question.minus is None else (question.arm, question.minus)
+
+
+def _sides(
+    model: BetaBinomial, condition: Condition, numbers: tuple[int, ...], holds: Floats
+) -> Sides:
+    """Which side of a threshold the predictive probability of some tables lies on.
+
+    ``rows`` are positions in the tables of successes so far, in order.
+    """
+    from adaptive_cart.models.binary.beta_exact import exact_posterior, exact_predictive
+
+    arms = _arms(condition.question)
+    now, last = numbers[::2], numbers[1::2]
+
+    def side(threshold: float, seen: tuple[int, ...]) -> float:
+        to_come = tuple(
+            slice(x, x + final - n + 1) for x, n, final in zip(seen, now, last, strict=True)
+        )
+        reached = holds[to_come] > 0.5
+        if reached.all() or not reached.any():  # every outcome is possible
+            return side_of(Fraction(int(reached.all())), threshold)
+        if not 0.0 < threshold < 1.0:
+            return 1.0 if threshold <= 0.0 else -1.0
+        if reached.size > MOST_OUTCOMES:
+            return np.nan
+        masses = [
+            exact_predictive(exact_posterior(model.priors[arm], x, n), final - n)
+            for arm, x, n, final in zip(arms, seen, now, last, strict=True)
+        ]
+        terms, denominator = masses[0]
+        total = reached.astype(object)
+        for _, below in masses[1:]:
+            denominator *= below
+        for mass, _ in reversed(masses[1:]):
+            total = total @ mass
+        return side_of(Fraction(int(terms @ total), denominator), threshold)
+
+    def sides(threshold: float, rows: Integers) -> Floats:
+        places = np.unravel_index(rows, tuple(n + 1 for n in now))
+        return np.array(
+            [side(threshold, tuple(int(x) for x in seen)) for seen in zip(*places, strict=True)]
+        )
+
+    return sides
 
 
 @lru_cache(maxsize=PROBABILITIES_KEPT)
@@ -191,33 +261,18 @@ def _weights(model: BetaBinomial, arm: int, now: int, last: int) -> Floats:
 
 
 @lru_cache(maxsize=256)
-def _holds_alone(model: BetaBinomial, condition: Condition, last: int) -> Floats:
-    successes = np.zeros((last + 1, len(model.priors)), dtype=np.int64)
-    totals = np.zeros_like(successes)
-    successes[:, condition.question.arm] = np.arange(last + 1)
-    totals[:, condition.question.arm] = last
-    return _indicator(condition, lambda q: model.above(q.arm, successes, totals, q.value))
+def _holds(model: BetaBinomial, condition: Condition, last: tuple[int, ...]) -> Floats:
+    """Whether the condition holds on each final table, 1 or 0, one axis an arm."""
+    from adaptive_cart.models.binary.beta_answers import answered
 
-
-@lru_cache(maxsize=256)
-def _holds_between(model: BetaBinomial, condition: Condition, last: int, other: int) -> Floats:
     question = condition.question
-    assert question.minus is not None
-    successes = np.zeros(((last + 1) * (other + 1), len(model.priors)), dtype=np.int64)
+    arms = _arms(question)
+    shape = tuple(n + 1 for n in last)
+    cells = np.indices(shape).reshape(len(arms), -1)
+    successes = np.zeros((cells.shape[1], len(model.priors)), dtype=np.int64)
     totals = np.zeros_like(successes)
-    mine, theirs = np.divmod(np.arange(len(successes)), other + 1)
-    successes[:, question.arm], successes[:, question.minus] = mine, theirs
-    totals[:, question.arm], totals[:, question.minus] = last, other
-    minus = question.minus
-    holds = _indicator(
-        condition, lambda q: model.difference_above(q.arm, minus, successes, totals, q.value)
-    )
-    return holds.reshape(last + 1, other + 1)
-
-
-def _indicator(condition: Condition, above: Callable[[Question], Floats]) -> Floats:
-    question = condition.question
-    probability = above(question)
-    if not question.above:
-        probability = 1.0 - probability
-    return condition.holds(probability).astype(np.float64)
+    for place, arm in enumerate(arms):
+        successes[:, arm] = cells[place]
+        totals[:, arm] = last[place]
+    probability = answered(model, question, successes, totals)
+    return condition.holds(probability).astype(np.float64).reshape(shape)

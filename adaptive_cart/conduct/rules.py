@@ -43,16 +43,21 @@ ENDS = {
 
 @dataclass(frozen=True)
 class Prediction:
-    """A predictive question: the rule to come, its comparison at the last look, and the sample."""
+    """A predictive question: the rule to come, its comparison at the last look, and the sample.
+
+    ``against`` are the thresholds that the predictive probability itself is compared with.
+    """
 
     rule: str
     at_least: bool
     threshold: float
     enrolled: bool
+    against: tuple[float, ...] = ()
 
     def condition(self, question: Question) -> Condition:
         """The predicted rule's condition at the last look, for one of its targets."""
-        return Condition(question, self.at_least, self.threshold)
+        asked = question.compared_with(self.threshold)
+        return Condition(asked, self.at_least, self.threshold, self.against)
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,17 @@ class ResolvedRule:
     last: bool
     every: int = 0
 
+    def __post_init__(self) -> None:
+        """Let what is asked know what it will be compared with, so that ties are decided."""
+        against = tuple(value for value in self.thresholds.values() if not math.isnan(value))
+        compared = against
+        if self.prediction is not None:
+            compared = (self.prediction.threshold,)
+            prediction = replace(self.prediction, against=against)
+            object.__setattr__(self, "prediction", prediction)
+        targets = tuple(target.compared_with(*compared) for target in self.targets)
+        object.__setattr__(self, "targets", targets)
+
     @property
     def question(self) -> Question:
         """The first target's question."""
@@ -102,11 +118,15 @@ class ResolvedRule:
     def never(self) -> ResolvedRule:
         """Return the same rule with a threshold that nothing reaches; it is asked all the same."""
         return replace(
-            self, thresholds=dict.fromkeys(self.thresholds, 2.0 if self.at_least else -1.0)
+            self,
+            thresholds=dict.fromkeys(self.thresholds, 2.0 if self.at_least else -1.0),
         )
 
     def compared(self, probability: Floats, threshold: float) -> Booleans:
-        """Whether the rule holds, ``(trial,)``; never where the posterior failed."""
+        """Whether the rule holds, ``(trial,)``; never where the posterior failed.
+
+        The targets' questions know the thresholds, so that what equals one exactly equals it here.
+        """
         return probability >= threshold if self.at_least else probability < threshold
 
     def holds(self, probability: Floats, look: int) -> Booleans:
@@ -178,7 +198,9 @@ class ResolvedRule:
         sign = (">=" if self.at_least else "<") if holds else ("<" if self.at_least else ">=")
         value = f"{probability:.4f}"
         if float(value) == round(threshold, 4) and probability != threshold:
-            value = f"{probability:.12g}"  # four decimals would hide on which side it lies
+            # four decimals would hide on which side it lies
+            digits = (f"{probability:.{number}g}" for number in (12, 17))
+            value = next(text for text in digits if float(text) != threshold)
         shown = written(threshold)
         shown = shown if len(shown.split(".")[-1]) >= 4 else f"{threshold:.4f}"
         return f"{self.words(design, target)} = {value} {sign} {shown}"

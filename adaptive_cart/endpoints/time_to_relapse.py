@@ -2,6 +2,10 @@
 
 Right censored at dropout, death, the look or ``horizon`` (months after the remission began). Zero
 remitters and zero relapses are ordinary data.
+
+A relapse dated like its remission came within the resolution of the record. It is analysed at half
+a month where a trial's remissions and relapses are all dated by whole months, else at one day: a
+Weibull density may be infinite at 0, and would take such a relapse for proof that the others last.
 """
 
 from __future__ import annotations
@@ -15,18 +19,35 @@ from pydantic import Field
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.participant_set import ParticipantSet
-from adaptive_cart.nouns.parts import PositiveMonths
-from adaptive_cart.nouns.records import Course, Durations, Floats, Population, Snapshot
+from adaptive_cart.nouns.parts import ONE_DAY, PositiveMonths
+from adaptive_cart.nouns.records import Booleans, Course, Durations, Floats, Population, Snapshot
+
+NO_LENGTH = 1e-6  # months; a remission that was lost sooner was dated like its loss
+HALF_A_MONTH = 0.5
+
+
+def _shortest(began: Floats, lost: Floats, seen: Booleans) -> Floats:
+    """Months at which relapses dated like their remissions are analysed, ``(trial, 1)``."""
+    with np.errstate(invalid="ignore"):
+        if not (seen & (lost - began <= NO_LENGTH)).any():
+            return np.full((len(began), 1), ONE_DAY)
+    whole = np.ones(len(began), dtype=np.bool_)
+    for dates in (began, lost):
+        dated = seen & np.isfinite(dates)
+        part = np.where(dated, dates, 0.0)
+        whole &= (np.abs(part - np.round(part)) < NO_LENGTH).all(axis=1)
+    return np.where(whole, HALF_A_MONTH, ONE_DAY)[:, None]
 
 
 @dataclass(frozen=True)
 class Remissions:
-    """Seen remissions: who, when on the calendar, and for how long at most."""
+    """Seen remissions: who, when on the calendar, for how long at most, and the shortest told."""
 
     seen: ParticipantSet
     began: Floats
     months: Floats
     relapsed: ParticipantSet
+    shortest: Floats  # (trial, 1)
 
 
 class TimeToRelapse(EndpointBase):
@@ -50,11 +71,13 @@ class TimeToRelapse(EndpointBase):
         months = np.where(seen, np.minimum(ends - remission, self.horizon), 0.0)
         relapsed = seen & (lost <= until(last_seen))
         relapsed &= lost - remission <= until(self.horizon)
+        shortest = np.minimum(_shortest(began, lost, seen), self.horizon)
         return Remissions(
             ParticipantSet.where(seen),
             np.where(seen, population.arrival + remission, np.inf),
             months,
             ParticipantSet.where(relapsed),
+            shortest,
         )
 
     def ends(self, prepared: Remissions, population: Population) -> Floats:
@@ -70,9 +93,11 @@ class TimeToRelapse(EndpointBase):
         ended = included & prepared.relapsed & ParticipantSet.where(prepared.months <= by_now)
         mask = included.mask(population.participants)
         months = np.where(mask, np.minimum(prepared.months, np.maximum(watched, 0.0)), 0.0)
+        lost = ended.mask(population.participants)
+        months = np.where(lost & (months <= NO_LENGTH), prepared.shortest, months)
         return Durations(
             months,
-            ended.mask(population.participants),
+            lost,
             mask,
             population.arm,
             population.label,

@@ -21,7 +21,10 @@ class Posterior(Protocol):
         """Trials whose posterior could not be computed; nothing where that cannot happen."""
 
     def probability(self, question: Question) -> Floats:
-        """Posterior probability that a rule's question asks for."""
+        """Posterior probability that a rule's question asks for.
+
+        It lies on the right side of the thresholds that the question knows; see ``models/ties.py``.
+        """
 
     def mean(self, question: Question) -> Floats:
         """Posterior mean of the quantity that the question is about."""
@@ -33,13 +36,19 @@ class Posterior(Protocol):
         """Return the same posterior, asked about the strata that are open now."""
 
 
+def tails(level: float) -> tuple[float, float]:
+    """Probabilities at the ends of an equal-tailed interval: 0.025 and 0.975 for 0.95."""
+    tail = round((1.0 - level) / 2.0, 15)  # 1 - 0.95 is 0.05 but for its last bit
+    return tail, 1.0 - tail
+
+
 def within_tails(probability: Floats, level: float) -> Booleans:
     """Whether a value with this posterior probability beyond it lies in the equal-tailed interval.
 
     Nowhere where the probability is nan.
     """
-    tail = (1.0 - level) / 2.0
-    inside: Booleans = (probability >= tail) & (probability <= 1.0 - tail)
+    lower, upper = tails(level)
+    inside: Booleans = (probability >= lower) & (probability <= upper)
     return inside
 
 

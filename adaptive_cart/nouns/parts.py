@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 MONTHS_PER_YEAR = 12.0
 DAYS_PER_MONTH = 365.25 / 12.0
+ONE_DAY = 1.0 / DAYS_PER_MONTH  # in months
 
 Probability = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Months = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
@@ -21,7 +22,7 @@ Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 # what a prior is worth, in participants, events or years: beyond it sums of logarithms lose digits
-Worth = Annotated[float, Field(gt=0.0, le=1e6, allow_inf_nan=False)]
+Worth = Annotated[float, Field(gt=0.0, le=5e6, allow_inf_nan=False)]
 LEAST_WORTH = 1e-6
 Count = Annotated[int, Field(ge=1)]
 

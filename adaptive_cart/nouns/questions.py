@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Kind = Literal["level", "hazard_ratio", "remaining", "best"]
@@ -34,6 +34,9 @@ class Question:
         Months after remission began, for ``remaining``.
     among
         Positions of the arms compared, for ``best``; nothing for every experimental arm.
+    against
+        Thresholds that the answer will be compared with. It lies on the right side of each,
+        whatever the last bit says; what is asked stays the same.
     """
 
     endpoint: str
@@ -45,6 +48,7 @@ class Question:
     stratum: int = ALL
     month: float = 0.0
     among: tuple[int, ...] = ()
+    against: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
     def at(self, value: float) -> Question:
         """Ask the same of another value."""
@@ -53,6 +57,10 @@ class Question:
     def compared(self, arms: int) -> tuple[int, ...]:
         """Arms among which the best is sought, of a design with so many arms."""
         return self.among or tuple(range(1, arms))
+
+    def compared_with(self, *thresholds: float) -> Question:
+        """Ask the same for an answer that will be compared with these thresholds."""
+        return replace(self, against=tuple(t for t in thresholds if not math.isnan(t)))
 
     def words(self, arms: tuple[str, ...], strata: tuple[str, ...], value_text: str = "") -> str:
         """Say the question the way a protocol writes it: ``P(cart − soc > 0.10 | dfr)``."""

@@ -23,10 +23,11 @@ from adaptive_cart.models.binary.beta_binomial import BetaMixture
 from adaptive_cart.nouns.records import Floats
 
 ACCURACY = 0.01
-_MOST = 5  # components
+_MOST = 8  # components; five are enough but for a spike with long tails
 _POINTS = 400  # of the lattice that are fitted to
 _ROUNDS = 200  # of expectation-maximisation: it finds the place quickly and the top slowly
-_LARGEST = 1e6
+_LARGEST = 1e9
+MUCH_SHARPER = 20.0  # than the variance says: then the fit begins with the spike
 
 
 @dataclass(frozen=True)
@@ -44,27 +45,38 @@ class Fit:
 
 
 def fitted_mixture(
-    rates: Floats, weights: Floats, accuracy: float = ACCURACY, most: int = _MOST
+    rates: Floats,
+    weights: Floats,
+    accuracy: float = ACCURACY,
+    most: int = _MOST,
+    cells: Floats | None = None,
 ) -> Fit:
     """Fit a mixture of betas to a distribution on a lattice.
 
     Parameters
     ----------
     rates, weights
-        ``(point,)`` increasing probabilities, and how probable each is. The lattice must be fine
-        and equally spaced in the logit.
+        ``(point,)`` increasing probabilities, and how probable each is. The lattice must be fine.
     accuracy
         Largest difference in the probability of any event that is allowed.
     most
         Components at most; the best of so many is returned where none is near enough.
+    cells
+        How much of the logit each point stands for; the same for all where left out.
     """
     if rates.shape != weights.shape or rates.ndim != 1:
         raise ValueError(f"rates are {rates.shape}, weights {weights.shape}")
     inside = np.flatnonzero(weights > 1e-12 * weights.max())
-    inside = inside[:: max(1, len(inside) // _POINTS)]
-    points = _Lattice.of(rates[inside], weights[inside] / weights[inside].sum())
+    apart = max(1, len(inside) // _POINTS)
+    inside = inside[::apart]
+    steps = None if cells is None else apart * cells[inside]
+    points = _Lattice.of(rates[inside], weights[inside] / weights[inside].sum(), steps)
     best: Fit | None = None
-    for components in range(1, most + 1):
+    fewest, ratio = 1, points.sharpest() / points.size()
+    if ratio > MUCH_SHARPER:
+        # long tails take a component for every eightfold size, fewer come nowhere near
+        fewest = min(max(1, int(np.log(ratio) / np.log(8.0))), most)
+    for components in range(fewest, most + 1):
         found = min(
             (points.fit(start) for start in _starts(points, components)),
             key=lambda fit: fit.distance,
@@ -88,13 +100,25 @@ class _Lattice:
     cell: Floats
 
     @staticmethod
-    def of(rates: Floats, weights: Floats) -> _Lattice:
-        logits = np.asarray(special.logit(rates))
-        step = float(np.diff(logits).mean())
+    def of(rates: Floats, weights: Floats, steps: Floats | None) -> _Lattice:
+        step = np.diff(special.logit(rates)).mean() if steps is None else steps
         # a density of p times this is a probability of the point
         cell = rates * (1.0 - rates) * step
         log_p, log_q = np.log(rates), np.log1p(-rates)
         return _Lattice(weights, log_p, log_q, rates, cell)
+
+    def size(self) -> float:
+        """Participants that a beta with the variance of this distribution is worth, at least 2."""
+        mean = float(self.weights @ self.rates)
+        variance = float(self.weights @ (self.rates - mean) ** 2)
+        return max(mean * (1.0 - mean) / variance - 1.0, 2.0)
+
+    def sharpest(self) -> float:
+        """Participants that a beta as high as this distribution's mode is worth."""
+        height = self.weights / self.cell
+        mode = int(np.argmax(height))
+        rate = self.rates[mode]
+        return float(2.0 * np.pi * height[mode] ** 2 * rate * (1.0 - rate))
 
     def _logs(self, shares: Floats, a: Floats, b: Floats) -> Floats:
         logs = np.log(shares) - special.betaln(a, b)
@@ -175,12 +199,16 @@ def _likeliest(mean_p: Floats, mean_q: Floats, a: Floats, b: Floats) -> tuple[Fl
 
 def _starts(points: _Lattice, components: int) -> Iterator[tuple[Floats, Floats, Floats]]:
     """Where the rounds begin: pieces side by side, and one place with different sharpness."""
-    mean = float(points.weights @ points.rates)
-    variance = float(points.weights @ (points.rates - mean) ** 2)
-    size = max(mean * (1.0 - mean) / variance - 1.0, 2.0)
+    mean, size = float(points.weights @ points.rates), points.size()
     equal = np.full(components, 1.0 / components)
     if components == 1:
         yield equal, np.array([max(mean * size, 1.0)]), np.array([max((1.0 - mean) * size, 1.0)])
+        return
+    sharpest = points.sharpest()
+    if sharpest > MUCH_SHARPER * size:  # a spike in a wide place
+        mode = float(points.rates[np.argmax(points.weights / points.cell)])
+        sizes = np.geomspace(size, sharpest, components)
+        yield equal, np.maximum(mode * sizes, 1.01), np.maximum((1.0 - mode) * sizes, 1.01)
         return
     sharpness = size * np.geomspace(0.4, 4.0, components)
     yield equal, np.maximum(mean * sharpness, 1.01), np.maximum((1.0 - mean) * sharpness, 1.01)

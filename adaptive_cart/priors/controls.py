@@ -99,11 +99,6 @@ class RobustMap:
                 f"{added.rate:.3f} respond (V1/V2)"
             )
         lines = [*comment(seen), *comment(model), *comment(fitted), *comment(worth + ".")]
-        if self.fit.distance > self.accuracy:
-            lines += comment(
-                f"Warning: {len(self.fit.mixture.weights)} betas do not come nearer; "
-                f"{self.accuracy:g} was allowed."
-            )
         if sizes.borrowing is not None and sizes.borrowing.too_informative:
             lines += comment("Warning: more is borrowed than the arm has participants of its own.")
         return [
@@ -144,7 +139,8 @@ def robust_map_prior(
     Raises
     ------
     DesignError
-        With every problem of the table and of the numbers.
+        With every problem of the table and of the numbers, or if no mixture comes as near as was
+        asked.
     """
     problems = []
     if not 0.0 <= weight < 1.0:
@@ -161,7 +157,32 @@ def robust_map_prior(
     name = "earlier controls" if isinstance(source, Historical) else str(source)
     used = heterogeneity or Heterogeneity()
     predictive = map_predictive(historical, used)
-    fit = fitted_mixture(predictive.rates, predictive.weights, accuracy)
+    fit = fitted_mixture(predictive.rates, predictive.weights, accuracy, cells=predictive.cells)
     prior = rounded(robustified(fit.mixture, weight, vague_mean))
     sizes = effective_sample_sizes(prior, participants)
+    _refuse_what_contradicts_itself(fit, accuracy, sizes)
     return RobustMap(name, historical, used, predictive, fit, prior, weight, accuracy, sizes)
+
+
+def _refuse_what_contradicts_itself(fit: Fit, accuracy: float, sizes: EffectiveSampleSizes) -> None:
+    """Print no prior of which its own checks say that it is not what it claims to be."""
+    problems = []
+    if not fit.distance <= accuracy:
+        enough = math.ceil(100.0 * fit.distance) / 100.0
+        message = (
+            f"found {accuracy:g}; with {len(fit.mixture.weights)} betas some probability is still "
+            f"off by {fit.distance:.3f}"
+        )
+        if enough < 1.0:
+            message += f"; type --accuracy {enough:g} to have that prior all the same"
+        problems.append(Problem("--accuracy", message))
+    found = (sizes.information, sizes.information_on_log_odds, sizes.moments, sizes.curvature)
+    shown = found[1:] if sizes.open_edge else found
+    if any(value < 0.0 or math.isinf(value) for value in shown):
+        message = (
+            "the prior is so sharp that what it is worth in participants cannot be worked out; are "
+            "the numbers of participants right?"
+        )
+        problems.append(Problem("", message))
+    if problems:
+        raise DesignError(problems)

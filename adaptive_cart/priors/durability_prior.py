@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from adaptive_cart.nouns.parts import ONE_DAY
 from adaptive_cart.nouns.records import Booleans, Floats
 
 _LN2 = math.log(2.0)
@@ -86,7 +87,8 @@ def durability_moments(
         raise ValueError(f"months are {months.shape}, relapsed {relapsed.shape}")
     if not 0.0 <= power <= 1.0:
         raise ValueError(f"power must be between 0 and 1; found {power}")
-    logs_of_months = np.log(np.maximum(months, _SHORTEST))
+    soon = relapsed & (months <= _SHORTEST)  # as in the model: one day
+    logs_of_months = np.log(np.where(soon, ONE_DAY, np.maximum(months, _SHORTEST)))
     centre = np.log([prior.shape[0], prior.median_months[0]])
     sigma = np.array([prior.shape[1], prior.median_months[1]])
     box = [(m - _REACH * s, m + _REACH * s) for m, s in zip(centre, sigma, strict=True)]

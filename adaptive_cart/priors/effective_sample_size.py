@@ -60,6 +60,7 @@ Scale = Literal["probability", "log_odds"]
 
 _FARTHEST = 700.0  # log odds; exp(-700) is still a number
 _STEP = 1.0 / 64.0
+_RESOLVED, _FINEST = 0.6, 2.0**-20  # of a component's standard deviation; and the end of it
 _FLAT = 100.0  # the beta that curvature is compared with has this fraction of a participant
 
 
@@ -83,7 +84,8 @@ def expected_local_information_ratio(prior: BetaMixture, scale: Scale = "probabi
         return math.nan
     less = 1.0 if scale == "probability" else 0.0
     a, b = np.array(parts.a)[:, None] - less, np.array(parts.b)[:, None] - less
-    t = np.arange(-math.asinh(_FARTHEST / 2.0), math.asinh(_FARTHEST / 2.0), _STEP)
+    step = _step(parts)
+    t = np.arange(-math.asinh(_FARTHEST / 2.0), math.asinh(_FARTHEST / 2.0), step)
     y = 2.0 * np.sinh(t)
     log_p, log_q = special.log_expit(y), special.log_expit(-y)
     p, q = np.exp(log_p), np.exp(log_q)
@@ -98,7 +100,19 @@ def expected_local_information_ratio(prior: BetaMixture, scale: Scale = "probabi
     log_measure = total if less else total - log_p - log_q
     with np.errstate(over="ignore", invalid="ignore"):
         integrand = np.where(information == 0.0, 0.0, np.exp(log_measure) * information)
-    return float(math.fsum(integrand * 2.0 * np.cosh(t)) * _STEP)
+    return float(math.fsum(integrand * 2.0 * np.cosh(t)) * step)
+
+
+def _step(parts: BetaMixture) -> float:
+    """Step in t that resolves every component, halved as often as the sharpest one needs."""
+    step = _STEP
+    for a, b in zip(parts.a, parts.b, strict=True):
+        spread = math.sqrt(special.polygamma(1, a) + special.polygamma(1, b))  # of the log odds
+        centre = special.digamma(a) - special.digamma(b)
+        width = spread / (2.0 * math.cosh(math.asinh(0.5 * float(centre))))
+        while step > _RESOLVED * width and step > _FINEST:
+            step *= 0.5
+    return step
 
 
 def _merged(prior: BetaMixture) -> BetaMixture:

@@ -22,10 +22,12 @@ Method
 ------
 Integrals and no sampling.  The likelihood of a study given (centre, between) is an integral over
 its own logit, by Gauss-Hermite quadrature placed at the integrand's mode and scaled by its
-curvature (Liu & Pierce 1994, Biometrika 81:624).  The posterior of (centre, between) is computed on
-a lattice, Gauss-Legendre in ``between`` and equally spaced in ``centre``, and the predictive
-density of the logit summed from it: a mixture of normals, except where ``between`` is small against
-the spacing, where the density of the centre, interpolated, is smoothed instead.
+curvature (Liu & Pierce 1994, Biometrika 81:624).  The posterior of (centre, between) is computed by
+Gauss-Legendre panels in ``between``, the first as long as the studies' own standard error and each
+one four times as long as that before, and for each value on a lattice in ``centre`` of its own: two
+large registries that agree leave a spike of both, beside a long tail.  The predictive density of
+the logit is summed from it: a mixture of normals, except where ``between`` is small against the
+spacing, where the density of the centre, interpolated, is smoothed instead.
 
 Error: doubling all numbers of points moves mean and standard deviation of the predictive
 by less than 1e-6 for the published placebo data of ankylosing spondylitis, and for one study of 0
@@ -46,7 +48,9 @@ from adaptive_cart.nouns.records import Floats
 from adaptive_cart.priors.historical import Historical
 
 _HERMITE = 24  # points of a study's own integral
-_BETWEEN = 48  # points of the standard deviation between studies
+_BETWEEN = 12  # points of a panel of the standard deviation between studies
+_LONGER = 4.0  # times the panel before
+_CLOSER, _COARSE = 5, 61  # looks for the place of the centre, and their points
 _CENTRE = 201  # points of the centre
 _LOGITS = 2401  # points of the predictive
 _TAIL = 7.0  # standard deviations kept
@@ -84,21 +88,24 @@ class Predictive:
 
     Attributes
     ----------
-    logits, density
-        ``(point,)``, equally spaced, and the density of the logit there.
+    logits, density, cells
+        ``(point,)``: a lattice, the density of the logit there, and how much of the logit each
+        point stands for.
     between, between_weights
         ``(point,)`` standard deviation between studies and its posterior probabilities.
     """
 
     logits: Floats
     density: Floats
+    cells: Floats
     between: Floats
     between_weights: Floats
 
     @cached_property
     def weights(self) -> Floats:
         """Probability of each point of the lattice; they add up to 1."""
-        return self.density / self.density.sum()
+        masses = self.density * self.cells
+        return np.asarray(masses / masses.sum())
 
     @cached_property
     def rates(self) -> Floats:
@@ -138,48 +145,72 @@ def map_predictive(
         Multiplies every number of quadrature points, to see that they were enough.
     """
     prior = heterogeneity or Heterogeneity()
-    between, step = _half_line(prior.between_sd, _BETWEEN * refine)
-    centres = _centres(data, prior, between[-1], _CENTRE * refine)
+    between, step = _half_line(prior.between_sd, _own_spread(data), _BETWEEN * refine)
+    centres = _centres(data, prior, between, _CENTRE * refine)
     logs = _log_likelihood(data, centres, between, _HERMITE * refine)
     logs += (np.log(step) - 0.5 * (between / prior.between_sd) ** 2)[:, None]
+    logs += np.log(centres[:, 1] - centres[:, 0])[:, None]
     logs -= 0.5 * ((centres - prior.centre_mean) / prior.centre_sd) ** 2
     joint = np.exp(logs - logs.max())
     joint /= joint.sum()
-    logits, density = _predicted(centres, between, joint, _LOGITS * refine)
-    return Predictive(logits, density, between, joint.sum(axis=1))
+    logits, cells = _lattice(centres, between, joint, _LOGITS * refine)
+    density = _predicted(centres, between, joint, logits)
+    return Predictive(logits, density, cells, between, joint.sum(axis=1))
 
 
-def _half_line(sd: float, points: int) -> tuple[Floats, Floats]:
-    """Nodes and weights on (0, 7 sd), closer together near nought."""
+def _own_spread(data: Historical) -> float:
+    """Standard deviation of the centre on the logit if the studies were all alike."""
+    events, n = (np.array(part, dtype=np.float64) for part in (data.responders, data.participants))
+    rates = (events + 0.5) / (n + 1.0)
+    return 1.0 / math.sqrt(float((n * rates * (1.0 - rates)).sum()))
+
+
+def _half_line(sd: float, smallest: float, points: int) -> tuple[Floats, Floats]:
+    """Nodes and weights on (0, 7 sd): a panel up to the smallest scale, then ever longer ones.
+
+    The density of the standard deviation between studies may fall like its inverse from the
+    smallest scale of the data to the largest of the prior.
+    """
+    edges = [0.0, min(smallest, sd)]
+    while edges[-1] < _TAIL * sd:
+        edges.append(min(_LONGER * edges[-1], _TAIL * sd))
     nodes, weights = np.polynomial.legendre.leggauss(points)
-    part = 0.5 * (nodes + 1.0)
-    return _TAIL * sd * part**2, _TAIL * sd * part * weights
+    low, high = np.array(edges[:-1])[:, None], np.array(edges[1:])[:, None]
+    between = low + (high - low) * 0.5 * (nodes + 1.0)
+    return between.ravel(), ((high - low) * 0.5 * weights).ravel()
 
 
-def _centres(data: Historical, prior: Heterogeneity, widest: float, points: int) -> Floats:
-    """Logits that the mean over studies can have, from a coarse look at the whole prior range."""
-    low, high = (prior.centre_mean + side * _TAIL * prior.centre_sd for side in (-1.0, 1.0))
-    between, step = _half_line(prior.between_sd, 16)
-    for _ in range(3):
-        coarse = np.linspace(low, high, 121)
-        logs = _log_likelihood(data, coarse, between, _HERMITE)
-        logs += (np.log(step) - 0.5 * (between / prior.between_sd) ** 2)[:, None]
+def _centres(data: Historical, prior: Heterogeneity, between: Floats, points: int) -> Floats:
+    """Logits that the mean over studies can have, ``(between, point)``, each row equally spaced.
+
+    From ever closer looks, beginning with the whole prior range: for every standard deviation
+    between studies the centre is known to another accuracy.
+    """
+    ends = [prior.centre_mean + side * _TAIL * prior.centre_sd for side in (-1.0, 1.0)]
+    low, high = (np.full(len(between), end) for end in ends)
+    for _ in range(_CLOSER):
+        coarse = np.linspace(low, high, _COARSE, axis=1)
+        logs = _log_likelihood(data, coarse, between, _HERMITE // 3)
         logs -= 0.5 * ((coarse - prior.centre_mean) / prior.centre_sd) ** 2
-        marginal = special.logsumexp(logs, axis=0)
-        inside = np.flatnonzero(marginal > marginal.max() - 0.5 * _TAIL**2)
-        spacing = coarse[1] - coarse[0]
-        low, high = coarse[inside[0]] - spacing, coarse[inside[-1]] + spacing
-    return np.linspace(low, high, points)
+        inside = logs > logs.max(axis=1, keepdims=True) - 0.5 * _TAIL**2
+        first = inside.argmax(axis=1)
+        last = _COARSE - 1 - inside[:, ::-1].argmax(axis=1)
+        row, spacing = np.arange(len(between)), coarse[:, 1] - coarse[:, 0]
+        low, high = coarse[row, first] - spacing, coarse[row, last] + spacing
+    return np.linspace(low, high, points, axis=1)
 
 
 def _log_likelihood(data: Historical, centres: Floats, between: Floats, points: int) -> Floats:
-    """Log likelihood of all studies, ``(between, centre)``, binomial coefficients left out."""
+    """Log likelihood of all studies, ``(between, centre)``, binomial coefficients left out.
+
+    ``centres`` are ``(between, centre)``.
+    """
     nodes, weights = np.polynomial.hermite.hermgauss(points)
     log_weights = np.log(weights) + nodes**2
-    total = np.zeros((len(between), len(centres)))
+    total = np.zeros(centres.shape)
     variance = between[:, None] ** 2
     for events, n in zip(data.responders, data.participants, strict=True):
-        mode = np.broadcast_to(centres, total.shape).copy()
+        mode = centres.copy()
         for _ in range(60):
             rate = special.expit(mode)
             slope = events - n * rate - (mode - centres) / variance
@@ -202,32 +233,49 @@ def _log_likelihood(data: Historical, centres: Floats, between: Floats, points: 
     return total
 
 
-def _predicted(
-    centres: Floats, between: Floats, joint: Floats, points: int
-) -> tuple[Floats, Floats]:
-    """Density of a new study's logit, on a lattice that holds all but 1e-9 of it."""
+def _lattice(centres: Floats, between: Floats, joint: Floats, points: int) -> tuple[Floats, Floats]:
+    """Logits that hold all but 1e-9 of a new study's, and the width of each one's cell.
+
+    Equally spaced where that resolves the narrowest part, else denser about it.
+    """
+    kept = joint.sum(axis=1).cumsum() < 1.0 - 1e-9
+    kept[0] = True
+    low = float((centres[:, 0] - 6.0 * between)[kept].min())
+    high = float((centres[:, -1] + 6.0 * between)[kept].max())
+    narrow = float(centres[0, -1] - centres[0, 0]) / (2.0 * _TAIL)
+    if (high - low) / (points - 1) <= narrow / 4.0:
+        logits = np.linspace(low, high, points)
+        return logits, np.full(points, logits[1] - logits[0])
+    middle, scale = 0.5 * float(centres[0, 0] + centres[0, -1]), 10.0 * narrow
+    even = np.linspace(
+        math.asinh((low - middle) / scale), math.asinh((high - middle) / scale), points
+    )
+    return middle + scale * np.sinh(even), scale * np.cosh(even) * (even[1] - even[0])
+
+
+def _predicted(centres: Floats, between: Floats, joint: Floats, logits: Floats) -> Floats:
+    """Density of a new study's logit on a lattice."""
     from scipy.interpolate import CubicSpline
 
-    spacing = centres[1] - centres[0]
-    spread = between[joint.sum(axis=1).cumsum() < 1.0 - 1e-9][-1]
-    reach = 6.0 * spread
-    logits = np.linspace(centres[0] - reach, centres[-1] + reach, points)
     nodes, weights = np.polynomial.hermite_e.hermegauss(9)
     weights = weights / weights.sum()
-    density = np.zeros(points)
-    for sd, row in zip(between, joint, strict=True):
+    density = np.zeros(len(logits))
+    for sd, row, places in zip(between, joint, centres, strict=True):
         if row.sum() == 0.0:
             continue
+        spacing = places[1] - places[0]
+        reach = 8.0 * sd
+        near = slice(*np.searchsorted(logits, [places[0] - reach, places[-1] + reach]))
         if sd >= spacing:
-            kernel = np.exp(-0.5 * ((logits[:, None] - centres) / sd) ** 2)
-            density += kernel @ row / (sd * math.sqrt(2.0 * math.pi))
+            kernel = np.exp(-0.5 * ((logits[near, None] - places) / sd) ** 2)
+            density[near] += kernel @ row / (sd * math.sqrt(2.0 * math.pi))
             continue
-        smooth = CubicSpline(centres, np.log(np.maximum(row, 1e-300)))
+        smooth = CubicSpline(places, np.log(np.maximum(row, 1e-300)))
         for node, weight in zip(nodes, weights, strict=True):
-            at = logits - sd * node
-            inside = (at >= centres[0]) & (at <= centres[-1])
-            density[inside] += weight * np.exp(smooth(at[inside])) / spacing
-    return logits, density
+            at = logits[near] - sd * node
+            inside = (at >= places[0]) & (at <= places[-1])
+            density[near][inside] += weight * np.exp(smooth(at[inside])) / spacing
+    return density
 
 
 def robustified(prior: BetaMixture, weight: float, mean: float = 0.5) -> BetaMixture:

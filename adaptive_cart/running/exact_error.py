@@ -34,6 +34,8 @@ CHUNK = 256  # rates whose masses are held at once, so that memory stays small
 KEPT = 8_000_000  # masses remembered (64 MB)
 PEAKS, ZOOMS, FINER = 4, 3, 21  # how the largest values are refined
 
+BESIDE = 2e-9  # more than a probability in floating point may be wrong by
+
 
 @dataclass(frozen=True)
 class Worst:
@@ -240,7 +242,9 @@ class ExactError:
             return rule.holds(look.asked[rule.name], look.number)
         condition = rule.prediction.condition(rule.question)
         if rule.prediction.rule in self.calibrated:
-            condition = Condition(rule.question, rule.prediction.at_least, threshold)
+            # the threshold tried is a table's own probability in floating point: that table counts
+            below = threshold - BESIDE
+            condition = Condition(rule.question, rule.prediction.at_least, below)
         model = self.plan.fitted[self.design.primary][1]
         totals = np.broadcast_to(np.array(look.analysed, dtype=np.int64), look.successes.shape)
         final = np.broadcast_to(np.array(self.design.planned, dtype=np.int64), totals.shape)

@@ -400,8 +400,12 @@ def test_a_rule_holds_at_its_threshold_and_not_below_it(comparison: str) -> None
     for value in sorted(set(reached))[::3]:
         for threshold in (np.nextafter(value, 0.0), value, np.nextafter(value, 1.0)):
             raw["rules"][0][comparison] = float(threshold)
-            won = (told(raw, "expected", 40)[0]["reason"] == "success").to_numpy()
-            holds = reached >= threshold if comparison == "at_least" else reached < threshold
+            trials, looks = told(raw, "expected", 40)
+            won = (trials["reason"] == "success").to_numpy()
+            # asked anew: beside its own threshold a probability is decided exactly, and told so
+            asked = looks.groupby("trial")["p_efficacy"].max()
+            np.testing.assert_allclose(asked, reached, rtol=0.0, atol=1e-9)
+            holds = asked >= threshold if comparison == "at_least" else asked < threshold
             np.testing.assert_array_equal(won, holds)
 
 

@@ -46,7 +46,11 @@ def course_design(*rules: dict[str, Any], **tables: Any) -> dict[str, Any]:
         "looks": {"observed": [24, 36]},
         "rules": list(rules),
         "truth": {
-            "usual": {"remission": {"probability": 0.1}, "durability": {"cured": 1.0}},
+            "usual": {
+                "remission": {"probability": 0.1},
+                "durability": {"cured": 1.0},
+                "events": {"crs": 0.0},
+            },
             "cells": cells,
         },
         "scenarios": {"toxic": {}},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,11 @@ from scipy import special, stats
 from adaptive_cart.design.file import load_design
 from adaptive_cart.errors import DesignError, InputError
 from adaptive_cart.models.binary.beta_binomial import BetaMixture
-from adaptive_cart.priors.beta_mixture_fit import fitted_mixture
-from adaptive_cart.priors.controls import robust_map_prior
+from adaptive_cart.priors.beta_mixture_fit import Fit, fitted_mixture
+from adaptive_cart.priors.controls import _refuse_what_contradicts_itself, robust_map_prior
 from adaptive_cart.priors.effective_sample_size import (
     by_moments,
+    effective_sample_sizes,
     expected_local_information_ratio,
 )
 from adaptive_cart.priors.historical import Historical, parsed_historical, read_historical
@@ -142,6 +144,54 @@ def test_alike_studies_say_more_than_different_ones() -> None:
     # all studies the same: the meta-analysis of 20 of 200, but for the prior of the centre
     assert certain.mean() == pytest.approx(0.1, abs=0.004)
     assert certain.sd() == pytest.approx(math.sqrt(0.1 * 0.9 / 200), rel=0.05)
+
+
+def two_registries(n: int, rates: np.ndarray) -> tuple[float, np.ndarray]:
+    """Mean, and probability below each rate, where both see one in ten of so many.
+
+    A normal likelihood of each logit leaves closed forms but for the standard deviation between
+    studies, which is summed over ten thousand values evenly spaced in its logarithm.
+    """
+    own = 1.0 / (n * 0.1 * 0.9)
+    seen = float(special.logit(0.1))
+    between = np.geomspace(1e-6, 7.0, 10_000)
+    total = between**2 + own
+    # both logits are normal about a centre that is Normal(0, 2): their mean, and their difference
+    logs = stats.norm.logpdf(seen, 0.0, np.sqrt(0.5 * total + 4.0)) - 0.5 * np.log(total)
+    weight = np.exp(logs) * stats.halfnorm.pdf(between) * between
+    weight /= weight.sum()
+    precision = 2.0 / total + 0.25
+    centre, sd = 2.0 * seen / total / precision, np.sqrt(1.0 / precision + between**2)
+    score = (special.logit(rates)[:, None] - centre) / sd
+    nodes, node_weights = np.polynomial.hermite_e.hermegauss(60)
+    means = special.expit(centre + sd * nodes[:, None]).T @ node_weights / node_weights.sum()
+    return float(weight @ means), special.ndtr(score) @ weight
+
+
+@pytest.mark.parametrize("n", [100_000, 1_000_000])
+def test_large_registries_that_agree_leave_a_spike_and_long_tails(n: int) -> None:
+    found = map_predictive(Historical(("a", "b"), (n // 10, n // 10), (n, n)))
+    rates = np.array([0.03, 0.05, 0.09, 0.0995, 0.1005, 0.11, 0.2, 0.3, 0.5])
+    mean, below = two_registries(n, rates)
+    assert found.mean() == pytest.approx(mean, abs=5e-4)
+    np.testing.assert_allclose(found.below(rates), below, atol=6e-4)
+
+
+def test_a_mixture_that_is_not_near_enough_is_refused_and_not_printed() -> None:
+    fit = Fit(BetaMixture.single(2.0, 3.0), 0.192)
+    sizes = effective_sample_sizes(fit.mixture)
+    with pytest.raises(DesignError, match=r"off by 0.192; type --accuracy 0.2"):
+        _refuse_what_contradicts_itself(fit, 0.01, sizes)
+    with pytest.raises(DesignError, match="worth in participants"):
+        _refuse_what_contradicts_itself(Fit(fit.mixture, 0.0), 0.01, replace(sizes, moments=-0.1))
+    _refuse_what_contradicts_itself(fit, 0.2, sizes)
+
+
+@pytest.mark.parametrize("size", [1e3, 1e5, 1e7])
+def test_a_sharp_part_is_worth_its_share(size: float) -> None:
+    """Of a mixture whose parts lie apart, ELIR is nearly the mean of the parts' own."""
+    prior = BetaMixture((0.5, 0.5), (0.1 * size, 0.6 * size), (0.9 * size, 0.4 * size))
+    assert effective_sample_sizes(prior).information == pytest.approx(size, rel=1e-3)
 
 
 def test_probabilities_and_quantiles_fit_together() -> None:

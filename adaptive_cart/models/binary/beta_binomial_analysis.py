@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from adaptive_cart.errors import nearest, one_of
-from adaptive_cart.models.base import AnalysisBase, Reference, within_tails
+from adaptive_cart.models.base import AnalysisBase, Reference, tails, within_tails
 from adaptive_cart.nouns.parts import Part, Worth, worth_something
 from adaptive_cart.nouns.questions import ALL, Question
 from adaptive_cart.nouns.records import Booleans, Counts, Floats, Integers, Summary, pooled
@@ -103,17 +103,9 @@ class CountsPosterior:
         return pooled(self.successes * inside), pooled(self.totals * inside)
 
     def probability(self, question: Question) -> Floats:
-        successes, totals = self._table(question)
-        if question.kind == "best":
-            arms = question.compared(successes.shape[1])
-            return self.model.best(arms, successes, totals)[:, arms.index(question.arm)]
-        if question.minus is None:
-            above = self.model.above(question.arm, successes, totals, question.value)
-        else:
-            above = self.model.difference_above(
-                question.arm, question.minus, successes, totals, question.value
-            )
-        return above if question.above else 1.0 - above
+        from adaptive_cart.models.binary.beta_answers import answered
+
+        return answered(self.model, question, *self._table(question))
 
     def mean(self, question: Question) -> Floats:
         successes, totals = self._table(question)
@@ -123,7 +115,7 @@ class CountsPosterior:
         return mean - self.model.mean(question.minus, successes, totals)
 
     def covers(self, question: Question, level: float) -> Booleans:
-        return within_tails(self.probability(question), level)
+        return within_tails(self.probability(question.compared_with(*tails(level))), level)
 
     def where_open(self, open_strata: Booleans) -> CountsPosterior:
         return replace(self, open_strata=open_strata)

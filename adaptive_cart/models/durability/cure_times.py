@@ -12,11 +12,13 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.nouns.parts import ONE_DAY
+
 Floats: TypeAlias = npt.NDArray[np.float64]
 Integers: TypeAlias = npt.NDArray[np.int64]
 Booleans: TypeAlias = npt.NDArray[np.bool_]
 
-SHORTEST: Final = 1e-6  # months
+SHORTEST: Final = 1e-6  # months; a relapse sooner is taken for one after a day
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Times:
     @classmethod
     def read(cls, months: Floats, events: Booleans, inside: Booleans) -> Times:
         """Sort by time: neither order nor company of participants then changes a bit."""
-        logs = np.log(np.maximum(np.where(inside, months, 1.0), SHORTEST))
+        told = np.where(events & (months <= SHORTEST), ONE_DAY, np.maximum(months, SHORTEST))
+        logs = np.log(np.where(inside, told, 1.0))
 
         def chosen(which: Booleans) -> tuple[Floats, Integers]:
             count = which.sum(axis=1)

@@ -12,7 +12,7 @@ R(t) = c + (1 - c) S(t) of all.
 
 * prior: c ~ Beta(a, b), m ~ lognormal(median, sigma), k ~ lognormal(median, sigma), independent;
 * likelihood: (1 - c) f(t) for a relapse at t, with f = -S', and c + (1 - c) S(t) for a remitter
-  censored at t.  Durations below 1e-6 month count as 1e-6 month.
+  censored at t.  A relapse before 1e-6 month, where f may be infinite, counts as one after a day.
 
 Mixture cure models: Berkson and Gage (1952), doi:10.1080/01621459.1952.10501187; their Bayesian
 form with a Weibull time: Chen, Ibrahim and Sinha (1999), doi:10.1080/01621459.1999.10474196,

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import model_validator
 
-from adaptive_cart.models.base import AnalysisBase, Reference, within_tails
+from adaptive_cart.models.base import AnalysisBase, Reference, tails, within_tails
+from adaptive_cart.models.ties import Sides, settled, side_of, strictly_inside
 from adaptive_cart.nouns.distributions import Beta, Lognormal
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import ALL, OPEN, Question
-from adaptive_cart.nouns.records import Booleans, Durations, Floats, Summary
+from adaptive_cart.nouns.records import Booleans, Durations, Floats, Integers, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.durability.weibull_cure import WeibullCure, WeibullCurePosterior
 
 # months at which hardly anybody who can relapse has not: the fraction remaining is the cured one
 FOR_EVER = 1.0e6
+FAST_ERROR = 0.002  # what a probability may be wrong by
 
 
 class WeibullCurePrior(Part):
@@ -76,7 +79,41 @@ class DurabilityPosterior:
             above = arm.remaining_above(month, question.value)
         else:
             above = arm.cured_above(question.value)
-        return above if question.above else 1.0 - above
+        answer = above if question.above else 1.0 - above
+        return settled(answer, question.against, FAST_ERROR, self._sides(question))
+
+    def _sides(self, question: Question) -> Sides:
+        """Which side of a threshold the probabilities of some trials lie on, where that is certain.
+
+        Two arms with the same months in remission have the same posterior.
+        """
+        lowest = 0.0 if question.minus is None else -1.0
+
+        def sides(threshold: float, rows: Integers) -> Floats:
+            if not lowest < question.value < 1.0:
+                return np.full(len(rows), np.nan)
+            side = strictly_inside(threshold, rows)
+            if question.minus is None or question.value != 0.0:
+                return side
+            if abs(threshold - 0.5) > FAST_ERROR:
+                return side
+            alike = self._alike(rows, question)
+            return np.where(alike, side_of(Fraction(1, 2), threshold), side)
+
+        return sides
+
+    def _alike(self, rows: Integers, question: Question) -> Booleans:
+        """Whether two arms have the same months in remission, and the same relapses."""
+        assert question.minus is not None
+        data = self.data
+        arms = (question.arm, question.minus)
+        members = [data.members(arm, question.stratum, self.open_strata) for arm in arms]
+
+        def seen(row: int, mine: Booleans) -> tuple[tuple[float, bool], ...]:
+            pairs = zip(data.months[row][mine[row]], data.event[row][mine[row]], strict=True)
+            return tuple(sorted((float(months), bool(event)) for months, event in pairs))
+
+        return np.array([seen(row, members[0]) == seen(row, members[1]) for row in rows])
 
     def mean(self, question: Question) -> Floats:
         if question.kind == "remaining":
@@ -91,7 +128,7 @@ class DurabilityPosterior:
         return mean - other.cured_mean()
 
     def covers(self, question: Question, level: float) -> Booleans:
-        return within_tails(self.probability(question), level)
+        return within_tails(self.probability(question.compared_with(*tails(level))), level)
 
     def where_open(self, open_strata: Booleans) -> DurabilityPosterior:
         other = replace(self, open_strata=open_strata)
@@ -107,7 +144,7 @@ class WeibullCureAnalysis(AnalysisBase):
 
     reads: ClassVar[str] = "durations"
     answers: ClassVar[tuple[str, ...]] = ("level", "remaining")
-    fast_error: ClassVar[float] = 0.002
+    fast_error: ClassVar[float] = FAST_ERROR
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> WeibullCure:
         from adaptive_cart.models.durability.weibull_cure import WeibullCure

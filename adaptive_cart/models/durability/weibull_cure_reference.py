@@ -23,13 +23,14 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.strata.reference_strata import in_strata
+from adaptive_cart.nouns.parts import ONE_DAY
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Durations, Floats, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.durability.weibull_cure import WeibullCure
 
-SHORTEST: Final = 1e-6  # months; a relapse at 0 has no density
+SHORTEST: Final = 1e-6  # months; a relapse at 0 has no density, and counts as one after a day
 LARGEST: Final = 30.0  # log cumulative hazard beyond which nobody uncured is left
 
 
@@ -63,9 +64,11 @@ class WeibullCureReference:
         """Months in remission, whether they ended in relapse, and the arm, remitter by remitter."""
         assert isinstance(summary, Durations)
         inside = summary.included[trial] & in_strata(summary.stratum[trial], open_strata, question)
+        months, relapsed = summary.months[trial][inside], summary.event[trial][inside]
+        soon = relapsed & (months <= SHORTEST)
         return {
-            "months": np.maximum(summary.months[trial][inside], SHORTEST),
-            "relapsed": summary.event[trial][inside].astype(np.float64),
+            "months": np.where(soon, ONE_DAY, np.maximum(months, SHORTEST)),
+            "relapsed": relapsed.astype(np.float64),
             "arm_of": summary.arm[trial][inside].astype(np.int64),
         }
 

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
-from adaptive_cart.models.base import AnalysisBase, Reference, within_tails
+from adaptive_cart.models.base import AnalysisBase, Reference, tails, within_tails
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPrior
+from adaptive_cart.models.ties import Sides, settled, side_of, strictly_inside
 from adaptive_cart.nouns.distributions import Normal
 from adaptive_cart.nouns.parts import Part, PositiveMonths
 from adaptive_cart.nouns.questions import OPEN, Question
-from adaptive_cart.nouns.records import Booleans, Durations, Floats, Summary
+from adaptive_cart.nouns.records import Booleans, Durations, Floats, Integers, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
     from adaptive_cart.models.hazards.piecewise_exponential import Posterior as RatioPosterior
+
+FAST_ERROR = 1e-6  # what a probability may be wrong by
 
 
 class PiecewiseExponentialPrior(Part):
@@ -66,16 +70,39 @@ class HazardsPosterior:
         return self._ratios[(*pair, stratum)]
 
     def probability(self, question: Question) -> Floats:
+        if not 0.0 < question.value < np.inf:  # no posterior puts mass on 0, or beyond every number
+            certain = float((question.value <= 0.0) == question.above)
+            return np.full(len(self.data.months), certain)
         ratio = self._ratio(question)
         if question.above:
-            return ratio.hazard_ratio_above(question.value)
-        return ratio.hazard_ratio_below(question.value)
+            answer = ratio.hazard_ratio_above(question.value)
+        else:
+            answer = ratio.hazard_ratio_below(question.value)
+        return settled(answer, question.against, FAST_ERROR, self._sides(question))
+
+    def _sides(self, question: Question) -> Sides:
+        """Which side of a threshold the probabilities of some trials lie on, where that is certain.
+
+        An arm that nobody has been followed in leaves the prior of the log hazard ratio as it was.
+        """
+        centred = question.value == 1.0 and self.model.log_hazard_ratio[0] == 0.0
+
+        def sides(threshold: float, rows: Integers) -> Floats:
+            side = strictly_inside(threshold, rows)
+            if not centred:
+                return side
+            mine = self._arm(question.arm, question.stratum)
+            events, time = (part[rows].sum(axis=1) for part in mine)
+            untouched = (events == 0.0) & (time == 0.0)
+            return np.where(untouched, side_of(Fraction(1, 2), threshold), side)
+
+        return sides
 
     def mean(self, question: Question) -> Floats:
         return self._ratio(question).hazard_ratio_mean()
 
     def covers(self, question: Question, level: float) -> Booleans:
-        return within_tails(self.probability(question), level)
+        return within_tails(self.probability(question.compared_with(*tails(level))), level)
 
     def where_open(self, open_strata: Booleans) -> HazardsPosterior:
         other = replace(self, open_strata=open_strata)
@@ -93,7 +120,7 @@ class PiecewiseExponentialAnalysis(AnalysisBase):
 
     reads: ClassVar[str] = "durations"
     answers: ClassVar[tuple[str, ...]] = ("hazard_ratio",)
-    fast_error: ClassVar[float] = 1e-6
+    fast_error: ClassVar[float] = FAST_ERROR
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
         if any(b <= a for a, b in zip(self.cuts, self.cuts[1:], strict=False)):

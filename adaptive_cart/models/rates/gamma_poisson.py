@@ -43,11 +43,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
+
+from adaptive_cart.models.binary.beta_exact import ExactBeta, exact_above
+from adaptive_cart.models.ties import as_written
 
 __all__ = ["GammaPoisson"]
 
@@ -188,6 +192,23 @@ class GammaPoisson:
         else:
             probability = 1.0 - _difference_above(*b, *a, -margin)
         return probability.reshape(shape_a.shape)
+
+    def exact_difference_above(
+        self, events_a: float, events_b: float, years_a: float, years_b: float
+    ) -> Fraction | None:
+        """P(the rate of arm a exceeds that of arm b) as a fraction; nothing if it is none.
+
+        A Beta(A, B) has the share that arm a has of both rates, each in units of its own exposure.
+        Years are read to twelve digits, so that the order in which they were added up is no matter.
+        """
+        shape, rate = as_written(self.a), as_written(self.b)
+        a, b = shape + int(events_a), shape + int(events_b)
+        exposed_a, exposed_b = (rate + Fraction(f"{years:.12g}") for years in (years_a, years_b))
+        if exposed_a + exposed_b == 0:
+            return None
+        share_of_b = ExactBeta(Fraction(1), b, a)
+        above = exact_above((share_of_b,), exposed_b / (exposed_a + exposed_b))
+        return None if above is None else 1 - above
 
     def _gamma(self, events: npt.ArrayLike, years: npt.ArrayLike) -> tuple[Array, Array]:
         """Shape and rate of the posterior, in one common shape of arrays."""

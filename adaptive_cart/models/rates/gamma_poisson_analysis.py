@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import model_validator
 
-from adaptive_cart.models.base import AnalysisBase, Reference, within_tails
+from adaptive_cart.models.base import AnalysisBase, Reference, tails, within_tails
+from adaptive_cart.models.ties import Sides, settled, side_of, strictly_inside
 from adaptive_cart.nouns.parts import Part, Worth, worth_something
 from adaptive_cart.nouns.questions import OPEN, Question
-from adaptive_cart.nouns.records import Booleans, Exposure, Floats, Summary
+from adaptive_cart.nouns.records import Booleans, Exposure, Floats, Integers, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.rates.gamma_poisson import GammaPoisson
+
+FAST_ERROR = 1e-9  # what a probability may be wrong by
 
 
 class GammaPrior(Part):
@@ -54,7 +57,32 @@ class RatesPosterior:
         else:
             other = self._arm(question, question.minus)
             above = self.model.difference_above(*arm, *other, question.value)
-        return above if question.above else 1.0 - above
+        answer = above if question.above else 1.0 - above
+        return settled(answer, question.against, FAST_ERROR, self._sides(question))
+
+    def _sides(self, question: Question) -> Sides:
+        """Which side of a threshold the probabilities of some trials lie on."""
+
+        def sides(threshold: float, rows: Integers) -> Floats:
+            if question.minus is None:
+                beyond = question.value > 0.0  # every rate is above what is not
+                return strictly_inside(threshold, rows) if beyond else np.full(len(rows), np.nan)
+            if not 0.0 < threshold < 1.0 or question.value != 0.0:
+                return strictly_inside(threshold, rows)
+            events, years = (
+                np.stack(both, axis=1)[rows]
+                for both in zip(
+                    self._arm(question, question.arm),
+                    self._arm(question, question.minus),
+                    strict=True,
+                )
+            )
+            pairs = zip(events, years, strict=True)
+            exceeds = [self.model.exact_difference_above(*k, *t) for k, t in pairs]
+            asked = [p if p is None or question.above else 1 - p for p in exceeds]
+            return np.array([side_of(p, threshold) for p in asked])
+
+        return sides
 
     def mean(self, question: Question) -> Floats:
         mean = self.model.mean(*self._arm(question, question.arm))
@@ -63,7 +91,7 @@ class RatesPosterior:
         return mean - self.model.mean(*self._arm(question, question.minus))
 
     def covers(self, question: Question, level: float) -> Booleans:
-        return within_tails(self.probability(question), level)
+        return within_tails(self.probability(question.compared_with(*tails(level))), level)
 
     def where_open(self, open_strata: Booleans) -> RatesPosterior:
         return replace(self, open_strata=open_strata)
@@ -77,7 +105,7 @@ class GammaPoissonAnalysis(AnalysisBase):
 
     reads: ClassVar[str] = "exposure"
     answers: ClassVar[tuple[str, ...]] = ("level",)
-    fast_error: ClassVar[float] = 1e-9
+    fast_error: ClassVar[float] = FAST_ERROR
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> GammaPoisson:
         from adaptive_cart.models.rates.gamma_poisson import GammaPoisson

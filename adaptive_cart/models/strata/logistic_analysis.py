@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from adaptive_cart.models.base import AnalysisBase, Reference
+from adaptive_cart.models.ties import settled, strictly_inside
 from adaptive_cart.nouns.distributions import HalfNormal, Normal
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import OPEN, Question
@@ -32,6 +33,9 @@ class HierarchicalLogisticPrior(Part):
     control_logit: Normal
     effect_mean: Normal
     effect_sd: HalfNormal
+
+
+ROUNDING = 1e-12  # a probability nearer to 0 or 1 has been rounded there
 
 
 @dataclass
@@ -77,6 +81,9 @@ class StrataPosterior:
         else:  # control minus experimental
             above = 1.0 - self.inner.difference_above(-question.value, weights)
         answer: Floats = above if question.above else 1.0 - above
+        lowest = 0.0 if question.minus is None else -1.0
+        if lowest < question.value < 1.0:  # then no posterior is certain
+            answer = settled(answer, question.against, ROUNDING, strictly_inside)
         return answer
 
     def mean(self, question: Question) -> Floats:
