@@ -207,6 +207,8 @@ def test_counts_of_events_that_can_still_come_leave_a_look_undue() -> None:
         analyze(design, rows, fast=True)
     for row in rows[20:]:
         row["last_contact_month"] = 36.0  # the horizon: nobody is under follow-up any more
+    with pytest.raises(ac.CartError, match=r"it needs 30 events; by month .* 20 events"):
+        analyze(design, rows[:-1], fast=True)  # one participant may still enrol, and relapse
     found = analyze(design, rows, fast=True)
     assert found.findings.look == 1
     assert found.findings.last

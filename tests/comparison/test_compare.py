@@ -24,6 +24,7 @@ from adaptive_cart.comparison.classical_trials import judged_trials
 from adaptive_cart.comparison.pictures import PICTURES, efficient
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError, InputError, ResultsError
+from adaptive_cart.results.estimand import SobolLatents
 from adaptive_cart.results.result import Result
 from checks import DESIGNS, assert_close_in_mcse, raw_design
 
@@ -457,6 +458,43 @@ def test_paired_errors_are_those_of_a_bootstrap_of_trials(
         spread = (statistic(theirs, drawn) - statistic(mine, drawn)).std(ddof=1)
         found = cell(both, "expected", measure, "other")["difference_mcse"]
         assert found == pytest.approx(spread, rel=0.06), measure
+
+
+def of_course(cart: float, at_least: float, folder: Path) -> Result:
+    """A short trial of a course, whose true values are integrated and have errors of their own."""
+    course = {"durability": {"cured": 1.0}, "rescue": {"per_year": 0.3}}
+    raw = raw_design("hello")
+    raw["rules"] = [raw["rules"][0] | {"at_least": at_least}]
+    onset = {"dist": "exponential", "median": 4.0}
+    raw["truth"] = {
+        arm: course | {"remission": {"probability": rate, "onset": onset}}
+        for arm, rate in (("soc", 0.2), ("cart", cart))
+    }
+    raw["scenarios"] = {"expected": {"role": "alternative"}}
+    return run(ac.Design(**raw), folder, trials=200)
+
+
+def test_paired_errors_hold_those_of_true_values_that_differ(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Estimates share participants; the two true values are found apart, by few points here."""
+    monkeypatch.setattr(SobolLatents.__init__, "__defaults__", (1, 4, 2**6))
+    first = of_course(0.5, 0.985, tmp_path / "first")
+    stricter = of_course(0.5, 0.999, tmp_path / "stricter")  # of the same truth
+    better = of_course(0.7, 0.985, tmp_path / "better")
+    comparison = compare([first, stricter, better])
+    estimates = {r.folder.name: r.trials["estimate"].to_numpy(float) for r in (first, better)}
+    estimates["stricter"] = stricter.trials["estimate"].to_numpy(float)
+    error = {r.folder.name: r.figure("expected", "estimand").mcse for r in (first, better)}
+    assert min(error.values()) > 0.002
+    for name, of_true_values in (("stricter", 0.0), ("better", math.hypot(*error.values()))):
+        apart = estimates[name] - estimates["first"]
+        of_trials = apart.std(ddof=1) / math.sqrt(len(apart))
+        found = cell(comparison, "expected", "bias", name)
+        assert found["paired"] == "yes"
+        expected = math.hypot(of_trials, of_true_values)
+        assert found["difference_mcse"] == pytest.approx(expected, rel=1e-9), name
+        assert of_true_values == 0.0 or expected > 1.05 * of_trials
 
 
 def test_pairing_makes_a_difference_surer(four: Comparison) -> None:

@@ -14,12 +14,17 @@ import pytest
 from scipy import integrate, optimize
 
 from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.nouns.records import Durations
+from adaptive_cart.participants.population import latents_for
+from adaptive_cart.results import hazard_ratios
 from adaptive_cart.results.estimand import (
     SobolLatents,
     TrueValue,
     TrueValues,
+    target_of,
     target_values,
     true_values,
 )
@@ -438,6 +443,43 @@ def test_hazard_ratio_without_proportional_hazards() -> None:
     assert 0.3 < ratio.value < 0.7, "half of them never relapse"
     mcse = math.hypot(ratio.mcse, error)
     assert_close_in_mcse(ratio.value, math.exp(whole), mcse, "limit of the hazard ratio")
+
+
+def test_the_error_of_a_hazard_ratio_is_the_jackknife_over_batches_of_trials(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """sqrt((B - 1) / B * sum of (root without one batch - their mean)^2), trials counted anew."""
+    batches, many, cuts, limit = 20, 10, (0.0, 6.0, 12.0, np.inf), 40
+    monkeypatch.setattr(hazard_ratios, "RATIO_BATCHES", batches)
+    monkeypatch.setattr(hazard_ratios, "RATIO_TRIALS", batches * many)
+    raw = raw_design("durability_event_driven")
+    raw["enrolment"]["max_n"], raw["looks"]["events"] = 60, [limit]
+    design = Design(**raw)
+    truth = truths_of(design)["cured_half"]
+    plan = Plan.of(design)
+    events, months = np.zeros((batches, 2, 3)), np.zeros((batches, 2, 3))
+    for batch in range(batches):
+        latents = latents_for(design, hazard_ratios.SEED, batch * many, many)
+        seen = run_block(plan, truth, (1.0,), latents).looks[-1].summaries["relapse"]
+        assert isinstance(seen, Durations)
+        for interval, (low, high) in enumerate(itertools.pairwise(cuts)):
+            inside = seen.event & (seen.months > low) & (seen.months <= high)
+            spent = np.clip(np.minimum(seen.months, high) - low, 0.0, None)
+            for arm in (0, 1):
+                mine = seen.included & (seen.arm == arm)
+                events[batch, arm, interval] = (inside & mine).sum()
+                months[batch, arm, interval] = (spent * mine).sum()
+    together = events.sum(axis=0), months.sum(axis=0)
+    without = [
+        profile_likelihood_root(together[0] - events[b], together[1] - months[b])
+        for b in range(batches)
+    ]
+    root = profile_likelihood_root(*together)
+    squares = sum((one - sum(without) / batches) ** 2 for one in without)
+    found = target_of(plan, true_values(design, truth), 0)
+    assert found.value == pytest.approx(math.exp(root), rel=1e-6)
+    error = math.exp(root) * math.sqrt((batches - 1) / batches * squares)
+    assert found.mcse == pytest.approx(error, rel=1e-3)
 
 
 # ── how it is computed changes nothing ────────────────────────────────────────────────────────

@@ -23,6 +23,7 @@ from adaptive_cart.errors import DesignError, EngineError
 from adaptive_cart.results.calibration import Calibrated, log_beside, read_log
 from adaptive_cart.running.calibrate import calibrate, calibrated_text
 from adaptive_cart.running.region import null_points, with_threshold
+from adaptive_cart.running.simulated_error import false_successes
 from adaptive_cart.telling.check import described
 from checks import raw_design
 from twin import enumeration, posterior
@@ -279,6 +280,24 @@ def test_it_is_the_same_for_the_same_seed_and_any_number_of_jobs() -> None:
     assert first == second
     other = calibrate(design, trials=100, seed=6, jobs=1, engine="simulate")
     assert other.threshold != first.threshold
+
+
+def test_a_calibration_is_confirmed_on_trials_that_did_not_choose_its_threshold() -> None:
+    """On its own trials the error never exceeds the target; on fresh ones it is on both sides."""
+    raw = small(calibration={"type_one_error": 0.05, "null_region": {"soc": [0.3, 0.3]}})
+    raw["rules"] = raw["rules"][:1]
+    design = Design(**raw)
+    above = 0
+    for seed in range(8):
+        found = calibrate(design, trials=200, seed=seed, jobs=1, engine="simulate")
+        assert found.fresh is not None
+        assert found.worst_point.error <= 0.05
+        above += found.fresh.estimate > 0.05
+        # the trials of the search, counted by the design as it acts, give the searched error
+        final = with_threshold(design, found.threshold)
+        (point,) = (p for p in null_points(final, design)[0] if p.name == found.worst)
+        assert false_successes(final, point, 200, found.seed) / 200 == found.worst_point.error
+    assert 1 <= above <= 7
 
 
 def test_another_rule_for_success_counts_as_well() -> None:
