@@ -15,6 +15,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.participants.population import latents_for
 from checks import raw_design
+from conduct.test_fast_equals_adaptive_twin import compare
 from twin import posterior
 
 UNIFORM: posterior.Mixture = ((1.0, 1.0, 1.0),)
@@ -91,6 +92,7 @@ def out_of_reach(rule: dict[str, Any]) -> dict[str, Any]:
 def test_the_threshold_of_a_look_that_is_the_last_because_events_are_out_of_reach(
     rule: dict[str, Any], threshold: float
 ) -> None:
+    compare(out_of_reach(rule), "late", 6)
     block = conducted(out_of_reach(rule), "late", 150)
     (second,) = (record for record in block.looks if record.look == 2)
     events = second.summaries["relapse"].events.sum(axis=(1, 2))

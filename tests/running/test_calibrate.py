@@ -292,6 +292,7 @@ def test_a_calibration_is_confirmed_on_trials_that_did_not_choose_its_threshold(
         found = calibrate(design, trials=200, seed=seed, jobs=1, engine="simulate")
         assert found.fresh is not None
         assert found.worst_point.error <= 0.05
+        assert found.seed != seed  # nor are they the trials of a run of the design
         above += found.fresh.estimate > 0.05
         # the trials of the search, counted by the design as it acts, give the searched error
         final = with_threshold(design, found.threshold)
