@@ -90,7 +90,8 @@ def tables(name: str, number: int) -> Any:
         arm = np.tile((np.arange(PARTICIPANTS) % 3 > 0).astype(np.int8), (number, 1))
         nothing = np.zeros(shape, dtype=np.int64)
         months = np.where(event, time_to, seen)
-        return Durations(months, event, np.ones(wide, bool), arm, nothing, nothing, 1.0 * nothing)
+        inside, stratum = np.ones(wide, bool), np.zeros_like(arm)
+        return Durations(months, event, inside, arm, stratum, nothing, nothing, 1.0 * nothing)
     if name == "gamma_poisson":
         years = generator.uniform(10.0, 60.0, shape)
         return Exposure(generator.poisson(0.2 * years), years, np.full(shape, 40))

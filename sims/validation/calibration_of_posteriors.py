@@ -163,7 +163,9 @@ def _durations(generator: Generator, time_to: Floats, arm: npt.NDArray[np.int8])
     included = generator.random(time_to.shape) < 0.8
     nothing = np.zeros((len(time_to), 2, 1), dtype=np.int64)
     months = np.where(event, time_to, seen)
-    return Durations(months, event, included, arm, nothing, nothing, 1.0 * nothing)
+    return Durations(
+        months, event, included, arm, np.zeros_like(arm), nothing, nothing, 1.0 * nothing
+    )
 
 
 def _arms(number: int) -> npt.NDArray[np.int8]:

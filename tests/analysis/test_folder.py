@@ -94,7 +94,7 @@ def test_an_endpoint_of_any_name_has_a_file_for_its_posterior(tmp_path: Path, su
                 path.write_bytes(b"draws")
             return path
 
-    names = ("response", "crs/icans", "crs icans", "../x", "Ω" * 200, "long" * 60)
+    names = ("response", "crs, grade 3: Ω", "crs icans", "../x", "Ω" * 200, "long" * 60)
     analysis = SimpleNamespace(
         plan=SimpleNamespace(design=SimpleNamespace(primary="response")),
         reference=SimpleNamespace(fits=lambda: {name: Fit() for name in names}),
@@ -110,14 +110,14 @@ def test_an_endpoint_of_any_name_has_a_file_for_its_posterior(tmp_path: Path, su
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
 
 
-def test_an_endpoint_with_a_slash_in_its_name_is_analysed(tmp_path: Path) -> None:
+def test_an_endpoint_whose_name_is_no_file_name_is_analysed(tmp_path: Path) -> None:
     raw = small().model_dump(by_alias=True, exclude_none=True, mode="json")
-    text = json.dumps(raw).replace('"response"', '"crs/icans"')
+    text = json.dumps(raw, ensure_ascii=False).replace('"response"', '"crs, grade 3: Ω"')
     design = Design(**json.loads(text))
     rows = [
-        {("crs/icans" if k == "response" else k): v for k, v in row.items()}
+        {("crs, grade 3: Ω" if k == "response" else k): v for k, v in row.items()}
         for row in responders((10, 14), (3, 12))
     ]
     analyze(design, rows, fast=True, out=tmp_path / "out")
     written = json.loads((tmp_path / "out" / "analysis.json").read_text(encoding="utf-8"))
-    assert written["numbers"][1]["endpoints"]["crs/icans"]["events"] == 10.0
+    assert written["numbers"][1]["endpoints"]["crs, grade 3: Ω"]["events"] == 10.0

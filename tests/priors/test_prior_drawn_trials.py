@@ -291,7 +291,7 @@ def near_a_point() -> Design:
     raw = relapses()
     hazard, ratio, yearly = 0.1, 0.6, 0.4
     raw["analysis"]["relapse"]["prior"] = {
-        "baseline": {"a": 1e6, "b": 1e6 / hazard},
+        "baseline": {"a": 4e5, "b": 4e5 / hazard},
         "log_hazard_ratio": {"dist": "normal", "mean": math.log(ratio), "sd": 1e-3},
     }
     raw["analysis"]["infection"]["prior"] = {"a": 1e6, "b": 1e6 / yearly}

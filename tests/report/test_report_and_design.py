@@ -305,6 +305,8 @@ def test_every_provision_of_the_design_is_told(
     for key, value in changed.items():
         whole = key in ("randomisation", "multiarm")
         raw[key] = value if whole else {**raw.get(key, {}), **value}
+    if "crossover" in changed:
+        raw["truth"]["soc"]["crossover"] = {"probability": 0.5}
     evidence = Evidence.__new__(Evidence)  # nothing but the design is asked
     evidence.design = Design(**raw)
     told = [plain(text) for text in provisions(evidence)]

@@ -17,6 +17,7 @@ from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError, InputError, ResultsError
 from adaptive_cart.models import sampling
 from adaptive_cart.models.binary.beta_binomial_analysis import CountsPosterior
+from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.nouns.questions import OPEN
 from adaptive_cart.verification import verified_rows, verify
 from adaptive_cart.verification.verified_looks import chosen_looks
@@ -222,7 +223,8 @@ def test_both_faces_agree_and_a_broken_one_is_caught(
         for line, row in zip(whole.splitlines()[1:], found.rows, strict=True)
         if row.key in first
     ]
-    table.write_text("\n".join([whole.splitlines()[0], *kept]) + "\n")
+    written = "\n".join([whole.splitlines()[0], *kept]) + "\n"
+    OwnedFolder(tmp_path).write("verification.csv", written)
     fitted: list[Any] = []
     compared = verify._compared
 
