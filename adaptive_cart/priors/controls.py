@@ -65,8 +65,10 @@ class RobustMap:
     def _lines(self, endpoint: str, arm: str) -> list[str]:
         data, rates = self.historical, self.predictive
         between = float(rates.between @ rates.between_weights)
+        count = len(data.studies)
+        studies = "1 study" if count == 1 else f"{count} studies"
         seen = (
-            f"Robust prior of a control's rate from {self.source}: {len(data.studies)} studies, "
+            f"Robust prior of a control's rate from {self.source}: {studies}, "
             f"{sum(data.responders)} responders in {sum(data.participants)} participants."
         )
         priors = self.heterogeneity
@@ -89,8 +91,14 @@ class RobustMap:
             ("moments", sizes.moments),
             ("curvature at the mode", sizes.curvature),
         ]
-        worth = "Worth, in participants: " + ", ".join(
+        quoted, *others = [
             f"{value:.1f} by {name}" for name, value in definitions if not math.isnan(value)
+        ]
+        # the only one that is predictively consistent; see the definitions
+        worth = (
+            f"Worth, in participants: {quoted}, the one to quote, since it alone grows by one with "
+            f"every participant; {' and '.join(others)}, where the vague part counts too much or "
+            f"too little"
         )
         if sizes.borrowing is not None:
             added = sizes.borrowing

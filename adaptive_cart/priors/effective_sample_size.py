@@ -312,7 +312,7 @@ class EffectiveSampleSizes:
         elif f"{known[best]:.1f}" == f"{self.moments:.1f}":
             said = f"{self.moments:.1f}"
         else:
-            said = f"{known[best]:.1f} ({kinds[best]}) or {self.moments:.1f} (moments)"
+            said = f"{known[best]:.1f} ({kinds[best]}, to be quoted); {self.moments:.1f} by moments"
         added = self.borrowing
         if added is None or said == f"{self.moments:.1f}":  # it would say the same once more
             return said

@@ -213,9 +213,27 @@ def _by_control(boundary: Boundary, shown: int = 6) -> str:
 
 def _priors(design: Design, plan: Plan) -> Iterator[str]:
     from adaptive_cart.priors.claims import prior_claims
-    from adaptive_cart.priors.effective_sample_size import effective_sample_sizes
 
     yield "Priors, and the participants that each is worth"
+    lines = list(_prior_lines(design, plan))
+    yield from lines
+    if any("ELIR" in line for line in lines):
+        yield (
+            "  ELIR, the expected local information ratio, is the one to quote: it alone grows by "
+            "one with every participant"
+        )
+    yield "Before any data"
+    for claim in prior_claims(design, plan):
+        yield f"  {claim.rule}: {claim.words} = {claim.probability:.4f}"
+        if claim.settled:
+            yield f"    warning: the prior alone makes '{claim.rule}' hold ({claim.then})"
+    yield from _expected(design, plan)
+
+
+def _prior_lines(design: Design, plan: Plan) -> Iterator[str]:
+    """A line for each prior, with what it is worth."""
+    from adaptive_cart.priors.effective_sample_size import effective_sample_sizes
+
     for name in design.endpoints:
         if name not in plan.fitted:
             continue
@@ -229,12 +247,6 @@ def _priors(design: Design, plan: Plan) -> Iterator[str]:
                 known[prior, planned] = effective_sample_sizes(prior, planned).words()
             worth = known[prior, planned]
             yield f"  {name}, {arm}: {_prior_words(prior)}; mean {prior.mean():.3f}, worth {worth}"
-    yield "Before any data"
-    for claim in prior_claims(design, plan):
-        yield f"  {claim.rule}: {claim.words} = {claim.probability:.4f}"
-        if claim.settled:
-            yield f"    warning: the prior alone makes '{claim.rule}' hold ({claim.then})"
-    yield from _expected(design, plan)
 
 
 def _expected(design: Design, plan: Plan) -> Iterator[str]:

@@ -222,8 +222,13 @@ def faces(name: str) -> tuple[Any, Any, Any, Any, Any, list[Question]]:
     return analysis, fitted, face, summary, open_strata, questions
 
 
+LONGEST = ("logistic", "hierarchical_logistic")  # half a minute each
+
+
 @reference
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in LONGEST else n for n in CASES]
+)
 def test_both_faces_agree(name: str) -> None:
     pytest.importorskip("pymc", reason="needs the `reference` extra")
     from adaptive_cart.models.sampling import Compiled, fitted_carefully, mean_and_error

@@ -221,9 +221,9 @@ def test_a_robust_prior_lends_less_in_conflict() -> None:
 
 def test_it_is_said_in_a_line() -> None:
     assert effective_sample_sizes(BetaMixture.single(0.5, 0.5)).words() == "1.0"
-    assert effective_sample_sizes(EXAMPLE).words() == "7.7 (ELIR) or 3.2 (moments)"
+    assert effective_sample_sizes(EXAMPLE).words() == "7.7 (ELIR, to be quoted); 3.2 by moments"
     low = effective_sample_sizes(BetaMixture((0.5, 0.5), (0.5, 4.0), (0.5, 16.0)))
-    assert f"{low.information_on_log_odds:.1f} (ELIR of the log odds)" in low.words()
+    assert f"{low.information_on_log_odds:.1f} (ELIR of the log odds, to be quoted)" in low.words()
     both = effective_sample_sizes(BetaMixture((0.5, 0.5), (0.5, 0.8), (4.0, 16.0)))
     assert both.words() == f"{both.moments:.1f} (moments; no ELIR with parameters below 1)"
     lent = effective_sample_sizes(ROBUST, 40)

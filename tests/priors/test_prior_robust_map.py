@@ -203,6 +203,7 @@ def test_probabilities_and_quantiles_fit_together() -> None:
     assert 0.0 < below[0] < below[-1] <= 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.reference
 def test_pymc_finds_the_same_predictive() -> None:
     from adaptive_cart.models.sampling import mean_and_error

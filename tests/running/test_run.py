@@ -299,6 +299,7 @@ def test_killed_while_extending_and_then_asked_for_another_number(
             assert is_tidy(folder), folder
 
 
+@pytest.mark.slow
 def test_killed_while_replacing(tmp_path, straight, killer):
     redone(tmp_path / "start", 40, seed=99)
     for folder in killer.every_time(tmp_path, lambda folder: redone(folder, 50, restart=True)):
