@@ -51,6 +51,7 @@ def assert_same(rows: Iterable[Any], expected: list[dict[str, str]], columns: An
         assert number(found["found"]) == pytest.approx(number(wanted["found"]), rel=1e-7), wanted
 
 
+@pytest.mark.slow
 def test_enumerated_designs_come_out_as_committed(study: ModuleType) -> None:
     rows = study.rows_of(study.FAST)
     assert_same(rows, committed()[: len(rows)], study.COLUMNS)

@@ -47,7 +47,13 @@ def own_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(VALIDATION))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow) if name in ("logistic", "weibull_cure") else name
+        for name in MODELS
+    ],
+)
 def test_true_values_lie_anywhere_in_their_posterior(name: str) -> None:
     study, uniformity = module("calibration_of_posteriors"), module("uniformity")
     assert set(study.CASES) == set(MODELS)

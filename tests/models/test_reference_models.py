@@ -222,7 +222,7 @@ def faces(name: str) -> tuple[Any, Any, Any, Any, Any, list[Question]]:
     return analysis, fitted, face, summary, open_strata, questions
 
 
-LONGEST = ("logistic", "hierarchical_logistic")  # half a minute each
+LONGEST = ("logistic", "hierarchical_logistic", "piecewise_exponential", "weibull_cure")
 
 
 @reference

@@ -35,6 +35,7 @@ def early(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_controls_with_and_without_a_design(controls: Path) -> None:
     alone = tomllib.loads(prior_text(None, None, controls))
     named = tomllib.loads(prior_text(HELLO, None, controls))

@@ -89,6 +89,7 @@ def test_the_predictive_is_what_brute_force_finds(data: Historical, prior: Heter
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "data",
     [
@@ -264,6 +265,7 @@ def test_the_fit_keeps_its_promise_about_every_event() -> None:
     assert fit.mixture.mean() == pytest.approx(predictive.mean(), abs=1e-3)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.integers(0, 12), st.integers(0, 40)), min_size=1, max_size=4),
     st.sampled_from([0.3, 1.0]),
@@ -329,6 +331,7 @@ def test_the_text_is_a_design_files_own(tmp_path: Path) -> None:
     assert "Warning: more is borrowed" in few.toml().replace("\n# ", " ")
 
 
+@pytest.mark.slow
 def test_the_same_table_gives_the_same_prior() -> None:
     assert robust_map_prior(SPONDYLITIS).toml() == robust_map_prior(SPONDYLITIS).toml()
 

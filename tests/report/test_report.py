@@ -382,6 +382,7 @@ def test_scripts_fractions_and_sums() -> None:
 
 
 # ── what is worked out ────────────────────────────────────────────────────────────────────────
+@pytest.mark.slow
 def test_accuracy_finds_a_wrong_posterior(monkeypatch: Any) -> None:
     found = accuracy.measured(source().evidence)
     assert found is not None

@@ -79,7 +79,7 @@ def text(audience: str, suffix: str) -> str:
     return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(found)).pages)
 
 
-@pytest.mark.parametrize("suffix", ["html", "docx", "pdf"])
+@pytest.mark.parametrize("suffix", ["html", "docx", pytest.param("pdf", marks=pytest.mark.slow)])
 def test_no_restricted_number_leaks_into_a_file(suffix: str) -> None:
     assert leaks(text("open", suffix)) == []
     told = text("restricted", suffix)
