@@ -47,7 +47,7 @@ Assumed where the contract and its semantics are silent or could be read two way
 *Looks*
 
 - Looks by events: death censors, as dropout does. Of a rule that names "final" and also the
-  number of the look that cannot be reached, the last threshold holds. The number is out of reach
+  number of the look that cannot be reached, the number's threshold holds. It is out of reach
   when all max_n, enrolled as things stand, do not make it.
 - After ``stop_enrolment`` the last look of a time endpoint is held when everybody has passed the
   horizon, also where it was planned by events; without a horizon there is no such date.
@@ -770,10 +770,10 @@ def probability(
 def threshold_at_look(trial: Trial, rule: Table, unreachable: bool) -> float | None:
     """Threshold of a rule at the coming look; None where it is not judged."""
     last = trial.last_look
-    if unreachable and "final" in rule.get("looks", []):
-        return one_trial.threshold_at(rule, last, last)
     if trial.look in one_trial.judged_at(rule, last):
         return one_trial.threshold_at(rule, trial.look, last)
+    if unreachable and "final" in rule.get("looks", []):
+        return one_trial.threshold_at(rule, last, last)
     return None
 
 
