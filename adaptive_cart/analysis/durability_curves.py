@@ -24,7 +24,6 @@ import numpy as np
 from adaptive_cart.conduct.plan import LEVEL, Plan
 from adaptive_cart.conduct.trial import Block, run_block
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError, Problem, nearest, one_of
 from adaptive_cart.models.durability.weibull_cure_analysis import (
     DurabilityPosterior,
@@ -331,7 +330,7 @@ def _of_run(
 
     plan = Plan.of(design)
     tables = []
-    for scenario, truth in truths_of(design).items():
+    for scenario, truth in design.truths.items():
         if scenario not in scenarios:
             continue
         latents = latents_for(design, seed, 0, trials)

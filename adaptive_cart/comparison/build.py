@@ -25,7 +25,6 @@ from adaptive_cart.comparison.measured import (
 )
 from adaptive_cart.comparison.side_by_side import ROLES, Comparison
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import InputError, ResultsError, nearest, one_of
 from adaptive_cart.results.result import Result, open_result
 from adaptive_cart.results.true_value import TrueValue
@@ -200,7 +199,7 @@ def _classical_candidate(
 ) -> Candidate:
     """Judge the trials of a result by the classical design, or enumerate both."""
     manifest = result.manifest
-    truths = truths_of(result.design)
+    truths = result.design.truths
     trials, seed = manifest["trials"], manifest["seed"]
     chosen = {name: truths[name] for name in scenarios}
     exact = manifest["engine"] == "exact" and not obstacles(result.design, chosen)
@@ -260,12 +259,12 @@ def _blocks(design: Design) -> str:
 
 def _notes_on_truths(candidates: Sequence[Candidate], names: Mapping[str, str]) -> list[str]:
     """Say where a scenario of one name is not one truth."""
-    first = truths_of(candidates[0].design)
+    first = candidates[0].design.truths
     notes = []
     for candidate in candidates[1:]:
         if candidate.made:
             continue
-        theirs = truths_of(candidate.design)
+        theirs = candidate.design.truths
         other = [
             name
             for name in names

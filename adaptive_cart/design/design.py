@@ -6,8 +6,9 @@ same checks run and every problem is reported at once.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, ValidationError
 
@@ -15,6 +16,9 @@ from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.models import ANALYSES, AnalysisBase
 from adaptive_cart.nouns.parts import Count, Finite, Part, Positive, PositiveMonths, Probability
+
+if TYPE_CHECKING:
+    from adaptive_cart.design.truth import Truth
 
 Strict01 = Annotated[float, Field(gt=0.0, le=1.0, allow_inf_nan=False)]
 Decision = Literal[
@@ -289,6 +293,19 @@ class Design(Part):
         from html import escape
 
         return f"<strong>{escape(self.name)}</strong><pre>{escape(self.as_toml())}</pre>"
+
+    @cached_property
+    def truths(self) -> Mapping[str, Truth]:
+        """The complete truth of every scenario, in the order written: resolved once.
+
+        Raises
+        ------
+        DesignError
+            If a scenario cannot be resolved, which the checks of the design have ruled out.
+        """
+        from adaptive_cart.design.scenarios import truths_of
+
+        return truths_of(self)
 
     # ── names in the order that arrays use ────────────────────────────────────────────────
     @cached_property

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import Block, run_block
-from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.figures.kinds import Missing
 from adaptive_cart.participants.population import latents_for
@@ -60,7 +59,7 @@ def main_scenario(result: Result) -> str:
 
 def truth_of(result: Result, scenario: str) -> Truth:
     """A scenario as the run resolved it."""
-    return kept(result, "truths", lambda: truths_of(result.design))[scenario]
+    return kept(result, "truths", lambda: result.design.truths)[scenario]
 
 
 def is_exact(result: Result) -> bool:

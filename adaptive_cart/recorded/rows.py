@@ -14,7 +14,6 @@ import numpy as np
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.products import PRODUCTS
-from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.endpoints import AdverseEvent, EndpointBase
 from adaptive_cart.errors import Problem, nearest, one_of
 from adaptive_cart.nouns.calendar import short_of, until
@@ -35,7 +34,7 @@ Rows = list[tuple[int, dict[str, str]]]
 
 def infused_arms(design: Design) -> tuple[bool, ...]:
     """Whether the participants of each arm are infused: as the truth has it, or the product."""
-    for truth in truths_of(design).values():
+    for truth in design.truths.values():
         if truth.courses is not None:
             return truth.infused_arms
     products = (PRODUCTS.get(design.arms[name].product or "") for name in design.arm_names)

@@ -11,7 +11,6 @@ import io
 from collections.abc import Iterator
 
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.endpoints import AdverseEvent, EndpointBase
 from adaptive_cart.errors import one_of
 from adaptive_cart.recorded.known import WINDOW
@@ -46,7 +45,7 @@ def template(design: Design) -> str:
 
 def columns_for(design: Design) -> list[str]:
     """Columns that a table for this design has, in order."""
-    truths = list(truths_of(design).values())
+    truths = list(design.truths.values())
     direct = [
         name
         for name, endpoint in design.endpoints.items()

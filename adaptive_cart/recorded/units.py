@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from adaptive_cart.design.design import Design, Ramp
-from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.nouns.records import Floats
 
 DAYS, WEEKS = 365.25 / 12.0, 365.25 / 84.0  # in a month
@@ -138,7 +137,7 @@ def infusion_median(design: Design) -> float | None:
     """The longest median time to infusion in any arm and scenario, where anybody is infused."""
     found = [
         float(group.delay.quantile(HALF)[0])
-        for truth in truths_of(design).values()
+        for truth in design.truths.values()
         for strata in truth.courses or ()
         for group in strata
         if group.infused and group.delay is not None

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from adaptive_cart.conduct.plan import Estimand, Plan, estimand_kind
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.design.design import Design, Rule
-from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.questions import written
 from adaptive_cart.report.document import (
@@ -90,7 +89,7 @@ class Evidence:
     @cached_property
     def truths(self) -> dict[str, Truth]:
         """The truth of every scenario that was run."""
-        truths = truths_of(self.design)
+        truths = self.design.truths
         return {name: truths[name] for name in self.scenarios}
 
     @cached_property

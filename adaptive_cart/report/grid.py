@@ -15,7 +15,6 @@ from functools import lru_cache
 from typing import Any
 
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError
 from adaptive_cart.report.document import (
     Block,
@@ -157,7 +156,7 @@ def _counts_alone(design: Design) -> tuple[Design, float, tuple[str, ...]] | Non
         made = Design(**reduced)
     except DesignError:  # what is left of it is no design
         return None
-    if obstacles(made, truths_of(made)):
+    if obstacles(made, made.truths):
         return None
     return made, float(margins.pop()), left_out
 
@@ -182,7 +181,7 @@ def _cached(text: str, points: tuple[tuple[float, float], ...]) -> Any:
         for name, (c, d) in names.items()
     }
     design = Design(**tables)
-    rows, _ = enumerate_design(design, truths_of(design))
+    rows, _ = enumerate_design(design, design.truths)
     success = {names[r[0]]: float(r[5]) for r in rows if r[1] == "success"}
     bias = {names[r[0]]: float(r[5]) for r in rows if r[1] == "bias"}
     return success, bias

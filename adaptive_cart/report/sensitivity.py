@@ -19,7 +19,6 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import REASONS
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import CartError
 from adaptive_cart.participants.population import latents_for
@@ -213,7 +212,7 @@ def changes(evidence: Evidence) -> list[Change]:
         for name in scenarios_asked(evidence)
     }
     for variant in variants(evidence.design, evidence.truths):
-        truths = truths_of(variant.design)
+        truths = variant.design.truths
         for name in base:
             truth = variant.truth(truths[name]) if variant.truth else truths[name]
             here = _simulated(evidence, variant.design, truth, number)

@@ -29,7 +29,6 @@ import numpy as np
 
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError, EngineError, Problem
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.calibration import Calibrated, NullPoint, fingerprint
@@ -111,7 +110,7 @@ def _exact(design: Design, region: Region, engine: Engine) -> bool:
     found = ["the null region is one of scenarios"] if region.base is None else []
     if region.base is not None:
         numbers = with_threshold(design, 0.5)
-        found = obstacles(numbers, {region.base: truths_of(numbers)[region.base]})
+        found = obstacles(numbers, {region.base: numbers.truths[region.base]})
     if engine == "exact" and found:
         listed = "\n".join(f"  - {reason}" for reason in found)
         raise EngineError(f"the error of this design cannot be enumerated:\n{listed}")
@@ -123,7 +122,7 @@ def _not_enumerated(design: Design, region: Region) -> list[str]:
     if region.base is None:
         return []
     numbers = with_threshold(design, 0.5)
-    stands = obstacles(numbers, {region.base: truths_of(numbers)[region.base]})
+    stands = obstacles(numbers, {region.base: numbers.truths[region.base]})
     if stands or tables_of(design) <= MOST_TABLES:
         return []
     return [

@@ -13,7 +13,6 @@ import numpy as np
 
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.design.design import Design, Rule
-from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.running.null_region import (
@@ -99,7 +98,7 @@ def region_of(design: Design) -> Region:
     """The null region of a design, as its calibration reads it."""
     assert design.calibration is not None
     numbers = with_threshold(design, 0.5) if needs_calibration(design) else design
-    truths = truths_of(numbers)
+    truths = numbers.truths
     rules = calibrated_rules(design, resolve_rules(numbers))
     endpoint = rules[0].question.endpoint
     nulls = tuple(name for name, truth in truths.items() if truth.role == "null")
@@ -177,7 +176,7 @@ def null_points(design: Design, written: Design | None = None) -> tuple[list[Poi
     rules = resolve_rules(design)
     success = [rule for rule in rules if rule.then == "declare_success"]
     calibrated = calibrated_rules(asked, rules)
-    truths = truths_of(design)
+    truths = design.truths
     nulls = {name: truths[name] for name in region.nulls}
     points, notes = scenario_points(design, nulls, calibrated, success) if nulls else ([], [])
     if region.base is not None:

@@ -19,7 +19,6 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import REASONS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
-from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import (
     DesignError,
@@ -153,7 +152,7 @@ def simulate(
         if design_text is not None:
             design_text = calibrated_text(design_text, calibration)
     of_design = (known for known in (calibration, kept) if known and known.matches(design))
-    truths = truths_of(design)
+    truths = design.truths
     choice = choose_engine(design, {name: truths[name] for name in chosen}, engine)
     tell(f"engine: {choice.engine} ({choice.why})")
     asked = {"--trials": trials, "--seed": seed, "--mcse": mcse}

@@ -10,7 +10,6 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.design.design import Crossover, Design, PermutedBlocks, Ramp, Rule
 from adaptive_cart.design.products import PRODUCTS
-from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import one_of
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.nouns.questions import ALL, TO_CALIBRATE, written
@@ -24,7 +23,7 @@ _TABLES = 10_000  # more of them take longer than one wants to wait for a descri
 
 def described(design: Design) -> str:
     """Describe a sound design: arms, looks, rules with boundaries, priors, scenarios, engine."""
-    truths = truths_of(design)
+    truths = design.truths
     lines = [design.name, *([design.description] if design.description else [])]
     lines += ["", *_arms(design), "", *_endpoints(design), "", *_looks(design)]
     plan = Plan.of(design)

@@ -14,7 +14,6 @@ from adaptive_cart.conduct.plan import Estimand, Plan
 from adaptive_cart.conduct.rules import REASONS, resolve_rules
 from adaptive_cart.conduct.trial import Block, LookRecord, run_block
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem, nearest, one_of
 from adaptive_cart.nouns.questions import TO_CALIBRATE
@@ -76,7 +75,7 @@ def example(
     DesignError
         If there is no such scenario or trial.
     """
-    truths = truths_of(design)
+    truths = design.truths
     if scenario is None:
         alternatives = [name for name, truth in truths.items() if truth.role == "alternative"]
         scenario = next(iter([*alternatives, *truths]))

@@ -33,7 +33,6 @@ import numpy as np
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
-from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError, InputError, Problem, ResultsError, RunError
 from adaptive_cart.models.sampling import require_sampler
 from adaptive_cart.nouns.owned_folder import OwnedFolder
@@ -130,7 +129,7 @@ def verify(
         tell(found.words())
         design = with_threshold(design, found.threshold)
     plan = Plan.of(design)
-    chosen = chosen_looks(plan, dict(truths_of(design)), used_seed, looks)
+    chosen = chosen_looks(plan, dict(design.truths), used_seed, looks)
     if not chosen:
         raise InputError(f"{design.name}: no rule asks for a probability, so none can be verified")
     done = {row.key for row in kept}

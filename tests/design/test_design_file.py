@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import pickle
 import re
 import tomllib
 from collections.abc import Iterator
@@ -696,3 +697,12 @@ def test_the_documents_name_every_option_of_simulate() -> None:
     commands = (DOCS / "commands.md").read_text(encoding="utf-8")
     options = [word for option in main.commands["simulate"].params for word in option.opts]
     assert [word for word in options if word.startswith("--") and word not in commands] == []
+
+
+def test_a_design_holds_its_resolved_truths() -> None:
+    """Resolved when first asked for and kept, so that all who ask have the same."""
+    design = load_design(FOLDER / "sle_autologous.toml")
+    assert design.truths is design.truths
+    assert list(design.truths) == list(design.scenarios)
+    assert design.truths == truths_of(load_design(FOLDER / "sle_autologous.toml"))
+    assert pickle.loads(pickle.dumps(design)).truths == design.truths
