@@ -1,0 +1,147 @@
+"""Every member of every registry, put through the same questions.
+
+A new endpoint, model, question, decision, product, figure or command fails here until all that is
+to be known of it is there: what it means, what it needs, what it is called wherever it is told.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import pytest
+
+from adaptive_cart.conduct.rules import ENDS, REASONS
+from adaptive_cart.design.design import DECISIONS, Decision
+from adaptive_cart.design.file import schema, template
+from adaptive_cart.design.products import PRODUCTS
+from adaptive_cart.endpoints import KINDS, EndpointBase
+from adaptive_cart.figures import draw_rules
+from adaptive_cart.figures.registry import FIGURES
+from adaptive_cart.models import ANALYSES, AnalysisBase
+from adaptive_cart.nouns import questions
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.questions_in_prose import Wording, asked
+from adaptive_cart.report.chapters import rules as chapter
+from adaptive_cart.results.operating import RATIOS
+from adaptive_cart.telling import walkthrough
+
+ALL_KEYS = template("all_keys")
+QUESTIONS = get_args(questions.Kind)
+
+
+def own(kind: type, base: type, *names: str) -> list[str]:
+    """Methods that a member has to answer for itself and does not."""
+    return [name for name in names if getattr(kind, name) is getattr(base, name)]
+
+
+# ── endpoints ─────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("name", KINDS)
+def test_an_endpoint_says_all_that_is_known_of_it(name: str) -> None:
+    kind = KINDS[name]
+    assert get_args(kind.model_fields["type"].annotation) == (name,)
+    assert kind.summary_kind in RATIOS, "its observed value is a ratio of two columns"
+    assert kind.direct_truth or kind.fed_by, "something must feed it"
+    assert kind.estimand_kind is None or kind.estimand_kind in QUESTIONS
+    assert not own(kind, EndpointBase, "prepare", "summary")
+    assert inspect.getdoc(kind)
+    assert f'"{name}"' in ALL_KEYS
+    module = inspect.getmodule(kind)
+    assert module is not None
+    assert module.__name__ == f"adaptive_cart.endpoints.{name}", "one kind a file"
+
+
+def test_every_summary_that_an_endpoint_gives_is_told_somewhere() -> None:
+    """A model reads it, or nothing is asked of it."""
+    read = {analysis.reads for analysis in ANALYSES.values()}
+    described_only = {"means"}  # time in remission: no rule can ask about it
+    assert {kind.summary_kind for kind in KINDS.values()} == read | described_only
+
+
+# ── models ────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("name", ANALYSES)
+def test_a_model_says_what_it_reads_answers_and_may_be_wrong_by(name: str) -> None:
+    analysis = ANALYSES[name]
+    assert get_args(analysis.model_fields["model"].annotation) == (name,)
+    assert analysis.reads in {kind.summary_kind for kind in KINDS.values()}
+    assert analysis.answers
+    assert set(analysis.answers) <= set(QUESTIONS)
+    assert 0.0 < analysis.fast_error < 0.01
+    assert not own(analysis, AnalysisBase, "fitted", "posterior", "reference")
+    assert f'"{name}"' in ALL_KEYS
+
+
+def test_every_question_is_answered_by_a_model() -> None:
+    assert {kind for analysis in ANALYSES.values() for kind in analysis.answers} == set(QUESTIONS)
+
+
+# ── questions ─────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("kind", QUESTIONS)
+def test_a_question_reads_differently_from_every_other(kind: Any) -> None:
+    """In the formula and in prose: whatever is asked, no two kinds are told alike."""
+    wording = Wording(
+        endpoint="remission", summary="counts", arms=("usual care", "cells"), strata=()
+    )
+
+    def said(of: Any) -> tuple[str, str]:
+        one = Question("free", 1, 0, value=0.2, kind=of, month=12.0)
+        return one.words(("usual", "cells"), ()), asked(one, wording)
+
+    formula, prose = said(kind)
+    assert "cells" in formula
+    assert "cells" in prose
+    for other in QUESTIONS:
+        if other != kind:
+            assert formula != said(other)[0]
+            assert prose != said(other)[1]
+
+
+# ── decisions ─────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("decision", DECISIONS)
+def test_a_decision_has_its_words_wherever_rules_are_told(decision: str) -> None:
+    tables: list[Mapping[str, Any]] = [
+        chapter.DECISIONS, draw_rules.DECISIONS, walkthrough.DOINGS,
+    ]  # fmt: skip
+    for words in tables:
+        assert words[decision]
+    assert f'"{decision}"' in ALL_KEYS
+
+
+def test_decisions_and_endings_are_one_list() -> None:
+    assert get_args(Decision) == DECISIONS
+    assert ENDS.keys() <= set(DECISIONS)
+    assert set(ENDS.values()) | {"no_success"} == set(REASONS)
+    for words in (chapter.DECISIONS, draw_rules.DECISIONS, walkthrough.DOINGS):
+        assert words.keys() == set(DECISIONS)
+
+
+# ── products ──────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_a_product_has_all_its_logistics(name: str) -> None:
+    product = PRODUCTS[name]
+    assert product.description
+    assert name in schema()["$defs"]["Arm"]["properties"]["product"]["enum"]
+    assert 0.0 <= product.manufacturing_failure + product.other_loss < 1.0
+    if product.infused:
+        assert product.delay_days > 0.0
+        assert product.delay_sigma > 0.0
+
+
+# ── figures ───────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("key", FIGURES)
+def test_a_figure_has_numbers_a_drawing_and_words(key: str) -> None:
+    kind = FIGURES[key]
+    assert kind.id == key
+    assert re.fullmatch(r"[FC]\d\d[a-f]?_[a-z_]+", kind.file_name)
+    assert kind.title
+    assert kind.needs
+    assert kind.audience in ("open", "restricted")
+    for part in (kind.tables, kind.draw, kind.caption, kind.alternative_text):
+        assert callable(part)
+
+
+def test_no_two_figures_share_a_file() -> None:
+    names = [kind.file_name for kind in FIGURES.values()]
+    assert len(set(names)) == len(names)
