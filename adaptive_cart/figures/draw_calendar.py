@@ -180,7 +180,8 @@ def draw_estimation(tables: Tables) -> Figure:
             panel, records = next(panels)
             _errors(axes, records, shapes[shapes["panel"] == panel], rows)
             # the name of the panel stands above the labels of its rows
-            axes.annotate(short(panel, 4.5 / len(columns), bold=True), (0.0, 1.0),
+            room = 4.5 if len(columns) == 1 else 1.8  # up to the heading of the numbers
+            axes.annotate(short(panel, room, bold=True), (0.0, 1.0),
                           xytext=(-92, 3), xycoords="axes fraction", textcoords="offset points",
                           va="bottom", fontweight="bold")  # fmt: skip
             axes.tick_params(axis="x", labelbottom=axes is grid[len(column) - 1])

@@ -114,9 +114,14 @@ def _prior(axes: Axes, own: Any, row: dict[str, Any], columns: int) -> None:
     lines += [f"95%: {minus(row['lower'], 2)} to {minus(row['upper'], 2)}"]
     lines += [f"worth {ess:.1f} participants"] if known else []
     _heading(axes, broken(row["endpoint"], panel_room(columns) - 0.2, bold=True), lines)
-    if len(axes.get_legend_handles_labels()[1]):  # below the axis, clear of the curves
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.34), handlelength=2.0,
-                    handletextpad=0.4, borderaxespad=0.0)  # fmt: skip
+    if len(axes.get_legend_handles_labels()[1]):  # below the axis' label, clear of the curves
+        from matplotlib.transforms import ScaledTranslation
+
+        inches: Any = axes.figure.dpi_scale_trans
+        down = ScaledTranslation(0.0, -34.0 / 72.0, inches)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), handlelength=2.0,
+                    bbox_transform=axes.transAxes + down, handletextpad=0.4,
+                    borderaxespad=0.0)  # fmt: skip
 
 
 def _heading(axes: Axes, title: str, lines: list[str]) -> None:
@@ -224,8 +229,8 @@ def _map(axes: Axes, part: Any, decisions: dict[str, Any], tall: float, about: A
     axes.set_ylim(-0.5, arm_n + 0.5)
     axes.set_title(f"look {int(first['look'])}")
     control, arm = (called(about, first[which]) for which in ("control", "arm"))
-    axes.set_xlabel(broken(f"responders of {control_n}, {control}", 1.6))
-    axes.set_ylabel(broken(f"responders of {arm_n}, {arm}", tall))
+    axes.set_xlabel(short(f"responders of {control_n}, {control}", 1.5))
+    axes.set_ylabel(short(f"responders of {arm_n}, {arm}", tall))
     whole_ticks(axes, "x", 5)
     whole_ticks(axes, "y", 6)
 
