@@ -248,6 +248,7 @@ def test_a_mixture_of_betas_is_found_again() -> None:
     assert two.distance < 1e-3
 
 
+@pytest.mark.slow
 def test_the_fit_keeps_its_promise_about_every_event() -> None:
     predictive = map_predictive(SPONDYLITIS)
     fit = fitted_mixture(predictive.rates, predictive.weights)
@@ -312,6 +313,7 @@ def test_published_worth_of_the_published_example(tmp_path: Path) -> None:
     assert expected_local_information_ratio(found.prior) == pytest.approx(27.0, abs=1.5)
 
 
+@pytest.mark.slow
 def test_the_text_is_a_design_files_own(tmp_path: Path) -> None:
     found = robust_map_prior(SPONDYLITIS, weight=0.2, participants=60)
     written = tomllib.loads(found.toml("dfr", "soc"))

@@ -333,9 +333,10 @@ def plain_simulation(truth: Table, arm: str, n: int, seed: int) -> dict[str, tup
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "scenario",
-    ["expected", pytest.param("early_data_do_not_hold_up", marks=pytest.mark.slow)],
+    ["expected", "early_data_do_not_hold_up"],
 )
 def test_quasi_monte_carlo_against_two_million_participants(scenario: str) -> None:
     raw = raw_design("sle_autologous")

@@ -272,6 +272,7 @@ def test_a_null_scenario_whose_claim_is_true_is_told_and_does_not_count() -> Non
         calibrate(only, trials=200, jobs=1)
 
 
+@pytest.mark.slow
 def test_it_is_the_same_for_the_same_seed_and_any_number_of_jobs() -> None:
     design = Design(**hello())
     first, second = (
