@@ -8,32 +8,54 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.models.ties import Sides, settled
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats, Summary
 
 
-class Posterior(Protocol):
+class Posterior:
     """What the data of a block of trials say; every answer is ``(trial,)``."""
 
     @property
     def failed(self) -> Booleans | None:
         """Trials whose posterior could not be computed; nothing where that cannot happen."""
+        return None
 
     def probability(self, question: Question) -> Floats:
         """Posterior probability that a rule's question asks for.
 
         It lies on the right side of the thresholds that the question knows; see ``models/ties.py``.
         """
+        answer = self.computed(question)
+        if not question.against:
+            return answer
+        return settled(answer, question.against, self.error(question), self.sides(question))
+
+    @classmethod
+    def error(cls, question: Question) -> float:
+        """What ``computed`` may be wrong by, as the model's module states and tests."""
+        raise NotImplementedError  # abstract: every model supplies it
+
+    def computed(self, question: Question) -> Floats:
+        """Posterior probability as floating point has it, on whichever side of a threshold."""
+        raise NotImplementedError  # abstract: every model supplies it
+
+    def sides(self, question: Question) -> Sides:
+        """On which side of a threshold answers lie, where that is known whatever their error."""
+        raise NotImplementedError  # abstract: every model supplies it
 
     def mean(self, question: Question) -> Floats:
         """Posterior mean of the quantity that the question is about."""
+        raise NotImplementedError  # abstract: every model supplies it
 
     def covers(self, question: Question, level: float) -> Booleans:
         """Whether the equal-tailed credible interval of the quantity holds the question's value."""
+        return within_tails(self.probability(question.compared_with(*tails(level))), level)
 
     def where_open(self, open_strata: Booleans) -> Posterior:
         """Return the same posterior, asked about the strata that are open now."""
+        raise NotImplementedError  # abstract: every model supplies it
 
 
 def tails(level: float) -> tuple[float, float]:
@@ -128,8 +150,8 @@ class AnalysisBase(Part):
         The kinds of question the model can be asked.
     by_stratum
         Whether strata have parameters of their own, so that each has an estimand.
-    fast_error
-        What a probability of the fast posterior may be wrong by, as its module states and tests.
+    answered_by
+        What answers: its ``error`` says what an answer may be wrong by.
     """
 
     model: str
@@ -137,7 +159,7 @@ class AnalysisBase(Part):
     reads: ClassVar[str]
     answers: ClassVar[tuple[str, ...]]
     by_stratum: ClassVar[bool] = False
-    fast_error: ClassVar[float]
+    answered_by: ClassVar[type[Posterior]]
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
         """Faults of the table that need the design's names: (path below the table, message)."""

@@ -118,7 +118,8 @@ class Comparison:
         if question.endpoint not in self._compiled:
             self._compiled[question.endpoint] = Compiled(reference, data)
         rule = self.plan.rules[asked.rule]
-        exact = self.plan.fitted[question.endpoint][0].fast_error < AS_GOOD_AS_EXACT
+        posterior = self.plan.fitted[question.endpoint][0].answered_by
+        exact = posterior.error(question) < AS_GOOD_AS_EXACT
         wanted = WANTED_OF_EXACT if exact else WANTED_ERROR
         draws = 0
         while True:

@@ -33,13 +33,14 @@ def answered(
     model: BetaBinomial, question: Question, successes: Integers, totals: Integers
 ) -> Floats:
     """Posterior probability of a question, ``(table,)``; counts are ``(table, arm)``."""
-    answer = _fast(model, question, successes, totals)
+    answer = fast(model, question, successes, totals)
     if not question.against:
         return answer
-    return settled(answer, question.against, ERROR, _sides(model, question, successes, totals))
+    return settled(answer, question.against, ERROR, sides_of(model, question, successes, totals))
 
 
-def _fast(model: BetaBinomial, question: Question, successes: Integers, totals: Integers) -> Floats:
+def fast(model: BetaBinomial, question: Question, successes: Integers, totals: Integers) -> Floats:
+    """Return the same as floating point has it, on whichever side of a threshold."""
     if question.kind == "best":
         arms = question.compared(successes.shape[1])
         return model.best(arms, successes, totals)[:, arms.index(question.arm)]
@@ -52,7 +53,7 @@ def _fast(model: BetaBinomial, question: Question, successes: Integers, totals: 
     return above if question.above else 1.0 - above
 
 
-def _sides(
+def sides_of(
     model: BetaBinomial, question: Question, successes: Integers, totals: Integers
 ) -> Callable[[float, Integers], Floats]:
     """Which side of a threshold each of some tables lies on."""

@@ -14,7 +14,8 @@ import numpy as np
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from adaptive_cart.errors import nearest, one_of
-from adaptive_cart.models.base import AnalysisBase, Reference, tails, within_tails
+from adaptive_cart.models.base import AnalysisBase, Posterior, Reference
+from adaptive_cart.models.ties import Sides
 from adaptive_cart.nouns.parts import Part, Worth, worth_something
 from adaptive_cart.nouns.questions import ALL, Question
 from adaptive_cart.nouns.records import Booleans, Counts, Floats, Integers, Summary, pooled
@@ -85,14 +86,13 @@ def _mixture(prior: BetaPrior | BetaMixturePrior) -> BetaMixture:
 
 
 @dataclass(frozen=True)
-class CountsPosterior:
+class CountsPosterior(Posterior):
     """Posterior of independent binomial arms; strata are pooled unless a question names one."""
 
     model: BetaBinomial
     successes: Integers
     totals: Integers
     open_strata: Booleans | None
-    failed: Booleans | None = None
 
     def _table(self, question: Question) -> tuple[Integers, Integers]:
         if question.stratum >= 0:
@@ -102,10 +102,21 @@ class CountsPosterior:
         inside = self.open_strata[:, None, :]
         return pooled(self.successes * inside), pooled(self.totals * inside)
 
-    def probability(self, question: Question) -> Floats:
-        from adaptive_cart.models.binary.beta_answers import answered
+    @classmethod
+    def error(cls, question: Question) -> float:
+        from adaptive_cart.models.binary.beta_answers import ERROR
 
-        return answered(self.model, question, *self._table(question))
+        return ERROR
+
+    def computed(self, question: Question) -> Floats:
+        from adaptive_cart.models.binary.beta_answers import fast
+
+        return fast(self.model, question, *self._table(question))
+
+    def sides(self, question: Question) -> Sides:
+        from adaptive_cart.models.binary.beta_answers import sides_of
+
+        return sides_of(self.model, question, *self._table(question))
 
     def mean(self, question: Question) -> Floats:
         successes, totals = self._table(question)
@@ -113,9 +124,6 @@ class CountsPosterior:
         if question.minus is None:
             return mean
         return mean - self.model.mean(question.minus, successes, totals)
-
-    def covers(self, question: Question, level: float) -> Booleans:
-        return within_tails(self.probability(question.compared_with(*tails(level))), level)
 
     def where_open(self, open_strata: Booleans) -> CountsPosterior:
         return replace(self, open_strata=open_strata)
@@ -129,7 +137,7 @@ class BetaBinomialAnalysis(AnalysisBase):
 
     reads: ClassVar[str] = "counts"
     answers: ClassVar[tuple[str, ...]] = ("level", "best")
-    fast_error: ClassVar[float] = 1e-9
+    answered_by: ClassVar[type[Posterior]] = CountsPosterior
 
     def _by_arm(self, arms: tuple[str, ...]) -> dict[str, BetaPrior | BetaMixturePrior]:
         if self.prior is None:

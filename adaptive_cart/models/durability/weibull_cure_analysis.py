@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import model_validator
 
-from adaptive_cart.models.base import AnalysisBase, Reference, tails, within_tails
-from adaptive_cart.models.ties import Sides, settled, side_of, strictly_inside
+from adaptive_cart.models.base import AnalysisBase, Posterior, Reference
+from adaptive_cart.models.ties import Sides, side_of, strictly_inside
 from adaptive_cart.nouns.distributions import Beta, Lognormal
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import ALL, OPEN, Question
@@ -40,7 +40,7 @@ class WeibullCurePrior(Part):
 
 
 @dataclass
-class DurabilityPosterior:
+class DurabilityPosterior(Posterior):
     """Posterior of cured fraction and relapse time, arm by arm.
 
     A question about a stratum is answered from that stratum's own data; one about all strata, or
@@ -69,7 +69,11 @@ class DurabilityPosterior:
             self._arms[arm, stratum] = found
         return self._arms[arm, stratum]
 
-    def probability(self, question: Question) -> Floats:
+    @classmethod
+    def error(cls, question: Question) -> float:
+        return FAST_ERROR
+
+    def computed(self, question: Question) -> Floats:
         arm = self.arm(question.arm, question.stratum)
         month = question.month if question.kind == "remaining" else FOR_EVER
         if question.minus is not None:
@@ -79,10 +83,9 @@ class DurabilityPosterior:
             above = arm.remaining_above(month, question.value)
         else:
             above = arm.cured_above(question.value)
-        answer = above if question.above else 1.0 - above
-        return settled(answer, question.against, FAST_ERROR, self._sides(question))
+        return above if question.above else 1.0 - above
 
-    def _sides(self, question: Question) -> Sides:
+    def sides(self, question: Question) -> Sides:
         """Which side of a threshold the probabilities of some trials lie on, where that is certain.
 
         Two arms with the same months in remission have the same posterior.
@@ -127,9 +130,6 @@ class DurabilityPosterior:
             return mean - other.remaining_mean(question.month)
         return mean - other.cured_mean()
 
-    def covers(self, question: Question, level: float) -> Booleans:
-        return within_tails(self.probability(question.compared_with(*tails(level))), level)
-
     def where_open(self, open_strata: Booleans) -> DurabilityPosterior:
         other = replace(self, open_strata=open_strata)
         other._arms = {key: arm for key, arm in self._arms.items() if key[-1] != OPEN}
@@ -144,7 +144,7 @@ class WeibullCureAnalysis(AnalysisBase):
 
     reads: ClassVar[str] = "durations"
     answers: ClassVar[tuple[str, ...]] = ("level", "remaining")
-    fast_error: ClassVar[float] = FAST_ERROR
+    answered_by: ClassVar[type[Posterior]] = DurabilityPosterior
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> WeibullCure:
         from adaptive_cart.models.durability.weibull_cure import WeibullCure

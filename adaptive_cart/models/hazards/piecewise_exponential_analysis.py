@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from adaptive_cart.models.base import AnalysisBase, Reference, tails, within_tails
+from adaptive_cart.models.base import AnalysisBase, Posterior, Reference
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPrior
-from adaptive_cart.models.ties import Sides, settled, side_of, strictly_inside
+from adaptive_cart.models.ties import Sides, side_of, strictly_inside
 from adaptive_cart.nouns.distributions import Normal
 from adaptive_cart.nouns.parts import Part, PositiveMonths
 from adaptive_cart.nouns.questions import OPEN, Question
@@ -32,7 +32,7 @@ class PiecewiseExponentialPrior(Part):
 
 
 @dataclass
-class HazardsPosterior:
+class HazardsPosterior(Posterior):
     """Posterior of hazard ratios, one pair of arms at a time.
 
     A question about a stratum is answered from that stratum's own data; one about all strata, or
@@ -69,18 +69,20 @@ class HazardsPosterior:
             self._ratios[(*pair, stratum)] = ratio
         return self._ratios[(*pair, stratum)]
 
-    def probability(self, question: Question) -> Floats:
+    @classmethod
+    def error(cls, question: Question) -> float:
+        return FAST_ERROR
+
+    def computed(self, question: Question) -> Floats:
         if not 0.0 < question.value < np.inf:  # no posterior puts mass on 0, or beyond every number
             certain = float((question.value <= 0.0) == question.above)
             return np.full(len(self.data.months), certain)
         ratio = self._ratio(question)
         if question.above:
-            answer = ratio.hazard_ratio_above(question.value)
-        else:
-            answer = ratio.hazard_ratio_below(question.value)
-        return settled(answer, question.against, FAST_ERROR, self._sides(question))
+            return ratio.hazard_ratio_above(question.value)
+        return ratio.hazard_ratio_below(question.value)
 
-    def _sides(self, question: Question) -> Sides:
+    def sides(self, question: Question) -> Sides:
         """Which side of a threshold the probabilities of some trials lie on, where that is certain.
 
         An arm that nobody has been followed in leaves the prior of the log hazard ratio as it was.
@@ -88,6 +90,8 @@ class HazardsPosterior:
         centred = question.value == 1.0 and self.model.log_hazard_ratio[0] == 0.0
 
         def sides(threshold: float, rows: Integers) -> Floats:
+            if not 0.0 < question.value < np.inf:
+                return np.full(len(rows), np.nan)
             side = strictly_inside(threshold, rows)
             if not centred:
                 return side
@@ -100,9 +104,6 @@ class HazardsPosterior:
 
     def mean(self, question: Question) -> Floats:
         return self._ratio(question).hazard_ratio_mean()
-
-    def covers(self, question: Question, level: float) -> Booleans:
-        return within_tails(self.probability(question.compared_with(*tails(level))), level)
 
     def where_open(self, open_strata: Booleans) -> HazardsPosterior:
         other = replace(self, open_strata=open_strata)
@@ -120,7 +121,7 @@ class PiecewiseExponentialAnalysis(AnalysisBase):
 
     reads: ClassVar[str] = "durations"
     answers: ClassVar[tuple[str, ...]] = ("hazard_ratio",)
-    fast_error: ClassVar[float] = FAST_ERROR
+    answered_by: ClassVar[type[Posterior]] = HazardsPosterior
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
         if any(b <= a for a, b in zip(self.cuts, self.cuts[1:], strict=False)):

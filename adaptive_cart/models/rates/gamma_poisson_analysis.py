@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import model_validator
 
-from adaptive_cart.models.base import AnalysisBase, Reference, tails, within_tails
-from adaptive_cart.models.ties import Sides, settled, side_of, strictly_inside
+from adaptive_cart.models.base import AnalysisBase, Posterior, Reference
+from adaptive_cart.models.ties import Sides, side_of, strictly_inside
 from adaptive_cart.nouns.parts import Part, Worth, worth_something
 from adaptive_cart.nouns.questions import OPEN, Question
 from adaptive_cart.nouns.records import Booleans, Exposure, Floats, Integers, Summary
@@ -33,13 +33,12 @@ class GammaPrior(Part):
 
 
 @dataclass(frozen=True)
-class RatesPosterior:
+class RatesPosterior(Posterior):
     """Posterior of independent yearly rates; strata are pooled unless a question names one."""
 
     model: GammaPoisson
     data: Exposure
     open_strata: Booleans | None
-    failed: Booleans | None = None
 
     def _arm(self, question: Question, arm: int) -> tuple[Floats, Floats]:
         events = self.data.events[:, arm].astype(np.float64)
@@ -50,17 +49,20 @@ class RatesPosterior:
             events, years = events * self.open_strata, years * self.open_strata
         return events.sum(axis=1), years.sum(axis=1)
 
-    def probability(self, question: Question) -> Floats:
+    @classmethod
+    def error(cls, question: Question) -> float:
+        return FAST_ERROR
+
+    def computed(self, question: Question) -> Floats:
         arm = self._arm(question, question.arm)
         if question.minus is None:
             above = self.model.above(*arm, question.value)
         else:
             other = self._arm(question, question.minus)
             above = self.model.difference_above(*arm, *other, question.value)
-        answer = above if question.above else 1.0 - above
-        return settled(answer, question.against, FAST_ERROR, self._sides(question))
+        return above if question.above else 1.0 - above
 
-    def _sides(self, question: Question) -> Sides:
+    def sides(self, question: Question) -> Sides:
         """Which side of a threshold the probabilities of some trials lie on."""
 
         def sides(threshold: float, rows: Integers) -> Floats:
@@ -90,9 +92,6 @@ class RatesPosterior:
             return mean
         return mean - self.model.mean(*self._arm(question, question.minus))
 
-    def covers(self, question: Question, level: float) -> Booleans:
-        return within_tails(self.probability(question.compared_with(*tails(level))), level)
-
     def where_open(self, open_strata: Booleans) -> RatesPosterior:
         return replace(self, open_strata=open_strata)
 
@@ -105,7 +104,7 @@ class GammaPoissonAnalysis(AnalysisBase):
 
     reads: ClassVar[str] = "exposure"
     answers: ClassVar[tuple[str, ...]] = ("level",)
-    fast_error: ClassVar[float] = FAST_ERROR
+    answered_by: ClassVar[type[Posterior]] = RatesPosterior
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> GammaPoisson:
         from adaptive_cart.models.rates.gamma_poisson import GammaPoisson

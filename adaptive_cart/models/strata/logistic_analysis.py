@@ -10,12 +10,12 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from adaptive_cart.models.base import AnalysisBase, Reference
-from adaptive_cart.models.ties import settled, strictly_inside
+from adaptive_cart.models.base import AnalysisBase, Posterior, Reference
+from adaptive_cart.models.ties import Sides, strictly_inside
 from adaptive_cart.nouns.distributions import HalfNormal, Normal
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import OPEN, Question
-from adaptive_cart.nouns.records import Booleans, Counts, Floats, Summary
+from adaptive_cart.nouns.records import Booleans, Counts, Floats, Integers, Summary
 
 
 class LogisticPrior(Part):
@@ -35,11 +35,11 @@ class HierarchicalLogisticPrior(Part):
     effect_sd: HalfNormal
 
 
-ROUNDING = 1e-12  # a probability nearer to 0 or 1 has been rounded there
+FAST_ERROR = 0.002  # what a probability may be wrong by
 
 
 @dataclass
-class StrataPosterior:
+class StrataPosterior(Posterior):
     """Posterior of risks by stratum, averaged by the shares of enrolment.
 
     Attributes
@@ -72,7 +72,11 @@ class StrataPosterior:
             return weights / weights.sum(axis=1, keepdims=True)
         return shares
 
-    def probability(self, question: Question) -> Floats:
+    @classmethod
+    def error(cls, question: Question) -> float:
+        return FAST_ERROR
+
+    def computed(self, question: Question) -> Floats:
         weights = self._weights(question)
         if question.minus is None:
             above = self.inner.arm_above(question.arm, question.value, weights)
@@ -81,10 +85,16 @@ class StrataPosterior:
         else:  # control minus experimental
             above = 1.0 - self.inner.difference_above(-question.value, weights)
         answer: Floats = above if question.above else 1.0 - above
-        lowest = 0.0 if question.minus is None else -1.0
-        if lowest < question.value < 1.0:  # then no posterior is certain
-            answer = settled(answer, question.against, ROUNDING, strictly_inside)
         return answer
+
+    def sides(self, question: Question) -> Sides:
+        lowest = 0.0 if question.minus is None else -1.0
+        open_ = lowest < question.value < 1.0  # then no posterior is certain
+
+        def sides(threshold: float, rows: Integers) -> Floats:
+            return strictly_inside(threshold, rows) if open_ else np.full(len(rows), np.nan)
+
+        return sides
 
     def mean(self, question: Question) -> Floats:
         weights = self._weights(question)
@@ -113,7 +123,7 @@ class _StrataAnalysis(AnalysisBase):
     reads: ClassVar[str] = "counts"
     answers: ClassVar[tuple[str, ...]] = ("level",)
     by_stratum: ClassVar[bool] = True
-    fast_error: ClassVar[float] = 0.002
+    answered_by: ClassVar[type[Posterior]] = StrataPosterior
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
         if len(arms) > 2:
