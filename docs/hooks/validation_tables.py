@@ -1,0 +1,88 @@
+"""The tables of ``validation.md``, from the files that the studies of ``sims/validation`` wrote."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mkdocs.structure.pages import Page
+
+STUDIES = Path(__file__).parents[2] / "sims" / "validation"
+MARK = re.compile(r"^<!-- table: (\w+) -->$", re.MULTILINE)
+
+
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Put each table where its mark stands; mkdocs calls this for every page."""
+    return MARK.sub(lambda mark: "\n".join(TABLES[mark[1]]()), markdown)
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterable[str]:
+    """Lines of a table."""
+    head = list(head)
+    yield line(head)
+    yield line("---" for _ in head)
+    yield from (line(row) for row in rows)
+
+
+def line(cells: Iterable[object]) -> str:
+    """Write one line of a table."""
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def published() -> Iterable[str]:
+    """How many published numbers of each source were found again."""
+    found = pd.read_csv(STUDIES / "published_designs.csv", keep_default_na=False)
+    by_source = found.assign(yes=found["agrees"] == "yes").groupby("source", sort=False)["yes"]
+    rows = ((source, len(own), own.sum()) for source, own in by_source)
+    total = ("**all**", len(found), (found["agrees"] == "yes").sum())
+    return table(("published in", "numbers", "agree"), [*rows, total])
+
+
+def disagreeing() -> Iterable[str]:
+    """Published numbers that were not found again, with what is said of them."""
+    found = pd.read_csv(STUDIES / "published_designs.csv", keep_default_na=False)
+    columns = ["source", "quantity", "published", "found", "remark"]
+    return table(columns, found.loc[found["agrees"] != "yes", columns].itertuples(index=False))
+
+
+def priors() -> Iterable[str]:
+    """Published facts of priors beside what is found here."""
+    found = pd.read_csv(STUDIES / "published_priors.csv")
+    columns = ["quantity", "published", "found", "within"]
+    return table(columns, found[columns].itertuples(index=False))
+
+
+def calibration() -> Iterable[str]:
+    """For each model and face: quantities inside their bands, and the score farthest from 0."""
+    files = sorted((STUDIES / "results").glob("calibration_*.csv"))
+    rows = []
+    for (model, face), own in pd.concat(map(pd.read_csv, files)).groupby(["model", "face"]):
+        inside = f"{own['inside_bands'].sum()} of {len(own)}"
+        score = own["score"].abs().max()
+        farthest = "–" if pd.isna(score) else f"{score:.2f}"
+        rows.append((f"`{model}`", face, own["datasets"].max(), inside, farthest))
+    return table(("model", "face", "data sets", "inside the bands", "farthest score"), rows)
+
+
+def verification() -> Iterable[str]:
+    """The fast posterior against PyMC, a line a design and rule."""
+    found = pd.read_csv(STUDIES / "results" / "verification.csv")
+    columns = {
+        "design": "design", "rule": "rule", "probabilities": "compared",
+        "largest_difference": "largest difference", "median_mcse": "PyMC's own MCSE",
+        "decisions_differing": "decisions that differ",
+        "differing_within_4_mcse_of_threshold": "of these within 4 MCSE of the threshold",
+    }  # fmt: skip
+    return table(columns.values(), found[list(columns)].itertuples(index=False))
+
+
+TABLES: dict[str, Callable[[], Iterable[str]]] = {
+    "published": published,
+    "disagreeing": disagreeing,
+    "priors": priors,
+    "calibration": calibration,
+    "verification": verification,
+}
