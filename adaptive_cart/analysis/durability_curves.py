@@ -29,7 +29,8 @@ from adaptive_cart.models.durability.weibull_cure_analysis import (
     DurabilityPosterior,
     WeibullCureAnalysis,
 )
-from adaptive_cart.nouns.records import Booleans, Durations, Floats, Snapshot
+from adaptive_cart.nouns.records import Booleans, Floats, Snapshot
+from adaptive_cart.nouns.summaries import Durations
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.recorded.file import read_participants
 

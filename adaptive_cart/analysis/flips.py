@@ -20,7 +20,8 @@ import numpy as np
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.nouns.questions import OPEN, Question
-from adaptive_cart.nouns.records import Booleans, Counts, Durations, Exposure, Floats, Summary
+from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.summaries import Counts, Durations, Exposure, Summary
 
 BATCH = 64  # tables judged at once
 MOST_EVENTS = 200  # added to a rate before it is given up

@@ -40,7 +40,8 @@ from adaptive_cart.figures.style import (
     width_of,
 )
 from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.records import Durations, Floats
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.summaries import Durations
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

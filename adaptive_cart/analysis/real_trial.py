@@ -19,7 +19,8 @@ from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.design.design import ResponseAdaptive
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.records import Booleans, Counts, Floats, Integers, Population, Summary
+from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population
+from adaptive_cart.nouns.summaries import Counts, Summary
 from adaptive_cart.participants.randomisation import equal_shares
 from adaptive_cart.recorded.known import LEFT, WINDOW, Participants, Silence
 

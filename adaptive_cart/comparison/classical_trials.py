@@ -19,17 +19,9 @@ from adaptive_cart.comparison.logrank import at_risk, hazard_ratio, logrank
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.truth import Truth
-from adaptive_cart.nouns.records import (
-    Booleans,
-    Counts,
-    Durations,
-    Floats,
-    Integers,
-    Snapshot,
-    Summary,
-    any_of,
-)
+from adaptive_cart.nouns.records import Booleans, Floats, Integers, Snapshot, any_of
 from adaptive_cart.nouns.records import pooled as over_strata
+from adaptive_cart.nouns.summaries import Counts, Durations, Summary
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.running.run import Progress
 from adaptive_cart.running.stretches import block_size

@@ -26,17 +26,9 @@ from adaptive_cart.models import Posterior
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.questions import OPEN, Question
-from adaptive_cart.nouns.records import (
-    Booleans,
-    Counts,
-    Floats,
-    Integers,
-    Population,
-    Snapshot,
-    Summary,
-    any_of,
-)
+from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot, any_of
 from adaptive_cart.nouns.records import pooled as over_strata
+from adaptive_cart.nouns.summaries import Counts, Summary
 from adaptive_cart.participants.randomisation import adaptive_shares, shares_of_open
 
 

@@ -23,16 +23,10 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.models import Posterior
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.questions import OPEN
-from adaptive_cart.nouns.records import (
-    Booleans,
-    Floats,
-    Integers,
-    Population,
-    Snapshot,
-    Summary,
-)
+from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
 from adaptive_cart.nouns.records import pooled as over_strata
 from adaptive_cart.nouns.streams import Latents
+from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import followed
 
@@ -146,7 +140,7 @@ class SimulatedConduct(Conduct):
         block.randomised[ended] = randomised[ended]
         block.infused[ended] = over_strata(infused)[ended]
         block.analysed[ended] = over_strata(primary.analysed)[ended]
-        self.ends = primary if self.ends is None else self.ends.replaced(ended, primary)  # type: ignore[arg-type]
+        self.ends = primary if self.ends is None else self.ends.replaced(ended, primary)
         self._estimate_now(analysis, ended)
 
     def enrol_later(

@@ -17,7 +17,8 @@ from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import PositiveMonths
 from adaptive_cart.nouns.questions import Kind
-from adaptive_cart.nouns.records import Counts, Floats, Population, Snapshot
+from adaptive_cart.nouns.records import Floats, Population, Snapshot
+from adaptive_cart.nouns.summaries import Counts
 
 
 @dataclass(frozen=True)

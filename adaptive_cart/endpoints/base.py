@@ -9,7 +9,8 @@ from pydantic import Field
 
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import Kind
-from adaptive_cart.nouns.records import Floats, Population, Snapshot, Summary
+from adaptive_cart.nouns.records import Floats, Population, Snapshot
+from adaptive_cart.nouns.summaries import Summary
 
 
 class EndpointBase(Part):
@@ -26,6 +27,8 @@ class EndpointBase(Part):
         Kind of question whose quantity is the estimand, if this endpoint is the primary.
     fed_by
         What part of a participant course feeds it: ``remission``, ``events``, ``rates`` or nothing.
+    unit
+        Of a participant's value, where it is a number with one: ``months``.
     """
 
     type: str
@@ -36,6 +39,7 @@ class EndpointBase(Part):
     direct_truth: ClassVar[Literal["probability", "time", "rate"] | None] = None
     fed_by: ClassVar[Literal["remission", "events", "rates"] | None] = None
     estimand_kind: ClassVar[Kind | None] = None
+    unit: ClassVar[str] = ""
 
     def known_after(self) -> float | None:
         """Months from randomisation until the outcome is known, where that is fixed."""

@@ -13,8 +13,9 @@ import numpy as np
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
 from adaptive_cart.nouns.questions import Kind
-from adaptive_cart.nouns.records import Exposure, Floats, Population, Snapshot
+from adaptive_cart.nouns.records import Floats, Population, Snapshot
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
+from adaptive_cart.nouns.summaries import Exposure
 
 
 @dataclass(frozen=True)

@@ -34,15 +34,8 @@ from adaptive_cart.nouns.calendar import short_of, until
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import Months, PositiveMonths
 from adaptive_cart.nouns.questions import Kind
-from adaptive_cart.nouns.records import (
-    Booleans,
-    Counts,
-    Course,
-    Floats,
-    Integers,
-    Population,
-    Snapshot,
-)
+from adaptive_cart.nouns.records import Booleans, Course, Floats, Integers, Population, Snapshot
+from adaptive_cart.nouns.summaries import Counts
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ import numpy as np
 
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.nouns.parts import PositiveMonths
-from adaptive_cart.nouns.records import Floats, Means, Population, Snapshot
+from adaptive_cart.nouns.records import Floats, Population, Snapshot
+from adaptive_cart.nouns.summaries import Means
 
 
 class TimeInRemission(EndpointBase):
@@ -23,6 +24,7 @@ class TimeInRemission(EndpointBase):
     horizon: PositiveMonths
 
     summary_kind: ClassVar[str] = "means"
+    unit: ClassVar[str] = "months"
     fed_by: ClassVar[Literal["remission"]] = "remission"
 
     def known_after(self) -> float:
@@ -50,8 +52,7 @@ class TimeInRemission(EndpointBase):
 
     def summary(self, prepared: Floats, snapshot: Snapshot) -> Means:
         passed = snapshot.passed(self.horizon)
-        population = snapshot.population
-        return Means(population.totals(prepared, passed), population.tally(passed))
+        return Means.of(snapshot.population, prepared, passed)
 
     def true_values(self, name: str, population: Population) -> Floats | None:
         return None if population.course is None else self.prepare(name, population).mean(axis=1)

@@ -12,7 +12,8 @@ from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import PositiveMonths
 from adaptive_cart.nouns.questions import Kind
-from adaptive_cart.nouns.records import Durations, Floats, Population, Snapshot
+from adaptive_cart.nouns.records import Floats, Population, Snapshot
+from adaptive_cart.nouns.summaries import Durations
 
 
 @dataclass(frozen=True)

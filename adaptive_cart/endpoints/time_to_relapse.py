@@ -20,7 +20,8 @@ from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import ONE_DAY, PositiveMonths
-from adaptive_cart.nouns.records import Booleans, Course, Durations, Floats, Population, Snapshot
+from adaptive_cart.nouns.records import Booleans, Course, Floats, Population, Snapshot
+from adaptive_cart.nouns.summaries import Durations
 
 NO_LENGTH = 1e-6  # months; a remission that was lost sooner was dated like its loss
 HALF_A_MONTH = 0.5

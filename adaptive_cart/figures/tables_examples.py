@@ -28,7 +28,8 @@ from adaptive_cart.figures.source import (
 )
 from adaptive_cart.figures.tables_measures import table
 from adaptive_cart.models.binary.beta_binomial_analysis import CountsPosterior
-from adaptive_cart.nouns.records import Counts, Durations, Exposure, Summary, pooled
+from adaptive_cart.nouns.records import pooled
+from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.results.result import Result
 
 if TYPE_CHECKING:
@@ -143,10 +144,13 @@ def _example(
         ]
         counts += [
             {"look": record.look, "month": date, "between": record.between,
-             "endpoint": design.endpoint_label(name) + _unit(summary),
+             "endpoint": design.endpoint_label(name) + (f" ({what})" if what else ""),
              "primary": name == design.primary, "arm": arm, "said": said}
             for name, summary in record.summaries.items()
-            for arm, said in zip(design.arm_names, _said(summary), strict=True)
+            for place, arm in enumerate(design.arm_names)
+            for said, what in [
+                summary.short(summary.of_arm(place), design.endpoints[name].unit)
+            ]
         ]  # fmt: skip
         for rule in found.plan.rules:
             probabilities = record.probabilities.get(rule.name)
@@ -213,33 +217,6 @@ def _target(result: Result, target: Question, targets: int) -> str | None:
     if target.stratum >= 0:
         names.append(result.design.stratum_names[target.stratum])
     return ", ".join(names)
-
-
-def _unit(summary: Summary) -> str:
-    """What the data of an endpoint are counted in, where that is not participants."""
-    if isinstance(summary, Exposure):
-        return " (events/years)"
-    counted = isinstance(summary, Counts | Durations)
-    return "" if counted else " (mean months)"
-
-
-def _said(summary: Summary) -> list[str]:
-    """The data of each arm in short."""
-
-    def total(values: Any) -> list[float]:
-        return [float(arm.sum()) for arm in values[0]]
-
-    if isinstance(summary, Counts):
-        pairs = zip(total(summary.successes), total(summary.totals), strict=True)
-        return [f"{events:.0f}/{n:.0f}" for events, n in pairs]
-    if isinstance(summary, Durations):
-        pairs = zip(total(summary.events), total(summary.participants), strict=True)
-        return [f"{events:.0f}/{n:.0f}" for events, n in pairs]
-    if isinstance(summary, Exposure):
-        pairs = zip(total(summary.events), total(summary.years), strict=True)
-        return [f"{events:.0f}/{years:.0f}" for events, years in pairs]
-    pairs = zip(total(summary.total), total(summary.participants), strict=True)
-    return [f"{months / max(n, 1.0):.1f}" for months, n in pairs]
 
 
 def _effects(

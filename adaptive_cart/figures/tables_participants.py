@@ -24,7 +24,8 @@ from adaptive_cart.figures.source import (
 from adaptive_cart.figures.tables_calendar import never_stopped, percentiles
 from adaptive_cart.figures.tables_measures import PANELS, table
 from adaptive_cart.figures.thinning import choose, shown_scenarios
-from adaptive_cart.nouns.records import Booleans, Course, Durations, Floats, Population
+from adaptive_cart.nouns.records import Booleans, Course, Floats, Population
+from adaptive_cart.nouns.summaries import Durations
 from adaptive_cart.recorded.table import participants_table
 from adaptive_cart.results.operating import Z95
 from adaptive_cart.results.result import Result

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from adaptive_cart.models.ties import Sides, settled
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.records import Booleans, Floats, Summary
+from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.summaries import Summary
 
 
 class Posterior:

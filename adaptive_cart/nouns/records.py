@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,6 @@ import numpy.typing as npt
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.participant_set import ParticipantSet
-from adaptive_cart.nouns.questions import OPEN
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 
 Floats = npt.NDArray[np.float64]
@@ -221,144 +220,3 @@ class Snapshot:
     def follow_up(self) -> Floats:
         """Months since randomisation, ``(trial, participant)``; none for later arrivals."""
         return np.maximum(self.date[:, None] - self.population.arrival, 0.0)
-
-
-class _Rows:
-    """A summary's arrays have the trial first, so that a block can be cut by trials."""
-
-    def rows(self, trials: Integers) -> Self:
-        """Return the same of some trials only."""
-        return type(self)(*(value[trials] for value in vars(self).values()))
-
-    def replaced(self, where: Booleans, other: Self) -> Self:
-        """Return the other's trials ``where`` (trial,) is true, and these elsewhere."""
-        fields = zip(vars(self).values(), vars(other).values(), strict=True)
-        return type(self)(
-            *(
-                np.where(where.reshape(-1, *[1] * (mine.ndim - 1)), theirs, mine)
-                for mine, theirs in fields
-            )
-        )
-
-
-@dataclass(frozen=True)
-class Counts(_Rows):
-    """Responders or participants with an adverse event, among those analysed.
-
-    All ``(trial, arm, stratum)``.
-
-    Attributes
-    ----------
-    successes, totals
-        Responders and participants in the analysis.
-    missing
-        Participants whose outcome is due and missing, whatever becomes of them.
-    due
-        Participants whose outcome is due: they are not still to come, also where they are missing.
-    """
-
-    successes: Integers
-    totals: Integers
-    missing: Integers
-    due: Integers
-
-    @property
-    def analysed(self) -> Integers:
-        """Participants in the analysis, ``(trial, arm, stratum)``."""
-        return self.totals
-
-    def columns(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Columns of ``looks.parquet``, ``(trial, arm, stratum)`` each."""
-        return {"events": self.successes, "analysed": self.totals, "missing": self.missing}
-
-
-@dataclass(frozen=True)
-class Durations(_Rows):
-    """Times to an event with right censoring, participant by participant.
-
-    Attributes
-    ----------
-    months
-        ``(trial, participant)`` time under observation; meaningless outside ``included``.
-    event
-        ``(trial, participant)``: did it end with the event?
-    included
-        ``(trial, participant)``: is the participant in the analysis?
-    arm, stratum
-        ``(trial, participant)``; the stratum is 0 for everybody where a design has none.
-    participants, events, exposure
-        ``(trial, arm, stratum)`` numbers and months at risk.
-    """
-
-    months: Floats
-    event: Booleans
-    included: Booleans
-    arm: Labels
-    stratum: Labels
-    participants: Integers
-    events: Integers
-    exposure: Floats
-
-    @property
-    def analysed(self) -> Integers:
-        """Participants in the analysis, ``(trial, arm, stratum)``."""
-        return self.participants
-
-    def members(self, arm: int, stratum: int, open_strata: Booleans | None) -> Booleans:
-        """Who of an arm a question is about, ``(trial, participant)``.
-
-        Parameters
-        ----------
-        stratum
-            Position of a stratum, or ``ALL`` or ``OPEN`` as a question has it.
-        open_strata
-            ``(trial, stratum)``; nothing where all are open.
-        """
-        inside: Booleans = self.included & (self.arm == arm)
-        if stratum >= 0:
-            inside &= self.stratum == stratum
-        elif stratum == OPEN and open_strata is not None:
-            inside &= np.take_along_axis(open_strata, self.stratum.astype(np.intp), axis=1)
-        return inside
-
-    def columns(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Columns of ``looks.parquet``, ``(trial, arm, stratum)`` each."""
-        return {"analysed": self.participants, "events": self.events, "months": self.exposure}
-
-
-@dataclass(frozen=True)
-class Exposure(_Rows):
-    """Events and patient-years of follow-up, ``(trial, arm, stratum)``."""
-
-    events: Integers
-    years: Floats
-    participants: Integers
-
-    @property
-    def analysed(self) -> Integers:
-        """Participants in the analysis, ``(trial, arm, stratum)``."""
-        return self.participants
-
-    def columns(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Columns of ``looks.parquet``, ``(trial, arm, stratum)`` each."""
-        return {"events": self.events, "years": self.years}
-
-
-@dataclass(frozen=True)
-class Means(_Rows):
-    """Months summed over those whose whole span has passed, ``(trial, arm, stratum)``."""
-
-    total: Floats
-    participants: Integers
-
-    @property
-    def analysed(self) -> Integers:
-        """Participants in the analysis, ``(trial, arm, stratum)``."""
-        return self.participants
-
-    def columns(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Columns of ``looks.parquet``, ``(trial, arm, stratum)`` each."""
-        return {"analysed": self.participants, "total": self.total}
-
-
-Summary = Counts | Durations | Exposure | Means

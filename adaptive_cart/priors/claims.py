@@ -30,16 +30,8 @@ from adaptive_cart.endpoints import Landmark
 from adaptive_cart.errors import EngineError
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial
 from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.records import (
-    Booleans,
-    Counts,
-    Durations,
-    Exposure,
-    Floats,
-    Integers,
-    Snapshot,
-    Summary,
-)
+from adaptive_cart.nouns.records import Booleans, Floats, Integers, Snapshot
+from adaptive_cart.nouns.summaries import SUMMARIES, Counts, Summary
 from adaptive_cart.priors.drawn_trials import DrawnTrials, unknown_truths
 from adaptive_cart.priors.wrong_claims import claims_wrongly, doubt, one_question
 
@@ -123,15 +115,7 @@ def prior_probability(design: Design, plan: Plan, question: Question) -> float:
 
 def nothing_seen(design: Design, reads: str) -> Summary:
     """Data of a trial in which nobody has been seen, for a model to be asked its prior."""
-    shape = (1, len(design.arm_names), len(design.shares))
-    none, no_time = np.zeros(shape, dtype=np.int64), np.zeros(shape)
-    if reads == "counts":
-        return Counts(none, none, none, none)
-    if reads == "exposure":
-        return Exposure(none, no_time, none)
-    nobody = np.zeros((1, 1), dtype=np.bool_)
-    arm = np.zeros((1, 1), dtype=np.int8)
-    return Durations(np.zeros((1, 1)), nobody, nobody, arm, arm, none, none, no_time)
+    return SUMMARIES[reads].empty(len(design.arm_names), len(design.shares))
 
 
 @dataclass(frozen=True)

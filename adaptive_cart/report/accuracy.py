@@ -15,7 +15,7 @@ import numpy as np
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.records import Counts
+from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.report.evidence import Evidence
 
 MOST_TABLES = 120

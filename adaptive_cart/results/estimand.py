@@ -29,8 +29,9 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints import Landmark, TimeToRelapse
 from adaptive_cart.nouns.counters import narrow
 from adaptive_cart.nouns.questions import ALL, OPEN, Question
-from adaptive_cart.nouns.records import Exposure, Floats, Population
+from adaptive_cart.nouns.records import Floats, Population
 from adaptive_cart.nouns.streams import Latents
+from adaptive_cart.nouns.summaries import Exposure
 from adaptive_cart.participants.population import populate
 from adaptive_cart.results.hazard_ratios import HazardRatios, last_looks
 from adaptive_cart.results.true_value import Cells, TrueValue

@@ -18,7 +18,8 @@ from adaptive_cart.conduct.looks import Schedule, snapshot_at
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.distributions import EventTime, Exponential
-from adaptive_cart.nouns.records import Durations, Floats, Summary
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.summaries import Durations, Summary
 from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import followed, latents_for
 from adaptive_cart.results.true_value import TrueValue

@@ -25,7 +25,8 @@ from adaptive_cart.conduct.predictive import predictive_probability
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.staircase import turns
 from adaptive_cart.design.design import Design
-from adaptive_cart.nouns.records import Booleans, Counts, Integers
+from adaptive_cart.nouns.records import Booleans, Integers
+from adaptive_cart.nouns.summaries import Counts
 
 MOST_CELLS = 2_500_000  # of one table; more of them take longer than anybody waits for a table
 MOST_ROWS = 100_000  # rows and columns of all tables of a design; likewise

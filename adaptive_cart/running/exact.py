@@ -21,7 +21,8 @@ from adaptive_cart.conduct.predictive import predictive_probability
 from adaptive_cart.conduct.rules import ENDS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
-from adaptive_cart.nouns.records import Booleans, Counts, Floats, Integers
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
+from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.results.claims import Claims
 from adaptive_cart.results.estimand import TrueValues, true_values
 from adaptive_cart.results.operating import STOPS, Rows, exact

@@ -22,7 +22,8 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.predictive import Condition, predictive_probability
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.design.design import Design
-from adaptive_cart.nouns.records import Booleans, Counts, Floats, Integers
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
+from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.running.engine import analysed_at
 from adaptive_cart.running.null_region import Effect, effects_of, false_at, rate_words
 

@@ -17,7 +17,6 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem, nearest, one_of
 from adaptive_cart.nouns.questions import TO_CALIBRATE
-from adaptive_cart.nouns.records import Counts, Durations, Exposure, Means, Summary
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.recorded.table import HEADER, participants_table
 from adaptive_cart.results.estimand import target_values, true_values
@@ -177,7 +176,7 @@ def _look(plan: Plan, record: LookRecord, block: Block) -> list[str]:
     ]
     for name, summary in record.summaries.items():
         arms = (
-            f"{arm} {_summarised(summary, position)}"
+            f"{arm} {summary.told(summary.of_arm(position), design.endpoints[name].unit)}"
             for position, arm in enumerate(design.arm_names)
         )
         lines.append(f"  {design.endpoints[name].label or name}: {'; '.join(arms)}")
@@ -219,28 +218,6 @@ def _judged(plan: Plan, record: LookRecord, block: Block, position: int) -> list
             why = "the posterior could not be computed"
         lines.append(f"  {rule.name}: not judged ({why})")
     return lines
-
-
-def _summarised(summary: Summary, arm: int) -> str:
-    def total(values: Any) -> float:
-        return float(values[0, arm].sum())
-
-    if isinstance(summary, Counts):
-        missing = int(total(summary.missing))
-        note = f" ({missing} missing)" if missing else ""
-        return f"{int(total(summary.successes))}/{int(total(summary.totals))}{note}"
-    if isinstance(summary, Durations):
-        return (
-            f"{int(total(summary.events))} events in {int(total(summary.participants))} "
-            f"followed {total(summary.exposure):.1f} months"
-        )
-    if isinstance(summary, Exposure):
-        return f"{int(total(summary.events))} events in {total(summary.years):.1f} patient-years"
-    assert isinstance(summary, Means)
-    number = int(total(summary.participants))
-    if number == 0:
-        return "nobody followed so far"
-    return f"mean {total(summary.total) / number:.1f} months ({number} followed)"
 
 
 def _ending(plan: Plan, block: Block) -> list[str]:

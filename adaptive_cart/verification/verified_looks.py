@@ -19,8 +19,9 @@ from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.trial import SimulatedConduct
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.records import Booleans, Floats, Integers, Summary
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.streams import Latents
+from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.participants.population import latents_for
 
 POOL = 400  # trials of each scenario whose looks may be taken

@@ -21,7 +21,8 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.models.base import AnalysisBase, Reference, holds
 from adaptive_cart.models.sampling import Compiled, Fit, fitted_carefully, mean_and_error
 from adaptive_cart.nouns.questions import ALL, Question
-from adaptive_cart.nouns.records import Counts, Floats
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.verification.verified_looks import Asked, ChosenLook
 
 LARGEST_DIFFERENCE: Final = 0.01

@@ -32,7 +32,7 @@ from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.base import holds
 from adaptive_cart.models.sampling import Compiled
 from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.records import Counts, Durations, Exposure
+from adaptive_cart.nouns.summaries import Counts, Durations, Exposure
 
 NORMAL = {"dist": "normal", "mean": 0.0, "sd": 1.5}
 PRIORS: dict[str, dict[str, Any]] = {

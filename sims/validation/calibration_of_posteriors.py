@@ -41,7 +41,8 @@ import uniformity
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.base import holds
 from adaptive_cart.nouns.questions import OPEN, Question
-from adaptive_cart.nouns.records import Booleans, Counts, Durations, Exposure, Summary
+from adaptive_cart.nouns.records import Booleans
+from adaptive_cart.nouns.summaries import Counts, Durations, Exposure, Summary
 
 Floats = npt.NDArray[np.float64]
 Truth = dict[str, Floats]  # by parameter, (dataset, ...)

@@ -15,7 +15,7 @@ from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.models.durability.weibull_cure import WeibullCure
 from adaptive_cart.models.durability.weibull_cure_reference import WeibullCureReference
 from adaptive_cart.nouns.parts import ONE_DAY
-from adaptive_cart.nouns.records import Durations
+from adaptive_cart.nouns.summaries import Durations
 from adaptive_cart.participants.population import latents_for
 
 MODEL = WeibullCure((1.0, 1.0), (9.0, 0.7), (1.2, 0.3))

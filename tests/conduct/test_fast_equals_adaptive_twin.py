@@ -16,8 +16,8 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
 from adaptive_cart.models.rates.gamma_poisson import GammaPoisson
-from adaptive_cart.nouns.records import Counts, Durations, Exposure
 from adaptive_cart.nouns.streams import Latents
+from adaptive_cart.nouns.summaries import Counts, Durations, Exposure
 from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import latents_for
 from conduct.test_fast_equals_twin import PURPOSES, SEED, product_infusion, raw_design

@@ -16,7 +16,7 @@ from adaptive_cart.conduct.rules import REASONS
 from adaptive_cart.conduct.trial import Block, run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
-from adaptive_cart.nouns.records import Counts, Durations, Means
+from adaptive_cart.nouns.summaries import Counts, Durations, Means
 from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import latents_for
 from twin import one_trial

@@ -19,7 +19,8 @@ from adaptive_cart.conduct.trial import Block
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.endpoints import Landmark
-from adaptive_cart.nouns.records import Counts, Course, Floats, Integers, Population
+from adaptive_cart.nouns.records import Course, Floats, Integers, Population
+from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import followed, latents_for
 from conduct.test_fast_equals_twin import compare, raw_design, with_strata

@@ -16,7 +16,7 @@ import pytest
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.base import holds
 from adaptive_cart.nouns.questions import ALL, OPEN, Question
-from adaptive_cart.nouns.records import Counts, Durations, Exposure
+from adaptive_cart.nouns.summaries import Counts, Durations, Exposure
 
 reference = pytest.mark.reference
 

@@ -24,7 +24,7 @@ from adaptive_cart.models.binary.beta_answers import answered
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.models.ties import as_written, settled
 from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.records import Durations, Exposure
+from adaptive_cart.nouns.summaries import Durations, Exposure
 from adaptive_cart.running.boundaries import boundaries
 from adaptive_cart.running.exact import enumerate_design
 

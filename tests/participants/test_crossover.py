@@ -13,7 +13,7 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import Block, run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
-from adaptive_cart.nouns.records import Counts
+from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.participants.population import latents_for
 from conduct.test_fast_equals_twin import compare, latents_of_trial, raw_design, with_strata
 from twin import one_trial

@@ -21,7 +21,8 @@ from scipy import integrate, stats
 from adaptive_cart.conduct.looks import Schedule, snapshot_at
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
-from adaptive_cart.nouns.records import Counts, Exposure, Population
+from adaptive_cart.nouns.records import Population
+from adaptive_cart.nouns.summaries import Counts, Exposure
 from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import followed, latents_for, populate
 from checks import (

@@ -17,7 +17,7 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
-from adaptive_cart.nouns.records import Durations
+from adaptive_cart.nouns.summaries import Durations
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results import hazard_ratios
 from adaptive_cart.results.estimand import (

@@ -18,7 +18,8 @@ from adaptive_cart.models.base import AnalysisBase, Posterior, Reference
 from adaptive_cart.models.ties import Sides
 from adaptive_cart.nouns.parts import Part, Worth, worth_something
 from adaptive_cart.nouns.questions import ALL, Question
-from adaptive_cart.nouns.records import Booleans, Counts, Floats, Integers, Summary, pooled
+from adaptive_cart.nouns.records import Booleans, Floats, Integers, pooled
+from adaptive_cart.nouns.summaries import Counts, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture

@@ -23,7 +23,8 @@ import numpy.typing as npt
 from adaptive_cart.models.reference_scales import logit_scale
 from adaptive_cart.models.strata.reference_strata import of_strata
 from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.records import Booleans, Counts, Floats, Summary
+from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.summaries import Counts, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.binary.beta_binomial import BetaBinomial

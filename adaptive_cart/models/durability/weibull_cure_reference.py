@@ -25,7 +25,8 @@ import numpy.typing as npt
 from adaptive_cart.models.strata.reference_strata import in_strata
 from adaptive_cart.nouns.parts import ONE_DAY
 from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.records import Booleans, Durations, Floats, Summary
+from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.summaries import Durations, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.durability.weibull_cure import WeibullCure

@@ -15,7 +15,8 @@ from adaptive_cart.models.ties import Sides, side_of, strictly_inside
 from adaptive_cart.nouns.distributions import Normal
 from adaptive_cart.nouns.parts import Part, PositiveMonths
 from adaptive_cart.nouns.questions import OPEN, Question
-from adaptive_cart.nouns.records import Booleans, Durations, Floats, Integers, Summary
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
+from adaptive_cart.nouns.summaries import Durations, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential

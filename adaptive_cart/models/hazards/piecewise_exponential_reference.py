@@ -26,7 +26,8 @@ from adaptive_cart.models.rates.gamma_poisson_reference import LEAST_EXPOSURE
 from adaptive_cart.models.reference_scales import log_scale
 from adaptive_cart.models.strata.reference_strata import in_strata
 from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.records import Booleans, Durations, Floats, Summary
+from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.summaries import Durations, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential

@@ -12,7 +12,8 @@ from adaptive_cart.models.base import AnalysisBase, Posterior, Reference
 from adaptive_cart.models.ties import Sides, side_of, strictly_inside
 from adaptive_cart.nouns.parts import Part, Worth, worth_something
 from adaptive_cart.nouns.questions import OPEN, Question
-from adaptive_cart.nouns.records import Booleans, Exposure, Floats, Integers, Summary
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
+from adaptive_cart.nouns.summaries import Exposure, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.rates.gamma_poisson import GammaPoisson

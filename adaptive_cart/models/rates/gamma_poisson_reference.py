@@ -20,7 +20,8 @@ import numpy.typing as npt
 from adaptive_cart.models.reference_scales import log_scale
 from adaptive_cart.models.strata.reference_strata import of_strata
 from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.records import Booleans, Exposure, Floats, Summary
+from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.summaries import Exposure, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.rates.gamma_poisson import GammaPoisson

@@ -15,7 +15,8 @@ from adaptive_cart.models.ties import Sides, strictly_inside
 from adaptive_cart.nouns.distributions import HalfNormal, Normal
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import OPEN, Question
-from adaptive_cart.nouns.records import Booleans, Counts, Floats, Integers, Summary
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
+from adaptive_cart.nouns.summaries import Counts, Summary
 
 
 class LogisticPrior(Part):

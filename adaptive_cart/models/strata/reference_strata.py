@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.nouns.questions import OPEN, Question
-from adaptive_cart.nouns.records import Booleans, Counts, Floats, Summary
+from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.summaries import Counts, Summary
 
 
 def of_strata(

@@ -1,0 +1,102 @@
+"""What every summary of an endpoint is: arrays with the trial first, and what is known of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.nouns.records import Booleans, Integers
+
+
+class Summary(ABC):
+    """What can be seen of an endpoint at a look, as a model analyses it.
+
+    Class attributes
+    ----------------
+    kind
+        Its name: what a model says that it reads.
+    bounds
+        What the parameter that a question is about lies between.
+    parameter
+        The noun of that parameter: a ``probability``.
+    observed
+        The two columns of ``looks.parquet`` of which the observed value is the ratio.
+    observed_unit
+        The unit of that ratio, in words; blank for a share of participants.
+    holds
+        What the cells of a table hold that :meth:`seen` fills, in words.
+    """
+
+    kind: ClassVar[str]
+    bounds: ClassVar[tuple[float, float]]
+    parameter: ClassVar[str]
+    observed: ClassVar[tuple[str, str]]
+    observed_unit: ClassVar[str]
+    holds: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def empty(cls, arms: int, strata: int) -> Self:
+        """Data of one trial in which nobody has been seen."""
+
+    @property
+    @abstractmethod
+    def analysed(self) -> Integers:
+        """Participants in the analysis, ``(trial, arm, stratum)``."""
+
+    @abstractmethod
+    def columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Columns of ``looks.parquet``, ``(trial, arm, stratum)`` each."""
+
+    @staticmethod
+    @abstractmethod
+    def told(total: Mapping[str, float], unit: str = "") -> str:
+        """Say the data of an arm: ``12/40``.
+
+        Parameters
+        ----------
+        total
+            The columns, summed over strata.
+        unit
+            Of the endpoint's values, where they have one.
+        """
+
+    @staticmethod
+    @abstractmethod
+    def seen(total: Mapping[str, float]) -> str:
+        """Say the same in the cell of a table, whose head says what it :attr:`holds`."""
+
+    @staticmethod
+    @abstractmethod
+    def short(total: Mapping[str, float], unit: str = "") -> tuple[str, str]:
+        """Say it shorter still, for a figure, and what that is: ``5/12`` ``events/years``.
+
+        What it is is blank for participants of those analysed.
+        """
+
+    def of_arm(self, arm: int, trial: int = 0) -> dict[str, float]:
+        """Columns of an arm of one trial, summed over strata."""
+        return {name: float(v[trial, arm].sum()) for name, v in self.columns().items()}
+
+    def rows(self, trials: Integers) -> Self:
+        """Return the same of some trials only."""
+        return type(self)(*(value[trials] for value in vars(self).values()))
+
+    def replaced(self, where: Booleans, other: Self) -> Self:
+        """Return the other's trials ``where`` (trial,) is true, and these elsewhere."""
+        fields = zip(vars(self).values(), vars(other).values(), strict=True)
+        return type(self)(
+            *(
+                np.where(where.reshape(-1, *[1] * (mine.ndim - 1)), theirs, mine)
+                for mine, theirs in fields
+            )
+        )
+
+
+def none_of(arms: int, strata: int) -> Integers:
+    """Zero of everything in one trial, ``(trial, arm, stratum)``."""
+    return np.zeros((1, arms, strata), dtype=np.int64)

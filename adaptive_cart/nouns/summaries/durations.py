@@ -1,0 +1,94 @@
+"""Times to an event, and for how long those without it have been seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.nouns.counters import Labels
+from adaptive_cart.nouns.questions import OPEN
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
+from adaptive_cart.nouns.summaries.base import Summary, none_of
+
+
+@dataclass(frozen=True)
+class Durations(Summary):
+    """Times to an event with right censoring, participant by participant.
+
+    Attributes
+    ----------
+    months
+        ``(trial, participant)`` time under observation; meaningless outside ``included``.
+    event
+        ``(trial, participant)``: did it end with the event?
+    included
+        ``(trial, participant)``: is the participant in the analysis?
+    arm, stratum
+        ``(trial, participant)``; the stratum is 0 for everybody where a design has none.
+    participants, events, exposure
+        ``(trial, arm, stratum)`` numbers and months at risk.
+    """
+
+    months: Floats
+    event: Booleans
+    included: Booleans
+    arm: Labels
+    stratum: Labels
+    participants: Integers
+    events: Integers
+    exposure: Floats
+
+    kind: ClassVar[str] = "durations"
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    parameter: ClassVar[str] = "cured fraction"
+    observed: ClassVar[tuple[str, str]] = ("events", "months")
+    observed_unit: ClassVar[str] = "events a month at risk"
+    holds: ClassVar[str] = "the events so far, and the months at risk in which they were seen"
+
+    @classmethod
+    def empty(cls, arms: int, strata: int) -> Durations:
+        none, nobody = none_of(arms, strata), np.zeros((1, 1), dtype=np.bool_)
+        arm = np.zeros((1, 1), dtype=np.int8)
+        at_risk = none.astype(float)
+        return cls(np.zeros((1, 1)), nobody, nobody, arm, arm, none, none, at_risk)
+
+    @property
+    def analysed(self) -> Integers:
+        return self.participants
+
+    def members(self, arm: int, stratum: int, open_strata: Booleans | None) -> Booleans:
+        """Who of an arm a question is about, ``(trial, participant)``.
+
+        Parameters
+        ----------
+        stratum
+            Position of a stratum, or ``ALL`` or ``OPEN`` as a question has it.
+        open_strata
+            ``(trial, stratum)``; nothing where all are open.
+        """
+        inside: Booleans = self.included & (self.arm == arm)
+        if stratum >= 0:
+            inside &= self.stratum == stratum
+        elif stratum == OPEN and open_strata is not None:
+            inside &= np.take_along_axis(open_strata, self.stratum.astype(np.intp), axis=1)
+        return inside
+
+    def columns(self) -> dict[str, npt.NDArray[Any]]:
+        return {"analysed": self.participants, "events": self.events, "months": self.exposure}
+
+    @staticmethod
+    def told(total: Mapping[str, float], unit: str = "") -> str:
+        events, number = (f"{total[column]:.0f}" for column in ("events", "analysed"))
+        return f"{events} events in {number} followed {total['months']:.1f} months"
+
+    @staticmethod
+    def seen(total: Mapping[str, float]) -> str:
+        return f"{total['events']:.0f} in {total['months']:.1f} months"
+
+    @staticmethod
+    def short(total: Mapping[str, float], unit: str = "") -> tuple[str, str]:
+        return f"{total['events']:.0f}/{total['analysed']:.0f}", ""

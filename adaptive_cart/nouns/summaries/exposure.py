@@ -1,0 +1,53 @@
+"""Events and the time in which they were seen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy.typing as npt
+
+from adaptive_cart.nouns.records import Floats, Integers
+from adaptive_cart.nouns.summaries.base import Summary, none_of
+
+
+@dataclass(frozen=True)
+class Exposure(Summary):
+    """Events and patient-years of follow-up, ``(trial, arm, stratum)``."""
+
+    events: Integers
+    years: Floats
+    participants: Integers
+
+    kind: ClassVar[str] = "exposure"
+    bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
+    parameter: ClassVar[str] = "rate"
+    observed: ClassVar[tuple[str, str]] = ("events", "years")
+    observed_unit: ClassVar[str] = "events a year"
+    holds: ClassVar[str] = "the events so far, and the years in which they were seen"
+
+    @classmethod
+    def empty(cls, arms: int, strata: int) -> Exposure:
+        none = none_of(arms, strata)
+        return cls(none, none.astype(float), none)
+
+    @property
+    def analysed(self) -> Integers:
+        return self.participants
+
+    def columns(self) -> dict[str, npt.NDArray[Any]]:
+        return {"events": self.events, "years": self.years}
+
+    @staticmethod
+    def told(total: Mapping[str, float], unit: str = "") -> str:
+        return f"{total['events']:.0f} events in {total['years']:.1f} patient-years"
+
+    @staticmethod
+    def seen(total: Mapping[str, float]) -> str:
+        return f"{total['events']:.0f} in {total['years']:.1f} years"
+
+    @staticmethod
+    def short(total: Mapping[str, float], unit: str = "") -> tuple[str, str]:
+        return f"{total['events']:.0f}/{total['years']:.0f}", "events/years"

@@ -1,0 +1,84 @@
+"""Values of participants, summed, with the sum of their squares: a mean and a spread."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.nouns.participant_set import ParticipantSet
+from adaptive_cart.nouns.records import Floats, Integers, Population
+from adaptive_cart.nouns.summaries.base import Summary, none_of
+
+
+@dataclass(frozen=True)
+class Means(Summary):
+    """A number of each participant analysed, summed, ``(trial, arm, stratum)``.
+
+    Attributes
+    ----------
+    total, squares
+        Sum of the values, and of their squares.
+    participants
+        Those analysed.
+    """
+
+    total: Floats
+    squares: Floats
+    participants: Integers
+
+    kind: ClassVar[str] = "means"
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+    parameter: ClassVar[str] = "mean"
+    observed: ClassVar[tuple[str, str]] = ("total", "analysed")
+    observed_unit: ClassVar[str] = "mean"
+    holds: ClassVar[str] = "the mean so far, and those analysed"
+
+    @classmethod
+    def of(cls, population: Population, values: Floats, members: ParticipantSet) -> Means:
+        """Sum the values of a set of participants.
+
+        Parameters
+        ----------
+        values
+            ``(trial, participant)``; outside the set they do not matter.
+        """
+        inside = np.where(members.mask(population.participants), values, 0.0)
+        return cls(
+            population.totals(inside, members),
+            population.totals(inside**2, members),
+            population.tally(members),
+        )
+
+    @classmethod
+    def empty(cls, arms: int, strata: int) -> Means:
+        none = none_of(arms, strata)
+        return cls(none.astype(float), none.astype(float), none)
+
+    @property
+    def analysed(self) -> Integers:
+        return self.participants
+
+    def columns(self) -> dict[str, npt.NDArray[Any]]:
+        return {"analysed": self.participants, "total": self.total, "squares": self.squares}
+
+    @staticmethod
+    def told(total: Mapping[str, float], unit: str = "") -> str:
+        number = total["analysed"]
+        if number == 0:
+            return "nobody followed so far"
+        mean = f"{total['total'] / number:.1f}{f' {unit}' if unit else ''}"
+        return f"mean {mean} ({number:.0f} followed)"
+
+    @staticmethod
+    def seen(total: Mapping[str, float]) -> str:
+        number = total["analysed"]
+        return f"{total['total'] / number:.1f} ({number:.0f})" if number else "–"
+
+    @staticmethod
+    def short(total: Mapping[str, float], unit: str = "") -> tuple[str, str]:
+        return f"{total['total'] / max(total['analysed'], 1.0):.1f}", f"mean {unit}".strip()
