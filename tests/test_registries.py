@@ -21,15 +21,13 @@ from adaptive_cart.endpoints import KINDS, EndpointBase
 from adaptive_cart.figures import draw_rules
 from adaptive_cart.figures.registry import FIGURES
 from adaptive_cart.models import ANALYSES, AnalysisBase
-from adaptive_cart.nouns import questions
-from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.questions_in_prose import Wording, asked
+from adaptive_cart.nouns.questions import KINDS as QUESTIONS
+from adaptive_cart.nouns.questions import Question, Wording, asked
 from adaptive_cart.report.chapters import rules as chapter
 from adaptive_cart.results.operating import RATIOS
 from adaptive_cart.telling import walkthrough
 
 ALL_KEYS = template("all_keys")
-QUESTIONS = get_args(questions.Kind)
 
 
 def own(kind: type, base: type, *names: str) -> list[str]:

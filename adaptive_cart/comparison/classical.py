@@ -193,7 +193,7 @@ def claim(design: Design) -> tuple[float, bool] | None:
         asked = rule.posterior
         if rule.then != "declare_success" or asked is None or asked.endpoint != design.primary:
             continue
-        if asked.minus is None and asked.hazard_ratio_to is None:
+        if not asked.others:
             continue
         value = asked.above if asked.above is not None else asked.below
         if value is not None:

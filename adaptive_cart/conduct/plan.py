@@ -9,7 +9,7 @@ from adaptive_cart.conduct.looks import Schedule
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.design.design import Design
 from adaptive_cart.models import AnalysisBase
-from adaptive_cart.nouns.questions import ALL, Kind, Question
+from adaptive_cart.nouns.questions import ALL, Question
 
 LEVEL = 0.95  # of every credible interval
 
@@ -86,7 +86,7 @@ def _estimands(design: Design) -> tuple[Estimand, ...]:
     return tuple(found)
 
 
-def estimand_kind(design: Design) -> Kind | None:
+def estimand_kind(design: Design) -> str | None:
     """Kind of question whose quantity is the primary's estimand; nothing where it has none.
 
     Of a time to event it is the hazard ratio where the model has one, and else the difference of

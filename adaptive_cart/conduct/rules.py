@@ -27,10 +27,8 @@ import math
 from dataclasses import dataclass, replace
 
 from adaptive_cart.conduct.predictive import Condition
-from adaptive_cart.design.checks import kind_of
 from adaptive_cart.design.design import Design, PosteriorQuestion, Rule
-from adaptive_cart.nouns.questions import ALL, OPEN, Question, written
-from adaptive_cart.nouns.questions_in_prose import Wording, asked
+from adaptive_cart.nouns.questions import ALL, OPEN, Question, Wording, asked, written
 from adaptive_cart.nouns.records import Booleans, Floats
 
 REASONS = ("success", "futility", "safety", "no_success")
@@ -268,7 +266,8 @@ def _resolve(design: Design, rule: Rule) -> ResolvedRule:
 def targets_of(design: Design, asked: PosteriorQuestion) -> tuple[Question, ...]:
     """Questions that a rule's posterior table asks, by arm and then stratum."""
     arms, strata = design.arm_names, design.stratum_names
-    other = asked.minus if asked.minus is not None else asked.hazard_ratio_to
+    kind = asked.kind
+    other = None if kind.other is None else getattr(asked, kind.other)
     value = asked.above if asked.above is not None else asked.below
     assert asked.arm is not None
     chosen = range(1, len(arms)) if asked.arm == "each" else [arms.index(asked.arm)]
@@ -285,9 +284,9 @@ def targets_of(design: Design, asked: PosteriorQuestion) -> tuple[Question, ...]
             minus=None if other is None else arms.index(other),
             value=0.0 if value is None else value,
             above=asked.above is not None,
-            kind=kind_of(asked),
+            kind=kind.name,
             stratum=stratum,
-            month=asked.remains_at or 0.0,
+            month=kind.month(asked),
         )
         for arm in chosen
         for stratum in places

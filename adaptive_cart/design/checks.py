@@ -21,7 +21,7 @@ from adaptive_cart.design.validation import Faults, meant, path_to, shown
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import Problem, one_of
 from adaptive_cart.models import AnalysisBase
-from adaptive_cart.nouns.questions import Kind
+from adaptive_cart.nouns.questions import KEYS, KINDS
 
 if TYPE_CHECKING:
     from adaptive_cart.design.design import (
@@ -444,18 +444,19 @@ def _posterior(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:
     arms, endpoints = pieces.arm_names, pieces.endpoints
     if endpoints and question.endpoint not in endpoints:
         yield f"{path}.endpoint", _unknown(question.endpoint, "endpoints", endpoints)
-    for key, also in (("arm", ("each",)), ("minus", ()), ("hazard_ratio_to", ())):
-        value = getattr(question, key)
+    named = [("arm", question.arm), *question.others]
+    for key, value in named:
+        also = ("each",) if key == "arm" else ()
         if value is not None and arms and value not in (*arms, *also):
             yield f"{path}.{key}", _unknown(value, "arms", arms, also)
     if question.arm is None and arms:
         yield f"{path}.arm", f"missing; the arms are {one_of(arms)}"
-    others = [key for key in ("minus", "hazard_ratio_to") if getattr(question, key) is not None]
-    for pair in (("minus", "hazard_ratio_to"), ("hazard_ratio_to", "remains_at")):
-        if all(getattr(question, key) is not None for key in pair) and not question.best:
-            yield path, f"found {' and '.join(pair)}; at most one of the two is allowed"
-    for key in others:
-        other = getattr(question, key)
+    kind = question.kind
+    for key in question.given() if kind.has_value else ():
+        if key not in kind.takes:
+            pair = " and ".join(k for k in ("minus", *KEYS) if k in (key, kind.asked_by))
+            yield path, f"found {pair}; at most one of the two is allowed"
+    for key, other in question.others:
         if question.arm == other:
             yield f"{path}.{key}", f"found {shown(other)} twice; two different arms are needed"
         elif question.arm == "each" and other in arms[1:] and _has_control(pieces):
@@ -481,21 +482,12 @@ def _posterior(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:
         )
         return
     model = "beta_binomial" if analysis is None else analysis.model
-    kind = kind_of(question)
-    if kind not in (("level", "best") if analysis is None else analysis.answers):
+    if kind.name not in (("level", "best") if analysis is None else analysis.answers):
         yield (
             path,
-            f"model '{model}' cannot be asked for {_ASKED[kind]}",
+            f"model '{model}' cannot be asked for {kind.asked_for}",
             path_to("analysis", question.endpoint, "model"),
         )
-
-
-_ASKED = {
-    "level": "a level or a difference; give hazard_ratio_to",
-    "hazard_ratio": "a hazard ratio",
-    "remaining": "the fraction remaining at a month",
-    "best": "the best arm",
-}
 
 
 def _has_control(pieces: Pieces) -> bool:
@@ -517,20 +509,19 @@ def _stratum(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:
 
 
 def _sides(question: PosteriorQuestion, path: str) -> Found:
+    kind = question.kind
     sides = [key for key in ("above", "below") if getattr(question, key) is not None]
-    if question.best:
-        others = ("minus", "hazard_ratio_to", "remains_at")
-        extra = [*sides, *(key for key in others if getattr(question, key) is not None)]
+    if not kind.has_value:
+        extra = [*sides, *(key for key in question.given() if key not in kind.takes)]
         if extra:
-            yield path, f"found {one_of(extra)}; `best = true` takes none of them"
+            yield path, f"found {one_of(extra)}; `{kind.asked_by} = true` takes none of them"
     elif len(sides) != 1:
         found = one_of(sides) or "neither"
+        valueless = [kind.asked_by for kind in KINDS.values() if not kind.has_value]
         yield (
             path,
             f"found {found}; exactly one of above, below is needed",
-            f"{path}.above",
-            f"{path}.below",
-            f"{path}.best",
+            *(f"{path}.{key}" for key in ("above", "below", *valueless)),
         )
 
 
@@ -540,12 +531,12 @@ def _value(endpoint: EndpointBase, question: PosteriorQuestion, path: str) -> Fo
     value = getattr(question, key)
     if value is None:
         return
-    fraction = endpoint.summary_kind == "counts" or question.remains_at is not None
+    fraction = endpoint.summary_kind == "counts" or question.kind.quantity == "remaining"
     if fraction:
         low = -1.0 if question.minus is not None else 0.0
         if not low <= value <= 1.0:
             yield f"{path}.{key}", f"found {shown(value)}; between {low:g} and 1 is expected"
-    elif question.hazard_ratio_to is not None and value <= 0.0:
+    elif question.kind.ratio and value <= 0.0:
         yield f"{path}.{key}", f"found {shown(value)}; a hazard ratio is more than 0"
     elif endpoint.summary_kind == "exposure" and question.minus is None and value < 0.0:
         yield f"{path}.{key}", f"found {shown(value)}; a rate is at least 0"
@@ -573,15 +564,6 @@ def _consequence(pieces: Pieces, rule: Rule, question: PosteriorQuestion, path: 
         )
 
 
-def kind_of(question: PosteriorQuestion) -> Kind:
-    """Which of the closed list of questions a rule's table asks."""
-    if question.best:
-        return "best"
-    if question.hazard_ratio_to is not None:
-        return "hazard_ratio"
-    return "level" if question.remains_at is None else "remaining"
-
-
 def _predictive(pieces: Pieces, rule: Rule, path: str) -> Found:
     assert rule.predictive is not None
     asked = rule.predictive.rule
@@ -603,7 +585,7 @@ def _predictive(pieces: Pieces, rule: Rule, path: str) -> Found:
             f"{place}.predictive",
         )
         return
-    if target.posterior.best:
+    if target.posterior.kind.among_open:
         yield (
             f"{path}.rule",
             f"'{target.name}' asks for the best arm; predictive probabilities are there for levels "
@@ -691,7 +673,7 @@ def _has_null(pieces: Pieces) -> bool:
     endpoint = pieces.endpoints.get(name)
     if endpoint is None or not asked:
         return True
-    levels = all(kind_of(question) == "level" and question.endpoint == name for question in asked)
+    levels = all(question.kind.about_levels and question.endpoint == name for question in asked)
     rates = endpoint.direct_truth == "probability" and levels
     return rates and not _never_direct(pieces, name)
 
@@ -828,7 +810,7 @@ def _asked_about(pieces: Pieces, endpoint: str, wrong: Faults) -> tuple[str, ...
             continue
         if question is not None and question.endpoint == endpoint:
             arms = pieces.arm_names[1:] if question.arm == "each" else (question.arm,)
-            asked |= {*arms, question.minus, question.hazard_ratio_to}
+            asked |= {*arms, *(name for _, name in question.others)}
     analysis = pieces.analysis.get(endpoint)
     if analysis is not None:
         asked |= set(analysis.arms_named(pieces.arm_names))

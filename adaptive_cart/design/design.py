@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, ValidationError
+from pydantic import Discriminator, Field, Tag, ValidationError, create_model
 
 from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.models import ANALYSES, AnalysisBase
 from adaptive_cart.nouns.parts import Count, Finite, Part, Positive, PositiveMonths, Probability
+from adaptive_cart.nouns.questions import ARM_KEYS, KEYS, QuestionKind, kind_of
 
 if TYPE_CHECKING:
     from adaptive_cart.design.truth import Truth
@@ -134,7 +135,7 @@ class Looks(Part):
         return len(self.at) + (self.final is not None)
 
 
-class PosteriorQuestion(Part):
+class Asked(Part):
     """P(arm - minus > above | data), or about the arm alone."""
 
     endpoint: str
@@ -143,9 +144,35 @@ class PosteriorQuestion(Part):
     above: Finite | None = None
     below: Finite | None = None
     stratum: str | None = None
-    hazard_ratio_to: str | None = None
-    remains_at: PositiveMonths | None = None
-    best: bool | None = None
+
+    @property
+    def kind(self) -> QuestionKind:
+        """Which kind of question its keys ask."""
+        return kind_of(self)
+
+    @property
+    def others(self) -> list[tuple[str, str]]:
+        """Every key that names a second arm, and the name."""
+        found = ((key, getattr(self, key)) for key in ARM_KEYS)
+        return [(key, name) for key, name in found if name is not None]
+
+    def given(self) -> tuple[str, ...]:
+        """Keys that it has of those that not every question takes."""
+        return tuple(key for key in ("minus", *KEYS) if getattr(self, key) is not None)
+
+
+if TYPE_CHECKING:
+    PosteriorQuestion = Asked
+else:  # each kind of question has keys of its own
+    PosteriorQuestion = create_model(
+        "PosteriorQuestion",
+        __base__=Asked,
+        __doc__=Asked.__doc__,
+        **{
+            key.name: (key.type | None, Field(default=None, description=key.words))
+            for key in KEYS.values()
+        },
+    )
 
 
 class PredictiveQuestion(Part):

@@ -16,7 +16,6 @@ from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import PositiveMonths
-from adaptive_cart.nouns.questions import Kind
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
 from adaptive_cart.nouns.summaries import Counts
 
@@ -36,7 +35,7 @@ class AdverseEvent(EndpointBase):
     within_months: PositiveMonths
 
     summary_kind: ClassVar[str] = "counts"
-    estimand_kind: ClassVar[Kind | None] = "level"
+    estimand_kind: ClassVar[str | None] = "level"
     direct_truth: ClassVar[Literal["probability"]] = "probability"
     fed_by: ClassVar[Literal["events"]] = "events"
 

@@ -8,7 +8,6 @@ import numpy as np
 from pydantic import Field
 
 from adaptive_cart.nouns.parts import Part
-from adaptive_cart.nouns.questions import Kind
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
 from adaptive_cart.nouns.summaries import Summary
 
@@ -38,7 +37,7 @@ class EndpointBase(Part):
     summary_kind: ClassVar[str]
     direct_truth: ClassVar[Literal["probability", "time", "rate"] | None] = None
     fed_by: ClassVar[Literal["remission", "events", "rates"] | None] = None
-    estimand_kind: ClassVar[Kind | None] = None
+    estimand_kind: ClassVar[str | None] = None
     unit: ClassVar[str] = ""
 
     def known_after(self) -> float | None:

@@ -12,7 +12,6 @@ import numpy as np
 
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
-from adaptive_cart.nouns.questions import Kind
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 from adaptive_cart.nouns.summaries import Exposure
@@ -32,7 +31,7 @@ class EventRate(EndpointBase):
     type: Literal["event_rate"]
 
     summary_kind: ClassVar[str] = "exposure"
-    estimand_kind: ClassVar[Kind | None] = "level"
+    estimand_kind: ClassVar[str | None] = "level"
     direct_truth: ClassVar[Literal["rate"]] = "rate"
     fed_by: ClassVar[Literal["rates"]] = "rates"
 

@@ -33,7 +33,6 @@ from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.nouns.calendar import short_of, until
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import Months, PositiveMonths
-from adaptive_cart.nouns.questions import Kind
 from adaptive_cart.nouns.records import Booleans, Course, Floats, Integers, Population, Snapshot
 from adaptive_cart.nouns.summaries import Counts
 
@@ -89,7 +88,7 @@ class Landmark(EndpointBase):
     missing: Literal["non_response", "exclude", "impute"] = "non_response"
 
     summary_kind: ClassVar[str] = "counts"
-    estimand_kind: ClassVar[Kind | None] = "level"
+    estimand_kind: ClassVar[str | None] = "level"
     direct_truth: ClassVar[Literal["probability"]] = "probability"
     fed_by: ClassVar[Literal["remission"]] = "remission"
 

@@ -11,7 +11,6 @@ from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import PositiveMonths
-from adaptive_cart.nouns.questions import Kind
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
 from adaptive_cart.nouns.summaries import Durations
 
@@ -40,7 +39,7 @@ class TimeToEvent(EndpointBase):
     horizon: PositiveMonths | None = None
 
     summary_kind: ClassVar[str] = "durations"
-    estimand_kind: ClassVar[Kind | None] = "hazard_ratio"
+    estimand_kind: ClassVar[str | None] = "hazard_ratio"
     direct_truth: ClassVar[Literal["time"]] = "time"
 
     def followed_for(self) -> float | None:

@@ -134,10 +134,7 @@ def holds(question: Question, quantity: Floats) -> Floats:
 
     The posterior probability is the mean.
     """
-    if question.kind == "best":
-        return quantity
-    so = quantity > question.value if question.above else quantity < question.value
-    return so.astype(np.float64)
+    return question.of.holds(question, quantity).astype(np.float64)
 
 
 class AnalysisBase(Part):

@@ -97,8 +97,7 @@ def _analyses(design: Design, truths: Truths) -> Found:
         if (question := rule.posterior) is not None
         for arm in (
             *(design.arm_names[1:] if question.arm == "each" else (question.arm,)),
-            question.minus,
-            question.hazard_ratio_to,
+            *(name for _, name in question.others),
         )
     }
     for name, analysis in design.analysis.items():
@@ -142,9 +141,10 @@ def _rules(design: Design, truths: Truths) -> Found:
         path = f"rules[{position}]"
         if rule.every is not None and idle:
             yield f"{path}.every", f"nobody is infused in {one_of(idle)}"
-        if rule.posterior is not None and rule.posterior.best and len(design.arms) == 2:
+        asked = rule.posterior
+        if asked is not None and asked.kind.among_open and len(design.arms) == 2:
             yield (
-                f"{path}.posterior.best",
+                f"{path}.posterior.{asked.kind.asked_by}",
                 "there is one experimental arm, which is always the best",
             )
 

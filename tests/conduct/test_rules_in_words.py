@@ -11,7 +11,7 @@ import adaptive_cart as ac
 from adaptive_cart.conduct.rules import resolve_rules, rhythm
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.questions import ALL, OPEN, Question
-from adaptive_cart.nouns.questions_in_prose import Wording, asked
+from adaptive_cart.nouns.questions.words import Wording, asked
 from checks import raw_design
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from adaptive_cart.conduct.rules import ResolvedRule, wording_of
 from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.questions_in_prose import quantity, value_words
+from adaptive_cart.nouns.questions.words import value_words
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -100,11 +100,10 @@ def _head(evidence: Evidence, rule: ResolvedRule) -> Line:
     """What a rule asks about and the value it compares with, for the head of a column."""
     question = rule.question
     wording = wording_of(evidence.design, question.endpoint)
-    what = quantity(question, wording.endpoint, wording.summary).removeprefix("the ")
+    what = question.of.noun(question, wording.endpoint, wording.summary).removeprefix("the ")
     arms = wording.arms[question.arm]
     if question.minus is not None:
-        between = " / " if question.kind == "hazard_ratio" else " − "
-        arms += between + wording.arms[question.minus]
+        arms += f" {question.of.sign} {wording.arms[question.minus]}"
     value = given(value_words(question, wording.summary), f"design: rules.{rule.name}")
     return line(given(f"True {what}, {arms}", "design: rules"), " (limit ", value, ")")
 

@@ -6,12 +6,17 @@ a year
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING
 
-from adaptive_cart.nouns.questions import OPEN, Question, written
+from adaptive_cart.nouns.questions.quantity import OPEN
 
+if TYPE_CHECKING:
+    from adaptive_cart.nouns.questions.question import Question
+
+TO_CALIBRATE = "a threshold to be calibrated"
 QUANTITIES = {  # by how an endpoint is summarised: what its parameter is, and in which unit
     "counts": ("probability", ""),
     "exposure": ("rate", " a year"),
@@ -40,52 +45,43 @@ class Wording:
     strata: Sequence[str]
 
 
+def written(value: float) -> str:
+    """Write a threshold in full, with two decimals at least: 0.1 as 0.10, 0.9875 as it is.
+
+    One that is still to be calibrated is no number yet, and is said so.
+    """
+    if math.isnan(value):
+        return TO_CALIBRATE
+    text = repr(float(value))
+    if "e" in text:
+        return text
+    whole, _, decimals = text.partition(".")
+    return f"{whole}.{decimals.ljust(2, '0')}"
+
+
 def asked(question: Question, wording: Wording) -> str:
     """Say what a question asks, as a clause that follows "whether"."""
-    arm = wording.arms[question.arm]
-    other = None if question.minus is None else wording.arms[question.minus]
-    place = _place(question, wording)
-    if question.kind == "best":
-        noun, _ = QUANTITIES[wording.summary]
-        return (
-            f"{arm} has the largest {noun} of {wording.endpoint}{place} of all arms that are still "
-            f"open"
-        )
-    if question.kind == "hazard_ratio":
-        beyond = "exceeds" if question.above else "is below"
-        return (
-            f"the hazard ratio of {wording.endpoint} in {arm} against {other}{place} {beyond} "
-            f"{written(question.value)}"
-        )
-    subject = f"{quantity(question, wording.endpoint, wording.summary)} in {arm}{place}"
-    unit = _unit(question, wording.summary)
-    if other is None:
-        beyond = "exceeds" if question.above else "is below"
-        return f"{subject} {beyond} {written(question.value)}{unit}"
-    return f"{subject} {_against(question, other, unit)}"
+    return question.of.clause(question, wording)
 
 
-def quantity(question: Question, endpoint: str, summary: str) -> str:
-    """Name what a question is about: ``the rate of Serious infection``."""
-    if question.kind == "hazard_ratio":
-        return f"the hazard ratio of {endpoint}"
-    if question.kind == "remaining":
-        return f"the fraction still without an event at month {question.month:g} ({endpoint})"
-    if summary == "durations":
-        return f"the {QUANTITIES[summary][0]} ({endpoint})"
-    return f"the {QUANTITIES[summary][0]} of {endpoint}"
+def parameter(endpoint: str, summary: str) -> str:
+    """Name an endpoint's own parameter: ``the rate of Serious infection``."""
+    noun = QUANTITIES[summary][0]
+    return f"the {noun} ({endpoint})" if summary == "durations" else f"the {noun} of {endpoint}"
 
 
 def value_words(question: Question, summary: str) -> str:
     """Say the value that a question compares with, with its unit: ``0.20 a year``."""
-    return written(question.value) + _unit(question, summary)
+    return written(question.value) + question.of.unit(summary)
 
 
-def _unit(question: Question, summary: str) -> str:
-    return QUANTITIES[summary][1] if question.kind == "level" else ""
+def beyond(question: Question, unit: str = "") -> str:
+    """Say on which side of its value a question asks: ``exceeds 0.20 a year``."""
+    side = "exceeds" if question.above else "is below"
+    return f"{side} {written(question.value)}{unit}"
 
 
-def _place(question: Question, wording: Wording) -> str:
+def place(question: Question, wording: Wording) -> str:
     """Which strata a question is about; nothing where there are none."""
     if not wording.strata:
         return ""
@@ -95,13 +91,22 @@ def _place(question: Question, wording: Wording) -> str:
     return " over the strata still open" if question.stratum == OPEN else " over all strata"
 
 
+def compared(question: Question, wording: Wording) -> str:
+    """Compare an arm with a value, or with another arm by a margin."""
+    unit = question.of.unit(wording.summary)
+    noun = question.of.noun(question, wording.endpoint, wording.summary)
+    subject = f"{noun} in {wording.arms[question.arm]}{place(question, wording)}"
+    if question.minus is None:
+        return f"{subject} {beyond(question, unit)}"
+    return f"{subject} {_against(question, wording.arms[question.minus], unit)}"
+
+
 def _against(question: Question, other: str, unit: str) -> str:
     """Compare an arm with another by a margin, in whichever direction it lies."""
     size = written(abs(question.value)) + unit
-    direction: Literal["above", "below"] = "above" if question.above else "below"
     if question.value == 0.0:
         return f"exceeds that in {other}" if question.above else f"is below that in {other}"
-    if direction == "above":
+    if question.above:
         if question.value > 0.0:
             return f"exceeds that in {other} by more than {size}"
         return f"is below that in {other} by less than {size}, if at all"

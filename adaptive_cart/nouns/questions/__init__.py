@@ -1,0 +1,26 @@
+"""The questions that a rule may ask of a posterior: one kind a file, and how they read aloud."""
+
+from __future__ import annotations
+
+from adaptive_cart.nouns.questions.kind import Key, QuestionKind
+from adaptive_cart.nouns.questions.kinds import ARM_KEYS, KEYS, KINDS, kind_of
+from adaptive_cart.nouns.questions.quantity import ALL, OPEN, Quantity
+from adaptive_cart.nouns.questions.question import Question
+from adaptive_cart.nouns.questions.words import TO_CALIBRATE, Wording, asked, written
+
+__all__ = [
+    "ALL",
+    "ARM_KEYS",
+    "KEYS",
+    "KINDS",
+    "OPEN",
+    "TO_CALIBRATE",
+    "Key",
+    "Quantity",
+    "Question",
+    "QuestionKind",
+    "Wording",
+    "asked",
+    "kind_of",
+    "written",
+]

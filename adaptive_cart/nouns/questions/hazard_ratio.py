@@ -1,0 +1,71 @@
+"""The hazard of an arm over that of another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from adaptive_cart.nouns.distributions import EventTime, Exponential, Weibull
+from adaptive_cart.nouns.questions.kind import Key, QuestionKind
+from adaptive_cart.nouns.questions.quantity import Quantity
+from adaptive_cart.nouns.questions.words import Wording, beyond, place
+
+if TYPE_CHECKING:
+    from adaptive_cart.nouns.questions.question import Question
+
+
+class HazardRatio(QuestionKind):
+    """A hazard ratio: a quantity of two arms, for no hazard is known by itself."""
+
+    name = "hazard_ratio"
+    keys = (Key("hazard_ratio_to", str, "Arm that the hazard of `arm` is divided by."),)
+    other = "hazard_ratio_to"
+    quantity = "hazard_ratio"
+    ratio = True
+    lower_is_better = True
+    asked_for = "a hazard ratio"
+    comparison = "hazard ratio"
+    comparison_of = "hazard ratio of"
+    observed = "ratio of event rates"
+
+    def quantities(self, question: Question, arms: int) -> tuple[Quantity, ...]:
+        """The one ratio."""
+        return (replace(self._of(question, question.arm), to=question.minus),)
+
+    def at_margin(self, question: Question, control: Any) -> Any:
+        """The control's time with its hazard multiplied, where that is a time of its kind."""
+        if not isinstance(control, EventTime) or control.cured or question.value <= 0.0:
+            return None
+        if isinstance(control, Exponential):
+            key = "rate" if control.rate is not None else "median"
+            factor = question.value if key == "rate" else 1.0 / question.value
+        elif isinstance(control, Weibull):
+            key = "scale" if control.scale is not None else "median"
+            factor = float(question.value ** (-1.0 / control.shape))
+        else:
+            return None
+        return control.model_copy(update={key: getattr(control, key) * factor})
+
+    def told(
+        self, question: Question, arms: int, strata: Sequence[int], months: Sequence[float]
+    ) -> Iterator[Question]:
+        """Hazard ratios to the control."""
+        for arm in range(1, arms):
+            yield replace(question, arm=arm, minus=0)
+
+    def symbol(self, question: Question, arm: str, other: str | None) -> str:
+        """Write it: ``hazard ratio cart / soc``."""
+        return f"hazard ratio {arm} / {other}"
+
+    def noun(self, question: Question, endpoint: str, summary: str) -> str:
+        """Name it: ``the hazard ratio of Relapse``."""
+        return f"the hazard ratio of {endpoint}"
+
+    def clause(self, question: Question, wording: Wording) -> str:
+        """Say it: ``the hazard ratio of X in A against B is below 0.70``."""
+        arm, other = (wording.arms[k] for k in question.pair)
+        return (
+            f"the hazard ratio of {wording.endpoint} in {arm} against {other}"
+            f"{place(question, wording)} {beyond(question)}"
+        )

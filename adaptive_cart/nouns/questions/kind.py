@@ -1,0 +1,199 @@
+"""What is known of a kind of question: who asks it, of what it is made, how it is said and drawn.
+
+A question compares numbers of arms (:class:`Quantity`) with a value. Its kind says which numbers
+these are and how they are combined; the same arithmetic serves true values, posterior draws and
+the draws of a Markov chain. To add a kind: imitate ``level.py``, and name it in ``kinds.py``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from adaptive_cart.nouns.questions.quantity import Quantity
+
+if TYPE_CHECKING:
+    from adaptive_cart.nouns.questions.question import Question
+    from adaptive_cart.nouns.questions.words import Wording
+    from adaptive_cart.nouns.records import Booleans, Floats
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of a rule's table that asks a kind of question.
+
+    Attributes
+    ----------
+    type
+        What it takes; ``str`` for the name of an arm.
+    words
+        What an editor shows for it.
+    """
+
+    name: str
+    type: Any
+    words: str
+
+
+class QuestionKind:
+    """A kind of question; what is the same for most is a comparison of two arms, or of one.
+
+    Class attributes
+    ----------------
+    name
+        Its name in tables of results.
+    keys
+        Keys of a rule's table that only this kind has; the first of them asks it.
+    other
+        Key that names the second arm; none where there never is one.
+    has_value
+        Whether it is compared with a value, ``above`` or ``below``.
+    quantity
+        Name of the quantity of an arm that it is about.
+    ratio
+        Whether arms are compared by a ratio, so that no effect is 1 and the scale logarithmic.
+    among_open
+        Whether it is asked among the experimental arms that are open at the time.
+    lower_is_better
+        What is taken to be better where no rule says it.
+    asked_for
+        What it asks for, in a sentence: "a hazard ratio".
+    comparison
+        The comparison of two arms as a noun, and ``comparison_of`` with the word that follows it.
+    observed
+        The same of observed values, where they can be compared like that; else nothing.
+    """
+
+    name: ClassVar[str]
+    keys: ClassVar[tuple[Key, ...]] = ()
+    other: ClassVar[str | None] = "minus"
+    has_value: ClassVar[bool] = True
+    quantity: ClassVar[str] = "level"
+    ratio: ClassVar[bool] = False
+    among_open: ClassVar[bool] = False
+    lower_is_better: ClassVar[bool] = False
+    asked_for: ClassVar[str]
+    comparison: ClassVar[str] = "difference"
+    comparison_of: ClassVar[str] = "difference in"
+    observed: ClassVar[str | None] = None
+
+    # ── the design file ───────────────────────────────────────────────────────────────────
+    @property
+    def asked_by(self) -> str | None:
+        """Key whose presence asks this kind; none for the one that is asked where no other is."""
+        return self.keys[0].name if self.keys else None
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """Keys that say what is asked, beside the endpoint, the arm, the stratum and the value."""
+        own = [key.name for key in self.keys]
+        return tuple(own) if self.other is None else tuple(dict.fromkeys([*own, self.other]))
+
+    def month(self, asked: Any) -> float:
+        """Month that a rule's table asks about; 0 where it asks about none."""
+        return 0.0
+
+    # ── what it is made of ────────────────────────────────────────────────────────────────
+    @property
+    def about_levels(self) -> bool:
+        """Whether it is about the endpoint's own parameter, in an arm or in two."""
+        return self.quantity == QuestionKind.quantity and not self.among_open
+
+    @property
+    def no_effect(self) -> float:
+        """Value of the comparison where two arms are alike."""
+        return 1.0 if self.ratio else 0.0
+
+    def quantities(self, question: Question, arms: int) -> tuple[Quantity, ...]:
+        """Numbers that a question is made of, of a design with so many arms."""
+        return tuple(self._of(question, arm) for arm in question.pair)
+
+    def _of(self, question: Question, arm: int) -> Quantity:
+        return Quantity(
+            question.endpoint, self.quantity, arm, None, question.stratum, question.month
+        )
+
+    def compare(self, own: Any, other: Any) -> Any:
+        """Compare an arm's number with another arm's."""
+        return own / other if self.ratio else own - other
+
+    def combine(self, question: Question, values: Sequence[Floats]) -> Floats:
+        """What a question is about, of the values of its quantities, in their order."""
+        return values[0] if len(values) == 1 else self.compare(values[0], values[1])
+
+    def holds(self, question: Question, value: Floats) -> Booleans:
+        """Whether what is asked is so where the combined value is this."""
+        return value > question.value if question.above else value < question.value
+
+    def claims(self, question: Question, arms: int) -> tuple[Question, ...]:
+        """Comparisons that must all be so for what is asked to be so."""
+        return (question,)
+
+    def at_margin(self, question: Question, control: Any) -> Any:
+        """What the experimental arm has where a claim is just false and the control has this.
+
+        Parameters
+        ----------
+        control
+            A probability or a rate, or an array of them; or the distribution of a time.
+
+        Returns
+        -------
+        The same of the experimental arm; nothing where it is not known.
+        """
+        return None
+
+    def range(self, question: Question, low: float, high: float) -> tuple[float, float]:
+        """Between which values it lies, if the quantity of an arm lies between these."""
+        if question.minus is None:
+            return low, high
+        return (0.0, math.inf) if self.ratio else (low - high, high - low)
+
+    def told(
+        self, question: Question, arms: int, strata: Sequence[int], months: Sequence[float]
+    ) -> Iterator[Question]:
+        """Questions whose quantities are told of every analysis, whether rules ask them or not.
+
+        Parameters
+        ----------
+        question
+            One of this kind, about the control.
+        strata
+            All strata together, and each by itself where the model tells them apart.
+        months
+            At which what is asked of a month is told.
+        """
+        yield from ()
+
+    # ── words ─────────────────────────────────────────────────────────────────────────────
+    @property
+    def sign(self) -> str:
+        """Between two arms: ``−`` or ``/``."""
+        return "/" if self.ratio else "−"
+
+    def symbol(self, question: Question, arm: str, other: str | None) -> str:
+        """Write what is asked about as a formula, without the value: ``cart − soc``."""
+        return arm if other is None else f"{arm} {self.sign} {other}"
+
+    def formula(self, question: Question, arm: str, other: str | None, value: str) -> str:
+        """Write what is asked as a formula: ``cart − soc > 0.10``."""
+        sign = ">" if question.above else "<"
+        return f"{self.symbol(question, arm, other)} {sign} {value}"
+
+    def heading(self, question: Question, arm: str, other: str | None) -> str:
+        """Name what is asked about in a table: ``cart − soc``."""
+        return self.symbol(question, arm, other)
+
+    def noun(self, question: Question, endpoint: str, summary: str) -> str:
+        """Name what it is about: ``the rate of Serious infection``."""
+        raise NotImplementedError  # abstract: every kind supplies it
+
+    def unit(self, summary: str) -> str:
+        """Unit of what it is compared with, after the number; none for a ratio or a fraction."""
+        return ""
+
+    def clause(self, question: Question, wording: Wording) -> str:
+        """Say what it asks, as a clause that follows "whether"."""
+        raise NotImplementedError  # abstract: every kind supplies it

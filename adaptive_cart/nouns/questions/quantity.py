@@ -1,0 +1,34 @@
+"""A number of one arm, of which every question is made: a rate, a fraction remaining, a ratio."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ALL = -1  # the average over all strata by their shares
+OPEN = -2  # the average over the strata still open
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number of one arm that a truth says and a posterior knows.
+
+    Attributes
+    ----------
+    name
+        ``level``: the endpoint's own parameter (a probability, a yearly rate, a mean, a cured
+        fraction); ``remaining``: the fraction without an event at a month; ``hazard_ratio`` to
+        another arm, which is known of two arms together only.
+    arm, to
+        Positions; ``to`` is the other arm of a ratio that is a quantity by itself.
+    stratum
+        Position of a stratum, or ``ALL`` or ``OPEN``.
+    month
+        Months after the clock of the endpoint began, where the quantity is of a month.
+    """
+
+    endpoint: str
+    name: str
+    arm: int
+    to: int | None = None
+    stratum: int = ALL
+    month: float = 0.0

@@ -1,0 +1,110 @@
+"""One question that a rule asks of a posterior."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from adaptive_cart.nouns.questions.kind import QuestionKind
+from adaptive_cart.nouns.questions.kinds import KINDS
+from adaptive_cart.nouns.questions.quantity import ALL, OPEN, Quantity
+from adaptive_cart.nouns.questions.words import written
+
+if TYPE_CHECKING:
+    from adaptive_cart.nouns.records import Floats
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question about one endpoint's posterior; the answer is a probability a trial.
+
+    Attributes
+    ----------
+    kind
+        Name of its kind, one of ``KINDS``; what is known of it is asked of :attr:`of`.
+    arm, minus
+        Positions of the arms; ``minus`` is nothing where the question is about the arm alone.
+    value
+        What the quantity is compared with.
+    above
+        P(quantity > value) if true, P(quantity < value) otherwise.
+    stratum
+        Position of a stratum, or ``ALL`` or ``OPEN``.
+    month
+        The month that it is asked of, for a kind that has one.
+    among
+        Positions of the arms compared, for a kind that is asked among the open ones; nothing for
+        every experimental arm.
+    against
+        Thresholds that the answer will be compared with. It lies on the right side of each,
+        whatever the last bit says; what is asked stays the same.
+    """
+
+    endpoint: str
+    arm: int
+    minus: int | None = None
+    value: float = 0.0
+    above: bool = True
+    kind: str = "level"
+    stratum: int = ALL
+    month: float = 0.0
+    among: tuple[int, ...] = ()
+    against: tuple[float, ...] = field(default=(), compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse a kind that nobody knows."""
+        if self.kind not in KINDS:
+            raise ValueError(f"kind: '{self.kind}' found, one of {', '.join(KINDS)} allowed")
+
+    @property
+    def of(self) -> QuestionKind:
+        """What is known of its kind."""
+        return KINDS[self.kind]
+
+    @property
+    def pair(self) -> tuple[int, ...]:
+        """The arm, and the one that it is compared with where there is one."""
+        return (self.arm,) if self.minus is None else (self.arm, self.minus)
+
+    @property
+    def about_open(self) -> bool:
+        """Whether what it asks depends on the arms, or the strata, that are open."""
+        return self.of.among_open or self.stratum == OPEN
+
+    @property
+    def to_be_named(self) -> bool:
+        """Whether the arms among which it is asked are still to be named."""
+        return self.of.among_open and not self.among
+
+    def at(self, value: float) -> Question:
+        """Ask the same of another value."""
+        return replace(self, value=value)
+
+    def compared(self, arms: int) -> tuple[int, ...]:
+        """Arms among which it is asked, of a design with so many arms."""
+        return self.among or tuple(range(1, arms))
+
+    def compared_with(self, *thresholds: float) -> Question:
+        """Ask the same for an answer that will be compared with these thresholds."""
+        return replace(self, against=tuple(t for t in thresholds if not math.isnan(t)))
+
+    def quantities(self, arms: int) -> tuple[Quantity, ...]:
+        """Numbers that it is made of, of a design with so many arms."""
+        return self.of.quantities(self, arms)
+
+    def combine(self, values: Sequence[Floats]) -> Floats:
+        """What it is about, of the values of its quantities."""
+        return self.of.combine(self, values)
+
+    def words(self, arms: tuple[str, ...], strata: tuple[str, ...], value_text: str = "") -> str:
+        """Say the question the way a protocol writes it: ``P(cart − soc > 0.10 | dfr)``."""
+        other = None if self.minus is None else arms[self.minus]
+        about = self.endpoint
+        if self.stratum >= 0:
+            about += f", {strata[self.stratum]}"
+        elif self.stratum == OPEN:
+            about += ", open strata"
+        value = value_text or written(self.value)
+        return f"P({self.of.formula(self, arms[self.arm], other, value)} | {about})"
