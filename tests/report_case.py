@@ -74,8 +74,8 @@ def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """No chapter draws anything."""
     for found in pkgutil.iter_modules(chapters.__path__, f"{chapters.__name__}."):
         module = importlib.import_module(found.name)
-        if hasattr(module, "figures_for"):
-            monkeypatch.setattr(module, "figures_for", lambda evidence, *keys: [])
+        if hasattr(module, "figures_of"):
+            monkeypatch.setattr(module, "figures_of", lambda evidence, chapter: [])
 
 
 def with_few_figures(report: Report) -> Report:

@@ -6,6 +6,7 @@ to be known of it is there: what it means, what it needs, what it is called wher
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any, get_args
 
 import pytest
 
+from adaptive_cart import figures
 from adaptive_cart.conduct.rules import ENDS, REASONS
 from adaptive_cart.design.design import DECISIONS, Decision
 from adaptive_cart.design.file import schema, template
@@ -139,8 +141,16 @@ def test_a_figure_has_numbers_a_drawing_and_words(key: str) -> None:
     assert kind.audience in ("open", "restricted")
     for part in (kind.tables, kind.draw, kind.caption, kind.alternative_text):
         assert callable(part)
+    assert getattr(figures, kind.name).__doc__ == f"{kind.title} ({key})."
+    chapter = importlib.import_module(f"adaptive_cart.report.chapters.{kind.chapter}")
+    assert f'figures_of(evidence, "{kind.chapter}")' in inspect.getsource(chapter)
 
 
-def test_no_two_figures_share_a_file() -> None:
-    names = [kind.file_name for kind in FIGURES.values()]
-    assert len(set(names)) == len(names)
+def test_no_two_figures_share_a_file_or_a_name() -> None:
+    for names in (
+        [kind.file_name for kind in FIGURES.values()],
+        [kind.name for kind in FIGURES.values()],
+    ):
+        assert len(set(names)) == len(names)
+    with pytest.raises(AttributeError, match="no attribute 'power'"):
+        figures.power  # noqa: B018

@@ -52,6 +52,10 @@ class FigureKind:
     ----------
     id
         Short name by which text refers to it: "F4".
+    name
+        Name of its function in ``ac.figures``.
+    chapter
+        The chapter of the report in which it stands.
     file_name
         Name of its files, without suffix.
     title
@@ -74,6 +78,8 @@ class FigureKind:
     """
 
     id: str
+    name: str
+    chapter: str
     file_name: str
     title: str
     needs: str

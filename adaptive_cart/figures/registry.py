@@ -28,6 +28,8 @@ SCENARIOS = "operating characteristics of at least one scenario"
 _ALL = (
     FigureKind(
         id="F1",
+        name="timeline",
+        chapter="design",
         file_name="F01_timeline",
         title="Trial schema and timeline",
         needs="trials that can be replayed",
@@ -38,6 +40,8 @@ _ALL = (
     ),
     FigureKind(
         id="F2",
+        name="priors",
+        chapter="model",
         file_name="F02_priors",
         title="Priors, and the prior probability of the claim",
         needs="an analysis model",
@@ -49,6 +53,8 @@ _ALL = (
     ),
     FigureKind(
         id="F3",
+        name="boundaries",
+        chapter="rules",
         file_name="F03_boundaries",
         title="Decision boundaries on the scale of the data",
         needs="rules on counts, or rules judged in simulated trials",
@@ -60,6 +66,8 @@ _ALL = (
     ),
     FigureKind(
         id="F4",
+        name="power_curve",
+        chapter="characteristics",
         file_name="F04_power",
         title="Probability of success by the true effect",
         needs=SCENARIOS,
@@ -70,6 +78,8 @@ _ALL = (
     ),
     FigureKind(
         id="F5",
+        name="type_one_error",
+        chapter="characteristics",
         file_name="F05_type_one_error",
         title="Type I error over the null scenarios",
         needs="a scenario that is a null",
@@ -80,6 +90,8 @@ _ALL = (
     ),
     FigureKind(
         id="F6",
+        name="stopping",
+        chapter="stopping",
         file_name="F06_stopping",
         title="How trials end, by look",
         needs=SCENARIOS,
@@ -90,6 +102,8 @@ _ALL = (
     ),
     FigureKind(
         id="F7",
+        name="participants",
+        chapter="size_and_time",
         file_name="F07_participants",
         title="Number of participants",
         needs=SCENARIOS,
@@ -100,6 +114,8 @@ _ALL = (
     ),
     FigureKind(
         id="F8",
+        name="duration",
+        chapter="size_and_time",
         file_name="F08_duration",
         title="Accrual and duration",
         needs="trials that can be replayed",
@@ -110,6 +126,8 @@ _ALL = (
     ),
     FigureKind(
         id="F9",
+        name="estimation",
+        chapter="estimation",
         file_name="F09_estimation",
         title="Errors of the estimate by look and reason",
         needs="an estimand with a true value",
@@ -120,6 +138,8 @@ _ALL = (
     ),
     FigureKind(
         id="F10",
+        name="robustness",
+        chapter="sensitivity",
         file_name="F10_robustness",
         title="Robustness: what changes when something else is true",
         needs="a scenario with the role robustness",
@@ -131,6 +151,8 @@ _ALL = (
     *(
         FigureKind(
             id=key,
+            name=f"example_trial_{key[-1]}",
+            chapter="examples",
             file_name=f"{key.replace('F11', 'F11_example_')}",
             title=f"Example trial: {ending.words}",
             needs=f"a trial that ended with {ending.words}",
@@ -144,6 +166,8 @@ _ALL = (
     ),
     FigureKind(
         id="F12",
+        name="bayesian_characteristics",
+        chapter="bayesian",
         file_name="F12_bayesian",
         title="What a success means: Bayesian operating characteristics",
         needs="a null and an alternative",
@@ -154,6 +178,8 @@ _ALL = (
     ),
     FigureKind(
         id="C1",
+        name="flow",
+        chapter="examples",
         file_name="C01_flow",
         title="Participant flow",
         needs="a truth that is a course",
@@ -164,6 +190,8 @@ _ALL = (
     ),
     FigureKind(
         id="C2",
+        name="swimmer",
+        chapter="examples",
         file_name="C02_swimmer",
         title="Participants of one trial",
         needs="a truth that is a course",
@@ -174,6 +202,8 @@ _ALL = (
     ),
     FigureKind(
         id="C3",
+        name="infusion",
+        chapter="appendices",
         file_name="C03_infusion",
         title="Months from randomisation to infusion",
         needs="a truth that is a course, with an infusion",
@@ -184,6 +214,8 @@ _ALL = (
     ),
     FigureKind(
         id="C4",
+        name="remission",
+        chapter="appendices",
         file_name="C04_remission",
         title="Drug-free remission over time",
         needs="a truth that is a course",
@@ -194,6 +226,8 @@ _ALL = (
     ),
     FigureKind(
         id="C5",
+        name="durability",
+        chapter="appendices",
         file_name="C05_durability",
         title="Durability: posterior at each look",
         needs="an endpoint with the model weibull_cure",
@@ -204,6 +238,8 @@ _ALL = (
     ),
     FigureKind(
         id="C6",
+        name="benefit_risk",
+        chapter="safety",
         file_name="C06_benefit_risk",
         title="Benefit against risk by scenario",
         needs="a safety endpoint with a truth",

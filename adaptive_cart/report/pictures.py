@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 MOST_POINTS = 400  # of one line or set of points whose values are shown
 
 
-def figures_for(evidence: Evidence, *wanted: str) -> list[Block]:
-    """Figures by their ids, or a sentence that says why one is not there."""
+def figures_of(evidence: Evidence, chapter: str) -> list[Block]:
+    """Figures of a chapter, in their order, or a sentence that says why one is not there."""
     from adaptive_cart.figures.kinds import Missing
-    from adaptive_cart.figures.writing import kind_of_figure
+    from adaptive_cart.figures.registry import FIGURES
 
     blocks: list[Block] = []
-    for key in wanted:
-        kind = kind_of_figure(key)
+    for key, kind in FIGURES.items():
+        if kind.chapter != chapter:
+            continue
         tables = kind.tables(evidence.result)
         audience: Audience = kind.audience
         if isinstance(tables, Missing):

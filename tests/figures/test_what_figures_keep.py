@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adaptive_cart.errors import InputError
-from adaptive_cart.figures import FIGURES, Missing, tables_of
+from adaptive_cart.figures import FIGURES, Missing, figure_of, tables_of
 from adaptive_cart.figures.thinning import choose, expected_scenario, harm_only
 from adaptive_cart.results.tables import summary
 from figures.twelve import HEAD, RULES, run
@@ -219,11 +219,9 @@ def test_extremes_of_success_are_told_with_where_they_are(twelve: Any) -> None:
     assert f"in {high['scenario']}, where the true effect is {high['true_effect']:.2f}" in highest
 
 
-def test_an_unknown_figure_is_never_skipped() -> None:
-    from adaptive_cart.report.pictures import figures_for
-
+def test_an_unknown_figure_is_never_skipped(twelve: Any) -> None:
     with pytest.raises(InputError, match=r"no figure 'F11' \(did you mean 'F11"):
-        figures_for(None, "F11")  # type: ignore[arg-type]
+        figure_of(twelve, "F11")
 
 
 # ── the scale ─────────────────────────────────────────────────────────────────────────────────

@@ -23,7 +23,7 @@ from adaptive_cart.report.document import (
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.measure_words import measure_words
 from adaptive_cart.report.numbers import Kind, given
-from adaptive_cart.report.pictures import figures_for
+from adaptive_cart.report.pictures import figures_of
 from adaptive_cart.report.recount import recounted
 from adaptive_cart.report.tracing import guidance
 from adaptive_cart.results.store import DESIGN
@@ -266,7 +266,7 @@ def _place(value: object) -> object:
 
 
 def _more_figures(evidence: Evidence) -> list[Block]:
-    found = figures_for(evidence, "C3", "C4", "C5")
+    found = figures_of(evidence, "appendices")
     if not found:
         return []
     return [Heading(text="Further figures", key="more", level=2), *found]

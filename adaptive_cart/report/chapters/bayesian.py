@@ -18,7 +18,7 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given, rounded, significant
-from adaptive_cart.report.pictures import figures_for
+from adaptive_cart.report.pictures import figures_of
 
 PRIORS = (0.25, 0.5, 0.75)
 
@@ -60,7 +60,7 @@ def bayesian(evidence: Evidence) -> list[Block]:
             align=("right",) * 5,
             notes=_error(error, power),
         ),
-        *figures_for(evidence, "F12"),
+        *figures_of(evidence, "bayesian"),
     ]  # fmt: skip
 
 

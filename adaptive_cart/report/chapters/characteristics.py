@@ -10,7 +10,7 @@ from adaptive_cart.report.chapters.stopping import stopping
 from adaptive_cart.report.chapters.type_one_error import type_one_error
 from adaptive_cart.report.document import Block, Heading
 from adaptive_cart.report.evidence import Evidence
-from adaptive_cart.report.pictures import figures_for
+from adaptive_cart.report.pictures import figures_of
 
 
 def characteristics(evidence: Evidence) -> list[Block]:
@@ -19,7 +19,7 @@ def characteristics(evidence: Evidence) -> list[Block]:
         Heading(text="Operating characteristics", key="characteristics"),
         *main_results(evidence),
         *type_one_error(evidence),
-        *figures_for(evidence, "F4", "F5"),
+        *figures_of(evidence, "characteristics"),
         *stopping(evidence),
         *size_and_time(evidence),
         *estimation(evidence),

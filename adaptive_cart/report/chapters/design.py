@@ -30,7 +30,7 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence, per_scenario
 from adaptive_cart.report.numbers import counted, given
-from adaptive_cart.report.pictures import figures_for
+from adaptive_cart.report.pictures import figures_of
 
 ARRIVALS = {"poisson": "arrivals at random (Poisson)", "regular": "arrivals at regular times"}
 
@@ -43,7 +43,7 @@ def design(evidence: Evidence) -> list[Block]:
     blocks += _estimand(evidence)
     blocks += _events(evidence)
     blocks += analysis_sets(evidence)
-    return [*blocks, *figures_for(evidence, "F1")]
+    return [*blocks, *figures_of(evidence, "design")]
 
 
 def _arms(evidence: Evidence) -> list[Block]:

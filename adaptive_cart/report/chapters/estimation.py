@@ -21,7 +21,7 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import REASON_WORDS, Evidence, per_scenario
 from adaptive_cart.report.numbers import given
-from adaptive_cart.report.pictures import figures_for
+from adaptive_cart.report.pictures import figures_of
 
 
 def estimation(evidence: Evidence) -> list[Block]:
@@ -62,7 +62,7 @@ def estimation(evidence: Evidence) -> list[Block]:
             align=("left", "left", *("right",) * 5),
             widths=(2.1, 2.0, 0.85, 0.7, 1.5, 0.75, 0.95),
         ),
-        *figures_for(evidence, "F9"),
+        *figures_of(evidence, "estimation"),
     ]  # fmt: skip
 
 

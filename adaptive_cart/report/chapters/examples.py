@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adaptive_cart.conduct.trial import run_block
-from adaptive_cart.figures.tables_examples import ENDINGS as EXAMPLES
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.report.document import (
     WITHHELD_SHORT,
@@ -28,7 +27,7 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import counted, given, rounded
-from adaptive_cart.report.pictures import figures_for
+from adaptive_cart.report.pictures import figures_of
 from adaptive_cart.report.sensitivity import neutral
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ def examples(evidence: Evidence) -> list[Block]:
     ]
     for place, example in enumerate(chosen):
         blocks += _told(evidence, example, place)
-    blocks += figures_for(evidence, *EXAMPLES, "C1", "C2")
+    blocks += figures_of(evidence, "examples")
     return blocks
 
 

@@ -32,7 +32,7 @@ from adaptive_cart.report.document import (
 from adaptive_cart.report.equations import STATEMENTS
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, counted, given, rounded, significant
-from adaptive_cart.report.pictures import figures_for
+from adaptive_cart.report.pictures import figures_of
 from adaptive_cart.report.verified import HOW, verified
 
 MOST_TABLES = 20_000  # tables of counts that are enumerated for the prior predictive
@@ -231,7 +231,7 @@ def _claims(evidence: Evidence) -> list[Block]:
             widths=(0.9, 2.6, 0.9, 0.9, 1.2),
         ),
         *expected,
-        *figures_for(evidence, "F2"),
+        *figures_of(evidence, "model"),
     ]
 
 

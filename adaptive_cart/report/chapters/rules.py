@@ -28,7 +28,7 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import counted, given, rounded
-from adaptive_cart.report.pictures import figures_for
+from adaptive_cart.report.pictures import figures_of
 from adaptive_cart.running.boundaries import Boundary
 
 DECISIONS = {
@@ -252,7 +252,7 @@ def _boundaries(evidence: Evidence) -> list[Block]:
     )
     for name in dict.fromkeys(boundary.rule for boundary in found):
         blocks.append(_boundary_table(evidence, [b for b in found if b.rule == name]))
-    return [*blocks, *figures_for(evidence, "F3")]
+    return [*blocks, *figures_of(evidence, "rules")]
 
 
 def _boundary_table(evidence: Evidence, boundaries: list[Boundary]) -> Table:

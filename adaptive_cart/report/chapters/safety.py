@@ -23,7 +23,7 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import UNKNOWN, Evidence
 from adaptive_cart.report.numbers import Bound, given
-from adaptive_cart.report.pictures import figures_for
+from adaptive_cart.report.pictures import figures_of
 from adaptive_cart.results.operating import Figure
 from adaptive_cart.running.boundaries import counts_at_which_it_holds
 
@@ -39,7 +39,7 @@ def safety(evidence: Evidence) -> list[Block]:
         blocks += _table(evidence)
         blocks += _by_number(evidence)
     evidence.trace.not_applicable(25, "the design has no joint criterion of benefit and risk")
-    return [*blocks, *figures_for(evidence, "C6")]
+    return [*blocks, *figures_of(evidence, "safety")]
 
 
 def _table(evidence: Evidence) -> list[Block]:

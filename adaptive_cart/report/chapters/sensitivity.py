@@ -22,7 +22,7 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given
-from adaptive_cart.report.pictures import figures_for
+from adaptive_cart.report.pictures import figures_of
 from adaptive_cart.report.sensitivity import Change, changes, trials_asked
 from adaptive_cart.results.operating import proportion
 
@@ -235,6 +235,6 @@ def _robustness(evidence: Evidence) -> list[Block]:
                 align=("left", "right", "right", "right"),
             )
         ),
-        *figures_for(evidence, "F10"),
+        *figures_of(evidence, "sensitivity"),
     ]
     return blocks

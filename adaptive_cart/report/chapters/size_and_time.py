@@ -15,7 +15,7 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence, per_scenario
 from adaptive_cart.report.numbers import given
-from adaptive_cart.report.pictures import figures_for
+from adaptive_cart.report.pictures import figures_of
 
 
 def size_and_time(evidence: Evidence) -> list[Block]:
@@ -55,7 +55,7 @@ def size_and_time(evidence: Evidence) -> list[Block]:
             align=("left", "left", *("right",) * 5),
             widths=(2.4, 1.2, *(0.8,) * 5),
         ),
-        *figures_for(evidence, "F7", "F8"),
+        *figures_of(evidence, "size_and_time"),
     ]
     if evidence.exact:
         evidence.trace.not_applicable(49, "an enumerated run knows no calendar time")

@@ -21,7 +21,7 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence, per_scenario
 from adaptive_cart.report.numbers import Bound, given
-from adaptive_cart.report.pictures import figures_for
+from adaptive_cart.report.pictures import figures_of
 
 
 def stopping(evidence: Evidence) -> list[Block]:
@@ -55,7 +55,7 @@ def stopping(evidence: Evidence) -> list[Block]:
             wide=len(head) > MANY_COLUMNS,
         ),
         *_by_rule(evidence),
-        *figures_for(evidence, "F6"),
+        *figures_of(evidence, "stopping"),
         *_overrun(evidence),
     ]
 
