@@ -461,8 +461,8 @@ def test_a_message_does_not_run_into_the_progress_bar() -> None:
     """On a terminal of 100 columns, of which the lines are read as a person sees them."""
     code = (
         "import time, click\n"
-        "from adaptive_cart import cli\n"
-        "with cli._progress() as bar:\n"
+        "from adaptive_cart.commands import terminal\n"
+        "with terminal.progress() as bar:\n"
         "    bar.show('trials', 3, 10); time.sleep(0.15)\n"
         "    bar.tell('a [message] at 50%'); time.sleep(0.15)\n"
         "    bar.show('trials', 10, 10)\n"

@@ -10,11 +10,16 @@ import importlib
 import inspect
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, get_args
 
+import click
 import pytest
+from click.testing import CliRunner
 
 from adaptive_cart import figures
+from adaptive_cart.cli import main
+from adaptive_cart.commands import COMMANDS
 from adaptive_cart.conduct.rules import ENDS, REASONS
 from adaptive_cart.design.design import DECISIONS, Decision
 from adaptive_cart.design.file import schema, template
@@ -154,3 +159,20 @@ def test_no_two_figures_share_a_file_or_a_name() -> None:
         assert len(set(names)) == len(names)
     with pytest.raises(AttributeError, match="no attribute 'power'"):
         figures.power  # noqa: B018
+
+
+# ── commands ──────────────────────────────────────────────────────────────────────────────────
+PAGE_OF_COMMANDS = (Path(__file__).parents[1] / "docs" / "commands.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_says_what_it_does_and_refuses_in_one_line(name: str) -> None:
+    command = importlib.import_module(COMMANDS[name]).command
+    assert command.name == name
+    assert command.help
+    assert all(p.help for p in command.params if isinstance(p, click.Option))
+    assert re.search(rf"`adaptive-cart {name}[ `]", PAGE_OF_COMMANDS)
+    done = CliRunner().invoke(main, [name, "--no-such-option"])
+    assert done.exit_code == 2
+    assert "No such option" in done.output
+    assert "Traceback" not in done.output

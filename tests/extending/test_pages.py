@@ -18,7 +18,8 @@ REGISTRIES = {
     "adaptive_cart/models/__init__.py",
     "adaptive_cart/figures/registry.py",
     "adaptive_cart/report/chapters/__init__.py",
-    "adaptive_cart/cli.py",
+    "adaptive_cart/commands/__init__.py",
+    "docs/commands.md",  # a command is told there
 }
 # Rooms of a page whose kind has to live in more than one, and why.
 ROOMS: dict[str, set[str]] = {}

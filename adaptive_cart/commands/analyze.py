@@ -1,0 +1,94 @@
+"""``adaptive-cart analyze``: judge the participants in DATA, a real trial, at a look of DESIGN."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from adaptive_cart.commands import options
+from adaptive_cart.commands.terminal import encodable
+
+WITHHELD = 3  # exit status of an analysis that decides nothing
+
+
+@click.command(name="analyze")
+@options.design
+@click.argument("data", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--template",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write an empty table for DESIGN, its columns explained, to this CSV file instead ('-' "
+    "for standard output).",
+)
+@click.option("--look", type=int, help="Number of the look; else the last one due by the data.")
+@click.option("--as-of", type=float, help="Calendar month of the data; else that of the look.")
+@click.option(
+    "--window",
+    type=float,
+    default=0.5,
+    show_default=True,
+    help="Months by which a visit may come before the day for which it stands.",
+)
+@click.option("--fast", is_flag=True, help="Leave the reference posterior (PyMC) out.")
+@click.option("--seed", type=int, help="Seed of chains and imputations; else the design's.")
+@options.out("Folder; else analysis/<name of the data file>.")
+def command(
+    design: Path,
+    data: Path | None,
+    template: Path | None,
+    look: int | None,
+    as_of: float | None,
+    window: float,
+    fast: bool,
+    seed: int | None,
+    out: Path | None,
+) -> None:
+    """Judge the participants in DATA, a real trial, at a look of DESIGN.
+
+    Exit status 3 says that the decision is withheld.
+    """
+    from adaptive_cart.analysis import analyze as judge
+    from adaptive_cart.errors import InputError
+
+    if template is not None:
+        _write_template(design, template)
+        return
+    if data is None:
+        raise InputError(
+            "DATA is missing: the name of the participants table (a CSV file); --template FILE "
+            "writes an empty one for the design"
+        )
+    folder = out or Path("analysis") / data.stem
+    found = judge(
+        design,
+        data,
+        look,
+        as_of=as_of,
+        window=window,
+        fast=fast,
+        seed=seed,
+        out=folder,
+        tell=lambda message: click.echo(message, err=True),
+    )
+    click.echo(encodable(found.text))
+    click.echo(f"analysis in {folder}", err=True)
+    if found.decision.withheld:
+        sys.exit(WITHHELD)
+
+
+def _write_template(design: Path, file: Path) -> None:
+    from adaptive_cart.design.file import load_design
+    from adaptive_cart.errors import InputError
+    from adaptive_cart.nouns.whole_files import write_text
+    from adaptive_cart.recorded.template import template
+
+    text = template(load_design(design))
+    if str(file) == "-":
+        click.echo(text, nl=False)
+        return
+    if file.exists() or file.is_symlink():
+        raise InputError(f"{file}: is there already; choose another name")
+    write_text(file, text)
+    click.echo(f"{file} written; next: adaptive-cart analyze {design} {file}", err=True)

@@ -1,0 +1,57 @@
+"""``adaptive-cart calibrate``: find every ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from adaptive_cart.commands import options
+from adaptive_cart.commands.terminal import encodable, progress
+
+
+@click.command(name="calibrate")
+@options.design
+@click.option(
+    "--trials",
+    type=int,
+    help="Simulated trials at each null point  [10000]; none where the error is enumerated.",
+)
+@click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
+@options.jobs
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "exact", "simulate"]),
+    default="auto",
+    show_default=True,
+    help="Enumerate the error, simulate, or enumerate where that is valid and quick.",
+)
+def command(
+    design: Path, trials: int | None, seed: int | None, jobs: int | None, engine: Any
+) -> None:
+    """Find every "calibrate" threshold of DESIGN and write it into the file, comments kept.
+
+    What was found, and what it rests on, is kept beside it as NAME.calibration.json.
+    """
+    from adaptive_cart.design.file import load_design, text_to_edit, write_back
+    from adaptive_cart.nouns.whole_files import write_text
+    from adaptive_cart.results.calibration import log_beside, log_text, require_own
+    from adaptive_cart.running.calibrate import calibrate, calibrated_text
+
+    loaded = load_design(design)
+    before, log = text_to_edit(design), log_beside(design)
+    require_own(log)
+    with progress() as bar:
+        found = calibrate(
+            loaded, trials=trials, seed=seed, jobs=jobs, progress=bar.show, engine=engine
+        )
+    write_text(log, log_text(found))
+    write_back(design, before, calibrated_text(before, found))
+    for point in found.points:
+        worst = "  (worst)" if point.name == found.worst else ""
+        click.echo(encodable(f"{point.name:32s} type I error {point.error:.4f}{worst}"))
+    click.echo(encodable(found.words()))
+    if found.method == "exact" and trials is not None:
+        click.echo("the error was enumerated, so that --trials changed nothing", err=True)
+    click.echo(f"{design} written; what it rests on is in {log}", err=True)

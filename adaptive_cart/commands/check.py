@@ -1,0 +1,53 @@
+"""``adaptive-cart check``: read DESIGN, report every problem, and show what it means."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import LazyLoader, find_spec, module_from_spec
+from pathlib import Path
+
+import click
+
+from adaptive_cart.commands import options
+
+# What the libraries of `check` load and never use there: half of the time it would take.
+_POSTPONED = (
+    "importlib.metadata",
+    "numpy.char",
+    "numpy.ctypeslib",
+    "numpy.f2py",
+    "numpy.ma",
+    "numpy.polynomial",
+    "numpy.random",
+    "numpy.rec",
+    "numpy.strings",
+    "numpy.testing",
+)
+
+
+@click.command(name="check")
+@options.design
+def command(design: Path) -> None:
+    """Read DESIGN, report every problem, and show what it means."""
+    _postpone_imports()
+    from adaptive_cart.design.file import load_design
+    from adaptive_cart.telling.check import described
+
+    click.echo(described(load_design(design)))
+
+
+def _postpone_imports() -> None:
+    """Let modules that `check` has no use for be loaded only when something looks into them."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # it would start some for matrices
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # it would search all packages for some
+    for name in _POSTPONED:
+        spec = None if name in sys.modules else find_spec(name)
+        if spec is None or spec.loader is None:
+            continue
+        spec.loader = LazyLoader(spec.loader)
+        module = module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        parent, _, child = name.rpartition(".")
+        setattr(sys.modules[parent], child, module)

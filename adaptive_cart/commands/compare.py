@@ -1,0 +1,80 @@
+"""``adaptive-cart compare``: lay designs side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from adaptive_cart.commands import options
+from adaptive_cart.commands.terminal import encodable, progress, width
+
+
+@click.command(name="compare")
+@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--with-fixed", is_flag=True, help="Also a fixed-size design, made from the first.")
+@click.option(
+    "--with-group-sequential",
+    is_flag=True,
+    help="Also a classical group-sequential design with the looks of the first.",
+)
+@click.option(
+    "--calibrate-fixed",
+    is_flag=True,
+    help="Calibrate the fixed-size design's threshold; else it is that of the last look.",
+)
+@click.option(
+    "--group-sequential-futility",
+    type=float,
+    metavar="Z",
+    help="The classical design gives up below this z before the last look, non-binding; usually 0.",
+)
+@click.option("--scenario", "scenarios", multiple=True, help="Only this one; may be repeated.")
+@options.jobs
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(["pdf", "svg", "png"]),
+    help="Of the figures; may be repeated; all if left out.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("comparison"),
+    show_default=True,
+    help="Folder.",
+)
+def command(
+    results: tuple[Path, ...],
+    with_fixed: bool,
+    with_group_sequential: bool,
+    calibrate_fixed: bool,
+    group_sequential_futility: float | None,
+    scenarios: tuple[str, ...],
+    jobs: int | None,
+    formats: tuple[str, ...],
+    out: Path,
+) -> None:
+    """Lay designs side by side: their RESULTS folders, the others compared with the first."""
+    from adaptive_cart.comparison import compare as side_by_side
+
+    with progress() as bar:
+        comparison = side_by_side(
+            results,
+            with_fixed=with_fixed,
+            with_group_sequential=with_group_sequential,
+            calibrate_fixed=calibrate_fixed,
+            group_sequential_futility=group_sequential_futility,
+            scenarios=scenarios or None,
+            jobs=jobs,
+            out=out,
+            progress=bar.show,
+            tell=bar.tell,
+        )
+    comparison.write(out, formats or ("pdf", "svg", "png"))
+    click.echo(encodable(comparison.text(width())))
+    changed = comparison.changes_text()
+    if changed:
+        click.echo(encodable(f"\n{changed}"))
+    click.echo(f"table, changes and figures in {out}", err=True)

@@ -1,0 +1,39 @@
+"""``adaptive-cart example``: tell one simulated trial of DESIGN, look by look."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from adaptive_cart.commands import options
+
+
+@click.command(name="example")
+@options.design
+@click.option("--scenario", help="Which truth; the first alternative if left out.")
+@click.option("--trial", type=int, default=0, show_default=True, help="Number of the trial.")
+@click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
+@click.option(
+    "--participants",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write the participants table to this CSV file ('-' for standard output).",
+)
+def command(
+    design: Path, scenario: str | None, trial: int, seed: int | None, participants: Path | None
+) -> None:
+    """Tell one simulated trial of DESIGN, look by look."""
+    from adaptive_cart.design.file import load_design
+    from adaptive_cart.nouns.whole_files import write_text
+    from adaptive_cart.telling.walkthrough import example as walk
+
+    story = walk(load_design(design), scenario=scenario, trial=trial, seed=seed)
+    if participants is None:
+        click.echo(story.text)
+    elif str(participants) == "-":
+        click.echo(story.text, err=True)
+        click.echo(story.participants_csv(), nl=False)
+    else:
+        click.echo(story.text)
+        write_text(participants, story.participants_csv())
+        click.echo(f"participants in {participants}", err=True)

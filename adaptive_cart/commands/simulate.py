@@ -1,0 +1,84 @@
+"""``adaptive-cart simulate``: find the operating characteristics of DESIGN."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from adaptive_cart.commands import options
+from adaptive_cart.commands.terminal import encodable, progress, say_goes_on, width
+
+
+@click.command(name="simulate")
+@options.design
+@click.option("--trials", type=int, help="Simulated trials a scenario; else the design's number.")
+@click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
+@click.option("--scenario", "scenarios", multiple=True, help="Run only this one; may be repeated.")
+@options.jobs
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "exact", "simulate"]),
+    default="auto",
+    show_default=True,
+    help="Enumerate, simulate, or enumerate where that is valid.",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["loky", "dask"]),
+    default="loky",
+    show_default=True,
+    help="Processes here, or a dask cluster that shares the results folder.",
+)
+@click.option("--scheduler", help="Address of the dask scheduler.")
+@click.option("--mcse", type=float, help="Go on until every success probability is this sure.")
+@options.out("Results folder; else results/<name of the design file>.")
+@options.resume
+def command(
+    design: Path,
+    trials: int | None,
+    seed: int | None,
+    scenarios: tuple[str, ...],
+    jobs: int | None,
+    engine: Any,
+    backend: str,
+    scheduler: str | None,
+    mcse: float | None,
+    out: Path | None,
+    resume: bool,
+) -> None:
+    """Find the operating characteristics of DESIGN."""
+    from adaptive_cart.design.file import load_design
+    from adaptive_cart.results.calibration import log_beside, read_log
+    from adaptive_cart.results.tables import failure_warning, summary
+    from adaptive_cart.running.run import simulate as run
+
+    loaded = load_design(design)
+    folder = out or Path("results") / design.stem
+    try:
+        with progress() as bar:
+            result = run(
+                loaded,
+                trials=trials,
+                seed=seed,
+                scenarios=scenarios or None,
+                jobs=jobs,
+                engine=engine,
+                mcse=mcse,
+                out=folder,
+                restart=not resume,
+                backend=backend,
+                scheduler=scheduler,
+                design_text=design.read_text(encoding="utf-8"),
+                calibration=read_log(log_beside(design)),
+                progress=bar.show,
+                tell=bar.tell,
+            )
+    except KeyboardInterrupt:
+        say_goes_on(resume)
+    click.echo(encodable(summary(result, width())))
+    warning = failure_warning(result)
+    if warning:
+        click.echo(f"warning: {warning}", err=True)
+    click.echo(f"results in {folder}", err=True)

@@ -1,0 +1,96 @@
+"""What commands show on a terminal, and in a pipe: width, characters, a bar of progress."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NoReturn
+
+import click
+
+PIPE = 140  # characters of a line where nobody says how wide the terminal is
+
+
+def say_goes_on(resume: bool) -> NoReturn:
+    """End a command that was interrupted and can go on."""
+    again = "the same command" if resume else "the same command without --restart"
+    click.echo(f"\nadaptive-cart: stopped; {again} goes on from here", err=True)
+    sys.exit(1)
+
+
+def width() -> int:
+    """Characters in a line of the terminal; in a pipe a fixed number, unless COLUMNS says one."""
+    if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit():
+        import shutil
+
+        return shutil.get_terminal_size().columns or PIPE
+    return PIPE
+
+
+def encodable(text: str) -> str:
+    """Replace what the terminal's encoding does not have."""
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        plain = text.replace("→", "->").translate(str.maketrans("─–−…", "---~"))
+        return plain.encode(encoding, "replace").decode(encoding)
+    return text
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What a command shows while it runs: how far it is, and messages that keep clear of that."""
+
+    show: Callable[[str, int, int], None]
+    tell: Callable[[str], None]
+
+
+@contextmanager
+def progress() -> Iterator[Bar]:
+    """Show a bar with rate and time left on a terminal; elsewhere messages only."""
+    if not sys.stderr.isatty():
+        yield Bar(lambda what, done, total: None, lambda message: click.echo(message, err=True))
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskID,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    tasks: dict[str, tuple[TaskID, int, float]] = {}
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True) as bar:
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                for task, _, _ in tasks.values():
+                    bar.update(task, visible=False)
+                task = bar.add_task(what, total=total, completed=done, rate="")
+                tasks[what] = task, done, time.monotonic()
+            task, first, began = tasks[what]
+            elapsed = time.monotonic() - began
+            rate = (done - first) / elapsed if elapsed > 0 else 0.0
+            shown = f"{rate:,.0f}/s" if rate >= 1.0 else ""
+            bar.update(task, completed=done, total=total, rate=shown)
+
+        def tell(message: str) -> None:
+            # through the bar's own console, which moves the bar below it
+            console.print(encodable(message), markup=False, highlight=False, soft_wrap=True)
+
+        yield Bar(show, tell)

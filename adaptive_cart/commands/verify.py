@@ -1,0 +1,53 @@
+"""``adaptive-cart verify``: compare the fast posterior with PyMC."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from adaptive_cart.commands import options
+from adaptive_cart.commands.terminal import encodable, progress, say_goes_on
+
+
+@click.command(name="verify")
+@options.design
+@click.option(
+    "--looks",
+    type=int,
+    default=200,
+    show_default=True,
+    help="Looks of simulated trials; half of them those closest to a threshold.",
+)
+@click.option("--seed", type=int, help="Seed of the trials and draws; else the design's.")
+@options.jobs
+@options.out("Folder of the rows; else verification/<name of the design file>.")
+@options.resume
+def command(
+    design: Path, looks: int, seed: int | None, jobs: int | None, out: Path | None, resume: bool
+) -> None:
+    """Compare the fast posterior of DESIGN with PyMC, at looks of simulated trials."""
+    from adaptive_cart.design.file import load_design
+    from adaptive_cart.verification.verify import verify as run
+
+    loaded = load_design(design)
+    folder = out or Path("verification") / design.stem
+    try:
+        with progress() as bar:
+            found = run(
+                loaded,
+                looks=looks,
+                seed=seed,
+                jobs=jobs,
+                out=folder,
+                restart=not resume,
+                progress=bar.show,
+                tell=bar.tell,
+            )
+    except KeyboardInterrupt:
+        say_goes_on(resume)
+    click.echo(encodable(found.text()))
+    click.echo(f"rows in {folder}", err=True)
+    if found.failed:
+        sys.exit(1)
