@@ -29,6 +29,7 @@ from adaptive_cart.models.durability.weibull_cure_analysis import (
     DurabilityPosterior,
     WeibullCureAnalysis,
 )
+from adaptive_cart.nouns.course import DRUG_FREE
 from adaptive_cart.nouns.records import Booleans, Floats, Snapshot
 from adaptive_cart.nouns.summaries import Durations
 from adaptive_cart.participants.population import latents_for
@@ -362,13 +363,12 @@ def true_curve(design: Design, block: Block, at: Floats) -> list[float]:
     """Share of those who ever remit who stay in remission that long, by arm and month."""
     population = block.population
     assert population is not None
-    assert population.course is not None
     in_trial = np.arange(population.participants) < block.randomised.sum(axis=1)[:, None]
-    course = population.course
+    began, lost = population.state(DRUG_FREE).first()
     found = []
     for arm in range(len(design.arm_names)):
-        inside = in_trial & (population.arm == arm) & np.isfinite(course.remission)
-        lasts = course.relapse[inside] - course.remission[inside]
+        inside = in_trial & (population.arm == arm) & np.isfinite(began)
+        lasts = lost[inside] - began[inside]
         for month in at:
             found.append(float((lasts > month).mean()) if len(lasts) else float("nan"))
     return found

@@ -33,7 +33,7 @@ from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.nouns.calendar import short_of, until
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import Months, PositiveMonths
-from adaptive_cart.nouns.records import Booleans, Course, Floats, Integers, Population, Snapshot
+from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
 from adaptive_cart.nouns.summaries import Counts
 
 
@@ -107,17 +107,6 @@ class Landmark(EndpointBase):
     def dropout_counts(self) -> bool:
         return self.missing == "non_response"
 
-    def _in_state(self, course: Course, remission: Floats, relapse: Floats) -> Booleans:
-        """In the state, given the months of a drug-free remission and of its loss."""
-        start = self.month if self.sustained_from is None else self.sustained_from
-        drug_free = remission <= until(start)
-        if self.state == "drug_free_remission":
-            return drug_free & (relapse > until(self.month))
-        on_drugs = course.remission_on_drugs
-        # either kind at every moment: on drugs from the start, or drug-free until then
-        covered = (relapse > until(self.month)) | (on_drugs <= until(relapse))
-        return (on_drugs <= until(start)) | (drug_free & covered)
-
     def _outcomes(
         self, name: str, population: Population
     ) -> tuple[Booleans, Floats, Floats | None]:
@@ -132,15 +121,12 @@ class Landmark(EndpointBase):
         course = population.course
         assert course is not None
         settled = np.minimum(course.rescue, course.death)
-        in_state = self._in_state(course, course.remission, course.relapse)
-        if course.crossed is not None:
-            assert course.remission_after is not None
-            assert course.relapse_after is not None
-            if population.crossover_counts:
-                in_state |= self._in_state(course, course.remission_after, course.relapse_after)
-            else:  # settles the outcome, as rescue does: no later dropout makes it missing
-                crossed = np.where(course.crossed < self.month, course.crossed, np.inf)
-                settled = np.minimum(settled, crossed)
+        if course.crossed is not None and not population.crossover_counts:
+            # settles the outcome, as rescue does: no later dropout makes it missing
+            crossed = np.where(course.crossed < self.month, course.crossed, np.inf)
+            settled = np.minimum(settled, crossed)
+        start = self.month if self.sustained_from is None else self.sustained_from
+        in_state = population.state(self.state).throughout(start, self.month)
         return in_state & (settled > until(self.month)), settled, course.dropout
 
     def _left(self, settled: Floats, dropout: Floats) -> Booleans:
@@ -177,16 +163,8 @@ class Landmark(EndpointBase):
         month = dropout[trial, participant][:, None]
         # who is known and had nothing settled by then was alive and had not dropped out either
         alike: Booleans = settled[trial] > month
-        course = population.course
-        if course is not None:
-            in_state = (course.remission[trial] <= month) & (course.relapse[trial] > month)
-            if population.crossover_counts:
-                assert course.remission_after is not None
-                assert course.relapse_after is not None
-                after = course.remission_after[trial] <= month
-                in_state |= after & (course.relapse_after[trial] > month)
-            if self.state == "remission":
-                in_state |= course.remission_on_drugs[trial] <= month
+        if population.course is not None:
+            in_state = population.state(self.state).rows(trial).hold_at(month)
             alike &= in_state == in_state[np.arange(len(trial)), participant][:, None]
         for label in (population.arm, population.stratum):
             if label is not None:

@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from adaptive_cart.endpoints.base import EndpointBase
+from adaptive_cart.nouns.course import DRUG_FREE
 from adaptive_cart.nouns.parts import PositiveMonths
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
 from adaptive_cart.nouns.summaries import Means
@@ -32,23 +33,9 @@ class TimeInRemission(EndpointBase):
 
     def prepare(self, name: str, population: Population) -> Floats:
         """Months in remission of each participant, ``(trial, participant)``."""
-        course = population.course
-        assert course is not None
-        begins = course.remission
-        if course.crossed is not None and not population.crossover_counts:
-            begins = np.where(begins > course.crossed, np.inf, begins)
-        months = self._between(begins, course.relapse, population)
-        if population.crossover_counts:
-            assert course.remission_after is not None
-            assert course.relapse_after is not None
-            months += self._between(course.remission_after, course.relapse_after, population)
-        return months
-
-    def _between(self, begins: Floats, ends: Floats, population: Population) -> Floats:
-        """Months from one to the other that are seen within the horizon."""
         assert population.last_seen is not None
-        until = np.minimum(np.minimum(ends, population.last_seen), self.horizon)
-        return np.maximum(until - np.minimum(begins, self.horizon), 0.0)
+        seen_until = np.minimum(population.last_seen, self.horizon)
+        return population.state(DRUG_FREE).time_until(seen_until)
 
     def summary(self, prepared: Floats, snapshot: Snapshot) -> Means:
         passed = snapshot.passed(self.horizon)

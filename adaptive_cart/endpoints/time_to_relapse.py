@@ -18,9 +18,10 @@ from pydantic import Field
 
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.nouns.calendar import until
+from adaptive_cart.nouns.course import DRUG_FREE
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import ONE_DAY, PositiveMonths
-from adaptive_cart.nouns.records import Booleans, Course, Floats, Population, Snapshot
+from adaptive_cart.nouns.records import Booleans, Floats, Population, Snapshot
 from adaptive_cart.nouns.summaries import Durations
 
 NO_LENGTH = 1e-6  # months; a remission that was lost sooner was dated like its loss
@@ -61,9 +62,7 @@ class TimeToRelapse(EndpointBase):
     fed_by: ClassVar[Literal["remission"]] = "remission"
 
     def prepare(self, name: str, population: Population) -> Remissions:
-        course = population.course
-        assert course is not None
-        began, lost = _first_remission(course, population.crossover_counts)
+        began, lost = population.state(DRUG_FREE).first()
         last_seen = population.last_seen
         assert last_seen is not None
         seen = began < last_seen
@@ -113,8 +112,7 @@ class TimeToRelapse(EndpointBase):
 
     def lasting(self, population: Population, month: float) -> Floats:
         """Fraction of remitters whose remission lasts beyond a month (infinite: for ever)."""
-        assert population.course is not None
-        began, lost = _first_remission(population.course, population.crossover_counts)
+        began, lost = population.state(DRUG_FREE).first()
         remitters = np.isfinite(began)
         with np.errstate(invalid="ignore"):
             lasting = remitters & ((lost - began > until(month)) | np.isinf(lost))
@@ -125,22 +123,6 @@ class TimeToRelapse(EndpointBase):
 
     def counted(self, name: str, population: Population) -> Floats:
         """Those whose remission begins while they are followed."""
-        assert population.course is not None
         assert population.last_seen is not None
-        began, _ = _first_remission(population.course, population.crossover_counts)
+        began, _ = population.state(DRUG_FREE).first()
         return (began < population.last_seen).mean(axis=1)
-
-
-def _first_remission(course: Course, after_crossover: bool) -> tuple[Floats, Floats]:
-    """Months at which each first drug-free remission begins and ends, as the strategy counts it."""
-    began, lost = course.remission, course.relapse
-    if after_crossover:
-        assert course.remission_after is not None
-        assert course.relapse_after is not None
-        first = np.isfinite(began)
-        return np.where(first, began, course.remission_after), np.where(
-            first, lost, course.relapse_after
-        )
-    if course.crossed is not None:
-        began = np.where(began > course.crossed, np.inf, began)
-    return began, lost

@@ -294,7 +294,7 @@ def _accrual(result: Result, found: Replay, end: float) -> Iterator[dict[str, An
     if followed is not None:
         dates["primary observed"] = arrival + followed
     if population.course is not None and any(population.infused_arms):
-        gone = np.minimum(population.course.death, population.course.dropout)[0, :number]
+        gone = population.course.gone[0, :number]
         infused = population.course.infused[0, :number]
         dates["infused"] = np.where(infused <= gone, arrival + infused, np.inf)
     for what, when in dates.items():

@@ -24,7 +24,8 @@ from adaptive_cart.figures.source import (
 from adaptive_cart.figures.tables_calendar import never_stopped, percentiles
 from adaptive_cart.figures.tables_measures import PANELS, table
 from adaptive_cart.figures.thinning import choose, shown_scenarios
-from adaptive_cart.nouns.records import Booleans, Course, Floats, Population
+from adaptive_cart.nouns.course import DRUG_FREE
+from adaptive_cart.nouns.records import Booleans, Floats, Population
 from adaptive_cart.nouns.summaries import Durations
 from adaptive_cart.recorded.table import participants_table
 from adaptive_cart.results.operating import Z95
@@ -32,17 +33,6 @@ from adaptive_cart.results.result import Result
 
 LANES = 120  # participants of a swimmer plot, at most
 ACROSS = 4  # looks that stand side by side
-
-
-def _remission(course: Course) -> tuple[Floats, Floats]:
-    """Months of the first drug-free remission and of its loss, after a crossover too."""
-    if course.remission_after is None or course.relapse_after is None:
-        return course.remission, course.relapse
-    first = np.isfinite(course.remission)
-    return (
-        np.where(first, course.remission, course.remission_after),
-        np.where(first, course.relapse, course.relapse_after),
-    )
 
 
 def _enrolled(found: Replay) -> Booleans:
@@ -110,13 +100,13 @@ def _flow(population: Population, end: Floats, members: Booleans) -> dict[str, B
     course = population.course
     assert course is not None
     since = end[:, None] - population.arrival
-    gone = np.minimum(course.death, course.dropout)
+    gone = course.gone
     last = np.minimum(since, gone)
     infused = members & (course.infused <= last)
     outside = members & ~infused
     left = outside & (gone <= since)
     failed = outside & ~left & ~np.isfinite(course.infused)
-    began, lost = _remission(course)
+    began, lost = course.state(DRUG_FREE).first()
     remission = members & (began <= last)
     relapsed = remission & (lost <= last)
     lasting = remission & ~relapsed
@@ -268,15 +258,12 @@ def remission_tables(result: Result) -> Tables | Missing:
         assert population is not None
         assert population.course is not None
         inside = np.arange(population.participants)[None, :] < design.enrolment.max_n
-        began, lost = _remission(population.course)
-        gone = np.minimum(population.course.death, population.course.dropout)
-        lost = np.minimum(lost, gone)
+        remissions, gone = population.course.state(DRUG_FREE), population.course.gone
         for arm, label in enumerate(design.arm_names):
             members = inside & (population.arm == arm)
             for month in months:
-                share = (members & (began <= month) & (lost > month)).sum(axis=1) / np.maximum(
-                    members.sum(axis=1), 1
-                )
+                there = members & remissions.hold_at(month) & (gone > month)
+                share = there.sum(axis=1) / np.maximum(members.sum(axis=1), 1)
                 rows.append({"scenario": name, "role": role, "arm": label,
                              "month": float(month), **_over_trials(share)})  # fmt: skip
     known = design.primary_endpoint.known_after()
@@ -379,7 +366,7 @@ def _true_durability(result: Result, found: Replay, months: Floats) -> list[dict
     population = found.block.population
     assert population is not None
     assert population.course is not None
-    began, lost = _remission(population.course)
+    began, lost = population.course.state(DRUG_FREE).first()
     inside = np.arange(population.participants)[None, :] < result.design.enrolment.max_n
     rows = []
     for arm, label in enumerate(result.design.arm_names):

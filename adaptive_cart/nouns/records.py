@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels
+from adaptive_cart.nouns.course import Course, Spells
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 
@@ -39,34 +40,6 @@ def any_of(flags: Booleans) -> Booleans:
     for place in range(1, flags.shape[-1]):
         found |= flags[..., place]
     return found
-
-
-@dataclass(frozen=True)
-class Course:
-    """What would happen to every participant if followed for ever.
-
-    All arrays are ``(trial, participant)``, months since randomisation, infinite for never. What
-    comes after death does not happen and what comes after dropout is not seen; endpoints see to it.
-
-    Attributes
-    ----------
-    infused, remission, relapse, rescue, death, dropout, remission_on_drugs
-        First infusion; drug-free remission and its loss; rescue immunosuppression; and so on.
-    crossed, remission_after, relapse_after
-        Crossover to the other arm's course, and drug-free remission and its loss after it; nothing
-        where the design has no crossover.
-    """
-
-    infused: Floats
-    remission: Floats
-    relapse: Floats
-    rescue: Floats
-    death: Floats
-    dropout: Floats
-    remission_on_drugs: Floats
-    crossed: Floats | None = None
-    remission_after: Floats | None = None
-    relapse_after: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -161,9 +134,12 @@ class Population:
     @cached_property
     def last_seen(self) -> Floats | None:
         """Months from randomisation to death or dropout, ``(trial, participant)``, if any."""
-        if self.course is None:
-            return self.dropout
-        return np.minimum(self.course.death, self.course.dropout)
+        return self.dropout if self.course is None else self.course.gone
+
+    def state(self, name: str) -> Spells:
+        """Spells in a state of the course that count, by the name that an endpoint has for it."""
+        assert self.course is not None
+        return self.course.state(name, self.crossover_counts)
 
     def tally(self, members: ParticipantSet) -> Integers:
         """Count a set by ``(trial, arm, stratum)``."""

@@ -7,7 +7,7 @@ group by group (an arm and a stratum have one set of parameters), as flat positi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +16,9 @@ import numpy.typing as npt
 from adaptive_cart.design.truth import DiseaseCourse, GroupCourse, Truth
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels
+from adaptive_cart.nouns.course import DRUG_FREE, ON_DRUGS, Course, Spell, Spells
 from adaptive_cart.nouns.distributions import EventTime
-from adaptive_cart.nouns.records import Booleans, Course, Floats
+from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.streams import Latents
 
 Positions = npt.NDArray[np.intp]
@@ -43,9 +44,6 @@ def exponential(u: Floats, hazard: float) -> Floats:
     return -np.log(1.0 - u) / hazard
 
 
-OWN: Mapping[str, str] = {name: name for name in ("remission", "relapse", "rescue")}
-
-
 @dataclass(frozen=True)
 class Opening:
     """Crossover from one arm to another (positions), open from a month after randomisation on."""
@@ -56,21 +54,44 @@ class Opening:
 
 
 class _Follow:
-    """Writes the course of one group after the other into the block's arrays."""
+    """Writes the course of one group after the other into the block's arrays, which are flat."""
 
     def __init__(self, latents: Latents, shape: tuple[int, int]) -> None:
         self.latents = latents
-        names = ("infused", "remission", "relapse", "rescue", "death", "dropout")
-        self.months = {name: np.full(shape, np.inf) for name in (*names, "remission_on_drugs")}
+        self.shape = shape
+        names = ("infused", "rescue", "death", "dropout")
+        self.months = {name: self.never() for name in names}
+        self.remission = Spell(DRUG_FREE, self.never(), self.never())
+        for_ever = np.broadcast_to(np.inf, self.remission.ended.shape)
+        self.on_drugs = Spell(ON_DRUGS, self.never(), for_ever)
+        self.spells = [self.remission, self.on_drugs]
+
+    def never(self) -> Floats:
+        return np.full(math.prod(self.shape), np.inf)
 
     def u(self, purpose: str, where: Positions) -> Floats:
         return self.latents.of(purpose).ravel().take(where)
 
     def put(self, name: str, where: Positions, months: Floats) -> None:
-        self.months[name].ravel()[where] = months
+        self.months[name][where] = months
+
+    def course(self) -> Course:
+        spells = (
+            spell._replace(
+                began=spell.began.reshape(self.shape), ended=spell.ended.reshape(self.shape)
+            )
+            for spell in self.spells
+        )
+        months = {name: values.reshape(self.shape) for name, values in self.months.items()}
+        return Course(**months, spells=tuple(spells))
 
     def cross(
-        self, group: GroupCourse, other: GroupCourse, where: Positions, after_month: float
+        self,
+        group: GroupCourse,
+        other: GroupCourse,
+        where: Positions,
+        after_month: float,
+        remission: Spell,
     ) -> None:
         """Let some of an arm take the other arm's course from a month on.
 
@@ -79,10 +100,11 @@ class _Follow:
         death go on at the other arm's hazards, the time left stretched by their ratio. Who is lost
         before the infusion keeps the own course.
         """
-        months = {name: values.ravel()[where] for name, values in self.months.items()}
+        months = {name: values[where] for name, values in self.months.items()}
         followed = np.minimum(months["dropout"], months["death"]) > after_month
         by_then = until(after_month)
-        in_remission = (months["remission"] <= by_then) & (months["relapse"] > by_then)
+        remissions = Spells(tuple(s for s in self.spells if s.state == DRUG_FREE))
+        in_remission = remissions.rows(where).hold_at(after_month)
         crosses = self.u("crossover", where) < group.crossover
         who = np.flatnonzero(crosses & followed & ~in_remission)
         at = where[who]
@@ -106,17 +128,15 @@ class _Follow:
             self.put("infused", at, after_month + delay)
         if other.disease_of == group.disease_of:
             return  # one arm is `same_as` the other: the disease just goes on
-        never = np.full(len(at), np.inf)
-        begun = months["remission"][who] <= by_then
-        self.put("remission", at[~begun], never[~begun])
-        self.put("relapse", at[~begun], never[~begun])
+        for spell in remissions.spells:
+            to_come = at[spell.began[at] > by_then]
+            spell.began[to_come] = spell.ended[to_come] = np.inf
         rescued = months["rescue"][who] <= by_then
-        self.put("rescue", at[~rescued], never[~rescued])
-        names = {"remission": "remission_after", "relapse": "relapse_after", "rescue": "rescue"}
+        self.put("rescue", at[~rescued], np.full((~rescued).sum(), np.inf))
         # rescue comes once: who was rescued before the crossover keeps that month
         first = np.where(rescued, months["rescue"][who], np.inf)
-        self.disease(other.own, at, after_month + delay, names, "crossover:")
-        self.put("rescue", at, np.minimum(first, self.months["rescue"].ravel()[at]))
+        self.disease(other.own, at, after_month + delay, remission, "crossover:")
+        self.put("rescue", at, np.minimum(first, self.months["rescue"][at]))
 
     def group(self, group: GroupCourse, where: Positions) -> None:
         """Follow everybody in one arm and stratum."""
@@ -130,27 +150,27 @@ class _Follow:
             assert group.on_drugs_onset is not None
             reached = where[self.u("remission_on_drugs", where) < group.on_drugs]
             onset = self.u("remission_on_drugs_onset", reached)
-            self.put("remission_on_drugs", reached, group.on_drugs_onset.quantile(onset))
+            self.on_drugs.began[reached] = group.on_drugs_onset.quantile(onset)
         if not group.infused:
-            self.disease(group.own, where, np.zeros(len(where)))
+            self.disease(group.own, where, np.zeros(len(where)), self.remission)
             return
         assert group.delay is not None
         delay = group.delay.quantile(self.u("infusion_delay", where))
         infused = (self.u("infusion_failure", where) >= group.failure) & (delay < last)
         self.put("infused", where[infused], delay[infused])
         if group.from_randomisation:
-            self.disease(group.own, where, np.zeros(len(where)))
+            self.disease(group.own, where, np.zeros(len(where)), self.remission)
         else:
-            self.disease(group.own, where[infused], delay[infused])
+            self.disease(group.own, where[infused], delay[infused], self.remission)
             never = where[~infused]
-            self.disease(group.never_infused, never, np.zeros(len(never)))
+            self.disease(group.never_infused, never, np.zeros(len(never)), self.remission)
 
     def disease(
         self,
         disease: DiseaseCourse,
         where: Positions,
         start: Floats,
-        names: Mapping[str, str] = OWN,
+        remission: Spell,
         prefix: str = "",
     ) -> None:
         """Remission, relapse and rescue on a clock that starts ``start`` months in.
@@ -174,14 +194,14 @@ class _Follow:
                 reached, onset = reached[in_time], onset[in_time]
             lasts = self._lasts(disease, where[reached], prefix)
             began = start[reached] + onset
-            self.put(names["remission"], where[reached], began)
-            self.put(names["relapse"], where[reached], began + lasts)
+            remission.began[where[reached]] = began
+            remission.ended[where[reached]] = began + lasts
             pause = lasts
         if clock is not None:
             rescue = start + clock
             if pause is not None:
                 rescue[reached] += pause
-            self.put(names["rescue"], where, rescue)
+            self.put("rescue", where, rescue)
 
     def _lasts(self, disease: DiseaseCourse, where: Positions, prefix: str) -> Floats:
         """Months that remission lasts; infinite for the cured."""
@@ -209,13 +229,14 @@ def follow(
     for arm, stratum, where in groups:
         writing.group(truth.courses[arm][stratum], where)
     if crossover is not None:
-        for name in ("crossed", "remission_after", "relapse_after"):
-            writing.months[name] = np.full(shape, np.inf)
+        writing.months["crossed"] = writing.never()
+        after = Spell(DRUG_FREE, writing.never(), writing.never(), after_crossover=True)
         for arm, stratum, where in groups:
             if arm == crossover.from_arm:
                 own, other = (truth.courses[a][stratum] for a in (arm, crossover.to_arm))
-                writing.cross(own, other, where, crossover.after_month)
-    return Course(**writing.months)
+                writing.cross(own, other, where, crossover.after_month, after)
+        writing.spells.append(after)
+    return writing.course()
 
 
 def adverse_event(

@@ -9,8 +9,9 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints import AdverseEvent
 from adaptive_cart.nouns.counters import Labels
+from adaptive_cart.nouns.course import Course
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
-from adaptive_cart.nouns.records import Booleans, Course, Floats, Population
+from adaptive_cart.nouns.records import Booleans, Floats, Population
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 from adaptive_cart.nouns.streams import Latents, padded
 from adaptive_cart.participants import course as courses

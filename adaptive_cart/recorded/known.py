@@ -29,10 +29,10 @@ import numpy.typing as npt
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels
-from adaptive_cart.nouns.records import Booleans, Course, Floats, Integers, Population
+from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 from adaptive_cart.nouns.streams import padded
-from adaptive_cart.recorded.table import CROSSOVER, ON_DRUGS
+from adaptive_cart.recorded.table import course_of
 
 WINDOW = 0.5  # months; a visit that was due falls within a fortnight of its day
 
@@ -235,19 +235,7 @@ class Participants:
         course = None
         if self.has_course:
             months = {name: block(values, np.inf) for name, values in self.months.items()}
-            crossed = self.design.crossover is not None
-            course = Course(
-                infused=months["infused_month"],
-                remission=months["remission_month"],
-                relapse=months["relapse_month"],
-                rescue=months["rescue_month"],
-                death=months["death_month"],
-                dropout=dropped,
-                remission_on_drugs=months[ON_DRUGS],
-                crossed=months[CROSSOVER[0]] if crossed else None,
-                remission_after=months[CROSSOVER[1]] if crossed else None,
-                relapse_after=months[CROSSOVER[2]] if crossed else None,
-            )
+            course = course_of(months, dropped, self.design.crossover is not None)
         crossover = self.design.crossover
         direct: dict[str, Floats | Booleans] = {
             name: block(values, np.inf) for name, values in self.times.items()

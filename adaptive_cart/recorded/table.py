@@ -15,11 +15,16 @@ recurrent event (months, with ";" between them) and each endpoint whose outcome 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from adaptive_cart.design.design import Design
+from adaptive_cart.nouns import course as courses
 from adaptive_cart.nouns.calendar import until
-from adaptive_cart.nouns.records import Population
+from adaptive_cart.nouns.course import DRUG_FREE, Course, Spell
+from adaptive_cart.nouns.records import Floats, Population
 
 WITHDRAWN = "withdrawn_month"
 HEADER = (
@@ -41,7 +46,40 @@ CROSSOVER = (
     "remission_after_crossover_month",
     "relapse_after_crossover_month",
 )
-_COURSE = ("infused", "remission", "relapse", "rescue")
+REMISSION = ("remission_month", "relapse_month")
+
+
+def months_of(course: Course) -> dict[str, Floats]:
+    """Months of a course by their column, ``(trial, participant)``."""
+    found = {
+        "infused_month": course.infused,
+        "rescue_month": course.rescue,
+        "death_month": course.death,
+    }
+    if course.crossed is not None:
+        found[CROSSOVER[0]] = course.crossed
+    for spell in course.spells:
+        if spell.state == courses.ON_DRUGS:
+            found[ON_DRUGS] = spell.began
+        else:
+            began, ended = CROSSOVER[1:] if spell.after_crossover else REMISSION
+            found |= {began: spell.began, ended: spell.ended}
+    return found
+
+
+def course_of(months: Mapping[str, Floats], dropout: Floats, crossover: bool) -> Course:
+    """The course that has these months in its columns."""
+    never = np.broadcast_to(np.inf, dropout.shape)
+    own = [(*REMISSION, False), *([(*CROSSOVER[1:], True)] if crossover else [])]
+    spells = [Spell(DRUG_FREE, months[began], months[ended], after) for began, ended, after in own]
+    return Course(
+        infused=months["infused_month"],
+        rescue=months["rescue_month"],
+        death=months["death_month"],
+        dropout=dropout,
+        spells=(*spells, Spell(courses.ON_DRUGS, months[ON_DRUGS], never)),
+        crossed=months[CROSSOVER[0]] if crossover else None,
+    )
 
 
 def participants_table(
@@ -67,11 +105,9 @@ def _row(
     at = (trial, participant)
     randomised = float(population.arrival[at])
     course = population.course
-    death = dropout = math.inf
-    if course is not None:
-        death, dropout = float(course.death[at]), float(course.dropout[at])
-    elif population.dropout is not None:
-        dropout = float(population.dropout[at])
+    months = {} if course is None else {n: float(m[at]) for n, m in months_of(course).items()}
+    death = months.get("death_month", math.inf)
+    dropout = math.inf if population.dropout is None else float(population.dropout[at])
     last = min(date - randomised, death, dropout)
 
     def seen(month: float) -> float | str:
@@ -85,21 +121,14 @@ def _row(
         "stratum": stratum,
         "randomised_month": randomised,
     }
-    for name in _COURSE:
-        row[f"{name}_month"] = "" if course is None else seen(float(getattr(course, name)[at]))
-    row["death_month"] = seen(death)
+    for column in ("infused_month", *REMISSION, "rescue_month", "death_month"):
+        row[column] = seen(months.get(column, math.inf))
     row[WITHDRAWN] = seen(dropout) if dropout < death else ""
     row["last_contact_month"] = last
-    if course is not None and any(
-        getattr(endpoint, "state", "") == "remission" for endpoint in design.endpoints.values()
-    ):
-        row[ON_DRUGS] = seen(float(course.remission_on_drugs[at]))
-    if course is not None and course.crossed is not None:
-        assert course.remission_after is not None
-        assert course.relapse_after is not None
-        after = (course.crossed, course.remission_after, course.relapse_after)
-        for name, months in zip(CROSSOVER, after, strict=True):
-            row[name] = seen(float(months[at]))
+    counted = any(getattr(e, "state", "") == "remission" for e in design.endpoints.values())
+    for column in (*((ON_DRUGS,) if counted else ()), *CROSSOVER):
+        if column in months:
+            row[column] = seen(months[column])
     for name, onset in population.adverse_events.items():
         row[name] = seen(float(onset[at]))
     for name, events in population.recurrent.items():

@@ -20,6 +20,7 @@ from adaptive_cart.models.durability.weibull_cure import WeibullCure
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.telling.walkthrough import Story
 from checks import DESIGNS, raw_design
+from courses import months_of
 
 MONTHS = [6.0, 12.0, 24.0]
 
@@ -194,9 +195,9 @@ def test_the_true_curve_is_that_of_each_arms_own_remitters(design: Design) -> No
         lasted = []
         for trial in range(6):
             for who in range(int(block.randomised[trial].sum())):
-                began = population.course.remission[trial, who]
+                began = months_of(population.course)["remission"][trial, who]
                 if population.arm[trial, who] == arm and np.isfinite(began):
-                    lasted.append(population.course.relapse[trial, who] - began)
+                    lasted.append(months_of(population.course)["relapse"][trial, who] - began)
         assert len(lasted) > 5
         expected += [np.mean([month < lasts for lasts in lasted]) for month in at]
     assert true_curve(design, block, at) == pytest.approx(expected)

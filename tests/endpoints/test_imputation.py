@@ -19,11 +19,12 @@ from adaptive_cart.conduct.trial import Block
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.endpoints import Landmark
-from adaptive_cart.nouns.records import Course, Floats, Integers, Population
+from adaptive_cart.nouns.records import Floats, Integers, Population
 from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import followed, latents_for
 from conduct.test_fast_equals_twin import compare, raw_design, with_strata
+from courses import course_of, months_of
 from twin import one_trial
 
 Raw = dict[str, Any]
@@ -63,7 +64,7 @@ def population_of(people: list[Raw], uniforms: list[float], counts: bool) -> Pop
         strata=2,
         max_n=len(people),
         infused_arms=(False, True),
-        course=Course(**months),
+        course=course_of(months),
         dropout=months["dropout"],
         imputations={"response": np.repeat(np.array(uniforms)[:, None], len(people), axis=1)},
         crossover_counts=counts,
@@ -244,10 +245,9 @@ def unseen_redrawn(population: Population, date: Floats) -> Population:
     by_date = date[:, None] - population.arrival
     seen_until = np.minimum(np.minimum(course.death, course.dropout), by_date)
     months: Raw = {}
-    for name in MONTHS:
-        month = getattr(course, name)
-        if month is None:
-            continue
+    known = months_of(course)
+    for name in (name for name in MONTHS if name in known):
+        month = known[name]
         later = np.maximum(seen_until, 0.0) + generator.exponential(4.0, month.shape)
         later[generator.random(month.shape) < 0.3] = np.inf
         months[name] = np.where(month <= seen_until, month, later)
@@ -256,7 +256,7 @@ def unseen_redrawn(population: Population, date: Floats) -> Population:
         gone = getattr(course, other) <= by_date
         months[name] = np.where(gone & (getattr(course, other) <= months[name]), np.inf,
                                 months[name])  # fmt: skip
-    replaced = {**vars(population), "course": Course(**months), "dropout": months["dropout"]}
+    replaced = {**vars(population), "course": course_of(months), "dropout": months["dropout"]}
     return Population(**{name: replaced[name] for name in Population.__dataclass_fields__})
 
 
@@ -423,7 +423,11 @@ def gaps(per_year: float) -> tuple[Floats, float]:
     course = population.course
     assert course is not None
     settled = np.minimum(course.rescue, course.death)
-    responds = (course.remission <= MONTH) & (settled > MONTH) & np.isfinite(population.arrival)
+    responds = (
+        (months_of(course)["remission"] <= MONTH)
+        & (settled > MONTH)
+        & np.isfinite(population.arrival)
+    )
     found = []
     for arm in (0, 1):
         true = (responds & (population.arm == arm)).sum(axis=1)

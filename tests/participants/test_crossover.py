@@ -16,6 +16,7 @@ from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.participants.population import latents_for
 from conduct.test_fast_equals_twin import compare, latents_of_trial, raw_design, with_strata
+from courses import months_of
 from twin import one_trial
 
 AFTER = 12.0
@@ -70,7 +71,8 @@ def test_who_crosses_and_what_becomes_of_them() -> None:
     assert before is not None
     control = population.arm == 0
     followed = np.minimum(before.dropout, before.death) > AFTER
-    in_remission = (before.remission <= AFTER) & (before.relapse > AFTER)
+    months, past_months = months_of(course), months_of(before)
+    in_remission = (past_months["remission"] <= AFTER) & (past_months["relapse"] > AFTER)
     eligible = control & followed & ~in_remission
     crossed = np.isfinite(course.crossed)
     assert not crossed[~eligible].any()
@@ -83,12 +85,11 @@ def test_who_crosses_and_what_becomes_of_them() -> None:
     # the control is infused by crossing alone, and nobody's past changes
     assert np.array_equal(np.isfinite(course.infused) & control, infused)
     for name in ("remission", "relapse", "rescue"):
-        mine, theirs = getattr(course, name), getattr(before, name)
+        mine, theirs = months[name], past_months[name]
         past = control & (theirs <= AFTER)
         np.testing.assert_array_equal(mine[past], theirs[past])
         np.testing.assert_array_equal(mine[~crossed], theirs[~crossed])
-    after = course.remission_after
-    assert after is not None
+    after = months["remission_after"]
     assert (
         after[infused & np.isfinite(after)] > course.infused[infused & np.isfinite(after)]
     ).all()
@@ -251,7 +252,7 @@ def by_hand(**latents: float) -> dict[str, Any]:
     return one_trial.run_course(raw, truth, "soc", None, uniforms.__getitem__)
 
 
-def months_of(person: dict[str, Any]) -> tuple[float, ...]:
+def person_months(person: dict[str, Any]) -> tuple[float, ...]:
     names = ("crossed", "infused", "remission", "remission_after", "relapse_after", "dropout")
     return tuple(round(person[f"{name}_month"], 9) for name in names)
 
@@ -260,15 +261,15 @@ NEVER = np.inf
 
 
 def test_by_hand_who_crosses_and_what_follows() -> None:
-    assert months_of(by_hand()) == (12, 14, NEVER, 17, 32, 36)
+    assert person_months(by_hand()) == (12, 14, NEVER, 17, 32, 36)
     not_infused = by_hand(**{"crossover:infusion_failure": 0.4})
-    assert months_of(not_infused) == (12, NEVER, 20, NEVER, NEVER, 36)
+    assert person_months(not_infused) == (12, NEVER, 20, NEVER, NEVER, 36)
     stays = by_hand(crossover=0.5)
-    assert months_of(stays) == (NEVER, NEVER, 20, NEVER, NEVER, 60)
+    assert person_months(stays) == (NEVER, NEVER, 20, NEVER, NEVER, 60)
     lost = by_hand(dropout=-np.expm1(-0.12))  # at month 12
-    assert months_of(lost) == (NEVER, NEVER, 20, NEVER, NEVER, 12)
+    assert person_months(lost) == (NEVER, NEVER, 20, NEVER, NEVER, 12)
     lost_before_infusion = by_hand(dropout=-np.expm1(-0.14))  # at month 13
-    assert months_of(lost_before_infusion) == (12, NEVER, 20, NEVER, NEVER, 13)
+    assert person_months(lost_before_infusion) == (12, NEVER, 20, NEVER, NEVER, 13)
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from checks import (
     assert_uncorrelated,
     raw_design,
 )
+from courses import months_of
 
 SEED = 4711
 TRIALS, MAX_N = 4_000, 100
@@ -182,7 +183,7 @@ def groups(scenario: str) -> tuple[Group, ...]:
                     assert not here.any(), "nobody is infused under standard of care"
                     continue
                 months = {
-                    name: getattr(people.course, name)[here] for name in ("infused", *DISEASE)
+                    name: months_of(people.course)[name][here] for name in ("infused", *DISEASE)
                 }
                 months |= {name: onset[here] for name, onset in people.adverse_events.items()}
                 own = resolved(scenario, arm, stratum)
@@ -371,7 +372,7 @@ def test_dropout_and_death_hazards() -> None:
             table = resolved("rich", arm, stratum)
             drawn = {}
             for name in ("dropout", "death"):
-                months = getattr(people.course, name)[here]
+                months = months_of(people.course)[name][here]
                 yearly = table[name]["per_year"]
                 watched = np.minimum(months, 24.0)
                 events = int((months <= 24.0).sum())
@@ -489,7 +490,7 @@ def test_never_infused_participants_follow_the_controls_course() -> None:
     never = np.isinf(experimental.course.infused)
     assert 0.1 < never.mean() < 0.5
     for name in ("remission", "relapse", "rescue"):
-        own, other = getattr(experimental.course, name), getattr(control.course, name)
+        own, other = months_of(experimental.course)[name], months_of(control.course)[name]
         np.testing.assert_array_equal(own[never], other[never], err_msg=name)
         assert (own[~never] != other[~never]).any(), "the infused have a course of their own"
     # dropout and death stay the own arm's: everybody loses somebody sooner or later
@@ -507,13 +508,13 @@ def test_nobody_infused_is_the_controls_disease_with_the_own_dropout() -> None:
     assert np.isinf(experimental.course.infused).all()
     for name in ("remission", "relapse", "rescue"):
         np.testing.assert_array_equal(
-            getattr(experimental.course, name), getattr(control.course, name)
+            months_of(experimental.course)[name], months_of(control.course)[name]
         )
     usual = all_in("rich", 1)
     assert usual.course is not None
     for name in ("dropout", "death"):
         np.testing.assert_array_equal(
-            getattr(experimental.course, name), getattr(usual.course, name)
+            months_of(experimental.course)[name], months_of(usual.course)[name]
         )
 
 
@@ -523,7 +524,7 @@ def test_same_as_is_the_same_disease_to_the_bit() -> None:
     assert experimental.course is not None
     for name in DISEASE:
         np.testing.assert_array_equal(
-            getattr(experimental.course, name), getattr(control.course, name), err_msg=name
+            months_of(experimental.course)[name], months_of(control.course)[name], err_msg=name
         )
     # infusion and adverse events stay the arm's own
     infused = np.isfinite(experimental.course.infused)
@@ -539,12 +540,12 @@ def test_same_as_gives_both_arms_one_distribution() -> None:
     course = people.course
     assert course is not None
     arrived = np.isfinite(people.arrival)
-    lasting = (course.remission <= 12.0) & (course.relapse > 12.0)
+    lasting = (months_of(course)["remission"] <= 12.0) & (months_of(course)["relapse"] > 12.0)
     response = lasting & (np.minimum(course.death, course.dropout) > 12.0)
     seen = {"response": response}
     for name in DISEASE:
         for month in (3.0, 12.0, 30.0):
-            seen[f"{name} by {month:g}"] = getattr(course, name) <= month
+            seen[f"{name} by {month:g}"] = months_of(course)[name] <= month
     for what, happened in seen.items():
         rates = [happened[arrived & (people.arm == arm)] for arm in (0, 1)]
         mcse = math.sqrt(sum(rate.var() / rate.size for rate in rates))

@@ -1,0 +1,36 @@
+"""Courses by the names that the slow twin has for their months, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from adaptive_cart.nouns.course import DRUG_FREE, ON_DRUGS, Course, Floats, Spell
+
+EVENTS = ("infused", "rescue", "death", "dropout")
+
+
+def months_of(course: Course) -> dict[str, Floats]:
+    """Months of a course, ``(trial, participant)``; those after crossover where there is one."""
+    found = {name: getattr(course, name) for name in EVENTS}
+    if course.crossed is not None:
+        found["crossed"] = course.crossed
+    for spell in course.spells:
+        if spell.state == ON_DRUGS:
+            found["remission_on_drugs"] = spell.began
+        else:
+            after = "_after" if spell.after_crossover else ""
+            found |= {f"remission{after}": spell.began, f"relapse{after}": spell.ended}
+    return found
+
+
+def course_of(months: Mapping[str, Floats]) -> Course:
+    """The course that has these months."""
+    spells = [Spell(DRUG_FREE, months["remission"], months["relapse"])]
+    if "crossed" in months:
+        spells.append(Spell(DRUG_FREE, months["remission_after"], months["relapse_after"], True))
+    on_drugs = months["remission_on_drugs"]
+    spells.append(Spell(ON_DRUGS, on_drugs, np.full(on_drugs.shape, np.inf)))
+    events = {name: months[name] for name in EVENTS}
+    return Course(**events, spells=tuple(spells), crossed=months.get("crossed"))
