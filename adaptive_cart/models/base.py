@@ -2,27 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.models.ties import Sides, settled
+from adaptive_cart.models.ties import Sides, not_known, settled
 from adaptive_cart.nouns.parts import Part
-from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Summary
 
 
 class Posterior:
-    """What the data of a block of trials say; every answer is ``(trial,)``."""
+    """What the data of a block of trials say; every answer is ``(trial,)``.
+
+    A posterior knows numbers of arms (quantities); a question says which, and how they combine.
+    What a model has in closed form or by quadrature it answers so: it overrides ``computed``,
+    ``sides``, ``mean`` for the kinds of question in ``closed``. All else is answered here, from
+    draws of the quantities; a model's first day needs no more than ``draw``.
+
+    Class attributes
+    ----------------
+    closed
+        Kinds of question that are answered without draws.
+    fast_error, drawn_error
+        What a probability may be wrong by, without draws and from them, as the model's module
+        states and tests.
+    """
+
+    closed: ClassVar[tuple[str, ...]] = ()
+    fast_error: ClassVar[float] = 0.0
+    drawn_error: ClassVar[float]
+
+    # ── what a model supplies ─────────────────────────────────────────────────────────────
+    @property
+    def arms(self) -> int:
+        """How many arms the design has."""
+        raise NotImplementedError  # abstract: every model supplies it
+
+    def draw(self, quantity: Quantity) -> Floats:
+        """Draws of a quantity from its posterior, ``(trial, draw)``; see ``models/draws.py``."""
+        raise NotImplementedError  # abstract: every model supplies it
 
     @property
     def failed(self) -> Booleans | None:
         """Trials whose posterior could not be computed; nothing where that cannot happen."""
         return None
 
+    def where_open(self, open_strata: Booleans) -> Posterior:
+        """Return the same posterior, asked about the strata that are open now."""
+        raise NotImplementedError  # abstract: every model supplies it
+
+    # ── what it is asked ──────────────────────────────────────────────────────────────────
     def probability(self, question: Question) -> Floats:
         """Posterior probability that a rule's question asks for.
 
@@ -35,28 +69,57 @@ class Posterior:
 
     @classmethod
     def error(cls, question: Question) -> float:
-        """What ``computed`` may be wrong by, as the model's module states and tests."""
-        raise NotImplementedError  # abstract: every model supplies it
+        """What ``computed`` may be wrong by."""
+        return cls.fast_error if question.kind in cls.closed else cls.drawn_error
 
     def computed(self, question: Question) -> Floats:
         """Posterior probability as floating point has it, on whichever side of a threshold."""
-        raise NotImplementedError  # abstract: every model supplies it
+        return self.together([question])
 
     def sides(self, question: Question) -> Sides:
         """On which side of a threshold answers lie, where that is known whatever their error."""
-        raise NotImplementedError  # abstract: every model supplies it
+        return not_known
 
     def mean(self, question: Question) -> Floats:
         """Posterior mean of the quantity that the question is about."""
-        raise NotImplementedError  # abstract: every model supplies it
+        return self._known(self.drawn(question).mean(axis=1))
 
     def covers(self, question: Question, level: float) -> Booleans:
         """Whether the equal-tailed credible interval of the quantity holds the question's value."""
         return within_tails(self.probability(question.compared_with(*tails(level))), level)
 
-    def where_open(self, open_strata: Booleans) -> Posterior:
-        """Return the same posterior, asked about the strata that are open now."""
-        raise NotImplementedError  # abstract: every model supplies it
+    def quantile(self, question: Question, probability: float) -> Floats:
+        """Value that what the question is about lies below with this probability, from draws."""
+        return self._known(np.quantile(self.drawn(question), probability, axis=1))
+
+    def together(self, questions: Sequence[Question]) -> Floats:
+        """Probability that all that some questions ask is so, from draws."""
+        drawn = [self.drawn(question) for question in questions]
+        both = zip(questions, drawn, strict=True)
+        so = np.logical_and.reduce(
+            [question.of.holds(question, values) for question, values in both]
+        )
+        unknown = np.logical_or.reduce([np.isnan(values[:, 0]) for values in drawn])
+        return self._known(np.where(unknown, np.nan, so.mean(axis=1)))
+
+    def drawn(self, question: Question) -> Floats:
+        """Draws of what a question is about, ``(trial, draw)``; nan where there is no posterior."""
+        values = [self.draws(one) for one in question.quantities(self.arms)]
+        unknown = np.logical_or.reduce([np.isnan(value[:, :1]) for value in values])
+        return np.where(unknown, np.nan, question.combine(values))
+
+    def draws(self, quantity: Quantity) -> Floats:
+        """Draws of a quantity, ``(trial, draw)``; the same for all questions."""
+        if quantity not in self._draws:
+            self._draws[quantity] = self.draw(quantity)
+        return self._draws[quantity]
+
+    @cached_property
+    def _draws(self) -> dict[Quantity, Floats]:
+        return {}
+
+    def _known(self, answer: Floats) -> Floats:
+        return answer if self.failed is None else np.where(self.failed, np.nan, answer)
 
 
 def tails(level: float) -> tuple[float, float]:

@@ -43,6 +43,11 @@ def strictly_inside(threshold: float, rows: Integers) -> Floats:
     return np.full(len(rows), side)
 
 
+def not_known(threshold: float, rows: Integers) -> Floats:
+    """Sides of probabilities of which nothing is known but the number."""
+    return np.full(len(rows), np.nan)
+
+
 def settled(probability: Floats, against: Sequence[float], error: float, sides: Sides) -> Floats:
     """Put probabilities near a threshold on the side of it on which they lie.
 

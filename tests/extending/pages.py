@@ -50,16 +50,9 @@ def pieces(text: str) -> Iterator[tuple[str, str, list[str]]]:
             new.append(own)
             continue
         if where:
-            yield where, line, without_end(new)
+            yield where, line, new
         where, line, new = begins[1], begins[2].strip(), []
-    yield where, line, without_end(new)
-
-
-def without_end(lines: list[str]) -> list[str]:
-    """Leave out the empty lines that part a piece from the next."""
-    while lines and not lines[-1].strip():
-        lines = lines[:-1]
-    return lines
+    yield where, line, new
 
 
 def inserted(old: str, text: str) -> str:

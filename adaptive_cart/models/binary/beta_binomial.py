@@ -59,11 +59,17 @@ import numpy.typing as npt
 from scipy import special
 
 from adaptive_cart.models.binary.beta_comparison import best_of, difference_above
-from adaptive_cart.models.binary.beta_mixture import BetaMixture, probability_above, updated
+from adaptive_cart.models.binary.beta_mixture import (
+    BetaMixture,
+    logits,
+    probability_above,
+    updated,
+)
 from adaptive_cart.models.binary.beta_quantile import quantile_of
 from adaptive_cart.models.binary.beta_tables import checked_counts, column, remembered
 
 Table: TypeAlias = npt.NDArray[np.float64]  # (table,)
+Floats: TypeAlias = npt.NDArray[np.float64]
 Counts: TypeAlias = npt.NDArray[np.int64]  # (table,)
 TableArm: TypeAlias = npt.NDArray[np.integer[Any]]  # (table, arm)
 
@@ -126,6 +132,12 @@ class BetaBinomial:
             column(checked, arm),
             lambda counts: probability_above(prior, counts, value),
         )
+
+    def logits(self, arm: int, successes: Counts, totals: Counts) -> tuple[Floats, Floats]:
+        """Log odds of an arm's probability, and normal scores of being below, (table, knot)."""
+        prior = self.priors[arm]
+        both = remembered(("logits", prior), (successes, totals), lambda own: logits(prior, own))
+        return both[:, : both.shape[1] // 2], both[:, both.shape[1] // 2 :]
 
     def difference_above(
         self, arm: int, minus: int, successes: TableArm, totals: TableArm, margin: float

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ from scipy import special
 
 Table: TypeAlias = npt.NDArray[np.float64]  # (table,)
 Counts: TypeAlias = npt.NDArray[np.int64]  # (table,)
+SMALLEST: Final = 1e-300
+KNOTS: Final = np.linspace(-4.0, 4.0, 161)  # normal scores
 TableNode: TypeAlias = npt.NDArray[np.float64]  # (table, node)
 
 
@@ -98,6 +100,28 @@ def probability_above(prior: BetaMixture, counts: tuple[Counts, ...], value: flo
     inside = min(max(float(value), 0.0), 1.0)
     above: Table = (weights * special.betaincc(a, b, inside)).sum(axis=-1)
     return np.minimum(above, 1.0)
+
+
+def logits(prior: BetaMixture, counts: tuple[Counts, ...]) -> npt.NDArray[np.float64]:
+    """Log odds of the probability, rising, then normal scores of being below, (table, 2 x knot).
+
+    The log odds are quantiles of the components; on this scale a posterior is almost normal.
+    """
+    weights, a, b = updated(prior, counts[0], counts[1])
+    below, above = special.ndtr(KNOTS), special.ndtr(-KNOTS)
+    first, second = a[..., None], b[..., None]
+    low = np.maximum(special.betaincinv(first, second, below), SMALLEST)
+    high = np.maximum(special.betaincinv(second, first, above), SMALLEST)
+    if a.shape[1] == 1:
+        odds = (np.log(low) - np.log(high))[:, 0]
+        return np.concatenate([odds, np.broadcast_to(KNOTS, odds.shape)], axis=1)
+    odds = np.sort((np.log(low) - np.log(high)).reshape(len(a), -1), axis=1)
+    p, q = special.expit(odds), special.expit(-odds)
+    exceeds = np.zeros_like(odds)
+    for k in range(a.shape[1]):
+        exceeds += weights[:, k, None] * beta_above(a[:, k, None], b[:, k, None], p, q)
+    scores = -special.ndtri(np.clip(exceeds, special.ndtr(-8.0), special.ndtr(8.0)))
+    return np.concatenate([odds, np.maximum.accumulate(scores, axis=1)], axis=1)
 
 
 def beta_above(

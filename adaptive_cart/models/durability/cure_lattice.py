@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from adaptive_cart.models.draws import within_cells
 from adaptive_cart.models.durability.cure_partial_sums import tail
-from adaptive_cart.models.durability.cure_prior import LN2
+from adaptive_cart.models.durability.cure_prior import LN2, CuredScale
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Singles: TypeAlias = npt.NDArray[np.float32]
@@ -135,6 +136,38 @@ class Lattice:
         survival = np.exp(-LN2 * np.exp(logs))
         parts = survival * (summary.points - summary.points_cured) + summary.points_cured
         return parts.sum(axis=(1, 2))
+
+    def draws(self, scale: CuredScale, chance: Floats) -> Floats:
+        """Draws of log shape, log median and log odds of being cured, (table, parameter, draw).
+
+        A shape is drawn first, of its row a median, and of their point a cured fraction. Rows lie
+        where the density does, so that a median is placed between two rows as they are.
+
+        Parameters
+        ----------
+        chance
+            ``(parameter, draw)`` in (0, 1).
+        """
+        rows, columns = self.size
+        drawn = np.full((len(self.tables), 3, chance.shape[1]), np.nan)
+        for block, density in self.densities():
+            for table in np.arange(block.start, block.stop)[self.found[block]]:
+                own = density[table - block.start].reshape(rows, columns, -1)
+                points = own.sum(axis=2, dtype=np.float64)
+                row = within_cells(points.sum(axis=1), chance[0])
+                near = np.clip(np.rint(row), 0, rows - 1).astype(np.int64)
+                column = within_cells(points[near], chance[1])
+                point = np.clip(np.rint(column), 0, columns - 1).astype(np.int64)
+                cured = within_cells(own[near, point], chance[2])
+                each = np.arange(rows)
+                first = np.interp(row, each, self.first_median[table])
+                step = np.interp(row, each, self.median_step[table])
+                drawn[table, 0] = np.interp(row, each, self.shape[table])
+                drawn[table, 1] = first + step * column
+                drawn[table, 2] = scale.log_odds(
+                    self.first_cured[table] + self.cured_step[table] * cured
+                )
+        return drawn
 
     def cured_above(self, place: Floats) -> Floats:
         """Probability of a cured fraction above a place on its scale, (table,)."""

@@ -271,6 +271,20 @@ class WeibullCurePosterior:
         """Posterior mean of the median relapse time of those not cured, in months, (table,)."""
         return self._gather([lattice.summary.median_mean for lattice in self._lattices])
 
+    def draws(self, chance: Floats) -> Floats:
+        """Draws of log shape, log median and log odds of being cured, (table, parameter, draw).
+
+        Parameters
+        ----------
+        chance
+            ``(parameter, draw)`` in (0, 1).
+        """
+        drawn = np.full((self._number, *chance.shape), np.nan)
+        for lattice in self._lattices:
+            with np.errstate(all="ignore"):
+                drawn[lattice.tables] = lattice.draws(self._scale, chance)
+        return drawn[self._same_as]
+
     def _gather(self, parts: Sequence[npt.NDArray[np.generic]]) -> Floats:
         """Answers of the lattices in the order of the tables."""
         result = np.full(self._number, np.nan)

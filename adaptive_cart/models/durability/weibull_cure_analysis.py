@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -10,10 +11,10 @@ import numpy as np
 from pydantic import model_validator
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference
-from adaptive_cart.models.ties import Sides, side_of, strictly_inside
+from adaptive_cart.models.ties import Sides, not_known, side_of, strictly_inside
 from adaptive_cart.nouns.distributions import Beta, Lognormal
 from adaptive_cart.nouns.parts import Part
-from adaptive_cart.nouns.questions import ALL, OPEN, Question
+from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Durations, Summary
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 # months at which hardly anybody who can relapse has not: the fraction remaining is the cured one
 FOR_EVER = 1.0e6
+LN2 = math.log(2.0)
 FAST_ERROR = 0.002  # what a probability may be wrong by
 
 
@@ -55,6 +57,7 @@ class DurabilityPosterior(Posterior):
 
     def __post_init__(self) -> None:
         self._arms: dict[tuple[int, int], WeibullCurePosterior] = {}
+        self._drawn: dict[tuple[int, int], Floats] = {}
 
     @property
     def failed(self) -> Booleans | None:
@@ -70,11 +73,39 @@ class DurabilityPosterior(Posterior):
             self._arms[arm, stratum] = found
         return self._arms[arm, stratum]
 
-    @classmethod
-    def error(cls, question: Question) -> float:
-        return FAST_ERROR
+    closed = ("level", "remaining")
+    fast_error = FAST_ERROR
+    drawn_error = 0.01
+
+    @property
+    def arms(self) -> int:
+        return self.data.participants.shape[1]
+
+    def draw(self, quantity: Quantity) -> Floats:
+        from scipy import special
+
+        shape, median, odds = np.moveaxis(self._parameters(quantity), 1, 0)
+        cured: Floats = special.expit(odds)
+        if quantity.name == "level":
+            return cured
+        with np.errstate(over="ignore"):
+            hazard = LN2 * np.exp(np.exp(shape) * (np.log(quantity.month) - median))
+        return cured + (1.0 - cured) * np.exp(-hazard)
+
+    def _parameters(self, quantity: Quantity) -> Floats:
+        """Draws of an arm's parameters, ``(trial, parameter, draw)``."""
+        from adaptive_cart.models.draws import MIDDLES, axis_of, ranks
+
+        key = quantity.arm, quantity.stratum
+        if key not in self._drawn:
+            own = 3 * axis_of(quantity, self.arms) + np.arange(3)
+            rank = ranks(3 * (self.data.participants[0].size + self.arms))[own]
+            self._drawn[key] = self.arm(*key).draws(MIDDLES[rank])
+        return self._drawn[key]
 
     def computed(self, question: Question) -> Floats:
+        if question.kind not in self.closed:
+            return super().computed(question)
         arm = self.arm(question.arm, question.stratum)
         month = question.month if question.kind == "remaining" else FOR_EVER
         if question.minus is not None:
@@ -91,6 +122,8 @@ class DurabilityPosterior(Posterior):
 
         Two arms with the same months in remission have the same posterior.
         """
+        if question.kind not in self.closed:
+            return not_known
         lowest = 0.0 if question.minus is None else -1.0
 
         def sides(threshold: float, rows: Integers) -> Floats:
@@ -120,6 +153,8 @@ class DurabilityPosterior(Posterior):
         return np.array([seen(row, members[0]) == seen(row, members[1]) for row in rows])
 
     def mean(self, question: Question) -> Floats:
+        if question.kind not in self.closed:
+            return super().mean(question)
         if question.kind == "remaining":
             mean = self.arm(question.arm, question.stratum).remaining_mean(question.month)
         else:

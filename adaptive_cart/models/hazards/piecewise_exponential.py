@@ -55,6 +55,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 __all__ = ["PiecewiseExponential", "Posterior"]
 
@@ -67,6 +68,8 @@ FEWEST_PANELS: Final = 4
 NODES: Final = 24
 LARGEST: Final = 650.0  # beyond it exp(beta) times the months at risk may overflow
 STEPS: Final = 200  # halving a bracket takes some 60; a table that needs more has failed
+KNOTS: Final = 401  # values that join a distribution function
+FURTHEST: Final = 8.0  # normal scores of its ends
 NODES_AT_ONCE: Final = 2**14  # of all tables of a chunk together, to stay in cache
 
 _roots, _root_weights = np.polynomial.legendre.leggauss(NODES)
@@ -358,6 +361,30 @@ class Posterior:
         lower = self._quantile(tail * total)
         upper = self._quantile(total - tail * total)
         return np.stack([self._answer(lower), self._answer(upper)], axis=-1)
+
+    def curve(self) -> tuple[Array, Array]:
+        """Log hazard ratios, rising, and normal scores of being below them, (table, knot) each."""
+        share = np.linspace(0.0, 1.0, KNOTS)
+        values = self._start[:, None] + (self._width * self._panels)[:, None] * share
+        density = self._density.log(values)
+        density -= self._peak[:, None]
+        np.exp(density, out=density)
+        middle = 0.5 * (density[:, 1:] + density[:, :-1])
+        below = np.zeros_like(values)
+        np.cumsum(middle, axis=1, out=below[:, 1:])
+        above = np.zeros_like(values)
+        above[:, :-1] = np.cumsum(middle[:, ::-1], axis=1)[:, ::-1]
+        total = below[:, -1:]
+        # each from its own side, to lose no tail
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scores = np.where(
+                below < above, special.ndtri(below / total), -special.ndtri(above / total)
+            )
+        return self._answer(values.T).T, np.clip(scores, -FURTHEST, FURTHEST)
+
+    def log_density(self, table: int, beta: Array) -> Array:
+        """Logarithm of the density of one table at some log hazard ratios, up to a constant."""
+        return self._density.take(slice(table, table + 1)).log(beta[None])[0]
 
     def _log_value(self, value: float) -> float:
         if not (math.isfinite(value) and value > 0.0):

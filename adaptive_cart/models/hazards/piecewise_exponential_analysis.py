@@ -11,18 +11,16 @@ from pydantic import Field
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPrior
-from adaptive_cart.models.ties import Sides, side_of, strictly_inside
+from adaptive_cart.models.ties import Sides, not_known, side_of, strictly_inside
 from adaptive_cart.nouns.distributions import Normal
 from adaptive_cart.nouns.parts import Part, PositiveMonths
-from adaptive_cart.nouns.questions import OPEN, Question
+from adaptive_cart.nouns.questions import OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Durations, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
     from adaptive_cart.models.hazards.piecewise_exponential import Posterior as RatioPosterior
-
-FAST_ERROR = 1e-6  # what a probability may be wrong by
 
 
 class PiecewiseExponentialPrior(Part):
@@ -47,6 +45,7 @@ class HazardsPosterior(Posterior):
     def __post_init__(self) -> None:
         self._split: dict[tuple[int, int], tuple[Floats, Floats]] = {}
         self._ratios: dict[tuple[int, int, int], RatioPosterior] = {}
+        self._log_ratios: dict[int, Floats] = {}
 
     @property
     def failed(self) -> Booleans | None:
@@ -70,11 +69,42 @@ class HazardsPosterior(Posterior):
             self._ratios[(*pair, stratum)] = ratio
         return self._ratios[(*pair, stratum)]
 
-    @classmethod
-    def error(cls, question: Question) -> float:
-        return FAST_ERROR
+    closed = ("hazard_ratio",)
+    fast_error = 1e-6
+    drawn_error = 0.01
+
+    @property
+    def arms(self) -> int:
+        return self.data.participants.shape[1]
+
+    def draw(self, quantity: Quantity) -> Floats:
+        """A hazard ratio; or, as a level, how far the log hazard is below the control's."""
+        own = self._log_ratio(quantity.arm, quantity.stratum)
+        if quantity.name == "level":
+            return -own
+        assert quantity.to is not None
+        return np.exp(own - self._log_ratio(quantity.to, quantity.stratum))
+
+    def _log_ratio(self, arm: int, stratum: int) -> Floats:
+        """Draws of the log hazard ratio of an arm to the control, ``(trial, draw)``."""
+        from adaptive_cart.models.draws import ranks
+        from adaptive_cart.models.hazards.joint_ratios import log_ratios
+
+        if stratum not in self._log_ratios:
+            arms = range(self.arms)
+            events, time = zip(*(self._arm(arm, stratum) for arm in arms), strict=True)
+            all_ranks = ranks(self.data.participants[0].size + self.arms)
+            first = max(stratum + 1, 0) * self.arms
+            own = all_ranks[first + 1 : first + self.arms]
+            self._log_ratios[stratum] = log_ratios(
+                self.model, np.stack(events, axis=1), np.stack(time, axis=1), own
+            )
+        drawn = self._log_ratios[stratum]
+        return drawn[:, arm - 1] if arm else np.zeros_like(drawn[:, 0])
 
     def computed(self, question: Question) -> Floats:
+        if question.kind not in self.closed:
+            return super().computed(question)
         if not 0.0 < question.value < np.inf:  # no posterior puts mass on 0, or beyond every number
             certain = float((question.value <= 0.0) == question.above)
             return np.full(len(self.data.months), certain)
@@ -88,6 +118,8 @@ class HazardsPosterior(Posterior):
 
         An arm that nobody has been followed in leaves the prior of the log hazard ratio as it was.
         """
+        if question.kind not in self.closed:
+            return not_known
         centred = question.value == 1.0 and self.model.log_hazard_ratio[0] == 0.0
 
         def sides(threshold: float, rows: Integers) -> Floats:
@@ -104,6 +136,8 @@ class HazardsPosterior(Posterior):
         return sides
 
     def mean(self, question: Question) -> Floats:
+        if question.kind not in self.closed:
+            return super().mean(question)
         return self._ratio(question).hazard_ratio_mean()
 
     def where_open(self, open_strata: Booleans) -> HazardsPosterior:

@@ -59,6 +59,7 @@ Array = npt.NDArray[np.float64]
 
 NODES: Final = 160
 TAIL: Final = 1e-13  # probability left out at each end of the range
+SMALLEST: Final = 1e-300
 SHARP: Final = 4.0  # shape from which a gamma density may be narrow against its own mean
 NODES_AT_ONCE: Final = 2**15  # of all tables of a chunk together, to stay in cache
 
@@ -108,6 +109,21 @@ class GammaPoisson:
         limit = max(_finite("value", value), 0.0)
         probability: Array = special.gammaincc(shape, rate * limit)
         return probability
+
+    def log_quantiles(self, events: npt.ArrayLike, years: npt.ArrayLike, scores: Array) -> Array:
+        """Logarithms of the rates below which the probability has some normal scores, (…, score).
+
+        A rate beyond the smallest float stands at it.
+        """
+        shape, rate = self._gamma(events, years)
+        below, above = special.ndtr(scores), special.ndtr(-scores)
+        quantile = np.where(
+            scores < 0.0,
+            special.gammaincinv(shape[..., None], below),
+            special.gammainccinv(shape[..., None], above),
+        )
+        log: Array = np.log(np.maximum(quantile, SMALLEST)) - np.log(rate)[..., None]
+        return log
 
     def ratio_above(
         self,

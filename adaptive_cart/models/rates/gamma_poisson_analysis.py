@@ -9,16 +9,14 @@ import numpy as np
 from pydantic import model_validator
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference
-from adaptive_cart.models.ties import Sides, side_of, strictly_inside
+from adaptive_cart.models.ties import Sides, not_known, side_of, strictly_inside
 from adaptive_cart.nouns.parts import Part, Worth, worth_something
-from adaptive_cart.nouns.questions import OPEN, Question
+from adaptive_cart.nouns.questions import OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Exposure, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.rates.gamma_poisson import GammaPoisson
-
-FAST_ERROR = 1e-9  # what a probability may be wrong by
 
 
 class GammaPrior(Part):
@@ -41,7 +39,7 @@ class RatesPosterior(Posterior):
     data: Exposure
     open_strata: Booleans | None
 
-    def _arm(self, question: Question, arm: int) -> tuple[Floats, Floats]:
+    def _arm(self, question: Question | Quantity, arm: int) -> tuple[Floats, Floats]:
         events = self.data.events[:, arm].astype(np.float64)
         years = self.data.years[:, arm]
         if question.stratum >= 0:
@@ -50,11 +48,30 @@ class RatesPosterior(Posterior):
             events, years = events * self.open_strata, years * self.open_strata
         return events.sum(axis=1), years.sum(axis=1)
 
-    @classmethod
-    def error(cls, question: Question) -> float:
-        return FAST_ERROR
+    closed = ("level",)
+    fast_error = 1e-9
+    drawn_error = 0.005
+
+    @property
+    def arms(self) -> int:
+        return self.data.events.shape[1]
+
+    def draw(self, quantity: Quantity) -> Floats:
+        from adaptive_cart.models.draws import KNOTS, axis_of, of_distinct, ranks, spread
+
+        rank = ranks(self.data.events[0].size + self.arms)[axis_of(quantity, self.arms)]
+        tables = np.stack(self._arm(quantity, quantity.arm), axis=1)
+
+        def work_out(distinct: Floats) -> Floats:
+            return np.exp(
+                spread(self.model.log_quantiles(distinct[:, 0], distinct[:, 1], KNOTS), KNOTS, rank)
+            )
+
+        return of_distinct(tables, work_out)
 
     def computed(self, question: Question) -> Floats:
+        if question.kind not in self.closed:
+            return super().computed(question)
         arm = self._arm(question, question.arm)
         if question.minus is None:
             above = self.model.above(*arm, question.value)
@@ -65,6 +82,8 @@ class RatesPosterior(Posterior):
 
     def sides(self, question: Question) -> Sides:
         """Which side of a threshold the probabilities of some trials lie on."""
+        if question.kind not in self.closed:
+            return not_known
 
         def sides(threshold: float, rows: Integers) -> Floats:
             if question.minus is None:
@@ -88,6 +107,8 @@ class RatesPosterior(Posterior):
         return sides
 
     def mean(self, question: Question) -> Floats:
+        if question.kind not in self.closed:
+            return super().mean(question)
         mean = self.model.mean(*self._arm(question, question.arm))
         if question.minus is None:
             return mean

@@ -11,10 +11,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference
-from adaptive_cart.models.ties import Sides, strictly_inside
+from adaptive_cart.models.ties import Sides, not_known, strictly_inside
 from adaptive_cart.nouns.distributions import HalfNormal, Normal
 from adaptive_cart.nouns.parts import Part
-from adaptive_cart.nouns.questions import OPEN, Question
+from adaptive_cart.nouns.questions import OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Counts, Summary
 
@@ -34,9 +34,6 @@ class HierarchicalLogisticPrior(Part):
     control_logit: Normal
     effect_mean: Normal
     effect_sd: HalfNormal
-
-
-FAST_ERROR = 0.002  # what a probability may be wrong by
 
 
 @dataclass
@@ -60,7 +57,7 @@ class StrataPosterior(Posterior):
         failed: Booleans = self.inner.failed
         return failed
 
-    def _weights(self, question: Question) -> Floats:
+    def _weights(self, question: Question | Quantity) -> Floats:
         shares = np.array(self.shares, dtype=np.float64)
         if question.stratum >= 0:
             one: Floats = (np.arange(len(shares)) == question.stratum).astype(np.float64)
@@ -73,11 +70,26 @@ class StrataPosterior(Posterior):
             return weights / weights.sum(axis=1, keepdims=True)
         return shares
 
-    @classmethod
-    def error(cls, question: Question) -> float:
-        return FAST_ERROR
+    closed = ("level",)
+    fast_error = 0.002
+    drawn_error = 0.015
+    arms = 2
+
+    def __post_init__(self) -> None:
+        self._risks: Floats | None = None
+
+    def draw(self, quantity: Quantity) -> Floats:
+        from adaptive_cart.models.draws import MIDDLES, ranks
+
+        if self._risks is None:
+            self._risks = self.inner.draws(MIDDLES[ranks(1 + 2 * len(self.shares))])
+        weights = self._weights(quantity)
+        risks = self._risks[:, quantity.arm]
+        return (weights[..., None] * risks).sum(axis=1)
 
     def computed(self, question: Question) -> Floats:
+        if question.kind not in self.closed:
+            return super().computed(question)
         weights = self._weights(question)
         if question.minus is None:
             above = self.inner.arm_above(question.arm, question.value, weights)
@@ -89,6 +101,8 @@ class StrataPosterior(Posterior):
         return answer
 
     def sides(self, question: Question) -> Sides:
+        if question.kind not in self.closed:
+            return not_known
         lowest = 0.0 if question.minus is None else -1.0
         open_ = lowest < question.value < 1.0  # then no posterior is certain
 
@@ -98,6 +112,8 @@ class StrataPosterior(Posterior):
         return sides
 
     def mean(self, question: Question) -> Floats:
+        if question.kind not in self.closed:
+            return super().mean(question)
         weights = self._weights(question)
         if question.minus is None:
             mean: Floats = self.inner.arm_mean(question.arm, weights)
@@ -106,6 +122,8 @@ class StrataPosterior(Posterior):
         return difference if question.minus == 0 else -difference
 
     def covers(self, question: Question, level: float) -> Booleans:
+        if question.kind not in self.closed:
+            return super().covers(question, level)
         weights, value = self._weights(question), question.value
         if question.minus is None:
             found: Booleans = self.inner.arm_covers(question.arm, value, weights, level)

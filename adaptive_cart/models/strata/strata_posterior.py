@@ -51,6 +51,7 @@ from adaptive_cart.models.strata.strata_approximation import (
 )
 from adaptive_cart.models.strata.strata_average import centre_and_sds, several_strata
 from adaptive_cart.models.strata.strata_cut import one_stratum
+from adaptive_cart.models.strata.strata_draws import drawn_logits
 from adaptive_cart.models.strata.strata_lattice import (
     Block,
     HyperGrid,
@@ -81,8 +82,10 @@ class Posterior:
         ``(table,)`` tables whose posterior could not be computed; their answers are nan.
     """
 
-    def __init__(self, failed: Booleans, strata: int) -> None:
-        self.failed = failed
+    def __init__(self, successes: Floats, totals: Floats) -> None:
+        tables, _, strata = totals.shape
+        self.failed = failed = np.zeros(tables, dtype=np.bool_)
+        self._counts = successes, totals
         self._blocks: list[tuple[Block, Floats, Floats, Booleans]] = []
         self._mean = np.full((failed.size, 2, strata), np.nan)
         self._square = np.full((failed.size, 3, strata), np.nan)  # 0 0, 1 1, 0 1
@@ -153,6 +156,22 @@ class Posterior:
         """Posterior mean of an arm's weighted risk, ``(table,)``."""
         mean: Floats = (self._weights(weights) * self._mean[:, arm]).sum(axis=-1)
         return mean
+
+    def draws(self, chance: Floats) -> Floats:
+        """Draws of the risks of all strata together, ``(table, arm, stratum, draw)``.
+
+        Parameters
+        ----------
+        chance
+            ``(1 + 2 x stratum, draw)`` in (0, 1).
+        """
+        drawn = np.full((*self._mean.shape, chance.shape[1]), np.nan)
+        successes, totals = self._counts
+        for block, *_ in self._blocks:
+            of = block.tables
+            drawn[of] = special.expit(drawn_logits(block, successes[of], totals[of], chance))
+        drawn[self.failed] = np.nan
+        return drawn
 
     def _weights(self, weights: npt.ArrayLike) -> Floats:
         weight = np.asarray(weights, dtype=np.float64)
@@ -233,9 +252,8 @@ def posterior(
     Tables are grouped by the sizes of their grids, which each table's own data decide.
     """
     x, n = np.asarray(successes, np.float64), np.asarray(totals, np.float64)
-    tables, _, strata = n.shape
-    found = Posterior(np.zeros(tables, dtype=np.bool_), strata)
-    for first in range(0, tables, TABLES_AT_ONCE):
+    found = Posterior(x, n)
+    for first in range(0, len(n), TABLES_AT_ONCE):
         here = slice(first, first + TABLES_AT_ONCE)
         near = approximate(x[here], n[here], prior)
         grid = hyper_grid(near)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from adaptive_cart.nouns.questions.quantity import LEVEL, Quantity
+from adaptive_cart.nouns.questions.quantity import Quantity
 
 if TYPE_CHECKING:
     from adaptive_cart.nouns.questions.question import Question
@@ -70,7 +70,7 @@ class QuestionKind:
     keys: ClassVar[tuple[Key, ...]] = ()
     other: ClassVar[str | None] = "minus"
     has_value: ClassVar[bool] = True
-    quantity: ClassVar[str] = LEVEL
+    quantity: ClassVar[str] = "level"
     ratio: ClassVar[bool] = False
     among_open: ClassVar[bool] = False
     lower_is_better: ClassVar[bool] = False
@@ -99,7 +99,7 @@ class QuestionKind:
     @property
     def about_levels(self) -> bool:
         """Whether it is about the endpoint's own parameter, in an arm or in two."""
-        return self.quantity == LEVEL and not self.among_open
+        return self.quantity == QuestionKind.quantity and not self.among_open
 
     @property
     def no_effect(self) -> float:
@@ -111,8 +111,9 @@ class QuestionKind:
         return tuple(self._of(question, arm) for arm in question.pair)
 
     def _of(self, question: Question, arm: int) -> Quantity:
-        month = question.month or math.inf
-        return Quantity(question.endpoint, self.quantity, arm, None, question.stratum, month)
+        return Quantity(
+            question.endpoint, self.quantity, arm, None, question.stratum, question.month
+        )
 
     def compare(self, own: Any, other: Any) -> Any:
         """Compare an arm's number with another arm's."""
