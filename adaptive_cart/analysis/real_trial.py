@@ -17,6 +17,7 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.design.design import ResponseAdaptive
+from adaptive_cart.models.ties import not_known, undecided
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population
@@ -111,6 +112,14 @@ class RecordedAnalysis(LookAnalysis):
         other = self.instead(target.endpoint, tables)
         answers = other.probability(rule, self.as_asked(target))
         return np.array([float(weights @ answers)])
+
+    def undecided(
+        self, rule: ResolvedRule, target: Question, probability: Floats, threshold: float
+    ) -> Booleans:
+        """Whether the error of a probability could turn the rule's verdict, ``(1,)``."""
+        if not self.imputes(target.endpoint):
+            return super().undecided(rule, target, probability, threshold)
+        return undecided(probability, threshold, self.plan.errors[rule.name], not_known)
 
     def as_when_asked(self, rule: ResolvedRule, target: Question) -> RecordedAnalysis:
         """Return to the arms and strata that were open when a rule was judged."""

@@ -73,6 +73,7 @@ def copied(standing: Standing) -> Standing:
             setattr(own, name, value.copy())
     own.won = {position: looks.copy() for position, looks in standing.won.items()}
     own.declared = list(standing.declared)
+    own.within_error = dict(standing.within_error)
     return own
 
 

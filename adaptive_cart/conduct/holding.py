@@ -23,6 +23,7 @@ from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.design.design import ResponseAdaptive
 from adaptive_cart.models import Posterior
+from adaptive_cart.models.ties import not_known, undecided
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.questions import OPEN, Question
@@ -120,6 +121,21 @@ class LookAnalysis:
         for question, rows in among_open(target, self.open_arms):
             answer[rows] = self._asked(rule, question)[rows]
         return answer
+
+    def undecided(
+        self, rule: ResolvedRule, target: Question, probability: Floats, threshold: float
+    ) -> Booleans:
+        """Where the error of a probability could turn the rule's verdict, ``(chosen trial,)``."""
+        found = np.zeros(len(self.trials), dtype=np.bool_)
+        error = self.plan.errors[rule.name]
+        if error == 0.0 or not (np.abs(probability - threshold) <= error).any():
+            return found
+        if rule.prediction is not None:
+            return undecided(probability, threshold, error, not_known)
+        for question, rows in among_open(target, self.open_arms):
+            sides = self.posterior(target.endpoint).sides(question)
+            found[rows] = undecided(probability, threshold, error, sides)[rows]
+        return found
 
     def _asked(self, rule: ResolvedRule, target: Question) -> Floats:
         if rule.prediction is not None:
@@ -339,10 +355,16 @@ class Conduct:
         standing, rule = self.standing, self.plan.rules[position]
         asked = standing.asked(rule) & judged[:, None]
         probability = np.full(asked.shape, np.nan)
+        unsure = np.zeros_like(asked)
         for place, target in enumerate(rule.targets):
             if asked[:, place].any():
-                probability[analysis.trials, place] = analysis.probability(rule, target)
+                answer = analysis.probability(rule, target)
+                probability[analysis.trials, place] = answer
+                unsure[analysis.trials, place] = analysis.undecided(rule, target, answer, threshold)
         probability[~asked] = np.nan
+        if self.plan.errors[rule.name]:
+            before = standing.judged_within_error(position)
+            standing.within_error[position] = before | any_of(unsure & asked)
         standing.failed |= any_of(asked & np.isnan(probability))
         holds = asked & rule.compared(probability, threshold)
         if holds.any():

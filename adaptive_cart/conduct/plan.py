@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from adaptive_cart.conduct.looks import Schedule
+from adaptive_cart.conduct.predictive import always_decided
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.design.design import Design
 from adaptive_cart.models import AnalysisBase
@@ -53,6 +55,33 @@ class Plan:
     schedule: Schedule
     fitted: dict[str, tuple[AnalysisBase, Any]]
     estimands: tuple[Estimand, ...]
+
+    @cached_property
+    def errors(self) -> dict[str, float]:
+        """By rule: what a probability near its threshold may be wrong by, 0 where none is."""
+        fixed = not self.design.adaptive
+        most = (self.design.enrolment.max_n,) * len(self.design.arm_names)
+        participants = self.design.planned if fixed else most
+        return {rule.name: self._error(rule, tuple(participants)) for rule in self.rules}
+
+    @property
+    def by_error(self) -> dict[float, list[str]]:
+        """Names of the rules whose answers have an error, by its size, the largest first."""
+        found: dict[float, list[str]] = {}
+        for name, error in sorted(self.errors.items(), key=lambda pair: -pair[1]):
+            if error:
+                found.setdefault(error, []).append(name)
+        return found
+
+    def _error(self, rule: ResolvedRule, participants: tuple[int, ...]) -> float:
+        errors = [0.0]
+        for target in rule.targets:
+            analysis, model = self.fitted[target.endpoint]
+            if rule.prediction is None:
+                errors.append(analysis.error(model, target, participants))
+            elif not always_decided(model, target, participants):
+                errors.append(analysis.answered_by.error(target))
+        return max(errors)
 
     @staticmethod
     def of(design: Design) -> Plan:

@@ -8,6 +8,7 @@ less those analysed.
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -97,6 +98,22 @@ def predictive_probability(
         seen = tuple(successes[here, arm] for arm in arms)
         answer[here] = _looked_up(model, condition, row, seen)
     return answer
+
+
+def always_decided(model: BetaBinomial, question: Question, last: tuple[int, ...]) -> bool:
+    """Whether every predictive probability of a condition on a question is decided exactly.
+
+    Parameters
+    ----------
+    last
+        By arm, the most participants at the last look.
+    """
+    from adaptive_cart.models.binary.beta_answers import always_decided as decided_there
+
+    outcomes = [last[arm] + 1 for arm in _arms(question)]
+    most = MOST_TERMS // 10 if len(outcomes) == 1 else MOST_TERMS
+    few = math.prod(outcomes) <= MOST_OUTCOMES and outcomes[0] * math.prod(outcomes) <= most
+    return few and decided_there(model, question, last)
 
 
 def _looked_up(

@@ -62,6 +62,9 @@ class Standing:
         and whether it was stopped, also where everybody was in by then.
     failed
         ``(trial,)`` a posterior that a rule asked for could not be computed.
+    within_error
+        By position of a rule whose answers have an error: ``(trial,)`` whether it was judged by a
+        probability that lay within that of its threshold.
     """
 
     design: Design
@@ -78,6 +81,7 @@ class Standing:
     enrolment_stopped: Booleans
     failed: Booleans
     declared: list[Declared] = field(default_factory=list)
+    within_error: dict[int, Booleans] = field(default_factory=dict)
 
     @staticmethod
     def at_start(design: Design, rules: tuple[ResolvedRule, ...], trials: int) -> Standing:
@@ -135,6 +139,11 @@ class Standing:
                 open_arms[declared.trials[here]] = declared.open_arms[here]
                 open_strata[declared.trials[here]] = declared.open_strata[here]
         return open_arms, open_strata
+
+    def judged_within_error(self, position: int) -> Booleans:
+        """Trials in which a rule was judged within the error of its probability, ``(trial,)``."""
+        none = np.zeros(len(self.reason), dtype=np.bool_)
+        return self.within_error.get(position, none)
 
     def asked(self, rule: ResolvedRule) -> Booleans:
         """Targets of a rule that are still to be asked about, ``(trial, target)``."""

@@ -234,6 +234,16 @@ class AnalysisBase(Part):
         """Return the model with its priors in arm order: a frozen object, made once a run."""
         raise NotImplementedError  # abstract: every model supplies it
 
+    def error(self, fitted: Any, question: Question, participants: tuple[int, ...]) -> float:
+        """What an answer near a threshold may be wrong by; 0 where each of them is decided exactly.
+
+        Parameters
+        ----------
+        participants
+            By arm, the most that are analysed.
+        """
+        return self.answered_by.error(question)
+
     def posterior(self, fitted: Any, summary: Summary, open_strata: Booleans | None) -> Posterior:
         """Posterior of a block of trials.
 

@@ -18,7 +18,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from adaptive_cart.nouns.records import Floats, Integers
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
 
 # -1 below the threshold, 0 on it, 1 above it, nan where it is not known; by rows of the answer
 Sides: TypeAlias = Callable[[float, Integers], Floats]
@@ -46,6 +46,27 @@ def strictly_inside(threshold: float, rows: Integers) -> Floats:
 def not_known(threshold: float, rows: Integers) -> Floats:
     """Sides of probabilities of which nothing is known but the number."""
     return np.full(len(rows), np.nan)
+
+
+def certain(holds: bool) -> Sides:
+    """Sides of probabilities that are 1, or 0, whatever the data."""
+
+    def sides(threshold: float, rows: Integers) -> Floats:
+        return np.full(len(rows), side_of(Fraction(int(holds)), threshold))
+
+    return sides
+
+
+def undecided(probability: Floats, threshold: float, error: float, sides: Sides) -> Booleans:
+    """Which probabilities lie so near to a threshold that their error could reach across it.
+
+    Those whose side is known do not count, however near they are.
+    """
+    found = np.zeros(len(probability), dtype=np.bool_)
+    near = np.flatnonzero(np.abs(probability - threshold) <= error)
+    if error > 0.0 and near.size:
+        found[near] = np.isnan(sides(threshold, near))
+    return found
 
 
 def settled(probability: Floats, against: Sequence[float], error: float, sides: Sides) -> Floats:

@@ -251,6 +251,7 @@ def _decisions(
             rows.add(f"stop_{stop}", proportion(here, n), look=number)
     _ended_between(rows, design, reason, look, trials)
     _decided(rows, design, look, trials)
+    _within_error(rows, design, trials)
     rows.add("no_success", proportion(int((reason == REASONS.index("no_success")).sum()), n))
     rows.add("reversal", proportion(int(np.asarray(trials["reversal"]).sum()), n))
     if design.by_target:
@@ -291,6 +292,14 @@ def _decided(rows: Rows, design: Design, look: Any, trials: Mapping[str, Any]) -
         for number in range(1, design.looks.number + 1):
             here = int((mine & (look == number)).sum())
             rows.add(f"decided_{rule.name}", proportion(here, len(mine)), look=number)
+
+
+def _within_error(rows: Rows, design: Design, trials: Mapping[str, Any]) -> None:
+    """Trials with a verdict of a rule that the error of its posterior probability could turn."""
+    for rule in design.rules:
+        if (column := f"within_error_{rule.name}") in trials:
+            hung = np.asarray(trials[column], dtype=np.bool_)
+            rows.add(column, proportion(int(hung.sum()), len(hung)))
 
 
 def _target_columns(design: Design) -> dict[str, tuple[int, int]]:

@@ -58,6 +58,9 @@ def _trial_columns(plan: Plan, block: Block) -> dict[str, Any]:
         "reversal": block.reversal,
         "failed": standing.failed,
     }
+    for position, rule in enumerate(plan.rules):
+        if plan.errors[rule.name]:
+            columns[f"within_error_{rule.name}"] = standing.judged_within_error(position)
     for ending in ("", "_final"):
         for place, estimand in enumerate(plan.estimands):
             estimate = getattr(block, f"estimate{ending}")[:, place]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Protocol
 
-from adaptive_cart.conduct.plan import estimand_kind
+from adaptive_cart.conduct.plan import Plan, estimand_kind
 from adaptive_cart.design.design import Design
 from adaptive_cart.results.operating import Figure
 from adaptive_cart.results.store import MEASURES
@@ -222,8 +222,29 @@ def _notes(result: Result, parts: bool) -> str:
     )
     if parts:
         text += " share: mean share of the participants randomised."
+    near = within_error_words(result)
     failed = failure_warning(result)
-    return f"{text} Warning: {failed}." if failed else text
+    return " ".join([text, *([near] if near else []), *([f"Warning: {failed}."] if failed else [])])
+
+
+def within_error_words(result: Result) -> str:
+    """Say which rules' verdicts hang on the error of a probability; nothing where none does."""
+    found = []
+    for rule in result.design.rules:
+        cells = [
+            _figure(result, Row(name, name), f"within_error_{rule.name}")
+            for name in result.manifest["trials"]
+        ]
+        worst = max((cell.estimate for cell in cells if cell is not None), default=0.0)
+        if worst > 0.0:
+            error = Plan.of(result.design).errors[rule.name]
+            found.append(f"{rule.name} in up to {worst:.2%} (error {error:g})")
+    if not found:
+        return ""
+    return (
+        "Verdicts that rest on a posterior probability nearer to its threshold than its own error, "
+        f"by share of the trials of a scenario: {', '.join(found)}."
+    )
 
 
 def failure_warning(result: Result) -> str:

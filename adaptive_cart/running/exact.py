@@ -21,6 +21,7 @@ from adaptive_cart.conduct.predictive import predictive_probability
 from adaptive_cart.conduct.rules import ENDS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
+from adaptive_cart.models.ties import Sides, not_known, undecided
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.results.claims import Claims
@@ -39,6 +40,7 @@ class _Look:
     ends: dict[str, Booleans]
     wins: dict[str, Booleans]
     decides: dict[str, Booleans]
+    within_error: dict[str, Booleans]
     estimate: Floats
     counts: Counts
 
@@ -61,14 +63,20 @@ def _look(plan: Plan, number: int, analysed: tuple[int, int]) -> _Look:
     wins = {}
     decides = {rule.name: np.zeros(len(successes), dtype=np.bool_) for rule in plan.rules}
     final = np.broadcast_to(np.array(plan.design.planned, dtype=np.int64), totals.shape)
+    within_error = {}
     for rule in plan.rules:
         if number not in rule.thresholds:
             continue
+        sides: Sides = not_known
         if rule.prediction is None:
             probability = posterior.probability(rule.question)
+            sides = posterior.sides(rule.question)
         else:
             condition = rule.prediction.condition(rule.question)
             probability = predictive_probability(model, condition, successes, totals, final)
+        if error := plan.errors[rule.name]:
+            threshold = rule.thresholds[number]
+            within_error[rule.name] = open_ & undecided(probability, threshold, error, sides)
         holds = open_ & rule.holds(probability, number)
         ends[ENDS[rule.then]] |= holds
         decides[rule.name] = holds
@@ -82,6 +90,7 @@ def _look(plan: Plan, number: int, analysed: tuple[int, int]) -> _Look:
         ends,
         wins,
         decides,
+        within_error,
         posterior.mean(plan.estimands[0].question),
         counts,
     )
@@ -151,22 +160,32 @@ def _scenario(
     false = {rule.name: claims.false(k) for k, rule in enumerate(plan.rules)}
     wrong = []
     decided: dict[str, list[float]] = {rule.name: [] for rule in plan.rules}
+    # mass of the trials that run on and in which no verdict of a rule was within its error
+    beyond = {name: np.ones((1, 1)) for name, error in plan.errors.items() if error}
+    within_error: dict[str, list[float]] = {name: [] for name in beyond}
     running = np.ones((1, 1))
     before = (0, 0)
     for look in looks:
         steps = [_step(b, a, p) for b, a, p in zip(before, look.analysed, rates, strict=True)]
+        shape = (look.analysed[0] + 1, look.analysed[1] + 1)
         mass = (steps[0].T @ running @ steps[1]).ravel()
         for rule, holds in look.wins.items():
             verdict = false[rule]
             wrong.append(math.nan if verdict is None else verdict * math.fsum(mass[holds]))
         for name, holds in look.decides.items():
             decided[name].append(math.fsum(mass[holds]))
+        for name, clear in beyond.items():
+            theirs = (steps[0].T @ clear @ steps[1]).ravel()
+            near = look.within_error.get(name, np.zeros(len(theirs), dtype=np.bool_))
+            within_error[name].append(math.fsum(theirs[near]))
+            gone = near | np.logical_or.reduce(list(look.ends.values()))
+            beyond[name] = np.where(gone, 0.0, theirs).reshape(shape)
         for reason in STOPS:
             ended[look.number, reason] = np.where(look.ends[reason], mass, 0.0)
             mass = np.where(look.ends[reason], 0.0, mass)
         if look is looks[-1]:
             ended[look.number, "no_success"] = mass
-        running = mass.reshape(look.analysed[0] + 1, look.analysed[1] + 1)
+        running = mass.reshape(shape)
         before = look.analysed
     rows = Rows(truth.name)
     sums = {key: math.fsum(mass) for key, mass in ended.items()}
@@ -175,6 +194,8 @@ def _scenario(
         rows.add(f"decided_{name}", exact(math.fsum(by_look)))
         for look, probability in zip(looks, by_look, strict=True):
             rows.add(f"decided_{name}", exact(probability), look=look.number)
+    for name, at_looks in within_error.items():
+        rows.add(f"within_error_{name}", exact(math.fsum(at_looks)))
     rows.add("false_success", exact(math.fsum(wrong)))
     errors: dict[int, Floats] = {}
     covered: dict[int, Booleans] = {}

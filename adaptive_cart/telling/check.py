@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
+from adaptive_cart.conduct.rules import ResolvedRule, listed, resolve_rules
 from adaptive_cart.design.design import Crossover, Design, PermutedBlocks, Ramp, Rule
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.errors import one_of
@@ -159,6 +159,12 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
         if (wanted := wanted_words(design)) is not None:
             yield f"  {wanted}"
     yield from _either_way(design)
+    for error, names in plan.by_error.items():
+        yield (
+            f"  Probabilities of {listed([repr(name) for name in names])} are known to within "
+            f"{error:g}; where one lies that near to its threshold, the trial is counted "
+            f"(within_error_RULE)"
+        )
 
 
 def _strata_together(design: Design, rule: ResolvedRule) -> str:

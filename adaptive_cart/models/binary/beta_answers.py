@@ -6,7 +6,6 @@ are few and mostly the same few: each is worked out once as a fraction, and reme
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
@@ -16,12 +15,17 @@ import numpy as np
 
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial
 from adaptive_cart.models.binary.beta_exact import (
+    Exact,
+    ExactBeta,
+    above_known,
+    best_known,
+    difference_known,
     exact_above,
     exact_best,
     exact_difference,
     exact_posterior,
 )
-from adaptive_cart.models.ties import as_written, settled, side_of, strictly_inside
+from adaptive_cart.models.ties import Sides, as_written, settled, side_of, strictly_inside
 from adaptive_cart.nouns.questions import ALL, Question
 from adaptive_cart.nouns.records import Floats, Integers
 
@@ -55,7 +59,7 @@ def fast(model: BetaBinomial, question: Question, successes: Integers, totals: I
 
 def sides_of(
     model: BetaBinomial, question: Question, successes: Integers, totals: Integers
-) -> Callable[[float, Integers], Floats]:
+) -> Sides:
     """Which side of a threshold each of some tables lies on."""
     if question.kind == "best":
         arms = question.compared(successes.shape[1])
@@ -81,6 +85,30 @@ def _strictly_inside(question: Question, arms: int) -> bool:
     if question.kind == "best":
         return arms > 1
     return (0.0 if question.minus is None else -1.0) < question.value < 1.0
+
+
+def always_decided(model: BetaBinomial, question: Question, participants: tuple[int, ...]) -> bool:
+    """Whether every table has its answer as a fraction, with no more participants than these.
+
+    What a sum takes grows with an arm's responders and with the other one's failures.
+    """
+    value = as_written(question.value)
+
+    def posterior(arm: int, responders: int) -> Exact:  # weights do not matter
+        prior, others = model.priors[arm], participants[arm] - responders
+        return tuple(
+            ExactBeta(Fraction(1), as_written(a) + responders, as_written(b) + others)
+            for a, b in zip(prior.a, prior.b, strict=True)
+        )
+
+    if question.kind == "best":
+        arms = question.compared(len(participants))
+        return best_known([posterior(arm, 0) for arm in arms], arms.index(question.arm))
+    arm, minus = question.arm, question.minus
+    if minus is None:
+        return above_known(posterior(arm, 0), value)
+    more, fewer = (arm, minus) if value >= 0 else (minus, arm)
+    return difference_known(posterior(more, participants[more]), posterior(fewer, 0), abs(value))
 
 
 @lru_cache(maxsize=SIDES_KEPT)

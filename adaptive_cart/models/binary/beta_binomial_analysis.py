@@ -193,6 +193,15 @@ class BetaBinomialAnalysis(AnalysisBase):
         uniform = BetaPrior(a=1.0, b=1.0)
         return BetaBinomial(tuple(_mixture(given.get(arm, uniform)) for arm in arms))
 
+    def error(
+        self, fitted: BetaBinomial, question: Question, participants: tuple[int, ...]
+    ) -> float:
+        from adaptive_cart.models.binary.beta_answers import always_decided
+
+        closed = question.kind in self.answered_by.closed
+        exact = closed and always_decided(fitted, question, participants)
+        return 0.0 if exact else self.answered_by.error(question)
+
     def posterior(
         self, fitted: BetaBinomial, summary: Summary, open_strata: Booleans | None
     ) -> CountsPosterior:

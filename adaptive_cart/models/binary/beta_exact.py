@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import product
 from math import comb, factorial, lcm
 from typing import NamedTuple
 
@@ -77,9 +78,14 @@ def exact_above(arm: Exact, value: Fraction) -> Fraction | None:
         return Fraction(0)
     if value == HALF and _same(arm, (part.turned for part in arm)):
         return HALF
-    if not all(part.whole and part.a + part.b < MOST_TERMS for part in arm):
+    if not above_known(arm, value):
         return None
     return sum((part.weight * _above(part, value) for part in arm), Fraction(0))
+
+
+def above_known(arm: Exact, value: Fraction) -> bool:
+    """Whether there is a sum for P(probability > value)."""
+    return not 0 < value < 1 or all(part.whole and part.a + part.b < MOST_TERMS for part in arm)
 
 
 def exact_difference(upper: Exact, lower: Exact, margin: Fraction) -> Fraction | None:
@@ -103,6 +109,11 @@ def exact_difference(upper: Exact, lower: Exact, margin: Fraction) -> Fraction |
     return total
 
 
+def difference_known(upper: Exact, lower: Exact, margin: Fraction) -> bool:
+    """Whether there is a sum for P(upper - lower > margin), the margin not negative."""
+    return margin >= 1 or all(_pair_known(*pair, margin) for pair in product(upper, lower))
+
+
 def exact_best(arms: Sequence[Exact], place: int) -> Fraction | None:
     """P(the arm in this place has the largest probability)."""
     others = [arm for k, arm in enumerate(arms) if k != place]
@@ -110,12 +121,10 @@ def exact_best(arms: Sequence[Exact], place: int) -> Fraction | None:
         return Fraction(1, len(arms))
     if len(others) == 1:
         return exact_difference(arms[place], others[0], Fraction(0))
-    if not all(part.whole for arm in others for part in arm):
-        return None
-    if sum(int(part.a + part.b) for arm in others for part in arm) ** 2 > MOST_STEPS:
+    if not best_known(arms, place):
         return None
     total = Fraction(0)
-    for combination in _products(others):
+    for combination in product(*others):
         weight = Fraction(1)
         below: npt.NDArray[np.object_] = np.array([1], dtype=object)
         for part in combination:
@@ -126,6 +135,16 @@ def exact_best(arms: Sequence[Exact], place: int) -> Fraction | None:
         for own in arms[place]:
             total += weight * own.weight * _mean_of(own, below)
     return total
+
+
+def best_known(arms: Sequence[Exact], place: int) -> bool:
+    """Whether there is a sum for P(the arm in this place has the largest probability)."""
+    others = [arm for k, arm in enumerate(arms) if k != place]
+    if len(others) < 2:
+        return not others or difference_known(arms[place], others[0], Fraction(0))
+    if not all(part.whole for arm in others for part in arm):
+        return False
+    return sum(int(part.a + part.b) for arm in others for part in arm) ** 2 <= MOST_STEPS
 
 
 def exact_predictive(arm: Exact, more: int) -> tuple[npt.NDArray[np.object_], int]:
@@ -141,18 +160,23 @@ def exact_predictive(arm: Exact, more: int) -> tuple[npt.NDArray[np.object_], in
 # ── one component against one other ───────────────────────────────────────────────────────────
 def _exceeds(upper: ExactBeta, lower: ExactBeta, margin: Fraction) -> Fraction | None:
     """P(upper - lower > margin) for 0 <= margin < 1."""
-    if margin == 0:
-        if _balanced((upper,), (lower,)):
-            return HALF
-        if upper.a + upper.b + lower.a + lower.b > MOST_TERMS:
-            return None
-        if lower.whole:
-            return _beyond(upper, lower)
-        return 1 - _beyond(lower, upper) if upper.whole else None
-    if not (upper.whole and lower.whole):
+    if margin == 0 and _balanced((upper,), (lower,)):
+        return HALF
+    if not _pair_known(upper, lower, margin):
         return None
-    steps = int(upper.a + upper.b) * int(upper.a + lower.b)
-    return None if steps > MOST_STEPS else _by_margin(upper, lower, margin)
+    if margin == 0:
+        return _beyond(upper, lower) if lower.whole else 1 - _beyond(lower, upper)
+    return _by_margin(upper, lower, margin)
+
+
+def _pair_known(upper: ExactBeta, lower: ExactBeta, margin: Fraction) -> bool:
+    """Whether there is a sum for one component against another, 0 <= margin < 1."""
+    if margin == 0:
+        few = upper.a + upper.b + lower.a + lower.b <= MOST_TERMS
+        return few and (upper.whole or lower.whole)
+    if not (upper.whole and lower.whole):
+        return False
+    return int(upper.a + upper.b) * int(upper.a + lower.b) <= MOST_STEPS
 
 
 def _beyond(upper: ExactBeta, lower: ExactBeta) -> Fraction:
@@ -249,12 +273,6 @@ def _multiplied(
         if coefficient:
             product[place : place + len(second)] += second * coefficient
     return product
-
-
-def _products(arms: Sequence[Exact]) -> Iterable[tuple[ExactBeta, ...]]:
-    from itertools import product
-
-    return product(*arms)
 
 
 def _same(arm: Exact, other: Iterable[ExactBeta]) -> bool:

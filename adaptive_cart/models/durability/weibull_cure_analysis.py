@@ -11,7 +11,7 @@ import numpy as np
 from pydantic import model_validator
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference
-from adaptive_cart.models.ties import Sides, not_known, side_of, strictly_inside
+from adaptive_cart.models.ties import Sides, certain, not_known, side_of, strictly_inside
 from adaptive_cart.nouns.distributions import Beta, Lognormal
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
@@ -125,10 +125,10 @@ class DurabilityPosterior(Posterior):
         if question.kind not in self.closed:
             return not_known
         lowest = 0.0 if question.minus is None else -1.0
+        if not lowest < question.value < 1.0:
+            return certain((question.value <= lowest) == question.above)
 
         def sides(threshold: float, rows: Integers) -> Floats:
-            if not lowest < question.value < 1.0:
-                return np.full(len(rows), np.nan)
             side = strictly_inside(threshold, rows)
             if question.minus is None or question.value != 0.0:
                 return side

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPrior
-from adaptive_cart.models.ties import Sides, not_known, side_of, strictly_inside
+from adaptive_cart.models.ties import Sides, certain, not_known, side_of, strictly_inside
 from adaptive_cart.nouns.distributions import Normal
 from adaptive_cart.nouns.parts import Part, PositiveMonths
 from adaptive_cart.nouns.questions import OPEN, Quantity, Question
@@ -120,6 +120,8 @@ class HazardsPosterior(Posterior):
         """
         if question.kind not in self.closed:
             return not_known
+        if not 0.0 < question.value < np.inf:
+            return certain((question.value <= 0.0) == question.above)
         centred = question.value == 1.0 and self.model.log_hazard_ratio[0] == 0.0
 
         def sides(threshold: float, rows: Integers) -> Floats:

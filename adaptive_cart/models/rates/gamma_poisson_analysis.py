@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import model_validator
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference
-from adaptive_cart.models.ties import Sides, not_known, side_of, strictly_inside
+from adaptive_cart.models.ties import Sides, certain, not_known, side_of, strictly_inside
 from adaptive_cart.nouns.parts import Part, Worth, worth_something
 from adaptive_cart.nouns.questions import OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
@@ -84,11 +84,12 @@ class RatesPosterior(Posterior):
         """Which side of a threshold the probabilities of some trials lie on."""
         if question.kind not in self.closed:
             return not_known
+        if question.minus is None and question.value <= 0.0:  # every rate is above that
+            return certain(question.above)
 
         def sides(threshold: float, rows: Integers) -> Floats:
             if question.minus is None:
-                beyond = question.value > 0.0  # every rate is above what is not
-                return strictly_inside(threshold, rows) if beyond else np.full(len(rows), np.nan)
+                return strictly_inside(threshold, rows)
             if not 0.0 < threshold < 1.0 or question.value != 0.0:
                 return strictly_inside(threshold, rows)
             events, years = (
@@ -132,6 +133,13 @@ class GammaPoissonAnalysis(AnalysisBase):
         from adaptive_cart.models.rates.gamma_poisson import GammaPoisson
 
         return GammaPoisson(self.prior.a, self.prior.b)
+
+    def error(
+        self, fitted: GammaPoisson, question: Question, participants: tuple[int, ...]
+    ) -> float:
+        closed = question.kind in self.answered_by.closed
+        two_rates = closed and question.minus is not None and question.value == 0.0
+        return 0.0 if two_rates and fitted.a.is_integer() else self.answered_by.error(question)
 
     def posterior(
         self, fitted: GammaPoisson, summary: Summary, open_strata: Booleans | None

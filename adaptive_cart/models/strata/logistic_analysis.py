@@ -11,11 +11,11 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference
-from adaptive_cart.models.ties import Sides, not_known, strictly_inside
+from adaptive_cart.models.ties import Sides, certain, not_known, strictly_inside
 from adaptive_cart.nouns.distributions import HalfNormal, Normal
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import OPEN, Quantity, Question
-from adaptive_cart.nouns.records import Booleans, Floats, Integers
+from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Counts, Summary
 
 
@@ -104,12 +104,9 @@ class StrataPosterior(Posterior):
         if question.kind not in self.closed:
             return not_known
         lowest = 0.0 if question.minus is None else -1.0
-        open_ = lowest < question.value < 1.0  # then no posterior is certain
-
-        def sides(threshold: float, rows: Integers) -> Floats:
-            return strictly_inside(threshold, rows) if open_ else np.full(len(rows), np.nan)
-
-        return sides
+        if lowest < question.value < 1.0:  # then no posterior is certain
+            return strictly_inside
+        return certain((question.value <= lowest) == question.above)
 
     def mean(self, question: Question) -> Floats:
         if question.kind not in self.closed:

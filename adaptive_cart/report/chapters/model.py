@@ -274,6 +274,7 @@ def _computation(evidence: Evidence) -> list[Block]:
     if known:
         worst_name, worst = max(known, key=lambda part: part[1].figure.estimate)
         blocks.append(Paragraph(line=_failures(worst_name, worst)))
+    blocks.append(Paragraph(line=_within_error(evidence)))
     blocks += _verified(evidence)
     if found is not None:
         accuracy = "model/accuracy"
@@ -328,6 +329,35 @@ def _verified(evidence: Evidence) -> list[Block]:
             )
         )
     ]
+
+
+def _within_error(evidence: Evidence) -> Line:
+    """How many verdicts hang on the error of a posterior probability."""
+    cases = [
+        (error, name, scenario, evidence.cell(scenario, f"within_error_{name}"))
+        for error, names in evidence.plan.by_error.items()
+        for name in names
+        for scenario in evidence.scenarios
+    ]
+    if not cases:
+        return prose("Every comparison of a probability with its threshold is decided exactly.")
+    known = [
+        line(significant(error, 1, "model: error"), " for ", listed([code(n) for n in names]))
+        for error, names in evidence.plan.by_error.items()
+    ]
+    start = prose(
+        "The error of a posterior probability is at most {known}. A verdict is taken also where a "
+        "probability lies within its error of the threshold, and counted: ",
+        known=listed(known),
+    )
+    _, name, scenario, worst = max(cases, key=lambda case: case[3].figure.estimate)
+    if worst.figure.estimate == 0.0:
+        return line(start, "there is no such verdict of any rule (", evidence.trials_words, ").")
+    share = prose(
+        "{rule} has one in {share} of the trials of {scenario}, the most of any rule and scenario.",
+        rule=code(name), share=worst.with_interval(), scenario=code(scenario),
+    )  # fmt: skip
+    return line(start, share)
 
 
 def _failures(name: str, worst: Bound) -> Line:
