@@ -82,7 +82,10 @@ def by_hand(raw: Table, looks: pd.DataFrame, rule: Table, error: float) -> set[i
 
 @pytest.mark.parametrize(
     ("raw", "model", "trials", "fewest"),
-    [(baskets(), "hierarchical_logistic", 60, 5), (lasting(), "weibull_cure", 30, 5)],
+    [
+        (baskets(), "hierarchical_logistic", 60, 5),
+        pytest.param(lasting(), "weibull_cure", 100, 20, marks=pytest.mark.slow),
+    ],
 )
 def test_trials_are_counted_as_by_hand(raw: Table, model: str, trials: int, fewest: int) -> None:
     result = ac.simulate(Design(**copy.deepcopy(raw)), trials=trials, seed=3, jobs=1)
