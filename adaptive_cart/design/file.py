@@ -12,10 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from adaptive_cart.courses.tables import COMMON, ArmCourse, Hazard
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenario_frame import ROLES
-from adaptive_cart.design.truth import COMMON, ArmCourse, Hazard
 from adaptive_cart.design.validation import meant, one_line
 from adaptive_cart.errors import DesignError, InputError, Problem, one_of
 from adaptive_cart.nouns.whole_files import renamed, telling

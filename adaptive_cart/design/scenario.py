@@ -12,21 +12,19 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from adaptive_cart.design.products import PRODUCTS
-from adaptive_cart.design.scenario_frame import BY, VALUE, WRITE, Frame, parted_by_stratum, role_of
-from adaptive_cart.design.truth import (
+from adaptive_cart.courses.group import DiseaseCourse, GroupCourse
+from adaptive_cart.courses.tables import (
     COMMON,
     DISEASE,
     ArmCourse,
-    DiseaseCourse,
     Durability,
-    GroupCourse,
     Hazard,
     Remission,
-    Truth,
-    merged,
     per_month,
 )
+from adaptive_cart.design.products import PRODUCTS
+from adaptive_cart.design.scenario_frame import BY, VALUE, WRITE, Frame, parted_by_stratum, role_of
+from adaptive_cart.design.truth import Truth, merged
 from adaptive_cart.design.validation import (
     lies_in,
     path_to,

@@ -9,15 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from adaptive_cart.courses.tables import COMMON, DISEASE, ArmCourse, Hazard
 from adaptive_cart.design.scenario import resolve
 from adaptive_cart.design.scenario_frame import ROLES, VALUE, WRITE, Frame, parted_by_stratum
-from adaptive_cart.design.truth import (
-    COMMON,
-    DISEASE,
-    ArmCourse,
-    Hazard,
-    merged,
-)
+from adaptive_cart.design.truth import merged
 from adaptive_cart.design.validation import (
     Fault,
     Read,

@@ -11,63 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pydantic import Field
-
-from adaptive_cart.nouns.distributions import EventTime, TimeDistribution
-from adaptive_cart.nouns.parts import MONTHS_PER_YEAR, NonNegative, Part, Probability
-
-DISEASE = ("remission", "durability", "remission_on_drugs", "rescue", "dropout", "death")
-COMMON = ("dropout", "death")
-
-
-class Infusion(Part):
-    """Delay from randomisation to infusion, and the probability of never being infused."""
-
-    failure: Probability | None = None
-    delay: TimeDistribution | None = None
-
-
-class Remission(Part):
-    """Probability of drug-free remission and months to its onset."""
-
-    probability: Probability | None = None
-    onset: TimeDistribution | None = None
-
-
-class Durability(Part):
-    """Fraction that stays in remission, and months from onset to relapse for the others."""
-
-    cured: Probability | None = None
-    relapse: TimeDistribution | None = None
-
-
-class Hazard(Part):
-    """A constant hazard, in events per year."""
-
-    per_year: NonNegative
-
-
-class Crossing(Part):
-    """Probability of taking the other arm's treatment when crossover opens."""
-
-    probability: Probability
-
-
-class ArmCourse(Part):
-    """The participant course of one arm; every part may be left to ``[truth]`` or the product."""
-
-    same_as: str | None = Field(default=None, description="run the disease exactly as in this arm")
-    infusion: Infusion | None = None
-    remission: Remission | None = None
-    durability: Durability | None = None
-    remission_on_drugs: Remission | None = None
-    rescue: Hazard | None = None
-    dropout: Hazard | None = None
-    death: Hazard | None = None
-    events: dict[str, Probability] | None = None
-    rates: dict[str, NonNegative] | None = None
-    crossover: Crossing | None = Field(default=None, description="read where [crossover] is given")
-    strata: dict[str, ArmCourse] | None = Field(default=None, description="what differs by stratum")
+from adaptive_cart.courses.group import GroupCourse
 
 
 def merged(base: Any, change: Any) -> Any:
@@ -80,52 +24,6 @@ def merged(base: Any, change: Any) -> Any:
     for key, value in change.items():
         result[key] = merged(base[key], value) if key in base else value
     return result
-
-
-@dataclass(frozen=True)
-class DiseaseCourse:
-    """Remission and what follows it, complete, for participants of one arm and stratum.
-
-    Hazards are per month. ``None`` for a distribution means that it is never needed.
-    """
-
-    remission: float
-    onset: EventTime | None
-    cured: float
-    relapse: EventTime | None
-    rescue: float
-
-
-@dataclass(frozen=True)
-class GroupCourse:
-    """The complete course of one arm and stratum.
-
-    Attributes
-    ----------
-    infused
-        Whether the arm's product is infused.
-    disease_of
-        Arm whose disease this is: the arm itself, or the one that it is the ``same_as``.
-    from_randomisation
-        The disease runs from randomisation even where the product is infused (``same_as``).
-    crossover
-        Probability of crossing over to the other arm's course.
-    """
-
-    infused: bool
-    failure: float
-    delay: EventTime | None
-    disease_of: str
-    own: DiseaseCourse
-    never_infused: DiseaseCourse
-    from_randomisation: bool
-    on_drugs: float
-    on_drugs_onset: EventTime | None
-    dropout: float
-    death: float
-    events: Mapping[str, float]
-    rates: Mapping[str, float]
-    crossover: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -197,8 +95,3 @@ class Truth:
     def has_dropout(self) -> bool:
         """Whether anybody can drop out."""
         return any(hazard > 0.0 for strata in self.dropout for hazard in strata)
-
-
-def per_month(hazard: Hazard | None) -> float:
-    """Turn a yearly hazard into a monthly one; a hazard that is not given is zero."""
-    return 0.0 if hazard is None else hazard.per_year / MONTHS_PER_YEAR

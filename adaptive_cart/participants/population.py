@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.courses import follow as courses
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints import AdverseEvent
@@ -14,7 +15,6 @@ from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
 from adaptive_cart.nouns.records import Booleans, Floats, Population
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 from adaptive_cart.nouns.streams import Latents, padded
-from adaptive_cart.participants import course as courses
 from adaptive_cart.participants.enrolment import Enrolment
 
 Groups = list[tuple[int, int, npt.NDArray[np.intp]]]
@@ -54,7 +54,7 @@ def populate(
     groups = courses.groups_of(arm, stratum, arms, strata)
     course: Course | None = None
     if truth.courses is not None:
-        course = courses.follow(latents, truth, groups, arm.shape, opening_of(design))
+        course = courses.follow(latents, truth.courses, groups, arm.shape, opening_of(design))
     return Population(
         arrival=arrival,
         arm=arm,

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_cart.courses.group import GroupCourse
+from adaptive_cart.courses.tables import COMMON, DISEASE
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.truth import COMMON, DISEASE, GroupCourse, Truth
+from adaptive_cart.design.truth import Truth
 from adaptive_cart.design.validation import path_to, shown
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.nouns.distributions import EventTime, Exponential

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from adaptive_cart.courses.tables import COMMON
 from adaptive_cart.design.design import Design, PermutedBlocks, ResponseAdaptive
 from adaptive_cart.design.products import PRODUCTS
-from adaptive_cart.design.truth import COMMON, Truth
+from adaptive_cart.design.truth import Truth
 from adaptive_cart.design.validation import path_to
 from adaptive_cart.endpoints import Landmark
 from adaptive_cart.errors import one_of

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from adaptive_cart.cli import main
+from adaptive_cart.courses.group import GroupCourse
 from adaptive_cart.design.design import (
     Arm,
     Design,
@@ -34,7 +35,7 @@ from adaptive_cart.design.file import (
 )
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenarios import truths_of
-from adaptive_cart.design.truth import GroupCourse, Truth
+from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints import Landmark
 from adaptive_cart.errors import DesignError
 from adaptive_cart.models.binary.beta_binomial import BetaMixture

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.design.truth import DiseaseCourse, GroupCourse, Truth
+from adaptive_cart.courses.group import DiseaseCourse, GroupCourse
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.course import DRUG_FREE, ON_DRUGS, Course, Spell, Spells
@@ -218,22 +218,21 @@ class _Follow:
 
 def follow(
     latents: Latents,
-    truth: Truth,
+    courses: tuple[tuple[GroupCourse, ...], ...],
     groups: list[tuple[int, int, Positions]],
     shape: tuple[int, int],
     crossover: Opening | None = None,
 ) -> Course:
     """Follow every participant of a block for ever, ``(trial, participant)``."""
-    assert truth.courses is not None
     writing = _Follow(latents, shape)
     for arm, stratum, where in groups:
-        writing.group(truth.courses[arm][stratum], where)
+        writing.group(courses[arm][stratum], where)
     if crossover is not None:
         writing.months["crossed"] = writing.never()
         after = Spell(DRUG_FREE, writing.never(), writing.never(), after_crossover=True)
         for arm, stratum, where in groups:
             if arm == crossover.from_arm:
-                own, other = (truth.courses[a][stratum] for a in (arm, crossover.to_arm))
+                own, other = (courses[a][stratum] for a in (arm, crossover.to_arm))
                 writing.cross(own, other, where, crossover.after_month, after)
         writing.spells.append(after)
     return writing.course()

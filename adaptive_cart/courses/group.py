@@ -1,0 +1,54 @@
+"""The complete course of one arm and stratum: every number that its participants follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from adaptive_cart.nouns.distributions import EventTime
+
+
+@dataclass(frozen=True)
+class DiseaseCourse:
+    """Remission and what follows it, complete, for participants of one arm and stratum.
+
+    Hazards are per month. ``None`` for a distribution means that it is never needed.
+    """
+
+    remission: float
+    onset: EventTime | None
+    cured: float
+    relapse: EventTime | None
+    rescue: float
+
+
+@dataclass(frozen=True)
+class GroupCourse:
+    """The complete course of one arm and stratum.
+
+    Attributes
+    ----------
+    infused
+        Whether the arm's product is infused.
+    disease_of
+        Arm whose disease this is: the arm itself, or the one that it is the ``same_as``.
+    from_randomisation
+        The disease runs from randomisation even where the product is infused (``same_as``).
+    crossover
+        Probability of crossing over to the other arm's course.
+    """
+
+    infused: bool
+    failure: float
+    delay: EventTime | None
+    disease_of: str
+    own: DiseaseCourse
+    never_infused: DiseaseCourse
+    from_randomisation: bool
+    on_drugs: float
+    on_drugs_onset: EventTime | None
+    dropout: float
+    death: float
+    events: Mapping[str, float]
+    rates: Mapping[str, float]
+    crossover: float = 0.0
