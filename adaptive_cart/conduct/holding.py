@@ -115,7 +115,7 @@ class LookAnalysis:
 
     def probability(self, rule: ResolvedRule, target: Question) -> Floats:
         """The probability that a rule asks for, ``(chosen trial,)``; nan where it failed."""
-        if target.kind != "best" or target.among:
+        if not target.to_be_named:
             return self._asked(rule, target)
         answer = np.full(len(self.trials), np.nan)
         for question, rows in among_open(target, self.open_arms):
@@ -183,7 +183,7 @@ class LookAnalysis:
 
 
 def among_open(target: Question, open_arms: Booleans) -> Iterator[tuple[Question, Integers]]:
-    """Ask whether an arm is the best of the experimental arms open in each trial.
+    """Ask among the experimental arms that are open in each trial, where that is to be said.
 
     Parameters
     ----------
@@ -195,6 +195,9 @@ def among_open(target: Question, open_arms: Booleans) -> Iterator[tuple[Question
     The question about some arms, and the trials in which these and no others are open; none for
     trials in which the arm itself is not.
     """
+    if not target.to_be_named:
+        yield target, np.arange(len(open_arms))
+        return
     patterns, which = np.unique(open_arms[:, 1:], axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
         arms = tuple(int(arm) + 1 for arm in np.flatnonzero(pattern))
@@ -204,8 +207,6 @@ def among_open(target: Question, open_arms: Booleans) -> Iterator[tuple[Question
 
 def in_full(target: Question, open_arms: Booleans) -> Question:
     """What a target asks in one trial, with these arms open, ``(arm,)``."""
-    if target.kind != "best" or target.among:
-        return target
     return next((question for question, _ in among_open(target, open_arms[None])), target)
 
 

@@ -22,7 +22,6 @@ from adaptive_cart.conduct.standing import SUCCESS, Standing
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.models import Posterior
 from adaptive_cart.nouns.counters import Labels
-from adaptive_cart.nouns.questions import OPEN
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
 from adaptive_cart.nouns.records import pooled as over_strata
 from adaptive_cart.nouns.streams import Latents
@@ -229,7 +228,7 @@ class SimulatedConduct(Conduct):
                 won = looks[chosen, place]
                 if not won.any():
                     continue
-                if target.kind == "best" or target.stratum == OPEN:
+                if target.about_open:
                     followed_up.now_open(*standing.open_when_won(position, place))
                 probability = followed_up.probability(rule, target)
                 for look in np.unique(won[won > 0]):

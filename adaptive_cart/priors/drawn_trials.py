@@ -74,13 +74,12 @@ def _unknown_rules(plan: Plan) -> Iterator[str]:
                 f"the threshold of rule '{rule.name}' is still to be calibrated "
                 "(`adaptive-cart calibrate` finds it)"
             )
-        for target in rule.targets:
-            if target.kind == "hazard_ratio" and target.minus:
-                yield (
-                    f"rule '{rule.name}' asks for the hazard ratio of '{names[target.arm]}' to "
-                    f"'{names[target.minus]}': the prior of hazard ratios to the control, "
-                    f"'{names[0]}', implies another for it"
-                )
+        needed = [q for target in rule.targets for q in target.quantities(len(names))]
+        for arm, to in ((names[q.arm], names[q.to]) for q in needed if q.to):
+            yield (
+                f"rule '{rule.name}' asks for the hazard ratio of '{arm}' to '{to}': the prior of "
+                f"hazard ratios to the control, '{names[0]}', implies another for it"
+            )
 
 
 def _asked(plan: Plan) -> list[str]:

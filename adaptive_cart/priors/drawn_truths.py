@@ -38,7 +38,7 @@ from adaptive_cart.models.strata.logistic_analysis import (
     LogisticAnalysis,
 )
 from adaptive_cart.nouns.counters import Labels
-from adaptive_cart.nouns.questions import OPEN, Question
+from adaptive_cart.nouns.questions import OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.streams import uniforms
 
@@ -100,32 +100,15 @@ class Rates:
         where = np.zeros(arm.shape, dtype=np.int8) if stratum is None else stratum
         return self.values[trial, arm, where]
 
-    def quantity(
-        self, question: Question, shares: tuple[float, ...], open_strata: Booleans
-    ) -> Floats:
-        """True value of what a question is about, ``(trial,)``.
-
-        Parameters
-        ----------
-        shares, open_strata
-            Shares of enrolment, and ``(trial, stratum)`` over which to average where the question
-            is about the open ones.
-        """
-        values = self.values
-        if question.stratum >= 0:
-            by_arm = values[:, :, question.stratum]
-        else:
-            weight = np.broadcast_to(np.array(shares), open_strata.shape)
-            if question.stratum == OPEN:
-                weight = weight * open_strata
-            by_arm = np.einsum("tas,ts->ta", values, weight) / weight.sum(axis=1, keepdims=True)
-        if question.kind == "best":
-            arms = question.compared(by_arm.shape[1])
-            best = by_arm[:, list(arms)].argmax(axis=1)
-            return (best == arms.index(question.arm)).astype(np.float64)
-        if question.minus is None:
-            return by_arm[:, question.arm]
-        return np.asarray(by_arm[:, question.arm] - by_arm[:, question.minus])
+    def of(self, quantity: Quantity, shares: tuple[float, ...], open_strata: Booleans) -> Floats:
+        """True rate of an arm, ``(trial,)``."""
+        if quantity.stratum >= 0:
+            return self.values[:, quantity.arm, quantity.stratum]
+        weight = np.broadcast_to(np.array(shares), open_strata.shape)
+        if quantity.stratum == OPEN:
+            weight = weight * open_strata
+        by_arm = np.einsum("tas,ts->ta", self.values, weight) / weight.sum(axis=1, keepdims=True)
+        return by_arm[:, quantity.arm]
 
 
 @dataclass(frozen=True)
@@ -166,12 +149,10 @@ class Hazards:
             start = cut
         return months
 
-    def quantity(
-        self, question: Question, shares: tuple[float, ...], open_strata: Booleans
-    ) -> Floats:
-        """True hazard ratio that a question is about, ``(trial,)``."""
-        assert question.minus is not None
-        return np.exp(self.log_ratio[:, question.arm] - self.log_ratio[:, question.minus])
+    def of(self, quantity: Quantity, shares: tuple[float, ...], open_strata: Booleans) -> Floats:
+        """True hazard ratio of an arm to another, ``(trial,)``."""
+        assert quantity.to is not None
+        return np.exp(self.log_ratio[:, quantity.arm] - self.log_ratio[:, quantity.to])
 
 
 @dataclass(frozen=True)
@@ -198,21 +179,33 @@ class CuredFractions:
             months = self.median[trial, arm] * medians ** (1.0 / self.shape)[trial, arm]
         return np.where(has_it, np.minimum(months, 1.0 / LEAST), np.inf)
 
-    def quantity(
-        self, question: Question, shares: tuple[float, ...], open_strata: Booleans
-    ) -> Floats:
-        """True cured fraction, or fraction remaining at a month, or a difference, ``(trial,)``."""
-        by_arm = self.cured
-        if question.kind == "remaining":
-            with np.errstate(over="ignore"):
-                hazard = np.log(2.0) * (question.month / self.median) ** self.shape
-            by_arm = self.cured + (1.0 - self.cured) * np.exp(-hazard)
-        if question.minus is None:
-            return by_arm[:, question.arm]
-        return np.asarray(by_arm[:, question.arm] - by_arm[:, question.minus])
+    def of(self, quantity: Quantity, shares: tuple[float, ...], open_strata: Booleans) -> Floats:
+        """True fraction of an arm that remains at a month, or for ever, ``(trial,)``."""
+        cured, median, shape = (
+            part[:, quantity.arm] for part in (self.cured, self.median, self.shape)
+        )
+        with np.errstate(over="ignore"):
+            hazard = np.log(2.0) * (quantity.month / median) ** shape
+        return cured + (1.0 - cured) * np.exp(-hazard)
 
 
 Truth: TypeAlias = Rates | Hazards | CuredFractions
+
+
+def true_quantity(
+    truth: Truth, question: Question, arms: int, shares: tuple[float, ...], open_strata: Booleans
+) -> Floats:
+    """True value of what a question is about in each trial, ``(trial,)``.
+
+    Parameters
+    ----------
+    arms, shares
+        How many arms the design has, and the strata's shares of enrolment.
+    open_strata
+        ``(trial, stratum)`` over which a question about the open ones averages.
+    """
+    needed = question.quantities(arms)
+    return question.combine([truth.of(quantity, shares, open_strata) for quantity in needed])
 
 
 def can_be_drawn(analysis: AnalysisBase, model: object) -> bool:

@@ -22,6 +22,7 @@ from adaptive_cart.conduct.standing import SUCCESS, Standing
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.priors.drawn_trials import DrawnTrials
+from adaptive_cart.priors.drawn_truths import true_quantity
 
 
 def one_question(plan: Plan) -> bool:
@@ -65,14 +66,10 @@ def _right(
     block: DrawnTrials, rule: ResolvedRule, target: Question, position: int, place: int
 ) -> Booleans:
     """Whether what a rule claims of a target is so, of what was open when it was claimed."""
-    truth = block.truths[target.endpoint]
+    truth, shares = block.truths[target.endpoint], block.design.shares
     open_arms, open_strata = block.standing.open_when_won(position, place)
-    if target.kind == "best":
-        so = np.zeros(len(open_arms), dtype=np.bool_)
-        for question, rows in among_open(target, open_arms):
-            best = truth.quantity(question, block.design.shares, open_strata)
-            so[rows] = best[rows] == 1.0
-    else:
-        quantity = truth.quantity(target, block.design.shares, open_strata)
-        so = quantity > target.value if target.above else quantity < target.value
+    so = np.zeros(len(open_arms), dtype=np.bool_)
+    for question, rows in among_open(target, open_arms):
+        value = true_quantity(truth, question, open_arms.shape[1], shares, open_strata)
+        so[rows] = question.of.holds(question, value)[rows]
     return so if rule.affirms else ~so

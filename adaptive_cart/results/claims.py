@@ -17,7 +17,7 @@ from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.counters import Labels
-from adaptive_cart.nouns.questions import OPEN, Question
+from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Integers
 from adaptive_cart.results.estimand import TrueValues
 from adaptive_cart.results.true_value import TrueValue
@@ -55,35 +55,15 @@ class Claims:
         """
         rule = self.rules[position]
         target = rule.targets[place]
-        if target.kind == "best":
-            arms = target.compared(self._arms(target)) if open_arms is None else open_arms
-            return self._best_is_false(target, rule.affirms, arms, open_strata)
-        found = self.true.quantity(target, open_strata)
-        if found is None or np.isnan(found.value):
-            return None
-        return not beyond(found, target.value, target.above == rule.affirms)
-
-    def _arms(self, target: Question) -> int:
-        return len(self.true.by_arm[target.endpoint])
-
-    def _best_is_false(
-        self,
-        target: Question,
-        affirms: bool,
-        arms: tuple[int, ...],
-        open_strata: tuple[int, ...] | None,
-    ) -> bool | None:
-        """Whether "the best" (or "not the best") is false of an arm among some others."""
-        better = []
-        for other in arms:
-            if other in (0, target.arm):
-                continue
-            question = replace(target, kind="level", minus=other)
-            found = self.true.quantity(question, open_strata)
+        if target.to_be_named and open_arms is not None:
+            target = replace(target, among=tuple(arm for arm in open_arms if arm))
+        so = []
+        for part in target.of.claims(target, self.true.arms):
+            found = self.true.quantity(part, open_strata)
             if found is None or np.isnan(found.value):
                 return None
-            better.append(beyond(found, 0.0, above=affirms))
-        return not all(better) if affirms else not any(better)
+            so.append(beyond(found, part.value, part.above == rule.affirms))
+        return not all(so) if rule.affirms else not any(so)
 
     def of_trials(self, standing: Standing) -> Labels:
         """By trial: 1 where a success is false, 0 where none is, -1 where it is not known."""
@@ -111,7 +91,7 @@ def _alike(
 ) -> Iterator[tuple[Integers, tuple[int, ...] | None, tuple[int, ...] | None]]:
     """Trials whose success claims the same: positions, and the arms and strata open then."""
     arms = strata = None
-    if len(won) and (target.kind == "best" or target.stratum == OPEN):
+    if len(won) and target.about_open:
         arms, strata = standing.open_when_won(position, place)
     if arms is None or strata is None:
         yield won, None, None

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -28,13 +28,13 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints import Landmark, TimeToRelapse
 from adaptive_cart.nouns.counters import narrow
-from adaptive_cart.nouns.questions import ALL, OPEN, Question
+from adaptive_cart.nouns.questions import ALL, LEVEL, OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Floats, Population
 from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.nouns.summaries import Exposure
 from adaptive_cart.participants.population import populate
 from adaptive_cart.results.hazard_ratios import HazardRatios, last_looks
-from adaptive_cart.results.true_value import Cells, TrueValue
+from adaptive_cart.results.true_value import Cells, TrueValue, told
 
 SCRAMBLES = 16
 POINTS = 2**16
@@ -64,9 +64,8 @@ PURPOSES = (
 )
 DIMENSIONS = len(PURPOSES) + 1
 SEED = 20_070_917
-FOR_EVER = math.inf  # the month at which only the cured are left
 
-Lasting: TypeAlias = tuple[str, float]  # an endpoint, and a month of a remission (or of a time)
+Known: TypeAlias = tuple[str, str, float]  # an endpoint, a quantity of its arms, and a month
 Measured: TypeAlias = Callable[[Population], Floats | None]
 Key = TypeVar("Key")
 
@@ -77,35 +76,40 @@ class TrueValues:
 
     Attributes
     ----------
-    by_arm
-        By endpoint, then arm: the mean outcome under unlimited follow-up, over all strata.
-    difference
-        By endpoint, then arm: the same minus the control's, from the same participants.
-    by_stratum, difference_by_stratum
-        The same by endpoint, arm, stratum.
-    hazard_ratio
-        By endpoint, then arm: hazard ratio to the control.
-    asked
-        By endpoint: what its analysis is asked about, averaged as its model averages.
-    lasting
-        By endpoint and month: the fraction that lasts beyond it, for questions about durability.
+    arms
+        How many there are.
+    cells
+        By endpoint: the mean outcome under unlimited follow-up.
+    known
+        What questions are made of, averaged as the endpoint's model averages.
     ratios
         By endpoint: hazard ratios of any two arms.
     """
 
-    by_arm: Mapping[str, tuple[TrueValue, ...]]
-    difference: Mapping[str, tuple[TrueValue, ...]]
-    by_stratum: Mapping[str, tuple[tuple[TrueValue, ...], ...]]
-    difference_by_stratum: Mapping[str, tuple[tuple[TrueValue, ...], ...]]
-    hazard_ratio: Mapping[str, tuple[TrueValue, ...]]
-    asked: Mapping[str, Cells]
-    lasting: Mapping[Lasting, Cells]
+    arms: int
+    cells: Mapping[str, Cells]
+    known: Mapping[Known, Cells]
     ratios: Mapping[str, HazardRatios]
+
+    @cached_property
+    def by_arm(self) -> dict[str, tuple[TrueValue, ...]]:
+        """By endpoint, then arm: the mean outcome over all strata."""
+        return {name: tuple(map(of.level, of.arms)) for name, of in self.cells.items()}
+
+    @cached_property
+    def by_stratum(self) -> dict[str, tuple[tuple[TrueValue, ...], ...]]:
+        """The same by endpoint, arm, stratum."""
+        return {
+            name: tuple(tuple(of.level(a, (s,)) for s in range(len(of.shares))) for a in of.arms)
+            for name, of in self.cells.items()
+        }
 
     def quantity(
         self, question: Question, open_strata: Sequence[int] | None = None
     ) -> TrueValue | None:
         """True value of what a question is about; nothing where the scenario does not say it.
+
+        Arms are integrated over the same participants.
 
         Parameters
         ----------
@@ -115,23 +119,22 @@ class TrueValues:
         strata = None if open_strata is None else tuple(open_strata)
         if question.stratum != OPEN:
             strata = None if question.stratum == ALL else (question.stratum,)
-        if question.kind == "hazard_ratio":
-            ratios = self.ratios.get(question.endpoint)
-            if ratios is None or question.minus is None:
+        values = []
+        for needed in question.quantities(self.arms):
+            if needed.to is not None:  # known of two arms together, with an error of its own
+                return self._ratio(needed, strata)
+            cells = self.known.get((needed.endpoint, needed.name, needed.month))
+            if cells is None:
                 return None
-            everywhere = range(len(ratios.truth.strata))
-            return ratios.of(question.arm, question.minus, everywhere if strata is None else strata)
-        cells = self._cells(question)
-        if cells is None:
-            return None
-        if question.minus is None:
-            return cells.level(question.arm, strata)
-        return cells.difference(question.arm, question.minus, strata)
+            values.append(cells.of(needed.arm, strata))
+        return told(question.combine(values))
 
-    def _cells(self, question: Question) -> Cells | None:
-        month = question.month if question.kind == "remaining" else FOR_EVER
-        found = self.lasting.get((question.endpoint, month))
-        return found if found is not None else self.asked.get(question.endpoint)
+    def _ratio(self, needed: Quantity, strata: tuple[int, ...] | None) -> TrueValue | None:
+        ratios = self.ratios.get(needed.endpoint)
+        if ratios is None or needed.to is None:
+            return None
+        everywhere = range(len(ratios.truth.strata))
+        return ratios.of(needed.arm, needed.to, everywhere if strata is None else strata)
 
 
 class SobolLatents(Latents):
@@ -179,52 +182,36 @@ def true_values(design: Design, truth: Truth, latents: SobolLatents | None = Non
     """
     points = latents or SobolLatents()
     cells = _cells(design, truth, points)
-    asked = {}
+    known: dict[Known, Cells] = {}
     for name, found in cells.items():
         analysis = design.analysis_of(name)
-        asked[name] = found.by_shares() if analysis and analysis.by_stratum else found
-    arms, strata = range(len(truth.arms)), range(len(truth.strata))
-    ratios = _ratios(design, truth)
-    return TrueValues(
-        by_arm={n: tuple(c.level(a) for a in arms) for n, c in cells.items()},
-        difference={n: tuple(c.difference(a, 0) for a in arms) for n, c in asked.items()},
-        by_stratum={
-            n: tuple(tuple(c.level(a, (s,)) for s in strata) for a in arms)
-            for n, c in cells.items()
-        },
-        difference_by_stratum={
-            n: tuple(tuple(c.difference(a, 0, (s,)) for s in strata) for a in arms)
-            for n, c in cells.items()
-        },
-        hazard_ratio={
-            name: tuple(found.of(a, 0, strata) if a else TrueValue(1.0, 0.0) for a in arms)
-            for name, found in ratios.items()
-            if name == design.primary
-        },
-        # of a duration a question is about what lasts, at its own month
-        asked={n: c for n, c in asked.items() if design.endpoints[n].summary_kind != "durations"},
-        lasting=_lasting(design, truth, points),
-        ratios=ratios,
-    )
+        if design.endpoints[name].summary_kind != "durations":
+            by_shares = analysis is not None and analysis.by_stratum
+            known[name, LEVEL, math.inf] = found.by_shares() if by_shares else found
+    # of a duration a question is about what lasts, at its own month
+    known |= _lasting(design, truth, points)
+    return TrueValues(len(truth.arms), cells, known, _ratios(design, truth))
 
 
-def _needed(design: Design) -> list[Question]:
-    """What is estimated, and what the success rules ask, those that predict too."""
+def _needed(design: Design) -> list[Quantity]:
+    """What is needed for what is estimated, and for what the success rules ask or predict."""
     plan = Plan.of(design)
     claimed = [t for rule in plan.rules if rule.then == "declare_success" for t in rule.targets]
-    return [estimand.question for estimand in plan.estimands] + claimed
+    asked = [estimand.question for estimand in plan.estimands] + claimed
+    arms = len(design.arm_names)
+    return [needed for question in asked for needed in question.quantities(arms)]
 
 
 def _ratios(design: Design, truth: Truth) -> dict[str, HazardRatios]:
     """Hazard ratios of the endpoints of which one is estimated or claimed."""
-    asked = [question for question in _needed(design) if question.kind == "hazard_ratio"]
-    names = {question.endpoint for question in asked}
-    found = {n: HazardRatios(design, truth, n) for n in truth.direct if n in names}
-    for question in asked:  # what has to be simulated is simulated here, and not by every worker
-        if question.endpoint in found and question.minus is not None:
+    found: dict[str, HazardRatios] = {}
+    for needed in _needed(design):  # what is simulated is simulated here, and not by every worker
+        if needed.to is not None and needed.endpoint in truth.direct:
+            name = needed.endpoint
+            ratios = found.setdefault(name, HazardRatios(design, truth, name))
             everywhere = range(len(truth.strata))
-            one = [question.stratum] if question.stratum >= 0 else everywhere
-            found[question.endpoint].of(question.arm, question.minus, one)
+            one = [needed.stratum] if needed.stratum >= 0 else everywhere
+            ratios.of(needed.arm, needed.to, one)
     return found
 
 
@@ -289,24 +276,24 @@ def _yearly(truth: Truth, name: str) -> list[list[float]]:
     return [[group.rates.get(name, 0.0) for group in strata] for strata in truth.courses]
 
 
-def _lasting(design: Design, truth: Truth, points: SobolLatents) -> dict[Lasting, Cells]:
+def _lasting(design: Design, truth: Truth, points: SobolLatents) -> dict[Known, Cells]:
     """The fractions that last, at the months that success rules ask about."""
-    found: dict[Lasting, Cells] = {}
-    measured: dict[Lasting, Measured] = {}
-    for question in _needed(design):
-        name, endpoint = question.endpoint, design.endpoints[question.endpoint]
-        if endpoint.summary_kind != "durations" or question.kind == "hazard_ratio":
+    found: dict[Known, Cells] = {}
+    measured: dict[Known, Measured] = {}
+    for needed in _needed(design):
+        name, endpoint = needed.endpoint, design.endpoints[needed.endpoint]
+        if endpoint.summary_kind != "durations" or needed.to is not None:
             continue
-        month = question.month if question.kind == "remaining" else FOR_EVER
+        key = (name, needed.name, needed.month)
         if name in truth.direct:
-            lasts = [[time.beyond(month) for time in by] for by in truth.direct[name]]
-            found[name, month] = Cells(np.array(lasts)[None], truth.shares)
+            lasts = [[time.beyond(needed.month) for time in by] for by in truth.direct[name]]
+            found[key] = Cells(np.array(lasts)[None], truth.shares)
         elif isinstance(endpoint, TimeToRelapse):
-            measured[name, month] = partial(endpoint.lasting, month=month)
+            measured[key] = partial(endpoint.lasting, month=needed.month)
     if not measured:
         return found
     values = _sampled_cells(design, truth, measured, points)
-    names = list(dict.fromkeys(name for name, _ in measured))
+    names = list(dict.fromkeys(key[0] for key in measured))
     counted = _counted(design, truth, names, points) if len(truth.strata) > 1 else {}
     for key, v in values.items():
         found[key] = Cells(v, truth.shares, counted.get(key[0]))

@@ -38,6 +38,11 @@ class Cells:
     shares: tuple[float, ...]
     counted: Floats | None = None
 
+    @property
+    def arms(self) -> range:
+        """Positions of the arms."""
+        return range(self.values.shape[1])
+
     def by_shares(self) -> Cells:
         """The same, averaged by shares of enrolment whatever the denominator."""
         return Cells(self.values, self.shares)
@@ -69,10 +74,6 @@ class Cells:
     def level(self, arm: int, strata: tuple[int, ...] | None = None) -> TrueValue:
         """True value in an arm."""
         return told(self.of(arm, strata))
-
-    def difference(self, arm: int, minus: int, strata: tuple[int, ...] | None = None) -> TrueValue:
-        """True difference of two arms, integrated over the same participants."""
-        return told(self.of(arm, strata) - self.of(minus, strata))
 
 
 def told(values: Floats) -> TrueValue:

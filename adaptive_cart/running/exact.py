@@ -25,7 +25,7 @@ from adaptive_cart.models.ties import Sides, not_known, undecided
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.results.claims import Claims
-from adaptive_cart.results.estimand import TrueValues, true_values
+from adaptive_cart.results.estimand import TrueValues, target_values, true_values
 from adaptive_cart.results.operating import STOPS, Rows, exact
 from adaptive_cart.running.engine import analysed_at, cost_of
 
@@ -153,7 +153,7 @@ def _scenario(
 ) -> list[tuple[Any, ...]]:
     design = plan.design
     rates = [true.by_arm[design.primary][arm].value for arm in range(2)]
-    target = true.difference[design.primary][1].value
+    (target,) = target_values(plan, true)
     analysis, model = plan.fitted[design.primary]
     ended: dict[tuple[int, str], Floats] = {}
     claims = Claims(plan.rules, true)

@@ -20,7 +20,6 @@ from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints import Landmark
-from adaptive_cart.nouns.distributions import EventTime, Exponential, Weibull
 from adaptive_cart.nouns.questions import Question, written
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.results.claims import Claims
@@ -49,10 +48,7 @@ class Effect:
         Arms that a claim compares others with have the control's rate.
         """
         asked = self.question
-        if asked.minus is None:
-            moved = np.full(control.shape, asked.value)
-        else:
-            moved = control + (asked.value if asked.arm > 0 else -asked.value)
+        moved = asked.of.at_margin(asked, control)
         rates = np.repeat(np.clip(moved, 0.0, 1.0)[:, None], arms, axis=1)
         rates[:, 0] = control
         if asked.minus is not None and asked.minus > 0 and asked.arm > 0:
@@ -68,9 +64,7 @@ def false_at(question: Question, rates: Floats) -> Booleans:
     rates
         ``(rate, arm)``.
     """
-    quantity = rates[:, question.arm]
-    if question.minus is not None:
-        quantity = quantity - rates[:, question.minus]
+    quantity = question.combine([rates[:, q.arm] for q in question.quantities(rates.shape[1])])
     beyond = quantity - question.value if question.above else question.value - quantity
     return np.asarray(beyond <= AT)
 
@@ -87,7 +81,7 @@ def effects_of(rules: Sequence[ResolvedRule]) -> list[Effect]:
     for rule in rules:
         for asked in rule.targets:
             signed = asked.value if asked.arm > 0 else -asked.value
-            key = (asked.minus is None, (asked.minus or 0) > 0, signed, asked.above)
+            key = (asked.kind, asked.minus is None, (asked.minus or 0) > 0, signed, asked.above)
             found.setdefault(key, Effect(asked))
     return list(found.values())
 
@@ -239,32 +233,13 @@ def _at_margin(design: Design, name: str, truth: Truth, asked: Question) -> dict
     direct = truth.direct.get(asked.endpoint)
     if direct is None or asked.minus is None or asked.arm == 0:
         return {}
-    kind = design.endpoints[asked.endpoint].direct_truth
-    moved: tuple[object, ...] | None = None
-    if asked.kind == "hazard_ratio" and asked.value > 0.0:
-        scaled = [_with_hazard(time, asked.value) for time in direct[asked.minus]]
-        moved = tuple(scaled) if all(time is not None for time in scaled) else None
-    elif asked.kind == "level" and kind == "rate":
-        rates = [rate + asked.value for rate in direct[asked.minus]]
-        moved = tuple(rates) if min(rates) >= 0.0 else None
-    if moved is None or moved == direct[asked.arm]:
+    moved = tuple(asked.of.at_margin(asked, given) for given in direct[asked.minus])
+    rates = [value for value in moved if isinstance(value, float)]
+    if design.endpoints[asked.endpoint].direct_truth == "probability" or None in moved:
+        return {}
+    if min(rates, default=0.0) < 0.0 or moved == direct[asked.arm]:
         return {}
     arms = list(direct)
     arms[asked.arm] = moved
     label = f"{name}, {claim_words(replace(asked, above=True), design).replace(' > ', ' = ')}"
     return {label: replace(truth, direct={**truth.direct, asked.endpoint: tuple(arms)})}
-
-
-def _with_hazard(time: EventTime, ratio: float) -> EventTime | None:
-    """The same time with its hazard multiplied; nothing where that is another distribution."""
-    plain = time.plain()
-    if plain.get("cured"):
-        return None
-    if isinstance(time, Exponential):
-        key, factor = ("rate", ratio) if time.rate is not None else ("median", 1.0 / ratio)
-    elif isinstance(time, Weibull):
-        key = "scale" if time.scale is not None else "median"
-        factor = float(ratio ** (-1.0 / time.shape))
-    else:
-        return None
-    return time.model_copy(update={key: getattr(time, key) * factor})

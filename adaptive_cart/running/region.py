@@ -103,7 +103,7 @@ def region_of(design: Design) -> Region:
     endpoint = rules[0].question.endpoint
     nulls = tuple(name for name, truth in truths.items() if truth.role == "null")
     same = all(
-        asked.endpoint == endpoint and asked.kind == "level"
+        asked.endpoint == endpoint and asked.of.about_levels
         for rule in rules
         for asked in rule.targets
     )

@@ -50,9 +50,16 @@ def pieces(text: str) -> Iterator[tuple[str, str, list[str]]]:
             new.append(own)
             continue
         if where:
-            yield where, line, new
+            yield where, line, without_end(new)
         where, line, new = begins[1], begins[2].strip(), []
-    yield where, line, new
+    yield where, line, without_end(new)
+
+
+def without_end(lines: list[str]) -> list[str]:
+    """Leave out the empty lines that part a piece from the next."""
+    while lines and not lines[-1].strip():
+        lines = lines[:-1]
+    return lines
 
 
 def inserted(old: str, text: str) -> str:

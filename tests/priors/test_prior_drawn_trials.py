@@ -33,6 +33,7 @@ from adaptive_cart.priors.drawn_truths import (
     PriorUniforms,
     Rates,
     drawn_truth,
+    true_quantity,
 )
 from adaptive_cart.priors.wrong_claims import claims_wrongly, doubt
 from checks import assert_close_in_mcse, assert_mean, assert_quantiles, assert_share, raw_design
@@ -495,7 +496,9 @@ def test_cured_fractions_have_their_priors_and_times_follow() -> None:
         assert_mean((months > month) - remaining, 0.0, f"remaining at {month:g}")
         question = Question("relapse", 1, kind="remaining", month=month)
         opened = np.ones((10_000, 1), dtype=np.bool_)
-        assert truth.quantity(question, (1.0,), opened) == pytest.approx(remaining, rel=1e-12)
+        assert true_quantity(truth, question, 2, (1.0,), opened) == pytest.approx(
+            remaining, rel=1e-12
+        )
 
 
 @pytest.mark.parametrize("raw", [relapses(), infections(), cured()], ids=["ratio", "rate", "cured"])
@@ -507,7 +510,7 @@ def test_claims_are_as_probable_as_the_truths_that_are_drawn(raw: dict[str, Any]
     for rule, claim in zip(plan.rules, claims, strict=True):
         (target,) = rule.targets
         truth = truth_of(raw, target.endpoint, 40_000)
-        quantity = truth.quantity(target, (1.0,), np.ones((40_000, 1), dtype=np.bool_))
+        quantity = true_quantity(truth, target, 2, (1.0,), np.ones((40_000, 1), dtype=np.bool_))
         so = quantity > target.value if target.above else quantity < target.value
         share = so.mean()
         error = math.sqrt(share * (1.0 - share) / 40_000)

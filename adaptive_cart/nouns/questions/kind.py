@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from adaptive_cart.nouns.questions.quantity import Quantity
+from adaptive_cart.nouns.questions.quantity import LEVEL, Quantity
 
 if TYPE_CHECKING:
     from adaptive_cart.nouns.questions.question import Question
@@ -70,7 +70,7 @@ class QuestionKind:
     keys: ClassVar[tuple[Key, ...]] = ()
     other: ClassVar[str | None] = "minus"
     has_value: ClassVar[bool] = True
-    quantity: ClassVar[str] = "level"
+    quantity: ClassVar[str] = LEVEL
     ratio: ClassVar[bool] = False
     among_open: ClassVar[bool] = False
     lower_is_better: ClassVar[bool] = False
@@ -99,7 +99,7 @@ class QuestionKind:
     @property
     def about_levels(self) -> bool:
         """Whether it is about the endpoint's own parameter, in an arm or in two."""
-        return self.quantity == QuestionKind.quantity and not self.among_open
+        return self.quantity == LEVEL and not self.among_open
 
     @property
     def no_effect(self) -> float:
@@ -111,9 +111,8 @@ class QuestionKind:
         return tuple(self._of(question, arm) for arm in question.pair)
 
     def _of(self, question: Question, arm: int) -> Quantity:
-        return Quantity(
-            question.endpoint, self.quantity, arm, None, question.stratum, question.month
-        )
+        month = question.month or math.inf
+        return Quantity(question.endpoint, self.quantity, arm, None, question.stratum, month)
 
     def compare(self, own: Any, other: Any) -> Any:
         """Compare an arm's number with another arm's."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+LEVEL = "level"
 ALL = -1  # the average over all strata by their shares
 OPEN = -2  # the average over the strata still open
 
@@ -23,7 +25,8 @@ class Quantity:
     stratum
         Position of a stratum, or ``ALL`` or ``OPEN``.
     month
-        Months after the clock of the endpoint began, where the quantity is of a month.
+        Months after the clock of the endpoint began; infinite where it is of no month, so that of
+        what lasts the level is the fraction that lasts for ever.
     """
 
     endpoint: str
@@ -31,4 +34,4 @@ class Quantity:
     arm: int
     to: int | None = None
     stratum: int = ALL
-    month: float = 0.0
+    month: float = math.inf
