@@ -76,6 +76,8 @@ def test_a_model_says_what_it_reads_answers_and_may_be_wrong_by(name: str) -> No
     for kind in analysis.answers:
         assert 0.0 < analysis.answered_by.error(Question("y", 1, kind=kind)) < 0.01
     assert not own(analysis, AnalysisBase, "fitted", "posterior", "reference")
+    assert analysis.title
+    assert analysis.statements
     assert f'"{name}"' in ALL_KEYS
 
 

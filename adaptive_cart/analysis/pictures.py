@@ -232,17 +232,13 @@ def prior_and_posterior(analysis: Analysis) -> Picture | None:
                 }
             )
     label = plan.design.endpoint_label(primary)
-    axis = f"{label}: " + ("hazard ratio" if ratio else _parameter(fitted.model))
+    axis = f"{label}: " + ("hazard ratio" if ratio else fitted.level)
     return Picture(
         _draw_prior(drawn, axis, ratio),
         f"Prior (dashed) and posterior (solid) at month {analysis.findings.date:.1f}.",
         "Density of prior and posterior of " + ", ".join(name for name, *_ in drawn),
         rows,
     )
-
-
-def _parameter(model: str) -> str:
-    return "yearly rate" if model == "gamma_poisson" else "probability"
 
 
 def _edges(analysis: Analysis, questions: list[Question], model: str) -> Floats:

@@ -600,7 +600,7 @@ def _predictive(pieces: Pieces, rule: Rule, path: str) -> Found:
             f"{place}.looks",
         )
     analysis = pieces.analysis.get(target.posterior.endpoint)
-    if analysis is not None and analysis.model != "beta_binomial":
+    if analysis is not None and not analysis.predicts:
         yield (
             f"{path}.rule",
             f"'{target.name}' is analysed by '{analysis.model}'; predictive probabilities are "

@@ -27,8 +27,6 @@ from adaptive_cart.figures.source import (
     with_role,
 )
 from adaptive_cart.figures.tables_measures import table
-from adaptive_cart.models.binary.beta_binomial_analysis import CountsPosterior
-from adaptive_cart.nouns.records import pooled
 from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.results.result import Result
 
@@ -247,15 +245,6 @@ def _estimand(estimand: Estimand) -> str:
 
 def _interval(posterior: Posterior, question: Question) -> tuple[float, float]:
     """Central 95% credible interval of a question's quantity."""
-    if isinstance(posterior, CountsPosterior):  # it has a method of its own
-        counts = (pooled(posterior.successes), pooled(posterior.totals))
-        if question.stratum >= 0:
-            counts = (
-                posterior.successes[..., question.stratum],
-                posterior.totals[..., question.stratum],
-            )
-        found = posterior.model.interval(question.arm, question.minus, *counts)
-        return float(found[0, 0]), float(found[0, 1])
     lower, upper = (_quantile(posterior, question, p) for p in (0.025, 0.975))
     return lower, upper
 

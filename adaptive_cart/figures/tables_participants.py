@@ -25,6 +25,7 @@ from adaptive_cart.figures.tables_calendar import never_stopped, percentiles
 from adaptive_cart.figures.tables_measures import PANELS, table
 from adaptive_cart.figures.thinning import choose, shown_scenarios
 from adaptive_cart.nouns.course import DRUG_FREE
+from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats, Population
 from adaptive_cart.nouns.summaries import Durations
 from adaptive_cart.recorded.table import participants_table
@@ -291,19 +292,17 @@ def _curves_shown(result: Result, rows: list[dict[str, Any]]) -> set[str]:
 # ── C5: durability ────────────────────────────────────────────────────────────────────────────
 def durability_tables(result: Result) -> Tables | Missing:
     """C5: posterior of the fraction still in remission, at each look of one trial."""
-    from adaptive_cart.models.durability.weibull_cure_analysis import DurabilityPosterior
-
     name = main_scenario(result)
     lacking = no_course(result, name)
     if lacking is not None:
         return lacking
     found = replay(result, name)
     endpoints = [
-        key for key, (analysis, _) in found.plan.fitted.items() if analysis.model == "weibull_cure"
+        key for key, (analysis, _) in found.plan.fitted.items() if "remaining" in analysis.answers
     ]
     if not endpoints:
         return Missing(
-            "no endpoint of the design has the model weibull_cure",
+            "no endpoint of the design has a model of the fraction remaining",
             'add an endpoint of type "time_to_relapse" with [analysis] model = "weibull_cure" and '
             "simulate again",
         )
@@ -322,15 +321,14 @@ def durability_tables(result: Result) -> Tables | Missing:
         data = record.summaries[endpoint].rows(row_of_trial)
         assert isinstance(data, Durations)
         posterior = analysis.posterior(model, data, None)
-        assert isinstance(posterior, DurabilityPosterior)
         for arm, label in enumerate(result.design.arm_names):
-            own = posterior.arm(arm)
             for month in months:
                 at = float(month)
-                lower, upper = (1.0, 1.0) if at == 0.0 else (
-                    float(own.remaining_quantile(at, p)[0]) for p in (0.025, 0.975)
-                )  # fmt: skip
-                mean = 1.0 if at == 0.0 else float(own.remaining_mean(at)[0])
+                mean = lower = upper = 1.0
+                if at > 0.0:
+                    asked = Question(endpoint, arm, kind="remaining", month=at)
+                    mean = float(posterior.mean(asked)[0])
+                    lower, upper = (float(posterior.quantile(asked, p)[0]) for p in (0.025, 0.975))
                 rows.append(
                     {
                         "look": record.look,

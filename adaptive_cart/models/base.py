@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -200,6 +200,13 @@ def holds(question: Question, quantity: Floats) -> Floats:
     return question.of.holds(question, quantity).astype(np.float64)
 
 
+class Statement(NamedTuple):
+    """One equation of a model, in the LaTeX of ``report/equations.py``, and how it reads aloud."""
+
+    source: str
+    words: str
+
+
 class AnalysisBase(Part):
     """What every ``[analysis.ENDPOINT]`` table is.
 
@@ -211,6 +218,18 @@ class AnalysisBase(Part):
         The kinds of question the model can be asked.
     by_stratum
         Whether strata have parameters of their own, so that each has an estimand.
+    title
+        Name of the model at the head of its equations.
+    statements
+        Likelihood and prior, for a report.
+    level
+        What its level is: a ``probability``, a ``yearly rate``.
+    of_level
+        What those have who make up the level, where the arm's name alone does not say it.
+    slow
+        Whether its posterior takes so long that a report repeats fewer trials.
+    predicts
+        Whether predictive probabilities are there for it.
     answered_by
         What answers: its ``error`` says what an answer may be wrong by.
     """
@@ -220,6 +239,12 @@ class AnalysisBase(Part):
     reads: ClassVar[str]
     answers: ClassVar[tuple[str, ...]]
     by_stratum: ClassVar[bool] = False
+    title: ClassVar[str]
+    statements: ClassVar[tuple[Statement, ...]]
+    level: ClassVar[str] = "probability"
+    of_level: ClassVar[str] = ""
+    slow: ClassVar[bool] = False
+    predicts: ClassVar[bool] = False
     answered_by: ClassVar[type[Posterior]]
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -229,6 +254,13 @@ class AnalysisBase(Part):
     def arms_named(self, arms: tuple[str, ...]) -> tuple[str, ...]:
         """Arms that the table speaks of: those with a prior of their own, else every arm."""
         return arms
+
+    def with_prior(self, kind: str, arms: tuple[str, ...]) -> dict[str, Any] | None:
+        """Table of the same model with a ``vague`` prior, or the ``sceptical`` one: the control's.
+
+        Nothing where the model has no such prior, or has it already.
+        """
+        return None
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Any:
         """Return the model with its priors in arm order: a frozen object, made once a run."""

@@ -5,7 +5,7 @@ Greek names, ``_`` and ``^``, ``\frac{}{}``, ``\sqrt{}``, ``\sum``, ``\prod``, `
 ``\mathrm{}`` for words and ``\text{}`` for prose. :func:`parsed` turns it into a tree, which
 :mod:`.mathml` and :mod:`.omml` write out for the page and for Word; the PDF draws the same source.
 
-:data:`STATEMENTS` holds, by analysis model, what its prior and its likelihood are.
+What the prior and the likelihood of a model are, the model says: ``AnalysisBase.statements``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Literal
+
+from adaptive_cart.models.base import Statement
 
 
 @dataclass(frozen=True)
@@ -207,102 +209,6 @@ def _spaced(words: str) -> str:
     return re.sub(r"(?<!\\) ", r"\\ ", words)
 
 
-@dataclass(frozen=True)
-class Statement:
-    """One equation of a model, and how it reads aloud."""
-
-    source: str
-    words: str
-
-
-STATEMENTS: dict[str, tuple[Statement, ...]] = {
-    "beta_binomial": (
-        Statement(
-            r"y_k \mid \theta_k \sim \mathrm{Binomial}(n_k, \theta_k)",
-            "In arm k, the number of participants with the event, y, is binomial with the number "
-            "analysed, n, and the probability theta.",
-        ),
-        Statement(
-            r"\theta_k \sim \sum_{j} w_{kj} \, \mathrm{Beta}(a_{kj}, b_{kj})",
-            "The prior of theta in arm k is a mixture of beta distributions with weights w; one "
-            "component is the usual beta prior. Arms are independent.",
-        ),
-    ),
-    "logistic": (
-        Statement(
-            r"y_{ks} \mid \theta_{ks} \sim \mathrm{Binomial}(n_{ks}, \theta_{ks})",
-            "In arm k and stratum s, the number with the event is binomial.",
-        ),
-        Statement(
-            r"\logit \theta_{ks} = \alpha + \beta k + \sigma_s + \gamma_s k",
-            "On the logit: an intercept, a treatment effect, and for each stratum a shift of its "
-            "own and an interaction of its own with treatment; k is nought in the control and one "
-            "in the treated arm.",
-        ),
-        Statement(
-            r"\alpha, \beta, \sigma_s, \gamma_s \sim \mathrm{Normal}(m, s)",
-            "All are independently normal, each with a mean m and a standard deviation s of its "
-            "own.",
-        ),
-    ),
-    "hierarchical_logistic": (
-        Statement(
-            r"y_{ks} \mid \theta_{ks} \sim \mathrm{Binomial}(n_{ks}, \theta_{ks})",
-            "In arm k and stratum s, the number with the event is binomial.",
-        ),
-        Statement(
-            r"\logit \theta_{ks} = \alpha_s + \delta_s k , \; \alpha_s \sim \mathrm{Normal}(m, s)",
-            "On the logit: the control of each stratum by itself, normal, plus the log odds ratio "
-            "of the stratum in the treated arm, where k is one; in the control it is nought.",
-        ),
-        Statement(
-            r"\delta_s \sim \mathrm{Normal}(\mu, \tau) , \; \mu \sim \mathrm{Normal}(m_\mu, s_\mu)"
-            r" , \; \tau \sim \mathrm{HalfNormal}(s_\tau)",
-            "The log odds ratios of the strata are exchangeable: normal around a common mean with "
-            "a common standard deviation, which is half normal.",
-        ),
-    ),
-    "piecewise_exponential": (
-        Statement(
-            r"D_{kj} \sim \mathrm{Poisson}(\lambda_j \, e^{\beta k} \, T_{kj})",
-            "In interval j and arm k, the events D in T months at risk are Poisson; beta is the "
-            "log hazard ratio; k is nought in the control and one in the experimental arm.",
-        ),
-        Statement(
-            r"\lambda_j \sim \mathrm{Gamma}(a, b) , \; \beta \sim \mathrm{Normal}(m, s)",
-            "The baseline hazard of each interval is gamma with shape a and rate b, the log hazard "
-            "ratio normal.",
-        ),
-    ),
-    "weibull_cure": (
-        Statement(
-            r"R_k(t) = c_k + (1 - c_k) \, \exp ( - \log 2 \, (t / m_k)^{h_k} )",
-            "In arm k, the fraction of remitters still in remission t months after its onset: the "
-            "cured fraction c, and of the others those whose Weibull time with median m and shape "
-            "h is longer than t.",
-        ),
-        Statement(
-            r"c_k \sim \mathrm{Beta}(a, b) , \; m_k \sim \mathrm{Lognormal}(\mu_m, \sigma_m) , \; "
-            r"h_k \sim \mathrm{Lognormal}(\mu_h, \sigma_h)",
-            "The cured fraction is beta, median and shape are lognormal, all independent.",
-        ),
-        Statement(
-            r"L = \prod_{i} ( - R_k'(t_i) )^{d_i} \, R_k(t_i)^{1 - d_i}",
-            "A relapse contributes the density, a censored remitter the fraction remaining.",
-        ),
-    ),
-    "gamma_poisson": (
-        Statement(
-            r"y_k \mid \lambda_k \sim \mathrm{Poisson}(\lambda_k \, T_k)",
-            "In arm k, the number of events in T patient-years is Poisson with the yearly rate "
-            "lambda.",
-        ),
-        Statement(
-            r"\lambda_k \sim \mathrm{Gamma}(a, b)",
-            "The prior of the rate is gamma with shape a and rate b.",
-        ),
-    ),
-}
 POSTERIOR = Statement(
     r"p(\theta \mid y) \propto p(y \mid \theta) \, p(\theta)",
     "The posterior is proportional to likelihood times prior.",

@@ -26,7 +26,6 @@ from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.results.operating import Figure, mean, proportion
 from adaptive_cart.running.stretches import block_size
 
-SLOW_MODELS = ("logistic", "hierarchical_logistic", "weibull_cure", "piecewise_exponential")
 FEWER = 5  # how many times fewer trials where a posterior takes long
 Tables = dict[str, Any]
 
@@ -152,22 +151,10 @@ def _later(tables: Tables, design: Design) -> bool:
 
 def _priors(tables: Tables, design: Design, kind: str) -> bool:
     analysis = design.analysis_of(design.primary)
-    if analysis is None or analysis.model != "beta_binomial":
-        return False
-    uniform = {"a": 1.0, "b": 1.0}
-    written = tables.get("analysis", {}).get(design.primary, {}).get("prior")
-    control = design.arm_names[0]
-    by_arm = isinstance(written, dict) and control in written
-    if kind == "vague":
-        if written is None or written == uniform:
-            return False
-        prior: Any = uniform
-    else:
-        if not by_arm:
-            return False
-        prior = dict.fromkeys(design.arm_names, written[control])
-    tables.setdefault("analysis", {})[design.primary] = {"model": "beta_binomial", "prior": prior}
-    return True
+    other = None if analysis is None else analysis.with_prior(kind, design.arm_names)
+    if other is not None:
+        tables.setdefault("analysis", {})[design.primary] = other
+    return other is not None
 
 
 def _more_dropout(truth: Truth) -> Truth:
@@ -192,10 +179,8 @@ def scenarios_asked(evidence: Evidence) -> list[str]:
 def trials_asked(evidence: Evidence) -> int:
     """Trials of each variant: fewer where a posterior takes long, no more than the run holds."""
     number = evidence.sensitivity_trials
-    models = {analysis.model for analysis, _ in evidence.plan.fitted.values()}
     asked = {rule.question.endpoint for rule in evidence.plan.rules} | {evidence.design.primary}
-    models = {evidence.plan.fitted[e][0].model for e in asked if e in evidence.plan.fitted}
-    if models & {*SLOW_MODELS}:
+    if any(evidence.plan.fitted[e][0].slow for e in asked if e in evidence.plan.fitted):
         number //= FEWER
     held = max(evidence.manifest["trials"].values())
     return min(number, held) if held else number

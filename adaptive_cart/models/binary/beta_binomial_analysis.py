@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from adaptive_cart.errors import nearest, one_of
-from adaptive_cart.models.base import AnalysisBase, Posterior, Reference
+from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
 from adaptive_cart.models.ties import Sides, not_known
 from adaptive_cart.nouns.parts import Part, Worth, worth_something
 from adaptive_cart.nouns.questions import ALL, Quantity, Question
@@ -157,6 +157,20 @@ class BetaBinomialAnalysis(AnalysisBase):
     model: Literal["beta_binomial"]
     prior: Priors | None = None
 
+    title: ClassVar[str] = "Independent binomial arms"
+    statements: ClassVar[tuple[Statement, ...]] = (
+        Statement(
+            r"y_k \mid \theta_k \sim \mathrm{Binomial}(n_k, \theta_k)",
+            "In arm k, the number of participants with the event, y, is binomial with the number "
+            "analysed, n, and the probability theta.",
+        ),
+        Statement(
+            r"\theta_k \sim \sum_{j} w_{kj} \, \mathrm{Beta}(a_{kj}, b_{kj})",
+            "The prior of theta in arm k is a mixture of beta distributions with weights w; one "
+            "component is the usual beta prior. Arms are independent.",
+        ),
+    )
+    predicts: ClassVar[bool] = True
     reads: ClassVar[str] = "counts"
     answers: ClassVar[tuple[str, ...]] = ("level", "best")
     answered_by: ClassVar[type[Posterior]] = CountsPosterior
@@ -185,6 +199,16 @@ class BetaBinomialAnalysis(AnalysisBase):
                     )
                     found.append((where, f"the weights sum to {total:.10g}; they must sum to 1"))
         return list(dict.fromkeys(found))
+
+    def with_prior(self, kind: str, arms: tuple[str, ...]) -> dict[str, Any] | None:
+        written: Any = self.plain().get("prior")
+        uniform = {"a": 1.0, "b": 1.0}
+        if kind == "vague":
+            known = written is None or written == uniform
+            return None if known else {"model": self.model, "prior": uniform}
+        if not isinstance(self.prior, dict) or arms[0] not in self.prior:
+            return None
+        return {"model": self.model, "prior": dict.fromkeys(arms, written[arms[0]])}
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> BetaBinomial:
         from adaptive_cart.models.binary.beta_binomial import BetaBinomial

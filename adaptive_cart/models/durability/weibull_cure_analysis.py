@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import model_validator
 
-from adaptive_cart.models.base import AnalysisBase, Posterior, Reference
+from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
 from adaptive_cart.models.ties import Sides, certain, not_known, side_of, strictly_inside
 from adaptive_cart.nouns.distributions import Beta, Lognormal
 from adaptive_cart.nouns.parts import Part
@@ -166,6 +166,12 @@ class DurabilityPosterior(Posterior):
             return mean - other.remaining_mean(question.month)
         return mean - other.cured_mean()
 
+    def quantile(self, question: Question, probability: float) -> Floats:
+        if question.kind not in self.closed or question.minus is not None:
+            return super().quantile(question, probability)
+        month = question.month if question.kind == "remaining" else FOR_EVER
+        return self.arm(question.arm, question.stratum).remaining_quantile(month, probability)
+
     def where_open(self, open_strata: Booleans) -> DurabilityPosterior:
         other = replace(self, open_strata=open_strata)
         other._arms = {key: arm for key, arm in self._arms.items() if key[-1] != OPEN}
@@ -178,6 +184,26 @@ class WeibullCureAnalysis(AnalysisBase):
     model: Literal["weibull_cure"]
     prior: WeibullCurePrior
 
+    title: ClassVar[str] = "Weibull model with a cured fraction"
+    statements: ClassVar[tuple[Statement, ...]] = (
+        Statement(
+            r"R_k(t) = c_k + (1 - c_k) \, \exp ( - \log 2 \, (t / m_k)^{h_k} )",
+            "In arm k, the fraction of remitters still in remission t months after its onset: the "
+            "cured fraction c, and of the others those whose Weibull time with median m and shape "
+            "h is longer than t.",
+        ),
+        Statement(
+            r"c_k \sim \mathrm{Beta}(a, b) , \; m_k \sim \mathrm{Lognormal}(\mu_m, \sigma_m) , \; "
+            r"h_k \sim \mathrm{Lognormal}(\mu_h, \sigma_h)",
+            "The cured fraction is beta, median and shape are lognormal, all independent.",
+        ),
+        Statement(
+            r"L = \prod_{i} ( - R_k'(t_i) )^{d_i} \, R_k(t_i)^{1 - d_i}",
+            "A relapse contributes the density, a censored remitter the fraction remaining.",
+        ),
+    )
+    of_level: ClassVar[str] = "never relapsing"
+    slow: ClassVar[bool] = True
     reads: ClassVar[str] = "durations"
     answers: ClassVar[tuple[str, ...]] = ("level", "remaining")
     answered_by: ClassVar[type[Posterior]] = DurabilityPosterior

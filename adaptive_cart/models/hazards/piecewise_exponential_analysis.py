@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from adaptive_cart.models.base import AnalysisBase, Posterior, Reference
+from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPrior
 from adaptive_cart.models.ties import Sides, certain, not_known, side_of, strictly_inside
 from adaptive_cart.nouns.distributions import Normal
@@ -156,6 +156,20 @@ class PiecewiseExponentialAnalysis(AnalysisBase):
     cuts: list[PositiveMonths] = Field(default_factory=list, description="months; none for one")
     prior: PiecewiseExponentialPrior
 
+    title: ClassVar[str] = "Piecewise exponential model"
+    statements: ClassVar[tuple[Statement, ...]] = (
+        Statement(
+            r"D_{kj} \sim \mathrm{Poisson}(\lambda_j \, e^{\beta k} \, T_{kj})",
+            "In interval j and arm k, the events D in T months at risk are Poisson; beta is the "
+            "log hazard ratio; k is nought in the control and one in the experimental arm.",
+        ),
+        Statement(
+            r"\lambda_j \sim \mathrm{Gamma}(a, b) , \; \beta \sim \mathrm{Normal}(m, s)",
+            "The baseline hazard of each interval is gamma with shape a and rate b, the log hazard "
+            "ratio normal.",
+        ),
+    )
+    slow: ClassVar[bool] = True
     reads: ClassVar[str] = "durations"
     answers: ClassVar[tuple[str, ...]] = ("hazard_ratio",)
     answered_by: ClassVar[type[Posterior]] = HazardsPosterior

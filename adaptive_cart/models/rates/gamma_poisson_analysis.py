@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import model_validator
 
-from adaptive_cart.models.base import AnalysisBase, Posterior, Reference
+from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
 from adaptive_cart.models.ties import Sides, certain, not_known, side_of, strictly_inside
 from adaptive_cart.nouns.parts import Part, Worth, worth_something
 from adaptive_cart.nouns.questions import OPEN, Quantity, Question
@@ -125,6 +125,19 @@ class GammaPoissonAnalysis(AnalysisBase):
     model: Literal["gamma_poisson"]
     prior: GammaPrior
 
+    title: ClassVar[str] = "Events by patient-years"
+    statements: ClassVar[tuple[Statement, ...]] = (
+        Statement(
+            r"y_k \mid \lambda_k \sim \mathrm{Poisson}(\lambda_k \, T_k)",
+            "In arm k, the number of events in T patient-years is Poisson with the yearly rate "
+            "lambda.",
+        ),
+        Statement(
+            r"\lambda_k \sim \mathrm{Gamma}(a, b)",
+            "The prior of the rate is gamma with shape a and rate b.",
+        ),
+    )
+    level: ClassVar[str] = "yearly rate"
     reads: ClassVar[str] = "exposure"
     answers: ClassVar[tuple[str, ...]] = ("level",)
     answered_by: ClassVar[type[Posterior]] = RatesPosterior

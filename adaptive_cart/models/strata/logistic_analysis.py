@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from adaptive_cart.models.base import AnalysisBase, Posterior, Reference
+from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
 from adaptive_cart.models.ties import Sides, certain, not_known, strictly_inside
 from adaptive_cart.nouns.distributions import HalfNormal, Normal
 from adaptive_cart.nouns.parts import Part
@@ -139,6 +139,7 @@ class _StrataAnalysis(AnalysisBase):
     reads: ClassVar[str] = "counts"
     answers: ClassVar[tuple[str, ...]] = ("level",)
     by_stratum: ClassVar[bool] = True
+    slow: ClassVar[bool] = True
     answered_by: ClassVar[type[Posterior]] = StrataPosterior
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -161,6 +162,25 @@ class LogisticAnalysis(_StrataAnalysis):
 
     model: Literal["logistic"]
     prior: LogisticPrior
+
+    title: ClassVar[str] = "Logistic model with strata and interactions"
+    statements: ClassVar[tuple[Statement, ...]] = (
+        Statement(
+            r"y_{ks} \mid \theta_{ks} \sim \mathrm{Binomial}(n_{ks}, \theta_{ks})",
+            "In arm k and stratum s, the number with the event is binomial.",
+        ),
+        Statement(
+            r"\logit \theta_{ks} = \alpha + \beta k + \sigma_s + \gamma_s k",
+            "On the logit: an intercept, a treatment effect, and for each stratum a shift of its "
+            "own and an interaction of its own with treatment; k is nought in the control and one "
+            "in the treated arm.",
+        ),
+        Statement(
+            r"\alpha, \beta, \sigma_s, \gamma_s \sim \mathrm{Normal}(m, s)",
+            "All are independently normal, each with a mean m and a standard deviation s of its "
+            "own.",
+        ),
+    )
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Any:
         from adaptive_cart.models.strata.logistic import Logistic
@@ -185,6 +205,25 @@ class HierarchicalLogisticAnalysis(_StrataAnalysis):
 
     model: Literal["hierarchical_logistic"]
     prior: HierarchicalLogisticPrior
+
+    title: ClassVar[str] = "Hierarchical logistic model"
+    statements: ClassVar[tuple[Statement, ...]] = (
+        Statement(
+            r"y_{ks} \mid \theta_{ks} \sim \mathrm{Binomial}(n_{ks}, \theta_{ks})",
+            "In arm k and stratum s, the number with the event is binomial.",
+        ),
+        Statement(
+            r"\logit \theta_{ks} = \alpha_s + \delta_s k , \; \alpha_s \sim \mathrm{Normal}(m, s)",
+            "On the logit: the control of each stratum by itself, normal, plus the log odds ratio "
+            "of the stratum in the treated arm, where k is one; in the control it is nought.",
+        ),
+        Statement(
+            r"\delta_s \sim \mathrm{Normal}(\mu, \tau) , \; \mu \sim \mathrm{Normal}(m_\mu, s_\mu)"
+            r" , \; \tau \sim \mathrm{HalfNormal}(s_\tau)",
+            "The log odds ratios of the strata are exchangeable: normal around a common mean with "
+            "a common standard deviation, which is half normal.",
+        ),
+    )
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Any:
         from adaptive_cart.models.strata.hierarchical_logistic import HierarchicalLogistic

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from adaptive_cart.models import ANALYSES
 from adaptive_cart.nouns.questions import written
 from adaptive_cart.priors.claims import nothing_seen
 from adaptive_cart.report.accuracy import measured
@@ -29,21 +30,12 @@ from adaptive_cart.report.document import (
     secret,
     without_blank_columns,
 )
-from adaptive_cart.report.equations import STATEMENTS
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, counted, given, rounded, significant
 from adaptive_cart.report.pictures import figures_of
 from adaptive_cart.report.verified import HOW, verified
 
 MOST_TABLES = 20_000  # tables of counts that are enumerated for the prior predictive
-MODEL_WORDS = {
-    "beta_binomial": "Independent binomial arms",
-    "logistic": "Logistic model with strata and interactions",
-    "hierarchical_logistic": "Hierarchical logistic model",
-    "piecewise_exponential": "Piecewise exponential model",
-    "weibull_cure": "Weibull model with a cured fraction",
-    "gamma_poisson": "Events by patient-years",
-}
 
 
 def model(evidence: Evidence) -> list[Block]:
@@ -77,13 +69,13 @@ def _equations(evidence: Evidence) -> list[Block]:
             Paragraph(
                 line=prose(
                     "{title} (model {code}), for {endpoints}:",
-                    title=MODEL_WORDS.get(kind, kind),
+                    title=ANALYSES[kind].title,
                     code=code(kind),
                     endpoints=listed([evidence.endpoint_words(name) for name in names]),
                 )
             )
         )
-        for number, statement in enumerate(STATEMENTS.get(kind, ())):
+        for number, statement in enumerate(ANALYSES[kind].statements):
             key = f"e-{kind}-{number}"
             keys.append(key)
             blocks.append(Equation(key=key, source=statement.source, words=statement.words))
