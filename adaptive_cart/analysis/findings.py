@@ -82,6 +82,8 @@ class RuleFinding:
         What would have changed it: one smallest change in the data.
     failed
         Whether it was asked and its posterior could not be computed.
+    within_error
+        The error of the fast probability, where that lies within it of the threshold; else 0.
     """
 
     rule: str
@@ -101,6 +103,12 @@ class RuleFinding:
     why: str | None
     changes: str | None
     failed: bool = False
+    within_error: float = 0.0
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the fast posterior cannot tell which side it is, and the reference not either."""
+        return self.within_error > 0.0 and self.reference_holds != self.fast_holds
 
 
 @dataclass(frozen=True)

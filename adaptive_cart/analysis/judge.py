@@ -5,7 +5,8 @@ asked has no posterior, where it hangs on how participants are read who were las
 cut, where the chains are not to be trusted, and where the two posteriors differ by more than Monte
 Carlo error, since one of them is then wrong. Where they agree so far but lie on two sides of a
 threshold, the threshold is nearer than Markov chains can tell; the fast posterior, which has no
-Monte Carlo error and is what was simulated, then decides.
+Monte Carlo error and is what was simulated, then decides. Where the threshold lies within the fast
+one's own error too, nobody can tell, and the decision is withheld.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ def _finding(
     answer = None
     if reference is not None and by_draws is not None:
         answer = reference.answer(analysis.as_when_asked(rule, target), rule, target)
-    why, changes = None, None
+    why, changes, within_error = None, None, 0.0
     failed = False
     if by_fast is None:
         why = analysis.settled.get((rule.name, place))
@@ -143,10 +144,14 @@ def _finding(
         then = analysis.as_when_asked(rule, target)
         flip = smallest_flip(then, rule, target, threshold)
         changes = flip_words(then, rule, target, flip, bool(fast_holds))
+        if then.undecided(rule, target, np.array([by_fast]), threshold)[0]:
+            within_error = trial.plan.errors[rule.name]
     if decides is None:
         reason = f"{rule.words(design, place)}: not judged ({why})"
     else:
         reason = rule.reason(design, decides, threshold, place)
+    if within_error:
+        reason += f"; {_near_words(within_error, fast_holds, reference_holds)}"
     return RuleFinding(
         rule=rule.name,
         then=rule.then,
@@ -165,7 +170,17 @@ def _finding(
         why=why,
         changes=changes,
         failed=failed,
+        within_error=within_error,
     )
+
+
+def _near_words(error: float, fast_holds: bool | None, reference_holds: bool | None) -> str:
+    """What it means that a probability lies within the model's error of its threshold."""
+    near = f"the fast posterior lies within its error of {error:g} of the threshold"
+    if reference_holds is None:
+        return f"{near}: type the command without --fast, and PyMC is asked too"
+    side = "the same side" if reference_holds == fast_holds else "the other side"
+    return f"{near}, and PyMC on {side}"
 
 
 def agree(answer: Answer) -> bool:
@@ -235,7 +250,7 @@ def decision_of(
     if not holding:
         judged = [r for r in rules if r.holds is not None]
         holding = ("no rule holds",) if judged else ("no rule is judged at this look",)
-    against = (*failures(rules), *absence)
+    against = (*failures(rules), *absence, *too_near(rules))
     if reference is not None:
         against += withheld_because(reference)
     if against:
@@ -284,6 +299,15 @@ def failures(rules: tuple[RuleFinding, ...]) -> tuple[str, ...]:
         f"{rule.rule}, {rule.question}: {rule.why}; whether the rule holds is not known"
         for rule in rules
         if rule.failed
+    )
+
+
+def too_near(rules: tuple[RuleFinding, ...]) -> tuple[str, ...]:
+    """Rules whose threshold is nearer than any posterior that was asked can tell."""
+    return tuple(
+        f"{rule.rule}: {rule.reason}; on which side it lies is not known"
+        for rule in rules
+        if rule.undecided
     )
 
 

@@ -1,0 +1,97 @@
+"""A threshold within the error of the fast posterior: told at the rule, and never passed over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adaptive_cart.analysis import analyze
+from adaptive_cart.analysis.reference import Answer, ReferencePosteriors
+from adaptive_cart.design.design import Design
+from analysis.test_analyze import responders, small
+
+LOGISTIC = {
+    "model": "logistic",
+    "prior": {
+        name: {"dist": "normal", "mean": 0, "sd": 1.5}
+        for name in ("intercept", "treatment", "stratum", "interaction")
+    },
+}
+ROWS = responders((10, 14), (3, 12))
+
+
+def design(threshold: float, model: dict[str, Any] | None = None) -> Design:
+    written = small().rules[0].model_dump(by_alias=True, exclude_none=True)
+    analysis = {} if model is None else {"analysis": {"response": model}}
+    return small(rules=[written | {"at_least": threshold}], **analysis)
+
+
+def fast(model: dict[str, Any] | None = None) -> float:
+    found = analyze(design(0.5, model), ROWS, fast=True).rules[0].fast
+    assert found is not None
+    return found
+
+
+def with_reference(monkeypatch: pytest.MonkeyPatch, probability: float) -> None:
+    """PyMC answers so, with the error that ten thousand draws have."""
+
+    def answer(self: Any, analysis: Any, rule: Any, target: Any) -> Answer:
+        by_fast = float(analysis.fast_probability(rule, target)[0])
+        return Answer(probability, 0.001, by_fast, None)
+
+    monkeypatch.setattr(ReferencePosteriors, "answer", answer)
+    monkeypatch.setattr(ReferencePosteriors, "diagnoses", lambda self: ())
+    monkeypatch.setattr("adaptive_cart.analysis.flow._quantities", lambda *asked: ((), ()))
+    monkeypatch.setattr("adaptive_cart.analysis.flow.util.find_spec", lambda name: object())
+
+
+@pytest.mark.parametrize("away", [-0.0015, 0.0015])
+def test_alone_the_fast_posterior_does_not_decide_within_its_error(away: float) -> None:
+    probability = fast(LOGISTIC)
+    found = analyze(design(probability + away, LOGISTIC), ROWS, fast=True)
+    (rule,) = found.rules
+    assert rule.within_error == 0.002
+    assert rule.holds == (away < 0)
+    assert found.decision.outcome == found.decision.basis == "withheld"
+    assert found.decision.fast == ("success" if away < 0 else "goes_on")
+    assert "lies within its error of 0.002 of the threshold" in rule.reason
+    assert "without --fast" in found.decision.withheld[0]
+    assert rule.reason in found.text
+
+
+def test_further_away_it_decides() -> None:
+    found = analyze(design(fast(LOGISTIC) - 0.0025, LOGISTIC), ROWS, fast=True)
+    assert found.rules[0].within_error == 0.0
+    assert "error" not in found.rules[0].reason
+    assert found.decision.outcome == "success"
+
+
+def test_an_exact_answer_decides_however_near() -> None:
+    threshold = float(np.nextafter(fast(), 0.0))
+    found = analyze(design(threshold), ROWS, fast=True)
+    assert found.rules[0].within_error == 0.0
+    assert found.decision.outcome == "success"
+
+
+def test_the_reference_on_the_same_side_confirms(monkeypatch: pytest.MonkeyPatch) -> None:
+    probability = fast(LOGISTIC)
+    with_reference(monkeypatch, probability + 0.001)
+    found = analyze(design(probability - 0.001, LOGISTIC), ROWS)
+    assert found.decision.outcome == "success"
+    assert found.rules[0].within_error == 0.002
+    assert "and PyMC on the same side" in found.decision.reasons[0]
+
+
+def test_on_two_sides_nobody_can_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    probability = fast(LOGISTIC)
+    with_reference(monkeypatch, probability - 0.002)
+    found = analyze(design(probability - 0.001, LOGISTIC), ROWS)
+    assert found.decision.outcome == "withheld"
+    assert "and PyMC on the other side" in found.decision.withheld[0]
+    # beyond the error of the fast one, it decides as ever
+    with_reference(monkeypatch, probability - 0.0045)
+    found = analyze(design(probability - 0.003, LOGISTIC), ROWS)
+    assert found.decision.outcome == "success"
+    assert found.decision.basis == "fast posterior"
