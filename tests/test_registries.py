@@ -30,8 +30,8 @@ from adaptive_cart.figures.registry import FIGURES
 from adaptive_cart.models import ANALYSES, AnalysisBase
 from adaptive_cart.nouns.questions import KINDS as QUESTIONS
 from adaptive_cart.nouns.questions import Question, Wording, asked
+from adaptive_cart.nouns.summaries import SUMMARIES
 from adaptive_cart.report.chapters import rules as chapter
-from adaptive_cart.results.operating import RATIOS
 from adaptive_cart.telling import walkthrough
 
 ALL_KEYS = template("all_keys")
@@ -47,10 +47,10 @@ def own(kind: type, base: type, *names: str) -> list[str]:
 def test_an_endpoint_says_all_that_is_known_of_it(name: str) -> None:
     kind = KINDS[name]
     assert get_args(kind.model_fields["type"].annotation) == (name,)
-    assert kind.summary_kind in RATIOS, "its observed value is a ratio of two columns"
-    assert kind.direct_truth or kind.fed_by, "something must feed it"
+    assert kind.gives in SUMMARIES.values()
+    assert kind.direct or kind.from_remission or kind.named_in, "something must feed it"
     assert kind.estimand_kind is None or kind.estimand_kind in QUESTIONS
-    assert not own(kind, EndpointBase, "prepare", "summary")
+    assert not own(kind, EndpointBase, "prepare", "summary", "describes")
     assert inspect.getdoc(kind)
     assert f'"{name}"' in ALL_KEYS
     module = inspect.getmodule(kind)
@@ -58,19 +58,12 @@ def test_an_endpoint_says_all_that_is_known_of_it(name: str) -> None:
     assert module.__name__ == f"adaptive_cart.endpoints.{name}", "one kind a file"
 
 
-def test_every_summary_that_an_endpoint_gives_is_told_somewhere() -> None:
-    """A model reads it, or nothing is asked of it."""
-    read = {analysis.reads for analysis in ANALYSES.values()}
-    described_only = {"means"}  # time in remission: no rule can ask about it
-    assert {kind.summary_kind for kind in KINDS.values()} == read | described_only
-
-
 # ── models ────────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize("name", ANALYSES)
 def test_a_model_says_what_it_reads_answers_and_may_be_wrong_by(name: str) -> None:
     analysis = ANALYSES[name]
     assert get_args(analysis.model_fields["model"].annotation) == (name,)
-    assert analysis.reads in {kind.summary_kind for kind in KINDS.values()}
+    assert analysis.reads in {kind.gives.kind for kind in KINDS.values()}
     assert analysis.answers
     assert set(analysis.answers) <= set(QUESTIONS)
     for kind in analysis.answers:

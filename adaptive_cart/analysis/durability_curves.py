@@ -188,7 +188,8 @@ def durability(
     if design is None:
         raise DesignError([Problem("design", "participants need a design; give it as well")])
     name = _endpoint(design, endpoint)
-    horizon = float(design.endpoints[name].horizon)
+    horizon = design.endpoints[name].censors_after()
+    assert horizon is not None
     at = np.arange(0.0, horizon + 1e-9, STEP) if months is None else np.array(months, dtype=float)
     problems = []
     if len(at) == 0 or not (np.isfinite(at).all() and (at >= 0.0).all()):
@@ -210,7 +211,8 @@ def _endpoint(design: Design, asked: str | None) -> str:
     found = [
         name
         for name, endpoint in design.endpoints.items()
-        if endpoint.type == "time_to_relapse"
+        if endpoint.from_remission
+        and endpoint.gives.lasts
         and isinstance(design.analysis_of(name), WeibullCureAnalysis)
     ]
     if asked is None and len(found) == 1:

@@ -245,7 +245,6 @@ def flip_words(
                 when = "earliest" if move.order == "shortest" else "latest"
                 parts.append(f"{number} fewer {noun} in {where}, without the {when}")
             continue
-        responder = isinstance(summary, Counts) and endpoint.type == "landmark"
-        noun = ("responder" if responder else "event") + ("" if number == 1 else "s")
+        noun = endpoint.noun + ("" if number == 1 else "s")
         parts.append(f"{number} {'more' if move.by > 0 else 'fewer'} {noun} in {where}")
     return f"{would} with {' and '.join(parts)} (then {flip.probability:.4f})"

@@ -353,7 +353,7 @@ def _provenance(
     if reference is not None:
         statements = {endpoint: reference.statement(endpoint) for endpoint in reference.fits()}
     labels = {
-        name: f"{endpoint.label or name}: {_describes(endpoint)}"
+        name: f"{endpoint.label or name}: {endpoint.describes()}"
         for name, endpoint in design.endpoints.items()
     }
     return {
@@ -364,23 +364,3 @@ def _provenance(
         "models": statements,
         "labels": labels,
     }
-
-
-def _describes(endpoint: Any) -> str:
-    """Say in a few words what is counted."""
-    if endpoint.type == "landmark":
-        state = endpoint.state.replace("drug_free", "drug-free").replace("_", " ")
-        return f"{state} at month {endpoint.month:g}"
-    if endpoint.type == "time_in_remission":
-        return f"months in drug-free remission within {endpoint.horizon:g}"
-    if endpoint.type == "adverse_event":
-        return f"within {_in_months(endpoint.within_months)} of infusion"
-    return {
-        "time_to_event": "time to the event",
-        "time_to_relapse": "relapse among those who reached drug-free remission",
-        "event_rate": "events per patient-year",
-    }[str(endpoint.type)]
-
-
-def _in_months(months: float) -> str:
-    return f"{months:g} month" + ("" if months == 1.0 else "s")

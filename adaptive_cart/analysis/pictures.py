@@ -39,6 +39,7 @@ from adaptive_cart.figures.style import (
     styled,
     width_of,
 )
+from adaptive_cart.nouns.calendar import SAME
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.summaries import Durations
@@ -296,7 +297,7 @@ def durability(analysis: Analysis) -> Picture | None:
     endpoint = found[0]
     summary = recorded.summary(endpoint)
     assert isinstance(summary, Durations)
-    horizon = float(getattr(plan.design.endpoints[endpoint], "horizon", 36.0))
+    horizon = plan.design.endpoints[endpoint].censors_after() or 36.0
     months = np.linspace(0.0, horizon, MONTHS)[1:]
     arms, rows = [], []
     for arm, name in enumerate(plan.design.arm_names):
@@ -403,13 +404,12 @@ def swimmer(analysis: Analysis) -> Picture | None:
             for name, values in table.months.items()
             if values[person] <= follow[person] + 1.0e-6
         }
-        for name, given in table.responses.items():
-            known = design.endpoints[name].known_after() or 0.0
-            if given[person] and known <= follow[person] + 1.0e-6:
-                seen[name] = known
-        for name, times in (*table.times.items(), *table.onsets.items()):
-            if times[person] <= follow[person]:
-                seen[name] = float(times[person])
+        for name, values in table.outcomes.items():
+            endpoint = design.endpoints[name]
+            assert endpoint.direct is not None
+            mark = endpoint.direct.mark(values[person], endpoint.known_after())
+            if mark <= follow[person] + SAME:
+                seen[name] = mark
         if left[person]:
             seen["withdrawn_month"] = float(follow[person])
         lines.append(
@@ -423,8 +423,10 @@ def swimmer(analysis: Analysis) -> Picture | None:
     order = sorted(range(most), key=lambda p: (int(table.arm[p]), -float(follow[p])))
     lines = [lines[person] for person in order]
     labels = {name: design.arm_label(name) for name in design.arm_names}
-    adverse = {name: _event_words(analysis, name) for name in table.onsets}
-    own = {name: _event_words(analysis, name) for name in (*table.responses, *table.times)}
+    marked = [name for name in table.outcomes if any(name in line for line in lines)]
+    words = {name: _event_words(analysis, name) for name in marked}
+    adverse = {name: words[name] for name in marked if design.endpoints[name].harm}
+    own = {name: words[name] for name in marked if name not in adverse}
     return Picture(
         _draw_swimmer(lines, labels, adverse, own),
         f"Participants by arm, from randomisation to last contact or month "
@@ -443,9 +445,7 @@ def _event_words(analysis: Analysis, name: str) -> str:
     endpoint = analysis.plan.design.endpoints[name]
     words = endpoint.label or name
     known = endpoint.known_after()
-    if name in analysis.participants.responses and known is not None:
-        return f"{words} at month {known:g}"
-    return words
+    return words if known is None else f"{words} at month {known:g}"
 
 
 # marks of what only some designs have: adverse events, and columns of an endpoint of their own

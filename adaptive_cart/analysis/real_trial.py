@@ -130,10 +130,11 @@ class RecordedAnalysis(LookAnalysis):
 
     def imputes(self, endpoint: str) -> bool:
         """Whether responses of the endpoint are missing here and are imputed."""
-        if getattr(self.plan.design.endpoints[endpoint], "missing", None) != "impute":
+        if not self.plan.design.endpoints[endpoint].imputes():
             return False
         counts = self.summary(endpoint)
-        return isinstance(counts, Counts) and bool(counts.missing.any())
+        assert isinstance(counts, Counts)
+        return bool(counts.missing.any())
 
     def imputed(self, endpoint: str) -> tuple[Counts, Floats]:
         """Tables with the missing responses drawn, each once, and how often each was drawn."""
@@ -266,7 +267,7 @@ class RealTrial(Conduct):
                 (trials, width)
             )
             for place, (name, endpoint) in enumerate(self.design.endpoints.items())
-            if getattr(endpoint, "missing", None) == "impute"
+            if endpoint.imputes()
         }
 
     def imputed(self, endpoint: str, date: Floats) -> Counts:

@@ -29,10 +29,9 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import REASONS, ResolvedRule, rhythm
 from adaptive_cart.conduct.standing import RUNNING, Standing
 from adaptive_cart.errors import InputError, one_of
-from adaptive_cart.nouns.calendar import TIE, until
+from adaptive_cart.nouns.calendar import SAME, TIE, until
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.recorded.known import LEFT, WINDOW, Participants, Silence
-from adaptive_cart.recorded.order import SAME
 
 GRACE = 1.0  # months by which a calendar date may lie beyond the last contact in the table
 

@@ -62,7 +62,7 @@ class Classical:
     @property
     def of_times(self) -> bool:
         """Whether times to an event are tested, and not proportions."""
-        return self.design.primary_endpoint.summary_kind == "durations"
+        return self.design.primary_endpoint.gives.lasts
 
     @property
     def experimental(self) -> tuple[str, ...]:
@@ -155,7 +155,7 @@ def classical(design: Design, futility: float | None = None) -> Classical:
                     "the last one's number is the whole of its information",
                 )
             )
-    elif endpoint.summary_kind == "durations":
+    elif endpoint.gives.lasts:
         problems.append(
             Problem(
                 kind,
@@ -163,7 +163,7 @@ def classical(design: Design, futility: float | None = None) -> Classical:
                 f"group-sequential design compares the arms as randomised",
             )
         )
-    elif endpoint.summary_kind != "counts":
+    elif not endpoint.binary:
         problems.append(
             Problem(
                 kind,
@@ -256,4 +256,4 @@ def _higher_is_better(design: Design) -> bool:
             about_control = asked.arm == design.arm_names[0]
             return (asked.above is not None) != about_control
     # nothing is said: a response is good, and an event is not
-    return design.primary_endpoint.summary_kind == "counts"
+    return design.primary_endpoint.binary

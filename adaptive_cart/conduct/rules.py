@@ -208,7 +208,7 @@ def wording_of(design: Design, endpoint: str) -> Wording:
     """What readers call an endpoint, the arms and the strata of a design."""
     return Wording(
         endpoint=design.endpoint_label(endpoint),
-        summary=design.endpoints[endpoint].summary_kind,
+        summary=design.endpoints[endpoint].gives.kind,
         arms=[design.arm_label(name) for name in design.arm_names],
         strata=design.stratum_names,
     )

@@ -17,8 +17,7 @@ from adaptive_cart.courses.group import DiseaseCourse, GroupCourse
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.course import DRUG_FREE, ON_DRUGS, Course, Spell, Spells
-from adaptive_cart.nouns.distributions import EventTime
-from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.streams import Latents
 
 Positions = npt.NDArray[np.intp]
@@ -236,69 +235,3 @@ def follow(
                 writing.cross(own, other, where, crossover.after_month, after)
         writing.spells.append(after)
     return writing.course()
-
-
-def adverse_event(
-    u: Floats,
-    chances: list[tuple[float, bool, Positions]],
-    infused: Floats | None,
-    window: float,
-) -> Floats:
-    """Month of onset of an adverse event, ``(trial, participant)``, infinite where there is none.
-
-    With probability p the event falls uniformly into the window after infusion (after
-    randomisation in an arm where nobody is infused): the part of the uniform below p, stretched
-    over the window, is its time.
-
-    Parameters
-    ----------
-    chances
-        Probability, whether the window starts at infusion, and the positions they hold for.
-    infused
-        ``(trial, participant)`` month of infusion, where there is a course.
-    """
-    onset = np.full(u.shape, np.inf)
-    flat = u.ravel()
-    for probability, from_infusion, where in chances:
-        if probability == 0.0:
-            continue
-        mine = flat.take(where)
-        having = np.flatnonzero(mine < probability)
-        at = where[having]
-        opens = infused.ravel()[at] if from_infusion and infused is not None else 0.0
-        onset.ravel()[at] = opens + mine[having] / probability * window
-    return onset
-
-
-def direct_response(
-    u: Floats,
-    values: tuple[tuple[float, ...], ...],
-    arm: Labels,
-    stratum: Labels | None,
-) -> Booleans:
-    """Response where its probability is given directly by arm and stratum."""
-    if stratum is not None:
-        return u < np.array(values, dtype=np.float64)[arm, stratum]
-    # few arms: comparing whole blocks costs less than looking up everybody's probability
-    found: Booleans | None = None
-    for probability in {by_stratum[0]: None for by_stratum in values}:
-        inside: Booleans = u < probability
-        others = [a for a, by_stratum in enumerate(values) if by_stratum[0] != probability]
-        for other in others:
-            inside &= arm != other
-        found = inside if found is None else found | inside
-    assert found is not None
-    return found
-
-
-def direct_time(
-    u: Floats,
-    values: tuple[tuple[EventTime, ...], ...],
-    groups: list[tuple[int, int, Positions]],
-) -> Floats:
-    """Time to an event where its distribution is given directly by arm and stratum."""
-    months = np.full(u.shape, np.inf)
-    flat = u.ravel()
-    for arm, stratum, where in groups:
-        months.ravel()[where] = values[arm][stratum].quantile(flat.take(where))
-    return months

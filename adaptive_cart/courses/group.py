@@ -52,3 +52,7 @@ class GroupCourse:
     events: Mapping[str, float]
     rates: Mapping[str, float]
     crossover: float = 0.0
+
+    def named(self, part: str) -> Mapping[str, float]:
+        """The values of a part that has one for each endpoint: ``events``, ``rates``."""
+        return {"events": self.events, "rates": self.rates}[part]

@@ -223,11 +223,11 @@ def _analyses(pieces: Pieces) -> Found:
         for inner, message in analysis.problems(pieces.arm_names, pieces.stratum_names):
             if pieces.arms:
                 yield f"{path}.{inner}", message, f"{path}.{inner}"
-        if endpoint is not None and endpoint.summary_kind != analysis.reads:
+        if endpoint is not None and endpoint.gives.kind != analysis.reads:
             yield (
                 f"{path}.model",
                 f"'{analysis.model}' reads {analysis.reads}, but endpoint '{name}' of type "
-                f"'{endpoint.type}' gives {endpoint.summary_kind}",
+                f"'{endpoint.type}' gives {endpoint.gives.kind}",
                 path_to("endpoints", name, "type"),
             )
             pieces.faults.add(f"{path}.model")  # what rules ask of it is told when it fits
@@ -285,7 +285,7 @@ def _adaptive(pieces: Pieces) -> Found:
         )
     primary = pieces.endpoints.get(pieces.primary or "")
     analysis = pieces.analysis.get(pieces.primary or "")
-    if primary is not None and primary.summary_kind != "counts":
+    if primary is not None and not primary.binary:
         yield (
             "randomisation.method",
             f"the shares follow P(best) of the primary endpoint; '{pieces.primary}' of type "
@@ -334,7 +334,7 @@ def _looks(pieces: Pieces) -> Found:
             f"which it is observed; use enrolled, events or months",
             kind,
         )
-    if scale == "events" and primary.type != "time_to_event":
+    if scale == "events" and not primary.looks_by_events:
         yield (
             path,
             f"the primary endpoint '{pieces.primary}' is of type '{primary.type}'; looks by events "
@@ -424,7 +424,7 @@ def _stopped_enrolment(pieces: Pieces) -> Found:
     if primary is None or primary.followed_for() is not None:
         return
     end = "has no end"
-    if primary.type == "time_to_event":
+    if "horizon" in type(primary).model_fields and primary.censors_after() is None:
         end += f" without {path_to('endpoints', name, 'horizon')}; write `horizon = 36`, in months"
     for position, rule in enumerate(pieces.rules):
         if rule is not None and rule.then == "stop_enrolment":
@@ -474,7 +474,7 @@ def _posterior(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:
     if analysis is None and question.endpoint in pieces.analysis:
         return
     yield from _value(endpoint, question, path)
-    if analysis is None and endpoint.summary_kind != "counts":
+    if analysis is None and not endpoint.binary:
         yield (
             f"{path}.endpoint",
             f"'{question.endpoint}' has no analysis; write [analysis.{question.endpoint}]",
@@ -531,15 +531,17 @@ def _value(endpoint: EndpointBase, question: PosteriorQuestion, path: str) -> Fo
     value = getattr(question, key)
     if value is None:
         return
-    fraction = endpoint.summary_kind == "counts" or question.kind.quantity == "remaining"
+    fraction = endpoint.binary or question.kind.quantity == "remaining"
+    least = endpoint.gives.bounds[0]
     if fraction:
         low = -1.0 if question.minus is not None else 0.0
         if not low <= value <= 1.0:
             yield f"{path}.{key}", f"found {shown(value)}; between {low:g} and 1 is expected"
     elif question.kind.ratio and value <= 0.0:
         yield f"{path}.{key}", f"found {shown(value)}; a hazard ratio is more than 0"
-    elif endpoint.summary_kind == "exposure" and question.minus is None and value < 0.0:
-        yield f"{path}.{key}", f"found {shown(value)}; a rate is at least 0"
+    elif question.minus is None and value < least:
+        noun = endpoint.gives.parameter
+        yield f"{path}.{key}", f"found {shown(value)}; a {noun} is at least {least:g}"
 
 
 def _consequence(pieces: Pieces, rule: Rule, question: PosteriorQuestion, path: str) -> Found:
@@ -674,7 +676,7 @@ def _has_null(pieces: Pieces) -> bool:
     if endpoint is None or not asked:
         return True
     levels = all(question.kind.about_levels and question.endpoint == name for question in asked)
-    rates = endpoint.direct_truth == "probability" and levels
+    rates = endpoint.binary and levels
     return rates and not _never_direct(pieces, name)
 
 
@@ -734,7 +736,7 @@ def null_region(pieces: Pieces) -> Found:
             )
     name = _calibrated_endpoint(pieces)
     endpoint = pieces.endpoints.get(name or "")
-    if endpoint is not None and endpoint.direct_truth != "probability":
+    if endpoint is not None and not endpoint.binary:
         yield (
             path,
             f"the region is of control rates from 0 to 1, and '{name}' of type '{endpoint.type}' "

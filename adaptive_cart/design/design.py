@@ -422,7 +422,7 @@ class Design(Part):
         if endpoint in self.analysis:
             written: AnalysisBase = self.analysis[endpoint]
             return written
-        if self.endpoints[endpoint].summary_kind == "counts":
+        if self.endpoints[endpoint].binary:
             default: AnalysisBase = ANALYSES["beta_binomial"].model_validate(
                 {"model": "beta_binomial"}
             )

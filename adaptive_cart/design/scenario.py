@@ -23,7 +23,7 @@ from adaptive_cart.courses.tables import (
     per_month,
 )
 from adaptive_cart.design.products import PRODUCTS
-from adaptive_cart.design.scenario_frame import BY, VALUE, WRITE, Frame, parted_by_stratum, role_of
+from adaptive_cart.design.scenario_frame import BY, Frame, role_of
 from adaptive_cart.design.truth import Truth, merged
 from adaptive_cart.design.validation import (
     lies_in,
@@ -113,17 +113,17 @@ class _Reader:
     def require_asked(self, courses: tuple[tuple[GroupCourse, ...], ...] | None) -> None:
         """Report events and rates that are asked about in an arm whose course does not say them."""
         for name, endpoint in self.frame.endpoints.items():
-            fed_by = None if endpoint is None else endpoint.fed_by
-            if courses is None or fed_by not in ("events", "rates") or name in self.table:
+            part_of = None if endpoint is None else endpoint.named_in
+            if courses is None or part_of is None or name in self.table:
                 continue
-            given = [[name in getattr(group, fed_by) for group in by] for by in courses]
+            given = [[name in group.named(part_of) for group in by] for by in courses]
             if not any(map(any, given)):
                 continue  # that nothing at all feeds it is told of the endpoint
             for arm, by_stratum in zip(self.frame.arms, given, strict=True):
                 if arm in self.frame.needed.get(name, ()) and not all(by_stratum):
                     lacking = self.frame.strata[by_stratum.index(False)] if any(by_stratum) else ""
                     part = ("strata", lacking) if lacking else ()
-                    self.missing(arm, *part, fed_by, name, write="0 if it never happens")
+                    self.missing(arm, *part, part_of, name, write="0 if it never happens")
 
     def refuse_death(self) -> None:
         """Report deaths beside a truth that is direct: they would be without effect."""
@@ -275,10 +275,10 @@ class _Reader:
         self.report(self.where(arm, "crossover"), message, "crossover")
 
     def _disease(self, arm: str, course: ArmCourse) -> DiseaseCourse | None:
-        fed = any(e is not None and e.fed_by == "remission" for e in self.frame.endpoints.values())
+        fed = any(e is not None and e.from_remission for e in self.frame.endpoints.values())
         remission = course.remission
         if remission is None:
-            if fed and not self._all_direct("remission"):
+            if fed and not self._all_direct():
                 write = f"`remission = {{ probability = …, onset = {_EXAMPLE} }}`"
                 self.missing(arm, "remission", write=write)
                 return None
@@ -311,11 +311,12 @@ class _Reader:
         )
 
     # ── direct truth ──────────────────────────────────────────────────────────────────────
-    def _all_direct(self, feed: str) -> bool:
+    def _all_direct(self) -> bool:
+        """Whether all that could follow from remission is given directly."""
         return all(
             name in self.table
             for name, endpoint in self.frame.endpoints.items()
-            if endpoint is not None and endpoint.fed_by == feed
+            if endpoint is not None and endpoint.from_remission
         )
 
     def direct(self) -> dict[str, tuple[tuple[Any, ...], ...]]:
@@ -349,23 +350,20 @@ class _Reader:
             course = self.of_arm(arm)
             for part in (course, *(course.get("strata") or {}).values()):
                 for key in ("remission", "same_as"):
-                    if endpoint.fed_by == "remission" and key in part:
+                    if endpoint.from_remission and key in part:
                         return arm, key
-                if endpoint.fed_by in ("events", "rates") and name in (
-                    part.get(endpoint.fed_by) or {}
-                ):
-                    return arm, endpoint.fed_by
+                if endpoint.named_in and name in (part.get(endpoint.named_in) or {}):
+                    return arm, endpoint.named_in
         return None
 
     def _unfed(self, name: str, endpoint: EndpointBase) -> None:
         arms = ", ".join(f"{arm} = …" for arm in self.frame.arms)
-        course = {
-            None: "",
-            "remission": "by a course with `remission` and `durability` in [truth.ARM]",
-            "events": f"by `events = {{ {name} = … }}` in [truth.ARM]",
-            "rates": f"by `rates = {{ {name} = … }}` in [truth.ARM]",
-        }[endpoint.fed_by]
-        direct = f"directly as `{name} = {{ {arms} }}`" if endpoint.direct_truth else ""
+        course = ""
+        if endpoint.from_remission:
+            course = "by a course with `remission` and `durability` in [truth.ARM]"
+        elif endpoint.named_in:
+            course = f"by `{endpoint.named_in} = {{ {name} = … }}` in [truth.ARM]"
+        direct = f"directly as `{name} = {{ {arms} }}`" if endpoint.direct else ""
         if name in self.frame.arms:
             return  # one of the two names has to go first
         self.report(
@@ -379,9 +377,9 @@ class _Reader:
     def _direct_values(
         self, name: str, endpoint: EndpointBase
     ) -> tuple[tuple[Any, ...], ...] | None:
-        assert endpoint.direct_truth is not None
-        adapter = _adapter(VALUE[endpoint.direct_truth])
-        wanted = WRITE[endpoint.direct_truth]
+        direct = endpoint.direct
+        assert direct is not None
+        adapter, wanted = _adapter(direct.value), direct.wanted
         result = []
         strata = self.frame.strata or ("",)
         for arm in self.frame.arms:
@@ -393,7 +391,7 @@ class _Reader:
             if value is None:
                 self.report(path, f"missing{BY}; {wanted} is expected", *both)
                 continue
-            by_stratum = parted_by_stratum(endpoint, strata, value)
+            by_stratum = direct.by_stratum(value, strata)
             lacking = [s for s in strata if by_stratum and s not in value]
             if lacking:
                 path = path_to(self.where(name, arm), lacking[0])

@@ -12,23 +12,11 @@ from adaptive_cart.design.validation import (
 )
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import Problem, one_of
-from adaptive_cart.nouns.distributions import TimeDistribution
-from adaptive_cart.nouns.parts import NonNegative, Probability
 
 if TYPE_CHECKING:
     from adaptive_cart.design.truth import Truth
 
 ROLES = ("null", "alternative", "robustness")
-VALUE: dict[str, Any] = {
-    "probability": Probability,
-    "rate": NonNegative,
-    "time": TimeDistribution,
-}
-WRITE = {
-    "probability": "a number from 0 to 1",
-    "rate": "a number of at least 0",
-    "time": "a distribution",
-}
 BY = "\0"  # stands in a message for the scenarios that have the problem
 
 
@@ -121,12 +109,3 @@ def role_of(name: str, scenario: Mapping[str, Any]) -> str:
     """Role of a scenario: as written, else ``null`` for the one so called."""
     written = scenario.get("role")
     return str(written) if written is not None else ("null" if name == "null" else "alternative")
-
-
-def parted_by_stratum(endpoint: EndpointBase, strata: tuple[str, ...], value: Any) -> bool:
-    """Whether a direct truth is a table by stratum, and not one value."""
-    if not isinstance(value, dict) or "dist" in value:
-        return False
-    if endpoint.direct_truth != "time" or set(value) & set(strata):
-        return True
-    return bool(value) and all(isinstance(item, dict) for item in value.values())

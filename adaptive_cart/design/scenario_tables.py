@@ -11,7 +11,7 @@ from typing import Any
 
 from adaptive_cart.courses.tables import COMMON, DISEASE, ArmCourse, Hazard
 from adaptive_cart.design.scenario import resolve
-from adaptive_cart.design.scenario_frame import ROLES, VALUE, WRITE, Frame, parted_by_stratum
+from adaptive_cart.design.scenario_frame import ROLES, Frame
 from adaptive_cart.design.truth import merged
 from adaptive_cart.design.validation import (
     Fault,
@@ -203,7 +203,7 @@ def _event_names(
         if not isinstance(table, dict):
             continue
         known = _named_before(frame, feed, base)
-        fed = [name for name, e in frame.endpoints.items() if e is None or e.fed_by == feed]
+        fed = [name for name, e in frame.endpoints.items() if e is None or e.named_in == feed]
         for name in table:
             if name in fed:
                 continue
@@ -212,7 +212,8 @@ def _event_names(
             lacking = [right for right in fed if right not in course.get(feed, {})]
             right = closest(name, lacking)
             if endpoint is not None:
-                feeds = f"`{endpoint.fed_by}`" if endpoint.fed_by else "a table of its own"
+                part = "remission" if endpoint.from_remission else endpoint.named_in
+                feeds = f"`{part}`" if part else "a table of its own"
                 message = f"an endpoint of type '{endpoint.type}' takes its truth from {feeds}"
                 frame.fault(path, message)
             elif right is not None:
@@ -248,7 +249,7 @@ def _direct(
 ) -> dict[str, Any] | None:
     """Read the truth of an endpoint that is given directly, by arm."""
     endpoint, kind = frame.endpoints[name], path_to("endpoints", name, "type")
-    if endpoint is not None and endpoint.direct_truth is None:
+    if endpoint is not None and endpoint.direct is None:
         message = (
             f"an endpoint of type '{endpoint.type}' takes its truth from the participants' course "
             f"([truth.ARM]) and not directly"
@@ -277,13 +278,13 @@ def _direct(
 
 
 def _direct_value(frame: Frame, where: str, endpoint: EndpointBase, own: Any, base: Any) -> Any:
-    assert endpoint.direct_truth is not None
-    kind = VALUE[endpoint.direct_truth]
-    if not parted_by_stratum(endpoint, frame.strata, merged(base, own)):
+    assert endpoint.direct is not None
+    kind = endpoint.direct.value
+    if not endpoint.direct.by_stratum(merged(base, own), frame.strata):
         return _read(frame, kind, where, own, base).data
     if not frame.strata and not frame.faults.touch("strata"):
-        wanted = WRITE[endpoint.direct_truth]
-        frame.fault(where, f"found {shown(own)}; {wanted} is expected, as there are no [strata]")
+        wanted = f"{endpoint.direct.wanted} is expected, as there are no [strata]"
+        frame.fault(where, f"found {shown(own)}; {wanted}")
         return None
     start = base if isinstance(base, dict) else {}
     result = dict(start)

@@ -52,15 +52,31 @@ class Truth:
     dropout: tuple[tuple[float, ...], ...]
     sources: Mapping[str, str] = field(default_factory=dict)
 
-    def gives(self, endpoint: str, fed_by: str | None, arm: int, stratum: int = -1) -> bool:
+    def gives(self, endpoint: str, named_in: str | None, arm: int, stratum: int = -1) -> bool:
         """Whether anything says what is true of an endpoint in an arm, and there in a stratum.
 
         An event that a course does not name does not happen, but nobody has said that it cannot.
         """
-        if endpoint in self.direct or self.courses is None or fed_by not in ("events", "rates"):
+        if endpoint in self.direct or self.courses is None or named_in is None:
             return True
         groups = self.courses[arm] if stratum < 0 else (self.courses[arm][stratum],)
-        return all(endpoint in getattr(group, fed_by) for group in groups)
+        return all(endpoint in group.named(named_in) for group in groups)
+
+    def said(self, endpoint: str, named_in: str | None) -> tuple[tuple[Any, ...], ...] | None:
+        """What is true of an endpoint by arm and stratum, where it is said of the endpoint itself.
+
+        Parameters
+        ----------
+        named_in
+            Part of a course that has a value under its name; 0 where it has not.
+        """
+        if endpoint in self.direct:
+            return self.direct[endpoint]
+        if self.courses is None or named_in is None:
+            return None
+        return tuple(
+            tuple(group.named(named_in).get(endpoint, 0.0) for group in by) for by in self.courses
+        )
 
     @property
     def infused_arms(self) -> tuple[bool, ...]:

@@ -7,7 +7,7 @@ that imitates ``landmark.py`` and name it in ``KINDS``.
 from __future__ import annotations
 
 from adaptive_cart.endpoints.adverse_event import AdverseEvent
-from adaptive_cart.endpoints.base import EndpointBase
+from adaptive_cart.endpoints.base import EndpointBase, is_time
 from adaptive_cart.endpoints.event_rate import EventRate
 from adaptive_cart.endpoints.landmark import Landmark
 from adaptive_cart.endpoints.time_in_remission import TimeInRemission
@@ -32,4 +32,5 @@ __all__ = [
     "TimeInRemission",
     "TimeToEvent",
     "TimeToRelapse",
+    "is_time",
 ]

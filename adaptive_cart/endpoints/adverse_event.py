@@ -8,16 +8,18 @@ after dropout or death is not seen.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from adaptive_cart.endpoints.base import EndpointBase
-from adaptive_cart.nouns.calendar import until
+from adaptive_cart.endpoints.direct import DirectTruth, Onset
+from adaptive_cart.nouns.calendar import short_of, until
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import PositiveMonths
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
-from adaptive_cart.nouns.summaries import Counts
+from adaptive_cart.nouns.summaries import Counts, SummaryKind
 
 
 @dataclass(frozen=True)
@@ -34,13 +36,19 @@ class AdverseEvent(EndpointBase):
     type: Literal["adverse_event"]
     within_months: PositiveMonths
 
-    summary_kind: ClassVar[str] = "counts"
+    gives: ClassVar[SummaryKind] = Counts
+    direct: ClassVar[DirectTruth | None] = Onset()
+    named_in: ClassVar[Literal["events", "rates"] | None] = "events"
     estimand_kind: ClassVar[str | None] = "level"
-    direct_truth: ClassVar[Literal["probability"]] = "probability"
-    fed_by: ClassVar[Literal["events"]] = "events"
+    harm: ClassVar[bool] = True
+    opens_at_infusion: ClassVar[bool] = True
+
+    def describes(self) -> str:
+        plural = "" if self.within_months == 1.0 else "s"
+        return f"within {self.within_months:g} month{plural} of infusion"
 
     def prepare(self, name: str, population: Population) -> Windows:
-        course, onset = population.course, population.adverse_events[name]
+        course, onset = population.course, _months(population, name)
         if course is None:  # nobody is infused, the window starts at randomisation
             closes = population.arrival + self.within_months
         else:
@@ -70,12 +78,35 @@ class AdverseEvent(EndpointBase):
         event = windows.event.mask(population.participants)
         return (event & analysed).sum(axis=1) / np.maximum(analysed.sum(axis=1), 1)
 
+    def closed_form(self, values: Any, dropout: Floats, course: bool) -> Floats | None:
+        return None if course or dropout.any() else np.array(values, dtype=np.float64)
+
     def counts_some(self) -> bool:
         return True
 
     def counted(self, name: str, population: Population) -> Floats:
         """The infused; everybody where nobody is."""
         return np.isfinite(self.prepare(name, population).closes).mean(axis=1)
+
+    def settled(self, values: npt.NDArray[Any] | None, rescue: Floats) -> npt.NDArray[np.bool_]:
+        """Who is not known to have had the event counts as without it."""
+        return np.ones(len(rescue), dtype=np.bool_)
+
+    def counted_in_record(
+        self, name: str, values: npt.NDArray[Any], opens: Floats
+    ) -> tuple[npt.NDArray[Any], str]:
+        """Events outside the window are left out."""
+        inside = (values >= short_of(opens)) & (values <= until(opens + self.within_months))
+        outside = int((np.isfinite(values) & ~inside).sum())
+        note = (
+            f"{name}: {outside} outside the window of {self.within_months:g} months after "
+            "infusion, not counted"
+        )
+        return np.where(inside, values, np.inf), note if outside else ""
+
+
+def _months(population: Population, name: str) -> Floats:
+    return np.asarray(population.outcomes[name], dtype=np.float64)
 
 
 def _finite(months: Floats) -> ParticipantSet:

@@ -1,15 +1,18 @@
-"""The contract of an endpoint: four questions every kind answers."""
+"""The contract of an endpoint: what every kind says of itself, and what it can do."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
+from adaptive_cart.endpoints.direct import DirectTruth
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
-from adaptive_cart.nouns.summaries import Summary
+from adaptive_cart.nouns.summaries import Summary, SummaryKind
 
 
 class EndpointBase(Part):
@@ -17,28 +20,85 @@ class EndpointBase(Part):
 
     Class attributes
     ----------------
-    summary_kind
-        Name of the summary noun that :meth:`summary` gives; a model reads one kind.
-    direct_truth
-        What a direct truth of this endpoint is by arm: a ``probability``, a ``time`` distribution
-        or a yearly ``rate``.
+    gives
+        The summary that :meth:`summary` gives; a model reads one kind.
+    direct
+        What a scenario may say of it directly, by arm; nothing where only a course feeds it.
+    from_remission
+        Whether it is worked out from remission and what follows it, where the truth is a course.
+    named_in
+        The part of a course that has a value under its name, where one has: ``events``, ``rates``.
     estimand_kind
         Kind of question whose quantity is the estimand, if this endpoint is the primary.
-    fed_by
-        What part of a participant course feeds it: ``remission``, ``events``, ``rates`` or nothing.
+    harm
+        Whether it is unwanted.
     unit
         Of a participant's value, where it is a number with one: ``months``.
+    noun
+        What one that is counted is called.
+    looks_by_events
+        Whether looks can wait for so many of its events.
+    opens_at_infusion
+        Whether it is counted from the infusion on, in an arm whose product is infused.
     """
 
     type: str
     label: str | None = Field(default=None, description="name for tables and figures")
     primary: bool | None = Field(default=None, description="the endpoint that looks count")
 
-    summary_kind: ClassVar[str]
-    direct_truth: ClassVar[Literal["probability", "time", "rate"] | None] = None
-    fed_by: ClassVar[Literal["remission", "events", "rates"] | None] = None
+    gives: ClassVar[SummaryKind]
+    direct: ClassVar[DirectTruth | None] = None
+    from_remission: ClassVar[bool] = False
+    named_in: ClassVar[Literal["events", "rates"] | None] = None
     estimand_kind: ClassVar[str | None] = None
+    harm: ClassVar[bool] = False
     unit: ClassVar[str] = ""
+    noun: ClassVar[str] = "event"
+    looks_by_events: ClassVar[bool] = False
+    opens_at_infusion: ClassVar[bool] = False
+
+    # ── in words ──────────────────────────────────────────────────────────────────────────
+    def describes(self) -> str:
+        """Say in a few words what is measured: ``drug-free remission at month 12``."""
+        raise NotImplementedError  # abstract: every kind supplies it
+
+    def called(self, name: str, directly: bool) -> str:
+        """What is measured where no label says it; blank where its name has to do.
+
+        Parameters
+        ----------
+        directly
+            Whether every scenario says its truth directly.
+        """
+        return ""
+
+    def variable(self, directly: bool) -> str:
+        """The variable of the estimand, with settings of the table in braces; blank likewise."""
+        return ""
+
+    def true_unit(self) -> str:
+        """The unit of its true value, in words."""
+        return self.unit
+
+    def intercurrent(self, directly: bool) -> str:
+        """Say how dropout and the other intercurrent events are dealt with."""
+        return "dropout and the end of follow-up censor"
+
+    def without_effect(self, directly: bool, dropout: bool) -> Iterator[tuple[str, str]]:
+        """Settings that are given and change nothing, and why.
+
+        Parameters
+        ----------
+        directly, dropout
+            Whether every scenario says its truth directly; whether anybody drops out in any.
+        """
+        yield from ()
+
+    # ── when it is known ──────────────────────────────────────────────────────────────────
+    @property
+    def binary(self) -> bool:
+        """Whether a participant has it or has it not."""
+        return self.gives.binary
 
     def known_after(self) -> float | None:
         """Months from randomisation until the outcome is known, where that is fixed."""
@@ -51,6 +111,19 @@ class EndpointBase(Part):
     def followed_for(self) -> float | None:
         """Months for which a participant is followed for this endpoint, where that is fixed."""
         return self.known_after()
+
+    def censors_after(self) -> float | None:
+        """Months, from where its time begins, after which nothing is counted any more."""
+        horizon: float | None = getattr(self, "horizon", None)
+        return horizon
+
+    def imputes(self) -> bool:
+        """Whether outcomes that are missing are drawn."""
+        return False
+
+    def counts_on_drugs(self) -> bool:
+        """Whether remission on background drugs counts."""
+        return False
 
     def ends(self, prepared: Any, population: Population) -> Floats | None:
         """Calendar month after which nothing more is seen of each, ``(trial, participant)``.
@@ -68,6 +141,21 @@ class EndpointBase(Part):
         """Summarise what is visible at a look by ``(trial, arm, stratum)``."""
         raise NotImplementedError  # abstract: every kind supplies it
 
+    # ── what is true ──────────────────────────────────────────────────────────────────────
+    def closed_form(self, values: Any, dropout: Floats, course: bool) -> Floats | None:
+        """True mean outcome as the truth says it, ``(arm, stratum)``; nothing if it must be drawn.
+
+        Parameters
+        ----------
+        values
+            By arm, then stratum: what is true there.
+        dropout
+            ``(arm, stratum)`` hazard a month.
+        course
+            Whether there is a course, in which participants may die.
+        """
+        return None
+
     def true_values(self, name: str, population: Population) -> Floats | None:
         """Mean outcome under unlimited follow-up of each trial's participants, ``(trial,)``.
 
@@ -83,3 +171,41 @@ class EndpointBase(Part):
     def counted(self, name: str, population: Population) -> Floats:
         """Fraction of each trial's participants over whom the mean is taken, ``(trial,)``."""
         return np.ones(population.trials)
+
+    def counts_time(self) -> bool:
+        """Whether an average over strata weighs each by the time its participants are followed."""
+        return False
+
+    def lasting(self, population: Population, month: float) -> Floats:
+        """Fraction that lasts beyond a month (infinite: for ever), ``(trial,)``."""
+        raise NotImplementedError  # supplied where questions are about what lasts
+
+    # ── in a participants table ───────────────────────────────────────────────────────────
+    def settled(self, values: npt.NDArray[Any] | None, rescue: Floats) -> npt.NDArray[np.bool_]:
+        """Participants of whom nothing more can be learnt, however short their follow-up.
+
+        Parameters
+        ----------
+        values
+            Its own column of the table, where there is one.
+        rescue
+            Months of first rescue immunosuppression.
+        """
+        return np.zeros(len(rescue), dtype=np.bool_)
+
+    def counted_in_record(
+        self, name: str, values: npt.NDArray[Any], opens: Floats
+    ) -> tuple[npt.NDArray[Any], str]:
+        """What of its own column counts, and a note of what does not.
+
+        Parameters
+        ----------
+        opens
+            Months at which participants are infused, or 0 where they are not.
+        """
+        return values, ""
+
+
+def is_time(endpoint: EndpointBase) -> bool:
+    """Whether what is said directly of an endpoint is the distribution of a time."""
+    return endpoint.direct is not None and endpoint.direct.is_time

@@ -6,15 +6,16 @@ Follow-up ends at dropout, death or the look; a participant may have several eve
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from adaptive_cart.endpoints.base import EndpointBase
+from adaptive_cart.endpoints.direct import DirectTruth, Yearly
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
-from adaptive_cart.nouns.summaries import Exposure
+from adaptive_cart.nouns.summaries import Exposure, SummaryKind
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,23 @@ class EventRate(EndpointBase):
 
     type: Literal["event_rate"]
 
-    summary_kind: ClassVar[str] = "exposure"
+    gives: ClassVar[SummaryKind] = Exposure
+    direct: ClassVar[DirectTruth | None] = Yearly()
+    named_in: ClassVar[Literal["events", "rates"] | None] = "rates"
     estimand_kind: ClassVar[str | None] = "level"
-    direct_truth: ClassVar[Literal["rate"]] = "rate"
-    fed_by: ClassVar[Literal["rates"]] = "rates"
+    harm: ClassVar[bool] = True
+
+    def describes(self) -> str:
+        return "events per patient-year"
+
+    def true_unit(self) -> str:
+        return "events a year"
 
     def prepare(self, name: str, population: Population) -> FollowUp:
         ends = population.dropout if population.course is None else population.last_seen
-        return FollowUp(ends, population.recurrent[name])
+        events = population.outcomes[name]
+        assert isinstance(events, RecurrentEvents)
+        return FollowUp(ends, events)
 
     def summary(self, prepared: FollowUp, snapshot: Snapshot) -> Exposure:
         population = snapshot.population
@@ -49,3 +59,9 @@ class EventRate(EndpointBase):
         counts = population.totals(events.astype(np.float64), snapshot.enrolled)
         years = population.totals(months, snapshot.enrolled) / MONTHS_PER_YEAR
         return Exposure(counts.astype(np.int64), years, population.tally(snapshot.enrolled))
+
+    def closed_form(self, values: Any, dropout: Floats, course: bool) -> Floats | None:
+        return np.array(values, dtype=np.float64)
+
+    def counts_time(self) -> bool:
+        return True

@@ -23,18 +23,21 @@ The estimand of ``exclude`` and ``impute`` is the response probability had nobod
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from adaptive_cart.endpoints.base import EndpointBase
+from adaptive_cart.endpoints.direct import DirectTruth, Response
 from adaptive_cart.nouns.calendar import short_of, until
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import Months, PositiveMonths
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
-from adaptive_cart.nouns.summaries import Counts
+from adaptive_cart.nouns.summaries import Counts, SummaryKind
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,11 @@ class Landmark(EndpointBase):
     state: Literal["drug_free_remission", "remission"] = "drug_free_remission"
     missing: Literal["non_response", "exclude", "impute"] = "non_response"
 
-    summary_kind: ClassVar[str] = "counts"
+    gives: ClassVar[SummaryKind] = Counts
+    direct: ClassVar[DirectTruth | None] = Response()
+    from_remission: ClassVar[bool] = True
     estimand_kind: ClassVar[str | None] = "level"
-    direct_truth: ClassVar[Literal["probability"]] = "probability"
-    fed_by: ClassVar[Literal["remission"]] = "remission"
+    noun: ClassVar[str] = "responder"
 
     @model_validator(mode="after")
     def _span(self) -> Landmark:
@@ -111,8 +115,8 @@ class Landmark(EndpointBase):
         self, name: str, population: Population
     ) -> tuple[Booleans, Floats, Floats | None]:
         """Response had nobody dropped out, when non-response was settled, and dropout."""
-        if name in population.direct:
-            response = np.asarray(population.direct[name], dtype=np.bool_)
+        if name in population.outcomes:
+            response = np.asarray(population.outcomes[name], dtype=np.bool_)
             settled: Floats = np.broadcast_to(np.inf, response.shape)
             if population.course is not None:  # of a course that feeds something else
                 settled = np.minimum(population.course.rescue, population.course.death)
@@ -216,3 +220,59 @@ class Landmark(EndpointBase):
         if dropout is None:
             return np.ones(population.trials)
         return 1.0 - self._left(settled, dropout).mean(axis=1)
+
+    def closed_form(self, values: Any, dropout: Floats, course: bool) -> Floats | None:
+        if course:
+            return None
+        stays = np.exp(-dropout * self.month) if self.missing == "non_response" else 1.0
+        return np.array(values, dtype=np.float64) * stays
+
+    def settled(self, values: npt.NDArray[Any] | None, rescue: Floats) -> npt.NDArray[np.bool_]:
+        """Rescue is non-response."""
+        return np.isfinite(rescue)
+
+    def imputes(self) -> bool:
+        return self.missing == "impute"
+
+    def counts_on_drugs(self) -> bool:
+        return self.state == "remission"
+
+    # ── in words ──────────────────────────────────────────────────────────────────────────
+    def describes(self) -> str:
+        return f"{self._state_words()} at month {self.month:g}"
+
+    def called(self, name: str, directly: bool) -> str:
+        return "" if directly else self.describes()
+
+    def variable(self, directly: bool) -> str:
+        if directly:
+            return "whether there is a response at month {month} after randomisation"
+        begins = self.sustained_from is not None
+        since = ", without a gap since month {sustained_from}" if begins else ""
+        return f"{self._state_words()} at month {{month}} after randomisation{since}, alive"
+
+    def _state_words(self) -> str:
+        return self.state.replace("drug_free", "drug-free").replace("_", " ")
+
+    def intercurrent(self, directly: bool) -> str:
+        dropout = {
+            "non_response": "dropout before the outcome is non-response (composite)",
+            "exclude": "dropout is left out of the analysis; the estimand is the response had "
+            "nobody dropped out (hypothetical)",
+            "impute": "dropout is imputed by draws from participants in the same state; the "
+            "estimand is the response had nobody dropped out (hypothetical)",
+        }[self.missing]
+        if directly:
+            return f"{dropout}; the stated probabilities contain all others"
+        strategy = "not being infused is part of the strategy"
+        return f"rescue and death are non-response; {dropout}; {strategy}"
+
+    def without_effect(self, directly: bool, dropout: bool) -> Iterator[tuple[str, str]]:
+        for key in ("sustained_from", "state") if directly else ():
+            if key in self.model_fields_set:
+                yield (
+                    key,
+                    "for the reader; the truth is said directly, as the probability of a response",
+                )
+        if "missing" in self.model_fields_set and not dropout:
+            yield "missing", "nobody drops out in any scenario"

@@ -15,7 +15,7 @@ from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.nouns.course import DRUG_FREE
 from adaptive_cart.nouns.parts import PositiveMonths
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
-from adaptive_cart.nouns.summaries import Means
+from adaptive_cart.nouns.summaries import Means, SummaryKind
 
 
 class TimeInRemission(EndpointBase):
@@ -24,9 +24,15 @@ class TimeInRemission(EndpointBase):
     type: Literal["time_in_remission"]
     horizon: PositiveMonths
 
-    summary_kind: ClassVar[str] = "means"
+    gives: ClassVar[SummaryKind] = Means
     unit: ClassVar[str] = "months"
-    fed_by: ClassVar[Literal["remission"]] = "remission"
+    from_remission: ClassVar[bool] = True
+
+    def describes(self) -> str:
+        return f"months in drug-free remission within {self.horizon:g}"
+
+    def called(self, name: str, directly: bool) -> str:
+        return "months in remission"
 
     def known_after(self) -> float:
         return self.horizon

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from adaptive_cart.endpoints.base import EndpointBase
+from adaptive_cart.endpoints.direct import DirectTruth, Times
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import PositiveMonths
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
-from adaptive_cart.nouns.summaries import Durations
+from adaptive_cart.nouns.summaries import Durations, SummaryKind
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,22 @@ class TimeToEvent(EndpointBase):
     type: Literal["time_to_event"]
     horizon: PositiveMonths | None = None
 
-    summary_kind: ClassVar[str] = "durations"
+    gives: ClassVar[SummaryKind] = Durations
+    direct: ClassVar[DirectTruth | None] = Times()
     estimand_kind: ClassVar[str | None] = "hazard_ratio"
-    direct_truth: ClassVar[Literal["time"]] = "time"
+    looks_by_events: ClassVar[bool] = True
+
+    def describes(self) -> str:
+        return "time to the event"
+
+    def called(self, name: str, directly: bool) -> str:
+        return f"time to {name}"
 
     def followed_for(self) -> float | None:
         return self.horizon
 
     def prepare(self, name: str, population: Population) -> Followed:
-        time = np.asarray(population.direct[name], dtype=np.float64)
+        time = np.asarray(population.outcomes[name], dtype=np.float64)
         ends: Floats = np.array(np.inf if self.horizon is None else self.horizon)
         if population.last_seen is not None:
             ends = np.minimum(population.last_seen, ends)
@@ -76,3 +85,8 @@ class TimeToEvent(EndpointBase):
             population.tally(happened),
             population.totals(months, included),
         )
+
+    def settled(self, values: npt.NDArray[Any] | None, rescue: Floats) -> npt.NDArray[np.bool_]:
+        """Who has had the event."""
+        assert values is not None
+        return np.isfinite(values)

@@ -22,7 +22,7 @@ from adaptive_cart.nouns.course import DRUG_FREE
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import ONE_DAY, PositiveMonths
 from adaptive_cart.nouns.records import Booleans, Floats, Population, Snapshot
-from adaptive_cart.nouns.summaries import Durations
+from adaptive_cart.nouns.summaries import Durations, SummaryKind
 
 NO_LENGTH = 1e-6  # months; a remission that was lost sooner was dated like its loss
 HALF_A_MONTH = 0.5
@@ -58,8 +58,17 @@ class TimeToRelapse(EndpointBase):
     type: Literal["time_to_relapse"]
     horizon: PositiveMonths = Field(description="censored this many months after remission began")
 
-    summary_kind: ClassVar[str] = "durations"
-    fed_by: ClassVar[Literal["remission"]] = "remission"
+    gives: ClassVar[SummaryKind] = Durations
+    from_remission: ClassVar[bool] = True
+
+    def describes(self) -> str:
+        return "relapse among those who reached drug-free remission"
+
+    def called(self, name: str, directly: bool) -> str:
+        return "time to relapse"
+
+    def true_unit(self) -> str:
+        return f"in remission after {self.horizon:g} months"
 
     def prepare(self, name: str, population: Population) -> Remissions:
         began, lost = population.state(DRUG_FREE).first()

@@ -163,7 +163,7 @@ def draw_benefit_risk(tables: Tables) -> Figure:
                   color=GREY, transform=axes.get_yaxis_transform())  # fmt: skip
     if about["limit"] in known:
         axes.axvline(about["limit"], color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
-        limit = f"{about['limit']:g}" if about["rate"] else f"{100 * about['limit']:g}%"
+        limit = f"{about['limit']:g}" if about["unit"] else f"{100 * about['limit']:g}%"
         if isinstance(about["limit_arm"], str):
             limit += f", {short(called(about, about['limit_arm']), 1.5)}"
         axes.text(about["limit"], 1.01, f"limit {limit}", ha="center", va="bottom",
@@ -190,11 +190,11 @@ def draw_benefit_risk(tables: Tables) -> Figure:
                       transform=side.transAxes, clip_on=False)  # fmt: skip
         side.text(0.06, at, f"{labels[place]}\n{said[place]}", va="center",
                   transform=side.transAxes)  # fmt: skip
-    kind = "yearly rate" if about["rate"] else "probability"
     less = f", difference to {about['less']}" if isinstance(about["less"], str) else ""
-    axes.set_xlabel(broken(f"true {kind} of {about['harm']}{less}", 3.0))
+    unit = f", {about['unit']}" if about["unit"] else ""
+    axes.set_xlabel(broken(f"true {about['noun']} of {about['harm']}{less}{unit}", 3.0))
     axes.set_ylabel(broken(f"true {about['estimand']}", tall - 1.2))
-    if not about["rate"]:
+    if not about["unit"]:
         percent_axis(axes, "x", None)
     light_grid(axes, "both")
     return figure

@@ -188,7 +188,7 @@ def _assurance(prior: float, error: float, power: float) -> float:
 def benefit_risk_tables(result: Result) -> Tables | Missing:
     """Benefit against risk, scenario by scenario."""
     design = result.design
-    harms = [n for n, e in design.endpoints.items() if e.fed_by in ("events", "rates")]
+    harms = [n for n, e in design.endpoints.items() if e.harm]
     if not harms:
         return Missing(
             "the design has no safety endpoint",
@@ -236,7 +236,8 @@ def benefit_risk_tables(result: Result) -> Tables | Missing:
             estimand=estimand_words(result),
             margin=margin(result),
             harm=design.endpoint_label(harm),
-            rate=design.endpoints[harm].direct_truth == "rate",
+            noun=design.endpoints[harm].gives.parameter,
+            unit=design.endpoints[harm].gives.observed_unit,
             less=None if control is None else design.arm_label(control),
             limit=None if rule is None else rule.question.value,
             other_rules=[

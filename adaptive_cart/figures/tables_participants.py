@@ -152,7 +152,8 @@ def swimmer_tables(result: Result) -> Tables | Missing:
         since, course.death[trial, : len(frame)]
     )
     frame["dropped_out"] = dropped
-    events = [n for n in population.adverse_events if n in frame]
+    harms = [n for n, e in result.design.endpoints.items() if e.harm and e.binary]
+    events = [name for name in harms if name in frame]
     return {
         "participants": frame,
         "about": about(
@@ -247,8 +248,8 @@ def remission_tables(result: Result) -> Tables | Missing:
     if lacking is not None:
         return lacking
     design = result.design
-    reach = [float(getattr(e, "horizon", 0.0) or 0.0) for e in design.endpoints.values()]
-    reach += [e.known_after() or 0.0 for e in design.endpoints.values() if e.fed_by == "remission"]
+    reach = [e.censors_after() or 0.0 for e in design.endpoints.values()]
+    reach += [e.known_after() or 0.0 for e in design.endpoints.values() if e.from_remission]
     months = np.arange(0.0, max([*reach, 12.0]) + 0.25, 0.5)
     rows = []
     for name, role in scenarios(result):
@@ -308,7 +309,7 @@ def durability_tables(result: Result) -> Tables | Missing:
         )
     endpoint, trial = endpoints[0], typical_trial(found)
     analysis, model = found.plan.fitted[endpoint]
-    horizon = float(result.design.endpoints[endpoint].horizon)
+    horizon = result.design.endpoints[endpoint].censors_after()
     months = np.linspace(0.0, horizon, 37)
     row_of_trial = np.array([trial])
     ended = int(found.block.look[trial])

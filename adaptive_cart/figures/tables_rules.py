@@ -20,7 +20,6 @@ from adaptive_cart.figures.source import (
 )
 from adaptive_cart.figures.tables_measures import measured, table
 from adaptive_cart.figures.thinning import choose
-from adaptive_cart.results.operating import RATIOS
 from adaptive_cart.results.result import Result
 from adaptive_cart.running.boundaries import Boundary, boundaries
 
@@ -147,9 +146,9 @@ def _seen(result: Result, rule: ResolvedRule) -> Iterator[dict[str, Any]]:
     """Differences seen in simulated trials with a rule holding, and with it not holding."""
     design, looks = result.design, looks_of(result)
     question = rule.question
-    summary = RATIOS.get(design.endpoints[question.endpoint].summary_kind)
+    summary = design.endpoints[question.endpoint].gives.observed
     column = f"p_{rule.name}"
-    if summary is None or column not in looks or question.kind not in ("level", "hazard_ratio"):
+    if column not in looks or question.kind not in ("level", "hazard_ratio"):
         return
     top, bottom = (f"{question.endpoint}_{name}" for name in summary)
     if top not in looks or bottom not in looks:
@@ -228,12 +227,11 @@ def _when(look: int, between: bool, stratum: str | None) -> str:
 def _quantity(result: Result, rule: ResolvedRule) -> str:
     design, question = result.design, rule.question
     name = design.endpoint_label(question.endpoint)
-    summary_kind = design.endpoints[question.endpoint].summary_kind
+    unit = design.endpoints[question.endpoint].gives.observed_unit
     labels = [design.arm_label(arm) for arm in design.arm_names]
     arm = labels[question.arm] if len({target.arm for target in rule.targets}) == 1 else "arm"
     if question.minus is None:
-        rate = summary_kind == "exposure"
-        return f"observed {name}, {arm}" + (", events per year" if rate else "")
+        return f"observed {name}, {arm}" + (f", {unit}" if unit else "")
     control = labels[question.minus]
     if question.kind == "hazard_ratio":
         return f"observed ratio of event rates, {arm} / {control}"

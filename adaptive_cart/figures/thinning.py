@@ -145,8 +145,7 @@ def harm_only(result: Result) -> list[str]:
 
     def make() -> list[str]:
         flat = {name: numbers_of(truth_of(result, name)) for name, _ in scenarios(result)}
-        kinds = {name: endpoint.fed_by for name, endpoint in result.design.endpoints.items()}
-        harms = {name for name, fed_by in kinds.items() if fed_by in ("events", "rates")}
+        harms = {name for name, e in result.design.endpoints.items() if e.harm}
         robust = with_role(result, "robustness")
         others = [name for name in flat if name not in robust]
         found = [

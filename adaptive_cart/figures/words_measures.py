@@ -366,7 +366,7 @@ def say_benefit_risk(tables: Tables) -> str:
 
 def risk_words(about: Any) -> str:
     """What the risk is: of what harm, in which unit, alone or less that of another arm."""
-    unit = "events per year" if about["rate"] else "probability"
+    unit = about["unit"] or about["noun"]
     less = about["less"]
     if isinstance(less, str):
         return f"{about['harm']}, difference to {less} in {unit}"

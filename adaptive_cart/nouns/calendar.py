@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 TIE = 1.0e-9  # months; under three thousandths of a second
+SAME = 1.0e-6  # months; under three seconds: what people have rounded
 
 Months = TypeVar("Months", float, npt.NDArray[np.float64])
 

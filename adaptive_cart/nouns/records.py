@@ -24,6 +24,7 @@ from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
+Outcome = Floats | Booleans | RecurrentEvents
 
 
 def pooled(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -62,12 +63,10 @@ class Population:
         The participant course, where the truth is a course.
     dropout
         ``(trial, participant)`` where the truth has dropout, else nothing.
-    adverse_events
-        By endpoint: month of onset, ``(trial, participant)``, infinite where there is none.
-    recurrent
-        By endpoint: events that may happen again and again.
-    direct
-        By endpoint whose truth is direct: ``(trial, participant)`` response or time.
+    outcomes
+        By endpoint that does not follow from remission: what its truth has drawn (or its column of
+        a participants table holds), ``(trial, participant)``: a response, a value, the month of an
+        event (infinite where there is none), or events that may happen again and again.
     imputations
         By endpoint: latent uniform with which a missing response is drawn.
     crossover_counts
@@ -83,9 +82,7 @@ class Population:
     infused_arms: tuple[bool, ...]
     course: Course | None = None
     dropout: Floats | None = None
-    adverse_events: Mapping[str, Floats] = field(default_factory=dict)
-    recurrent: Mapping[str, RecurrentEvents] = field(default_factory=dict)
-    direct: Mapping[str, Floats | Booleans] = field(default_factory=dict)
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     imputations: Mapping[str, Floats] = field(default_factory=dict)
     crossover_counts: bool = False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.streams import Latents
 
 Floats = npt.NDArray[np.float64]
@@ -61,3 +62,27 @@ class RecurrentEvents:
         while self.month_of(len(found))[trial, participant] <= month:
             found.append(float(self.month_of(len(found))[trial, participant]))
         return found
+
+
+class RecordedEvents(RecurrentEvents):
+    """Events that came again and again, as they were recorded.
+
+    Parameters
+    ----------
+    months
+        One event after the other, ``(trial, participant)``, infinite for who has no more.
+    never
+        Infinite for everybody.
+    """
+
+    def __init__(self, months: list[Floats], never: Floats) -> None:
+        self._recorded = months
+        self._never = never
+
+    def month_of(self, number: int) -> Floats:
+        """Month since randomisation of the ``number``-th event (from 0)."""
+        return self._recorded[number] if number < len(self._recorded) else self._never
+
+    def count(self, months: Floats) -> npt.NDArray[np.int64]:
+        """Events up to each participant's month, ``(trial, participant)``."""
+        return super().count(until(months))

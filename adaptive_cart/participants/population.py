@@ -8,12 +8,10 @@ import numpy.typing as npt
 from adaptive_cart.courses import follow as courses
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
-from adaptive_cart.endpoints import AdverseEvent
+from adaptive_cart.endpoints.direct import Drawing
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.course import Course
-from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
-from adaptive_cart.nouns.records import Booleans, Floats, Population
-from adaptive_cart.nouns.recurrent_events import RecurrentEvents
+from adaptive_cart.nouns.records import Floats, Outcome, Population
 from adaptive_cart.nouns.streams import Latents, padded
 from adaptive_cart.participants.enrolment import Enrolment
 
@@ -65,13 +63,11 @@ def populate(
         infused_arms=truth.infused_arms,
         course=course,
         dropout=_dropout(truth, latents, groups, arm.shape, course),
-        adverse_events=_adverse_events(design, truth, latents, groups, course),
-        recurrent=_recurrent(design, truth, latents, groups, arm.shape),
-        direct=_direct(design, truth, latents, groups, arm, stratum),
+        outcomes=_outcomes(design, truth, latents, groups, arm, stratum, course),
         imputations={
             name: latents.of(f"imputation:{name}")
             for name, endpoint in design.endpoints.items()
-            if getattr(endpoint, "missing", None) == "impute"
+            if endpoint.imputes()
         },
         crossover_counts=design.crossover is not None
         and design.crossover.strategy == "treatment_policy",
@@ -106,64 +102,34 @@ def _dropout(
     return months
 
 
-def _adverse_events(
-    design: Design, truth: Truth, latents: Latents, groups: Groups, course: Course | None
-) -> dict[str, Floats]:
-    found = {}
-    infused = None if course is None else course.infused
-    for name, endpoint in design.endpoints.items():
-        if not isinstance(endpoint, AdverseEvent):
-            continue
-        direct = truth.direct.get(name)
-        chances = []
-        for arm, stratum, where in groups:
-            group = None if truth.courses is None else truth.courses[arm][stratum]
-            if direct is not None:
-                probability = direct[arm][stratum]
-            else:
-                probability = 0.0 if group is None else group.events.get(name, 0.0)
-            chances.append((probability, group is not None and group.infused, where))
-        u = latents.of(f"event:{name}" if direct is None else f"outcome:{name}")
-        found[name] = courses.adverse_event(u, chances, infused, endpoint.within_months)
-    return found
-
-
-def _recurrent(
-    design: Design, truth: Truth, latents: Latents, groups: Groups, shape: tuple[int, ...]
-) -> dict[str, RecurrentEvents]:
-    found = {}
-    for name, endpoint in design.endpoints.items():
-        if endpoint.direct_truth != "rate":
-            continue
-        rate = np.zeros(shape)
-        for arm, stratum, where in groups:
-            if name in truth.direct:
-                yearly = truth.direct[name][arm][stratum]
-            else:
-                assert truth.courses is not None
-                yearly = truth.courses[arm][stratum].rates.get(name, 0.0)
-            rate.ravel()[where] = yearly / MONTHS_PER_YEAR
-        found[name] = RecurrentEvents(latents, rate, name)
-    return found
-
-
-def _direct(
+def _outcomes(
     design: Design,
     truth: Truth,
     latents: Latents,
     groups: Groups,
     arm: Labels,
     stratum: Labels | None,
-) -> dict[str, Floats | Booleans]:
-    found: dict[str, Floats | Booleans] = {}
-    for name, values in truth.direct.items():
-        kind = design.endpoints[name].direct_truth
-        if isinstance(design.endpoints[name], AdverseEvent):
-            continue  # an event has a time as well
-        if kind == "probability":
-            u = latents.of(f"outcome:{name}")
-            found[name] = courses.direct_response(u, values, arm, stratum)
-        elif kind == "time":
-            u = latents.of(f"outcome:{name}")
-            found[name] = courses.direct_time(u, values, groups)
+    course: Course | None,
+) -> dict[str, Outcome]:
+    """Draw what the truth says of each endpoint itself, directly or as part of a course."""
+    infused = [[group.infused for group in by] for by in truth.courses or ()]
+    found: dict[str, Outcome] = {}
+    for name, endpoint in design.endpoints.items():
+        values = truth.said(name, endpoint.named_in)
+        if values is not None:
+            assert endpoint.direct is not None
+            found[name] = endpoint.direct.draw(
+                Drawing(
+                    endpoint=endpoint,
+                    name=name,
+                    values=values,
+                    directly=name in truth.direct,
+                    latents=latents,
+                    arm=arm,
+                    stratum=stratum,
+                    groups=groups,
+                    course=course,
+                    infused=infused,
+                )
+            )
     return found

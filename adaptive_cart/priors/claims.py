@@ -26,7 +26,6 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import REASONS
 from adaptive_cart.conduct.standing import RUNNING, SUCCESS, Standing
 from adaptive_cart.design.design import Design
-from adaptive_cart.endpoints import Landmark
 from adaptive_cart.errors import EngineError
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial
 from adaptive_cart.nouns.questions import Question
@@ -227,7 +226,8 @@ def can_enumerate(design: Design, plan: Plan) -> bool:
     return (
         numbers is not None
         and len(design.arms) == 2
-        and isinstance(design.primary_endpoint, Landmark)
+        and design.primary_endpoint.binary
+        and design.primary_endpoint.known_after() is not None
         and fitted is not None
         and isinstance(fitted[1], BetaBinomial)
         and all(_about_primary(plan, position) for position in range(len(plan.rules)))

@@ -17,17 +17,13 @@ import numpy as np
 from adaptive_cart.conduct.holding import Conduct
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
-from adaptive_cart.endpoints import AdverseEvent, EventRate, TimeToEvent, TimeToRelapse
 from adaptive_cart.models.durability.weibull_cure_analysis import WeibullCureAnalysis
 from adaptive_cart.nouns.counters import narrow
-from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
-from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population
+from adaptive_cart.nouns.records import Booleans, Floats, Integers, Outcome, Population
 from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.priors.drawn_events import DrawnEvents
 from adaptive_cart.priors.drawn_truths import (
-    CuredFractions,
-    Hazards,
     PriorUniforms,
     Rates,
     can_be_drawn,
@@ -45,19 +41,19 @@ def _unknown_outcomes(design: Design, plan: Plan) -> Iterator[str]:
     for name in _asked(plan):
         endpoint = design.endpoints[name]
         fitted = plan.fitted.get(name)
-        if isinstance(endpoint, TimeToRelapse):
+        if fitted is None:
+            yield f"'{name}' is of type '{endpoint.type}' and analysed by no model: it has no prior"
+        elif endpoint.direct is None:
             yield (
-                f"'{name}' is of type 'time_to_relapse': its prior says how long remissions last, "
+                f"'{name}' is of type '{endpoint.type}': its prior says how long remissions last, "
                 "and no prior says how many begin, and when"
             )
-        elif fitted is None:
-            yield f"'{name}' is of type '{endpoint.type}' and analysed by no model: it has no prior"
         elif not can_be_drawn(*fitted):
             yield f"'{name}' is analysed by '{fitted[0].model}', whose prior is not drawn from"
-        elif isinstance(endpoint, EventRate) and endless:
+        elif endpoint.counts_time() and endless:
             yield (
-                f"'{name}' is of type 'event_rate', and looks by events have no last date: give "
-                f"'{design.primary}' a horizon"
+                f"'{name}' is of type '{endpoint.type}', and looks by events have no last date: "
+                f"give '{design.primary}' a horizon"
             )
         elif name == design.primary and endless and isinstance(fitted[0], WeibullCureAnalysis):
             yield (
@@ -126,25 +122,15 @@ class DrawnTrials(Conduct):
         arrival, arm, stratum = self.enrolment.arrival, self.enrolment.arm, self.enrolment.stratum
         arrival, arm = arrival.copy(), arm.copy()
         stratum = None if stratum is None else stratum.copy()
-        direct: dict[str, Floats | Booleans] = {}
-        adverse: dict[str, Floats] = {}
-        recurrent: dict[str, DrawnEvents] = {}
+        outcomes: dict[str, Outcome] = {}
         for name, truth in self.truths.items():
-            endpoint = self.design.endpoints[name]
-            if isinstance(endpoint, TimeToEvent):
-                assert isinstance(truth, Hazards | CuredFractions)
-                direct[name] = truth.months(self.latents.of(f"outcome:{name}"), arm)
-                continue
-            assert isinstance(truth, Rates)
-            rate = truth.own(arm, stratum)
-            if isinstance(endpoint, EventRate):
-                recurrent[name] = DrawnEvents(self.latents, rate / MONTHS_PER_YEAR, name)
-                continue
-            happens = self.latents.of(f"outcome:{name}") < rate
-            if isinstance(endpoint, AdverseEvent):
-                adverse[name] = np.where(happens, 0.0, np.inf)
+            if isinstance(truth, Rates):
+                direct = self.design.endpoints[name].direct
+                assert direct is not None
+                own = truth.own(arm, stratum)
+                outcomes[name] = direct.drawn(self.latents, name, own, DrawnEvents)
             else:
-                direct[name] = happens
+                outcomes[name] = truth.months(self.latents.of(f"outcome:{name}"), arm)
         self.population = Population(
             arrival=arrival,
             arm=arm,
@@ -153,9 +139,7 @@ class DrawnTrials(Conduct):
             strata=len(self.design.shares),
             max_n=self.design.enrolment.max_n,
             infused_arms=(False,) * len(self.design.arm_names),
-            adverse_events=adverse,
-            recurrent=recurrent,
-            direct=direct,
+            outcomes=outcomes,
         )
         self.prepared = {
             name: self.design.endpoints[name].prepare(name, self.population)

@@ -29,8 +29,7 @@ import numpy.typing as npt
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels
-from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population
-from adaptive_cart.nouns.recurrent_events import RecurrentEvents
+from adaptive_cart.nouns.records import Booleans, Floats, Population
 from adaptive_cart.nouns.streams import padded
 from adaptive_cart.recorded.table import course_of
 
@@ -57,28 +56,6 @@ class Silence:
 LEFT = Silence()
 
 
-class RecordedEvents(RecurrentEvents):
-    """Events that came again and again, as they were recorded.
-
-    Parameters
-    ----------
-    months
-        ``(event, trial, participant)``, in order of time, infinite where there are no more.
-    """
-
-    def __init__(self, months: Floats) -> None:
-        self._recorded = months
-        self._never = np.full(months.shape[1:], np.inf)
-
-    def month_of(self, number: int) -> Floats:
-        """Month since randomisation of the ``number``-th event (from 0)."""
-        return self._recorded[number] if number < len(self._recorded) else self._never
-
-    def count(self, months: Floats) -> Integers:
-        """Events up to each participant's month, ``(trial, participant)``."""
-        return super().count(until(months))
-
-
 @dataclass(frozen=True)
 class Participants:
     """A participants table, checked, in order of randomisation; arrays are ``(participant,)``.
@@ -94,13 +71,10 @@ class Participants:
         infinite where there is none.
     months
         By column of the course: months since randomisation, infinite where blank.
-    onsets, times, responses
-        By endpoint with a column of its own: month of an adverse event or of the event that is
-        waited for, and whether there was a response.
+    outcomes
+        By endpoint with a column of its own: what it holds, as its kind of truth reads it.
     blank
-        By endpoint with a column of responses: whose is blank, and nothing else has settled it.
-    events
-        By endpoint: months of recurrent events of each participant.
+        By the same: whose is blank because it is not known, and nothing else has settled it.
     has_course
         Whether any endpoint is worked out from the course, or anything of it is recorded.
     infused_arms
@@ -121,11 +95,8 @@ class Participants:
     last_contact: Floats
     withdrawn: Floats
     months: Mapping[str, Floats]
-    onsets: Mapping[str, Floats]
-    times: Mapping[str, Floats]
-    responses: Mapping[str, Booleans]
+    outcomes: Mapping[str, npt.NDArray[Any]]
     blank: Mapping[str, Booleans]
-    events: Mapping[str, tuple[tuple[float, ...], ...]]
     has_course: bool
     infused_arms: tuple[bool, ...]
     notes: tuple[str, ...] = field(default=())
@@ -189,13 +160,8 @@ class Participants:
         reached = self.reached(window)
         for name, endpoint in self.design.endpoints.items():
             end = endpoint.followed_for()
-            if name in self.onsets:
-                continue  # who is not known to have had the event counts as without it
             known = reached >= (np.inf if end is None else end)
-            if name in self.times:
-                known |= np.isfinite(self.times[name])
-            elif endpoint.direct_truth == "probability":  # a landmark, which rescue settles
-                known |= np.isfinite(self.months["rescue_month"])
+            known |= endpoint.settled(self.outcomes.get(name), self.months["rescue_month"])
             complete &= known
         return complete
 
@@ -237,12 +203,10 @@ class Participants:
             months = {name: block(values, np.inf) for name, values in self.months.items()}
             course = course_of(months, dropped, self.design.crossover is not None)
         crossover = self.design.crossover
-        direct: dict[str, Floats | Booleans] = {
-            name: block(values, np.inf) for name, values in self.times.items()
-        }
-        direct |= {
-            name: block(values | (taken & self.blank[name] & silence.respond), False)
-            for name, values in self.responses.items()
+        outcomes = {
+            name: direct.recorded(values, block, taken & self.blank[name] & silence.respond)
+            for name, values in self.outcomes.items()
+            if (direct := self.design.endpoints[name].direct) is not None
         }
         return Population(
             arrival=block(self.randomised, np.inf),
@@ -254,12 +218,7 @@ class Participants:
             infused_arms=self.infused_arms if self.has_course else (False,) * len(self.design.arms),
             course=course,
             dropout=dropped,
-            adverse_events={name: block(onset, np.inf) for name, onset in self.onsets.items()},
-            recurrent={
-                name: RecordedEvents(_in_order(events, trials, width))
-                for name, events in self.events.items()
-            },
-            direct=direct,
+            outcomes=outcomes,
             imputations=uniforms or {},
             crossover_counts=crossover is not None and crossover.strategy == "treatment_policy",
         )
@@ -269,12 +228,3 @@ class Participants:
         reached = self.reached(window)
         dropout = np.where(unseen, reached, np.inf)
         return np.where(np.isfinite(self.withdrawn), np.minimum(self.withdrawn, reached), dropout)
-
-
-def _in_order(events: tuple[tuple[float, ...], ...], trials: int, width: int) -> Floats:
-    """Months of recurrent events, ``(event, trial, participant)``."""
-    most = max((len(months) for months in events), default=0)
-    found = np.full((most, trials, width), np.inf)
-    for participant, months in enumerate(events):
-        found[: len(months), :, participant] = np.array(months)[:, None]
-    return found

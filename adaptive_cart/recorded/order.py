@@ -8,9 +8,9 @@ import numpy as np
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.products import PRODUCTS
+from adaptive_cart.nouns.calendar import SAME
 from adaptive_cart.recorded.table import CROSSOVER, WITHDRAWN
 
-SAME = 1.0e-6  # months; under three seconds
 Found = Iterator[tuple[str, str]]
 
 

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.products import PRODUCTS
-from adaptive_cart.endpoints import AdverseEvent, EndpointBase
+from adaptive_cart.endpoints import EndpointBase
+from adaptive_cart.endpoints.direct import Cell, DirectTruth
 from adaptive_cart.errors import Problem, nearest, one_of
-from adaptive_cart.nouns.calendar import short_of, until
-from adaptive_cart.nouns.counters import Labels, narrow
+from adaptive_cart.nouns.counters import narrow
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.recorded.known import Participants
-from adaptive_cart.recorded.order import SAME, after_last_contact, after_withdrawal, impossible
+from adaptive_cart.recorded.order import after_last_contact, after_withdrawal, impossible
 from adaptive_cart.recorded.table import CROSSOVER, HEADER, ON_DRUGS, WITHDRAWN
 from adaptive_cart.recorded.units import DAYS, WEEKS, signs
 
@@ -114,7 +117,7 @@ class Reading:
 
     def _own(self, name: str, endpoint: EndpointBase) -> bool:
         """Whether the endpoint is read from a column of its own."""
-        return endpoint.fed_by != "remission" or name in self._place
+        return not endpoint.from_remission or name in self._place
 
     def needed(self) -> list[str]:
         """Columns without which the table cannot be read."""
@@ -125,7 +128,7 @@ class Reading:
         worked_out = [e for name, e in endpoints.items() if not self._own(name, e)]
         if worked_out:
             needed += COURSE
-            on_drugs = [e for e in worked_out if getattr(e, "state", "") == "remission"]
+            on_drugs = [e for e in worked_out if e.counts_on_drugs()]
             if on_drugs and ON_DRUGS not in self._place:
                 self.notes.append(f"no column {ON_DRUGS}: nobody counts as in remission on drugs")
             if self.design.crossover is not None:
@@ -139,19 +142,12 @@ class Reading:
             fed = [n for n, e in self.design.endpoints.items() if not self._own(n, e)]
             if column in ALWAYS or column == "stratum":
                 return ""
-            whole = [
-                n
-                for n in fed
-                if self.design.endpoints[n].direct_truth == "probability" and self._may_be_direct(n)
-            ]
-            other = f", or give {one_of(whole)} as 0 or 1 in a column of its own" if whole else ""
+            may = {n: e.direct.holds for n in fed if (e := self.design.endpoints[n]).direct}
+            what = one_of(dict.fromkeys(may.values()))
+            other = f", or give {one_of(may)} as {what} in a column of its own" if may else ""
             return f"; {one_of(fed)} is worked out from it{other}"
-        kind = {"probability": "month of onset", "time": "month of the event"}
-        holds = kind.get(endpoint.direct_truth or "", "months of the events, with ; between them")
-        return f": {holds}, blank where there is none"
-
-    def _may_be_direct(self, name: str) -> bool:
-        return self.design.endpoints[name].known_after() is not None
+        assert endpoint.direct is not None
+        return f": {endpoint.direct.holds}, blank where there is none"
 
     # ── cells ─────────────────────────────────────────────────────────────────────────────
     def _month(self, row: int, cells: Mapping[str, str], column: str, required: bool) -> float:
@@ -206,12 +202,9 @@ class Reading:
         randomised, last = np.zeros(number), np.zeros(number)
         withdrawn = np.full(number, np.inf)
         months = {c: np.full(number, np.inf) for c in (*COURSE, ON_DRUGS, *CROSSOVER)}
-        kinds = self._kinds()
-        onsets = {name: np.full(number, np.inf) for name in kinds["onset"]}
-        times = {name: np.full(number, np.inf) for name in kinds["time"]}
-        responses = {name: np.zeros(number, dtype=np.bool_) for name in kinds["response"]}
-        blank = {name: np.zeros(number, dtype=np.bool_) for name in kinds["response"]}
-        events: dict[str, list[tuple[float, ...]]] = {name: [] for name in kinds["events"]}
+        own = self._with_a_column()
+        outcomes: dict[str, list[Any]] = {name: [] for name in own}
+        blank = {name: np.zeros(number, dtype=np.bool_) for name in own}
         first: dict[str, int] = {}
         for place, (row, cells) in enumerate(self.rows):
             name = cells.get("participant", "")
@@ -231,49 +224,49 @@ class Reading:
             withdrawn[place] = self._month(row, cells, WITHDRAWN, False)
             for column, values in months.items():
                 values[place] = self._month(row, cells, column, False)
-            for name, values in (*onsets.items(), *times.items()):
-                values[place] = self._month(row, cells, name, False)
-            for name, months_of in events.items():
-                months_of.append(self._events(row, name, cells.get(name, "")))
-            for name, given in responses.items():
-                settled = min(months["death_month"][place], months["rescue_month"][place])
-                until = float(last[place]), float(withdrawn[place]), float(settled)
-                given[place] = self._response(row, cells, name, *until)
-                known = design.endpoints[name].known_after()
-                open_still = known is not None and not settled <= known
-                blank[name][place] = not cells.get(name, "") and open_still
             mine = {column: float(values[place]) for column, values in months.items()}
-            seen = mine | {n: float(v[place]) for n, v in (*onsets.items(), *times.items())}
             ends = float(last[place]), float(withdrawn[place])
             wrong = [
                 *impossible(design, self.infused_arms, mine, int(arm[place])),
-                *after_last_contact(seen, ends[0]),
-                *after_withdrawal(seen, *ends),
+                *after_last_contact(mine, ends[0]),
+                *after_withdrawal(mine, *ends),
             ]
-            for name, months_of in events.items():
-                for month in months_of[-1]:
+            settled = min(mine["death_month"], mine["rescue_month"])
+            for name, direct in own.items():
+                cell = self._cell(row, cells, name, *ends, settled)
+                value = direct.read(cell)
+                outcomes[name].append(value)
+                blank[name][place] = direct.may_be_blank(cell)
+                for month in direct.dated(value):
                     wrong += after_last_contact({name: month}, ends[0])
             for column, message in wrong:
                 self.report(row, column, message)
         recorded = any(np.isfinite(values).any() for values in months.values())
-        if recorded and onsets and any(self.infused_arms) and "infused_month" not in self._place:
-            why = f"; the window of {one_of(onsets)} opens at infusion"
+        opening = [name for name in own if design.endpoints[name].opens_at_infusion]
+        if recorded and opening and any(self.infused_arms) and "infused_month" not in self._place:
+            why = f"; the window of {one_of(opening)} opens at infusion"
             self.report(0, "column infused_month", f"missing{why}")
         self._told_dates()
         self._told_units()
         if self.problems:
             return None
         # an event is a contact; it may be rounded to just after the last one
-        for values in (*months.values(), *onsets.values(), *times.values()):
+        columns = {name: own[name].gathered(values) for name, values in outcomes.items()}
+        dates = [
+            np.array([max(own[name].dated(v), default=np.inf) for v in values])
+            for name, values in columns.items()
+        ]
+        for values in (*months.values(), *dates):
             last = np.where(np.isfinite(values), np.maximum(last, values), last)
         withdrawn = np.maximum(withdrawn, last * np.isfinite(withdrawn))
         order = np.argsort(randomised, kind="stable")
         worked_out = any(not self._own(name, e) for name, e in design.endpoints.items())
-        notes = self.notes
-        windows = {
-            name: self._in_window(name, onset, months["infused_month"], arm, recorded, notes)
-            for name, onset in onsets.items()
-        }
+        opens = np.zeros(number)
+        if recorded:
+            infused = np.array(self.infused_arms)[arm]
+            opens = np.where(infused, months["infused_month"], 0.0)
+        for name, values in columns.items():
+            columns[name] = self._counted(name, values, opens, recorded)
         return Participants(
             design=design,
             source=source,
@@ -285,14 +278,11 @@ class Reading:
             last_contact=last[order],
             withdrawn=withdrawn[order],
             months={column: values[order] for column, values in months.items()},
-            onsets={name: onset[order] for name, onset in windows.items()},
-            times={name: values[order] for name, values in times.items()},
-            responses={name: given[order] for name, given in responses.items()},
+            outcomes={name: values[order] for name, values in columns.items()},
             blank={name: values[order] for name, values in blank.items()},
-            events={name: tuple(rows[place] for place in order) for name, rows in events.items()},
             has_course=worked_out or recorded,
             infused_arms=self.infused_arms,
-            notes=tuple(notes),
+            notes=tuple(self.notes),
         )
 
     def _told_dates(self) -> None:
@@ -348,33 +338,21 @@ class Reading:
                 "design if the protocol was amended",
             )
 
-    def _kinds(self) -> dict[str, list[str]]:
-        """Endpoints by what their own column holds."""
-        found: dict[str, list[str]] = {"onset": [], "time": [], "response": [], "events": []}
+    def _with_a_column(self) -> dict[str, DirectTruth]:
+        """Endpoints with a column of their own, and what it holds."""
+        found: dict[str, DirectTruth] = {}
         for name, endpoint in self.design.endpoints.items():
             if name not in self._place:
                 continue
-            if isinstance(endpoint, AdverseEvent):
-                found["onset"].append(name)
-            elif endpoint.direct_truth == "rate":
-                found["events"].append(name)
-            elif endpoint.direct_truth == "time":
-                found["time"].append(name)
-            elif endpoint.direct_truth == "probability":
-                found["response"].append(name)
+            if endpoint.direct is not None:
+                found[name] = endpoint.direct
             else:
                 self.report(
                     0, f"column {name}", "unknown: this endpoint is worked out from the course"
                 )
         return found
 
-    def _events(self, row: int, name: str, text: str) -> tuple[float, ...]:
-        if not text:
-            return ()
-        found = [self._number(row, name, part.strip()) for part in text.split(";")]
-        return tuple(sorted(month for month in found if not np.isnan(month)))
-
-    def _response(
+    def _cell(
         self,
         row: int,
         cells: Mapping[str, str],
@@ -382,64 +360,30 @@ class Reading:
         last: float,
         withdrawn: float,
         settled: float,
-    ) -> bool:
-        """Read a response that is known from its month on: 0, 1, or blank where it is not known."""
-        text = cells.get(name, "")
-        known = self.design.endpoints[name].known_after()
-        if text not in ("", "0", "1", "0.0", "1.0"):
-            self.report(row, name, f"found '{text}'; 0, 1 or blank is expected")
-            return False
-        if known is None or settled <= known:
-            return text in ("1", "1.0")
-        if text and last + self.window < known - SAME:
-            self.report(
-                row,
-                name,
-                f"found {text}, the outcome at month {known:g}; but last contact is month {last:g}",
-            )
-        elif text and withdrawn < known - SAME:
-            self.report(
-                row,
-                name,
-                f"found {text}, the outcome at month {known:g}; but withdrawn_month is "
-                f"{withdrawn:g}: leave the outcome blank, or write the month of the visit at which "
-                "it was told",
-            )
-        if not text and last >= known - SAME:
-            self.report(
-                row,
-                name,
-                f"blank, and month {known:g} has passed (last contact is month {last:g}); write 0 "
-                "or 1, or as last contact the last month at which it could be told",
-            )
-        return text in ("1", "1.0")
+    ) -> Cell:
+        return Cell(
+            text=cells.get(name, ""),
+            known=self.design.endpoints[name].known_after(),
+            last=last,
+            withdrawn=withdrawn,
+            settled=settled,
+            window=self.window,
+            month=partial(self._number, row, name),
+            report=partial(self.report, row, name),
+        )
 
-    def _in_window(
-        self,
-        name: str,
-        onset: Floats,
-        infused: Floats,
-        arm: Labels,
-        recorded: bool,
-        notes: list[str],
-    ) -> Floats:
-        """Leave out adverse events outside their endpoint's window."""
+    def _counted(
+        self, name: str, values: npt.NDArray[Any], opens: Floats, recorded: bool
+    ) -> npt.NDArray[Any]:
+        """What of a column counts; what does not is noted."""
         endpoint = self.design.endpoints[name]
-        opens = np.zeros(len(onset))
-        if recorded:
-            opens = np.where(np.array(self.infused_arms)[arm], infused, 0.0)
-        elif any(self.infused_arms):
-            notes.append(
+        if endpoint.opens_at_infusion and not recorded and any(self.infused_arms):
+            self.notes.append(
                 f"no infusion is recorded: the window of {name} is counted from randomisation"
             )
-        inside = (onset >= short_of(opens)) & (onset <= until(opens + endpoint.within_months))
-        outside = np.isfinite(onset) & ~inside
-        if outside.any():
-            notes.append(
-                f"{name}: {int(outside.sum())} outside the window of {endpoint.within_months:g} "
-                "months after infusion, not counted"
-            )
-        return np.where(inside, onset, np.inf)
+        counted, note = endpoint.counted_in_record(name, values, opens)
+        self.notes += [note] if note else []
+        return counted
 
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}.*|\d{1,2}[./]\d{1,2}[./]\d{2,4}")

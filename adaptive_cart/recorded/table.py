@@ -125,20 +125,12 @@ def _row(
         row[column] = seen(months.get(column, math.inf))
     row[WITHDRAWN] = seen(dropout) if dropout < death else ""
     row["last_contact_month"] = last
-    counted = any(getattr(e, "state", "") == "remission" for e in design.endpoints.values())
+    counted = any(e.counts_on_drugs() for e in design.endpoints.values())
     for column in (*((ON_DRUGS,) if counted else ()), *CROSSOVER):
         if column in months:
             row[column] = seen(months[column])
-    for name, onset in population.adverse_events.items():
-        row[name] = seen(float(onset[at]))
-    for name, events in population.recurrent.items():
-        row[name] = ";".join(repr(month) for month in events.months_until(*at, last))
-    for name, values in population.direct.items():
+    for name, outcome in population.outcomes.items():
         endpoint = design.endpoints[name]
-        if endpoint.direct_truth == "probability":
-            known = endpoint.known_after()
-            passed = known is None or seen(known) != ""
-            row[name] = int(values[at]) if passed else ""
-        else:
-            row[name] = seen(float(values[at]))
+        assert endpoint.direct is not None
+        row[name] = endpoint.direct.written(outcome, at, endpoint.known_after(), seen, last)
     return row

@@ -11,7 +11,7 @@ import io
 from collections.abc import Iterator
 
 from adaptive_cart.design.design import Design
-from adaptive_cart.endpoints import AdverseEvent, EndpointBase
+from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import one_of
 from adaptive_cart.recorded.known import WINDOW
 from adaptive_cart.recorded.rows import Reading
@@ -49,16 +49,14 @@ def columns_for(design: Design) -> list[str]:
     direct = [
         name
         for name, endpoint in design.endpoints.items()
-        if endpoint.fed_by == "remission" and all(name in truth.direct for truth in truths)
+        if endpoint.from_remission and all(name in truth.direct for truth in truths)
     ]
     reading = Reading(design, direct, [], WINDOW)
     needed = [*reading.needed(), *direct, "death_month", WITHDRAWN]
     if any(reading.infused_arms):
-        needed += [
-            "infused_month" for e in design.endpoints.values() if isinstance(e, AdverseEvent)
-        ]
+        needed += ["infused_month" for e in design.endpoints.values() if e.opens_at_infusion]
     worked_out = [e for name, e in design.endpoints.items() if name not in direct]
-    if any(getattr(endpoint, "state", "") == "remission" for endpoint in worked_out):
+    if any(endpoint.counts_on_drugs() for endpoint in worked_out):
         needed.append(ON_DRUGS)
     first = [column for column in HEADER if column in needed]
     return [*first, *(column for column in dict.fromkeys(needed) if column not in first)]
@@ -95,18 +93,5 @@ def _meaning(design: Design, column: str) -> str:
 def _endpoint(endpoint: EndpointBase) -> str:
     """What an endpoint's own column holds."""
     label = f"{endpoint.label}: " if endpoint.label else ""
-    if isinstance(endpoint, AdverseEvent):
-        return (
-            f"{label}onset of the adverse event; {OWN}; blank if there was none. Counted to month "
-            f"{endpoint.within_months:g} after infusion (after randomisation in an arm where "
-            "nobody is infused)"
-        )
-    if endpoint.direct_truth == "rate":
-        return f"{label}all events, with ; between them; {OWN}; blank if there was none"
-    if endpoint.direct_truth == "time":
-        return f"{label}the event; {OWN}; blank if there was none by the last contact"
-    known = endpoint.known_after()
-    return (
-        f"{label}1 if the outcome at month {known:g} is a response, 0 if not; blank where it is "
-        "not known, and after a death before that month"
-    )
+    assert endpoint.direct is not None
+    return f"{label}{endpoint.direct.meaning(endpoint, OWN)}"

@@ -253,12 +253,7 @@ class Evidence:
         endpoint = self.design.endpoints[name]
         if endpoint.label:
             return str(endpoint.label)
-        if endpoint.type == "landmark" and not self.directly(name):
-            state = str(getattr(endpoint, "state", "")).replace("drug_free", "drug-free")
-            month = getattr(endpoint, "month", None)
-            return f"{state.replace('_', ' ')} at month {month:g}"
-        return {"time_to_relapse": "time to relapse", "time_in_remission": "months in remission",
-                "time_to_event": f"time to {name}"}.get(endpoint.type, "")  # fmt: skip
+        return endpoint.called(name, self.directly(name))
 
     def directly(self, name: str) -> bool:
         """Whether the truth says an endpoint directly, without a course of the participants."""
@@ -268,11 +263,6 @@ class Evidence:
     def infuses(self) -> bool:
         """Whether infusion is simulated."""
         return any(truth.courses is not None for truth in self.truths.values())
-
-    @cached_property
-    def kind_of_primary(self) -> str:
-        """How the primary is summarised: counts, durations, exposure or means."""
-        return str(self.design.primary_endpoint.summary_kind)
 
     @cached_property
     def endings(self) -> tuple[str, ...]:

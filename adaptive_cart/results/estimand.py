@@ -26,12 +26,11 @@ import numpy.typing as npt
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
-from adaptive_cart.endpoints import Landmark, TimeToRelapse
+from adaptive_cart.endpoints import is_time
 from adaptive_cart.nouns.counters import narrow
 from adaptive_cart.nouns.questions import ALL, LEVEL, OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Floats, Population
 from adaptive_cart.nouns.streams import Latents
-from adaptive_cart.nouns.summaries import Exposure
 from adaptive_cart.participants.population import populate
 from adaptive_cart.results.hazard_ratios import HazardRatios, last_looks
 from adaptive_cart.results.true_value import Cells, TrueValue, told
@@ -185,7 +184,7 @@ def true_values(design: Design, truth: Truth, latents: SobolLatents | None = Non
     known: dict[Known, Cells] = {}
     for name, found in cells.items():
         analysis = design.analysis_of(name)
-        if design.endpoints[name].summary_kind != "durations":
+        if not design.endpoints[name].gives.lasts:
             by_shares = analysis is not None and analysis.by_stratum
             known[name, LEVEL, math.inf] = found.by_shares() if by_shares else found
     # of a duration a question is about what lasts, at its own month
@@ -219,15 +218,16 @@ def _ratios(design: Design, truth: Truth) -> dict[str, HazardRatios]:
 def _cells(design: Design, truth: Truth, points: SobolLatents) -> dict[str, Cells]:
     """By endpoint: its true mean by arm and stratum, and what each stratum weighs."""
     values: dict[str, Floats] = {}
-    exact = [name for name in truth.direct if _closed_form(design, truth, name)]
-    course_fed = [name for name in design.endpoints if name not in exact]
-    if any(design.endpoints[name].direct_truth != "time" for name in course_fed):
+    exact = _exact(design, truth)
+    drawn = [name for name in design.endpoints if name not in exact]
+    if not all(is_time(design.endpoints[name]) for name in drawn):
         for counts, world in ((True, truth), (False, truth.without_dropout())):
-            names = [n for n in course_fed if design.endpoints[n].dropout_counts() is counts]
+            names = [n for n in drawn if design.endpoints[n].dropout_counts() is counts]
+            measured = {n: partial(design.endpoints[n].true_values, n) for n in names}
             if names:
-                values |= _sampled(design, world, names, points)
-    for name in exact:
-        values[name] = _exact(design, truth, name)[None]
+                values |= _sampled_cells(design, world, measured, points)
+    for name, value in exact.items():
+        values[name] = value[None]
     counted = _counted(design, truth, list(values), points) if len(truth.strata) > 1 else {}
     return {name: Cells(v, truth.shares, counted.get(name)) for name, v in values.items()}
 
@@ -238,18 +238,15 @@ def _counted(
     """By endpoint, where not everybody counts alike: ``(scramble, arm, stratum)``."""
     found: dict[str, Floats] = {}
     measured: dict[str, Measured] = {}
+    exact = _exact(design, truth)
     for name in names:
         endpoint = design.endpoints[name]
-        if endpoint.summary_kind == "exposure":
+        if endpoint.counts_time():
             if _followed_unequally(design, truth) and _varies(design, truth, name):
                 found[name] = np.array(
-                    [
-                        look.years.sum(axis=0) / np.maximum(look.participants.sum(axis=0), 1)
-                        for look in last_looks(design, truth, name)
-                        if isinstance(look, Exposure)
-                    ]
+                    [look.followed_for() for look in last_looks(design, truth, name)]
                 )
-        elif endpoint.counts_some() and not _closed_form(design, truth, name):
+        elif endpoint.counts_some() and name not in exact:
             measured[name] = partial(endpoint.counted, name)
     return found | (_sampled_cells(design, truth, measured, points) if measured else {})
 
@@ -264,16 +261,9 @@ def _followed_unequally(design: Design, truth: Truth) -> bool:
 
 
 def _varies(design: Design, truth: Truth, name: str) -> bool:
-    """Whether a rate of events differs between the strata of an arm."""
-    return any(len(set(strata)) > 1 for strata in _yearly(truth, name))
-
-
-def _yearly(truth: Truth, name: str) -> list[list[float]]:
-    """Yearly rates by arm and stratum."""
-    if name in truth.direct:
-        return [list(strata) for strata in truth.direct[name]]
-    assert truth.courses is not None
-    return [[group.rates.get(name, 0.0) for group in strata] for strata in truth.courses]
+    """Whether what is true of an endpoint differs between the strata of an arm."""
+    said = truth.said(name, design.endpoints[name].named_in) or ()
+    return any(len(set(strata)) > 1 for strata in said)
 
 
 def _lasting(design: Design, truth: Truth, points: SobolLatents) -> dict[Known, Cells]:
@@ -282,13 +272,13 @@ def _lasting(design: Design, truth: Truth, points: SobolLatents) -> dict[Known, 
     measured: dict[Known, Measured] = {}
     for needed in _needed(design):
         name, endpoint = needed.endpoint, design.endpoints[needed.endpoint]
-        if endpoint.summary_kind != "durations" or needed.to is not None:
+        if not endpoint.gives.lasts or needed.to is not None:
             continue
         key = (name, needed.name, needed.month)
         if name in truth.direct:
             lasts = [[time.beyond(needed.month) for time in by] for by in truth.direct[name]]
             found[key] = Cells(np.array(lasts)[None], truth.shares)
-        elif isinstance(endpoint, TimeToRelapse):
+        elif not is_time(endpoint):
             measured[key] = partial(endpoint.lasting, month=needed.month)
     if not measured:
         return found
@@ -311,36 +301,15 @@ def target_values(plan: Plan, true: TrueValues) -> tuple[float, ...]:
     return tuple(target_of(plan, true, place).value for place in range(len(plan.estimands)))
 
 
-def _closed_form(design: Design, truth: Truth, name: str) -> bool:
-    """Whether a direct truth is the true value itself, or that and dropout."""
-    endpoint = design.endpoints[name]
-    if endpoint.direct_truth == "rate":
-        return True
-    lost = truth.courses is not None or (truth.has_dropout and not isinstance(endpoint, Landmark))
-    return endpoint.direct_truth == "probability" and not lost
-
-
-def _exact(design: Design, truth: Truth, name: str) -> Floats:
-    """Probability (or yearly rate) where the truth is direct, ``(arm, stratum)``."""
-    endpoint = design.endpoints[name]
-    values = np.array(truth.direct[name], dtype=np.float64)
-    if isinstance(endpoint, Landmark) and endpoint.missing == "non_response":
-        values = values * np.exp(-np.array(truth.dropout) * endpoint.month)
-    return values
-
-
-def _sampled(
-    design: Design, truth: Truth, names: list[str], points: SobolLatents
-) -> dict[str, Floats]:
-    """By endpoint: the mean outcome of every scramble, ``(scramble, arm, stratum)``."""
-    measured: dict[str, Measured] = {
-        name: partial(design.endpoints[name].true_values, name) for name in names
-    }
-    result = _sampled_cells(design, truth, measured, points)
-    for name in names:
-        if design.endpoints[name].direct_truth == "rate":
-            result[name] = np.array(_yearly(truth, name))[None]
-    return result
+def _exact(design: Design, truth: Truth) -> dict[str, Floats]:
+    """By endpoint whose truth is the true value itself, or that and dropout: ``(arm, stratum)``."""
+    found = {}
+    for name, endpoint in design.endpoints.items():
+        said = truth.said(name, endpoint.named_in)
+        if said is not None:
+            dropout, course = np.array(truth.dropout), truth.courses is not None
+            found[name] = endpoint.closed_form(said, dropout, course)
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _sampled_cells(

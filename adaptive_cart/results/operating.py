@@ -41,12 +41,6 @@ COLUMNS = (
     "reason",
 )
 STOPS = ("success", "futility", "safety")
-RATIOS = {  # of which two columns an endpoint's observed value is the ratio, by kind of summary
-    "counts": ("events", "analysed"),
-    "durations": ("events", "months"),
-    "exposure": ("events", "years"),
-    "means": ("total", "analysed"),
-}
 
 
 @dataclass(frozen=True)
@@ -450,13 +444,13 @@ def _described(
     A true value that nobody has said, nor asked for, is blank.
     """
     for name, endpoint in design.endpoints.items():
-        above, below = (f"{name}_{column}" for column in RATIOS[endpoint.summary_kind])
+        above, below = (f"{name}_{column}" for column in endpoint.gives.observed)
         seen = ends is not None and below in ends
         tops = ends.by_arm(above) if ends is not None and seen else None
         bottoms = ends.by_arm(below) if ends is not None and seen else None
         for position, arm in enumerate(design.arm_names):
             if name in true.by_arm:
-                given = truth.gives(name, endpoint.fed_by, position)
+                given = truth.gives(name, endpoint.named_in, position)
                 value = true.by_arm[name][position] if given else TrueValue(math.nan, math.nan)
                 rows.add(f"true_{name}", Figure(*_true(value)), arm=arm)
             if tops is not None and bottoms is not None:

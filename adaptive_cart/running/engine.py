@@ -13,7 +13,6 @@ from typing import Literal
 from adaptive_cart.conduct.rules import ENDS
 from adaptive_cart.design.design import Design, PermutedBlocks
 from adaptive_cart.design.truth import Truth
-from adaptive_cart.endpoints import Landmark
 from adaptive_cart.errors import EngineError
 from adaptive_cart.participants.randomisation import smallest_block
 
@@ -118,7 +117,7 @@ def obstacles(design: Design, truths: Mapping[str, Truth]) -> list[str]:
         found.append(f"the design has {len(design.arms)} arms, and tables of two are enumerated")
     if design.strata:
         found.append("within strata the numbers in each arm vary from trial to trial")
-    if not isinstance(primary, Landmark):
+    if not primary.binary or primary.known_after() is None:
         found.append(f"the primary endpoint is of type '{primary.type}' and not 'landmark'")
     others = [name for name in design.endpoints if name != design.primary]
     if others:
@@ -126,7 +125,7 @@ def obstacles(design: Design, truths: Mapping[str, Truth]) -> list[str]:
     for name, truth in truths.items():
         if truth.courses is not None:
             found.append(f"scenario '{name}' gives its truth as a participant course")
-        elif truth.has_dropout and getattr(primary, "missing", None) != "non_response":
+        elif truth.has_dropout and (primary.known_after() is None or not primary.dropout_counts()):
             found.append(f"dropout makes the number analysed vary (scenario '{name}')")
     if design.looks.scale != "observed":
         found.append(f"looks by {design.looks.scale} analyse a number that varies")

@@ -19,7 +19,6 @@ import numpy as np
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
-from adaptive_cart.endpoints import Landmark
 from adaptive_cart.nouns.questions import Question, written
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.results.claims import Claims
@@ -131,10 +130,9 @@ def rate_points(
 
 def _kept(design: Design, base: Truth, endpoint: str) -> Floats:
     """What dropout leaves of a probability, ``(arm, stratum)``: 1 where it is no part of it."""
-    asked = design.endpoints[endpoint]
-    if isinstance(asked, Landmark) and asked.missing == "non_response":
-        return np.exp(-np.array(base.dropout) * asked.month)
-    return np.ones((len(base.arms), len(base.strata)))
+    certain = np.ones((len(base.arms), len(base.strata)))
+    kept = design.endpoints[endpoint].closed_form(certain, np.array(base.dropout), course=False)
+    return certain if kept is None else kept
 
 
 def _false_targets(rule: ResolvedRule, endpoint: str, rates: Floats) -> tuple[int, ...]:
@@ -235,7 +233,7 @@ def _at_margin(design: Design, name: str, truth: Truth, asked: Question) -> dict
         return {}
     moved = tuple(asked.of.at_margin(asked, given) for given in direct[asked.minus])
     rates = [value for value in moved if isinstance(value, float)]
-    if design.endpoints[asked.endpoint].direct_truth == "probability" or None in moved:
+    if design.endpoints[asked.endpoint].binary or None in moved:
         return {}
     if min(rates, default=0.0) < 0.0 or moved == direct[asked.arm]:
         return {}

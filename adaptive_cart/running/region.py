@@ -107,7 +107,7 @@ def region_of(design: Design) -> Region:
         for rule in rules
         for asked in rule.targets
     )
-    rates = design.endpoints[endpoint].direct_truth == "probability" and same
+    rates = design.endpoints[endpoint].binary and same
     # with several targets one claim can be false where another is true
     several = len({(asked.arm, asked.stratum) for rule in rules for asked in rule.targets}) > 1
     direct = [name for name in (*nulls, *truths) if endpoint in truths[name].direct]

@@ -16,7 +16,7 @@ from adaptive_cart.courses.tables import COMMON, DISEASE
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.design.validation import path_to, shown
-from adaptive_cart.endpoints import EndpointBase
+from adaptive_cart.endpoints import EndpointBase, is_time
 from adaptive_cart.nouns.distributions import EventTime, Exponential
 from adaptive_cart.nouns.questions import written
 from adaptive_cart.nouns.records import Floats
@@ -98,9 +98,7 @@ def _told(design: Design, truth: Truth, points: LatticePoints) -> Told:
 def true_means(design: Design, truth: Truth, points: SobolLatents) -> TrueValues:
     """True values but for hazard ratios, which would have to be simulated."""
     timeless = {
-        name: by_arm
-        for name, by_arm in truth.direct.items()
-        if design.endpoints[name].direct_truth != "time"
+        name: by_arm for name, by_arm in truth.direct.items() if not is_time(design.endpoints[name])
     }
     return true_values(design, replace(truth, direct=timeless), points)
 
@@ -109,7 +107,7 @@ def true_means(design: Design, truth: Truth, points: SobolLatents) -> TrueValues
 def _endpoint(
     design: Design, truth: Truth, values: TrueValues, name: str, endpoint: EndpointBase
 ) -> Iterator[str]:
-    if endpoint.direct_truth == "time":
+    if is_time(endpoint):
         yield f"{name}, months: {_times(truth, name)}"
         yield from _ratio(design, truth, name)
         return
@@ -120,21 +118,13 @@ def _endpoint(
     error = max((v.mcse for by in cells for v in by if math.isfinite(v.mcse)), default=0.0)
     arms = (
         f"{arm} {_cell(values.by_arm[name][place], cells[place], truth.strata)}"
-        if truth.gives(name, endpoint.fed_by, place)
+        if truth.gives(name, endpoint.named_in, place)
         else f"{arm} not given"
         for place, arm in enumerate(truth.arms)
     )
     integrated = f" (Monte Carlo standard error at most {_up(error)})" if error > 0.0 else ""
-    yield f"{name}{_unit(endpoint)}: {', '.join(arms)}{integrated}"
-
-
-def _unit(endpoint: EndpointBase) -> str:
-    units = {
-        "event_rate": ", events a year",
-        "time_in_remission": ", months",
-        "time_to_relapse": f", in remission after {getattr(endpoint, 'horizon', 0.0):g} months",
-    }
-    return units.get(endpoint.type, "")
+    unit = f", {endpoint.true_unit()}" if endpoint.true_unit() else ""
+    yield f"{name}{unit}: {', '.join(arms)}{integrated}"
 
 
 def _cell(value: TrueValue, by_stratum: tuple[TrueValue, ...], strata: tuple[str, ...]) -> str:
@@ -233,7 +223,7 @@ def _left_out(design: Design, truth: Truth) -> Iterator[str]:
     }
     if truth.courses is not None:
         hazards["death"] = [[group.death for group in by] for by in truth.courses]
-        if any(e.fed_by == "remission" for e in design.endpoints.values()):
+        if any(e.from_remission for e in design.endpoints.values()):
             hazards["rescue"] = [[group.own.rescue for group in by] for by in truth.courses]
             hazards["remission on drugs"] = [[g.on_drugs for g in by] for by in truth.courses]
     none = []

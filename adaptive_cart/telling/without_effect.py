@@ -15,7 +15,6 @@ from adaptive_cart.design.design import Design, PermutedBlocks, ResponseAdaptive
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.design.validation import path_to
-from adaptive_cart.endpoints import Landmark
 from adaptive_cart.errors import one_of
 
 Truths = Mapping[str, Truth]
@@ -78,17 +77,10 @@ def _randomisation(design: Design, truths: Truths) -> Found:
 
 def _endpoints(design: Design, truths: Truths) -> Found:
     for name, endpoint in design.endpoints.items():
-        if not isinstance(endpoint, Landmark):
-            continue
-        given = endpoint.model_fields_set
-        if all(name in truth.direct for truth in truths.values()):
-            for key in {"sustained_from", "state"} & given:
-                yield (
-                    path_to("endpoints", name, key),
-                    "for the reader; the truth is said directly, as the probability of a response",
-                )
-        if "missing" in given and not any(truth.has_dropout for truth in truths.values()):
-            yield path_to("endpoints", name, "missing"), "nobody drops out in any scenario"
+        directly = all(name in truth.direct for truth in truths.values())
+        dropout = any(truth.has_dropout for truth in truths.values())
+        for key, why in endpoint.without_effect(directly, dropout):
+            yield path_to("endpoints", name, key), why
 
 
 def _analyses(design: Design, truths: Truths) -> Found:
@@ -102,7 +94,7 @@ def _analyses(design: Design, truths: Truths) -> Found:
         )
     }
     for name, analysis in design.analysis.items():
-        horizon = getattr(design.endpoints[name], "horizon", None)
+        horizon = design.endpoints[name].censors_after()
         late = [cut for cut in getattr(analysis, "cuts", ()) if horizon and cut >= horizon]
         if late:
             cuts = one_of(f"{cut:g}" for cut in late)
@@ -158,14 +150,14 @@ def _endings(design: Design, truths: Truths) -> Found:
 def _crossover(design: Design, truths: Truths) -> Found:
     if design.crossover is None:
         return
-    if not any(endpoint.fed_by == "remission" for endpoint in design.endpoints.values()):
+    if not any(endpoint.from_remission for endpoint in design.endpoints.values()):
         yield "crossover.strategy", "no endpoint follows from remission"
 
 
 def _courses(design: Design, truths: Truths) -> Found:
     """Parts of a course that no endpoint follows from."""
     if any(
-        endpoint.fed_by == "remission" and not all(name in t.direct for t in truths.values())
+        endpoint.from_remission and not all(name in t.direct for t in truths.values())
         for name, endpoint in design.endpoints.items()
     ):
         return

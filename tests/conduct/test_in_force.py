@@ -40,7 +40,7 @@ def everybody_in(block: Block, trial: int) -> float:
     assert population is not None
     number = int(block.randomised[trial].sum())
     arm = population.arm[trial, :number]
-    response = np.asarray(population.direct["dfr"])[trial, :number].astype(bool)
+    response = np.asarray(population.outcomes["dfr"])[trial, :number].astype(bool)
     soc, cart = (
         posterior.updated(UNIFORM, int(response[arm == a].sum()), int((arm == a).sum()))
         for a in (0, 1)

@@ -227,7 +227,7 @@ def test_a_number_out_of_reach_waits_until_the_last_of_all_has_left(horizon: int
     at_last = block.look == 2
     assert at_last.sum() >= 3
     assert (block.randomised.sum(axis=1)[at_last] == 40).all()
-    time = np.asarray(population.direct["relapse"])
+    time = np.asarray(population.outcomes["relapse"])
     stay = np.minimum(np.minimum(time, population.dropout), horizon or np.inf)
     left = (population.arrival + stay)[:, :40].max(axis=1)
     np.testing.assert_allclose(block.months[at_last], left[at_last], rtol=1e-12)

@@ -146,7 +146,9 @@ def test_a_design_of_the_project_loads(path: Path) -> None:
     assert sum(design.planned) == raw["enrolment"]["max_n"]
     for name, endpoint in design.endpoints.items():
         for truth in truths.values():
-            fed = truth.courses is not None and endpoint.fed_by is not None
+            fed = truth.courses is not None and (
+                endpoint.from_remission or endpoint.named_in is not None
+            )
             assert (name in truth.direct) != fed
 
 

@@ -185,7 +185,8 @@ def groups(scenario: str) -> tuple[Group, ...]:
                 months = {
                     name: months_of(people.course)[name][here] for name in ("infused", *DISEASE)
                 }
-                months |= {name: onset[here] for name, onset in people.adverse_events.items()}
+                onsets = {n: o for n, o in people.outcomes.items() if isinstance(o, np.ndarray)}
+                months |= {name: onset[here] for name, onset in onsets.items()}
                 own = resolved(scenario, arm, stratum)
                 never = has or arm == "soc"
                 disease = own if never else resolved(scenario, "soc", stratum)
@@ -421,7 +422,7 @@ def infections(dropout: float) -> tuple[Design, Population]:
 
 def test_event_counts_are_poisson() -> None:
     _, people = infections(0.0)
-    events = people.recurrent["infection"]
+    events = people.outcomes["infection"]
     number = 0
     while (events.month_of(number)[:, :MAX_N] <= 36.0).any() or number < 8:
         number += 1
@@ -531,7 +532,7 @@ def test_same_as_is_the_same_disease_to_the_bit() -> None:
     assert 0.5 < infused.mean() < 0.9
     assert np.isinf(control.course.infused).all()
     assert_share(
-        np.isfinite(experimental.adverse_events["crs3"][infused]), 0.30, "own adverse events"
+        np.isfinite(np.asarray(experimental.outcomes["crs3"])[infused]), 0.30, "own adverse events"
     )
 
 

@@ -134,8 +134,8 @@ def test_who_has_reached_the_end_of_what_is_asked_is_not_awaited() -> None:
 
 def test_an_endpoint_without_a_column_is_worked_out_and_one_with_a_column_is_taken() -> None:
     rows = [course(dfr=1)]
-    assert read_participants(rows, SLE).responses["dfr"].tolist() == [True]
-    assert not read_participants([course()], SLE).responses
+    assert read_participants(rows, SLE).outcomes["dfr"].tolist() == [True]
+    assert "dfr" not in read_participants([course()], SLE).outcomes
 
 
 def test_columns_that_the_design_needs_for_no_endpoint_are_noted_and_not_refused() -> None:
@@ -151,7 +151,7 @@ def test_columns_that_the_design_needs_for_no_endpoint_are_noted_and_not_refused
 def test_an_adverse_event_outside_its_window_is_not_counted() -> None:
     rows = [course(crs3=2.4), course(participant="002", crs3=2.6)]
     found = read_participants(rows, SLE)  # the window: 1.5 to 2.5
-    assert found.onsets["crs3"].tolist() == [2.4, math.inf]
+    assert found.outcomes["crs3"].tolist() == [2.4, math.inf]
     assert found.notes == ("crs3: 1 outside the window of 1 months after infusion, not counted",)
 
 
@@ -164,8 +164,8 @@ def test_recurrent_events_come_in_order_and_count_to_a_month() -> None:
     ]  # fmt: skip
     population = read_participants(rows, RATES).population(13.0)
     months = np.full(population.arrival.shape, 5.0)
-    assert population.recurrent["infection"].count(months)[0, :2].tolist() == [1, 0]
-    assert population.recurrent["infection"].month_of(1)[0, 0] == 5.5
+    assert population.outcomes["infection"].count(months)[0, :2].tolist() == [1, 0]
+    assert population.outcomes["infection"].month_of(1)[0, 0] == 5.5
 
 
 def test_a_participant_with_no_follow_up_yet_is_read() -> None:

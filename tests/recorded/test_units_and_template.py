@@ -193,9 +193,8 @@ def test_a_template_filled_in_is_read(name: str, tmp_path: Path) -> None:
     assert found.names == whole.names
     np.testing.assert_array_equal(found.withdrawn, whole.withdrawn)
     assert set(columns) <= {*columns_of(rows), "infused_month", "death_month"}
-    for column in ("responses", "times", "onsets"):
-        for endpoint, values in getattr(whole, column).items():
-            np.testing.assert_array_equal(getattr(found, column)[endpoint], values)
+    for endpoint, values in whole.outcomes.items():
+        np.testing.assert_array_equal(found.outcomes[endpoint], values)
 
 
 def test_the_command_writes_a_template_and_overwrites_nothing(tmp_path: Path) -> None:

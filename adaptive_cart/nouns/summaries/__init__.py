@@ -5,17 +5,20 @@ A new one is a file here, and a line in ``SUMMARIES``.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from adaptive_cart.nouns.summaries.base import Summary
 from adaptive_cart.nouns.summaries.counts import Counts
 from adaptive_cart.nouns.summaries.durations import Durations
 from adaptive_cart.nouns.summaries.exposure import Exposure
 from adaptive_cart.nouns.summaries.means import Means
 
-SUMMARIES: dict[str, type[Summary]] = {
+SummaryKind: TypeAlias = type[Summary]
+SUMMARIES: dict[str, SummaryKind] = {
     "counts": Counts,
     "durations": Durations,
     "exposure": Exposure,
     "means": Means,
 }
 
-__all__ = ["SUMMARIES", "Counts", "Durations", "Exposure", "Means", "Summary"]
+__all__ = ["SUMMARIES", "Counts", "Durations", "Exposure", "Means", "Summary", "SummaryKind"]

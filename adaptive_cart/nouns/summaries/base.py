@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.nouns.records import Booleans, Integers
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
 
 
 class Summary(ABC):
@@ -19,6 +19,10 @@ class Summary(ABC):
     ----------------
     kind
         Its name: what a model says that it reads.
+    binary
+        Whether a participant has it or has it not.
+    lasts
+        Whether questions are about what lasts beyond a month.
     bounds
         What the parameter that a question is about lies between.
     parameter
@@ -32,6 +36,8 @@ class Summary(ABC):
     """
 
     kind: ClassVar[str]
+    binary: ClassVar[bool] = False
+    lasts: ClassVar[bool] = False
     bounds: ClassVar[tuple[float, float]]
     parameter: ClassVar[str]
     observed: ClassVar[tuple[str, str]]
@@ -77,6 +83,10 @@ class Summary(ABC):
 
         What it is is blank for participants of those analysed.
         """
+
+    def followed_for(self) -> Floats:
+        """Years for each participant, all trials together, ``(arm, stratum)``."""
+        raise NotImplementedError  # supplied where strata are weighed by the time they are followed
 
     def of_arm(self, arm: int, trial: int = 0) -> dict[str, float]:
         """Columns of an arm of one trial, summed over strata."""

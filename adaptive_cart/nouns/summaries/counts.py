@@ -34,6 +34,7 @@ class Counts(Summary):
     due: Integers
 
     kind: ClassVar[str] = "counts"
+    binary: ClassVar[bool] = True
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     parameter: ClassVar[str] = "probability"
     observed: ClassVar[tuple[str, str]] = ("events", "analysed")

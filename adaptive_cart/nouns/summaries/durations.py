@@ -43,6 +43,7 @@ class Durations(Summary):
     exposure: Floats
 
     kind: ClassVar[str] = "durations"
+    lasts: ClassVar[bool] = True
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     parameter: ClassVar[str] = "cured fraction"
     observed: ClassVar[tuple[str, str]] = ("events", "months")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.nouns.records import Floats, Integers
@@ -39,6 +40,11 @@ class Exposure(Summary):
 
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         return {"events": self.events, "years": self.years}
+
+    def followed_for(self) -> Floats:
+        """Years for each participant, all trials together, ``(arm, stratum)``."""
+        years: Floats = self.years.sum(axis=0) / np.maximum(self.participants.sum(axis=0), 1)
+        return years
 
     @staticmethod
     def told(total: Mapping[str, float], unit: str = "") -> str:

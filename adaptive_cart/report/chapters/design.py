@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from adaptive_cart.design.design import Ramp, ResponseAdaptive
 from adaptive_cart.design.products import PRODUCTS
-from adaptive_cart.endpoints import Landmark
 from adaptive_cart.report.chapters.analysis_sets import analysis_sets
 from adaptive_cart.report.chapters.provisions import enrolment_between_looks, provisions
 from adaptive_cart.report.document import (
@@ -196,7 +196,7 @@ def _looks(evidence: Evidence) -> list[Block]:
 
 def _who(evidence: Evidence) -> str:
     """Who is analysed at a look."""
-    if not isinstance(evidence.design.primary_endpoint, Landmark):
+    if evidence.design.primary_endpoint.known_after() is None:
         return (
             "At a look everybody randomised is analysed, with what has been seen of them by then."
         )
@@ -221,47 +221,20 @@ def _information(evidence: Evidence) -> Line:
 def _variable(evidence: Evidence) -> Line:
     endpoint = evidence.design.primary_endpoint
     name = evidence.design.primary
-    if not isinstance(endpoint, Landmark):
+    told = endpoint.variable(evidence.directly(name))
+    if not told:
         return line(evidence.endpoint_words(name))
-    state = str(getattr(endpoint, "state", "drug_free_remission")).replace("_", "-", 1)
-    state = state.replace("_", " ")
-    since = endpoint.sustained_from
-    sustained = (
-        ()
-        if since is None
-        else prose(
-            ", without a gap since month {month}",
-            month=evidence.setting(since, f"endpoints.{name}.sustained_from"),
-        )
-    )
-    if evidence.directly(name):
-        state, sustained = "whether there is a response", ()
-    return prose(
-        "{name}: {state} at month {month} after randomisation{sustained}{alive}",
-        name=evidence.endpoint_words(name) if endpoint.label else code(name),
-        state=state,
-        alive="" if evidence.directly(name) else ", alive",
-        month=evidence.setting(endpoint.month, f"endpoints.{name}.month"),
-        sustained=sustained,
-    )
+    settings = {
+        key: evidence.setting(getattr(endpoint, key), f"endpoints.{name}.{key}")
+        for key in re.findall(r"{(\w+)}", told)
+    }
+    called = evidence.endpoint_words(name) if endpoint.label else code(name)
+    return prose("{name}: " + told, name=called, **settings)
 
 
 def _estimand(evidence: Evidence) -> list[Block]:
     design = evidence.design
-    missing = getattr(design.primary_endpoint, "missing", None)
-    dropout = {
-        "non_response": "dropout before the outcome is non-response (composite)",
-        "exclude": "dropout is left out of the analysis; the estimand is the response had nobody "
-        "dropped out (hypothetical)",
-        "impute": "dropout is imputed by draws from participants in the same state; the estimand "
-        "is the response had nobody dropped out (hypothetical)",
-    }.get(str(missing), "dropout and the end of follow-up censor")
-    told = dropout
-    if missing is not None and not evidence.directly(design.primary):
-        told = f"rescue and death are non-response; {dropout}; not being infused is part of the " \
-               "strategy"  # fmt: skip
-    elif missing is not None:
-        told = f"{dropout}; the stated probabilities contain all others"
+    told = design.primary_endpoint.intercurrent(evidence.directly(design.primary))
     kind = evidence.estimand_words()
     rows = [
         row("Treatment", "the strategy of each arm from randomisation, whether or not the "
@@ -365,7 +338,7 @@ def _events(evidence: Evidence) -> list[Block]:
                     "The truth of this design says the outcome of each arm directly. No infusion, "
                     "rescue, crossover or death is simulated; {stated} contain them.",
                     stated="the stated probabilities"
-                    if evidence.kind_of_primary == "counts"
+                    if evidence.design.primary_endpoint.binary
                     else "the stated outcomes",
                 )
             )

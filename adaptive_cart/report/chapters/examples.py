@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.design.design import Design
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.report.document import (
     WITHHELD_SHORT,
@@ -196,7 +197,7 @@ def _told(evidence: Evidence, example: Example, place: int) -> list[Block]:
             notes=(
                 line(
                     "Under each arm ",
-                    _seen_words(evidence),
+                    evidence.design.primary_endpoint.gives.holds,
                     ".",
                     secret(
                         " Under each rule the probability that it asked for; the largest where it "
@@ -230,7 +231,7 @@ def _look(evidence: Evidence, rows: pd.DataFrame, number: int, source: str, betw
     by_arm: list[Line] = []
     for arm in design.arm_names:
         own = rows[rows["arm"] == arm]
-        by_arm.append(line(given(_seen(own, design.primary), source)))
+        by_arm.append(line(given(_seen(own, design), source)))
     asked = []
     for rule in design.rules:
         column = f"p_{rule.name}"
@@ -247,29 +248,11 @@ def _look(evidence: Evidence, rows: pd.DataFrame, number: int, source: str, betw
     )
 
 
-def _seen_words(evidence: Evidence) -> str:
-    """What the columns of arms hold."""
-    return {
-        "counts": "those with a response, of those analysed",
-        "durations": "the events so far, and the months at risk in which they were seen",
-        "exposure": "the events so far, and the years in which they were seen",
-    }.get(evidence.kind_of_primary, "those analysed")
-
-
-def _seen(own: pd.DataFrame, endpoint: str) -> str:
-    """What has been seen of an endpoint in an arm: "10/24", "3 events in 120.5 months"."""
-
-    def total(part: str) -> float:
-        column = f"{endpoint}_{part}"
-        return float(own[column].sum()) if column in own else float("nan")
-
-    if f"{endpoint}_months" in own:
-        return f"{total('events'):.0f} in {total('months'):.1f} months"
-    if f"{endpoint}_years" in own:
-        return f"{total('events'):.0f} in {total('years'):.1f} years"
-    if f"{endpoint}_events" in own:
-        return f"{total('events'):.0f}/{total('analysed'):.0f}"
-    return f"{total('analysed'):.0f}"
+def _seen(own: pd.DataFrame, design: Design) -> str:
+    """What has been seen of the primary in an arm: "10/24", "3 in 120.5 months"."""
+    kind = design.primary_endpoint.gives
+    names = kind.empty(1, 1).columns()
+    return kind.seen({name: float(own[f"{design.primary}_{name}"].sum()) for name in names})
 
 
 def _ending(evidence: Evidence, trial: pd.Series, source: str) -> Line:

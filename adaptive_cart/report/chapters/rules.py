@@ -232,7 +232,7 @@ def _boundaries(evidence: Evidence) -> list[Block]:
                 line=prose(
                     "No rule of this design can be said as whole numbers of responders: {why}.",
                     why="the numbers of each arm and stratum at a look are random"
-                    if evidence.kind_of_primary == "counts"
+                    if evidence.design.primary_endpoint.binary
                     else "what is asked is not about counts",
                 ),
                 audience="restricted",

@@ -69,7 +69,7 @@ def _consequences(evidence: Evidence) -> list[Block]:
     """What happens to participants: exposed, responders, severe events."""
     design = evidence.design
     arms = design.arm_names[1:]
-    harms = [n for n, e in design.endpoints.items() if e.type == "adverse_event"]
+    harms = [n for n, e in design.endpoints.items() if e.harm and e.binary]
     shown_of = [(endpoint, arm) for endpoint in (design.primary, *harms) for arm in arms]
     exposed = "Mean infused" if evidence.infuses else "Mean randomised"
     head = (
@@ -111,7 +111,5 @@ def _consequences(evidence: Evidence) -> list[Block]:
 
 def _observed(evidence: Evidence, endpoint: str) -> Line:
     """What is observed of an endpoint, with its unit."""
-    kind = evidence.design.endpoints[endpoint].summary_kind
-    unit = {"durations": ", events a month at risk", "exposure": ", events a year",
-            "means": ", mean"}.get(str(kind), "")  # fmt: skip
-    return line(evidence.endpoint_head(endpoint), unit)
+    unit = evidence.design.endpoints[endpoint].gives.observed_unit
+    return line(evidence.endpoint_head(endpoint), f", {unit}" if unit else "")

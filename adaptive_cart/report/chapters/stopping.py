@@ -151,7 +151,7 @@ def _overrun(evidence: Evidence) -> list[Block]:
     from adaptive_cart.results.operating import mean, proportion
 
     trials = evidence.trials
-    counts = evidence.kind_of_primary == "counts"  # of a time everybody is in the analysis
+    counts = evidence.design.primary_endpoint.binary  # of a time everybody is in the analysis
     rows = []
     for name in evidence.scenarios:
         here = trials[trials["scenario"] == name]
@@ -188,7 +188,7 @@ def _overrun(evidence: Evidence) -> list[Block]:
 
 
 def _still_to_come(evidence: Evidence) -> tuple[Line, ...]:
-    if evidence.kind_of_primary == "counts":
+    if evidence.design.primary_endpoint.binary:
         return (line("Pipeline: randomised, and not in the primary analysis when the trial ends."),)
     return (
         line("Everybody randomised is in the analysis when the trial ends; what is still to come "

@@ -1,0 +1,218 @@
+"""The contract of a kind of direct truth."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.nouns.counters import Labels
+from adaptive_cart.nouns.course import Course
+from adaptive_cart.nouns.records import Floats, Outcome
+from adaptive_cart.nouns.recurrent_events import RecurrentEvents
+from adaptive_cart.nouns.streams import Latents
+
+Array: TypeAlias = npt.NDArray[Any]
+Group: TypeAlias = tuple[int, int, npt.NDArray[np.intp]]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Whose outcomes are drawn, from which truth, with which uniforms.
+
+    Attributes
+    ----------
+    endpoint, name
+        The endpoint, with its settings, and what it is called.
+    values
+        By arm, then stratum: what is true there.
+    directly
+        Whether the scenario says it directly; if not, as part of a course.
+    latents
+        Uniforms of the participants.
+    arm, stratum
+        ``(trial, participant)``.
+    groups
+        Arm, stratum, and the flat positions of its participants.
+    course, infused
+        The course, where there is one, and by arm and stratum whether the product is infused.
+    """
+
+    endpoint: Any
+    name: str
+    values: Sequence[Sequence[Any]]
+    directly: bool
+    latents: Latents
+    arm: Labels
+    stratum: Labels | None
+    groups: Sequence[Group]
+    course: Course | None
+    infused: Sequence[Sequence[bool]]
+
+    def uniforms(self, purpose: str = "outcome") -> Floats:
+        """Uniforms of the endpoint, ``(trial, participant)``."""
+        return self.latents.of(f"{purpose}:{self.name}")
+
+    def own(self, of: Callable[[Any], float]) -> Floats:
+        """A number of each participant's own truth, ``(trial, participant)``."""
+        found = np.zeros(self.arm.shape)
+        for arm, stratum, where in self.groups:
+            found.ravel()[where] = of(self.values[arm][stratum])
+        return found
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of an endpoint's own column, and what else the row says.
+
+    Attributes
+    ----------
+    text
+        As it stands; blank where nothing does.
+    known
+        Month at which the outcome is known, where that is fixed.
+    last, withdrawn, settled
+        Months of the last contact, of withdrawal, and of the rescue or death that settled it.
+    window
+        Months by which a visit may come before the day for which it stands.
+    month
+        Reads a text as a number of months; nan, with a problem reported, where it is none.
+    report
+        Reports what is wrong with the cell.
+    """
+
+    text: str
+    known: float | None
+    last: float
+    withdrawn: float
+    settled: float
+    window: float
+    month: Callable[[str], float]
+    report: Callable[[str], None]
+
+
+class DirectTruth(ABC):
+    """What a scenario says of an endpoint, and how a participants table holds its outcome.
+
+    Class attributes
+    ----------------
+    value
+        The type of a value, as pydantic reads it.
+    wanted
+        What is expected as a value, in the words of a message.
+    table
+        Whether a value is itself a table; any other table is one by stratum.
+    is_time
+        Whether a value is the distribution of a time to an event.
+    holds
+        What a cell of the endpoint's own column holds, in short.
+    """
+
+    value: ClassVar[Any]
+    wanted: ClassVar[str]
+    table: ClassVar[bool] = False
+    is_time: ClassVar[bool] = False
+    holds: ClassVar[str]
+
+    # ── the truth ─────────────────────────────────────────────────────────────────────────
+    def by_stratum(self, value: Any, strata: Sequence[str]) -> bool:
+        """Whether what is written for an arm is a table by stratum, and not one value."""
+        if not isinstance(value, dict) or "dist" in value:
+            return False
+        if not self.table or set(value) & set(strata):
+            return True
+        return bool(value) and all(isinstance(item, dict) for item in value.values())
+
+    def words(self, value: Any) -> str:
+        """Say a value as a protocol would."""
+        return f"{value:g}"
+
+    @abstractmethod
+    def draw(self, drawing: Drawing) -> Outcome:
+        """Draw the outcomes of participants."""
+
+    def drawn(
+        self, latents: Latents, name: str, own: Floats, events: type[RecurrentEvents]
+    ) -> Outcome:
+        """Draw the outcomes of participants who each have a truth that is one number.
+
+        Parameters
+        ----------
+        own
+            ``(trial, participant)``.
+        events
+            How events are drawn that come again.
+        """
+        raise NotImplementedError  # a kind that no analysis prior is drawn for has none
+
+    # ── a column of a participants table ──────────────────────────────────────────────────
+    @abstractmethod
+    def meaning(self, endpoint: Any, since: str) -> str:
+        """Say what a column holds, for whoever fills it in.
+
+        Parameters
+        ----------
+        since
+            From what months are counted, in words.
+        """
+
+    @abstractmethod
+    def read(self, cell: Cell) -> Any:
+        """Read a cell."""
+
+    def gathered(self, values: list[Any]) -> Array:
+        """A column of what was read, ``(participant,)``."""
+        return np.array(values, dtype=np.float64)
+
+    def dated(self, value: Any) -> Iterable[float]:
+        """Months that a value names, none of which can be after the last contact."""
+        return ()
+
+    def may_be_blank(self, cell: Cell) -> bool:
+        """Whether the cell is blank because the outcome is not known."""
+        return not cell.text and cell.known is not None and not cell.settled <= cell.known
+
+    def recorded(
+        self, values: Array, block: Callable[[Array, Any], Array], respond: npt.NDArray[np.bool_]
+    ) -> Outcome:
+        """What a column has in place of a drawn outcome.
+
+        Parameters
+        ----------
+        block
+            Spreads a column over a block of equal trials; who is not there has the other value.
+        respond
+            Those of whom nothing is known and who are taken to respond, ``(participant,)``.
+        """
+        return block(values, np.nan)
+
+    def written(
+        self,
+        outcome: Any,
+        at: tuple[int, int],
+        known: float | None,
+        seen: Callable[[float], float | str],
+        last: float,
+    ) -> Any:
+        """The cell of a participant; blank for what was not to be seen.
+
+        Parameters
+        ----------
+        at
+            Trial and participant.
+        known
+            Month at which the outcome is known, where that is fixed.
+        seen
+            Gives a month back if what happens then was seen, and else blank.
+        last
+            Month of the last contact.
+        """
+        return float(outcome[at]) if known is None or seen(known) != "" else ""
+
+    def mark(self, value: Any, known: float | None) -> float:
+        """Month at which a lane of a swimmer plot has its mark, infinite for none."""
+        return np.inf

@@ -1,0 +1,101 @@
+"""The probability of an outcome that a participant has or has not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.endpoints.direct.base import Array, Cell, DirectTruth, Drawing
+from adaptive_cart.nouns.calendar import SAME
+from adaptive_cart.nouns.parts import Probability
+from adaptive_cart.nouns.records import Booleans, Floats, Outcome
+from adaptive_cart.nouns.recurrent_events import RecurrentEvents
+from adaptive_cart.nouns.streams import Latents
+
+
+class Response(DirectTruth):
+    """A probability of response; the column holds 0 or 1, known from its month on."""
+
+    value: ClassVar[Any] = Probability
+    wanted: ClassVar[str] = "a number from 0 to 1"
+    holds: ClassVar[str] = "0 or 1"
+
+    def draw(self, drawing: Drawing) -> Outcome:
+        u, values, arm, stratum = drawing.uniforms(), drawing.values, drawing.arm, drawing.stratum
+        if stratum is not None:
+            return u < np.array(values, dtype=np.float64)[arm, stratum]
+        # few arms: comparing whole blocks costs less than looking up everybody's probability
+        found: Booleans | None = None
+        for probability in {by_stratum[0]: None for by_stratum in values}:
+            inside: Booleans = u < probability
+            others = [a for a, by_stratum in enumerate(values) if by_stratum[0] != probability]
+            for other in others:
+                inside &= arm != other
+            found = inside if found is None else found | inside
+        assert found is not None
+        return found
+
+    def drawn(
+        self, latents: Latents, name: str, own: Floats, events: type[RecurrentEvents]
+    ) -> Outcome:
+        return latents.of(f"outcome:{name}") < own
+
+    def meaning(self, endpoint: Any, since: str) -> str:
+        return (
+            f"1 if the outcome at month {endpoint.known_after():g} is a response, 0 if not; blank "
+            "where it is not known, and after a death before that month"
+        )
+
+    def read(self, cell: Cell) -> bool:
+        text, known = cell.text, cell.known
+        if text not in ("", "0", "1", "0.0", "1.0"):
+            cell.report(f"found '{text}'; 0, 1 or blank is expected")
+            return False
+        if known is None or cell.settled <= known:
+            return text in ("1", "1.0")
+        too_early(cell, known)
+        if not text and cell.last >= known - SAME:
+            cell.report(
+                f"blank, and month {known:g} has passed (last contact is month {cell.last:g}); "
+                "write 0 or 1, or as last contact the last month at which it could be told"
+            )
+        return text in ("1", "1.0")
+
+    def gathered(self, values: list[Any]) -> Array:
+        return np.array(values, dtype=np.bool_)
+
+    def recorded(
+        self, values: Array, block: Callable[[Array, Any], Array], respond: npt.NDArray[np.bool_]
+    ) -> Outcome:
+        return block(values | respond, False)
+
+    def written(
+        self,
+        outcome: Any,
+        at: tuple[int, int],
+        known: float | None,
+        seen: Callable[[float], float | str],
+        last: float,
+    ) -> Any:
+        return int(outcome[at]) if known is None or seen(known) != "" else ""
+
+    def mark(self, value: Any, known: float | None) -> float:
+        return (known or 0.0) if value else np.inf
+
+
+def too_early(cell: Cell, known: float) -> None:
+    """Report an outcome that is written before it can be known."""
+    if cell.text and cell.last + cell.window < known - SAME:
+        cell.report(
+            f"found {cell.text}, the outcome at month {known:g}; but last contact is month "
+            f"{cell.last:g}"
+        )
+    elif cell.text and cell.withdrawn < known - SAME:
+        cell.report(
+            f"found {cell.text}, the outcome at month {known:g}; but withdrawn_month is "
+            f"{cell.withdrawn:g}: leave the outcome blank, or write the month of the visit at "
+            "which it was told"
+        )

@@ -1,0 +1,71 @@
+"""The distribution of the time to an event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.endpoints.direct.base import Array, Cell, DirectTruth, Drawing
+from adaptive_cart.nouns.distributions import TimeDistribution
+from adaptive_cart.nouns.records import Floats, Outcome
+
+
+class Dated(DirectTruth):
+    """A kind whose column holds a month, blank where there is none."""
+
+    def read(self, cell: Cell) -> float:
+        return cell.month(cell.text) if cell.text else np.inf
+
+    def dated(self, value: Any) -> Iterable[float]:
+        return (value,)
+
+    def may_be_blank(self, cell: Cell) -> bool:
+        return False
+
+    def recorded(
+        self, values: Array, block: Callable[[Array, Any], Array], respond: npt.NDArray[np.bool_]
+    ) -> Outcome:
+        return block(values, np.inf)
+
+    def written(
+        self,
+        outcome: Any,
+        at: tuple[int, int],
+        known: float | None,
+        seen: Callable[[float], float | str],
+        last: float,
+    ) -> Any:
+        return seen(float(outcome[at]))
+
+    def mark(self, value: Any, known: float | None) -> float:
+        return float(value)
+
+
+class Times(Dated):
+    """A time distribution; the column holds the month of the event."""
+
+    value: ClassVar[Any] = TimeDistribution
+    wanted: ClassVar[str] = "a distribution"
+    table: ClassVar[bool] = True
+    is_time: ClassVar[bool] = True
+    holds: ClassVar[str] = "month of the event"
+
+    def words(self, value: Any) -> str:
+        plain = value.plain()
+        settings = ", ".join(
+            f"{key} {value:.4g}" for key, value in plain.items() if isinstance(value, float)
+        )
+        return f"{plain['dist']} ({settings})"
+
+    def draw(self, drawing: Drawing) -> Floats:
+        u = drawing.uniforms().ravel()
+        months = np.full(drawing.arm.shape, np.inf)
+        for arm, stratum, where in drawing.groups:
+            months.ravel()[where] = drawing.values[arm][stratum].quantile(u.take(where))
+        return months
+
+    def meaning(self, endpoint: Any, since: str) -> str:
+        return f"the event; {since}; blank if there was none by the last contact"
