@@ -21,8 +21,9 @@ import pytest
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
-from adaptive_cart.design.design import DECISIONS, Design
-from adaptive_cart.design.file import schema
+from adaptive_cart.decisions import DECISIONS
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.file import schema, template
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.endpoints import KINDS
 from adaptive_cart.errors import DesignError
@@ -825,3 +826,4 @@ def test_every_consequence_is_another(base: str) -> None:
     runs = {then: found(laid(base, {"rules/0/then": then})) for then in THEN[base]}
     assert len(set(runs.values())) == len(runs)
     assert set(itertools.chain.from_iterable(THEN.values())) == set(DECISIONS)
+    assert all(f'"{then}"' in template("all_keys") for then in DECISIONS)

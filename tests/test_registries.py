@@ -6,33 +6,44 @@ to be known of it is there: what it means, what it needs, what it is called wher
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
+import pickle
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import click
 import pytest
 from click.testing import CliRunner
 
+import adaptive_cart
 from adaptive_cart import figures
 from adaptive_cart.cli import main
 from adaptive_cart.commands import COMMANDS
-from adaptive_cart.conduct.rules import ENDS, REASONS
-from adaptive_cart.design.design import DECISIONS, Decision
+from adaptive_cart.conduct.standing import Standing
+from adaptive_cart.decisions import (
+    DECISIONS,
+    ENDINGS,
+    REASONS,
+    STOPS,
+    Actions,
+    Ending,
+    Holding,
+)
+from adaptive_cart.design.design import Rule
 from adaptive_cart.design.file import schema, template
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.endpoints import KINDS, EndpointBase
-from adaptive_cart.figures import draw_rules
+from adaptive_cart.figures.draw_measures import OUTCOMES
 from adaptive_cart.figures.registry import FIGURES
+from adaptive_cart.figures.style import FACES, PALETTE
 from adaptive_cart.models import ANALYSES, AnalysisBase
 from adaptive_cart.nouns.questions import KINDS as QUESTIONS
 from adaptive_cart.nouns.questions import Question, Wording, asked
 from adaptive_cart.nouns.summaries import SUMMARIES
-from adaptive_cart.report.chapters import rules as chapter
-from adaptive_cart.telling import walkthrough
+from adaptive_cart.report.measure_words import PLAIN
 
 ALL_KEYS = template("all_keys")
 
@@ -99,23 +110,100 @@ def test_a_question_reads_differently_from_every_other(kind: Any) -> None:
             assert prose != said(other)[1]
 
 
-# ── decisions ─────────────────────────────────────────────────────────────────────────────────
-@pytest.mark.parametrize("decision", DECISIONS)
-def test_a_decision_has_its_words_wherever_rules_are_told(decision: str) -> None:
-    tables: list[Mapping[str, Any]] = [
-        chapter.DECISIONS, draw_rules.DECISIONS, walkthrough.DOINGS,
-    ]  # fmt: skip
-    for words in tables:
-        assert words[decision]
-    assert f'"{decision}"' in ALL_KEYS
+# ── decisions and endings ─────────────────────────────────────────────────────────────────────
+class Noted:
+    """Trials that note what a decision does to them."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_: self.done.append(name)
 
 
-def test_decisions_and_endings_are_one_list() -> None:
-    assert get_args(Decision) == DECISIONS
-    assert ENDS.keys() <= set(DECISIONS)
-    assert set(ENDS.values()) | {"no_success"} == set(REASONS)
-    for words in (chapter.DECISIONS, draw_rules.DECISIONS, walkthrough.DOINGS):
-        assert words.keys() == set(DECISIONS)
+@pytest.mark.parametrize("name", DECISIONS)
+def test_a_decision_acts_and_has_its_words(name: str) -> None:
+    decision = DECISIONS[name]
+    assert decision.name == name
+    assert name in get_args(Rule.model_fields["then"].annotation)
+    assert name in schema()["$defs"]["Rule"]["properties"]["then"]["enum"]
+    assert inspect.getdoc(type(decision))
+    assert decision.colour in PALETTE
+    for told in ("does", "done"):
+        words = [getattr(other, told) for other in DECISIONS.values()]
+        assert getattr(decision, told)
+        assert words.count(getattr(decision, told)) == 1, "no two are told alike"
+    trials = Noted()
+    decision.act(cast("Actions", trials), cast("Holding", None))
+    assert trials.done
+    assert set(trials.done) <= set(vars(Actions)), "what trials can have done to them"
+    assert set(trials.done) <= set(vars(Standing))
+    if decision.claims:
+        assert "claim" in trials.done
+    if decision.stops_enrolment:
+        assert "stop_enrolment" in trials.done
+    if decision.drops_arms:
+        assert "drop_arms" in trials.done
+    if decision.closes_strata:
+        assert "close_strata" in trials.done
+    assert ("end" in trials.done or "succeed" in trials.done) == (decision.ends is not None)
+    assert pickle.loads(pickle.dumps(decision)) == decision
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_an_ending_has_its_place_and_its_words(ending: Ending) -> None:
+    assert ENDINGS[ending] is ending
+    assert REASONS[ending] == ending.name
+    assert pickle.loads(pickle.dumps(ending)) is ending
+    assert PLAIN[ending.measure]
+    assert FACES[ending.name] == (ending.label, PALETTE[ending.colour], ending.hatch)
+    if ending in STOPS:
+        assert any(decision.ends == ending for decision in DECISIONS.values())
+        assert ending.name in OUTCOMES
+    for told in ("name", "label", "does", "colour", "measure"):
+        assert len({getattr(other, told) for other in ENDINGS}) == len(ENDINGS)
+
+
+NAMES_THAT_ARE_NOT_ENDINGS = {
+    "report/recount.py": "counts again from the words in the files, by itself",
+    "report/grid.py": "a measure",
+    "report/chapters/sensitivity.py": "the key of a chapter",
+    "figures/words_measures.py": "what was compared between designs: a measure",
+    "figures/draw_comparisons.py": "what was compared between designs: a measure",
+}
+
+
+def test_nobody_asks_what_a_decision_or_an_ending_is_called() -> None:
+    """What follows from a kind is asked of it: outside its room no name of one is compared."""
+    found = []
+    package = Path(adaptive_cart.__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        where = path.relative_to(package).as_posix()
+        if where.startswith("decisions/"):
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+        found += [f"{where}: {name}" for name in DECISIONS if name in names]
+        if where not in NAMES_THAT_ARE_NOT_ENDINGS:
+            found += [f"{where}: {name}" for name in _compared(tree) & set(REASONS)]
+    assert not found
+
+
+def _compared(tree: ast.AST) -> set[Any]:
+    """Literals that are compared, looked up, or the keys of a table of two or more of them."""
+    found: set[Any] = set()
+    for node in ast.walk(tree):
+        parts: list[Any] = []
+        if isinstance(node, ast.Compare):
+            parts = [*ast.walk(node.left), *(n for c in node.comparators for n in ast.walk(c))]
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", None) == "index":
+            parts = list(node.args)
+        elif isinstance(node, ast.Dict):
+            parts = [key for key in node.keys if key is not None]
+        own = {part.value for part in parts if isinstance(part, ast.Constant)} & set(REASONS)
+        if not isinstance(node, ast.Dict) or len(own) > 1:
+            found |= own
+    return found
 
 
 # ── products ──────────────────────────────────────────────────────────────────────────────────

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from adaptive_cart.analysis.judge import outcome_words, same_decision, threshold_of
+from adaptive_cart.analysis.judge import outcome_words, same_decision
 from adaptive_cart.analysis.replay import Held, Replay
 from adaptive_cart.errors import InputError
 from adaptive_cart.nouns.records import Booleans
@@ -104,7 +104,7 @@ def _changes(replay: Replay, base: Held, other: Held) -> Iterator[str]:
             continue
         for place in range(len(rule.targets)):
             pair = np.array([mine[0, place], theirs[0, place]])
-            was, now = rule.compared(pair, threshold_of(replay.trial, rule, base))
+            was, now = rule.compared(pair, rule.threshold_at(base.look, base.record.between))
             if was != now and not np.isnan(pair).any():
                 words = rule.words(replay.trial.design, place)
                 verdict = "holds" if now else "does not hold"

@@ -19,11 +19,11 @@ from adaptive_cart.analysis.flips import flip_words, smallest_flip
 from adaptive_cart.analysis.real_trial import RealTrial, RecordedAnalysis
 from adaptive_cart.analysis.reference import Answer, ReferencePosteriors
 from adaptive_cart.analysis.replay import Held
-from adaptive_cart.conduct.rules import REASONS, ResolvedRule
+from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.standing import RUNNING
+from adaptive_cart.decisions import ENDINGS
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.records import Booleans, Integers
-from adaptive_cart.telling.walkthrough import DOINGS, ENDINGS
 
 ERRORS = 4.0  # Monte Carlo standard errors by which the two posteriors may differ
 SLACK = 0.002  # and this, where a probability near 0 or 1 leaves no error to measure
@@ -86,20 +86,12 @@ def rules_of(
     for rule in trial.plan.rules:
         if rule.name not in fast.record.probabilities:
             continue
-        threshold = threshold_of(trial, rule, fast)
+        threshold = rule.threshold_at(fast.look, fast.record.between)
         for place in range(len(rule.targets)):
             found.append(
                 _finding(trial, rule, place, threshold, fast, by_reference, analysis, reference)
             )
     return tuple(found)
-
-
-def threshold_of(trial: RealTrial, rule: ResolvedRule, held: Held) -> float:
-    """What a rule is compared with at the look."""
-    if held.record.between:
-        return rule.threshold_between(held.look)
-    final = trial.plan.schedule.number
-    return rule.thresholds.get(held.look, rule.thresholds.get(final, float("nan")))
 
 
 def _asked(held: Held | None, rule: ResolvedRule, place: int) -> float | None:
@@ -154,7 +146,7 @@ def _finding(
         reason += f"; {_near_words(within_error, fast_holds, reference_holds)}"
     return RuleFinding(
         rule=rule.name,
-        then=rule.then,
+        then=rule.decision.name,
         arm=design.arm_names[target.arm],
         stratum=design.stratum_names[target.stratum] if target.stratum >= 0 else None,
         question=rule.words(design, place),
@@ -192,7 +184,7 @@ def agree(answer: Answer) -> bool:
 def outcome_of(held: Held) -> str:
     """How the trial stands after the look: the way it ended, or that it goes on."""
     reason = int(held.after.reason[0])
-    return GOES_ON if reason == RUNNING else REASONS[reason]
+    return GOES_ON if reason == RUNNING else ENDINGS[reason].name
 
 
 def actions_of(held: Held) -> tuple[str, ...]:
@@ -213,7 +205,7 @@ def outcome_words(held: Held) -> str:
     elif outcome == GOES_ON:
         words = f"The trial goes on after look {held.look}."
     else:
-        words = f"The trial {ENDINGS[outcome]} {when}."
+        words = f"The trial {ENDINGS[held.after.reason[0]].does} {when}."
     return " ".join([words, *(f"{a[0].upper()}{a[1:]}." for a in actions)])
 
 
@@ -343,7 +335,7 @@ def earlier_looks(held: list[Held]) -> tuple[EarlierLook, ...]:
     found = []
     for look in held:
         rules = [
-            f"{name}: {DOINGS[rule.then]}"
+            f"{name}: {rule.decision.done}"
             for rule in look.after.rules
             for name in [rule.name]
             if name in look.record.probabilities and _held(look, rule)
@@ -355,5 +347,5 @@ def earlier_looks(held: list[Held]) -> tuple[EarlierLook, ...]:
 
 def _held(look: Held, rule: ResolvedRule) -> bool:
     probability = look.record.probabilities[rule.name][0]
-    threshold = rule.thresholds.get(look.look, max(rule.thresholds.values()))
+    threshold = rule.threshold_at(look.look, look.record.between)
     return bool(rule.compared(probability[~np.isnan(probability)], threshold).any())

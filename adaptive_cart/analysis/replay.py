@@ -26,8 +26,9 @@ from adaptive_cart.analysis.real_trial import (
 )
 from adaptive_cart.conduct.holding import LookRecord
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.rules import REASONS, ResolvedRule, rhythm
+from adaptive_cart.conduct.rules import ResolvedRule, rhythm
 from adaptive_cart.conduct.standing import RUNNING, Standing
+from adaptive_cart.decisions import ENDINGS
 from adaptive_cart.errors import InputError, one_of
 from adaptive_cart.nouns.calendar import SAME, TIE, until
 from adaptive_cart.nouns.records import Floats
@@ -70,7 +71,7 @@ def copied(standing: Standing) -> Standing:
     for name, value in vars(standing).items():
         if isinstance(value, np.ndarray):
             setattr(own, name, value.copy())
-    own.won = {position: looks.copy() for position, looks in standing.won.items()}
+    own.claimed = {position: looks.copy() for position, looks in standing.claimed.items()}
     own.declared = list(standing.declared)
     own.within_error = dict(standing.within_error)
     return own
@@ -131,7 +132,7 @@ def _between_at(trial: RealTrial, now: Held) -> LookRecord:
     asked = {}
     for position, rule in enumerate(trial.plan.rules):
         if judged[0, position]:
-            threshold = rule.threshold_between(now.look)
+            threshold = rule.threshold_at(now.look, between=True)
             asked[rule.name] = trial.judge_rule(
                 position, analysis, true, threshold, now.look, never
             )
@@ -370,7 +371,7 @@ class _Walk:
         when = f"before look {now.look}" if now.record.between else f"at look {now.look}"
         self.notes.append(
             f"By its rules the trial had ended {when}, month {now.date:.2f}: "
-            f"{REASONS[int(standing.reason[0])].replace('_', ' ')} ({rule}). What follows takes it "
+            f"{ENDINGS[standing.reason[0]].words} ({rule}). What follows takes it "
             "that it went on all the same."
         )
         self.held[-1] = replace(now, went_on=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from adaptive_cart.analysis.findings import Findings, Group, Quantity, RuleFinding
+from adaptive_cart.decisions import DECISIONS
 from adaptive_cart.nouns.questions import written
-from adaptive_cart.telling.walkthrough import DOINGS
 
 Table = tuple[list[str], list[list[str]]]
 
@@ -147,7 +147,7 @@ def rule_table(findings: Findings) -> Table:
                 else f"{rule.reference:.4f} ({rule.mcse:.4f})"
             )
         verdict = "not judged" if rule.holds is None else "yes" if rule.holds else "no"
-        row += [f"{rule.comparison} {written(rule.threshold)}", verdict, DOINGS[rule.then]]
+        row += [f"{rule.comparison} {written(rule.threshold)}", verdict, DECISIONS[rule.then].done]
         rows.append(row)
     return head, rows
 
@@ -171,7 +171,7 @@ def number(value: float) -> str:
 def rule_lines(findings: Findings) -> Iterator[str]:
     """Each rule, its probability by both posteriors, and what would have changed it."""
     for rule in findings.rules:
-        verdict = {None: "", True: f" → {DOINGS[rule.then]}", False: ""}[rule.holds]
+        verdict = {None: "", True: f" → {DECISIONS[rule.then].done}", False: ""}[rule.holds]
         yield f"{rule.rule}: {rule.reason}{verdict}"
         if rule.reference is not None and rule.mcse is not None:
             yield (

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, Problem, ResultsError
 from adaptive_cart.results.result import Result
@@ -34,7 +35,7 @@ def fixed_size(design: Design, calibrated: bool = False) -> Design:
         If the design declares success nowhere, or is to be calibrated and does not say for what.
     """
     problems = []
-    chosen = [rule for rule in design.rules if rule.then == "declare_success"]
+    chosen = design.rules_ending(SUCCESS)
     kept = [rule for rule in chosen if rule.predictive is None]
     if not kept:
         problems.append(

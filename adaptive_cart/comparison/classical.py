@@ -30,6 +30,7 @@ import math
 from dataclasses import dataclass
 
 from adaptive_cart.comparison.alpha_spending import efficacy_bounds
+from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.running.engine import analysed_at
@@ -191,7 +192,7 @@ def claim(design: Design) -> tuple[float, bool] | None:
     """
     for rule in design.rules:
         asked = rule.posterior
-        if rule.then != "declare_success" or asked is None or asked.endpoint != design.primary:
+        if rule.decision.ends != SUCCESS or asked is None or asked.endpoint != design.primary:
             continue
         if not asked.others:
             continue
@@ -248,11 +249,7 @@ def _estimate(design: Classical) -> str:
 def _higher_is_better(design: Design) -> bool:
     for rule in design.rules:
         asked = rule.posterior
-        if (
-            rule.then == "declare_success"
-            and asked is not None
-            and asked.endpoint == design.primary
-        ):
+        if rule.decision.ends == SUCCESS and asked is not None and asked.endpoint == design.primary:
             about_control = asked.arm == design.arm_names[0]
             return (asked.above is not None) != about_control
     # nothing is said: a response is good, and an event is not

@@ -18,11 +18,10 @@ from adaptive_cart.comparison.classical import Classical
 from adaptive_cart.comparison.classical_exact import Enumerated
 from adaptive_cart.comparison.classical_trials import Outcomes
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.rules import REASONS
+from adaptive_cart.decisions import NO_SUCCESS, REASONS, SAFETY, STOPS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.streams import padded
-from adaptive_cart.results.operating import STOPS
 from adaptive_cart.results.operating import Figure as Estimate
 from adaptive_cart.results.result import Result
 from adaptive_cart.results.store import TRIALS, Store
@@ -99,8 +98,7 @@ class Candidate:
     @property
     def stops_for_safety(self) -> bool:
         """Whether a rule stops the trial for safety; the classical design has no such rule."""
-        rules = () if self.result is None else self.design.rules
-        return any(rule.then == "stop_for_safety" for rule in rules)
+        return self.result is not None and self.design.may_end(SAFETY)
 
     @property
     def participants(self) -> int:
@@ -163,10 +161,10 @@ def _columns_of(
     def flag(name: str, wanted: int) -> Floats | None:
         return (np.asarray(columns[name]) == wanted).astype(np.float64) if columns else None
 
-    yield Key("success"), flag("reason", REASONS.index("success")), False
+    yield Key("success"), flag("reason", SUCCESS), False
     for stop in STOPS[1:]:
-        yield Key(f"stop_{stop}"), flag("reason", REASONS.index(stop)), False
-    yield Key("no_success"), flag("reason", REASONS.index("no_success")), False
+        yield Key(stop.measure), flag("reason", stop), False
+    yield Key(NO_SUCCESS.measure), flag("reason", NO_SUCCESS), False
     yield Key("reversal"), column("reversal"), False
     for name in COUNTED:
         yield Key(f"{name}_mean"), column(name), False
@@ -240,7 +238,7 @@ def measures_of_enumerated(found: Enumerated) -> Measures:
     values = {
         "success": found.success,
         "stop_futility": found.futility,
-        "no_success": 1.0 - found.success - found.futility,
+        NO_SUCCESS.measure: 1.0 - found.success - found.futility,
         "n_analysed_mean": found.n_analysed,
         "bias": found.bias,
         "rmse": found.rmse,

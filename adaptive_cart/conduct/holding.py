@@ -21,6 +21,7 @@ from adaptive_cart.conduct.predictive import predictive_probability
 from adaptive_cart.conduct.rhythms import infusions_of, next_dates
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.standing import Standing
+from adaptive_cart.decisions import Holding
 from adaptive_cart.design.design import ResponseAdaptive
 from adaptive_cart.models import Posterior
 from adaptive_cart.models.ties import not_known, undecided
@@ -332,12 +333,11 @@ class Conduct:
     ) -> dict[str, Floats]:
         """Judge the rules of a look in the order written."""
         probabilities: dict[str, Floats] = {}
-        final = self.plan.schedule.number
         for position, rule in enumerate(self.plan.rules):
             judged = held if look in rule.thresholds else held & last & rule.last
             if not judged.any():
                 continue
-            threshold = rule.thresholds.get(look, rule.thresholds.get(final, np.nan))
+            threshold = rule.threshold_at(look)
             probabilities[rule.name] = self.judge_rule(
                 position, analysis, judged, threshold, look, last
             )
@@ -370,8 +370,8 @@ class Conduct:
         holds = asked & rule.compared(probability, threshold)
         if holds.any():
             randomised = analysis.snapshot.randomised
-            standing.apply(position, holds, probability, look, randomised, last)
-            if rule.then in ("drop_arm", "close_stratum") or self.design.by_target:
+            standing.apply(Holding(position, holds, probability, look, randomised, last))
+            if rule.decision.drops_arms or rule.decision.closes_strata or self.design.by_target:
                 analysis.now_open(standing.open_arms, standing.open_strata)
         return probability
 
@@ -446,7 +446,7 @@ class Conduct:
             judged, running = rules[:, position], standing.running
             if not judged.any():
                 continue
-            threshold = rule.threshold_between(look)
+            threshold = rule.threshold_at(look, between=True)
             asked = self.judge_rule(position, analysis, judged, threshold, look, never_last)
             ended = running & ~standing.running
             if ended.any():

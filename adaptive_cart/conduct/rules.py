@@ -2,20 +2,10 @@
 
 A rule sees posteriors and counts, never the truth. It has a target for each arm and stratum that it
 asks about ("each" asks about all in turn). Rules are judged at each look in the order written; the
-first that ends the trial wins:
-
-    =================  ==========================================================================
-    declare_success    the trial ends as ``success``; with several experimental arms, or "each",
-                       the target's arm (or stratum) is successful and resolved
-    declare_futility   the trial ends as ``futility``
-    stop_for_safety    the trial ends as ``safety``
-    stop_enrolment     those already in are followed, then the last look is held
-    drop_arm           the target's arm stops enrolling and is resolved
-    close_stratum      the target's stratum stops enrolling and is resolved
-    all resolved       the trial ends: ``success`` if there was any, else ``futility``
-    no such rule       the next look; after the last one the trial ends: ``success`` if there was
-                       any, else ``no_success``
-    =================  ==========================================================================
+first that ends the trial wins. What follows from one is said by its decision
+(:mod:`adaptive_cart.decisions`). When all arms or all strata are resolved the trial ends:
+``success`` if there was any, else ``futility``. Where no rule ends it the next look is held; after
+the last one the trial ends: ``success`` if there was any, else ``no_success``.
 
 A futility or safety rule that ends a trial in which some target has already succeeded leaves that
 success standing.
@@ -27,16 +17,10 @@ import math
 from dataclasses import dataclass, replace
 
 from adaptive_cart.conduct.predictive import Condition
+from adaptive_cart.decisions import Decision
 from adaptive_cart.design.design import Design, PosteriorQuestion, Rule
 from adaptive_cart.nouns.questions import ALL, OPEN, Question, Wording, asked, written
 from adaptive_cart.nouns.records import Booleans, Floats
-
-REASONS = ("success", "futility", "safety", "no_success")
-ENDS = {
-    "declare_success": "success",
-    "declare_futility": "futility",
-    "stop_for_safety": "safety",
-}
 
 
 @dataclass(frozen=True)
@@ -79,7 +63,7 @@ class ResolvedRule:
     """
 
     name: str
-    then: str
+    decision: Decision
     targets: tuple[Question, ...]
     prediction: Prediction | None
     at_least: bool
@@ -145,10 +129,26 @@ class ResolvedRule:
             dates += f" and, between looks, {rhythm(self.every)}"
         return dates
 
-    def threshold_between(self, look: int) -> float:
-        """What it is compared with before a look: as at the next one at which it is judged."""
-        later = [at for at in self.thresholds if at >= look]
-        return self.thresholds[min(later) if later else max(self.thresholds)]
+    def threshold_at(self, look: int, between: bool = False) -> float:
+        """What it is compared with at a look, or ``between`` that look and the one before.
+
+        Between looks as at the next one at which it is judged; at a look that became the last
+        early as at the last. Not a number where it is not judged.
+        """
+        if look in self.thresholds:
+            return self.thresholds[look]
+        later = min((at for at in self.thresholds if at > look and between), default=None)
+        if later is None and not (between or self.last):
+            return math.nan
+        return self.thresholds[max(self.thresholds) if later is None else later]
+
+    @property
+    def easiest(self) -> float:
+        """The threshold that is met first; not a number while one is to be calibrated."""
+        values = self.thresholds.values()
+        if any(math.isnan(value) for value in values):
+            return math.nan
+        return (min if self.at_least else max)(values)
 
     def words(self, design: Design, target: int = 0, every: bool = False) -> str:
         """Say the rule's question as a protocol would; ``every`` for all targets in one."""
@@ -253,7 +253,7 @@ def _resolve(design: Design, rule: Rule) -> ResolvedRule:
         prediction = Prediction(named.name, named.at_least is not None, threshold, enrolled)
     return ResolvedRule(
         name=rule.name,
-        then=rule.then,
+        decision=rule.decision,
         targets=targets,
         prediction=prediction,
         at_least=rule.at_least is not None,

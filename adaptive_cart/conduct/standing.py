@@ -6,27 +6,25 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from adaptive_cart.conduct.rules import ENDS, REASONS, ResolvedRule
+from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.decisions import FUTILITY, NO_SUCCESS, SUCCESS, Ending, Holding
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, any_of
 
-RUNNING = -1
-SUCCESS = REASONS.index("success")
-FUTILITY = REASONS.index("futility")
-NO_SUCCESS = REASONS.index("no_success")
+RUNNING = -1  # among the codes of endings
 
 
 @dataclass(frozen=True)
 class Declared:
-    """Successes that one rule declared at one moment, and what was open when it was judged.
+    """Claims that one rule made at one moment, and what was open when it was judged.
 
     Attributes
     ----------
     position
         Of the rule in the design.
     trials, holds
-        ``(row,)`` positions of the trials, and ``(row, target)`` which targets succeeded there.
+        ``(row,)`` positions of the trials, and ``(row, target)`` about which targets it claimed.
     open_arms, open_strata
         ``(row, arm)``, ``(row, stratum)``.
     """
@@ -40,21 +38,21 @@ class Declared:
 
 @dataclass
 class Standing:
-    """Decisions so far; every array has the trial first.
+    """Decisions so far; every array has the trial first. Decisions act on it (``Actions``).
 
     Attributes
     ----------
     reason, rule
-        ``(trial,)`` position in :data:`REASONS` and of the rule that ended it; -1 while it runs.
+        ``(trial,)`` code of the ending and position of the rule that ended it; -1 while it runs.
     probability
         ``(trial,)`` the probability that ended it.
     open_arms, open_strata
         ``(trial, arm)``, ``(trial, stratum)`` still enrolling; the control is always open.
-    won
-        By position of a success rule: ``(trial, target)`` look at which the target succeeded, 0 for
-        not.
+    claimed
+        By position of a rule that claims: ``(trial, target)`` look at which the claim was first
+        made, 0 for not.
     declared
-        Every success as it was declared, in order, with what was open then.
+        Every claim as it was made, in order, with what was open then.
     dropped, closed
         ``(trial, arm)``, ``(trial, stratum)`` look at which it was dropped or closed, 0 for not.
     enrolled, enrolment_stopped
@@ -74,7 +72,7 @@ class Standing:
     probability: Floats
     open_arms: Booleans
     open_strata: Booleans
-    won: dict[int, Labels]
+    claimed: dict[int, Labels]
     dropped: Labels
     closed: Labels
     enrolled: Integers
@@ -100,10 +98,10 @@ class Standing:
             probability=np.full(trials, np.nan),
             open_arms=np.ones((trials, arms), dtype=np.bool_),
             open_strata=np.ones((trials, strata), dtype=np.bool_),
-            won={
+            claimed={
                 position: small(len(rule.targets))
                 for position, rule in enumerate(rules)
-                if rule.then == "declare_success"
+                if rule.decision.claims
             },
             dropped=small(arms),
             closed=small(strata),
@@ -118,6 +116,12 @@ class Standing:
         return self.reason == RUNNING
 
     @property
+    def won(self) -> dict[int, Labels]:
+        """Of ``claimed``, the successes."""
+        ends = (rule.decision.ends for rule in self.rules)
+        return {k: self.claimed[k] for k, ending in enumerate(ends) if ending == SUCCESS}
+
+    @property
     def any_success(self) -> Booleans:
         """Trials in which some target has succeeded, ``(trial,)``."""
         found = np.zeros(len(self.reason), dtype=np.bool_)
@@ -126,7 +130,7 @@ class Standing:
         return found
 
     def open_when_won(self, position: int, place: int) -> tuple[Booleans, Booleans]:
-        """What was open when a rule declared a target's success; elsewhere what is open now.
+        """What was open when a rule claimed something of a target; elsewhere what is open now.
 
         Returns
         -------
@@ -155,93 +159,74 @@ class Standing:
             asked[:, place] = self.running & open_
         return asked
 
-    def apply(
-        self,
-        position: int,
-        holds: Booleans,
-        probability: Floats,
-        look: int,
-        randomised: Integers,
-        last: Booleans,
-    ) -> None:
-        """Do what follows from a rule that holds.
+    def apply(self, held: Holding) -> None:
+        """Do what follows from a rule that holds."""
+        self.rules[held.position].decision.act(self, held)
 
-        Parameters
-        ----------
-        position
-            Of the rule in the design.
-        holds, probability
-            ``(trial, target)``; holds only where it was asked.
-        randomised, last
-            ``(trial,)`` participants in by now, and whether this is the trial's last look.
-        """
-        rule = self.rules[position]
-        if rule.then == "stop_enrolment":
-            stops = any_of(holds) & ~last & ~self.enrolment_stopped
-            self.enrolled[stops] = randomised[stops]
-            self.enrolment_stopped |= stops
-            return
-        if rule.then == "declare_success":
-            self.won[position][holds] = look
-            self._declare(position, holds)
-            if self.design.by_target:
-                self._resolve(rule, holds, None, look)
-                first = self.design.multiarm is not None
-                first = first and self.design.multiarm.ends == "first_success"  # type: ignore[union-attr]
-                if first:
-                    self._end(any_of(holds), SUCCESS, position, holds, probability)
-                self._end_resolved(any_of(holds), position, holds, probability)
-            else:
-                self._end(any_of(holds), SUCCESS, position, holds, probability)
-            return
-        if rule.then in ("drop_arm", "close_stratum"):
-            label = self.dropped if rule.then == "drop_arm" else self.closed
-            self._resolve(rule, holds, label, look)
-            self._end_resolved(any_of(holds), position, holds, probability)
-            return
-        reason = REASONS.index(ENDS[rule.then])
-        self._end(any_of(holds), reason, position, holds, probability)
+    # ── what decisions do ─────────────────────────────────────────────────────────────────
+    def end(self, held: Holding, ending: Ending) -> None:
+        """End the trials; one in which a target has succeeded ends as a success all the same."""
+        self._end(any_of(held.where), ending, held)
 
-    def _declare(self, position: int, holds: Booleans) -> None:
-        rows = np.flatnonzero(any_of(holds))
+    def end_where_resolved(self, held: Holding) -> None:
+        """End trials with nothing left to decide: all arms, or all strata, are resolved."""
+        nothing_open = ~any_of(self.open_arms[:, 1:]) | ~any_of(self.open_strata)
+        self._end(any_of(held.where) & nothing_open, FUTILITY, held)
+
+    def claim(self, held: Holding) -> None:
+        """Note, for each target, the look at which the claim was first made."""
+        looks = self.claimed[held.position]
+        first = held.where & (looks == 0)
+        looks[first] = held.look
+        rows = np.flatnonzero(any_of(first))
         arms, strata = self.open_arms[rows], self.open_strata[rows]  # copies
-        self.declared.append(Declared(position, rows, holds[rows], arms, strata))
+        self.declared.append(Declared(held.position, rows, first[rows], arms, strata))
 
-    def _resolve(
-        self, rule: ResolvedRule, holds: Booleans, label: Labels | None, look: int
-    ) -> None:
-        """Close the arms or strata of the targets for which a rule holds."""
-        for place, target in enumerate(rule.targets):
-            here = holds[:, place]
-            stratum = target.stratum >= 0 and rule.then != "drop_arm"
+    def succeed(self, held: Holding) -> None:
+        """Let a success end the trial, or resolve the target that it belongs to."""
+        if not self.design.by_target:
+            self.end(held, SUCCESS)
+            return
+        self._close(held, strata=True)
+        if self.design.multiarm is not None and self.design.multiarm.ends == "first_success":
+            self.end(held, SUCCESS)
+        self.end_where_resolved(held)
+
+    def drop_arms(self, held: Holding) -> None:
+        """Let the targets' arms enrol no more."""
+        self._close(held, strata=False, labels=self.dropped)
+
+    def close_strata(self, held: Holding) -> None:
+        """Let the targets' strata enrol no more."""
+        self._close(held, strata=True, labels=self.closed)
+
+    def stop_enrolment(self, held: Holding) -> None:
+        """Let nobody else in, where another look is to come."""
+        stops = any_of(held.where) & ~held.last & ~self.enrolment_stopped
+        self.enrolled[stops] = held.randomised[stops]
+        self.enrolment_stopped |= stops
+
+    def _close(self, held: Holding, strata: bool, labels: Labels | None = None) -> None:
+        """Close the arms of the targets for which a rule holds, or the strata that they name."""
+        for place, target in enumerate(self.rules[held.position].targets):
+            here = held.where[:, place]
+            stratum = strata and target.stratum >= 0
             open_, which = (
                 (self.open_strata, target.stratum) if stratum else (self.open_arms, target.arm)
             )
             open_[here, which] = False
-            if label is not None:
-                label[here, which] = look
+            if labels is not None:
+                labels[here, which] = held.look
 
-    def _end_resolved(
-        self, where: Booleans, position: int, holds: Booleans, probability: Floats
-    ) -> None:
-        """End trials with nothing left to decide: all arms, or all strata, are resolved."""
-        nothing_open = ~any_of(self.open_arms[:, 1:]) | ~any_of(self.open_strata)
-        done = where & nothing_open
-        success = done & self.any_success
-        self._end(success, SUCCESS, position, holds, probability)
-        self._end(done & ~success, FUTILITY, position, holds, probability)
-
-    def _end(
-        self, where: Booleans, reason: int, position: int, holds: Booleans, probability: Floats
-    ) -> None:
+    def _end(self, where: Booleans, ending: Ending, held: Holding) -> None:
         ends = np.flatnonzero(where & self.running)
         if len(ends) == 0:
             return
         success = self.any_success[ends]
-        self.reason[ends] = np.where(success, SUCCESS, reason)
-        self.rule[ends] = position
-        first = np.argmax(holds[ends], axis=1) if holds.shape[1] > 1 else 0
-        self.probability[ends] = probability[ends, first]
+        self.reason[ends] = np.where(success, SUCCESS, ending)
+        self.rule[ends] = held.position
+        first = np.argmax(held.where[ends], axis=1) if held.where.shape[1] > 1 else 0
+        self.probability[ends] = held.probability[ends, first]
 
     def finish(self, last: Booleans) -> None:
         """End the trials that are at their last look and still run."""

@@ -18,7 +18,8 @@ import numpy as np
 
 from adaptive_cart.conduct.holding import Conduct, LookAnalysis, LookRecord
 from adaptive_cart.conduct.plan import LEVEL, Plan
-from adaptive_cart.conduct.standing import SUCCESS, Standing
+from adaptive_cart.conduct.standing import Standing
+from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.models import Posterior
 from adaptive_cart.nouns.counters import Labels
@@ -232,8 +233,7 @@ class SimulatedConduct(Conduct):
                     followed_up.now_open(*standing.open_when_won(position, place))
                 probability = followed_up.probability(rule, target)
                 for look in np.unique(won[won > 0]):
-                    last = rule.thresholds.get(self.plan.schedule.number, np.nan)
-                    threshold = rule.thresholds.get(int(look), last)
+                    threshold = rule.threshold_at(int(look))
                     stands |= (won == look) & rule.compared(probability, threshold)
         self.block.reversal[chosen] = ~stands
 

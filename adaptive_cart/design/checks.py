@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenario_frame import BY, Frame, role_of
 from adaptive_cart.design.scenario_tables import check_scenarios
@@ -427,10 +428,10 @@ def _stopped_enrolment(pieces: Pieces) -> Found:
     if "horizon" in type(primary).model_fields and primary.censors_after() is None:
         end += f" without {path_to('endpoints', name, 'horizon')}; write `horizon = 36`, in months"
     for position, rule in enumerate(pieces.rules):
-        if rule is not None and rule.then == "stop_enrolment":
+        if rule is not None and rule.decision.stops_enrolment:
             yield (
                 f"rules[{position}].then",
-                f"found 'stop_enrolment', after which everybody who is in is followed to the end: "
+                f"found '{rule.then}', after which everybody who is in is followed to the end: "
                 f"follow-up of the primary endpoint '{name}' of type '{primary.type}' {end}",
                 path_to("endpoints", name),
             )
@@ -545,25 +546,11 @@ def _value(endpoint: EndpointBase, question: PosteriorQuestion, path: str) -> Fo
 
 
 def _consequence(pieces: Pieces, rule: Rule, question: PosteriorQuestion, path: str) -> Found:
-    """Whether a rule asks about what it would drop or close."""
-    if rule.then == "drop_arm" and _has_control(pieces) and question.arm == pieces.arm_names[0]:
-        yield (
-            f"{path}.posterior.arm",
-            f"found {shown(question.arm)}, the control, which cannot be dropped",
-            f"{path}.then",
-        )
-    if rule.then == "close_stratum" and not pieces.stratum_names:
-        yield f"{path}.then", "'close_stratum' needs [strata], which this design has not", "strata"
-    elif rule.then == "close_stratum" and question.stratum in (None, "open"):
-        allowed = one_of(("each", *pieces.stratum_names))
-        yield (
-            f"{path}.posterior.stratum",
-            f"{'missing' if question.stratum is None else 'found ' + shown(question.stratum)}; "
-            f"'close_stratum' needs the stratum that it closes: {allowed}",
-            f"{path}.then",
-            f"{path}.posterior.stratum",
-            "strata",
-        )
+    """Whether what is asked fits what follows: nobody drops the control."""
+    control = pieces.arm_names[0] if _has_control(pieces) else None
+    strata = ["strata"] if rule.decision.closes_strata else []
+    for where, message, *grounds in rule.decision.refuses(question, control, pieces.stratum_names):
+        yield f"{path}.{where}", message, *strata, *(f"{path}.{ground}" for ground in grounds)
 
 
 def _predictive(pieces: Pieces, rule: Rule, path: str) -> Found:
@@ -683,7 +670,7 @@ def _has_null(pieces: Pieces) -> bool:
 def _to_calibrate(rule: Rule, path: str) -> Found:
     """Whether a rule's threshold is one that a type I error decides."""
     key = "at_least" if rule.at_least is not None else "below"
-    if rule.then != "declare_success" or key == "below":
+    if rule.decision.ends != SUCCESS or key == "below":
         yield (
             f"{path}.{key}",
             'found "calibrate"; it is for the `at_least` of a rule that declares success, since '
@@ -760,7 +747,7 @@ def _calibrated_endpoint(pieces: Pieces) -> str | None:
     asked = [
         rule
         for rule in pieces.rules
-        if rule is not None and rule.then == "declare_success" and rule.posterior is not None
+        if rule is not None and rule.decision.ends == SUCCESS and rule.posterior is not None
     ]
     asked.sort(key=lambda rule: rule.threshold != "calibrate")
     return asked[0].posterior.endpoint if asked and asked[0].posterior else pieces.primary

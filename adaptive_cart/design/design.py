@@ -12,6 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, ValidationError, create_model
 
+from adaptive_cart.decisions import (
+    DECISIONS,
+    FUTILITY,
+    NO_SUCCESS,
+    SUCCESS,
+    Decision,
+    Ending,
+)
 from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.models import ANALYSES, AnalysisBase
@@ -22,22 +30,10 @@ if TYPE_CHECKING:
     from adaptive_cart.design.truth import Truth
 
 Strict01 = Annotated[float, Field(gt=0.0, le=1.0, allow_inf_nan=False)]
-Decision = Literal[
-    "declare_success",
-    "declare_futility",
-    "stop_for_safety",
-    "stop_enrolment",
-    "drop_arm",
-    "close_stratum",
-]
-DECISIONS = (
-    "declare_success",
-    "declare_futility",
-    "stop_for_safety",
-    "stop_enrolment",
-    "drop_arm",
-    "close_stratum",
-)
+if TYPE_CHECKING:
+    DecisionName = str
+else:
+    DecisionName = Literal[tuple(DECISIONS)]
 
 
 class Arm(Part):
@@ -210,13 +206,18 @@ class Rule(Part):
     """A question, a comparison and what follows when it holds."""
 
     name: str
-    then: Decision
+    then: DecisionName
     posterior: PosteriorQuestion | None = None
     predictive: PredictiveQuestion | None = None
     at_least: Threshold | None = None
     below: Threshold | None = None
     looks: list[LookNumber] | None = None
     every: Count | None = Field(default=None, description="judge at every n-th infusion as well")
+
+    @property
+    def decision(self) -> Decision:
+        """What follows when it holds."""
+        return DECISIONS[self.then]
 
     @property
     def threshold(self) -> Any:
@@ -382,7 +383,7 @@ class Design(Part):
         each = any(
             "each" in (rule.posterior.arm, rule.posterior.stratum)
             for rule in self.rules
-            if rule.posterior is not None and rule.then == "declare_success"
+            if rule.posterior is not None and rule.decision.ends == SUCCESS
         )
         return len(self.arms) > 2 or each
 
@@ -390,13 +391,13 @@ class Design(Part):
     def closes_arms(self) -> bool:
         """Whether an arm may stop enrolling before the trial ends."""
         return len(self.arms) > 2 and any(
-            rule.then in ("drop_arm", "declare_success") for rule in self.rules
+            rule.decision.drops_arms or rule.decision.ends == SUCCESS for rule in self.rules
         )
 
     @cached_property
     def adaptive(self) -> bool:
         """Whether a look may change where later arrivals go."""
-        closes_strata = any(rule.then == "close_stratum" for rule in self.rules)
+        closes_strata = any(rule.decision.closes_strata for rule in self.rules)
         return (
             self.closes_arms
             or (self.strata is not None and (closes_strata or self.by_target))
@@ -428,6 +429,15 @@ class Design(Part):
             )
             return default
         return None
+
+    def rules_ending(self, ending: Ending) -> list[Rule]:
+        """Rules that end the trial in one way."""
+        return [rule for rule in self.rules if rule.decision.ends == ending]
+
+    def may_end(self, ending: Ending) -> bool:
+        """Whether trials of the design can end in one way."""
+        resolved = self.by_target and ending == FUTILITY  # nothing is left open
+        return ending == NO_SUCCESS or resolved or bool(self.rules_ending(ending))
 
     def judged_at(self, rule: Rule) -> tuple[int, ...]:
         """Numbers of the looks, from 1, at which a rule is judged."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.figures.kinds import ARMS, MUST
 from adaptive_cart.figures.source import plan_of
 from adaptive_cart.figures.thinning import harm_only, must_be_seen
@@ -58,7 +59,7 @@ def margin(result: Result) -> float | None:
     found = {
         rule.question.value
         for rule in plan_of(result).rules
-        if rule.then == "declare_success"
+        if rule.decision.ends == SUCCESS
         and rule.prediction is None
         and rule.question.endpoint == result.design.primary
         and rule.question.minus == 0

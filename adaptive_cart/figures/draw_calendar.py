@@ -9,7 +9,7 @@ from adaptive_cart.figures.kinds import Tables
 from adaptive_cart.figures.style import (
     BLACK,
     BLUE,
-    ENDINGS,
+    FACES,
     GREEN,
     GREY,
     SKY,
@@ -221,7 +221,7 @@ def _errors(axes: Axes, rows: list[dict[str, Any]], shapes: Any, most: int) -> N
     rows_axis(axes, [_end(row) for row in rows])
     axes.set_ylim(most - 0.5, -0.6)
     for place, row in enumerate(rows):
-        face = GREY if row["look"] == 0 else ENDINGS[row["reason"]][1]
+        face = GREY if row["look"] == 0 else FACES[row["reason"]][1]
         own = shapes[(shapes["look"] == row["look"]) & (shapes["reason"] == row["reason"])]
         own = own[own["between"] == row["between"]]
         if len(own):

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from adaptive_cart.decisions import STOPS, SUCCESS
 from adaptive_cart.figures.kinds import Tables, called, cell, short_of
 from adaptive_cart.figures.style import (
     BLACK,
-    BLUE,
-    ENDINGS,
+    CONTINUING,
+    FACES,
     GREY,
-    ORANGE,
+    MARKS,
+    PALETTE,
     PORTRAIT,
-    PURPLE,
     SKY,
     TALLEST,
     Mark,
@@ -29,6 +30,7 @@ from adaptive_cart.figures.style import (
     styled,
     width_of,
 )
+from adaptive_cart.figures.tables_measures import EARLY
 from adaptive_cart.results.percentages import with_interval
 
 if TYPE_CHECKING:
@@ -36,10 +38,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OUTCOMES = {
-    "success": ("success", Mark(BLUE, "-", "o")),
-    "early_success": ("success before the last look", Mark(SKY, (0, (4, 1.5)), "d")),
-    "futility": ("stopped for futility", Mark(ORANGE, (0, (1, 1.2)), "^")),
-    "safety": ("stopped for safety", Mark(PURPLE, (0, (6, 1.5, 1, 1.5)), "s")),
+    SUCCESS.name: (SUCCESS.label, MARKS[0]),
+    EARLY: ("success before the last look", Mark(SKY, (0, (4, 1.5)), "d")),
+    **{
+        ending.name: (ending.does, replace(mark, colour=PALETTE[ending.colour]))
+        for ending, mark in zip(STOPS[1:], MARKS[2:], strict=False)
+    },
 }
 ROW = 0.34  # inches a row of a dot plot
 
@@ -213,7 +217,7 @@ def _success_rows(figure: Any, frame: Any, about: Any, content: _Rows) -> None:
     for place, outcome in enumerate(shown):
         label, style = OUTCOMES[outcome]
         own = frame[frame["outcome"] == outcome]
-        if outcome != "success" and not (own["estimate"] > 0).any():
+        if outcome != SUCCESS.name and not (own["estimate"] > 0).any():
             continue
         shift = 0.0 if len(shown) == 1 else 0.18 * (place - (len(shown) - 1) / 2)
         for row in own.to_dict("records"):
@@ -347,7 +351,7 @@ def draw_stopping(tables: Tables) -> Figure:
     grid = figure.subplots(deep, columns, squeeze=False, sharey=True)
     each = min(2.0, (TALLEST - 0.75) / deep) - 0.55  # inches of a whole bar
     room = _Room(wide[columns], max(0.10, 0.15 / each))
-    shown = [e for e in ENDINGS if (frame.loc[frame["ending"] == e, "by_now"] > 5e-4).any()]
+    shown = [e for e in FACES if (frame.loc[frame["ending"] == e, "by_now"] > 5e-4).any()]
     for axes, name in zip(grid.flat, names, strict=False):
         part = frame[frame["scenario"] == name]
         for place, (look, before) in enumerate(dates):
@@ -363,10 +367,10 @@ def draw_stopping(tables: Tables) -> Figure:
     figure.supxlabel("look (<: between looks, before that look)" if between else "look")
     figure.supylabel("trials ended by then")
     patches = [
-        Patch(facecolor=ENDINGS[e][1], hatch=ENDINGS[e][2], edgecolor=BLACK, linewidth=0.5)
+        Patch(facecolor=FACES[e][1], hatch=FACES[e][2], edgecolor=BLACK, linewidth=0.5)
         for e in shown
     ]
-    legend_above(figure, patches, [ENDINGS[e][0] for e in shown])
+    legend_above(figure, patches, [FACES[e][0] for e in shown])
     return figure
 
 
@@ -387,16 +391,16 @@ def _bar(axes: Axes, place: int, shares: dict[str, float], room: _Room) -> None:
     """One stacked bar, each share with its number where there is room."""
     below = 0.0
     for ending, share in shares.items():
-        _, face, hatch = ENDINGS[ending]
+        _, face, hatch = FACES[ending]
         axes.bar(
             place, share, 0.78, bottom=below, facecolor=face, edgecolor=BLACK,
             hatch=hatch, linewidth=0.5 if share > 0 else 0,
         )  # fmt: skip
         if share >= room.least and room.wide >= width_of(f"{100 * share:.0f}"):
-            plain = ending in ("success", "continuing")
+            plain = ending in (SUCCESS.name, CONTINUING)
             axes.text(
                 place, below + share / 2, f"{100 * share:.0f}", ha="center", va="center",
-                color="white" if ending == "success" else BLACK,
+                color="white" if ending == SUCCESS.name else BLACK,
                 bbox=None if plain else {"facecolor": "white", "edgecolor": "none", "pad": 0.8},
             )  # fmt: skip
         below += share

@@ -6,19 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from adaptive_cart.decisions import DECISIONS
 from adaptive_cart.figures.draw_measures import columns_for, panel_room, rows_axis
 from adaptive_cart.figures.kinds import Tables, called
 from adaptive_cart.figures.style import (
     BLACK,
     BLUE,
-    GREEN,
     GREY,
-    ORANGE,
     PALE,
-    PURPLE,
+    PALETTE,
     SKY,
     TALLEST,
-    VERMILION,
     broken,
     legend_above,
     light_grid,
@@ -36,15 +34,6 @@ from adaptive_cart.figures.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-DECISIONS = {  # what a rule does: words, colour, hatch
-    "declare_success": ("success", BLUE, ""),
-    "declare_futility": ("futility", ORANGE, "////"),
-    "stop_for_safety": ("stop for safety", PURPLE, "xxxx"),
-    "stop_enrolment": ("enrolment stops", GREEN, "\\\\\\\\"),
-    "drop_arm": ("arm dropped", VERMILION, "----"),
-    "close_stratum": ("stratum closed", VERMILION, "----"),
-}
 
 
 # ── F2 ────────────────────────────────────────────────────────────────────────────────────────
@@ -204,6 +193,12 @@ def draw_boundaries(tables: Tables) -> Figure:
     return figure
 
 
+def _drawn(then: str) -> tuple[str, str, str]:
+    """How a decision is drawn: words, colour, hatch."""
+    decision = DECISIONS[then]
+    return decision.done, PALETTE[decision.colour], decision.hatch
+
+
 def _map(axes: Axes, part: Any, decisions: dict[str, Any], tall: float, about: Any) -> None:
     """Responders in the two arms at one look: where each rule holds."""
     from matplotlib.patches import Patch
@@ -211,7 +206,7 @@ def _map(axes: Axes, part: Any, decisions: dict[str, Any], tall: float, about: A
     first = part.iloc[0]
     control_n, arm_n = int(first["control_n"]), int(first["arm_n"])
     for rule, own in part.groupby("rule", sort=False):
-        words, colour, hatch = DECISIONS[own["then"].iloc[0]]
+        words, colour, hatch = _drawn(own["then"].iloc[0])
         label = f"{rule}: {words}"
         for row in own.to_dict("records"):
             if row["from"] is None or row["from"] != row["from"]:
@@ -243,7 +238,7 @@ def _differences(axes: Axes, frame: Any, wide: float) -> None:
         own = own[own["difference"].notna()].sort_values("analysed")
         if own.empty:
             continue
-        colour = DECISIONS[own["then"].iloc[0]][1]
+        colour = _drawn(own["then"].iloc[0])[1]
         style = mark(place)
         axes.plot(own["analysed"], own["difference"], color=colour, linestyle=style.line,
                   marker=style.marker)  # fmt: skip
@@ -279,7 +274,7 @@ def _alone(axes: Axes, frame: Any, wide: bool, about: Any) -> None:
         own = own[own["from"].notna()].sort_values("arm_n")
         if own.empty:
             continue
-        words, colour, _ = DECISIONS[own["then"].iloc[0]]
+        words, colour, _ = _drawn(own["then"].iloc[0])
         style = mark(place)
         axes.plot(own["arm_n"], own["from"], color=colour, linestyle=style.line,
                   marker=style.marker)  # fmt: skip
@@ -300,7 +295,7 @@ def _alone(axes: Axes, frame: Any, wide: bool, about: Any) -> None:
 def _ranges(axes: Axes, frame: Any) -> None:
     """Range of what was seen with the rule holding, and with it not holding."""
     first = frame.iloc[0]
-    words, colour, hatch = DECISIONS[first["then"]]
+    words, colour, hatch = _drawn(first["then"])
     labels = [short(row["when"], 1.8) for row in frame.to_dict("records")]
     rows_axis(axes, labels)
     for place, row in enumerate(frame.to_dict("records")):

@@ -162,7 +162,7 @@ _ALL = (
             alternative_text=words_examples.describe_example,
             audience="restricted",
         )
-        for key, ending in tables_examples.ENDINGS.items()
+        for key, ending in tables_examples.EXAMPLES.items()
     ),
     FigureKind(
         id="F12",

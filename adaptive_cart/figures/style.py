@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from adaptive_cart.decisions import ENDINGS
+from adaptive_cart.decisions.endings import Colour
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -89,12 +92,14 @@ MARKS = _MARKS + tuple(
     Mark(first.colour, _MARKS[(place + 3) % len(_MARKS)].line, marker)
     for place, (first, marker) in enumerate(zip(_MARKS, "*<>phd8", strict=True))
 )
-ENDINGS = {  # how a trial ends: label, face, hatch
-    "success": ("success", BLUE, ""),
-    "futility": ("futility", ORANGE, "////"),
-    "safety": ("safety", PURPLE, "xxxx"),
-    "no_success": ("no success at the last look", PALE, "...."),
-    "continuing": ("goes on", "#FFFFFF", ""),
+PALETTE: dict[Colour, str] = {
+    "blue": BLUE, "orange": ORANGE, "purple": PURPLE, "green": GREEN, "vermilion": VERMILION,
+    "sky": SKY, "pale": PALE,
+}  # fmt: skip
+CONTINUING = "continuing"
+FACES = {  # how a trial ends: label, face, hatch
+    **{e.name: (e.label, PALETTE[e.colour], e.hatch) for e in ENDINGS},
+    CONTINUING: ("goes on", "#FFFFFF", ""),
 }
 
 

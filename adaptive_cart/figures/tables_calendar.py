@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from adaptive_cart.conduct.plan import Estimand
-from adaptive_cart.conduct.rules import REASONS
 from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.decisions import REASONS
 from adaptive_cart.figures.about import about, estimand_words
 from adaptive_cart.figures.kinds import Missing, Tables
 from adaptive_cart.figures.source import (

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.decisions import SAFETY, SUCCESS
 from adaptive_cart.figures.about import about, estimand_words, margin
 from adaptive_cart.figures.kinds import Missing, Tables
 from adaptive_cart.figures.source import (
@@ -95,7 +96,7 @@ def _change(result: Result, base: str, name: str, kind: str) -> list[dict[str, A
         mine, other = (trials[trials["scenario"] == n].set_index("trial") for n in (name, base))
         both = mine.index.intersection(other.index)  # the same participants in either scenario
         columns: dict[str, Callable[[Any], Any]] = {
-            "success": lambda frame: (frame["reason"].astype(str) == "success").astype(float),
+            "success": lambda frame: (frame["reason"].astype(str) == SUCCESS.name).astype(float),
             "participants": lambda frame: frame["n_randomised"].astype(float),
             "months": lambda frame: frame["months"].astype(float),
         }
@@ -243,7 +244,7 @@ def benefit_risk_tables(result: Result) -> Tables | Missing:
             other_rules=[
                 other.name
                 for other in plan_of(result).rules
-                if other.then == "stop_for_safety" and (rule is None or other.name != rule.name)
+                if other.decision.ends == SAFETY and (rule is None or other.name != rule.name)
             ],
             limit_arm=design.arm_names[rule.question.arm] if rule and one_arm else None,
         ),
@@ -255,7 +256,7 @@ def _safety_rule(result: Result, harms: list[str]) -> ResolvedRule | None:
     rules = [
         rule
         for rule in plan_of(result).rules
-        if rule.then == "stop_for_safety"
+        if rule.decision.ends == SAFETY
         and rule.prediction is None
         and rule.question.endpoint in harms
         and rule.question.kind == "level"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adaptive_cart.conduct.plan import Estimand
+from adaptive_cart.decisions import FUTILITY, NO_SUCCESS, SAFETY, SUCCESS, Ending
 from adaptive_cart.figures.about import about, estimand_words, margin
 from adaptive_cart.figures.kinds import Missing, Tables
 from adaptive_cart.figures.source import (
@@ -41,7 +42,7 @@ FAR = 1e6
 
 
 @dataclass(frozen=True)
-class Ending:
+class Kind:
     """A kind of ending that an example is shown of.
 
     Attributes
@@ -54,9 +55,9 @@ class Ending:
     chosen: Callable[[pd.DataFrame, int], pd.Series]
 
 
-def _is(reason: str, early: bool | None = None) -> Callable[[pd.DataFrame, int], pd.Series]:
+def _is(ending: Ending, early: bool | None = None) -> Callable[[pd.DataFrame, int], pd.Series]:
     def chosen(trials: pd.DataFrame, last: int) -> pd.Series:
-        found = trials["reason"].astype(str) == reason
+        found = trials["reason"].astype(str) == ending.name
         before = (trials["look"] < last) | trials["between"].astype(bool)
         return found if early is None else found & (before if early else ~before)
 
@@ -64,23 +65,23 @@ def _is(reason: str, early: bool | None = None) -> Callable[[pd.DataFrame, int],
 
 
 def _success(early: bool) -> Callable[[pd.DataFrame, int], pd.Series]:
-    ended = _is("success", early)
+    ended = _is(SUCCESS, early)
     return lambda trials, last: ended(trials, last) & ~trials["reversal"].astype(bool)
 
 
-ENDINGS = {
-    "F11a": Ending("early success", _success(True)),
-    "F11b": Ending("early futility", _is("futility", True)),
-    "F11c": Ending("success at the last look", _success(False)),
-    "F11d": Ending("no success at the last look", _is("no_success", None)),
-    "F11e": Ending("success that the pipeline reverses", lambda trials, last: trials["reversal"]),
-    "F11f": Ending("stop for safety", _is("safety", None)),
+EXAMPLES = {
+    "F11a": Kind("early success", _success(True)),
+    "F11b": Kind("early futility", _is(FUTILITY, True)),
+    "F11c": Kind("success at the last look", _success(False)),
+    "F11d": Kind("no success at the last look", _is(NO_SUCCESS, None)),
+    "F11e": Kind("success that the pipeline reverses", lambda trials, last: trials["reversal"]),
+    "F11f": Kind("stop for safety", _is(SAFETY, None)),
 }
 
 
 def picked(result: Result, key: str) -> tuple[str, int, int, int] | None:
     """Scenario and number of the example, how many ended so there, and of how many trials."""
-    ending, trials = ENDINGS[key], trials_of(result)
+    ending, trials = EXAMPLES[key], trials_of(result)
     ended = trials[ending.chosen(trials, result.design.looks.number).astype(bool)]
     if len(ended) == 0:
         return None
@@ -103,7 +104,7 @@ def example_tables(key: str) -> Callable[[Result], Tables | Missing]:
         found = picked(result, key)
         if found is None:
             return Missing(
-                f"no trial of this run ended with {ENDINGS[key].words}",
+                f"no trial of this run ended with {EXAMPLES[key].words}",
                 "adaptive-cart simulate with a larger --trials may give one",
             )
         return _example(result, key, *found)
@@ -113,13 +114,13 @@ def example_tables(key: str) -> Callable[[Result], Tables | Missing]:
 
 def _impossible(result: Result, key: str) -> str | None:
     """Why no trial of a design can end so, if none can."""
-    rules = plan_of(result).rules
-    then = {rule.then for rule in rules}
-    if key == "F11f" and "stop_for_safety" not in then:
+    rules, design = plan_of(result).rules, result.design
+    closes = any(rule.decision.drops_arms or rule.decision.closes_strata for rule in rules)
+    if key == "F11f" and not design.may_end(SAFETY):
         return "the design has no rule that stops for safety"
-    if key == "F11b" and not then & {"declare_futility", "drop_arm", "close_stratum"}:
+    if key == "F11b" and not design.rules_ending(FUTILITY) and not closes:
         return "the design has no rule for futility"
-    success = [rule for rule in rules if rule.then == "declare_success"]
+    success = [rule for rule in rules if rule.decision.ends == SUCCESS]
     last = result.design.looks.number
     if key == "F11a" and all(min(rule.thresholds) == last for rule in success):
         return "the design judges success at the last look only"
@@ -154,8 +155,7 @@ def _example(
             probabilities = record.probabilities.get(rule.name)
             if probabilities is None:
                 continue
-            last = rule.thresholds.get(found.plan.schedule.number, np.nan)
-            threshold = rule.thresholds.get(record.look, last)
+            threshold = rule.threshold_at(record.look, record.between)
             for place, target in enumerate(rule.targets):
                 value = float(probabilities[0, place])
                 if np.isnan(value):
@@ -166,7 +166,7 @@ def _example(
                         "month": date,
                         "between": record.between,
                         "rule": rule.name,
-                        "then": rule.then,
+                        "then": rule.decision.name,
                         "target": _target(result, target, len(rule.targets)),
                         "probability": value,
                         "threshold": float(threshold),
@@ -183,7 +183,7 @@ def _example(
         "counts": table(counts),
         "about": about(
             result,
-            ending=ENDINGS[key].words,
+            ending=EXAMPLES[key].words,
             scenario=scenario,
             trial=trial,
             ended_so=ended,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from adaptive_cart.decisions import ENDINGS, NO_SUCCESS, STOPS, SUCCESS, Ending
 from adaptive_cart.figures.about import about, estimand_words, margin
 from adaptive_cart.figures.kinds import Missing, Tables, short_of
 from adaptive_cart.figures.source import (
@@ -13,9 +14,10 @@ from adaptive_cart.figures.source import (
     trials_of,
     truth_of,
 )
+from adaptive_cart.figures.style import CONTINUING
 from adaptive_cart.figures.thinning import shown_scenarios
 from adaptive_cart.figures.truths import Line, lines_of
-from adaptive_cart.results.operating import STOPS, Figure, exact, proportion
+from adaptive_cart.results.operating import Figure, exact, proportion
 from adaptive_cart.results.result import Result
 
 if TYPE_CHECKING:
@@ -142,16 +144,13 @@ def success_tables(result: Result) -> Tables | Missing:
             if arm is not None:
                 found = measured(result, name, "arm_success", arm=arm, stratum=stratum)
                 if found is not None:
-                    rows.append({**common, "outcome": "success", **found})
+                    rows.append({**common, "outcome": SUCCESS.name, **found})
                 continue
-            for outcome, measure in (
-                ("success", "success"),
-                ("futility", "stop_futility"),
-                ("safety", "stop_safety"),
-            ):
+            for outcome in STOPS:
+                measure = "success" if outcome == SUCCESS else outcome.measure
                 found = measured(result, name, measure)
                 if found is not None:
-                    rows.append({**common, "outcome": outcome, **found})
+                    rows.append({**common, "outcome": outcome.name, **found})
             early = early_success(result, name)
             if early is not None:
                 rows.append({**common, "outcome": EARLY, **cells_of(early)})
@@ -224,7 +223,7 @@ def _height(row: dict[str, Any]) -> tuple[float, float]:
 # ── F6: how trials end ────────────────────────────────────────────────────────────────────────
 def stopping_tables(result: Result) -> Tables | Missing:
     """F6: the share of trials that has ended in each way by each look, and between looks."""
-    endings = [f"stop_{why}" for why in STOPS] + ["no_success"]
+    endings = [ending.measure for ending in ENDINGS]
     shown = shown_scenarios(result, PANELS, *(of_scenarios(result, name) for name in endings))
     rows = [
         {"scenario": name, "role": role, "shown": name in shown, **row}
@@ -245,11 +244,11 @@ def _endings_of(result: Result, scenario: str) -> Iterator[dict[str, Any]]:
     last = result.design.looks.number
     by_now = dict.fromkeys(STOPS, 0.0)
     for look in range(1, last + 1):
-        whole = {why: _share(result, scenario, f"stop_{why}", look=look) for why in STOPS}
+        whole = {why: _share(result, scenario, why.measure, look=look) for why in STOPS}
         before = dict.fromkeys(STOPS, 0.0)
         if has_rhythm(result):
             before = {
-                why: _share(result, scenario, "stop_between", look=look, reason=why)
+                why: _share(result, scenario, "stop_between", look=look, reason=why.name)
                 for why in STOPS
             }
             yield from _date(result, scenario, look, True, by_now, before)
@@ -263,29 +262,30 @@ def _date(
     scenario: str,
     look: int,
     between: bool,
-    by_now: dict[str, float],
-    here: dict[str, float],
+    by_now: dict[Ending, float],
+    here: dict[Ending, float],
 ) -> Iterator[dict[str, Any]]:
     """A row an ending of one date; what has ended ``by_now`` goes on from date to date."""
     reached = round(max(1.0 - sum(by_now.values()), 0.0), 15)
     for why in STOPS:
         by_now[why] += here[why]
-    ends = dict(by_now)
+    ends = {why.name: share for why, share in by_now.items()}
+    at_date = {why.name: share for why, share in here.items()}
     last = look == result.design.looks.number and not between
-    ends["no_success"] = _share(result, scenario, "no_success") if last else 0.0
-    ends["continuing"] = max(1.0 - sum(ends.values()), 0.0)
+    ends[NO_SUCCESS.name] = _share(result, scenario, NO_SUCCESS.measure) if last else 0.0
+    ends[CONTINUING] = max(1.0 - sum(ends.values()), 0.0)
     trials = None if is_exact(result) else result.manifest["trials"][scenario]
     for ending, share in ends.items():
-        some = ending in here and reached > 0
+        some = ending in at_date and reached > 0
         yield {
             "look": look,
             "ending": ending,
             "between": between,
             "by_now": share,
-            "at_this_look": here.get(ending),
+            "at_this_look": at_date.get(ending),
             "reached_look": reached,
             "trials_that_reached": None if trials is None else round(reached * trials),
-            "of_those_who_reached": here[ending] / reached if some else None,
+            "of_those_who_reached": at_date[ending] / reached if some else None,
         }
 
 

@@ -174,9 +174,9 @@ def swimmer_tables(result: Result) -> Tables | Missing:
 
 
 def _reason(found: Replay, trial: int) -> str:
-    from adaptive_cart.conduct.rules import REASONS
+    from adaptive_cart.decisions import ENDINGS
 
-    return REASONS[int(found.block.standing.reason[trial])]
+    return ENDINGS[found.block.standing.reason[trial]].name
 
 
 # ── C3: randomisation to infusion ─────────────────────────────────────────────────────────────

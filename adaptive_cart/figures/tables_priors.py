@@ -194,7 +194,7 @@ def _claims(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
     claims: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     for rule in plan.rules:
-        if rule.then != "declare_success" or rule.prediction is not None:
+        if not rule.decision.claims or rule.prediction is not None:
             continue
         asked = rule.question
         analysis, model = plan.fitted[asked.endpoint]
@@ -221,8 +221,8 @@ def _claims(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
                 "above": asked.above,
                 "kind": asked.kind,
                 "probability": float(posterior.probability(asked)[0]),
-                "threshold": min(rule.thresholds.values()),
-                "threshold_words": threshold_words(min(rule.thresholds.values())),
+                "threshold": rule.easiest,
+                "threshold_words": threshold_words(rule.easiest),
             }
         )
     return claims, rows

@@ -88,7 +88,7 @@ def _cells(boundary: Boundary, shown: set[int]) -> Iterator[dict[str, Any]]:
         inside = np.flatnonzero(boundary.holds[row])
         yield {
             "rule": boundary.rule,
-            "then": boundary.then,
+            "then": boundary.decision.name,
             "look": boundary.look,
             "shown": boundary.look in shown,
             "control": boundary.arms[0] if two else None,
@@ -130,7 +130,7 @@ def _difference(result: Result, boundary: Boundary) -> dict[str, Any] | None:
 
     return {
         "rule": boundary.rule,
-        "then": boundary.then,
+        "then": boundary.decision.name,
         "look": boundary.look,
         "margin": None if rule.prediction is not None else rule.question.value,
         "analysed": n + arm_n,
@@ -187,12 +187,11 @@ def _seen(result: Result, rule: ResolvedRule) -> Iterator[dict[str, Any]]:
     groups.sort(key=lambda found: (found[0][0], not found[0][1]))  # stable: strata in their order
     for key, part in groups:
         look = int(key[0])
-        threshold = rule.thresholds.get(look, rule.thresholds.get(design.looks.number, np.nan))
-        holds = rule.compared(part[column].to_numpy(), threshold)
+        holds = rule.compared(part[column].to_numpy(), rule.threshold_at(look, bool(key[1])))
         held, other = (part["seen"].to_numpy()[mask] for mask in (holds, ~holds))
         yield {
             "rule": rule.name,
-            "then": rule.then,
+            "then": rule.decision.name,
             "look": look,
             "target": str(key[2]) if by_stratum else None,
             "between": bool(key[1]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from adaptive_cart.decisions import NO_SUCCESS, SUCCESS
 from adaptive_cart.figures.kinds import MUST, Tables, called, cell, introduced
 from adaptive_cart.figures.style import minus
 from adaptive_cart.figures.thinning import choose, left_out
@@ -62,7 +63,7 @@ def listed(parts: list[str]) -> str:
 def say_success(tables: Tables) -> str:
     """Caption of F4."""
     frame, about = tables["success"], tables["about"].iloc[0]
-    own = frame[frame["outcome"] == "success"]
+    own = frame[frame["outcome"] == SUCCESS.name]
     said = [
         (row["scenario"], f"{_whose(row, about)} {interval(row)}", row["estimate"])
         for row in own.to_dict("records")
@@ -94,7 +95,7 @@ def _whose(row: dict[str, Any], about: Any) -> str:
 def describe_success(tables: Tables) -> str:
     """Alternative text of F4."""
     frame, about = tables["success"], tables["about"].iloc[0]
-    own = frame[frame["outcome"] == "success"].sort_values("estimate", kind="stable")
+    own = frame[frame["outcome"] == SUCCESS.name].sort_values("estimate", kind="stable")
     low, high = (
         f"{interval(row)} in {_whose(row, about)}"
         + ("" if row["true_effect"] != row["true_effect"]
@@ -169,7 +170,7 @@ def _ended_first(frame: Any, about: Any) -> Iterator[tuple[str, str, float]]:
         at_look, before = (
             own[own["between"] == between]["at_this_look"].sum() for between in (False, True)
         )
-        no_success = own[(~own["between"]) & (own["ending"] == "no_success")]["by_now"].sum()
+        no_success = own[(~own["between"]) & (own["ending"] == NO_SUCCESS.name)]["by_now"].sum()
         n = None if about["engine"] == "exact" else own["trials_that_reached"].max()
         shares = [at_look + no_success, *([before] if about["between"] else [])]
         words = " and ".join(of_trials(_whole(share), n, 1) for share in shares)

@@ -23,8 +23,8 @@ import numpy as np
 
 from adaptive_cart.conduct.holding import Conduct, LookAnalysis
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.rules import REASONS
-from adaptive_cart.conduct.standing import RUNNING, SUCCESS, Standing
+from adaptive_cart.conduct.standing import RUNNING, Standing
+from adaptive_cart.decisions import ENDINGS, NO_SUCCESS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import EngineError
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial
@@ -84,19 +84,15 @@ def prior_claims(design: Design, plan: Plan | None = None) -> list[Claim]:
     for rule in ready.rules:
         if rule.prediction is not None:
             continue
-        thresholds = list(rule.thresholds.values())
-        easiest = (min if rule.at_least else max)(thresholds, default=math.nan)
-        if any(math.isnan(value) for value in thresholds):
-            easiest = math.nan
         for target in rule.targets:
             words = target.words(design.arm_names, design.stratum_names)
             found.append(
                 Claim(
                     rule.name,
-                    rule.then,
+                    rule.decision.name,
                     words.replace(" | ", " | prior, "),
                     prior_probability(design, ready, target),
-                    easiest,
+                    rule.easiest,
                     rule.at_least,
                 )
             )
@@ -167,12 +163,12 @@ class PriorPredictive:
     def words(self) -> str:
         """Say them in one line."""
         said = []
-        for reason in REASONS:
-            rows = [row for row in self.expected if row.reason == reason]
+        for ending in ENDINGS:
+            rows = [row for row in self.expected if row.reason == ending.name]
             total = math.fsum(row.probability for row in rows)
             if total == 0.0:
                 continue
-            shown = f"{reason.replace('_', ' ')} {total:.3f}"
+            shown = f"{ending.words} {total:.3f}"
             if len([row for row in rows if row.probability > 0.0]) > 1:
                 looks = ", ".join(f"{row.probability:.3f}" for row in rows)
                 shown += f" (by look {looks})"
@@ -237,10 +233,10 @@ def can_enumerate(design: Design, plan: Plan) -> bool:
 
 def _about_primary(plan: Plan, position: int) -> bool:
     rule = plan.rules[position]
-    ends = rule.then in ("declare_success", "declare_futility", "stop_for_safety")
+    ends = rule.decision.ends is not None
     calendar = rule.prediction is not None and rule.prediction.enrolled
     here = rule.question.endpoint == plan.design.primary and rule.question.kind == "level"
-    known = not any(math.isnan(value) for value in rule.thresholds.values())
+    known = not math.isnan(rule.easiest)
     return ends and here and known and not calendar and not rule.every
 
 
@@ -272,12 +268,12 @@ def _enumerated(design: Design, plan: Plan) -> PriorPredictive:
         standing = _judged_tables(plan, look, (now[0], now[1]), look == len(numbers))
         reason = standing.reason.reshape(mass.shape)
         wrongly = doubt(plan, standing).reshape(mass.shape)
-        for position, name in enumerate(REASONS):
-            here = np.where(reason == position, mass, 0.0)
+        for ending in ENDINGS:
+            here = np.where(reason == ending, mass, 0.0)
             total = math.fsum(here.ravel())
-            if total > 0.0 or name != "no_success":
-                expected.append(Expected(look, name, total, 0.0))
-            if position == SUCCESS:
+            if total > 0.0 or ending != NO_SUCCESS:
+                expected.append(Expected(look, ending.name, total, 0.0))
+            if ending == SUCCESS:
                 success += total
                 wrong += math.fsum((here * np.where(here > 0.0, wrongly, 0.0)).ravel())
         mass = np.where(reason == RUNNING, mass, 0.0)
@@ -350,11 +346,11 @@ def _simulated(design: Design, plan: Plan, trials: int, seed: int) -> PriorPredi
     look, reason, wrong = (np.concatenate(parts) for parts in (looks, reasons, wrongs))
     expected = []
     for number in range(1, plan.schedule.number + 1):
-        for position, name in enumerate(REASONS):
-            share = float(((look == number) & (reason == position)).mean())
-            if share > 0.0 or name != "no_success":
+        for ending in ENDINGS:
+            share = float(((look == number) & (reason == ending)).mean())
+            if share > 0.0 or ending != NO_SUCCESS:
                 error = math.sqrt(share * (1.0 - share) / trials)
-                expected.append(Expected(number, name, share, error))
+                expected.append(Expected(number, ending.name, share, error))
     claimed = wrong[reason == SUCCESS]
     number = len(claimed)
     return PriorPredictive(

@@ -65,7 +65,7 @@ def _unknown_outcomes(design: Design, plan: Plan) -> Iterator[str]:
 def _unknown_rules(plan: Plan) -> Iterator[str]:
     names = plan.design.arm_names
     for rule in plan.rules:
-        if any(np.isnan(value) for value in rule.thresholds.values()):
+        if np.isnan(rule.easiest):
             yield (
                 f"the threshold of rule '{rule.name}' is still to be calibrated "
                 "(`adaptive-cart calibrate` finds it)"

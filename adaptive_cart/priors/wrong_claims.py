@@ -18,7 +18,8 @@ import numpy as np
 from adaptive_cart.conduct.holding import among_open
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
-from adaptive_cart.conduct.standing import SUCCESS, Standing
+from adaptive_cart.conduct.standing import Standing
+from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.priors.drawn_trials import DrawnTrials
@@ -28,7 +29,7 @@ from adaptive_cart.priors.drawn_truths import true_quantity
 def one_question(plan: Plan) -> bool:
     """Whether success answers one question, and not several nor a predicted one."""
     predicted = any(
-        rule.prediction is not None for rule in plan.rules if rule.then == "declare_success"
+        rule.prediction is not None for rule in plan.rules if rule.decision.ends == SUCCESS
     )
     return not plan.design.by_target and not predicted
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.conduct.plan import Estimand, Plan, estimand_kind
 from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.decisions import ENDINGS, STOPS, SUCCESS
 from adaptive_cart.design.design import Design, Rule
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.questions import written
@@ -40,12 +41,7 @@ AIMS = {
     "alternative": "power",
     "robustness": "robustness",
 }
-REASON_WORDS = {
-    "success": "success",
-    "futility": "futility",
-    "safety": "safety",
-    "no_success": "no success at the last look",
-}
+REASON_WORDS = {ending.name: ending.label for ending in ENDINGS}
 DUE = {  # words before and after the number at which a look is due
     "observed": ("", " participants have passed the landmark month"),
     "enrolled": ("", " participants have been randomised"),
@@ -267,14 +263,13 @@ class Evidence:
     @cached_property
     def endings(self) -> tuple[str, ...]:
         """Ways to end that a rule leads to, or that a trial met; success first."""
-        rules = {"futility": "declare_futility", "safety": "stop_for_safety"}
-        met = [
-            reason
-            for reason, then in rules.items()
-            if self.rules_that(then)
-            or any(self.cell(n, f"stop_{reason}").figure.estimate > 0.0 for n in self.scenarios)
-        ]
-        return ("success", *met)
+        return tuple(
+            stop.name
+            for stop in STOPS
+            if stop == SUCCESS
+            or self.design.rules_ending(stop)
+            or any(self.cell(n, stop.measure).figure.estimate > 0.0 for n in self.scenarios)
+        )
 
     @cached_property
     def estimands(self) -> tuple[Estimand, ...]:
@@ -352,10 +347,6 @@ class Evidence:
             and not isinstance(tables, Missing)
             and bool(tables["about"]["lines"].iloc[0])
         )
-
-    def rules_that(self, *then: str) -> list[Rule]:
-        """Rules with a decision."""
-        return [rule for rule in self.design.rules if rule.then in then]
 
     def threshold(self, rule: Rule, look: int) -> Secret:
         """A rule's comparison at a look, for the restricted annex."""

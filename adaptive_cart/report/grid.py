@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from adaptive_cart.decisions import DECISIONS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
 from adaptive_cart.report.document import (
@@ -133,7 +134,7 @@ def _counts_alone(design: Design) -> tuple[Design, float, tuple[str, ...]] | Non
     margins = {
         rule["posterior"].get("above")
         for rule in rules
-        if rule["then"] == "declare_success" and "posterior" in rule
+        if DECISIONS[rule["then"]].ends == SUCCESS and "posterior" in rule
     }
     if len(margins) != 1 or None in margins:
         return None

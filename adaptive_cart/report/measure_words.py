@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from adaptive_cart.decisions import NO_SUCCESS, STOPS
 from adaptive_cart.design.design import Design
 
 PLAIN = {
     "success": "success",
-    "stop_success": "ended for success",
-    "stop_futility": "ended for futility",
-    "stop_safety": "stopped for safety",
+    **{ending.measure: f"the trial {ending.does}" for ending in STOPS},
     "stop_between": "ended between looks",
-    "no_success": "no success at the last look",
+    NO_SUCCESS.measure: NO_SUCCESS.label,
     "reversal": "success reversed by the pipeline",
     "false_success": "false success",
     "arm_success": "success of the arm or stratum",

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.rules import REASONS
 from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.decisions import DECISIONS, FUTILITY, SAFETY, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import CartError
@@ -100,8 +100,7 @@ def _fixed(tables: Tables, design: Design) -> bool:
         looks[design.looks.scale] = looks[design.looks.scale][-1:]
     kept = []
     for rule in tables["rules"]:
-        if "predictive" in rule or rule["then"] in ("declare_futility", "drop_arm",
-                                                    "close_stratum", "stop_enrolment"):  # fmt: skip
+        if "predictive" in rule or DECISIONS[rule["then"]].ends not in (SUCCESS, SAFETY):
             continue
         judged = rule.pop("looks", None)
         if judged is not None and not {design.looks.number, "final"} & {*judged}:
@@ -111,11 +110,11 @@ def _fixed(tables: Tables, design: Design) -> bool:
                 rule[sign] = rule[sign][-1]
         kept.append(rule)
     tables["rules"] = kept
-    return any(rule["then"] == "declare_success" for rule in kept)
+    return any(DECISIONS[rule["then"]].ends == SUCCESS for rule in kept)
 
 
 def _no_futility(tables: Tables, design: Design) -> bool:
-    kept = [rule for rule in tables["rules"] if rule["then"] != "declare_futility"]
+    kept = [rule for rule in tables["rules"] if DECISIONS[rule["then"]].ends != FUTILITY]
     changed = len(kept) < len(tables["rules"])
     tables["rules"] = kept
     return changed
@@ -230,7 +229,7 @@ def _simulated(evidence: Evidence, design: Design, truth: Truth, number: int) ->
     for first in range(0, number, size):
         count = min(size, number - first)
         block = run_block(plan, truth, unknown, latents_for(design, seed, first, count))
-        success = block.standing.reason == REASONS.index("success")
+        success = block.standing.reason == SUCCESS
         parts.append(
             (success.astype(float), block.randomised.sum(axis=1).astype(float), block.months)
         )

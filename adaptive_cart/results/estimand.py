@@ -195,7 +195,7 @@ def true_values(design: Design, truth: Truth, latents: SobolLatents | None = Non
 def _needed(design: Design) -> list[Quantity]:
     """What is needed for what is estimated, and for what the success rules ask or predict."""
     plan = Plan.of(design)
-    claimed = [t for rule in plan.rules if rule.then == "declare_success" for t in rule.targets]
+    claimed = [t for rule in plan.rules if rule.decision.claims for t in rule.targets]
     asked = [estimand.question for estimand in plan.estimands] + claimed
     arms = len(design.arm_names)
     return [needed for question in asked for needed in question.quantities(arms)]

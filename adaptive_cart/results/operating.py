@@ -17,7 +17,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from adaptive_cart.conduct.plan import Plan, estimand_kind
-from adaptive_cart.conduct.rules import REASONS, resolve_rules
+from adaptive_cart.conduct.rules import resolve_rules
+from adaptive_cart.decisions import ENDINGS, NO_SUCCESS, STOPS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.questions import Question
@@ -40,7 +41,6 @@ COLUMNS = (
     "n",
     "reason",
 )
-STOPS = ("success", "futility", "safety")
 
 
 @dataclass(frozen=True)
@@ -195,8 +195,8 @@ def measures(
     Parameters
     ----------
     trials
-        Columns of ``trials.parquet`` for the scenario, in order of trial; ``reason`` by position in
-        :data:`REASONS`, ``rule`` by position in the design, -1 for none. Each is asked for when it
+        Columns of ``trials.parquet`` for the scenario, in order of trial; ``reason`` by code of
+        the ending, ``rule`` by position in the design, -1 for none. Each is asked for when it
         is needed and let go again, so that they need not all be in memory.
     ends
         Out of ``looks.parquet``, the look that ended each trial; descriptive measures of the
@@ -235,18 +235,18 @@ def _decisions(
     n: int,
     trials: Mapping[str, Any],
 ) -> None:
-    success = reason == REASONS.index("success")
+    success = reason == SUCCESS
     rows.add("success", proportion(int(success.sum()), n))
     for stop in STOPS:
-        ended = reason == REASONS.index(stop)
-        rows.add(f"stop_{stop}", proportion(int(ended.sum()), n))
+        ended = reason == stop
+        rows.add(stop.measure, proportion(int(ended.sum()), n))
         for number in range(1, design.looks.number + 1):
             here = int((ended & (look == number)).sum())
-            rows.add(f"stop_{stop}", proportion(here, n), look=number)
+            rows.add(stop.measure, proportion(here, n), look=number)
     _ended_between(rows, design, reason, look, trials)
     _decided(rows, design, look, trials)
     _within_error(rows, design, trials)
-    rows.add("no_success", proportion(int((reason == REASONS.index("no_success")).sum()), n))
+    rows.add(NO_SUCCESS.measure, proportion(int((reason == NO_SUCCESS).sum()), n))
     rows.add("reversal", proportion(int(np.asarray(trials["reversal"]).sum()), n))
     if design.by_target:
         _successes(rows, design, trials, n)
@@ -270,16 +270,16 @@ def _ended_between(
     rows.add("stop_between", proportion(int(between.sum()), len(between)))
     for number in range(1, design.looks.number + 1):
         for why in STOPS:
-            here = between & (look == number) & (reason == REASONS.index(why))
+            here = between & (look == number) & (reason == why)
             figure = proportion(int(here.sum()), len(here))
-            rows.add("stop_between", figure, look=number, reason=why)
+            rows.add("stop_between", figure, look=number, reason=why.name)
 
 
 def _decided(rows: Rows, design: Design, look: Any, trials: Mapping[str, Any]) -> None:
     """Which rule ended the trial, at any look and at each one."""
     ended_by = np.asarray(trials["rule"])
     for position, rule in enumerate(design.rules):
-        if rule.then == "stop_enrolment":  # it ends nothing
+        if not rule.decision.may_end:
             continue
         mine = ended_by == position
         rows.add(f"decided_{rule.name}", proportion(int(mine.sum()), len(mine)))
@@ -366,7 +366,7 @@ def _lower_is_better(design: Design) -> bool:
     sides = {
         target.above == rule.affirms
         for rule in resolve_rules(design)
-        if rule.then == "declare_success"
+        if rule.decision.ends == SUCCESS
         for target in rule.targets
         if target.endpoint == design.primary and target.kind != "best"
     }
@@ -425,10 +425,10 @@ def _estimation(
 
 def _endings(design: Design, reason: Any, look: Any) -> Iterator[tuple[int, str, Booleans]]:
     for number in range(1, design.looks.number + 1):
-        for why in (*STOPS, "no_success"):
-            inside = (reason == REASONS.index(why)) & (look == number)
+        for why in ENDINGS:
+            inside = (reason == why) & (look == number)
             if inside.any():
-                yield number, why, inside
+                yield number, why.name, inside
 
 
 def _true(value: TrueValue) -> tuple[float, float, float, float, None]:

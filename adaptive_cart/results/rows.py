@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.rules import REASONS
 from adaptive_cart.conduct.trial import Block, LookRecord
+from adaptive_cart.decisions import REASONS
 from adaptive_cart.nouns.counters import narrow
 from adaptive_cart.results.claims import Claims
 
@@ -74,7 +74,7 @@ def _trial_columns(plan: Plan, block: Block) -> dict[str, Any]:
             columns[f"dropped_{name}"] = standing.dropped[:, arm]
     if design.by_target:
         columns |= successes_by_target(plan, block)
-    if design.strata is not None and any(rule.then == "close_stratum" for rule in design.rules):
+    if design.strata is not None and any(rule.decision.closes_strata for rule in design.rules):
         for stratum, name in enumerate(design.stratum_names):
             columns[f"closed_{name}"] = standing.closed[:, stratum]
     return columns

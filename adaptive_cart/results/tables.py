@@ -13,12 +13,12 @@ from html import escape
 from typing import Any, Protocol
 
 from adaptive_cart.conduct.plan import Plan, estimand_kind
+from adaptive_cart.decisions import ENDINGS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.results.operating import Figure
 from adaptive_cart.results.store import MEASURES
 
 ROLES = {"null": "nulls", "alternative": "alternatives", "robustness": "robustness"}
-STOPS = {"declare_futility": "futility", "stop_for_safety": "safety"}
 BETWEEN_GROUPS = "   "
 BETWEEN_COLUMNS = "  "
 BETWEEN_BOUNDS = " – "
@@ -129,13 +129,11 @@ def _trial_groups(result: Result, rows: dict[str, list[Row]]) -> list[Group]:
     success = [Column("prob.", cells.probabilities("success"))]
     if not exact:
         success.append(Column("95% MC interval", cells.intervals("success")))
-    then = {rule.then for rule in design.rules}
     ended = [
-        Column(word, cells.probabilities(f"stop_{word}"))
-        for decision, word in STOPS.items()
-        if decision in then or (word == "futility" and design.by_target)
+        Column(stop.words, cells.probabilities(stop.measure))
+        for stop in ENDINGS
+        if stop != SUCCESS and design.may_end(stop)
     ]
-    ended.append(Column("no success", cells.probabilities("no_success")))
     if exact:
         course = [Column("N analysed", cells.numbers("n_analysed_mean"))]
     else:

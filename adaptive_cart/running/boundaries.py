@@ -24,6 +24,7 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.predictive import predictive_probability
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.staircase import turns
+from adaptive_cart.decisions import Decision
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.records import Booleans, Integers
 from adaptive_cart.nouns.summaries import Counts
@@ -48,7 +49,7 @@ class Boundary:
     """
 
     rule: str
-    then: str
+    decision: Decision
     look: int
     arms: tuple[str, ...]
     analysed: tuple[int, ...]
@@ -199,7 +200,7 @@ def _boundary(
 
     found = turns(beyond, analysed[0] + 1 if len(arms) == 2 else 1, analysed[-1])
     names = tuple(design.arm_names[arm] for arm in arms)
-    return Boundary(rule.name, rule.then, look, names, analysed, found, many)
+    return Boundary(rule.name, rule.decision, look, names, analysed, found, many)
 
 
 def for_many(rule: ResolvedRule) -> bool:
@@ -288,7 +289,7 @@ def boundaries_csv(design: Design) -> str:
             writer.writerow(
                 [
                     boundary.rule,
-                    boundary.then,
+                    boundary.decision.name,
                     boundary.look,
                     boundary.arms[0] if two else "",
                     boundary.analysed[0] if two else "",

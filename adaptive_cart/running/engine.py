@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from adaptive_cart.conduct.rules import ENDS
 from adaptive_cart.design.design import Design, PermutedBlocks
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import EngineError
@@ -142,7 +141,7 @@ def obstacles(design: Design, truths: Mapping[str, Truth]) -> list[str]:
     if analysis is None or analysis.model != "beta_binomial":
         found.append("the primary is not analysed by beta_binomial")
     for rule in design.rules:
-        if rule.then not in ENDS:
+        if rule.decision.ends is None:
             found.append(f"rule '{rule.name}' does not end the trial ({rule.then})")
         if rule.predictive is not None and rule.predictive.with_ == "enrolled":
             found.append(f"rule '{rule.name}' counts those enrolled, which depends on the calendar")

@@ -18,7 +18,7 @@ import numpy as np
 
 from adaptive_cart.conduct.plan import LEVEL, Plan
 from adaptive_cart.conduct.predictive import predictive_probability
-from adaptive_cart.conduct.rules import ENDS
+from adaptive_cart.decisions import NO_SUCCESS, STOPS, SUCCESS, Ending
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.models.ties import Sides, not_known, undecided
@@ -26,7 +26,7 @@ from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.results.claims import Claims
 from adaptive_cart.results.estimand import TrueValues, target_values, true_values
-from adaptive_cart.results.operating import STOPS, Rows, exact
+from adaptive_cart.results.operating import Rows, exact
 from adaptive_cart.running.engine import analysed_at, cost_of
 
 
@@ -37,7 +37,7 @@ class _Look:
     number: int
     analysed: tuple[int, int]
     successes: Integers
-    ends: dict[str, Booleans]
+    ends: dict[Ending, Booleans]
     wins: dict[str, Booleans]
     decides: dict[str, Booleans]
     within_error: dict[str, Booleans]
@@ -59,7 +59,7 @@ def _look(plan: Plan, number: int, analysed: tuple[int, int]) -> _Look:
     analysis, model = plan.fitted[plan.design.primary]
     posterior = analysis.posterior(model, counts, None)
     open_ = np.ones(len(successes), dtype=np.bool_)
-    ends = {reason: np.zeros(len(successes), dtype=np.bool_) for reason in STOPS}
+    ends = {ending: np.zeros(len(successes), dtype=np.bool_) for ending in STOPS}
     wins = {}
     decides = {rule.name: np.zeros(len(successes), dtype=np.bool_) for rule in plan.rules}
     final = np.broadcast_to(np.array(plan.design.planned, dtype=np.int64), totals.shape)
@@ -78,9 +78,10 @@ def _look(plan: Plan, number: int, analysed: tuple[int, int]) -> _Look:
             threshold = rule.thresholds[number]
             within_error[rule.name] = open_ & undecided(probability, threshold, error, sides)
         holds = open_ & rule.holds(probability, number)
-        ends[ENDS[rule.then]] |= holds
+        assert rule.decision.ends is not None
+        ends[rule.decision.ends] |= holds
         decides[rule.name] = holds
-        if rule.then == "declare_success":
+        if rule.decision.ends == SUCCESS:
             wins[rule.name] = holds
         open_ &= ~holds
     return _Look(
@@ -155,7 +156,7 @@ def _scenario(
     rates = [true.by_arm[design.primary][arm].value for arm in range(2)]
     (target,) = target_values(plan, true)
     analysis, model = plan.fitted[design.primary]
-    ended: dict[tuple[int, str], Floats] = {}
+    ended: dict[tuple[int, Ending], Floats] = {}
     claims = Claims(plan.rules, true)
     false = {rule.name: claims.false(k) for k, rule in enumerate(plan.rules)}
     wrong = []
@@ -180,11 +181,11 @@ def _scenario(
             within_error[name].append(math.fsum(theirs[near]))
             gone = near | np.logical_or.reduce(list(look.ends.values()))
             beyond[name] = np.where(gone, 0.0, theirs).reshape(shape)
-        for reason in STOPS:
-            ended[look.number, reason] = np.where(look.ends[reason], mass, 0.0)
-            mass = np.where(look.ends[reason], 0.0, mass)
+        for ending in STOPS:
+            ended[look.number, ending] = np.where(look.ends[ending], mass, 0.0)
+            mass = np.where(look.ends[ending], 0.0, mass)
         if look is looks[-1]:
-            ended[look.number, "no_success"] = mass
+            ended[look.number, NO_SUCCESS] = mass
         running = mass.reshape(shape)
         before = look.analysed
     rows = Rows(truth.name)
@@ -213,27 +214,27 @@ def _scenario(
     rows.add("bias", exact(bias))
     rows.add("rmse", exact(math.sqrt(square)))
     rows.add("coverage", exact(inside))
-    for (number, reason), mass in ended.items():
-        if sums[number, reason] > 0.0:
-            given = math.fsum(mass * errors[number]) / sums[number, reason]
-            rows.add("bias_given_stop", exact(given), look=number, reason=reason)
+    for (number, ending), mass in ended.items():
+        if sums[number, ending] > 0.0:
+            given = math.fsum(mass * errors[number]) / sums[number, ending]
+            rows.add("bias_given_stop", exact(given), look=number, reason=ending.name)
     for position, arm in enumerate(design.arm_names):
         rows.add(f"true_{design.primary}", exact(rates[position]), arm=arm)
     return rows.rows
 
 
-def _decision_rows(rows: Rows, design: Design, sums: Mapping[tuple[int, str], float]) -> None:
-    def any_look(reason: str) -> float:
-        return math.fsum(mass for (_, why), mass in sums.items() if why == reason)
+def _decision_rows(rows: Rows, design: Design, sums: Mapping[tuple[int, Ending], float]) -> None:
+    def any_look(ending: Ending) -> float:
+        return math.fsum(mass for (_, why), mass in sums.items() if why == ending)
 
-    rows.add("success", exact(any_look("success")))
-    for reason in STOPS:
-        rows.add(f"stop_{reason}", exact(any_look(reason)))
+    rows.add("success", exact(any_look(SUCCESS)))
+    for ending in STOPS:
+        rows.add(ending.measure, exact(any_look(ending)))
         for (number, why), mass in sums.items():
-            if why == reason:
-                rows.add(f"stop_{reason}", exact(mass), look=number)
-    rows.add("no_success", exact(any_look("no_success")))
-    rows.add("arm_success", exact(any_look("success")), arm=design.arm_names[1])
+            if why == ending:
+                rows.add(ending.measure, exact(mass), look=number)
+    rows.add(NO_SUCCESS.measure, exact(any_look(NO_SUCCESS)))
+    rows.add("arm_success", exact(any_look(SUCCESS)), arm=design.arm_names[1])
 
 
 def _analysed_rows(

@@ -21,6 +21,7 @@ import numpy as np
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.predictive import Condition, predictive_probability
 from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Counts
@@ -87,7 +88,7 @@ class ExactError:
         self._known: dict[tuple[int, bytes], Floats] = {}
         self._room = KEPT
         self.plan = Plan.of(design)
-        self.success = [rule for rule in self.plan.rules if rule.then == "declare_success"]
+        self.success = [rule for rule in self.plan.rules if rule.decision.ends == SUCCESS]
         self.looks = [
             self._tables(number, analysed)
             for number, analysed in enumerate(_numbers(design), start=1)
@@ -228,7 +229,7 @@ class ExactError:
                 if look.number not in rule.thresholds:
                     continue
                 holds = open_ & self._holds(rule, look, threshold)
-                if rule.then == "declare_success":
+                if rule.decision.ends == SUCCESS:
                     wins[rule.name] = np.where(holds.reshape(reached.shape), reached, 0.0)
                 open_ &= ~holds
             found.append(wins)

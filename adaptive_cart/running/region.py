@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
+from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design, Rule
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem
@@ -53,7 +54,7 @@ def with_threshold(design: Design, threshold: float) -> Design:
 
 def wanted_words(design: Design) -> str | None:
     """What ``[calibration]`` asks for, with its null region; nothing where it asks for nothing."""
-    if design.calibration is None or not any(r.then == "declare_success" for r in design.rules):
+    if design.calibration is None or not design.rules_ending(SUCCESS):
         return None
     error = f"type I error wanted: at most {design.calibration.type_one_error:g}"
     try:
@@ -174,7 +175,7 @@ def null_points(design: Design, written: Design | None = None) -> tuple[list[Poi
     asked = written or design
     region = region_of(asked)
     rules = resolve_rules(design)
-    success = [rule for rule in rules if rule.then == "declare_success"]
+    success = [rule for rule in rules if rule.decision.ends == SUCCESS]
     calibrated = calibrated_rules(asked, rules)
     truths = design.truths
     nulls = {name: truths[name] for name in region.nulls}
@@ -198,7 +199,7 @@ def null_points(design: Design, written: Design | None = None) -> tuple[list[Poi
 def calibrated_rules(design: Design, rules: Sequence[ResolvedRule]) -> list[ResolvedRule]:
     """The rules whose threshold is to be calibrated; those for success where there is none."""
     asking = [new for old, new in zip(design.rules, rules, strict=True) if asks(old)]
-    return asking or [rule for rule in rules if rule.then == "declare_success"]
+    return asking or [rule for rule in rules if rule.decision.ends == SUCCESS]
 
 
 def claims_of(rule: ResolvedRule, design: Design) -> str:

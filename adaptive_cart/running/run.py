@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.rules import REASONS
+from adaptive_cart.decisions import REASONS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
 from adaptive_cart.design.truth import Truth
@@ -415,7 +415,7 @@ class _Run:
         wanted = {}
         for name, trials in targets.items():
             reason = self.store.column(TRIALS, name, "reason", REASONS)
-            successes = int((reason == REASONS.index("success")).sum())
+            successes = int((reason == SUCCESS).sum())
             needed = trials_for(mcse, successes, trials)
             whole = -(-needed // STRETCH) * STRETCH
             wanted[name] = trials if needed <= trials else min(whole, MOST_TRIALS)

@@ -14,6 +14,7 @@ import numpy as np
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.records import Floats
@@ -88,7 +89,7 @@ def largest_asked(numbers: Design, written: Design, point: Point, trials: int, s
     others = {
         position: point.false[rule.name]
         for position, rule in enumerate(off)
-        if rule.then == "declare_success" and rule.name not in calibrated
+        if rule.decision.ends == SUCCESS and rule.name not in calibrated
     }
     found = []
     for first, many in _blocks(numbers, trials):

@@ -8,6 +8,7 @@ from typing import Any
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule, listed, resolve_rules
+from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Crossover, Design, PermutedBlocks, Ramp, Rule
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.errors import one_of
@@ -178,7 +179,7 @@ def _strata_together(design: Design, rule: ResolvedRule) -> str:
 
 def _either_way(design: Design) -> Iterator[str]:
     """What several rules for success mean together."""
-    names = [f"'{rule.name}'" for rule in design.rules if rule.then == "declare_success"]
+    names = [f"'{rule.name}'" for rule in design.rules_ending(SUCCESS)]
     if len(names) > 1:
         one = f"Success is declared as soon as one of {one_of(names)} holds"
         yield f"  {one}, whatever the others say"

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from adaptive_cart.conduct.plan import Estimand, Plan
-from adaptive_cart.conduct.rules import REASONS, resolve_rules
+from adaptive_cart.conduct.rules import resolve_rules
 from adaptive_cart.conduct.trial import Block, LookRecord, run_block
+from adaptive_cart.decisions import ENDINGS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem, nearest, one_of
@@ -20,21 +21,6 @@ from adaptive_cart.nouns.questions import TO_CALIBRATE
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.recorded.table import HEADER, participants_table
 from adaptive_cart.results.estimand import target_values, true_values
-
-ENDINGS = {
-    "success": "stops for success",
-    "futility": "stops for futility",
-    "safety": "stops for safety",
-    "no_success": "ends without success",
-}
-DOINGS = {
-    "declare_success": "success",
-    "declare_futility": "futility",
-    "stop_for_safety": "stop for safety",
-    "stop_enrolment": "enrolment stops",
-    "drop_arm": "the arm is dropped",
-    "close_stratum": "the stratum is closed",
-}
 
 
 @dataclass(frozen=True)
@@ -195,8 +181,7 @@ def _look(plan: Plan, record: LookRecord, block: Block) -> list[str]:
 def _judged(plan: Plan, record: LookRecord, block: Block, position: int) -> list[str]:
     """One rule at a look, a line for each target that was asked about."""
     rule, standing = plan.rules[position], block.standing
-    final = plan.schedule.number
-    threshold = rule.thresholds.get(record.look, rule.thresholds.get(final, float("nan")))
+    threshold = rule.threshold_at(record.look, record.between)
     ended_here = block.look[0] == record.look and standing.reason[0] >= 0
     ended = ended_here and standing.rule[0] == position
     lines = []
@@ -208,9 +193,9 @@ def _judged(plan: Plan, record: LookRecord, block: Block, position: int) -> list
         holds = bool(rule.compared(np.array([probability]), threshold)[0])
         verdict = ""
         if holds and ended:
-            verdict = f" → the trial {ENDINGS[REASONS[standing.reason[0]]]}"
+            verdict = f" → the trial {ENDINGS[standing.reason[0]].does}"
         elif holds:
-            verdict = f" → {DOINGS[rule.then]}"
+            verdict = f" → {rule.decision.done}"
         lines.append(f"  {rule.name}: {reason}{verdict}")
     if not lines:
         why = "the trial has ended" if ended_here else "nothing left to ask about"
@@ -222,11 +207,11 @@ def _judged(plan: Plan, record: LookRecord, block: Block, position: int) -> list
 
 def _ending(plan: Plan, block: Block) -> list[str]:
     standing = block.standing
-    reason = REASONS[standing.reason[0]]
+    ending = ENDINGS[standing.reason[0]]
     randomised, analysed = int(block.randomised[0].sum()), int(block.analysed[0].sum())
     infused = int(block.infused[0].sum())
     lines = [
-        f"The trial {ENDINGS[reason]} at look {int(block.look[0])}, month {block.months[0]:.1f}: "
+        f"The trial {ending.does} at look {int(block.look[0])}, month {block.months[0]:.1f}: "
         f"{randomised} randomised, {analysed} analysed"
         + (f", {infused} infused." if infused else ".")
     ]
@@ -241,7 +226,7 @@ def _ending(plan: Plan, block: Block) -> list[str]:
     followed_up = int(block.analysed_final[0].sum())
     if followed_up > analysed and plan.estimands:
         outcome = ""
-        if reason == "success":
+        if ending == SUCCESS:
             outcome = "; the success is reversed" if block.reversal[0] else "; the success stands"
         lines.append(
             f"After the pipeline of {followed_up - analysed} has been followed up: "

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from adaptive_cart.courses.tables import COMMON
+from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design, PermutedBlocks, ResponseAdaptive
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.truth import Truth
@@ -118,12 +119,10 @@ def _enrolment(design: Design, truths: Truths) -> Found:
     if "after_closing" not in design.enrolment.model_fields_set:
         return
     by_stratum = any(
-        rule.then == "declare_success"
-        and rule.posterior is not None
-        and rule.posterior.stratum not in (None, "open")
-        for rule in design.rules
+        rule.posterior is not None and rule.posterior.stratum not in (None, "open")
+        for rule in design.rules_ending(SUCCESS)
     )
-    closes = any(rule.then == "close_stratum" for rule in design.rules)
+    closes = any(rule.decision.closes_strata for rule in design.rules)
     if design.strata is None or not (closes or (by_stratum and design.by_target)):
         yield "enrolment.after_closing", "no stratum can stop enrolling"
 

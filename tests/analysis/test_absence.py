@@ -18,7 +18,7 @@ from adaptive_cart.analysis.absence import hangs_on_absence
 from adaptive_cart.analysis.replay import Replay, replayed
 from adaptive_cart.cli import main
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.rules import REASONS
+from adaptive_cart.decisions import REASONS
 from adaptive_cart.design.design import Design
 from adaptive_cart.recorded.file import read_participants
 from adaptive_cart.recorded.known import LEFT, Silence

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.rules import REASONS
 from adaptive_cart.conduct.trial import Block, run_block
+from adaptive_cart.decisions import REASONS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.nouns.summaries import Counts, Durations, Means

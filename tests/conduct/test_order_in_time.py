@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adaptive_cart.conduct.rules import REASONS
 from adaptive_cart.conduct.trial import Block
+from adaptive_cart.decisions import REASONS
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
 from checks import tiny_design

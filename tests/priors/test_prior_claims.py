@@ -11,7 +11,7 @@ import pytest
 from scipy import integrate, stats
 
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.standing import SUCCESS
+from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import EngineError
 from adaptive_cart.priors.claims import can_enumerate, prior_claims, prior_predictive

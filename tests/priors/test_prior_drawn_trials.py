@@ -17,7 +17,7 @@ from scipy import stats
 
 import adaptive_cart as ac
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.standing import SUCCESS
+from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import EngineError
 from adaptive_cart.models.durability.weibull_cure_analysis import WeibullCureAnalysis

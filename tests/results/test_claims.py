@@ -18,8 +18,8 @@ import pandas as pd
 import pytest
 
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.rules import REASONS
 from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.decisions import REASONS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.participants.population import latents_for

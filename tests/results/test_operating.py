@@ -14,7 +14,7 @@ import pytest
 from scipy import stats
 
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.rules import REASONS
+from adaptive_cart.decisions import REASONS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.results.estimand import TrueValues, true_values

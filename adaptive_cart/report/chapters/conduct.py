@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from adaptive_cart.report.chapters.provisions import ending, enrolment_between_looks
-from adaptive_cart.report.chapters.rules import DECISIONS
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -113,7 +112,7 @@ def _interim(evidence: Evidence) -> Line:
     joined: Line = ()
     for place, rule in enumerate(evidence.design.rules):
         joined += (line("; ") if place else ()) + line(
-            code(rule.name), " ", DECISIONS[rule.then], " if ", evidence.probability_of(rule),
+            code(rule.name), " ", rule.decision.does, " if ", evidence.probability_of(rule),
             evidence.compared(rule), ", judged at ", evidence.when(rule),
         )  # fmt: skip
     end = prose(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from adaptive_cart.conduct.plan import Estimand
+from adaptive_cart.decisions import NO_SUCCESS
 from adaptive_cart.report.chapters.by_role import headed
 from adaptive_cart.report.document import (
     Block,
@@ -94,7 +95,7 @@ def _given_stop(evidence: Evidence, name: str) -> list[Row]:
                 continue
             ended = line("stop ", _where(evidence, name, look, reason), given(look, "looks"),
                          f": {words}")  # fmt: skip
-            if reason == "no_success":
+            if reason == NO_SUCCESS.name:
                 ended = line(words)
             few = bound.figure.n is not None and bound.figure.n < 2
             error = line("one trial") if few else line(bound.mcse())

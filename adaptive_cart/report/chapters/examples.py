@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.decisions import ENDINGS, REASONS, SUCCESS
 from adaptive_cart.design.design import Design
+from adaptive_cart.figures.tables_examples import EXAMPLES
+from adaptive_cart.figures.tables_examples import picked as example_of
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.report.document import (
     WITHHELD_SHORT,
@@ -25,6 +28,7 @@ from adaptive_cart.report.document import (
     prose,
     row,
     secret,
+    strong,
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import counted, given, rounded
@@ -33,14 +37,6 @@ from adaptive_cart.report.sensitivity import neutral
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-ENDED = {
-    "success": "declares success",
-    "futility": "ends for futility",
-    "safety": "stops for safety",
-    "no_success": "ends without success",
-}
 
 
 @dataclass(frozen=True)
@@ -53,45 +49,14 @@ class Example:
     among: int
 
 
-def classes(evidence: Evidence) -> list[tuple[str, Any]]:
-    """Kinds of ending, each with the trials that ended so."""
-    trials = evidence.trials
-    last = evidence.design.looks.number
-    reason, look = trials["reason"], trials["look"]
-    early = look < last
-    return [
-        ("early success", (reason == "success") & early & ~trials["reversal"]),
-        ("success at the last look", (reason == "success") & ~early & ~trials["reversal"]),
-        ("early futility", (reason == "futility") & early),
-        ("no success at the last look", reason == "no_success"),
-        ("success that the pipeline reverses", (reason == "success") & trials["reversal"]),
-        ("stop for safety", reason == "safety"),
-    ]
-
-
 def picked(evidence: Evidence) -> list[Example]:
-    """The trial with the median number of participants in each kind of ending.
-
-    Within a kind, the scenario with the most such trials is taken (alternatives first among
-    equals); its trials are ordered by participants, then months, then number; the middle one, the
-    lower of two, is the example.
-    """
-    trials = evidence.trials
+    """The trial that the figures show of each kind of ending."""
     found = []
-    for title, chosen in classes(evidence):
-        members = trials[chosen]
-        if members.empty:
-            continue
-        counts = members["scenario"].value_counts()
-        order = sorted(
-            counts.index,
-            key=lambda n: (-counts[n], evidence.role(n) != "alternative",
-                           evidence.scenarios.index(n)),
-        )  # fmt: skip
-        here = members[members["scenario"] == order[0]]
-        here = here.sort_values(["n_randomised", "months", "trial"])
-        middle = here.iloc[(len(here) - 1) // 2]
-        found.append(Example(title, str(order[0]), int(middle["trial"]), len(here)))
+    for key, kind in EXAMPLES.items():
+        example = example_of(evidence.result, key)
+        if example is not None:
+            scenario, trial, among, _ = example
+            found.append(Example(kind.words, scenario, trial, among))
     return found
 
 
@@ -256,7 +221,7 @@ def _seen(own: pd.DataFrame, design: Design) -> str:
 
 
 def _ending(evidence: Evidence, trial: pd.Series, source: str) -> Line:
-    reason = ENDED[str(trial["reason"])]
+    ending = ENDINGS[REASONS.index(str(trial["reason"]))]
     look = line("Between looks, before look " if trial["between"] else "At look ",
                 given(int(trial["look"]), source))  # fmt: skip
     said = prose(
@@ -264,7 +229,7 @@ def _ending(evidence: Evidence, trial: pd.Series, source: str) -> Line:
         "{analysed} analysed.",
         look=look,
         month=rounded(float(trial["months"]), 1, source),
-        reason=strong_reason(reason),
+        reason=line(strong(ending.does)),
         n=given(int(trial["n_randomised"]), source),
         analysed=given(int(trial["n_analysed"]), source),
     )
@@ -284,7 +249,7 @@ def _ending(evidence: Evidence, trial: pd.Series, source: str) -> Line:
     later = np.isfinite(float(trial[final])) and trial[final] != trial[first]
     if pipeline > 0 or later:
         outcome = ""
-        if trial["reason"] == "success":
+        if ending == SUCCESS:
             outcome = (
                 ", and the success is reversed"
                 if trial["reversal"]
@@ -301,13 +266,6 @@ def _ending(evidence: Evidence, trial: pd.Series, source: str) -> Line:
     else:
         more += line(".")
     return said + more
-
-
-def strong_reason(reason: str) -> Line:
-    """The way a trial ended, in bold."""
-    from adaptive_cart.report.document import strong
-
-    return line(strong(reason))
 
 
 def _replayed(evidence: Evidence, example: Example, trial: pd.Series) -> bool:
@@ -336,4 +294,4 @@ def all_replayed(evidence: Evidence) -> tuple[int, int]:
     return good, len(chosen)
 
 
-__all__ = ["Example", "all_replayed", "classes", "examples", "listed", "picked"]
+__all__ = ["Example", "all_replayed", "examples", "listed", "picked"]

@@ -179,21 +179,21 @@ def _rationales(evidence: Evidence, lacking: list[str]) -> list[Block]:
 def _claims(evidence: Evidence) -> list[Block]:
     rows = []
     for rule in evidence.plan.rules:
-        if rule.then != "declare_success" or rule.prediction is not None:
+        if not rule.decision.claims or rule.prediction is not None:
             continue
         analysis, fitted = evidence.plan.fitted[rule.question.endpoint]
         posterior = analysis.posterior(fitted, nothing_seen(evidence.design, analysis.reads), None)
         for place, question in enumerate(rule.targets):
             alone = float(posterior.probability(question)[0])
-            lowest = min(rule.thresholds.values())
-            verdict = "below its threshold" if alone < lowest else (
+            easiest = rule.easiest
+            verdict = "below its threshold" if alone < easiest else (
                 "reaches its threshold: the prior alone would succeed")  # fmt: skip
             rows.append(
                 row(
                     code(rule.name),
                     given(rule.prose(evidence.design, place), f"design: rules.{rule.name}"),
                     significant(alone, 3, "model: prior alone"),
-                    line(secret(given(written(lowest), f"design: rules.{rule.name}"),
+                    line(secret(given(written(easiest), f"design: rules.{rule.name}"),
                                 otherwise=WITHHELD_SHORT)),
                     verdict,
                 )

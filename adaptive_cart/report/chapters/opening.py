@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+from adaptive_cart.decisions import SAFETY
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial
 from adaptive_cart.priors.effective_sample_size import effective_sample_sizes
 from adaptive_cart.priors.prior_numbers import of_mixture
@@ -277,7 +278,7 @@ def _fall(evidence: Evidence, scenario: str) -> float:
 
 def _by_safety(evidence: Evidence, scenario: str) -> bool:
     """Whether success falls since more trials stop for safety: at least half of what it loses."""
-    if evidence.target is None or not evidence.rules_that("stop_for_safety"):
+    if evidence.target is None or not evidence.design.rules_ending(SAFETY):
         return False
     here, there = (
         evidence.cell(name, "stop_safety").figure.estimate for name in (scenario, evidence.target)
@@ -289,7 +290,7 @@ def safety_acting(evidence: Evidence, most: int = 3) -> list[Line]:
     """Scenarios in which success falls because safety rules act, as they are meant to."""
     found = [name for name in evidence.scenarios if _by_safety(evidence, name)]
     found.sort(key=lambda name: -evidence.cell(name, "stop_safety").figure.estimate)
-    rules = evidence.rules_that("stop_for_safety")
+    rules = evidence.design.rules_ending(SAFETY)
     return [
         prose(
             "In {scenario} {stopped} of the trials stop for safety{by}; the probability of success "
@@ -306,7 +307,7 @@ def safety_acting(evidence: Evidence, most: int = 3) -> list[Line]:
 def _by_which(evidence: Evidence, scenario: str) -> Line:
     told = [
         line(code(rule.name), " ", evidence.cell(scenario, f"decided_{rule.name}").number())
-        for rule in evidence.rules_that("stop_for_safety")
+        for rule in evidence.design.rules_ending(SAFETY)
     ]
     return line(", by ", listed(told))
 

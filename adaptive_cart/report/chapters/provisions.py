@@ -10,7 +10,7 @@ from adaptive_cart.report.numbers import given
 
 def enrolment_between_looks(evidence: Evidence) -> str:
     """Whether enrolment goes on between looks, and what ends it."""
-    if evidence.rules_that("stop_enrolment"):
+    if any(rule.decision.stops_enrolment for rule in evidence.design.rules):
         return "goes on between looks and ends when a rule stops it or the trial ends"
     return "goes on between looks and ends when the trial ends"
 
@@ -38,7 +38,9 @@ def provisions(evidence: Evidence) -> list[Line]:
         found.append(line(strong("End of the trial: "), ending(evidence)))
     if isinstance(design.randomisation, ResponseAdaptive):
         found.append(line(strong("Share of the control: "), _control(evidence)))
-    if design.strata and (evidence.rules_that("close_stratum") or design.by_target):
+    if design.strata and (
+        design.by_target or any(rule.decision.closes_strata for rule in design.rules)
+    ):
         kept = design.enrolment.after_closing == "keep"
         found.append(
             line(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from adaptive_cart.decisions import FUTILITY, SAFETY, SUCCESS
 from adaptive_cart.report.chapters.thresholds import basis, thresholds
 from adaptive_cart.report.document import (
     WITHHELD_SHORT,
@@ -31,14 +32,6 @@ from adaptive_cart.report.numbers import counted, given, rounded
 from adaptive_cart.report.pictures import figures_of
 from adaptive_cart.running.boundaries import Boundary
 
-DECISIONS = {
-    "declare_success": "declares success",
-    "declare_futility": "stops for futility",
-    "stop_for_safety": "stops for safety",
-    "stop_enrolment": "stops enrolment",
-    "drop_arm": "drops an arm",
-    "close_stratum": "closes a stratum",
-}
 LIMIT = 40  # rows of responders in the control that a table of boundaries shows
 
 
@@ -55,7 +48,7 @@ def rules(evidence: Evidence) -> list[Block]:
 
 def _criterion(evidence: Evidence) -> list[Block]:
     rows = [
-        row(given(place, "design: rules"), code(rule.name), DECISIONS[rule.then],
+        row(given(place, "design: rules"), code(rule.name), rule.decision.does,
             line("whether it is sufficiently ",
                  "probable" if rule.at_least is not None else "improbable", " that ",
                  evidence.asked(rule)),
@@ -67,7 +60,7 @@ def _criterion(evidence: Evidence) -> list[Block]:
             code(rule.name), ": success if ", evidence.probability_of(rule),
             evidence.compared(rule), ", judged at ", evidence.when(rule), ".",
         )
-        for rule in evidence.rules_that("declare_success")
+        for rule in evidence.design.rules_ending(SUCCESS)
     ]  # fmt: skip
     if claims:
         evidence.trace.reported(16, "criterion", "t-rules")
@@ -120,9 +113,9 @@ def _by_look(evidence: Evidence) -> list[Block]:
                 _smallest(evidence, look),
             )
         )
-    heads = [line(code(rule.name), ": ", DECISIONS[rule.then], " if") for rule in design.rules]
+    heads = [line(code(rule.name), ": ", rule.decision.does, " if") for rule in design.rules]
     told = evidence.planned_at(1) is not None and any(
-        b.then == "declare_success" and len(b.analysed) > 1 for b in evidence.boundaries
+        b.decision.ends == SUCCESS and len(b.analysed) > 1 for b in evidence.boundaries
     )
     evidence.trace.reported(18, "t-by-look", "t-rules")
     return [
@@ -166,7 +159,7 @@ def _plus(names: Sequence[Slot]) -> Line:
 def _smallest(evidence: Evidence, look: int) -> Line:
     found = []
     for boundary in evidence.boundaries:
-        if boundary.look != look or boundary.then != "declare_success":
+        if boundary.look != look or boundary.decision.ends != SUCCESS:
             continue
         edge = boundary.edge()
         if edge is None or len(boundary.analysed) < 2:
@@ -184,7 +177,7 @@ def _smallest(evidence: Evidence, look: int) -> Line:
 
 
 def _binding(evidence: Evidence) -> Iterator[Block]:
-    if evidence.rules_that("declare_futility"):
+    if evidence.design.rules_ending(FUTILITY):
         yield Paragraph(
             line=prose(
                 "Operating characteristics are those of a trial that obeys its rules. Futility is "
@@ -198,7 +191,7 @@ def _binding(evidence: Evidence) -> Iterator[Block]:
                 else "",
             )
         )
-    if evidence.rules_that("stop_for_safety"):
+    if evidence.design.rules_ending(SAFETY):
         yield Paragraph(
             line=prose(
                 "{order}No rule prevents the committee from recommending a stop for another reason "
@@ -210,11 +203,11 @@ def _binding(evidence: Evidence) -> Iterator[Block]:
 
 def _safety_first(evidence: Evidence) -> str:
     """Whether stops for safety are judged before success, as the order of the rules has it."""
-    order = [rule.then for rule in evidence.design.rules]
-    if "declare_success" not in order:
+    order = [rule.decision.ends for rule in evidence.design.rules]
+    if SUCCESS not in order:
         return ""
-    last_safety = len(order) - order[::-1].index("stop_for_safety")
-    if last_safety <= order.index("declare_success"):
+    last_safety = len(order) - order[::-1].index(SAFETY)
+    if last_safety <= order.index(SUCCESS):
         return "A stop for safety is judged before success. "
     return "At a look success is judged before a rule that stops for safety, in the order written. "
 
@@ -280,7 +273,7 @@ def _boundary_table(evidence: Evidence, boundaries: list[Boundary]) -> Table:
     arm = evidence.arm(first.arms[-1])
     return Table(
         key=f"t-boundaries-{first.rule}",
-        title=line(code(first.rule), f" {DECISIONS[first.then]}: numbers of responders in ",
+        title=line(code(first.rule), f" {first.decision.does}: numbers of responders in ",
                    arm, " at which it holds"),
         head=(
             line("Responders in ", evidence.arm(first.arms[0])) if two else line("Question"),
@@ -294,7 +287,7 @@ def _boundary_table(evidence: Evidence, boundaries: list[Boundary]) -> Table:
 
 def _multiplicity(evidence: Evidence) -> list[Block]:
     design = evidence.design
-    successes = evidence.rules_that("declare_success")
+    successes = evidence.design.rules_ending(SUCCESS)
     parts = [
         prose(
             "Looks: success may be declared at {looks}. Type I error and power in this report "
@@ -329,6 +322,4 @@ def _multiplicity(evidence: Evidence) -> list[Block]:
 
 def _any_look(evidence: Evidence) -> Line:
     """The dates at which success may be declared."""
-    return listed(
-        [*dict.fromkeys(evidence.when(r) for r in evidence.rules_that("declare_success"))]
-    )
+    return listed([*dict.fromkeys(evidence.when(r) for r in evidence.design.rules_ending(SUCCESS))])

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 from adaptive_cart.conduct.rules import ResolvedRule, wording_of
+from adaptive_cart.decisions import SAFETY
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.questions.words import value_words
 from adaptive_cart.report.document import (
@@ -30,7 +31,7 @@ from adaptive_cart.running.boundaries import counts_at_which_it_holds
 
 def safety(evidence: Evidence) -> list[Block]:
     """The safety rules in the scenarios."""
-    rules = evidence.rules_that("stop_for_safety")
+    rules = evidence.design.rules_ending(SAFETY)
     blocks: list[Block] = [Heading(text="Safety", key="safety")]
     if not rules:
         evidence.trace.missing(24)
@@ -43,7 +44,7 @@ def safety(evidence: Evidence) -> list[Block]:
 
 
 def _table(evidence: Evidence) -> list[Block]:
-    rules = evidence.rules_that("stop_for_safety")
+    rules = evidence.design.rules_ending(SAFETY)
     asked = [evidence.resolved(rule) for rule in rules]
     rows = []
     for name in evidence.scenarios:
@@ -131,7 +132,7 @@ def _true(evidence: Evidence, scenario: str, question: Question) -> Bound:
 # ── what a safety board looks up ──────────────────────────────────────────────────────────────
 def _by_number(evidence: Evidence) -> Iterator[Block]:
     """For each rule on one arm's counts, how many events stop the trial, by number analysed."""
-    for rule in evidence.rules_that("stop_for_safety"):
+    for rule in evidence.design.rules_ending(SAFETY):
         resolved = evidence.resolved(rule)
         most = evidence.design.planned[resolved.question.arm]
         for threshold, fewest in counts_at_which_it_holds(evidence.plan, resolved, most).items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from adaptive_cart.decisions import SAFETY
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -179,8 +180,8 @@ def _lead(evidence: Evidence, here: Sequence[Change], key: str) -> list[Block]:
 
 def _safety_of_fixed(evidence: Evidence, change: Change) -> str:
     """What becomes of the safety rules in a design without looks before the last."""
-    own = evidence.rules_that("stop_for_safety")
-    kept = [rule for rule in change.variant.design.rules if rule.then == "stop_for_safety"]
+    own = evidence.design.rules_ending(SAFETY)
+    kept = [rule for rule in change.variant.design.rules if rule.decision.ends == SAFETY]
     if not own:
         return "Neither has a rule that stops for safety."
     if not kept:

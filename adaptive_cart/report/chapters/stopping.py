@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adaptive_cart.conduct.rules import ENDS
+from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.report.chapters.by_role import MANY_COLUMNS, headed
 from adaptive_cart.report.document import (
     Block,
@@ -98,8 +98,9 @@ def _may_end(evidence: Evidence, reason: str, look: int, between: bool) -> bool:
     if evidence.design.adaptive or evidence.design.by_target:  # it ends when all are resolved too
         return True
     return any(
-        ENDS.get(rule.then) == reason and (rule.every > 0 if between else look in rule.thresholds)
+        rule.every > 0 if between else look in rule.thresholds
         for rule in evidence.plan.rules
+        if rule.decision.ends is not None and rule.decision.ends.name == reason
     )
 
 
@@ -116,7 +117,7 @@ def _of(share: float, whole: float, n: int | None, source: str) -> Piece:
 
 def _by_rule(evidence: Evidence) -> list[Block]:
     """Which rule ended the trial."""
-    rules = [rule for rule in evidence.design.rules if rule.then != "stop_enrolment"]
+    rules = [rule for rule in evidence.design.rules if rule.decision.may_end]
     if not any(evidence.has(name, f"decided_{r.name}") for name in evidence.scenarios
                for r in rules):  # fmt: skip
         return []
@@ -155,7 +156,7 @@ def _overrun(evidence: Evidence) -> list[Block]:
     rows = []
     for name in evidence.scenarios:
         here = trials[trials["scenario"] == name]
-        won = here[here["reason"] == "success"]
+        won = here[here["reason"] == SUCCESS.name]
         pipeline = (here["n_analysed_final"] - here["n_analysed"]).to_numpy().astype(float)
         reversal = proportion(int(won["reversal"].sum()), len(won))
         source = f"trials.parquet: {name}"

@@ -1,0 +1,123 @@
+"""What a decision is: its name, what it does to trials, what it refuses, its words."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from adaptive_cart.decisions.endings import Colour, Ending
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A rule that holds, in some trials of a block and of some of its targets.
+
+    Attributes
+    ----------
+    position
+        Of the rule in the design.
+    where, probability
+        ``(trial, target)``; it holds only where it was asked.
+    look
+        Number of the look, or of the one to come.
+    randomised, last
+        ``(trial,)`` participants in by now, and whether this is the trial's last look.
+    """
+
+    position: int
+    where: Booleans
+    probability: Floats
+    look: int
+    randomised: Integers
+    last: Booleans
+
+
+class Actions(Protocol):
+    """What a decision can do to a block of trials."""
+
+    def end(self, held: Holding, ending: Ending) -> None:
+        """End the trials; one in which a target has succeeded ends as a success all the same."""
+
+    def end_where_resolved(self, held: Holding) -> None:
+        """End the trials with no experimental arm, or no stratum, left open."""
+
+    def claim(self, held: Holding) -> None:
+        """Note, for each target, the look at which the claim was first made."""
+
+    def succeed(self, held: Holding) -> None:
+        """Let a success, noted as a claim, end the trial or resolve its target."""
+
+    def drop_arms(self, held: Holding) -> None:
+        """Let the targets' arms enrol no more."""
+
+    def close_strata(self, held: Holding) -> None:
+        """Let the targets' strata enrol no more."""
+
+    def stop_enrolment(self, held: Holding) -> None:
+        """Let nobody else in; the look after follow-up is the last."""
+
+
+class Asked(Protocol):
+    """What a rule's question names, as written."""
+
+    arm: str | None
+    stratum: str | None
+
+
+Refusals = Iterator[tuple[str, ...]]  # path in the rule, what is wrong, paths that it is about
+
+
+@dataclass(frozen=True)
+class Decision(ABC):
+    """What follows when a rule holds.
+
+    Attributes
+    ----------
+    name
+        In the design file.
+    does
+        What the rule does, in a sentence: "drops an arm".
+    done
+        What has happened then: "the arm is dropped".
+    colour, hatch
+        How it is drawn.
+    ends
+        How the trial ends by it; nothing where it goes on.
+    claims
+        Whether it claims that what the rule asks is so: the claim may be false.
+    drops_arms, closes_strata, stops_enrolment
+        What stops enrolling.
+    """
+
+    name: str
+    does: str
+    done: str
+    colour: Colour
+    hatch: str = ""
+    ends: Ending | None = None
+    claims: bool = False
+    drops_arms: bool = False
+    closes_strata: bool = False
+    stops_enrolment: bool = False
+
+    @property
+    def may_end(self) -> bool:
+        """Whether a trial may end by it: at once, or because nothing is left open."""
+        return self.ends is not None or self.drops_arms or self.closes_strata
+
+    @abstractmethod
+    def act(self, trials: Actions, held: Holding) -> None:
+        """Do to the trials what follows."""
+
+    def refuses(self, asked: Asked, control: str | None, strata: tuple[str, ...]) -> Refusals:
+        """Say what of a rule with this decision makes no sense.
+
+        Parameters
+        ----------
+        control
+            Name of the control arm, if there is one.
+        """
+        return iter(())
