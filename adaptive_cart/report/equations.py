@@ -3,7 +3,7 @@ r"""The equations of the analysis models, one small source each, for every forma
 The source is the part of TeX's mathematics that statisticians write without thinking: letters,
 Greek names, ``_`` and ``^``, ``\frac{}{}``, ``\sqrt{}``, ``\sum``, ``\prod``, ``\int``,
 ``\mathrm{}`` for words and ``\text{}`` for prose. :func:`parsed` turns it into a tree, which
-:mod:`.mathml` and :mod:`.omml` write out for the page and for Word; the PDF draws the same source.
+:mod:`.mathml`, :mod:`.omml` and ``pdf.typ`` write out for the page, for Word and for the PDF.
 
 What the prior and the likelihood of a model are, the model says: ``AnalysisBase.statements``.
 """
@@ -194,19 +194,6 @@ def _command(read: _Source, name: str) -> Node:
     if name in (",", ";", " "):
         return Symbol("\u2009", "words")
     raise ValueError(f"\\{name} is outside the language of equations")
-
-
-def drawn(source: str) -> str:
-    """The source as the drawing library reads it."""
-    text = re.sub(r"\\text\{([^{}]*)\}", lambda m: r"\mathrm{" + _spaced(m[1]) + "}", source)
-    text = re.sub(r"\\mathrm\{([^{}]*)\}", lambda m: r"\mathrm{" + _spaced(m[1]) + "}", text)
-    for name in ("logit",):
-        text = text.replace(f"\\{name}", rf"\mathrm{{{name}}}")
-    return f"${text}$"
-
-
-def _spaced(words: str) -> str:
-    return re.sub(r"(?<!\\) ", r"\\ ", words)
 
 
 POSTERIOR = Statement(

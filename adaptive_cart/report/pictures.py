@@ -86,6 +86,32 @@ def _picture(draw: Callable[[], Any], suffix: str) -> tuple[bytes, float, float]
     return rendered(drawn, suffix), float(width), float(height)
 
 
+def vectors(figure: Figure) -> tuple[str, float, float]:
+    """A picture as SVG whose words are words, with its width and height in inches."""
+    return _vectors(figure.draw)
+
+
+@lru_cache(maxsize=64)
+def _vectors(draw: Callable[[], Any]) -> tuple[str, float, float]:
+    drawn = _drawn(draw)
+    width, height = drawn.get_size_inches()
+    return as_svg(drawn, words=True), float(width), float(height)
+
+
+def as_svg(drawn: Any, words: bool) -> str:
+    """A figure as SVG; its ``words`` as text or as outlines."""
+    from matplotlib import rc_context
+
+    from adaptive_cart.figures.style import RC
+    from adaptive_cart.figures.writing import METADATA
+
+    buffer = io.StringIO()
+    with rc_context(RC | {"svg.fonttype": "none" if words else "path"}):
+        drawn.savefig(buffer, format="svg", metadata=METADATA["svg"], dpi=72)
+    text = buffer.getvalue()
+    return re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.S)
+
+
 def scalable(figure: Figure) -> str:
     """A picture to be put into a page, with the values behind its marks as tooltips."""
     return _scalable(figure.draw, figure.key, figure.alternative)
@@ -93,26 +119,15 @@ def scalable(figure: Figure) -> str:
 
 @lru_cache(maxsize=64)
 def _scalable(draw: Callable[[], Any], key: str, alternative: str) -> str:
-    from matplotlib import rc_context
-
-    from adaptive_cart.figures.style import RC
-    from adaptive_cart.figures.writing import METADATA
-
     drawn = _drawn(draw)
-    buffer = io.BytesIO()
-    with rc_context(RC):
-        drawn.savefig(buffer, format="svg", metadata=METADATA["svg"], dpi=72)
-        spots = list(_spots(drawn))
-    text = buffer.getvalue().decode("utf-8")
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
+    text = as_svg(drawn, words=False)
     prefix = re.sub(r"\W", "", key)
     text = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', text)
     text = re.sub(r'xlink:href="#([^"]+)"', rf'xlink:href="#{prefix}-\1"', text)
     text = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", text)
     label = escape(alternative, quote=True)
     text = re.sub(r"<svg ", f'<svg role="img" aria-label="{label}" class="picture" ', text, count=1)
-    layer = "".join(spots)
+    layer = "".join(_spots(drawn))
     return text.replace("</svg>", f'<g class="values">{layer}</g></svg>')
 
 

@@ -146,7 +146,7 @@ def _require_libraries(formats: Iterable[str]) -> None:
     if "docx" in formats:
         needed["docx"] = "python-docx"
     if "pdf" in formats:
-        needed |= {"reportlab": "reportlab", "pypdf": "pypdf"}
+        needed["typst"] = "typst"
     missing = [package for module, package in needed.items() if find_spec(module) is None]
     if missing:
         raise InputError(
@@ -181,4 +181,4 @@ def rendered(
         return word(report, paper, template, warnings)
     from adaptive_cart.report.pdf import pdf
 
-    return pdf(report, paper)
+    return pdf(report, paper, warnings)

@@ -4,16 +4,38 @@ from __future__ import annotations
 
 import io
 import re
+import unicodedata
 import zipfile
+from collections import Counter
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
 from adaptive_cart.errors import InputError
-from adaptive_cart.report.document import Figure, Heading, Report, Table
+from adaptive_cart.models import ANALYSES
+from adaptive_cart.report.document import (
+    Block,
+    Equation,
+    Figure,
+    Heading,
+    Items,
+    Listing,
+    Paragraph,
+    Reference,
+    Report,
+    Table,
+    cells,
+    code,
+    line,
+    numbered,
+    row,
+    strong,
+)
+from adaptive_cart.report.mathml import mathml
 from adaptive_cart.report.writing import rendered
 from report.test_report import flat_thresholds, leaks
 from report_case import DRAWN, full_source, source, with_few_figures
@@ -74,9 +96,7 @@ def text(audience: str, suffix: str) -> str:
             whole = "\n".join(archive.read(name).decode() for name in parts)
             shown = re.sub(r"<[^>]*>", "", whole)
             return shown + whole
-    from pypdf import PdfReader
-
-    return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(found)).pages)
+    return "\n".join(page.extract_text() for page in reader(found).pages)
 
 
 @pytest.mark.parametrize("suffix", ["html", "docx", pytest.param("pdf", marks=pytest.mark.slow)])
@@ -259,12 +279,34 @@ def test_tables_sort_and_figures_tell_their_values() -> None:
 
 
 # ── PDF ───────────────────────────────────────────────────────────────────────────────────────
-def test_pages_bookmarks_fonts_and_links() -> None:
+def reader(found: bytes) -> Any:
     from pypdf import PdfReader
 
-    reader = PdfReader(io.BytesIO(content("restricted", "pdf")))
+    return PdfReader(io.BytesIO(found))
+
+
+@cache
+def pages() -> list[str]:
+    return [p.extract_text() for p in reader(content("restricted", "pdf")).pages]
+
+
+def small(*blocks: Block, **other: str) -> Report:
+    """A report of a few blocks."""
+    made, labels = numbered((Heading(text="First", key="first"), *blocks))
+    words = {"title": "T", "subject": "S", "footer": "F"} | other
+    return Report(**words, blocks=made, audience="open", labels=labels)  # type: ignore[arg-type]
+
+
+def told(report: Report) -> str:
+    """The words of its PDF, in their usual letters and without spaces."""
+    words = "".join(page.extract_text() for page in reader(rendered(report, "pdf")).pages)
+    return "".join(unicodedata.normalize("NFKC", words).split())
+
+
+def test_pages_bookmarks_fonts_and_links() -> None:
+    made = reader(content("restricted", "pdf"))
     sizes = {(round(float(p.mediabox.width)), round(float(p.mediabox.height)))
-             for p in reader.pages}  # fmt: skip
+             for p in made.pages}  # fmt: skip
     assert sizes == {(612, 792), (792, 612)}
     titles: list[str] = []
 
@@ -275,43 +317,134 @@ def test_pages_bookmarks_fonts_and_links() -> None:
             else:
                 titles.append(entry.title)
 
-    walk(reader.outline)
-    assert len(titles) == len(blocks_of(Heading))
-    assert all("DRAFT" in p.extract_text() for p in reader.pages)
-    for p in reader.pages:
-        for font in p["/Resources"]["/Font"].values():  # type: ignore[index]
-            found = font.get_object()
-            described = found.get("/FontDescriptor") or found.get("/DescendantFonts", [{}])[0]
-            described = described.get_object() if hasattr(described, "get_object") else described
-            described = described.get("/FontDescriptor", described)
-            described = described.get_object() if hasattr(described, "get_object") else described
-            assert "/FontFile2" in described, found.get("/BaseFont")
-    links = [a.get_object() for p in reader.pages for a in p.get("/Annots", [])]
+    walk(made.outline)
+    assert [title.rsplit("  ", 1)[-1] for title in titles] == [h.text for h in blocks_of(Heading)]
+    assert all("DRAFT" in page for page in pages())
+    for p in made.pages:
+        for font in p["/Resources"]["/Font"].values():
+            described = font["/DescendantFonts"][0].get_object()["/FontDescriptor"]
+            assert described.keys() & {"/FontFile2", "/FontFile3"}, font["/BaseFont"]
+    links = [a.get_object() for p in made.pages for a in p.get("/Annots", [])]
     assert len(links) > 50
-    told = "".join("".join(p.extract_text().split()) for p in reader.pages)
-    assert "Whatthedesignismostvulnerableto" in told  # no letter of the watermark in between
-    assert "×10⁻" in told or "differsinnone" in told
-    wanted = "Operating characteristics"
-    assert any(wanted in p.extract_text() for p in reader.pages)
-    assert reader.pdf_header == "%PDF-1.7"
-    assert reader.metadata is not None
-    assert reader.metadata.title == report("restricted").title
+    places = {p.indirect_reference.idnum for p in made.pages}
+    for link in links:
+        goes = link["/A"]["/D"] if "/A" in link else link["/Dest"]
+        goes = made.named_destinations[goes].page if isinstance(goes, str) else goes[0]
+        assert getattr(goes, "idnum", None) in places
+    words = "".join("".join(pages()).split())
+    assert "Whatthedesignismostvulnerableto" in words  # no letter of the watermark in between
+    assert "×10⁻" in words or "differsinnone" in words
+    assert made.pdf_header == "%PDF-1.7"
+    assert made.metadata.title == report("restricted").title
+
+
+def test_the_contents_name_the_pages_of_their_headings() -> None:
+    contents = "\n".join(pages()[1:3])
+    for heading in blocks_of(Heading):
+        if heading.level == 1:
+            entry = rf"{re.escape(heading.number)}\s+{re.escape(heading.text)}[ .]*(\d+)\n"
+            found = re.search(entry, contents)
+            assert found, heading.text
+            assert heading.text in pages()[int(found[1]) - 1]
+
+
+def test_the_structure_is_tagged_for_those_who_listen() -> None:
+    """Every table, row, figure, equation and heading is one to a screen reader as well."""
+    root = reader(content("restricted", "pdf")).root_object
+    assert root["/MarkInfo"]["/Marked"]
+    assert root["/Lang"] == "en"
+    assert "<pdfuaid:part>1</pdfuaid:part>" in root["/Metadata"].get_data().decode()
+    found: Counter[str] = Counter()
+    spoken = set()
+
+    def walk(part: Any) -> None:
+        part = part.get_object()
+        for inner in part if isinstance(part, list) else [part.get("/K")] if "/K" in part else []:
+            if not isinstance(inner, int):
+                walk(inner)
+        if not isinstance(part, list):
+            found[part.get("/S")] += 1
+            spoken.add(part.get("/Alt"))
+
+    walk(root["/StructTreeRoot"]["/K"])
+    tables = blocks_of(Table)
+    assert found["/Table"] == len(tables)
+    assert found["/TR"] == sum(1 + len(table.rows) for table in tables)
+    heads = sum(len(table.head) + sum(row.heading for row in table.rows) for table in tables)
+    assert found["/TH"] == heads
+    for level in (1, 2, 3):
+        headings = sum(block.level == level for block in blocks_of(Heading))
+        assert found[f"/H{level}"] == headings + (level == 1)  # "Contents"
+    assert {block.alternative for block in blocks_of(Figure)} <= spoken
+    assert {block.words for block in blocks_of(Equation)} <= spoken
+
+
+HOSTILE = [
+    '#import "@preview/x:1.0.0": *', "#panic(1)", "$a_b$", "*bold* _not_", "\\ @first <first>",
+    "= No", "`raw` ```", "// no /* no */ ~", '[#read("/etc/passwd")]', "\\u{41}", "<b>&amp;</b>",
+    "x" * 300,
+]  # fmt: skip
+
+
+def test_no_name_is_read_as_markup() -> None:
+    words = told(
+        small(
+            *(Heading(text=said, key=said, level=2) for said in HOSTILE),
+            *(Paragraph(line=line(said, strong(said), code(said), Reference(said)))
+              for said in HOSTILE),
+            Table(key="t", title=line(*HOSTILE), head=cells(*HOSTILE), rows=(row(*HOSTILE),)),
+            Items(lines=cells(*HOSTILE)),
+            Listing(text="\n".join(HOSTILE)),
+        )
+    )  # fmt: skip
+    for said in HOSTILE[:-1]:
+        assert words.count("".join(said.split())) >= 8, said
+    assert words.count("x") > 8 * 300
+
+
+def test_letters_show_or_are_told() -> None:
+    shown = "Żółć ελληνικά Привет 😀 ≥ עולם"
+    assert "ŻółćελληνικάПривет😀≥" in told(small(Paragraph(line=line(shown))))
+    warnings: list[str] = []
+    lost = small(Paragraph(line=line("a\x01b \ufffe \U00012000")), title="a\x07")  # cuneiform
+    assert "a\N{REPLACEMENT CHARACTER}b" in told(lost)
+    rendered(lost, "pdf", warnings=warnings)
+    assert warnings == ["PDF: no font on this machine has \U00012000"]
+
+
+def test_the_pdf_has_every_letter_of_an_equation() -> None:
+    said = [statement for model in ANALYSES.values() for statement in model.statements]
+    words = told(small(*(Equation(key=f"e{place}", source=one.source, words=one.words)
+                         for place, one in enumerate(said))))  # fmt: skip
+    letters = "".join(
+        "".join(ElementTree.fromstring(mathml(one.source)).itertext()) for one in said
+    )
+    wanted = Counter(filter(str.isalnum, unicodedata.normalize("NFKC", letters)))
+    assert len(wanted) > 30
+    assert {letter for letter, number in wanted.items() if words.count(letter) < number} == set()
+
+
+def test_the_same_report_is_the_same_pdf_and_nothing_is_fetched() -> None:
+    from importlib import resources
+
+    made = small(Paragraph(line=line("a")), blocks_of(Figure)[0], draft="DRAFT")
+    first = rendered(made, "pdf")
+    assert rendered(made, "pdf") == first
+    assert b"CreationDate" not in first
+    look = resources.files("adaptive_cart.report").joinpath("pdf.typ").read_text()
+    assert not re.search(r"\b(import|include|plugin|eval|read\()", look)
 
 
 def test_a4() -> None:
-    from pypdf import PdfReader
-
-    reader = PdfReader(io.BytesIO(rendered(report("open"), "pdf", "a4")))
-    assert {round(float(p.mediabox.height)) for p in reader.pages} == {842, 595}
+    made = reader(rendered(small(Paragraph(line=line("a"))), "pdf", "a4"))
+    assert {round(float(p.mediabox.height)) for p in made.pages} == {842}
 
 
 @pytest.mark.slow
 def test_nothing_runs_off_a_page() -> None:
     """All words of the PDF lie between its margins, header and footer left out."""
-    from pypdf import PdfReader
-
-    reader = PdfReader(io.BytesIO(rendered(full_source().report("restricted"), "pdf")))
-    for number, made in enumerate(reader.pages):
+    whole = reader(rendered(full_source().report("restricted"), "pdf"))
+    for number, made in enumerate(whole.pages):
         width = float(made.mediabox.width)
         found: list[float] = []
 
