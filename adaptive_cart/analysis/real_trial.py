@@ -37,10 +37,10 @@ class Judgement:
     ----------
     look, date
         The look (between looks, the one to come), and the calendar month.
-    probability
-        By target; nan where it was not asked or could not be computed.
-    threshold, holds
-        What it was compared with, and whether the rule held for any target.
+    probability, thresholds
+        By target: nan where it was not asked or could not be computed; what it was compared with.
+    holds
+        Whether the rule held for any target.
     failed
         Endpoints whose posterior could not be computed.
     """
@@ -49,7 +49,7 @@ class Judgement:
     look: int
     date: float
     probability: Floats
-    threshold: float
+    thresholds: Floats
     holds: bool
     failed: tuple[str, ...]
 
@@ -294,7 +294,7 @@ class RealTrial(Conduct):
         position: int,
         analysis: LookAnalysis,
         judged: Booleans,
-        threshold: float,
+        threshold: float | Floats,
         look: int,
         last: Booleans,
     ) -> Floats:
@@ -314,11 +314,12 @@ class RealTrial(Conduct):
             for place, target in enumerate(rule.targets)
             if np.isnan(answers[place]) and (rule.name, place) not in settled
         ]
-        holds = bool(rule.compared(answers[~np.isnan(answers)], threshold).any())
+        thresholds = np.broadcast_to(threshold, found.shape)[0]
+        holds = bool(rule.compared(answers, thresholds).any())  # never where it is nan
         date = float(analysis.snapshot.date[0])
         self.judgements.append(
             Judgement(
-                rule.name, look, date, answers.copy(), threshold, holds,
+                rule.name, look, date, answers.copy(), thresholds.copy(), holds,
                 tuple(name for name in design.endpoints if name in failed),
             )
         )  # fmt: skip

@@ -239,7 +239,9 @@ def _latest(trial: RealTrial, rule: ResolvedRule, judgement: Judgement) -> str:
         return f"the posterior of {one_of(judgement.failed)} could not be computed"
     answers = judgement.probability
     place = int(np.nanargmax(answers if rule.at_least else -answers))
-    return rule.reason(trial.design, float(answers[place]), judgement.threshold, place)
+    return rule.reason(
+        trial.design, float(answers[place]), float(judgement.thresholds[place]), place
+    )
 
 
 @dataclass(frozen=True)

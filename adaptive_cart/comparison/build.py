@@ -10,29 +10,18 @@ from pathlib import Path
 from adaptive_cart.comparison.alternatives import fixed_size, run_like, words_of_fixed
 from adaptive_cart.comparison.classical import (
     HIGHEST_FUTILITY,
-    Classical,
-    classical,
-    words_of_classical,
+    group_sequential,
+    notes_on_group_sequential,
+    words_of_group_sequential,
 )
-from adaptive_cart.comparison.classical_exact import enumerate_classical
-from adaptive_cart.comparison.classical_trials import judged_trials
-from adaptive_cart.comparison.measured import (
-    Candidate,
-    Measures,
-    measures_of_enumerated,
-    measures_of_outcomes,
-    why_not_paired,
-)
+from adaptive_cart.comparison.measured import Candidate, why_not_paired
 from adaptive_cart.comparison.side_by_side import ROLES, Comparison
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import InputError, ResultsError, nearest, one_of
 from adaptive_cart.results.result import Result, open_result
-from adaptive_cart.results.true_value import TrueValue
-from adaptive_cart.running.engine import obstacles
 from adaptive_cart.running.run import Progress
 
 FIXED, GROUP_SEQUENTIAL = "fixed size", "group sequential"
-FIXED_FOLDER = "fixed_size"
 
 
 def _silent(what: str, done: int, total: int) -> None:
@@ -70,10 +59,10 @@ def compare(
     scenarios
         Names of the scenarios; all that are common if left out.
     jobs
-        Processes for the fixed-size design; all cores if left out. Changes no result.
+        Processes for the designs that are made; all cores if left out. Changes no result.
     out
-        Folder for the results of the fixed-size design, in ``fixed_size`` there; a temporary one if
-        left out.
+        Folder for the results of the designs that are made, each with its design file, in
+        ``fixed_size`` and ``group_sequential`` there; temporary ones if left out.
 
     Raises
     ------
@@ -109,19 +98,23 @@ def compare(
     notes: list[str] = []
     # both are made before either is run, so that what is wrong is told first
     fixed_design = fixed_size(first.design, calibrate_fixed) if with_fixed else None
-    classical_design = (
-        classical(first.design, group_sequential_futility) if with_group_sequential else None
-    )
+    futility = group_sequential_futility
+    classical_design = group_sequential(first.design, futility) if with_group_sequential else None
+
+    def run(design: Design, label: str, words: Callable[[Design], str]) -> None:
+        folder, temporary = _folder(out, label)
+        found = run_like(design, opened[0], list(names), folder, jobs, progress, tell)
+        made = _candidate(Result(found.design, folder.absolute(), temporary=temporary), label)
+        candidates.append(replace(made, words=words(found.design), made=True))
+
     if fixed_design is not None:
-        folder, temporary = _folder(out)
-        found = run_like(fixed_design, opened[0], list(names), folder, jobs, progress, tell)
-        run = Result(found.design, folder.absolute(), temporary=temporary)
-        fixed = _candidate(run, FIXED)
-        candidates.append(replace(fixed, words=words_of_fixed(run.design), made=True))
+        run(fixed_design, FIXED, words_of_fixed)
         notes.append(_note_on_fixed(first, calibrate_fixed))
     if classical_design is not None:
-        candidates.append(_classical_candidate(classical_design, opened[0], list(names), progress))
-        notes += _notes_on_classical(first, classical_design)
+        run(classical_design, GROUP_SEQUENTIAL, lambda d: words_of_group_sequential(d, futility))
+        told = notes_on_group_sequential(first.design, classical_design, futility)
+        told[0] = f"made from {first.label}; {told[0]}{_blocks(first.design)}"
+        notes += [f"{GROUP_SEQUENTIAL}: {text}" for text in told]
     notes = [*_notes_on_truths(candidates, names), *notes]
     left_out = sorted({name for c in candidates for name in c.trials} - set(names))
     if left_out and scenarios is None:
@@ -132,9 +125,10 @@ def compare(
     return Comparison(tuple(candidates), names, pairing, tuple(notes))
 
 
-def _folder(out: str | Path | None) -> tuple[Path, bool]:
+def _folder(out: str | Path | None, label: str) -> tuple[Path, bool]:
+    """Where a design that is made is run, and whether that is for a while only."""
     if out is not None:
-        return Path(out) / FIXED_FOLDER, False
+        return Path(out) / label.replace(" ", "_"), False
     return Path(tempfile.mkdtemp(prefix="adaptive_cart_")), True
 
 
@@ -194,41 +188,6 @@ def _candidate(result: Result, label: str) -> Candidate:
     )
 
 
-def _classical_candidate(
-    design: Classical, result: Result, scenarios: list[str], progress: Progress
-) -> Candidate:
-    """Judge the trials of a result by the classical design, or enumerate both."""
-    manifest = result.manifest
-    truths = result.design.truths
-    trials, seed = manifest["trials"], manifest["seed"]
-    chosen = {name: truths[name] for name in scenarios}
-    exact = manifest["engine"] == "exact" and not obstacles(result.design, chosen)
-    found: dict[str, Measures] = {}
-    for name, truth in chosen.items():
-        if exact:
-            found[name] = measures_of_enumerated(enumerate_classical(design, truth))
-            continue
-        several = len(design.experimental) > 1
-        targets = [
-            result.figure(name, "estimand", arm=arm if several else None)
-            for arm in design.experimental
-        ]
-        outcomes = judged_trials(design, truth, seed, trials[name], progress)
-        true = [TrueValue(target.estimate, target.mcse) for target in targets]
-        found[name] = measures_of_outcomes(design, outcomes, true)
-    return Candidate(
-        label=GROUP_SEQUENTIAL,
-        words=design.words(),
-        design=result.design,
-        engine=manifest["engine"],
-        seed=seed,
-        version=manifest["version"],
-        trials={name: trials[name] for name in scenarios},
-        made=True,
-        found=found,
-    )
-
-
 # ── what has to be said ───────────────────────────────────────────────────────────────────────
 def _note_on_fixed(first: Candidate, calibrated: bool) -> str:
     if calibrated:
@@ -241,14 +200,6 @@ def _note_on_fixed(first: Candidate, calibrated: bool) -> str:
         f"{FIXED}: made from {first.label}; its threshold is that of the last look there and is "
         f"not calibrated anew, so that its type I error may be another.{_blocks(first.design)}"
     )
-
-
-def _notes_on_classical(first: Candidate, design: Classical) -> list[str]:
-    told = words_of_classical(design)
-    return [
-        f"{GROUP_SEQUENTIAL}: made from {first.label}; {told[0]}{_blocks(first.design)}",
-        *(f"{GROUP_SEQUENTIAL}: {text}" for text in told[1:]),
-    ]
 
 
 def _blocks(design: Design) -> str:

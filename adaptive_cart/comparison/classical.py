@@ -1,21 +1,16 @@
 """The classical group-sequential design: the same looks, with boundaries by alpha spending.
 
-Made from a design file. Kept of it are the arms and their ratio, the participants and how fast they
-come, the primary endpoint, the looks, the scenarios, and when a trial of several experimental arms
-ends. Replaced are the model with its prior, and every rule: success is a one-sided test, of the
-arms as randomised, that reaches the boundary of its look.
-
-For a binary endpoint the test is the pooled two-proportion z test, and information is in proportion
-to the participants analysed. For a time to event it is the logrank test
-(:mod:`adaptive_cart.comparison.logrank`), and information is in proportion to the events, the last
-look's number being the whole of it. Strata are taken together in both. The boundaries are those of
-:mod:`adaptive_cart.comparison.alpha_spending`, at the numbers that a look really sees.
+Made from a design: an ordinary design, which is run and told like any other. Kept are the arms and
+their ratio, the participants and how fast they come, the endpoints, the looks, the scenarios, and
+when a trial of several experimental arms ends. Replaced are the model with its prior, and every
+rule: success is a one-sided test, of the arms as randomised, that reaches the boundary of its look
+(:mod:`adaptive_cart.models.classical`). Strata are taken together.
 
 Several experimental arms are each tested against the common control, each with an equal part of the
 type I error, by Bonferroni's inequality: what Follmann, Proschan & Geller (1994, Biometrics 50:325)
 suggest as the simpler and more flexible of their ways to control the error of the whole trial
 strongly. It makes no use of the correlation that the common control causes, and is the more
-conservative for it. Arms stay open until the trial ends, whatever became of their comparison.
+conservative for it.
 
 There is no boundary for futility unless one is asked for: a value of z below which, at a look
 before the last, an arm is given up. It is non-binding: the boundaries of success do not count on
@@ -27,112 +22,28 @@ name, and is left out.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import Any, get_args
 
-from adaptive_cart.comparison.alpha_spending import efficacy_bounds
+from scipy.special import ndtr
+
 from adaptive_cart.decisions import SUCCESS
-from adaptive_cart.design.design import Design
+from adaptive_cart.design.design import AlphaSpending, Design, Rule
+from adaptive_cart.design.spending import fixed_numbers, planned_bounds
 from adaptive_cart.errors import DesignError, Problem
-from adaptive_cart.running.engine import analysed_at
+from adaptive_cart.models import ANALYSES
+from adaptive_cart.models.classical.alpha_spending import SHAPES
+from adaptive_cart.models.classical.classical_analysis import ClassicalTest
+from adaptive_cart.nouns.questions.kind import QuestionKind
+from adaptive_cart.nouns.questions.kinds import KINDS
 
 ERROR = 0.025  # one-sided, unless the design says what it is calibrated for
 HIGHEST_FUTILITY = 1.5  # of z; it has to stay below the boundaries of success
 
 
-@dataclass(frozen=True)
-class Classical:
-    """A classical group-sequential design, made from a design.
-
-    Attributes
-    ----------
-    design
-        The design that was given, randomised in permuted blocks.
-    error
-        One-sided type I error of the whole trial.
-    higher_is_better
-        Whether success is a higher probability in the experimental arm, or a higher hazard.
-    futility
-        An arm with a smaller z is given up at a look before the last; nothing for never.
-    """
-
-    design: Design
-    error: float
-    higher_is_better: bool
-    futility: float | None = None
-
-    @property
-    def of_times(self) -> bool:
-        """Whether times to an event are tested, and not proportions."""
-        return self.design.primary_endpoint.gives.lasts
-
-    @property
-    def experimental(self) -> tuple[str, ...]:
-        """Names of the experimental arms."""
-        return tuple(self.design.arm_names[1:])
-
-    @property
-    def level(self) -> float:
-        """One-sided type I error of each comparison with the control."""
-        return self.error / len(self.experimental)
-
-    @property
-    def ends_at_first_success(self) -> bool:
-        """Whether the first arm that succeeds ends the trial."""
-        several = self.design.multiarm
-        return several is not None and several.ends == "first_success"
-
-    @property
-    def most(self) -> int:
-        """Participants (or events) planned for the last look, in all arms."""
-        return int(self.design.looks.at[-1]) if self.of_times else self.design.enrolment.max_n
-
-    @property
-    def planned(self) -> tuple[int, ...] | None:
-        """Participants (or events) planned for each look; nothing where they vary by trial."""
-        if self.of_times:
-            return tuple(int(number) for number in self.design.looks.at)
-        endpoint = self.design.primary_endpoint
-        if self.design.looks.scale != "observed" or getattr(endpoint, "missing", "") == "exclude":
-            return None
-        return tuple(analysed_at(self.design))
-
-    def bounds(
-        self, information: tuple[int, ...], reached: tuple[int, ...] | None = None
-    ) -> tuple[float, ...]:
-        """Boundaries of the z statistic of a comparison.
-
-        Parameters
-        ----------
-        information
-            Participants analysed (or events) in the two arms at each look.
-        reached
-            The same in all arms; the information where there are two arms.
-        """
-        return efficacy_bounds(information, self.most, self.level, reached=reached)
-
-    def words(self) -> str:
-        """Say what it is, in one line."""
-        test = "logrank test" if self.of_times else "z test of two proportions"
-        what = f"{test}, O'Brien-Fleming-type alpha spending, one-sided {self.error:g}"
-        if len(self.experimental) > 1:
-            what += f", {self.level:g} for each arm against {self.design.arm_names[0]}"
-        seen = "events" if self.of_times else "numbers"
-        if self.planned is None:
-            what += f"; boundaries at the {seen} that each look analyses"
-        else:
-            bounds = ", ".join(
-                "none" if math.isinf(bound) else f"{bound:.3f}"
-                for bound in self.bounds(self.planned)
-            )
-            at = f" at {', '.join(map(str, self.planned))} events" if self.of_times else ""
-            what += f"; z at least {bounds}{at}"
-        if self.futility is not None and (self.planned is None or len(self.planned) > 1):
-            what += f"; futility below {self.futility:g} before the last look, non-binding"
-        return what
-
-
-def classical(design: Design, futility: float | None = None) -> Classical:
+def group_sequential(design: Design, futility: float | None = None) -> Design:
     """Return the classical group-sequential design with the same arms and looks.
+
+    Its type I error is that of ``[calibration]``, or else 0.025, one-sided, of the whole trial.
 
     Parameters
     ----------
@@ -144,45 +55,190 @@ def classical(design: Design, futility: float | None = None) -> Classical:
     DesignError
         If its primary endpoint is neither binary nor a time to event with looks by events.
     """
-    problems = []
-    endpoint = design.primary_endpoint
-    kind = f"endpoints.{design.primary}.type"
-    if endpoint.type == "time_to_event":
-        if design.looks.scale != "events":
-            problems.append(
-                Problem(
-                    f"looks.{design.looks.scale}",
-                    "the group-sequential design of a time to event needs looks by events, since "
-                    "the last one's number is the whole of its information",
-                )
-            )
-    elif endpoint.gives.lasts:
-        problems.append(
-            Problem(
-                kind,
-                f"found {endpoint.type}, which is of remitters alone; the logrank test of the "
-                f"group-sequential design compares the arms as randomised",
-            )
+    problems = _problems(design)
+    if problems:
+        raise DesignError(problems)
+    error = design.calibration.type_one_error if design.calibration else ERROR
+    tables = design.plain()
+    tables.pop("calibration", None)
+    if design.randomisation.method != "permuted_blocks":
+        tables.pop("randomisation")
+    test = _test(design)
+    assert test is not None
+    tables["analysis"] = {
+        design.primary: {"model": get_args(test.model_fields["model"].annotation)[0]}
+    }
+    several = len(design.arms) > 2
+    asked = _asked(design, "each" if several else design.arm_names[1])
+    rules: list[dict[str, Any]] = [
+        {
+            "name": "efficacy",
+            "then": "declare_success",
+            "posterior": asked,
+            "at_least": {"alpha": error / (len(design.arms) - 1)},
+        }
+    ]
+    if futility is not None and design.looks.number > 1:
+        rules.append(
+            {
+                "name": "futility",
+                "then": "drop_arm" if several else "declare_futility",
+                "posterior": asked,
+                "below": float(ndtr(futility)),
+                "looks": list(range(1, design.looks.number)),
+            }
         )
-    elif not endpoint.binary:
-        problems.append(
+    tables["rules"] = rules
+    return Design(**tables)
+
+
+def _problems(design: Design) -> list[Problem]:
+    """Why a design has no classical counterpart."""
+    endpoint, test = design.primary_endpoint, _test(design)
+    kind = f"endpoints.{design.primary}.type"
+    if test is None:
+        return [
             Problem(
                 kind,
                 f"found {endpoint.type}; the group-sequential design tests proportions or times to "
                 f"an event",
             )
+        ]
+    if test.information == "events" and not endpoint.looks_by_events:
+        return [
+            Problem(
+                kind,
+                f"found {endpoint.type}, which is of remitters alone; the {_called(design)} of the "
+                f"group-sequential design compares the arms as randomised",
+            )
+        ]
+    if test.information == "events" and design.looks.scale != "events":
+        return [
+            Problem(
+                f"looks.{design.looks.scale}",
+                "the group-sequential design of a time to event needs looks by events, since "
+                "the last one's number is the whole of its information",
+            )
+        ]
+    return []
+
+
+def _test(design: Design) -> type[ClassicalTest] | None:
+    """The test of what the primary endpoint gives; nothing where there is none."""
+    reads = design.primary_endpoint.gives.kind
+    tests = (kind for kind in ANALYSES.values() if issubclass(kind, ClassicalTest))
+    return next((test for test in tests if test.reads == reads), None)
+
+
+def _called(design: Design) -> str:
+    """Name of the test, within a sentence."""
+    test = _test(design)
+    assert test is not None
+    return test.title[0].lower() + test.title[1:]
+
+
+def _kind(design: Design) -> QuestionKind:
+    """The kind of question that the test answers."""
+    test = _test(design)
+    assert test is not None
+    return KINDS[test.answers[0]]
+
+
+def _asked(design: Design, arm: str) -> dict[str, Any]:
+    """What a test of an arm against the control asks, in the direction of success."""
+    kind = _kind(design)
+    assert kind.other is not None
+    side = "above" if _higher_is_better(design) else "below"
+    return {
+        "endpoint": design.primary,
+        "arm": arm,
+        kind.other: design.arm_names[0],
+        side: kind.no_effect,
+    }
+
+
+def _higher_is_better(design: Design) -> bool:
+    for rule in design.rules:
+        asked = rule.posterior
+        if (
+            rule.decision.ends == SUCCESS
+            and asked is not None
+            and asked.endpoint == design.primary
+        ):
+            about_control = asked.arm == design.arm_names[0]
+            return (asked.above is not None) != about_control
+    return not _kind(design).lower_is_better
+
+
+# ── in words ──────────────────────────────────────────────────────────────────────────────────
+def words_of_group_sequential(design: Design, futility: float | None) -> str:
+    """Say what a classical design is, in one line."""
+    rule, several = design.rules[0], len(design.arms) > 2
+    spending = _spending(rule)
+    of_events = design.looks.scale == "events"
+    error, test = spending.alpha * (len(design.arms) - 1), _called(design)
+    what = f"{test}, {SHAPES[spending.spending]} alpha spending, one-sided {error:g}"
+    if several:
+        what += f", {spending.alpha:g} for each arm against {design.arm_names[0]}"
+    if fixed_numbers(design):
+        bounds = ", ".join(
+            "none" if math.isinf(bound) else f"{bound:.3f}"
+            for bound in planned_bounds(design, rule).values()
         )
-    if problems:
-        raise DesignError(problems)
-    error = design.calibration.type_one_error if design.calibration else ERROR
-    return Classical(in_blocks(design), error, _higher_is_better(design), futility)
+        at = f" at {', '.join(f'{number:g}' for number in design.looks.at)} events"
+        what += f"; z at least {bounds}{at if of_events else ''}"
+        what += " as long as no arm is closed" if several else ""
+    else:
+        what += "; boundaries at the numbers that each look analyses"
+    if len(design.rules) > 1:
+        what += f"; futility below {futility:g} before the last look, non-binding"
+    return what
 
 
-def in_blocks(design: Design) -> Design:
-    """Return the design with a fixed ratio, in permuted blocks."""
-    if design.randomisation.method == "permuted_blocks":
-        return design
-    return Design(**{key: part for key, part in design.plain().items() if key != "randomisation"})
+def notes_on_group_sequential(first: Design, design: Design, futility: float | None) -> list[str]:
+    """Say what was kept of the design file, what was replaced, and what is left out.
+
+    Parameters
+    ----------
+    first
+        The design from which it was made.
+    """
+    several = len(design.arms) > 2
+    strata = ", strata taken together" if design.strata else ""
+    analysis, kind = design.analysis[design.primary], _kind(design)
+    text = (
+        f"keeps the arms, participants, endpoints, looks and truths; replaces the model "
+        f"with its prior, and all rules, by a {_called(design)} at O'Brien-Fleming-type "
+        f"boundaries{strata}. Its estimate is the {analysis.told.estimate}."
+    )
+    if several:
+        number = len(design.arms) - 1
+        text += (
+            f" Each arm is tested against {design.arm_names[0]} with 1/{number} of the type I "
+            f"error (Bonferroni; the whole trial's is at most "
+            f"{number * _spending(design.rules[0]).alpha:g})."
+        )
+    if futility is None:
+        text += " No boundary for futility."
+    else:
+        text += (
+            f" Before the last look {'an arm is' if several else 'it is'} given up where z is "
+            f"below {futility:g}; non-binding: the boundaries of success do not count on it."
+        )
+    told = [text]
+    claimed = claim(first)
+    if claimed is not None and claimed[0] != kind.no_effect:
+        sign = "above" if claimed[1] else "below"
+        told.append(
+            f"tests a {kind.comparison} of {kind.no_effect:g}, whereas the design claims one "
+            f"{sign} {claimed[0]:g}; their powers are not for the same claim."
+        )
+    return told
+
+
+def _spending(rule: Rule) -> AlphaSpending:
+    assert isinstance(rule.at_least, AlphaSpending)
+    return rule.at_least
 
 
 def claim(design: Design) -> tuple[float, bool] | None:
@@ -200,57 +256,3 @@ def claim(design: Design) -> tuple[float, bool] | None:
         if value is not None:
             return value, asked.above is not None
     return None
-
-
-def words_of_classical(design: Classical) -> list[str]:
-    """Say what was kept of the design file, what was replaced, and what is left out."""
-    first = design.design
-    several = len(design.experimental) > 1
-    strata = ", strata taken together" if first.strata else ""
-    text = (
-        f"keeps the arms, participants, primary endpoint, looks and truths; replaces the model "
-        f"with its prior, and all rules, by a {_test(design)} at O'Brien-Fleming-type boundaries"
-        f"{strata}. It estimates {_estimate(design)}."
-    )
-    if several:
-        until = "the first success" if design.ends_at_first_success else "all are decided"
-        text += (
-            f" Each arm is tested against {first.arm_names[0]} with 1/{len(design.experimental)} "
-            f"of the type I error (Bonferroni; the whole trial's is at most {design.error:g}); "
-            f"arms stay open until {until}."
-        )
-    if design.futility is None:
-        text += " No boundary for futility."
-    else:
-        text += (
-            f" Before the last look {'an arm is' if several else 'it is'} given up where z is "
-            f"below {design.futility:g}; non-binding: the boundaries of success do not count on it."
-        )
-    told = [text]
-    claimed = claim(first)
-    null, what = (1.0, "a hazard ratio") if design.of_times else (0.0, "a difference")
-    if claimed is not None and claimed[0] != null:
-        sign = "above" if claimed[1] else "below"
-        told.append(
-            f"tests {what} of {null:g}, whereas the design claims one {sign} {claimed[0]:g}; their "
-            f"powers are not for the same claim."
-        )
-    return told
-
-
-def _test(design: Classical) -> str:
-    return "logrank test" if design.of_times else "pooled two-proportion z test"
-
-
-def _estimate(design: Classical) -> str:
-    return "Cox's hazard ratio" if design.of_times else "the observed difference"
-
-
-def _higher_is_better(design: Design) -> bool:
-    for rule in design.rules:
-        asked = rule.posterior
-        if rule.decision.ends == SUCCESS and asked is not None and asked.endpoint == design.primary:
-            about_control = asked.arm == design.arm_names[0]
-            return (asked.above is not None) != about_control
-    # nothing is said: a response is good, and an event is not
-    return design.primary_endpoint.binary

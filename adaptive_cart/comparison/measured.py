@@ -8,15 +8,12 @@ before the standard error is taken, so that what both have in common drops out o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from adaptive_cart.comparison.classical import Classical
-from adaptive_cart.comparison.classical_exact import Enumerated
-from adaptive_cart.comparison.classical_trials import Outcomes
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.decisions import NO_SUCCESS, REASONS, SAFETY, STOPS, SUCCESS
 from adaptive_cart.design.design import Design
@@ -73,8 +70,8 @@ class Candidate:
         How it was run, and by which version of the package.
     trials
         By scenario: simulated trials; 0 where it was enumerated.
-    result
-        Nothing for the classical group-sequential design, which is no design file.
+    made
+        Whether it was made from the first.
     """
 
     label: str
@@ -84,21 +81,20 @@ class Candidate:
     seed: int
     version: str
     trials: Mapping[str, int]
-    result: Result | None = None
+    result: Result
     made: bool = False
     found: dict[str, Measures] = field(default_factory=dict)
 
     def measures(self, scenario: str) -> Measures:
         """Operating characteristics in a scenario."""
         if scenario not in self.found:
-            assert self.result is not None
             self.found[scenario] = measures_of(self.result, scenario)
         return self.found[scenario]
 
     @property
     def stops_for_safety(self) -> bool:
-        """Whether a rule stops the trial for safety; the classical design has no such rule."""
-        return self.result is not None and self.design.may_end(SAFETY)
+        """Whether a rule stops the trial for safety."""
+        return self.design.may_end(SAFETY)
 
     @property
     def participants(self) -> int:
@@ -184,66 +180,6 @@ def _columns_of(
         yield Key("bias", *at), estimate, False
         yield Key("rmse", *at), estimate, True
         yield Key("coverage", *at), covered, False
-
-
-# ── of the classical design ───────────────────────────────────────────────────────────────────
-def measures_of_outcomes(
-    design: Classical, outcomes: Outcomes, true: Sequence[TrueValue]
-) -> Measures:
-    """Operating characteristics of the classical design, of what it estimates.
-
-    Parameters
-    ----------
-    true
-        By experimental arm: true difference to the control, or hazard ratio, in the scenario.
-    """
-    n = len(outcomes.success)
-    ended = outcomes.success | outcomes.futility
-    values: dict[Key, Floats] = {
-        Key("success"): outcomes.success.astype(np.float64),
-        Key("stop_futility"): outcomes.futility.astype(np.float64),
-        Key("no_success"): (~ended).astype(np.float64),
-        Key("reversal"): outcomes.reversal.astype(np.float64),
-        Key("n_randomised_mean"): outcomes.randomised.astype(np.float64),
-        Key("n_analysed_mean"): outcomes.analysed.astype(np.float64),
-        Key("months_mean"): outcomes.months,
-    }
-    if outcomes.infused.any():
-        values[Key("n_infused_mean")] = outcomes.infused.astype(np.float64)
-    several = len(design.experimental) > 1
-    if several:
-        for place, arm in enumerate(design.experimental):
-            values[Key("arm_success", arm)] = outcomes.won[:, place].astype(np.float64)
-    found = {}
-    for key, column in values.items():
-        parts = _contributions(column, None)
-        found[key] = Measure(float(column.mean()), standard_error(parts), parts)
-    for place, (arm, target) in enumerate(zip(design.experimental, true, strict=True)):
-        errors = outcomes.estimate[:, place] - target.value
-        known = errors[np.isfinite(errors)]
-        if not math.isfinite(target.value) or not len(known):
-            continue
-        for name, root in (("bias", None), ("rmse", math.sqrt(float((known**2).mean())))):
-            parts = _contributions(errors, root)
-            error = math.hypot(standard_error(parts), target.mcse if root is None else 0.0)
-            estimate = float(known.mean()) if root is None else root
-            key = Key(name, arm if several else None)
-            found[key] = Measure(estimate, error, parts, target)
-    assert all(m.contributions is not None and len(m.contributions) == n for m in found.values())
-    return found
-
-
-def measures_of_enumerated(found: Enumerated) -> Measures:
-    """Operating characteristics of the classical design without Monte Carlo error."""
-    values = {
-        "success": found.success,
-        "stop_futility": found.futility,
-        NO_SUCCESS.measure: 1.0 - found.success - found.futility,
-        "n_analysed_mean": found.n_analysed,
-        "bias": found.bias,
-        "rmse": found.rmse,
-    }
-    return {Key(name): Measure(value, 0.0) for name, value in values.items()}
 
 
 # ── differences ───────────────────────────────────────────────────────────────────────────────

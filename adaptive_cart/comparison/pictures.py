@@ -129,9 +129,7 @@ def _shown(comparison: Comparison, names: list[str], most: int, keys: tuple[Key,
         for c in comparison.candidates
         for key in keys
     ]
-    result = comparison.first.result
-    assert result is not None  # what others are compared with was run
-    shown = shown_scenarios(result, most, *values, among=names)
+    shown = shown_scenarios(comparison.first.result, most, *values, among=names)
     return [name for name in names if name in shown]
 
 

@@ -111,16 +111,13 @@ class Comparison:
         return {
             candidate.label: changes(self.first.design, candidate.design)
             for candidate in self.candidates[1:]
-            if candidate.result is not None
         }
 
     def changes_text(self) -> str:
         """Say what differs between the design files."""
         blocks = []
         for candidate in self.candidates[1:]:
-            lines = self.changes.get(candidate.label)
-            if lines is None:
-                lines = (f"the rules are replaced: {candidate.words}",)
+            lines = self.changes[candidate.label]
             told = [f"  {line}" for line in lines] or ["  nothing"]
             heading = f"{candidate.label}, compared with {self.first.label}:"
             blocks.append("\n".join([heading, *told]))

@@ -10,7 +10,7 @@ a block of one. The same lines judge both.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.predictive import predictive_probability
 from adaptive_cart.conduct.rhythms import infusions_of, next_dates
 from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.conduct.spent import Spent
 from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.decisions import Holding
 from adaptive_cart.design.design import ResponseAdaptive
@@ -50,6 +51,8 @@ class LookRecord:
         ``(trial, arm)`` in force after the look, under response-adaptive randomisation.
     between
         Whether this is a stop between looks, counted with the look that would have come next.
+    in_force
+        By rule that spends a type I error: ``(trial, target)`` what it was compared with.
     """
 
     look: int
@@ -61,6 +64,7 @@ class LookRecord:
     probabilities: dict[str, Floats]
     shares: Floats | None
     between: bool = False
+    in_force: dict[str, Floats] = field(default_factory=dict)
 
 
 class LookAnalysis:
@@ -227,6 +231,8 @@ class Conduct:
         ``(trial, arm)`` in force now, under response-adaptive randomisation.
     records
         The looks held, in order.
+    spent
+        By position of a rule that spends a type I error: what it has seen so far.
     """
 
     population: Population
@@ -239,6 +245,11 @@ class Conduct:
         self.standing = Standing.at_start(plan.design, plan.rules, trials)
         self.before = np.zeros(trials)
         self.records: list[LookRecord] = []
+        self.spent = {
+            position: Spent(rule, trials)
+            for position, rule in enumerate(plan.rules)
+            if rule.spending is not None
+        }
         self._sorted: tuple[Population, Integers, Floats] | None = None
 
     # ── what a look means to whoever conducts the trials ──────────────────────────────────
@@ -315,7 +326,9 @@ class Conduct:
             analysis.summaries,
             probabilities,
             shares,
-        )
+            in_force={self.plan.rules[k].name: s.at[look] for k, s in self.spent.items()
+                      if look in s.at},
+        )  # fmt: skip
         self.records.append(record)
         self.before = np.where(held, date, self.before)
         return record
@@ -337,7 +350,11 @@ class Conduct:
             judged = held if look in rule.thresholds else held & last & rule.last
             if not judged.any():
                 continue
-            threshold = rule.threshold_at(look)
+            threshold: float | Floats
+            if position in self.spent:
+                threshold = self.spent[position].threshold(analysis, look, judged, last)
+            else:
+                threshold = rule.threshold_at(look)
             probabilities[rule.name] = self.judge_rule(
                 position, analysis, judged, threshold, look, last
             )
@@ -348,7 +365,7 @@ class Conduct:
         position: int,
         analysis: LookAnalysis,
         judged: Booleans,
-        threshold: float,
+        threshold: float | Floats,
         look: int,
         last: Booleans,
     ) -> Floats:
@@ -361,7 +378,10 @@ class Conduct:
             if asked[:, place].any():
                 answer = analysis.probability(rule, target)
                 probability[analysis.trials, place] = answer
-                unsure[analysis.trials, place] = analysis.undecided(rule, target, answer, threshold)
+                if isinstance(threshold, float):  # a test's answers have no error
+                    unsure[analysis.trials, place] = analysis.undecided(
+                        rule, target, answer, threshold
+                    )
         probability[~asked] = np.nan
         if self.plan.errors[rule.name]:
             before = standing.judged_within_error(position)

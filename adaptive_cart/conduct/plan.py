@@ -95,6 +95,10 @@ class Plan:
         estimands = _estimands(design) if design.primary in fitted else ()
         return Plan(design, resolve_rules(design), Schedule.of(design), fitted, estimands)
 
+    def bayesian(self, rule: ResolvedRule) -> bool:
+        """Whether a rule asks a posterior, and not a test."""
+        return self.fitted[rule.question.endpoint][0].bayesian
+
 
 def _estimands(design: Design) -> tuple[Estimand, ...]:
     """For each experimental arm: against the control, on average and in each stratum."""

@@ -19,6 +19,8 @@ from dataclasses import dataclass, replace
 from adaptive_cart.conduct.predictive import Condition
 from adaptive_cart.decisions import Decision
 from adaptive_cart.design.design import Design, PosteriorQuestion, Rule
+from adaptive_cart.design.spending import spending_of
+from adaptive_cart.models.classical.alpha_spending import Spending
 from adaptive_cart.nouns.questions import ALL, OPEN, Question, Wording, asked, written
 from adaptive_cart.nouns.records import Booleans, Floats
 
@@ -60,6 +62,9 @@ class ResolvedRule:
         Whether the rule is judged at the last look, whichever that turns out to be.
     every
         The rule is also judged at every so-many-th infusion; 0 for not.
+    spending
+        How the rule spends a type I error; its thresholds are then those of the planned numbers,
+        and what is in force at a look follows from the numbers that it sees.
     """
 
     name: str
@@ -70,6 +75,7 @@ class ResolvedRule:
     thresholds: dict[int, float]
     last: bool
     every: int = 0
+    spending: Spending | None = None
 
     def __post_init__(self) -> None:
         """Let what is asked know what it will be compared with, so that ties are decided."""
@@ -102,9 +108,10 @@ class ResolvedRule:
         return replace(
             self,
             thresholds=dict.fromkeys(self.thresholds, 2.0 if self.at_least else -1.0),
+            spending=None,
         )
 
-    def compared(self, probability: Floats, threshold: float) -> Booleans:
+    def compared(self, probability: Floats, threshold: float | Floats) -> Booleans:
         """Whether the rule holds, ``(trial,)``; never where the posterior failed.
 
         The targets' questions know the thresholds, so that what equals one exactly equals it here.
@@ -194,13 +201,15 @@ class ResolvedRule:
             return f"{words} = {probability:.4f}, to be compared with {written(threshold)}"
         holds = probability >= threshold if self.at_least else probability < threshold
         sign = (">=" if self.at_least else "<") if holds else ("<" if self.at_least else ">=")
-        value = f"{probability:.4f}"
-        if float(value) == round(threshold, 4) and probability != threshold:
-            # four decimals would hide on which side it lies
+        fewest = 4 if self.spending is None else 6  # boundaries have no end
+        value = f"{probability:.{fewest}f}"
+        if float(value) == round(threshold, fewest) and probability != threshold:
+            # so few decimals would hide on which side it lies
             digits = (f"{probability:.{number}g}" for number in (12, 17))
             value = next(text for text in digits if float(text) != threshold)
         shown = written(threshold)
-        shown = shown if len(shown.split(".")[-1]) >= 4 else f"{threshold:.4f}"
+        if self.spending is not None or len(shown.split(".")[-1]) < 4:
+            shown = f"{threshold:.{fewest}f}"
         return f"{self.words(design, target)} = {value} {sign} {shown}"
 
 
@@ -260,6 +269,7 @@ def _resolve(design: Design, rule: Rule) -> ResolvedRule:
         thresholds=thresholds,
         last=rule.looks is None or "final" in rule.looks,
         every=rule.every or 0,
+        spending=spending_of(design, rule),
     )
 
 
@@ -287,6 +297,7 @@ def targets_of(design: Design, asked: PosteriorQuestion) -> tuple[Question, ...]
             kind=kind.name,
             stratum=stratum,
             month=kind.month(asked),
+            sign=design.told(asked.endpoint).sign,
         )
         for arm in chosen
         for stratum in places

@@ -233,7 +233,9 @@ class SimulatedConduct(Conduct):
                     followed_up.now_open(*standing.open_when_won(position, place))
                 probability = followed_up.probability(rule, target)
                 for look in np.unique(won[won > 0]):
-                    threshold = rule.threshold_at(int(look))
+                    threshold: float | Floats = rule.threshold_at(int(look))
+                    if position in self.spent:
+                        threshold = self.spent[position].at[int(look)][chosen, place]
                     stands |= (won == look) & rule.compared(probability, threshold)
         self.block.reversal[chosen] = ~stands
 

@@ -383,6 +383,7 @@ def _rules(pieces: Pieces) -> Found:
                     *(f"{path}.{key}" for key in keys),
                 )
         yield from _rule_looks(pieces, rule, path)
+        yield from _spending(pieces, rule, path)
         if rule.posterior is not None:
             yield from _posterior(pieces, rule.posterior, f"{path}.posterior")
             yield from _consequence(pieces, rule, rule.posterior, path)
@@ -415,6 +416,46 @@ def _rule_looks(pieces: Pieces, rule: Rule, path: str) -> Found:
             f"{_several(judged, 'look')}, one value for each (or a single number)",
             f"{path}.{key}",
             f"{path}.looks",
+        )
+
+
+def _spending(pieces: Pieces, rule: Rule, path: str) -> Found:
+    """Whether a rule can spend a type I error: the p-value of a test, to declare success."""
+    from adaptive_cart.design.design import AlphaSpending
+
+    if not isinstance(rule.threshold, AlphaSpending):
+        return
+    key = "at_least" if rule.at_least is not None else "below"
+    told = f"{path}.{key}"
+    if rule.decision.ends != SUCCESS or key == "below":
+        yield (
+            told,
+            "found `alpha`; it is for the `at_least` of a rule that declares success; write a "
+            "number",
+            f"{path}.then",
+        )
+    if rule.every is not None:
+        yield f"{path}.every", "alpha is spent at looks; leave `every` out, or write a number"
+    if rule.posterior is None:
+        yield told, "found `alpha` for a predictive rule; write a number", f"{path}.predictive"
+        return
+    endpoint = rule.posterior.endpoint
+    analysis = pieces.analysis.get(endpoint)
+    if endpoint in pieces.endpoints and (analysis is None or analysis.bayesian):
+        model = "beta_binomial" if analysis is None else analysis.model
+        yield (
+            told,
+            f"found `alpha`; it is spent by the p-value of a test, and '{model}' of '{endpoint}' "
+            f"gives a posterior probability; write a number, or a test as the model",
+            path_to("analysis", endpoint, "model"),
+        )
+    by_events = getattr(analysis, "information", "") == "events"
+    if by_events and pieces.looks is not None and pieces.looks.events is None:
+        yield (
+            told,
+            "found `alpha`; of times to an event it is spent by looks at `events`, since the last "
+            "one's number is the whole of the information",
+            "looks",
         )
 
 

@@ -23,6 +23,8 @@ from adaptive_cart.decisions import (
 from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.models import ANALYSES, AnalysisBase
+from adaptive_cart.models.base import Told
+from adaptive_cart.models.classical.alpha_spending import Shape
 from adaptive_cart.nouns.parts import Count, Finite, Part, Positive, PositiveMonths, Probability
 from adaptive_cart.nouns.questions import ARM_KEYS, KEYS, QuestionKind, kind_of
 
@@ -178,16 +180,26 @@ class PredictiveQuestion(Part):
     with_: Literal["max_n", "enrolled"] = Field(default="max_n", alias="with")
 
 
+class AlphaSpending(Part):
+    """Thresholds that spend a type I error over the looks, for the p-value of a test."""
+
+    alpha: Annotated[float, Field(gt=0.0, lt=0.5, allow_inf_nan=False)]
+    spending: Shape = "obrien_fleming"
+
+
 def _threshold_shape(value: Any) -> str:
     if isinstance(value, str):
         return "calibrate"
+    if isinstance(value, dict | AlphaSpending):
+        return "spending"
     return "list" if isinstance(value, list) else "number"
 
 
 Threshold = Annotated[
     Annotated[Probability, Tag("number")]
     | Annotated[list[Probability], Tag("list")]
-    | Annotated[Literal["calibrate"], Tag("calibrate")],
+    | Annotated[Literal["calibrate"], Tag("calibrate")]
+    | Annotated[AlphaSpending, Tag("spending")],
     Discriminator(_threshold_shape),
 ]
 
@@ -439,6 +451,11 @@ class Design(Part):
         resolved = self.by_target and ending == FUTILITY  # nothing is left open
         return ending == NO_SUCCESS or resolved or bool(self.rules_ending(ending))
 
+    def told(self, endpoint: str | None = None) -> Told:
+        """What readers call the answers and estimates of an endpoint; the primary if left out."""
+        analysis = self.analysis_of(self.primary if endpoint is None else endpoint)
+        return (AnalysisBase if analysis is None else analysis).told
+
     def judged_at(self, rule: Rule) -> tuple[int, ...]:
         """Numbers of the looks, from 1, at which a rule is judged."""
         last = self.looks.number
@@ -451,6 +468,10 @@ class Design(Part):
         threshold = rule.threshold
         if threshold == "calibrate":
             return float("nan")  # holds nowhere until it is calibrated
+        if isinstance(threshold, AlphaSpending):
+            from adaptive_cart.design.spending import planned_thresholds
+
+            return planned_thresholds(self, rule)[look]
         if isinstance(threshold, list):
             return float(threshold[self.judged_at(rule).index(look)])
         return float(threshold)

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from adaptive_cart.models.base import AnalysisBase, Posterior
 from adaptive_cart.models.binary.beta_binomial_analysis import BetaBinomialAnalysis
+from adaptive_cart.models.classical.classical_analysis import (
+    LogrankTestAnalysis,
+    ProportionsTestAnalysis,
+)
 from adaptive_cart.models.durability.weibull_cure_analysis import WeibullCureAnalysis
 from adaptive_cart.models.hazards.piecewise_exponential_analysis import PiecewiseExponentialAnalysis
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPoissonAnalysis
@@ -22,6 +26,8 @@ ANALYSES: dict[str, type[AnalysisBase]] = {
     "piecewise_exponential": PiecewiseExponentialAnalysis,
     "weibull_cure": WeibullCureAnalysis,
     "gamma_poisson": GammaPoissonAnalysis,
+    "proportions_test": ProportionsTestAnalysis,
+    "logrank_test": LogrankTestAnalysis,
 }
 
 __all__ = ["ANALYSES", "AnalysisBase", "Posterior"]

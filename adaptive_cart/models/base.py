@@ -207,6 +207,25 @@ class Statement(NamedTuple):
     words: str
 
 
+class Told(NamedTuple):
+    """What readers call what a model gives.
+
+    Attributes
+    ----------
+    answer
+        What a rule compares with its threshold, before the clause that it is of.
+    sign
+        The same in a formula, before the brackets.
+    estimate, interval
+        Of a quantity.
+    """
+
+    answer: str
+    sign: str
+    estimate: str
+    interval: str
+
+
 class AnalysisBase(Part):
     """What every ``[analysis.ENDPOINT]`` table is.
 
@@ -232,6 +251,13 @@ class AnalysisBase(Part):
         Whether predictive probabilities are there for it.
     answered_by
         What answers: its ``error`` says what an answer may be wrong by.
+    bayesian
+        Whether its answers are probabilities of a posterior, from a prior. Else it is a test, whose
+        answers are one less a p-value; only such a threshold can spend a type I error.
+    of_tables
+        Whether its answers are a matter of responders and participants alone.
+    told
+        What readers call its answers and estimates.
     """
 
     model: str
@@ -246,6 +272,11 @@ class AnalysisBase(Part):
     slow: ClassVar[bool] = False
     predicts: ClassVar[bool] = False
     answered_by: ClassVar[type[Posterior]]
+    bayesian: ClassVar[bool] = True
+    of_tables: ClassVar[bool] = False
+    told: ClassVar[Told] = Told(
+        "posterior probability that", "P", "posterior mean", "credible interval"
+    )
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
         """Faults of the table that need the design's names: (path below the table, message)."""

@@ -77,12 +77,12 @@ def prior_claims(design: Design, plan: Plan | None = None) -> list[Claim]:
     """Prior probability of what each rule asks, target by target.
 
     Predictive rules are left out: without data they ask for the whole trial, which is what
-    :func:`prior_predictive` answers.
+    :func:`prior_predictive` answers. So are tests, which have no prior.
     """
     ready = plan or Plan.of(design)
     found = []
     for rule in ready.rules:
-        if rule.prediction is not None:
+        if rule.prediction is not None or not ready.bayesian(rule):
             continue
         for target in rule.targets:
             words = target.words(design.arm_names, design.stratum_names)

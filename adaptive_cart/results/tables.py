@@ -204,9 +204,10 @@ def _notes(result: Result, parts: bool) -> str:
     manifest = result.manifest
     whole = _estimand(result)
     named = "" if whole == _estimand_heading(result) else f" ({whole})"
+    told = result.design.told()
     estimates = (
-        f"true, bias, coverage: true value of the estimand{named}, bias of the posterior mean and "
-        "coverage of the 95% credible interval at the look that ended the trial."
+        f"true, bias, coverage: true value of the estimand{named}, bias of the {told.estimate} and "
+        f"coverage of the 95% {told.interval} at the look that ended the trial."
     )
     if manifest["engine"] == "exact":
         return f"Exact, without Monte Carlo error. N analysed: mean number. {estimates}"

@@ -159,7 +159,7 @@ def _tables(
     """Looks at which a rule is a matter of counts at planned numbers: look, arms, numbers."""
     question = rule.question
     analysis = design.analysis_of(question.endpoint)
-    if analysis is None or analysis.model != "beta_binomial" or question.stratum >= 0:
+    if analysis is None or not analysis.of_tables or question.stratum >= 0:
         return
     if design.adaptive or question.kind != "level":
         return
@@ -226,7 +226,7 @@ def counts_at_which_it_holds(plan: Plan, rule: ResolvedRule, most: int) -> dict[
     """
     question = rule.question
     fitted = plan.fitted.get(question.endpoint)
-    if fitted is None or fitted[0].model != "beta_binomial" or len(rule.targets) > 1:
+    if fitted is None or not fitted[0].of_tables or len(rule.targets) > 1:
         return {}
     if rule.prediction is not None or question.kind != "level" or question.minus is not None:
         return {}

@@ -138,8 +138,9 @@ def obstacles(design: Design, truths: Mapping[str, Truth]) -> list[str]:
     else:
         found.append("response-adaptive randomisation makes the numbers in each arm vary")
     analysis = design.analysis_of(design.primary)
-    if analysis is None or analysis.model != "beta_binomial":
-        found.append("the primary is not analysed by beta_binomial")
+    if analysis is None or not analysis.of_tables:
+        name = "no model" if analysis is None else analysis.model
+        found.append(f"the primary is analysed by {name}, and not by counts alone")
     for rule in design.rules:
         if rule.decision.ends is None:
             found.append(f"rule '{rule.name}' does not end the trial ({rule.then})")

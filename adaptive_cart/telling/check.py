@@ -9,10 +9,19 @@ from typing import Any
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule, listed, resolve_rules
 from adaptive_cart.decisions import SUCCESS
-from adaptive_cart.design.design import Crossover, Design, PermutedBlocks, Ramp, Rule
+from adaptive_cart.design.design import (
+    AlphaSpending,
+    Crossover,
+    Design,
+    PermutedBlocks,
+    Ramp,
+    Rule,
+)
 from adaptive_cart.design.products import PRODUCTS
+from adaptive_cart.design.spending import planned_bounds
 from adaptive_cart.errors import one_of
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
+from adaptive_cart.models.classical.alpha_spending import SHAPES
 from adaptive_cart.nouns.questions import ALL, TO_CALIBRATE, written
 from adaptive_cart.running.boundaries import Boundary, boundaries, left_out, planned_at
 from adaptive_cart.running.engine import choose_engine
@@ -146,7 +155,8 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
     found = boundaries(design, plan)
     for rule, resolved in zip(design.rules, resolve_rules(design), strict=True):
         asked = resolved.words(design, every=True)
-        yield f"  {rule.name}: {rule.then} if {asked} {_thresholds(rule)}"
+        yield f"  {rule.name}: {rule.then} if {asked} {_thresholds(design, rule)}"
+        yield from _spent(design, rule)
         together = _strata_together(design, resolved)
         yield f"    judged at {resolved.when(design)}{together}"
         for boundary in found:
@@ -185,8 +195,26 @@ def _either_way(design: Design) -> Iterator[str]:
         yield f"  {one}, whatever the others say"
 
 
-def _thresholds(rule: Rule) -> str:
+def _spent(design: Design, rule: Rule) -> Iterator[str]:
+    """How a rule spends a type I error, and at which boundaries."""
+    if not isinstance(rule.threshold, AlphaSpending):
+        return
+    bounds = ", ".join(
+        "none" if math.isinf(bound) else f"{bound:.4f}"
+        for bound in planned_bounds(design, rule).values()
+    )
+    shape = SHAPES[rule.threshold.spending]
+    yield (
+        f"    one-sided type I error {rule.threshold.alpha:g}, {shape} spending: z at least "
+        f"{bounds} at the planned numbers, worked out anew at those that a look sees"
+    )
+
+
+def _thresholds(design: Design, rule: Rule) -> str:
     threshold = rule.threshold
+    if isinstance(threshold, AlphaSpending):
+        planned = (f"{design.threshold_at(rule, look):.6f}" for look in design.judged_at(rule))
+        return f"{rule.sign} {', '.join(planned)} (by look, as planned)"
     if threshold == "calibrate":
         return f"{rule.sign} {TO_CALIBRATE}"
     if isinstance(threshold, list):
@@ -220,16 +248,24 @@ def _by_control(boundary: Boundary, shown: int = 6) -> str:
 def _priors(design: Design, plan: Plan) -> Iterator[str]:
     from adaptive_cart.priors.claims import prior_claims
 
+    tests = [name for name, (analysis, _) in plan.fitted.items() if not analysis.bayesian]
     yield "Priors, and the participants that each is worth"
     lines = list(_prior_lines(design, plan))
     yield from lines
+    for name in tests:
+        yield (
+            f"  {name}: none; {plan.fitted[name][0].model} is a test, and 1 − p, one less its "
+            f"one-sided p-value, is no posterior probability"
+        )
     if any("ELIR" in line for line in lines):
         yield (
             "  ELIR, the expected local information ratio, is the one to quote: it alone grows by "
             "one with every participant"
         )
-    yield "Before any data"
-    for claim in prior_claims(design, plan):
+    claims = prior_claims(design, plan)
+    if claims:
+        yield "Before any data"
+    for claim in claims:
         yield f"  {claim.rule}: {claim.words} = {claim.probability:.4f}"
         if claim.settled:
             yield f"    warning: the prior alone makes '{claim.rule}' hold ({claim.then})"
@@ -241,7 +277,7 @@ def _prior_lines(design: Design, plan: Plan) -> Iterator[str]:
     from adaptive_cart.priors.effective_sample_size import effective_sample_sizes
 
     for name in design.endpoints:
-        if name not in plan.fitted:
+        if name not in plan.fitted or not plan.fitted[name][0].bayesian:
             continue
         analysis, model = plan.fitted[name]
         if not isinstance(model, BetaBinomial):

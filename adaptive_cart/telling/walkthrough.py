@@ -215,13 +215,14 @@ def _ending(plan: Plan, block: Block) -> list[str]:
         f"{randomised} randomised, {analysed} analysed"
         + (f", {infused} infused." if infused else ".")
     ]
+    told = plan.design.told()
     for place, estimand in enumerate(plan.estimands):
         if not np.isfinite(block.estimate[0, place]):
             continue
         inside = "covers" if block.covered[0, place] else "misses"
         lines.append(
-            f"Estimated {_called(estimand)} {block.estimate[0, place]:.4f} (posterior mean); its "
-            f"95% credible interval {inside} the truth."
+            f"Estimated {_called(estimand)} {block.estimate[0, place]:.4f} ({told.estimate}); its "
+            f"95% {told.interval} {inside} the truth."
         )
     followed_up = int(block.analysed_final[0].sum())
     if followed_up > analysed and plan.estimands:

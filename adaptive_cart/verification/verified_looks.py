@@ -191,7 +191,7 @@ class _Watched(SimulatedConduct):
         position: int,
         analysis: LookAnalysis,
         judged: Booleans,
-        threshold: float,
+        threshold: float | Floats,
         look: int,
         last: Booleans,
     ) -> Floats:
@@ -213,7 +213,7 @@ class _Watched(SimulatedConduct):
                         in_full(rule.targets[place], arms[trial]),
                         None if strata is None else strata[trial],
                         float(probability[trial, place]),
-                        threshold,
+                        float(np.broadcast_to(threshold, probability.shape)[trial, place]),
                         None
                         if planned is None
                         else tuple(tuple(int(n) for n in part[row]) for part in planned),

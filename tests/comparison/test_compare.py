@@ -16,20 +16,19 @@ from scipy import stats
 
 import adaptive_cart as ac
 from adaptive_cart.comparison import Comparison, changes, compare
-from adaptive_cart.comparison.alpha_spending import efficacy_bounds, spent, z_statistic
 from adaptive_cart.comparison.alternatives import fixed_size
-from adaptive_cart.comparison.classical import classical
-from adaptive_cart.comparison.classical_exact import enumerate_classical
-from adaptive_cart.comparison.classical_trials import judged_trials
+from adaptive_cart.comparison.classical import group_sequential
 from adaptive_cart.comparison.pictures import PICTURES, efficient
-from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError, InputError, ResultsError
+from adaptive_cart.models.classical.alpha_spending import Spending
 from adaptive_cart.results.estimand import SobolLatents
 from adaptive_cart.results.result import Result
 from checks import DESIGNS, assert_close_in_mcse, raw_design
+from judged import enumerated, judged
 
 TRIALS = 400
 FULL_TRIALS = 4_000
+SPENDING_150 = Spending(0.025, "obrien_fleming", 150)
 
 
 def altered(**tables: Any) -> ac.Design:
@@ -88,102 +87,6 @@ def cell(comparison: Comparison, scenario: str, measure: str, design: str) -> An
     return rows.iloc[0]
 
 
-# ── boundaries by alpha spending ──────────────────────────────────────────────────────────────
-# Lan-DeMets boundaries of the O'Brien-Fleming type at equally spaced looks, one-sided 0.025 (the
-# upper ones of two-sided 0.05), as printed by ld98 (Reboussin et al. 2000, Control Clin Trials
-# 21:190), ldbounds and gsDesign. Four decimals are published, the last of which is not sure:
-# adaptive quadrature (the next test) gives 3.35701 where 3.3569 is printed. So two units of it.
-PUBLISHED = {
-    1: (1.9600,),
-    2: (2.9626, 1.9686),
-    3: (3.7103, 2.5114, 1.9930),
-    4: (4.3326, 2.9631, 2.3590, 2.0141),
-    5: (4.8769, 3.3569, 2.6803, 2.2898, 2.0310),
-}
-
-
-@pytest.mark.parametrize("looks", PUBLISHED)
-def test_boundaries_are_the_published_ones(looks: int) -> None:
-    found = efficacy_bounds(tuple(range(1, looks + 1)), looks, 0.025)
-    assert found == pytest.approx(PUBLISHED[looks], abs=2e-4)
-
-
-def test_second_boundary_against_adaptive_quadrature() -> None:
-    """The second look alone, by another integration rule; our grid leaves 3e-6."""
-    from scipy.integrate import quad
-
-    for early, late in [(0.2, 0.4), (0.4, 1.0), (1 / 3, 2 / 3)]:
-        first, bound = efficacy_bounds((round(3000 * early), round(3000 * late)), 3000, 0.025)
-        root = stats.norm.ppf(1.0 - 0.0125)
-        due = [2.0 * stats.norm.sf(root / math.sqrt(part)) for part in (early, 1.0)]
-        due[1] = 0.025  # the last look spends all
-        ratio = late / early
-
-        def crosses(z: float, ratio: float = ratio, bound: float = bound) -> float:
-            reach = (bound * math.sqrt(ratio) - z) / math.sqrt(ratio - 1.0)
-            return float(stats.norm.pdf(z) * stats.norm.sf(reach))
-
-        mass, _ = quad(crosses, -12.0, first, epsabs=1e-14, epsrel=1e-12)
-        assert stats.norm.sf(first) == pytest.approx(due[0], rel=1e-9)
-        # an error of 3e-6 in the bound moves the mass by that times a density of at most 0.06
-        assert mass == pytest.approx(due[1] - due[0], abs=2e-7)
-
-
-@pytest.mark.parametrize(
-    ("information", "error"), [((36, 60, 90), 0.025), ((20, 90), 0.05), ((10, 45, 80), 0.10)]
-)
-def test_boundaries_spend_what_the_function_says(information: Any, error: float) -> None:
-    """Against multivariate normal probabilities, whose own error is 1e-5 or so."""
-    most = information[-1]
-    bounds = efficacy_bounds(information, most, error)
-    correlation = np.sqrt(np.minimum.outer(information, information)) / np.sqrt(
-        np.maximum.outer(information, information)
-    )
-    for look in range(1, len(information) + 1):
-        stays = stats.multivariate_normal.cdf(
-            np.array(bounds[:look]),
-            np.zeros(look),
-            correlation[:look, :look],
-            abseps=1e-7,
-            releps=1e-7,
-            maxpts=2_000_000,
-        )
-        quantile = stats.norm.ppf(1 - error / 2)
-        function = 2 * (1 - stats.norm.cdf(quantile / math.sqrt(information[look - 1] / most)))
-        assert 1.0 - stays == pytest.approx(function, abs=3e-5)
-
-
-def test_grid_is_fine_enough() -> None:
-    for information in (tuple(range(1, 11)), (36, 60, 90), (60, 105, 150)):
-        usual = efficacy_bounds(information, information[-1], 0.025)
-        fine = efficacy_bounds(information, information[-1], 0.025, 64)
-        assert usual == pytest.approx(fine, abs=3e-6)
-
-
-def test_a_look_without_new_information_has_no_boundary() -> None:
-    bounds = efficacy_bounds((0, 30, 30, 90), 90, 0.025)
-    assert bounds[0] == bounds[2] == math.inf
-    assert bounds[1] == pytest.approx(-stats.norm.ppf(spent(1 / 3, 0.025)))
-    short = efficacy_bounds(
-        (30, 60, 80), 90, 0.025
-    )  # fewer than planned: all is spent all the same
-    full = efficacy_bounds((30, 60, 80), 80, 0.025)
-    assert short[-1] < full[-1]
-
-
-def test_z_is_the_root_of_the_chi_square_of_the_table() -> None:
-    for x0, n0, x1, n1 in [(3, 20, 15, 40), (10, 50, 4, 25), (1, 7, 6, 7)]:
-        table = [[x0, n0 - x0], [x1, n1 - x1]]
-        square = stats.chi2_contingency(table, correction=False).statistic
-        z = z_statistic(
-            (np.array([x0]), np.array([x1])),
-            (np.array([n0]), np.array([n1])),
-        )[0]
-        assert z == pytest.approx(math.copysign(math.sqrt(square), x1 / n1 - x0 / n0))
-    nobody = z_statistic((np.array([0, 0]), np.array([0, 3])), (np.array([5, 0]), np.array([5, 4])))
-    assert nobody.tolist() == [0.0, 0.0]
-
-
 # ── the classical design ──────────────────────────────────────────────────────────────────────
 def equal(rates: tuple[float, float], looks: list[int]) -> ac.Design:
     """Two equal arms and these looks."""
@@ -200,7 +103,7 @@ def test_enumeration_against_every_path() -> None:
     """Every sequence of outcomes of 4 and 4 participants, weighed and judged one by one."""
     rates, looks = (0.3, 0.6), [4, 8]
     design = equal(rates, looks)
-    bounds = efficacy_bounds((4, 8), 8, 0.025)
+    bounds = Spending(0.025, "obrien_fleming", 8).bounds((4, 8))
 
     def z(x0: int, x1: int, n: int) -> float:
         together = (x0 + x1) / (2 * n)
@@ -222,35 +125,36 @@ def test_enumeration_against_every_path() -> None:
                 bias += weight * error
                 square += weight * error**2
                 break
-    found = enumerate_classical(classical(design), truths_of(design)["null"])
-    assert found.success == pytest.approx(success, abs=1e-12)
-    assert found.n_analysed == pytest.approx(analysed, abs=1e-12)
-    assert found.bias == pytest.approx(bias, abs=1e-12)
-    assert found.rmse == pytest.approx(math.sqrt(square), abs=1e-12)
-    assert 0.0 < found.success < 1.0
+    found = enumerated(group_sequential(design), "null")
+    assert found["success"] == pytest.approx(success, abs=1e-12)
+    assert found["n_analysed_mean"] == pytest.approx(analysed, abs=1e-12)
+    assert found["bias"] == pytest.approx(bias, abs=1e-12)
+    assert found["rmse"] == pytest.approx(math.sqrt(square), abs=1e-12)
+    assert 0.0 < found["success"] < 1.0
 
 
 def test_type_one_error_of_the_classical_design() -> None:
     """Within 4 standard errors by simulation; enumerated, what the normal law leaves at n = 480."""
-    design = classical(equal((0.4, 0.4), [160, 320, 480]))
-    truth = truths_of(design.design)["null"]
-    exact = enumerate_classical(design, truth).success
+    design = group_sequential(equal((0.4, 0.4), [160, 320, 480]))
+    exact = enumerated(design, "null")["success"]
     assert exact == pytest.approx(0.025, abs=0.001)
-    found = judged_trials(design, truth, seed=11, trials=FULL_TRIALS)
+    found = judged(design, "null", seed=11, trials=FULL_TRIALS)
     mcse = math.sqrt(0.025 * 0.975 / FULL_TRIALS)
     assert_close_in_mcse(found.success.mean(), 0.025, mcse, "type I error", z=4.0)
     assert_close_in_mcse(found.success.mean(), exact, mcse, "against enumeration", z=4.0)
 
 
 def test_simulated_and_enumerated_classical_design_agree() -> None:
-    design = classical(ac.load_design(DESIGNS / "hello.toml"))
-    truth = truths_of(design.design)["expected"]
-    exact = enumerate_classical(design, truth)
-    found = judged_trials(design, truth, seed=3, trials=FULL_TRIALS)
+    design = group_sequential(ac.load_design(DESIGNS / "hello.toml"))
+    exact = enumerated(design, "expected")
+    found = judged(design, "expected", seed=3, trials=FULL_TRIALS)
     root = math.sqrt(FULL_TRIALS)
     success = float(found.success.mean())
-    assert_close_in_mcse(success, exact.success, math.sqrt(success * (1 - success)) / root)
-    for column, value in ((found.analysed, exact.n_analysed), (found.estimate - 0.25, exact.bias)):
+    assert_close_in_mcse(success, exact["success"], math.sqrt(success * (1 - success)) / root)
+    for column, value in (
+        (found.analysed, exact["n_analysed_mean"]),
+        (found.estimate - 0.25, exact["bias"]),
+    ):
         assert_close_in_mcse(column.mean(), value, column.std(ddof=1) / root)
 
 
@@ -259,7 +163,7 @@ def test_classical_design_judges_the_very_trials_of_the_run(folder: Path) -> Non
     rule = {**raw_design("hello")["rules"][0], "looks": ["final"]}
     design = altered(rules=[rule])
     result = run(design, folder / "to_the_last_look")
-    bounds = efficacy_bounds((60, 105, 150), 150, 0.025)
+    bounds = SPENDING_150.bounds((60, 105, 150))
     comparison = compare([result], with_group_sequential=True)
     for scenario in ("null", "expected"):
         looks = result.looks[result.looks["scenario"] == scenario]
@@ -302,9 +206,8 @@ def test_classical_design_judges_the_very_trials_of_the_run(folder: Path) -> Non
 
 
 def test_a_reversed_success_is_one_that_falls_short_in_the_end() -> None:
-    design = classical(ac.load_design(DESIGNS / "hello.toml"))
-    truth = truths_of(design.design)["expected"]
-    found = judged_trials(design, truth, seed=3, trials=1_000)
+    design = group_sequential(ac.load_design(DESIGNS / "hello.toml"))
+    found = judged(design, "expected", seed=3, trials=1_000)
     assert (found.reversal <= found.success).all()
     last = found.look == 3
     assert not found.reversal[last].any()
@@ -313,22 +216,20 @@ def test_a_reversed_success_is_one_that_falls_short_in_the_end() -> None:
 
 def test_numbers_that_vary_have_boundaries_of_their_own() -> None:
     """Looks by participants enrolled: the type I error is kept all the same."""
-    design = classical(ac.load_design(DESIGNS / "goldilocks_allogeneic.toml"))
-    assert design.planned is None
-    truths = truths_of(design.design)
-    early = judged_trials(design, truths["expected"], seed=2, trials=100)
+    design = group_sequential(ac.load_design(DESIGNS / "goldilocks_allogeneic.toml"))
+    early = judged(design, "expected", seed=2, trials=100)
     assert len(np.unique(early.analysed)) > 10
-    found = judged_trials(design, truths["null"], seed=2, trials=TRIALS)
+    found = judged(design, "null", seed=2, trials=TRIALS)
     assert_close_in_mcse(found.success.mean(), 0.025, math.sqrt(0.025 * 0.975 / TRIALS), z=4.0)
 
 
 def test_where_less_is_better_the_test_is_turned_round() -> None:
     raw = raw_design("hello")
     raw["rules"][0]["posterior"] = {"endpoint": "dfr", "arm": "cart", "minus": "soc", "below": 0.0}
-    design = classical(ac.Design(**raw))
-    assert not design.higher_is_better
-    truth = truths_of(design.design)["expected"]
-    assert judged_trials(design, truth, seed=3, trials=64).success.mean() == 0.0
+    design = group_sequential(ac.Design(**raw))
+    assert design.rules[0].posterior is not None
+    assert design.rules[0].posterior.below == 0.0
+    assert judged(design, "expected", seed=3, trials=64).success.mean() == 0.0
 
 
 @pytest.mark.parametrize("kind", ["time_in_remission", "time_to_relapse"])
@@ -343,7 +244,7 @@ def test_where_there_is_no_classical_design(kind: str) -> None:
     raw["endpoints"][found[0]]["primary"] = True
     raw["looks"] = {"enrolled": raw["looks"]["observed"]}
     with pytest.raises(DesignError) as caught:
-        classical(ac.Design(**raw))
+        group_sequential(ac.Design(**raw))
     (problem,) = caught.value.problems
     assert problem.path == f"endpoints.{found[0]}.type"
     assert f"found {kind}" in str(problem)

@@ -331,7 +331,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("direct", {"enrolment/max_n": {}}, "enrolment.max_n", "found {}; a whole number"),
     ("direct", {"rules/0/at_least": "0.99"}, "rules[0].at_least", "(without quotes)"),
     ("direct", {"rules/0/at_least": True}, "rules[0].at_least", "found true; a number"),
-    ("direct", {"rules/0/at_least": {}}, "rules[0].at_least", "found {}; a number"),
+    ("direct", {"rules/0/at_least": {}}, "rules[0].at_least.alpha", "missing; a number"),
     ("direct", {"looks/observed": "60"}, "looks.observed", 'found "60"; a list of whole numbers'),
     ("direct", {"looks/observed": [60, 61.5]}, "looks.observed[1]", "found 61.5; a whole number"),
     ("direct", {"arms/soc/control": 1}, "arms.soc.control", "found 1; true or false"),

@@ -174,6 +174,7 @@ class BetaBinomialAnalysis(AnalysisBase):
     reads: ClassVar[str] = "counts"
     answers: ClassVar[tuple[str, ...]] = ("level", "best")
     answered_by: ClassVar[type[Posterior]] = CountsPosterior
+    of_tables: ClassVar[bool] = True
 
     def _by_arm(self, arms: tuple[str, ...]) -> dict[str, BetaPrior | BetaMixturePrior]:
         if self.prior is None:

@@ -40,6 +40,8 @@ class Question:
     against
         Thresholds that the answer will be compared with. It lies on the right side of each,
         whatever the last bit says; what is asked stays the same.
+    sign
+        What the answer is written as: ``P``, or ``1 − p`` of a test.
     """
 
     endpoint: str
@@ -52,6 +54,7 @@ class Question:
     month: float = 0.0
     among: tuple[int, ...] = ()
     against: tuple[float, ...] = field(default=(), compare=False, repr=False)
+    sign: str = field(default="P", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse a kind that nobody knows."""
@@ -107,4 +110,4 @@ class Question:
         elif self.stratum == OPEN:
             about += ", open strata"
         value = value_text or written(self.value)
-        return f"P({self.of.formula(self, arms[self.arm], other, value)} | {about})"
+        return f"{self.sign}({self.of.formula(self, arms[self.arm], other, value)} | {about})"

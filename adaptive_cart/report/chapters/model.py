@@ -181,6 +181,8 @@ def _claims(evidence: Evidence) -> list[Block]:
     for rule in evidence.plan.rules:
         if not rule.decision.claims or rule.prediction is not None:
             continue
+        if not evidence.plan.bayesian(rule):
+            continue
         analysis, fitted = evidence.plan.fitted[rule.question.endpoint]
         posterior = analysis.posterior(fitted, nothing_seen(evidence.design, analysis.reads), None)
         for place, question in enumerate(rule.targets):

@@ -21,6 +21,8 @@ UNIT = {"piecewise_exponential": "month", "gamma_poisson": "year"}  # of the tim
 def prior_rows(evidence: Evidence) -> Iterator[tuple[str, Row]]:
     """Every prior of the design, by its key: endpoint and arm, or part of the model's prior."""
     for name, (analysis, fitted) in evidence.plan.fitted.items():
+        if not analysis.bayesian:
+            continue
         if isinstance(fitted, BetaBinomial):
             yield from beta_rows(evidence, name, fitted)
         else:

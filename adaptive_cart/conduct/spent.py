@@ -1,0 +1,77 @@
+"""What rules that spend a type I error have seen so far, and what they are compared with now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.models.classical.classical_analysis import Tested
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
+
+if TYPE_CHECKING:
+    from adaptive_cart.conduct.holding import LookAnalysis
+
+
+class Spent:
+    """One rule's looks in a block of trials.
+
+    Attributes
+    ----------
+    at
+        By look at which it was judged: ``(trial, target)`` what it was compared with.
+    """
+
+    def __init__(self, rule: ResolvedRule, trials: int) -> None:
+        self.rule = rule
+        self.at: dict[int, Floats] = {}
+        self._information = np.zeros((0, trials, len(rule.targets)), dtype=np.int64)
+        self._reached = np.zeros_like(self._information)
+
+    def threshold(
+        self, analysis: LookAnalysis, look: int, judged: Booleans, last: Booleans
+    ) -> Floats:
+        """What the rule is compared with at a look, from the numbers of this look and before.
+
+        Parameters
+        ----------
+        judged, last
+            ``(trial,)`` where the rule is judged, and where that is the trial's last look.
+
+        Returns
+        -------
+        ``(trial, target)``; never reached where there is nothing new to look at.
+        """
+        spending = self.rule.spending
+        assert spending is not None
+        self._information, self._reached = (
+            np.concatenate([before, now[None]])
+            for before, now in zip(
+                (self._information, self._reached), self._seen(analysis, judged), strict=True
+            )
+        )
+        threshold = np.full(self._information.shape[1:], np.inf)
+        for place in range(threshold.shape[1]):
+            threshold[judged, place] = spending.thresholds(
+                self._information[:, judged, place], self._reached[:, judged, place], last[judged]
+            )
+        self.at[look] = threshold
+        return threshold
+
+    def _seen(self, analysis: LookAnalysis, judged: Booleans) -> tuple[Integers, Integers]:
+        """Information and what the trial has reached; as before where the rule is not judged."""
+        shape = self._information.shape[1:]
+        none = np.zeros(shape, dtype=np.int64)
+        information, reached = (
+            part[-1].copy() if len(part) else none.copy()
+            for part in (self._information, self._reached)
+        )
+        test = analysis.posterior(self.rule.question.endpoint)
+        assert isinstance(test, Tested)  # checked with the design
+        here = judged[analysis.trials]
+        rows = analysis.trials[here]
+        for place, target in enumerate(self.rule.targets):
+            mine, everybody = test.information(target)
+            information[rows, place], reached[rows, place] = mine[here], everybody[here]
+        return information, reached
