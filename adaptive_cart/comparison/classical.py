@@ -27,6 +27,9 @@ from typing import Any, get_args
 from scipy.special import ndtr
 
 from adaptive_cart.decisions import SUCCESS
+from adaptive_cart.decisions.closing import DROP_ARM
+from adaptive_cart.decisions.success import DECLARE_SUCCESS
+from adaptive_cart.decisions.without_success import DECLARE_FUTILITY
 from adaptive_cart.design.design import AlphaSpending, Design, Rule
 from adaptive_cart.design.spending import fixed_numbers, planned_bounds
 from adaptive_cart.errors import DesignError, Problem
@@ -73,7 +76,7 @@ def group_sequential(design: Design, futility: float | None = None) -> Design:
     rules: list[dict[str, Any]] = [
         {
             "name": "efficacy",
-            "then": "declare_success",
+            "then": DECLARE_SUCCESS.name,
             "posterior": asked,
             "at_least": {"alpha": error / (len(design.arms) - 1)},
         }
@@ -82,7 +85,7 @@ def group_sequential(design: Design, futility: float | None = None) -> Design:
         rules.append(
             {
                 "name": "futility",
-                "then": "drop_arm" if several else "declare_futility",
+                "then": (DROP_ARM if several else DECLARE_FUTILITY).name,
                 "posterior": asked,
                 "below": float(ndtr(futility)),
                 "looks": list(range(1, design.looks.number)),
@@ -160,11 +163,7 @@ def _asked(design: Design, arm: str) -> dict[str, Any]:
 def _higher_is_better(design: Design) -> bool:
     for rule in design.rules:
         asked = rule.posterior
-        if (
-            rule.decision.ends == SUCCESS
-            and asked is not None
-            and asked.endpoint == design.primary
-        ):
+        if rule.decision.ends == SUCCESS and asked is not None and asked.endpoint == design.primary:
             about_control = asked.arm == design.arm_names[0]
             return (asked.above is not None) != about_control
     return not _kind(design).lower_is_better
