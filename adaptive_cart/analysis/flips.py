@@ -99,10 +99,10 @@ class _Search:
 
     def _arms(self) -> list[int]:
         target = self.target
-        if target.kind == "best":
-            asked = self.analysis.as_asked(target)
-            return list(asked.compared(len(self.analysis.plan.design.arm_names)))
-        return [target.arm] if target.minus is None else [target.arm, target.minus]
+        if not target.of.among_open:
+            return list(target.pair)
+        asked = self.analysis.as_asked(target)
+        return list(asked.compared(len(self.analysis.plan.design.arm_names)))
 
     def _strata(self) -> list[list[int]]:
         """Strata in which responders may move: one by one where the model tells them apart."""

@@ -15,7 +15,7 @@ import numpy as np
 from adaptive_cart.analysis.findings import Interval
 from adaptive_cart.analysis.posteriors import bounds, interval_of
 from adaptive_cart.analysis.survival import kaplan_meier
-from adaptive_cart.conduct.plan import LEVEL
+from adaptive_cart.conduct.plan import LEVEL, Plan
 from adaptive_cart.figures.draw_measures import columns_for, panel_room
 from adaptive_cart.figures.draw_participants import EVENTS
 from adaptive_cart.figures.style import (
@@ -40,7 +40,7 @@ from adaptive_cart.figures.style import (
     width_of,
 )
 from adaptive_cart.nouns.calendar import SAME
-from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.questions import ALL, Question
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.summaries import Durations
 
@@ -77,14 +77,14 @@ def figures_of(analysis: Analysis) -> dict[str, Picture]:
 
 # ── densities ─────────────────────────────────────────────────────────────────────────────────
 def _density(
-    probability: Callable[[Question], float], question: Question, model: str
+    plan: Plan, probability: Callable[[Question], float], question: Question
 ) -> tuple[Floats, Floats]:
     """Density of a quantity: differences of its distribution function over a grid."""
-    low, high = bounds(question, model)
+    low, high = bounds(plan, question)
     lower, upper = interval_of(probability, question, low, high)
     wide = upper - lower
     ends = max(low, lower - wide), min(high, upper + wide)
-    ratio = question.kind == "hazard_ratio"
+    ratio = question.of.ratio
     if ratio:
         ends = lower / (upper / lower) ** 0.5, upper * (upper / lower) ** 0.5
     grid = np.geomspace(*ends, POINTS) if ratio else np.linspace(*ends, POINTS)
@@ -100,18 +100,18 @@ def difference(analysis: Analysis) -> Picture | None:
     if not plan.estimands:
         return None
     questions = [estimand.question for estimand in plan.estimands]
-    model = plan.fitted[plan.design.primary][0].model
     margins = sorted(
         {
             target.value
             for rule in plan.rules
             for target in rule.targets
-            if (target.endpoint, target.kind) == (plan.design.primary, questions[0].kind)
+            if target.endpoint == plan.design.primary
+            and target.of is questions[0].of
             and target.minus is not None
         }
     )
     words = _words(analysis)
-    drawn = [(words[q], *_density(recorded.ask, q, model)) for q in questions]
+    drawn = [(words[q], *_density(plan, recorded.ask, q)) for q in questions]
     found = {q.words: q for q in analysis.findings.quantities if q.endpoint == plan.design.primary}
     intervals = [found[name].reference or found[name].fast for name, *_ in drawn]
     draws = None
@@ -122,11 +122,9 @@ def difference(analysis: Analysis) -> Picture | None:
         for name, grid, density in drawn
         for x, y in zip(grid, density, strict=True)
     ]
-    kind = "log scale" if questions[0].kind == "hazard_ratio" else ""
+    kind = questions[0].of
     label = plan.design.endpoint_label(plan.design.primary)
-    figure = _draw_densities(
-        drawn, draws, intervals, margins, f"{label}: {_axis(questions[0])}", bool(kind)
-    )
+    figure = _draw_densities(drawn, draws, intervals, margins, f"{label}: {kind.axis}", kind.ratio)
     by = "the reference posterior, PyMC" if draws else "the fast posterior"
     curve = " Curve: fast posterior; bars: draws of the reference posterior." if draws else ""
     where = " and ".join(f"{margin:g}" for margin in margins)
@@ -148,10 +146,6 @@ def difference(analysis: Analysis) -> Picture | None:
 def _words(analysis: Analysis) -> dict[Question, str]:
     pairs = zip(analysis.questions, analysis.findings.quantities, strict=True)
     return {question: quantity.words for question, quantity in pairs}
-
-
-def _axis(question: Question) -> str:
-    return "hazard ratio" if question.kind == "hazard_ratio" else "difference to the control"
 
 
 @styled
@@ -209,15 +203,15 @@ def prior_and_posterior(analysis: Analysis) -> Picture | None:
     if primary not in plan.fitted:
         return None
     fitted = plan.fitted[primary][0]
-    if "level" in fitted.answers:
-        questions = [Question(primary, arm) for arm in range(len(plan.design.arm_names))]
-    else:
-        arms = range(1, len(plan.design.arm_names))
-        questions = [Question(primary, arm, 0, kind="hazard_ratio") for arm in arms]
-    ratio = questions[0].kind == "hazard_ratio"
+    questions = [q for q in analysis.questions if q.endpoint == primary and q.stratum == ALL]
+    of_arms = [q for q in questions if q.minus is None and not q.month]
+    questions = of_arms or [q for q in questions if q.of.ratio]
+    if not questions:
+        return None
+    ratio = questions[0].of.ratio
     empty = recorded.without_data(primary)
     words = _words(analysis)
-    edges = _edges(analysis, questions, fitted.model)
+    edges = _edges(analysis, questions)
     middles = np.sqrt(edges[1:] * edges[:-1]) if ratio else (edges[1:] + edges[:-1]) / 2.0
     drawn, rows = [], []
     for question in questions:
@@ -233,7 +227,7 @@ def prior_and_posterior(analysis: Analysis) -> Picture | None:
                 }
             )
     label = plan.design.endpoint_label(primary)
-    axis = f"{label}: " + ("hazard ratio" if ratio else fitted.level)
+    axis = f"{label}: " + (questions[0].of.comparison if ratio else fitted.level)
     return Picture(
         _draw_prior(drawn, axis, ratio),
         f"Prior (dashed) and posterior (solid) at month {analysis.findings.date:.1f}.",
@@ -242,11 +236,11 @@ def prior_and_posterior(analysis: Analysis) -> Picture | None:
     )
 
 
-def _edges(analysis: Analysis, questions: list[Question], model: str) -> Floats:
+def _edges(analysis: Analysis, questions: list[Question]) -> Floats:
     """Grid that holds all the posteriors: from the lowest to the highest they reach."""
-    low, high = bounds(questions[0], model)
+    low, high = bounds(analysis.plan, questions[0])
     ends = [interval_of(analysis.recorded.ask, question, low, high) for question in questions]
-    if questions[0].kind == "hazard_ratio":
+    if questions[0].of.ratio:
         lower, upper = min(end[0] for end in ends), max(end[1] for end in ends)
         return np.geomspace(lower**1.5 / upper**0.5, upper**1.5 / lower**0.5, POINTS)
     highest = max(upper + (upper - lower) for lower, upper in ends)
@@ -258,7 +252,7 @@ def _density_over(
 ) -> Floats:
     """Density between the edges, on the scale of the logarithm for a ratio."""
     above = np.array([probability(question.at(float(value))) for value in edges])
-    scale = np.log(edges) if question.kind == "hazard_ratio" else edges
+    scale = np.log(edges) if question.of.ratio else edges
     density: Floats = np.maximum(-np.diff(above), 0.0) / np.diff(scale)
     return density
 

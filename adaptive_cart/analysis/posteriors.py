@@ -7,6 +7,7 @@ Brent's method: no draws, and an error below 1e-7.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,9 +15,11 @@ from adaptive_cart.analysis.findings import Interval, Quantity
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
 from adaptive_cart.conduct.plan import LEVEL, Plan
 from adaptive_cart.design.design import Design
-from adaptive_cart.nouns.questions import ALL, Question
+from adaptive_cart.nouns.questions import ALL, KINDS, Question
+from adaptive_cart.nouns.summaries import SUMMARIES
 
 MONTHS = (12.0, 24.0)  # at which the fraction remaining is told, beside those the rules ask about
+FAR, FAR_RATIO = 1.0e3, 1.0e4  # as far as a quantity without an end is looked for
 TOLERANCE = 1.0e-7  # of the ends of an interval; they are shown to three decimals
 
 
@@ -28,21 +31,19 @@ def questions_of(plan: Plan) -> Iterator[Question]:
         places = [ALL]
         if analysis.by_stratum:
             places += range(len(design.stratum_names))
-        if "hazard_ratio" in analysis.answers:
-            for arm in arms[1:]:
-                yield Question(endpoint, arm, 0, kind="hazard_ratio")
-        if "level" in analysis.answers:
-            for arm in arms:
-                yield Question(endpoint, arm)
-            for place in places:
-                for arm in arms[1:]:
-                    yield Question(endpoint, arm, 0, stratum=place)
-        if "remaining" in analysis.answers:
-            for month in _months(plan, endpoint):
-                for arm in arms:
-                    yield Question(endpoint, arm, kind="remaining", month=month)
-                for arm in arms[1:]:
-                    yield Question(endpoint, arm, 0, kind="remaining", month=month)
+        for kind in KINDS.values():
+            if kind.name in analysis.answers:
+                base = Question(endpoint, 0, kind=kind.name)
+                told = list(kind.told(base, len(arms), places, _months(plan, endpoint)))
+                yield from told or dict.fromkeys(_asked(plan, base))
+
+
+def _asked(plan: Plan, like: Question) -> Iterator[Question]:
+    """What rules ask of an endpoint by a kind of question, as a quantity."""
+    for rule in plan.rules:
+        for target in rule.targets:
+            if (target.endpoint, target.of) == (like.endpoint, like.of) and like.of.has_value:
+                yield replace(target, value=like.value, above=True, against=())
 
 
 def _months(plan: Plan, endpoint: str) -> list[float]:
@@ -50,7 +51,7 @@ def _months(plan: Plan, endpoint: str) -> list[float]:
         target.month
         for rule in plan.rules
         for target in rule.targets
-        if target.endpoint == endpoint and target.kind == "remaining"
+        if target.endpoint == endpoint and target.month
     }
     horizon = getattr(plan.design.endpoints[endpoint], "horizon", None) or np.inf
     return sorted(asked | {month for month in MONTHS if month <= horizon})
@@ -61,13 +62,8 @@ def words_of(design: Design, question: Question, model: str) -> str:
     arms = tuple(design.arm_label(name) for name in design.arm_names)
     arm = arms[question.arm]
     other = None if question.minus is None else arms[question.minus]
-    if question.kind == "hazard_ratio":
-        words = f"hazard ratio {arm} / {other}"
-    else:
-        words = arm if other is None else f"{arm} − {other}"
-    if question.kind == "remaining":
-        words += f", in remission at month {question.month:g} of it"
-    elif model == "weibull_cure":
+    words = question.of.heading(question, arm, other)
+    if model == "weibull_cure" and not question.month:
         words += ", never relapsing"
     if question.stratum >= 0:
         words += f", {design.stratum_names[question.stratum]}"
@@ -83,7 +79,7 @@ def fast_quantities(plan: Plan, analysis: RecordedAnalysis) -> list[tuple[Questi
         mean = analysis.mean(question)
         if not np.isfinite(mean):
             continue
-        low, high = bounds(question, model)
+        low, high = bounds(plan, question)
         interval = Interval(mean, *interval_of(analysis.ask, question, low, high))
         found.append(
             (
@@ -97,7 +93,7 @@ def fast_quantities(plan: Plan, analysis: RecordedAnalysis) -> list[tuple[Questi
                         design.stratum_names[question.stratum] if question.stratum >= 0 else None
                     ),
                     kind=question.kind,
-                    month=question.month if question.kind == "remaining" else None,
+                    month=question.month or None,
                     fast=interval,
                 ),
             )
@@ -105,13 +101,13 @@ def fast_quantities(plan: Plan, analysis: RecordedAnalysis) -> list[tuple[Questi
     return found
 
 
-def bounds(question: Question, model: str) -> tuple[float, float]:
-    """Between which values a quantity lies."""
-    if question.kind == "hazard_ratio":
-        return 1.0e-4, 1.0e4
-    if model == "gamma_poisson":
-        return (-1.0e3 if question.minus is not None else 0.0), 1.0e3
-    return (-1.0 if question.minus is not None else 0.0), 1.0
+def bounds(plan: Plan, question: Question) -> tuple[float, float]:
+    """Between which values a quantity is looked for; beyond them where it has no end."""
+    level = SUMMARIES[plan.fitted[question.endpoint][0].reads].bounds
+    low, high = question.of.range(level, question.minus is not None)
+    if question.of.ratio:
+        return max(low, 1.0 / FAR_RATIO), min(high, FAR_RATIO)
+    return max(low, -FAR), min(high, FAR)
 
 
 def interval_of(
@@ -121,7 +117,7 @@ def interval_of(
     from scipy.optimize import brentq
 
     tail = (1.0 - LEVEL) / 2.0
-    ratio = question.kind == "hazard_ratio"
+    ratio = question.of.ratio
     ends = (np.log(low), np.log(high)) if ratio else (low, high)
 
     def crossing(level: float) -> float:

@@ -11,7 +11,7 @@ from adaptive_cart.conduct.predictive import always_decided
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.design.design import Design
 from adaptive_cart.models import AnalysisBase
-from adaptive_cart.nouns.questions import ALL, Question
+from adaptive_cart.nouns.questions import ALL, KINDS, Question, QuestionKind
 
 LEVEL = 0.95  # of every credible interval
 
@@ -114,18 +114,23 @@ def _estimands(design: Design) -> tuple[Estimand, ...]:
         if analysis.by_stratum:
             places += list(enumerate(design.stratum_names))
         for stratum, label in places:
-            question = Question(design.primary, arm, 0, kind=kind, stratum=stratum)
+            question = Question(design.primary, arm, 0, kind=kind.name, stratum=stratum)
             found.append(Estimand(question, name, label))
     return tuple(found)
 
 
-def estimand_kind(design: Design) -> str | None:
+def estimand_kind(design: Design) -> QuestionKind | None:
     """Kind of question whose quantity is the primary's estimand; nothing where it has none.
 
     Of a time to event it is the hazard ratio where the model has one, and else the difference of
     what the model has, the cured fractions.
     """
     kind, analysis = design.primary_endpoint.estimand_kind, design.analysis_of(design.primary)
-    if kind is None or analysis is None or kind in analysis.answers:
-        return kind
-    return "level"
+    if kind is None:
+        return None
+    return KINDS[kind if analysis is None or kind in analysis.answers else "level"]
+
+
+def compared_by(design: Design) -> QuestionKind:
+    """How effects on the primary are compared: as its estimand, or where it has none by levels."""
+    return estimand_kind(design) or KINDS["level"]

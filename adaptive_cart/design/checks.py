@@ -573,17 +573,14 @@ def _value(endpoint: EndpointBase, question: PosteriorQuestion, path: str) -> Fo
     value = getattr(question, key)
     if value is None:
         return
-    fraction = endpoint.binary or question.kind.quantity == "remaining"
-    least = endpoint.gives.bounds[0]
-    if fraction:
-        low = -1.0 if question.minus is not None else 0.0
-        if not low <= value <= 1.0:
-            yield f"{path}.{key}", f"found {shown(value)}; between {low:g} and 1 is expected"
-    elif question.kind.ratio and value <= 0.0:
-        yield f"{path}.{key}", f"found {shown(value)}; a hazard ratio is more than 0"
-    elif question.minus is None and value < least:
-        noun = endpoint.gives.parameter
-        yield f"{path}.{key}", f"found {shown(value)}; a {noun} is at least {least:g}"
+    kind, summary = question.kind, endpoint.gives
+    low, high = kind.range(summary.bounds, bool(question.others))
+    if kind.ratio and value <= 0.0:
+        yield f"{path}.{key}", f"found {shown(value)}; {kind.asked_for} is more than 0"
+    elif not low <= value <= high:
+        wanted = f"between {low:g} and {high:g} is expected"
+        wanted = wanted if math.isfinite(high) else f"a {summary.parameter} is at least {low:g}"
+        yield f"{path}.{key}", f"found {shown(value)}; {wanted}"
 
 
 def _consequence(pieces: Pieces, rule: Rule, question: PosteriorQuestion, path: str) -> Found:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from adaptive_cart.conduct.plan import compared_by, estimand_kind
 from adaptive_cart.decisions import SUCCESS
-from adaptive_cart.figures.kinds import ARMS, MUST
+from adaptive_cart.figures.kinds import ARMS, COMPARED, MUST
 from adaptive_cart.figures.source import plan_of
 from adaptive_cart.figures.thinning import harm_only, must_be_seen
 from adaptive_cart.results.result import Result
@@ -32,6 +33,7 @@ def about(result: Result, **more: Any) -> pd.DataFrame:
                 "version": manifest["version"],
                 "scenarios": len(manifest["trials"]),
                 "primary": result.design.endpoint_label(result.design.primary),
+                COMPARED: compared_by(result.design).name,
                 MUST: list(dict.fromkeys([*must_be_seen(result), *harm_only(result)])),
                 ARMS: {arm: result.design.arm_label(arm) for arm in result.design.arm_names},
                 **more,
@@ -46,12 +48,10 @@ def estimand_words(result: Result) -> str:
     primary = design.endpoint_label(design.primary)
     if not plan.estimands:
         return primary
-    kind = plan.estimands[0].question.kind
     control, *others = (design.arm_label(name) for name in design.arm_names)
     arm = others[0] if len(others) == 1 else "arm"
-    if kind == "hazard_ratio":
-        return f"hazard ratio of {primary}: {arm} / {control}"
-    return f"difference in {primary}: {arm} − {control}"
+    kind = plan.estimands[0].question.of
+    return f"{kind.comparison_of} {primary}: {arm} {kind.sign} {control}"
 
 
 def margin(result: Result) -> float | None:
@@ -63,6 +63,6 @@ def margin(result: Result) -> float | None:
         and rule.prediction is None
         and rule.question.endpoint == result.design.primary
         and rule.question.minus == 0
-        and rule.question.kind in ("level", "hazard_ratio")
+        and rule.question.of is estimand_kind(result.design)
     }
     return found.pop() if len(found) == 1 else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adaptive_cart.figures.kinds import Tables, called
+from adaptive_cart.figures.kinds import Tables, called, compared
 from adaptive_cart.figures.style import (
     BLACK,
     GREY,
@@ -148,20 +148,19 @@ def _effect(axes: Axes, effects: Any, about: Any, marks: dict[str, Mark], arms: 
         axes.plot(x, own["mean"], linestyle="none", marker=style.marker, color=style.colour,
                   markersize=5.5)  # fmt: skip
         handles.append(Line2D([], [], color=style.colour, marker=style.marker, markersize=5))
-    ratio = about["estimand"].startswith("hazard")
-    none = 1.0 if ratio else 0.0
-    axes.axhline(none, color=BLACK, linewidth=0.7)
-    if ratio:
+    kind = compared(about)
+    axes.axhline(kind.no_effect, color=BLACK, linewidth=0.7)
+    if kind.ratio:
         axes.set_yscale("log")
         ratio_ticks(axes, "y", float(effects["lower"].min()), float(effects["upper"].max()))
-    _references(axes, effects, about, none)
+    _references(axes, effects, about, kind.no_effect)
     if len(names) > 1 and set(names) - set(arms):  # arms are in the legend of the figure already
         room = max(width_of(called(about, name)) for name in names) + 0.6
         labels = [short(called(about, name), 2.0) for name in names]
         axes.legend(handles, labels, loc="lower left",
                     bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2, columnspacing=1.2,
                     ncols=max(1, min(len(names), int(5.4 / min(room, 2.6)))))  # fmt: skip
-    axes.set_ylabel("hazard ratio" if ratio else "difference")
+    axes.set_ylabel(kind.comparison)
     light_grid(axes)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.decisions import STOPS, SUCCESS
-from adaptive_cart.figures.kinds import Tables, called, cell, short_of
+from adaptive_cart.figures.kinds import Tables, called, cell, compared, short_of
 from adaptive_cart.figures.style import (
     BLACK,
     CONTINUING,
@@ -145,7 +145,7 @@ class _Rows:
     def of(cls, frame: Any, about: Any, most: float) -> _Rows:
         """Rows with whole names if these fit into so many inches, else with names cut short."""
         order = frame.drop_duplicates(["scenario", "arm", "stratum"])
-        ratio = about["estimand"].startswith("hazard")
+        ratio = compared(about).ratio
         if not about["by_target"]:
             order = order.sort_values("true_effect", ascending=not ratio, kind="stable")
         effects = [minus(value, 2, sign=not ratio) for value in order["true_effect"]]
@@ -242,7 +242,7 @@ def _margin_between(axes: Axes, effects: list[float], about: Any) -> None:
     margin = about["margin"]
     if margin is None or margin != margin:
         return
-    ratio = about["estimand"].startswith("hazard")
+    ratio = compared(about).ratio
     null = [short_of(effect, margin, ratio) for effect in effects]
     at = sum(null) - 0.5
     if not 0 < sum(null) < len(null):

@@ -30,6 +30,7 @@ from adaptive_cart.figures.style import (
     whole_ticks,
     width_of,
 )
+from adaptive_cart.nouns.questions import KINDS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -126,10 +127,10 @@ def _claim(axes: Axes, part: Any, row: dict[str, Any], columns: int) -> None:
     axes.fill_between(part["x"], 0, part["density"], where=beyond, facecolor="none",
                       edgecolor=BLUE, hatch="////", linewidth=0.0)  # fmt: skip
     axes.axvline(row["margin"], color=GREY, linestyle=(0, (4, 2)), linewidth=0.9)
-    if row["kind"] == "hazard_ratio":
+    if KINDS[row["kind"]].ratio:
         axes.set_xscale("log")
         ratio_ticks(axes, "x", float(part["x"].min()), float(part["x"].max()))
-        axes.set_xlabel("hazard ratio")
+        axes.set_xlabel(KINDS[row["kind"]].comparison)
     else:
         axes.set_xlim(float(part["x"].min()), float(part["x"].max()))
         axes.set_xlabel("difference")
@@ -312,7 +313,7 @@ def _ranges(axes: Axes, frame: Any) -> None:
     dashed = f"; dashed: {first['compared']} {margin:g}" if marked else ""
     bars = f"(upper bar: the rule held; lower, grey: it did not{dashed})"
     axes.set_xlabel(f"{short(first['quantity'], 5.4)}\n{bars}")
-    axes.axvline(1.0 if "ratio" in first["quantity"] else 0.0, color=BLACK, linewidth=0.7)
+    axes.axvline(first["no_effect"], color=BLACK, linewidth=0.7)
     if marked:
         axes.axvline(margin, color=BLACK, linewidth=1.1, linestyle=(0, (4, 2)))
     light_grid(axes, "x")

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from adaptive_cart.nouns.questions import KINDS, QuestionKind
 from adaptive_cart.results.claims import ROUNDING
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 Audience = Literal["open", "restricted"]
 Tables = dict[str, "pd.DataFrame"]
 MUST = "must_be_seen"  # cell of the table "about": scenarios that are never left out
+COMPARED = "compared_by"  # cell of the table "about": the kind of question of the estimand
 ARMS = "arm_labels"  # cell of the table "about": what each arm is called, by its name
 
 
@@ -99,6 +101,11 @@ def cell(table: Any, column: str, row: int = 0) -> Any:
 def short_of(effect: float, beyond: float, ratio: bool) -> bool:
     """Whether a true effect is not beyond the margin; the last bit of a number decides nothing."""
     return effect >= beyond - ROUNDING if ratio else effect <= beyond + ROUNDING
+
+
+def compared(about: Any) -> QuestionKind:
+    """How effects on the primary are compared, from a row of "about"."""
+    return KINDS[about[COMPARED]]
 
 
 def called(about: Any, arm: Any) -> str:

@@ -259,7 +259,7 @@ def _safety_rule(result: Result, harms: list[str]) -> ResolvedRule | None:
         if rule.decision.ends == SAFETY
         and rule.prediction is None
         and rule.question.endpoint in harms
-        and rule.question.kind == "level"
+        and rule.question.of.about_levels
         and rule.question.stratum in (ALL, OPEN)
     ]
     ended = {rule.name: of_scenarios(result, f"decided_{rule.name}").values() for rule in rules}

@@ -253,7 +253,7 @@ def _quantile(posterior: Posterior, question: Question, level: float) -> float:
     """Value below which the quantity lies with a probability, to :data:`NEAR`."""
     from scipy.optimize import brentq
 
-    ratio = question.kind == "hazard_ratio"
+    ratio = question.of.ratio
     low, high = (-6.0, 6.0) if ratio else (-1.0, 1.0)
 
     def short_of(value: float) -> float:

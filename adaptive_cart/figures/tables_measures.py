@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from adaptive_cart.conduct.plan import compared_by
 from adaptive_cart.decisions import ENDINGS, NO_SUCCESS, STOPS, SUCCESS, Ending
 from adaptive_cart.figures.about import about, estimand_words, margin
 from adaptive_cart.figures.kinds import Missing, Tables, short_of
@@ -173,7 +174,7 @@ def null_tables(result: Result) -> Tables | Missing:
     beyond = margin(result)
     for name, role in scenarios(result):
         effects = [true_effect(result, name, *target) for target in targets(result, name)]
-        ratio = estimand_words(result).startswith("hazard")
+        ratio = compared_by(result.design).ratio
         partly = beyond is not None and any(short_of(effect, beyond, ratio) for effect in effects)
         if role != "null" and not partly:
             continue

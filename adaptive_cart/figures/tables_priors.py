@@ -17,9 +17,11 @@ from adaptive_cart.figures.source import (
     scenarios,
 )
 from adaptive_cart.figures.tables_measures import measured, table
-from adaptive_cart.models import AnalysisBase
+from adaptive_cart.models import AnalysisBase, Posterior
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
+from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.summaries import SUMMARIES
 from adaptive_cart.priors.claims import nothing_seen
 from adaptive_cart.priors.effective_sample_size import effective_sample_sizes
 from adaptive_cart.priors.prior_numbers import PriorNumbers, of_mixture, of_table
@@ -200,15 +202,12 @@ def _claims(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
         analysis, model = plan.fitted[asked.endpoint]
         posterior = analysis.posterior(model, nothing_seen(design, analysis.reads), None)
         words = asked.words(labels, design.stratum_names)
-        grid = _grid_of(asked.kind, asked.minus)
-        if grid is None:
+        if not asked.of.has_value:
             continue
-        above = np.array([float(posterior.probability(asked.at(float(v)))[0]) for v in grid])
-        if not asked.above:
-            above = 1.0 - above
+        above, grid = _above(posterior, asked, SUMMARIES[analysis.reads].bounds)
         middle = (grid[1:] + grid[:-1]) / 2
         # of the logarithm where the quantity is a ratio
-        density = np.diff(1.0 - above) / np.diff(np.log(grid) if _is_ratio(asked.kind) else grid)
+        density = np.diff(1.0 - above) / np.diff(np.log(grid) if asked.of.ratio else grid)
         rows += [
             {"rule": rule.name, "x": float(a), "density": float(b), "kind": asked.kind}
             for a, b in zip(middle, density, strict=True)
@@ -228,13 +227,24 @@ def _claims(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
     return claims, rows
 
 
-def _is_ratio(kind: str) -> bool:
-    return kind == "hazard_ratio"
+def _above(
+    posterior: Posterior, asked: Question, level: tuple[float, float]
+) -> tuple[Floats, Floats]:
+    """P(quantity > value) over a grid of values, and the grid; it goes where the quantity may be.
 
+    Where its range has no end, as far as hardly anything lies beyond.
+    """
 
-def _grid_of(kind: str, minus: int | None) -> Floats | None:
-    if _is_ratio(kind):
-        return np.exp(np.linspace(np.log(0.02), np.log(50.0), 121))
-    if kind in ("level", "remaining"):
-        return np.linspace(-1.0 if minus is not None else 0.0, 1.0, 121)
-    return None
+    def above(value: float) -> float:
+        found = float(posterior.probability(asked.at(value))[0])
+        return found if asked.above else 1.0 - found
+
+    low, high = asked.of.range(level, asked.minus is not None)
+    if asked.of.ratio:
+        grid = np.exp(np.linspace(np.log(0.02), np.log(50.0), 121))
+    else:
+        if not np.isfinite(high):
+            high = next((2.0**k for k in range(64) if above(2.0**k) < 1.0 - TAIL), 2.0**64)
+            low = low if np.isfinite(low) else -high
+        grid = np.linspace(low, high, 121)
+    return np.array([above(float(value)) for value in grid]), grid

@@ -148,12 +148,11 @@ def _seen(result: Result, rule: ResolvedRule) -> Iterator[dict[str, Any]]:
     question = rule.question
     summary = design.endpoints[question.endpoint].gives.observed
     column = f"p_{rule.name}"
-    if column not in looks or question.kind not in ("level", "hazard_ratio"):
+    if column not in looks or not question.of.observed:
         return
     top, bottom = (f"{question.endpoint}_{name}" for name in summary)
     if top not in looks or bottom not in looks:
         return
-    ratio = question.kind == "hazard_ratio"
     by_stratum = question.stratum >= 0
     keys = ["scenario", "trial", "look", *(["stratum"] if by_stratum else [])]
     names = {target.arm for target in rule.targets}
@@ -173,7 +172,7 @@ def _seen(result: Result, rule: ResolvedRule) -> Iterator[dict[str, Any]]:
         own = flat[flat["arm"] == design.arm_names[arm]].set_index(keys)
         if question.minus is not None:
             other = control.reindex(own.index)
-            own["value"] = own["value"] / other if ratio else own["value"] - other
+            own["value"] = question.of.compare(own["value"], other)
         flat.loc[flat["arm"] == design.arm_names[arm], "seen"] = own["value"].to_numpy()
     flat = flat[flat["arm"].isin([design.arm_names[arm] for arm in names])]
     flat = flat[flat[column].notna() & np.isfinite(flat["seen"].astype(float))]
@@ -197,6 +196,7 @@ def _seen(result: Result, rule: ResolvedRule) -> Iterator[dict[str, Any]]:
             "between": bool(key[1]),
             "when": _when(look, bool(key[1]), str(key[2]) if by_stratum else None),
             "quantity": _quantity(result, rule),
+            "no_effect": question.of.no_effect,
             "margin": None if rule.prediction is not None else question.value,
             "compared": "limit" if question.minus is None else "margin",
             "held": len(held),
@@ -232,6 +232,4 @@ def _quantity(result: Result, rule: ResolvedRule) -> str:
     if question.minus is None:
         return f"observed {name}, {arm}" + (f", {unit}" if unit else "")
     control = labels[question.minus]
-    if question.kind == "hazard_ratio":
-        return f"observed ratio of event rates, {arm} / {control}"
-    return f"observed difference in {name}, {arm} − {control}"
+    return f"observed {question.of.observed_of(name)}, {arm} {question.of.sign} {control}"

@@ -235,7 +235,7 @@ def _about_primary(plan: Plan, position: int) -> bool:
     rule = plan.rules[position]
     ends = rule.decision.ends is not None
     calendar = rule.prediction is not None and rule.prediction.enrolled
-    here = rule.question.endpoint == plan.design.primary and rule.question.kind == "level"
+    here = rule.question.endpoint == plan.design.primary and rule.question.of.about_levels
     known = not math.isnan(rule.easiest)
     return ends and here and known and not calendar and not rule.every
 

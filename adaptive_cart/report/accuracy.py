@@ -49,7 +49,7 @@ def measured(evidence: Evidence) -> Accuracy | None:
     largest = 0.0
     disagreements = 0
     for rule in evidence.plan.rules:
-        if rule.prediction is not None or rule.question.kind != "level":
+        if rule.prediction is not None or not rule.question.of.about_levels:
             continue
         model = _model(evidence.plan, rule.question.endpoint)
         if model is None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from adaptive_cart.conduct.plan import Estimand, Plan, estimand_kind
+from adaptive_cart.conduct.plan import Estimand, Plan, compared_by
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.decisions import ENDINGS, STOPS, SUCCESS
 from adaptive_cart.design.design import Design, Rule
@@ -278,7 +278,7 @@ class Evidence:
 
     def estimand_words(self) -> str:
         """What is estimated, as a noun."""
-        return "hazard ratio" if estimand_kind(self.design) == "hazard_ratio" else "difference"
+        return compared_by(self.design).comparison
 
     def estimand_label(self, estimand: Estimand) -> str:
         """Which arm and stratum an estimand is of; blank for the only one."""

@@ -214,9 +214,7 @@ def changes(evidence: Evidence) -> list[Change]:
 
 def neutral(plan: Plan) -> tuple[float, ...]:
     """No effect, for each estimand: a value that a posterior can be asked about."""
-    return tuple(
-        1.0 if estimand.question.kind == "hazard_ratio" else 0.0 for estimand in plan.estimands
-    )
+    return tuple(estimand.question.of.no_effect for estimand in plan.estimands)
 
 
 def _simulated(evidence: Evidence, design: Design, truth: Truth, number: int) -> Any:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from adaptive_cart.conduct.plan import Plan, estimand_kind
+from adaptive_cart.conduct.plan import Plan, compared_by, estimand_kind
 from adaptive_cart.conduct.rules import resolve_rules
 from adaptive_cart.decisions import ENDINGS, NO_SUCCESS, STOPS, SUCCESS
 from adaptive_cart.design.design import Design
@@ -368,10 +368,9 @@ def _lower_is_better(design: Design) -> bool:
         for rule in resolve_rules(design)
         if rule.decision.ends == SUCCESS
         for target in rule.targets
-        if target.endpoint == design.primary and target.kind != "best"
+        if target.endpoint == design.primary and target.of.has_value
     }
-    ratio = estimand_kind(design) == "hazard_ratio"
-    return sides == {False} or (not sides and ratio)
+    return sides == {False} or (not sides and compared_by(design).lower_is_better)
 
 
 def _truly_best(design: Design, true: TrueValues, arm: int, lower: bool) -> bool | None:
@@ -382,10 +381,10 @@ def _truly_best(design: Design, true: TrueValues, arm: int, lower: bool) -> bool
     for other in range(1, len(design.arm_names)):
         if other == arm:
             continue
-        found = true.quantity(Question(design.primary, other, arm, kind=kind))
+        found = true.quantity(Question(design.primary, other, arm, kind=kind.name))
         if found is None or math.isnan(found.value):
             return None
-        if beyond(found, 1.0 if kind == "hazard_ratio" else 0.0, above=not lower):
+        if beyond(found, kind.no_effect, above=not lower):
             return False
     return True
 

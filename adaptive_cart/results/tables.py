@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Protocol
 
-from adaptive_cart.conduct.plan import Plan, estimand_kind
+from adaptive_cart.conduct.plan import Plan, compared_by
 from adaptive_cart.decisions import ENDINGS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.results.operating import Figure
@@ -188,7 +188,7 @@ def _estimand(result: Result) -> str:
     design = result.design
     control, *others = (design.arm_label(name) for name in design.arm_names)
     arm = others[0] if len(others) == 1 else "arm"
-    sign = "/" if estimand_kind(design) == "hazard_ratio" else "−"
+    sign = compared_by(design).sign
     return f"{design.endpoint_label(design.primary)}: {arm} {sign} {control}"
 
 

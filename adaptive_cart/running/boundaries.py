@@ -161,7 +161,7 @@ def _tables(
     analysis = design.analysis_of(question.endpoint)
     if analysis is None or not analysis.of_tables or question.stratum >= 0:
         return
-    if design.adaptive or question.kind != "level":
+    if design.adaptive or not question.of.about_levels or question.kind not in analysis.answers:
         return
     same_time = design.endpoints[question.endpoint].known_after()
     if same_time != design.primary_endpoint.known_after() or same_time is None:
@@ -228,7 +228,7 @@ def counts_at_which_it_holds(plan: Plan, rule: ResolvedRule, most: int) -> dict[
     fitted = plan.fitted.get(question.endpoint)
     if fitted is None or not fitted[0].of_tables or len(rule.targets) > 1:
         return {}
-    if rule.prediction is not None or question.kind != "level" or question.minus is not None:
+    if rule.prediction is not None or not question.of.about_levels or question.minus is not None:
         return {}
     if not (question.above and rule.at_least) or plan.design.strata or most < 1:
         return {}

@@ -141,7 +141,7 @@ def _told(
 
 def _called(estimand: Estimand) -> str:
     """Name of an estimand in a sentence."""
-    kind = "hazard ratio" if estimand.question.kind == "hazard_ratio" else "difference"
+    kind = estimand.question.of.comparison
     where = [name for name in (estimand.arm, estimand.stratum) if name is not None]
     return f"{kind} ({', '.join(where)})" if where else kind
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,8 @@ class HazardRatio(QuestionKind):
     asked_for = "a hazard ratio"
     comparison = "hazard ratio"
     comparison_of = "hazard ratio of"
-    observed = "ratio of event rates"
+    observed = True
+    limits = (0.0, math.inf)
 
     def quantities(self, question: Question, arms: int) -> tuple[Quantity, ...]:
         """The one ratio."""
@@ -57,6 +59,10 @@ class HazardRatio(QuestionKind):
     def symbol(self, question: Question, arm: str, other: str | None) -> str:
         """Write it: ``hazard ratio cart / soc``."""
         return f"hazard ratio {arm} / {other}"
+
+    def observed_of(self, endpoint: str) -> str:
+        """The ratio of rates: no hazard is seen."""
+        return "ratio of event rates"
 
     def noun(self, question: Question, endpoint: str, summary: str) -> str:
         """Name it: ``the hazard ratio of Relapse``."""

@@ -63,7 +63,10 @@ class QuestionKind:
     comparison
         The comparison of two arms as a noun, and ``comparison_of`` with the word that follows it.
     observed
-        The same of observed values, where they can be compared like that; else nothing.
+        Whether observed values of the endpoint can be compared like that.
+    limits
+        Between which values its quantity of an arm lies, where that is not as the endpoint's
+        summary has it.
     """
 
     name: ClassVar[str]
@@ -77,7 +80,8 @@ class QuestionKind:
     asked_for: ClassVar[str]
     comparison: ClassVar[str] = "difference"
     comparison_of: ClassVar[str] = "difference in"
-    observed: ClassVar[str | None] = None
+    observed: ClassVar[bool] = False
+    limits: ClassVar[tuple[float, float] | None] = None
 
     # ── the design file ───────────────────────────────────────────────────────────────────
     @property
@@ -144,9 +148,16 @@ class QuestionKind:
         """
         return None
 
-    def range(self, question: Question, low: float, high: float) -> tuple[float, float]:
-        """Between which values it lies, if the quantity of an arm lies between these."""
-        if question.minus is None:
+    def range(self, level: tuple[float, float], two: bool) -> tuple[float, float]:
+        """Between which values it lies, of one arm or two.
+
+        Parameters
+        ----------
+        level
+            Between which values the endpoint's own parameter lies.
+        """
+        low, high = self.limits or level
+        if not two:
             return low, high
         return (0.0, math.inf) if self.ratio else (low - high, high - low)
 
@@ -172,6 +183,11 @@ class QuestionKind:
         """Between two arms: ``−`` or ``/``."""
         return "/" if self.ratio else "−"
 
+    @property
+    def axis(self) -> str:
+        """What it is called on an axis."""
+        return self.comparison if self.ratio else f"{self.comparison} to the control"
+
     def symbol(self, question: Question, arm: str, other: str | None) -> str:
         """Write what is asked about as a formula, without the value: ``cart − soc``."""
         return arm if other is None else f"{arm} {self.sign} {other}"
@@ -184,6 +200,10 @@ class QuestionKind:
     def heading(self, question: Question, arm: str, other: str | None) -> str:
         """Name what is asked about in a table: ``cart − soc``."""
         return self.symbol(question, arm, other)
+
+    def observed_of(self, endpoint: str) -> str:
+        """Name what is compared of observed values."""
+        return f"{self.comparison_of} {endpoint}"
 
     def noun(self, question: Question, endpoint: str, summary: str) -> str:
         """Name what it is about: ``the rate of Serious infection``."""

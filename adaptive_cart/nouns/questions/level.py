@@ -19,7 +19,7 @@ class Level(QuestionKind):
 
     name = "level"
     asked_for = "a level or a difference; give hazard_ratio_to"
-    observed = "difference in"
+    observed = True
 
     def at_margin(self, question: Question, control: Any) -> Any:
         """The value itself, or the control's rate moved by it."""

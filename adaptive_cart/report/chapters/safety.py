@@ -118,10 +118,10 @@ def _true(evidence: Evidence, scenario: str, question: Question) -> Bound:
     def of(arm: int) -> Bound:
         return evidence.cell(scenario, measure, "true", arm=names[arm], stratum=stratum)
 
-    if question.kind != "level":
-        return Bound(UNKNOWN, f"{scenario}, {measure}", "true")
-    if question.minus is None:
+    if question.minus is None and question.of.about_levels:
         return of(question.arm)
+    if question.minus is None or question.of.observed is None or question.of.ratio:
+        return Bound(UNKNOWN, f"{scenario}, {measure}", "true")
     one, other = of(question.arm), of(question.minus)
     difference = one.figure.estimate - other.figure.estimate
     error = math.hypot(one.figure.mcse, other.figure.mcse)
