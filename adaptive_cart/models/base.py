@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -138,16 +138,19 @@ def within_tails(probability: Floats, level: float) -> Booleans:
     return inside
 
 
-class Reference(Protocol):
+class Reference:
     """The same model in PyMC: built once for a design, fitted to one look at a time.
 
     It is written from the statement of the model and shares nothing with the fast posterior but the
     prior's numbers, so that each checks the other.
     """
 
+    arms: tuple[str, ...]
+
     @property
     def statement(self) -> str:
         """Likelihood and prior with their numbers, a line each, for a protocol or a report."""
+        raise NotImplementedError  # abstract: every model supplies it
 
     def data(
         self,
@@ -169,9 +172,28 @@ class Reference(Protocol):
             what the question is about; without one, all strata, and the first experimental arm
             against the control. Questions with equal data share a fit.
         """
+        raise NotImplementedError  # abstract: every model supplies it
 
     def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
         """A new ``pymc.Model`` of these data."""
+        raise NotImplementedError  # abstract: every model supplies it
+
+    def of(
+        self,
+        draws: Mapping[str, npt.NDArray[np.float64]],
+        quantity: Quantity,
+        open_strata: Booleans | None = None,
+    ) -> Floats:
+        """A quantity of an arm, draw by draw, ``(chain, draw)``.
+
+        Parameters
+        ----------
+        draws
+            By parameter, ``(chain, draw, ...)``, of a fit to the data of the question.
+        open_strata
+            ``(stratum,)`` as for ``data``.
+        """
+        raise NotImplementedError  # abstract: every model supplies it
 
     def quantity(
         self,
@@ -179,17 +201,9 @@ class Reference(Protocol):
         question: Question,
         open_strata: Booleans | None = None,
     ) -> Floats:
-        """What a question is about, draw by draw, ``(chain, draw)``.
-
-        For ``best`` 1 where the arm is the best experimental arm and 0 elsewhere.
-
-        Parameters
-        ----------
-        draws
-            By parameter, ``(chain, draw, ...)``, of a fit to the data of this question.
-        open_strata
-            ``(stratum,)`` as for ``data``.
-        """
+        """What a question is about, draw by draw, ``(chain, draw)``; parameters as for ``of``."""
+        needed = question.quantities(len(self.arms))
+        return question.combine([self.of(draws, one, open_strata) for one in needed])
 
 
 def holds(question: Question, quantity: Floats) -> Floats:

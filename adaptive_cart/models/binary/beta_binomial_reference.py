@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.models.base import Reference
 from adaptive_cart.models.reference_scales import logit_scale
 from adaptive_cart.models.strata.reference_strata import of_strata
-from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Counts, Summary
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class BetaBinomialReference:
+class BetaBinomialReference(Reference):
     """Independent binomial arms with beta or beta-mixture priors, in PyMC."""
 
     priors: BetaBinomial
@@ -99,18 +100,11 @@ class BetaBinomialReference:
         weights, first, second = (np.stack(part) for part in zip(*rows, strict=True))
         return weights, first, second
 
-    def quantity(
+    def of(
         self,
         draws: Mapping[str, npt.NDArray[np.float64]],
-        question: Question,
+        quantity: Quantity,
         open_strata: Booleans | None = None,
     ) -> Floats:
-        """Probability of an arm, its difference to another's, or whether it is the best."""
-        probability = draws["probability"]
-        if question.kind == "best":
-            arms = question.compared(probability.shape[-1])
-            best = probability[..., list(arms)].argmax(axis=-1)
-            return (best == arms.index(question.arm)).astype(np.float64)
-        if question.minus is None:
-            return probability[..., question.arm]
-        return probability[..., question.arm] - probability[..., question.minus]
+        """Probability of an arm."""
+        return draws["probability"][..., quantity.arm]

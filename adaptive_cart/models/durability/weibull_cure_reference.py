@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.models.base import Reference
 from adaptive_cart.models.strata.reference_strata import in_strata
 from adaptive_cart.nouns.parts import ONE_DAY
-from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Durations, Summary
 
@@ -36,7 +37,7 @@ LARGEST: Final = 30.0  # log cumulative hazard beyond which nobody uncured is le
 
 
 @dataclass(frozen=True)
-class WeibullCureReference:
+class WeibullCureReference(Reference):
     """By arm a cured fraction and a Weibull relapse time for the rest, in PyMC."""
 
     prior: WeibullCure
@@ -100,25 +101,16 @@ class WeibullCureReference:
             )
         return model
 
-    def quantity(
+    def of(
         self,
         draws: Mapping[str, npt.NDArray[np.float64]],
-        question: Question,
+        quantity: Quantity,
         open_strata: Booleans | None = None,
     ) -> Floats:
-        """Fraction of remitters still in remission at a month, or cured; or a difference."""
-        quantity = self._remaining(draws, question, question.arm)
-        if question.minus is None:
-            return quantity
-        return quantity - self._remaining(draws, question, question.minus)
-
-    def _remaining(
-        self, draws: Mapping[str, npt.NDArray[np.float64]], question: Question, arm: int
-    ) -> Floats:
-        cured = draws["cured"][..., arm]
-        if question.kind != "remaining":
-            return cured
-        median, shape = draws["median_months"][..., arm], draws["shape"][..., arm]
+        """Fraction of an arm's remitters still in remission at a month, or for ever."""
+        cured, median, shape = (
+            draws[name][..., quantity.arm] for name in ("cured", "median_months", "shape")
+        )
         with np.errstate(over="ignore"):
-            hazard = np.log(2.0) * (question.month / median) ** shape
+            hazard = np.log(2.0) * (quantity.month / median) ** shape
         return cured + (1.0 - cured) * np.exp(-hazard)

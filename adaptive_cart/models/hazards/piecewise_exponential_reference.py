@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.models.base import Reference
 from adaptive_cart.models.rates.gamma_poisson_reference import LEAST_EXPOSURE
 from adaptive_cart.models.reference_scales import log_scale
 from adaptive_cart.models.strata.reference_strata import in_strata
-from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Durations, Summary
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PiecewiseExponentialReference:
+class PiecewiseExponentialReference(Reference):
     """Proportional hazards over a baseline that is constant between cuts, in PyMC."""
 
     prior: PiecewiseExponential
@@ -115,11 +116,11 @@ class PiecewiseExponentialReference:
             pm.Poisson("occurrence", mu=hazard * months, observed=events, dims=("arm", "interval"))
         return model
 
-    def quantity(
+    def of(
         self,
         draws: Mapping[str, npt.NDArray[np.float64]],
-        question: Question,
+        quantity: Quantity,
         open_strata: Booleans | None = None,
     ) -> Floats:
-        """Hazard ratio of the question's two arms."""
+        """Hazard ratio of the two arms whose data were fitted."""
         return draws["hazard_ratio"]

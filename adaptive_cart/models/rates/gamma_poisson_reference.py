@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.models.base import Reference
 from adaptive_cart.models.reference_scales import log_scale
 from adaptive_cart.models.strata.reference_strata import of_strata
-from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Exposure, Summary
 
@@ -30,7 +31,7 @@ LEAST_EXPOSURE: Final = 1e-9  # months or years that stand for none: a Poisson m
 
 
 @dataclass(frozen=True)
-class GammaPoissonReference:
+class GammaPoissonReference(Reference):
     """Events by patient-years in each arm, in PyMC."""
 
     prior: GammaPoisson
@@ -78,14 +79,11 @@ class GammaPoissonReference:
             pm.Poisson("occurrence", mu=rate * years, observed=events, dims="arm")
         return model
 
-    def quantity(
+    def of(
         self,
         draws: Mapping[str, npt.NDArray[np.float64]],
-        question: Question,
+        quantity: Quantity,
         open_strata: Booleans | None = None,
     ) -> Floats:
-        """Yearly rate of an arm, or its difference to another's."""
-        rate = draws["rate"]
-        if question.minus is None:
-            return rate[..., question.arm]
-        return rate[..., question.arm] - rate[..., question.minus]
+        """Yearly rate of an arm."""
+        return draws["rate"][..., quantity.arm]

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.nouns.questions import OPEN, Question
+from adaptive_cart.models.base import Reference
+from adaptive_cart.nouns.questions import OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Counts, Summary
 
@@ -43,38 +44,13 @@ def in_strata(
     return np.ones(stratum.shape, dtype=np.bool_)
 
 
-def average_of_strata(
-    values: npt.NDArray[np.float64],
-    question: Question,
-    shares: tuple[float, ...],
-    open_strata: Booleans | None,
-) -> Floats:
-    """Average ``(chain, draw, arm, stratum)`` as a question says, and take the difference of arms.
-
-    Over the question's stratum, or over all or the open ones by their shares of enrolment; over all
-    where none is open.
-    """
-    weights = np.array(shares, dtype=np.float64)
-    if question.stratum >= 0:
-        weights = np.zeros_like(weights)
-        weights[question.stratum] = 1.0
-    elif question.stratum == OPEN and open_strata is not None and open_strata.any():
-        weights = np.where(open_strata, weights, 0.0)
-        weights /= weights.sum()
-    average = values @ weights
-    if question.minus is None:
-        return average[..., question.arm]
-    difference: Floats = average[..., question.arm] - average[..., question.minus]
-    return difference
-
-
 def named_strata(strata: tuple[str, ...]) -> list[str]:
     """Names of the strata; one for everybody where a design has none."""
     return list(strata) or ["all"]
 
 
 @dataclass(frozen=True)
-class StrataReference:
+class StrataReference(Reference):
     """Responders of one control and one experimental arm, by stratum: binomial on the logit.
 
     A model says the priors of the logits; all else is the same.
@@ -117,11 +93,22 @@ class StrataReference:
             pm.Binomial("response", n=totals, logit_p=logit, observed=successes, dims=cells)
         return model
 
-    def quantity(
+    def of(
         self,
         draws: Mapping[str, npt.NDArray[np.float64]],
-        question: Question,
+        quantity: Quantity,
         open_strata: Booleans | None = None,
     ) -> Floats:
-        """Risk or risk difference in a stratum, or averaged over strata by their shares."""
-        return average_of_strata(draws["probability"], question, self.shares, open_strata)
+        """Risk of an arm in a stratum, or averaged over strata by their shares of enrolment.
+
+        Over all strata where none is open.
+        """
+        weights = np.array(self.shares, dtype=np.float64)
+        if quantity.stratum >= 0:
+            weights = np.zeros_like(weights)
+            weights[quantity.stratum] = 1.0
+        elif quantity.stratum == OPEN and open_strata is not None and open_strata.any():
+            weights = np.where(open_strata, weights, 0.0)
+            weights /= weights.sum()
+        average: Floats = draws["probability"][..., quantity.arm, :] @ weights
+        return average
