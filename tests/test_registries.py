@@ -11,10 +11,12 @@ import importlib
 import inspect
 import pickle
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
 import click
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -32,7 +34,7 @@ from adaptive_cart.decisions import (
     Ending,
     Holding,
 )
-from adaptive_cart.design.design import Rule
+from adaptive_cart.design.design import PosteriorQuestion, Rule
 from adaptive_cart.design.file import schema, template
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.endpoints import KINDS, EndpointBase
@@ -44,6 +46,8 @@ from adaptive_cart.nouns.questions import KINDS as QUESTIONS
 from adaptive_cart.nouns.questions import Question, Wording, asked
 from adaptive_cart.nouns.summaries import SUMMARIES
 from adaptive_cart.report.measure_words import PLAIN
+from adaptive_cart.results.estimand import TrueValues
+from adaptive_cart.results.true_value import Cells, TrueValue
 
 ALL_KEYS = template("all_keys")
 
@@ -77,6 +81,7 @@ def test_a_model_says_what_it_reads_answers_and_may_be_wrong_by(name: str) -> No
     assert analysis.reads in {kind.gives.kind for kind in KINDS.values()}
     assert analysis.answers
     assert set(analysis.answers) <= set(QUESTIONS)
+    assert tuple(analysis.answers) == tuple(analysis.answered_by.closed)
     for kind in analysis.answers:
         assert 0.0 < analysis.answered_by.error(Question("y", 1, kind=kind)) < 0.01
     assert not own(analysis, AnalysisBase, "fitted", "posterior", "reference")
@@ -85,29 +90,90 @@ def test_a_model_says_what_it_reads_answers_and_may_be_wrong_by(name: str) -> No
     assert f'"{name}"' in ALL_KEYS
 
 
-def test_every_question_is_answered_by_a_model() -> None:
-    assert {kind for analysis in ANALYSES.values() for kind in analysis.answers} == set(QUESTIONS)
-
-
 # ── questions ─────────────────────────────────────────────────────────────────────────────────
-@pytest.mark.parametrize("kind", QUESTIONS)
-def test_a_question_reads_differently_from_every_other(kind: Any) -> None:
+def question_of(name: str, **more: Any) -> Question:
+    return Question("free", 1, 0 if QUESTIONS[name].other else None, kind=name, month=12.0, **more)
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_question_says_all_that_is_known_of_it(name: str) -> None:
+    kind = QUESTIONS[name]
+    assert kind.name == name
+    assert type(kind).__module__ == f"adaptive_cart.nouns.questions.{name}", "one kind a file"
+    assert inspect.getdoc(kind)
+    assert kind.asked_for
+    keys = schema()["$defs"]["PosteriorQuestion"]["properties"]
+    given: dict[Any, Any] = {str: "usual", bool: True}
+    for key in kind.keys:
+        assert keys[key.name]["description"] == key.words
+    table = {key.name: given.get(key.type, 12.0) for key in kind.keys}
+    assert PosteriorQuestion(endpoint="free", arm="cells", **table).kind is kind
+    assert any(analysis.can_be_asked(kind) for analysis in ANALYSES.values())
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_question_reads_differently_from_every_other(name: str) -> None:
     """In the formula and in prose: whatever is asked, no two kinds are told alike."""
     wording = Wording(
         endpoint="remission", summary="counts", arms=("usual care", "cells"), strata=()
     )
 
-    def said(of: Any) -> tuple[str, str]:
-        one = Question("free", 1, 0, value=0.2, kind=of, month=12.0)
-        return one.words(("usual", "cells"), ()), asked(one, wording)
+    def said(of: str) -> tuple[str, str, str, str]:
+        one = question_of(of, value=0.2)
+        heading = one.of.heading(one, "cells", "usual") + one.of.formula(one, "cells", "usual", "")
+        noun = one.of.noun(one, "remission", "counts") if one.of.has_value else of
+        return one.words(("usual", "cells"), ()), asked(one, wording), heading, noun
 
-    formula, prose = said(kind)
+    formula, prose, heading, noun = said(name)
     assert "cells" in formula
     assert "cells" in prose
     for other in QUESTIONS:
-        if other != kind:
-            assert formula != said(other)[0]
-            assert prose != said(other)[1]
+        if other != name:
+            apart = zip((formula, prose, heading, noun), said(other), strict=True)
+            assert all(mine != theirs for mine, theirs in apart), other
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_question_is_one_arithmetic_for_truths_and_draws(name: str) -> None:
+    kind, rng = QUESTIONS[name], np.random.default_rng(5)
+    question = question_of(name, value=0.4)
+    needed = question.quantities(3)
+    by_arm = rng.random((2_000, 3)) * 0.9 + 0.05
+    values = [by_arm[:, quantity.arm] for quantity in needed]
+    combined = question.combine(values)
+    assert combined.shape == (2_000,)
+    # a true value is the same of one value each
+    known = {(q.endpoint, q.name, q.month): Cells(by_arm[:1, :, None], (1.0,)) for q in needed}
+    if not any(quantity.to for quantity in needed) and needed[0].to is None:
+        true = TrueValues(3, {}, known, {}).quantity(question)
+        assert true == TrueValue(float(combined[0]), 0.0)
+    # what is asked is so on one side and not on the other, and nothing lies outside its range
+    if kind.has_value:
+        low, high = kind.range((0.0, 1.0), two=question.minus is not None)
+        assert ((combined >= low) & (combined <= high)).all()
+        above, below = (replace(question, above=side) for side in (True, False))
+        so, not_so = kind.holds(above, combined), kind.holds(below, combined)
+        assert (so != not_so).all()
+        assert not kind.holds(above, np.array([0.4])).any(), "at its margin a claim is false"
+        assert not kind.holds(below, np.array([0.4])).any(), "at its margin a claim is false"
+    else:
+        assert set(combined) <= {0.0, 1.0}
+    # arms that are alike show no effect
+    if kind.has_value and len(needed) == 2:
+        assert kind.combine(question, [by_arm[:, 0]] * 2) == pytest.approx(kind.no_effect)
+
+
+@pytest.mark.parametrize("name", [name for name, kind in QUESTIONS.items() if kind.about_levels])
+@pytest.mark.parametrize(("arm", "minus"), [(1, 0), (0, 1)])
+def test_a_claim_about_levels_knows_where_it_is_just_false(name: str, arm: int, minus: int) -> None:
+    question = Question("free", arm, minus, value=0.6 if arm else 1.2, kind=name)
+    if not question.of.ratio:
+        question = question.at(0.2 if arm else -0.2)
+    control = np.array([0.2, 0.3, 0.45])
+    moved = question.of.at_margin(question, control)
+    by_arm = [control, moved]
+    values = [by_arm[quantity.arm] for quantity in question.quantities(2)]
+    assert question.combine(values) == pytest.approx(question.value)
 
 
 # ── decisions and endings ─────────────────────────────────────────────────────────────────────

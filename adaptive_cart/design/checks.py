@@ -21,7 +21,7 @@ from adaptive_cart.design.truth import merged
 from adaptive_cart.design.validation import Faults, meant, path_to, shown
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import Problem, one_of
-from adaptive_cart.models import AnalysisBase
+from adaptive_cart.models import ANALYSES, AnalysisBase
 from adaptive_cart.nouns.questions import KEYS, KINDS
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 SCENARIO_KEYS = ("role", "dropout", "death")
 RESERVED = (*SCENARIO_KEYS, "strata", "each", "open", "final", "dist")
 MOST_IN_A_BLOCK = 300  # a randomisation list is drawn by counting the orders of a block
+DEFAULT_MODEL = "beta_binomial"  # of a binary endpoint that has no [analysis]
 SCALES = ("observed", "enrolled", "events", "months")
 MOST_PARTICIPANTS = 1_000_000  # everybody of the 32 trials of a block is held in memory at once
 
@@ -523,8 +524,8 @@ def _posterior(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:
             path_to("analysis", question.endpoint),
         )
         return
-    model = "beta_binomial" if analysis is None else analysis.model
-    if kind.name not in (("level", "best") if analysis is None else analysis.answers):
+    model = DEFAULT_MODEL if analysis is None else analysis.model
+    if not ANALYSES[model].can_be_asked(kind):
         yield (
             path,
             f"model '{model}' cannot be asked for {kind.asked_for}",
@@ -612,11 +613,13 @@ def _predictive(pieces: Pieces, rule: Rule, path: str) -> Found:
             f"{place}.predictive",
         )
         return
-    if target.posterior.kind.among_open:
+    kind, analysis = target.posterior.kind, pieces.analysis.get(target.posterior.endpoint)
+    closed = ANALYSES[DEFAULT_MODEL if analysis is None else analysis.model].answers
+    if kind.among_open or kind.name not in closed:
         yield (
             f"{path}.rule",
-            f"'{target.name}' asks for the best arm; predictive probabilities are there for levels "
-            f"and differences",
+            f"'{target.name}' asks for {kind.asked_for}; predictive probabilities are there for "
+            f"levels and differences",
             f"{place}.posterior",
         )
     last = pieces.number_of_looks
@@ -626,7 +629,6 @@ def _predictive(pieces: Pieces, rule: Rule, path: str) -> Found:
             f"'{target.name}' is not judged at the last look, so nothing is to be predicted",
             f"{place}.looks",
         )
-    analysis = pieces.analysis.get(target.posterior.endpoint)
     if analysis is not None and not analysis.predicts:
         yield (
             f"{path}.rule",

@@ -260,6 +260,7 @@ def _safety_rule(result: Result, harms: list[str]) -> ResolvedRule | None:
         and rule.prediction is None
         and rule.question.endpoint in harms
         and rule.question.of.about_levels
+        and not rule.question.of.ratio
         and rule.question.stratum in (ALL, OPEN)
     ]
     ended = {rule.name: of_scenarios(result, f"decided_{rule.name}").values() for rule in rules}

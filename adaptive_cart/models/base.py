@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from adaptive_cart.models.ties import Sides, not_known, settled
 from adaptive_cart.nouns.parts import Part
-from adaptive_cart.nouns.questions import Quantity, Question
+from adaptive_cart.nouns.questions import KINDS, Quantity, Question, QuestionKind
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Summary
 
@@ -248,7 +248,7 @@ class AnalysisBase(Part):
     reads
         The summary noun that the model analyses; it must be what the endpoint gives.
     answers
-        The kinds of question the model can be asked.
+        The kinds of question that it answers without draws; what they are made of it knows.
     by_stratum
         Whether strata have parameters of their own, so that each has an estimand.
     title
@@ -291,6 +291,11 @@ class AnalysisBase(Part):
     told: ClassVar[Told] = Told(
         "posterior probability that", "P", "posterior mean", "credible interval"
     )
+
+    @classmethod
+    def can_be_asked(cls, kind: QuestionKind) -> bool:
+        """Whether its posterior knows the numbers of arms that a kind of question is made of."""
+        return kind.quantity in {KINDS[name].quantity for name in cls.answers}
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
         """Faults of the table that need the design's names: (path below the table, message)."""

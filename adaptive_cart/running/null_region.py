@@ -65,7 +65,7 @@ def false_at(question: Question, rates: Floats) -> Booleans:
     """
     quantity = question.combine([rates[:, q.arm] for q in question.quantities(rates.shape[1])])
     beyond = quantity - question.value if question.above else question.value - quantity
-    return np.asarray(beyond <= AT)
+    return ~np.asarray(beyond > AT)
 
 
 def claim_words(question: Question, design: Design) -> str:

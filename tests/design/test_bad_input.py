@@ -527,9 +527,16 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("course", {"rules/1/posterior/stratum": "sla"}, "rules[1].posterior.stratum", "'sle'?"),
     (
         "course",
-        {"rules/0/posterior": {"endpoint": "relapse", "arm": "cart", "best": True}},
+        {
+            "rules/0/posterior": {
+                "endpoint": "relapse",
+                "arm": "cart",
+                "hazard_ratio_to": "soc",
+                "below": 0.8,
+            }
+        },
         "rules[0].posterior",
-        "cannot be asked for the best arm",
+        "cannot be asked for a hazard ratio",
     ),
     (
         "course",

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from adaptive_cart.nouns.questions.quantity import LEVEL, Quantity
 
 if TYPE_CHECKING:
@@ -119,8 +121,11 @@ class QuestionKind:
         return Quantity(question.endpoint, self.quantity, arm, None, question.stratum, month)
 
     def compare(self, own: Any, other: Any) -> Any:
-        """Compare an arm's number with another arm's."""
-        return own / other if self.ratio else own - other
+        """Compare an arm's number with another arm's; the ratio to nothing is infinite, or nan."""
+        if not self.ratio:
+            return own - other
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return own / other
 
     def combine(self, question: Question, values: Sequence[Floats]) -> Floats:
         """What a question is about, of the values of its quantities, in their order."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
+
 from adaptive_cart.conduct.rules import ResolvedRule, wording_of
 from adaptive_cart.decisions import SAFETY
 from adaptive_cart.nouns.questions import Question
@@ -118,15 +120,19 @@ def _true(evidence: Evidence, scenario: str, question: Question) -> Bound:
     def of(arm: int) -> Bound:
         return evidence.cell(scenario, measure, "true", arm=names[arm], stratum=stratum)
 
-    if question.minus is None and question.of.about_levels:
-        return of(question.arm)
-    if question.minus is None or question.of.observed is None or question.of.ratio:
+    if not question.of.about_levels:
         return Bound(UNKNOWN, f"{scenario}, {measure}", "true")
+    if question.minus is None:
+        return of(question.arm)
     one, other = of(question.arm), of(question.minus)
-    difference = one.figure.estimate - other.figure.estimate
-    error = math.hypot(one.figure.mcse, other.figure.mcse)
-    figure = Figure(difference, error, difference, difference, None)
-    return Bound(figure, f"{one.source} − {other.source}", "true")
+    mine, theirs = one.figure, other.figure
+    value = question.of.compare(np.float64(mine.estimate), theirs.estimate)
+    error = math.hypot(mine.mcse, theirs.mcse)
+    if question.of.ratio:
+        relative = math.hypot(mine.mcse, float(value) * theirs.mcse)
+        error = relative / theirs.estimate if theirs.estimate else math.nan
+    figure = Figure(float(value), error, float(value), float(value), None)
+    return Bound(figure, f"{one.source} {question.of.sign} {other.source}", "true")
 
 
 # ── what a safety board looks up ──────────────────────────────────────────────────────────────
