@@ -11,16 +11,17 @@ def decided(before: Standing, after: Standing) -> list[str]:
     """Say what has changed from one standing of a real trial to a later one."""
     design = after.design
     found = []
-    for position, looks in after.won.items():
-        if not design.by_target:
-            break
-        new = np.flatnonzero((looks[0] > 0) & (before.won[position][0] == 0))
-        for place in new:
-            target = after.rules[position].targets[place]
+    for position, looks in after.claimed.items():
+        rule = after.rules[position]
+        if rule.decision.may_end and not design.by_target:
+            continue  # the trial's own end
+        for place in np.flatnonzero((looks[0] > 0) & (before.claimed[position][0] == 0)):
+            target = rule.targets[place]
             where = design.arm_names[target.arm]
             if target.stratum >= 0:
                 where += f" in {design.stratum_names[target.stratum]}"
-            found.append(f"success of {where}")
+            what = "success" if rule.decision.may_end else f"claim '{rule.name}'"
+            found.append(f"{what} of {where}")
     for name, was, now, doing in (
         (design.arm_names, before.dropped, after.dropped, "arm {} is dropped"),
         (design.stratum_names, before.closed, after.closed, "stratum {} is closed"),

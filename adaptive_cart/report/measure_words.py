@@ -48,7 +48,8 @@ def measure_words(design: Design, measure: str) -> str:
         return f"{PLAIN[measure.removesuffix(FINAL)]}, pipeline followed up"
     kind, _, rest = measure.partition("_")
     if kind == "decided":
-        return f"ended by {rest}"
+        ends = all(rule.decision.may_end for rule in design.rules if rule.name == rest)
+        return f"ended by {rest}" if ends else f"claimed by {rest}"
     if kind in ("true", "observed") and rest in design.endpoints:
         return f"{kind} value of {design.endpoint_label(rest)}"
     of, _, part = measure.rpartition("_")

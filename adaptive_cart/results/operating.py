@@ -276,16 +276,19 @@ def _ended_between(
 
 
 def _decided(rows: Rows, design: Design, look: Any, trials: Mapping[str, Any]) -> None:
-    """Which rule ended the trial, at any look and at each one."""
+    """Which rule ended the trial, or first made a further claim: at any look and at each one."""
     ended_by = np.asarray(trials["rule"])
     for position, rule in enumerate(design.rules):
-        if not rule.decision.may_end:
+        if rule.decision.may_end:
+            at = np.where(ended_by == position, look, 0)
+        elif rule.decision.claims:
+            at = np.asarray(trials[f"claimed_{rule.name}"])
+        else:
             continue
-        mine = ended_by == position
-        rows.add(f"decided_{rule.name}", proportion(int(mine.sum()), len(mine)))
+        rows.add(f"decided_{rule.name}", proportion(int((at > 0).sum()), len(at)))
         for number in range(1, design.looks.number + 1):
-            here = int((mine & (look == number)).sum())
-            rows.add(f"decided_{rule.name}", proportion(here, len(mine)), look=number)
+            here = int((at == number).sum())
+            rows.add(f"decided_{rule.name}", proportion(here, len(at)), look=number)
 
 
 def _within_error(rows: Rows, design: Design, trials: Mapping[str, Any]) -> None:

@@ -74,6 +74,7 @@ def _trial_columns(plan: Plan, block: Block) -> dict[str, Any]:
             columns[f"dropped_{name}"] = standing.dropped[:, arm]
     if design.by_target:
         columns |= successes_by_target(plan, block)
+    columns |= _further_claims(plan, block)
     if design.strata is not None and any(rule.decision.closes_strata for rule in design.rules):
         for stratum, name in enumerate(design.stratum_names):
             columns[f"closed_{name}"] = standing.closed[:, stratum]
@@ -88,6 +89,18 @@ def successes_by_target(plan: Plan, block: Block) -> dict[str, Any]:
             name = target_label(plan, target.arm, target.stratum)
             first = columns.get(f"success_{name}", np.zeros_like(looks[:, 0]))
             columns[f"success_{name}"] = np.where(first > 0, first, looks[:, place])
+    return columns
+
+
+def _further_claims(plan: Plan, block: Block) -> dict[str, Any]:
+    """Look at which a rule that ends nothing first made a claim, 0 for not, ``(trial,)`` each."""
+    columns: dict[str, Any] = {}
+    for position, looks in block.standing.claimed.items():
+        rule = plan.rules[position]
+        if not rule.decision.may_end:
+            never = plan.schedule.number + 1
+            first = np.where(looks > 0, looks, never).min(axis=1)
+            columns[f"claimed_{rule.name}"] = np.where(first < never, first, 0)
     return columns
 
 

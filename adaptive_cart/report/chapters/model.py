@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.nouns.questions import written
 from adaptive_cart.priors.claims import nothing_seen
@@ -187,15 +189,15 @@ def _claims(evidence: Evidence) -> list[Block]:
         posterior = analysis.posterior(fitted, nothing_seen(evidence.design, analysis.reads), None)
         for place, question in enumerate(rule.targets):
             alone = float(posterior.probability(question)[0])
-            easiest = rule.easiest
-            verdict = "below its threshold" if alone < easiest else (
-                "reaches its threshold: the prior alone would succeed")  # fmt: skip
+            enough = bool(rule.compared(np.array([alone]), rule.easiest)[0])
+            verdict = "reaches its threshold: the prior alone would succeed" if enough else (
+                "does not reach its threshold")  # fmt: skip
             rows.append(
                 row(
                     code(rule.name),
                     given(rule.prose(evidence.design, place), f"design: rules.{rule.name}"),
                     significant(alone, 3, "model: prior alone"),
-                    line(secret(given(written(easiest), f"design: rules.{rule.name}"),
+                    line(secret(given(written(rule.easiest), f"design: rules.{rule.name}"),
                                 otherwise=WITHHELD_SHORT)),
                     verdict,
                 )
