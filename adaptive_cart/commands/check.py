@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from importlib.util import LazyLoader, find_spec, module_from_spec
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import click
 
@@ -13,7 +16,6 @@ from adaptive_cart.commands import options
 
 # What the libraries of `check` load and never use there: half of the time it would take.
 _POSTPONED = (
-    "importlib.metadata",
     "numpy.char",
     "numpy.ctypeslib",
     "numpy.f2py",
@@ -41,6 +43,7 @@ def _postpone_imports() -> None:
     """Let modules that `check` has no use for be loaded only when something looks into them."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # it would start some for matrices
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")  # it would search all packages for some
+    _stand_in_for_metadata()
     for name in _POSTPONED:
         spec = None if name in sys.modules else find_spec(name)
         if spec is None or spec.loader is None:
@@ -51,3 +54,26 @@ def _postpone_imports() -> None:
         spec.loader.exec_module(module)
         parent, _, child = name.rpartition(".")
         setattr(sys.modules[parent], child, module)
+
+
+def _stand_in_for_metadata() -> None:
+    """Let pydantic name a function of ``importlib.metadata`` without loading it to have it."""
+    name = "importlib.metadata"
+    if name in sys.modules:
+        return
+
+    def real() -> ModuleType:
+        if sys.modules.get(name) is stand_in:
+            del sys.modules[name]
+        return import_module(name)
+
+    def entry_points(**chosen: Any) -> Any:
+        return real().entry_points(**chosen)
+
+    stand_in = ModuleType(name)
+    vars(stand_in).update(
+        __path__=[],  # Python looks it up
+        __getattr__=lambda attribute: getattr(real(), attribute),
+        entry_points=entry_points,
+    )
+    sys.modules[name] = stand_in

@@ -17,6 +17,7 @@ import numpy as np
 from adaptive_cart.nouns.records import Booleans, Integers
 
 Asked = Callable[[Integers, Integers], Booleans]
+AT_ONCE = 64  # rows halved together at first: to ask costs more than a few tables more
 
 
 def turns(beyond: Asked, rows: int, largest: int) -> Integers:
@@ -32,11 +33,12 @@ def turns(beyond: Asked, rows: int, largest: int) -> Integers:
     """
     found = np.full(rows, largest + 1, dtype=np.int64)
     known = np.zeros(rows, dtype=np.bool_)
-    step = 1 << (rows - 1).bit_length()
+    step = 1 << ((rows - 1) // AT_ONCE).bit_length()
     while step:
         new = np.arange(0, rows, step)
         new = new[~known[new]]
-        low = np.where(new >= step, found[np.maximum(new - step, 0)], 0)
+        before = np.maximum(new - step, 0)
+        low = np.where(known[before], found[before], 0)
         high = np.full(len(new), largest + 1, dtype=np.int64)
         inside = new + step < rows
         high[inside] = np.where(known[new[inside] + step], found[new[inside] + step], largest + 1)

@@ -79,7 +79,8 @@ class Memo:
                 found = collection.answers[slots]
                 if known.all():
                     return found
-            unknown = np.unique(keys[~known])
+            ordered = np.sort(keys[~known])
+            unknown = ordered[np.append(True, ordered[1:] != ordered[:-1])]
             new = work_out(unknown)
             self._keep(what, unknown, new)
             if found is None:

@@ -91,7 +91,7 @@ def by_size(
     """
     prior_size = sum(max(a + b for a, b in zip(p.a, p.b, strict=True)) for p in priors)
     exponents = np.frexp(totals.sum(axis=-1) + max(prior_size, 8.0))[1]
-    for exponent in np.unique(exponents):
+    for exponent in sorted(set(exponents.tolist())):
         yield 2 ** int(exponent), np.flatnonzero(exponents == exponent)
 
 
