@@ -40,7 +40,7 @@ from adaptive_cart.figures.style import (
     width_of,
 )
 from adaptive_cart.nouns.calendar import SAME
-from adaptive_cart.nouns.questions import ALL, Question
+from adaptive_cart.nouns.questions import ALL, KINDS, Question
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.summaries import Durations
 
@@ -285,7 +285,8 @@ def _draw_prior(
 def durability(analysis: Analysis) -> Picture | None:
     """Fraction still in drug-free remission by month, with its band, over Kaplan and Meier's."""
     plan, recorded = analysis.plan, analysis.recorded
-    found = [name for name, (a, _) in plan.fitted.items() if "remaining" in a.answers]
+    asked = KINDS["remaining"]
+    found = [name for name, (a, _) in plan.fitted.items() if a.can_be_asked(asked)]
     if not found:
         return None
     endpoint = found[0]

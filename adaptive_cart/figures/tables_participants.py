@@ -25,7 +25,7 @@ from adaptive_cart.figures.tables_calendar import never_stopped, percentiles
 from adaptive_cart.figures.tables_measures import PANELS, table
 from adaptive_cart.figures.thinning import choose, shown_scenarios
 from adaptive_cart.nouns.course import DRUG_FREE
-from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.questions import KINDS, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Population
 from adaptive_cart.nouns.summaries import Durations
 from adaptive_cart.recorded.table import participants_table
@@ -299,7 +299,9 @@ def durability_tables(result: Result) -> Tables | Missing:
         return lacking
     found = replay(result, name)
     endpoints = [
-        key for key, (analysis, _) in found.plan.fitted.items() if "remaining" in analysis.answers
+        key
+        for key, (analysis, _) in found.plan.fitted.items()
+        if analysis.can_be_asked(KINDS["remaining"])
     ]
     if not endpoints:
         return Missing(

@@ -16,7 +16,6 @@ ROOM = "nouns/questions/"
 EXCEPTIONS = {
     "models/": "what a model answers without draws is its own, and of one kind",
     "design/checks.py": "response-adaptive shares are powers of P(best)",
-    "analysis/pictures.py": "its curve is of the fraction remaining, and needs a model that has it",
 }
 
 
