@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from adaptive_cart.decisions import DECISIONS, SUCCESS
-from adaptive_cart.design.design import Design
+from adaptive_cart.design.design import Design, PosteriorQuestion
 from adaptive_cart.errors import DesignError
 from adaptive_cart.report.document import (
     Block,
@@ -132,11 +132,12 @@ def _counts_alone(design: Design) -> tuple[Design, float, tuple[str, ...]] | Non
     primary = design.primary
     rules = [rule for rule in tables["rules"] if _about(tables["rules"], rule) == primary]
     margins = {
-        rule["posterior"].get("above")
-        for rule in rules
-        if DECISIONS[rule["then"]].ends == SUCCESS and "posterior" in rule
+        _margin(own.posterior)
+        for own, rule in zip(design.rules, tables["rules"], strict=True)
+        if rule in rules and DECISIONS[own.then].ends == SUCCESS and own.posterior is not None
     }
-    if len(margins) != 1 or None in margins:
+    margin = margins.pop() if len(margins) == 1 else None
+    if margin is None:
         return None
     left_out = tuple(rule["name"] for rule in tables["rules"] if rule not in rules)
     endpoint = {
@@ -159,7 +160,13 @@ def _counts_alone(design: Design) -> tuple[Design, float, tuple[str, ...]] | Non
         return None
     if obstacles(made, made.truths):
         return None
-    return made, float(margins.pop()), left_out
+    return made, margin, left_out
+
+
+def _margin(asked: PosteriorQuestion) -> float | None:
+    """The true difference at which a claim is just false; nothing where it asks something else."""
+    of_difference = asked.kind.about_levels and not asked.kind.ratio and asked.minus is not None
+    return asked.above if of_difference else None
 
 
 def _about(rules: list[dict[str, Any]], rule: dict[str, Any]) -> str | None:
