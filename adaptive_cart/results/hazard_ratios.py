@@ -55,10 +55,10 @@ class HazardRatios:
 
     def of(self, arm: int, minus: int, strata: Sequence[int]) -> TrueValue:
         """Hazard ratio of one arm to another over some strata (positions)."""
-        found = self._exact(arm, minus, strata)
+        found = self.exact(arm, minus, strata)
         return self._limit(arm, minus, strata) if found is None else TrueValue(found, 0.0)
 
-    def _exact(self, arm: int, minus: int, strata: Sequence[int]) -> float | None:
+    def exact(self, arm: int, minus: int, strata: Sequence[int]) -> float | None:
         """Ratio of constant hazards, or 1 of times with one distribution; else nothing."""
         mine, theirs = (
             tuple(self.truth.direct[self.name][a][s] for s in strata) for a in (arm, minus)

@@ -17,7 +17,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.design.validation import path_to, shown
 from adaptive_cart.endpoints import EndpointBase, is_time
-from adaptive_cart.nouns.distributions import EventTime, Exponential
+from adaptive_cart.nouns.distributions import EventTime
 from adaptive_cart.nouns.questions import written
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.estimand import (
@@ -27,6 +27,7 @@ from adaptive_cart.results.estimand import (
     TrueValues,
     true_values,
 )
+from adaptive_cart.results.hazard_ratios import HazardRatios
 from adaptive_cart.results.true_value import TrueValue
 
 SHIFTS = 8
@@ -162,30 +163,16 @@ def _times(truth: Truth, name: str) -> str:
 
 def _ratio(design: Design, truth: Truth, name: str) -> Iterator[str]:
     """Hazard ratios, where they are constant."""
-    rates = _constant_hazards(truth, name)
-    if rates is None:
-        if name == design.primary:
-            yield (
-                f"{name}: hazards are not proportional; the hazard ratio that the model tends to "
-                f"is worked out by `simulate`"
-            )
-        return
-    ratios = ", ".join(
-        f"{arm} {rate / rates[0]:.{DIGITS}f}"
-        for arm, rate in zip(truth.arms[1:], rates[1:], strict=True)
-    )
-    yield f"{name}, hazard ratio to {truth.arms[0]}: {ratios}"
-
-
-def _constant_hazards(truth: Truth, name: str) -> list[float] | None:
-    """Monthly hazard of each arm where all are constant, and the same in every stratum."""
-    found = []
-    for times in truth.direct[name]:
-        first = times[0]
-        if not isinstance(first, Exponential) or first.cured or len(set(times)) > 1:
-            return None
-        found.append(first.rate or math.log(2.0) / (first.median or 1.0))
-    return found
+    known, everywhere = HazardRatios(design, truth, name), range(len(truth.strata))
+    ratios = {arm: known.exact(place, 0, everywhere) for place, arm in enumerate(truth.arms)}
+    if None not in ratios.values():
+        words = ", ".join(f"{arm} {ratios[arm]:.{DIGITS}f}" for arm in truth.arms[1:])
+        yield f"{name}, hazard ratio to {truth.arms[0]}: {words}"
+    elif name == design.primary:
+        yield (
+            f"{name}: hazards are not proportional; the hazard ratio that the model tends to "
+            f"is worked out by `simulate`"
+        )
 
 
 def distribution_words(time: EventTime) -> str:
