@@ -390,7 +390,8 @@ class Conduct:
         holds = asked & rule.compared(probability, threshold)
         if holds.any():
             randomised = analysis.snapshot.randomised
-            standing.apply(Holding(position, holds, probability, look, randomised, last))
+            against = np.broadcast_to(threshold, probability.shape)
+            standing.apply(Holding(position, holds, probability, against, look, randomised, last))
             if rule.decision.drops_arms or rule.decision.closes_strata or self.design.by_target:
                 analysis.now_open(standing.open_arms, standing.open_strata)
         return probability

@@ -17,7 +17,7 @@ RUNNING = -1  # among the codes of endings
 
 @dataclass(frozen=True)
 class Declared:
-    """Claims that one rule made at one moment, and what was open when it was judged.
+    """Claims that one rule made at one moment, and what was in force when it was judged.
 
     Attributes
     ----------
@@ -25,6 +25,8 @@ class Declared:
         Of the rule in the design.
     trials, holds
         ``(row,)`` positions of the trials, and ``(row, target)`` about which targets it claimed.
+    thresholds
+        ``(row, target)`` what it was compared with.
     open_arms, open_strata
         ``(row, arm)``, ``(row, stratum)``.
     """
@@ -32,6 +34,7 @@ class Declared:
     position: int
     trials: Integers
     holds: Booleans
+    thresholds: Floats
     open_arms: Booleans
     open_strata: Booleans
 
@@ -129,6 +132,15 @@ class Standing:
             found |= any_of(looks > 0)
         return found
 
+    def threshold_when_won(self, position: int, place: int) -> Floats:
+        """What a rule was compared with when it claimed something of a target, ``(trial,)``."""
+        found = np.full(len(self.reason), np.nan)
+        for declared in self.declared:
+            if declared.position == position:
+                here = declared.holds[:, place]
+                found[declared.trials[here]] = declared.thresholds[here, place]
+        return found
+
     def open_when_won(self, position: int, place: int) -> tuple[Booleans, Booleans]:
         """What was open when a rule claimed something of a target; elsewhere what is open now.
 
@@ -180,7 +192,9 @@ class Standing:
         looks[first] = held.look
         rows = np.flatnonzero(any_of(first))
         arms, strata = self.open_arms[rows], self.open_strata[rows]  # copies
-        self.declared.append(Declared(held.position, rows, first[rows], arms, strata))
+        self.declared.append(
+            Declared(held.position, rows, first[rows], held.threshold[rows], arms, strata)
+        )
 
     def succeed(self, held: Holding) -> None:
         """Let a success end the trial, or resolve the target that it belongs to."""

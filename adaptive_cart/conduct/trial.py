@@ -226,17 +226,13 @@ class SimulatedConduct(Conduct):
         for position, looks in standing.won.items():
             rule = self.plan.rules[position]
             for place, target in enumerate(rule.targets):
-                won = looks[chosen, place]
-                if not won.any():
+                if not looks[chosen, place].any():
                     continue
                 if target.about_open:
                     followed_up.now_open(*standing.open_when_won(position, place))
                 probability = followed_up.probability(rule, target)
-                for look in np.unique(won[won > 0]):
-                    threshold: float | Floats = rule.threshold_at(int(look))
-                    if position in self.spent:
-                        threshold = self.spent[position].at[int(look)][chosen, place]
-                    stands |= (won == look) & rule.compared(probability, threshold)
+                threshold = standing.threshold_when_won(position, place)[chosen]
+                stands |= rule.compared(probability, threshold)  # never where it did not succeed
         self.block.reversal[chosen] = ~stands
 
 

@@ -19,8 +19,8 @@ class Holding:
     ----------
     position
         Of the rule in the design.
-    where, probability
-        ``(trial, target)``; it holds only where it was asked.
+    where, probability, threshold
+        ``(trial, target)`` it holds, only where it was asked; what was compared with what.
     look
         Number of the look, or of the one to come.
     randomised, last
@@ -30,6 +30,7 @@ class Holding:
     position: int
     where: Booleans
     probability: Floats
+    threshold: Floats
     look: int
     randomised: Integers
     last: Booleans

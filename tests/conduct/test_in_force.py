@@ -65,6 +65,20 @@ def test_a_success_is_judged_again_at_the_threshold_of_its_own_look() -> None:
     assert min(told_apart.values()) >= 3
 
 
+def test_a_success_between_looks_is_judged_again_at_the_threshold_that_it_met() -> None:
+    """Judged at looks 2 and 3 alone, and at every infusion: before look 1 as at look 2."""
+    raw = raw_design("sle_autologous")
+    harmless = {"endpoint": "crs3", "arm": "cart", "below": 0.2}
+    raw["rules"] = [
+        {"name": "safe", "then": "declare_success", "posterior": harmless,
+         "at_least": [0.95, 0.5], "looks": [2, 3], "every": 1}
+    ]  # fmt: skip
+    block = compare(raw, "toxic", 20)
+    early = block.between & (block.look == 1)
+    assert early.sum() >= 10
+    assert 1 <= block.reversal[early].sum() < early.sum()
+
+
 # ── a look that becomes the last early ────────────────────────────────────────────────────────
 BY_NUMBER, BY_FINAL = [0.99, 0.80, 0.60], [0.98, 0.70]
 
