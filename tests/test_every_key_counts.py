@@ -626,6 +626,14 @@ KEYS: dict[str, list[Case]] = {
     "Infusion.delay": [to("course", f"{ARM}/infusion/delay/median", 3.0)],
     "Remission.probability": [to("course", f"{ARM}/remission/probability", 0.2)],
     "Remission.onset": [to("course", f"{ARM}/remission/onset/scale", 6.0)],
+    "Remission.again": [to("course", f"{ARM}/remission/again", {"probability": 0.9})],
+    "RemissionOnDrugs.probability": [
+        to("course", "truth/soc/remission_on_drugs/probability", 0.9)],
+    "RemissionOnDrugs.onset": [to("course", "truth/soc/remission_on_drugs/onset/value", 8.0)],
+    "Again.probability": [to("course", f"{ARM}/remission/again/probability", 0.1,
+                             truth__cart__remission__again={"probability": 0.9})],
+    "Again.at_most": [to("course", f"{ARM}/remission/again/at_most", 3,
+                         truth__cart__remission__again={"probability": 0.9})],
     "Exponential.dist": [time("dist", "fixed", "refused", dist="exponential", median=3.0)],
     "Exponential.rate": [time("rate", 0.9, dist="exponential", rate=0.1)],
     "Exponential.median": [time("median", 1.0, dist="exponential", median=3.0)],
@@ -668,6 +676,8 @@ SAME = {
     "ArmCourseChange": "ArmCourse",
     "InfusionChange": "Infusion",
     "RemissionChange": "Remission",
+    "RemissionOnDrugsChange": "RemissionOnDrugs",
+    "AgainChange": "Again",
     "DurabilityChange": "Durability",
 }
 PARAMETERS = ("Exponential", "Fixed", "Gamma", "Lognormal", "Weibull")

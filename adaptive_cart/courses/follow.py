@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.courses.group import DiseaseCourse, GroupCourse
+from adaptive_cart.courses.sequel import Relapsed
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.course import DRUG_FREE, ON_DRUGS, Course, Spell, Spells
@@ -52,7 +53,7 @@ class Opening:
     after_month: float
 
 
-class _Follow:
+class Following:
     """Writes the course of one group after the other into the block's arrays, which are flat."""
 
     def __init__(self, latents: Latents, shape: tuple[int, int]) -> None:
@@ -60,37 +61,43 @@ class _Follow:
         self.shape = shape
         names = ("infused", "rescue", "death", "dropout")
         self.months = {name: self.never() for name in names}
-        self.remission = Spell(DRUG_FREE, self.never(), self.never())
-        for_ever = np.broadcast_to(np.inf, self.remission.ended.shape)
-        self.on_drugs = Spell(ON_DRUGS, self.never(), for_ever)
-        self.spells = [self.remission, self.on_drugs]
+        self._spells: dict[tuple[str, bool, int], Spell] = {}
+        ended = self.spell(DRUG_FREE).ended
+        self.on_drugs = Spell(ON_DRUGS, self.never(), np.broadcast_to(np.inf, ended.shape))
+        self._spells[ON_DRUGS, False, 1] = self.on_drugs
 
     def never(self) -> Floats:
+        """Return months at which nothing happens to anybody."""
         return np.full(math.prod(self.shape), np.inf)
 
     def u(self, purpose: str, where: Positions) -> Floats:
+        """Uniforms for a purpose, of the participants at some positions."""
         return self.latents.of(purpose).ravel().take(where)
 
     def put(self, name: str, where: Positions, months: Floats) -> None:
+        """Write the months of an event."""
         self.months[name][where] = months
 
+    def spell(self, state: str, after_crossover: bool = False, number: int = 1) -> Spell:
+        """Everybody's spell of that number in a state, to be written to."""
+        key = (state, after_crossover, number)
+        if key not in self._spells:
+            self._spells[key] = Spell(state, self.never(), self.never(), after_crossover)
+        return self._spells[key]
+
     def course(self) -> Course:
+        """Return what was written."""
         spells = (
             spell._replace(
                 began=spell.began.reshape(self.shape), ended=spell.ended.reshape(self.shape)
             )
-            for spell in self.spells
+            for _, spell in sorted(self._spells.items(), key=lambda kept: kept[0])
         )
         months = {name: values.reshape(self.shape) for name, values in self.months.items()}
         return Course(**months, spells=tuple(spells))
 
     def cross(
-        self,
-        group: GroupCourse,
-        other: GroupCourse,
-        where: Positions,
-        after_month: float,
-        remission: Spell,
+        self, group: GroupCourse, other: GroupCourse, where: Positions, after_month: float
     ) -> None:
         """Let some of an arm take the other arm's course from a month on.
 
@@ -102,7 +109,8 @@ class _Follow:
         months = {name: values[where] for name, values in self.months.items()}
         followed = np.minimum(months["dropout"], months["death"]) > after_month
         by_then = until(after_month)
-        remissions = Spells(tuple(s for s in self.spells if s.state == DRUG_FREE))
+        spells = [s for s in self._spells.values() if not s.after_crossover]
+        remissions = Spells(tuple(s for s in spells if s.state == DRUG_FREE))
         in_remission = remissions.rows(where).hold_at(after_month)
         crosses = self.u("crossover", where) < group.crossover
         who = np.flatnonzero(crosses & followed & ~in_remission)
@@ -127,14 +135,16 @@ class _Follow:
             self.put("infused", at, after_month + delay)
         if other.disease_of == group.disease_of:
             return  # one arm is `same_as` the other: the disease just goes on
-        for spell in remissions.spells:
+        for spell in spells:
+            if spell is self.on_drugs:
+                continue  # it stays the own
             to_come = at[spell.began[at] > by_then]
             spell.began[to_come] = spell.ended[to_come] = np.inf
         rescued = months["rescue"][who] <= by_then
         self.put("rescue", at[~rescued], np.full((~rescued).sum(), np.inf))
         # rescue comes once: who was rescued before the crossover keeps that month
         first = np.where(rescued, months["rescue"][who], np.inf)
-        self.disease(other.own, at, after_month + delay, remission, "crossover:")
+        self.disease(other.own, at, after_month + delay, after_crossover=True)
         self.put("rescue", at, np.minimum(first, self.months["rescue"][at]))
 
     def group(self, group: GroupCourse, where: Positions) -> None:
@@ -151,26 +161,25 @@ class _Follow:
             onset = self.u("remission_on_drugs_onset", reached)
             self.on_drugs.began[reached] = group.on_drugs_onset.quantile(onset)
         if not group.infused:
-            self.disease(group.own, where, np.zeros(len(where)), self.remission)
+            self.disease(group.own, where, np.zeros(len(where)))
             return
         assert group.delay is not None
         delay = group.delay.quantile(self.u("infusion_delay", where))
         infused = (self.u("infusion_failure", where) >= group.failure) & (delay < last)
         self.put("infused", where[infused], delay[infused])
         if group.from_randomisation:
-            self.disease(group.own, where, np.zeros(len(where)), self.remission)
+            self.disease(group.own, where, np.zeros(len(where)))
         else:
-            self.disease(group.own, where[infused], delay[infused], self.remission)
+            self.disease(group.own, where[infused], delay[infused])
             never = where[~infused]
-            self.disease(group.never_infused, never, np.zeros(len(never)), self.remission)
+            self.disease(group.never_infused, never, np.zeros(len(never)))
 
     def disease(
         self,
         disease: DiseaseCourse,
         where: Positions,
         start: Floats,
-        remission: Spell,
-        prefix: str = "",
+        after_crossover: bool = False,
     ) -> None:
         """Remission, relapse and rescue on a clock that starts ``start`` months in.
 
@@ -180,6 +189,7 @@ class _Follow:
         """
         if len(where) == 0:
             return
+        prefix = "crossover:" if after_crossover else ""
         clock = None
         if disease.rescue:
             clock = exponential(self.u(f"{prefix}rescue", where), disease.rescue)
@@ -191,18 +201,36 @@ class _Follow:
             if clock is not None:
                 in_time = onset <= clock[reached]
                 reached, onset = reached[in_time], onset[in_time]
-            lasts = self._lasts(disease, where[reached], prefix)
+            lasts = self.lasts(disease, where[reached], prefix)
             began = start[reached] + onset
+            remission = self.spell(DRUG_FREE, after_crossover)
             remission.began[where[reached]] = began
             remission.ended[where[reached]] = began + lasts
             pause = lasts
+        rescue = np.full(len(where), np.inf) if clock is None else start + clock
+        if pause is not None:
+            rescue[reached] += pause
+        self._sequels(disease, where, rescue, after_crossover)
         if clock is not None:
-            rescue = start + clock
-            if pause is not None:
-                rescue[reached] += pause
             self.put("rescue", where, rescue)
 
-    def _lasts(self, disease: DiseaseCourse, where: Positions, prefix: str) -> Floats:
+    def _sequels(
+        self, disease: DiseaseCourse, where: Positions, rescue: Floats, after_crossover: bool
+    ) -> None:
+        """What follows the first relapse, and the next, as long as anybody has one."""
+        number = 1
+        while disease.sequels and (DRUG_FREE, after_crossover, number) in self._spells:
+            ended = self.spell(DRUG_FREE, after_crossover, number).ended[where]
+            lost = np.flatnonzero(np.isfinite(ended))
+            for _, sequel in disease.sequels:
+                at, month = where[lost], ended[lost]
+                relapsed = Relapsed(self, disease, number, after_crossover, at, month, rescue[lost])
+                taken = sequel.follow(relapsed)
+                rescue[lost] = relapsed.rescue
+                lost = lost[~taken]
+            number += 1
+
+    def lasts(self, disease: DiseaseCourse, where: Positions, prefix: str) -> Floats:
         """Months that remission lasts; infinite for the cured."""
         lasts = np.full(len(where), np.inf)
         if disease.relapse is None:
@@ -223,15 +251,14 @@ def follow(
     crossover: Opening | None = None,
 ) -> Course:
     """Follow every participant of a block for ever, ``(trial, participant)``."""
-    writing = _Follow(latents, shape)
+    writing = Following(latents, shape)
     for arm, stratum, where in groups:
         writing.group(courses[arm][stratum], where)
     if crossover is not None:
         writing.months["crossed"] = writing.never()
-        after = Spell(DRUG_FREE, writing.never(), writing.never(), after_crossover=True)
+        writing.spell(DRUG_FREE, after_crossover=True)
         for arm, stratum, where in groups:
             if arm == crossover.from_arm:
                 own, other = (courses[a][stratum] for a in (arm, crossover.to_arm))
-                writing.cross(own, other, where, crossover.after_month, after)
-        writing.spells.append(after)
+                writing.cross(own, other, where, crossover.after_month)
     return writing.course()

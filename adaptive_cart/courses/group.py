@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from adaptive_cart.courses.sequel import Sequel
 from adaptive_cart.nouns.distributions import EventTime
 
 
@@ -12,7 +13,8 @@ from adaptive_cart.nouns.distributions import EventTime
 class DiseaseCourse:
     """Remission and what follows it, complete, for participants of one arm and stratum.
 
-    Hazards are per month. ``None`` for a distribution means that it is never needed.
+    Hazards are per month. ``None`` for a distribution means that it is never needed. What may
+    follow a relapse has the name of its table, and is asked in this order.
     """
 
     remission: float
@@ -20,6 +22,7 @@ class DiseaseCourse:
     cured: float
     relapse: EventTime | None
     rescue: float
+    sequels: tuple[tuple[str, Sequel], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pydantic import Field
 
+from adaptive_cart.courses.again import Again
+from adaptive_cart.courses.sequel import Sequel
 from adaptive_cart.nouns.distributions import TimeDistribution
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR, NonNegative, Part, Probability
 
-DISEASE = ("remission", "durability", "remission_on_drugs", "rescue", "dropout", "death")
+# what `same_as` takes from the other arm
+DISEASE = (
+    "remission",
+    "durability",
+    "remission_on_drugs",
+    "rescue",
+    "dropout",
+    "death",
+)
 COMMON = ("dropout", "death")
 
 
@@ -18,11 +30,17 @@ class Infusion(Part):
     delay: TimeDistribution | None = None
 
 
-class Remission(Part):
-    """Probability of drug-free remission and months to its onset."""
+class RemissionOnDrugs(Part):
+    """Probability of remission on background drugs and months to its onset."""
 
     probability: Probability | None = None
     onset: TimeDistribution | None = None
+
+
+class Remission(RemissionOnDrugs):
+    """Probability of drug-free remission and months to its onset."""
+
+    again: Again | None = None
 
 
 class Durability(Part):
@@ -51,7 +69,7 @@ class ArmCourse(Part):
     infusion: Infusion | None = None
     remission: Remission | None = None
     durability: Durability | None = None
-    remission_on_drugs: Remission | None = None
+    remission_on_drugs: RemissionOnDrugs | None = None
     rescue: Hazard | None = None
     dropout: Hazard | None = None
     death: Hazard | None = None
@@ -59,6 +77,19 @@ class ArmCourse(Part):
     rates: dict[str, NonNegative] | None = None
     crossover: Crossing | None = Field(default=None, description="read where [crossover] is given")
     strata: dict[str, ArmCourse] | None = Field(default=None, description="what differs by stratum")
+
+
+def sequels_of(course: ArmCourse) -> Iterator[tuple[tuple[str, ...], Sequel]]:
+    """What may follow a relapse, with its path: of the course first, then of its remission."""
+    holders: tuple[tuple[tuple[str, ...], Part | None], ...] = (
+        ((), course),
+        (("remission",), course.remission),
+    )
+    for path, part in holders:
+        for key in () if part is None else type(part).model_fields:
+            value = getattr(part, key)
+            if isinstance(value, Sequel):
+                yield (*path, key), value
 
 
 def per_month(hazard: Hazard | None) -> float:

@@ -436,7 +436,8 @@ def _add_truth(document: dict[str, Any]) -> None:
 
 def _add_changes(definitions: dict[str, Any]) -> None:
     """Add the course as a scenario or a stratum may change it: one parameter is enough."""
-    changing = ("ArmCourse", "Infusion", "Remission", "Durability")
+    course = {"ArmCourse", *ArmCourse.model_json_schema()["$defs"]}
+    changing = sorted(name for name in course if "required" not in definitions[name])
 
     def changed(value: Any) -> Any:
         if isinstance(value, list):
@@ -555,6 +556,9 @@ _HOVER = {
     "Infusion.delay": "Months from randomisation to infusion; else the product's.",
     "Remission.probability": "Probability of remission.",
     "Remission.onset": "Months to its onset, after infusion (after randomisation if not infused).",
+    "Remission.again": "Drug-free remission that comes again after a relapse.",
+    "RemissionOnDrugs.probability": "Probability of remission on background drugs.",
+    "RemissionOnDrugs.onset": "Months from randomisation to its onset.",
     "Durability.cured": "Fraction of remitters who never relapse.",
     "Durability.relapse": "Months from onset to relapse, of the others.",
     "ArmCourse.infusion": "Delay to infusion, and probability of never being infused.",

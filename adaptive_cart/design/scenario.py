@@ -20,7 +20,9 @@ from adaptive_cart.courses.tables import (
     Durability,
     Hazard,
     Remission,
+    RemissionOnDrugs,
     per_month,
+    sequels_of,
 )
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenario_frame import BY, Frame, role_of
@@ -232,7 +234,7 @@ class _Reader:
         never = self._disease(self.frame.arms[0], control) if infused else own_disease
         if own_disease is None or never is None:
             return None
-        drugs = disease.remission_on_drugs or Remission(probability=0.0)
+        drugs = disease.remission_on_drugs or RemissionOnDrugs(probability=0.0)
         if drugs.probability is None:
             self.missing(
                 disease_arm, "remission_on_drugs", "probability", write="`probability = …`"
@@ -302,12 +304,22 @@ class _Reader:
                 write = f"`relapse = {_EXAMPLE}`, or `cured = 1.0` if remission is for ever"
                 self.missing(arm, "durability", "relapse", write=write)
                 return None
+        sequels = tuple(sequels_of(course))
+        lacking = [
+            (*path, key)
+            for path, sequel in sequels
+            for key in type(sequel).model_fields
+            if getattr(sequel, key) is None
+        ]
+        for path in lacking:
+            self.missing(arm, *path, write=f"`{path[-1]} = …`")
         return DiseaseCourse(
             remission=remission.probability,
             onset=remission.onset,
             cured=durability.cured or 0.0,
             relapse=durability.relapse,
             rescue=per_month(course.rescue),
+            sequels=() if lacking else tuple((path_to(*path), s) for path, s in sequels),
         )
 
     # ── direct truth ──────────────────────────────────────────────────────────────────────

@@ -9,7 +9,8 @@ import numpy as np
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.nouns.calendar import SAME
-from adaptive_cart.recorded.table import CROSSOVER, WITHDRAWN
+from adaptive_cart.nouns.course import DRUG_FREE
+from adaptive_cart.recorded.table import CROSSOVER, WITHDRAWN, spells_in
 
 Found = Iterator[tuple[str, str]]
 
@@ -40,29 +41,34 @@ def impossible(
 
 
 def _spells(months: Mapping[str, float]) -> Found:
-    names = {
-        "remission_month": "remission",
-        "relapse_month": "relapse",
-        CROSSOVER[1]: "remission after crossover",
-        CROSSOVER[2]: "relapse after crossover",
-    }
-    for begins, ends in (("remission_month", "relapse_month"), CROSSOVER[1:]):
-        if np.isfinite(months[ends]) and not months[begins] <= months[ends]:
-            what, other = names[ends], names[begins]
-            without = (
-                f"is before the {other} (month {months[begins]:g})"
-                if np.isfinite(months[begins])
-                else f"without a {other}"
-            )
-            yield ends, f"found {months[ends]:g}; a {what} {without}"
-    remission, relapse = months["remission_month"], months["relapse_month"]
+    lost_before: dict[tuple[str, bool], str] = {}
     rescue = months["rescue_month"]
-    if remission <= rescue < relapse - SAME and np.isfinite(rescue):
-        yield (
-            "rescue_month",
-            f"found {rescue:g}, in drug-free remission (from month {remission:g}); rescue ends "
-            "it, so relapse_month is needed",
-        )
+    for state, after, _, begins, ends in spells_in(months):
+        if ends not in months:
+            continue  # it never ends
+        began, ended = months[begins], months[ends]
+        if np.isfinite(ended) and not began <= ended:
+            yield ends, f"found {ended:g}; a {_called(ends)} {_misplaced(months, begins)}"
+        last = lost_before.get((state, after))
+        if last is not None and np.isfinite(began) and not months[last] <= began + SAME:
+            yield begins, f"found {began:g}; a {_called(begins)} {_misplaced(months, last)}"
+        lost_before[state, after] = ends
+        if state == DRUG_FREE and not after and began <= rescue < ended - SAME:
+            yield (
+                "rescue_month",
+                f"found {rescue:g}, in drug-free remission (from month {began:g}); rescue ends "
+                f"it, so {ends} is needed",
+            )
+
+
+def _called(column: str) -> str:
+    return column.removesuffix("_month").replace("_", " ")
+
+
+def _misplaced(months: Mapping[str, float], other: str) -> str:
+    if np.isfinite(months[other]):
+        return f"is before the {_called(other)} (month {months[other]:g})"
+    return f"without a {_called(other)}"
 
 
 def _of_the_arm(

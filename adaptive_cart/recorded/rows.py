@@ -24,7 +24,7 @@ from adaptive_cart.nouns.counters import narrow
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.recorded.known import Participants
 from adaptive_cart.recorded.order import after_last_contact, after_withdrawal, impossible
-from adaptive_cart.recorded.table import CROSSOVER, HEADER, ON_DRUGS, WITHDRAWN
+from adaptive_cart.recorded.table import CROSSOVER, HEADER, ON_DRUGS, WITHDRAWN, further
 from adaptive_cart.recorded.units import DAYS, WEEKS, signs
 
 LONGEST = 1200.0  # months; more is a date, or days
@@ -112,7 +112,7 @@ class Reading:
             self.report(0, f"column {column}", f"missing{self._why(column)}")
 
     def _optional(self) -> tuple[str, ...]:
-        more: tuple[str, ...] = (ON_DRUGS,)
+        more: tuple[str, ...] = (ON_DRUGS, *further(self.columns))
         return (*more, *CROSSOVER) if self.design.crossover is not None else more
 
     def _own(self, name: str, endpoint: EndpointBase) -> bool:
@@ -133,6 +133,7 @@ class Reading:
                 self.notes.append(f"no column {ON_DRUGS}: nobody counts as in remission on drugs")
             if self.design.crossover is not None:
                 needed += CROSSOVER
+        needed += further(self.columns)
         needed += [n for n, e in endpoints.items() if self._own(n, e) and n not in self._place]
         return list(dict.fromkeys(needed))
 
@@ -201,7 +202,8 @@ class Reading:
         stratum = np.zeros(number, dtype=narrow(len(design.shares)))
         randomised, last = np.zeros(number), np.zeros(number)
         withdrawn = np.full(number, np.inf)
-        months = {c: np.full(number, np.inf) for c in (*COURSE, ON_DRUGS, *CROSSOVER)}
+        course = (*COURSE, ON_DRUGS, *CROSSOVER, *further(self.columns))
+        months = {c: np.full(number, np.inf) for c in course}
         own = self._with_a_column()
         outcomes: dict[str, list[Any]] = {name: [] for name in own}
         blank = {name: np.zeros(number, dtype=np.bool_) for name in own}

@@ -15,7 +15,8 @@ recurrent event (months, with ";" between them) and each endpoint whose outcome 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,33 @@ CROSSOVER = (
     "relapse_after_crossover_month",
 )
 REMISSION = ("remission_month", "relapse_month")
+_SPELL = re.compile(r"remission(_on_drugs)?(_[2-9]|_[1-9]\d+)?(_after_crossover)?_month")
+
+
+def further(columns: Iterable[str]) -> list[str]:
+    """Columns of remissions after the first that stand there, each beginning with its end."""
+    begin = dict.fromkeys(column.replace("relapse", "remission") for column in columns)
+    found = (match for column in begin if (match := _SPELL.fullmatch(column)))
+    return [c for match in found if match[2] for c in (match[0], _end(match[0]))]
+
+
+def _end(column: str) -> str:
+    return column.replace("remission", "relapse")
+
+
+def spells_in(columns: Iterable[str]) -> list[tuple[str, bool, int, str, str]]:
+    """State, whether after crossover, number, beginning and end of each spell, in order."""
+    return sorted(
+        (
+            courses.ON_DRUGS if match[1] else DRUG_FREE,
+            bool(match[3]),
+            int((match[2] or "_1")[1:]),
+            column,
+            _end(column),
+        )
+        for column in columns
+        if (match := _SPELL.fullmatch(column))
+    )
 
 
 def months_of(course: Course) -> dict[str, Floats]:
@@ -59,25 +87,29 @@ def months_of(course: Course) -> dict[str, Floats]:
     if course.crossed is not None:
         found[CROSSOVER[0]] = course.crossed
     for spell in course.spells:
-        if spell.state == courses.ON_DRUGS:
-            found[ON_DRUGS] = spell.began
-        else:
-            began, ended = CROSSOVER[1:] if spell.after_crossover else REMISSION
-            found |= {began: spell.began, ended: spell.ended}
+        drugs = "_on_drugs" if spell.state == courses.ON_DRUGS else ""
+        after = "_after_crossover" if spell.after_crossover else ""
+        number, column = 1, f"remission{drugs}{after}_month"
+        while column in found:
+            number += 1
+            column = f"remission{drugs}_{number}{after}_month"
+        found |= {column: spell.began, _end(column): spell.ended}
     return found
 
 
 def course_of(months: Mapping[str, Floats], dropout: Floats, crossover: bool) -> Course:
     """The course that has these months in its columns."""
     never = np.broadcast_to(np.inf, dropout.shape)
-    own = [(*REMISSION, False), *([(*CROSSOVER[1:], True)] if crossover else [])]
-    spells = [Spell(DRUG_FREE, months[began], months[ended], after) for began, ended, after in own]
     return Course(
         infused=months["infused_month"],
         rescue=months["rescue_month"],
         death=months["death_month"],
         dropout=dropout,
-        spells=(*spells, Spell(courses.ON_DRUGS, months[ON_DRUGS], never)),
+        spells=tuple(
+            Spell(state, months[began], months.get(ended, never), after)
+            for state, after, _, began, ended in spells_in(months)
+            if crossover or not after
+        ),
         crossed=months[CROSSOVER[0]] if crossover else None,
     )
 
@@ -126,8 +158,8 @@ def _row(
     row[WITHDRAWN] = seen(dropout) if dropout < death else ""
     row["last_contact_month"] = last
     counted = any(e.counts_on_drugs() for e in design.endpoints.values())
-    for column in (*((ON_DRUGS,) if counted else ()), *CROSSOVER):
-        if column in months:
+    for column in (ON_DRUGS, *CROSSOVER, *further(months)):
+        if column in months and (counted or "on_drugs" not in column):
             row[column] = seen(months[column])
     for name, outcome in population.outcomes.items():
         endpoint = design.endpoints[name]

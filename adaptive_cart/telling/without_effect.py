@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from adaptive_cart.courses.tables import COMMON
+from adaptive_cart.courses.tables import COMMON, DISEASE
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design, PermutedBlocks, ResponseAdaptive
 from adaptive_cart.design.products import PRODUCTS
@@ -160,7 +160,7 @@ def _courses(design: Design, truths: Truths) -> Found:
         for name, endpoint in design.endpoints.items()
     ):
         return
-    parts = ("remission", "durability", "remission_on_drugs", "rescue")
+    parts = [key for key in DISEASE if key not in COMMON]
     for arm in design.arm_names:
         table = design.truth.get(arm, {})
         for key in parts:

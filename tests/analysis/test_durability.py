@@ -20,7 +20,7 @@ from adaptive_cart.models.durability.weibull_cure import WeibullCure
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.telling.walkthrough import Story
 from checks import DESIGNS, raw_design
-from courses import months_of
+from course_months import months_of
 
 MONTHS = [6.0, 12.0, 24.0]
 

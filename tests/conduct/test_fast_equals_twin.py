@@ -19,7 +19,7 @@ from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.nouns.summaries import Counts, Durations, Means
 from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import latents_for
-from courses import months_of
+from course_months import months_of
 from twin import one_trial
 
 DESIGNS = Path(__file__).parents[2] / "designs"
@@ -31,6 +31,10 @@ PURPOSES = (
     "crossover", "crossover:infusion_failure", "crossover:infusion_delay", "crossover:remission",
     "crossover:remission_onset", "crossover:cured", "crossover:relapse", "crossover:rescue",
     "crossover:dropout", "crossover:death",
+    *(
+        f"{course}again:{k}{purpose}" for course in ("", "crossover:") for k in (1, 2, 3)
+        for purpose in ("", ":onset", ":cured", ":relapse")
+    ),
 )  # fmt: skip
 
 
@@ -94,7 +98,7 @@ def same_participants(design: Design, block: Block, trial: int, slow: dict[str, 
             continue
         for name, months in months_of(course).items():
             np.testing.assert_allclose(
-                months[trial, j], person[f"{name}_month"], rtol=1e-12, err_msg=name
+                months[trial, j], one_trial.month_of(person, name), rtol=1e-12, err_msg=name
             )
         for name in (n for n, e in design.endpoints.items() if e.harm and e.binary):
             onset = np.asarray(population.outcomes[name])

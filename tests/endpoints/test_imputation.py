@@ -24,7 +24,7 @@ from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import followed, latents_for
 from conduct.test_fast_equals_twin import compare, raw_design, with_strata
-from courses import course_of, months_of
+from course_months import course_of, months_of
 from twin import one_trial
 
 Raw = dict[str, Any]

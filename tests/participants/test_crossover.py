@@ -16,7 +16,7 @@ from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.participants.population import latents_for
 from conduct.test_fast_equals_twin import compare, latents_of_trial, raw_design, with_strata
-from courses import months_of
+from course_months import months_of
 from twin import one_trial
 
 AFTER = 12.0

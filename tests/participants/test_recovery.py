@@ -33,7 +33,7 @@ from checks import (
     assert_uncorrelated,
     raw_design,
 )
-from courses import months_of
+from course_months import months_of
 
 SEED = 4711
 TRIALS, MAX_N = 4_000, 100

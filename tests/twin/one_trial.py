@@ -9,6 +9,7 @@ Latents: ``latents[purpose][participant]`` is a uniform in [0, 1), participants 
 of arrival; ``latents["assignment"][stratum][k]`` is that of the k-th block of a stratum. Purposes:
 ``arrival``, ``stratum``, ``infusion_failure``, ``infusion_delay``, ``remission``,
 ``remission_onset``, ``cured``, ``relapse``, ``remission_on_drugs``, ``remission_on_drugs_onset``,
+``again:K`` for the K-th relapse and ``again:K:onset``, ``again:K:cured``, ``again:K:relapse``,
 ``rescue``, ``dropout``, ``death``, ``event:NAME``, ``outcome:ENDPOINT``, ``imputation:ENDPOINT``,
 ``crossover``, and, of the other arm's course after crossover, ``crossover:`` before
 ``infusion_failure``, ``infusion_delay``, ``remission``, ``remission_onset``, ``cured``,
@@ -76,6 +77,10 @@ Assumed where the contract is silent or could be read two ways
   whichever course it is of.
 - *Crossover, treatment_policy*: months in remission before and after it add up; a time to relapse
   is of the first remission, the own one if it has begun.
+- *Remission again*: the probability is asked at each relapse until it fails or `at_most` further
+  ones have come; onset and durability are drawn anew. Rescue is exposed in all months outside
+  remission together, so rescue before an onset precludes it and what would follow. The remissions
+  of the other arm's course after crossover come again by that arm's table.
 - *stop_enrolment*: the next look is the last one, held when everybody already in has passed the
   landmark; it ends nothing, so a later rule of the same look may still end the trial.
 - *final = "all_observed"* is never dated before the look that precedes it.
@@ -473,31 +478,42 @@ def own_course(
 
 
 def disease_course(disease: Table, start: float, uniform: Callable[[str], float]) -> Table:
-    """Months of remission, relapse and rescue of a disease whose clock starts at a month."""
+    """Months of remissions, relapses and rescue of a disease whose clock starts at a month."""
     exposure = NEVER  # months outside drug-free remission until rescue
     if disease.get("rescue"):
         exposure = hazard_months(disease["rescue"], uniform("rescue"))
-    remission = disease.get("remission")
-    wait = NEVER
-    if remission and uniform("remission") < remission["probability"]:
-        wait = 0.0
-        if "onset" in remission:
-            wait = quantile(remission["onset"], uniform("remission_onset"))
-    if wait == NEVER or exposure < wait:
-        return {
-            "remission_month": NEVER,
-            "relapse_month": NEVER,
-            "rescue_month": start + exposure,
-        }
-    relapse = NEVER
+    remission = disease.get("remission") or {"probability": 0.0}
     durability = disease.get("durability", {})
+    again = remission.get("again", {"probability": 0.0})
     cured = durability.get("cured", 0.0)
-    if "relapse" in durability and (cured == 0.0 or uniform("cured") >= cured):
-        relapse = start + wait + quantile(durability["relapse"], uniform("relapse"))
+    outside = 0.0  # months outside drug-free remission so far
+    out_since = start
+    spells: list[tuple[float, float]] = []
+    while len(spells) <= again.get("at_most", 1):
+        names = ("remission", "remission_onset", "cured", "relapse")
+        probability = remission["probability"]
+        if spells:
+            k = len(spells)
+            names = (f"again:{k}", *(f"again:{k}:{n}" for n in ("onset", "cured", "relapse")))
+            probability = again["probability"]
+        if not probability or uniform(names[0]) >= probability:
+            break
+        wait = quantile(remission["onset"], uniform(names[1])) if "onset" in remission else 0.0
+        if wait == NEVER or exposure < outside + wait:
+            break
+        lost = NEVER
+        if "relapse" in durability and (cured == 0.0 or uniform(names[2]) >= cured):
+            lost = out_since + wait + quantile(durability["relapse"], uniform(names[3]))
+        spells.append((out_since + wait, lost))
+        outside, out_since = outside + wait, lost
+        if lost == NEVER:
+            break
+    first, *more = spells or [(NEVER, NEVER)]
     return {
-        "remission_month": start + wait,
-        "relapse_month": relapse,
-        "rescue_month": relapse + (exposure - wait),
+        "remission_month": first[0],
+        "relapse_month": first[1],
+        "later_remissions": more,
+        "rescue_month": out_since + (exposure - outside),
     }
 
 
@@ -516,6 +532,7 @@ def cross_over(
     """
     person["crossed_month"] = NEVER
     person["remission_after_month"] = person["relapse_after_month"] = NEVER
+    person["later_remissions_after"] = []
     crossover = raw.get("crossover")
     if crossover is None or person["arm"] != crossover["from"]:
         return
@@ -524,7 +541,8 @@ def cross_over(
     own = parameters(truth, person["arm"], person["stratum"])
     probability = own.get("crossover", {}).get("probability", 0.0)
     followed = person["dropout_month"] > month and person["death_month"] > month
-    in_remission = by(person["remission_month"], month) and not by(person["relapse_month"], month)
+    spells = [(person["remission_month"], person["relapse_month"]), *person["later_remissions"]]
+    in_remission = any(by(onset, month) and not by(loss, month) for onset, loss in spells)
     if not followed or in_remission or uniform("crossover") >= probability:
         return
     person["crossed_month"] = month
@@ -568,10 +586,22 @@ def cross_over(
     after_it = disease_course(follow, start, afresh)
     person["remission_after_month"] = after_it["remission_month"]
     person["relapse_after_month"] = after_it["relapse_month"]
+    person["later_remissions_after"] = after_it["later_remissions"]
     if person["remission_month"] > month:
         person["remission_month"] = person["relapse_month"] = NEVER
+    person["later_remissions"] = [s for s in person["later_remissions"] if by(s[0], month)]
     if person["rescue_month"] > month:
         person["rescue_month"] = after_it["rescue_month"]
+
+
+def month_of(person: Person, name: str) -> float:
+    """Month of an event or of a spell, further ones by number: ``relapse_2_after``, from 2."""
+    which, number, *after = name.split("_") if any(map(str.isdigit, name)) else (name, "1")
+    if number == "1":
+        return float(person[f"{name}_month"])
+    later = person["later_remissions_after" if after else "later_remissions"]
+    spell = later[int(number) - 2] if int(number) - 2 < len(later) else (NEVER, NEVER)
+    return float(spell[which == "relapse"])
 
 
 def yearly(hazard: Table | None) -> float:
@@ -583,8 +613,10 @@ def remissions(person: Person) -> list[tuple[float, float]]:
     """Every drug-free remission that counts, as (onset, loss), in order of time."""
     crossed = person.get("crossed_month", NEVER)
     both = [(person["remission_month"], person["relapse_month"])]
+    both += person.get("later_remissions", [])
     if crossed < NEVER:
         both.append((person["remission_after_month"], person["relapse_after_month"]))
+        both += person.get("later_remissions_after", [])
         if not person["after_crossover_counts"]:
             both = [(onset, loss) for onset, loss in both if by(onset, crossed)]
     return sorted((onset, loss) for onset, loss in both if onset < NEVER)

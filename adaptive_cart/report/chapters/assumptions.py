@@ -100,6 +100,10 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, Mapping):
         for name, inside in value.items():
             yield f"{path}.{name}", _words(inside, path)
+    elif isinstance(value, tuple):  # what may follow a relapse
+        for table, sequel in value:
+            for key in type(sequel).model_fields:
+                yield f"{table}.{key}", _words(getattr(sequel, key), table)
     elif value is not None:
         name = _NAMES.get(path, path)
         yield name, _words(value, name.split(".")[0])

@@ -19,9 +19,14 @@ def months_of(course: Course) -> dict[str, Floats]:
     for spell in course.spells:
         if spell.state == ON_DRUGS:
             found["remission_on_drugs"] = spell.began
-        else:
-            after = "_after" if spell.after_crossover else ""
-            found |= {f"remission{after}": spell.began, f"relapse{after}": spell.ended}
+            continue
+        after, number = "_after" if spell.after_crossover else "", ""
+        while f"remission{number}{after}" in found:
+            number = f"_{int(number[1:] or 1) + 1}"
+        found |= {
+            f"remission{number}{after}": spell.began,
+            f"relapse{number}{after}": spell.ended,
+        }
     return found
 
 

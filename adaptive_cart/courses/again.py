@@ -1,0 +1,25 @@
+"""Drug-free remission that comes again after a relapse, without another infusion."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from adaptive_cart.courses.sequel import Relapsed, Sequel
+from adaptive_cart.nouns.parts import Count, Probability
+from adaptive_cart.nouns.records import Booleans
+
+
+class Again(Sequel):
+    """Another remission after a relapse: with a probability each time, and no more than so many."""
+
+    probability: Probability | None = Field(default=None, description="of coming after a relapse")
+    at_most: Count = Field(default=1, description="further remissions of a participant")
+
+    def follow(self, relapsed: Relapsed) -> Booleans:
+        assert self.probability is not None
+        if relapsed.number > self.at_most:
+            return np.zeros(len(relapsed.at), dtype=np.bool_)
+        comes = relapsed.u("again") < self.probability
+        relapsed.remit(np.flatnonzero(comes), "again")
+        return comes
