@@ -41,7 +41,7 @@ from adaptive_cart.endpoints import KINDS, EndpointBase
 from adaptive_cart.figures.draw_measures import OUTCOMES
 from adaptive_cart.figures.registry import FIGURES
 from adaptive_cart.figures.style import FACES, PALETTE
-from adaptive_cart.models import ANALYSES, AnalysisBase
+from adaptive_cart.models import ANALYSES, AnalysisBase, Posterior
 from adaptive_cart.nouns.questions import KINDS as QUESTIONS
 from adaptive_cart.nouns.questions import Question, Wording, asked
 from adaptive_cart.nouns.summaries import SUMMARIES
@@ -87,6 +87,9 @@ def test_a_model_says_what_it_reads_answers_and_may_be_wrong_by(name: str) -> No
     assert not own(analysis, AnalysisBase, "fitted", "posterior", "reference")
     assert analysis.title
     assert analysis.statements
+    if analysis.bayesian:
+        assert not own(analysis.answered_by, Posterior, "draw", "arms", "where_open")
+        assert 0.0 < analysis.answered_by.drawn_error < 0.05
     assert f'"{name}"' in ALL_KEYS
 
 

@@ -115,12 +115,29 @@ def _priors(
             arms = [arm for arm, own in pairs if own == prior]
             yield ", ".join(arms), "probability", _mixture(prior)
         return
-    for name, given in analysis.plain()["prior"].items() if _nested(analysis) else [("rate", None)]:
-        yield _parameter(name, given if given is not None else analysis.plain()["prior"])
+    table = analysis.plain()["prior"]
+    nested = all(isinstance(value, dict) for value in table.values())
+    parts = table if nested else {"rate": table}
+    if any(of_table(given) is None for given in parts.values()):
+        yield _level(result, endpoint, analysis, model)
+        return
+    for name, given in parts.items():
+        yield _parameter(name, given)
 
 
-def _nested(analysis: AnalysisBase) -> bool:
-    return any(isinstance(value, dict) for value in analysis.plain()["prior"].values())
+def _level(
+    result: Result, endpoint: str, analysis: AnalysisBase, model: Any
+) -> tuple[str, str, Curve]:
+    """Prior of an arm's level where it is no distribution of the design file, from its draws."""
+    posterior = analysis.posterior(model, nothing_seen(result.design, analysis.reads), None)
+    drawn = posterior.drawn(Question(endpoint, 1))[0]
+    below = np.linspace(0.005, 0.995, 100)
+    values = np.quantile(drawn, below)
+    numbers = PriorNumbers(
+        analysis.title, float(drawn.mean()), lambda share: float(np.quantile(drawn, share))
+    )
+    x = (values[1:] + values[:-1]) / 2.0
+    return analysis.level, analysis.level, Curve(x, np.diff(below) / np.diff(values), numbers)
 
 
 def _mixture(prior: BetaMixture) -> Curve:

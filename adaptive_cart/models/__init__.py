@@ -1,6 +1,6 @@
 """What the data say about the arms: one room an analysis model.
 
-To add one: write a module that imitates ``beta_binomial_analysis.py`` and name it in ``ANALYSES``.
+To add one: ``docs/extending/model.md``, and a line in ``ANALYSES``.
 """
 
 from __future__ import annotations

@@ -70,7 +70,12 @@ class Posterior:
     @classmethod
     def error(cls, question: Question) -> float:
         """What ``computed`` may be wrong by."""
-        return cls.fast_error if question.kind in cls.closed else cls.drawn_error
+        return cls.fast_error if cls.without_draws(question) else cls.drawn_error
+
+    @classmethod
+    def without_draws(cls, question: Question) -> bool:
+        """Whether a question is answered without draws."""
+        return question.kind in cls.closed
 
     def computed(self, question: Question) -> Floats:
         """Posterior probability as floating point has it, on whichever side of a threshold."""
