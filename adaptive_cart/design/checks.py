@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.decisions import SUCCESS
+from adaptive_cart.design.column_names import doubled_columns
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenario_frame import BY, Frame, role_of
 from adaptive_cart.design.scenario_tables import check_scenarios
@@ -118,6 +119,7 @@ def problems_between(pieces: Pieces) -> list[Problem]:
         _stopped_enrolment,
         _crossover,
         _calibration,
+        doubled_columns,
     )
     for check in checks:
         for path, message, *grounds in check(pieces):

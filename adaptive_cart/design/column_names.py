@@ -1,0 +1,92 @@
+"""Names that would stand above two columns of one table, where one would overwrite the other.
+
+Columns of the tables that a run writes, and of the participants of a real trial, are named after
+arms, strata, endpoints and rules: ``success_ARM_STRATUM`` is that of arm ``a`` in stratum ``b``,
+and of an arm ``a_b``. The fixed names are those of the writers; a test holds both together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from adaptive_cart.design.validation import path_to
+
+if TYPE_CHECKING:
+    from adaptive_cart.design.checks import Pieces
+
+OF_PARTICIPANTS = (
+    "participant", "arm", "stratum", "randomised_month", "infused_month", "remission_month",
+    "relapse_month", "rescue_month", "death_month", "withdrawn_month", "last_contact_month",
+    "remission_on_drugs_month", "crossover_month", "remission_after_crossover_month",
+    "relapse_after_crossover_month",
+)  # fmt: skip
+COUNTED = ("randomised", "analysed", "infused", "analysed_final")  # n_… beside n_ARM
+OF_COUNTS = ("events", "analysed", "missing", "months", "years", "total", "squares")
+
+Column = tuple[str, str, str]  # the column, the path of what it is named after, and that in words
+
+
+def doubled_columns(pieces: Pieces) -> Iterator[tuple[str, str]]:
+    """Names that give a column the name of another one: the path, and what is wrong."""
+    for table, columns in (
+        ("trials.parquet", [*_of_trials(pieces)]),
+        ("looks.parquet", [*_of_looks(pieces)]),
+        ("the participants table", [*_of_participants(pieces)]),
+    ):
+        taken: dict[str, str] = {}
+        for column, path, words in columns:
+            if path and column in taken and taken[column] != words:
+                yield (
+                    path,
+                    (
+                        f"the column '{column}' of {table} would be that of {words} and of "
+                        f"{taken[column]}; choose another name"
+                    ),
+                )
+            taken.setdefault(column, words)
+
+
+def _of_trials(pieces: Pieces) -> Iterator[Column]:
+    for name in COUNTED:
+        yield f"n_{name}", "", f"all participants {name.replace('_', ', ')}"
+    for arm in pieces.arm_names:
+        yield f"n_{arm}", path_to("arms", arm), f"arm '{arm}'"
+    several = len(pieces.arm_names) > 2
+    estimated = [*(_places(pieces) if several else _strata(pieces))]
+    for ending in ("", "_final"):  # of an estimate; coverage likewise
+        after = " after follow-up" if ending else ""
+        for suffix, path, words in estimated:
+            yield f"estimate_{suffix}{ending}", path, f"{words}{after}"
+    for suffix, path, words in _places(pieces):
+        yield f"success_{suffix}", path, words
+
+
+def _places(pieces: Pieces) -> Iterator[Column]:
+    """Arms, and arms in a stratum."""
+    for arm in pieces.arm_names[1:]:
+        yield arm, path_to("arms", arm), f"arm '{arm}'"
+        for stratum in pieces.stratum_names:
+            path = path_to("strata", stratum)
+            yield f"{arm}_{stratum}", path, f"arm '{arm}' in stratum '{stratum}'"
+
+
+def _strata(pieces: Pieces) -> Iterator[Column]:
+    for stratum in pieces.stratum_names:
+        yield stratum, path_to("strata", stratum), f"stratum '{stratum}'"
+
+
+def _of_looks(pieces: Pieces) -> Iterator[Column]:
+    for endpoint in pieces.endpoints:
+        for name in OF_COUNTS:
+            words = f"endpoint '{endpoint}' ({name})"
+            yield f"{endpoint}_{name}", path_to("endpoints", endpoint), words
+    for place, rule in enumerate(pieces.rule_names):
+        yield f"p_{rule}", f"rules[{place}].name", f"the probability of rule '{rule}'"
+
+
+def _of_participants(pieces: Pieces) -> Iterator[Column]:
+    for name in OF_PARTICIPANTS:
+        yield name, "", "every participant"
+    for endpoint in pieces.endpoints:
+        yield endpoint, path_to("endpoints", endpoint), f"endpoint '{endpoint}'"
