@@ -444,6 +444,12 @@ def test_example_tells_a_trial(design):
     assert found.exit_code == 0
     assert "trial 3 of scenario 'expected'" in found.stderr
     assert found.stdout.splitlines()[0].startswith("participant,arm,")
+    file = design.parent / "people.csv"
+    for _ in range(2):  # what the same command wrote may be written again
+        assert typed("example", design, "--participants", file).exit_code == 0
+    file.write_text(file.read_text() + "my own row\n")
+    assert "is there already" in complaint(typed("example", design, "--participants", file), 2)
+    assert file.read_text().endswith("my own row\n")
     shutil.rmtree(design.parent / "results", ignore_errors=True)
     told = complaint(typed("example", design, "--trial", "-1"), 2)
     assert "--trial: found -1" in told

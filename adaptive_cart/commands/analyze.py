@@ -80,15 +80,12 @@ def command(
 
 def _write_template(design: Path, file: Path) -> None:
     from adaptive_cart.design.file import load_design
-    from adaptive_cart.errors import InputError
-    from adaptive_cart.nouns.whole_files import write_text
+    from adaptive_cart.nouns.whole_files import write_new
     from adaptive_cart.recorded.template import template
 
     text = template(load_design(design))
     if str(file) == "-":
         click.echo(text, nl=False)
         return
-    if file.exists() or file.is_symlink():
-        raise InputError(f"{file}: is there already; choose another name")
-    write_text(file, text)
+    write_new(file, text)
     click.echo(f"{file} written; next: adaptive-cart analyze {design} {file}", err=True)

@@ -24,7 +24,7 @@ def command(
 ) -> None:
     """Tell one simulated trial of DESIGN, look by look."""
     from adaptive_cart.design.file import load_design
-    from adaptive_cart.nouns.whole_files import write_text
+    from adaptive_cart.nouns.whole_files import write_new
     from adaptive_cart.telling.walkthrough import example as walk
 
     story = walk(load_design(design), scenario=scenario, trial=trial, seed=seed)
@@ -34,6 +34,6 @@ def command(
         click.echo(story.text, err=True)
         click.echo(story.participants_csv(), nl=False)
     else:
+        write_new(participants, story.participants_csv(), again=True)
         click.echo(story.text)
-        write_text(participants, story.participants_csv())
         click.echo(f"participants in {participants}", err=True)

@@ -23,11 +23,8 @@ class _Templates(click.Option):
 def command(template: str, file: Path) -> None:
     """Write a commented starting design to FILE."""
     from adaptive_cart.design.file import template as text_of
-    from adaptive_cart.errors import InputError
-    from adaptive_cart.nouns.whole_files import write_text
+    from adaptive_cart.nouns.whole_files import write_new
 
     text = text_of(template)
-    if file.exists():
-        raise InputError(f"{file}: is there already; choose another name")
-    write_text(file, text)
+    write_new(file, text)
     click.echo(f"{file} written; next: adaptive-cart check {file}", err=True)

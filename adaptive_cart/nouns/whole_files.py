@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from adaptive_cart.errors import RunError
+from adaptive_cart.errors import InputError, RunError
 
 
 @contextmanager
@@ -57,3 +57,33 @@ def write_text(path: Path, text: str, hint: str = "") -> None:
             return
         with renamed(path.resolve()) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_new(path: Path, text: str, again: bool = False) -> None:
+    """Write a text file that is not there yet.
+
+    Parameters
+    ----------
+    again
+        Whether a file that holds this very text may be there: what an earlier call wrote.
+
+    Raises
+    ------
+    InputError
+        If anything else of that name is there, a link included; it stays as it is.
+    """
+    stream = path.exists() and not path.is_file() and not path.is_dir()  # a device or a pipe
+    if not os.path.lexists(path) or stream:
+        write_text(path, text)
+    elif not (again and holds_text(path, text)):
+        raise InputError(
+            f"{path}: is there already, and is not replaced; move it away, or choose another name"
+        )
+
+
+def holds_text(path: Path, text: str) -> bool:
+    """Whether this is a file, no link, and holds a text and nothing else."""
+    content = text.encode()
+    if path.is_symlink() or not path.is_file() or path.stat().st_size != len(content):
+        return False
+    return path.read_bytes() == content

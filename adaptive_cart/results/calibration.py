@@ -9,6 +9,7 @@ these tables is edited, it no longer matches.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any, Literal
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
 from adaptive_cart.errors import InputError
+from adaptive_cart.nouns.whole_files import holds_text
 from adaptive_cart.results.operating import Figure
 
 KIND = "adaptive_cart calibration"
@@ -205,11 +207,15 @@ def read_log(path: Path) -> Calibrated | None:
 
 
 def require_own(path: Path) -> None:
-    """Raise an :class:`InputError` where a calibration would replace a file that is none."""
-    if path.exists() and read_log(path) is None:
+    """Raise an :class:`InputError` where a calibration would replace a file that is none.
+
+    Nor is one replaced that somebody has added to, or that is a link.
+    """
+    found = read_log(path)
+    if os.path.lexists(path) and not (found and holds_text(path, log_text(found))):
         raise InputError(
-            f"{path}: is there already and is no calibration of this version; move it away, since "
-            f"the calibration is kept under this name"
+            f"{path}: is there already and is not as a calibration of this version was written; "
+            f"move it away, since the calibration is kept under this name"
         )
 
 

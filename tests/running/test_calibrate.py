@@ -408,13 +408,16 @@ def test_one_line_of_the_file_changes_and_nothing_else(tmp_path: Path, end: str)
     assert names == {"margin.toml", "link.toml", "margin.calibration.json"}
 
 
-def test_a_protected_file_that_may_be_written_stays_protected(tmp_path: Path) -> None:
+def test_a_protected_file_that_may_be_written_stays_protected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An administrator may write it; the protection is the owner's to lift."""
     file = written(tmp_path)
     file.chmod(0o444)
-    if not os.access(file, os.W_OK):
-        return
-    assert run("calibrate", file).exit_code == 0
+    monkeypatch.setattr(os, "access", lambda path, mode: True)  # whoever runs this test
+    told = run("calibrate", file)
+    assert told.exit_code == 0, told.output
+    assert file.read_text() != MARGIN
     assert file.stat().st_mode & 0o777 == 0o444
 
 
@@ -434,6 +437,29 @@ def test_what_is_protected_or_not_ours_is_left_alone(
     assert told.exit_code == 2
     assert notes.read_text() == "my notes"
     assert file.read_text() == MARGIN
+
+
+def test_a_calibration_that_somebody_has_added_to_is_left_alone(tmp_path: Path) -> None:
+    file = written(tmp_path)
+    assert run("calibrate", file).exit_code == 0
+    log = tmp_path / "margin.calibration.json"
+    whole = log.read_text()
+    file.write_text(MARGIN)
+    for edited in (whole + "\n", whole.replace("{", '{ "checked_by": "me",', 1)):
+        log.write_text(edited)
+        told = run("calibrate", file)
+        assert told.exit_code == 2
+        assert "is not as a calibration of this version was written" in told.output
+        assert log.read_text() == edited
+    log.unlink()
+    elsewhere = tmp_path / "elsewhere.json"
+    elsewhere.write_text(whole)
+    log.symlink_to(elsewhere)
+    assert run("calibrate", file).exit_code == 2
+    log.unlink()
+    log.write_text(whole)
+    assert run("calibrate", file).exit_code == 0
+    assert elsewhere.read_text() == whole
 
 
 def test_the_calibration_is_kept_with_the_results_and_read_back(tmp_path: Path) -> None:
