@@ -1,7 +1,7 @@
 """Every member of every registry, put through the same questions.
 
-A new endpoint, model, question, decision, product, figure or command fails here until all that is
-to be known of it is there: what it means, what it needs, what it is called wherever it is told.
+A new endpoint, model, question, decision, product, figure, chapter or command fails here until all
+that is to be known of it is there: what it means, what it needs, what it is called wherever told.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import ast
 import importlib
 import inspect
 import pickle
+import pkgutil
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -45,11 +46,24 @@ from adaptive_cart.models import ANALYSES, AnalysisBase, Posterior
 from adaptive_cart.nouns.questions import KINDS as QUESTIONS
 from adaptive_cart.nouns.questions import Question, Wording, asked
 from adaptive_cart.nouns.summaries import SUMMARIES
+from adaptive_cart.report import chapters
+from adaptive_cart.report.chapters import CHAPTERS, chapter
+from adaptive_cart.report.document import (
+    AUDIENCES,
+    Heading,
+    Number,
+    for_audience,
+    lines_of,
+    numbered,
+)
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.facts import Facts
 from adaptive_cart.report.measure_words import PLAIN
 from adaptive_cart.results.estimand import TrueValues
 from adaptive_cart.results.true_value import Cells, TrueValue
 
 ALL_KEYS = template("all_keys")
+DESIGNS = Path(__file__).parents[1] / "designs"
 
 
 def own(kind: type, base: type, *names: str) -> list[str]:
@@ -312,6 +326,53 @@ def test_no_two_figures_share_a_file_or_a_name() -> None:
         assert len(set(names)) == len(names)
     with pytest.raises(AttributeError, match="no attribute 'power'"):
         figures.power  # noqa: B018
+
+
+# ── chapters of the report ────────────────────────────────────────────────────────────────────
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    design = adaptive_cart.load_design(DESIGNS / "hello.toml")
+    folder = tmp_path_factory.mktemp("chapters") / "run"
+    run = adaptive_cart.simulate(design, trials=40, seed=1, jobs=1, engine="simulate", out=folder)
+    return Evidence(run, Facts(), 0)
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_declares_itself_and_says_where_its_numbers_come_from(
+    name: str, evidence: Evidence
+) -> None:
+    declared = chapter(name)
+    assert inspect.getdoc(importlib.import_module(f"{chapters.__name__}.{name}"))
+    assert declared.title
+    assert declared.sections
+    heading, *below = declared.blocks(evidence)
+    assert isinstance(heading, Heading)
+    assert (heading.key, heading.text, heading.level) == (declared.key, declared.title, 1)
+    assert (heading.appendix, heading.audience) == (declared.appendix, declared.audience)
+    assert below
+    assert not [b for b in below if isinstance(b, Heading) and b.level == 1]
+    assert heading.key in numbered([heading, *below])[1], "no key stands twice"
+    for block in below:
+        for pieces in lines_of(block):
+            for piece in pieces:
+                assert not isinstance(piece, Number) or piece.source
+    for audience in AUDIENCES:
+        shown = for_audience([heading, *below], audience)
+        assert bool(shown) == (audience in ("restricted", declared.audience))
+
+
+def test_every_file_that_declares_a_chapter_is_listed_once_and_appendices_are_last() -> None:
+    found = {
+        module.name
+        for module in pkgutil.iter_modules(chapters.__path__)
+        if hasattr(importlib.import_module(f"{chapters.__name__}.{module.name}"), "CHAPTER")
+    }
+    assert sorted(found) == sorted(CHAPTERS)
+    all_ = [chapter(name) for name in CHAPTERS]
+    assert len({one.key for one in all_}) == len({one.title for one in all_}) == len(all_)
+    assert [one.appendix for one in all_] == sorted(one.appendix for one in all_)
+    with pytest.raises(ValueError, match="no chapter is called 'prologue'; there are summary, "):
+        chapter("prologue")
 
 
 # ── commands ──────────────────────────────────────────────────────────────────────────────────

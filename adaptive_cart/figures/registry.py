@@ -203,7 +203,7 @@ _ALL = (
     FigureKind(
         id="C3",
         name="infusion",
-        chapter="appendices",
+        chapter="all_numbers",
         file_name="C03_infusion",
         title="Months from randomisation to infusion",
         needs="a truth that is a course, with an infusion",
@@ -215,7 +215,7 @@ _ALL = (
     FigureKind(
         id="C4",
         name="remission",
-        chapter="appendices",
+        chapter="all_numbers",
         file_name="C04_remission",
         title="Drug-free remission over time",
         needs="a truth that is a course",
@@ -227,7 +227,7 @@ _ALL = (
     FigureKind(
         id="C5",
         name="durability",
-        chapter="appendices",
+        chapter="all_numbers",
         file_name="C05_durability",
         title="Durability: posterior at each look",
         needs="an endpoint with the model weibull_cure",

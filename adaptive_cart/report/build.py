@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from adaptive_cart.report.chapters import appendices
-from adaptive_cart.report.chapters.assumptions import assumptions
-from adaptive_cart.report.chapters.characteristics import characteristics
-from adaptive_cart.report.chapters.conclusions import conclusions
-from adaptive_cart.report.chapters.conduct import conduct
-from adaptive_cart.report.chapters.design import design
-from adaptive_cart.report.chapters.examples import examples
-from adaptive_cart.report.chapters.methods import methods
-from adaptive_cart.report.chapters.model import model
-from adaptive_cart.report.chapters.opening import SUBJECT, summary, title_page
-from adaptive_cart.report.chapters.purpose import aims
-from adaptive_cart.report.chapters.rules import rules
-from adaptive_cart.report.chapters.safety import safety
-from adaptive_cart.report.chapters.sensitivity import sensitivity
+from itertools import chain
+
+from adaptive_cart.report.chapters import CHAPTERS, chapter
 from adaptive_cart.report.chapters.status import draft_reasons, status
-from adaptive_cart.report.document import Audience, Block, Contents, Report, for_audience, numbered
+from adaptive_cart.report.chapters.title_page import SUBJECT, title_page
+from adaptive_cart.report.document import (
+    Audience,
+    Block,
+    Contents,
+    PageBreak,
+    Report,
+    for_audience,
+    numbered,
+)
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
 from adaptive_cart.results.result import Result
@@ -40,27 +38,14 @@ class Source:
     def _written(self) -> list[Block]:
         evidence = self.evidence
         front = title_page(evidence)
-        main = [
-            *summary(evidence),
-            *aims(evidence),
-            *design(evidence),
-            *model(evidence),
-            *rules(evidence),
-            *assumptions(evidence),
-            *methods(evidence),
-            *characteristics(evidence),
-            *sensitivity(evidence),
-            *safety(evidence),
-            *examples(evidence),
-            *conduct(evidence),
-        ]
-        last = [*appendices.verification(evidence), *appendices.code_and_manifest(evidence)]
-        # written when all else has said what it reports
-        end = conclusions(evidence)
-        trace = appendices.traceability(evidence)
-        place = next(k for k, block in enumerate(front) if isinstance(block, Contents)) - 1
-        front[place:place] = status(evidence)
-        return [*front, *main, *end, *last, *trace, *appendices.everything(evidence)]
+        chapters = [chapter(name) for name in CHAPTERS]
+        written = {
+            one.key: one.blocks(evidence)
+            for one in sorted(chapters, key=lambda one: one.looks_back)
+        }
+        front += status(evidence)  # when all else has said what it reports
+        front += [PageBreak(), Contents(), PageBreak()]
+        return [*front, *chain.from_iterable(written[one.key] for one in chapters)]
 
     def report(self, audience: Audience) -> Report:
         """The report for one audience, numbered."""

@@ -156,6 +156,11 @@ class Paragraph(Block):
     role: Literal["body", "title", "subtitle", "note", "warning", "paste"] = "body"
 
 
+def paragraph(template: str, **slots: Slot) -> Paragraph:
+    """A paragraph of the text, its slots filled as :func:`prose` fills them."""
+    return Paragraph(line=prose(template, **slots))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Items(Block):
     """A list of lines."""

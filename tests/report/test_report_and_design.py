@@ -15,7 +15,7 @@ import pytest
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.report.build import Source
-from adaptive_cart.report.chapters.model import model
+from adaptive_cart.report.chapters import chapter
 from adaptive_cart.report.chapters.provisions import enrolment_between_looks, provisions
 from adaptive_cart.report.document import (
     Audience,
@@ -507,7 +507,7 @@ def test_a_verification_in_the_results_folder_supplies_the_accuracy(tmp_path: Pa
         text = json.dumps(summary | changed)
         (folder / "verification" / "verification.json").write_text(text, encoding="utf-8")
         evidence = Evidence(Result(run_of("strata").design, folder), Facts(), 0)
-        blocks = model(evidence)
+        blocks = chapter("model").blocks(evidence)
         said = "\n".join(plain(pieces) for block in blocks for pieces in lines_of(block))
         return said, evidence.trace.findings()[39].status
 

@@ -8,12 +8,11 @@ from adaptive_cart.report.document import (
     Block,
     Heading,
     Line,
-    Paragraph,
     Reference,
     Table,
     code,
     line,
-    prose,
+    paragraph,
     row,
 )
 from adaptive_cart.report.evidence import Evidence
@@ -80,15 +79,13 @@ def analysis_sets(evidence: Evidence) -> list[Block]:
         notes.insert(0, "Pipeline: randomised, not in the primary analysis yet.")
     return [
         Heading(text="Who is analysed at each look", key="sets", level=2),
-        Paragraph(
-            line=prose(
+        paragraph(
                 "Time zero is randomisation. {table} says how far the trial is at each look in "
                 "scenario {scenario}: when enrolment outruns follow-up, most participants are in "
                 "before the first decision, and little is left for it to save.",
                 table=Reference("t-sets"),
                 scenario=code(name),
-            )
-        ),
+            ),
         Table(
             key="t-sets",
             title=line("How far the trial is at each look: mean (", given("5th", "percentile"),

@@ -8,11 +8,11 @@ from adaptive_cart.report.document import (
     Block,
     Heading,
     Line,
-    Paragraph,
     Table,
     cells,
     code,
     line,
+    paragraph,
     prose,
     row,
 )
@@ -28,7 +28,7 @@ def bayesian(evidence: Evidence) -> list[Block]:
     null, target = evidence.worst_null, evidence.target
     heading = Heading(text="Bayesian operating characteristics", key="bayesian", level=2)
     if null is None or target is None:
-        return [heading, Paragraph(line=prose("They need a null and an alternative scenario."))]
+        return [heading, paragraph("They need a null and an alternative scenario.")]
     error, power = evidence.cell(null, "success"), evidence.cell(target, "success")
     rows = []
     source = f"{null}, {target}: success"
@@ -37,8 +37,7 @@ def bayesian(evidence: Evidence) -> list[Block]:
     evidence.trace.reported(54, "bayesian", "t-bayesian")
     return [
         heading,
-        Paragraph(
-            line=prose(
+        paragraph(
                 "A design prior says how probable it is that the truth is that of {target} rather "
                 "than that of {null}. Averaged over it, success has the probability called "
                 "assurance; and among the trials that succeed, some share comes from the null."
@@ -49,8 +48,7 @@ def bayesian(evidence: Evidence) -> list[Block]:
                 "Monte Carlo interval.",
                 target=code(target),
                 null=code(null),
-            )
-        ),
+            ),
         Table(
             key="t-bayesian",
             title=line("Bayesian operating characteristics by design prior"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from adaptive_cart.report.chapters.opening import vulnerabilities
+from adaptive_cart.report.chapter import Chapter
+from adaptive_cart.report.chapters.summary import vulnerabilities
 from adaptive_cart.report.chapters.thresholds import against_target
 from adaptive_cart.report.document import (
     Block,
@@ -14,6 +15,7 @@ from adaptive_cart.report.document import (
     Table,
     cells,
     line,
+    paragraph,
     prose,
     row,
 )
@@ -47,7 +49,7 @@ GLOSSARY = (
 )  # fmt: skip
 
 
-def conclusions(evidence: Evidence) -> list[Block]:
+def _conclusions(evidence: Evidence) -> list[Block]:
     """What the simulations do not show, and what they do."""
     lines: list[Line] = [
         prose(
@@ -90,7 +92,6 @@ def conclusions(evidence: Evidence) -> list[Block]:
             )
         )
     blocks: list[Block] = [
-        Heading(text="Limitations and conclusions", key="conclusions"),
         Heading(text="Limitations", key="limitations", level=2),
         Items(lines=tuple(lines)),
         Heading(text="Conclusions", key="conclusion", level=2),
@@ -114,24 +115,28 @@ def _concluded(evidence: Evidence) -> list[Block]:
         return [Paragraph(line=line(given(evidence.facts.conclusion, "facts: conclusion")))]
     null, target = evidence.worst_null, evidence.target
     if null is None or target is None:
-        return [Paragraph(line=prose("Without a null and an alternative nothing is concluded."))]
+        return [paragraph("Without a null and an alternative nothing is concluded.")]
     return [
-        Paragraph(
-            line=prose(
-                "Under the stated truths the design succeeds with probability {power} at its "
-                "target, and with probability {error} in {null}{against}.{vulnerable} Whether that "
-                "is good enough is for the sponsor and the regulator to judge.",
-                null="the worst of its null scenarios"
-                if len(evidence.of_role("null")) > 1
-                else "its null scenario",
-                against=against_target(evidence, null),
-                vulnerable=line(
-                    " What it is most vulnerable to is said in ", Reference("summary"), "."
-                )
-                if vulnerabilities(evidence)
-                else "",
-                power=evidence.cell(target, "success").with_interval(),
-                error=evidence.cell(null, "success").with_interval(),
-            )
+        paragraph(
+            "Under the stated truths the design succeeds with probability {power} at its "
+            "target, and with probability {error} in {null}{against}.{vulnerable} Whether that "
+            "is good enough is for the sponsor and the regulator to judge.",
+            null="the worst of its null scenarios"
+            if len(evidence.of_role("null")) > 1
+            else "its null scenario",
+            against=against_target(evidence, null),
+            vulnerable=line(" What it is most vulnerable to is said in ", Reference("summary"), ".")
+            if vulnerabilities(evidence)
+            else "",
+            power=evidence.cell(target, "success").with_interval(),
+            error=evidence.cell(null, "success").with_interval(),
         )
     ]
+
+
+CHAPTER = Chapter(
+    key="conclusions",
+    title="Limitations and conclusions",
+    sections=(_conclusions,),
+    looks_back=True,
+)

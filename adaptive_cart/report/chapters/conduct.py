@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.chapters.provisions import ending, enrolment_between_looks
 from adaptive_cart.report.document import (
     Block,
@@ -15,6 +16,7 @@ from adaptive_cart.report.document import (
     cells,
     code,
     line,
+    paragraph,
     prose,
     row,
 )
@@ -31,7 +33,7 @@ TOPICS = {
 INTERIM, SIZE = "10.9", "10.11"  # sections of the protocol template
 
 
-def conduct(evidence: Evidence) -> list[Block]:
+def _conduct(evidence: Evidence) -> list[Block]:
     """Roles and access, and the texts for the protocol."""
     facts = evidence.facts.conduct
     rows = [
@@ -47,7 +49,6 @@ def conduct(evidence: Evidence) -> list[Block]:
     else:
         evidence.trace.reported(59, "t-conduct")
     return [
-        Heading(text="Conduct and access", key="conduct"),
         Table(
             key="t-conduct",
             title=line("Who knows what, and what happens afterwards"),
@@ -64,15 +65,13 @@ def _split(evidence: Evidence) -> list[Block]:
     evidence.trace.reported(6, "split")
     return [
         Heading(text="Open and restricted content", key="split", level=2),
-        Paragraph(
-            line=prose(
-                "This report exists twice, from one source. The open appendix leaves out "
-                "thresholds, boundaries and the probabilities that rules ask for, from which an "
-                "interim result could be guessed; the restricted annex has everything and is for "
-                "those who conduct the interim analyses and for regulators. Which tables and "
-                "figures stand there alone is said in {where}.",
-                where=Reference("by-look"),
-            )
+        paragraph(
+            "This report exists twice, from one source. The open appendix leaves out "
+            "thresholds, boundaries and the probabilities that rules ask for, from which an "
+            "interim result could be guessed; the restricted annex has everything and is for "
+            "those who conduct the interim analyses and for regulators. Which tables and "
+            "figures stand there alone is said in {where}.",
+            where=Reference("by-look"),
         ),
     ]
 
@@ -81,13 +80,11 @@ def _paste(evidence: Evidence) -> list[Block]:
     m11 = "guidance: ich_m11"
     return [
         Heading(text="Text for the protocol", key="paste", level=2),
-        Paragraph(
-            line=prose(
-                "For sections {interim} and {size} of the protocol template of ICH {m11}:",
-                interim=given(INTERIM, m11),
-                size=given(SIZE, m11),
-                m11=given("M11", m11),
-            )
+        paragraph(
+            "For sections {interim} and {size} of the protocol template of ICH {m11}:",
+            interim=given(INTERIM, m11),
+            size=given(SIZE, m11),
+            m11=given("M11", m11),
         ),
         Heading(text="Interim analyses", key="paste-interim", level=3),
         Paragraph(line=_interim(evidence), role="paste"),
@@ -167,3 +164,6 @@ def _sample_size(evidence: Evidence) -> Line:
         if any(t.courses is not None for t in evidence.truths.values())
         else "Intercurrent events are contained in the stated probabilities."
     )
+
+
+CHAPTER = Chapter(key="conduct", title="Conduct and access", sections=(_conduct,))

@@ -7,6 +7,7 @@ from typing import Any
 
 from adaptive_cart.design.design import Ramp, ResponseAdaptive
 from adaptive_cart.design.products import PRODUCTS
+from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.chapters.analysis_sets import analysis_sets
 from adaptive_cart.report.chapters.provisions import enrolment_between_looks, provisions
 from adaptive_cart.report.document import (
@@ -22,6 +23,7 @@ from adaptive_cart.report.document import (
     code,
     line,
     listed,
+    paragraph,
     prose,
     row,
     secret,
@@ -35,15 +37,8 @@ from adaptive_cart.report.pictures import figures_of
 ARRIVALS = {"poisson": "arrivals at random (Poisson)", "regular": "arrivals at regular times"}
 
 
-def design(evidence: Evidence) -> list[Block]:
-    """Arms, looks, endpoints; the estimand; intercurrent events; who is analysed when."""
-    blocks: list[Block] = [Heading(text="Design and estimand", key="design")]
-    blocks += _arms(evidence)
-    blocks += _looks(evidence)
-    blocks += _estimand(evidence)
-    blocks += _events(evidence)
-    blocks += analysis_sets(evidence)
-    return [*blocks, *figures_of(evidence, "design")]
+def _figures(evidence: Evidence) -> list[Block]:
+    return figures_of(evidence, "design")
 
 
 def _arms(evidence: Evidence) -> list[Block]:
@@ -278,16 +273,14 @@ def _estimand(evidence: Evidence) -> list[Block]:
     heads = [shown if not evidence.estimand_label(e) else f"{shown}, {evidence.estimand_label(e)}"
              for e in evidence.estimands]  # fmt: skip
     blocks += [
-        Paragraph(
-            line=prose(
-                "{what} Bias and coverage are measured against the values of {table}.",
-                what="What is true of the estimand in a scenario follows from the whole course of "
-                "the participants and is not a number that was typed."
-                if evidence.infuses
-                else "What is true of the estimand follows from the outcomes that a scenario "
-                "states for each arm.",
-                table=Reference("t-true"),
-            )
+        paragraph(
+            "{what} Bias and coverage are measured against the values of {table}.",
+            what="What is true of the estimand in a scenario follows from the whole course of "
+            "the participants and is not a number that was typed."
+            if evidence.infuses
+            else "What is true of the estimand follows from the outcomes that a scenario "
+            "states for each arm.",
+            table=Reference("t-true"),
         ),
         without_blank_columns(
             Table(
@@ -333,14 +326,12 @@ def _events(evidence: Evidence) -> list[Block]:
             9, "the truth gives outcomes directly, so that no intercurrent event is simulated"
         )
         blocks.append(
-            Paragraph(
-                line=prose(
-                    "The truth of this design says the outcome of each arm directly. No infusion, "
-                    "rescue, crossover or death is simulated; {stated} contain them.",
-                    stated="the stated probabilities"
-                    if evidence.design.primary_endpoint.binary
-                    else "the stated outcomes",
-                )
+            paragraph(
+                "The truth of this design says the outcome of each arm directly. No infusion, "
+                "rescue, crossover or death is simulated; {stated} contain them.",
+                stated="the stated probabilities"
+                if evidence.design.primary_endpoint.binary
+                else "the stated outcomes",
             )
         )
         return blocks
@@ -362,15 +353,13 @@ def _events(evidence: Evidence) -> list[Block]:
     ]
     rows.insert(1, row("delay to infusion", "months from randomisation", *delays))
     blocks += [
-        Paragraph(
-            line=prose(
-                "Every participant is followed from randomisation through the events of {table}; "
-                "therapy before infusion is bridging and does not count as rescue. Values are "
-                "those of scenario {scenario}; {register} has the others.",
-                table=Reference("t-events"),
-                scenario=code(name),
-                register=Reference("t-register"),
-            )
+        paragraph(
+            "Every participant is followed from randomisation through the events of {table}; "
+            "therapy before infusion is bridging and does not count as rescue. Values are "
+            "those of scenario {scenario}; {register} has the others.",
+            table=Reference("t-events"),
+            scenario=code(name),
+            register=Reference("t-register"),
         ),
         Table(
             key="t-events",
@@ -398,3 +387,10 @@ def _delay(group: Any) -> str:
     from adaptive_cart.telling.truths import distribution_words
 
     return "–" if group.delay is None else distribution_words(group.delay)
+
+
+CHAPTER = Chapter(
+    key="design",
+    title="Design and estimand",
+    sections=(_arms, _looks, _estimand, _events, analysis_sets, _figures),
+)

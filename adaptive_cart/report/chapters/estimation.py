@@ -10,14 +10,13 @@ from adaptive_cart.report.chapters.by_role import headed
 from adaptive_cart.report.document import (
     Block,
     Heading,
-    Paragraph,
     Reference,
     Row,
     Table,
     cells,
     code,
     line,
-    prose,
+    paragraph,
     row,
 )
 from adaptive_cart.report.evidence import REASON_WORDS, Evidence, per_scenario
@@ -45,15 +44,13 @@ def estimation(evidence: Evidence) -> list[Block]:
         evidence.trace.reported(52, "t-estimation")
     return [
         Heading(text="Estimation", key="estimation", level=2),
-        Paragraph(
-            line=prose(
+        paragraph(
                 "The estimate is the posterior mean at the look that ended the trial. A trial that "
                 "stops early for success stops because its data look good, so that its estimate "
                 "is too favourable on average; {table} shows this by look and reason. Cells that "
                 "rest on few trials are unsure, as their standard errors say.",
                 table=Reference("t-estimation"),
-            )
-        ),
+            ),
         Table(
             key="t-estimation",
             title=line("Bias, root mean squared error and coverage of the ", evidence.level(),

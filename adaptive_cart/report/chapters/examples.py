@@ -13,6 +13,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.figures.tables_examples import EXAMPLES
 from adaptive_cart.figures.tables_examples import picked as example_of
 from adaptive_cart.participants.population import latents_for
+from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.document import (
     WITHHELD_SHORT,
     Block,
@@ -24,7 +25,7 @@ from adaptive_cart.report.document import (
     cells,
     code,
     line,
-    listed,
+    paragraph,
     prose,
     row,
     secret,
@@ -60,32 +61,24 @@ def picked(evidence: Evidence) -> list[Example]:
     return found
 
 
-def examples(evidence: Evidence) -> list[Block]:
+def _examples(evidence: Evidence) -> list[Block]:
     """The examples, look by look."""
-    heading = Heading(text="Example trials", key="examples")
-    if evidence.exact:
-        evidence.trace.missing(58, "a simulated run: adaptive-cart simulate --engine simulate")
-        words = prose("An enumerated run holds no single trials that could be told.")
-        return [heading, Paragraph(line=words)]
     chosen = picked(evidence)
     evidence.trace.reported(58, "examples")
     blocks: list[Block] = [
-        heading,
-        Paragraph(
-            line=prose(
-                "One trial of each kind of ending. The rule by which they were chosen: of the "
-                "trials that ended so, the scenario that has most of them is taken; its trials are "
-                "ordered by the number randomised, then by months, then by their own number, and "
-                "the middle one is told.{between}{annex}",
-                between=" A trial that a rule stopped between looks ended before the look of that "
-                "number."
-                if evidence.rhythmic
-                else "",
-                annex=secret(
-                    otherwise=" The probabilities that the rules asked for at each look stand in "
-                    "the restricted annex."
-                ),
-            )
+        paragraph(
+            "One trial of each kind of ending. The rule by which they were chosen: of the "
+            "trials that ended so, the scenario that has most of them is taken; its trials are "
+            "ordered by the number randomised, then by months, then by their own number, and "
+            "the middle one is told.{between}{annex}",
+            between=" A trial that a rule stopped between looks ended before the look of that "
+            "number."
+            if evidence.rhythmic
+            else "",
+            annex=secret(
+                otherwise=" The probabilities that the rules asked for at each look stand in "
+                "the restricted annex."
+            ),
         ),
         _overview(evidence, chosen),
     ]
@@ -93,6 +86,13 @@ def examples(evidence: Evidence) -> list[Block]:
         blocks += _told(evidence, example, place)
     blocks += figures_of(evidence, "examples")
     return blocks
+
+
+def _lacks(evidence: Evidence) -> str:
+    if not evidence.exact:
+        return ""
+    evidence.trace.missing(58, "a simulated run: adaptive-cart simulate --engine simulate")
+    return "An enumerated run holds no single trials that could be told."
 
 
 def _overview(evidence: Evidence, chosen: list[Example]) -> Table:
@@ -294,4 +294,4 @@ def all_replayed(evidence: Evidence) -> tuple[int, int]:
     return good, len(chosen)
 
 
-__all__ = ["Example", "all_replayed", "examples", "listed", "picked"]
+CHAPTER = Chapter(key="examples", title="Example trials", sections=(_examples,), lacks=_lacks)

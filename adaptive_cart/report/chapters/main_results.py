@@ -8,7 +8,6 @@ from adaptive_cart.report.document import (
     Heading,
     Line,
     Number,
-    Paragraph,
     Reference,
     Row,
     Table,
@@ -16,6 +15,7 @@ from adaptive_cart.report.document import (
     code,
     line,
     listed,
+    paragraph,
     prose,
     row,
 )
@@ -68,15 +68,13 @@ def main_results(evidence: Evidence) -> list[Block]:
     evidence.trace.reported(48, "t-main", "t-size")
     return [
         Heading(text="Main results", key="main", level=2),
-        Paragraph(
-            line=prose(
+        paragraph(
                 "{table} has the operating characteristics by scenario. Success is the type I "
                 "error in a null scenario and the power elsewhere. {endings} add up to all trials.",
                 table=Reference("t-main"),
                 endings=listed([s.capitalize() if k == 0 else s
                                 for k, s in enumerate((*evidence.endings, "no success"))]),
-            )
-        ),
+            ),
         Table(
             key="t-main",
             title=line("Operating characteristics (", evidence.trials_words, ")"),

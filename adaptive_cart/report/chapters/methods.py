@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -14,21 +15,13 @@ from adaptive_cart.report.document import (
     cells,
     code,
     line,
+    paragraph,
     prose,
     row,
     strong,
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import given, significant
-
-
-def methods(evidence: Evidence) -> list[Block]:
-    """Engine, precision, random numbers, software."""
-    blocks: list[Block] = [Heading(text="Simulation methods", key="methods")]
-    blocks += _engine(evidence)
-    blocks += _precision(evidence)
-    blocks += _numbers(evidence)
-    return blocks
 
 
 def _engine(evidence: Evidence) -> list[Block]:
@@ -83,21 +76,17 @@ def _precision(evidence: Evidence) -> list[Block]:
             for rate in rates
         ]
         blocks += [
-            Paragraph(
-                line=prose(
-                    "The number of trials a scenario is chosen by the precision it gives. With "
-                    "{trials} trials the Monte Carlo standard error of a probability is:",
-                    trials=given(fewest, "manifest: trials"),
-                )
+            paragraph(
+                "The number of trials a scenario is chosen by the precision it gives. With "
+                "{trials} trials the Monte Carlo standard error of a probability is:",
+                trials=given(fewest, "manifest: trials"),
             ),
             Items(lines=tuple(shown)),
-            Paragraph(
-                line=prose(
-                    "Every simulated number of this report has a Monte Carlo standard error in "
-                    "{table}; no number in the text has more digits than that allows. Intervals of "
-                    "proportions are Wilson's.",
-                    table=Reference("t-all"),
-                )
+            paragraph(
+                "Every simulated number of this report has a Monte Carlo standard error in "
+                "{table}; no number in the text has more digits than that allows. Intervals of "
+                "proportions are Wilson's.",
+                table=Reference("t-all"),
             ),
         ]
     seconds = evidence.manifest["seconds"]
@@ -170,3 +159,8 @@ def _numbers(evidence: Evidence) -> list[Block]:
             widths=(1.4, 4.0),
         ),
     ]
+
+
+CHAPTER = Chapter(
+    key="methods", title="Simulation methods", sections=(_engine, _precision, _numbers)
+)

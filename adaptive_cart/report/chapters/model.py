@@ -11,6 +11,7 @@ from adaptive_cart.models import ANALYSES
 from adaptive_cart.nouns.questions import written
 from adaptive_cart.priors.claims import nothing_seen
 from adaptive_cart.report.accuracy import measured
+from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.chapters.prior_rows import WORTH, prior_rows
 from adaptive_cart.report.document import (
     WITHHELD_SHORT,
@@ -26,6 +27,7 @@ from adaptive_cart.report.document import (
     code,
     line,
     listed,
+    paragraph,
     plain,
     prose,
     row,
@@ -40,16 +42,6 @@ from adaptive_cart.report.verified import HOW, verified
 MOST_TABLES = 20_000  # tables of counts that are enumerated for the prior predictive
 
 
-def model(evidence: Evidence) -> list[Block]:
-    """Equations, priors and accuracy."""
-    blocks: list[Block] = [Heading(text="Model and priors", key="model")]
-    blocks += _equations(evidence)
-    blocks += _priors(evidence)
-    blocks += _claims(evidence)
-    blocks += _computation(evidence)
-    return blocks
-
-
 def _equations(evidence: Evidence) -> list[Block]:
     by_model: dict[str, list[str]] = {}
     for name, (analysis, _) in evidence.plan.fitted.items():
@@ -58,23 +50,19 @@ def _equations(evidence: Evidence) -> list[Block]:
     blocks: list[Block] = [Heading(text="Analysis models", key="equations", level=2)]
     if described:
         blocks.append(
-            Paragraph(
-                line=prose(
-                    "No model is fitted to {endpoints}: described only.",
-                    endpoints=listed([evidence.endpoint_words(name) for name in described]),
-                )
+            paragraph(
+                "No model is fitted to {endpoints}: described only.",
+                endpoints=listed([evidence.endpoint_words(name) for name in described]),
             )
         )
     keys = []
     for kind, names in by_model.items():
         blocks.append(
-            Paragraph(
-                line=prose(
-                    "{title} (model {code}), for {endpoints}:",
-                    title=ANALYSES[kind].title,
-                    code=code(kind),
-                    endpoints=listed([evidence.endpoint_words(name) for name in names]),
-                )
+            paragraph(
+                "{title} (model {code}), for {endpoints}:",
+                title=ANALYSES[kind].title,
+                code=code(kind),
+                endpoints=listed([evidence.endpoint_words(name) for name in names]),
             )
         )
         for number, statement in enumerate(ANALYSES[kind].statements):
@@ -117,14 +105,12 @@ def _priors(evidence: Evidence) -> list[Block]:
     else:
         evidence.trace.reported(12, "t-priors", "t-rationale")
     blocks.append(
-        Paragraph(
-            line=prose(
-                "These are the priors by which a trial is analysed. What is true in a simulated "
-                "trial is fixed by its scenario and is never drawn from them; where probabilities "
-                "of scenarios are needed, as in {bayesian}, they are stated there as a design "
-                "prior of their own.",
-                bayesian=Reference("bayesian"),
-            )
+        paragraph(
+            "These are the priors by which a trial is analysed. What is true in a simulated "
+            "trial is fixed by its scenario and is never drawn from them; where probabilities "
+            "of scenarios are needed, as in {bayesian}, they are stated there as a design "
+            "prior of their own.",
+            bayesian=Reference("bayesian"),
         )
     )
     evidence.trace.reported(15, "priors", "bayesian")
@@ -158,9 +144,7 @@ def _rationales(evidence: Evidence, lacking: list[str]) -> list[Block]:
     blocks: list[Block] = []
     if lacking:
         names = listed([line(code(key)) for key in lacking])
-        blocks.append(
-            Paragraph(line=prose("No rationale is given for the priors of {names}.", names=names))
-        )
+        blocks.append(paragraph("No rationale is given for the priors of {names}.", names=names))
     if stated:
         blocks.append(
             Table(
@@ -209,12 +193,10 @@ def _claims(evidence: Evidence) -> list[Block]:
     expected = _expected(evidence)
     return [
         Heading(text="What the priors say alone", key="claims", level=2),
-        Paragraph(
-            line=prose(
-                "Before any participant is seen, the claim should not be as probable as success "
-                "asks for. {table} says how probable it is, and whether it would be enough.",
-                table=Reference("t-claims"),
-            )
+        paragraph(
+            "Before any participant is seen, the claim should not be as probable as success "
+            "asks for. {table} says how probable it is, and whether it would be enough.",
+            table=Reference("t-claims"),
         ),
         Table(
             key="t-claims",
@@ -254,15 +236,13 @@ def _computation(evidence: Evidence) -> list[Block]:
     found = measured(evidence)
     blocks: list[Block] = [
         Heading(text="How posteriors are computed", key="computation", level=2),
-        Paragraph(
-            line=prose(
-                "Posterior probabilities are closed forms or integrals by quadrature, for all "
-                "simulated trials alike; no Markov chain is run in the simulations, so that "
-                "thresholds meet no sampling noise from within a trial.{predictive}",
-                predictive=" Predictive probabilities are exact sums over beta-binomial weights."
-                if any(rule.prediction is not None for rule in evidence.plan.rules)
-                else "",
-            )
+        paragraph(
+            "Posterior probabilities are closed forms or integrals by quadrature, for all "
+            "simulated trials alike; no Markov chain is run in the simulations, so that "
+            "thresholds meet no sampling noise from within a trial.{predictive}",
+            predictive=" Predictive probabilities are exact sums over beta-binomial weights."
+            if any(rule.prediction is not None for rule in evidence.plan.rules)
+            else "",
         ),
     ]
     failed = [(n, evidence.cell(n, "failed")) for n in evidence.scenarios]
@@ -309,20 +289,18 @@ def _verified(evidence: Evidence) -> list[Block]:
     evidence.trace.reported(40, "computation")
     evidence.trace.reported(41, "computation")
     return [
-        Paragraph(
-            line=prose(
-                "Compared with Markov chain Monte Carlo (PyMC, the same model): {number} posterior "
-                "probabilities at {looks} looks of simulated trials, half of them the closest to a "
-                "threshold. The largest difference is {largest}; {differing} decisions differ. The "
-                "largest R-hat of the chains is {r_hat}, the smallest effective sample size of "
-                "their draws {ess}.",
-                number=given(found["probabilities"], source),
-                looks=given(found["looks_verified"], source),
-                largest=significant(found["largest_difference"], 2, source),
-                differing=counted(found["decisions_differing"], source),
-                r_hat=rounded(found["largest_r_hat"], 4, source),
-                ess=rounded(found["smallest_ess_bulk"], 0, source),
-            )
+        paragraph(
+            "Compared with Markov chain Monte Carlo (PyMC, the same model): {number} posterior "
+            "probabilities at {looks} looks of simulated trials, half of them the closest to a "
+            "threshold. The largest difference is {largest}; {differing} decisions differ. The "
+            "largest R-hat of the chains is {r_hat}, the smallest effective sample size of "
+            "their draws {ess}.",
+            number=given(found["probabilities"], source),
+            looks=given(found["looks_verified"], source),
+            largest=significant(found["largest_difference"], 2, source),
+            differing=counted(found["decisions_differing"], source),
+            r_hat=rounded(found["largest_r_hat"], 4, source),
+            ess=rounded(found["smallest_ess_bulk"], 0, source),
         )
     ]
 
@@ -365,3 +343,8 @@ def _failures(name: str, worst: Bound) -> Line:
         share=worst.with_interval(),
         scenario=code(name),
     )
+
+
+CHAPTER = Chapter(
+    key="model", title="Model and priors", sections=(_equations, _priors, _claims, _computation)
+)

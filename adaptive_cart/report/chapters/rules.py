@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from adaptive_cart.decisions import FUTILITY, SAFETY, SUCCESS
+from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.chapters.thresholds import basis, thresholds
 from adaptive_cart.report.document import (
     WITHHELD_SHORT,
@@ -22,6 +23,7 @@ from adaptive_cart.report.document import (
     code,
     line,
     listed,
+    paragraph,
     prose,
     row,
     secret,
@@ -33,17 +35,6 @@ from adaptive_cart.report.pictures import figures_of
 from adaptive_cart.running.boundaries import Boundary
 
 LIMIT = 40  # rows of responders in the control that a table of boundaries shows
-
-
-def rules(evidence: Evidence) -> list[Block]:
-    """Criterion, rules by look, boundaries on counts, calibration, multiplicity."""
-    blocks: list[Block] = [Heading(text="Decision rules", key="rules")]
-    blocks += _criterion(evidence)
-    blocks += _by_look(evidence)
-    blocks += _boundaries(evidence)
-    blocks += thresholds(evidence)
-    blocks += _multiplicity(evidence)
-    return blocks
 
 
 def _criterion(evidence: Evidence) -> list[Block]:
@@ -75,13 +66,11 @@ def _criterion(evidence: Evidence) -> list[Block]:
             else prose("No rule of this design declares success.")
         ),
         *([Items(lines=tuple(claims))] if claims else []),
-        Paragraph(
-            line=prose(
-                "{table} lists all rules in the order in which they are judged at a look. The "
-                "first that ends the trial wins; after the last look a trial without success ends "
-                "as no success.",
-                table=Reference("t-rules"),
-            )
+        paragraph(
+            "{table} lists all rules in the order in which they are judged at a look. The "
+            "first that ends the trial wins; after the last look a trial without success ends "
+            "as no success.",
+            table=Reference("t-rules"),
         ),
         Table(
             key="t-rules",
@@ -178,26 +167,22 @@ def _smallest(evidence: Evidence, look: int) -> Line:
 
 def _binding(evidence: Evidence) -> Iterator[Block]:
     if evidence.design.rules_ending(FUTILITY):
-        yield Paragraph(
-            line=prose(
-                "Operating characteristics are those of a trial that obeys its rules. Futility is "
-                "meant to be followed{otherwise}.",
-                otherwise=line(
-                    "; ",
-                    Reference("sensitivity"),
-                    " shows what becomes of the type I error if it is not",
-                )
-                if evidence.sensitivity_trials and evidence.worst_null
-                else "",
+        yield paragraph(
+            "Operating characteristics are those of a trial that obeys its rules. Futility is "
+            "meant to be followed{otherwise}.",
+            otherwise=line(
+                "; ",
+                Reference("sensitivity"),
+                " shows what becomes of the type I error if it is not",
             )
+            if evidence.sensitivity_trials and evidence.worst_null
+            else "",
         )
     if evidence.design.rules_ending(SAFETY):
-        yield Paragraph(
-            line=prose(
-                "{order}No rule prevents the committee from recommending a stop for another reason "
-                "of safety.",
-                order=_safety_first(evidence),
-            )
+        yield paragraph(
+            "{order}No rule prevents the committee from recommending a stop for another reason "
+            "of safety.",
+            order=_safety_first(evidence),
         )
 
 
@@ -323,3 +308,10 @@ def _multiplicity(evidence: Evidence) -> list[Block]:
 def _any_look(evidence: Evidence) -> Line:
     """The dates at which success may be declared."""
     return listed([*dict.fromkeys(evidence.when(r) for r in evidence.design.rules_ending(SUCCESS))])
+
+
+CHAPTER = Chapter(
+    key="rules",
+    title="Decision rules",
+    sections=(_criterion, _by_look, _boundaries, thresholds, _multiplicity),
+)

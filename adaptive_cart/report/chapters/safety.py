@@ -11,15 +11,16 @@ from adaptive_cart.conduct.rules import ResolvedRule, wording_of
 from adaptive_cart.decisions import SAFETY
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.questions.words import value_words
+from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.document import (
     Block,
-    Heading,
     Line,
     Paragraph,
     Table,
     cells,
     code,
     line,
+    paragraph,
     prose,
     row,
     without_blank_columns,
@@ -31,13 +32,13 @@ from adaptive_cart.results.operating import Figure
 from adaptive_cart.running.boundaries import counts_at_which_it_holds
 
 
-def safety(evidence: Evidence) -> list[Block]:
+def _safety(evidence: Evidence) -> list[Block]:
     """The safety rules in the scenarios."""
     rules = evidence.design.rules_ending(SAFETY)
-    blocks: list[Block] = [Heading(text="Safety", key="safety")]
+    blocks: list[Block] = []
     if not rules:
         evidence.trace.missing(24)
-        blocks.append(Paragraph(line=prose("No rule of this design stops the trial for safety.")))
+        blocks.append(paragraph("No rule of this design stops the trial for safety."))
     else:
         blocks += _table(evidence)
         blocks += _by_number(evidence)
@@ -199,3 +200,6 @@ def _unseen(evidence: Evidence) -> Line:
         "simulated, and no rule sees them.",
         events=given(", ".join(n.replace("_", " ") for n in events), "truth: events, rates"),
     )
+
+
+CHAPTER = Chapter(key="safety", title="Safety", sections=(_safety,))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adaptive_cart.decisions import SAFETY
+from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.document import (
     Block,
     Heading,
     Line,
-    Paragraph,
     Reference,
     Row,
     Table,
@@ -17,7 +17,7 @@ from adaptive_cart.report.document import (
     code,
     line,
     listed,
-    prose,
+    paragraph,
     row,
     without_blank_columns,
 )
@@ -37,39 +37,34 @@ BY_TOPIC = (
 )  # fmt: skip
 
 
-def sensitivity(evidence: Evidence) -> list[Block]:
+def _variants(evidence: Evidence) -> list[Block]:
     """Variants of the design beside its run, and the robustness scenarios."""
     found = changes(evidence)
     number = trials_asked(evidence)
-    blocks: list[Block] = [Heading(text="Sensitivity and robustness", key="sensitivity")]
+    blocks: list[Block] = []
     if found:
         scenarios = dict.fromkeys(change.scenario for change in found)
         blocks.append(
-            Paragraph(
-                line=prose(
-                    "One thing at a time was changed in the design or in the truth, and the first "
-                    "{number} trials of {scenarios} were simulated again with the seed "
-                    "of the run. Trial by trial the participants are the same, so that changes are "
-                    "paired; intervals are {level} Monte Carlo intervals of the change. They are "
-                    "meant to show what matters, and do not replace a run of their own.",
-                    number=given(number, "sensitivity trials"),
-                    scenarios=listed([line(code(name)) for name in scenarios]),
-                    level=evidence.level(),
-                )
+            paragraph(
+                "One thing at a time was changed in the design or in the truth, and the first "
+                "{number} trials of {scenarios} were simulated again with the seed "
+                "of the run. Trial by trial the participants are the same, so that changes are "
+                "paired; intervals are {level} Monte Carlo intervals of the change. They are "
+                "meant to show what matters, and do not replace a run of their own.",
+                number=given(number, "sensitivity trials"),
+                scenarios=listed([line(code(name)) for name in scenarios]),
+                level=evidence.level(),
             )
         )
         for key, title, table, variants in BY_TOPIC:
             blocks += _topic(evidence, found, key, title, table, variants)
     else:
         blocks.append(
-            Paragraph(
-                line=prose(
-                    "No variants of the design were simulated for this report ({option}).",
-                    option=code("--sensitivity-trials"),
-                )
+            paragraph(
+                "No variants of the design were simulated for this report ({option}).",
+                option=code("--sensitivity-trials"),
             )
         )
-    blocks += _robustness(evidence)
     return blocks
 
 
@@ -141,38 +136,32 @@ def _lead(evidence: Evidence, here: Sequence[Change], key: str) -> list[Block]:
     if key == "fixed" and target is not None:
         source = "sensitivity: fixed"
         return [
-            Paragraph(
-                line=prose(
-                    "A design that looks only once, at its planned end, with the last threshold "
-                    "is compared with the one at hand. {safety} In {scenario} the probability of "
-                    "success changes by {success}, and the mean number randomised by {n}.",
-                    safety=_safety_of_fixed(evidence, target),
-                    scenario=code(target.scenario),
-                    success=_changed_success(target, source),
-                    n=_changed(Bound(target.participants, source, "difference")),
-                )
+            paragraph(
+                "A design that looks only once, at its planned end, with the last threshold "
+                "is compared with the one at hand. {safety} In {scenario} the probability of "
+                "success changes by {success}, and the mean number randomised by {n}.",
+                safety=_safety_of_fixed(evidence, target),
+                scenario=code(target.scenario),
+                success=_changed_success(target, source),
+                n=_changed(Bound(target.participants, source, "difference")),
             )
         ]
     if key == "futility" and null is not None:
         return [
-            Paragraph(
-                line=prose(
-                    "If a committee goes on in spite of futility, the probability of success in "
-                    "{scenario} is {success}.",
-                    scenario=code(null.scenario),
-                    success=Bound(null.success, "sensitivity: no_futility").with_interval(),
-                )
+            paragraph(
+                "If a committee goes on in spite of futility, the probability of success in "
+                "{scenario} is {success}.",
+                scenario=code(null.scenario),
+                success=Bound(null.success, "sensitivity: no_futility").with_interval(),
             )
         ]
     if key == "prior-sensitivity":
         return [
-            Paragraph(
-                line=prose(
-                    "The thresholds stay those of the design, which were set for its own priors. "
-                    "The table says what becomes of the rules as they stand when other priors are "
-                    "used in the analysis. It does not say what the priors gain: for that the type "
-                    "I error would have to be equal, with thresholds set anew for each prior."
-                )
+            paragraph(
+                "The thresholds stay those of the design, which were set for its own priors. "
+                "The table says what becomes of the rules as they stand when other priors are "
+                "used in the analysis. It does not say what the priors gain: for that the type "
+                "I error would have to be equal, with thresholds set anew for each prior."
             )
         ]
     return []
@@ -221,11 +210,9 @@ def _robustness(evidence: Evidence) -> list[Block]:
     ]
     evidence.trace.reported(57, "t-robustness")
     blocks += [
-        Paragraph(
-            line=prose(
-                "Truths that are not expected and are possible; {table} says in what each differs.",
-                table=Reference("t-scenarios"),
-            )
+        paragraph(
+            "Truths that are not expected and are possible; {table} says in what each differs.",
+            table=Reference("t-scenarios"),
         ),
         without_blank_columns(
             Table(
@@ -239,3 +226,8 @@ def _robustness(evidence: Evidence) -> list[Block]:
         *figures_of(evidence, "sensitivity"),
     ]
     return blocks
+
+
+CHAPTER = Chapter(
+    key="sensitivity", title="Sensitivity and robustness", sections=(_variants, _robustness)
+)

@@ -14,6 +14,7 @@ from adaptive_cart.report.document import (
     code,
     line,
     listed,
+    paragraph,
     prose,
     row,
     without_blank_columns,
@@ -195,12 +196,10 @@ def basis(evidence: Evidence) -> list[Block]:
     if evidence.calibration is not None:
         evidence.trace.reported(RESTS_ON, "criterion", "thresholds")
         return [
-            Paragraph(
-                line=prose(
-                    "The criterion rests on its type I error, for which its threshold was searched "
-                    "({section}).",
-                    section=Reference("thresholds"),
-                )
+            paragraph(
+                "The criterion rests on its type I error, for which its threshold was searched "
+                "({section}).",
+                section=Reference("thresholds"),
             )
         ]
     evidence.trace.missing(RESTS_ON)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -11,14 +12,14 @@ from adaptive_cart.report.document import (
     cells,
     code,
     line,
-    prose,
+    paragraph,
     row,
 )
 from adaptive_cart.report.evidence import AIMS, Evidence, per_scenario
 from adaptive_cart.report.numbers import given
 
 
-def aims(evidence: Evidence) -> list[Block]:
+def _aims(evidence: Evidence) -> list[Block]:
     """The decision that the simulations serve, scenario by scenario."""
     trace = evidence.trace
     rows = [
@@ -28,16 +29,13 @@ def aims(evidence: Evidence) -> list[Block]:
         for name in names
     ]  # fmt: skip
     blocks: list[Block] = [
-        Heading(text="Aims", key="aims"),
-        Paragraph(
-            line=prose(
-                "The simulations serve to evaluate a design whose sample size, looks and rules are "
-                "fixed beforehand: whether it keeps the probability of a wrong success low where "
-                "the treatment does not work, how probable success is where it does, how many "
-                "participants and how much time it takes, and how robust all this is. "
-                "{table} says what each scenario is for.",
-                table=Reference("t-aims"),
-            )
+        paragraph(
+            "The simulations serve to evaluate a design whose sample size, looks and rules are "
+            "fixed beforehand: whether it keeps the probability of a wrong success low where "
+            "the treatment does not work, how probable success is where it does, how many "
+            "participants and how much time it takes, and how robust all this is. "
+            "{table} says what each scenario is for.",
+            table=Reference("t-aims"),
         ),
         Table(
             key="t-aims",
@@ -49,7 +47,6 @@ def aims(evidence: Evidence) -> list[Block]:
         ),
     ]
     trace.reported(2, "aims", "t-aims")
-    blocks += _why(evidence)
     return blocks
 
 
@@ -57,15 +54,13 @@ def _why(evidence: Evidence) -> list[Block]:
     facts, trace = evidence.facts, evidence.trace
     blocks: list[Block] = [
         Heading(text="Why adaptive, and why Bayesian", key="why", level=2),
-        Paragraph(
-            line=prose(
-                "Adaptive, since participants are enrolled while the outcome of earlier ones is "
-                "still open: a look at those whose outcome is known can end the trial before all "
-                "{n} have been exposed. Bayesian, since the rules are read as statements about "
-                "the effect itself, information from outside the trial enters by a stated prior, "
-                "and the probability that the trial will succeed can be predicted at a look.",
-                n=evidence.setting(evidence.design.enrolment.max_n, "enrolment.max_n"),
-            )
+        paragraph(
+            "Adaptive, since participants are enrolled while the outcome of earlier ones is "
+            "still open: a look at those whose outcome is known can end the trial before all "
+            "{n} have been exposed. Bayesian, since the rules are read as statements about "
+            "the effect itself, information from outside the trial enters by a stated prior, "
+            "and the probability that the trial will succeed can be predicted at a look.",
+            n=evidence.setting(evidence.design.enrolment.max_n, "enrolment.max_n"),
         ),
     ]
     if facts.why_adaptive:
@@ -77,3 +72,6 @@ def _why(evidence: Evidence) -> list[Block]:
         ]
         trace.reported(5, "alternatives")
     return blocks
+
+
+CHAPTER = Chapter(key="aims", title="Aims", sections=(_aims, _why))

@@ -1,8 +1,7 @@
-"""Title page, identity, status and the summary that is read first."""
+"""The summary that is read first."""
 
 from __future__ import annotations
 
-import datetime
 from typing import Any
 
 from adaptive_cart.decisions import SAFETY
@@ -10,95 +9,29 @@ from adaptive_cart.models.binary.beta_binomial import BetaBinomial
 from adaptive_cart.priors.effective_sample_size import effective_sample_sizes
 from adaptive_cart.priors.prior_numbers import of_mixture
 from adaptive_cart.report import grid
+from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.chapters.thresholds import against_target
 from adaptive_cart.report.document import (
     Block,
-    Contents,
-    Heading,
     Items,
     Line,
-    PageBreak,
     Paragraph,
     Reference,
-    Table,
-    cells,
     code,
     line,
     listed,
+    paragraph,
     prose,
-    row,
     strong,
 )
 from adaptive_cart.report.evidence import Evidence
-from adaptive_cart.report.facts import IDENTITY
 from adaptive_cart.report.numbers import Bound, counted, given, rounded
 
-SUBJECT = "Simulation report: appendix to the protocol"
-TO_BE_GIVEN = "to be given by the sponsor"
 
-
-def title_page(evidence: Evidence) -> list[Block]:
-    """Name of the design, what the document is, identity and versions."""
-    facts, manifest = evidence.facts, evidence.manifest
-    started = datetime.datetime.fromisoformat(manifest["started"])
-    known = [(name.capitalize(), getattr(facts.protocol, name) or TO_BE_GIVEN) for name in IDENTITY]
-    identity = [row(f"Protocol {name.lower()}" if name in ("Title", "Number", "Version", "Date")
-                    else name, given(value, f"facts: protocol.{name.lower()}"))
-                for name, value in known]  # fmt: skip
-    identity += [
-        row("Design digest", code(manifest["digest"])),
-        row("Simulated on", given(f"{started:%d %B %Y, %H:%M} UTC", "manifest: started")),
-        row("Software", given(f"adaptive_cart {manifest['version']}", "manifest: version")),
-        row("Seed", evidence.run_fact("seed")),
-    ]
-    blocks: list[Block] = [
-        Paragraph(line=line(given(evidence.design.name, "design: name")), role="title"),
-        Paragraph(line=line(SUBJECT), role="subtitle"),
-    ]
-    if evidence.design.description:
-        blocks.append(
-            Paragraph(line=line(given(evidence.design.description, "design: description")))
-        )
-    blocks.append(
-        Table(
-            key="t-identity",
-            title=line("Identity of the protocol and of the simulations"),
-            head=cells("What", "Value"),
-            rows=tuple(identity),
-            widths=(1.0, 2.4),
-        )
-    )
-    if facts.versions:
-        blocks.append(
-            Table(
-                key="t-versions",
-                title=line("Version history"),
-                head=cells("Version", "Date", "Change"),
-                rows=tuple(
-                    row(
-                        *(given(value, "facts: versions") for value in (v.version, v.date)),
-                        given(v.change, "facts: versions"),
-                    )
-                    for v in facts.versions
-                ),
-                widths=(1.0, 1.2, 4.0),
-            )
-        )
-    lacking = facts.lacking_identity()
-    if lacking or not facts.versions:
-        named = [f"protocol.{name}" for name in lacking] + ([] if facts.versions else ["versions"])
-        evidence.trace.missing(1, f"in the file of facts: {', '.join(named)}")
-    else:
-        evidence.trace.reported(1, "t-identity", "t-versions")
-    blocks += [PageBreak(), Contents(), PageBreak()]
-    return blocks
-
-
-def summary(evidence: Evidence) -> list[Block]:
+def _summary(evidence: Evidence) -> list[Block]:
     """One page: what the design does in the worst null and at its target."""
     trace = evidence.trace
-    blocks: list[Block] = [Heading(text="Summary", key="summary")]
-    blocks.append(Paragraph(line=_frame(evidence)))
+    blocks: list[Block] = [Paragraph(line=_frame(evidence))]
     lines: list[Line] = []
     null, target = evidence.worst_null, evidence.target
     if null is not None:
@@ -137,11 +70,11 @@ def summary(evidence: Evidence) -> list[Block]:
     blocks.append(Items(lines=tuple(lines)))
     acting = safety_acting(evidence)
     if acting:
-        blocks.append(Paragraph(line=prose("Where there is harm, the safety rules act:")))
+        blocks.append(paragraph("Where there is harm, the safety rules act:"))
         blocks.append(Items(lines=tuple(acting)))
     vulnerable = vulnerabilities(evidence)
     if vulnerable:
-        blocks.append(Paragraph(line=prose("What the design is most vulnerable to:")))
+        blocks.append(paragraph("What the design is most vulnerable to:"))
         blocks.append(Items(lines=tuple(vulnerable)))
     if evidence.facts.conclusion:
         text = given(evidence.facts.conclusion, "facts: conclusion")
@@ -376,3 +309,6 @@ def _reading(evidence: Evidence) -> Line:
         level=evidence.level(),
         table=Reference("t-all"),
     )
+
+
+CHAPTER = Chapter(key="summary", title="Summary", sections=(_summary,))
