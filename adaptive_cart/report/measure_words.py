@@ -37,7 +37,7 @@ PARTS = {
     "p50": "median",
     "p95": "percentile 95",
 }
-FINAL = "_final"
+FINAL, WITHIN = "_final", "within_error_"
 
 
 def measure_words(design: Design, measure: str) -> str:
@@ -50,6 +50,8 @@ def measure_words(design: Design, measure: str) -> str:
     if kind == "decided":
         ends = all(rule.decision.may_end for rule in design.rules if rule.name == rest)
         return f"ended by {rest}" if ends else f"claimed by {rest}"
+    if measure.startswith(WITHIN):
+        return f"nearer to a threshold of {measure.removeprefix(WITHIN)} than its error"
     if kind in ("true", "observed") and rest in design.endpoints:
         return f"{kind} value of {design.endpoint_label(rest)}"
     of, _, part = measure.rpartition("_")
