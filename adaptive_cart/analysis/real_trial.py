@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adaptive_cart.conduct.holding import Conduct, LookAnalysis, LookRecord, in_full
+from adaptive_cart.conduct.holding import Conduct, LookRecord
+from adaptive_cart.conduct.look_analysis import LookAnalysis, in_full
 from adaptive_cart.conduct.looks import snapshot_at
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule

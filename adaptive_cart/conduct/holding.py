@@ -9,26 +9,21 @@ a block of one. The same lines judge both.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.looks import snapshot_at
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.predictive import predictive_probability
 from adaptive_cart.conduct.rhythms import infusions_of, next_dates
-from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.spent import Spent
 from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.decisions import Holding
 from adaptive_cart.design.design import ResponseAdaptive
-from adaptive_cart.models import Posterior
-from adaptive_cart.models.ties import not_known, undecided
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.participant_set import ParticipantSet
-from adaptive_cart.nouns.questions import OPEN, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot, any_of
 from adaptive_cart.nouns.records import pooled as over_strata
 from adaptive_cart.nouns.summaries import Counts, Summary
@@ -65,154 +60,6 @@ class LookRecord:
     shares: Floats | None
     between: bool = False
     in_force: dict[str, Floats] = field(default_factory=dict)
-
-
-class LookAnalysis:
-    """Summaries and posteriors of some trials at a snapshot, each worked out when asked for."""
-
-    def __init__(
-        self,
-        plan: Plan,
-        snapshot: Snapshot,
-        prepared: dict[str, Any],
-        trials: Integers,
-        open_arms: Booleans,
-        open_strata: Booleans,
-    ) -> None:
-        self.plan = plan
-        self.snapshot = snapshot
-        self.prepared = prepared
-        self.trials = trials
-        self.open_arms = open_arms[trials]
-        self.open_strata = open_strata[trials] if open_strata.shape[1] > 1 else None
-        self.summaries: dict[str, Summary] = {}
-        self._posteriors: dict[str, Posterior] = {}
-
-    def now_open(self, open_arms: Booleans, open_strata: Booleans) -> None:
-        """Let the rules still to be judged see which arms and strata are open now."""
-        self.open_arms = open_arms[self.trials]
-        if self.open_strata is not None:
-            now = open_strata[self.trials]
-            self.open_strata = now
-            self._posteriors = {
-                endpoint: posterior.where_open(now)
-                for endpoint, posterior in self._posteriors.items()
-            }
-
-    def summary(self, endpoint: str) -> Summary:
-        """Summary of all trials of the block."""
-        if endpoint not in self.summaries:
-            kind = self.plan.design.endpoints[endpoint]
-            self.summaries[endpoint] = kind.summary(self.prepared[endpoint], self.snapshot)
-        return self.summaries[endpoint]
-
-    def posterior(self, endpoint: str) -> Posterior:
-        """Posterior of the chosen trials."""
-        if endpoint not in self._posteriors:
-            analysis, model = self.plan.fitted[endpoint]
-            summary = self.summary(endpoint).rows(self.trials)
-            self._posteriors[endpoint] = analysis.posterior(model, summary, self.open_strata)
-        return self._posteriors[endpoint]
-
-    def known_posterior(self, endpoint: str) -> Posterior | None:
-        """Posterior of the chosen trials if it has been worked out."""
-        return self._posteriors.get(endpoint)
-
-    def probability(self, rule: ResolvedRule, target: Question) -> Floats:
-        """The probability that a rule asks for, ``(chosen trial,)``; nan where it failed."""
-        if not target.to_be_named:
-            return self._asked(rule, target)
-        answer = np.full(len(self.trials), np.nan)
-        for question, rows in among_open(target, self.open_arms):
-            answer[rows] = self._asked(rule, question)[rows]
-        return answer
-
-    def undecided(
-        self, rule: ResolvedRule, target: Question, probability: Floats, threshold: float
-    ) -> Booleans:
-        """Where the error of a probability could turn the rule's verdict, ``(chosen trial,)``."""
-        found = np.zeros(len(self.trials), dtype=np.bool_)
-        error = self.plan.errors[rule.name]
-        if error == 0.0 or not (np.abs(probability - threshold) <= error).any():
-            return found
-        if rule.prediction is not None:
-            return undecided(probability, threshold, error, not_known)
-        for question, rows in among_open(target, self.open_arms):
-            sides = self.posterior(target.endpoint).sides(question)
-            found[rows] = undecided(probability, threshold, error, sides)[rows]
-        return found
-
-    def _asked(self, rule: ResolvedRule, target: Question) -> Floats:
-        if rule.prediction is not None:
-            return self._predicted(rule, target)
-        posterior = self.posterior(target.endpoint)
-        answer = posterior.probability(target)
-        return answer if posterior.failed is None else np.where(posterior.failed, np.nan, answer)
-
-    def _predicted(self, rule: ResolvedRule, target: Question) -> Floats:
-        assert rule.prediction is not None
-        successes, totals, final = self.to_come(rule, target)
-        model = self.plan.fitted[target.endpoint][1]
-        condition = rule.prediction.condition(target)
-        return predictive_probability(model, condition, successes, totals, final)
-
-    def to_come(self, rule: ResolvedRule, target: Question) -> tuple[Integers, Integers, Integers]:
-        """What a predictive rule looks from and to, ``(chosen trial, arm)`` each.
-
-        Returns
-        -------
-        Responders and participants analysed so far, and participants in the last analysis.
-        """
-        assert rule.prediction is not None
-        counts = self.summary(target.endpoint)
-        assert isinstance(counts, Counts)
-        design = self.plan.design
-        shares = np.array(design.shares)
-
-        def pooled(values: Integers) -> Integers:
-            mine = values[self.trials]
-            if target.stratum >= 0:
-                return mine[:, :, target.stratum]
-            if target.stratum == OPEN and self.open_strata is not None:
-                mine = mine * self.open_strata[:, None, :]
-            return over_strata(mine)
-
-        totals, due = pooled(counts.totals), pooled(counts.due)
-        if rule.prediction.enrolled:
-            planned = pooled(self.snapshot.population.tally(self.snapshot.enrolled))
-        else:
-            share = shares[target.stratum] if target.stratum >= 0 else 1.0
-            planned = np.array([round(n * share) for n in design.planned], dtype=np.int64)
-        final = totals + np.maximum(planned - due, 0)
-        return pooled(counts.successes), totals, final
-
-
-def among_open(target: Question, open_arms: Booleans) -> Iterator[tuple[Question, Integers]]:
-    """Ask among the experimental arms that are open in each trial, where that is to be said.
-
-    Parameters
-    ----------
-    open_arms
-        ``(trial, arm)``.
-
-    Yields
-    ------
-    The question about some arms, and the trials in which these and no others are open; none for
-    trials in which the arm itself is not.
-    """
-    if not target.to_be_named:
-        yield target, np.arange(len(open_arms))
-        return
-    patterns, which = np.unique(open_arms[:, 1:], axis=0, return_inverse=True)
-    for number, pattern in enumerate(patterns):
-        arms = tuple(int(arm) + 1 for arm in np.flatnonzero(pattern))
-        if target.arm in arms:
-            yield replace(target, among=arms), np.flatnonzero(which.reshape(-1) == number)
-
-
-def in_full(target: Question, open_arms: Booleans) -> Question:
-    """What a target asks in one trial, with these arms open, ``(arm,)``."""
-    return next((question for question, _ in among_open(target, open_arms[None])), target)
 
 
 class Conduct:

@@ -11,7 +11,7 @@ from adaptive_cart.models.classical.classical_analysis import Tested
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 
 if TYPE_CHECKING:
-    from adaptive_cart.conduct.holding import LookAnalysis
+    from adaptive_cart.conduct.look_analysis import LookAnalysis
 
 
 class Spent:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adaptive_cart.conduct.holding import Conduct, LookAnalysis, LookRecord
+from adaptive_cart.conduct.holding import Conduct, LookRecord
+from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import LEVEL, Plan
 from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.decisions import SUCCESS

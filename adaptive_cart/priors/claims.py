@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adaptive_cart.conduct.holding import Conduct, LookAnalysis
+from adaptive_cart.conduct.holding import Conduct
+from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.standing import RUNNING, Standing
 from adaptive_cart.decisions import ENDINGS, NO_SUCCESS, SUCCESS
@@ -29,8 +30,8 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.errors import EngineError
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial
 from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.records import Booleans, Floats, Integers, Snapshot
-from adaptive_cart.nouns.summaries import SUMMARIES, Counts, Summary
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.summaries import SUMMARIES, Summary
 from adaptive_cart.priors.drawn_trials import DrawnTrials, unknown_truths
 from adaptive_cart.priors.wrong_claims import claims_wrongly, doubt, one_question
 
@@ -294,38 +295,14 @@ def _judged_tables(plan: Plan, look: int, numbers: tuple[int, int], last: bool) 
     control, other = np.divmod(
         np.arange((numbers[0] + 1) * (numbers[1] + 1), dtype=np.int64), numbers[1] + 1
     )
-    successes = np.stack([control, other], axis=1)[:, :, None]
-    totals = np.broadcast_to(np.array(numbers, dtype=np.int64)[:, None], successes.shape)
-    conduct = _Tables(plan, Counts(successes, totals, np.zeros_like(totals), totals))
-    everywhere = np.ones(len(successes), dtype=np.bool_)
+    successes = np.stack([control, other], axis=1)
+    totals = np.broadcast_to(np.array(numbers, dtype=np.int64), successes.shape)
+    conduct = Conduct(plan, len(successes))
+    tables = LookAnalysis.of_tables(plan, plan.design.primary, successes, totals)
     lasts = np.full(len(successes), last)
-    conduct.judge(conduct.analysis(np.zeros(len(successes)), everywhere), look, everywhere, lasts)
+    conduct.judge(tables, look, np.ones_like(lasts), lasts)
     conduct.standing.finish(lasts)
     return conduct.standing
-
-
-class _Tables(Conduct):
-    """Tables of counts of the primary endpoint, judged as if each were a trial."""
-
-    def __init__(self, plan: Plan, counts: Counts) -> None:
-        super().__init__(plan, len(counts.successes))
-        self.counts = counts
-
-    def analysis(self, date: Floats, held: Booleans) -> LookAnalysis:
-        """The counts, which are all there is to see."""
-        nobody: Snapshot = _counted(self.counts)
-        found = LookAnalysis(
-            self.plan, nobody, {}, np.flatnonzero(held),
-            self.standing.open_arms, self.standing.open_strata,
-        )  # fmt: skip
-        found.summaries[self.design.primary] = self.counts
-        return found
-
-
-def _counted(counts: Counts) -> Snapshot:
-    """A snapshot that knows how many are randomised and no more."""
-    randomised: Integers = counts.totals.sum(axis=(1, 2))
-    return Snapshot(np.zeros(len(randomised)), randomised, None)  # type: ignore[arg-type]
 
 
 # --- drawn trials -------------------------------------------------------------------------------

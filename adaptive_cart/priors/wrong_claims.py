@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from adaptive_cart.conduct.holding import among_open
+from adaptive_cart.conduct.look_analysis import among_open
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.standing import Standing

@@ -20,14 +20,13 @@ from functools import cached_property
 
 import numpy as np
 
+from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.predictive import predictive_probability
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.staircase import turns
 from adaptive_cart.decisions import Decision
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.records import Booleans, Integers
-from adaptive_cart.nouns.summaries import Counts
 
 MOST_CELLS = 2_500_000  # of one table; more of them take longer than anybody waits for a table
 MOST_ROWS = 100_000  # rows and columns of all tables of a design; likewise
@@ -195,7 +194,7 @@ def _boundary(
 
     def beyond(control: Integers, arm: Integers) -> Booleans:
         cells = (arm,) if len(arms) == 1 else (control, arm)
-        holds = _holds(design, plan, rule, look, dict(zip(arms, cells, strict=True)), planned)
+        holds = _holds(plan, rule, look, dict(zip(arms, cells, strict=True)), planned)
         return holds if many else ~holds
 
     found = turns(beyond, analysed[0] + 1 if len(arms) == 2 else 1, analysed[-1])
@@ -233,11 +232,11 @@ def counts_at_which_it_holds(plan: Plan, rule: ResolvedRule, most: int) -> dict[
     if not (question.above and rule.at_least) or plan.design.strata or most < 1:
         return {}
     cells = np.array([(x, n) for n in range(1, most + 1) for x in range(n + 1)], dtype=np.int64)
-    shape = (len(cells), len(plan.design.arm_names), 1)
-    successes, totals = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-    successes[:, question.arm, 0], totals[:, question.arm, 0] = cells[:, 0], cells[:, 1]
-    counts = Counts(successes, totals, np.zeros_like(totals), totals)
-    probability = fitted[0].posterior(fitted[1], counts, None).probability(question)
+    successes = np.zeros((len(cells), len(plan.design.arm_names)), dtype=np.int64)
+    totals = np.zeros_like(successes)
+    successes[:, question.arm], totals[:, question.arm] = cells[:, 0], cells[:, 1]
+    seen = LookAnalysis.of_tables(plan, question.endpoint, successes, totals)
+    probability = seen.probability(rule, question)
     found = {}
     for threshold in dict.fromkeys(rule.thresholds.values()):
         holds = rule.compared(probability, threshold)
@@ -249,7 +248,6 @@ def counts_at_which_it_holds(plan: Plan, rule: ResolvedRule, most: int) -> dict[
 
 
 def _holds(
-    design: Design,
     plan: Plan,
     rule: ResolvedRule,
     look: int,
@@ -258,21 +256,13 @@ def _holds(
 ) -> Booleans:
     """Whether a rule holds on some tables, ``(table,)``; responders by arm."""
     tables = len(next(iter(responders.values())))
-    successes = np.zeros((tables, len(design.arm_names)), dtype=np.int64)
+    successes = np.zeros((tables, len(plan.design.arm_names)), dtype=np.int64)
     totals = np.zeros_like(successes)
-    for arm, seen in responders.items():
-        successes[:, arm] = seen
+    for arm, number in responders.items():
+        successes[:, arm] = number
         totals[:, arm] = planned[arm]
-    analysis, model = plan.fitted[rule.question.endpoint]
-    if rule.prediction is None:
-        everybody = totals[:, :, None]
-        counts = Counts(successes[:, :, None], everybody, np.zeros_like(everybody), everybody)
-        probability = analysis.posterior(model, counts, None).probability(rule.question)
-    else:
-        final = np.broadcast_to(np.array(design.planned, dtype=np.int64), totals.shape)
-        condition = rule.prediction.condition(rule.question)
-        probability = predictive_probability(model, condition, successes, totals, final)
-    return rule.holds(probability, look)
+    seen = LookAnalysis.of_tables(plan, rule.question.endpoint, successes, totals)
+    return rule.compared(seen.probability(rule, rule.question), rule.thresholds[look])
 
 
 def boundaries_csv(design: Design) -> str:

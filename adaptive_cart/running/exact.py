@@ -16,14 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import LEVEL, Plan
-from adaptive_cart.conduct.predictive import predictive_probability
 from adaptive_cart.decisions import NO_SUCCESS, STOPS, SUCCESS, Ending
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
-from adaptive_cart.models.ties import Sides, not_known, undecided
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
-from adaptive_cart.nouns.summaries import Counts
+from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.results.claims import Claims
 from adaptive_cart.results.estimand import TrueValues, target_values, true_values
 from adaptive_cart.results.operating import Rows, exact
@@ -42,7 +41,7 @@ class _Look:
     decides: dict[str, Booleans]
     within_error: dict[str, Booleans]
     estimate: Floats
-    counts: Counts
+    counts: Summary
 
 
 def _tables(analysed: tuple[int, int]) -> tuple[Integers, Integers]:
@@ -54,30 +53,20 @@ def _tables(analysed: tuple[int, int]) -> tuple[Integers, Integers]:
 def _look(plan: Plan, number: int, analysed: tuple[int, int]) -> _Look:
     """Judge every table of a look, the rules in order."""
     successes, totals = _tables(analysed)
-    everybody = totals[:, :, None]
-    counts = Counts(successes[:, :, None], everybody, np.zeros_like(everybody), everybody)
-    analysis, model = plan.fitted[plan.design.primary]
-    posterior = analysis.posterior(model, counts, None)
+    seen = LookAnalysis.of_tables(plan, plan.design.primary, successes, totals)
     open_ = np.ones(len(successes), dtype=np.bool_)
     ends = {ending: np.zeros(len(successes), dtype=np.bool_) for ending in STOPS}
     wins = {}
     decides = {rule.name: np.zeros(len(successes), dtype=np.bool_) for rule in plan.rules}
-    final = np.broadcast_to(np.array(plan.design.planned, dtype=np.int64), totals.shape)
     within_error = {}
     for rule in plan.rules:
         if number not in rule.thresholds:
             continue
-        sides: Sides = not_known
-        if rule.prediction is None:
-            probability = posterior.probability(rule.question)
-            sides = posterior.sides(rule.question)
-        else:
-            condition = rule.prediction.condition(rule.question)
-            probability = predictive_probability(model, condition, successes, totals, final)
-        if error := plan.errors[rule.name]:
-            threshold = rule.thresholds[number]
-            within_error[rule.name] = open_ & undecided(probability, threshold, error, sides)
-        holds = open_ & rule.holds(probability, number)
+        probability, threshold = seen.probability(rule, rule.question), rule.thresholds[number]
+        if plan.errors[rule.name]:
+            unsure = seen.undecided(rule, rule.question, probability, threshold)
+            within_error[rule.name] = open_ & unsure
+        holds = open_ & rule.compared(probability, threshold)
         assert rule.decision.ends is not None
         ends[rule.decision.ends] |= holds
         decides[rule.name] = holds
@@ -92,8 +81,8 @@ def _look(plan: Plan, number: int, analysed: tuple[int, int]) -> _Look:
         wins,
         decides,
         within_error,
-        posterior.mean(plan.estimands[0].question),
-        counts,
+        seen.posterior(plan.design.primary).mean(plan.estimands[0].question),
+        seen.summaries[plan.design.primary],
     )
 
 

@@ -18,13 +18,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.predictive import Condition, predictive_probability
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
-from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.running.engine import analysed_at
 from adaptive_cart.running.null_region import Effect, effects_of, false_at, rate_words
 
@@ -102,12 +102,9 @@ class ExactError:
         cells = np.arange((analysed[0] + 1) * (analysed[1] + 1))
         successes = np.stack(np.divmod(cells, analysed[1] + 1), axis=1)
         totals = np.broadcast_to(np.array(analysed, dtype=np.int64), successes.shape)
-        everybody = totals[:, :, None]
-        counts = Counts(successes[:, :, None], everybody, np.zeros_like(everybody), everybody)
-        analysis, model = self.plan.fitted[self.design.primary]
-        posterior = analysis.posterior(model, counts, None)
+        seen = LookAnalysis.of_tables(self.plan, self.design.primary, successes, totals)
         asked = {
-            rule.name: posterior.probability(rule.question)
+            rule.name: seen.probability(rule, rule.question)
             for rule in self.plan.rules
             if number in rule.thresholds and rule.prediction is None
         }

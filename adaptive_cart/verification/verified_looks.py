@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adaptive_cart.conduct.holding import LookAnalysis, in_full
+from adaptive_cart.conduct.look_analysis import LookAnalysis, in_full
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.trial import SimulatedConduct

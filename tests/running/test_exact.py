@@ -420,7 +420,7 @@ def test_exact_is_refused_with_every_obstacle_named(tmp_path: Path) -> None:
     [
         ("products_multiarm", ["5 arms", "response-adaptive", "inferior", "drop_arm"]),
         ("goldilocks_allogeneic", ["enrolled", "enough", "stop_enrolment"]),
-        ("durability_event_driven", ["time_to_event", "events", "beta_binomial"]),
+        ("durability_event_driven", ["time_to_event", "events", "counts alone"]),
     ],
 )
 def test_other_designs_are_refused_with_their_obstacles(
