@@ -20,6 +20,7 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from pydantic import TypeAdapter, ValidationError
 
 import adaptive_cart
 from adaptive_cart import figures
@@ -43,9 +44,10 @@ from adaptive_cart.figures.draw_measures import OUTCOMES
 from adaptive_cart.figures.registry import FIGURES
 from adaptive_cart.figures.style import FACES, PALETTE
 from adaptive_cart.models import ANALYSES, AnalysisBase, Posterior
+from adaptive_cart.nouns.questions import ALL, Question, Wording, asked
 from adaptive_cart.nouns.questions import KINDS as QUESTIONS
-from adaptive_cart.nouns.questions import Question, Wording, asked
-from adaptive_cart.nouns.summaries import SUMMARIES
+from adaptive_cart.nouns.summaries import SUMMARIES, Counts, Means
+from adaptive_cart.nouns.summaries.changes import Reach
 from adaptive_cart.report import chapters
 from adaptive_cart.report.chapters import CHAPTERS, chapter
 from adaptive_cart.report.document import (
@@ -81,7 +83,8 @@ def test_an_endpoint_says_all_that_is_known_of_it(name: str) -> None:
     assert kind.estimand_kind is None or kind.estimand_kind in QUESTIONS
     assert not own(kind, EndpointBase, "prepare", "summary", "describes")
     assert inspect.getdoc(kind)
-    assert f'"{name}"' in ALL_KEYS
+    types = [part.get("properties", {}).get("type", {}) for part in schema()["$defs"].values()]
+    assert name in [said.get("const") for said in types]
     module = inspect.getmodule(kind)
     assert module is not None
     assert module.__name__ == f"adaptive_cart.endpoints.{name}", "one kind a file"
@@ -131,14 +134,12 @@ def test_a_question_says_all_that_is_known_of_it(name: str) -> None:
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_a_question_reads_differently_from_every_other(name: str) -> None:
     """In the formula and in prose: whatever is asked, no two kinds are told alike."""
-    wording = Wording(
-        endpoint="remission", summary="counts", arms=("usual care", "cells"), strata=()
-    )
+    wording = Wording("remission", Counts.asked_about(), arms=("usual care", "cells"), strata=())
 
     def said(of: str) -> tuple[str, str, str, str]:
         one = question_of(of, value=0.2)
         heading = one.of.heading(one, "cells", "usual") + one.of.formula(one, "cells", "usual", "")
-        noun = one.of.noun(one, "remission", "counts") if one.of.has_value else of
+        noun = one.of.noun(one, "remission", wording.parameter) if one.of.has_value else of
         return one.words(("usual", "cells"), ()), asked(one, wording), heading, noun
 
     formula, prose, heading, noun = said(name)
@@ -390,3 +391,87 @@ def test_a_command_says_what_it_does_and_refuses_in_one_line(name: str) -> None:
     assert done.exit_code == 2
     assert "No such option" in done.output
     assert "Traceback" not in done.output
+
+
+# ── kinds are asked, not compared ─────────────────────────────────────────────────────────────
+SUMMARY_NAMES = "|".join(kind.__name__ for kind in SUMMARIES.values())
+ENDPOINT_NAMES = "|".join(kind.__name__ for kind in KINDS.values())
+COMPARED = {
+    "what type an endpoint is of": r"\.type (?:==|!=|in|not in) ",
+    "what kind a summary is": rf"(?:==|!=) \"(?:{'|'.join(SUMMARIES)})\"|\.gives (?:is|==|!=|in) ",
+    "the class of an endpoint": rf"(?:isinstance|issubclass)\([^()]*\b(?:{ENDPOINT_NAMES})\b",
+    "the class of a summary": rf"(?:isinstance|issubclass)\([^()]*\b(?:{SUMMARY_NAMES})\b",
+    "the kind of a direct truth": r"(?:isinstance|issubclass)\([^()]*\b(?:Onset|Response|Yearly)\b",
+}
+OWN_ROOMS = ("adaptive_cart/endpoints/", "adaptive_cart/nouns/summaries/")
+EXCEPTIONS: dict[str, str] = {}  # of a file: why it has to compare
+
+
+def test_nobody_asks_what_kind_an_endpoint_or_a_summary_is() -> None:
+    """They are asked what they can answer. An assertion states a kind, and is no branch."""
+    package = Path(inspect.getfile(EndpointBase)).parents[1]
+    files = 0
+    for path in package.rglob("*.py"):
+        name = path.relative_to(package.parent).as_posix()
+        if name.startswith(OWN_ROOMS) or name in EXCEPTIONS:
+            continue
+        files += 1
+        for line in path.read_text("utf-8").splitlines():
+            if not line.strip().startswith(("assert ", "#")):
+                for what, pattern in COMPARED.items():
+                    assert not re.search(pattern, line), f"{name} asks {what}: {line.strip()}"
+    assert files > 200
+
+
+@pytest.mark.parametrize("name", SUMMARIES)
+def test_a_summary_says_all_that_is_known_of_it(name: str) -> None:
+    kind = SUMMARIES[name]
+    assert kind.kind == name
+    assert kind.bounds[0] < kind.bounds[1]
+    assert kind.parameter
+    assert kind.holds
+    empty = kind.empty(2, 3)
+    columns = empty.columns()
+    assert set(kind.observed) <= columns.keys()
+    assert kind.heads("points").keys() <= columns.keys()
+    assert all(values.shape == (1, 2, 3) for values in columns.values())
+    assert not empty.analysed.any()
+    for total in (empty.of_arm(0), dict.fromkeys(columns, 4.0)):
+        assert kind.told(total, "points")
+        assert kind.seen(total)
+        assert kind.short(total, "points")[0]
+    reach = Reach((0, 1), ((0, 1, 2),), ALL, None, several=True)
+    for moves, other in empty.changes(reach):  # events where nobody is followed; no participants
+        assert type(other) is kind
+        assert not other.analysed.any()
+        assert all(move.words.format(where="soc", noun="event") for move in moves)
+    twice = empty.rows(np.array([0, 0]))
+    assert twice.replaced(np.array([True, False]), twice).analysed.shape == (2, 2, 3)
+
+
+def test_values_moved_alike_keep_their_spread() -> None:
+    """A change of means, against the values themselves."""
+    values = np.array([2.0, 3.0, 7.0])
+    one = np.ones((1, 1, 1))
+    seen = Means(one * values.sum(), one * (values**2).sum(), 3 * one.astype(np.int64))
+    reach = Reach((0,), ((0,),), ALL, None, several=False)
+    changes = [other for _, other in zip(range(6), seen.changes(reach), strict=False)]
+    for place, (moves, other) in enumerate(changes):
+        by = (-1) ** place * (place // 2 + 1) / 100.0 * values.std()
+        assert other.total.item() == pytest.approx((values + by).sum())
+        assert other.squares.item() == pytest.approx(((values + by) ** 2).sum())
+        side = "higher" if by > 0.0 else "lower"
+        assert moves[0].words == f"every value in {{where}} {side} by {abs(by):.3g}"
+
+
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.direct])
+def test_a_direct_truth_says_all_that_is_known_of_it(name: str) -> None:
+    direct = KINDS[name].direct
+    assert direct is not None
+    assert direct.wanted
+    assert direct.holds
+    reads = TypeAdapter(direct.value)
+    with pytest.raises(ValidationError):
+        reads.validate_python("half", strict=True)
+    assert not direct.by_stratum(0.5, ("low", "high"))
+    assert direct.by_stratum({"low": {"dist": "x"}, "high": {"dist": "x"}}, ("low", "high"))

@@ -363,4 +363,5 @@ def _provenance(
         "versions": versions,
         "models": statements,
         "labels": labels,
+        "heads": {name: e.gives.heads(e.unit) for name, e in design.endpoints.items()},
     }

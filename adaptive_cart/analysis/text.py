@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from adaptive_cart.analysis.findings import Findings, Group, Quantity, RuleFinding
 from adaptive_cart.decisions import DECISIONS
@@ -76,7 +76,8 @@ def tables(findings: Findings) -> Iterator[tuple[str, Table]]:
     yield "Participants", participants_table(findings.numbers)
     for endpoint in findings.numbers[0].endpoints:
         label = findings.provenance.get("labels", {}).get(endpoint, endpoint)
-        yield label, endpoint_table(findings.numbers, endpoint)
+        heads = findings.provenance.get("heads", {}).get(endpoint, {})
+        yield label, endpoint_table(findings.numbers, endpoint, heads)
     if findings.quantities:
         yield "Posterior means and 95% credible intervals", quantity_table(findings.quantities)
 
@@ -98,13 +99,11 @@ def participants_table(groups: Sequence[Group]) -> Table:
     return head, rows
 
 
-def endpoint_table(groups: Sequence[Group], endpoint: str) -> Table:
-    """What is analysed of an endpoint, by arm and stratum."""
+def endpoint_table(groups: Sequence[Group], endpoint: str, heads: Mapping[str, str]) -> Table:
+    """What is analysed of an endpoint, by arm and stratum; ``heads`` has words for its columns."""
     strata = any(group.stratum for group in groups)
     columns = list(groups[0].endpoints[endpoint])
-    names = {"events": "events", "total": "months in remission", "months": "months at risk"}
-    names |= {"years": "patient-years"}
-    head = ["arm", *(["stratum"] if strata else []), *(names.get(c, c) for c in columns)]
+    head = ["arm", *(["stratum"] if strata else []), *(heads.get(c, c) for c in columns)]
     rows = []
     for group in groups:
         cells = [number(group.endpoints[endpoint][column]) for column in columns]

@@ -217,7 +217,7 @@ def wording_of(design: Design, endpoint: str) -> Wording:
     """What readers call an endpoint, the arms and the strata of a design."""
     return Wording(
         endpoint=design.endpoint_label(endpoint),
-        summary=design.endpoints[endpoint].gives.kind,
+        parameter=design.endpoints[endpoint].gives.asked_about(design.endpoints[endpoint].unit),
         arms=[design.arm_label(name) for name in design.arm_names],
         strata=design.stratum_names,
     )

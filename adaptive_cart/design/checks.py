@@ -890,7 +890,7 @@ def _number_never_reached(pieces: Pieces, frame: Frame) -> None:
     primary = frame.endpoints.get(name)
     if pieces.looks is None or not pieces.looks.events or primary is None:
         return
-    if primary.type != "time_to_event" or primary.followed_for() is not None:
+    if not primary.looks_by_events or primary.followed_for() is not None:
         return
     for scenario, truth in frame.truths.items():
         if truth.follows_for_ever(name):

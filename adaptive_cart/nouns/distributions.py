@@ -57,6 +57,14 @@ class EventTime(Part):
         months[never] = np.inf
         return months
 
+    def words(self) -> str:
+        """Say it as the file does: ``lognormal (median 1.3, sigma 0.3)``."""
+        plain = self.plain()
+        settings = ", ".join(
+            f"{key} {value:.4g}" for key, value in plain.items() if isinstance(value, float)
+        )
+        return f"{plain['dist']} ({settings})"
+
     def beyond(self, months: float) -> float:
         """Probability of a time beyond some months; of infinitely many, the fraction cured."""
         if math.isinf(months):

@@ -254,7 +254,8 @@ def early_priors(
             left_out.append(f"{name} ({analysis.model})")
             continue
         summary = endpoint.summary(endpoint.prepare(name, population), snapshot)
-        if isinstance(summary, Counts):
+        if isinstance(model, BetaBinomial):
+            assert isinstance(summary, Counts)
             seen = int(summary.totals[0, position].sum())
             events = int(summary.successes[0, position].sum())
             if seen == 0:
@@ -265,7 +266,8 @@ def early_priors(
             responses.append(
                 EarlyResponse(name, design.arm_names[position], events, seen, prior, planned)
             )
-        elif isinstance(summary, Durations):
+        elif isinstance(analysis, WeibullCureAnalysis):
+            assert isinstance(summary, Durations)
             durability.append(
                 _durability(name, design.arm_names[position], summary, position, skeptical)
             )

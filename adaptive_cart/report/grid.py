@@ -126,7 +126,8 @@ def _counts_alone(design: Design) -> tuple[Design, float, tuple[str, ...]] | Non
     """The design reduced to its primary endpoint on counts; nothing where that is not possible."""
     if len(design.arms) != 2 or design.strata or design.looks.scale != "observed":
         return None
-    if design.primary_endpoint.type != "landmark" or design.adaptive:
+    primary_kind = design.primary_endpoint
+    if not primary_kind.binary or primary_kind.known_after() is None or design.adaptive:
         return None
     tables = design.plain()
     primary = design.primary

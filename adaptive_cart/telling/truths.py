@@ -17,7 +17,6 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.design.validation import path_to, shown
 from adaptive_cart.endpoints import EndpointBase, is_time
-from adaptive_cart.nouns.distributions import EventTime
 from adaptive_cart.nouns.questions import written
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.estimand import (
@@ -109,7 +108,7 @@ def _endpoint(
     design: Design, truth: Truth, values: TrueValues, name: str, endpoint: EndpointBase
 ) -> Iterator[str]:
     if is_time(endpoint):
-        yield f"{name}, months: {_times(truth, name)}"
+        yield f"{name}, months: {_as_said(truth, name, endpoint)}"
         yield from _ratio(design, truth, name)
         return
     if name not in values.by_arm:
@@ -126,6 +125,8 @@ def _endpoint(
     integrated = f" (Monte Carlo standard error at most {_up(error)})" if error > 0.0 else ""
     unit = f", {endpoint.true_unit()}" if endpoint.true_unit() else ""
     yield f"{name}{unit}: {', '.join(arms)}{integrated}"
+    if endpoint.direct is not None and endpoint.direct.table and name in truth.direct:
+        yield f"{name}, as drawn: {_as_said(truth, name, endpoint)}"
 
 
 def _cell(value: TrueValue, by_stratum: tuple[TrueValue, ...], strata: tuple[str, ...]) -> str:
@@ -152,13 +153,16 @@ def _up(error: float) -> str:
     return f"{math.ceil(error / scale - 1e-9) * scale:.1g}"
 
 
-def _times(truth: Truth, name: str) -> str:
-    def of_arm(by_stratum: tuple[EventTime, ...]) -> str:
-        words = [distribution_words(time) for time in by_stratum]
+def _as_said(truth: Truth, name: str, endpoint: EndpointBase) -> str:
+    """What a scenario says of each arm, by stratum where they differ."""
+
+    def of_arm(by_stratum: tuple[Any, ...]) -> str:
+        assert endpoint.direct is not None
+        words = [endpoint.direct.words(value) for value in by_stratum]
         return words[0] if len(set(words)) == 1 else " / ".join(words)
 
     by_arm = zip(truth.arms, truth.direct[name], strict=True)
-    return ", ".join(f"{arm} {of_arm(times)}" for arm, times in by_arm)
+    return ", ".join(f"{arm} {of_arm(values)}" for arm, values in by_arm)
 
 
 def _ratio(design: Design, truth: Truth, name: str) -> Iterator[str]:
@@ -173,15 +177,6 @@ def _ratio(design: Design, truth: Truth, name: str) -> Iterator[str]:
             f"{name}: hazards are not proportional; the hazard ratio that the model tends to "
             f"is worked out by `simulate`"
         )
-
-
-def distribution_words(time: EventTime) -> str:
-    """Say a distribution as the file does: ``lognormal (median 1.3, sigma 0.3)``."""
-    plain = time.plain()
-    settings = ", ".join(
-        f"{key} {value:.4g}" for key, value in plain.items() if isinstance(value, float)
-    )
-    return f"{plain['dist']} ({settings})"
 
 
 # ── where values come from, and which there are none of ───────────────────────────────────────
@@ -200,7 +195,7 @@ def _logistics(group: GroupCourse, key: str) -> str:
     if key == "failure":
         return f"{group.failure:g}"
     assert group.delay is not None
-    return distribution_words(group.delay)
+    return group.delay.words()
 
 
 def _left_out(design: Design, truth: Truth) -> Iterator[str]:
@@ -261,7 +256,10 @@ def kept_by_merging(design: Design, scenario: str) -> Iterator[str]:
             if isinstance(change, dict) and "dist" not in base and "dist" not in change:
                 for stratum in set(change) & set(base) and [s for s in base if s not in change]:
                     path = path_to("truth", endpoint, arm, stratum)
-                    yield f"{path} = {_written(base[stratum])}, beside the other strata's"
+                    beside = (
+                        "the other strata's" if stratum in design.stratum_names else "what is said"
+                    )
+                    yield f"{path} = {_written(base[stratum])}, beside {beside}"
 
 
 def _table(tables: Mapping[str, Any], key: str) -> Mapping[str, Any]:

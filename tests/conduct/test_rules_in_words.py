@@ -11,7 +11,8 @@ import adaptive_cart as ac
 from adaptive_cart.conduct.rules import resolve_rules, rhythm
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.questions import ALL, OPEN, Question
-from adaptive_cart.nouns.questions.words import Wording, asked
+from adaptive_cart.nouns.questions.words import Parameter, Wording, asked
+from adaptive_cart.nouns.summaries import Counts, Durations, Exposure, Means
 from checks import raw_design
 
 
@@ -35,8 +36,10 @@ def test_when_a_rule_is_judged_is_said_with_its_rhythm(looks: Any, every: Any, s
 
 
 ARMS, CELLS = ("Usual care", "Donor CAR-T cells"), 1
-INFECTION = ("Serious infection", "exposure")
-RESPONSE = ("Response", "counts")
+INFECTION = ("Serious infection", Exposure.asked_about())
+RESPONSE = ("Response", Counts.asked_about())
+RELAPSE = ("Relapse", Durations.asked_about())
+REMISSION = ("Months in remission", Means.asked_about("months"))
 
 
 @pytest.mark.parametrize(
@@ -60,20 +63,20 @@ RESPONSE = ("Response", "counts")
          "is below that in Usual care"),
         (RESPONSE, {"kind": "best"}, "Donor CAR-T cells has the largest probability of Response of "
          "all arms that are still open"),
-        (("Relapse", "durations"), {"kind": "hazard_ratio", "minus": 0, "value": 1.0,
+        (RELAPSE, {"kind": "hazard_ratio", "minus": 0, "value": 1.0,
                                     "above": False},
          "the hazard ratio of Relapse in Donor CAR-T cells against Usual care is below 1.00"),
-        (("Relapse", "durations"), {"kind": "remaining", "value": 0.5, "month": 24.0},
+        (RELAPSE, {"kind": "remaining", "value": 0.5, "month": 24.0},
          "the fraction still without an event at month 24 (Relapse) in Donor CAR-T cells exceeds "
          "0.50"),
-        (("Relapse", "durations"), {"value": 0.3}, "the cured fraction (Relapse) in Donor CAR-T "
+        (RELAPSE, {"value": 0.3}, "the cured fraction (Relapse) in Donor CAR-T "
          "cells exceeds 0.30"),
-        (("Months in remission", "means"), {"minus": 0, "value": 2.0}, "the mean of Months in "
+        (REMISSION, {"minus": 0, "value": 2.0}, "the mean of Months in "
          "remission in Donor CAR-T cells exceeds that in Usual care by more than 2.00 months"),
     ],
 )  # fmt: skip
 def test_every_kind_of_question_reads_as_a_protocol_says_it(
-    endpoint: tuple[str, str], asked_about: dict[str, Any], said: str
+    endpoint: tuple[str, Parameter], asked_about: dict[str, Any], said: str
 ) -> None:
     question = Question(endpoint="e", arm=CELLS, **asked_about)
     assert asked(question, Wording(*endpoint, arms=ARMS, strata=())) == said

@@ -54,11 +54,7 @@ class Times(Dated):
     holds: ClassVar[str] = "month of the event"
 
     def words(self, value: Any) -> str:
-        plain = value.plain()
-        settings = ", ".join(
-            f"{key} {value:.4g}" for key, value in plain.items() if isinstance(value, float)
-        )
-        return f"{plain['dist']} ({settings})"
+        return str(value.words())
 
     def draw(self, drawing: Drawing) -> Floats:
         u = drawing.uniforms().ravel()

@@ -10,7 +10,7 @@ import numpy as np
 
 from adaptive_cart.nouns.questions.kind import Key, QuestionKind
 from adaptive_cart.nouns.questions.quantity import Quantity
-from adaptive_cart.nouns.questions.words import QUANTITIES, Wording, parameter, place
+from adaptive_cart.nouns.questions.words import Parameter, Wording, place
 
 if TYPE_CHECKING:
     from adaptive_cart.nouns.questions.question import Question
@@ -54,13 +54,13 @@ class Best(QuestionKind):
         """Write it."""
         return f"{arm} is the best of the open arms"
 
-    def noun(self, question: Question, endpoint: str, summary: str) -> str:
+    def noun(self, question: Question, endpoint: str, parameter: Parameter) -> str:
         """Name the parameter that is largest."""
-        return parameter(endpoint, summary)
+        return parameter.named(endpoint)
 
     def clause(self, question: Question, wording: Wording) -> str:
         """Say it: ``A has the largest probability of X of all arms that are still open``."""
-        arm, noun = wording.arms[question.arm], QUANTITIES[wording.summary][0]
+        arm, noun = wording.arms[question.arm], wording.parameter.noun
         return (
             f"{arm} has the largest {noun} of {wording.endpoint}{place(question, wording)} of all "
             f"arms that are still open"

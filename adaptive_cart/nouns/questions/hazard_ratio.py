@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from adaptive_cart.nouns.distributions import EventTime, Exponential, Weibull
 from adaptive_cart.nouns.questions.kind import Key, QuestionKind
 from adaptive_cart.nouns.questions.quantity import Quantity
-from adaptive_cart.nouns.questions.words import Wording, beyond, place
+from adaptive_cart.nouns.questions.words import Parameter, Wording, beyond, place
 
 if TYPE_CHECKING:
     from adaptive_cart.nouns.questions.question import Question
@@ -64,7 +64,7 @@ class HazardRatio(QuestionKind):
         """The ratio of rates: no hazard is seen."""
         return "ratio of event rates"
 
-    def noun(self, question: Question, endpoint: str, summary: str) -> str:
+    def noun(self, question: Question, endpoint: str, parameter: Parameter) -> str:
         """Name it: ``the hazard ratio of Relapse``."""
         return f"the hazard ratio of {endpoint}"
 

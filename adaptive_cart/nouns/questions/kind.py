@@ -18,7 +18,7 @@ from adaptive_cart.nouns.questions.quantity import LEVEL, Quantity
 
 if TYPE_CHECKING:
     from adaptive_cart.nouns.questions.question import Question
-    from adaptive_cart.nouns.questions.words import Wording
+    from adaptive_cart.nouns.questions.words import Parameter, Wording
     from adaptive_cart.nouns.records import Booleans, Floats
 
 
@@ -210,11 +210,11 @@ class QuestionKind:
         """Name what is compared of observed values."""
         return f"{self.comparison_of} {endpoint}"
 
-    def noun(self, question: Question, endpoint: str, summary: str) -> str:
+    def noun(self, question: Question, endpoint: str, parameter: Parameter) -> str:
         """Name what it is about: ``the rate of Serious infection``."""
         raise NotImplementedError  # abstract: every kind supplies it
 
-    def unit(self, summary: str) -> str:
+    def unit(self, parameter: Parameter) -> str:
         """Unit of what it is compared with, after the number; none for a ratio or a fraction."""
         return ""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.nouns.distributions import EventTime
 from adaptive_cart.nouns.questions.kind import QuestionKind
-from adaptive_cart.nouns.questions.words import QUANTITIES, Wording, compared, parameter
+from adaptive_cart.nouns.questions.words import Parameter, Wording, compared
 
 if TYPE_CHECKING:
     from adaptive_cart.nouns.questions.question import Question
@@ -39,13 +39,13 @@ class Level(QuestionKind):
             for arm in range(1, arms):
                 yield replace(question, arm=arm, minus=0, stratum=stratum)
 
-    def noun(self, question: Question, endpoint: str, summary: str) -> str:
+    def noun(self, question: Question, endpoint: str, parameter: Parameter) -> str:
         """Name the parameter: ``the rate of Serious infection``."""
-        return parameter(endpoint, summary)
+        return parameter.named(endpoint)
 
-    def unit(self, summary: str) -> str:
+    def unit(self, parameter: Parameter) -> str:
         """Unit of the parameter."""
-        return QUANTITIES[summary][1]
+        return parameter.unit
 
     def clause(self, question: Question, wording: Wording) -> str:
         """Say it: ``the rate of X in A exceeds that in B by more than 0.20 a year``."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.nouns.parts import PositiveMonths
 from adaptive_cart.nouns.questions.kind import Key, QuestionKind
-from adaptive_cart.nouns.questions.words import Wording, compared
+from adaptive_cart.nouns.questions.words import Parameter, Wording, compared
 
 if TYPE_CHECKING:
     from adaptive_cart.nouns.questions.question import Question
@@ -52,7 +52,7 @@ class Remaining(QuestionKind):
         both = super().symbol(question, arm, other)
         return f"{both}, in remission at month {question.month:g} of it"
 
-    def noun(self, question: Question, endpoint: str, summary: str) -> str:
+    def noun(self, question: Question, endpoint: str, parameter: Parameter) -> str:
         """Name it: ``the fraction still without an event at month 24 (Relapse)``."""
         return f"the fraction still without an event at month {question.month:g} ({endpoint})"
 

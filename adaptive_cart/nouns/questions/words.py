@@ -17,12 +17,27 @@ if TYPE_CHECKING:
     from adaptive_cart.nouns.questions.question import Question
 
 TO_CALIBRATE = "a threshold to be calibrated"
-QUANTITIES = {  # by how an endpoint is summarised: what its parameter is, and in which unit
-    "counts": ("probability", ""),
-    "exposure": ("rate", " a year"),
-    "means": ("mean", " months"),
-    "durations": ("cured fraction", ""),
-}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What is asked about an endpoint, in words.
+
+    Attributes
+    ----------
+    noun, unit
+        ``rate``, and `` a year`` after its value.
+    of
+        How the two are put together.
+    """
+
+    noun: str
+    unit: str = ""
+    of: str = "the {noun} of {endpoint}"
+
+    def named(self, endpoint: str) -> str:
+        """Name it: ``the rate of Serious infection``."""
+        return self.of.format(noun=self.noun, endpoint=endpoint)
 
 
 @dataclass(frozen=True)
@@ -33,14 +48,14 @@ class Wording:
     ----------
     endpoint
         Its label.
-    summary
-        How the endpoint is summarised: counts, exposure, means or durations.
+    parameter
+        What is asked about it.
     arms, strata
         Their labels, by position.
     """
 
     endpoint: str
-    summary: str
+    parameter: Parameter
     arms: Sequence[str]
     strata: Sequence[str]
 
@@ -64,15 +79,9 @@ def asked(question: Question, wording: Wording) -> str:
     return question.of.clause(question, wording)
 
 
-def parameter(endpoint: str, summary: str) -> str:
-    """Name an endpoint's own parameter: ``the rate of Serious infection``."""
-    noun = QUANTITIES[summary][0]
-    return f"the {noun} ({endpoint})" if summary == "durations" else f"the {noun} of {endpoint}"
-
-
-def value_words(question: Question, summary: str) -> str:
+def value_words(question: Question, parameter: Parameter) -> str:
     """Say the value that a question compares with, with its unit: ``0.20 a year``."""
-    return written(question.value) + question.of.unit(summary)
+    return written(question.value) + question.of.unit(parameter)
 
 
 def beyond(question: Question, unit: str = "") -> str:
@@ -93,8 +102,8 @@ def place(question: Question, wording: Wording) -> str:
 
 def compared(question: Question, wording: Wording) -> str:
     """Compare an arm with a value, or with another arm by a margin."""
-    unit = question.of.unit(wording.summary)
-    noun = question.of.noun(question, wording.endpoint, wording.summary)
+    unit = question.of.unit(wording.parameter)
+    noun = question.of.noun(question, wording.endpoint, wording.parameter)
     subject = f"{noun} in {wording.arms[question.arm]}{place(question, wording)}"
     if question.minus is None:
         return f"{subject} {beyond(question, unit)}"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.nouns.questions.words import Parameter
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
+from adaptive_cart.nouns.summaries.changes import Move, Reach
 
 
 class Summary(ABC):
@@ -58,6 +60,16 @@ class Summary(ABC):
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         """Columns of ``looks.parquet``, ``(trial, arm, stratum)`` each."""
 
+    @classmethod
+    def asked_about(cls, unit: str = "") -> Parameter:
+        """The parameter in words, with its unit."""
+        return Parameter(cls.parameter, f" {unit}" if unit else "")
+
+    @staticmethod
+    def heads(unit: str = "") -> dict[str, str]:
+        """What columns are called in a table, where not by their own names."""
+        return {}
+
     @staticmethod
     @abstractmethod
     def told(total: Mapping[str, float], unit: str = "") -> str:
@@ -83,6 +95,10 @@ class Summary(ABC):
 
         What it is is blank for participants of those analysed.
         """
+
+    @abstractmethod
+    def changes(self, reach: Reach) -> Iterator[tuple[tuple[Move, ...], Self]]:
+        """What else might have been seen, the smallest change first."""
 
     def followed_for(self) -> Floats:
         """Years for each participant, all trials together, ``(arm, stratum)``."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any, ClassVar, TypeAlias
 
+import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.nouns.records import Integers
 from adaptive_cart.nouns.summaries.base import Summary, none_of
+from adaptive_cart.nouns.summaries.changes import Move, Reach, counted
+
+Place: TypeAlias = tuple[int, tuple[int, ...]]  # an arm, and strata of it
 
 
 @dataclass(frozen=True)
@@ -65,3 +70,41 @@ class Counts(Summary):
     @staticmethod
     def short(total: Mapping[str, float], unit: str = "") -> tuple[str, str]:
         return Counts.seen(total), ""
+
+    def changes(self, reach: Reach) -> Iterator[tuple[tuple[Move, ...], Counts]]:
+        """Responders move, totals unchanged: fewest first, and in one arm before in two."""
+        cells = [(arm, strata) for arm in reach.arms for strata in reach.strata]
+        room = {}
+        for arm, strata in cells:
+            inside = self.successes[:, arm, list(strata)].sum(axis=1)
+            free = self.totals[:, arm, list(strata)].sum(axis=1) - inside
+            room[arm, strata] = (-int(inside.min()), int(free.min()))
+        both = len(reach.strata) == 1 and len(cells) == 2
+        for size in range(1, max((max(-low, high) for low, high in room.values()), default=0) + 1):
+            splits = [(size, 0), (0, size), *((size - k, k) for k in range(1, size))]
+            steps: list[dict[Place, int]]
+            if both:
+                signs = list(product((1, -1), repeat=2))
+                pairs = [(up * one, down * two) for one, two in splits for up, down in signs]
+                steps = [dict(zip(cells, pair, strict=True)) for pair in pairs]
+            else:
+                steps = [{cell: sign * size} for cell in cells for sign in (1, -1)]
+            told: set[tuple[tuple[Place, int], ...]] = set()
+            for step in steps:
+                key = tuple((cell, by) for cell, by in step.items() if by)
+                fits = all(room[cell][0] <= by <= room[cell][1] for cell, by in key)
+                if fits and key not in told:
+                    told.add(key)
+                    moves = tuple(reach.move(*cell, counted(by)) for cell, by in key)
+                    yield moves, self._moved(key)
+
+    def _moved(self, step: tuple[tuple[Place, int], ...]) -> Counts:
+        successes = self.successes.copy()
+        for (arm, strata), by in step:
+            left = np.full(len(successes), by)
+            for stratum in strata:  # pooled: wherever there is room
+                here = successes[:, arm, stratum]
+                take = np.clip(left, -here, self.totals[:, arm, stratum] - here)
+                successes[:, arm, stratum] = here + take
+                left = left - take
+        return replace(self, successes=successes)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,8 +12,10 @@ import numpy.typing as npt
 
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.questions import OPEN
+from adaptive_cart.nouns.questions.words import Parameter
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries.base import Summary, none_of
+from adaptive_cart.nouns.summaries.changes import Move, Reach, counted
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,14 @@ class Durations(Summary):
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         return {"analysed": self.participants, "events": self.events, "months": self.exposure}
 
+    @classmethod
+    def asked_about(cls, unit: str = "") -> Parameter:
+        return Parameter(cls.parameter, of="the {noun} ({endpoint})")
+
+    @staticmethod
+    def heads(unit: str = "") -> dict[str, str]:
+        return {"months": "months at risk"}
+
     @staticmethod
     def told(total: Mapping[str, float], unit: str = "") -> str:
         events, number = (f"{total[column]:.0f}" for column in ("events", "analysed"))
@@ -93,3 +104,30 @@ class Durations(Summary):
     @staticmethod
     def short(total: Mapping[str, float], unit: str = "") -> tuple[str, str]:
         return f"{total['events']:.0f}/{total['analysed']:.0f}", ""
+
+    def changes(self, reach: Reach) -> Iterator[tuple[tuple[Move, ...], Durations]]:
+        """Ends of follow-up become events, or events ends of follow-up: shortest or longest first.
+
+        The least change is looked for in these two orders only.
+        """
+        lines = []
+        for arm, more in product(reach.arms, (True, False)):
+            mine = self.members(arm, reach.stratum, reach.open_strata)[0]
+            inside = mine & (self.event[0] != more)
+            who = np.flatnonzero(inside & (self.months[0] > 0.0))
+            by_months = who[np.argsort(self.months[0, who], kind="stable")]
+            shortest, longest = (
+                ("in those followed shortest", "in those followed longest")
+                if more
+                else ("without the earliest", "without the latest")
+            )
+            lines.append((arm, more, shortest, by_months))
+            lines.append((arm, more, longest, by_months[::-1]))
+        for size in range(1, max((len(who) for *_, who in lines), default=0) + 1):
+            for arm, more, which, who in lines:
+                if len(who) < size:
+                    continue
+                event = self.event.copy()
+                event[:, who[:size]] = more
+                move = Move(arm, None, f"{counted(size if more else -size)}, {which}")
+                yield (move,), replace(self, event=event)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.nouns.questions.words import Parameter
 from adaptive_cart.nouns.records import Floats, Integers
 from adaptive_cart.nouns.summaries.base import Summary, none_of
+from adaptive_cart.nouns.summaries.changes import Move, Reach, counted
+
+MOST_EVENTS = 200  # added to a rate before it is given up
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,14 @@ class Exposure(Summary):
         years: Floats = self.years.sum(axis=0) / np.maximum(self.participants.sum(axis=0), 1)
         return years
 
+    @classmethod
+    def asked_about(cls, unit: str = "") -> Parameter:
+        return Parameter(cls.parameter, " a year")
+
+    @staticmethod
+    def heads(unit: str = "") -> dict[str, str]:
+        return {"years": "patient-years"}
+
     @staticmethod
     def told(total: Mapping[str, float], unit: str = "") -> str:
         return f"{total['events']:.0f} events in {total['years']:.1f} patient-years"
@@ -57,3 +70,22 @@ class Exposure(Summary):
     @staticmethod
     def short(total: Mapping[str, float], unit: str = "") -> tuple[str, str]:
         return f"{total['events']:.0f}/{total['years']:.0f}", "events/years"
+
+    def changes(self, reach: Reach) -> Iterator[tuple[tuple[Move, ...], Exposure]]:
+        """Events come or go, patient-years unchanged."""
+        strata = reach.strata[0]
+        for size in range(1, MOST_EVENTS + 1):
+            for arm, sign in product(reach.arms, (1, -1)):
+                events = self.events.copy()
+                if sign > 0:
+                    events[:, arm, strata[0]] += size
+                elif events[0, arm, list(strata)].sum() < size:
+                    continue
+                else:
+                    left = size
+                    for stratum in strata:
+                        take = min(left, int(events[0, arm, stratum]))
+                        events[:, arm, stratum] -= take
+                        left -= take
+                move = reach.move(arm, strata, counted(sign * size))
+                yield (move,), replace(self, events=events)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +14,9 @@ import numpy.typing as npt
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.records import Floats, Integers, Population
 from adaptive_cart.nouns.summaries.base import Summary, none_of
+from adaptive_cart.nouns.summaries.changes import Move, Reach
+
+MOST_SHIFT = 300  # hundredths of a standard deviation, before it is given up
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,10 @@ class Means(Summary):
         return {"analysed": self.participants, "total": self.total, "squares": self.squares}
 
     @staticmethod
+    def heads(unit: str = "") -> dict[str, str]:
+        return {"total": f"total {unit}".strip(), "squares": "sum of squares"}
+
+    @staticmethod
     def told(total: Mapping[str, float], unit: str = "") -> str:
         number = total["analysed"]
         if number == 0:
@@ -82,3 +90,26 @@ class Means(Summary):
     @staticmethod
     def short(total: Mapping[str, float], unit: str = "") -> tuple[str, str]:
         return f"{total['total'] / max(total['analysed'], 1.0):.1f}", f"mean {unit}".strip()
+
+    def changes(self, reach: Reach) -> Iterator[tuple[tuple[Move, ...], Means]]:
+        """All values of an arm are higher or lower, by so many hundredths of their spread."""
+        for size in range(1, MOST_SHIFT + 1):
+            for arm, strata, sign in product(reach.arms, reach.strata, (1, -1)):
+                here = (0, arm, list(strata))
+                number = self.participants[here].sum()
+                if number < 2:
+                    continue
+                mean = self.total[here].sum() / number
+                spread = math.sqrt(max(self.squares[here].sum() / number - mean**2, 0.0))
+                by = sign * size / 100.0 * spread
+                total, squares = self.total.copy(), self.squares.copy()
+                for stratum in strata:
+                    own = self.participants[:, arm, stratum]
+                    squares[:, arm, stratum] += 2.0 * by * total[:, arm, stratum] + own * by**2
+                    total[:, arm, stratum] += own * by
+                side = "higher" if by > 0.0 else "lower"
+                words = f"every value in {{where}} {side} by {abs(by):.3g}"
+                yield (
+                    (reach.move(arm, strata, words),),
+                    replace(self, total=total, squares=squares),
+                )

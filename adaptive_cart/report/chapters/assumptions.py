@@ -26,7 +26,6 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence, per_scenario
 from adaptive_cart.report.numbers import given
-from adaptive_cart.telling.truths import distribution_words
 
 HAZARDS = ("rescue", "dropout", "death")
 NOT_SIMULATED = (
@@ -44,8 +43,10 @@ def numbers_of(evidence: Evidence, scenario: str) -> dict[str, str]:
     found: dict[str, str] = {}
     strata = truth.strata or ("",)
     for endpoint, by_arm in truth.direct.items():
+        direct = evidence.design.endpoints[endpoint].direct
+        assert direct is not None
         for arm, values in zip(truth.arms, by_arm, strict=True):
-            _add(found, f"{endpoint}.{arm}", strata, [_words(value, "") for value in values])
+            _add(found, f"{endpoint}.{arm}", strata, [direct.words(value) for value in values])
     if truth.courses is not None:
         for arm, courses in zip(truth.arms, truth.courses, strict=True):
             by_stratum = [dict(_leaves(course)) for course in courses]
@@ -104,7 +105,7 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 def _words(value: Any, path: str) -> str:
     if isinstance(value, EventTime):
-        return distribution_words(value)
+        return value.words()
     if path in HAZARDS:
         return f"{value * MONTHS_PER_YEAR:.4g} a year"
     return f"{value:g} a year" if path == "rates" else f"{value:g}"

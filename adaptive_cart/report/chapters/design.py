@@ -384,9 +384,8 @@ def _event(group: Any, part: str, months: float) -> float | None:
 
 
 def _delay(group: Any) -> str:
-    from adaptive_cart.telling.truths import distribution_words
 
-    return "–" if group.delay is None else distribution_words(group.delay)
+    return "–" if group.delay is None else group.delay.words()
 
 
 CHAPTER = Chapter(

@@ -104,11 +104,11 @@ def _head(evidence: Evidence, rule: ResolvedRule) -> Line:
     """What a rule asks about and the value it compares with, for the head of a column."""
     question = rule.question
     wording = wording_of(evidence.design, question.endpoint)
-    what = question.of.noun(question, wording.endpoint, wording.summary).removeprefix("the ")
+    what = question.of.noun(question, wording.endpoint, wording.parameter).removeprefix("the ")
     arms = wording.arms[question.arm]
     if question.minus is not None:
         arms += f" {question.of.sign} {wording.arms[question.minus]}"
-    value = given(value_words(question, wording.summary), f"design: rules.{rule.name}")
+    value = given(value_words(question, wording.parameter), f"design: rules.{rule.name}")
     return line(given(f"True {what}, {arms}", "design: rules"), " (limit ", value, ")")
 
 
