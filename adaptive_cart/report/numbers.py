@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from adaptive_cart.report.document import Line, Number, line
 from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.percentages import bound
 
 Kind = Literal["probability", "mean", "difference", "true"]
 LIMITS: dict[Kind, tuple[int, int]] = {  # least and most decimals
@@ -86,8 +87,7 @@ class Bound:
     def number(self) -> Number:
         """The estimate alone; where no trial showed it, with its bound: "0 (at most 0.013)"."""
         if self.none:
-            upper = self._shown(self.figure.upper)
-            return Number(f"0 (at most {upper})", self.source)
+            return Number(f"0 (at most {bound(self.figure.upper)})", self.source)
         return self.beside_interval()
 
     def beside_interval(self) -> Number:
@@ -111,7 +111,8 @@ class Bound:
         if self.exact or math.isnan(self.figure.lower + self.figure.upper):
             return ()
         lower, upper = (self._shown(value) for value in (self.figure.lower, self.figure.upper))
-        lower = "0" if self.none else lower
+        if self.none:
+            lower, upper = "0", bound(self.figure.upper)
         return line(
             Number(lower, f"{self.source} (lower)"),
             between,

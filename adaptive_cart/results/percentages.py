@@ -51,20 +51,26 @@ def with_interval(estimate: float, lower: float, upper: float, decimals: int = 1
     if lower == upper:
         return percent(estimate, max(decimals, 2))
     if estimate == 0.0:
-        return f"0% (at most {_bound(upper)})"
+        return f"0% (at most {bound(100.0 * upper, 100.0)}%)"
     if estimate == 1.0:
-        return f"100% (at least {_bound(lower)})"
+        return f"100% (at least {bound(100.0 * lower, 100.0)}%)"
     # the same decimals for all three
     digits = max(_decimals(value, decimals) for value in (estimate, lower, upper))
     shown = [percent(value, min(digits, MOST_DECIMALS)) for value in (estimate, lower, upper)]
     return f"{shown[0]} ({shown[1]} to {shown[2]})"
 
 
-def _bound(value: float) -> str:
-    """A bound close to nothing or to all, with two digits of what it is away from there."""
-    away = 100.0 * min(value, 1.0 - value)
+def bound(value: float, whole: float = 1.0) -> str:
+    """A bound close to nothing or to the whole, with two digits of what it is away from there.
+
+    Parameters
+    ----------
+    whole
+        What all trials are: 1, or 100 per cent.
+    """
+    away = min(value, whole - value)
     digits = 0 if away <= 0.0 else max(1 - math.floor(math.log10(away)), 0)
-    return f"{100.0 * value:.{min(digits, MOST_DECIMALS)}f}%"
+    return f"{value:.{min(digits, MOST_DECIMALS)}f}"
 
 
 def of_trials(estimate: float, n: float | None, decimals: int = 0) -> str:

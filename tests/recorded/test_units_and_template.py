@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from adaptive_cart.cli import main
+from adaptive_cart.commands import COMMANDS
 from adaptive_cart.design.design import Design
 from adaptive_cart.recorded.file import ParticipantsError, columns_of, read_participants
 from adaptive_cart.recorded.known import WINDOW
@@ -221,5 +223,6 @@ def test_the_documentation_names_every_column_and_the_window() -> None:
 
 
 def test_the_window_that_the_command_shows_is_the_one_that_acts() -> None:
-    option = next(p for p in main.commands["analyze"].params if p.name == "window")  # type: ignore[attr-defined]
+    analyze = import_module(COMMANDS["analyze"]).command
+    option = next(p for p in analyze.params if p.name == "window")
     assert option.default == WINDOW

@@ -68,6 +68,8 @@ def test_lists_read_as_a_sentence_does() -> None:
     ("events", "n", "shown", "interval"),
     [
         (0, 10_000, "0 (at most 0.00038)", "0 to 0.00038"),
+        (0, 600, "0 (at most 0.0064)", "0 to 0.0064"),  # as figures have it, in per cent
+        (0, 10, "0 (at most 0.28)", "0 to 0.28"),
         (3767, 10_000, "0.377", "0.367 to 0.386"),
         (748, 1000, "0.75", "0.72 to 0.77"),
         (1000, 1000, "1.0000", "0.9962 to 1.0000"),

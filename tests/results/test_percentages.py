@@ -14,6 +14,7 @@ from adaptive_cart.results.percentages import of_trials, percent, with_interval
     ("events", "n", "words"),
     [
         (0, 10_000, "0% (at most 0.038%)"),
+        (0, 600, "0% (at most 0.64%)"),
         (0, 400, "0% (at most 0.95%)"),
         (0, 10, "0% (at most 28%)"),
         (400, 400, "100% (at least 99.05%)"),
