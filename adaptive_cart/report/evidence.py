@@ -12,7 +12,7 @@ from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.decisions import ENDINGS, STOPS, SUCCESS
 from adaptive_cart.design.design import Design, Rule
 from adaptive_cart.design.truth import Truth
-from adaptive_cart.nouns.questions import written
+from adaptive_cart.nouns.questions import Question, written
 from adaptive_cart.report.document import (
     WITHHELD_SHORT,
     Line,
@@ -165,6 +165,17 @@ class Evidence:
         except KeyError:
             figure = UNKNOWN
         return Bound(figure, source, kind or _kind(measure))
+
+    def true_of(self, scenario: str, question: Question) -> Bound:
+        """The true value of what a question is about; an unknown one where it is not said."""
+        from adaptive_cart.results.estimand import true_values
+
+        known = true_values(self.design, self.truths[scenario], also=[question])
+        found = known.quantity(question)
+        figure = UNKNOWN
+        if found is not None:
+            figure = Figure(found.value, found.mcse, found.value, found.value, None)
+        return Bound(figure, f"{scenario}: true value", "true")
 
     @cached_property
     def rhythmic(self) -> bool:

@@ -171,13 +171,20 @@ class SobolLatents(Latents):
         return values
 
 
-def true_values(design: Design, truth: Truth, latents: SobolLatents | None = None) -> TrueValues:
+def true_values(
+    design: Design,
+    truth: Truth,
+    latents: SobolLatents | None = None,
+    also: Sequence[Question] = (),
+) -> TrueValues:
     """True mean outcomes of every endpoint by arm, and their differences from the control.
 
     Parameters
     ----------
     latents
         Points to integrate over; pass the same to several scenarios to draw them once.
+    also
+        Questions that are neither estimated nor claimed, and of which it is wanted too.
     """
     points = latents or SobolLatents()
     cells = _cells(design, truth, points)
@@ -188,23 +195,24 @@ def true_values(design: Design, truth: Truth, latents: SobolLatents | None = Non
             by_shares = analysis is not None and analysis.by_stratum
             known[name, LEVEL, math.inf] = found.by_shares() if by_shares else found
     # of a duration a question is about what lasts, at its own month
-    known |= _lasting(design, truth, points)
-    return TrueValues(len(truth.arms), cells, known, _ratios(design, truth))
+    needed = _needed(design, also)
+    known |= _lasting(design, truth, points, needed)
+    return TrueValues(len(truth.arms), cells, known, _ratios(design, truth, needed))
 
 
-def _needed(design: Design) -> list[Quantity]:
+def _needed(design: Design, also: Sequence[Question]) -> list[Quantity]:
     """What is needed for what is estimated, and for what the success rules ask or predict."""
     plan = Plan.of(design)
     claimed = [t for rule in plan.rules if rule.decision.claims for t in rule.targets]
-    asked = [estimand.question for estimand in plan.estimands] + claimed
+    asked = [estimand.question for estimand in plan.estimands] + claimed + [*also]
     arms = len(design.arm_names)
     return [needed for question in asked for needed in question.quantities(arms)]
 
 
-def _ratios(design: Design, truth: Truth) -> dict[str, HazardRatios]:
-    """Hazard ratios of the endpoints of which one is estimated or claimed."""
+def _ratios(design: Design, truth: Truth, wanted: Sequence[Quantity]) -> dict[str, HazardRatios]:
+    """Hazard ratios of the endpoints of which one is wanted."""
     found: dict[str, HazardRatios] = {}
-    for needed in _needed(design):  # what is simulated is simulated here, and not by every worker
+    for needed in wanted:  # what is simulated is simulated here, and not by every worker
         if needed.to is not None and needed.endpoint in truth.direct:
             name = needed.endpoint
             ratios = found.setdefault(name, HazardRatios(design, truth, name))
@@ -266,11 +274,13 @@ def _varies(design: Design, truth: Truth, name: str) -> bool:
     return any(len(set(strata)) > 1 for strata in said)
 
 
-def _lasting(design: Design, truth: Truth, points: SobolLatents) -> dict[Known, Cells]:
-    """The fractions that last, at the months that success rules ask about."""
+def _lasting(
+    design: Design, truth: Truth, points: SobolLatents, wanted: Sequence[Quantity]
+) -> dict[Known, Cells]:
+    """The fractions that last, at the months at which they are wanted."""
     found: dict[Known, Cells] = {}
     measured: dict[Known, Measured] = {}
-    for needed in _needed(design):
+    for needed in wanted:
         name, endpoint = needed.endpoint, design.endpoints[needed.endpoint]
         if not endpoint.gives.lasts or needed.to is not None:
             continue

@@ -167,7 +167,8 @@ response = { ctl = 0.20, trt = 0.60 }
 flare.ctl = { dist = "exponential", median = 10.0 }
 flare.trt = { dist = "exponential", median = 20.0 }
 """
-DESIGNS = {"safety": SAFETY, "strata": STRATA}
+FLARES = STRATA.replace("declare_futility", "stop_for_safety")
+DESIGNS = {"safety": SAFETY, "strata": STRATA, "flares": FLARES}
 THRESHOLDS = ("0.9017", "0.9029", "0.6031", "0.9041", "0.9753")
 
 
@@ -245,6 +246,14 @@ def test_a_safety_rule_stands_beside_the_truth_that_it_judges() -> None:
     for rule in ("icans", "infection"):
         shown = float(rows["toxic"][heads.index(f"Stopped by {rule}")].split()[0])
         assert shown == pytest.approx((toxic["rule"] == rule).mean(), abs=0.006)
+
+
+def test_a_safety_rule_on_a_hazard_ratio_stands_beside_the_true_one() -> None:
+    found = table("flares", "t-safety")
+    heads = [plain(head) for head in found.head]
+    place = next(k for k, head in enumerate(heads) if head.startswith("True hazard ratio"))
+    rows = {plain(r.cells[0]): plain(r.cells[place]) for r in found.rows}
+    assert rows == {"null": "1.000", "expected": "0.500"}  # medians of 10, and of 10 and 20 months
 
 
 def test_rules_of_strata_and_hazard_ratios_are_told_whole() -> None:

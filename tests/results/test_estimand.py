@@ -534,3 +534,16 @@ def test_reported_error_is_the_spread_over_scrambles() -> None:
     # with 15 degrees of freedom the variance of t is 15 / 13
     assert_close_in_mcse(float(np.mean(away)), 0.0, math.sqrt(15 / 13 / 30), "unbiased")
     assert 0.4 < float(np.var(away)) < 2.5
+
+
+def test_the_true_value_of_what_a_safety_rule_asks_is_had_where_it_is_wanted() -> None:
+    """The fraction of remissions that last 24 months, of which no rule claims anything."""
+    design = Design(**raw_design("sle_autologous"))
+    truth = truths_of(design)["expected"]
+    asked = Question("relapse", 0, kind="remaining", month=24.0)
+    few = SobolLatents(scrambles=4, points=2**11)
+    assert true_values(design, truth, few).quantity(asked) is None
+    found = true_values(design, truth, few, also=[asked]).quantity(asked)
+    assert found is not None
+    lasting = 0.05 + 0.95 * 0.5 ** (24.0 / 9.0)  # as the design has the control's durability
+    assert_close_in_mcse(found.value, lasting, max(found.mcse, 1e-3))

@@ -25,7 +25,7 @@ from adaptive_cart.report.document import (
     row,
     without_blank_columns,
 )
-from adaptive_cart.report.evidence import UNKNOWN, Evidence
+from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given
 from adaptive_cart.report.pictures import figures_of
 from adaptive_cart.results.operating import Figure
@@ -113,7 +113,7 @@ def _head(evidence: Evidence, rule: ResolvedRule) -> Line:
 
 
 def _true(evidence: Evidence, scenario: str, question: Question) -> Bound:
-    """The true value of what a question is about, from the table of measures."""
+    """The true value of what a question is about, from the table of measures if it is there."""
     names = evidence.design.arm_names
     stratum = evidence.design.stratum_names[question.stratum] if question.stratum >= 0 else None
     measure = f"true_{question.endpoint}"
@@ -122,7 +122,7 @@ def _true(evidence: Evidence, scenario: str, question: Question) -> Bound:
         return evidence.cell(scenario, measure, "true", arm=names[arm], stratum=stratum)
 
     if not question.of.about_levels:
-        return Bound(UNKNOWN, f"{scenario}, {measure}", "true")
+        return evidence.true_of(scenario, question)
     if question.minus is None:
         return of(question.arm)
     one, other = of(question.arm), of(question.minus)
