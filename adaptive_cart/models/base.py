@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,10 @@ from adaptive_cart.models.ties import Sides, not_known, settled
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import KINDS, Quantity, Question, QuestionKind
 from adaptive_cart.nouns.records import Booleans, Floats
-from adaptive_cart.nouns.summaries import Summary
+from adaptive_cart.nouns.summaries import SUMMARIES, Summary
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.prior import Prior
 
 
 class Posterior:
@@ -309,6 +312,17 @@ class AnalysisBase(Part):
     def arms_named(self, arms: tuple[str, ...]) -> tuple[str, ...]:
         """Arms that the table speaks of: those with a prior of their own, else every arm."""
         return arms
+
+    def priors(self, fitted: Any, arms: tuple[str, ...]) -> Iterator[Prior]:
+        """Every prior of the table, for pages and figures.
+
+        By default that of a level, from draws of the posterior that no data leave.
+        """
+        from adaptive_cart.models.prior import in_order, of_draws
+
+        empty = SUMMARIES[self.reads].empty(len(arms), 1)
+        drawn = self.posterior(fitted, empty, None).drawn(Question("", len(arms) - 1))[0]
+        yield of_draws(self.level, self.level, in_order(self.plain()["prior"]), drawn)
 
     def with_prior(self, kind: str, arms: tuple[str, ...]) -> dict[str, Any] | None:
         """Table of the same model with a ``vague`` prior, or the ``sceptical`` one: the control's.

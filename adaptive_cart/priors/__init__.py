@@ -1,9 +1,7 @@
 """Priors: what one is worth in participants, where one comes from, and what it claims beforehand.
 
 =========================  ======================================================================
-`effective_sample_size`    a beta or beta mixture as a number of participants, by four definitions
 `claims`                   what the priors say about a design's rules before any data
-`prior_numbers`            a prior in words, with its mean and quantiles
 `drawn_trials`             the trials that follow from truths drawn from the priors
 `drawn_truths`             what may be true of an endpoint, drawn from its analysis prior
 `drawn_events`             events that come again, a few trials busier by far than the others
@@ -25,20 +23,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from adaptive_cart.models.binary.effective_sample_size import borrowing, effective_sample_sizes
     from adaptive_cart.priors.claims import prior_claims, prior_predictive
     from adaptive_cart.priors.controls import robust_map_prior
     from adaptive_cart.priors.early_data import early_priors
-    from adaptive_cart.priors.effective_sample_size import borrowing, effective_sample_sizes
     from adaptive_cart.priors.robust_map import Heterogeneity
 
 _HOME = {
-    "Heterogeneity": "robust_map",
-    "borrowing": "effective_sample_size",
-    "early_priors": "early_data",
-    "effective_sample_sizes": "effective_sample_size",
-    "prior_claims": "claims",
-    "prior_predictive": "claims",
-    "robust_map_prior": "controls",
+    "Heterogeneity": "adaptive_cart.priors.robust_map",
+    "borrowing": "adaptive_cart.models.binary.effective_sample_size",
+    "early_priors": "adaptive_cart.priors.early_data",
+    "effective_sample_sizes": "adaptive_cart.models.binary.effective_sample_size",
+    "prior_claims": "adaptive_cart.priors.claims",
+    "prior_predictive": "adaptive_cart.priors.claims",
+    "robust_map_prior": "adaptive_cart.priors.controls",
 }
 
 __all__ = [
@@ -54,7 +52,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
-        return getattr(import_module(f"adaptive_cart.priors.{_HOME[name]}"), name)
+        return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module 'adaptive_cart.priors' has no attribute '{name}'")
 
 

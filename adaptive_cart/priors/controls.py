@@ -8,11 +8,11 @@ from pathlib import Path
 
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.models.binary.beta_binomial import BetaMixture
-from adaptive_cart.priors.beta_mixture_fit import ACCURACY, Fit, fitted_mixture
-from adaptive_cart.priors.effective_sample_size import (
+from adaptive_cart.models.binary.effective_sample_size import (
     EffectiveSampleSizes,
     effective_sample_sizes,
 )
+from adaptive_cart.priors.beta_mixture_fit import ACCURACY, Fit, fitted_mixture
 from adaptive_cart.priors.historical import Historical, read_historical
 from adaptive_cart.priors.robust_map import (
     Heterogeneity,

@@ -20,7 +20,6 @@ from adaptive_cart.design.design import (
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.spending import planned_bounds
 from adaptive_cart.errors import one_of
-from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.models.classical.alpha_spending import SHAPES
 from adaptive_cart.nouns.questions import ALL, TO_CALIBRATE, written
 from adaptive_cart.running.boundaries import Boundary, boundaries, left_out, planned_at
@@ -274,21 +273,17 @@ def _priors(design: Design, plan: Plan) -> Iterator[str]:
 
 def _prior_lines(design: Design, plan: Plan) -> Iterator[str]:
     """A line for each prior, with what it is worth."""
-    from adaptive_cart.priors.effective_sample_size import effective_sample_sizes
-
     for name in design.endpoints:
         if name not in plan.fitted or not plan.fitted[name][0].bayesian:
             continue
         analysis, model = plan.fitted[name]
-        if not isinstance(model, BetaBinomial):
+        of_arms = [p for p in analysis.priors(model, design.arm_names) if p.of_planned]
+        if not of_arms:
             yield f"  {name}: {analysis.model}, {_table_words(analysis.plain()['prior'])}"
-            continue
-        known: dict[tuple[BetaMixture, int], str] = {}
-        for arm, prior, planned in zip(design.arm_names, model.priors, design.planned, strict=True):
-            if (prior, planned) not in known:
-                known[prior, planned] = effective_sample_sizes(prior, planned).words()
-            worth = known[prior, planned]
-            yield f"  {name}, {arm}: {_prior_words(prior)}; mean {prior.mean():.3f}, worth {worth}"
+        for prior, planned in zip(of_arms, design.planned, strict=bool(of_arms)):
+            assert prior.of_planned is not None
+            numbers, worth = prior.numbers, prior.of_planned(planned)
+            yield f"  {name}, {prior.part}: {numbers.words}; mean {numbers.mean:.3f}, worth {worth}"
 
 
 def _expected(design: Design, plan: Plan) -> Iterator[str]:
@@ -313,11 +308,3 @@ def _table_words(table: dict[str, Any]) -> str:
         f"{key} {_table_words(value) if isinstance(value, dict) else format(value, 'g')}"
         for key, value in table.items()
     )
-
-
-def _prior_words(prior: BetaMixture) -> str:
-    parts = [
-        f"Beta({a:g}, {b:g})" if len(prior.weights) == 1 else f"{weight:g} Beta({a:g}, {b:g})"
-        for weight, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
-    ]
-    return " + ".join(parts)

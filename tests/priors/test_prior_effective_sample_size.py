@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
-from adaptive_cart.priors.effective_sample_size import (
+from adaptive_cart.models.binary.effective_sample_size import (
     borrowing,
     by_curvature,
     by_moments,

@@ -7,6 +7,7 @@ betas; an arm that is not named has Beta(1, 1).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -23,6 +24,7 @@ from adaptive_cart.nouns.summaries import Counts, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
+    from adaptive_cart.models.prior import Prior
 
 
 class BetaPrior(Part):
@@ -210,6 +212,11 @@ class BetaBinomialAnalysis(AnalysisBase):
         if not isinstance(self.prior, dict) or arms[0] not in self.prior:
             return None
         return {"model": self.model, "prior": dict.fromkeys(arms, written[arms[0]])}
+
+    def priors(self, fitted: BetaBinomial, arms: tuple[str, ...]) -> Iterator[Prior]:
+        from adaptive_cart.models.prior import of_arms
+
+        yield from of_arms(arms, fitted.priors)
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> BetaBinomial:
         from adaptive_cart.models.binary.beta_binomial import BetaBinomial

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -20,6 +21,7 @@ from adaptive_cart.nouns.summaries import Durations, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.durability.weibull_cure import WeibullCure, WeibullCurePosterior
+    from adaptive_cart.models.prior import Prior
 
 # months at which hardly anybody who can relapse has not: the fraction remaining is the cured one
 FOR_EVER = 1.0e6
@@ -207,6 +209,13 @@ class WeibullCureAnalysis(AnalysisBase):
     reads: ClassVar[str] = "durations"
     answers: ClassVar[tuple[str, ...]] = ("level", "remaining")
     answered_by: ClassVar[type[Posterior]] = DurabilityPosterior
+
+    def priors(self, fitted: WeibullCure, arms: tuple[str, ...]) -> Iterator[Prior]:
+        from adaptive_cart.models.prior import of_part
+
+        scales = {"cured": "probability", "median_months": "months", "shape": "shape"}
+        for part, given in self.prior.plain().items():
+            yield of_part(part, part, scales[part], given)
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> WeibullCure:
         from adaptive_cart.models.durability.weibull_cure import WeibullCure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -21,6 +22,7 @@ from adaptive_cart.nouns.summaries import Durations, Summary
 if TYPE_CHECKING:
     from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
     from adaptive_cart.models.hazards.piecewise_exponential import Posterior as RatioPosterior
+    from adaptive_cart.models.prior import Prior
 
 
 class PiecewiseExponentialPrior(Part):
@@ -178,6 +180,14 @@ class PiecewiseExponentialAnalysis(AnalysisBase):
         if any(b <= a for a, b in zip(self.cuts, self.cuts[1:], strict=False)):
             return [("cuts", f"found {self.cuts}; the cuts must be increasing")]
         return []
+
+    def priors(self, fitted: PiecewiseExponential, arms: tuple[str, ...]) -> Iterator[Prior]:
+        from adaptive_cart.models.prior import of_part
+
+        given = self.prior.plain()
+        yield of_part("baseline", "baseline", "events per month", given["baseline"])
+        ratio = "log_hazard_ratio"
+        yield of_part(ratio, "hazard ratio", "hazard ratio", given[ratio])
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> PiecewiseExponential:
         from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential

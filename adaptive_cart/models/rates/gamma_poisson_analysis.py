@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -16,6 +17,7 @@ from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Exposure, Summary
 
 if TYPE_CHECKING:
+    from adaptive_cart.models.prior import Prior
     from adaptive_cart.models.rates.gamma_poisson import GammaPoisson
 
 
@@ -141,6 +143,11 @@ class GammaPoissonAnalysis(AnalysisBase):
     reads: ClassVar[str] = "exposure"
     answers: ClassVar[tuple[str, ...]] = ("level",)
     answered_by: ClassVar[type[Posterior]] = RatesPosterior
+
+    def priors(self, fitted: GammaPoisson, arms: tuple[str, ...]) -> Iterator[Prior]:
+        from adaptive_cart.models.prior import of_part
+
+        yield of_part("", "rate", "events per year", self.prior.plain())
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> GammaPoisson:
         from adaptive_cart.models.rates.gamma_poisson import GammaPoisson

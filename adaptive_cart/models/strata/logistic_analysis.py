@@ -5,8 +5,9 @@ Both speak of one control and one experimental arm.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Counts, Summary
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.prior import Prior
 
 
 class LogisticPrior(Part):
@@ -182,6 +186,13 @@ class LogisticAnalysis(_StrataAnalysis):
         ),
     )
 
+    def priors(self, fitted: Any, arms: tuple[str, ...]) -> Iterator[Prior]:
+        from adaptive_cart.models.prior import of_part
+
+        for part, given in self.prior.plain().items():
+            scale = "probability" if part == "intercept" else "log odds"
+            yield of_part(part, part, scale, given)
+
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Any:
         from adaptive_cart.models.strata.logistic import Logistic
         from adaptive_cart.models.strata.strata_approximation import Normal
@@ -224,6 +235,15 @@ class HierarchicalLogisticAnalysis(_StrataAnalysis):
             "a common standard deviation, which is half normal.",
         ),
     )
+
+    def priors(self, fitted: Any, arms: tuple[str, ...]) -> Iterator[Prior]:
+        from adaptive_cart.models.prior import of_logit, of_part
+
+        given, control = self.prior.plain(), self.prior.control_logit
+        own = of_part("control_logit", "control_logit", "probability", given["control_logit"])
+        yield of_logit(own, control.mean, control.sd)
+        yield of_part("effect_mean", "effect_mean", "log odds", given["effect_mean"])
+        yield of_part("effect_sd", "effect_sd", "sd (log odds)", given["effect_sd"])
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Any:
         from adaptive_cart.models.strata.hierarchical_logistic import HierarchicalLogistic

@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from adaptive_cart.decisions import SAFETY
-from adaptive_cart.models.binary.beta_binomial import BetaBinomial
-from adaptive_cart.priors.effective_sample_size import effective_sample_sizes
-from adaptive_cart.priors.prior_numbers import of_mixture
 from adaptive_cart.report import grid
 from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.chapters.thresholds import against_target
@@ -176,22 +173,25 @@ def _prior(evidence: Evidence) -> list[Line]:
     fitted = evidence.plan.fitted.get(evidence.design.primary)
     if fitted is None:
         return []
-    if not isinstance(fitted[1], BetaBinomial):
+    analysis, model = fitted
+    priors = analysis.priors(model, evidence.design.arm_names) if analysis.bayesian else ()
+    of_arms = [prior for prior in priors if prior.of_arm]
+    if not of_arms:
         return [
             prose(
                 "{label} The primary endpoint is analysed by the model {model}; its priors are in "
                 "{table}.",
                 label=strong("Priors."),
-                model=code(fitted[0].model),
+                model=code(analysis.model),
                 table=Reference("t-priors"),
             )
         ]
     told = [
-        line(evidence.arm(arm), " ", given(of_mixture(prior).words, "design: analysis"), " (mean ",
-             rounded(prior.mean(), 3, "design: analysis"), ", worth ",
-             rounded(effective_sample_sizes(prior).quoted, 1, "design: analysis"),
+        line(evidence.arm(prior.part), " ", given(prior.numbers.words, "design: analysis"),
+             " (mean ", rounded(prior.numbers.mean, 3, "design: analysis"), ", worth ",
+             rounded(prior.worth.number if prior.worth else 0.0, 1, "design: analysis"),
              " participants)")
-        for arm, prior in zip(evidence.design.arm_names, fitted[1].priors, strict=True)
+        for prior in of_arms
     ]  # fmt: skip
     return [prose("{label} Of the primary endpoint: {told}.", label=strong("Priors."),
                   told=listed(told))]  # fmt: skip
