@@ -57,14 +57,14 @@ def _months(plan: Plan, endpoint: str) -> list[float]:
     return sorted(asked | {month for month in MONTHS if month <= horizon})
 
 
-def words_of(design: Design, question: Question, model: str) -> str:
+def words_of(design: Design, question: Question, of_level: str) -> str:
     """Name a quantity: ``cart − soc``, ``cart remaining at 24 months``."""
     arms = tuple(design.arm_label(name) for name in design.arm_names)
     arm = arms[question.arm]
     other = None if question.minus is None else arms[question.minus]
     words = question.of.heading(question, arm, other)
-    if model == "weibull_cure" and not question.month:
-        words += ", never relapsing"
+    if of_level and not question.month:
+        words += f", {of_level}"
     if question.stratum >= 0:
         words += f", {design.stratum_names[question.stratum]}"
     return words
@@ -75,7 +75,7 @@ def fast_quantities(plan: Plan, analysis: RecordedAnalysis) -> list[tuple[Questi
     design = plan.design
     found = []
     for question in questions_of(plan):
-        model = plan.fitted[question.endpoint][0].model
+        of_level = plan.fitted[question.endpoint][0].of_level
         mean = analysis.mean(question)
         if not np.isfinite(mean):
             continue
@@ -86,7 +86,7 @@ def fast_quantities(plan: Plan, analysis: RecordedAnalysis) -> list[tuple[Questi
                 question,
                 Quantity(
                     endpoint=question.endpoint,
-                    words=words_of(design, question, model),
+                    words=words_of(design, question, of_level),
                     arm=design.arm_names[question.arm],
                     minus=None if question.minus is None else design.arm_names[question.minus],
                     stratum=(

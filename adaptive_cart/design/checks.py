@@ -22,7 +22,7 @@ from adaptive_cart.design.truth import merged
 from adaptive_cart.design.validation import Faults, meant, path_to, shown
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import Problem, one_of
-from adaptive_cart.models import ANALYSES, AnalysisBase
+from adaptive_cart.models import ANALYSES, DEFAULT_MODEL, AnalysisBase
 from adaptive_cart.nouns.questions import KEYS, KINDS
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 SCENARIO_KEYS = ("role", "dropout", "death")
 RESERVED = (*SCENARIO_KEYS, "strata", "each", "open", "final", "dist")
 MOST_IN_A_BLOCK = 300  # a randomisation list is drawn by counting the orders of a block
-DEFAULT_MODEL = "beta_binomial"  # of a binary endpoint that has no [analysis]
 SCALES = ("observed", "enrolled", "events", "months")
 MOST_PARTICIPANTS = 1_000_000  # everybody of the 32 trials of a block is held in memory at once
 
@@ -299,7 +298,7 @@ def _adaptive(pieces: Pieces) -> Found:
         yield (
             "randomisation.method",
             f"the shares follow P(best), which model '{analysis.model}' does not give; use "
-            f"beta_binomial",
+            f"{DEFAULT_MODEL}",
         )
 
 
@@ -445,7 +444,7 @@ def _spending(pieces: Pieces, rule: Rule, path: str) -> Found:
     endpoint = rule.posterior.endpoint
     analysis = pieces.analysis.get(endpoint)
     if endpoint in pieces.endpoints and (analysis is None or analysis.bayesian):
-        model = "beta_binomial" if analysis is None else analysis.model
+        model = DEFAULT_MODEL if analysis is None else analysis.model
         yield (
             told,
             f"found `alpha`; it is spent by the p-value of a test, and '{model}' of '{endpoint}' "

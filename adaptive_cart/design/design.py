@@ -22,7 +22,7 @@ from adaptive_cart.decisions import (
 )
 from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.endpoints import EndpointBase
-from adaptive_cart.models import ANALYSES, AnalysisBase
+from adaptive_cart.models import ANALYSES, DEFAULT_MODEL, AnalysisBase
 from adaptive_cart.models.base import Told
 from adaptive_cart.models.classical.alpha_spending import Shape
 from adaptive_cart.nouns.parts import Count, Finite, Part, Positive, PositiveMonths, Probability
@@ -436,9 +436,7 @@ class Design(Part):
             written: AnalysisBase = self.analysis[endpoint]
             return written
         if self.endpoints[endpoint].binary:
-            default: AnalysisBase = ANALYSES["beta_binomial"].model_validate(
-                {"model": "beta_binomial"}
-            )
+            default: AnalysisBase = ANALYSES[DEFAULT_MODEL].model_validate({"model": DEFAULT_MODEL})
             return default
         return None
 

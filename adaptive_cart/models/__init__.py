@@ -29,5 +29,6 @@ ANALYSES: dict[str, type[AnalysisBase]] = {
     "proportions_test": ProportionsTestAnalysis,
     "logrank_test": LogrankTestAnalysis,
 }
+DEFAULT_MODEL = "beta_binomial"  # of a binary endpoint that has no [analysis]
 
-__all__ = ["ANALYSES", "AnalysisBase", "Posterior"]
+__all__ = ["ANALYSES", "DEFAULT_MODEL", "AnalysisBase", "Posterior"]

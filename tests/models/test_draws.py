@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adaptive_cart.models import ANALYSES
+from adaptive_cart.models import ANALYSES, AnalysisBase
 from adaptive_cart.models.base import Posterior
 from adaptive_cart.models.draws import DRAWS, MIDDLES, ranks, within_cells
 from adaptive_cart.nouns.questions import ALL, OPEN, Question
@@ -158,6 +158,43 @@ def test_a_trial_s_draws_do_not_depend_on_its_company(name: str) -> None:
     question = Question("y", 1, 0, kind=kind)
     assert np.array_equal(own.drawn(question)[3], alone.drawn(question)[0])
     assert own.drawn(question).shape == (len(own.computed(question)), DRAWS)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_prior_s_density_has_its_quantiles(name: str) -> None:
+    analysis = ANALYSES[name].model_validate({"model": name, **TABLES[name]})
+    arms = ("soc", "cart")
+    priors = list(analysis.priors(analysis.fitted(arms, (1.0,)), arms))
+    assert priors
+    for prior in priors:
+        curve = prior.curve
+        x = np.log(curve.x) if prior.scale == "hazard ratio" else curve.x
+        below = np.concatenate([[0.0], np.cumsum((curve.density[1:] + curve.density[:-1]) / 2.0
+                                                 * np.diff(x))])  # fmt: skip
+        for low, high in ((0.1, 0.5), (0.5, 0.8)):
+            ends = [curve.numbers.quantile(share) for share in (low, high)]
+            if prior.scale == "hazard ratio":
+                ends = [float(np.log(end)) for end in ends]
+            if x[0] < ends[0] and ends[1] < x[-1]:
+                between = np.diff(np.interp(ends, x, below))[0]
+                assert between == pytest.approx(high - low, abs=0.02), (prior.name, low)
+
+
+def test_the_prior_of_a_level_is_what_the_posterior_says_of_nobody() -> None:
+    """The default of a model that says nothing better, against the beta prior itself."""
+    analysis = ANALYSES["beta_binomial"].model_validate(
+        {"model": "beta_binomial", "prior": {"a": 2.0, "b": 6.0}}
+    )
+    arms = ("soc", "cart")
+    fitted = analysis.fitted(arms, (1.0,))
+    own = next(iter(analysis.priors(fitted, arms)))
+    drawn = next(iter(AnalysisBase.priors(analysis, fitted, arms)))
+    assert drawn.numbers.mean == pytest.approx(own.numbers.mean, abs=1e-3)
+    for share in (0.025, 0.5, 0.975):
+        assert drawn.numbers.quantile(share) == pytest.approx(own.numbers.quantile(share), abs=2e-3)
+    inside = (own.curve.x > 0.1) & (own.curve.x < 0.4)
+    between = np.interp(own.curve.x[inside], drawn.curve.x, drawn.curve.density)
+    assert between == pytest.approx(own.curve.density[inside], rel=0.05)
 
 
 def test_independent_arms_are_drawn_independently() -> None:
