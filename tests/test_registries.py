@@ -27,6 +27,8 @@ from adaptive_cart import figures
 from adaptive_cart.cli import main
 from adaptive_cart.commands import COMMANDS
 from adaptive_cart.conduct.standing import Standing
+from adaptive_cart.courses.sequel import Sequel
+from adaptive_cart.courses.tables import DISEASE, ArmCourse, Remission
 from adaptive_cart.decisions import (
     DECISIONS,
     ENDINGS,
@@ -44,6 +46,7 @@ from adaptive_cart.figures.draw_measures import OUTCOMES
 from adaptive_cart.figures.registry import FIGURES
 from adaptive_cart.figures.style import FACES, PALETTE
 from adaptive_cart.models import ANALYSES, AnalysisBase, Posterior
+from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import ALL, Question, Wording, asked
 from adaptive_cart.nouns.questions import KINDS as QUESTIONS
 from adaptive_cart.nouns.summaries import SUMMARIES, Counts, Means
@@ -88,6 +91,39 @@ def test_an_endpoint_says_all_that_is_known_of_it(name: str) -> None:
     module = inspect.getmodule(kind)
     assert module is not None
     assert module.__name__ == f"adaptive_cart.endpoints.{name}", "one kind a file"
+
+
+# ── states of a participant ───────────────────────────────────────────────────────────────────
+def sequels_in(part: type[Part]) -> dict[str, type[Sequel]]:
+    """What may follow a relapse, among the tables of a part of a course."""
+    kinds = {name: get_args(field.annotation) for name, field in part.model_fields.items()}
+    return {
+        name: kind
+        for name, found in kinds.items()
+        for kind in found
+        if inspect.isclass(kind) and issubclass(kind, Sequel)
+    }
+
+
+SEQUELS = {**sequels_in(ArmCourse), **sequels_in(Remission)}
+
+
+@pytest.mark.parametrize("name", SEQUELS)
+def test_what_may_follow_a_relapse_says_all_that_is_known_of_it(name: str) -> None:
+    kind = SEQUELS[name]
+    assert not own(kind, Sequel, "follow")
+    assert inspect.getdoc(kind)
+    for key, field in kind.model_fields.items():
+        assert field.description, f"{key}: shown by editors and the reference"
+        assert not field.is_required(), "a scenario may change one key: None where it is needed"
+    module = inspect.getmodule(kind)
+    assert module is not None
+    assert module.__name__ == f"adaptive_cart.courses.{name}", "one kind a file"
+
+
+def test_same_as_takes_from_the_other_arm_what_may_follow_a_relapse() -> None:
+    assert set(sequels_in(ArmCourse)) <= set(DISEASE)
+    assert "again" in SEQUELS
 
 
 # ── models ────────────────────────────────────────────────────────────────────────────────────

@@ -14,8 +14,6 @@ import pytest
 import participants.test_crossover as test_crossover
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
-from adaptive_cart.courses.sequel import Sequel
-from adaptive_cart.courses.tables import DISEASE, ArmCourse
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError
@@ -198,13 +196,3 @@ def test_the_probability_has_to_be_given_and_only_drug_free_remission_comes_agai
     raw["truth"]["cart"]["remission_on_drugs"]["again"] = {"probability": 0.1}
     with pytest.raises(DesignError, match=r"remission_on_drugs\.again"):
         Design(**raw)
-
-
-def test_same_as_takes_every_sequel_of_the_course() -> None:
-    sequels = [
-        name
-        for name, field in ArmCourse.model_fields.items()
-        if any(isinstance(kind, type) and issubclass(kind, Sequel)
-               for kind in getattr(field.annotation, "__args__", ()))
-    ]  # fmt: skip
-    assert set(sequels) <= set(DISEASE)

@@ -14,6 +14,7 @@ PAGES = {
 
 # Lines may be added to these files, which list what there is.
 REGISTRIES = {
+    "adaptive_cart/courses/tables.py",
     "adaptive_cart/decisions/__init__.py",
     "adaptive_cart/endpoints/__init__.py",
     "adaptive_cart/models/__init__.py",
