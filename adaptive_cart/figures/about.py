@@ -51,7 +51,7 @@ def estimand_words(result: Result) -> str:
     control, *others = (design.arm_label(name) for name in design.arm_names)
     arm = others[0] if len(others) == 1 else "arm"
     kind = plan.estimands[0].question.of
-    return f"{kind.comparison_of} {primary}: {arm} {kind.sign} {control}"
+    return f"{kind.comparison_of(primary)}: {arm} {kind.sign} {control}"
 
 
 def margin(result: Result) -> float | None:

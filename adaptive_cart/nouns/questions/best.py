@@ -10,7 +10,7 @@ import numpy as np
 
 from adaptive_cart.nouns.questions.kind import Key, QuestionKind
 from adaptive_cart.nouns.questions.quantity import Quantity
-from adaptive_cart.nouns.questions.words import Parameter, Wording, place
+from adaptive_cart.nouns.questions.words import Wording, place
 
 if TYPE_CHECKING:
     from adaptive_cart.nouns.questions.question import Question
@@ -39,7 +39,6 @@ class Best(QuestionKind):
         return found
 
     def holds(self, question: Question, value: Floats) -> Booleans:
-        """Whether it is the best."""
         return value == 1.0
 
     def claims(self, question: Question, arms: int) -> tuple[Question, ...]:
@@ -51,12 +50,7 @@ class Best(QuestionKind):
         )
 
     def formula(self, question: Question, arm: str, other: str | None, value: str) -> str:
-        """Write it."""
         return f"{arm} is the best of the open arms"
-
-    def noun(self, question: Question, endpoint: str, parameter: Parameter) -> str:
-        """Name the parameter that is largest."""
-        return parameter.named(endpoint)
 
     def clause(self, question: Question, wording: Wording) -> str:
         """Say it: ``A has the largest probability of X of all arms that are still open``."""

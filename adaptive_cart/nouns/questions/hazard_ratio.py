@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from adaptive_cart.nouns.distributions import EventTime, Exponential, Weibull
 from adaptive_cart.nouns.questions.kind import Key, QuestionKind
 from adaptive_cart.nouns.questions.quantity import Quantity
-from adaptive_cart.nouns.questions.words import Parameter, Wording, beyond, place
 
 if TYPE_CHECKING:
     from adaptive_cart.nouns.questions.question import Question
+    from adaptive_cart.nouns.questions.words import Parameter
 
 
 class HazardRatio(QuestionKind):
@@ -27,12 +27,11 @@ class HazardRatio(QuestionKind):
     lower_is_better = True
     asked_for = "a hazard ratio"
     comparison = "hazard ratio"
-    comparison_of = "hazard ratio of"
+    against = "against"
     observed = True
     limits = (0.0, math.inf)
 
     def quantities(self, question: Question, arms: int) -> tuple[Quantity, ...]:
-        """The one ratio."""
         return (replace(self._of(question, question.arm), to=question.minus),)
 
     def at_margin(self, question: Question, control: Any) -> Any:
@@ -52,7 +51,6 @@ class HazardRatio(QuestionKind):
     def told(
         self, question: Question, arms: int, strata: Sequence[int], months: Sequence[float]
     ) -> Iterator[Question]:
-        """Hazard ratios to the control."""
         for arm in range(1, arms):
             yield replace(question, arm=arm, minus=0)
 
@@ -67,11 +65,3 @@ class HazardRatio(QuestionKind):
     def noun(self, question: Question, endpoint: str, parameter: Parameter) -> str:
         """Name it: ``the hazard ratio of Relapse``."""
         return f"the hazard ratio of {endpoint}"
-
-    def clause(self, question: Question, wording: Wording) -> str:
-        """Say it: ``the hazard ratio of X in A against B is below 0.70``."""
-        arm, other = (wording.arms[k] for k in question.pair)
-        return (
-            f"the hazard ratio of {wording.endpoint} in {arm} against {other}"
-            f"{place(question, wording)} {beyond(question)}"
-        )

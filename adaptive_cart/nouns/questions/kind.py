@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from adaptive_cart.nouns.distributions import EventTime
 from adaptive_cart.nouns.questions.quantity import LEVEL, Quantity
+from adaptive_cart.nouns.questions.words import compared
 
 if TYPE_CHECKING:
     from adaptive_cart.nouns.questions.question import Question
@@ -62,8 +64,8 @@ class QuestionKind:
         What is taken to be better where no rule says it.
     asked_for
         What it asks for, in a sentence: "a hazard ratio".
-    comparison
-        The comparison of two arms as a noun, and ``comparison_of`` with the word that follows it.
+    comparison, against
+        The comparison of two arms as a noun, and what stands between them in a sentence.
     observed
         Whether observed values of the endpoint can be compared like that.
     limits
@@ -81,7 +83,7 @@ class QuestionKind:
     lower_is_better: ClassVar[bool] = False
     asked_for: ClassVar[str]
     comparison: ClassVar[str] = "difference"
-    comparison_of: ClassVar[str] = "difference in"
+    against: ClassVar[str] = "to that in"
     observed: ClassVar[bool] = False
     limits: ClassVar[tuple[float, float] | None] = None
 
@@ -151,7 +153,13 @@ class QuestionKind:
         -------
         The same of the experimental arm; nothing where it is not known.
         """
-        return None
+        if not self.about_levels or isinstance(control, EventTime):
+            return None
+        if question.minus is None:
+            return control * 0.0 + question.value
+        if self.ratio:
+            return control * question.value if question.arm > 0 else control / question.value
+        return control + (question.value if question.arm > 0 else -question.value)
 
     def range(self, level: tuple[float, float], two: bool) -> tuple[float, float]:
         """Between which values it lies, of one arm or two.
@@ -206,18 +214,23 @@ class QuestionKind:
         """Name what is asked about in a table: ``cart − soc``."""
         return self.symbol(question, arm, other)
 
+    def comparison_of(self, endpoint: str) -> str:
+        """Name the comparison of an endpoint: ``difference in Remission``."""
+        return f"{self.comparison} {'of' if self.ratio else 'in'} {endpoint}"
+
     def observed_of(self, endpoint: str) -> str:
         """Name what is compared of observed values."""
-        return f"{self.comparison_of} {endpoint}"
+        return self.comparison_of(endpoint)
 
     def noun(self, question: Question, endpoint: str, parameter: Parameter) -> str:
         """Name what it is about: ``the rate of Serious infection``."""
-        raise NotImplementedError  # abstract: every kind supplies it
+        named = parameter.named(endpoint)
+        return f"the {self.comparison} of {named}" if self.ratio else named
 
     def unit(self, parameter: Parameter) -> str:
         """Unit of what it is compared with, after the number; none for a ratio or a fraction."""
-        return ""
+        return parameter.unit if self.about_levels and not self.ratio else ""
 
     def clause(self, question: Question, wording: Wording) -> str:
         """Say what it asks, as a clause that follows "whether"."""
-        raise NotImplementedError  # abstract: every kind supplies it
+        return compared(question, wording)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.nouns.parts import PositiveMonths
 from adaptive_cart.nouns.questions.kind import Key, QuestionKind
-from adaptive_cart.nouns.questions.words import Parameter, Wording, compared
 
 if TYPE_CHECKING:
     from adaptive_cart.nouns.questions.question import Question
+    from adaptive_cart.nouns.questions.words import Parameter
 
 
 class Remaining(QuestionKind):
@@ -30,13 +30,11 @@ class Remaining(QuestionKind):
     asked_for = "the fraction remaining at a month"
 
     def month(self, asked: Any) -> float:
-        """The month that the table names."""
         return float(asked.remains_at)
 
     def told(
         self, question: Question, arms: int, strata: Sequence[int], months: Sequence[float]
     ) -> Iterator[Question]:
-        """Each arm's fraction at every month, and the differences to the control."""
         for month in months:
             for arm in range(arms):
                 yield replace(question, arm=arm, month=month)
@@ -55,7 +53,3 @@ class Remaining(QuestionKind):
     def noun(self, question: Question, endpoint: str, parameter: Parameter) -> str:
         """Name it: ``the fraction still without an event at month 24 (Relapse)``."""
         return f"the fraction still without an event at month {question.month:g} ({endpoint})"
-
-    def clause(self, question: Question, wording: Wording) -> str:
-        """Say it as a level is said."""
-        return compared(question, wording)

@@ -102,12 +102,14 @@ def place(question: Question, wording: Wording) -> str:
 
 def compared(question: Question, wording: Wording) -> str:
     """Compare an arm with a value, or with another arm by a margin."""
-    unit = question.of.unit(wording.parameter)
-    noun = question.of.noun(question, wording.endpoint, wording.parameter)
-    subject = f"{noun} in {wording.arms[question.arm]}{place(question, wording)}"
-    if question.minus is None:
-        return f"{subject} {beyond(question, unit)}"
-    return f"{subject} {_against(question, wording.arms[question.minus], unit)}"
+    kind, unit = question.of, question.of.unit(wording.parameter)
+    noun, where = kind.noun(question, wording.endpoint, wording.parameter), place(question, wording)
+    arm, *others = (wording.arms[k] for k in question.pair)
+    if not others:
+        return f"{noun} in {arm}{where} {beyond(question, unit)}"
+    if kind.ratio:
+        return f"{noun} in {arm} {kind.against} {others[0]}{where} {beyond(question, unit)}"
+    return f"{noun} in {arm}{where} {_against(question, others[0], unit)}"
 
 
 def _against(question: Question, other: str, unit: str) -> str:
