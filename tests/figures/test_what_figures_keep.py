@@ -191,7 +191,7 @@ def test_the_limit_of_a_difference_is_not_drawn_as_that_of_a_rate(
     assert (about["harm"], about["limit"]) == ("Serious infection", 0.2)
     assert rows.loc["expected", "risk"] == pytest.approx(0.12 - 0.10, abs=1e-12)
     caption = FIGURES["C6"].caption(tables)
-    assert "difference to Usual immunosuppression in events per year" in caption
+    assert "difference to Usual immunosuppression in events a year" in caption
 
 
 # ── words ─────────────────────────────────────────────────────────────────────────────────────
