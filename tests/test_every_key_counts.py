@@ -837,3 +837,40 @@ def test_every_consequence_is_another(base: str) -> None:
     assert len(set(runs.values())) == len(runs)
     assert set(itertools.chain.from_iterable(THEN.values())) == set(DECISIONS)
     assert all(f'"{then}"' in template("all_keys") for then in DECISIONS)
+
+
+# ── what follows, and when it is judged, of every model and endpoint ──────────────────────────
+OF_EVERY_MODEL = THEN["strata"]  # an arm is dropped where there are several
+
+
+def holding(model: str, endpoint: str, **rule: Any) -> dict[str, Any]:
+    """The course with one rule that holds as soon as it is judged."""
+    questions = (QUESTIONS[name][0] for name in ("level", "hazard ratio", "remaining"))
+    raw = next(raw for question in questions if _fits(raw := asking(model, endpoint, question)))
+    stratum = {"stratum": "each"} if rule.get("then") == "close_stratum" else {}
+    asked = {**raw["rules"][0]["posterior"], **stratum}
+    raw["rules"] = [{**raw["rules"][0], "posterior": asked, "at_least": 1e-9, **rule}]
+    return raw
+
+
+def ends(raw: dict[str, Any]) -> tuple[Any, ...]:
+    """How a few trials ended, when, with how many, and what was closed by then."""
+    design = Design(**raw)
+    plan, truth = Plan.of(design), truths_of(design)["expected"]
+    targets = (0.1,) * len(plan.estimands)
+    block = run_block(plan, truth, targets, latents_for(design, 1, 0, 4))
+    standing = block.standing
+    kept = (standing.reason, standing.closed, standing.enrolled, block.between, block.months)
+    return tuple(values.tobytes() for values in kept)
+
+
+@pytest.mark.parametrize(("model", "endpoint"), sorted(FITS))
+def test_every_consequence_follows_whatever_is_asked(model: str, endpoint: str) -> None:
+    runs = {then: ends(holding(model, endpoint, then=then)) for then in OF_EVERY_MODEL}
+    assert len(set(runs.values())) == len(runs), "two decisions end trials alike"
+
+
+@pytest.mark.parametrize(("model", "endpoint"), sorted(FITS))
+def test_a_rhythm_between_looks_is_kept_whatever_is_asked(model: str, endpoint: str) -> None:
+    runs = [ends(holding(model, endpoint, **rhythm)) for rhythm in ({}, {"every": 3}, {"every": 7})]
+    assert len(set(runs)) == len(runs)
