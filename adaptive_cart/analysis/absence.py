@@ -104,7 +104,7 @@ def _changes(replay: Replay, base: Held, other: Held) -> Iterator[str]:
             continue
         for place in range(len(rule.targets)):
             pair = np.array([mine[0, place], theirs[0, place]])
-            was, now = rule.compared(pair, rule.threshold_at(base.look, base.record.between))
+            was, now = rule.compared(pair, base.record.threshold(rule, place))
             if was != now and not np.isnan(pair).any():
                 words = rule.words(replay.trial.design, place)
                 verdict = "holds" if now else "does not hold"

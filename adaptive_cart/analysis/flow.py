@@ -181,7 +181,9 @@ def analyze(
     replay = replayed(plan, table, look, as_of, window, used_seed)
     reference = _reference_for(plan, used_seed, fast, say)
     notes = [*table.notes, *replay.notes, *_about(replay, table)]
-    if reference is None and not fast:
+    tests = [name for name, (analysis, _) in plan.fitted.items() if not analysis.bayesian]
+    notes += [f"{name}: tested, without a posterior that PyMC could draw from" for name in tests]
+    if reference is None and not fast and len(tests) < len(plan.fitted):
         notes.append(WITHOUT)
     by_fast, recorded = replay.again(None)
     by_reference = None
@@ -255,7 +257,7 @@ def _judgeable(design: Design) -> None:
 
 
 def _reference_for(plan: Plan, seed: int, fast: bool, say: Tell) -> ReferencePosteriors | None:
-    if fast:
+    if fast or not any(analysis.bayesian for analysis, _ in plan.fitted.values()):
         return None
     if any(util.find_spec(name) is None for name in ("pymc", "arviz")):
         say(WITHOUT)
@@ -271,7 +273,7 @@ def _quantities(
     questions, quantities = [], []
     for question, quantity in fast_quantities(plan, recorded):
         told = quantity
-        if reference is not None:
+        if reference is not None and plan.fitted[question.endpoint][0].bayesian:
             interval, error = reference.interval(recorded, question)
             told = replace(quantity, reference=interval, mcse=error)
         questions.append(question)

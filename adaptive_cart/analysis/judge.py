@@ -86,8 +86,8 @@ def rules_of(
     for rule in trial.plan.rules:
         if rule.name not in fast.record.probabilities:
             continue
-        threshold = rule.threshold_at(fast.look, fast.record.between)
         for place in range(len(rule.targets)):
+            threshold = fast.record.threshold(rule, place)
             found.append(
                 _finding(trial, rule, place, threshold, fast, by_reference, analysis, reference)
             )
@@ -113,7 +113,8 @@ def _finding(
 ) -> RuleFinding:
     design, target = trial.design, rule.targets[place]
     by_fast = _asked(fast, rule, place)
-    by_draws = _asked(by_reference, rule, place)
+    bayesian = trial.plan.bayesian(rule)  # a test has no other face
+    by_draws = _asked(by_reference, rule, place) if bayesian else None
 
     def compared(probability: float | None) -> bool | None:
         if probability is None:
@@ -348,5 +349,5 @@ def earlier_looks(held: list[Held]) -> tuple[EarlierLook, ...]:
 
 def _held(look: Held, rule: ResolvedRule) -> bool:
     probability = look.record.probabilities[rule.name][0]
-    threshold = rule.threshold_at(look.look, look.record.between)
-    return bool(rule.compared(probability[~np.isnan(probability)], threshold).any())
+    thresholds = [look.record.threshold(rule, place) for place in range(len(probability))]
+    return bool(rule.compared(probability, np.array(thresholds)).any())  # never where it is nan

@@ -97,7 +97,7 @@ def _density(
 def difference(analysis: Analysis) -> Picture | None:
     """Posterior of the primary difference in each experimental arm, against the margins."""
     plan, recorded = analysis.plan, analysis.recorded
-    if not plan.estimands:
+    if not plan.estimands or not plan.fitted[plan.design.primary][0].bayesian:
         return None
     questions = [estimand.question for estimand in plan.estimands]
     margins = sorted(
@@ -200,7 +200,7 @@ def prior_and_posterior(analysis: Analysis) -> Picture | None:
     """Prior and posterior of the primary endpoint's parameter in each arm."""
     plan, recorded = analysis.plan, analysis.recorded
     primary = plan.design.primary
-    if primary not in plan.fitted:
+    if primary not in plan.fitted or not plan.fitted[primary][0].bayesian:
         return None
     fitted = plan.fitted[primary][0]
     questions = [q for q in analysis.questions if q.endpoint == primary and q.stratum == ALL]

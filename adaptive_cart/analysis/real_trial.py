@@ -101,7 +101,7 @@ class RecordedAnalysis(LookAnalysis):
     def probability(self, rule: ResolvedRule, target: Question) -> Floats:
         """The probability that a rule asks for, ``(1,)``; nan where it failed."""
         self.open_when_asked[rule.name, target] = self.open_arms, self.open_strata
-        if self.answers is not None:
+        if self.answers is not None and self.plan.bayesian(rule):
             return np.array([self.answers(self, rule, self.as_asked(target))])
         return self.fast_probability(rule, target)
 

@@ -61,6 +61,12 @@ class LookRecord:
     between: bool = False
     in_force: dict[str, Floats] = field(default_factory=dict)
 
+    def threshold(self, rule: ResolvedRule, place: int = 0, trial: int = 0) -> float:
+        """What one of a rule's targets was compared with in a trial."""
+        if rule.name in self.in_force:
+            return float(self.in_force[rule.name][trial, place])
+        return rule.threshold_at(self.look, self.between)
+
 
 class Conduct:
     """Holds the looks of a block of trials, one after the other.

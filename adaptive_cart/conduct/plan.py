@@ -99,6 +99,11 @@ class Plan:
         """Whether a rule asks a posterior, and not a test."""
         return self.fitted[rule.question.endpoint][0].bayesian
 
+    @property
+    def asks_posteriors(self) -> bool:
+        """Whether any rule asks a posterior."""
+        return any(self.bayesian(rule) for rule in self.rules)
+
 
 def _estimands(design: Design) -> tuple[Estimand, ...]:
     """For each experimental arm: against the control, on average and in each stratum."""

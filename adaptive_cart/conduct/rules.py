@@ -172,8 +172,13 @@ class ResolvedRule:
             return asked
         sample = "those enrolled" if self.prediction.enrolled else "max_n participants"
         sign = ">=" if self.prediction.at_least else "<"
-        condition = f"{asked} {sign} {threshold_words(self.prediction.threshold)}"
+        condition = f"{asked} {sign} {written(self.prediction.threshold)}"
         return f"P({self.prediction.rule} at the last look, with {sample}: {condition} | data)"
+
+    def threshold_words(self, look: int) -> str:
+        """Threshold at a look in full, but for a boundary, whose decimals have no end."""
+        threshold = self.thresholds[look]
+        return written(threshold) if self.spending is None else f"{threshold:.6f}"
 
     def prose(self, design: Design, target: int = 0, every: bool = False) -> str:
         """Say what the rule asks after "whether", with labels; ``every`` for all targets in one."""
@@ -235,11 +240,6 @@ def rhythm(every: int) -> str:
 def listed(words: list[str]) -> str:
     """Words in a list: ``1, 2 and 4``."""
     return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
-
-
-def threshold_words(threshold: float) -> str:
-    """A threshold in full, or that it is still to be calibrated."""
-    return written(threshold)
 
 
 def resolve_rules(design: Design) -> tuple[ResolvedRule, ...]:

@@ -19,7 +19,7 @@ def about(result: Result, **more: Any) -> pd.DataFrame:
     """One row that says of what run a figure is; ``more`` are further cells."""
     import pandas as pd
 
-    manifest = result.manifest
+    manifest, told = result.manifest, result.design.told()
     numbers = sorted({*manifest["trials"].values()})
     return pd.DataFrame(
         [
@@ -34,6 +34,8 @@ def about(result: Result, **more: Any) -> pd.DataFrame:
                 "scenarios": len(manifest["trials"]),
                 "primary": result.design.endpoint_label(result.design.primary),
                 COMPARED: compared_by(result.design).name,
+                "called": told.estimate,
+                "interval": told.interval,
                 MUST: list(dict.fromkeys([*must_be_seen(result), *harm_only(result)])),
                 ARMS: {arm: result.design.arm_label(arm) for arm in result.design.arm_names},
                 **more,

@@ -155,11 +155,11 @@ def _example(
             probabilities = record.probabilities.get(rule.name)
             if probabilities is None:
                 continue
-            threshold = rule.threshold_at(record.look, record.between)
             for place, target in enumerate(rule.targets):
                 value = float(probabilities[0, place])
                 if np.isnan(value):
                     continue
+                threshold = record.threshold(rule, place)
                 rules.append(
                     {
                         "look": record.look,

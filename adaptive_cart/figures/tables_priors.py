@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from adaptive_cart.conduct.rules import threshold_words
 from adaptive_cart.figures.about import about
 from adaptive_cart.figures.kinds import Missing, Tables
 from adaptive_cart.figures.source import (
@@ -17,7 +16,7 @@ from adaptive_cart.figures.source import (
 from adaptive_cart.figures.tables_measures import measured, table
 from adaptive_cart.models import AnalysisBase, Posterior
 from adaptive_cart.models.prior import Prior
-from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.questions import Question, written
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.summaries import SUMMARIES
 from adaptive_cart.priors.claims import nothing_seen
@@ -29,15 +28,18 @@ TAIL = 0.999  # of a prior without an upper end, as much is shown
 def prior_tables(result: Result) -> Tables | Missing:
     """F2: density of every prior, and what they say together of the claim."""
     plan, design = plan_of(result), result.design
-    if not plan.fitted:
+    asked = {rule.question.endpoint for rule in plan.rules}
+    shown = {
+        name: fit
+        for name, fit in plan.fitted.items()
+        if fit[0].bayesian and (name in asked or name in design.analysis)
+    }
+    if not shown:
         return Missing(
-            "no endpoint of the design has an analysis model",
+            "no endpoint of the design has an analysis model with a prior",
             "give one a model in [analysis] and simulate again",
         )
     densities, summary = [], []
-    asked = {rule.question.endpoint for rule in plan.rules}
-    shown = {name: fit for name, fit in plan.fitted.items() if name in asked or name in
-             design.analysis}  # fmt: skip
     for name, (analysis, model) in shown.items():
         words = design.endpoint_label(name)
         for parameter, prior in _shown(result, name, analysis, model):
@@ -94,7 +96,7 @@ def _claims(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
     claims: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     for rule in plan.rules:
-        if not rule.decision.claims or rule.prediction is not None:
+        if not rule.decision.claims or rule.prediction is not None or not plan.bayesian(rule):
             continue
         asked = rule.question
         analysis, model = plan.fitted[asked.endpoint]
@@ -119,7 +121,7 @@ def _claims(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
                 "kind": asked.kind,
                 "probability": float(posterior.probability(asked)[0]),
                 "threshold": rule.easiest,
-                "threshold_words": threshold_words(rule.easiest),
+                "threshold_words": written(rule.easiest),
             }
         )
     return claims, rows

@@ -104,11 +104,11 @@ def say_estimation(tables: Tables) -> str:
         else ""
     )
     return (
-        f"Error of the posterior mean of the {cell(about, 'estimand')}, by the look that ended the "
-        f"trial and why (look: reason).{between} Shape: distribution over trials; lines: 5th to "
-        f"95th and 25th to 75th percentile; diamond: mean, the bias. At the right: number of "
-        f"trials, and how often the 95% credible interval covers the true value. Bias over all "
-        f"trials: {few_of(said, about.iloc[0])}.{left_out(cells, 'panel')} Estimates "
+        f"Error of the {cell(about, 'called')} of the {cell(about, 'estimand')}, by the look that "
+        f"ended the trial and why (look: reason).{between} Shape: distribution over trials; lines: "
+        f"5th to 95th and 25th to 75th percentile; diamond: mean, the bias. At the right: number "
+        f"of trials, and how often the 95% {cell(about, 'interval')} covers the true value. "
+        f"Bias over all trials: {few_of(said, about.iloc[0])}.{left_out(cells, 'panel')} Estimates "
         f"that are too favourable where a trial stopped early for success come from stopping "
         f"early.{few} {_drawn(tables)}"
     )

@@ -17,7 +17,9 @@ def say_example(tables: Tables) -> str:
     several = effects["estimand"].nunique() > 1 if len(effects) else False
     estimate = ""
     if not several and about["estimate"] == about["estimate"]:
-        estimate = f" Posterior mean then {minus(about['estimate'], 3)}"
+        estimate = (
+            f" {about['called'][0].upper()}{about['called'][1:]} then {minus(about['estimate'], 3)}"
+        )
         if int(about["analysed_final"]) > int(about["analysed"]):
             estimate += (
                 f"; {minus(about['estimate_final'], 3)} when all {int(about['randomised'])} "
@@ -33,8 +35,8 @@ def say_example(tables: Tables) -> str:
         f"{int(about['randomised'])} randomised and {int(about['analysed'])} analysed."
         f"{why}{estimate}{turned} Picked as the middle one, by participants and then by months, of "
         f"the {int(about['ended_so']):,} of {int(about['of']):,} trials{beside} that ended so in "
-        f"the scenario that has most of them. Middle: posterior mean and 95% credible interval. "
-        f"Below: filled symbols where the rule held; thick strokes: thresholds"
+        f"the scenario that has most of them. Middle: {about['called']} and 95% "
+        f"{about['interval']}. Below: filled symbols where the rule held; thick strokes: thresholds"
         f"{'; symbols as in the middle' if several else ''}.{_not_written(tables)}"
     )
 

@@ -297,7 +297,7 @@ class AnalysisBase(Part):
     bayesian: ClassVar[bool] = True
     of_tables: ClassVar[bool] = False
     told: ClassVar[Told] = Told(
-        "posterior probability that", "P", "posterior mean", "credible interval"
+        "the posterior probability that", "P", "posterior mean", "credible interval"
     )
 
     @classmethod

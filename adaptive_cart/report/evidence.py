@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from adaptive_cart.conduct.plan import Estimand, Plan, compared_by
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.decisions import ENDINGS, STOPS, SUCCESS
-from adaptive_cart.design.design import Design, Rule
+from adaptive_cart.design.design import AlphaSpending, Design, Rule
 from adaptive_cart.design.truth import Truth
+from adaptive_cart.models.classical.alpha_spending import SHAPES
 from adaptive_cart.nouns.questions import Question, written
 from adaptive_cart.report.document import (
     WITHHELD_SHORT,
@@ -332,19 +333,26 @@ class Evidence:
         if rule.threshold == "calibrate":
             return line(sign, "a threshold to be calibrated")
         values = [
-            line(given(written(self.design.threshold_at(rule, look)), path), " at look ",
+            line(given(self.resolved(rule).threshold_words(look), path), " at look ",
                  given(look, path))
             for look in self.design.judged_at(rule)
         ]  # fmt: skip
-        if not isinstance(rule.threshold, list):
+        if isinstance(rule.threshold, float | int):
             values = [line(given(written(float(rule.threshold)), path))]
-        return line(sign, secret(listed(values), otherwise="a threshold given in the restricted "
-                                                           "annex"))  # fmt: skip
+        told = listed(values)
+        if isinstance(rule.threshold, AlphaSpending):
+            told += line(
+                ", as planned (", SHAPES[rule.threshold.spending], " spending of a one-sided type "
+                "I error of ", given(f"{rule.threshold.alpha:g}", path), "; at the numbers that a "
+                "look sees it is worked out anew)",
+            )  # fmt: skip
+        return line(sign, secret(told, otherwise="a threshold given in the restricted annex"))
 
     def probability_of(self, rule: Rule) -> Line:
         """The probability that a rule asks for: "the posterior probability that …"."""
-        kind = "posterior" if rule.posterior is not None else "predictive"
-        return line(f"the {kind} probability that ", self.asked(rule))
+        if rule.posterior is None:
+            return line("the predictive probability that ", self.asked(rule))
+        return line(self.design.told(rule.posterior.endpoint).answer, " ", self.asked(rule))
 
     @cached_property
     def draws_power_curve(self) -> bool:
@@ -363,9 +371,8 @@ class Evidence:
         """A rule's comparison at a look, for the restricted annex."""
         if look not in self.design.judged_at(rule):
             return secret("not judged", otherwise=WITHHELD_SHORT)
-        value = self.design.threshold_at(rule, look)
         sign = "≥" if rule.at_least is not None else "<"
-        number = given(written(float(value)), f"design: rules.{rule.name}")
+        number = given(self.resolved(rule).threshold_words(look), f"design: rules.{rule.name}")
         return secret(f"{sign} ", number, otherwise=WITHHELD_SHORT)
 
     def asked(self, rule: Rule) -> Number:

@@ -20,7 +20,7 @@ PLAIN = {
     "estimand": "true value of the estimand",
     "bias": "bias of the estimate",
     "rmse": "root mean squared error",
-    "coverage": "coverage of the credible interval",
+    "coverage": "coverage of the interval",
     "bias_given_stop": "bias, given the end",
     "failed": "posterior not computed",
 }

@@ -181,7 +181,6 @@ def _look(plan: Plan, record: LookRecord, block: Block) -> list[str]:
 def _judged(plan: Plan, record: LookRecord, block: Block, position: int) -> list[str]:
     """One rule at a look, a line for each target that was asked about."""
     rule, standing = plan.rules[position], block.standing
-    threshold = rule.threshold_at(record.look, record.between)
     ended_here = block.look[0] == record.look and standing.reason[0] >= 0
     ended = ended_here and standing.rule[0] == position
     lines = []
@@ -189,6 +188,7 @@ def _judged(plan: Plan, record: LookRecord, block: Block, position: int) -> list
         probability = float(record.probabilities[rule.name][0, place])
         if np.isnan(probability):
             continue
+        threshold = record.threshold(rule, place)
         reason = rule.reason(plan.design, probability, threshold, place)
         holds = bool(rule.compared(np.array([probability]), threshold)[0])
         verdict = ""

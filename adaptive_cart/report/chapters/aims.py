@@ -52,14 +52,18 @@ def _aims(evidence: Evidence) -> list[Block]:
 
 def _why(evidence: Evidence) -> list[Block]:
     facts, trace = evidence.facts, evidence.trace
+    bayesian = evidence.plan.asks_posteriors
     blocks: list[Block] = [
-        Heading(text="Why adaptive, and why Bayesian", key="why", level=2),
+        Heading(text=f"Why adaptive{', and why Bayesian' * bayesian}", key="why", level=2),
         paragraph(
             "Adaptive, since participants are enrolled while the outcome of earlier ones is "
             "still open: a look at those whose outcome is known can end the trial before all "
-            "{n} have been exposed. Bayesian, since the rules are read as statements about "
-            "the effect itself, information from outside the trial enters by a stated prior, "
-            "and the probability that the trial will succeed can be predicted at a look.",
+            "{n} have been exposed.{bayesian}",
+            bayesian=" Bayesian, since the rules are read as statements about the effect "
+            "itself, information from outside the trial enters by a stated prior, and the "
+            "probability that the trial will succeed can be predicted at a look."
+            if bayesian
+            else "",
             n=evidence.setting(evidence.design.enrolment.max_n, "enrolment.max_n"),
         ),
     ]

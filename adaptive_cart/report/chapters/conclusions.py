@@ -28,7 +28,7 @@ GLOSSARY = (
     ("assurance", "probability of success averaged over a design prior"),
     ("course", "what happens to a participant: infusion, remission, relapse, rescue, dropout, "
      "death"),
-    ("coverage", "how often the credible interval covers the true value"),
+    ("coverage", "how often the interval of an estimate covers the true value"),
     ("design prior", "how probable the scenarios are thought to be; never used to analyse a trial"),
     ("effective sample size (ESS)", "participants that a prior is worth"),
     ("estimand", "the quantity of the primary endpoint that is estimated"),

@@ -230,15 +230,15 @@ def _variable(evidence: Evidence) -> Line:
 def _estimand(evidence: Evidence) -> list[Block]:
     design = evidence.design
     told = design.primary_endpoint.intercurrent(evidence.directly(design.primary))
-    kind = evidence.estimand_words()
+    kind, called = evidence.estimand_words(), design.told()
     rows = [
         row("Treatment", "the strategy of each arm from randomisation, whether or not the "
             "product is infused"),
         row("Population", "everybody randomised"),
         row("Variable", _variable(evidence)),
         row("Intercurrent events", told),
-        row("Summary measure", f"{kind}, experimental arm against control, estimated by its "
-            "posterior mean with an equal-tailed credible interval"),
+        row("Summary measure", f"{kind}, experimental arm against control, estimated by the "
+            f"{called.estimate} with an equal-tailed {called.interval}"),
     ]  # fmt: skip
     blocks: list[Block] = [
         Heading(text="Primary estimand", key="estimand", level=2),

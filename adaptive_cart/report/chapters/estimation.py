@@ -42,19 +42,21 @@ def estimation(evidence: Evidence) -> list[Block]:
     evidence.trace.reported(53, "t-estimation")
     if any(evidence.result.operating_characteristics["measure"] == "bias_given_stop"):
         evidence.trace.reported(52, "t-estimation")
+    told = evidence.design.told()
     return [
         Heading(text="Estimation", key="estimation", level=2),
         paragraph(
-                "The estimate is the posterior mean at the look that ended the trial. A trial that "
+                "The estimate is the {estimate} at the look that ended the trial. A trial that "
                 "stops early for success stops because its data look good, so that its estimate "
                 "is too favourable on average; {table} shows this by look and reason. Cells that "
                 "rest on few trials are unsure, as their standard errors say.",
+                estimate=told.estimate,
                 table=Reference("t-estimation"),
             ),
         Table(
             key="t-estimation",
             title=line("Bias, root mean squared error and coverage of the ", evidence.level(),
-                       " credible interval"),
+                       f" {told.interval}"),
             head=head,
             rows=headed(rows, len(head)),
             align=("left", "left", *("right",) * 5),

@@ -39,6 +39,7 @@ from adaptive_cart.report.numbers import Bound, counted, given, rounded, signifi
 from adaptive_cart.report.pictures import figures_of
 from adaptive_cart.report.verified import HOW, verified
 
+NO_PRIOR = "the design tests hypotheses, without a prior"
 MOST_TABLES = 20_000  # tables of counts that are enumerated for the prior predictive
 
 
@@ -82,6 +83,14 @@ def _priors(evidence: Evidence) -> list[Block]:
         rows.append(shown)
         if key not in evidence.facts.priors:
             lacking.append(key)
+    if not rows:
+        evidence.trace.not_applicable(13, NO_PRIOR)
+        evidence.trace.not_applicable(12, NO_PRIOR)
+        evidence.trace.not_applicable(15, NO_PRIOR)
+        return [
+            Heading(text="Priors", key="priors", level=2),
+            Paragraph(line=prose("None: {why}.", why=NO_PRIOR)),
+        ]
     blocks: list[Block] = [
         Heading(text="Priors", key="priors", level=2),
         without_blank_columns(
@@ -187,7 +196,10 @@ def _claims(evidence: Evidence) -> list[Block]:
                 )
             )  # fmt: skip
     if not rows:
-        evidence.trace.missing(14)
+        if evidence.plan.asks_posteriors:
+            evidence.trace.missing(14)
+        else:
+            evidence.trace.not_applicable(14, NO_PRIOR)
         return []
     evidence.trace.reported(14, "t-claims")
     expected = _expected(evidence)
@@ -233,6 +245,10 @@ def _expected(evidence: Evidence) -> list[Block]:
 
 # ── how it is computed ────────────────────────────────────────────────────────────────────────
 def _computation(evidence: Evidence) -> list[Block]:
+    if not evidence.plan.asks_posteriors:
+        evidence.trace.not_applicable(40, NO_PRIOR)
+        evidence.trace.not_applicable(41, NO_PRIOR)
+        return []
     found = measured(evidence)
     blocks: list[Block] = [
         Heading(text="How posteriors are computed", key="computation", level=2),

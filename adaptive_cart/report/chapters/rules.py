@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from adaptive_cart.decisions import FUTILITY, SAFETY, SUCCESS
 from adaptive_cart.report.chapter import Chapter
+from adaptive_cart.design.design import Rule
 from adaptive_cart.report.chapters.thresholds import basis, thresholds
 from adaptive_cart.report.document import (
     WITHHELD_SHORT,
@@ -40,9 +41,7 @@ LIMIT = 40  # rows of responders in the control that a table of boundaries shows
 def _criterion(evidence: Evidence) -> list[Block]:
     rows = [
         row(given(place, "design: rules"), code(rule.name), rule.decision.does,
-            line("whether it is sufficiently ",
-                 "probable" if rule.at_least is not None else "improbable", " that ",
-                 evidence.asked(rule)),
+            _question(evidence, rule),
             evidence.when(rule))
         for place, rule in enumerate(evidence.design.rules, start=1)
     ]  # fmt: skip
@@ -59,8 +58,8 @@ def _criterion(evidence: Evidence) -> list[Block]:
         Heading(text="Hypotheses and criterion for success", key="criterion", level=2),
         Paragraph(
             line=prose(
-                "The claim is one-sided. The criterion is a probability, given the data, that has "
-                "to reach a threshold:"
+                "The claim is one-sided. The criterion is {what} that has to reach a threshold:",
+                what=_criteria(evidence),
             )
             if claims
             else prose("No rule of this design declares success.")
@@ -82,6 +81,25 @@ def _criterion(evidence: Evidence) -> list[Block]:
         ),
         *basis(evidence),
     ]
+
+
+def _question(evidence: Evidence, rule: Rule) -> Line:
+    """What a rule asks, without its threshold."""
+    if evidence.plan.bayesian(evidence.resolved(rule)):
+        sign = "probable" if rule.at_least is not None else "improbable"
+        return line(f"whether it is sufficiently {sign} that ", evidence.asked(rule))
+    size = "large" if rule.at_least is not None else "small"
+    return line(f"whether 1 − p is sufficiently {size} of the one-sided test that ",
+                evidence.asked(rule))  # fmt: skip
+
+
+def _criteria(evidence: Evidence) -> str:
+    """What the rules for success compare with their thresholds."""
+    rules = evidence.design.rules_ending(SUCCESS)
+    kinds = {evidence.plan.bayesian(evidence.resolved(rule)) for rule in rules}
+    tested = "1 − p, one less the one-sided p-value of a test and no posterior probability,"
+    both = ["a probability, given the data,"] * (True in kinds) + [tested] * (False in kinds)
+    return " or ".join(both)
 
 
 # ── the one table a committee looks at (T1) ───────────────────────────────────────────────────

@@ -44,7 +44,7 @@ def _searched_above(evidence: Evidence) -> bool:
 
 def _accuracy_known(evidence: Evidence) -> bool:
     found = evidence.trace.findings()[ACCURACY - 1]
-    return found.status == "reported"
+    return found.status == "reported" or not evidence.plan.asks_posteriors
 
 
 def status(evidence: Evidence) -> list[Block]:

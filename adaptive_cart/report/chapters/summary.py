@@ -260,10 +260,11 @@ def vulnerabilities(evidence: Evidence, most: int = 3) -> list[Line]:
             here=evidence.cell(name, "success").with_interval(),
         )
         found.append((fall, text))
+    told = evidence.design.told()
     for measure, words, limit in (
         ("reversal", "The probability that a declared success is turned into a failure by the "
                      "pipeline is largest in {scenario}: {value}.", 0.01),
-        ("bias", "The posterior mean is furthest from the true value in {scenario}: "
+        ("bias", f"The {told.estimate} is furthest from the true value in {{scenario}}: "
                  "a bias of {value}.", 0.01),
     ):  # fmt: skip
         worst = _largest(evidence, measure)

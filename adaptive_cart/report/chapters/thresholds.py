@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adaptive_cart.design.design import AlphaSpending
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -127,6 +128,17 @@ def _searched(evidence: Evidence, found: Calibrated) -> Line:
 
 def _by_hand(evidence: Evidence) -> list[Line]:
     """What a run says whose folder holds no calibration of these thresholds."""
+    spending = [r for r in evidence.design.rules if isinstance(r.threshold, AlphaSpending)]
+    if spending:
+        evidence.trace.not_applicable(CALIBRATED, "alpha spending gives the thresholds")
+        return [
+            prose(
+                "The threshold of {rules} at each look is the boundary of alpha spending at the "
+                "numbers that the look sees, as Lan and DeMets have it. {largest}",
+                rules=listed([line(code(rule.name)) for rule in spending]),
+                largest=largest_error(evidence),
+            )
+        ]
     if evidence.target_error is None:
         evidence.trace.not_applicable(
             CALIBRATED, "the thresholds were set by hand and were not calibrated"
