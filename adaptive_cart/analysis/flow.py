@@ -181,8 +181,12 @@ def analyze(
     replay = replayed(plan, table, look, as_of, window, used_seed)
     reference = _reference_for(plan, used_seed, fast, say)
     notes = [*table.notes, *replay.notes, *_about(replay, table)]
-    tests = [name for name, (analysis, _) in plan.fitted.items() if not analysis.bayesian]
-    notes += [f"{name}: tested, without a posterior that PyMC could draw from" for name in tests]
+    tests = {n: a.told for n, (a, _) in plan.fitted.items() if not a.bayesian}
+    notes += [
+        f"{name}: tested, without a prior; the estimate is the {told.estimate}, its interval the "
+        f"{told.interval}, and PyMC has no posterior to draw from"
+        for name, told in tests.items()
+    ]
     if reference is None and not fast and len(tests) < len(plan.fitted):
         notes.append(WITHOUT)
     by_fast, recorded = replay.again(None)

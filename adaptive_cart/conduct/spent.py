@@ -26,13 +26,15 @@ class Spent:
     def __init__(self, rule: ResolvedRule, trials: int) -> None:
         self.rule = rule
         self.at: dict[int, Floats] = {}
-        self._information = np.zeros((0, trials, len(rule.targets)), dtype=np.int64)
-        self._reached = np.zeros_like(self._information)
+        self._none = np.zeros((trials, len(rule.targets)), dtype=np.int64)
+        self._seen: dict[int, tuple[Integers, Integers]] = {}
 
     def threshold(
         self, analysis: LookAnalysis, look: int, judged: Booleans, last: Booleans
     ) -> Floats:
         """What the rule is compared with at a look, from the numbers of this look and before.
+
+        A look that is held again, as the analysis of a real trial does, takes its own place.
 
         Parameters
         ----------
@@ -45,28 +47,27 @@ class Spent:
         """
         spending = self.rule.spending
         assert spending is not None
-        self._information, self._reached = (
-            np.concatenate([before, now[None]])
-            for before, now in zip(
-                (self._information, self._reached), self._seen(analysis, judged), strict=True
-            )
+        before = [self._seen[at] for at in sorted(self._seen) if at < look]
+        self._seen[look] = self._now(analysis, judged, before[-1] if before else None)
+        information, reached = (
+            np.stack(part) for part in zip(*before, self._seen[look], strict=True)
         )
-        threshold = np.full(self._information.shape[1:], np.inf)
+        threshold = np.full(self._none.shape, np.inf)
         for place in range(threshold.shape[1]):
             threshold[judged, place] = spending.thresholds(
-                self._information[:, judged, place], self._reached[:, judged, place], last[judged]
+                information[:, judged, place], reached[:, judged, place], last[judged]
             )
         self.at[look] = threshold
         return threshold
 
-    def _seen(self, analysis: LookAnalysis, judged: Booleans) -> tuple[Integers, Integers]:
+    def _now(
+        self,
+        analysis: LookAnalysis,
+        judged: Booleans,
+        before: tuple[Integers, Integers] | None,
+    ) -> tuple[Integers, Integers]:
         """Information and what the trial has reached; as before where the rule is not judged."""
-        shape = self._information.shape[1:]
-        none = np.zeros(shape, dtype=np.int64)
-        information, reached = (
-            part[-1].copy() if len(part) else none.copy()
-            for part in (self._information, self._reached)
-        )
+        information, reached = (part.copy() for part in before or (self._none, self._none))
         test = analysis.posterior(self.rule.question.endpoint)
         assert isinstance(test, Tested)  # checked with the design
         here = judged[analysis.trials]

@@ -202,7 +202,7 @@ class _Watched(SimulatedConduct):
         strata = self.standing.open_strata.copy() if self.design.strata else None
         to_come = self._to_come(rule, analysis)
         probability = super().judge_rule(position, analysis, judged, threshold, look, last)
-        if self._at_a_look:
+        if self._at_a_look and self.plan.bayesian(rule):  # a test has no other face
             for trial, place in zip(*np.nonzero(asked), strict=True):
                 row = int(np.searchsorted(analysis.trials, trial))
                 planned = to_come[place]

@@ -111,6 +111,11 @@ def verify(
     """
     used_seed = design.simulation.seed if seed is None else seed
     _check_numbers(looks, used_seed, jobs)
+    if not Plan.of(design).asks_posteriors:
+        raise InputError(
+            f"{design.name}: its rules ask for p-values and not for posterior probabilities, so "
+            f"that there is nothing for PyMC to verify"
+        )
     require_sampler()
     began = time.time()
     identity: dict[str, Any] = {

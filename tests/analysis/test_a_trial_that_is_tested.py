@@ -1,0 +1,50 @@
+"""A real trial whose design tests hypotheses: judged by the boundaries of what its looks see."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from scipy import stats
+
+import adaptive_cart as ac
+from adaptive_cart.comparison.classical import group_sequential
+from adaptive_cart.errors import InputError
+from adaptive_cart.models.classical.alpha_spending import Spending
+from adaptive_cart.recorded.table import participants_table
+from adaptive_cart.verification.verify import verify
+from checks import DESIGNS
+from judged import block_of
+
+
+@pytest.fixture(scope="module")
+def design() -> ac.Design:
+    return group_sequential(ac.load_design(DESIGNS / "hello.toml"), 0.0)
+
+
+def test_every_look_has_the_boundary_of_its_numbers(design: ac.Design) -> None:
+    """Held anew, with the looks before it, and told with what a test is."""
+    block = block_of(design, "expected", 3, 0, 1)
+    assert block.population is not None
+    bounds = stats.norm.cdf(Spending(0.025, "obrien_fleming", 150).bounds((60, 105, 150)))
+    for look, bound in enumerate(bounds, 1):
+        record = block.looks[look - 1]
+        date = float(record.date[0])
+        rows = participants_table(design, block.population, 0, date, int(record.randomised.sum()))
+        found = ac.analyze(design, pd.DataFrame(rows), look).findings
+        efficacy = found.rules[0]
+        assert efficacy.threshold == pytest.approx(bound, abs=1e-15)
+        assert efficacy.fast == pytest.approx(record.probabilities["efficacy"][0, 0], abs=1e-12)
+        assert efficacy.reference is None
+        assert efficacy.question.startswith("1 − p(")
+        assert efficacy.holds == (efficacy.fast >= bound)
+        assert any("tested, without a prior" in note for note in found.notes)
+        if efficacy.holds:
+            assert look == block.look[0]
+            break
+    else:
+        pytest.fail("the trial should succeed")
+
+
+def test_there_is_nothing_to_verify(design: ac.Design) -> None:
+    with pytest.raises(InputError, match="ask for p-values and not for posterior probabilities"):
+        verify(design, looks=2)
