@@ -18,6 +18,7 @@ from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.looks import snapshot_at
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rhythms import infusions_of, next_dates
+from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.spent import Spent
 from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.decisions import Holding
