@@ -8,8 +8,9 @@ estimate is the observed one, and its interval holds the values that are not rej
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from scipy.special import ndtr
@@ -28,6 +29,9 @@ from adaptive_cart.nouns.questions import ALL, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.records import pooled as over_strata
 from adaptive_cart.nouns.summaries import Counts, Durations, Summary
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.prior import Prior
 
 ONE_LESS_P = "1 − p of the one-sided test that", "1 − p"
 
@@ -149,6 +153,10 @@ class ClassicalTest(AnalysisBase):
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> object:
         """Nothing: a test has no prior to be put in order."""
         return None
+
+    def priors(self, fitted: object, arms: tuple[str, ...]) -> Iterator[Prior]:
+        """None."""
+        yield from ()
 
     def error(self, fitted: object, question: Question, participants: tuple[int, ...]) -> float:
         """None: equal proportions are equal to the last bit, so that Φ(0) is 1/2 exactly.

@@ -16,8 +16,6 @@ TAILS = (0.025, 0.975)
 def prior_rows(evidence: Evidence) -> Iterator[tuple[str, Row]]:
     """Every prior of the design, by its key: endpoint and arm, or part of the model's prior."""
     for name, (analysis, fitted) in evidence.plan.fitted.items():
-        if not analysis.bayesian:
-            continue
         for prior in analysis.priors(fitted, evidence.design.arm_names):
             key = f"{name}.{prior.part}" if prior.part else name
             yield key, _row(evidence, name, key, prior)

@@ -174,7 +174,7 @@ def _prior(evidence: Evidence) -> list[Line]:
     if fitted is None:
         return []
     analysis, model = fitted
-    priors = analysis.priors(model, evidence.design.arm_names) if analysis.bayesian else ()
+    priors = analysis.priors(model, evidence.design.arm_names)
     of_arms = [prior for prior in priors if prior.of_arm]
     if not of_arms:
         return [
