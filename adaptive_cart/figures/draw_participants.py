@@ -29,6 +29,8 @@ from adaptive_cart.figures.style import (
     styled,
     width_of,
 )
+from adaptive_cart.nouns.course import DRUG_FREE
+from adaptive_cart.recorded.table import spells_in
 from adaptive_cart.results.percentages import percent
 
 if TYPE_CHECKING:
@@ -168,12 +170,14 @@ def draw_swimmer(tables: Tables) -> Figure:
 def _lane(axes: Axes, lane: int, row: dict[str, Any], present: dict[str, Any], about: Any) -> None:
     last = row["last_contact_month"]
     axes.plot([0, last], [lane, lane], color=PALE, linewidth=2.0, solid_capstyle="butt")
-    began = row["remission_month"]
-    if began == began:
-        lost = row["relapse_month"]
+    shapes = dict(EVENTS)
+    for state, _, _, begins, ends in spells_in(row):
+        began, lost = row[begins], row.get(ends, float("nan"))
+        if state != DRUG_FREE or began != began:
+            continue
         until = lost if lost == lost else last
         axes.plot([began, until], [lane, lane], color=GREEN, linewidth=4.2, solid_capstyle="butt")
-    shapes = dict(EVENTS)
+        shapes[ends] = EVENTS["relapse_month"]
     if isinstance(about["event"], str):
         shapes[about["event"]] = (about["event_words"], "P", "#F0E442", BLACK)
     for column, (label, shape, face, edge) in shapes.items():
