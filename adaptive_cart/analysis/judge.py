@@ -343,8 +343,20 @@ def earlier_looks(held: list[Held]) -> tuple[EarlierLook, ...]:
             if name in look.record.probabilities and _held(look, rule)
         ]
         words = outcome_words(look) + (f" ({', '.join(rules)})" if rules else "")
+        near = _within_error(look)
+        words += f" Within the error of its threshold: {', '.join(near)}." if near else ""
         found.append(EarlierLook(look.look, look.date, look.record.between, words))
     return tuple(found)
+
+
+def _within_error(look: Held) -> list[str]:
+    """Rules that an earlier look judged by a probability within its error of the threshold."""
+    return [
+        rule.name
+        for position, rule in enumerate(look.after.rules)
+        if look.after.judged_within_error(position)[0]
+        and not look.before.judged_within_error(position)[0]
+    ]
 
 
 def _held(look: Held, rule: ResolvedRule) -> bool:

@@ -95,3 +95,23 @@ def test_on_two_sides_nobody_can_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     found = analyze(design(probability - 0.003, LOGISTIC), ROWS)
     assert found.decision.outcome == "success"
     assert found.decision.basis == "fast posterior"
+
+
+def test_an_earlier_look_within_the_error_is_told() -> None:
+    """26 in the first look, 36 in the last: the first is held anew by the fast posterior."""
+    rows = responders((10, 18), (6, 18))
+    first = [*rows[:13], *rows[18:31]]  # 13 of each arm arrive before the others
+    later = [{**row, "randomised_month": 4.0} for row in (*rows[13:18], *rows[31:])]
+    own = fast_of([*first])
+    found = analyze(design(own + 0.001, LOGISTIC), [*first, *later], fast=True)
+    assert found.findings.look == 2
+    (earlier,) = found.findings.earlier
+    assert earlier.words.endswith("Within the error of its threshold: efficacy.")
+    found = analyze(design(own + 0.003, LOGISTIC), [*first, *later], fast=True)
+    assert "Within the error" not in found.findings.earlier[0].words
+
+
+def fast_of(rows: list[Any]) -> float:
+    found = analyze(design(0.5, LOGISTIC), rows, fast=True).rules[0].fast
+    assert found is not None
+    return found
