@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from adaptive_cart.models import ANALYSES
+from adaptive_cart.models.draws import DRAWS
 from adaptive_cart.nouns.questions import written
 from adaptive_cart.priors.claims import nothing_seen
 from adaptive_cart.report.accuracy import measured
@@ -255,7 +256,11 @@ def _computation(evidence: Evidence) -> list[Block]:
         paragraph(
             "Posterior probabilities are closed forms or integrals by quadrature, for all "
             "simulated trials alike; no Markov chain is run in the simulations, so that "
-            "thresholds meet no sampling noise from within a trial.{predictive}",
+            "thresholds meet no sampling noise from within a trial.{drawn}{predictive}",
+            drawn=f" Where a question has neither, its answer is a mean over {DRAWS:,} "
+            "stratified quasi-random draws of the posterior, the same for every trial."
+            if _drawn(evidence)
+            else "",
             predictive=" Predictive probabilities are exact sums over beta-binomial weights."
             if any(rule.prediction is not None for rule in evidence.plan.rules)
             else "",
@@ -288,6 +293,13 @@ def _computation(evidence: Evidence) -> list[Block]:
         )
         evidence.trace.reported(40, "computation")
     return blocks
+
+
+def _drawn(evidence: Evidence) -> bool:
+    """Whether a rule asks what its model answers from draws."""
+    fitted = evidence.plan.fitted
+    asked = [target for rule in evidence.plan.rules for target in rule.targets]
+    return not all(fitted[target.endpoint][0].answered_by.without_draws(target) for target in asked)
 
 
 def _verified(evidence: Evidence) -> list[Block]:
