@@ -274,7 +274,7 @@ def _priors(design: Design, plan: Plan) -> Iterator[str]:
 def _prior_lines(design: Design, plan: Plan) -> Iterator[str]:
     """A line for each prior, with what it is worth."""
     for name in design.endpoints:
-        if name not in plan.fitted:
+        if name not in plan.fitted or not plan.fitted[name][0].bayesian:
             continue
         analysis, model = plan.fitted[name]
         of_arms = [p for p in analysis.priors(model, design.arm_names) if p.of_planned]

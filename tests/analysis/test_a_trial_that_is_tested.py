@@ -11,6 +11,8 @@ from adaptive_cart.comparison.classical import group_sequential
 from adaptive_cart.errors import InputError
 from adaptive_cart.models.classical.alpha_spending import Spending
 from adaptive_cart.recorded.table import participants_table
+from adaptive_cart.telling.check import described
+from adaptive_cart.telling.walkthrough import example
 from adaptive_cart.verification.verify import verify
 from checks import DESIGNS
 from judged import block_of
@@ -43,6 +45,20 @@ def test_every_look_has_the_boundary_of_its_numbers(design: ac.Design) -> None:
             break
     else:
         pytest.fail("the trial should succeed")
+
+
+def test_it_is_told_as_a_test_and_not_as_a_posterior(design: ac.Design) -> None:
+    text = described(design)
+    assert "efficacy: declare_success if 1 − p(cart − soc > 0.00 | dfr) >= 0.9996" in text
+    assert "O'Brien-Fleming-type spending: z at least 3.3569, 2.4445, 2.0005" in text
+    assert "dfr: none; proportions_test is a test" in text
+    assert "Before any data" not in text
+    assert "P(" not in text
+    told = example(design, "expected", 3).text
+    assert "1 − p(cart − soc > 0.00 | dfr) = " in told
+    assert "(observed difference); its 95% score confidence interval" in told
+    for word in ("posterior", "credible"):
+        assert word not in told
 
 
 def test_there_is_nothing_to_verify(design: ac.Design) -> None:

@@ -18,7 +18,9 @@ from adaptive_cart.design.design import AlphaSpending
 from adaptive_cart.design.spending import planned_bounds
 from adaptive_cart.errors import DesignError, InputError
 from adaptive_cart.models.classical.alpha_spending import Spending
+from adaptive_cart.models.classical.logrank import at_risk, hazard_ratio
 from adaptive_cart.recorded.table import participants_table
+from adaptive_cart.results import hazard_ratios
 from checks import DESIGNS, assert_close_in_mcse, raw_design
 from judged import block_of, enumerated, judged
 
@@ -143,6 +145,27 @@ def test_hazard_ratio_and_its_truth() -> None:
     logs = np.log(found.estimate[:, 0])
     assert logs.mean() == pytest.approx(math.log(0.5), abs=0.02)  # bias of order 1 / 90
     assert logs.std() == pytest.approx(math.sqrt(4.0 / 90.0), abs=0.03)
+
+
+def test_the_true_ratio_is_what_coxs_tends_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where hazards are not proportional: Cox's ratio of all trials' participants together."""
+    monkeypatch.setattr(hazard_ratios, "RATIO_TRIALS", 200)
+    design = group_sequential(durability())
+    truth = design.truths["cured_half"]
+    found = hazard_ratios.HazardRatios(design, truth, "relapse").of(1, 0, [0])
+    parts = list(hazard_ratios.last_looks(design, truth, "relapse"))
+
+    def together(of: Any) -> Any:
+        return np.concatenate([of(part).ravel() for part in parts])[None]
+
+    risk = at_risk(
+        together(lambda part: part.months),
+        together(lambda part: part.event),
+        *(together(lambda part, arm=arm: part.members(arm, -1, None)) for arm in (0, 1)),
+    )
+    # intervals of a quarter of a month and tied times leave 1e-4
+    assert found.value == pytest.approx(float(hazard_ratio(risk)[0]), abs=1e-4)
+    assert 0.35 < found.value < 0.5
 
 
 def test_comparison_of_times_has_its_measures(tmp_path: Path) -> None:
