@@ -15,7 +15,7 @@ from adaptive_cart.comparison.classical import (
     words_of_group_sequential,
 )
 from adaptive_cart.comparison.measured import Candidate, why_not_paired
-from adaptive_cart.comparison.side_by_side import ROLES, Comparison
+from adaptive_cart.comparison.side_by_side import Comparison
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import InputError, ResultsError, nearest, one_of
 from adaptive_cart.results.result import Result, open_result
@@ -152,8 +152,7 @@ def _common(results: Sequence[Result], wanted: Iterable[str] | None) -> dict[str
                 f"{nearest(unknown[0], common) if unknown else ''}; common are {one_of(common)}"
             )
         common = [name for name in common if name in asked]
-    roles = results[0].manifest["roles"]
-    return {name: role for role in ROLES for name in common if roles[name] == role}
+    return {name: role for name, role in results[0].roles.items() if name in common}
 
 
 def _labelled(results: Sequence[Result]) -> list[tuple[Result, str]]:

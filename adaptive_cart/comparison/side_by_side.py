@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-ROLES = ("null", "alternative", "robustness")
 COLUMNS = (
     "scenario",
     "role",

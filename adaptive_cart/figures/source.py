@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 REPLAYED = 200  # trials whose participants are shown
 REPLAYED_BESIDE_EXACT = 1_000  # trials drawn where the run itself drew none
-ROLES = ("null", "alternative", "robustness")
 T = TypeVar("T")
 _KEPT: weakref.WeakKeyDictionary[Result, dict[Any, Any]] = weakref.WeakKeyDictionary()
 
@@ -42,9 +41,7 @@ def kept(result: Result, key: Any, make: Callable[[], T]) -> T:
 # ── scenarios ─────────────────────────────────────────────────────────────────────────────────
 def scenarios(result: Result) -> list[tuple[str, str]]:
     """Scenarios that have been run with their roles: nulls, alternatives, robustness."""
-    roles = result.manifest["roles"]
-    run = [name for name in roles if name in result.manifest["trials"]]
-    return [(name, role) for role in ROLES for name in run if roles[name] == role]
+    return list(result.roles.items())
 
 
 def with_role(result: Result, role: str) -> list[str]:

@@ -49,6 +49,8 @@ class Claim:
 
     Attributes
     ----------
+    target
+        Which of the questions of the rule it is.
     words
         The question as a protocol writes it.
     probability
@@ -59,6 +61,7 @@ class Claim:
 
     rule: str
     then: str
+    target: int
     words: str
     probability: float
     threshold: float
@@ -85,12 +88,13 @@ def prior_claims(design: Design, plan: Plan | None = None) -> list[Claim]:
     for rule in ready.rules:
         if rule.prediction is not None or not ready.bayesian(rule):
             continue
-        for target in rule.targets:
+        for place, target in enumerate(rule.targets):
             words = target.words(design.arm_names, design.stratum_names)
             found.append(
                 Claim(
                     rule.name,
                     rule.decision.name,
+                    place,
                     words.replace(" | ", " | prior, "),
                     prior_probability(design, ready, target),
                     rule.easiest,

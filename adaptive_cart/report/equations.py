@@ -14,8 +14,6 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from adaptive_cart.models.base import Statement
-
 
 @dataclass(frozen=True)
 class Symbol:
@@ -194,9 +192,3 @@ def _command(read: _Source, name: str) -> Node:
     if name in (",", ";", " "):
         return Symbol("\u2009", "words")
     raise ValueError(f"\\{name} is outside the language of equations")
-
-
-POSTERIOR = Statement(
-    r"p(\theta \mid y) \propto p(y \mid \theta) \, p(\theta)",
-    "The posterior is proportional to likelihood times prior.",
-)

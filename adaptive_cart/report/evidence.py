@@ -35,8 +35,6 @@ from adaptive_cart.running.boundaries import Boundary, boundaries, planned_at
 if TYPE_CHECKING:
     import pandas as pd
 
-ROLES = ("null", "alternative", "robustness")
-ROLE_WORDS = {"null": "null", "alternative": "alternative", "robustness": "robustness"}
 AIMS = {
     "null": "type I error",
     "alternative": "power",
@@ -92,13 +90,11 @@ class Evidence:
     @cached_property
     def scenarios(self) -> list[str]:
         """Scenarios that were run: nulls, alternatives, robustness."""
-        roles = self.manifest["roles"]
-        run = [name for name in roles if name in self.manifest["trials"]]
-        return [name for role in ROLES for name in run if roles[name] == role]
+        return list(self.result.roles)
 
     def role(self, scenario: str) -> str:
         """The role of a scenario."""
-        return str(self.manifest["roles"][scenario])
+        return self.result.roles[scenario]
 
     def of_role(self, role: str) -> list[str]:
         """Scenarios of a role that were run."""
@@ -418,4 +414,4 @@ def _plain(frame: pd.DataFrame) -> pd.DataFrame:
 
 def per_scenario(evidence: Evidence) -> Sequence[tuple[str, list[str]]]:
     """Scenarios by role, for tables with a heading row a role."""
-    return [(role, names) for role in ROLES if (names := evidence.of_role(role))]
+    return [(role, names) for role in AIMS if (names := evidence.of_role(role))]

@@ -52,11 +52,6 @@ def _said(text: str, key: str) -> Number:
     return Number(text[:1].upper() + text[1:], f"figure {key}")
 
 
-def drawn_ids(blocks: list[Block]) -> list[str]:
-    """Keys of the figures among blocks."""
-    return [block.key for block in blocks if isinstance(block, Figure)]
-
-
 # ── pictures ──────────────────────────────────────────────────────────────────────────────────
 def picture(figure: Figure, suffix: str) -> tuple[bytes, float, float]:
     """A picture as the bytes of a file, with its width and height in inches."""

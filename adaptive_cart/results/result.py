@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of, load_design
+from adaptive_cart.design.scenario_frame import ROLES
 from adaptive_cart.errors import ResultsError, one_of
 from adaptive_cart.results.calibration import Calibrated
 from adaptive_cart.results.operating import COLUMNS, Figure
@@ -59,6 +60,13 @@ class Result:
             raise ResultsError(f"{self.folder}: the run is not finished; {GO_ON}")
         store.verify(found)
         return found
+
+    @cached_property
+    def roles(self) -> dict[str, str]:
+        """Scenarios that have been run with their roles: nulls, alternatives, robustness."""
+        roles = self.manifest["roles"]
+        run = [name for name in roles if name in self.manifest["trials"]]
+        return {name: role for role in ROLES for name in run if roles[name] == role}
 
     @cached_property
     def calibration(self) -> Calibrated | None:

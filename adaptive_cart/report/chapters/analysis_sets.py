@@ -80,12 +80,12 @@ def analysis_sets(evidence: Evidence) -> list[Block]:
     return [
         Heading(text="Who is analysed at each look", key="sets", level=2),
         paragraph(
-                "Time zero is randomisation. {table} says how far the trial is at each look in "
-                "scenario {scenario}: when enrolment outruns follow-up, most participants are in "
-                "before the first decision, and little is left for it to save.",
-                table=Reference("t-sets"),
-                scenario=code(name),
-            ),
+            "Time zero is randomisation. {table} says how far the trial is at each look in "
+            "scenario {scenario}: when enrolment outruns follow-up, most participants are in "
+            "before the first decision, and little is left for it to save.",
+            table=Reference("t-sets"),
+            scenario=code(name),
+        ),
         Table(
             key="t-sets",
             title=line("How far the trial is at each look: mean (", given("5th", "percentile"),

@@ -156,16 +156,16 @@ def _register(evidence: Evidence) -> list[Block]:
     return [
         Heading(text="Register of assumptions", key="register", level=2),
         paragraph(
-                "{table} holds every number of scenario {scenario}, what it rests on and how sure "
-                "that is: {assumed} are assumed, {inferred} inferred, {reported} reported, "
-                "{unavailable} unavailable. What is assumed or unavailable is a limitation.",
-                table=Reference("t-register"),
-                scenario=code(base),
-                assumed=given(statuses.count("assumed"), "register"),
-                inferred=given(statuses.count("inferred"), "register"),
-                reported=given(statuses.count("reported"), "register"),
-                unavailable=given(statuses.count("unavailable"), "register"),
-            ),
+            "{table} holds every number of scenario {scenario}, what it rests on and how sure "
+            "that is: {assumed} are assumed, {inferred} inferred, {reported} reported, "
+            "{unavailable} unavailable. What is assumed or unavailable is a limitation.",
+            table=Reference("t-register"),
+            scenario=code(base),
+            assumed=given(statuses.count("assumed"), "register"),
+            inferred=given(statuses.count("inferred"), "register"),
+            reported=given(statuses.count("reported"), "register"),
+            unavailable=given(statuses.count("unavailable"), "register"),
+        ),
         Table(
             key="t-register",
             title=line("Register of assumptions, scenario ", code(base)),

@@ -38,17 +38,17 @@ def bayesian(evidence: Evidence) -> list[Block]:
     return [
         heading,
         paragraph(
-                "A design prior says how probable it is that the truth is that of {target} rather "
-                "than that of {null}. Averaged over it, success has the probability called "
-                "assurance; and among the trials that succeed, some share comes from the null."
-                "{brackets}",
-                brackets=""
-                if error.exact
-                else " In brackets the type I error is not the estimate but the upper end of its "
-                "Monte Carlo interval.",
-                target=code(target),
-                null=code(null),
-            ),
+            "A design prior says how probable it is that the truth is that of {target} rather "
+            "than that of {null}. Averaged over it, success has the probability called "
+            "assurance; and among the trials that succeed, some share comes from the null."
+            "{brackets}",
+            brackets=""
+            if error.exact
+            else " In brackets the type I error is not the estimate but the upper end of its "
+            "Monte Carlo interval.",
+            target=code(target),
+            null=code(null),
+        ),
         Table(
             key="t-bayesian",
             title=line("Bayesian operating characteristics by design prior"),

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from adaptive_cart.report.document import Row, row
-from adaptive_cart.report.evidence import ROLE_WORDS
 
 MANY_COLUMNS = 10  # that an upright page holds
 GROUPS = {"null": "Nulls", "alternative": "Alternatives", "robustness": "Robustness"}
-assert ROLE_WORDS.keys() == GROUPS.keys()
 
 
 def headed(rows: dict[str, list[Row]], columns: int) -> tuple[Row, ...]:

@@ -46,12 +46,12 @@ def estimation(evidence: Evidence) -> list[Block]:
     return [
         Heading(text="Estimation", key="estimation", level=2),
         paragraph(
-                "The estimate is the {estimate} at the look that ended the trial. A trial that "
-                "stops early for success stops because its data look good, so that its estimate "
-                "is too favourable on average; {table} shows this by look and reason. Cells that "
-                "rest on few trials are unsure, as their standard errors say.",
-                estimate=told.estimate,
-                table=Reference("t-estimation"),
+            "The estimate is the {estimate} at the look that ended the trial. A trial that "
+            "stops early for success stops because its data look good, so that its estimate "
+            "is too favourable on average; {table} shows this by look and reason. Cells that "
+            "rest on few trials are unsure, as their standard errors say.",
+            estimate=told.estimate,
+            table=Reference("t-estimation"),
             ),
         Table(
             key="t-estimation",

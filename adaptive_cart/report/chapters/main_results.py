@@ -69,12 +69,12 @@ def main_results(evidence: Evidence) -> list[Block]:
     return [
         Heading(text="Main results", key="main", level=2),
         paragraph(
-                "{table} has the operating characteristics by scenario. Success is the type I "
-                "error in a null scenario and the power elsewhere. {endings} add up to all trials.",
-                table=Reference("t-main"),
-                endings=listed([s.capitalize() if k == 0 else s
-                                for k, s in enumerate((*evidence.endings, "no success"))]),
-            ),
+            "{table} has the operating characteristics by scenario. Success is the type I "
+            "error in a null scenario and the power elsewhere. {endings} add up to all trials.",
+            table=Reference("t-main"),
+            endings=listed([s.capitalize() if k == 0 else s
+                            for k, s in enumerate((*evidence.endings, "no success"))]),
+        ),
         Table(
             key="t-main",
             title=line("Operating characteristics (", evidence.trials_words, ")"),

@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.draws import DRAWS
 from adaptive_cart.nouns.questions import written
-from adaptive_cart.priors.claims import nothing_seen
+from adaptive_cart.priors.claims import prior_claims
 from adaptive_cart.report.accuracy import measured
 from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.chapters.prior_rows import WORTH, prior_rows
@@ -173,29 +171,24 @@ def _rationales(evidence: Evidence, lacking: list[str]) -> list[Block]:
 
 # ── what the prior alone says ─────────────────────────────────────────────────────────────────
 def _claims(evidence: Evidence) -> list[Block]:
+    rules = {rule.name: rule for rule in evidence.plan.rules if rule.decision.claims}
     rows = []
-    for rule in evidence.plan.rules:
-        if not rule.decision.claims or rule.prediction is not None:
+    for claim in prior_claims(evidence.design, evidence.plan):
+        if claim.rule not in rules:
             continue
-        if not evidence.plan.bayesian(rule):
-            continue
-        analysis, fitted = evidence.plan.fitted[rule.question.endpoint]
-        posterior = analysis.posterior(fitted, nothing_seen(evidence.design, analysis.reads), None)
-        for place, question in enumerate(rule.targets):
-            alone = float(posterior.probability(question)[0])
-            enough = bool(rule.compared(np.array([alone]), rule.easiest)[0])
-            verdict = "reaches its threshold: the prior alone would succeed" if enough else (
-                "does not reach its threshold")  # fmt: skip
-            rows.append(
-                row(
-                    code(rule.name),
-                    given(rule.prose(evidence.design, place), f"design: rules.{rule.name}"),
-                    significant(alone, 3, "model: prior alone"),
-                    line(secret(given(written(rule.easiest), f"design: rules.{rule.name}"),
-                                otherwise=WITHHELD_SHORT)),
-                    verdict,
-                )
-            )  # fmt: skip
+        rule, source = rules[claim.rule], f"design: rules.{claim.rule}"
+        threshold = secret(given(written(claim.threshold), source), otherwise=WITHHELD_SHORT)
+        rows.append(
+            row(
+                code(claim.rule),
+                given(rule.prose(evidence.design, claim.target), source),
+                significant(claim.probability, 3, "model: prior alone"),
+                threshold,
+                "reaches its threshold: the prior alone would succeed"
+                if claim.settled
+                else "does not reach its threshold",
+            )
+        )
     if not rows:
         if evidence.plan.asks_posteriors:
             evidence.trace.missing(14)

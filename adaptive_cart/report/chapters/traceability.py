@@ -44,13 +44,13 @@ def _items(evidence: Evidence) -> list[Block]:
     cited = sorted({key for f in findings for key in f.item.by}, key=list(documents).index)
     return [
         paragraph(
-                "Of {all} items that guidance and reporting standards ask for, {reported} are "
-                "reported, {not_applicable} do not apply and {missing} are missing.",
-                all=given(len(findings), "checklist"),
-                reported=given(statuses.count("reported"), "checklist"),
-                not_applicable=given(statuses.count("not applicable"), "checklist"),
-                missing=given(statuses.count("missing"), "checklist"),
-            ),
+            "Of {all} items that guidance and reporting standards ask for, {reported} are "
+            "reported, {not_applicable} do not apply and {missing} are missing.",
+            all=given(len(findings), "checklist"),
+            reported=given(statuses.count("reported"), "checklist"),
+            not_applicable=given(statuses.count("not applicable"), "checklist"),
+            missing=given(statuses.count("missing"), "checklist"),
+        ),
         Table(
             key="t-trace",
             title=line("Traceability of the items to their places in this report"),
