@@ -40,9 +40,11 @@ from adaptive_cart.figures.style import (
     width_of,
 )
 from adaptive_cart.nouns.calendar import SAME
+from adaptive_cart.nouns.course import DRUG_FREE
 from adaptive_cart.nouns.questions import ALL, KINDS, Question
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.summaries import Durations
+from adaptive_cart.recorded.table import spells_in
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -465,19 +467,21 @@ def _draw_swimmer(
         for shapes, face, group in ((ADVERSE, YELLOW, adverse), (OTHERS, BLACK, own))
         for place, (name, words) in enumerate(group.items())
     }
-    kinds = EVENTS | {"withdrawn_month": ("withdrawn", "o", "white", BLACK)} | more
+    lost = {ends: EVENTS["relapse_month"] for line in lines for *_, ends in spells_in(line)}
+    kinds = EVENTS | lost | {"withdrawn_month": ("withdrawn", "o", "white", BLACK)} | more
     for place, line in enumerate(lines):
         panel.plot([0.0, line["followed"]], [place, place], color=PALE, linewidth=2.0 * thick,
                    zorder=1, solid_capstyle="butt")  # fmt: skip
-        begins = line.get("remission_month")
-        if begins is not None:
-            ends = min(
+        for state, _, _, begins, ends in spells_in(line):
+            if state != DRUG_FREE:
+                continue
+            until = min(
                 line.get(name, np.inf)
-                for name in ("relapse_month", "rescue_month", "death_month", "followed")
-                if line.get(name, np.inf) >= begins
+                for name in (ends, "rescue_month", "death_month", "followed")
+                if line.get(name, np.inf) >= line[begins]
             )
             panel.plot(
-                [begins, ends], [place, place], color=GREEN, linewidth=4.2 * thick, zorder=2,
+                [line[begins], until], [place, place], color=GREEN, linewidth=4.2 * thick, zorder=2,
                 solid_capstyle="butt",
             )  # fmt: skip
         for name, (words, shape, face, edge) in kinds.items():
