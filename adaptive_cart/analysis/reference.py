@@ -158,7 +158,8 @@ class ReferencePosteriors:
 
         assert rule.prediction is not None
         look = analysis if len(tables.successes) == 1 else analysis.instead(target.endpoint, tables)
-        successes, totals, final = (part[row] for part in look.to_come(rule, target))
+        to_come = look.to_come(target, rule.prediction.enrolled)
+        successes, totals, final = (part[row] for part in to_come)
         arms = [target.arm] if target.minus is None else [target.arm, target.minus]
         model = self.plan.fitted[target.endpoint][1]
         region = _region(model, rule.prediction.condition(target), final)
@@ -167,9 +168,8 @@ class ReferencePosteriors:
         for arm in arms:
             level = Question(target.endpoint, arm, stratum=target.stratum)
             chance = reference.quantity(fit.draws, level, open_strata)
-            to_come = int(final[arm] - totals[arm])
-            outcomes = np.arange(to_come + 1)
-            mass = binom.pmf(outcomes, to_come, chance[..., None])
+            more = int(final[arm] - totals[arm])
+            mass = binom.pmf(np.arange(more + 1), more, chance[..., None])
             masses.append(mass)
         mine = slice(int(successes[arms[0]]), int(successes[arms[0]]) + masses[0].shape[-1])
         if len(arms) == 1:

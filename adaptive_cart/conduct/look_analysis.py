@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.predictive import predictive_probability
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.models import Posterior
-from adaptive_cart.models.ties import not_known, undecided
+from adaptive_cart.models.ties import undecided
 from adaptive_cart.nouns.questions import OPEN, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
 from adaptive_cart.nouns.records import pooled as over_strata
@@ -99,10 +98,10 @@ class LookAnalysis:
     def probability(self, rule: ResolvedRule, target: Question) -> Floats:
         """The probability that a rule asks for, ``(chosen trial,)``; nan where it failed."""
         if not target.to_be_named:
-            return self._asked(rule, target)
+            return rule.asks.answer(self, target)
         answer = np.full(len(self.trials), np.nan)
         for question, rows in among_open(target, self.open_arms):
-            answer[rows] = self._asked(rule, question)[rows]
+            answer[rows] = rule.asks.answer(self, question)[rows]
         return answer
 
     def undecided(
@@ -113,35 +112,23 @@ class LookAnalysis:
         error = self.plan.errors[rule.name]
         if error == 0.0 or not (np.abs(probability - threshold) <= error).any():
             return found
-        if rule.prediction is not None:
-            return undecided(probability, threshold, error, not_known)
         for question, rows in among_open(target, self.open_arms):
-            sides = self.posterior(target.endpoint).sides(question)
+            sides = rule.asks.sides(self, question)
             found[rows] = undecided(probability, threshold, error, sides)[rows]
         return found
 
-    def _asked(self, rule: ResolvedRule, target: Question) -> Floats:
-        if rule.prediction is not None:
-            return self._predicted(rule, target)
-        posterior = self.posterior(target.endpoint)
-        answer = posterior.probability(target)
-        return answer if posterior.failed is None else np.where(posterior.failed, np.nan, answer)
-
-    def _predicted(self, rule: ResolvedRule, target: Question) -> Floats:
-        assert rule.prediction is not None
-        successes, totals, final = self.to_come(rule, target)
-        model = self.plan.fitted[target.endpoint][1]
-        condition = rule.prediction.condition(target)
-        return predictive_probability(model, condition, successes, totals, final)
-
-    def to_come(self, rule: ResolvedRule, target: Question) -> tuple[Integers, Integers, Integers]:
+    def to_come(self, target: Question, enrolled: bool) -> tuple[Integers, Integers, Integers]:
         """What a predictive rule looks from and to, ``(chosen trial, arm)`` each.
+
+        Parameters
+        ----------
+        enrolled
+            To those who are enrolled, or else to the planned number.
 
         Returns
         -------
         Responders and participants analysed so far, and participants in the last analysis.
         """
-        assert rule.prediction is not None
         counts = self.summary(target.endpoint)
         assert isinstance(counts, Counts)
         design = self.plan.design
@@ -156,7 +143,7 @@ class LookAnalysis:
             return over_strata(mine)
 
         totals, due = pooled(counts.totals), pooled(counts.due)
-        if rule.prediction.enrolled:
+        if enrolled:
             planned = pooled(self.snapshot.population.tally(self.snapshot.enrolled))
         else:
             share = shares[target.stratum] if target.stratum >= 0 else 1.0

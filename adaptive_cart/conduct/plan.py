@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 
 from adaptive_cart.conduct.looks import Schedule
-from adaptive_cart.conduct.predictive import always_decided
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.design.design import Design
 from adaptive_cart.models import AnalysisBase
@@ -74,14 +73,10 @@ class Plan:
         return found
 
     def _error(self, rule: ResolvedRule, participants: tuple[int, ...]) -> float:
-        errors = [0.0]
-        for target in rule.targets:
-            analysis, model = self.fitted[target.endpoint]
-            if rule.prediction is None:
-                errors.append(analysis.error(model, target, participants))
-            elif not always_decided(model, target, participants):
-                errors.append(analysis.answered_by.error(target))
-        return max(errors)
+        return max(
+            rule.asks.error(*self.fitted[target.endpoint], target, participants)
+            for target in rule.targets
+        )
 
     @staticmethod
     def of(design: Design) -> Plan:

@@ -16,32 +16,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from adaptive_cart.conduct.predictive import Condition
+from adaptive_cart.conduct.asking import Asking, Now, Prediction
 from adaptive_cart.decisions import Decision
 from adaptive_cart.design.design import Design, PosteriorQuestion, Rule
 from adaptive_cart.design.spending import spending_of
 from adaptive_cart.models.classical.alpha_spending import Spending
 from adaptive_cart.nouns.questions import ALL, OPEN, Question, Wording, asked, written
 from adaptive_cart.nouns.records import Booleans, Floats
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """A predictive question: the rule to come, its comparison at the last look, and the sample.
-
-    ``against`` are the thresholds that the predictive probability itself is compared with.
-    """
-
-    rule: str
-    at_least: bool
-    threshold: float
-    enrolled: bool
-    against: tuple[float, ...] = ()
-
-    def condition(self, question: Question) -> Condition:
-        """The predicted rule's condition at the last look, for one of its targets."""
-        asked = question.compared_with(self.threshold)
-        return Condition(asked, self.at_least, self.threshold, self.against)
 
 
 @dataclass(frozen=True)
@@ -52,8 +33,8 @@ class ResolvedRule:
     ----------
     targets
         What is asked, once for each target; for a predictive rule, what the predicted rule asks.
-    prediction
-        Set where the rule asks for a predictive probability.
+    asks
+        For which probability: the posterior one, or a predictive one.
     at_least
         Whether the rule holds at or above its threshold, or below it.
     thresholds
@@ -70,7 +51,7 @@ class ResolvedRule:
     name: str
     decision: Decision
     targets: tuple[Question, ...]
-    prediction: Prediction | None
+    asks: Asking
     at_least: bool
     thresholds: dict[int, float]
     last: bool
@@ -80,11 +61,8 @@ class ResolvedRule:
     def __post_init__(self) -> None:
         """Let what is asked know what it will be compared with, so that ties are decided."""
         against = tuple(value for value in self.thresholds.values() if not math.isnan(value))
-        compared = against
-        if self.prediction is not None:
-            compared = (self.prediction.threshold,)
-            prediction = replace(self.prediction, against=against)
-            object.__setattr__(self, "prediction", prediction)
+        asks, compared = self.asks.compared_with(against)
+        object.__setattr__(self, "asks", asks)
         targets = tuple(target.compared_with(*compared) for target in self.targets)
         object.__setattr__(self, "targets", targets)
 
@@ -95,13 +73,13 @@ class ResolvedRule:
 
     @property
     def affirms(self) -> bool:
-        """Whether the rule, when it holds, claims what it asks; if not, it claims the opposite.
+        """Whether the rule, when it holds, claims what it asks; if not, it claims the opposite."""
+        return self.asks.affirms(self.at_least)
 
-        A predictive rule claims what the rule claims that it predicts, or the opposite of that.
-        """
-        if self.prediction is None:
-            return self.at_least
-        return self.prediction.at_least == self.at_least
+    @property
+    def prediction(self) -> Prediction | None:
+        """What is predicted; nothing where the posterior is asked."""
+        return self.asks if isinstance(self.asks, Prediction) else None
 
     def never(self) -> ResolvedRule:
         """Return the same rule with a threshold that nothing reaches; it is asked all the same."""
@@ -168,12 +146,7 @@ class ResolvedRule:
             if first.stratum >= 0 and len({q.stratum for q in self.targets}) > 1:
                 strata = ("each stratum",) * len(strata)
             asked = first.words(arms, strata)
-        if self.prediction is None:
-            return asked
-        sample = "those enrolled" if self.prediction.enrolled else "max_n participants"
-        sign = ">=" if self.prediction.at_least else "<"
-        condition = f"{asked} {sign} {written(self.prediction.threshold)}"
-        return f"P({self.prediction.rule} at the last look, with {sample}: {condition} | data)"
+        return self.asks.words(asked)
 
     def threshold_words(self, look: int) -> str:
         """Threshold at a look in full, but for a boundary, whose decimals have no end."""
@@ -182,13 +155,8 @@ class ResolvedRule:
 
     def prose(self, design: Design, target: int = 0, every: bool = False) -> str:
         """Say what the rule asks after "whether", with labels; ``every`` for all targets in one."""
-        if self.prediction is not None:
-            sample = (
-                "those enrolled by then"
-                if self.prediction.enrolled
-                else f"all {design.enrolment.max_n} planned participants"
-            )
-            return f"{self.prediction.rule} will hold at the last look with {sample}"
+        if said := self.asks.prose(design.enrolment.max_n):
+            return said
         question, wording = self.targets[target], wording_of(design, self.targets[target].endpoint)
         if every and len(self.targets) > 1:
             if len({other.arm for other in self.targets}) > 1:
@@ -249,7 +217,7 @@ def resolve_rules(design: Design) -> tuple[ResolvedRule, ...]:
 
 def _resolve(design: Design, rule: Rule) -> ResolvedRule:
     thresholds = {look: design.threshold_at(rule, look) for look in design.judged_at(rule)}
-    prediction = None
+    asks: Asking = Now()
     if rule.posterior is not None:
         targets = targets_of(design, rule.posterior)
     else:
@@ -259,12 +227,12 @@ def _resolve(design: Design, rule: Rule) -> ResolvedRule:
         targets = targets_of(design, named.posterior)
         threshold = design.threshold_at(named, design.looks.number)
         enrolled = rule.predictive.with_ == "enrolled"
-        prediction = Prediction(named.name, named.at_least is not None, threshold, enrolled)
+        asks = Prediction(named.name, named.at_least is not None, threshold, enrolled)
     return ResolvedRule(
         name=rule.name,
         decision=rule.decision,
         targets=targets,
-        prediction=prediction,
+        asks=asks,
         at_least=rule.at_least is not None,
         thresholds=thresholds,
         last=rule.looks is None or "final" in rule.looks,

@@ -224,9 +224,10 @@ class _Watched(SimulatedConduct):
     def _to_come(
         self, rule: ResolvedRule, analysis: LookAnalysis
     ) -> list[tuple[Integers, Integers, Integers] | None]:
-        if rule.prediction is None or not self._at_a_look:
+        ahead = rule.prediction
+        if ahead is None or not self._at_a_look:
             return [None] * len(rule.targets)
-        return [analysis.to_come(rule, target) for target in rule.targets]
+        return [analysis.to_come(target, ahead.enrolled) for target in rule.targets]
 
 
 def _logit(probability: float) -> float:

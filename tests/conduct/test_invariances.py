@@ -336,6 +336,7 @@ def test_an_arm_rule_that_never_holds_changes_nothing() -> None:
 
 def assert_same_but_for_rule_names(first: Told, second: Told) -> None:
     for one, other in zip(first, second, strict=True):
+        other = other.drop(columns="within_error_never", errors="ignore")  # its own verdicts
         one, other = (table.sort_index(axis="columns") for table in (one, other))
         for table in (one, other):
             if "rule" in table:

@@ -1,0 +1,142 @@
+"""Which probability a rule asks for: the posterior one now, or the predictive one of another rule.
+
+A further way to ask is a further class here; whoever holds looks asks them all alike.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adaptive_cart.conduct.predictive import Condition, always_decided, predictive_probability
+from adaptive_cart.models import AnalysisBase
+from adaptive_cart.models.ties import Sides, not_known
+from adaptive_cart.nouns.questions import Question, written
+from adaptive_cart.nouns.records import Floats
+
+if TYPE_CHECKING:
+    from adaptive_cart.conduct.look_analysis import LookAnalysis
+
+
+class Asking(ABC):
+    """What a rule makes of its question before it compares."""
+
+    @abstractmethod
+    def answer(self, seen: LookAnalysis, question: Question) -> Floats:
+        """The probability, ``(chosen trial,)``; nan where it could not be computed."""
+
+    @abstractmethod
+    def sides(self, seen: LookAnalysis, question: Question) -> Sides:
+        """On which side of a threshold the answer surely lies, where it is near."""
+
+    @abstractmethod
+    def error(
+        self, analysis: AnalysisBase, model: Any, question: Question, participants: tuple[int, ...]
+    ) -> float:
+        """What the answer may be wrong by near a threshold; 0 where it is decided exactly."""
+
+    @abstractmethod
+    def compared_with(self, against: tuple[float, ...]) -> tuple[Asking, tuple[float, ...]]:
+        """The same, knowing its thresholds; and those that the question is compared with."""
+
+    def affirms(self, at_least: bool) -> bool:
+        """Whether a rule that holds claims what is asked; if not, it claims the opposite."""
+        return at_least
+
+    def words(self, question: str) -> str:
+        """Say it as a formula."""
+        return question
+
+    def prose(self, max_n: int) -> str:
+        """Say it after "whether"; blank where the question says it all."""
+        return ""
+
+
+@dataclass(frozen=True)
+class Now(Asking):
+    """The posterior probability."""
+
+    def answer(self, seen: LookAnalysis, question: Question) -> Floats:
+        """The posterior's own answer."""
+        posterior = seen.posterior(question.endpoint)
+        answer = posterior.probability(question)
+        return answer if posterior.failed is None else np.where(posterior.failed, np.nan, answer)
+
+    def sides(self, seen: LookAnalysis, question: Question) -> Sides:
+        """What the posterior knows."""
+        return seen.posterior(question.endpoint).sides(question)
+
+    def error(
+        self, analysis: AnalysisBase, model: Any, question: Question, participants: tuple[int, ...]
+    ) -> float:
+        """The model's own."""
+        return analysis.error(model, question, participants)
+
+    def compared_with(self, against: tuple[float, ...]) -> tuple[Asking, tuple[float, ...]]:
+        """The question itself is compared."""
+        return self, against
+
+
+@dataclass(frozen=True)
+class Prediction(Asking):
+    """The predictive probability that a rule holds at the last look, and with which sample.
+
+    Attributes
+    ----------
+    rule, at_least, threshold
+        The rule to come, and its comparison at the last look.
+    enrolled
+        With those who are enrolled, or else with the planned number.
+    against
+        Thresholds that the predictive probability itself is compared with.
+    """
+
+    rule: str
+    at_least: bool
+    threshold: float
+    enrolled: bool
+    against: tuple[float, ...] = ()
+
+    def condition(self, question: Question) -> Condition:
+        """The predicted rule's condition at the last look, for one of its targets."""
+        asked = question.compared_with(self.threshold)
+        return Condition(asked, self.at_least, self.threshold, self.against)
+
+    def answer(self, seen: LookAnalysis, question: Question) -> Floats:
+        """Over all final tables."""
+        model = seen.plan.fitted[question.endpoint][1]
+        to_come = seen.to_come(question, self.enrolled)
+        return predictive_probability(model, self.condition(question), *to_come)
+
+    def sides(self, seen: LookAnalysis, question: Question) -> Sides:
+        """Nothing is known."""
+        return not_known
+
+    def error(
+        self, analysis: AnalysisBase, model: Any, question: Question, participants: tuple[int, ...]
+    ) -> float:
+        """That of the posterior, unless there are few enough final tables to decide."""
+        decided = always_decided(model, question, participants)
+        return 0.0 if decided else analysis.answered_by.error(question)
+
+    def compared_with(self, against: tuple[float, ...]) -> tuple[Asking, tuple[float, ...]]:
+        """The question is compared at the last look, the predictive probability now."""
+        return replace(self, against=against), (self.threshold,)
+
+    def affirms(self, at_least: bool) -> bool:
+        """It claims what the predicted rule claims, or the opposite of that."""
+        return self.at_least == at_least
+
+    def words(self, question: str) -> str:
+        """Name the rule, the sample and what is to hold."""
+        sample = "those enrolled" if self.enrolled else "max_n participants"
+        condition = f"{question} {'>=' if self.at_least else '<'} {written(self.threshold)}"
+        return f"P({self.rule} at the last look, with {sample}: {condition} | data)"
+
+    def prose(self, max_n: int) -> str:
+        """Name the rule and the sample."""
+        sample = "those enrolled by then" if self.enrolled else f"all {max_n} planned participants"
+        return f"{self.rule} will hold at the last look with {sample}"
