@@ -615,8 +615,9 @@ def _predictive(pieces: Pieces, rule: Rule, path: str) -> Found:
         )
         return
     kind, analysis = target.posterior.kind, pieces.analysis.get(target.posterior.endpoint)
-    closed = ANALYSES[DEFAULT_MODEL if analysis is None else analysis.model].answers
-    if kind.among_open or kind.name not in closed:
+    model = ANALYSES[DEFAULT_MODEL if analysis is None else analysis.model]
+    drawn = model.can_be_asked(kind) and kind.name not in model.answers
+    if kind.among_open or drawn:
         yield (
             f"{path}.rule",
             f"'{target.name}' asks for {kind.asked_for}; predictive probabilities are there for "
