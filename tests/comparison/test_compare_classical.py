@@ -14,11 +14,14 @@ from scipy import stats
 import adaptive_cart as ac
 from adaptive_cart.comparison import compare
 from adaptive_cart.comparison.classical import group_sequential, words_of_group_sequential
+from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import AlphaSpending
 from adaptive_cart.design.spending import planned_bounds
 from adaptive_cart.errors import DesignError, InputError
 from adaptive_cart.models.classical.alpha_spending import Spending
 from adaptive_cart.models.classical.logrank import at_risk, hazard_ratio
+from adaptive_cart.models.classical.proportions import z_of_two
+from adaptive_cart.nouns.records import Snapshot
 from adaptive_cart.recorded.table import participants_table
 from adaptive_cart.results import hazard_ratios
 from checks import DESIGNS, assert_close_in_mcse, raw_design
@@ -145,6 +148,31 @@ def test_hazard_ratio_and_its_truth() -> None:
     logs = np.log(found.estimate[:, 0])
     assert logs.mean() == pytest.approx(math.log(0.5), abs=0.02)  # bias of order 1 / 90
     assert logs.std() == pytest.approx(math.sqrt(4.0 / 90.0), abs=0.03)
+
+
+def test_a_reversal_is_judged_at_the_boundary_that_was_reached() -> None:
+    """Numbers vary by trial, and so do boundaries: the planned ones would call others reversed."""
+    design = group_sequential(ac.load_design(DESIGNS / "goldilocks_allogeneic.toml"))
+    plan, turned, by_plan = Plan.of(design), 0, 0
+    for first in range(0, 1_000, 500):
+        block = block_of(design, "expected", 3, first, 500)
+        population, randomised = block.population, block.randomised.sum(axis=1)
+        assert population is not None
+        date = plan.schedule.all_observed(population, randomised, block.months)
+        endpoint = design.primary_endpoint
+        prepared = endpoint.prepare(design.primary, population)
+        counts = endpoint.summary(prepared, Snapshot(date, randomised, population)).columns()
+        x, n = (counts[name].sum(axis=2) for name in ("events", "analysed"))
+        answer = stats.norm.cdf(z_of_two((x[:, 0], x[:, 1]), (n[:, 0], n[:, 1])))
+        for trial in np.flatnonzero((block.standing.reason == 0) & (date > block.months)):
+            look = int(block.look[trial])
+            in_force = block.looks[look - 1].in_force["efficacy"][trial, 0]
+            assert block.reversal[trial] == (answer[trial] < in_force)
+            turned += int(block.reversal[trial])
+            planned = plan.rules[0].thresholds[look]
+            by_plan += int(block.reversal[trial] != (answer[trial] < planned))
+    assert turned > 3
+    assert by_plan > 0
 
 
 def test_the_true_ratio_is_what_coxs_tends_to(monkeypatch: pytest.MonkeyPatch) -> None:
