@@ -52,7 +52,7 @@ def estimation(evidence: Evidence) -> list[Block]:
             "rest on few trials are unsure, as their standard errors say.",
             estimate=told.estimate,
             table=Reference("t-estimation"),
-            ),
+        ),
         Table(
             key="t-estimation",
             title=line("Bias, root mean squared error and coverage of the ", evidence.level(),
