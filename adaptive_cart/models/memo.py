@@ -80,7 +80,9 @@ class Memo:
                 if known.all():
                     return found
             ordered = np.sort(keys[~known])
-            unknown = ordered[np.append(True, ordered[1:] != ordered[:-1])]
+            first = np.ones(ordered.shape, dtype=np.bool_)
+            first[1:] = ordered[1:] != ordered[:-1]
+            unknown = ordered[first]
             new = work_out(unknown)
             self._keep(what, unknown, new)
             if found is None:
