@@ -394,6 +394,11 @@ BOTH = {
     "truth/dfr": {"soc": 0.2, "cart": 0.5},
     "looks": {"months": [6.0, 12.0]},
 }
+TESTED: dict[str, Any] = {
+    "analysis__dfr": {"model": "proportions_test"},
+    "rules__1__at_least": {"alpha": 0.2, "spending": "obrien_fleming"},
+    "rules__2": GONE,
+}
 GAMMA_BY_RATE = {"dist": "gamma", "shape": 2.0, "rate": 0.25}
 SWAPPED = {
     "crossover/from": "cart",
@@ -495,6 +500,12 @@ KEYS: dict[str, list[Case]] = {
                      to("times", "analysis/relapse/prior/baseline/a", 2.0)],
     "GammaPrior.b": [to("direct", "analysis/infection/prior/b", 5.0),
                      to("times", "analysis/relapse/prior/baseline/b", 5.0)],
+    "ProportionsTestAnalysis.model": [to("direct", "analysis/dfr/model", "logrank_test", "refused",
+                                         **TESTED)],
+    "AlphaSpending.alpha": [to("direct", "rules/1/at_least/alpha", 0.3, **TESTED)],
+    "AlphaSpending.spending": [to("direct", "rules/1/at_least/spending", "pocock", **TESTED)],
+    "LogrankTestAnalysis.model": [to("times", "analysis/relapse/model", "proportions_test",
+                                     "refused", analysis__relapse={"model": "logrank_test"})],
     "LogisticAnalysis.model": [to("strata", "analysis/dfr", HIERARCHICAL)],
     "LogisticAnalysis.prior": [to("strata", "analysis/dfr/prior", GONE, "refused")],
     "LogisticPrior.intercept": [to("strata", "analysis/dfr/prior/intercept/mean", 1.0)],
@@ -720,6 +731,8 @@ TABLES: dict[str, Any] = {
     "piecewise_exponential": tomllib.loads(TIMES)["analysis"]["relapse"],
     "weibull_cure": tomllib.loads(LASTING)["analysis"]["relapse"],
     "gamma_poisson": {"model": "gamma_poisson", "prior": {"a": 1.0, "b": 1.0}},
+    "proportions_test": {"model": "proportions_test"},
+    "logrank_test": {"model": "logrank_test"},
 }
 ASKED_OF: dict[str, str] = {
     "landmark": "dfr",
@@ -749,6 +762,7 @@ QUESTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
                                   {"stratum": "mild"}),
     "remaining in a stratum": ({**LEVEL, "remains_at": 3.0}, {"stratum": "mild"}),
 }  # fmt: skip
+FIRST = ("level", "difference", "hazard ratio", "remaining")  # one of which any model answers
 FITS = {
     ("beta_binomial", "landmark"), ("beta_binomial", "adverse_event"),
     ("logistic", "landmark"), ("logistic", "adverse_event"),
@@ -756,6 +770,8 @@ FITS = {
     ("piecewise_exponential", "time_to_event"), ("piecewise_exponential", "time_to_relapse"),
     ("weibull_cure", "time_to_event"), ("weibull_cure", "time_to_relapse"),
     ("gamma_poisson", "event_rate"),
+    ("proportions_test", "landmark"), ("proportions_test", "adverse_event"),
+    ("logrank_test", "time_to_event"), ("logrank_test", "time_to_relapse"),
 }  # fmt: skip
 
 
@@ -781,7 +797,7 @@ def test_every_model_and_endpoint_is_tried() -> None:
     assert TABLES.keys() == ANALYSES.keys()
     assert ASKED_OF.keys() == KINDS.keys()
     for model, endpoint in itertools.product(TABLES, ASKED_OF):
-        kinds = (QUESTIONS[name][0] for name in ("level", "hazard ratio", "remaining"))
+        kinds = (QUESTIONS[name][0] for name in FIRST)
         fit = any(_fits(asking(model, endpoint, question)) for question in kinds)
         assert fit == ((model, endpoint) in FITS), (model, endpoint)
 
@@ -845,7 +861,7 @@ OF_EVERY_MODEL = THEN["strata"]  # an arm is dropped where there are several
 
 def holding(model: str, endpoint: str, **rule: Any) -> dict[str, Any]:
     """The course with one rule that holds as soon as it is judged."""
-    questions = (QUESTIONS[name][0] for name in ("level", "hazard ratio", "remaining"))
+    questions = (QUESTIONS[name][0] for name in FIRST)
     raw = next(raw for question in questions if _fits(raw := asking(model, endpoint, question)))
     stratum = {"stratum": "each"} if rule.get("then") == "close_stratum" else {}
     asked = {**raw["rules"][0]["posterior"], **stratum}

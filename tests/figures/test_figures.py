@@ -818,33 +818,3 @@ def test_figures_load_matplotlib_late_and_pyplot_never(results: Any) -> None:
     command = [sys.executable, "-c", code, str(results("hello").folder)]
     found = subprocess.run(command, capture_output=True, text=True, check=True)
     assert found.stdout.split("\n")[:2] == ["[]", "True False"]
-
-
-def test_priors_have_their_own_mean_and_quantiles_and_not_those_of_the_drawing() -> None:
-    """A density that is cut off where it rises without end would give others."""
-    from scipy import stats
-
-    from adaptive_cart.figures.tables_priors import _parameter
-
-    kinds = {
-        ("crs3", "beta"): ({"dist": "beta", "a": 0.2, "b": 3.8}, stats.beta(0.2, 3.8)),
-        ("baseline", "gamma"): ({"a": 0.1, "b": 1.0}, stats.gamma(0.1)),
-        ("median_months", "lognormal"): (
-            {"dist": "lognormal", "median": 12.0, "sigma": 0.7},
-            stats.lognorm(0.7, scale=12.0),
-        ),
-        ("effect_sd", "half_normal"): ({"dist": "half_normal", "sd": 0.5}, stats.halfnorm(0, 0.5)),
-        ("log_hazard_ratio", "normal"): (
-            {"dist": "normal", "mean": 0.3, "sd": 1.2},
-            stats.lognorm(1.2, scale=np.exp(0.3)),
-        ),
-        ("treatment", "normal"): ({"dist": "normal", "mean": 0.3, "sd": 1.2}, stats.norm(0.3, 1.2)),
-    }
-    for (name, _), (given, known) in kinds.items():
-        found = _parameter(name, given)[2].summary
-        wanted = {"mean": known.mean(), "lower": known.ppf(0.025), "median": known.median(),
-                  "upper": known.ppf(0.975)}  # fmt: skip
-        assert found == pytest.approx(wanted, rel=1e-9), name
-    share = stats.norm.expect(lambda z: 1.0 / (1.0 + np.exp(2.0 - z)))
-    found = _parameter("control_logit", {"dist": "normal", "mean": -2.0, "sd": 1.0})[2].summary
-    assert found["mean"] == pytest.approx(share, rel=1e-5)

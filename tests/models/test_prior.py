@@ -1,0 +1,42 @@
+"""Priors of parameters against SciPy's distributions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from adaptive_cart.models.prior import of_part
+
+NORMAL = {"dist": "normal", "mean": 0.3, "sd": 1.2}
+KNOWN: dict[str, tuple[str, dict[str, Any], Any]] = {
+    "beta": ("probability", {"dist": "beta", "a": 0.2, "b": 3.8}, stats.beta(0.2, 3.8)),
+    "gamma": ("events per month", {"a": 0.1, "b": 1.0}, stats.gamma(0.1)),
+    "lognormal": (
+        "months",
+        {"dist": "lognormal", "median": 12.0, "sigma": 0.7},
+        stats.lognorm(0.7, scale=12.0),
+    ),
+    "half-normal": ("sd (log odds)", {"dist": "half_normal", "sd": 0.5}, stats.halfnorm(0, 0.5)),
+    "ratio": ("hazard ratio", NORMAL, stats.lognorm(1.2, scale=np.exp(0.3))),
+    "normal": ("log odds", NORMAL, stats.norm(0.3, 1.2)),
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_prior_has_its_own_mean_and_quantiles_and_not_those_of_the_drawing(name: str) -> None:
+    """A density that is cut off where it rises without end would give others."""
+    scale, given, known = KNOWN[name]
+    found = of_part("part", "part", scale, given).curve.summary
+    wanted = {"mean": known.mean(), "lower": known.ppf(0.025), "median": known.median(),
+              "upper": known.ppf(0.975)}  # fmt: skip
+    assert found == pytest.approx(wanted, rel=1e-9)
+
+
+def test_a_normal_logit_is_told_as_a_probability() -> None:
+    share = stats.norm.expect(lambda z: 1.0 / (1.0 + np.exp(2.0 - z)))
+    given = {"dist": "normal", "mean": -2.0, "sd": 1.0}
+    found = of_part("control_logit", "control_logit", "probability", given).curve.summary
+    assert found["mean"] == pytest.approx(share, rel=1e-5)
