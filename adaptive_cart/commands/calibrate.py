@@ -1,4 +1,4 @@
-"""``adaptive-cart calibrate``: find every ."""
+"""``adaptive-cart calibrate``: find thresholds and write them into the file."""
 
 from __future__ import annotations
 

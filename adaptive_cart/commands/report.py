@@ -82,6 +82,6 @@ def command(
             sensitivity_trials=sensitivity_trials,
             progress=bar.show,
         )
-    for warning in written.warnings:
+    for warning in dict.fromkeys(written.warnings):  # both audiences may say the same
         click.echo(f"warning: {warning}", err=True)
     click.echo(written.words())

@@ -7,6 +7,7 @@ from typing import Any
 from adaptive_cart.decisions import SAFETY
 from adaptive_cart.report import grid
 from adaptive_cart.report.chapter import Chapter
+from adaptive_cart.report.chapters.model import NO_PRIOR
 from adaptive_cart.report.chapters.thresholds import against_target
 from adaptive_cart.report.document import (
     Block,
@@ -176,6 +177,8 @@ def _prior(evidence: Evidence) -> list[Line]:
     analysis, model = fitted
     priors = analysis.priors(model, evidence.design.arm_names)
     of_arms = [prior for prior in priors if prior.of_arm]
+    if not analysis.bayesian:
+        return [prose("{label} None: {why}.", label=strong("Priors."), why=NO_PRIOR)]
     if not of_arms:
         return [
             prose(
