@@ -14,7 +14,7 @@ class Again(Sequel):
     """Another remission after a relapse: with a probability each time, and no more than so many."""
 
     probability: Probability | None = Field(default=None, description="of coming after a relapse")
-    at_most: Count = Field(default=1, description="further remissions of a participant")
+    at_most: Count = Field(default=1, le=10, description="further remissions of a participant")
 
     def follow(self, relapsed: Relapsed) -> Booleans:
         assert self.probability is not None

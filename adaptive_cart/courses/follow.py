@@ -223,6 +223,8 @@ class Following:
             ended = self.spell(DRUG_FREE, after_crossover, number).ended[where]
             lost = np.flatnonzero(np.isfinite(ended))
             for _, sequel in disease.sequels:
+                if not len(lost):
+                    break  # nothing follows, and what would follow need not be complete
                 at, month = where[lost], ended[lost]
                 relapsed = Relapsed(self, disease, number, after_crossover, at, month, rescue[lost])
                 taken = sequel.follow(relapsed)

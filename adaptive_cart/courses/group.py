@@ -24,6 +24,11 @@ class DiseaseCourse:
     rescue: float
     sequels: tuple[tuple[str, Sequel], ...] = ()
 
+    @property
+    def may_relapse(self) -> bool:
+        """Whether anybody can lose a remission, so that anything may follow."""
+        return self.remission > 0.0 and self.cured < 1.0 and self.relapse is not None
+
 
 @dataclass(frozen=True)
 class GroupCourse:

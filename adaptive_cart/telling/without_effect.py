@@ -15,7 +15,7 @@ from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design, PermutedBlocks, ResponseAdaptive
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.truth import Truth
-from adaptive_cart.design.validation import path_to
+from adaptive_cart.design.validation import path_to, steps_of
 from adaptive_cart.errors import one_of
 
 Truths = Mapping[str, Truth]
@@ -34,6 +34,7 @@ def without_effect(design: Design, truths: Truths) -> Iterator[str]:
         _endings,
         _crossover,
         _courses,
+        _sequels,
         _hazards,
         _twice_the_same,
     ):
@@ -166,6 +167,30 @@ def _courses(design: Design, truths: Truths) -> Found:
         for key in parts:
             if isinstance(table, dict) and key in table:
                 yield path_to("truth", arm, key), "no endpoint follows from remission"
+
+
+def _sequels(design: Design, truths: Truths) -> Found:
+    """What follows a relapse, in arms where nobody relapses in any scenario."""
+    courses = [arm for truth in truths.values() for arm in truth.courses or ()]
+    tables = {"truth": design.truth}
+    tables |= {path_to("scenarios", name): table for name, table in design.scenarios.items()}
+    for arm in design.arm_names:
+        own = [group.own for groups in courses for group in groups if group.disease_of == arm]
+        if any(disease.may_relapse for disease in own):
+            continue
+        for key in dict.fromkeys(key for disease in own for key, _ in disease.sequels):
+            for where, table in tables.items():
+                if _holds(table.get(arm), key):
+                    yield f"{path_to(where, arm)}.{key}", "nobody relapses there, in any scenario"
+
+
+def _holds(table: Any, path: str) -> bool:
+    """Whether a table of the file has that path."""
+    for step in steps_of(path):
+        if not isinstance(table, dict) or step not in table:
+            return False
+        table = table[step]
+    return True
 
 
 def _hazards(design: Design, truths: Truths) -> Found:
