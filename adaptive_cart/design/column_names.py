@@ -7,6 +7,7 @@ and of an arm ``a_b``. The fixed names are those of the writers; a test holds bo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ OF_PARTICIPANTS = (
     "remission_on_drugs_month", "crossover_month", "remission_after_crossover_month",
     "relapse_after_crossover_month",
 )  # fmt: skip
+# months at which spells begin, by state, number and whether after crossover; they end at relapses
+SPELL = re.compile(r"remission(_on_drugs)?(_[2-9]|_[1-9]\d+)?(_after_crossover)?_month")
 COUNTED = ("randomised", "analysed", "infused", "analysed_final")  # n_… beside n_ARM
 OF_COUNTS = ("events", "analysed", "missing", "months", "years", "total", "squares")
 
@@ -89,4 +92,7 @@ def _of_participants(pieces: Pieces) -> Iterator[Column]:
     for name in OF_PARTICIPANTS:
         yield name, "", "every participant"
     for endpoint in pieces.endpoints:
+        spell = SPELL.fullmatch(endpoint.replace("relapse", "remission"))
+        if spell and spell[2]:
+            yield endpoint, "", "a further remission"
         yield endpoint, path_to("endpoints", endpoint), f"endpoint '{endpoint}'"

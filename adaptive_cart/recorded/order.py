@@ -23,7 +23,8 @@ def impossible(
     Parameters
     ----------
     months
-        By column of the course, infinite where blank.
+        By column of the course, infinite where blank; nan where it is not known, of which nothing
+        is found.
     arm
         Position of the arm; -1 where it is not known.
 
@@ -32,6 +33,7 @@ def impossible(
     Column, and what is wrong.
     """
     yield from _spells(months)
+    yield from _at_once(months)
     death = months["death_month"]
     for column, month in months.items():
         if column != "death_month" and np.isfinite(month) and month > death + SAME:
@@ -47,10 +49,10 @@ def _spells(months: Mapping[str, float]) -> Found:
         if ends not in months:
             continue  # it never ends
         began, ended = months[begins], months[ends]
-        if np.isfinite(ended) and not began <= ended:
+        if np.isfinite(ended) and began > ended:
             yield ends, f"found {ended:g}; a {_called(ends)} {_misplaced(months, begins)}"
         last = lost_before.get((state, after))
-        if last is not None and np.isfinite(began) and not months[last] <= began + SAME:
+        if last is not None and np.isfinite(began) and months[last] > began + SAME:
             yield begins, f"found {began:g}; a {_called(begins)} {_misplaced(months, last)}"
         lost_before[state, after] = ends
         if state == DRUG_FREE and not after and began <= rescue < ended - SAME:
@@ -59,6 +61,28 @@ def _spells(months: Mapping[str, float]) -> Found:
                 f"found {rescue:g}, in drug-free remission (from month {began:g}); rescue ends "
                 f"it, so {ends} is needed",
             )
+
+
+def _at_once(months: Mapping[str, float]) -> Found:
+    """Remissions of the own course and of the other arm's that would last at the same time."""
+    spells = [
+        (after, months[begins], begins, ends)
+        for state, after, _, begins, ends in spells_in(months)
+        if state == DRUG_FREE and ends in months and np.isfinite(months[begins])
+    ]
+    for after, began, begins, ends in spells:
+        later = [
+            s for s in spells if s[0] != after and s[1] >= began and s[1] < months[ends] - SAME
+        ]
+        if not later:
+            continue
+        _, month, other, _ = min(later, key=lambda spell: spell[1])
+        found = f"found {months[ends]:g}" if np.isfinite(months[ends]) else "blank"
+        yield (
+            ends,
+            f"{found}; {begins} (month {began:g}) has not ended when {other} (month {month:g}) "
+            f"comes; fill in the month of its end, no later than {month:g}",
+        )
 
 
 def _called(column: str) -> str:
@@ -83,7 +107,7 @@ def _of_the_arm(
         return
     if np.isfinite(crossed) and name != design.crossover.from_:
         yield CROSSOVER[0], f"crossover is from arm '{design.crossover.from_}' only"
-    if np.isfinite(months[CROSSOVER[1]]) and not crossed <= months[CROSSOVER[1]]:
+    if np.isfinite(months[CROSSOVER[1]]) and crossed > months[CROSSOVER[1]]:
         yield CROSSOVER[1], f"found {months[CROSSOVER[1]]:g}, before any crossover"
 
 

@@ -76,6 +76,7 @@ class Reading:
         self.notes: list[str] = []
         self.columns = columns
         self.infused_arms = infused_arms(design)
+        self._absent: list[str] = []
         self._place = {column: place for place, column in enumerate(columns)}
         self._written: dict[str, list[float]] = {}
         self._dates: dict[str, list[tuple[int, str]]] = {}
@@ -107,13 +108,18 @@ class Reading:
                 self.report(
                     0, f"column {column}", f"unknown{hint}; the columns are {one_of(known)}"
                 )
-        absent = [column for column in self.needed() if column not in self._place]
-        for column in absent:
+        self._absent = [column for column in self.needed() if column not in self._place]
+        for column in self._absent:
             self.report(0, f"column {column}", f"missing{self._why(column)}")
 
     def _optional(self) -> tuple[str, ...]:
-        more: tuple[str, ...] = (ON_DRUGS, *further(self.columns))
+        more: tuple[str, ...] = (ON_DRUGS, *self._further())
         return (*more, *CROSSOVER) if self.design.crossover is not None else more
+
+    def _further(self) -> list[str]:
+        """Columns of further remissions; after crossover only where the design has one."""
+        crossover = self.design.crossover is not None
+        return [c for c in further(self.columns) if crossover or "_after_crossover" not in c]
 
     def _own(self, name: str, endpoint: EndpointBase) -> bool:
         """Whether the endpoint is read from a column of its own."""
@@ -133,11 +139,15 @@ class Reading:
                 self.notes.append(f"no column {ON_DRUGS}: nobody counts as in remission on drugs")
             if self.design.crossover is not None:
                 needed += CROSSOVER
-        needed += further(self.columns)
+        needed += self._further()
         needed += [n for n, e in endpoints.items() if self._own(n, e) and n not in self._place]
         return list(dict.fromkeys(needed))
 
     def _why(self, column: str) -> str:
+        if column in self._further():
+            begins = column.startswith("remission")
+            names = ("remission", "relapse") if begins else ("relapse", "remission")
+            return f"; {column.replace(*names)} stands there without it"
         endpoint = self.design.endpoints.get(column)
         if endpoint is None:
             fed = [n for n, e in self.design.endpoints.items() if not self._own(n, e)]
@@ -202,7 +212,7 @@ class Reading:
         stratum = np.zeros(number, dtype=narrow(len(design.shares)))
         randomised, last = np.zeros(number), np.zeros(number)
         withdrawn = np.full(number, np.inf)
-        course = (*COURSE, ON_DRUGS, *CROSSOVER, *further(self.columns))
+        course = (*COURSE, ON_DRUGS, *CROSSOVER, *self._further())
         months = {c: np.full(number, np.inf) for c in course}
         own = self._with_a_column()
         outcomes: dict[str, list[Any]] = {name: [] for name in own}
@@ -227,11 +237,13 @@ class Reading:
             for column, values in months.items():
                 values[place] = self._month(row, cells, column, False)
             mine = {column: float(values[place]) for column, values in months.items()}
+            # a column that is missing is told once, and not again of every row
+            known = mine | {column: np.nan for column in self._absent if column in mine}
             ends = float(last[place]), float(withdrawn[place])
             wrong = [
-                *impossible(design, self.infused_arms, mine, int(arm[place])),
-                *after_last_contact(mine, ends[0]),
-                *after_withdrawal(mine, *ends),
+                *impossible(design, self.infused_arms, known, int(arm[place])),
+                *after_last_contact(known, ends[0]),
+                *after_withdrawal(known, *ends),
             ]
             settled = min(mine["death_month"], mine["rescue_month"])
             for name, direct in own.items():

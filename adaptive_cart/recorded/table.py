@@ -15,12 +15,12 @@ recurrent event (months, with ";" between them) and each endpoint whose outcome 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from adaptive_cart.design.column_names import SPELL
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns import course as courses
 from adaptive_cart.nouns.calendar import until
@@ -48,13 +48,12 @@ CROSSOVER = (
     "relapse_after_crossover_month",
 )
 REMISSION = ("remission_month", "relapse_month")
-_SPELL = re.compile(r"remission(_on_drugs)?(_[2-9]|_[1-9]\d+)?(_after_crossover)?_month")
 
 
 def further(columns: Iterable[str]) -> list[str]:
     """Columns of remissions after the first that stand there, each beginning with its end."""
     begin = dict.fromkeys(column.replace("relapse", "remission") for column in columns)
-    found = (match for column in begin if (match := _SPELL.fullmatch(column)))
+    found = (match for column in begin if (match := SPELL.fullmatch(column)))
     return [c for match in found if match[2] for c in (match[0], _end(match[0]))]
 
 
@@ -73,7 +72,7 @@ def spells_in(columns: Iterable[str]) -> list[tuple[str, bool, int, str, str]]:
             _end(column),
         )
         for column in columns
-        if (match := _SPELL.fullmatch(column))
+        if (match := SPELL.fullmatch(column))
     )
 
 

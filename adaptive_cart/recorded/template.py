@@ -21,7 +21,8 @@ OWN = "months since this participant's own randomisation"
 COURSE = {
     "infused_month": "first infusion of the product; blank if not infused",
     "remission_month": "beginning of the first drug-free remission",
-    "relapse_month": "end of that remission",
+    "relapse_month": "end of that remission; a further one stands in two more columns, "
+    "remission_2_month and relapse_2_month, the next in remission_3_month and relapse_3_month",
     "rescue_month": "first rescue immunosuppression; in remission it needs a relapse_month too",
     "death_month": "death, of any cause",
     WITHDRAWN: "withdrawal or loss to follow-up; blank for who is still under follow-up, however "
@@ -29,7 +30,8 @@ COURSE = {
     ON_DRUGS: "beginning of remission on background drugs",
     CROSSOVER[0]: "crossover to the other arm's treatment",
     CROSSOVER[1]: "beginning of the drug-free remission after crossover",
-    CROSSOVER[2]: "end of that remission",
+    CROSSOVER[2]: "end of that remission; a further one stands in two more columns, "
+    "remission_2_after_crossover_month and relapse_2_after_crossover_month",
 }
 
 
