@@ -21,8 +21,10 @@ from adaptive_cart.nouns.course import DRUG_FREE
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.recorded.file import ParticipantsError, read_participants
 from adaptive_cart.recorded.table import participants_table
+from adaptive_cart.recorded.template import template
 from adaptive_cart.results.estimand import SobolLatents, true_values
-from checks import raw_design
+from adaptive_cart.telling.without_effect import without_effect
+from checks import raw_design, tiny_design
 from conduct.test_fast_equals_twin import compare, latents_of_trial
 from twin import one_trial
 
@@ -186,6 +188,77 @@ def test_a_table_holds_every_remission_and_reads_it_back(tmp_path: Path) -> None
         read_participants(rows, design)
 
 
+def row(**cells: Any) -> Raw:
+    """A participant of the control who is seen for 20 months."""
+    return {
+        "participant": 1, "arm": "soc", "randomised_month": 0.1, "infused_month": "",
+        "remission_month": "", "relapse_month": "", "rescue_month": "", "death_month": "",
+        "last_contact_month": 20.0,
+    } | cells  # fmt: skip
+
+
+def refused(raw: Raw, **cells: Any) -> list[str]:
+    raw = copy.deepcopy(raw)
+    raw["endpoints"] = {"dfr": raw["endpoints"]["dfr"]}
+    raw["rules"] = [r for r in raw["rules"] if r["posterior"]["endpoint"] == "dfr"]
+    raw.pop("analysis", None)
+    for arm in ("soc", "cart"):
+        raw["truth"][arm].pop("events", None)
+    with pytest.raises(ParticipantsError) as error:
+        read_participants([row(**cells)], Design(**raw))
+    return [f"{problem.path}: {problem.message}" for problem in error.value.problems]
+
+
+def test_a_remission_has_ended_before_that_after_crossover_comes() -> None:
+    raw = crossing("treatment_policy")
+    after: Raw = {"remission_after_crossover_month": 8, "relapse_after_crossover_month": ""}
+    after |= {"crossover_month": 6}
+    (message,) = refused(raw, remission_month=2, **after)
+    assert message.startswith("row 1, relapse_month: blank; remission_month (month 2) has not end")
+    assert "remission_after_crossover_month (month 8)" in message
+    second: Raw = {"remission_2_month": 4, "relapse_2_month": 9}
+    (message,) = refused(raw, remission_month=2, relapse_month=3, **second, **after)
+    assert message.startswith("row 1, relapse_2_month: found 9; remission_2_month (month 4) has")
+
+
+def test_a_column_without_the_other_is_told_once() -> None:
+    found = refused(coming_again(), remission_month=2, relapse_month=5, relapse_2_month=7)
+    assert found == ["column remission_2_month: missing; relapse_2_month stands there without it"]
+
+
+def test_nothing_follows_from_a_month_that_cannot_be_read() -> None:
+    second: Raw = {"remission_2_month": 8, "relapse_2_month": 9}
+    (message,) = refused(coming_again(), remission_month=2, relapse_month="x", **second)
+    assert message.startswith("row 1, relapse_month: found 'x'")
+
+
+def test_columns_after_crossover_are_unknown_where_there_is_none() -> None:
+    after = {"remission_2_after_crossover_month": 8, "relapse_2_after_crossover_month": 9}
+    found = refused(coming_again(), **after)
+    assert [message.split(": unknown")[0] for message in found] == [f"column {c}" for c in after]
+
+
+def test_the_template_says_how_further_remissions_are_written() -> None:
+    plain, crossed = (
+        template(Design(**copy.deepcopy(raw)))
+        for raw in (coming_again(), crossing("treatment_policy"))
+    )
+    assert "remission_2_month and relapse_2_month" in plain
+    assert "remission_2_after_crossover_month" not in plain
+    assert "remission_2_after_crossover_month and relapse_2_after_crossover_month" in crossed
+
+
+@pytest.mark.parametrize("name", ["remission_6_month", "relapse_2_after_crossover_month"])
+def test_an_endpoint_has_not_the_name_of_a_further_remission(name: str) -> None:
+    raw = tiny_design(
+        endpoints={name: {"type": "landmark", "month": 4}},
+        scenarios={"null": {name: {"soc": 0.2, "cart": 0.2}}},
+    )
+    raw["rules"][0]["posterior"]["endpoint"] = name
+    with pytest.raises(DesignError, match=rf"endpoints\.{name}: .* and of a further remission"):
+        Design(**raw)
+
+
 # ── what the file may say ─────────────────────────────────────────────────────────────────────
 def test_the_probability_has_to_be_given_and_only_drug_free_remission_comes_again() -> None:
     raw = coming_again()
@@ -196,3 +269,39 @@ def test_the_probability_has_to_be_given_and_only_drug_free_remission_comes_agai
     raw["truth"]["cart"]["remission_on_drugs"]["again"] = {"probability": 0.1}
     with pytest.raises(DesignError, match=r"remission_on_drugs\.again"):
         Design(**raw)
+
+
+def never_lost(remission: Raw, durability: Raw) -> Raw:
+    """The control's remission is not lost, and may come again all the same."""
+    raw = coming_again()
+    raw["scenarios"].pop("conditioning_null")
+    soc = raw["truth"]["soc"]
+    soc["remission"] = remission | {"again": {"probability": 0.3}}
+    soc["durability"] = durability
+    return raw
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        never_lost({"probability": 0.0}, {"cured": 1.0}),
+        never_lost({"probability": 0.5, "onset": {"dist": "fixed", "value": 2.0}}, {"cured": 1.0}),
+    ],
+    ids=["nobody remits", "everybody is cured"],
+)
+def test_where_nobody_relapses_nothing_follows_and_it_is_told(raw: Raw) -> None:
+    block = block_of(raw)
+    _, *further = block.population.course.state(DRUG_FREE).spells
+    usual = block.population.arm == 0
+    assert all(not np.isfinite(spell.began[usual]).any() for spell in further)
+    design = Design(**copy.deepcopy(raw))
+    told = [line for line in without_effect(design, truths_of(design)) if "again" in line]
+    assert told == ["truth.soc.remission.again: nobody relapses there, in any scenario"]
+    design = Design(**coming_again())
+    assert not [line for line in without_effect(design, truths_of(design)) if "again" in line]
+
+
+def test_it_comes_no_more_than_ten_times() -> None:
+    assert Design(**coming_again(at_most=10))
+    with pytest.raises(DesignError, match=r"remission\.again\.at_most: .*10"):
+        Design(**coming_again(at_most=11))
