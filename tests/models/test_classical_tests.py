@@ -18,7 +18,7 @@ from adaptive_cart.models.classical.alpha_spending import Spending, spent
 from adaptive_cart.models.classical.classical_analysis import OfProportions
 from adaptive_cart.models.classical.logrank import FineIntervals, at_risk, hazard_ratio, logrank
 from adaptive_cart.models.classical.proportions import likeliest, z_of_two
-from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.questions import KINDS, Question
 from adaptive_cart.nouns.summaries import Counts
 from checks import raw_design
 
@@ -404,6 +404,25 @@ def spends(**changes: Any) -> dict[str, Any]:
     raw["analysis"] = {"dfr": {"model": "proportions_test"}}
     raw["rules"] = [{**raw["rules"][0], "at_least": {"alpha": 0.025}, **changes}]
     return raw
+
+
+@pytest.mark.parametrize("name", [n for n, a in ANALYSES.items() if not a.bayesian])
+def test_a_test_is_asked_for_nothing_that_would_be_drawn(name: str) -> None:
+    test = ANALYSES[name]
+    assert {kind.name for kind in KINDS.values() if test.can_be_asked(kind)} == set(test.answers)
+
+
+def test_a_rule_may_not_ask_a_test_which_arm_is_best() -> None:
+    raw = raw_design("products_multiarm")
+    raw.pop("randomisation")
+    raw["analysis"] = {"dfr": {"model": "proportions_test"}}
+    asked = {"endpoint": "dfr", "arm": "each", "best": True}
+    raw["rules"] = [
+        raw["rules"][0],
+        {"name": "drop", "then": "drop_arm", "posterior": asked, "below": 0.05},
+    ]
+    with pytest.raises(DesignError, match="'proportions_test' cannot be asked for the best arm"):
+        Design(**raw)
 
 
 def test_a_design_that_spends_alpha_has_a_threshold_a_look() -> None:

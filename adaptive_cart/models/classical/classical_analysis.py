@@ -25,7 +25,7 @@ from adaptive_cart.models.classical.logrank import (
     logrank,
 )
 from adaptive_cart.models.classical.proportions import z_of_one, z_of_two
-from adaptive_cart.nouns.questions import ALL, Question
+from adaptive_cart.nouns.questions import ALL, Question, QuestionKind
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.records import pooled as over_strata
 from adaptive_cart.nouns.summaries import Counts, Durations, Summary
@@ -68,6 +68,10 @@ class OfProportions(Tested):
 
     closed: ClassVar[tuple[str, ...]] = ("level",)
     summary: Counts = field(kw_only=True)
+
+    @property
+    def arms(self) -> int:
+        return self.summary.analysed.shape[1]
 
     def _of(self, values: Integers, question: Question, arm: int) -> Integers:
         mine = values[:, arm]
@@ -113,6 +117,10 @@ class OfTimes(Tested):
     summary: Durations = field(kw_only=True)
     counted: dict[Question, AtRisk] = field(default_factory=dict)
 
+    @property
+    def arms(self) -> int:
+        return self.summary.analysed.shape[1]
+
     def _risk(self, question: Question) -> AtRisk:
         asked = replace(question, value=1.0, above=True)
         if asked not in self.counted:
@@ -149,6 +157,11 @@ class ClassicalTest(AnalysisBase):
 
     information: ClassVar[Literal["participants", "events"]]
     bayesian: ClassVar[bool] = False
+
+    @classmethod
+    def can_be_asked(cls, kind: QuestionKind) -> bool:
+        """What it answers itself: without a posterior there is nothing to draw from."""
+        return kind.name in cls.answers
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> object:
         """Nothing: a test has no prior to be put in order."""
