@@ -301,7 +301,7 @@ def durability_tables(result: Result) -> Tables | Missing:
     endpoints = [
         key
         for key, (analysis, _) in found.plan.fitted.items()
-        if analysis.can_be_asked(KINDS["remaining"])
+        if result.design.endpoints[key].from_remission and analysis.can_be_asked(KINDS["remaining"])
     ]
     if not endpoints:
         return Missing(

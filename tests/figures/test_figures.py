@@ -29,6 +29,7 @@ from adaptive_cart.figures.source import replay, trials_of
 from adaptive_cart.figures.style import RC, broken, legend_columns, short, spread, width_of
 from adaptive_cart.figures.truths import lines_of
 from adaptive_cart.results.result import Result, open_result
+from checks import raw_design
 
 DESIGNS = Path(__file__).resolve().parents[2] / "designs"
 SMALLEST = 9.0  # points
@@ -325,6 +326,33 @@ def test_awkward_designs_are_laid_out_soundly(name: str, only: set[str], tmp_pat
 @pytest.mark.parametrize("name", [*AWKWARD, *AWKWARD_AND_SLOW])
 def test_every_figure_of_awkward_designs_is_laid_out_soundly(name: str, tmp_path: Path) -> None:
     _awkward((AWKWARD | AWKWARD_AND_SLOW)[name], tmp_path, engine="simulate")
+
+
+def test_remission_is_not_shown_of_a_time_from_randomisation(tmp_path: Path) -> None:
+    """A time that is said directly beside a course, without a horizon, has no end to draw to."""
+    raw = raw_design("sle_autologous")
+    raw["endpoints"] = {
+        "dfr": next(e for e in raw["endpoints"].values() if e["type"] == "landmark"),
+        "flare": {"type": "time_to_event"},
+    }
+    raw["analysis"] = {"flare": {"model": "weibull_cure", "prior": {
+        "cured": {"dist": "beta", "a": 2.0, "b": 2.0},
+        "median_months": {"dist": "lognormal", "median": 12.0, "sigma": 0.7},
+        "shape": {"dist": "lognormal", "median": 1.2, "sigma": 0.3},
+    }}}  # fmt: skip
+    asked = {"endpoint": "dfr", "arm": "cart", "minus": "soc", "above": 0.0}
+    raw["rules"] = [{"name": "efficacy", "then": "declare_success", "posterior": asked,
+                     "at_least": 0.95}]  # fmt: skip
+    for arm in ("soc", "cart"):
+        raw["truth"][arm].pop("events", None)
+        raw["truth"][arm].pop("rates", None)
+    flare = {"dist": "exponential", "median": 20.0}
+    raw["scenarios"] = {"expected": {"flare": {"soc": flare, "cart": flare}}}
+    raw.pop("calibration", None)
+    result = ac.simulate(ac.Design(**raw), trials=4, seed=1, jobs=1, out=tmp_path / "run")
+    missing = tables_of(result, "C5")
+    assert isinstance(missing, Missing)
+    assert "time_to_relapse" in missing.remedy
 
 
 @pytest.mark.parametrize(
