@@ -25,7 +25,7 @@ from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.verification.verified_looks import Asked, ChosenLook
 
-LARGEST_DIFFERENCE: Final = 0.01
+LARGEST_DIFFERENCE: Final = 0.01  # or the error that the model states, where that is larger
 ERRORS: Final = 4.0
 DRAWS: Final = 5_000  # of each of four chains, to begin with
 MOST_DRAWS: Final = 125_000
@@ -50,6 +50,8 @@ class Row:
         Whether the rule holds.
     r_hat, ess_bulk, divergences
         Diagnostics of the fit; ``trusted`` whether they are good enough.
+    allowed
+        Difference that is none of a fault: :func:`allowed_of`.
     """
 
     scenario: str
@@ -69,6 +71,7 @@ class Row:
     ess_bulk: float
     divergences: int
     trusted: bool
+    allowed: float = LARGEST_DIFFERENCE
 
     @property
     def key(self) -> tuple[str, int, int]:
@@ -79,7 +82,7 @@ class Row:
     def failed(self) -> bool:
         """Whether the two faces differ by more than they may."""
         away = abs(self.difference)
-        return self.trusted and away > LARGEST_DIFFERENCE and away > ERRORS * self.mcse
+        return self.trusted and away > self.allowed and away > ERRORS * self.mcse
 
     @property
     def differs(self) -> bool:
@@ -90,6 +93,11 @@ class Row:
     def near(self) -> bool:
         """Whether the reference cannot tell on which side of the threshold it lies."""
         return abs(self.reference - self.threshold) <= ERRORS * self.mcse
+
+
+def allowed_of(error: float) -> float:
+    """Difference that is allowed to an answer with this stated error."""
+    return max(LARGEST_DIFFERENCE, error)
 
 
 class Comparison:
@@ -156,6 +164,7 @@ class Comparison:
             ess_bulk=numbers.ess_bulk,
             divergences=numbers.diverging,
             trusted=trouble is None,
+            allowed=allowed_of(posterior.error(question)),
         )
 
     def _chances(self, reference: Reference, fit: Fit, asked: Asked) -> Floats:

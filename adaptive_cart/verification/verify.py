@@ -321,7 +321,10 @@ def _told(summary: Mapping[str, Any]) -> Iterator[str]:
     )
     if summary["fast_posterior_failed"]:
         yield f"  fast          failed: {summary['fast_posterior_failed']}"
-    allowed = f"beyond {LARGEST_DIFFERENCE} and beyond {ERRORS:g} standard errors"
+    allowed = (
+        f"beyond {LARGEST_DIFFERENCE} (or the model's stated error, where larger) and beyond "
+        f"{ERRORS:g} standard errors"
+    )
     if summary["differences_too_large"]:
         yield f"FAILED: {summary['differences_too_large']} differences {allowed}"
     elif summary["failed"]:

@@ -17,6 +17,7 @@ from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError, InputError, ResultsError
 from adaptive_cart.models import sampling
 from adaptive_cart.models.binary.beta_binomial_analysis import CountsPosterior
+from adaptive_cart.models.strata.logistic_analysis import StrataPosterior
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.nouns.questions import OPEN
 from adaptive_cart.verification import verified_rows, verify
@@ -126,6 +127,11 @@ def test_what_fails() -> None:
     assert replace(ROW, difference=-0.011, mcse=0.002).failed
     assert not replace(ROW, difference=0.011, mcse=0.003).failed
     assert not replace(ROW, difference=0.5, trusted=False).failed
+    # where the model states a larger error, it is that which may not be exceeded
+    assert verified_rows.allowed_of(1e-9) == ROW.allowed
+    drawn = replace(ROW, mcse=0.0, allowed=verified_rows.allowed_of(StrataPosterior.drawn_error))
+    assert not replace(drawn, difference=0.014).failed
+    assert replace(drawn, difference=0.016).failed
     assert not replace(ROW, difference=math.nan).failed
     assert replace(ROW, reference=0.98).near
     assert not replace(ROW, reference=0.97).near
