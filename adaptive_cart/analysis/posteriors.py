@@ -1,7 +1,8 @@
 """What is summarised of each posterior: by arm, between arms, and where asked, by stratum.
 
 An interval of the fast posterior is where its probability function crosses the two tails, found by
-Brent's method: no draws, and an error below 1e-7.
+Brent's method to 1e-7. What a model answers without draws has no other error; where it answers from
+draws the crossing is that of the draws, as near as the model's ``drawn_error`` says.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def questions_of(plan: Plan) -> Iterator[Question]:
         if analysis.by_stratum:
             places += range(len(design.stratum_names))
         for kind in KINDS.values():
-            if kind.name in analysis.answers:
+            if kind.has_value and analysis.can_be_asked(kind):
                 base = Question(endpoint, 0, kind=kind.name)
                 told = list(kind.told(base, len(arms), places, _months(plan, endpoint)))
                 yield from told or dict.fromkeys(_asked(plan, base))

@@ -16,13 +16,22 @@ from scipy import stats
 
 import adaptive_cart as ac
 from adaptive_cart.analysis import analyze, flow
+from adaptive_cart.analysis.posteriors import questions_of
 from adaptive_cart.analysis.real_trial import IMPUTATIONS
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
+from adaptive_cart.models.binary.beta_binomial_analysis import BetaBinomialAnalysis
 from adaptive_cart.recorded.table import participants_table
 from analysis.test_real_trial_round_trip import as_file, simulated, table
 from checks import raw_design
 from test_designs import ready
+
+
+def test_what_is_answered_from_draws_is_told_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = list(questions_of(Plan.of(small())))
+    assert {question.kind for question in told} == {"level"}
+    monkeypatch.setattr(BetaBinomialAnalysis, "answers", ("best",))  # made of levels, too
+    assert list(questions_of(Plan.of(small()))) == told
 
 
 # ── which look, and when ──────────────────────────────────────────────────────────────────────
