@@ -588,6 +588,15 @@ def _value(endpoint: EndpointBase, question: PosteriorQuestion, path: str) -> Fo
 def _consequence(pieces: Pieces, rule: Rule, question: PosteriorQuestion, path: str) -> Found:
     """Whether what is asked fits what follows: nobody drops the control."""
     control = pieces.arm_names[0] if _has_control(pieces) else None
+    endpoint = pieces.endpoints.get(question.endpoint)
+    if rule.decision.claims and question.kind.among_open and endpoint is not None and endpoint.harm:
+        yield (
+            f"{path}.posterior.{question.kind.asked_by}",
+            f"asks which arm has the largest {endpoint.gives.parameter}, and '{question.endpoint}' "
+            f'of type "{endpoint.type}" is a harm; write `minus` and `below = 0.0` to ask for less '
+            f"than another arm has",
+            f"{path}.posterior.endpoint",
+        )
     strata = ["strata"] if rule.decision.closes_strata else []
     for where, message, *grounds in rule.decision.refuses(question, control, pieces.stratum_names):
         yield f"{path}.{where}", message, *strata, *(f"{path}.{ground}" for ground in grounds)

@@ -511,6 +511,15 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
         "rules[1].predictive.rule",
         "asks for the best arm",
     ),
+    (
+        "course",
+        {
+            "rules/0/then": "declare_success",
+            "rules/0/posterior": {"endpoint": "crs3", "arm": "cart", "best": True},
+        },
+        "rules[0].posterior.best",
+        "has the largest probability, and 'crs3' of type \"adverse_event\" is a harm",
+    ),
     ("direct", {"rules/0/then": "close_stratum"}, "rules[0].then", "needs [strata]"),
     (
         "course",
