@@ -73,6 +73,8 @@ class Now(Asking):
         self, analysis: AnalysisBase, model: Any, question: Question, participants: tuple[int, ...]
     ) -> float:
         """The model's own."""
+        if question.of.inside(question, len(participants)) is False:  # so whatever the data
+            return 0.0
         return analysis.error(model, question, participants)
 
     def compared_with(self, against: tuple[float, ...]) -> tuple[Asking, tuple[float, ...]]:

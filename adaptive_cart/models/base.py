@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.models.ties import Sides, not_known, settled
+from adaptive_cart.models.ties import Sides, certain, not_known, settled, strictly_inside
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import KINDS, Quantity, Question, QuestionKind
 from adaptive_cart.nouns.records import Booleans, Floats
@@ -86,7 +86,10 @@ class Posterior:
 
     def sides(self, question: Question) -> Sides:
         """On which side of a threshold answers lie, where that is known whatever their error."""
-        return not_known
+        inside = question.of.inside(question, self.arms)
+        if inside is None:
+            return not_known
+        return strictly_inside if inside else certain(True)
 
     def mean(self, question: Question) -> Floats:
         """Posterior mean of the quantity that the question is about."""

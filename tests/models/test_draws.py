@@ -151,6 +151,30 @@ def test_every_model_answers_joint_questions_and_which_arm_is_best(name: str) ->
     assert own.together([one, opposite]) == pytest.approx(0.0)
 
 
+def test_which_arm_is_best_is_never_certain_but_of_one() -> None:
+    """60 events against 1 leave no draw of the other order, and yet are no certainty."""
+    analysis = ANALYSES["gamma_poisson"].model_validate(
+        {"model": "gamma_poisson", **TABLES["gamma_poisson"]}
+    )
+    events = np.array([[[5], [60], [1]]])
+    summary = Exposure(events, np.full((1, 3, 1), 30.0), np.full((1, 3, 1), 30))
+    fitted = analysis.fitted(("soc", "cart", "allo"), (1.0,))
+    own = analysis.posterior(fitted, summary, None)
+    more, fewer = (Question("y", arm, kind="best").compared_with(0.0, 1.0) for arm in (1, 2))
+    assert 0.99 < own.probability(more)[0] < 1.0
+    assert 0.0 < own.probability(fewer)[0] < 0.01
+    alone = Question("y", 2, kind="best", among=(2,)).compared_with(0.995, 1.0)
+    assert own.probability(alone)[0] == 1.0
+
+
+@pytest.mark.parametrize("name", TWO_ARMS)
+def test_the_best_of_one_arm_is_not_drawn(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = of_trials(name, None)
+    monkeypatch.setattr(type(own), "draw", None)
+    asked = Question("y", 1, kind="best").compared_with(0.99, 1.0)
+    assert np.array_equal(own.probability(asked), np.ones(5))
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_a_trial_s_draws_do_not_depend_on_its_company(name: str) -> None:
     own, alone = posterior(name), of_trials(name, [3])

@@ -16,7 +16,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from adaptive_cart.errors import nearest, one_of
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
-from adaptive_cart.models.ties import Sides, not_known
+from adaptive_cart.models.ties import Sides
 from adaptive_cart.nouns.parts import Part, Worth, worth_something
 from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, pooled
@@ -135,7 +135,7 @@ class CountsPosterior(Posterior):
 
     def sides(self, question: Question) -> Sides:
         if question.kind not in self.closed:
-            return not_known
+            return super().sides(question)
         from adaptive_cart.models.binary.beta_answers import sides_of
 
         return sides_of(self.model, question, *self._table(question))

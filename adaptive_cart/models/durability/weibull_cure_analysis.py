@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import model_validator
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
-from adaptive_cart.models.ties import Sides, certain, not_known, side_of, strictly_inside
+from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
 from adaptive_cart.nouns.distributions import Beta, Lognormal
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
@@ -125,7 +125,7 @@ class DurabilityPosterior(Posterior):
         Two arms with the same months in remission have the same posterior.
         """
         if question.kind not in self.closed:
-            return not_known
+            return super().sides(question)
         lowest = 0.0 if question.minus is None else -1.0
         if not lowest < question.value < 1.0:
             return certain((question.value <= lowest) == question.above)

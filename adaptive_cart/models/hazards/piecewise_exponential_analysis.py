@@ -12,7 +12,7 @@ from pydantic import Field
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPrior
-from adaptive_cart.models.ties import Sides, certain, not_known, side_of, strictly_inside
+from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
 from adaptive_cart.nouns.distributions import Normal
 from adaptive_cart.nouns.parts import Part, PositiveMonths
 from adaptive_cart.nouns.questions import OPEN, Quantity, Question
@@ -121,7 +121,7 @@ class HazardsPosterior(Posterior):
         An arm that nobody has been followed in leaves the prior of the log hazard ratio as it was.
         """
         if question.kind not in self.closed:
-            return not_known
+            return super().sides(question)
         if not 0.0 < question.value < np.inf:
             return certain((question.value <= 0.0) == question.above)
         centred = question.value == 1.0 and self.model.log_hazard_ratio[0] == 0.0

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import model_validator
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
-from adaptive_cart.models.ties import Sides, certain, not_known, side_of, strictly_inside
+from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
 from adaptive_cart.nouns.parts import Part, Worth, worth_something
 from adaptive_cart.nouns.questions import OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
@@ -85,7 +85,7 @@ class RatesPosterior(Posterior):
     def sides(self, question: Question) -> Sides:
         """Which side of a threshold the probabilities of some trials lie on."""
         if question.kind not in self.closed:
-            return not_known
+            return super().sides(question)
         if question.minus is None and question.value <= 0.0:  # every rate is above that
             return certain(question.above)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
-from adaptive_cart.models.ties import Sides, certain, not_known, strictly_inside
+from adaptive_cart.models.ties import Sides, certain, strictly_inside
 from adaptive_cart.nouns.distributions import HalfNormal, Normal
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import OPEN, Quantity, Question
@@ -93,6 +93,8 @@ class StrataPosterior(Posterior):
 
     def computed(self, question: Question) -> Floats:
         if question.kind not in self.closed:
+            if question.of.inside(question, self.arms) is False:  # so whatever is drawn
+                return self._known(np.ones(len(self.inner.failed)))
             return super().computed(question)
         weights = self._weights(question)
         if question.minus is None:
@@ -106,7 +108,7 @@ class StrataPosterior(Posterior):
 
     def sides(self, question: Question) -> Sides:
         if question.kind not in self.closed:
-            return not_known
+            return super().sides(question)
         lowest = 0.0 if question.minus is None else -1.0
         if lowest < question.value < 1.0:  # then no posterior is certain
             return strictly_inside

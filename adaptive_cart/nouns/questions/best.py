@@ -41,6 +41,10 @@ class Best(QuestionKind):
     def holds(self, question: Question, value: Floats) -> Booleans:
         return value == 1.0
 
+    def inside(self, question: Question, arms: int) -> bool | None:
+        """Whether there is another arm that it could be; it is the best of one."""
+        return len(question.compared(arms)) > 1
+
     def claims(self, question: Question, arms: int) -> tuple[Question, ...]:
         """It is better than each of the others."""
         return tuple(
@@ -50,7 +54,7 @@ class Best(QuestionKind):
         )
 
     def formula(self, question: Question, arm: str, other: str | None, value: str) -> str:
-        return f"{arm} is the best of the open arms"
+        return f"{arm} has the largest level of the open arms"
 
     def clause(self, question: Question, wording: Wording) -> str:
         """Say it: ``A has the largest probability of X of all arms that are still open``."""

@@ -137,6 +137,13 @@ class QuestionKind:
         """Whether what is asked is so where the combined value is this."""
         return value > question.value if question.above else value < question.value
 
+    def inside(self, question: Question, arms: int) -> bool | None:
+        """Whether no data make it certain; false where it is so whatever they are.
+
+        Nothing where that is not known.
+        """
+        return None
+
     def claims(self, question: Question, arms: int) -> tuple[Question, ...]:
         """Comparisons that must all be so for what is asked to be so."""
         return (question,)
