@@ -459,6 +459,21 @@ def _spending(pieces: Pieces, rule: Rule, path: str) -> Found:
             "one's number is the whole of the information",
             "looks",
         )
+    if by_events and pieces.primary is not None and endpoint != pieces.primary:
+        yield (
+            told,
+            f"found `alpha` for '{endpoint}'; it is spent by the events that looks count, those of "
+            f"the primary '{pieces.primary}'; write a number, or make '{endpoint}' the primary",
+            path_to("endpoints", endpoint, "primary"),
+        )
+    by_participants = getattr(analysis, "information", "") == "participants"
+    if by_participants and pieces.looks is not None and pieces.looks.events is not None:
+        yield (
+            told,
+            f"found `alpha` for '{endpoint}', of which the test counts participants, and looks at "
+            f"`events`; write a number, or looks at `observed`, `enrolled` or `months`",
+            "looks.events",
+        )
 
 
 def _stopped_enrolment(pieces: Pieces) -> Found:

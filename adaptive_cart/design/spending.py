@@ -2,11 +2,13 @@
 
 A rule that spends a type I error has the boundaries of the numbers that each look really sees. What
 a design tells beforehand are those of the planned numbers: the participants or events that the
-looks name, in the allocation ratio, and of looks by months those who are expected to be randomised.
+looks name, in the allocation ratio. Of looks by months or by those enrolled they are those who are
+expected to have been randomised so long before that the endpoint is known of them.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,7 +36,7 @@ def planned_bounds(design: Design, rule: Rule) -> dict[int, float]:
     spending = spending_of(design, rule)
     assert spending is not None
     judged = design.judged_at(rule)
-    numbers = tuple(_numbers(design)[look - 1] for look in judged)
+    numbers = tuple(_numbers(design, rule)[look - 1] for look in judged)
     mine = tuple(round(number * _share(design, rule)) for number in numbers)
     ended = judged[-1] == design.looks.number
     return dict(zip(judged, spending.bounds(mine, numbers, ended), strict=True))
@@ -57,14 +59,34 @@ def fixed_numbers(design: Design) -> bool:
     return design.looks.scale == "observed" and not design.primary_endpoint.counts_some()
 
 
-def _numbers(design: Design) -> tuple[int, ...]:
+def _numbers(design: Design, rule: Rule) -> tuple[int, ...]:
     """Participants or events planned for each look, in all arms."""
-    looks, most = design.looks, design.enrolment.max_n
+    looks, enrolment = design.looks, design.enrolment
+    assert rule.posterior is not None
+    known = design.endpoints[rule.posterior.endpoint].known_after() or 0.0
     if looks.scale == "months":
-        at = [min(most, int(_expected(design.enrolment, month))) for month in looks.at]
+        at = [_known(enrolment, month - known) for month in looks.at]
+    elif looks.scale == "enrolled":
+        at = [_known(enrolment, _month_of(enrolment, number) - known) for number in looks.at]
     else:
         at = [int(number) for number in looks.at]
-    return tuple([*at, most] if looks.final is not None else at)
+    return tuple([*at, enrolment.max_n] if looks.final is not None else at)
+
+
+def _known(enrolment: Enrolment, month: float) -> int:
+    """Whole participants who are expected to be randomised by a month."""
+    return min(enrolment.max_n, int(_expected(enrolment, max(month, 0.0)) + 1e-9))
+
+
+def _month_of(enrolment: Enrolment, number: float) -> float:
+    """Month by which so many participants are expected to be randomised."""
+    pace = enrolment.per_month
+    if isinstance(pace, int | float):
+        return number / pace
+    in_ramp = pace.plateau * pace.ramp_months / 2.0
+    if number < in_ramp:
+        return pace.ramp_months * math.sqrt(number / in_ramp)
+    return pace.ramp_months + (number - in_ramp) / pace.plateau
 
 
 def _expected(enrolment: Enrolment, month: float) -> float:

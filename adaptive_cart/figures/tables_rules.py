@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.conduct.rules import ResolvedRule, listed
 from adaptive_cart.figures.about import about
 from adaptive_cart.figures.kinds import Missing, Tables
 from adaptive_cart.figures.source import (
@@ -31,14 +31,18 @@ def boundary_tables(result: Result) -> Tables | Missing:
     found = boundaries(result.design, plan_of(result))
     told = {boundary.rule for boundary in found}
     rest = [rule for rule in plan_of(result).rules if rule.name not in told]
+    # what these were compared with follows from what each trial has seen, and is not kept
+    spending = [rule.name for rule in rest if rule.spending is not None]
+    rest = [rule for rule in rest if rule.spending is None]
     by_rule = [list(_seen(result, rule)) for rule in rest]
     seen: list[dict[str, Any]] = []
     for own in by_rule:
         few = _rows_shown(own, max(RANGES // len(by_rule), 2))
         seen += [{**row, "shown": place in few} for place, row in enumerate(own)]
     if not found and not seen:
+        but = f", but for those that spend alpha ({listed(spending)})" if spending else ""
         return Missing(
-            "no rule of the design asks about counts, and none was judged in a trial",
+            f"no rule of the design asks about counts, and none was judged in a trial{but}",
             "adaptive-cart simulate with a larger --trials may give some",
         )
     rows: list[dict[str, Any]] = []
@@ -57,6 +61,7 @@ def boundary_tables(result: Result) -> Tables | Missing:
         "about": about(
             result,
             scenario=main_scenario(result),
+            spending=spending,
             primary_name=result.design.primary,
             drawn=len(trials_of(result)) // max(len(scenarios(result)), 1),
         ),

@@ -94,6 +94,11 @@ def say_boundaries(tables: Tables) -> str:
             f"{int(cell(tables['about'], 'drawn')):,} simulated trials a scenario: "
             f"{few_of(held, about)}; between the two bars it depends on the rest of the data"
         )
+    if spending := cell(tables["about"], "spending"):
+        said.append(
+            f"Not drawn: {listed(spending)}, with thresholds by alpha spending that are worked out "
+            f"anew in each trial"
+        )
     return (
         f"Decision rules on the scale of the data, at planned numbers. {'. '.join(said)}."
         f"{_left_out(tables)}"

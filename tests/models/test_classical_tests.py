@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 import tomllib
+from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,10 @@ import pytest
 from scipy import optimize, stats
 
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.spending import planned_bounds
 from adaptive_cart.errors import DesignError
+from adaptive_cart.figures.tables_rules import boundary_tables
+from adaptive_cart.figures.words_rules import say_boundaries
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.classical.alpha_spending import Spending, spent
 from adaptive_cart.models.classical.classical_analysis import OfProportions
@@ -20,6 +25,7 @@ from adaptive_cart.models.classical.logrank import FineIntervals, at_risk, hazar
 from adaptive_cart.models.classical.proportions import likeliest, z_of_two
 from adaptive_cart.nouns.questions import KINDS, Question
 from adaptive_cart.nouns.summaries import Counts
+from adaptive_cart.running.run import simulate
 from checks import raw_design
 
 
@@ -332,6 +338,24 @@ def asked(table: tuple[int, int, int, int]) -> OfProportions:
     return OfProportions(summary=Counts(successes, totals, 0 * totals, totals))
 
 
+@pytest.mark.parametrize("difference", [-0.3, -0.1, 0.05, 0.1, 0.2, 0.25, 0.35])
+def test_a_tie_with_a_margin_is_on_neither_side(difference: float) -> None:
+    """Every table of arms of 10 and 20, and of 12 and 15: the sign is that of exact fractions."""
+    written, ties = Fraction(str(difference)), 0
+    for n0, n1 in ((10, 10), (10, 20), (20, 20), (12, 15)):
+        x0, x1 = (part.reshape(-1) for part in np.indices((n0 + 1, n1 + 1)))
+        z = z_of_two((x0, x1), (np.full_like(x0, n0), np.full_like(x1, n1)), difference)
+        exact = [
+            Fraction(int(b), n1) - Fraction(int(a), n0) - written
+            for a, b in zip(x0, x1, strict=True)
+        ]
+        assert np.sign(z).tolist() == [(part > 0) - (part < 0) for part in exact]
+        ties += sum(part == 0 for part in exact)
+    assert ties >= 10
+    tied = asked((4, 10, 5, 10)).probability(Question("dfr", 1, 0, value=0.1))
+    assert tied.tolist() == [0.5]
+
+
 @pytest.mark.parametrize("table", TABLES)
 def test_what_is_not_rejected_of_one_arm_is_wilsons_interval(
     table: tuple[int, int, int, int],
@@ -462,3 +486,63 @@ def test_alpha_is_not_spent_by_a_posterior_probability() -> None:
     raw["analysis"] = {}
     with pytest.raises(DesignError, match=r"rules\[0\]\.at_least.*gives a posterior probability"):
         Design(**raw)
+
+
+def of_times(**endpoints: Any) -> dict[str, Any]:
+    """Looks by events of the primary, and further endpoints beside it."""
+    raw = raw_design("durability_event_driven")
+    raw["endpoints"] = {"relapse": {**raw["endpoints"]["relapse"], "primary": True}, **endpoints}
+    raw["analysis"] = {"relapse": {"model": "logrank_test"}}
+    raw["rules"][0]["at_least"] = {"alpha": 0.025}
+    for truths in raw["scenarios"].values():
+        truths |= {name: truths["relapse"] for name in endpoints}
+    return raw
+
+
+def test_alpha_of_a_proportion_is_not_spent_at_looks_by_events() -> None:
+    raw = of_times(dfr={"type": "landmark", "month": 3})
+    for truths in raw["scenarios"].values():
+        truths["dfr"] = {"withdraw_late": 0.2, "consolidate": 0.2}
+    raw["analysis"]["dfr"] = {"model": "proportions_test"}
+    raw["rules"][0]["posterior"] = {
+        "endpoint": "dfr", "arm": "consolidate", "minus": "withdraw_late", "above": 0.0
+    }  # fmt: skip
+    with pytest.raises(
+        DesignError, match=r"rules\[0\]\.at_least.*'dfr'.*counts participants.*write"
+    ):
+        Design(**raw)
+
+
+def test_alpha_of_times_is_spent_by_the_events_of_the_primary_alone() -> None:
+    raw = of_times(flare={"type": "time_to_event", "horizon": 36})
+    assert Design(**raw).rules
+    raw["analysis"]["flare"] = {"model": "logrank_test"}
+    raw["rules"][0]["posterior"]["endpoint"] = "flare"
+    with pytest.raises(
+        DesignError, match=r"rules\[0\]\.at_least.*'flare'.*primary 'relapse'; write"
+    ):
+        Design(**raw)
+
+
+@pytest.mark.parametrize("looks", [{"months": [20, 30, 38]}, {"enrolled": [80, 120, 150]}])
+def test_planned_boundaries_are_of_those_whose_endpoint_is_known(looks: dict[str, Any]) -> None:
+    """Five a month, known after twelve: 40, 90 and 130 at months 20, 30 and 38."""
+    raw = spends() | {"looks": {**looks, "final": "all_observed"}}
+    raw["endpoints"]["dfr"]["month"] = 12
+    raw["enrolment"] = {"max_n": 150, "per_month": 5}
+    design = Design(**raw)
+    seen = (40, 90, 130, 150) if "months" in looks else (20, 60, 90, 150)
+    found = planned_bounds(design, design.rules[0])
+    assert list(found) == [1, 2, 3, 4]
+    assert tuple(found.values()) == Spending(0.025, "obrien_fleming", 150).bounds(seen)
+
+
+def test_planned_boundaries_are_not_drawn_against_what_trials_have_seen(tmp_path: Path) -> None:
+    raw = spends() | {"looks": {"months": [20, 30, 40]}}
+    futile = {**raw["rules"][0], "name": "futile", "then": "declare_futility", "below": 0.1}
+    raw["rules"].append({key: value for key, value in futile.items() if key != "at_least"})
+    result = simulate(Design(**raw), trials=40, engine="simulate", jobs=1, out=tmp_path / "run")
+    tables = boundary_tables(result)
+    assert isinstance(tables, dict)
+    assert set(tables["seen"]["rule"]) == {"futile"}
+    assert "Not drawn: efficacy, with thresholds by alpha spending" in say_boundaries(tables)

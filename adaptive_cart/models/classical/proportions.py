@@ -16,6 +16,11 @@ import numpy as np
 
 from adaptive_cart.nouns.records import Floats, Integers
 
+# Of a difference of two quotients and a decimal: each of the three, and each subtraction, is off by
+# at most 1.1e-16. Proportions that do differ from the decimal are further away: of four decimals
+# and 20,000 participants an arm, by 2.5e-13.
+_ROUNDING = 1e-15
+
 
 def z_of_one(successes: Integers, totals: Integers, value: float) -> Floats:
     """How far the observed proportion lies above a value, in standard errors, ``(trial,)``."""
@@ -49,7 +54,10 @@ def z_of_two(
         else:
             p0, p1 = likeliest(x0 / n0, x1 / n1, n0 / n1, difference)
             error = np.sqrt(p0 * (1.0 - p0) / n0 + p1 * (1.0 - p1) / n1)
-            z = (x1 / n1 - x0 / n0 - difference) / error
+            beyond = x1 / n1 - x0 / n0 - difference
+            z = (
+                np.where(np.abs(beyond) < _ROUNDING, 0.0, beyond) / error
+            )  # a tie is on neither side
     return _told(z)
 
 
