@@ -15,6 +15,8 @@ from adaptive_cart.results.claims import Claims
 if TYPE_CHECKING:
     import pyarrow as pa
 
+FALSE_SUCCESS = "false_success"
+
 
 def trials_table(
     plan: Plan, scenario: str, blocks: list[Block], claims: Claims | None = None
@@ -30,7 +32,7 @@ def trials_table(
 
     parts: dict[str, list[Any]] = {}
     for block in blocks:
-        known = {} if claims is None else {"false_success": claims.of_trials(block.standing)}
+        known = {} if claims is None else {FALSE_SUCCESS: claims.of_trials(block.standing)}
         for name, values in (_trial_columns(plan, block) | known).items():
             parts.setdefault(name, []).append(values)
     columns = {name: np.concatenate(values) for name, values in parts.items()}

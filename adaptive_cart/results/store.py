@@ -92,6 +92,23 @@ def _opened(path: Path) -> Any:
     return pq.ParquetFile(path, page_checksum_verification=True)
 
 
+def column_names(path: Path) -> list[str]:
+    """Columns that a Parquet file has."""
+    with _reading(path), _opened(path) as file:
+        return list(file.schema_arrow.names)
+
+
+def _other(path: Path, found: Sequence[str], written: Sequence[str]) -> str:
+    """In what the columns of a file differ from those that are written now."""
+    lacks = [name for name in written if name not in found]
+    more = [name for name in found if name not in written]
+    told = [f"lacks {', '.join(lacks)}"] if lacks else []
+    told += [f"has {', '.join(more)}"] if more else []
+    return (
+        f"{path.name} {' and '.join(told) or 'has its columns in another order'}, unlike a run now"
+    )
+
+
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
     """Turn whatever a damaged table makes of its reader into one sentence."""
@@ -364,6 +381,32 @@ class Store:
                     f"again"
                 )
 
+    def require_columns(self, identity: Identity, written: Mapping[str, Sequence[str]]) -> None:
+        """Raise a :class:`ResultsError` unless what is there has the columns that are written now.
+
+        Parameters
+        ----------
+        written
+            Columns by table. The same version may have written others, before it was finished.
+        """
+        held = self._held_parts(identity)
+        parts = None if held is None else Parts(self.path(PARTS) / held)
+        for name, columns in written.items():
+            paths = [self.path(name)] if self.path(name).exists() else []
+            if parts is not None:
+                suffix = name.split(".")[0]
+                paths += [parts.path(stretch, suffix) for stretch in parts.finished()]
+            for path in paths:
+                try:
+                    found = column_names(path)
+                except ResultsError:
+                    continue  # what is damaged is told, or run again, elsewhere
+                if found != list(columns):
+                    raise ResultsError(
+                        f"{self.folder}: cannot be extended, since {_other(path, found, columns)}. "
+                        f"Choose another --out, or --restart to replace what is there"
+                    )
+
     def _require_unchanged(self, checksums: Mapping[str, str]) -> None:
         """Raise a :class:`ResultsError` if a table of numbers was edited since it was written."""
         for name in (MEASURES, BOUNDARIES):
@@ -619,9 +662,7 @@ class Store:
 
     def column_names(self, name: str) -> list[str]:
         """Columns that a table has."""
-        path = self.path(name)
-        with _reading(path), _opened(path) as file:
-            return list(file.schema_arrow.names)
+        return column_names(self.path(name))
 
     def columns(self, name: str, scenario: str, words: Mapping[str, Sequence[str]]) -> Columns:
         """Columns of one scenario; ``words`` as in :meth:`column`, by name of the column."""

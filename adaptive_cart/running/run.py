@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.decisions import REASONS, SUCCESS
@@ -58,15 +58,13 @@ from adaptive_cart.running.stretches import (
     Workers,
     all_cores,
     block_size,
+    columns_written,
     pieces_of,
     run_stretches,
     spans_of,
     stretch_length,
     trials_for,
 )
-
-if TYPE_CHECKING:
-    pass
 
 MOST_TRIALS = 100_000_000
 
@@ -179,6 +177,8 @@ def simulate(
                 run.keep_design(text)
                 store.tidy(identity)
                 return Result(design, folder.absolute(), temporary=out is None)
+            if found is not None and choice.engine == "simulate":
+                store.require_columns(identity, columns_written(design, truths[chosen[0]]))
             for name in store.prepare(identity, restart):
                 tell(f"{folder}: holds {name} now, which was in the way and is not this run's")
             run.start(found, text)

@@ -34,8 +34,8 @@ from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.claims import Claims
 from adaptive_cart.results.estimand import TrueValues
 from adaptive_cart.results.operating import Z95
-from adaptive_cart.results.rows import looks_table, trials_table
-from adaptive_cart.results.store import GO_ON, Parts, Span, Stretch, version
+from adaptive_cart.results.rows import FALSE_SUCCESS, looks_table, trials_table
+from adaptive_cart.results.store import GO_ON, LOOKS, TRIALS, Parts, Span, Stretch, version
 
 STRETCH = 2_500  # trials in a stretch, at most
 SHORTEST_STRETCH = 250
@@ -140,6 +140,18 @@ def run_stretch(job: Job, piece: Piece) -> int:
         tables = (pa.concat_tables(blocks) for blocks in (trials[position], looks[position]))
         parts.write(Stretch(position, start, stop), *(table.combine_chunks() for table in tables))
     return (stop - start) * len(positions)
+
+
+def columns_written(design: Design, truth: Truth) -> dict[str, list[str]]:
+    """Columns of the tables that stretches are written with, by table: those of a single trial."""
+    plan = Plan.of(design)
+    unknown = (float("nan"),) * len(plan.estimands)
+    block = run_block(plan, truth, unknown, latents_for(design, 0, 0, 1))
+    trials = trials_table(plan, "", [block]).column_names
+    return {
+        TRIALS: [*trials, FALSE_SUCCESS],
+        LOOKS: looks_table(plan, "", [block]).column_names,
+    }
 
 
 # ── which trials are still to be run ──────────────────────────────────────────────────────────

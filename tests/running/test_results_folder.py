@@ -9,11 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import CartError, ResultsError
 from adaptive_cart.figures import write_figures
+from adaptive_cart.results import rows
 from adaptive_cart.results.result import Result, open_result
 from adaptive_cart.results.store import LOOKS, MEASURES, TRIALS, Store
 from adaptive_cart.running import run as module
@@ -151,3 +153,42 @@ def test_a_finished_run_is_read_back_and_not_worked_out_again(
         design_text=text,
     )  # fmt: skip
     assert (tmp_path / "r" / "design.toml").read_text() == text
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_tables_with_other_columns_are_not_extended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finished: bool
+) -> None:
+    """Told before anything is run, and the folder is as it was."""
+    out, columns = tmp_path / "r", rows._trial_columns
+    if finished:
+        drawn(out)
+    else:
+        with monkeypatch.context() as patched:
+            patched.setattr(Store, "merge", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                drawn(out)
+    before = contents(out)
+
+    def more(plan: Any, block: Any) -> dict[str, Any]:
+        return columns(plan, block) | {"within_error_x": np.zeros(len(block.look), dtype=bool)}
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rows, "_trial_columns", more)
+        patched.setattr(module, "run_stretches", interrupted)
+        with pytest.raises(ResultsError) as caught:
+            drawn(out, 60)
+        told = str(caught.value)
+        assert "trials.parquet lacks within_error_x" in told
+        assert "another --out, or --restart" in told
+        assert "\n" not in told
+    assert contents(out) == before
+    assert drawn(out, 60).manifest["status"] == "complete"
+
+
+def interrupted(*arguments: Any, **how: Any) -> None:
+    raise KeyboardInterrupt
