@@ -117,8 +117,9 @@ class ResolvedRule:
     def threshold_at(self, look: int, between: bool = False) -> float:
         """What it is compared with at a look, or ``between`` that look and the one before.
 
-        Between looks as at the next one at which it is judged; at a look that became the last
-        early as at the last. Not a number where it is not judged.
+        Between looks as at the next one at which it is judged, and after all of those as at the
+        last of them. At a look at which it is not judged, as at the trial's last where it is judged
+        there, since the look may have become the last early; not a number otherwise.
         """
         if look in self.thresholds:
             return self.thresholds[look]

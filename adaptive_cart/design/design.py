@@ -446,7 +446,8 @@ class Design(Part):
 
     def may_end(self, ending: Ending) -> bool:
         """Whether trials of the design can end in one way."""
-        resolved = self.by_target and ending == FUTILITY  # nothing is left open
+        closes = any(r.decision.drops_arms or r.decision.closes_strata for r in self.rules)
+        resolved = ending == FUTILITY and (self.by_target or closes)  # nothing is left open
         return ending == NO_SUCCESS or resolved or bool(self.rules_ending(ending))
 
     def told(self, endpoint: str | None = None) -> Told:

@@ -16,6 +16,7 @@ from adaptive_cart.conduct.plan import Plan, compared_by
 from adaptive_cart.decisions import ENDINGS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.percentages import percent
 from adaptive_cart.results.store import MEASURES
 
 ROLES = {"null": "nulls", "alternative": "alternatives", "robustness": "robustness"}
@@ -237,7 +238,7 @@ def within_error_words(result: Result) -> str:
         worst = max((cell.estimate for cell in cells if cell is not None), default=0.0)
         if worst > 0.0:
             error = Plan.of(result.design).errors[rule.name]
-            found.append(f"{rule.name} in up to {worst:.2%} (error {error:g})")
+            found.append(f"{rule.name} in up to {percent(worst, 2)} (error {error:g})")
     if not found:
         return ""
     return (
@@ -257,8 +258,8 @@ def failure_warning(result: Result) -> str:
     if worst == 0.0:
         return ""
     return (
-        f"in up to {worst:.2%} of the trials of a scenario a posterior could not be computed and "
-        f"was taken as no success"
+        f"in up to {percent(worst, 2)} of the trials of a scenario a posterior could not be "
+        f"computed and was taken as no success"
     )
 
 

@@ -9,13 +9,14 @@ import tomllib
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import pytest
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.report.build import Source
-from adaptive_cart.report.chapters import chapter
+from adaptive_cart.report.chapters import chapter, model
 from adaptive_cart.report.chapters.provisions import enrolment_between_looks, provisions
 from adaptive_cart.report.document import (
     Audience,
@@ -30,9 +31,10 @@ from adaptive_cart.report.document import (
     plain,
     text_of,
 )
-from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.evidence import UNKNOWN, Evidence
 from adaptive_cart.report.facts import Facts
 from adaptive_cart.report.measure_words import measure_words
+from adaptive_cart.report.numbers import Bound
 from adaptive_cart.results.calibration import Calibrated, NullPoint
 from adaptive_cart.results.operating import proportion
 from adaptive_cart.results.result import Result
@@ -573,3 +575,13 @@ def test_nought_is_written_one_way() -> None:
             for head, cell in zip(heads, row.cells, strict=True):
                 if not re.search("[Tt]ru|Bias|MCSE", head):
                     assert not re.fullmatch(r"0\.0+", plain(cell)), (block.key, head)
+
+
+def test_verdicts_that_a_run_did_not_count_are_told_so() -> None:
+    unknown = Bound(UNKNOWN, "operating_characteristics.csv")
+    evidence: Any = SimpleNamespace(
+        plan=SimpleNamespace(by_error={0.002: ["efficacy"]}),
+        scenarios=["null"],
+        cell=lambda scenario, measure: unknown,
+    )
+    assert plain(model._within_error(evidence)).endswith("were not counted in this run.")

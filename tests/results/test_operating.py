@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,10 @@ from adaptive_cart.results.operating import (
     root_mean_square,
     standard_deviation,
 )
+from adaptive_cart.results.tables import summary
 from adaptive_cart.running.exact import enumerate_design
+from adaptive_cart.running.run import simulate
+from checks import tiny_design
 
 Z = stats.norm.ppf(0.975)
 TWO_ARMS = """
@@ -432,3 +436,12 @@ def test_the_measures_of_the_contract_are_there():
     assert wanted <= set(two["measure"])
     three, _, _ = table(THREE_ARMS, "expected", synthetic(designed(THREE_ARMS)))
     assert wanted | {"arm_dropped"} <= set(three["measure"])
+
+
+def test_the_only_arm_that_is_dropped_ends_trials_in_a_column_of_their_own(tmp_path: Path) -> None:
+    raw = tiny_design()
+    drop = {**raw["rules"][0], "name": "drop", "then": "drop_arm", "below": 0.7}
+    raw["rules"].append({key: value for key, value in drop.items() if key != "at_least"})
+    result = simulate(Design(**raw), trials=60, engine="simulate", jobs=1, out=tmp_path / "run")
+    assert result.figure("null", "stop_futility").estimate > 0.3
+    assert "futility" in summary(result)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from adaptive_cart.results import tables
 from adaptive_cart.results.operating import proportion
 from adaptive_cart.results.percentages import of_trials, percent, with_interval
 
@@ -46,3 +49,9 @@ def test_nothing_but_nothing_reads_as_nothing() -> None:
         for share in (10.0**-k, 1 - 10.0**-k):
             assert percent(share).lstrip("0.").rstrip("%")
             assert percent(share) not in ("0%", "100%", "0.0%", "100.0%")
+
+
+def test_a_warning_never_says_that_nothing_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "_figure", lambda *where: proportion(1, 100_000))
+    result: Any = SimpleNamespace(manifest={"trials": {"null": 100_000}})
+    assert tables.failure_warning(result).startswith("in up to 0.001% of the trials")

@@ -342,9 +342,12 @@ def _within_error(evidence: Evidence) -> Line:
     ]
     start = prose(
         "The error of a posterior probability is at most {known}. A verdict is taken also where a "
-        "probability lies within its error of the threshold, and counted: ",
+        "probability lies within its error of the threshold",
         known=listed(known),
     )
+    if any(math.isnan(case[3].figure.estimate) for case in cases):
+        return line(start, "; such verdicts were not counted in this run.")
+    start = line(start, ", and counted: ")
     _, name, scenario, worst = max(cases, key=lambda case: case[3].figure.estimate)
     if worst.figure.estimate == 0.0:
         return line(start, "there is no such verdict of any rule (", evidence.trials_words, ").")
