@@ -435,6 +435,19 @@ def test_the_same_report_is_the_same_pdf_and_nothing_is_fetched() -> None:
     assert not re.search(r"\b(import|include|plugin|eval|read\()", look)
 
 
+def test_a_long_word_breaks_and_is_copied_whole() -> None:
+    word = "0123456789abcdef" * 12
+    made = reader(rendered(small(Paragraph(line=line("see ", code(word), " there"))), "pdf"))
+    words = "".join(page.extract_text() for page in made.pages)
+    assert "\u200b" not in words
+    assert word in "".join(words.split())
+
+
+def test_a_design_without_a_name_has_a_title_all_the_same() -> None:
+    made = reader(rendered(small(Paragraph(line=line("a")), title=""), "pdf"))
+    assert made.metadata.title == "S"
+
+
 def test_a4() -> None:
     made = reader(rendered(small(Paragraph(line=line("a"))), "pdf", "a4"))
     assert {round(float(p.mediabox.height)) for p in made.pages} == {842}
