@@ -169,8 +169,8 @@ def test_tables_with_other_columns_are_not_extended(
         drawn(out)
     else:
         with monkeypatch.context() as patched:
-            patched.setattr(Store, "merge", interrupted)
-            with pytest.raises(KeyboardInterrupt):
+            patched.setattr(Store, "merge", stopped)
+            with pytest.raises(RuntimeError, match="stopped"):
                 drawn(out)
     before = contents(out)
 
@@ -179,7 +179,7 @@ def test_tables_with_other_columns_are_not_extended(
 
     with monkeypatch.context() as patched:
         patched.setattr(rows, "_trial_columns", more)
-        patched.setattr(module, "run_stretches", interrupted)
+        patched.setattr(module, "run_stretches", stopped)
         with pytest.raises(ResultsError) as caught:
             drawn(out, 60)
         told = str(caught.value)
@@ -190,5 +190,5 @@ def test_tables_with_other_columns_are_not_extended(
     assert drawn(out, 60).manifest["status"] == "complete"
 
 
-def interrupted(*arguments: Any, **how: Any) -> None:
-    raise KeyboardInterrupt
+def stopped(*arguments: Any, **how: Any) -> None:
+    raise RuntimeError("stopped")
