@@ -34,11 +34,14 @@ class Posterior:
     fast_error, drawn_error
         What a probability may be wrong by, without draws and from them, as the model's module
         states and tests.
+    drawn_seconds
+        What drawing the arms of one table takes of one core, about, where that is long.
     """
 
     closed: ClassVar[tuple[str, ...]] = ()
     fast_error: ClassVar[float] = 0.0
     drawn_error: ClassVar[float]
+    drawn_seconds: ClassVar[float] = 0.0
 
     # ── what a model supplies ─────────────────────────────────────────────────────────────
     @property

@@ -49,6 +49,7 @@ from adaptive_cart.results.store import (
 )
 from adaptive_cart.running.boundaries import boundaries_csv, left_out
 from adaptive_cart.running.calibrate import calibrate, calibrated_text
+from adaptive_cart.running.cost import cost_of_draws
 from adaptive_cart.running.engine import Engine, choose_engine
 from adaptive_cart.running.exact import enumerate_design
 from adaptive_cart.running.region import needs_calibration, with_threshold
@@ -153,6 +154,9 @@ def simulate(
     truths = design.truths
     choice = choose_engine(design, {name: truths[name] for name in chosen}, engine)
     tell(f"engine: {choice.engine} ({choice.why})")
+    if choice.engine == "simulate":
+        for words in cost_of_draws(Plan.of(design), number, len(chosen)):
+            tell(words)
     asked = {"--trials": trials, "--seed": seed, "--mcse": mcse}
     idle = [option for option, value in asked.items() if value is not None]
     if choice.engine == "exact" and idle:

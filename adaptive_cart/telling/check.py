@@ -23,6 +23,7 @@ from adaptive_cart.errors import one_of
 from adaptive_cart.models.classical.alpha_spending import SHAPES
 from adaptive_cart.nouns.questions import ALL, TO_CALIBRATE, written
 from adaptive_cart.running.boundaries import Boundary, boundaries, left_out, planned_at
+from adaptive_cart.running.cost import cost_of_draws
 from adaptive_cart.running.engine import choose_engine
 from adaptive_cart.telling.truths import told_scenarios
 from adaptive_cart.telling.without_effect import without_effect
@@ -169,6 +170,8 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
         if (wanted := wanted_words(design)) is not None:
             yield f"  {wanted}"
     yield from _either_way(design)
+    for words in cost_of_draws(plan, design.simulation.trials, len(design.scenarios)):
+        yield f"  {words}"
     for error, names in plan.by_error.items():
         yield (
             f"  Probabilities of {listed([repr(name) for name in names])} are known to within "

@@ -78,6 +78,7 @@ class DurabilityPosterior(Posterior):
     closed = ("level", "remaining")
     fast_error = FAST_ERROR
     drawn_error = 0.01
+    drawn_seconds = 0.1
 
     @property
     def arms(self) -> int:

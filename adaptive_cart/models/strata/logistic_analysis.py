@@ -77,6 +77,7 @@ class StrataPosterior(Posterior):
     closed = ("level",)
     fast_error = 0.002
     drawn_error = 0.015
+    drawn_seconds = 0.1
     arms = 2
 
     def __post_init__(self) -> None:
