@@ -16,7 +16,7 @@ from adaptive_cart.conduct.plan import Plan, compared_by
 from adaptive_cart.decisions import ENDINGS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.results.operating import Figure
-from adaptive_cart.results.percentages import percent
+from adaptive_cart.results.percentages import percent, with_interval
 from adaptive_cart.results.store import MEASURES
 
 ROLES = {"null": "nulls", "alternative": "alternatives", "robustness": "robustness"}
@@ -235,15 +235,17 @@ def within_error_words(result: Result) -> str:
             _figure(result, Row(name, name), f"within_error_{rule.name}")
             for name in result.manifest["trials"]
         ]
-        worst = max((cell.estimate for cell in cells if cell is not None), default=0.0)
-        if worst > 0.0:
+        known = [cell for cell in cells if cell is not None and cell.estimate > 0.0]
+        if known:
+            worst = max(known, key=lambda cell: cell.estimate)
+            share = with_interval(worst.estimate, worst.lower, worst.upper)
             error = Plan.of(result.design).errors[rule.name]
-            found.append(f"{rule.name} in up to {percent(worst, 2)} (error {error:g})")
+            found.append(f"{rule.name} in up to {share}, error {error:g}")
     if not found:
         return ""
     return (
         "Verdicts that rest on a posterior probability nearer to its threshold than its own error, "
-        f"by share of the trials of a scenario: {', '.join(found)}."
+        f"by share of the trials of a scenario: {'; '.join(found)}."
     )
 
 

@@ -55,3 +55,20 @@ def test_a_warning_never_says_that_nothing_failed(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(tables, "_figure", lambda *where: proportion(1, 100_000))
     result: Any = SimpleNamespace(manifest={"trials": {"null": 100_000}})
     assert tables.failure_warning(result).startswith("in up to 0.001% of the trials")
+
+
+def test_verdicts_within_the_error_have_their_monte_carlo_interval(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cells = {"null": proportion(0, 200), "works": proportion(8, 200)}
+    monkeypatch.setattr(tables, "_figure", lambda result, row, measure: cells[row.scenario])
+    plan = SimpleNamespace(errors={"efficacy": 0.002})
+    monkeypatch.setattr(tables, "Plan", SimpleNamespace(of=lambda design: plan))
+    rules = [SimpleNamespace(name="efficacy")]
+    result: Any = SimpleNamespace(
+        design=SimpleNamespace(rules=rules), manifest={"trials": {"null": 200, "works": 200}}
+    )
+    said = tables.within_error_words(result)
+    assert said.endswith(": efficacy in up to 4.0% (2.0% to 7.7%), error 0.002.")
+    cells["works"] = cells["null"]
+    assert tables.within_error_words(result) == ""
