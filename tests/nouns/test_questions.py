@@ -15,7 +15,7 @@ ROOM = "nouns/questions/"
 # Where the name of a kind may stand in a comparison, and why.
 EXCEPTIONS = {
     "models/": "what a model answers without draws is its own, and of one kind",
-    "design/checks.py": "response-adaptive shares are powers of P(best)",
+    "design/checks/enrolment.py": "response-adaptive shares are powers of P(best)",
 }
 
 

@@ -1,0 +1,166 @@
+"""Whether a threshold can be found from a type I error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adaptive_cart.decisions import SUCCESS
+from adaptive_cart.design.checks.pieces import Found, Pieces, has_control
+from adaptive_cart.design.scenario_frame import role_of
+from adaptive_cart.design.truth import merged
+from adaptive_cart.design.validation import meant, path_to, shown
+from adaptive_cart.errors import one_of
+
+if TYPE_CHECKING:
+    from adaptive_cart.design.design import Rule
+
+
+def calibration(pieces: Pieces) -> Found:
+    """Whether a threshold to be found can be found."""
+    asking = [
+        f"rules[{place}]"
+        for place, rule in enumerate(pieces.rules)
+        if rule is not None and rule.threshold == "calibrate"
+    ]
+    if asking and pieces.calibration is None:
+        yield (
+            "calibration",
+            f'missing; {asking[0]} asks for "calibrate": write [calibration] with '
+            f"type_one_error = 0.025, or a number as the threshold",
+            "calibration",
+        )
+    for place, rule in enumerate(pieces.rules):
+        if rule is not None and rule.threshold == "calibrate":
+            yield from _to_calibrate(rule, f"rules[{place}]")
+    yield from null_region(pieces)
+    calibration = pieces.calibration
+    if not asking or calibration is None or calibration.null_region is not None:
+        return
+    if not _has_null(pieces):
+        other = next(iter(pieces.arm_names[1:]), "cart")
+        control = next(iter(pieces.arm_names), "soc")
+        yield (
+            "scenarios",
+            f'no null scenario; {asking[0]} asks for "calibrate", and its claim is not about rates '
+            f"that are given directly: write one in which it is false, for example "
+            f"[scenarios.null] with {other} = {{ same_as = {shown(control)} }}",
+            "scenarios",
+            "rules",
+            "endpoints",
+        )
+
+
+def _has_null(pieces: Pieces) -> bool:
+    """Whether there is a truth at which a claim to be calibrated can be false."""
+    if not isinstance(pieces.scenarios, dict):
+        return True
+    tables = {n: table for n, table in pieces.scenarios.items() if isinstance(table, dict)}
+    if any(role_of(name, table) == "null" for name, table in tables.items()):
+        return True
+    asked = [
+        rule.posterior
+        for rule in pieces.rules
+        if rule is not None and rule.threshold == "calibrate" and rule.posterior is not None
+    ]
+    name = _calibrated_endpoint(pieces) or ""
+    endpoint = pieces.endpoints.get(name)
+    if endpoint is None or not asked:
+        return True
+    levels = all(question.kind.about_levels and question.endpoint == name for question in asked)
+    rates = endpoint.binary and levels
+    return rates and not _never_direct(pieces, name)
+
+
+def _to_calibrate(rule: Rule, path: str) -> Found:
+    """Whether a rule's threshold is one that a type I error decides."""
+    key = "at_least" if rule.at_least is not None else "below"
+    if rule.decision.ends != SUCCESS or key == "below":
+        yield (
+            f"{path}.{key}",
+            'found "calibrate"; it is for the `at_least` of a rule that declares success, since '
+            "its type I error decides it; write a number",
+            f"{path}.then",
+        )
+    elif rule.posterior is None:
+        yield (
+            f"{path}.{key}",
+            'found "calibrate" for a predictive rule; calibrate the rule that it predicts, and '
+            "write a number here",
+            f"{path}.posterior",
+            f"{path}.predictive",
+        )
+    elif rule.every is not None:
+        yield (
+            f"{path}.every",
+            'a threshold that is "calibrate" is found for the looks; leave `every` out, or write a '
+            "number as the threshold",
+        )
+
+
+def null_region(pieces: Pieces) -> Found:
+    """What stands in the way of a null region of control rates.
+
+    It is a region of a rate, so that the endpoint has to be one that a participant has or has not,
+    and each rate is put in the place of a truth that is given directly.
+    """
+    region = None if pieces.calibration is None else pieces.calibration.null_region
+    if region is None:
+        return
+    path, control = "calibration.null_region", next(iter(pieces.arm_names), "soc")
+    if not region:
+        yield path, f"names no arm; write null_region = {{ {control} = [0.02, 0.30] }}"
+    for arm, limits in region.items():
+        own = path_to(path, arm)
+        if pieces.arms and arm not in pieces.arms:
+            yield (
+                own,
+                f"no arm of this design{meant(arm, pieces.arms)}; "
+                f"the arms are {one_of(pieces.arm_names)}",
+            )
+        elif has_control(pieces) and arm != control:
+            yield own, f"the region is of control rates; write {control} = [0.02, 0.30]"
+        elif len(limits) != 2 or limits[0] > limits[1]:
+            yield (
+                own,
+                f"found {shown(limits)}; a lower and an upper limit are expected, [0.02, 0.30]",
+                own,
+            )
+    name = _calibrated_endpoint(pieces)
+    endpoint = pieces.endpoints.get(name or "")
+    if endpoint is not None and not endpoint.binary:
+        yield (
+            path,
+            f"the region is of control rates from 0 to 1, and '{name}' of type '{endpoint.type}' "
+            f'has none; leave it out, and write null scenarios (role = "null") instead',
+            path_to("endpoints", name or "", "type"),
+        )
+    elif endpoint is not None and _never_direct(pieces, name or ""):
+        yield (
+            path,
+            f"every scenario leaves '{name}' to the participant course, in which no rate can be "
+            f"put; leave it out, and write null scenarios over the range instead, for example "
+            f'[scenarios.null_low] with role = "null", {control}.remission.probability = 0.05 and '
+            f"{next(iter(pieces.arm_names[1:]), 'cart')} = {{ same_as = {shown(control)} }}",
+            "truth",
+            "scenarios",
+        )
+
+
+def _calibrated_endpoint(pieces: Pieces) -> str | None:
+    """Endpoint of the rules whose threshold is to be calibrated, else of those for success."""
+    asked = [
+        rule
+        for rule in pieces.rules
+        if rule is not None and rule.decision.ends == SUCCESS and rule.posterior is not None
+    ]
+    asked.sort(key=lambda rule: rule.threshold != "calibrate")
+    return asked[0].posterior.endpoint if asked and asked[0].posterior else pieces.primary
+
+
+def _never_direct(pieces: Pieces, endpoint: str) -> bool:
+    """Whether no scenario gives an endpoint's truth directly."""
+    if not isinstance(pieces.truth, dict) or not isinstance(pieces.scenarios, dict):
+        return False
+    tables = [table for table in pieces.scenarios.values() if isinstance(table, dict)]
+    laid = [merged(dict(pieces.truth), dict(table)) for table in tables]
+    return bool(laid) and not any(endpoint in table for table in laid)

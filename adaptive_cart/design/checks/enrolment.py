@@ -1,0 +1,79 @@
+"""Whether everybody can be enrolled and randomised as written."""
+
+from __future__ import annotations
+
+import math
+
+from adaptive_cart.design.checks.pieces import Found, Pieces
+from adaptive_cart.design.validation import path_to, shown
+from adaptive_cart.models import DEFAULT_MODEL
+
+MOST_IN_A_BLOCK = 300  # a randomisation list is drawn by counting the orders of a block
+MOST_PARTICIPANTS = 1_000_000  # everybody of the 32 trials of a block is held in memory at once
+
+
+def enrolment(pieces: Pieces) -> Found:
+    """Whether everybody can be enrolled and randomised as written."""
+    sound = [arm for arm in pieces.arms.values() if arm is not None]
+    if pieces.enrolment is not None and pieces.enrolment.max_n < len(pieces.arms):
+        yield (
+            "enrolment.max_n",
+            f"found {pieces.enrolment.max_n}; at least one participant an arm is needed",
+        )
+    if pieces.enrolment is not None and pieces.enrolment.max_n > MOST_PARTICIPANTS:
+        yield (
+            "enrolment.max_n",
+            f"found {pieces.enrolment.max_n:,}; at most {MOST_PARTICIPANTS:,}, since the "
+            f"participants of many trials are held in memory at once",
+        )
+    block = getattr(pieces.randomisation, "block", None)
+    allocation = [arm.allocation for arm in sound]
+    ratio = sum(allocation) // max(math.gcd(*allocation), 1)
+    if ratio > MOST_IN_A_BLOCK and len(sound) == len(pieces.arms):
+        largest = max(pieces.arms, key=lambda name: getattr(pieces.arms[name], "allocation", 0))
+        yield (
+            path_to("arms", largest, "allocation"),
+            f"found {max(allocation)}; the allocation {' : '.join(map(str, allocation))} needs "
+            f"blocks of {ratio} participants; at most {MOST_IN_A_BLOCK} are drawn at a time",
+        )
+    elif block is not None and block > MOST_IN_A_BLOCK:
+        yield (
+            "randomisation.block",
+            f"found {block}; at most {MOST_IN_A_BLOCK} participants are drawn at a time",
+        )
+    if block is not None and len(sound) == len(pieces.arms) and ratio and block % ratio:
+        yield (
+            "randomisation.block",
+            f"found {block}; the allocation {' : '.join(map(str, allocation))} "
+            f"needs a multiple of {ratio}",
+            *(path_to("arms", name, "allocation") for name in pieces.arms),
+        )
+    if pieces.randomisation is not None and pieces.randomisation.method == "response_adaptive":
+        yield from _adaptive(pieces)
+
+
+def _adaptive(pieces: Pieces) -> Found:
+    rule = pieces.randomisation
+    fixed = isinstance(rule.control, float)
+    sharing = len(pieces.arms) - fixed
+    room = 1.0 - rule.control if fixed else 1.0
+    if rule.minimum * sharing > room + 1e-12:
+        yield (
+            "randomisation.minimum",
+            f"found {shown(rule.minimum)}; {sharing} arms share {room:g}, so at most "
+            f"{room / sharing:.4g} is expected",
+        )
+    primary = pieces.endpoints.get(pieces.primary or "")
+    analysis = pieces.analysis.get(pieces.primary or "")
+    if primary is not None and not primary.binary:
+        yield (
+            "randomisation.method",
+            f"the shares follow P(best) of the primary endpoint; '{pieces.primary}' of type "
+            f"'{primary.type}' is not binary",
+        )
+    elif analysis is not None and "best" not in analysis.answers:
+        yield (
+            "randomisation.method",
+            f"the shares follow P(best), which model '{analysis.model}' does not give; use "
+            f"{DEFAULT_MODEL}",
+        )

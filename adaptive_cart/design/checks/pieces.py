@@ -1,0 +1,96 @@
+"""What every check reads: the tables of a design as far as they could be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from adaptive_cart.design.validation import Faults, meant, shown
+from adaptive_cart.endpoints import EndpointBase
+from adaptive_cart.errors import one_of
+from adaptive_cart.models import AnalysisBase
+
+if TYPE_CHECKING:
+    from adaptive_cart.design.design import Arm, Calibration, Crossover, Enrolment, Looks, Rule
+
+SCENARIO_KEYS = ("role", "dropout", "death")
+SCALES = ("observed", "enrolled", "events", "months")
+
+
+@dataclass
+class Pieces:
+    """The tables of a design; nothing stands for one that cannot be read.
+
+    Attributes
+    ----------
+    rule_names
+        Names of the rules as far as they are written; nothing for a rule without.
+    faults
+        Paths of the faults that the tables have in themselves.
+    renamed
+        Path to a key as it is written, by path to the key it was taken for.
+    """
+
+    arms: Mapping[str, Arm | None] = field(default_factory=dict)
+    strata: Mapping[str, float | None] | None = None
+    randomisation: Any = None
+    endpoints: Mapping[str, EndpointBase | None] = field(default_factory=dict)
+    analysis: Mapping[str, AnalysisBase | None] = field(default_factory=dict)
+    enrolment: Enrolment | None = None
+    looks: Looks | None = None
+    rules: Sequence[Rule | None] = ()
+    rule_names: Sequence[str | None] = ()
+    crossover: Crossover | None = None
+    truth: Any = field(default_factory=dict)
+    scenarios: Any = field(default_factory=dict)
+    calibration: Calibration | None = None
+    faults: Faults = field(default_factory=Faults)
+    renamed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def arm_names(self) -> tuple[str, ...]:
+        """Control first, then the others in the order written."""
+        control = [n for n, arm in self.arms.items() if arm is not None and arm.control]
+        return tuple(control[:1] + [name for name in self.arms if name not in control[:1]])
+
+    @property
+    def stratum_names(self) -> tuple[str, ...]:
+        """Names of the strata, in the order written."""
+        return tuple(self.strata or ())
+
+    @property
+    def primary(self) -> str | None:
+        """Name of the primary endpoint, if there is any endpoint."""
+        marked = [n for n, e in self.endpoints.items() if e is not None and e.primary]
+        return next(iter([*marked, *self.endpoints]), None)
+
+    @property
+    def number_of_looks(self) -> int | None:
+        """How many looks there are, where the table of looks says it."""
+        if self.looks is None or self.faults.touch("looks"):
+            return None
+        given = [scale for scale in SCALES if getattr(self.looks, scale)]
+        return self.looks.number if len(given) == 1 else None
+
+
+# path, message, and the places whose faults would make the problem only follow from them
+Found = Iterator[tuple[str, ...]]
+
+
+def unknown(value: str, kind: str, allowed: Iterable[str], also: Sequence[str] = ()) -> str:
+    """Tell a name that the design does not have, and those that it has."""
+    names = tuple(allowed)
+    extra = f"; also allowed: {one_of(also)}" if also else ""
+    hint = meant(value, (*names, *also))
+    return f"found {shown(value)}{hint}; the {kind} are {one_of(names)}{extra}"
+
+
+def several(number: int, what: str) -> str:
+    """A number of things, in the singular where it is one."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def has_control(pieces: Pieces) -> bool:
+    """Whether exactly one arm is the control."""
+    return sum(arm is not None and arm.control for arm in pieces.arms.values()) == 1

@@ -1,0 +1,114 @@
+"""Whether a question can be asked of this design, and its answer be reached."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from adaptive_cart.design.checks.pieces import Found, Pieces, has_control, unknown
+from adaptive_cart.design.validation import path_to, shown
+from adaptive_cart.endpoints import EndpointBase
+from adaptive_cart.errors import one_of
+from adaptive_cart.models import ANALYSES, DEFAULT_MODEL
+from adaptive_cart.nouns.questions import KEYS, KINDS
+
+if TYPE_CHECKING:
+    from adaptive_cart.design.design import PosteriorQuestion
+
+
+def posterior(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:
+    """Whether a question is about what the design has, and its model can answer it."""
+    arms, endpoints = pieces.arm_names, pieces.endpoints
+    if endpoints and question.endpoint not in endpoints:
+        yield f"{path}.endpoint", unknown(question.endpoint, "endpoints", endpoints)
+    named = [("arm", question.arm), *question.others]
+    for key, value in named:
+        also = ("each",) if key == "arm" else ()
+        if value is not None and arms and value not in (*arms, *also):
+            yield f"{path}.{key}", unknown(value, "arms", arms, also)
+    if question.arm is None and arms:
+        yield f"{path}.arm", f"missing; the arms are {one_of(arms)}"
+    kind = question.kind
+    for key in question.given() if kind.has_value else ():
+        if key not in kind.takes:
+            pair = " and ".join(k for k in ("minus", *KEYS) if k in (key, kind.asked_by))
+            yield path, f"found {pair}; at most one of the two is allowed"
+    for key, other in question.others:
+        if question.arm == other:
+            yield f"{path}.{key}", f"found {shown(other)} twice; two different arms are needed"
+        elif question.arm == "each" and other in arms[1:] and has_control(pieces):
+            yield (
+                f"{path}.{key}",
+                f'found {shown(other)}; `arm = "each"` asks about every experimental arm, this one '
+                f"too, so the control '{arms[0]}' is needed",
+            )
+    yield from _stratum(pieces, question, path)
+    yield from _sides(question, path)
+    endpoint = endpoints.get(question.endpoint)
+    if endpoint is None or pieces.faults.touch(path_to("endpoints", question.endpoint, "type")):
+        return
+    analysis = pieces.analysis.get(question.endpoint)
+    if analysis is None and question.endpoint in pieces.analysis:
+        return
+    yield from _value(endpoint, question, path)
+    if analysis is None and not endpoint.binary:
+        yield (
+            f"{path}.endpoint",
+            f"'{question.endpoint}' has no analysis; write [analysis.{question.endpoint}]",
+            path_to("analysis", question.endpoint),
+        )
+        return
+    model = DEFAULT_MODEL if analysis is None else analysis.model
+    if not ANALYSES[model].can_be_asked(kind):
+        yield (
+            path,
+            f"model '{model}' cannot be asked for {kind.asked_for}",
+            path_to("analysis", question.endpoint, "model"),
+        )
+
+
+def _stratum(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:
+    names = pieces.stratum_names
+    if question.stratum is None or question.stratum in names:
+        return
+    if not names:
+        yield (
+            f"{path}.stratum",
+            f"found {shown(question.stratum)}; this design has no [strata]",
+            "strata",
+        )
+    elif question.stratum not in ("each", "open"):
+        yield f"{path}.stratum", unknown(question.stratum, "strata", names, ("each", "open"))
+
+
+def _sides(question: PosteriorQuestion, path: str) -> Found:
+    kind = question.kind
+    sides = [key for key in ("above", "below") if getattr(question, key) is not None]
+    if not kind.has_value:
+        extra = [*sides, *(key for key in question.given() if key not in kind.takes)]
+        if extra:
+            yield path, f"found {one_of(extra)}; `{kind.asked_by} = true` takes none of them"
+    elif len(sides) != 1:
+        found = one_of(sides) or "neither"
+        valueless = [kind.asked_by for kind in KINDS.values() if not kind.has_value]
+        yield (
+            path,
+            f"found {found}; exactly one of above, below is needed",
+            *(f"{path}.{key}" for key in ("above", "below", *valueless)),
+        )
+
+
+def _value(endpoint: EndpointBase, question: PosteriorQuestion, path: str) -> Found:
+    """Whether what a probability is compared with can be reached at all."""
+    key = "above" if question.above is not None else "below"
+    value = getattr(question, key)
+    if value is None:
+        return
+    kind, summary = question.kind, endpoint.gives
+    low, high = kind.range(summary.bounds, bool(question.others))
+    if kind.ratio and value <= 0.0:
+        yield f"{path}.{key}", f"found {shown(value)}; {kind.asked_for} is more than 0"
+    elif not low <= value <= high:
+        wanted = f"between {low:g} and {high:g} is expected"
+        wanted = wanted if math.isfinite(high) else f"a {summary.parameter} is at least {low:g}"
+        yield f"{path}.{key}", f"found {shown(value)}; {wanted}"

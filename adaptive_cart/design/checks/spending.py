@@ -1,0 +1,68 @@
+"""Whether a rule can spend a type I error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adaptive_cart.decisions import SUCCESS
+from adaptive_cart.design.checks.pieces import Found, Pieces
+from adaptive_cart.design.validation import path_to
+from adaptive_cart.models import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from adaptive_cart.design.design import Rule
+
+
+def spending(pieces: Pieces, rule: Rule, path: str) -> Found:
+    """Whether a rule can spend a type I error: the p-value of a test, to declare success."""
+    from adaptive_cart.design.design import AlphaSpending
+
+    if not isinstance(rule.threshold, AlphaSpending):
+        return
+    key = "at_least" if rule.at_least is not None else "below"
+    told = f"{path}.{key}"
+    if rule.decision.ends != SUCCESS or key == "below":
+        yield (
+            told,
+            "found `alpha`; it is for the `at_least` of a rule that declares success; write a "
+            "number",
+            f"{path}.then",
+        )
+    if rule.every is not None:
+        yield f"{path}.every", "alpha is spent at looks; leave `every` out, or write a number"
+    if rule.posterior is None:
+        yield told, "found `alpha` for a predictive rule; write a number", f"{path}.predictive"
+        return
+    endpoint = rule.posterior.endpoint
+    analysis = pieces.analysis.get(endpoint)
+    if endpoint in pieces.endpoints and (analysis is None or analysis.bayesian):
+        model = DEFAULT_MODEL if analysis is None else analysis.model
+        yield (
+            told,
+            f"found `alpha`; it is spent by the p-value of a test, and '{model}' of '{endpoint}' "
+            f"gives a posterior probability; write a number, or a test as the model",
+            path_to("analysis", endpoint, "model"),
+        )
+    by_events = getattr(analysis, "information", "") == "events"
+    if by_events and pieces.looks is not None and pieces.looks.events is None:
+        yield (
+            told,
+            "found `alpha`; of times to an event it is spent by looks at `events`, since the last "
+            "one's number is the whole of the information",
+            "looks",
+        )
+    if by_events and pieces.primary is not None and endpoint != pieces.primary:
+        yield (
+            told,
+            f"found `alpha` for '{endpoint}'; it is spent by the events that looks count, those of "
+            f"the primary '{pieces.primary}'; write a number, or make '{endpoint}' the primary",
+            path_to("endpoints", endpoint, "primary"),
+        )
+    by_participants = getattr(analysis, "information", "") == "participants"
+    if by_participants and pieces.looks is not None and pieces.looks.events is not None:
+        yield (
+            told,
+            f"found `alpha` for '{endpoint}', of which the test counts participants, and looks at "
+            f"`events`; write a number, or looks at `observed`, `enrolled` or `months`",
+            "looks.events",
+        )

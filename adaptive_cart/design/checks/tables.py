@@ -1,0 +1,130 @@
+"""Names, arms, strata, endpoints, analyses and the crossover: what the other tables refer to."""
+
+from __future__ import annotations
+
+import math
+
+from adaptive_cart.design.checks.pieces import SCENARIO_KEYS, Found, Pieces, unknown
+from adaptive_cart.design.products import PRODUCTS
+from adaptive_cart.design.validation import meant, path_to, shown
+from adaptive_cart.errors import one_of
+
+RESERVED = (*SCENARIO_KEYS, "strata", "each", "open", "final", "dist")
+
+
+def names(pieces: Pieces) -> Found:
+    """Whether every name can be written, and is taken once."""
+    rooms = {"arms": pieces.arms, "strata": pieces.strata or {}, "endpoints": pieces.endpoints}
+    first: dict[str, str] = {}
+    for room, names in rooms.items():
+        for name in names:
+            path = path_to(room, name)
+            if name in first:
+                yield (
+                    path,
+                    f"the name is taken by {path_to(first[name], name)}; arms, strata and "
+                    f"endpoints need different names",
+                )
+            elif name in RESERVED:
+                yield path, f"a reserved word; not allowed as a name: {one_of(RESERVED)}"
+            elif not name.strip() or not name.isprintable():
+                yield path, "a name needs letters or digits, on one line"
+            elif "/" in name or "\\" in name:
+                yield path, "a name with a slash cannot be part of the name of a file; leave it out"
+            first.setdefault(name, room)
+
+
+def arms(pieces: Pieces) -> Found:
+    """Whether there is one control, an arm beside it, and products that exist."""
+    if not pieces.arms:
+        yield "arms", "no arm; write [arms.NAME] for the control and for each other arm"
+        return
+    sound = {name: arm for name, arm in pieces.arms.items() if arm is not None}
+    controls = [name for name, arm in sound.items() if arm.control]
+    if len(controls) > 1:
+        yield "arms", f"found {len(controls)} controls ({one_of(controls)}); exactly one is needed"
+    if not controls and len(sound) == len(pieces.arms):
+        yield (
+            "arms",
+            "no arm has `control = true`; exactly one is needed",
+            *(path_to("arms", name, "control") for name in pieces.arms),
+        )
+    if len(pieces.arms) < 2:
+        yield "arms", f"found only {one_of(pieces.arms)}; a control and another arm are needed"
+    for name, arm in sound.items():
+        path = path_to("arms", name, "product")
+        if arm.product is not None and arm.product not in PRODUCTS:
+            yield path, unknown(arm.product, "products", PRODUCTS)
+        elif len(controls) == 1 and arm.control and arm.product and PRODUCTS[arm.product].infused:
+            yield (
+                path,
+                f"the control has product {shown(arm.product)}, which is infused; participants "
+                f"who are never infused take the control's course, so the control cannot be",
+            )
+
+
+def strata(pieces: Pieces) -> Found:
+    """Whether the shares of the strata sum to 1."""
+    if pieces.strata is None:
+        return
+    if not pieces.strata:
+        yield "strata", "no stratum; leave the table out or name the strata with their shares"
+        return
+    total = math.fsum(share or 0.0 for share in pieces.strata.values())
+    if abs(total - 1.0) > 1e-9:
+        yield "strata", f"the shares sum to {total:.10g}; they must sum to 1", "strata"
+
+
+def endpoints(pieces: Pieces) -> Found:
+    """Whether there is an endpoint, and one primary at most."""
+    marked = [n for n, e in pieces.endpoints.items() if e is not None and e.primary]
+    if len(marked) > 1:
+        yield (
+            "endpoints",
+            f"found {len(marked)} primary endpoints ({one_of(marked)}); one is needed",
+        )
+    if not pieces.endpoints:
+        yield "endpoints", "no endpoint; write [endpoints.NAME] with its type"
+
+
+def analyses(pieces: Pieces) -> Found:
+    """Whether each model has an endpoint, and reads what it gives."""
+    for name, analysis in pieces.analysis.items():
+        path = path_to("analysis", name)
+        if name not in pieces.endpoints:
+            if pieces.endpoints:
+                yield (
+                    path,
+                    f"no endpoint of this design{meant(name, pieces.endpoints)}; "
+                    f"the endpoints are {one_of(pieces.endpoints)}",
+                )
+            continue
+        endpoint = pieces.endpoints[name]
+        if analysis is None:
+            continue
+        for inner, message in analysis.problems(pieces.arm_names, pieces.stratum_names):
+            if pieces.arms:
+                yield f"{path}.{inner}", message, f"{path}.{inner}"
+        if endpoint is not None and endpoint.gives.kind != analysis.reads:
+            yield (
+                f"{path}.model",
+                f"'{analysis.model}' reads {analysis.reads}, but endpoint '{name}' of type "
+                f"'{endpoint.type}' gives {endpoint.gives.kind}",
+                path_to("endpoints", name, "type"),
+            )
+            pieces.faults.add(f"{path}.model")  # what rules ask of it is told when it fits
+
+
+def crossover(pieces: Pieces) -> Found:
+    """Whether a crossover names two arms of the design."""
+    if pieces.crossover is None or not pieces.arms:
+        return
+    for key, value in (("from", pieces.crossover.from_), ("to", pieces.crossover.to)):
+        if value not in pieces.arms:
+            yield f"crossover.{key}", unknown(value, "arms", pieces.arms)
+    if pieces.crossover.from_ == pieces.crossover.to:
+        yield (
+            "crossover.to",
+            f"found {shown(pieces.crossover.to)} twice; two different arms are needed",
+            "crossover.from",
+        )

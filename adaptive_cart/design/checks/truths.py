@@ -1,0 +1,113 @@
+"""What scenarios are read against, and whether each says a whole truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from adaptive_cart.design.checks.pieces import SCENARIO_KEYS, Pieces
+from adaptive_cart.design.scenario_frame import BY, Frame
+from adaptive_cart.design.scenario_tables import check_scenarios
+from adaptive_cart.design.validation import Faults, path_to, shown
+from adaptive_cart.errors import Problem
+
+
+def frame_of(pieces: Pieces, between: Faults | None = None) -> Frame:
+    """What of the design its scenarios are read against.
+
+    Parameters
+    ----------
+    between
+        Faults between the tables, told already: what a wrong rule asks about is not needed.
+    """
+    wrong = between or Faults()
+    names = [name for name in pieces.arm_names if name not in SCENARIO_KEYS]
+    endpoints = {name: e for name, e in pieces.endpoints.items() if name not in SCENARIO_KEYS}
+    return Frame(
+        arms=tuple(names),
+        products={name: None if arm is None else arm.product for name, arm in pieces.arms.items()},
+        strata=pieces.stratum_names,
+        shares=tuple(share or 0.0 for share in (pieces.strata or {}).values()) or (1.0,),
+        endpoints=endpoints,
+        truth=pieces.truth,
+        scenarios=pieces.scenarios,
+        faults=pieces.faults,
+        renamed=pieces.renamed,
+        crossover_from=None if pieces.crossover is None else pieces.crossover.from_,
+        needed={name: _asked_about(pieces, name, wrong) for name in endpoints},
+    )
+
+
+def _asked_about(pieces: Pieces, endpoint: str, wrong: Faults) -> tuple[str, ...]:
+    """Arms in which an endpoint has to have a truth: somebody asks what it is there."""
+    if endpoint == pieces.primary:
+        return pieces.arm_names
+    asked: set[str | None] = set()
+    for position, rule in enumerate(pieces.rules):
+        question = None if rule is None else rule.posterior
+        if wrong.touch(f"rules[{position}]"):
+            continue
+        if question is not None and question.endpoint == endpoint:
+            arms = pieces.arm_names[1:] if question.arm == "each" else (question.arm,)
+            asked |= {*arms, *(name for _, name in question.others)}
+    analysis = pieces.analysis.get(endpoint)
+    if analysis is not None:
+        asked |= set(analysis.arms_named(pieces.arm_names))
+    return tuple(arm for arm in pieces.arm_names if arm in asked)
+
+
+def scenarios(pieces: Pieces, between: Faults) -> list[Problem]:
+    """Whether every scenario says a whole truth."""
+    found = []
+    tables = {"truth": "write [truth.ARM] or [truth]", "scenarios": "write [scenarios.NAME]"}
+    for key, header in tables.items():
+        table = getattr(pieces, key)
+        if not isinstance(table, dict):
+            found.append(Problem(key, f"found {shown(table)}; {header}"))
+    if found:
+        return found
+    if not pieces.scenarios and not pieces.faults.cover("scenarios"):
+        return [Problem("scenarios", "no scenario; write [scenarios.NAME], at least one")]
+    if not pieces.arms or not pieces.endpoints:
+        return []  # what a scenario may name is not known
+    frame = frame_of(pieces, between)
+    if not frame.arms or not frame.endpoints:
+        return []
+    check_scenarios(frame)
+    _number_never_reached(pieces, frame)
+    idle = _crossing_nobody(pieces, frame)
+    told = (p for p in idle if p.path not in pieces.renamed and not between.touch(p.path))
+    return [*frame.problems, *told]
+
+
+def _crossing_nobody(pieces: Pieces, frame: Frame) -> Iterator[Problem]:
+    """Tell a crossover where no scenario has a participant course."""
+    truths = frame.truths.values()
+    if pieces.crossover is None or len(truths) < len(frame.scenarios):
+        return
+    if all(truth.courses is None for truth in truths):
+        yield Problem(
+            "crossover",
+            "without effect, since every truth is said directly; give the arms a participant "
+            "course ([truth.ARM]), or leave it out",
+        )
+
+
+def _number_never_reached(pieces: Pieces, frame: Frame) -> None:
+    """Tell looks by events that could wait for ever for events that do not come."""
+    name = pieces.primary or ""
+    primary = frame.endpoints.get(name)
+    if pieces.looks is None or not pieces.looks.events or primary is None:
+        return
+    if not primary.looks_by_events or primary.followed_for() is not None:
+        return
+    for scenario, truth in frame.truths.items():
+        if truth.follows_for_ever(name):
+            frame.report(
+                path_to("endpoints", name, "horizon"),
+                f"missing{BY}; some participants are cured and never drop out, so that a look by "
+                f"events could wait for ever: write `horizon = 36`, the months for which everybody "
+                f"is followed (or give the scenario a dropout)",
+                path_to("endpoints", name),
+                "looks",
+                scenario=scenario,
+            )
