@@ -15,6 +15,7 @@ from adaptive_cart.design.validation import path_to
 
 if TYPE_CHECKING:
     from adaptive_cart.design.checks import Pieces
+    from adaptive_cart.endpoints import EndpointBase
 
 OF_PARTICIPANTS = (
     "participant", "arm", "stratum", "randomised_month", "infused_month", "remission_month",
@@ -25,7 +26,9 @@ OF_PARTICIPANTS = (
 # months at which spells begin, by state, number and whether after crossover; they end at relapses
 SPELL = re.compile(r"remission(_on_drugs)?(_[2-9]|_[1-9]\d+)?(_after_crossover)?_month")
 COUNTED = ("randomised", "analysed", "infused", "analysed_final")  # n_… beside n_ARM
-OF_COUNTS = ("events", "analysed", "missing", "months", "years", "total", "squares")
+OF_COUNTS = (
+    "events", "analysed", "missing", "months", "years", "total", "squares", "baseline", "change",
+)  # fmt: skip
 
 Column = tuple[str, str, str]  # the column, the path of what it is named after, and that in words
 
@@ -95,4 +98,12 @@ def _of_participants(pieces: Pieces) -> Iterator[Column]:
         spell = SPELL.fullmatch(endpoint.replace("relapse", "remission"))
         if spell and spell[2]:
             yield endpoint, "", "a further remission"
-        yield endpoint, path_to("endpoints", endpoint), f"endpoint '{endpoint}'"
+        for column in columns_of(endpoint, pieces.endpoints[endpoint]):
+            yield column, path_to("endpoints", endpoint), f"endpoint '{endpoint}'"
+
+
+def columns_of(name: str, endpoint: EndpointBase | None) -> tuple[str, ...]:
+    """Columns of the participants table that are an endpoint's own."""
+    if endpoint is None or endpoint.direct is None:
+        return (name,)
+    return endpoint.direct.columns(name, endpoint)

@@ -17,7 +17,9 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenario_frame import ROLES
 from adaptive_cart.design.validation import meant, one_line
+from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.errors import DesignError, InputError, Problem, one_of
+from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.whole_files import renamed, telling
 
 _PART_OF_KEY = r"""(?:[\w-]{1,50}|"[^"\n]{0,50}"|'[^'\n]{0,50}')"""
@@ -396,20 +398,23 @@ def _add_truth(document: dict[str, Any]) -> None:
     }
     _add_changes(definitions)
     number = {"type": "number", "minimum": 0}
+    tables = _add_tables_of_endpoints(definitions)
     taken = [*course_keys, "dist", "probability", "onset", "per_year", "failure", "delay"]
+    taken += [key for table in tables for key in definitions[table]["properties"]]
+    value = [number, distribution, *({"$ref": f"#/$defs/{table}"} for table in tables)]
     by_stratum = {
         "type": "object",
         "minProperties": 1,
         "propertyNames": {"not": {"enum": taken}},
-        "additionalProperties": {"anyOf": [number, distribution]},
+        "additionalProperties": {"anyOf": value},
     }
     definitions["EndpointTruth"] = {
-        "description": "An endpoint's truth by arm: a probability, a yearly rate or a distribution "
-        "of the time; or a table of these by stratum.",
+        "description": "An endpoint's truth by arm: a probability, a yearly rate, a distribution "
+        "of the time or a table of scores; or a table of these by stratum.",
         "type": "object",
         "minProperties": 1,
         "propertyNames": {"not": {"enum": course_keys}},
-        "additionalProperties": {"anyOf": [number, distribution, by_stratum]},
+        "additionalProperties": {"anyOf": [*value, by_stratum]},
     }
     hazards = {key: {"$ref": "#/$defs/Hazard"} for key in COMMON}
     for name, course in (("Truth", "ArmCourse"), ("Scenario", "ArmCourseChange")):
@@ -432,6 +437,21 @@ def _add_truth(document: dict[str, Any]) -> None:
         "type": "object",
         "additionalProperties": {"$ref": "#/$defs/Scenario"},
     }
+
+
+def _add_tables_of_endpoints(definitions: dict[str, Any]) -> list[str]:
+    """Add the tables that are said directly of an endpoint; a scenario may change one key of one.
+
+    Returns their names.
+    """
+    values = [kind.direct.value for kind in ENDPOINTS.values() if kind.direct is not None]
+    tables = [v for v in values if isinstance(v, type) and issubclass(v, Part)]
+    for table in tables:
+        described = table.model_json_schema(ref_template="#/$defs/{model}")
+        definitions.update(described.pop("$defs", {}))
+        del described["required"]
+        definitions[table.__name__] = described
+    return [table.__name__ for table in tables]
 
 
 def _add_changes(definitions: dict[str, Any]) -> None:

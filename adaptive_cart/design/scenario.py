@@ -410,12 +410,16 @@ class _Reader:
                 message = f"missing{BY}; {wanted} for every stratum is expected"
                 self.report(path, message, *both, "strata")
                 continue
-            result.append(
-                tuple(
-                    adapter.validate_python(value[stratum] if by_stratum else value, strict=True)
-                    for stratum in strata
-                )
+            own = tuple(
+                adapter.validate_python(value[stratum] if by_stratum else value, strict=True)
+                for stratum in strata
             )
+            for stratum, one in zip(strata, own, strict=True):
+                fault = direct.fault(one, endpoint)
+                if fault:
+                    part = (stratum,) if by_stratum else ()
+                    self.report(path_to(path, *part), f"{fault}{BY}", *both)
+            result.append(own)
         return tuple(result) if len(result) == len(self.frame.arms) else None
 
     def dropout(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from adaptive_cart.endpoints.adverse_event import AdverseEvent
 from adaptive_cart.endpoints.base import EndpointBase, is_time
+from adaptive_cart.endpoints.continuous import Continuous
 from adaptive_cart.endpoints.event_rate import EventRate
 from adaptive_cart.endpoints.landmark import Landmark
 from adaptive_cart.endpoints.time_in_remission import TimeInRemission
@@ -21,11 +22,13 @@ KINDS: dict[str, type[EndpointBase]] = {
     "time_in_remission": TimeInRemission,
     "adverse_event": AdverseEvent,
     "event_rate": EventRate,
+    "continuous": Continuous,
 }
 
 __all__ = [
     "KINDS",
     "AdverseEvent",
+    "Continuous",
     "EndpointBase",
     "EventRate",
     "Landmark",

@@ -20,11 +20,12 @@ from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.course import Course, Spells
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
+from adaptive_cart.nouns.scored import Scored
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
-Outcome = Floats | Booleans | RecurrentEvents
+Outcome = Floats | Booleans | RecurrentEvents | Scored
 
 
 def pooled(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -66,7 +67,7 @@ class Population:
     outcomes
         By endpoint that does not follow from remission: what its truth has drawn (or its column of
         a participants table holds), ``(trial, participant)``: a response, a value, the month of an
-        event (infinite where there is none), or events that may happen again and again.
+        event (infinite where there is none), events that may happen again and again, or scores.
     imputations
         By endpoint: latent uniform with which a missing response is drawn.
     crossover_counts

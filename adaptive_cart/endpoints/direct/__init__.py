@@ -10,7 +10,17 @@ from __future__ import annotations
 from adaptive_cart.endpoints.direct.base import Cell, DirectTruth, Drawing
 from adaptive_cart.endpoints.direct.onset import Onset
 from adaptive_cart.endpoints.direct.response import Response
+from adaptive_cart.endpoints.direct.scored import ScoresAtVisits
 from adaptive_cart.endpoints.direct.times import Times
 from adaptive_cart.endpoints.direct.yearly import Yearly
 
-__all__ = ["Cell", "DirectTruth", "Drawing", "Onset", "Response", "Times", "Yearly"]
+__all__ = [
+    "Cell",
+    "DirectTruth",
+    "Drawing",
+    "Onset",
+    "Response",
+    "ScoresAtVisits",
+    "Times",
+    "Yearly",
+]

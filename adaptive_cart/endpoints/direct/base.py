@@ -131,6 +131,10 @@ class DirectTruth(ABC):
         """Say a value as a protocol would."""
         return f"{value:g}"
 
+    def fault(self, value: Any, endpoint: Any) -> str:
+        """Say why a value does not fit the endpoint's settings; blank where it does."""
+        return ""
+
     @abstractmethod
     def draw(self, drawing: Drawing) -> Outcome:
         """Draw the outcomes of participants."""
@@ -150,6 +154,10 @@ class DirectTruth(ABC):
         raise NotImplementedError  # a kind that no analysis prior is drawn for has none
 
     # ── a column of a participants table ──────────────────────────────────────────────────
+    def columns(self, name: str, endpoint: Any) -> tuple[str, ...]:
+        """Columns that are the endpoint's own: one with its name."""
+        return (name,)
+
     @abstractmethod
     def meaning(self, endpoint: Any, since: str) -> str:
         """Say what a column holds, for whoever fills it in.

@@ -12,6 +12,7 @@ from adaptive_cart.nouns.summaries.counts import Counts
 from adaptive_cart.nouns.summaries.durations import Durations
 from adaptive_cart.nouns.summaries.exposure import Exposure
 from adaptive_cart.nouns.summaries.means import Means
+from adaptive_cart.nouns.summaries.scores import Scores
 
 SummaryKind: TypeAlias = type[Summary]
 SUMMARIES: dict[str, SummaryKind] = {
@@ -19,6 +20,16 @@ SUMMARIES: dict[str, SummaryKind] = {
     "durations": Durations,
     "exposure": Exposure,
     "means": Means,
+    "scores": Scores,
 }
 
-__all__ = ["SUMMARIES", "Counts", "Durations", "Exposure", "Means", "Summary", "SummaryKind"]
+__all__ = [
+    "SUMMARIES",
+    "Counts",
+    "Durations",
+    "Exposure",
+    "Means",
+    "Scores",
+    "Summary",
+    "SummaryKind",
+]

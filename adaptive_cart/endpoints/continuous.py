@@ -1,0 +1,333 @@
+"""A score at visits: its change from baseline at a month.
+
+Analysed is the change from baseline at ``month`` (the last visit unless it says otherwise) of those
+whose month has passed at the look. Follow-up ends once, by dropout or death: who was seen at a
+visit was seen at all before it. What becomes of those who were not seen at ``month``, ``missing``
+says:
+
+* ``at_random``: they are left out at the visits after they left, and the estimand is the mean
+  change had everybody stayed; what was seen before counts for a model that reads all visits;
+* ``worst_case``: they have the score ``worst``: leaving is part of the outcome (composite);
+* ``jump_to_reference``: they are as participants of the control from there on. The change is drawn
+  from the control's: its mean at the look, adjusted for baseline as the slope of all arms has it,
+  and the spread of all arms about it. The draw uses the participant's own latent uniform at every
+  look. The estimand mixes the two arms by who stays (treatment policy, effect lost on leaving).
+
+With either of the last two, visits before ``month`` are not used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+from scipy import special
+
+from adaptive_cart.endpoints.base import EndpointBase
+from adaptive_cart.endpoints.direct import DirectTruth, ScoresAtVisits
+from adaptive_cart.endpoints.direct.scored import SMALLEST
+from adaptive_cart.nouns.calendar import SAME, short_of, until
+from adaptive_cart.nouns.counters import Labels
+from adaptive_cart.nouns.participant_set import ParticipantSet
+from adaptive_cart.nouns.parts import Finite, PositiveMonths
+from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
+from adaptive_cart.nouns.scored import Scored, Values
+from adaptive_cart.nouns.summaries import Scores, SummaryKind
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Scores of everybody, and at how many visits each is seen if nothing is cut off.
+
+    Attributes
+    ----------
+    name
+        Of the endpoint.
+    vector
+        Baseline, and the score at each visit that is analysed, ``(trial, participant)`` each; 0
+        for what is never seen.
+    visits
+        Months of these visits.
+    seen
+        ``(trial, participant)`` visits at which each is seen before follow-up ends.
+    left
+        Who is not seen at the last of them; nothing where everybody is.
+    products
+        Products of the vector (1, baseline, scores) by places in it.
+    """
+
+    name: str
+    vector: Values
+    visits: tuple[float, ...]
+    seen: Integers
+    left: ParticipantSet | None
+    products: dict[tuple[int, int], Floats]
+
+
+@dataclass(frozen=True)
+class Control:
+    """How the change of the control depends on baseline, as a look sees it.
+
+    Attributes
+    ----------
+    number, baseline, mean
+        ``(trial, stratum)`` participants of the control that were seen, and their means.
+    slope, about, variance, freedom
+        ``(trial,)`` of all arms: slope of the change on baseline, sum of squares of the baselines
+        about their means, variance of the change about the slope, and its degrees of freedom.
+    """
+
+    number: Integers
+    baseline: Floats
+    mean: Floats
+    slope: Floats
+    about: Floats
+    variance: Floats
+    freedom: Integers
+
+    @classmethod
+    def of(
+        cls, population: Population, baseline: Floats, change: Floats, seen: ParticipantSet
+    ) -> Control:
+        """Fit the participants that were seen; each arm and stratum has a mean of its own."""
+        number = population.tally(seen)
+        b, d, bb, bd, dd = (
+            population.totals(values, seen)
+            for values in (baseline, change, baseline**2, baseline * change, change**2)
+        )
+        each = np.maximum(number, 1)
+        about, cross, squares = (
+            (total - one * other / each).sum(axis=(1, 2))
+            for total, one, other in ((bb, b, b), (bd, b, d), (dd, d, d))
+        )
+        varied = about > 0.0
+        slope = np.where(varied, cross / np.where(varied, about, 1.0), 0.0)
+        freedom = number.sum(axis=(1, 2)) - (number > 0).sum(axis=(1, 2)) - varied
+        variance = np.maximum(squares - slope * cross, 0.0) / np.maximum(freedom, 1)
+        mean = (number[:, 0], b[:, 0] / each[:, 0], d[:, 0] / each[:, 0])
+        return cls(*mean, slope, about, variance, freedom)
+
+    def change(self, trial: Integers, stratum: Labels, baseline: Floats, uniform: Floats) -> Floats:
+        """Draw the change of participants from its predictive distribution.
+
+        It is a t distribution. nan where the control has nobody, or nothing is known of the spread.
+        """
+        own, freedom = (trial, stratum), self.freedom[trial]
+        known = (self.number[own] > 0) & (freedom > 0)
+        away = baseline - self.baseline[own]
+        about = self.about[trial]
+        wide = 1.0 + 1.0 / np.maximum(self.number[own], 1)
+        wide += away**2 / np.where(about > 0.0, about, np.inf)
+        t = special.stdtrit(np.maximum(freedom, 1), np.maximum(uniform, SMALLEST))
+        drawn = self.mean[own] + self.slope[trial] * away
+        drawn = drawn + t * np.sqrt(self.variance[trial] * wide)
+        return np.where(known, drawn, np.nan)
+
+
+class Continuous(EndpointBase):
+    """A continuous endpoint: the change of a score from baseline at a visit."""
+
+    type: Literal["continuous"]
+    visits: list[PositiveMonths] = Field(
+        min_length=1, description="months after randomisation at which the score is taken"
+    )
+    month: PositiveMonths | None = Field(
+        default=None, description="the visit that is analysed; the last one if left out"
+    )
+    better: Literal["lower", "higher"] = Field(description="which scores are better")
+    missing: Literal["at_random", "worst_case", "jump_to_reference"] = "at_random"
+    worst: Finite | None = Field(
+        default=None, description="the score of those missing, for `worst_case`"
+    )
+
+    gives: ClassVar[SummaryKind] = Scores
+    direct: ClassVar[DirectTruth | None] = ScoresAtVisits()
+    estimand_kind: ClassVar[str | None] = "level"
+    unit: ClassVar[str] = "points"
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Continuous:
+        visits = ", ".join(f"{month:g}" for month in self.visits)
+        pairs = zip(self.visits, self.visits[1:], strict=False)
+        if any(later - sooner <= SAME for sooner, later in pairs):
+            raise ValueError(f"'visits' are {visits}; each must come after the one before it")
+        if self.month is not None and self.month not in self.visits:
+            raise ValueError(f"'month' is {self.month:g}, and the visits are {visits}; one of them")
+        if self.missing == "worst_case" and self.worst is None:
+            raise ValueError('`missing = "worst_case"` needs `worst`, the score of those missing')
+        if self.missing != "worst_case" and self.worst is not None:
+            raise ValueError('`worst` is read where `missing = "worst_case"`; leave it out')
+        return self
+
+    @property
+    def analysed(self) -> float:
+        """Month of the visit that is analysed."""
+        return self.visits[-1] if self.month is None else self.month
+
+    @property
+    def place(self) -> int:
+        """Place of that visit among all of them."""
+        return self.visits.index(self.analysed)
+
+    def known_after(self) -> float:
+        return self.analysed
+
+    def dropout_counts(self) -> bool:
+        return self.missing != "at_random"
+
+    def imputes(self) -> bool:
+        return self.missing == "jump_to_reference"
+
+    # ── what is seen ──────────────────────────────────────────────────────────────────────
+    def prepare(self, name: str, population: Population) -> Prepared:
+        scored = population.outcomes[name]
+        assert isinstance(scored, Scored)
+        baseline, *scores = scored.values
+        visits, scores = tuple(self.visits[: self.place + 1]), scores[: self.place + 1]
+        if self.dropout_counts():
+            visits, scores = visits[-1:], scores[-1:]
+        there, seen = self._seen(population, (baseline, *scores), visits)
+        left = None
+        if there is not None:
+            left = ParticipantSet.where(seen < len(visits))
+            baseline = np.where(np.isfinite(baseline), baseline, 0.0)
+            scores = [np.where(stays, own, 0.0) for stays, own in zip(there, scores, strict=True)]
+            if self.worst is not None:
+                scores = [np.where(there[0], scores[0], self.worst)]
+        vector = (baseline, *scores)
+        return Prepared(name, vector, visits, seen, left, products_of(vector))
+
+    def _seen(
+        self, population: Population, values: Values, visits: tuple[float, ...]
+    ) -> tuple[list[Booleans] | None, Integers]:
+        """Who is seen at each visit, nothing where everybody is at all of them; at how many."""
+        last = population.last_seen
+        known = np.isfinite(values[0])
+        everybody = last is None and known.all() and all(np.isfinite(v).all() for v in values[1:])
+        seen = np.full(values[0].shape, len(visits) if everybody else 0, dtype=np.int64)
+        if everybody:
+            return None, seen
+        there = []
+        for month, own in zip(visits, values[1:], strict=True):
+            known = known & np.isfinite(own)
+            if last is not None:
+                known = known & (last >= short_of(month))
+            there.append(known)
+            seen += known
+        return there, seen
+
+    def summary(self, prepared: Prepared, snapshot: Snapshot) -> Scores:
+        population, visits = snapshot.population, len(prepared.visits)
+        due = snapshot.passed(self.analysed)
+        reached = self._reached(prepared, snapshot)
+        if prepared.left is None:
+            none = np.zeros((population.trials, population.arms, population.strata), np.int64)
+            return Scores.of(population, prepared.products, reached, visits, none)
+        left = due & prepared.left
+        missing = population.tally(left)
+        products = prepared.products
+        if not self.dropout_counts():
+            reached = np.minimum(reached, prepared.seen)
+        elif self.worst is None:
+            seen = due.without(left)
+            products, jumped = self._jumped(prepared, population, seen, left)
+            reached = np.where(left.mask(population.participants), jumped, reached)
+        return Scores.of(population, products, reached, visits, missing)
+
+    def _reached(self, prepared: Prepared, snapshot: Snapshot) -> Integers:
+        """Visits whose month has passed at the look, ``(trial, participant)``."""
+        population = snapshot.population
+        now = until(snapshot.date)[:, None]
+        reached = np.zeros(population.arm.shape, dtype=np.int64)
+        for month in prepared.visits:
+            reached += population.date_of(month) <= now
+        reached *= snapshot.enrolled.mask(population.participants)
+        return reached
+
+    def _jumped(
+        self,
+        prepared: Prepared,
+        population: Population,
+        seen: ParticipantSet,
+        left: ParticipantSet,
+    ) -> tuple[dict[tuple[int, int], Floats], Booleans]:
+        """Products with the scores of those who left drawn from the control's, and who is drawn.
+
+        Nobody is drawn in a trial (and stratum) whose control says nothing of it yet.
+        """
+        baseline, score = prepared.vector
+        trial, participant = np.nonzero(left.mask(population.participants))
+        stratum = population.label[trial, participant]
+        control = Control.of(population, baseline, score - baseline, seen)
+        own = baseline[trial, participant]
+        uniform = population.imputations[prepared.name][trial, participant]
+        drawn = own + control.change(trial, stratum, own, uniform)
+        known = np.isfinite(drawn)
+        jumped = np.zeros(baseline.shape, dtype=np.bool_)
+        jumped[trial[known], participant[known]] = True
+        score = score.copy()
+        score[trial[known], participant[known]] = drawn[known]
+        return products_of((baseline, score)), jumped
+
+    # ── what is true ──────────────────────────────────────────────────────────────────────
+    def closed_form(self, values: Any, dropout: Floats, course: bool) -> Floats | None:
+        change = np.array([[own.change[self.place] for own in by] for by in values])
+        if not self.dropout_counts():
+            return change
+        if course:
+            return None
+        stays = np.exp(-dropout * self.analysed)
+        other = np.broadcast_to(change[0], change.shape)
+        if self.worst is not None:
+            other = np.array([[self.worst - own.baseline.mean for own in by] for by in values])
+        return stays * change + (1.0 - stays) * other
+
+    def counts_some(self) -> bool:
+        return not self.dropout_counts()
+
+    def counted(self, name: str, population: Population) -> Floats:
+        """Those seen at the month."""
+        if population.last_seen is None:
+            return np.ones(population.trials)
+        stays: Floats = (population.last_seen >= short_of(self.analysed)).mean(axis=1)
+        return stays
+
+    # ── in words ──────────────────────────────────────────────────────────────────────────
+    def describes(self) -> str:
+        return f"change from baseline at month {self.analysed:g}"
+
+    def variable(self, directly: bool) -> str:
+        month = "{month}" if self.month is not None else f"{self.analysed:g}"
+        return f"change of the score from baseline to month {month} after randomisation"
+
+    def intercurrent(self, directly: bool) -> str:
+        dropout = {
+            "at_random": "who leaves before the month is missing at random; the estimand is the "
+            "change had nobody left (hypothetical)",
+            "worst_case": f"who leaves before the month has the score {self.worst} (composite)",
+            "jump_to_reference": "who leaves before the month is as the control from there on; "
+            "the estimand mixes both by who stays (treatment policy)",
+        }[self.missing]
+        if directly:
+            return f"{dropout}; the stated changes contain all others"
+        return f"{dropout}; scores after rescue count (treatment policy)"
+
+    def without_effect(self, directly: bool, dropout: bool) -> Iterator[tuple[str, str]]:
+        if "missing" in self.model_fields_set and not dropout:
+            yield "missing", "nobody drops out in any scenario"
+        if self.place + 1 < len(self.visits):
+            later = ", ".join(f"{month:g}" for month in self.visits[self.place + 1 :])
+            yield "visits", f"month {later} lies after the visit that is analysed, for the reader"
+
+
+def products_of(vector: Values) -> dict[tuple[int, int], Floats]:
+    """Products of the vector (1, baseline, scores) of every participant, by places in it."""
+    places = range(1, len(vector) + 1)
+    found = {(0, 0): vector[0]} | {(0, place): vector[place - 1] for place in places}
+    for place in places:
+        for other in range(place, len(vector) + 1):
+            found[place, other] = vector[place - 1] * vector[other - 1]
+    return found

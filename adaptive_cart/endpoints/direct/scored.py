@@ -1,0 +1,208 @@
+"""A score at baseline and at visits: its mean, its change and its spread, and how values correlate.
+
+The values of a participant, at baseline and at the visits, are drawn together from a multivariate
+normal distribution. Its means are the baseline's, and that and the change at each visit; ``sd`` is
+that of the values at each visit. One ``correlation`` is that of any two values of a participant; a
+matrix says it of each two, baseline first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Self
+
+import numpy as np
+from pydantic import Discriminator, Tag, model_validator
+from scipy import special
+
+from adaptive_cart.endpoints.direct.base import Cell, DirectTruth, Drawing
+from adaptive_cart.nouns.parts import Finite, Part, Positive
+from adaptive_cart.nouns.records import Floats, Outcome
+from adaptive_cart.nouns.scored import Scored, Values
+
+SMALLEST = 2.0**-54  # what a uniform of 0 stands for
+
+
+class Baseline(Part):
+    """Mean and standard deviation of a score before treatment."""
+
+    mean: Finite
+    sd: Positive
+
+
+def _correlation_shape(value: Any) -> str:
+    return "matrix" if isinstance(value, list) else "number"
+
+
+Correlation = Annotated[
+    Annotated[Finite, Tag("number")] | Annotated[list[list[Finite]], Tag("matrix")],
+    Discriminator(_correlation_shape),
+]
+
+
+class ScoreTruth(Part):
+    """Scores of an arm at baseline and at each visit."""
+
+    baseline: Baseline
+    change: list[Finite]
+    sd: list[Positive]
+    correlation: Correlation
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if len(self.sd) != len(self.change):
+            raise ValueError(
+                f"'change' has {len(self.change)} and 'sd' has {len(self.sd)} numbers; both need "
+                f"one for each visit"
+            )
+        fault = correlation_fault(self.correlation, 1 + len(self.change))
+        if fault:
+            raise ValueError(f"'correlation' {fault}")
+        return self
+
+    @property
+    def means(self) -> tuple[float, ...]:
+        """Of the values, baseline first."""
+        return (self.baseline.mean, *(self.baseline.mean + change for change in self.change))
+
+    @cached_property
+    def spread(self) -> Floats:
+        """Lower triangle that makes independent deviations into those of the values."""
+        sd = np.array([self.baseline.sd, *self.sd])
+        return sd[:, None] * triangle(self.correlation, len(sd))
+
+
+def correlation_fault(correlation: float | list[list[float]], values: int) -> str:
+    """Say why something cannot be the correlation of so many values; blank where it can."""
+    if isinstance(correlation, list):
+        if [len(row) for row in correlation] != [values] * values:
+            return (
+                f"is a matrix of another size; {values} rows of {values} numbers are expected: "
+                f"baseline, then each visit"
+            )
+        matrix = np.array(correlation)
+        if not np.array_equal(matrix, matrix.T) or not (np.diag(matrix) == 1.0).all():
+            return "is a matrix that is not symmetric with 1 on its diagonal"
+        if np.linalg.eigvalsh(matrix)[0] <= 1e-9:
+            return "is a matrix that is not positive definite: no values can correlate like that"
+        return ""
+    least = -1.0 / (values - 1)
+    if not least < correlation < 1.0:
+        return (
+            f"is {correlation:g}; of {values} values (baseline and visits) it is more than "
+            f"{least:.3g} and less than 1"
+        )
+    return ""
+
+
+def triangle(correlation: float | list[list[float]], values: int) -> Floats:
+    """Cholesky factor of the correlation matrix of so many values."""
+    if isinstance(correlation, list):
+        return np.linalg.cholesky(np.array(correlation))
+    matrix = np.full((values, values), correlation)
+    np.fill_diagonal(matrix, 1.0)
+    return np.linalg.cholesky(matrix)
+
+
+def deviations(
+    spread: Sequence[Sequence[Floats | float]], uniforms: Callable[[int], Floats]
+) -> Values:
+    """Draw by how much each value of a participant differs from its mean.
+
+    Parameters
+    ----------
+    spread
+        Lower triangle, a row a value: the weight of each independent deviation, one for everybody
+        or ``(trial, participant)``.
+    uniforms
+        Those of a value, ``(trial, participant)``.
+    """
+    normal = [special.ndtri(np.maximum(uniforms(place), SMALLEST)) for place in range(len(spread))]
+    found = []
+    for place, row in enumerate(spread):
+        value = row[0] * normal[0]
+        for weight, own in zip(row[1 : place + 1], normal[1 : place + 1], strict=True):
+            value = value + weight * own
+        found.append(value)
+    return tuple(found)
+
+
+class ScoresAtVisits(DirectTruth):
+    """Means, changes and spreads; one column holds the baseline, and one each visit."""
+
+    value: ClassVar[Any] = ScoreTruth
+    wanted: ClassVar[str] = (
+        "a table such as { baseline = { mean = 9.0, sd = 3.0 }, change = [-1.0, -2.0], "
+        "sd = [3.0, 3.0], correlation = 0.6 }"
+    )
+    table: ClassVar[bool] = True
+    holds: ClassVar[str] = "the score"
+
+    def by_stratum(self, value: Any, strata: Sequence[str]) -> bool:
+        own = isinstance(value, dict) and set(value) & set(ScoreTruth.model_fields)
+        return not own and super().by_stratum(value, strata)
+
+    def words(self, value: ScoreTruth) -> str:
+        changes = ", ".join(f"{change:g}" for change in value.change)
+        spreads = ", ".join(f"{sd:g}" for sd in value.sd)
+        plural = "s" if len(value.change) > 1 else ""
+        correlation = (
+            "a matrix" if isinstance(value.correlation, list) else f"{value.correlation:g}"
+        )
+        return (
+            f"baseline {value.baseline.mean:g} (sd {value.baseline.sd:g}), change{plural} "
+            f"{changes} (sd of the score {spreads}), correlation {correlation}"
+        )
+
+    def fault(self, value: ScoreTruth, endpoint: Any) -> str:
+        visits = len(endpoint.visits)
+        if len(value.change) == visits:
+            return ""
+        return (
+            f"`change` has {len(value.change)} numbers, and there are {visits} visits; one change "
+            f"from baseline for each visit is expected"
+        )
+
+    def draw(self, drawing: Drawing) -> Outcome:
+        label = np.int8(0) if drawing.stratum is None else drawing.stratum
+        means = np.array([[own.means for own in by] for by in drawing.values])
+        expected = tuple(means[drawing.arm, label, place] for place in range(means.shape[-1]))
+        spreads = np.array([[own.spread for own in by] for by in drawing.values])
+
+        def drawn() -> Values:
+            alike = (spreads == spreads[0, 0]).all()
+            spread: Sequence[Sequence[Floats | float]] = spreads[0, 0].tolist()
+            if not alike:
+                places = range(means.shape[-1])
+                spread = [[spreads[drawing.arm, label, i, j] for j in places] for i in places]
+            return deviations(spread, lambda place: uniforms_of(drawing, place))
+
+        return Scored(expected, drawn)
+
+    # ── columns of a participants table ───────────────────────────────────────────────────
+    def columns(self, name: str, endpoint: Any) -> tuple[str, ...]:
+        visits = (f"{name}_month_{month:g}" for month in endpoint.visits)
+        return (f"{name}_baseline", *visits)
+
+    def known(self, endpoint: Any) -> tuple[float | None, ...]:
+        return (0.0, *endpoint.visits)
+
+    def meaning(self, endpoint: Any, since: str) -> str:
+        return "the score before treatment, and at each visit; blank where it was not told"
+
+    def read(self, cell: Cell) -> float:
+        if not cell.text:
+            return np.nan
+        try:
+            value = float(cell.text)
+        except ValueError:
+            value = np.nan
+        if not np.isfinite(value):
+            cell.report(f"found '{cell.text}'; a number or blank is expected")
+        return value
+
+
+def uniforms_of(drawing: Drawing, place: int) -> Floats:
+    """Uniforms of one value of every participant: the baseline, then each visit."""
+    return drawing.latents.of(f"score:{drawing.name}:{place}")

@@ -1,0 +1,57 @@
+"""A score of every participant at baseline and at visits: a number that changes in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Values: TypeAlias = tuple[Floats, ...]
+
+
+class Scored:
+    """Scores of the participants of a block, drawn when first asked for and then kept.
+
+    Attributes
+    ----------
+    expected
+        The mean of each value of a participant, baseline first and then the visits in their order,
+        ``(trial, participant)`` each.
+
+    Parameters
+    ----------
+    deviations
+        Draws by how much each value differs from that, in the same order.
+    """
+
+    def __init__(self, expected: Values, deviations: Callable[[], Values]) -> None:
+        self.expected = expected
+        self._deviations = deviations
+
+    @cached_property
+    def values(self) -> Values:
+        """The value of every participant, baseline first and then the visits in their order."""
+        both = zip(self.expected, self._deviations(), strict=True)
+        return tuple(mean + deviation for mean, deviation in both)
+
+
+class RecordedScores(Scored):
+    """Scores as they were recorded, nan where there is none.
+
+    Parameters
+    ----------
+    recorded
+        Baseline first and then the visits, ``(trial, participant)`` each.
+    """
+
+    def __init__(self, recorded: Values) -> None:
+        self.expected = recorded
+
+    @cached_property
+    def values(self) -> Values:
+        """The value of every participant, nan where there is none."""
+        return self.expected
