@@ -400,6 +400,9 @@ TESTED: dict[str, Any] = {
     "rules__2": GONE,
 }
 GAMMA_BY_RATE = {"dist": "gamma", "shape": 2.0, "rate": 0.25}
+FLARE: dict[str, Any] = {
+    "endpoints/flare": {"type": "time_to_event", "event": ["relapse", "death"], "horizon": 12},
+}
 SWAPPED = {
     "crossover/from": "cart",
     "crossover/to": "soc",
@@ -465,6 +468,12 @@ KEYS: dict[str, list[Case]] = {
     "TimeToEvent.label": [to("times", "endpoints/relapse/label", "Relapse", "told")],
     "TimeToEvent.primary": [Case("times", {"endpoints/dfr/primary": GONE,
                                            "endpoints/relapse/primary": True}, start=BOTH)],
+    "TimeToEvent.event": [Case("course", {"endpoints/flare/event": ["relapse", "rescue"]},
+                               start=FLARE),
+                          to("times", "endpoints/relapse/event", "relapse", "told")],
+    "TimeToEvent.clock": [Case("course", {"endpoints/flare/clock": "infusion"}, start=FLARE),
+                          Case("course", {"endpoints/flare/clock": "remission"}, start=FLARE),
+                          to("times", "endpoints/relapse/clock", "infusion", "refused")],
     "TimeToEvent.horizon": [to("times", "endpoints/relapse/horizon", 6)],
     "TimeToRelapse.type": [to("course", "endpoints/relapse/type", "adverse_event", "refused")],
     "TimeToRelapse.label": [to("course", "endpoints/relapse/label", "Relapse", "told")],

@@ -61,6 +61,24 @@ class GroupCourse:
     rates: Mapping[str, float]
     crossover: float = 0.0
 
+    def runs_as(self, other: GroupCourse, infusion_counts: bool) -> bool:
+        """Whether participants of two groups are alike in all that follows from the disease.
+
+        Parameters
+        ----------
+        infusion_counts
+            Whether the time of infusion matters by itself.
+        """
+        mine, theirs = (
+            (group.own, group.dropout, group.death, group.crossover) for group in (self, other)
+        )
+        infusions = [
+            (group.infused, group.failure, group.delay, group.never_infused)
+            for group in (self, other)
+        ]
+        apart = infusion_counts or not (self.from_randomisation and other.from_randomisation)
+        return mine == theirs and (infusions[0] == infusions[1] or not apart)
+
     def named(self, part: str) -> Mapping[str, float]:
         """The values of a part that has one for each endpoint: ``events``, ``rates``."""
         return {"events": self.events, "rates": self.rates}[part]

@@ -230,6 +230,7 @@ class _Reader:
                 path_to("arms", arm),
             )
             return None
+        self._require_counted(arm, disease_arm, disease)
         own_disease = self._disease(disease_arm, disease)
         never = self._disease(self.frame.arms[0], control) if infused else own_disease
         if own_disease is None or never is None:
@@ -260,6 +261,16 @@ class _Reader:
             crossover=0.0 if own.crossover is None else own.crossover.probability,
         )
 
+    def _require_counted(self, arm: str, disease_arm: str, disease: ArmCourse) -> None:
+        """Report hazards that an endpoint counts and that the course of an arm does not say."""
+        for name, endpoint in self.frame.endpoints.items():
+            if endpoint is None or name in self.table or arm not in self.frame.needed.get(name, ()):
+                continue
+            for word in endpoint.needs():
+                if getattr(disease, word) is None:
+                    write = f"`{word} = {{ per_year = … }}`, with 0.0 if it never happens"
+                    self.missing(disease_arm, word, write=f"{write} ('{name}' counts it)")
+
     def _says_who_crosses(self) -> bool:
         """Whether the course of any arm has a probability of crossing over."""
         courses = [self.of_arm(arm) for arm in self.frame.arms]
@@ -277,7 +288,7 @@ class _Reader:
         self.report(self.where(arm, "crossover"), message, "crossover")
 
     def _disease(self, arm: str, course: ArmCourse) -> DiseaseCourse | None:
-        fed = any(e is not None and e.from_remission for e in self.frame.endpoints.values())
+        fed = any(e is not None and e.from_course for e in self.frame.endpoints.values())
         remission = course.remission
         if remission is None:
             if fed and not self._all_direct():
@@ -328,7 +339,7 @@ class _Reader:
         return all(
             name in self.table
             for name, endpoint in self.frame.endpoints.items()
-            if endpoint is not None and endpoint.from_remission
+            if endpoint is not None and endpoint.from_course
         )
 
     def direct(self) -> dict[str, tuple[tuple[Any, ...], ...]]:
@@ -350,6 +361,9 @@ class _Reader:
                     *(path_to(top, fed_by[0], "same_as") for top in self._tops),
                     alone=directly,
                 )
+            elif refused := endpoint.direct_refused():
+                clock = path_to("endpoints", name, "clock")
+                self.report(self.where(name), f"nothing can be said directly{BY}; {refused}", clock)
             else:
                 values = self._direct_values(name, endpoint)
                 if values is not None:
@@ -362,7 +376,7 @@ class _Reader:
             course = self.of_arm(arm)
             for part in (course, *(course.get("strata") or {}).values()):
                 for key in ("remission", "same_as"):
-                    if endpoint.from_remission and key in part:
+                    if endpoint.from_course and key in part:
                         return arm, key
                 if endpoint.named_in and name in (part.get(endpoint.named_in) or {}):
                     return arm, endpoint.named_in
@@ -371,11 +385,12 @@ class _Reader:
     def _unfed(self, name: str, endpoint: EndpointBase) -> None:
         arms = ", ".join(f"{arm} = …" for arm in self.frame.arms)
         course = ""
-        if endpoint.from_remission:
+        if endpoint.from_course:
             course = "by a course with `remission` and `durability` in [truth.ARM]"
         elif endpoint.named_in:
             course = f"by `{endpoint.named_in} = {{ {name} = … }}` in [truth.ARM]"
-        direct = f"directly as `{name} = {{ {arms} }}`" if endpoint.direct else ""
+        said = endpoint.direct is not None and not endpoint.direct_refused()
+        direct = f"directly as `{name} = {{ {arms} }}`" if said else ""
         if name in self.frame.arms:
             return  # one of the two names has to go first
         self.report(

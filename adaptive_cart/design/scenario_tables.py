@@ -212,7 +212,7 @@ def _event_names(
             lacking = [right for right in fed if right not in course.get(feed, {})]
             right = closest(name, lacking)
             if endpoint is not None:
-                part = "remission" if endpoint.from_remission else endpoint.named_in
+                part = "remission" if endpoint.from_course else endpoint.named_in
                 feeds = f"`{part}`" if part else "a table of its own"
                 message = f"an endpoint of type '{endpoint.type}' takes its truth from {feeds}"
                 frame.fault(path, message)

@@ -96,8 +96,11 @@ class Truth:
     def follows_for_ever(self, endpoint: str) -> bool:
         """Whether in some arm and stratum somebody may have no event and never leave follow-up.
 
-        Of an endpoint whose times are given directly, by distributions.
+        Of an endpoint that is a time. In a course somebody may have no event where nobody leaves.
         """
+        if endpoint not in self.direct:
+            groups = [group for strata in self.courses or () for group in strata]
+            return any(group.dropout + group.death == 0.0 for group in groups)
         for arm, strata in enumerate(self.direct[endpoint]):
             for stratum, time in enumerate(strata):
                 leaves = self.dropout[arm][stratum]

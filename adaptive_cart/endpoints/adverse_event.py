@@ -7,6 +7,7 @@ after dropout or death is not seen.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -88,9 +89,11 @@ class AdverseEvent(EndpointBase):
         """The infused; everybody where nobody is."""
         return np.isfinite(self.prepare(name, population).closes).mean(axis=1)
 
-    def settled(self, values: npt.NDArray[Any] | None, rescue: Floats) -> npt.NDArray[np.bool_]:
+    def settled(
+        self, values: npt.NDArray[Any] | None, months: Mapping[str, Floats]
+    ) -> npt.NDArray[np.bool_]:
         """Who is not known to have had the event counts as without it."""
-        return np.ones(len(rescue), dtype=np.bool_)
+        return np.ones(len(months["rescue_month"]), dtype=np.bool_)
 
     def counted_in_record(
         self, name: str, values: npt.NDArray[Any], opens: Floats

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -25,7 +25,8 @@ class EndpointBase(Part):
     direct
         What a scenario may say of it directly, by arm; nothing where only a course feeds it.
     from_remission
-        Whether it is worked out from remission and what follows it, where the truth is a course.
+        Whether its kind is worked out from remission and what follows it, where the truth is a
+        course; :attr:`from_course` says it of one endpoint.
     named_in
         The part of a course that has a value under its name, where one has: ``events``, ``rates``.
     estimand_kind
@@ -84,6 +85,10 @@ class EndpointBase(Part):
         """Say how dropout and the other intercurrent events are dealt with."""
         return "dropout and the end of follow-up censor"
 
+    def counts_as(self, directly: bool) -> Iterator[str]:
+        """What ``check`` says of it below its settings: what counts, and what censors."""
+        yield from ()
+
     def without_effect(self, directly: bool, dropout: bool) -> Iterator[tuple[str, str]]:
         """Settings that are given and change nothing, and why.
 
@@ -93,6 +98,20 @@ class EndpointBase(Part):
             Whether every scenario says its truth directly; whether anybody drops out in any.
         """
         yield from ()
+
+    # ── what feeds it ─────────────────────────────────────────────────────────────────────
+    @property
+    def from_course(self) -> bool:
+        """Whether it is worked out from remission and what else happens in a course, if any."""
+        return self.from_remission
+
+    def needs(self) -> tuple[str, ...]:
+        """Hazards of a course that it counts (``rescue``, ``death``): none may be left out."""
+        return ()
+
+    def direct_refused(self) -> str:
+        """Why nothing may be said directly of it, and what to write; blank where it may."""
+        return ""
 
     # ── when it is known ──────────────────────────────────────────────────────────────────
     @property
@@ -181,17 +200,19 @@ class EndpointBase(Part):
         raise NotImplementedError  # supplied where questions are about what lasts
 
     # ── in a participants table ───────────────────────────────────────────────────────────
-    def settled(self, values: npt.NDArray[Any] | None, rescue: Floats) -> npt.NDArray[np.bool_]:
+    def settled(
+        self, values: npt.NDArray[Any] | None, months: Mapping[str, Floats]
+    ) -> npt.NDArray[np.bool_]:
         """Participants of whom nothing more can be learnt, however short their follow-up.
 
         Parameters
         ----------
         values
             Its own column of the table, where there is one.
-        rescue
-            Months of first rescue immunosuppression.
+        months
+            By column of the course: months since randomisation, infinite where blank.
         """
-        return np.zeros(len(rescue), dtype=np.bool_)
+        return np.zeros(len(months["rescue_month"]), dtype=np.bool_)
 
     def counted_in_record(
         self, name: str, values: npt.NDArray[Any], opens: Floats

@@ -23,7 +23,7 @@ The estimand of ``exclude`` and ``impute`` is the response probability had nobod
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -227,9 +227,11 @@ class Landmark(EndpointBase):
         stays = np.exp(-dropout * self.month) if self.missing == "non_response" else 1.0
         return np.array(values, dtype=np.float64) * stays
 
-    def settled(self, values: npt.NDArray[Any] | None, rescue: Floats) -> npt.NDArray[np.bool_]:
+    def settled(
+        self, values: npt.NDArray[Any] | None, months: Mapping[str, Floats]
+    ) -> npt.NDArray[np.bool_]:
         """Rescue is non-response."""
-        return np.isfinite(rescue)
+        return np.isfinite(months["rescue_month"])
 
     def imputes(self) -> bool:
         return self.missing == "impute"

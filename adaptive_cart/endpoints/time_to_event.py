@@ -1,16 +1,28 @@
-"""Months from randomisation to an event; dropout, death, the look and ``horizon`` censor."""
+"""Months to an event, or to the first of several; dropout, the look and ``horizon`` censor.
+
+Without ``event`` what happens is said directly, or stands in its own column: months from
+randomisation, and death censors. With it, the time is read off the course: from randomisation, from
+infusion (from randomisation in an arm where nobody is infused; who is not infused in another is
+left out) or from the first drug-free remission (remitters only) to the first of the events named.
+What comes before the time begins does not count. Death censors where it is not among the events.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from adaptive_cart.endpoints.base import EndpointBase
+from adaptive_cart.endpoints.clocked import Clocked
 from adaptive_cart.endpoints.direct import DirectTruth, Times
-from adaptive_cart.nouns.calendar import until
+from adaptive_cart.errors import one_of
+from adaptive_cart.nouns.calendar import short_of, until
+from adaptive_cart.nouns.course import DRUG_FREE
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import PositiveMonths
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
@@ -34,10 +46,35 @@ class Followed:
     leaves: Floats
 
 
+Word: TypeAlias = Literal["relapse", "rescue", "death", "crossover", "remission"]
+WORDS: dict[str, str] = {  # of the course, as a sentence has them
+    "relapse": "loss of drug-free remission",
+    "rescue": "rescue",
+    "death": "death",
+    "crossover": "crossover",
+    "remission": "drug-free remission",
+}
+
+
+def _shape(value: Any) -> str:
+    return "several" if isinstance(value, list | tuple) else "one"
+
+
+Events = Annotated[
+    Annotated[Word, Tag("one")] | Annotated[list[Word], Tag("several")], Discriminator(_shape)
+]
+
+
 class TimeToEvent(EndpointBase):
-    """A time-to-event endpoint from randomisation."""
+    """The time to an event, or to the first of several that are read off the course."""
 
     type: Literal["time_to_event"]
+    event: Events | None = Field(
+        default=None, description="what of the course it is, or a list: the first of these"
+    )
+    clock: Literal["randomisation", "infusion", "remission"] = Field(
+        default="randomisation", description="where the time begins, if the course says the event"
+    )
     horizon: PositiveMonths | None = None
 
     gives: ClassVar[SummaryKind] = Durations
@@ -45,17 +82,130 @@ class TimeToEvent(EndpointBase):
     estimand_kind: ClassVar[str | None] = "hazard_ratio"
     looks_by_events: ClassVar[bool] = True
 
+    @model_validator(mode="after")
+    def _together(self) -> TimeToEvent:
+        if self.event is not None and not self.events:
+            raise ValueError("'event' is []; a word or a list of at least one is expected")
+        if len(set(self.events)) < len(self.events):
+            raise ValueError(f"'event' is {list(self.events)}; each word once is expected")
+        if self.clock != "randomisation" and self.event is None:
+            raise ValueError(
+                f"'clock' is \"{self.clock}\"; the course says when that is, and 'event' which "
+                'event of the course ends the time: write event = "relapse", for example'
+            )
+        if self.clock == "remission" and "remission" in self.events:
+            raise ValueError(
+                "'event' is remission, with which the time begins; leave it out, or write "
+                'clock = "randomisation"'
+            )
+        return self
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """Words of the course that end the time; none where its own column says the event."""
+        if self.event is None:
+            return ()
+        return (self.event,) if isinstance(self.event, str) else tuple(self.event)
+
+    @property
+    def from_course(self) -> bool:
+        return self.event is not None
+
+    def needs(self) -> tuple[str, ...]:
+        return tuple(word for word in self.events if word in ("rescue", "death"))
+
+    # ── in words ──────────────────────────────────────────────────────────────────────────
     def describes(self) -> str:
-        return "time to the event"
+        if not self.events:
+            return "time to the event"
+        first = "the first of " if len(self.events) > 1 else ""
+        return f"time to {first}{one_of([WORDS[word] for word in self.events])}{self._since()}"
+
+    def _since(self) -> str:
+        return "" if self.clock == "randomisation" else f" from {self._begins()}"
+
+    def _begins(self) -> str:
+        return {"remission": "first drug-free remission"}.get(self.clock, self.clock)
 
     def called(self, name: str, directly: bool) -> str:
-        return f"time to {name}"
+        return f"time to {name}" if directly or not self.events else self.describes()
+
+    def variable(self, directly: bool) -> str:
+        if directly or not self.events:
+            return ""
+        return f"{self.describes()}, in months{'' if self._since() else ' from randomisation'}"
+
+    def intercurrent(self, directly: bool) -> str:
+        if directly or not self.events:
+            return super().intercurrent(directly)
+        ends = [word for word in ("death",) if word not in self.events]
+        goes_on = [w for w in ("relapse", "rescue", "crossover") if w not in self.events]
+        parts = [f"{one_of([*ends, 'dropout'])} and the end of follow-up censor"]
+        if "rescue" in goes_on:
+            parts.append("follow-up goes on after rescue")
+        if self.clock == "infusion":
+            parts.append("who is not infused in an arm whose product is infused is left out")
+        if self.clock == "remission":
+            parts.append("who never reaches drug-free remission is left out")
+        return "; ".join(parts)
+
+    def counts_as(self, directly: bool) -> Iterator[str]:
+        if self.events and not directly:
+            yield f"{self.describes()}; {self.intercurrent(directly)}"
+
+    def without_effect(self, directly: bool, dropout: bool) -> Iterator[tuple[str, str]]:
+        if directly and self.event is not None:
+            yield "event", "for the reader; the truth is said directly, as the time to the event"
+
+    def direct_refused(self) -> str:
+        if self.clock == "randomisation":
+            return ""
+        return (
+            f'its time begins at {self._begins()} (clock = "{self.clock}"), which only a course '
+            "dates; give the arms a course, or leave `clock` out"
+        )
 
     def followed_for(self) -> float | None:
-        return self.horizon
+        return self.horizon if self.clock == "randomisation" else None
 
-    def prepare(self, name: str, population: Population) -> Followed:
-        time = np.asarray(population.outcomes[name], dtype=np.float64)
+    # ── what happens ──────────────────────────────────────────────────────────────────────
+    def _begun(self, population: Population) -> Floats:
+        """Months from randomisation to where the time begins, infinite where it never does."""
+        course = population.course
+        assert course is not None
+        if self.clock == "remission":
+            return population.state(DRUG_FREE).first()[0]
+        if self.clock == "randomisation":
+            return np.zeros(population.arm.shape)
+        infused = np.array(population.infused_arms)[population.arm]
+        return np.where(infused, course.infused, 0.0)
+
+    def _ended(self, population: Population, begun: Floats) -> Floats:
+        """Months from randomisation to the first of the events, not before the time begins."""
+        course, remissions = population.course, population.state(DRUG_FREE)
+        assert course is not None
+        months: dict[str, Floats] = {}
+        for word in self.events:
+            if word == "relapse":
+                months[word] = remissions.next_ended(begun)
+            elif word == "remission":
+                months[word] = remissions.next_began(begun)
+            else:
+                dated = {"rescue": course.rescue, "death": course.death}.get(word, course.crossed)
+                months[word] = np.full(begun.shape, np.inf) if dated is None else dated
+        never = [np.where(at >= short_of(begun), at, np.inf) for at in months.values()]
+        first: Floats = np.minimum.reduce(never)
+        return first
+
+    def prepare(self, name: str, population: Population) -> Followed | Clocked:
+        if name in population.outcomes:
+            time = np.asarray(population.outcomes[name], dtype=np.float64)
+        else:
+            begun = self._begun(population)
+            time = self._ended(population, begun)
+            if self.clock != "randomisation":
+                horizon = np.inf if self.horizon is None else self.horizon
+                return Clocked.of(population, begun, time, horizon)
         ends: Floats = np.array(np.inf if self.horizon is None else self.horizon)
         if population.last_seen is not None:
             ends = np.minimum(population.last_seen, ends)
@@ -65,10 +215,12 @@ class TimeToEvent(EndpointBase):
         leaves = population.arrival + months
         return Followed(months, ParticipantSet.where(event), date, leaves)
 
-    def ends(self, prepared: Followed, population: Population) -> Floats:
-        return prepared.leaves
+    def ends(self, prepared: Followed | Clocked, population: Population) -> Floats:
+        return prepared.ends() if isinstance(prepared, Clocked) else prepared.leaves
 
-    def summary(self, prepared: Followed, snapshot: Snapshot) -> Durations:
+    def summary(self, prepared: Followed | Clocked, snapshot: Snapshot) -> Durations:
+        if isinstance(prepared, Clocked):
+            return prepared.summary(snapshot)
         population = snapshot.population
         included = snapshot.enrolled
         mask = included.mask(population.participants)
@@ -86,7 +238,49 @@ class TimeToEvent(EndpointBase):
             population.totals(months, included),
         )
 
-    def settled(self, values: npt.NDArray[Any] | None, rescue: Floats) -> npt.NDArray[np.bool_]:
+    # ── what is true ──────────────────────────────────────────────────────────────────────
+    def true_values(self, name: str, population: Population) -> Floats | None:
+        """Fraction without an event at the horizon, by trial; nothing where there is none."""
+        if population.course is None or self.horizon is None or name in population.outcomes:
+            return None
+        return self.lasting(population, self.horizon) if self.events else None
+
+    def true_unit(self) -> str:
+        return "" if self.horizon is None else f"without an event after {self.horizon:g} months"
+
+    def lasting(self, population: Population, month: float) -> Floats:
+        """Fraction of those whose time begins that has no event by a month, ``(trial,)``.
+
+        Had nobody left follow-up: neither dropout nor what else ends it counts.
+        """
+        begun = self._begun(population)
+        starts = np.isfinite(begun)
+        with np.errstate(invalid="ignore"):
+            months = self._ended(population, begun) - begun
+            lasting = starts & ((months > until(month)) | np.isinf(months))
+            fraction: Floats = lasting.sum(axis=1) / starts.sum(axis=1)
+        return fraction
+
+    def counts_some(self) -> bool:
+        return self.clock != "randomisation"
+
+    def counted(self, name: str, population: Population) -> Floats:
+        """Those whose time begins while they are followed."""
+        if not self.counts_some():
+            return super().counted(name, population)
+        assert population.last_seen is not None
+        return (self._begun(population) < population.last_seen).mean(axis=1)
+
+    # ── in a participants table ───────────────────────────────────────────────────────────
+    def settled(
+        self, values: npt.NDArray[Any] | None, months: Mapping[str, Floats]
+    ) -> npt.NDArray[np.bool_]:
         """Who has had the event."""
-        assert values is not None
-        return np.isfinite(values)
+        if values is not None:
+            return np.isfinite(values)
+        never = np.zeros(len(months["rescue_month"]))  # worked out from the course
+        begun = {"infusion": months["infused_month"], "remission": months["remission_month"]}.get(
+            self.clock, never
+        )
+        found = [months.get(f"{word}_month", never + np.inf) for word in self.events]
+        return np.logical_or.reduce([np.isfinite(at) & (at >= begun) for at in found])

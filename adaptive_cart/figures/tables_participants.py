@@ -249,7 +249,7 @@ def remission_tables(result: Result) -> Tables | Missing:
         return lacking
     design = result.design
     reach = [e.censors_after() or 0.0 for e in design.endpoints.values()]
-    reach += [e.known_after() or 0.0 for e in design.endpoints.values() if e.from_remission]
+    reach += [e.known_after() or 0.0 for e in design.endpoints.values() if e.from_course]
     months = np.arange(0.0, max([*reach, 12.0]) + 0.25, 0.5)
     rows = []
     for name, role in scenarios(result):

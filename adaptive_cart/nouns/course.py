@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.nouns.calendar import Months, until
+from adaptive_cart.nouns.calendar import Months, short_of, until
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -80,6 +80,22 @@ class Spells:
         )
         for months in more:
             first += months
+        return first
+
+    def next_began(self, start: Floats) -> Floats:
+        """Month at which the first spell begins that does not begin before a month of each."""
+        return self._next([spell.began for spell in self.spells], start)
+
+    def next_ended(self, start: Floats) -> Floats:
+        """Month at which a spell is first lost, and not before a month of each participant."""
+        # what does not count has no beginning, whatever its end
+        ends = [np.where(np.isfinite(s.began), s.ended, np.inf) for s in self.spells]
+        return self._next(ends, start)
+
+    @staticmethod
+    def _next(months: Iterable[Floats], start: Floats) -> Floats:
+        from_then_on = [np.where(found >= short_of(start), found, np.inf) for found in months]
+        first: Floats = np.minimum.reduce(from_then_on)
         return first
 
     def first(self) -> tuple[Floats, Floats]:

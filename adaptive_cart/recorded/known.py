@@ -161,7 +161,7 @@ class Participants:
         for name, endpoint in self.design.endpoints.items():
             end = endpoint.followed_for()
             known = reached >= (np.inf if end is None else end)
-            known |= endpoint.settled(self.outcomes.get(name), self.months["rescue_month"])
+            known |= endpoint.settled(self.outcomes.get(name), self.months)
             complete &= known
         return complete
 

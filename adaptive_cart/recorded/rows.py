@@ -123,7 +123,7 @@ class Reading:
 
     def _own(self, name: str, endpoint: EndpointBase) -> bool:
         """Whether the endpoint is read from a column of its own."""
-        return not endpoint.from_remission or name in self._place
+        return not endpoint.from_course or name in self._place
 
     def needed(self) -> list[str]:
         """Columns without which the table cannot be read."""
@@ -153,7 +153,11 @@ class Reading:
             fed = [n for n, e in self.design.endpoints.items() if not self._own(n, e)]
             if column in ALWAYS or column == "stratum":
                 return ""
-            may = {n: e.direct.holds for n in fed if (e := self.design.endpoints[n]).direct}
+            may = {
+                n: e.direct.holds
+                for n in fed
+                if (e := self.design.endpoints[n]).direct and not e.direct_refused()
+            }
             what = one_of(dict.fromkeys(may.values()))
             other = f", or give {one_of(may)} as {what} in a column of its own" if may else ""
             return f"; {one_of(fed)} is worked out from it{other}"
@@ -358,7 +362,7 @@ class Reading:
         for name, endpoint in self.design.endpoints.items():
             if name not in self._place:
                 continue
-            if endpoint.direct is not None:
+            if endpoint.direct is not None and not endpoint.direct_refused():
                 found[name] = endpoint.direct
             else:
                 self.report(

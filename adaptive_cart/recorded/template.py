@@ -51,7 +51,7 @@ def columns_for(design: Design) -> list[str]:
     direct = [
         name
         for name, endpoint in design.endpoints.items()
-        if endpoint.from_remission and all(name in truth.direct for truth in truths)
+        if endpoint.from_course and all(name in truth.direct for truth in truths)
     ]
     reading = Reading(design, direct, [], WINDOW)
     needed = [*reading.needed(), *direct, "death_month", WITHDRAWN]

@@ -176,6 +176,7 @@ def true_values(
     truth: Truth,
     latents: SobolLatents | None = None,
     also: Sequence[Question] = (),
+    with_ratios: bool = True,
 ) -> TrueValues:
     """True mean outcomes of every endpoint by arm, and their differences from the control.
 
@@ -185,6 +186,8 @@ def true_values(
         Points to integrate over; pass the same to several scenarios to draw them once.
     also
         Questions that are neither estimated nor claimed, and of which it is wanted too.
+    with_ratios
+        Whether hazard ratios are wanted, which may have to be simulated.
     """
     points = latents or SobolLatents()
     cells = _cells(design, truth, points)
@@ -197,7 +200,9 @@ def true_values(
     # of a duration a question is about what lasts, at its own month
     needed = _needed(design, also)
     known |= _lasting(design, truth, points, needed)
-    return TrueValues(len(truth.arms), cells, known, _ratios(design, truth, needed))
+    return TrueValues(
+        len(truth.arms), cells, known, _ratios(design, truth, needed if with_ratios else ())
+    )
 
 
 def _needed(design: Design, also: Sequence[Question]) -> list[Quantity]:
@@ -213,8 +218,9 @@ def _ratios(design: Design, truth: Truth, wanted: Sequence[Quantity]) -> dict[st
     """Hazard ratios of the endpoints of which one is wanted."""
     found: dict[str, HazardRatios] = {}
     for needed in wanted:  # what is simulated is simulated here, and not by every worker
-        if needed.to is not None and needed.endpoint in truth.direct:
-            name = needed.endpoint
+        name = needed.endpoint
+        fed = truth.courses is not None and design.endpoints[name].from_course
+        if needed.to is not None and (name in truth.direct or fed):
             ratios = found.setdefault(name, HazardRatios(design, truth, name))
             everywhere = range(len(truth.strata))
             one = [needed.stratum] if needed.stratum >= 0 else everywhere
@@ -228,7 +234,7 @@ def _cells(design: Design, truth: Truth, points: SobolLatents) -> dict[str, Cell
     values: dict[str, Floats] = {}
     exact = _exact(design, truth)
     drawn = [name for name in design.endpoints if name not in exact]
-    if not all(is_time(design.endpoints[name]) for name in drawn):
+    if not all(_only_said(design, truth, name) for name in drawn):
         for counts, world in ((True, truth), (False, truth.without_dropout())):
             names = [n for n in drawn if design.endpoints[n].dropout_counts() is counts]
             measured = {n: partial(design.endpoints[n].true_values, n) for n in names}
@@ -238,6 +244,12 @@ def _cells(design: Design, truth: Truth, points: SobolLatents) -> dict[str, Cell
         values[name] = value[None]
     counted = _counted(design, truth, list(values), points) if len(truth.strata) > 1 else {}
     return {name: Cells(v, truth.shares, counted.get(name)) for name, v in values.items()}
+
+
+def _only_said(design: Design, truth: Truth, name: str) -> bool:
+    """Whether an endpoint is a time whose distribution is said, and nothing else feeds it."""
+    endpoint = design.endpoints[name]
+    return is_time(endpoint) and not (endpoint.from_course and truth.courses is not None)
 
 
 def _counted(
@@ -288,7 +300,7 @@ def _lasting(
         if name in truth.direct:
             lasts = [[time.beyond(needed.month) for time in by] for by in truth.direct[name]]
             found[key] = Cells(np.array(lasts)[None], truth.shares)
-        elif not is_time(endpoint):
+        elif not _only_said(design, truth, name):
             measured[key] = partial(endpoint.lasting, month=needed.month)
     if not measured:
         return found

@@ -60,6 +60,8 @@ class HazardRatios:
 
     def exact(self, arm: int, minus: int, strata: Sequence[int]) -> float | None:
         """Ratio of constant hazards, or 1 of times with one distribution; else nothing."""
+        if self.name not in self.truth.direct:
+            return 1.0 if self._alike(arm, minus, strata) else None
         mine, theirs = (
             tuple(self.truth.direct[self.name][a][s] for s in strata) for a in (arm, minus)
         )
@@ -68,6 +70,13 @@ class HazardRatios:
             return rates[0] / rates[1]
         lost = [[self.truth.dropout[a][s] for s in strata] for a in (arm, minus)]
         return 1.0 if mine == theirs and lost[0] == lost[1] else None
+
+    def _alike(self, arm: int, minus: int, strata: Sequence[int]) -> bool:
+        """Whether participants of two arms have one course, so that their times are alike."""
+        assert self.truth.courses is not None
+        mine, theirs = self.truth.courses[arm], self.truth.courses[minus]
+        clocked = self.design.endpoints[self.name].counts_some()
+        return all(mine[s].runs_as(theirs[s], infusion_counts=clocked) for s in strata)
 
     def _limit(self, arm: int, minus: int, strata: Sequence[int]) -> TrueValue:
         """What the model's hazard ratio tends to; its error by the jackknife over batches."""

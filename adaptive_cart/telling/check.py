@@ -113,11 +113,18 @@ def _endpoints(design: Design) -> Iterator[str]:
             if key not in ("type", "label", "primary")
         }
         called = f" ({endpoint.label})" if endpoint.label else ""
-        words = ", ".join(f"{key} {value}" for key, value in settings.items())
+        words = ", ".join(f"{key} {_setting(value)}" for key, value in settings.items())
         primary = " (primary)" if name == design.primary else ""
         analysis = design.analysis_of(name)
         model = "described only" if analysis is None else analysis.model
         yield f"  {name}{called}{primary}: {endpoint.type}{', ' + words if words else ''}; {model}"
+        told = endpoint.counts_as(all(name in t.direct for t in design.truths.values()))
+        yield from (f"    {line}" for line in told)
+
+
+def _setting(value: Any) -> str:
+    """A setting in words; of a list all that it has."""
+    return one_of(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _looks(design: Design) -> Iterator[str]:

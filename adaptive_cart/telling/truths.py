@@ -100,7 +100,7 @@ def true_means(design: Design, truth: Truth, points: SobolLatents) -> TrueValues
     timeless = {
         name: by_arm for name, by_arm in truth.direct.items() if not is_time(design.endpoints[name])
     }
-    return true_values(design, replace(truth, direct=timeless), points)
+    return true_values(design, replace(truth, direct=timeless), points, with_ratios=False)
 
 
 # ── true values ───────────────────────────────────────────────────────────────────────────────
@@ -108,9 +108,13 @@ def _endpoint(
     design: Design, truth: Truth, values: TrueValues, name: str, endpoint: EndpointBase
 ) -> Iterator[str]:
     if is_time(endpoint):
-        yield f"{name}, months: {_as_said(truth, name, endpoint)}"
+        if name in truth.direct:
+            yield f"{name}, months: {_as_said(truth, name, endpoint)}"
+        elif name not in values.by_arm:
+            yield f"{name}: follows from the course"
         yield from _ratio(design, truth, name)
-        return
+        if name in truth.direct or name not in values.by_arm:
+            return
     if name not in values.by_arm:
         yield f"{name}: no true value"
         return
@@ -205,7 +209,7 @@ def _left_out(design: Design, truth: Truth) -> Iterator[str]:
     }
     if truth.courses is not None:
         hazards["death"] = [[group.death for group in by] for by in truth.courses]
-        if any(e.from_remission for e in design.endpoints.values()):
+        if any(e.from_course for e in design.endpoints.values()):
             hazards["rescue"] = [[group.own.rescue for group in by] for by in truth.courses]
             hazards["remission on drugs"] = [[g.on_drugs for g in by] for by in truth.courses]
     none = []

@@ -150,14 +150,14 @@ def _endings(design: Design, truths: Truths) -> Found:
 def _crossover(design: Design, truths: Truths) -> Found:
     if design.crossover is None:
         return
-    if not any(endpoint.from_remission for endpoint in design.endpoints.values()):
+    if not any(endpoint.from_course for endpoint in design.endpoints.values()):
         yield "crossover.strategy", "no endpoint follows from remission"
 
 
 def _courses(design: Design, truths: Truths) -> Found:
     """Parts of a course that no endpoint follows from."""
     if any(
-        endpoint.from_remission and not all(name in t.direct for t in truths.values())
+        endpoint.from_course and not all(name in t.direct for t in truths.values())
         for name, endpoint in design.endpoints.items()
     ):
         return

@@ -149,7 +149,7 @@ def test_a_design_of_the_project_loads(path: Path) -> None:
     for name, endpoint in design.endpoints.items():
         for truth in truths.values():
             fed = truth.courses is not None and (
-                endpoint.from_remission or endpoint.named_in is not None
+                endpoint.from_course or endpoint.named_in is not None
             )
             assert (name in truth.direct) != fed
 

@@ -800,18 +800,37 @@ def see_time_to_event(name: str, endpoint: Table, people: Sequence[Person], date
     """Events seen so far and the months at risk of one, from randomisation."""
     seen = {"totals": 0, "events": 0, "months_at_risk": 0.0}
     for person in people:
-        followed = min(
-            person["dropout_month"],
-            person["death_month"],
-            endpoint.get("horizon", NEVER),
-            date - person["randomised_month"],
-        )
-        if not by(0.0, followed):
+        begins, event = begins_and_ends(name, endpoint, person)
+        gone = min(person["dropout_month"], person["death_month"])
+        followed = min(gone, date - person["randomised_month"])
+        if begins == NEVER or not by(begins, followed):
             continue
+        followed = min(followed, begins + endpoint.get("horizon", NEVER))
         seen["totals"] += 1
-        seen["events"] += by(person[name], followed)
-        seen["months_at_risk"] += max(0.0, min(person[name], followed))
+        seen["events"] += by(event, followed)
+        seen["months_at_risk"] += max(0.0, min(event, followed) - begins)
     return seen
+
+
+def begins_and_ends(name: str, endpoint: Table, person: Person) -> tuple[float, float]:
+    """Where a time to an event begins, and the first of its events that is not before that."""
+    if "event" not in endpoint:
+        return 0.0, person[name]
+    begins = 0.0
+    if endpoint.get("clock") == "infusion" and person["infused_arm"]:
+        begins = person["infused_month"]
+    if endpoint.get("clock") == "remission":
+        begins = (remissions(person) or [(NEVER, NEVER)])[0][0]
+    words = endpoint["event"]
+    months: list[float] = []
+    for word in [words] if isinstance(words, str) else words:
+        if word == "relapse":
+            months += [loss for _, loss in remissions(person)]
+        elif word == "remission":
+            months += [onset for onset, _ in remissions(person)]
+        else:
+            months.append(person.get({"crossover": "crossed"}.get(word, word) + "_month", NEVER))
+    return begins, min((month for month in months if by(begins, month)), default=NEVER)
 
 
 def see(name: str, endpoint: Table, people: Sequence[Person], date: float) -> Table:

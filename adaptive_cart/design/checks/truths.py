@@ -8,6 +8,7 @@ from adaptive_cart.design.checks.pieces import SCENARIO_KEYS, Pieces
 from adaptive_cart.design.scenario_frame import BY, Frame
 from adaptive_cart.design.scenario_tables import check_scenarios
 from adaptive_cart.design.validation import Faults, path_to, shown
+from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import Problem
 
 
@@ -92,6 +93,21 @@ def _crossing_nobody(pieces: Pieces, frame: Frame) -> Iterator[Problem]:
         )
 
 
+def _for_ever(primary: EndpointBase) -> str:
+    """Say that a look by events could wait for ever, and what ends follow-up."""
+    waits = "so that a look by events could wait for ever"
+    if primary.counts_some():
+        return (
+            f"some participants never drop out{BY}, and their time may never begin, {waits}: give "
+            "every arm a `dropout` or a `death`"
+        )
+    return (
+        f"missing{BY}; some participants are cured and never drop out, {waits}: write "
+        "`horizon = 36`, the months for which everybody is followed (or give the scenario a "
+        "dropout)"
+    )
+
+
 def _number_never_reached(pieces: Pieces, frame: Frame) -> None:
     """Tell looks by events that could wait for ever for events that do not come."""
     name = pieces.primary or ""
@@ -104,9 +120,7 @@ def _number_never_reached(pieces: Pieces, frame: Frame) -> None:
         if truth.follows_for_ever(name):
             frame.report(
                 path_to("endpoints", name, "horizon"),
-                f"missing{BY}; some participants are cured and never drop out, so that a look by "
-                f"events could wait for ever: write `horizon = 36`, the months for which everybody "
-                f"is followed (or give the scenario a dropout)",
+                _for_ever(primary),
                 path_to("endpoints", name),
                 "looks",
                 scenario=scenario,

@@ -1,0 +1,137 @@
+"""Times that begin at a moment of the course: at infusion, at remission.
+
+Analysed are those whose time has begun while they are followed. Right censored at dropout, death,
+the look or the horizon (months after the time began).
+
+An event dated like the beginning came within the resolution of the record. It is analysed at half a
+month where the dates of a trial are all whole months, else at one day: a Weibull density may be
+infinite at 0, and would take such an event for proof that the others never have one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from adaptive_cart.nouns.calendar import until
+from adaptive_cart.nouns.participant_set import ParticipantSet
+from adaptive_cart.nouns.parts import ONE_DAY
+from adaptive_cart.nouns.records import Booleans, Floats, Population, Snapshot
+from adaptive_cart.nouns.summaries import Durations
+
+NO_LENGTH = 1e-6  # months; a time that ended sooner was dated like its end
+HALF_A_MONTH = 0.5
+
+
+def _shortest(began: Floats, ended: Floats, seen: Booleans) -> Floats:
+    """Months at which events dated like the beginning are analysed, ``(trial, 1)``."""
+    with np.errstate(invalid="ignore"):
+        if not (seen & (ended - began <= NO_LENGTH)).any():
+            return np.full((len(began), 1), ONE_DAY)
+    whole = np.ones(len(began), dtype=np.bool_)
+    for dates in (began, ended):
+        dated = seen & np.isfinite(dates)
+        part = np.where(dated, dates, 0.0)
+        whole &= (np.abs(part - np.round(part)) < NO_LENGTH).all(axis=1)
+    return np.where(whole, HALF_A_MONTH, ONE_DAY)[:, None]
+
+
+@dataclass(frozen=True)
+class Clocked:
+    """Times seen: whose, when on the calendar they began, for how long at most, and the shortest.
+
+    Attributes
+    ----------
+    began
+        ``(trial, participant)`` calendar month, infinite where none is seen to begin.
+    months
+        ``(trial, participant)`` until the event or the end of follow-up.
+    ended
+        Whose time ends with the event.
+    followed
+        ``(trial, participant)`` months from randomisation for which each is followed.
+    """
+
+    seen: ParticipantSet
+    began: Floats
+    months: Floats
+    ended: ParticipantSet
+    shortest: Floats  # (trial, 1)
+    population: Population
+    followed: Floats
+
+    @staticmethod
+    def of(population: Population, began: Floats, ended: Floats, horizon: float) -> Clocked:
+        """Times from one month of each participant to another, infinite where there is none.
+
+        Parameters
+        ----------
+        began, ended
+            ``(trial, participant)`` months since randomisation.
+        horizon
+            Months after the beginning from which on nothing is counted; infinite for none.
+        """
+        followed = population.last_seen
+        assert followed is not None
+        seen = began < followed
+        start = np.where(seen, began, 0.0)
+        ends = np.minimum(ended, followed)
+        months = np.where(seen, np.minimum(ends - start, horizon), 0.0)
+        happened = seen & (ended <= until(followed))
+        happened &= ended - start <= until(horizon)
+        shortest = np.minimum(_shortest(began, ended, seen), horizon)
+        return Clocked(
+            ParticipantSet.where(seen),
+            np.where(seen, population.arrival + start, np.inf),
+            months,
+            ParticipantSet.where(happened),
+            shortest,
+            population,
+            followed,
+        )
+
+    @cached_property
+    def event_date(self) -> Floats:
+        """Calendar month of each event, infinite where there is none."""
+        had = self.ended.mask(self.population.participants)
+        return np.where(had, self.began + self.months, np.inf)
+
+    @cached_property
+    def leaves(self) -> Floats:
+        """Calendar month from which on nothing is to be seen of each.
+
+        Of whom the time has not begun it may begin as long as the participant is followed.
+        """
+        begun = self.seen.mask(self.population.participants)
+        until_then = self.population.arrival + self.followed
+        return np.where(begun, self.began + self.months, until_then)
+
+    def ends(self) -> Floats:
+        """The same, where nobody is waited for whose time never begins."""
+        ended = self.began + self.months
+        begun = self.seen.mask(self.population.participants)
+        return np.where(begun, ended, self.population.arrival)
+
+    def summary(self, snapshot: Snapshot) -> Durations:
+        """What is visible at a look."""
+        population = snapshot.population
+        watched = snapshot.date[:, None] - self.began
+        by_now = until(watched)
+        included = self.seen & snapshot.enrolled & ParticipantSet.where(by_now >= 0.0)
+        ended = included & self.ended & ParticipantSet.where(self.months <= by_now)
+        mask = included.mask(population.participants)
+        months = np.where(mask, np.minimum(self.months, np.maximum(watched, 0.0)), 0.0)
+        had = ended.mask(population.participants)
+        months = np.where(had & (months <= NO_LENGTH), self.shortest, months)
+        return Durations(
+            months,
+            had,
+            mask,
+            population.arm,
+            population.label,
+            population.tally(included),
+            population.tally(ended),
+            population.totals(months, included),
+        )
