@@ -15,6 +15,7 @@ import numpy as np
 
 from adaptive_cart.analysis.judge import outcome_words, same_decision
 from adaptive_cart.analysis.replay import Held, Replay
+from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.errors import InputError
 from adaptive_cart.nouns.records import Booleans
 from adaptive_cart.recorded.known import Silence
@@ -98,14 +99,20 @@ def _says(replay: Replay, unseen: Booleans, silence: Silence, changes: str) -> s
 def _changes(replay: Replay, base: Held, other: Held) -> Iterator[str]:
     """The rules that turn over, with their numbers in both readings."""
     for rule in replay.trial.plan.rules:
-        mine = base.record.probabilities.get(rule.name)
-        theirs = other.record.probabilities.get(rule.name)
+        yield from _turned(replay, rule, base, other)
+
+
+def _turned(replay: Replay, rule: ResolvedRule, base: Held, other: Held) -> Iterator[str]:
+    """The comparisons of a rule that turn over."""
+    for part in rule.parts:
+        mine = base.record.probabilities.get(part.name)
+        theirs = other.record.probabilities.get(part.name)
         if mine is None or theirs is None:
             continue
-        for place in range(len(rule.targets)):
+        for place in range(len(part.targets)):
             pair = np.array([mine[0, place], theirs[0, place]])
-            was, now = rule.compared(pair, base.record.threshold(rule, place))
+            was, now = part.compared(pair, base.record.threshold(part, place))
             if was != now and not np.isnan(pair).any():
-                words = rule.words(replay.trial.design, place)
+                words = part.words(replay.trial.design, place)
                 verdict = "holds" if now else "does not hold"
                 yield f"{rule.name} {verdict}, {words} being {pair[1]:.4f} and not {pair[0]:.4f}"

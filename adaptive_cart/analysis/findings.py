@@ -64,7 +64,7 @@ class Quantity:
 
 @dataclass(frozen=True)
 class RuleFinding:
-    """One rule, about one of its targets.
+    """One comparison of a rule, about one of the rule's targets.
 
     Attributes
     ----------
@@ -84,6 +84,8 @@ class RuleFinding:
         Whether it was asked and its posterior could not be computed.
     within_error
         The error of the fast probability, where that lies within it of the threshold; else 0.
+    acts
+        Whether the rule as a whole holds of the target; as ``holds`` where this is all it asks.
     """
 
     rule: str
@@ -104,6 +106,7 @@ class RuleFinding:
     changes: str | None
     failed: bool = False
     within_error: float = 0.0
+    acts: bool | None = None
 
     @property
     def undecided(self) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
-from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.nouns.questions import OPEN, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Summary
@@ -35,12 +35,12 @@ class Flip:
 
 
 def smallest_flip(
-    analysis: RecordedAnalysis, rule: ResolvedRule, target: Question, threshold: float
+    analysis: RecordedAnalysis, part: Comparison, target: Question, threshold: float
 ) -> Flip | None:
     """Find the smallest change of the data that turns a rule over; nothing where none does."""
     tables, weights = analysis.tables(target.endpoint)
-    now = rule.compared(analysis.fast_probability(rule, target), threshold)[0]
-    search = _Search(analysis, rule, target, threshold, bool(now), tables, weights)
+    now = part.compared(analysis.fast_probability(part, target), threshold)[0]
+    search = _Search(analysis, part, target, threshold, bool(now), tables, weights)
     reach = search.reach()
     return search.first(tables.changes(reach))
 
@@ -48,7 +48,7 @@ def smallest_flip(
 @dataclass(frozen=True)
 class _Search:
     analysis: RecordedAnalysis
-    rule: ResolvedRule
+    part: Comparison
     target: Question
     threshold: float
     now: bool
@@ -65,9 +65,9 @@ class _Search:
             )
         )
         other = self.analysis.instead(self.target.endpoint, stacked)
-        answers = other.probability(self.rule, self.target)
+        answers = other.probability(self.part, self.target)
         probability = answers.reshape(len(changed), len(self.weights)) @ self.weights
-        turned = self.rule.compared(probability, self.threshold) != self.now
+        turned = self.part.compared(probability, self.threshold) != self.now
         return probability, turned & np.isfinite(probability)
 
     def first(self, candidates: Iterator[tuple[tuple[Move, ...], Summary]]) -> Flip | None:
@@ -107,7 +107,7 @@ class _Search:
 
 
 def flip_words(
-    analysis: RecordedAnalysis, rule: ResolvedRule, target: Question, flip: Flip | None, now: bool
+    analysis: RecordedAnalysis, part: Comparison, target: Question, flip: Flip | None, now: bool
 ) -> str:
     """Say what would have changed a rule: "would hold with 1 more responder in cart"."""
     would = "would not hold" if now else "would hold"

@@ -11,6 +11,8 @@ one's own error too, nobody can tell, and the decision is withheld.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from adaptive_cart.analysis.decisions import decided
@@ -19,6 +21,7 @@ from adaptive_cart.analysis.flips import flip_words, smallest_flip
 from adaptive_cart.analysis.real_trial import RealTrial, RecordedAnalysis
 from adaptive_cart.analysis.reference import Answer, ReferencePosteriors
 from adaptive_cart.analysis.replay import Held
+from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.standing import RUNNING
 from adaptive_cart.decisions import ENDINGS
@@ -84,74 +87,87 @@ def rules_of(
     """Every rule of the look, a finding for each of its targets."""
     found = []
     for rule in trial.plan.rules:
-        if rule.name not in fast.record.probabilities:
+        if rule.parts[0].name not in fast.record.probabilities:
             continue
         for place in range(len(rule.targets)):
-            threshold = fast.record.threshold(rule, place)
-            found.append(
-                _finding(trial, rule, place, threshold, fast, by_reference, analysis, reference)
-            )
+            parts = [
+                _finding(trial, rule, number, place, fast, by_reference, analysis, reference)
+                for number in range(len(rule.parts))
+            ]
+            found += _acting(rule, parts)
     return tuple(found)
 
 
-def _asked(held: Held | None, rule: ResolvedRule, place: int) -> float | None:
-    if held is None or rule.name not in held.record.probabilities:
+def _acting(rule: ResolvedRule, parts: list[RuleFinding]) -> list[RuleFinding]:
+    """The findings of a rule about one target, knowing whether the rule as a whole holds."""
+    if len(parts) == 1:
+        return parts
+    acts = rule.condition.known_of_target([part.holds for part in parts])
+    return [replace(part, acts=acts) for part in parts]
+
+
+def _asked(held: Held | None, part: Comparison, place: int) -> float | None:
+    if held is None or part.name not in held.record.probabilities:
         return None
-    probability = float(held.record.probabilities[rule.name][0, place])
+    probability = float(held.record.probabilities[part.name][0, place])
     return None if np.isnan(probability) else probability
 
 
 def _finding(
     trial: RealTrial,
     rule: ResolvedRule,
-    place: int,
-    threshold: float,
+    number: int,
+    whom: int,
     fast: Held,
     by_reference: Held | None,
     analysis: RecordedAnalysis,
     reference: ReferencePosteriors | None,
 ) -> RuleFinding:
-    design, target = trial.design, rule.targets[place]
-    by_fast = _asked(fast, rule, place)
-    bayesian = trial.plan.bayesian(rule)  # a test has no other face
-    by_draws = _asked(by_reference, rule, place) if bayesian else None
+    """One comparison of a rule (by its number) about one of the rule's targets."""
+    part, place = rule.parts[number], rule.condition.whose(number, whom)
+    design, target = trial.design, part.targets[place]
+    threshold = fast.record.threshold(part, place)
+    by_fast = _asked(fast, part, place)
+    bayesian = trial.plan.bayesian(part)  # a test has no other face
+    by_draws = _asked(by_reference, part, place) if bayesian else None
 
     def compared(probability: float | None) -> bool | None:
         if probability is None:
             return None
-        return bool(rule.compared(np.array([probability]), threshold)[0])
+        return bool(part.compared(np.array([probability]), threshold)[0])
 
     answer = None
     if reference is not None and by_draws is not None:
-        answer = reference.answer(analysis.as_when_asked(rule, target), rule, target)
+        answer = reference.answer(analysis.as_when_asked(part, target), part, target)
     why, changes, within_error = None, None, 0.0
     failed = False
     if by_fast is None:
-        why = analysis.settled.get((rule.name, place))
+        why = analysis.settled.get((rule.name, whom))
         failed = why is None
         why = why or f"the posterior of {target.endpoint} could not be computed"
     fast_holds, reference_holds = compared(by_fast), compared(by_draws)
     close = answer is not None and agree(answer) and fast_holds != reference_holds
     decides = by_fast if answer is None or close else by_draws
     if by_fast is not None:
-        then = analysis.as_when_asked(rule, target)
-        flip = smallest_flip(then, rule, target, threshold)
-        changes = flip_words(then, rule, target, flip, bool(fast_holds))
-        if then.undecided(rule, target, np.array([by_fast]), threshold)[0]:
-            within_error = trial.plan.errors[rule.name]
+        then = analysis.as_when_asked(part, target)
+        flip = smallest_flip(then, part, target, threshold)
+        changes = flip_words(then, part, target, flip, bool(fast_holds))
+        if then.undecided(part, target, np.array([by_fast]), threshold)[0]:
+            within_error = trial.plan.part_errors[part.name]
     if decides is None:
-        reason = f"{rule.words(design, place)}: not judged ({why})"
+        reason = f"{part.words(design, place)}: not judged ({why})"
     else:
-        reason = rule.reason(design, decides, threshold, place)
+        reason = part.reason(design, decides, threshold, place)
     if within_error:
         reason += f"; {_near_words(within_error, fast_holds, reference_holds)}"
+    of_rule = rule.targets[whom]
     return RuleFinding(
         rule=rule.name,
         then=rule.decision.name,
-        arm=design.arm_names[target.arm],
-        stratum=design.stratum_names[target.stratum] if target.stratum >= 0 else None,
-        question=rule.words(design, place),
-        comparison=">=" if rule.at_least else "<",
+        arm=design.arm_names[of_rule.arm],
+        stratum=design.stratum_names[of_rule.stratum] if of_rule.stratum >= 0 else None,
+        question=part.words(design, place),
+        comparison=">=" if part.at_least else "<",
         threshold=threshold,
         fast=by_fast,
         reference=None if answer is None else answer.probability,
@@ -164,6 +180,7 @@ def _finding(
         changes=changes,
         failed=failed,
         within_error=within_error,
+        acts=compared(decides),
     )
 
 
@@ -239,7 +256,7 @@ def decision_of(
         Why the decision hangs on how those last seen before the cut are read; nothing if it does
         not.
     """
-    holding = tuple(f"{r.rule}: {r.reason}" for r in rules if r.holds)
+    holding = tuple(f"{r.rule}: {r.reason}" for r in rules if r.acts)
     holding += _earlier_successes(fast)
     if not holding:
         judged = [r for r in rules if r.holds is not None]
@@ -340,7 +357,7 @@ def earlier_looks(held: list[Held]) -> tuple[EarlierLook, ...]:
             f"{name}: {rule.decision.done}"
             for rule in look.after.rules
             for name in [rule.name]
-            if name in look.record.probabilities and _held(look, rule)
+            if rule.parts[0].name in look.record.probabilities and _held(look, rule)
         ]
         words = outcome_words(look) + (f" ({', '.join(rules)})" if rules else "")
         near = _within_error(look)
@@ -360,6 +377,9 @@ def _within_error(look: Held) -> list[str]:
 
 
 def _held(look: Held, rule: ResolvedRule) -> bool:
-    probability = look.record.probabilities[rule.name][0]
-    thresholds = [look.record.threshold(rule, place) for place in range(len(probability))]
-    return bool(rule.compared(probability, np.array(thresholds)).any())  # never where it is nan
+    held = []
+    for part in rule.parts:
+        probability = look.record.probabilities[part.name][0]
+        thresholds = [look.record.threshold(part, place) for place in range(len(probability))]
+        held.append(part.compared(probability, np.array(thresholds))[None])
+    return bool(rule.condition.of_targets(held).any())  # never where it is nan

@@ -106,7 +106,7 @@ def difference(analysis: Analysis) -> Picture | None:
         {
             target.value
             for rule in plan.rules
-            for target in rule.targets
+            for target in rule.asked
             if target.endpoint == plan.design.primary
             and target.of is questions[0].of
             and target.minus is not None

@@ -42,7 +42,7 @@ def questions_of(plan: Plan) -> Iterator[Question]:
 def _asked(plan: Plan, like: Question) -> Iterator[Question]:
     """What rules ask of an endpoint by a kind of question, as a quantity."""
     for rule in plan.rules:
-        for target in rule.targets:
+        for target in rule.asked:
             if (target.endpoint, target.of) == (like.endpoint, like.of) and like.of.has_value:
                 yield replace(target, value=like.value, above=True, against=())
 
@@ -51,7 +51,7 @@ def _months(plan: Plan, endpoint: str) -> list[float]:
     asked = {
         target.month
         for rule in plan.rules
-        for target in rule.targets
+        for target in rule.asked
         if target.endpoint == endpoint and target.month
     }
     horizon = getattr(plan.design.endpoints[endpoint], "horizon", None) or np.inf

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adaptive_cart.conduct.holding import Conduct, LookRecord
+from adaptive_cart.conduct.comparison import Comparison
+from adaptive_cart.conduct.conditions import Target
+from adaptive_cart.conduct.holding import Conduct, LookRecord, Thresholds
 from adaptive_cart.conduct.look_analysis import LookAnalysis, in_full
 from adaptive_cart.conduct.looks import snapshot_at
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.design.design import ResponseAdaptive
 from adaptive_cart.models.ties import not_known, undecided
@@ -27,7 +28,7 @@ from adaptive_cart.participants.randomisation import equal_shares
 from adaptive_cart.recorded.known import LEFT, WINDOW, Participants, Silence
 
 IMPUTATIONS = 400
-Answers = Callable[["RecordedAnalysis", ResolvedRule, Question], float]
+Answers = Callable[["RecordedAnalysis", Comparison, Question], float]
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,9 @@ class Judgement:
     ----------
     look, date
         The look (between looks, the one to come), and the calendar month.
-    probability, thresholds
-        By target: nan where it was not asked or could not be computed; what it was compared with.
+    answers, thresholds
+        By comparison, ``(question,)``: nan where it was not asked or could not be computed; what it
+        was compared with.
     holds
         Whether the rule held for any target.
     failed
@@ -49,8 +51,8 @@ class Judgement:
     rule: str
     look: int
     date: float
-    probability: Floats
-    thresholds: Floats
+    answers: tuple[Floats, ...]
+    thresholds: tuple[Floats, ...]
     holds: bool
     failed: tuple[str, ...]
 
@@ -66,8 +68,8 @@ class RecordedAnalysis(LookAnalysis):
     answers
         Who answers the rules; the fast posterior if nobody else.
     open_when_asked
-        By rule and target: the arms and strata that were open when it was judged, ``(1, arm)`` and
-        ``(1, stratum)``.
+        By comparison and target: the arms and strata that were open when it was judged,
+        ``(1, arm)`` and ``(1, stratum)``.
     settled
         By rule and place of the target: why it was not asked, as the trial stood at its turn.
     """
@@ -98,34 +100,34 @@ class RecordedAnalysis(LookAnalysis):
         """The question in full: where it is about the best arm, the best of those open now."""
         return in_full(target, self.open_arms[0])
 
-    def probability(self, rule: ResolvedRule, target: Question) -> Floats:
-        """The probability that a rule asks for, ``(1,)``; nan where it failed."""
-        self.open_when_asked[rule.name, target] = self.open_arms, self.open_strata
-        if self.answers is not None and self.plan.bayesian(rule):
-            return np.array([self.answers(self, rule, self.as_asked(target))])
-        return self.fast_probability(rule, target)
+    def probability(self, part: Comparison, target: Question) -> Floats:
+        """The probability that is asked for, ``(1,)``; nan where it failed."""
+        self.open_when_asked[part.name, target] = self.open_arms, self.open_strata
+        if self.answers is not None and self.plan.bayesian(part):
+            return np.array([self.answers(self, part, self.as_asked(target))])
+        return self.fast_probability(part, target)
 
-    def fast_probability(self, rule: ResolvedRule, target: Question) -> Floats:
+    def fast_probability(self, part: Comparison, target: Question) -> Floats:
         """The same by the fast posterior."""
         if not self.imputes(target.endpoint):
-            return super().probability(rule, target)
+            return super().probability(part, target)
         tables, weights = self.imputed(target.endpoint)
         other = self.instead(target.endpoint, tables)
-        answers = other.probability(rule, self.as_asked(target))
+        answers = other.probability(part, self.as_asked(target))
         return np.array([float(weights @ answers)])
 
     def undecided(
-        self, rule: ResolvedRule, target: Question, probability: Floats, threshold: float
+        self, part: Comparison, target: Question, probability: Floats, threshold: float
     ) -> Booleans:
-        """Whether the error of a probability could turn the rule's verdict, ``(1,)``."""
+        """Whether the error of a probability could turn the verdict, ``(1,)``."""
         if not self.imputes(target.endpoint):
-            return super().undecided(rule, target, probability, threshold)
-        return undecided(probability, threshold, self.plan.errors[rule.name], not_known)
+            return super().undecided(part, target, probability, threshold)
+        return undecided(probability, threshold, self.plan.part_errors[part.name], not_known)
 
-    def as_when_asked(self, rule: ResolvedRule, target: Question) -> RecordedAnalysis:
-        """Return to the arms and strata that were open when a rule was judged."""
+    def as_when_asked(self, part: Comparison, target: Question) -> RecordedAnalysis:
+        """Return to the arms and strata that were open when it was asked."""
         now = self.open_arms, self.open_strata
-        arms, strata = self.open_when_asked.get((rule.name, target), now)
+        arms, strata = self.open_when_asked.get((part.name, target), now)
         self.now_open(arms, self.trial.standing.open_strata if strata is None else strata)
         return self
 
@@ -295,10 +297,10 @@ class RealTrial(Conduct):
         position: int,
         analysis: LookAnalysis,
         judged: Booleans,
-        threshold: float | Floats,
+        thresholds: Thresholds,
         look: int,
         last: Booleans,
-    ) -> Floats:
+    ) -> tuple[Floats, ...]:
         """Judge one rule, and note what came of it and why a target was not asked."""
         rule, design = self.plan.rules[position], self.design
         assert isinstance(analysis, RecordedAnalysis)
@@ -308,19 +310,33 @@ class RealTrial(Conduct):
             if (why := settled_by(self.standing, target)) is not None
         }
         analysis.settled.update(settled)
-        found = super().judge_rule(position, analysis, judged, threshold, look, last)
-        answers = found[0]
-        failed = [
+        found = super().judge_rule(position, analysis, judged, thresholds, look, last)
+        answers = tuple(answer[0] for answer in found)
+        asked = np.array(
+            [[(rule.name, place) not in settled for place in range(len(rule.targets))]]
+        )
+        failed = {
             target.endpoint
-            for place, target in enumerate(rule.targets)
-            if np.isnan(answers[place]) and (rule.name, place) not in settled
+            for part, answer, mine in zip(
+                rule.parts, answers, rule.condition.by_part(asked), strict=True
+            )
+            for place, target in enumerate(part.targets)
+            if np.isnan(answer[place]) and mine[0, place]
+        }
+        against = tuple(
+            np.broadcast_to(threshold, answer.shape)[0]
+            for threshold, answer in zip(thresholds, found, strict=True)
+        )
+        held = [
+            part.compared(answer, threshold)[None]
+            for part, answer, threshold in zip(rule.parts, answers, against, strict=True)
         ]
-        thresholds = np.broadcast_to(threshold, found.shape)[0]
-        holds = bool(rule.compared(answers, thresholds).any())  # never where it is nan
+        holds = bool((rule.condition.of_targets(held) & asked).any())  # never where it is nan
         date = float(analysis.snapshot.date[0])
         self.judgements.append(
             Judgement(
-                rule.name, look, date, answers.copy(), thresholds.copy(), holds,
+                rule.name, look, date, tuple(answer.copy() for answer in answers),
+                tuple(threshold.copy() for threshold in against), holds,
                 tuple(name for name in design.endpoints if name in failed),
             )
         )  # fmt: skip
@@ -374,7 +390,7 @@ class RealTrial(Conduct):
         return date, last
 
 
-def settled_by(standing: Standing, target: Question) -> str | None:
+def settled_by(standing: Standing, target: Target) -> str | None:
     """Say what has settled a target already; nothing where it is still to be asked about."""
     design = standing.design
     if not standing.running[0]:

@@ -20,9 +20,9 @@ import numpy as np
 
 from adaptive_cart.analysis.findings import Diagnosis, Interval
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
+from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.plan import LEVEL, Plan
 from adaptive_cart.conduct.predictive import Condition, predictive_probability
-from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.models.base import holds
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
@@ -108,45 +108,45 @@ class ReferencePosteriors:
         return fits, open_strata, (tables, weights), trouble
 
     # ── answers ───────────────────────────────────────────────────────────────────────────
-    def __call__(self, analysis: RecordedAnalysis, rule: ResolvedRule, target: Question) -> float:
-        """The probability that a rule asks for, by the reference posterior."""
-        return self.answer(analysis, rule, target).probability
+    def __call__(self, analysis: RecordedAnalysis, part: Comparison, target: Question) -> float:
+        """The probability that is asked for, by the reference posterior."""
+        return self.answer(analysis, part, target).probability
 
-    def answer(self, analysis: RecordedAnalysis, rule: ResolvedRule, target: Question) -> Answer:
+    def answer(self, analysis: RecordedAnalysis, part: Comparison, target: Question) -> Answer:
         """The same with its error, the fast answer on the same data, and any trouble."""
         target = analysis.as_asked(target)
         open_now = b"" if analysis.open_strata is None else analysis.open_strata.tobytes()
-        key = (rule.name, target, open_now)
+        key = (part.name, target, open_now)
         if key not in self.answers:
-            self.answers[key] = self._answered(analysis, rule, target)
+            self.answers[key] = self._answered(analysis, part, target)
         return self.answers[key]
 
-    def _answered(self, analysis: RecordedAnalysis, rule: ResolvedRule, target: Question) -> Answer:
+    def _answered(self, analysis: RecordedAnalysis, part: Comparison, target: Question) -> Answer:
         from adaptive_cart.models.sampling import mean_and_error
 
         fits, open_strata, (tables, weights), trouble = self._draws(analysis, target)
         reference = self._reference(target.endpoint)
         probability = variance = 0.0
         for row, (fit, weight) in enumerate(fits):
-            if rule.prediction is None:
+            if part.prediction is None:
                 quantity = reference.quantity(fit.draws, target, open_strata)
                 chances = holds(target, quantity)
             else:
-                chances = self._predicted(analysis, rule, target, fit, open_strata, tables, row)
+                chances = self._predicted(analysis, part, target, fit, open_strata, tables, row)
             mean, error = mean_and_error(chances)
             probability += weight * mean
             variance += (weight * error) ** 2
         if len(weights) == 1:
-            fast = float(analysis.fast_probability(rule, target)[0])
+            fast = float(analysis.fast_probability(part, target)[0])
         else:
             other = analysis.instead(target.endpoint, tables)
-            fast = float(weights @ other.probability(rule, target))
+            fast = float(weights @ other.probability(part, target))
         return Answer(probability, float(np.sqrt(variance)), fast, trouble)
 
     def _predicted(
         self,
         analysis: RecordedAnalysis,
-        rule: ResolvedRule,
+        part: Comparison,
         target: Question,
         fit: Any,
         open_strata: Booleans | None,
@@ -156,13 +156,13 @@ class ReferencePosteriors:
         """Chance, draw by draw, that the condition holds at the last look, ``(chain, draw)``."""
         from scipy.stats import binom
 
-        assert rule.prediction is not None
+        assert part.prediction is not None
         look = analysis if len(tables.successes) == 1 else analysis.instead(target.endpoint, tables)
-        to_come = look.to_come(target, rule.prediction.enrolled)
+        to_come = look.to_come(target, part.prediction.enrolled)
         successes, totals, final = (part[row] for part in to_come)
         arms = [target.arm] if target.minus is None else [target.arm, target.minus]
         model = self.plan.fitted[target.endpoint][1]
-        region = _region(model, rule.prediction.condition(target), final)
+        region = _region(model, part.prediction.condition(target), final)
         reference = self._reference(target.endpoint)
         masses = []
         for arm in arms:

@@ -24,7 +24,7 @@ from adaptive_cart.analysis.real_trial import (
     RealTrial,
     RecordedAnalysis,
 )
-from adaptive_cart.conduct.holding import LookRecord
+from adaptive_cart.conduct.holding import LookRecord, between_looks, by_name
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule, rhythm
 from adaptive_cart.conduct.standing import RUNNING, Standing
@@ -129,13 +129,13 @@ def _between_at(trial: RealTrial, now: Held) -> LookRecord:
     trial.follow(trial.participants.reach)
     at, judged = trial.next_check(np.array([now.date + 2.0 * TIE]), never)
     analysis = trial.analysis(at, true)
-    asked = {}
+    asked: dict[str, Floats] = {}
     for position, rule in enumerate(trial.plan.rules):
         if judged[0, position]:
-            threshold = rule.threshold_at(now.look, between=True)
-            asked[rule.name] = trial.judge_rule(
-                position, analysis, true, threshold, now.look, never
+            answers = trial.judge_rule(
+                position, analysis, true, between_looks(rule, now.look), now.look, never
             )
+            asked |= by_name(rule, answers)
     told = {name: asked[name] for name in now.record.probabilities}
     return replace(now.record, probabilities=told)
 
@@ -222,7 +222,7 @@ def _told_between(trial: RealTrial, now: Held) -> list[str]:
     found = []
     for rule in trial.plan.rules:
         mine = [j for j in trial.quiet if j.rule == rule.name and j.date != now.date]
-        mine = [j for j in mine if j.failed or not np.isnan(j.probability).all()]
+        mine = [j for j in mine if j.failed or not all(np.isnan(a).all() for a in j.answers)]
         if not mine:
             continue
         times = "once" if len(mine) == 1 else f"{len(mine)} times"
@@ -237,11 +237,14 @@ def _latest(trial: RealTrial, rule: ResolvedRule, judgement: Judgement) -> str:
     """The answer that came nearest to make a rule hold, in words."""
     if judgement.failed:
         return f"the posterior of {one_of(judgement.failed)} could not be computed"
-    answers = judgement.probability
-    place = int(np.nanargmax(answers if rule.at_least else -answers))
-    return rule.reason(
-        trial.design, float(answers[place]), float(judgement.thresholds[place]), place
-    )
+    said = []
+    for part, answers, thresholds in zip(
+        rule.parts, judgement.answers, judgement.thresholds, strict=True
+    ):
+        place = int(np.nanargmax(answers if part.at_least else -answers))
+        threshold = float(thresholds[place])
+        said.append(part.reason(trial.design, float(answers[place]), threshold, place))
+    return "; ".join(said)
 
 
 @dataclass(frozen=True)
@@ -347,7 +350,14 @@ class _Walk:
         """Keep what was judged at a date between looks and ended nothing."""
         trial, at = self.trial, judged[0].date
         trial.quiet += [judgement for judgement in judged if not judgement.holds]
-        asked = {judgement.rule: judgement.probability[None] for judgement in judged}
+        rules = {rule.name: rule for rule in trial.plan.rules}
+        asked = {
+            name: answer
+            for judgement in judged
+            for name, answer in by_name(
+                rules[judgement.rule], tuple(answer[None] for answer in judgement.answers)
+            ).items()
+        }
         record = trial.record_between(number, at, asked)
         self.quiet = Held(number, at, False, record, after=copied(trial.standing), **state)
 

@@ -170,7 +170,7 @@ def number(value: float) -> str:
 def rule_lines(findings: Findings) -> Iterator[str]:
     """Each rule, its probability by both posteriors, and what would have changed it."""
     for rule in findings.rules:
-        verdict = {None: "", True: f" → {DECISIONS[rule.then].done}", False: ""}[rule.holds]
+        verdict = {None: "", True: f" → {DECISIONS[rule.then].done}", False: ""}[rule.acts]
         yield f"{rule.rule}: {rule.reason}{verdict}"
         if rule.reference is not None and rule.mcse is not None:
             yield (

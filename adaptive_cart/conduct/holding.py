@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.looks import snapshot_at
 from adaptive_cart.conduct.plan import Plan
@@ -30,6 +31,8 @@ from adaptive_cart.nouns.records import pooled as over_strata
 from adaptive_cart.nouns.summaries import Counts, Summary
 from adaptive_cart.participants.randomisation import adaptive_shares, shares_of_open
 
+Thresholds = tuple[float | Floats, ...]  # of the comparisons of a rule
+
 
 @dataclass
 class LookRecord:
@@ -42,13 +45,13 @@ class LookRecord:
     randomised, infused
         ``(trial, arm, stratum)``.
     probabilities
-        By rule: ``(trial, target)``, nan where it was not asked.
+        By name of a comparison: ``(trial, target)``, nan where it was not asked.
     shares
         ``(trial, arm)`` in force after the look, under response-adaptive randomisation.
     between
         Whether this is a stop between looks, counted with the look that would have come next.
     in_force
-        By rule that spends a type I error: ``(trial, target)`` what it was compared with.
+        By comparison that spends a type I error: ``(trial, target)`` what it was compared with.
     """
 
     look: int
@@ -62,11 +65,21 @@ class LookRecord:
     between: bool = False
     in_force: dict[str, Floats] = field(default_factory=dict)
 
-    def threshold(self, rule: ResolvedRule, place: int = 0, trial: int = 0) -> float:
-        """What one of a rule's targets was compared with in a trial."""
-        if rule.name in self.in_force:
-            return float(self.in_force[rule.name][trial, place])
-        return rule.threshold_at(self.look, self.between)
+    def threshold(self, part: Comparison, place: int = 0, trial: int = 0) -> float:
+        """What the answer about one of the targets was compared with in a trial."""
+        if part.name in self.in_force:
+            return float(self.in_force[part.name][trial, place])
+        return part.threshold_at(self.look, self.between)
+
+
+def by_name(rule: ResolvedRule, answers: tuple[Floats, ...]) -> dict[str, Floats]:
+    """What the comparisons of a rule asked for, by their names."""
+    return {part.name: answer for part, answer in zip(rule.parts, answers, strict=True)}
+
+
+def between_looks(rule: ResolvedRule, look: int) -> Thresholds:
+    """What the comparisons of a rule are compared with between a look and the one before."""
+    return tuple(part.threshold_at(look, between=True) for part in rule.parts)
 
 
 class Conduct:
@@ -86,7 +99,7 @@ class Conduct:
     records
         The looks held, in order.
     spent
-        By position of a rule that spends a type I error: what it has seen so far.
+        By name of a comparison that spends a type I error: what it has seen so far.
     """
 
     population: Population
@@ -100,9 +113,7 @@ class Conduct:
         self.before = np.zeros(trials)
         self.records: list[LookRecord] = []
         self.spent = {
-            position: Spent(rule, trials)
-            for position, rule in enumerate(plan.rules)
-            if rule.spending is not None
+            part.name: Spent(part, trials) for part in plan.parts if part.spending is not None
         }
         self._sorted: tuple[Population, Integers, Floats] | None = None
 
@@ -180,8 +191,7 @@ class Conduct:
             analysis.summaries,
             probabilities,
             shares,
-            in_force={self.plan.rules[k].name: s.at[look] for k, s in self.spent.items()
-                      if look in s.at},
+            in_force={name: s.at[look] for name, s in self.spent.items() if look in s.at},
         )  # fmt: skip
         self.records.append(record)
         self.before = np.where(held, date, self.before)
@@ -201,17 +211,17 @@ class Conduct:
         """Judge the rules of a look in the order written."""
         probabilities: dict[str, Floats] = {}
         for position, rule in enumerate(self.plan.rules):
-            judged = held if look in rule.thresholds else held & last & rule.last
+            judged = held if look in rule.looks else held & last & rule.condition.last
             if not judged.any():
                 continue
-            threshold: float | Floats
-            if position in self.spent:
-                threshold = self.spent[position].threshold(analysis, look, judged, last)
-            else:
-                threshold = rule.threshold_at(look)
-            probabilities[rule.name] = self.judge_rule(
-                position, analysis, judged, threshold, look, last
+            thresholds = tuple(
+                self.spent[part.name].threshold(analysis, look, judged, last)
+                if part.name in self.spent
+                else part.threshold_at(look)
+                for part in rule.parts
             )
+            answers = self.judge_rule(position, analysis, judged, thresholds, look, last)
+            probabilities |= by_name(rule, answers)
         return probabilities
 
     def judge_rule(
@@ -219,36 +229,69 @@ class Conduct:
         position: int,
         analysis: LookAnalysis,
         judged: Booleans,
-        threshold: float | Floats,
+        thresholds: Thresholds,
         look: int,
         last: Booleans,
-    ) -> Floats:
-        """Judge one rule; returns what it asked for, ``(trial, target)``."""
+    ) -> tuple[Floats, ...]:
+        """Judge one rule; returns what each of its comparisons asked for, ``(trial, question)``.
+
+        Parameters
+        ----------
+        thresholds
+            By comparison.
+        """
         standing, rule = self.standing, self.plan.rules[position]
         asked = standing.asked(rule) & judged[:, None]
+        answers, held, surely, perhaps = [], [], [], []
+        for part, mine, threshold in zip(
+            rule.parts, rule.condition.by_part(asked), thresholds, strict=True
+        ):
+            answer, unsure = self._answered(part, analysis, mine, threshold)
+            standing.failed |= any_of(mine & np.isnan(answer))
+            answers.append(answer)
+            held.append(part.compared(answer, threshold))
+            surely.append(held[-1] & ~unsure)
+            perhaps.append(held[-1] | unsure)
+        if self.plan.errors[rule.name]:
+            turns = rule.condition.of_targets(surely) != rule.condition.of_targets(perhaps)
+            before = standing.judged_within_error(position)
+            standing.within_error[position] = before | any_of(turns & asked)
+        holds = asked & rule.condition.of_targets(held)
+        if holds.any():
+            randomised = analysis.snapshot.randomised
+            against = tuple(
+                np.broadcast_to(threshold, answer.shape)
+                for threshold, answer in zip(thresholds, answers, strict=True)
+            )
+            standing.apply(
+                Holding(position, holds, tuple(answers), against, look, randomised, last)
+            )
+            if rule.decision.drops_arms or rule.decision.closes_strata or self.design.by_target:
+                analysis.now_open(standing.open_arms, standing.open_strata)
+        return tuple(answers)
+
+    def _answered(
+        self, part: Comparison, analysis: LookAnalysis, asked: Booleans, threshold: float | Floats
+    ) -> tuple[Floats, Booleans]:
+        """What a comparison asks for, and where its error could turn the verdict.
+
+        Parameters
+        ----------
+        asked
+            ``(trial, question)``, as what is returned.
+        """
         probability = np.full(asked.shape, np.nan)
         unsure = np.zeros_like(asked)
-        for place, target in enumerate(rule.targets):
+        for place, target in enumerate(part.targets):
             if asked[:, place].any():
-                answer = analysis.probability(rule, target)
+                answer = analysis.probability(part, target)
                 probability[analysis.trials, place] = answer
                 if isinstance(threshold, float):  # a test's answers have no error
                     unsure[analysis.trials, place] = analysis.undecided(
-                        rule, target, answer, threshold
+                        part, target, answer, threshold
                     )
         probability[~asked] = np.nan
-        if self.plan.errors[rule.name]:
-            before = standing.judged_within_error(position)
-            standing.within_error[position] = before | any_of(unsure & asked)
-        standing.failed |= any_of(asked & np.isnan(probability))
-        holds = asked & rule.compared(probability, threshold)
-        if holds.any():
-            randomised = analysis.snapshot.randomised
-            against = np.broadcast_to(threshold, probability.shape)
-            standing.apply(Holding(position, holds, probability, against, look, randomised, last))
-            if rule.decision.drops_arms or rule.decision.closes_strata or self.design.by_target:
-                analysis.now_open(standing.open_arms, standing.open_strata)
-        return probability
+        return probability, unsure & asked
 
     # ── between looks ─────────────────────────────────────────────────────────────────────
     def between(self, look: int) -> tuple[Floats, Booleans]:
@@ -321,17 +364,17 @@ class Conduct:
             judged, running = rules[:, position], standing.running
             if not judged.any():
                 continue
-            threshold = rule.threshold_at(look, between=True)
-            asked = self.judge_rule(position, analysis, judged, threshold, look, never_last)
+            thresholds = between_looks(rule, look)
+            asked = self.judge_rule(position, analysis, judged, thresholds, look, never_last)
             ended = running & ~standing.running
             if ended.any():
-                self._record_between(analysis, rule.name, look, ended, asked)
+                self._record_between(analysis, by_name(rule, asked), look, ended)
         self.before = np.where(here, at, self.before)
         renewed = self._renew_between(analysis, here & standing.running, open_arms, opened)
         return renewed or bool((standing.enrolment_stopped != stopped).any())
 
     def _record_between(
-        self, analysis: LookAnalysis, rule: str, look: int, ended: Booleans, asked: Floats
+        self, analysis: LookAnalysis, asked: dict[str, Floats], look: int, ended: Booleans
     ) -> None:
         """Record trials that a rule with a rhythm of its own has ended."""
         infused = self.infused(analysis.snapshot)
@@ -342,7 +385,7 @@ class Conduct:
         self.records.append(
             LookRecord(
                 look, ended, analysis.snapshot.date, randomised, infused, analysis.summaries,
-                {rule: asked}, None, between=True,
+                asked, None, between=True,
             )
         )  # fmt: skip
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.models import Posterior
 from adaptive_cart.models.ties import undecided
 from adaptive_cart.nouns.questions import OPEN, Question
@@ -95,25 +95,25 @@ class LookAnalysis:
         """Posterior of the chosen trials if it has been worked out."""
         return self._posteriors.get(endpoint)
 
-    def probability(self, rule: ResolvedRule, target: Question) -> Floats:
-        """The probability that a rule asks for, ``(chosen trial,)``; nan where it failed."""
+    def probability(self, part: Comparison, target: Question) -> Floats:
+        """The probability that is asked for, ``(chosen trial,)``; nan where it failed."""
         if not target.to_be_named:
-            return rule.asks.answer(self, target)
+            return part.asks.answer(self, target)
         answer = np.full(len(self.trials), np.nan)
         for question, rows in among_open(target, self.open_arms):
-            answer[rows] = rule.asks.answer(self, question)[rows]
+            answer[rows] = part.asks.answer(self, question)[rows]
         return answer
 
     def undecided(
-        self, rule: ResolvedRule, target: Question, probability: Floats, threshold: float
+        self, part: Comparison, target: Question, probability: Floats, threshold: float
     ) -> Booleans:
-        """Where the error of a probability could turn the rule's verdict, ``(chosen trial,)``."""
+        """Where the error of a probability could turn the verdict, ``(chosen trial,)``."""
         found = np.zeros(len(self.trials), dtype=np.bool_)
-        error = self.plan.errors[rule.name]
+        error = self.plan.part_errors[part.name]
         if error == 0.0 or not (np.abs(probability - threshold) <= error).any():
             return found
         for question, rows in among_open(target, self.open_arms):
-            sides = rule.asks.sides(self, question)
+            sides = part.asks.sides(self, question)
             found[rows] = undecided(probability, threshold, error, sides)[rows]
         return found
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.looks import Schedule
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.design.design import Design
@@ -55,13 +56,24 @@ class Plan:
     fitted: dict[str, tuple[AnalysisBase, Any]]
     estimands: tuple[Estimand, ...]
 
+    @property
+    def parts(self) -> tuple[Comparison, ...]:
+        """Every comparison of every rule, in order."""
+        return tuple(part for rule in self.rules for part in rule.parts)
+
     @cached_property
-    def errors(self) -> dict[str, float]:
-        """By rule: what a probability near its threshold may be wrong by, 0 where none is."""
+    def part_errors(self) -> dict[str, float]:
+        """By comparison: what a probability near its threshold may be wrong by, 0 for not."""
         fixed = not self.design.adaptive
         most = (self.design.enrolment.max_n,) * len(self.design.arm_names)
         participants = self.design.planned if fixed else most
-        return {rule.name: self._error(rule, tuple(participants)) for rule in self.rules}
+        return {part.name: self._error(part, tuple(participants)) for part in self.parts}
+
+    @cached_property
+    def errors(self) -> dict[str, float]:
+        """By rule: the largest of its comparisons."""
+        of = self.part_errors
+        return {rule.name: max(of[part.name] for part in rule.parts) for rule in self.rules}
 
     @property
     def by_error(self) -> dict[float, list[str]]:
@@ -72,10 +84,10 @@ class Plan:
                 found.setdefault(error, []).append(name)
         return found
 
-    def _error(self, rule: ResolvedRule, participants: tuple[int, ...]) -> float:
+    def _error(self, part: Comparison, participants: tuple[int, ...]) -> float:
         return max(
-            rule.asks.error(*self.fitted[target.endpoint], target, participants)
-            for target in rule.targets
+            part.asks.error(*self.fitted[target.endpoint], target, participants)
+            for target in part.targets
         )
 
     @staticmethod
@@ -90,14 +102,14 @@ class Plan:
         estimands = _estimands(design) if design.primary in fitted else ()
         return Plan(design, resolve_rules(design), Schedule.of(design), fitted, estimands)
 
-    def bayesian(self, rule: ResolvedRule) -> bool:
-        """Whether a rule asks a posterior, and not a test."""
-        return self.fitted[rule.question.endpoint][0].bayesian
+    def bayesian(self, part: Comparison) -> bool:
+        """Whether a posterior is asked, and not a test."""
+        return self.fitted[part.question.endpoint][0].bayesian
 
     @property
     def asks_posteriors(self) -> bool:
         """Whether any rule asks a posterior."""
-        return any(self.bayesian(rule) for rule in self.rules)
+        return any(self.bayesian(part) for part in self.parts)
 
 
 def _estimands(design: Design) -> tuple[Estimand, ...]:

@@ -13,16 +13,15 @@ success standing.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 from adaptive_cart.conduct.asking import Asking, Now, Prediction
+from adaptive_cart.conduct.comparison import Comparison
+from adaptive_cart.conduct.conditions import Condition, Target
 from adaptive_cart.decisions import Decision
 from adaptive_cart.design.design import Design, PosteriorQuestion, Rule
 from adaptive_cart.design.spending import spending_of
-from adaptive_cart.models.classical.alpha_spending import Spending
-from adaptive_cart.nouns.questions import ALL, OPEN, Question, Wording, asked, written
-from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.questions import ALL, OPEN, Question
 
 
 @dataclass(frozen=True)
@@ -31,78 +30,58 @@ class ResolvedRule:
 
     Attributes
     ----------
-    targets
-        What is asked, once for each target; for a predictive rule, what the predicted rule asks.
-    asks
-        For which probability: the posterior one, or a predictive one.
-    at_least
-        Whether the rule holds at or above its threshold, or below it.
-    thresholds
-        By number of the look, from 1; the rule is judged at these looks.
-    last
-        Whether the rule is judged at the last look, whichever that turns out to be.
+    condition
+        What has to hold.
     every
         The rule is also judged at every so-many-th infusion; 0 for not.
-    spending
-        How the rule spends a type I error; its thresholds are then those of the planned numbers,
-        and what is in force at a look follows from the numbers that it sees.
     """
 
     name: str
     decision: Decision
-    targets: tuple[Question, ...]
-    asks: Asking
-    at_least: bool
-    thresholds: dict[int, float]
-    last: bool
+    condition: Condition
     every: int = 0
-    spending: Spending | None = None
-
-    def __post_init__(self) -> None:
-        """Let what is asked know what it will be compared with, so that ties are decided."""
-        against = tuple(value for value in self.thresholds.values() if not math.isnan(value))
-        asks, compared = self.asks.compared_with(against)
-        object.__setattr__(self, "asks", asks)
-        targets = tuple(target.compared_with(*compared) for target in self.targets)
-        object.__setattr__(self, "targets", targets)
 
     @property
-    def question(self) -> Question:
-        """The first target's question."""
-        return self.targets[0]
+    def parts(self) -> tuple[Comparison, ...]:
+        """Every comparison that it makes."""
+        return self.condition.parts
 
     @property
-    def affirms(self) -> bool:
-        """Whether the rule, when it holds, claims what it asks; if not, it claims the opposite."""
-        return self.asks.affirms(self.at_least)
+    def only(self) -> Comparison | None:
+        """The comparison that it makes, where it makes but one."""
+        return self.condition.only
 
     @property
-    def prediction(self) -> Prediction | None:
-        """What is predicted; nothing where the posterior is asked."""
-        return self.asks if isinstance(self.asks, Prediction) else None
+    def targets(self) -> tuple[Target, ...]:
+        """Arms, or arms in strata, that it asks about."""
+        return self.condition.targets
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """Numbers of the looks, from 1, at which it is judged."""
+        return self.condition.looks
+
+    @property
+    def asked(self) -> tuple[Question, ...]:
+        """All that it asks of anybody, part by part."""
+        return tuple(question for part in self.parts for question in part.targets)
+
+    def questions(self, target: int) -> tuple[Question, ...]:
+        """What it asks of a target, by part."""
+        found = zip(self.parts, self.condition.places, strict=True)
+        return tuple(part.targets[places[target]] for part, places in found)
+
+    def about_open(self, target: int) -> bool:
+        """Whether what it asks of a target depends on the arms, or strata, that are open."""
+        return any(question.about_open for question in self.questions(target))
 
     def never(self) -> ResolvedRule:
-        """Return the same rule with a threshold that nothing reaches; it is asked all the same."""
-        return replace(
-            self,
-            thresholds=dict.fromkeys(self.thresholds, 2.0 if self.at_least else -1.0),
-            spending=None,
-        )
-
-    def compared(self, probability: Floats, threshold: float | Floats) -> Booleans:
-        """Whether the rule holds, ``(trial,)``; never where the posterior failed.
-
-        The targets' questions know the thresholds, so that what equals one exactly equals it here.
-        """
-        return probability >= threshold if self.at_least else probability < threshold
-
-    def holds(self, probability: Floats, look: int) -> Booleans:
-        """Whether the rule holds at a look."""
-        return self.compared(probability, self.thresholds[look])
+        """Return the same rule with thresholds that nothing reaches; it is asked all the same."""
+        return replace(self, condition=self.condition.never())
 
     def when(self, design: Design) -> str:
         """Say when the rule is judged: ``every look and, between looks, every 7th infusion …``."""
-        number, judged = design.looks.number, list(self.thresholds)
+        number, judged = design.looks.number, list(self.looks)
         if judged == list(range(1, number + 1)):
             dates = "every look"
         elif judged == [number]:
@@ -113,88 +92,6 @@ class ResolvedRule:
         if self.every:
             dates += f" and, between looks, {rhythm(self.every)}"
         return dates
-
-    def threshold_at(self, look: int, between: bool = False) -> float:
-        """What it is compared with at a look, or ``between`` that look and the one before.
-
-        Between looks as at the next one at which it is judged, and after all of those as at the
-        last of them. At a look at which it is not judged, as at the trial's last where it is judged
-        there, since the look may have become the last early; not a number otherwise.
-        """
-        if look in self.thresholds:
-            return self.thresholds[look]
-        later = min((at for at in self.thresholds if at > look and between), default=None)
-        if later is None and not (between or self.last):
-            return math.nan
-        return self.thresholds[max(self.thresholds) if later is None else later]
-
-    @property
-    def easiest(self) -> float:
-        """The threshold that is met first; not a number while one is to be calibrated."""
-        values = self.thresholds.values()
-        if any(math.isnan(value) for value in values):
-            return math.nan
-        return (min if self.at_least else max)(values)
-
-    def words(self, design: Design, target: int = 0, every: bool = False) -> str:
-        """Say the rule's question as a protocol would; ``every`` for all targets in one."""
-        arms, strata = design.arm_names, design.stratum_names
-        asked = self.targets[target].words(arms, strata)
-        if every and len(self.targets) > 1:
-            first = self.targets[0]
-            if len({question.arm for question in self.targets}) > 1:
-                arms = tuple("each arm" if k == first.arm else arm for k, arm in enumerate(arms))
-            if first.stratum >= 0 and len({q.stratum for q in self.targets}) > 1:
-                strata = ("each stratum",) * len(strata)
-            asked = first.words(arms, strata)
-        return self.asks.words(asked)
-
-    def threshold_words(self, look: int) -> str:
-        """Threshold at a look in full, but for a boundary, whose decimals have no end."""
-        threshold = self.thresholds[look]
-        return written(threshold) if self.spending is None else f"{threshold:.6f}"
-
-    def prose(self, design: Design, target: int = 0, every: bool = False) -> str:
-        """Say what the rule asks after "whether", with labels; ``every`` for all targets in one."""
-        if said := self.asks.prose(design.enrolment.max_n):
-            return said
-        question, wording = self.targets[target], wording_of(design, self.targets[target].endpoint)
-        if every and len(self.targets) > 1:
-            if len({other.arm for other in self.targets}) > 1:
-                arms = ["each experimental arm" if k == question.arm else label
-                        for k, label in enumerate(wording.arms)]  # fmt: skip
-                wording = replace(wording, arms=arms)
-            if question.stratum >= 0 and len({other.stratum for other in self.targets}) > 1:
-                wording = replace(wording, strata=["each stratum"] * len(wording.strata))
-        return asked(question, wording)
-
-    def reason(self, design: Design, probability: float, threshold: float, target: int = 0) -> str:
-        """Say why the rule holds (or does not), the compared numbers in full."""
-        if math.isnan(threshold):  # nothing to compare with yet
-            words = self.words(design, target)
-            return f"{words} = {probability:.4f}, to be compared with {written(threshold)}"
-        holds = probability >= threshold if self.at_least else probability < threshold
-        sign = (">=" if self.at_least else "<") if holds else ("<" if self.at_least else ">=")
-        fewest = 4 if self.spending is None else 6  # boundaries have no end
-        value = f"{probability:.{fewest}f}"
-        if float(value) == round(threshold, fewest) and probability != threshold:
-            # so few decimals would hide on which side it lies
-            digits = (f"{probability:.{number}g}" for number in (12, 17))
-            value = next(text for text in digits if float(text) != threshold)
-        shown = written(threshold)
-        if self.spending is not None or len(shown.split(".")[-1]) < 4:
-            shown = f"{threshold:.{fewest}f}"
-        return f"{self.words(design, target)} = {value} {sign} {shown}"
-
-
-def wording_of(design: Design, endpoint: str) -> Wording:
-    """What readers call an endpoint, the arms and the strata of a design."""
-    return Wording(
-        endpoint=design.endpoint_label(endpoint),
-        parameter=design.endpoints[endpoint].gives.asked_about(design.endpoints[endpoint].unit),
-        arms=[design.arm_label(name) for name in design.arm_names],
-        strata=design.stratum_names,
-    )
 
 
 def rhythm(every: int) -> str:
@@ -217,6 +114,11 @@ def resolve_rules(design: Design) -> tuple[ResolvedRule, ...]:
 
 
 def _resolve(design: Design, rule: Rule) -> ResolvedRule:
+    condition = Condition.of_one(_comparison(design, rule))
+    return ResolvedRule(rule.name, rule.decision, condition, rule.every or 0)
+
+
+def _comparison(design: Design, rule: Rule) -> Comparison:
     thresholds = {look: design.threshold_at(rule, look) for look in design.judged_at(rule)}
     asks: Asking = Now()
     if rule.posterior is not None:
@@ -229,15 +131,13 @@ def _resolve(design: Design, rule: Rule) -> ResolvedRule:
         threshold = design.threshold_at(named, design.looks.number)
         enrolled = rule.predictive.with_ == "enrolled"
         asks = Prediction(named.name, named.at_least is not None, threshold, enrolled)
-    return ResolvedRule(
+    return Comparison(
         name=rule.name,
-        decision=rule.decision,
         targets=targets,
         asks=asks,
         at_least=rule.at_least is not None,
         thresholds=thresholds,
         last=rule.looks is None or "final" in rule.looks,
-        every=rule.every or 0,
         spending=spending_of(design, rule),
     )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.models.classical.classical_analysis import Tested
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Spent:
-    """One rule's looks in a block of trials.
+    """One comparison's looks in a block of trials.
 
     Attributes
     ----------
@@ -23,10 +23,10 @@ class Spent:
         By look at which it was judged: ``(trial, target)`` what it was compared with.
     """
 
-    def __init__(self, rule: ResolvedRule, trials: int) -> None:
-        self.rule = rule
+    def __init__(self, part: Comparison, trials: int) -> None:
+        self.part = part
         self.at: dict[int, Floats] = {}
-        self._none = np.zeros((trials, len(rule.targets)), dtype=np.int64)
+        self._none = np.zeros((trials, len(part.targets)), dtype=np.int64)
         self._seen: dict[int, tuple[Integers, Integers]] = {}
 
     def threshold(
@@ -45,7 +45,7 @@ class Spent:
         -------
         ``(trial, target)``; never reached where there is nothing new to look at.
         """
-        spending = self.rule.spending
+        spending = self.part.spending
         assert spending is not None
         before = [self._seen[at] for at in sorted(self._seen) if at < look]
         self._seen[look] = self._now(analysis, judged, before[-1] if before else None)
@@ -68,11 +68,11 @@ class Spent:
     ) -> tuple[Integers, Integers]:
         """Information and what the trial has reached; as before where the rule is not judged."""
         information, reached = (part.copy() for part in before or (self._none, self._none))
-        test = analysis.posterior(self.rule.question.endpoint)
+        test = analysis.posterior(self.part.question.endpoint)
         assert isinstance(test, Tested)  # checked with the design
         here = judged[analysis.trials]
         rows = analysis.trials[here]
-        for place, target in enumerate(self.rule.targets):
+        for place, target in enumerate(self.part.targets):
             mine, everybody = test.information(target)
             information[rows, place], reached[rows, place] = mine[here], everybody[here]
         return information, reached

@@ -26,7 +26,7 @@ class Declared:
     trials, holds
         ``(row,)`` positions of the trials, and ``(row, target)`` about which targets it claimed.
     thresholds
-        ``(row, target)`` what it was compared with.
+        By comparison: ``(row, question)`` what it was compared with.
     open_arms, open_strata
         ``(row, arm)``, ``(row, stratum)``.
     """
@@ -34,7 +34,7 @@ class Declared:
     position: int
     trials: Integers
     holds: Booleans
-    thresholds: Floats
+    thresholds: tuple[Floats, ...]
     open_arms: Booleans
     open_strata: Booleans
 
@@ -48,7 +48,7 @@ class Standing:
     reason, rule
         ``(trial,)`` code of the ending and position of the rule that ended it; -1 while it runs.
     probability
-        ``(trial,)`` the probability that ended it.
+        ``(trial,)`` the probability that ended it; nan where it hung on several.
     open_arms, open_strata
         ``(trial, arm)``, ``(trial, stratum)`` still enrolling; the control is always open.
     claimed
@@ -132,13 +132,14 @@ class Standing:
             found |= any_of(looks > 0)
         return found
 
-    def threshold_when_won(self, position: int, place: int) -> Floats:
-        """What a rule was compared with when it claimed something of a target, ``(trial,)``."""
+    def threshold_when_won(self, position: int, place: int, part: int = 0) -> Floats:
+        """What a comparison was held against when its rule claimed of a target, ``(trial,)``."""
+        own = self.rules[position].condition.whose(part, place)
         found = np.full(len(self.reason), np.nan)
         for declared in self.declared:
             if declared.position == position:
                 here = declared.holds[:, place]
-                found[declared.trials[here]] = declared.thresholds[here, place]
+                found[declared.trials[here]] = declared.thresholds[part][here, own]
         return found
 
     def open_when_won(self, position: int, place: int) -> tuple[Booleans, Booleans]:
@@ -192,9 +193,8 @@ class Standing:
         looks[first] = held.look
         rows = np.flatnonzero(any_of(first))
         arms, strata = self.open_arms[rows], self.open_strata[rows]  # copies
-        self.declared.append(
-            Declared(held.position, rows, first[rows], held.threshold[rows], arms, strata)
-        )
+        against = tuple(threshold[rows] for threshold in held.thresholds)
+        self.declared.append(Declared(held.position, rows, first[rows], against, arms, strata))
 
     def succeed(self, held: Holding) -> None:
         """Let a success end the trial, or resolve the target that it belongs to."""
@@ -239,8 +239,9 @@ class Standing:
         success = self.any_success[ends]
         self.reason[ends] = np.where(success, SUCCESS, ending)
         self.rule[ends] = held.position
-        first = np.argmax(held.where[ends], axis=1) if held.where.shape[1] > 1 else 0
-        self.probability[ends] = held.probability[ends, first]
+        if len(held.probabilities) == 1:
+            first = np.argmax(held.where[ends], axis=1) if held.where.shape[1] > 1 else 0
+            self.probability[ends] = held.probabilities[0][ends, first]
 
     def finish(self, last: Booleans) -> None:
         """End the trials that are at their last look and still run."""

@@ -226,15 +226,28 @@ class SimulatedConduct(Conduct):
         stands = np.zeros(len(chosen), dtype=np.bool_)
         for position, looks in standing.won.items():
             rule = self.plan.rules[position]
-            for place, target in enumerate(rule.targets):
+            for place in range(len(rule.targets)):
                 if not looks[chosen, place].any():
                     continue
-                if target.about_open:
+                if rule.about_open(place):
                     followed_up.now_open(*standing.open_when_won(position, place))
-                probability = followed_up.probability(rule, target)
-                threshold = standing.threshold_when_won(position, place)[chosen]
-                stands |= rule.compared(probability, threshold)  # never where it did not succeed
+                stands |= self._again(followed_up, position, place, chosen)
         self.block.reversal[chosen] = ~stands
+
+    def _again(
+        self, followed_up: LookAnalysis, position: int, place: int, chosen: Integers
+    ) -> Booleans:
+        """Whether a rule holds of a target as it was judged when it claimed, ``(chosen,)``.
+
+        Never where it claimed nothing.
+        """
+        rule, held = self.plan.rules[position], []
+        for number, part in enumerate(rule.parts):
+            target = part.targets[rule.condition.whose(number, place)]
+            probability = followed_up.probability(part, target)
+            threshold = self.standing.threshold_when_won(position, place, number)[chosen]
+            held.append(part.compared(probability, threshold))
+        return rule.condition.of_one_target(held)
 
 
 def run_block(

@@ -19,8 +19,10 @@ class Holding:
     ----------
     position
         Of the rule in the design.
-    where, probability, threshold
-        ``(trial, target)`` it holds, only where it was asked; what was compared with what.
+    where
+        ``(trial, target)`` it holds, only where it was asked.
+    probabilities, thresholds
+        By comparison that it makes: ``(trial, question)`` what was compared with what.
     look
         Number of the look, or of the one to come.
     randomised, last
@@ -29,8 +31,8 @@ class Holding:
 
     position: int
     where: Booleans
-    probability: Floats
-    threshold: Floats
+    probabilities: tuple[Floats, ...]
+    thresholds: tuple[Floats, ...]
     look: int
     randomised: Integers
     last: Booleans

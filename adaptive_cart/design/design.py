@@ -232,6 +232,11 @@ class Rule(Part):
         return DECISIONS[self.then]
 
     @property
+    def comparisons(self) -> tuple[Rule, ...]:
+        """Every question that it asks with its comparison, in the order written."""
+        return (self,)
+
+    @property
     def threshold(self) -> Any:
         """What the probability is compared with, as written."""
         return self.at_least if self.at_least is not None else self.below

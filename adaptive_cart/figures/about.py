@@ -59,12 +59,13 @@ def estimand_words(result: Result) -> str:
 def margin(result: Result) -> float | None:
     """What a success rule asks the estimand to be beyond; nothing where they differ."""
     found = {
-        rule.question.value
+        part.question.value
         for rule in plan_of(result).rules
         if rule.decision.ends == SUCCESS
-        and rule.prediction is None
-        and rule.question.endpoint == result.design.primary
-        and rule.question.minus == 0
-        and rule.question.of is estimand_kind(result.design)
+        for part in rule.parts
+        if part.prediction is None
+        and part.question.endpoint == result.design.primary
+        and part.question.minus == 0
+        and part.question.of is estimand_kind(result.design)
     }
     return found.pop() if len(found) == 1 else None

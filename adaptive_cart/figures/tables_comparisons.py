@@ -196,8 +196,9 @@ def benefit_risk_tables(result: Result) -> Tables | Missing:
             'add an endpoint of type "adverse_event" or "event_rate" and simulate again',
         )
     rule = _safety_rule(result, harms)
-    harm = harms[0] if rule is None else rule.question.endpoint
-    minus = None if rule is None else rule.question.minus
+    asked = None if rule is None else rule.parts[0].question
+    harm = harms[0] if asked is None else asked.endpoint
+    minus = None if asked is None else asked.minus
     control = None if minus is None else design.arm_names[minus]
     several = len(design.arm_names) > 2
     rows = []
@@ -240,13 +241,13 @@ def benefit_risk_tables(result: Result) -> Tables | Missing:
             noun=design.endpoints[harm].gives.parameter,
             unit=design.endpoints[harm].gives.observed_unit,
             less=None if control is None else design.arm_label(control),
-            limit=None if rule is None else rule.question.value,
+            limit=None if asked is None else asked.value,
             other_rules=[
                 other.name
                 for other in plan_of(result).rules
                 if other.decision.ends == SAFETY and (rule is None or other.name != rule.name)
             ],
-            limit_arm=design.arm_names[rule.question.arm] if rule and one_arm else None,
+            limit_arm=design.arm_names[asked.arm] if asked and one_arm else None,
         ),
     }
 
@@ -257,11 +258,12 @@ def _safety_rule(result: Result, harms: list[str]) -> ResolvedRule | None:
         rule
         for rule in plan_of(result).rules
         if rule.decision.ends == SAFETY
-        and rule.prediction is None
-        and rule.question.endpoint in harms
-        and rule.question.of.about_levels
-        and not rule.question.of.ratio
-        and rule.question.stratum in (ALL, OPEN)
+        and (part := rule.only) is not None
+        and part.prediction is None
+        and part.question.endpoint in harms
+        and part.question.of.about_levels
+        and not part.question.of.ratio
+        and part.question.stratum in (ALL, OPEN)
     ]
     ended = {rule.name: of_scenarios(result, f"decided_{rule.name}").values() for rule in rules}
     return max(rules, key=lambda rule: max(ended[rule.name], default=0.0), default=None)

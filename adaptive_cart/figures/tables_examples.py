@@ -122,7 +122,7 @@ def _impossible(result: Result, key: str) -> str | None:
         return "the design has no rule for futility"
     success = [rule for rule in rules if rule.decision.ends == SUCCESS]
     last = result.design.looks.number
-    if key == "F11a" and all(min(rule.thresholds) == last for rule in success):
+    if key == "F11a" and all(min(rule.looks) == last for rule in success):
         return "the design judges success at the last look only"
     return None
 
@@ -151,28 +151,28 @@ def _example(
                 summary.short(summary.of_arm(place), design.endpoints[name].unit)
             ]
         ]  # fmt: skip
-        for rule in found.plan.rules:
-            probabilities = record.probabilities.get(rule.name)
+        for rule, part in ((own, one) for own in found.plan.rules for one in own.parts):
+            probabilities = record.probabilities.get(part.name)
             if probabilities is None:
                 continue
-            for place, target in enumerate(rule.targets):
+            for place, target in enumerate(part.targets):
                 value = float(probabilities[0, place])
                 if np.isnan(value):
                     continue
-                threshold = record.threshold(rule, place)
+                threshold = record.threshold(part, place)
                 rules.append(
                     {
                         "look": record.look,
                         "month": date,
                         "between": record.between,
-                        "rule": rule.name,
+                        "rule": part.name,
                         "then": rule.decision.name,
-                        "target": _target(result, target, len(rule.targets)),
+                        "target": _target(result, target, len(part.targets)),
                         "probability": value,
                         "threshold": float(threshold),
-                        "at_least": rule.at_least,
-                        "holds": bool(rule.compared(np.array([value]), float(threshold))[0]),
-                        "reason": rule.reason(design, value, float(threshold), place),
+                        "at_least": part.at_least,
+                        "holds": bool(part.compared(np.array([value]), float(threshold))[0]),
+                        "reason": part.reason(design, value, float(threshold), place),
                     }
                 )
     accrual = list(_accrual(result, found, end))

@@ -28,7 +28,7 @@ TAIL = 0.999  # of a prior without an upper end, as much is shown
 def prior_tables(result: Result) -> Tables | Missing:
     """F2: density of every prior, and what they say together of the claim."""
     plan, design = plan_of(result), result.design
-    asked = {rule.question.endpoint for rule in plan.rules}
+    asked = {question.endpoint for rule in plan.rules for question in rule.asked}
     shown = {
         name: fit
         for name, fit in plan.fitted.items()
@@ -80,7 +80,7 @@ def _shown(
     given = analysis.plain().get("prior")
     asked = {name for name in names if isinstance(given, dict) and name in given}
     for rule in plan_of(result).rules:
-        for target in rule.targets:
+        for target in rule.asked:
             if target.endpoint == endpoint:
                 asked |= {names[arm] for arm in target.pair}
     priors = [prior for prior in priors if not prior.of_arm or prior.part in asked]
@@ -95,10 +95,10 @@ def _claims(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
     labels = tuple(design.arm_label(name) for name in design.arm_names)
     claims: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
-    for rule in plan.rules:
-        if not rule.decision.claims or rule.prediction is not None or not plan.bayesian(rule):
+    for part in (part for rule in plan.rules if rule.decision.claims for part in rule.parts):
+        if part.prediction is not None or not plan.bayesian(part):
             continue
-        asked = rule.question
+        asked = part.question
         analysis, model = plan.fitted[asked.endpoint]
         posterior = analysis.posterior(model, nothing_seen(design, analysis.reads), None)
         words = asked.words(labels, design.stratum_names)
@@ -109,19 +109,19 @@ def _claims(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
         # of the logarithm where the quantity is a ratio
         density = np.diff(1.0 - above) / np.diff(np.log(grid) if asked.of.ratio else grid)
         rows += [
-            {"rule": rule.name, "x": float(a), "density": float(b), "kind": asked.kind}
+            {"rule": part.name, "x": float(a), "density": float(b), "kind": asked.kind}
             for a, b in zip(middle, density, strict=True)
         ]
         claims.append(
             {
-                "rule": rule.name,
+                "rule": part.name,
                 "claim": words.replace(" | ", " | prior, "),
                 "margin": asked.value,
                 "above": asked.above,
                 "kind": asked.kind,
                 "probability": float(posterior.probability(asked)[0]),
-                "threshold": rule.easiest,
-                "threshold_words": written(rule.easiest),
+                "threshold": part.easiest,
+                "threshold_words": written(part.easiest),
             }
         )
     return claims, rows

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from adaptive_cart.conduct.rules import ResolvedRule, listed
+from adaptive_cart.conduct.comparison import Comparison
+from adaptive_cart.conduct.rules import listed
+from adaptive_cart.decisions import Decision
 from adaptive_cart.figures.about import about
 from adaptive_cart.figures.kinds import Missing, Tables
 from adaptive_cart.figures.source import (
@@ -30,11 +32,12 @@ def boundary_tables(result: Result) -> Tables | Missing:
     """F3: each rule as numbers of responders, or as differences seen where it has no such table."""
     found = boundaries(result.design, plan_of(result))
     told = {boundary.rule for boundary in found}
-    rest = [rule for rule in plan_of(result).rules if rule.name not in told]
+    rules = [rule for rule in plan_of(result).rules if rule.name not in told]
+    rest = [(rule.decision, part) for rule in rules for part in rule.parts]
     # what these were compared with follows from what each trial has seen, and is not kept
-    spending = [rule.name for rule in rest if rule.spending is not None]
-    rest = [rule for rule in rest if rule.spending is None]
-    by_rule = [list(_seen(result, rule)) for rule in rest]
+    spending = [part.name for _, part in rest if part.spending is not None]
+    rest = [found for found in rest if found[1].spending is None]
+    by_rule = [list(_seen(result, decision, part)) for decision, part in rest]
     seen: list[dict[str, Any]] = []
     for own in by_rule:
         few = _rows_shown(own, max(RANGES // len(by_rule), 2))
@@ -111,9 +114,9 @@ def _difference(result: Result, boundary: Boundary) -> dict[str, Any] | None:
     """Difference at which a rule begins to hold, at the control's likely responders."""
     if len(boundary.analysed) != 2:
         return None
-    rule = next(r for r in plan_of(result).rules if r.name == boundary.rule)
+    part = next(own for own in plan_of(result).parts if own.name == boundary.rule)
     found = measured(
-        result, main_scenario(result), f"true_{rule.question.endpoint}", arm=boundary.arms[0]
+        result, main_scenario(result), f"true_{part.question.endpoint}", arm=boundary.arms[0]
     )
     if found is None:
         return None
@@ -137,7 +140,7 @@ def _difference(result: Result, boundary: Boundary) -> dict[str, Any] | None:
         "rule": boundary.rule,
         "then": boundary.decision.name,
         "look": boundary.look,
-        "margin": None if rule.prediction is not None else rule.question.value,
+        "margin": None if part.prediction is not None else part.question.value,
         "analysed": n + arm_n,
         "control_responders": middle,
         "control_n": n,
@@ -147,12 +150,12 @@ def _difference(result: Result, boundary: Boundary) -> dict[str, Any] | None:
     }
 
 
-def _seen(result: Result, rule: ResolvedRule) -> Iterator[dict[str, Any]]:
+def _seen(result: Result, decision: Decision, part: Comparison) -> Iterator[dict[str, Any]]:
     """Differences seen in simulated trials with a rule holding, and with it not holding."""
     design, looks = result.design, looks_of(result)
-    question = rule.question
+    question = part.question
     summary = design.endpoints[question.endpoint].gives.observed
-    column = f"p_{rule.name}"
+    column = f"p_{part.name}"
     if column not in looks or not question.of.observed:
         return
     top, bottom = (f"{question.endpoint}_{name}" for name in summary)
@@ -160,7 +163,7 @@ def _seen(result: Result, rule: ResolvedRule) -> Iterator[dict[str, Any]]:
         return
     by_stratum = question.stratum >= 0
     keys = ["scenario", "trial", "look", *(["stratum"] if by_stratum else [])]
-    names = {target.arm for target in rule.targets}
+    names = {target.arm for target in part.targets}
     columns = [*keys, "arm", top, bottom, column]
     wanted = looks[columns].copy()
     wanted["arm"] = wanted["arm"].astype(str)
@@ -189,20 +192,20 @@ def _seen(result: Result, rule: ResolvedRule) -> Iterator[dict[str, Any]]:
         flat["stratum"] = pd.Categorical(flat["stratum"], design.stratum_names)
     groups = list(flat.groupby(group, observed=True))
     groups.sort(key=lambda found: (found[0][0], not found[0][1]))  # stable: strata in their order
-    for key, part in groups:
+    for key, rows in groups:
         look = int(key[0])
-        holds = rule.compared(part[column].to_numpy(), rule.threshold_at(look, bool(key[1])))
-        held, other = (part["seen"].to_numpy()[mask] for mask in (holds, ~holds))
+        holds = part.compared(rows[column].to_numpy(), part.threshold_at(look, bool(key[1])))
+        held, other = (rows["seen"].to_numpy()[mask] for mask in (holds, ~holds))
         yield {
-            "rule": rule.name,
-            "then": rule.decision.name,
+            "rule": part.name,
+            "then": decision.name,
             "look": look,
             "target": str(key[2]) if by_stratum else None,
             "between": bool(key[1]),
             "when": _when(look, bool(key[1]), str(key[2]) if by_stratum else None),
-            "quantity": _quantity(result, rule),
+            "quantity": _quantity(result, part),
             "no_effect": question.of.no_effect,
-            "margin": None if rule.prediction is not None else question.value,
+            "margin": None if part.prediction is not None else question.value,
             "compared": "limit" if question.minus is None else "margin",
             "held": len(held),
             "held_least": float(held.min()) if len(held) else None,
@@ -228,12 +231,12 @@ def _when(look: int, between: bool, stratum: str | None) -> str:
     return date if stratum is None else f"{date}, {stratum}"
 
 
-def _quantity(result: Result, rule: ResolvedRule) -> str:
-    design, question = result.design, rule.question
+def _quantity(result: Result, part: Comparison) -> str:
+    design, question = result.design, part.question
     name = design.endpoint_label(question.endpoint)
     unit = design.endpoints[question.endpoint].gives.observed_unit
     labels = [design.arm_label(arm) for arm in design.arm_names]
-    arm = labels[question.arm] if len({target.arm for target in rule.targets}) == 1 else "arm"
+    arm = labels[question.arm] if len({target.arm for target in part.targets}) == 1 else "arm"
     if question.minus is None:
         return f"observed {name}, {arm}" + (f", {unit}" if unit else "")
     control = labels[question.minus]

@@ -85,20 +85,20 @@ def prior_claims(design: Design, plan: Plan | None = None) -> list[Claim]:
     """
     ready = plan or Plan.of(design)
     found = []
-    for rule in ready.rules:
-        if rule.prediction is not None or not ready.bayesian(rule):
+    for rule, part in ((own, one) for own in ready.rules for one in own.parts):
+        if part.prediction is not None or not ready.bayesian(part):
             continue
-        for place, target in enumerate(rule.targets):
+        for place, target in enumerate(part.targets):
             words = target.words(design.arm_names, design.stratum_names)
             found.append(
                 Claim(
-                    rule.name,
+                    part.name,
                     rule.decision.name,
                     place,
                     words.replace(" | ", " | prior, "),
                     prior_probability(design, ready, target),
-                    rule.easiest,
-                    rule.at_least,
+                    part.easiest,
+                    part.at_least,
                 )
             )
     return found
@@ -239,9 +239,9 @@ def can_enumerate(design: Design, plan: Plan) -> bool:
 def _about_primary(plan: Plan, position: int) -> bool:
     rule = plan.rules[position]
     ends = rule.decision.ends is not None
-    calendar = rule.prediction is not None and rule.prediction.enrolled
-    here = rule.question.endpoint == plan.design.primary and rule.question.of.about_levels
-    known = not math.isnan(rule.easiest)
+    calendar = any(part.prediction and part.prediction.enrolled for part in rule.parts)
+    here = all(q.endpoint == plan.design.primary and q.of.about_levels for q in rule.asked)
+    known = not any(math.isnan(part.easiest) for part in rule.parts)
     return ends and here and known and not calendar and not rule.every
 
 

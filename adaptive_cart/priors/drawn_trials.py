@@ -65,12 +65,12 @@ def _unknown_outcomes(design: Design, plan: Plan) -> Iterator[str]:
 def _unknown_rules(plan: Plan) -> Iterator[str]:
     names = plan.design.arm_names
     for rule in plan.rules:
-        if np.isnan(rule.easiest):
+        if any(np.isnan(part.easiest) for part in rule.parts):
             yield (
                 f"the threshold of rule '{rule.name}' is still to be calibrated "
                 "(`adaptive-cart calibrate` finds it)"
             )
-        needed = [q for target in rule.targets for q in target.quantities(len(names))]
+        needed = [q for target in rule.asked for q in target.quantities(len(names))]
         for arm, to in ((names[q.arm], names[q.to]) for q in needed if q.to):
             yield (
                 f"rule '{rule.name}' asks for the hazard ratio of '{arm}' to '{to}': the prior of "
@@ -80,7 +80,7 @@ def _unknown_rules(plan: Plan) -> Iterator[str]:
 
 def _asked(plan: Plan) -> list[str]:
     """Endpoints that decide something: the primary, which dates the looks, and the rules'."""
-    asked = [target.endpoint for rule in plan.rules for target in rule.targets]
+    asked = [target.endpoint for rule in plan.rules for target in rule.asked]
     return list(dict.fromkeys([plan.design.primary, *asked]))
 
 

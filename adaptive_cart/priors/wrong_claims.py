@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.look_analysis import among_open
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.nouns.questions import Question
@@ -28,10 +28,9 @@ from adaptive_cart.priors.drawn_truths import true_quantity
 
 def one_question(plan: Plan) -> bool:
     """Whether success answers one question, and not several nor a predicted one."""
-    predicted = any(
-        rule.prediction is not None for rule in plan.rules if rule.decision.ends == SUCCESS
-    )
-    return not plan.design.by_target and not predicted
+    success = [rule.only for rule in plan.rules if rule.decision.ends == SUCCESS]
+    asked_now = all(part is not None and part.prediction is None for part in success)
+    return not plan.design.by_target and asked_now
 
 
 def doubt(plan: Plan, standing: Standing) -> Floats:
@@ -43,7 +42,8 @@ def doubt(plan: Plan, standing: Standing) -> Floats:
     for position, rule in enumerate(plan.rules):
         won = (standing.reason == SUCCESS) & (standing.rule == position)
         probability = standing.probability[won]
-        found[won] = 1.0 - probability if rule.at_least else probability
+        part = rule.parts[0]
+        found[won] = 1.0 - probability if part.at_least else probability
     return found
 
 
@@ -56,21 +56,25 @@ def claims_wrongly(block: DrawnTrials) -> Booleans:
     wrong = np.zeros(len(standing.reason), dtype=np.bool_)
     for position, looks in standing.won.items():
         rule = block.plan.rules[position]
-        for place, target in enumerate(rule.targets):
+        for place in range(len(rule.targets)):
             won = looks[:, place] > 0
             if won.any():
-                wrong |= won & ~_right(block, rule, target, position, place)
+                so = [
+                    _right(block, part, question, position, place)
+                    for part, question in zip(rule.parts, rule.questions(place), strict=True)
+                ]
+                wrong |= won & ~rule.condition.of_one_target(so)
     return wrong
 
 
 def _right(
-    block: DrawnTrials, rule: ResolvedRule, target: Question, position: int, place: int
+    block: DrawnTrials, part: Comparison, target: Question, position: int, place: int
 ) -> Booleans:
-    """Whether what a rule claims of a target is so, of what was open when it was claimed."""
+    """Whether what a comparison claims of a target is so, of what was open when it was claimed."""
     truth, shares = block.truths[target.endpoint], block.design.shares
     open_arms, open_strata = block.standing.open_when_won(position, place)
     so = np.zeros(len(open_arms), dtype=np.bool_)
     for question, rows in among_open(target, open_arms):
         value = true_quantity(truth, question, open_arms.shape[1], shares, open_strata)
         so[rows] = question.of.holds(question, value)[rows]
-    return so if rule.affirms else ~so
+    return so if part.affirms else ~so

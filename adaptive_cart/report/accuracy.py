@@ -49,21 +49,22 @@ def measured(evidence: Evidence) -> Accuracy | None:
     largest = 0.0
     disagreements = 0
     for rule in evidence.plan.rules:
-        if rule.prediction is not None or not rule.question.of.about_levels:
+        part = rule.only
+        if part is None or part.prediction is not None or not part.question.of.about_levels:
             continue
-        model = _model(evidence.plan, rule.question.endpoint)
+        model = _model(evidence.plan, part.question.endpoint)
         if model is None:
             continue
         found = [b for b in evidence.boundaries if b.rule == rule.name]
         share = max(MOST_TABLES // max(len(found), 1), 1)
         for boundary in found:
             for cell in _edges(boundary.holds)[:share]:
-                fast = _fast(evidence.plan, rule.question, boundary.analysed, cell)
-                slow = _slow(model, rule.question, boundary.analysed, cell)
+                fast = _fast(evidence.plan, part.question, boundary.analysed, cell)
+                slow = _slow(model, part.question, boundary.analysed, cell)
                 tables += 1
                 largest = max(largest, abs(fast - slow))
-                threshold = rule.thresholds[boundary.look]
-                holds = rule.compared(np.array([fast, slow]), threshold)
+                threshold = part.thresholds[boundary.look]
+                holds = part.compared(np.array([fast, slow]), threshold)
                 # on the threshold itself the rule knows better than Simpson's rule can
                 tied = abs(slow - threshold) <= TIE
                 disagreements += int(holds[0] != holds[1] and not tied)

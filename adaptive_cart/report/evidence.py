@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from adaptive_cart.conduct.conditions import folded
 from adaptive_cart.conduct.plan import Estimand, Plan, compared_by
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.decisions import ENDINGS, STOPS, SUCCESS
@@ -18,7 +19,6 @@ from adaptive_cart.report.document import (
     WITHHELD_SHORT,
     Line,
     Number,
-    Secret,
     code,
     line,
     listed,
@@ -322,33 +322,53 @@ class Evidence:
         """Numbers planned in each arm at a look; nothing where they are random."""
         return planned_at(self.design, look)
 
-    def compared(self, rule: Rule) -> Line:
-        """What a rule's probability is compared with: " is at least 0.975", the number secret."""
-        sign = " is at least " if rule.at_least is not None else " is below "
+    def condition(self, rule: Rule) -> Line:
+        """All that has to hold: "the posterior probability that … is at least 0.975"."""
+        said = [
+            self.probability_of(rule, number) + self.compared(rule, number)
+            for number in range(len(rule.comparisons))
+        ]
+        return self.together(rule, said)
+
+    def together(self, rule: Rule, said: Sequence[Line]) -> Line:
+        """Put what is said of each comparison of a rule together."""
+
+        def put(word: str) -> Callable[[list[Line]], Line]:
+            return lambda found: sum(
+                (line(f" {word} ", *more) for more in found[1:]), start=line(*found[0])
+            )
+
+        shape = self.resolved(rule).condition.shape
+        return folded(shape, said.__getitem__, put("and"), put("or"))
+
+    def compared(self, rule: Rule, number: int = 0) -> Line:
+        """What a probability is compared with: " is at least 0.975", the number secret."""
+        asked, part = rule.comparisons[number], self.resolved(rule).parts[number]
+        sign = " is at least " if asked.at_least is not None else " is below "
         path = f"design: rules.{rule.name}"
-        if rule.threshold == "calibrate":
+        if asked.threshold == "calibrate":
             return line(sign, "a threshold to be calibrated")
         values = [
-            line(given(self.resolved(rule).threshold_words(look), path), " at look ",
-                 given(look, path))
+            line(given(part.threshold_words(look), path), " at look ", given(look, path))
             for look in self.design.judged_at(rule)
-        ]  # fmt: skip
-        if isinstance(rule.threshold, float | int):
-            values = [line(given(written(float(rule.threshold)), path))]
+        ]
+        if isinstance(asked.threshold, float | int):
+            values = [line(given(written(float(asked.threshold)), path))]
         told = listed(values)
-        if isinstance(rule.threshold, AlphaSpending):
+        if isinstance(asked.threshold, AlphaSpending):
             told += line(
-                ", as planned (", SHAPES[rule.threshold.spending], " spending of a one-sided type "
-                "I error of ", given(f"{rule.threshold.alpha:g}", path), "; at the numbers that a "
+                ", as planned (", SHAPES[asked.threshold.spending], " spending of a one-sided type "
+                "I error of ", given(f"{asked.threshold.alpha:g}", path), "; at the numbers that a "
                 "look sees it is worked out anew)",
             )  # fmt: skip
         return line(sign, secret(told, otherwise="a threshold given in the restricted annex"))
 
-    def probability_of(self, rule: Rule) -> Line:
-        """The probability that a rule asks for: "the posterior probability that …"."""
-        if rule.posterior is None:
-            return line("the predictive probability that ", self.asked(rule))
-        return line(self.design.told(rule.posterior.endpoint).answer, " ", self.asked(rule))
+    def probability_of(self, rule: Rule, number: int = 0) -> Line:
+        """The probability that is asked for: "the posterior probability that …"."""
+        part = self.resolved(rule).parts[number]
+        if part.prediction is not None:
+            return line("the predictive probability that ", self.asked(rule, number))
+        return line(self.design.told(part.question.endpoint).answer, " ", self.asked(rule, number))
 
     @cached_property
     def draws_power_curve(self) -> bool:
@@ -363,17 +383,20 @@ class Evidence:
             and bool(tables["about"]["lines"].iloc[0])
         )
 
-    def threshold(self, rule: Rule, look: int) -> Secret:
-        """A rule's comparison at a look, for the restricted annex."""
+    def threshold(self, rule: Rule, look: int) -> Line:
+        """A rule's comparisons at a look, for the restricted annex."""
         if look not in self.design.judged_at(rule):
-            return secret("not judged", otherwise=WITHHELD_SHORT)
-        sign = "≥" if rule.at_least is not None else "<"
-        number = given(self.resolved(rule).threshold_words(look), f"design: rules.{rule.name}")
-        return secret(f"{sign} ", number, otherwise=WITHHELD_SHORT)
+            return line(secret("not judged", otherwise=WITHHELD_SHORT))
+        found = []
+        for part in self.resolved(rule).parts:
+            number = given(part.threshold_words(look), f"design: rules.{rule.name}")
+            sign = "≥" if part.at_least else "<"
+            found.append(line(secret(f"{sign} ", number, otherwise=WITHHELD_SHORT)))
+        return self.together(rule, found)
 
-    def asked(self, rule: Rule) -> Number:
-        """What a rule asks, as a clause that follows "whether"."""
-        words = self.resolved(rule).prose(self.design, every=True)
+    def asked(self, rule: Rule, number: int = 0) -> Number:
+        """What a comparison asks, as a clause that follows "whether"."""
+        words = self.resolved(rule).parts[number].prose(self.design, every=True)
         return given(words, f"design: rules.{rule.name}")
 
     def when(self, rule: Rule) -> Number:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.design.design import Design
@@ -54,24 +55,38 @@ class Claims:
             Positions of what was open when the claim was made; everything if left out.
         """
         rule = self.rules[position]
-        target = rule.targets[place]
+        true = [
+            self._true(part, question, open_arms, open_strata)
+            for part, question in zip(rule.parts, rule.questions(place), strict=True)
+        ]
+        known = rule.condition.known_of_target(true)
+        return None if known is None else not known
+
+    def _true(
+        self,
+        part: Comparison,
+        target: Question,
+        open_arms: tuple[int, ...] | None,
+        open_strata: tuple[int, ...] | None,
+    ) -> bool | None:
+        """Whether what a comparison claims of a target is so; nothing where it is not known."""
         if target.to_be_named and open_arms is not None:
             target = replace(target, among=tuple(arm for arm in open_arms if arm))
         so = []
-        for part in target.of.claims(target, self.true.arms):
-            found = self.true.quantity(part, open_strata)
+        for one in target.of.claims(target, self.true.arms):
+            found = self.true.quantity(one, open_strata)
             if found is None or np.isnan(found.value):
                 return None
-            so.append(beyond(found, part.value, part.above == rule.affirms))
-        return not all(so) if rule.affirms else not any(so)
+            so.append(beyond(found, one.value, one.above == part.affirms))
+        return all(so) if part.affirms else any(so)
 
     def of_trials(self, standing: Standing) -> Labels:
         """By trial: 1 where a success is false, 0 where none is, -1 where it is not known."""
         found = np.full(len(standing.reason), NONE, dtype=np.int8)
         for position, looks in standing.won.items():
-            for place, target in enumerate(self.rules[position].targets):
+            for place in range(len(self.rules[position].targets)):
                 won = np.flatnonzero(looks[:, place] > 0)
-                for rows, arms, strata in _alike(standing, position, place, target, won):
+                for rows, arms, strata in _alike(standing, position, place, won):
                     false = self.false(position, place, arms, strata)
                     if false is None:
                         found[rows] = np.where(found[rows] == FALSE, FALSE, UNKNOWN)
@@ -87,11 +102,11 @@ def beyond(found: TrueValue, value: float, above: bool) -> bool:
 
 
 def _alike(
-    standing: Standing, position: int, place: int, target: Question, won: Integers
+    standing: Standing, position: int, place: int, won: Integers
 ) -> Iterator[tuple[Integers, tuple[int, ...] | None, tuple[int, ...] | None]]:
     """Trials whose success claims the same: positions, and the arms and strata open then."""
     arms = strata = None
-    if len(won) and target.about_open:
+    if len(won) and standing.rules[position].about_open(place):
         arms, strata = standing.open_when_won(position, place)
     if arms is None or strata is None:
         yield won, None, None

@@ -208,7 +208,7 @@ def true_values(
 def _needed(design: Design, also: Sequence[Question]) -> list[Quantity]:
     """What is needed for what is estimated, and for what the success rules ask or predict."""
     plan = Plan.of(design)
-    claimed = [t for rule in plan.rules if rule.decision.claims for t in rule.targets]
+    claimed = [q for rule in plan.rules if rule.decision.claims for q in rule.asked]
     asked = [estimand.question for estimand in plan.estimands] + claimed + [*also]
     arms = len(design.arm_names)
     return [needed for question in asked for needed in question.quantities(arms)]

@@ -367,10 +367,11 @@ def _best_selected(rows: Rows, design: Design, true: TrueValues, trials: Mapping
 def _lower_is_better(design: Design) -> bool:
     """Whether success rules claim that the primary's parameter is low: a harm, a hazard."""
     sides = {
-        target.above == rule.affirms
+        target.above == part.affirms
         for rule in resolve_rules(design)
         if rule.decision.ends == SUCCESS
-        for target in rule.targets
+        for part in rule.parts
+        for target in part.targets
         if target.endpoint == design.primary and target.of.has_value
     }
     return sides == {False} or (not sides and compared_by(design).lower_is_better)

@@ -162,16 +162,16 @@ def _look_columns(plan: Plan, block: Block, record: LookRecord) -> dict[str, Any
         summary = record.summaries[endpoint]
         for name, values in summary.columns().items():
             columns[f"{endpoint}_{name}"] = cells(values)
-    for rule in plan.rules:
+    for part in plan.parts:
         asked = np.full(shape, np.nan)
-        probabilities = record.probabilities.get(rule.name)
+        probabilities = record.probabilities.get(part.name)
         if probabilities is not None:
-            for place, target in enumerate(rule.targets):
+            for place, target in enumerate(part.targets):
                 which = (
                     slice(None) if target.stratum < 0 else slice(target.stratum, target.stratum + 1)
                 )
                 asked[:, target.arm, which] = probabilities[:, place, None]
-        columns[f"p_{rule.name}"] = cells(asked)
+        columns[f"p_{part.name}"] = cells(asked)
     if design.randomisation.method == "response_adaptive":
         shares = np.full(shape[:2], np.nan) if record.shares is None else record.shares
         columns["share"] = np.repeat(shares[held].reshape(-1), shape[2])

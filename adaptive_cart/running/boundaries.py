@@ -20,6 +20,7 @@ from functools import cached_property
 
 import numpy as np
 
+from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
@@ -156,7 +157,10 @@ def _tables(
     design: Design, rule: ResolvedRule
 ) -> Iterator[tuple[int, tuple[int, ...], tuple[int, ...]]]:
     """Looks at which a rule is a matter of counts at planned numbers: look, arms, numbers."""
-    question = rule.question
+    part = rule.only
+    if part is None:  # of several questions there is no one table
+        return
+    question = part.question
     analysis = design.analysis_of(question.endpoint)
     if analysis is None or not analysis.of_tables or question.stratum >= 0:
         return
@@ -165,14 +169,14 @@ def _tables(
     same_time = design.endpoints[question.endpoint].known_after()
     if same_time != design.primary_endpoint.known_after() or same_time is None:
         return
-    if rule.prediction is not None and rule.prediction.enrolled:
+    if part.prediction is not None and part.prediction.enrolled:
         return
-    asked = [*rule.thresholds.values()]
-    if rule.prediction is not None:
-        asked.append(rule.prediction.threshold)
+    asked = [*part.thresholds.values()]
+    if part.prediction is not None:
+        asked.append(part.prediction.threshold)
     if np.isnan(asked).any():  # still to be calibrated
         return
-    for look in rule.thresholds:
+    for look in part.thresholds:
         planned = planned_at(design, look)
         if planned is None:
             continue
@@ -188,13 +192,15 @@ def _boundary(
     arms: tuple[int, ...],
     analysed: tuple[int, ...],
 ) -> Boundary:
-    many = for_many(rule)
+    part = rule.only
+    assert part is not None  # else there are no tables
+    many = for_many(part)
     planned = planned_at(design, look)
     assert planned is not None
 
     def beyond(control: Integers, arm: Integers) -> Booleans:
         cells = (arm,) if len(arms) == 1 else (control, arm)
-        holds = _holds(plan, rule, look, dict(zip(arms, cells, strict=True)), planned)
+        holds = _holds(plan, part, look, dict(zip(arms, cells, strict=True)), planned)
         return holds if many else ~holds
 
     found = turns(beyond, analysed[0] + 1 if len(arms) == 2 else 1, analysed[-1])
@@ -202,12 +208,12 @@ def _boundary(
     return Boundary(rule.name, rule.decision, look, names, analysed, found, many)
 
 
-def for_many(rule: ResolvedRule) -> bool:
-    """Whether a rule on counts holds for many responders in the arm that it asks about."""
-    if rule.prediction is None:
-        return rule.question.above == rule.at_least
-    predicted = rule.question.above == rule.prediction.at_least
-    return predicted == rule.at_least
+def for_many(part: Comparison) -> bool:
+    """Whether a comparison of counts holds for many responders in the arm that it asks about."""
+    if part.prediction is None:
+        return part.question.above == part.at_least
+    predicted = part.question.above == part.prediction.at_least
+    return predicted == part.at_least
 
 
 def counts_at_which_it_holds(plan: Plan, rule: ResolvedRule, most: int) -> dict[float, list[int]]:
@@ -223,23 +229,26 @@ def counts_at_which_it_holds(plan: Plan, rule: ResolvedRule, most: int) -> dict[
     By threshold, then by number analysed from 1: the fewest with the event, or one more than
     everybody where it holds for no number. Nothing for a rule that asks something else.
     """
-    question = rule.question
+    part = rule.only
+    if part is None:
+        return {}
+    question = part.question
     fitted = plan.fitted.get(question.endpoint)
     if fitted is None or not fitted[0].of_tables or len(rule.targets) > 1:
         return {}
-    if rule.prediction is not None or not question.of.about_levels or question.minus is not None:
+    if part.prediction is not None or not question.of.about_levels or question.minus is not None:
         return {}
-    if not (question.above and rule.at_least) or plan.design.strata or most < 1:
+    if not (question.above and part.at_least) or plan.design.strata or most < 1:
         return {}
     cells = np.array([(x, n) for n in range(1, most + 1) for x in range(n + 1)], dtype=np.int64)
     successes = np.zeros((len(cells), len(plan.design.arm_names)), dtype=np.int64)
     totals = np.zeros_like(successes)
     successes[:, question.arm], totals[:, question.arm] = cells[:, 0], cells[:, 1]
     seen = LookAnalysis.of_tables(plan, question.endpoint, successes, totals)
-    probability = seen.probability(rule, question)
+    probability = seen.probability(part, question)
     found = {}
-    for threshold in dict.fromkeys(rule.thresholds.values()):
-        holds = rule.compared(probability, threshold)
+    for threshold in dict.fromkeys(part.thresholds.values()):
+        holds = part.compared(probability, threshold)
         found[threshold] = [
             int(min(cells[holds & (cells[:, 1] == n), 0], default=n + 1))
             for n in range(1, most + 1)
@@ -249,20 +258,20 @@ def counts_at_which_it_holds(plan: Plan, rule: ResolvedRule, most: int) -> dict[
 
 def _holds(
     plan: Plan,
-    rule: ResolvedRule,
+    part: Comparison,
     look: int,
     responders: dict[int, Integers],
     planned: tuple[int, ...],
 ) -> Booleans:
-    """Whether a rule holds on some tables, ``(table,)``; responders by arm."""
+    """Whether a comparison holds on some tables, ``(table,)``; responders by arm."""
     tables = len(next(iter(responders.values())))
     successes = np.zeros((tables, len(plan.design.arm_names)), dtype=np.int64)
     totals = np.zeros_like(successes)
     for arm, number in responders.items():
         successes[:, arm] = number
         totals[:, arm] = planned[arm]
-    seen = LookAnalysis.of_tables(plan, rule.question.endpoint, successes, totals)
-    return rule.compared(seen.probability(rule, rule.question), rule.thresholds[look])
+    seen = LookAnalysis.of_tables(plan, part.question.endpoint, successes, totals)
+    return part.compared(seen.probability(part, part.question), part.thresholds[look])
 
 
 def boundaries_csv(design: Design) -> str:

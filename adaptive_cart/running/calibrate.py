@@ -237,7 +237,7 @@ def _found(
         may_count=may,
         target=design.calibration.type_one_error,
         claims={rule.name: claims_of(rule, design) for rule in calibrated},
-        margins={rule.name: rule.question.value for rule in calibrated},
+        margins={rule.name: rule.asked[0].value for rule in calibrated},
         region=region.words,
         scenarios=scenarios,
         asked=fingerprint(design, scenarios),

@@ -24,7 +24,7 @@ def cost_of_draws(plan: Plan, trials: int, scenarios: int) -> Iterator[str]:
             for rule in plan.rules
             if any(
                 target.endpoint == endpoint and not posterior.without_draws(target)
-                for target in rule.targets
+                for target in rule.asked
             )
         ]
         tables = trials * scenarios * plan.design.looks.number

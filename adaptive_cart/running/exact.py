@@ -18,6 +18,7 @@ import numpy as np
 
 from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import LEVEL, Plan
+from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.decisions import NO_SUCCESS, STOPS, SUCCESS, Ending
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
@@ -60,13 +61,12 @@ def _look(plan: Plan, number: int, analysed: tuple[int, int]) -> _Look:
     decides = {rule.name: np.zeros(len(successes), dtype=np.bool_) for rule in plan.rules}
     within_error = {}
     for rule in plan.rules:
-        if number not in rule.thresholds:
+        if number not in rule.looks:
             continue
-        probability, threshold = seen.probability(rule, rule.question), rule.thresholds[number]
+        held, unsure = holds_of_tables(seen, rule, number)
         if plan.errors[rule.name]:
-            unsure = seen.undecided(rule, rule.question, probability, threshold)
             within_error[rule.name] = open_ & unsure
-        holds = open_ & rule.compared(probability, threshold)
+        holds = open_ & held
         assert rule.decision.ends is not None
         ends[rule.decision.ends] |= holds
         decides[rule.name] = holds
@@ -84,6 +84,19 @@ def _look(plan: Plan, number: int, analysed: tuple[int, int]) -> _Look:
         seen.posterior(plan.design.primary).mean(plan.estimands[0].question),
         seen.summaries[plan.design.primary],
     )
+
+
+def holds_of_tables(seen: LookAnalysis, rule: ResolvedRule, look: int) -> tuple[Booleans, Booleans]:
+    """Whether a rule of one target holds on some tables, and where its error could turn that."""
+    held, surely, perhaps = [], [], []
+    for part in rule.parts:
+        probability, threshold = seen.probability(part, part.question), part.thresholds[look]
+        unsure = seen.undecided(part, part.question, probability, threshold)
+        held.append(part.compared(probability, threshold))
+        surely.append(held[-1] & ~unsure)
+        perhaps.append(held[-1] | unsure)
+    together = rule.condition.of_one_target
+    return together(held), together(surely) != together(perhaps)
 
 
 def _binomial(n: int, p: float) -> Floats:

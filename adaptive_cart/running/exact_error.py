@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.predictive import Condition, predictive_probability
@@ -104,9 +105,9 @@ class ExactError:
         totals = np.broadcast_to(np.array(analysed, dtype=np.int64), successes.shape)
         seen = LookAnalysis.of_tables(self.plan, self.design.primary, successes, totals)
         asked = {
-            rule.name: seen.probability(rule, rule.question)
-            for rule in self.plan.rules
-            if number in rule.thresholds and rule.prediction is None
+            part.name: seen.probability(part, part.question)
+            for part in self.plan.parts
+            if number in part.thresholds and part.prediction is None
         }
         return _Tables(number, analysed, successes, asked)
 
@@ -204,7 +205,8 @@ class ExactError:
 
     @staticmethod
     def _false(rule: ResolvedRule, rates: Floats) -> Booleans:
-        return false_at(rule.question, rates)
+        true = [~false_at(part.question, rates) for part in rule.parts]
+        return ~rule.condition.of_one_target(true)
 
     def _wins(self, threshold: float) -> list[dict[str, Floats]]:
         """By look and rule for success: where it declares it, and a trial is still running.
@@ -223,7 +225,7 @@ class ExactError:
             open_ = np.ones(reached.size, dtype=np.bool_)
             wins = {}
             for rule in self.plan.rules:
-                if look.number not in rule.thresholds:
+                if look.number not in rule.looks:
                     continue
                 holds = open_ & self._holds(rule, look, threshold)
                 if rule.decision.ends == SUCCESS:
@@ -235,20 +237,24 @@ class ExactError:
         return found
 
     def _holds(self, rule: ResolvedRule, look: _Tables, threshold: float) -> Booleans:
-        if rule.name in self.calibrated:
-            return rule.compared(look.asked[rule.name], threshold)
-        if rule.prediction is None:
-            return rule.holds(look.asked[rule.name], look.number)
-        condition = rule.prediction.condition(rule.question)
-        if rule.prediction.rule in self.calibrated:
+        held = [self._part_holds(part, look, threshold) for part in rule.parts]
+        return rule.condition.of_one_target(held)
+
+    def _part_holds(self, part: Comparison, look: _Tables, threshold: float) -> Booleans:
+        if part.name in self.calibrated:
+            return part.compared(look.asked[part.name], threshold)
+        if part.prediction is None:
+            return part.holds(look.asked[part.name], look.number)
+        condition = part.prediction.condition(part.question)
+        if part.prediction.rule in self.calibrated:
             # the threshold tried is a table's own probability in floating point: that table counts
             below = threshold - BESIDE
-            condition = Condition(rule.question, rule.prediction.at_least, below)
+            condition = Condition(part.question, part.prediction.at_least, below)
         model = self.plan.fitted[self.design.primary][1]
         totals = np.broadcast_to(np.array(look.analysed, dtype=np.int64), look.successes.shape)
         final = np.broadcast_to(np.array(self.design.planned, dtype=np.int64), totals.shape)
         asked = predictive_probability(model, condition, look.successes, totals, final)
-        return rule.holds(asked, look.number)
+        return part.holds(asked, look.number)
 
 
 def _peaks(errors: Floats) -> list[int]:

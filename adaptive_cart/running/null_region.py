@@ -78,7 +78,7 @@ def effects_of(rules: Sequence[ResolvedRule]) -> list[Effect]:
     """The different boundaries of some rules' claims, one of each."""
     found: dict[tuple[object, ...], Effect] = {}
     for rule in rules:
-        for asked in rule.targets:
+        for asked in rule.asked:
             signed = asked.value if asked.arm > 0 else -asked.value
             key = (asked.kind, asked.minus is None, (asked.minus or 0) > 0, signed, asked.above)
             found.setdefault(key, Effect(asked))
@@ -140,11 +140,15 @@ def _false_targets(rule: ResolvedRule, endpoint: str, rates: Floats) -> tuple[in
 
     A claim about another endpoint counts as false: nothing here makes it true.
     """
-    return tuple(
-        place
-        for place, asked in enumerate(rule.targets)
-        if asked.endpoint != endpoint or false_at(asked, rates[None, :])[0]
-    )
+    found = []
+    for place in range(len(rule.targets)):
+        true = [
+            asked.endpoint == endpoint and not bool(false_at(asked, rates[None, :])[0])
+            for asked in rule.questions(place)
+        ]
+        if not rule.condition.known_of_target(true):
+            found.append(place)
+    return tuple(found)
 
 
 # ── scenarios ─────────────────────────────────────────────────────────────────────────────────
@@ -165,7 +169,7 @@ def scenario_points(
         found: dict[str, Truth] = {name: truth}
         null = truth.role == "null"
         for rule in calibrated if null else ():
-            for asked in rule.targets:
+            for asked in rule.asked:
                 found |= _at_margin(design, name, truth, asked)
         for label, moved in found.items():
             true = true_values(design, moved, latents)
@@ -200,7 +204,7 @@ def _beyond(asked: Question, true: TrueValues) -> TrueValue | None:
 
 
 def _true_claim(design: Design, name: str, rule: ResolvedRule, true: TrueValues) -> str:
-    asked = rule.targets[0]
+    asked = rule.parts[0].question
     quantity = true.quantity(asked)
     so = "" if quantity is None else f" (the true value is {quantity.value:.4g})"
     return (
@@ -214,7 +218,7 @@ def _beside_the_margin(
 ) -> Iterator[str]:
     """Say that the error at the margin is not what a scenario holds."""
     for rule in calibrated:
-        for asked in rule.targets:
+        for asked in rule.asked:
             beyond, quantity = _beyond(asked, true), true.quantity(asked)
             if beyond is None or quantity is None or beyond.value >= -_slack(beyond):
                 continue

@@ -101,16 +101,16 @@ def region_of(design: Design) -> Region:
     numbers = with_threshold(design, 0.5) if needs_calibration(design) else design
     truths = numbers.truths
     rules = calibrated_rules(design, resolve_rules(numbers))
-    endpoint = rules[0].question.endpoint
+    endpoint = rules[0].asked[0].endpoint
     nulls = tuple(name for name, truth in truths.items() if truth.role == "null")
     same = all(
         asked.endpoint == endpoint and asked.of.about_levels
         for rule in rules
-        for asked in rule.targets
+        for asked in rule.asked
     )
     rates = design.endpoints[endpoint].binary and same
     # with several targets one claim can be false where another is true
-    several = len({(asked.arm, asked.stratum) for rule in rules for asked in rule.targets}) > 1
+    several = len({target for rule in rules for target in rule.targets}) > 1
     direct = [name for name in (*nulls, *truths) if endpoint in truths[name].direct]
     control = design.arm_names[0]
     given = design.calibration.null_region
@@ -204,4 +204,4 @@ def calibrated_rules(design: Design, rules: Sequence[ResolvedRule]) -> list[Reso
 
 def claims_of(rule: ResolvedRule, design: Design) -> str:
     """Say all claims of a rule, target by target."""
-    return "; ".join(dict.fromkeys(claim_words(asked, design) for asked in rule.targets))
+    return "; ".join(dict.fromkeys(claim_words(asked, design) for asked in rule.asked))

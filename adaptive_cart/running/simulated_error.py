@@ -97,7 +97,7 @@ def largest_asked(numbers: Design, written: Design, point: Point, trials: int, s
         block = run_block(plan, point.truth, (), latents)
         largest = np.zeros(latents.trials)
         for record in block.looks:
-            for name in calibrated & set(record.probabilities):
+            for name in calibrated & set(record.probabilities):  # each makes one comparison
                 asked = record.probabilities[name][:, list(point.false[name])]
                 largest = np.fmax(largest, np.fmax.reduce(asked, axis=1, initial=0.0))
         for position, places in others.items():

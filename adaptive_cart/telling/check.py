@@ -161,8 +161,7 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
     yield "Rules, in the order they are judged"
     found = boundaries(design, plan)
     for rule, resolved in zip(design.rules, resolve_rules(design), strict=True):
-        asked = resolved.words(design, every=True)
-        yield f"  {rule.name}: {rule.then} if {asked} {_thresholds(design, rule)}"
+        yield f"  {rule.name}: {rule.then} if {_asked(design, rule, resolved)}"
         yield from _spent(design, rule)
         together = _strata_together(design, resolved)
         yield f"    judged at {resolved.when(design)}{together}"
@@ -187,13 +186,23 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
         )
 
 
+def _asked(design: Design, rule: Rule, resolved: ResolvedRule) -> str:
+    """What a rule asks, with its thresholds."""
+    words = [
+        f"{part.words(design, every=True)} {_thresholds(design, rule)}" for part in resolved.parts
+    ]
+    return resolved.condition.joined(words)
+
+
 def _strata_together(design: Design, rule: ResolvedRule) -> str:
     """How strata enter a rule that names none."""
-    if design.strata is None or rule.question.stratum != ALL:
-        return ""
-    analysis = design.analysis_of(rule.question.endpoint)
-    averaged = analysis is not None and analysis.by_stratum
-    return "; " + ("averaged over the strata by their shares" if averaged else "strata pooled")
+    told = {
+        "averaged over the strata by their shares" if analysis.by_stratum else "strata pooled"
+        for question in rule.asked
+        if design.strata is not None and question.stratum == ALL
+        if (analysis := design.analysis_of(question.endpoint)) is not None
+    }
+    return "".join(f"; {words}" for words in sorted(told))
 
 
 def _either_way(design: Design) -> Iterator[str]:
@@ -238,7 +247,11 @@ def _edge(boundary: Boundary, rule: ResolvedRule) -> str:
     difference, control, arm = edge
     if len(boundary.analysed) == 1:
         return f"from {arm}/{boundary.analysed[0]} in {boundary.arms[0]} on"
-    words = "smallest difference" if difference >= 0 and rule.prediction is None else "difference"
+    words = (
+        "smallest difference"
+        if difference >= 0 and not any(p.prediction for p in rule.parts)
+        else "difference"
+    )
     return (
         f"{words} {difference:+.3f} ({boundary.arms[1]} {arm}/{boundary.analysed[1]} against "
         f"{boundary.arms[0]} {control}/{boundary.analysed[0]}); "

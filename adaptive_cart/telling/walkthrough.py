@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from adaptive_cart.conduct.plan import Estimand, Plan
-from adaptive_cart.conduct.rules import resolve_rules
+from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.conduct.trial import Block, LookRecord, run_block
 from adaptive_cart.decisions import ENDINGS, SUCCESS
 from adaptive_cart.design.design import Design
@@ -108,8 +108,9 @@ def _not_calibrated(design: Design) -> list[Problem]:
             zip(design.rules, resolve_rules(design), strict=True)
         )
         if (asked := rule.predictive) is not None
-        and resolved.prediction is not None
-        and math.isnan(resolved.prediction.threshold)
+        and any(
+            part.prediction and math.isnan(part.prediction.threshold) for part in resolved.parts
+        )
     ]
 
 
@@ -167,7 +168,7 @@ def _look(plan: Plan, record: LookRecord, block: Block) -> list[str]:
         )
         lines.append(f"  {design.endpoints[name].label or name}: {'; '.join(arms)}")
     for position, rule in enumerate(plan.rules):
-        if rule.name in record.probabilities:
+        if rule.parts[0].name in record.probabilities:
             lines += _judged(plan, record, block, position)
     if record.shares is not None:
         shares = ", ".join(
@@ -185,12 +186,9 @@ def _judged(plan: Plan, record: LookRecord, block: Block, position: int) -> list
     ended = ended_here and standing.rule[0] == position
     lines = []
     for place in range(len(rule.targets)):
-        probability = float(record.probabilities[rule.name][0, place])
-        if np.isnan(probability):
+        asked, reason, holds = _reason(plan, record, rule, place)
+        if not asked:
             continue
-        threshold = record.threshold(rule, place)
-        reason = rule.reason(plan.design, probability, threshold, place)
-        holds = bool(rule.compared(np.array([probability]), threshold)[0])
         verdict = ""
         if holds and ended:
             verdict = f" → the trial {ENDINGS[standing.reason[0]].does}"
@@ -203,6 +201,21 @@ def _judged(plan: Plan, record: LookRecord, block: Block, position: int) -> list
             why = "the posterior could not be computed"
         lines.append(f"  {rule.name}: not judged ({why})")
     return lines
+
+
+def _reason(
+    plan: Plan, record: LookRecord, rule: ResolvedRule, place: int
+) -> tuple[bool, str, bool]:
+    """Whether any comparison of a rule was asked of a target; why it holds or not; whether."""
+    words, held, asked = [], [], False
+    for number, part in enumerate(rule.parts):
+        own = rule.condition.whose(number, place)
+        probability = float(record.probabilities[part.name][0, own])
+        threshold = record.threshold(part, own)
+        asked |= not np.isnan(probability)
+        words.append(part.reason(plan.design, probability, threshold, own))
+        held.append(part.compared(np.array([probability]), threshold))
+    return asked, rule.condition.joined(words), bool(rule.condition.of_one_target(held)[0])
 
 
 def _ending(plan: Plan, block: Block) -> list[str]:

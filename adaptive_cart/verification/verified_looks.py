@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from adaptive_cart.conduct.comparison import Comparison
+from adaptive_cart.conduct.holding import Thresholds
 from adaptive_cart.conduct.look_analysis import LookAnalysis, in_full
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.trial import SimulatedConduct
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.questions import Question
@@ -34,8 +35,8 @@ class Asked:
 
     Attributes
     ----------
-    rule, place
-        Position of the rule in the design and of the target in the rule.
+    part, place
+        Position of the comparison among those of all rules, and of the target in it.
     open_strata
         ``(stratum,)`` when it was asked; nothing where a design has no strata.
     fast, threshold
@@ -44,7 +45,7 @@ class Asked:
         Of a predictive rule, by arm: responders and participants so far, participants in the end.
     """
 
-    rule: int
+    part: int
     place: int
     question: Question
     open_strata: Booleans | None
@@ -95,21 +96,21 @@ def chosen_looks(
         Trials of each scenario to take them from.
     """
     found = [look for truth in truths.values() for look in _looks_of(plan, truth, seed, pool)]
-    near = _near(found, len(plan.rules), (looks + 1) // 2)
+    near = _near(found, len(plan.parts), (looks + 1) // 2)
     taken = {look.key for look in near}
     rest = [look for look in found if look.key not in taken]
     return near + _at_random(rest, seed, looks - len(near))
 
 
-def _near(found: list[ChosenLook], rules: int, number: int) -> list[ChosenLook]:
-    """Those closest to a threshold, from every rule in turn."""
+def _near(found: list[ChosenLook], parts: int, number: int) -> list[ChosenLook]:
+    """Those closest to a threshold, from every comparison in turn."""
 
-    def distance(look: ChosenLook, rule: int) -> float:
-        return min((asked.distance for asked in look.asked if asked.rule == rule), default=math.inf)
+    def distance(look: ChosenLook, part: int) -> float:
+        return min((asked.distance for asked in look.asked if asked.part == part), default=math.inf)
 
     queues = []
-    for rule in range(rules):
-        judged = [(distance(look, rule), position) for position, look in enumerate(found)]
+    for part in range(parts):
+        judged = [(distance(look, part), position) for position, look in enumerate(found)]
         queues.append([found[place] for away, place in sorted(judged) if away < math.inf])
     return _in_turn(queues, number)
 
@@ -191,43 +192,64 @@ class _Watched(SimulatedConduct):
         position: int,
         analysis: LookAnalysis,
         judged: Booleans,
-        threshold: float | Floats,
+        thresholds: Thresholds,
         look: int,
         last: Booleans,
-    ) -> Floats:
+    ) -> tuple[Floats, ...]:
         """Judge one rule, and note what it asked and what was open then."""
         rule = self.plan.rules[position]
-        asked = self.standing.asked(rule) & judged[:, None]
+        asked = rule.condition.by_part(self.standing.asked(rule) & judged[:, None])
         arms = self.standing.open_arms.copy()
         strata = self.standing.open_strata.copy() if self.design.strata else None
-        to_come = self._to_come(rule, analysis)
-        probability = super().judge_rule(position, analysis, judged, threshold, look, last)
-        if self._at_a_look and self.plan.bayesian(rule):  # a test has no other face
-            for trial, place in zip(*np.nonzero(asked), strict=True):
-                row = int(np.searchsorted(analysis.trials, trial))
-                planned = to_come[place]
-                self._asked.setdefault(int(trial), []).append(
-                    Asked(
-                        position,
-                        int(place),
-                        in_full(rule.targets[place], arms[trial]),
-                        None if strata is None else strata[trial],
-                        float(probability[trial, place]),
-                        float(np.broadcast_to(threshold, probability.shape)[trial, place]),
-                        None
-                        if planned is None
-                        else tuple(tuple(int(n) for n in part[row]) for part in planned),
-                    )
+        to_come = [self._to_come(part, analysis) for part in rule.parts]
+        answers = super().judge_rule(position, analysis, judged, thresholds, look, last)
+        if not self._at_a_look:
+            return answers
+        for number, part in enumerate(rule.parts):
+            if self.plan.bayesian(part):  # a test has no other face
+                self._note(
+                    part, analysis, asked[number], answers[number], thresholds[number],
+                    arms, strata, to_come[number],
+                )  # fmt: skip
+        return answers
+
+    def _note(
+        self,
+        part: Comparison,
+        analysis: LookAnalysis,
+        asked: Booleans,
+        answer: Floats,
+        threshold: float | Floats,
+        arms: Booleans,
+        strata: Booleans | None,
+        to_come: list[tuple[Integers, Integers, Integers] | None],
+    ) -> None:
+        """Note what a comparison asked, trial by trial, and the fast answer."""
+        position = self.plan.parts.index(part)
+        for trial, place in zip(*np.nonzero(asked), strict=True):
+            row = int(np.searchsorted(analysis.trials, trial))
+            planned = to_come[place]
+            self._asked.setdefault(int(trial), []).append(
+                Asked(
+                    position,
+                    int(place),
+                    in_full(part.targets[place], arms[trial]),
+                    None if strata is None else strata[trial],
+                    float(answer[trial, place]),
+                    float(np.broadcast_to(threshold, answer.shape)[trial, place]),
+                    None
+                    if planned is None
+                    else tuple(tuple(int(n) for n in numbers[row]) for numbers in planned),
                 )
-        return probability
+            )
 
     def _to_come(
-        self, rule: ResolvedRule, analysis: LookAnalysis
+        self, part: Comparison, analysis: LookAnalysis
     ) -> list[tuple[Integers, Integers, Integers] | None]:
-        ahead = rule.prediction
+        ahead = part.prediction
         if ahead is None or not self._at_a_look:
-            return [None] * len(rule.targets)
-        return [analysis.to_come(target, ahead.enrolled) for target in rule.targets]
+            return [None] * len(part.targets)
+        return [analysis.to_come(target, ahead.enrolled) for target in part.targets]
 
 
 def _logit(probability: float) -> float:

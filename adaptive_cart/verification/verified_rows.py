@@ -126,7 +126,7 @@ class Comparison:
         key = question.endpoint, b"|".join(data[name].tobytes() for name in sorted(data))
         if question.endpoint not in self._compiled:
             self._compiled[question.endpoint] = Compiled(reference, data)
-        rule = self.plan.rules[asked.rule]
+        part = self.plan.parts[asked.part]
         posterior = self.plan.fitted[question.endpoint][0].answered_by
         exact = posterior.error(question) < AS_GOOD_AS_EXACT
         wanted = WANTED_OF_EXACT if exact else WANTED_ERROR
@@ -144,13 +144,13 @@ class Comparison:
             if error <= wanted or fit.length >= MOST_DRAWS or trouble is not None:
                 break
             draws = min(MOST_DRAWS, int(1.1 * fit.length * (error / wanted) ** 2) + 1)
-        decisions = rule.compared(np.array([asked.fast, probability]), asked.threshold)
+        decisions = part.compared(np.array([asked.fast, probability]), asked.threshold)
         numbers = fit.diagnostics()
         return Row(
             scenario=look.scenario,
             trial=look.trial,
             look=look.look,
-            rule=rule.name,
+            rule=part.name,
             arm=design.arm_names[question.arm],
             stratum=design.stratum_names[question.stratum] if question.stratum >= 0 else "",
             fast=asked.fast,
@@ -169,10 +169,10 @@ class Comparison:
 
     def _chances(self, reference: Reference, fit: Fit, asked: Asked) -> Floats:
         """What a rule asks for, draw by draw; its mean is the probability."""
-        question, rule = asked.question, self.plan.rules[asked.rule]
-        if rule.prediction is None:
+        question, part = asked.question, self.plan.parts[asked.part]
+        if part.prediction is None:
             return holds(question, reference.quantity(fit.draws, question, asked.open_strata))
-        return self._predicted(reference, fit, rule.prediction.condition(question), asked)
+        return self._predicted(reference, fit, part.prediction.condition(question), asked)
 
     def _reference(self, endpoint: str) -> Reference:
         if endpoint not in self._references:

@@ -169,7 +169,7 @@ def test_a_reversal_is_judged_at_the_boundary_that_was_reached() -> None:
             in_force = block.looks[look - 1].in_force["efficacy"][trial, 0]
             assert block.reversal[trial] == (answer[trial] < in_force)
             turned += int(block.reversal[trial])
-            planned = plan.rules[0].thresholds[look]
+            planned = plan.parts[0].thresholds[look]
             by_plan += int(block.reversal[trial] != (answer[trial] < planned))
     assert turned > 3
     assert by_plan > 0

@@ -94,12 +94,13 @@ def test_a_question_says_its_strata(stratum: int, said: str) -> None:
 
 def test_rules_of_each_arm_or_stratum_and_predictions_say_so() -> None:
     basket, several = (Design(**raw_design(n)) for n in ("basket_diseases", "products_multiarm"))
-    told = [rule.prose(basket, every=True) for rule in resolve_rules(basket)]
+    told = [part.prose(basket, every=True) for rule in resolve_rules(basket) for part in rule.parts]
     assert any(" in each stratum " in said for said in told)
-    told = [rule.prose(several, every=True) for rule in resolve_rules(several)]
+    resolved = resolve_rules(several)
+    told = [part.prose(several, every=True) for rule in resolved for part in rule.parts]
     assert any("in each experimental arm" in said for said in told)
     goldilocks = Design(**raw_design("goldilocks_allogeneic"))
-    told = [rule.prose(goldilocks) for rule in resolve_rules(goldilocks)]
+    told = [part.prose(goldilocks) for rule in resolve_rules(goldilocks) for part in rule.parts]
     assert told[1] == "efficacy will hold at the last look with those enrolled by then"
     assert told[2] == "efficacy will hold at the last look with all 120 planned participants"
 

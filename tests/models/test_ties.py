@@ -342,9 +342,9 @@ def test_equal_arms_are_no_reason_for_futility_below_one_half() -> None:
 
 
 def test_a_rule_with_other_thresholds_asks_with_those() -> None:
-    (rule,) = resolve_rules(two_arms([4, 40], [EFFICACY], 0.1, 0.9))
-    assert rule.question.against == (0.95, 0.95)
-    assert replace(rule, thresholds={1: 0.9, 2: float("nan")}).question.against == (0.9,)
+    (part,) = resolve_rules(two_arms([4, 40], [EFFICACY], 0.1, 0.9))[0].parts
+    assert part.question.against == (0.95, 0.95)
+    assert replace(part, thresholds={1: 0.9, 2: float("nan")}).question.against == (0.9,)
 
 
 def test_two_of_two_against_none_of_two_reach_ninety_five_per_cent() -> None:

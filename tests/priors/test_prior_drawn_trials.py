@@ -507,8 +507,8 @@ def test_claims_are_as_probable_as_the_truths_that_are_drawn(raw: dict[str, Any]
     plan = Plan.of(design)
     claims = prior_claims(design, plan)
     assert len(claims) == len(plan.rules)
-    for rule, claim in zip(plan.rules, claims, strict=True):
-        (target,) = rule.targets
+    for part, claim in zip(plan.parts, claims, strict=True):
+        (target,) = part.targets
         truth = truth_of(raw, target.endpoint, 40_000)
         quantity = true_quantity(truth, target, 2, (1.0,), np.ones((40_000, 1), dtype=np.bool_))
         so = quantity > target.value if target.above else quantity < target.value

@@ -66,12 +66,12 @@ def test_half_of_the_looks_are_the_closest_to_a_threshold() -> None:
     assert len(chosen) == 12
     assert len({look.key for look in chosen}) == 12
     near = {look.key for look in chosen[:6]}
-    for rule in range(len(plan.rules)):  # in turn: three each
+    for part in range(len(plan.parts)):  # in turn: three each
         distances = sorted(
             (asked.distance, look.key)
             for look in everything
             for asked in look.asked
-            if asked.rule == rule
+            if asked.part == part
         )
         closest = distances[0][0]
         assert any(key in near for distance, key in distances if distance == closest)
@@ -95,7 +95,7 @@ def test_a_chosen_look_asks_what_the_run_recorded(tmp_path: Path) -> None:
         ]
         for asked in look.asked:
             column = [
-                name for name in rows.columns if name == f"p_{('efficacy', 'futility')[asked.rule]}"
+                name for name in rows.columns if name == f"p_{('efficacy', 'futility')[asked.part]}"
             ]
             assert column, list(rows.columns)
             assert rows[column[0]].max() == pytest.approx(asked.fast, abs=1e-12)

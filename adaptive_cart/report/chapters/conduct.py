@@ -109,8 +109,8 @@ def _interim(evidence: Evidence) -> Line:
     joined: Line = ()
     for place, rule in enumerate(evidence.design.rules):
         joined += (line("; ") if place else ()) + line(
-            code(rule.name), " ", rule.decision.does, " if ", evidence.probability_of(rule),
-            evidence.compared(rule), ", judged at ", evidence.when(rule),
+            code(rule.name), " ", rule.decision.does, " if ", evidence.condition(rule),
+            ", judged at ", evidence.when(rule),
         )  # fmt: skip
     end = prose(
         ". {ending}Enrolment {enrolment}. Participants randomised and not yet analysed when the "

@@ -171,17 +171,23 @@ def _rationales(evidence: Evidence, lacking: list[str]) -> list[Block]:
 
 # ── what the prior alone says ─────────────────────────────────────────────────────────────────
 def _claims(evidence: Evidence) -> list[Block]:
-    rules = {rule.name: rule for rule in evidence.plan.rules if rule.decision.claims}
+    rules = {
+        part.name: (rule.name, part)
+        for rule in evidence.plan.rules
+        if rule.decision.claims
+        for part in rule.parts
+    }
     rows = []
     for claim in prior_claims(evidence.design, evidence.plan):
         if claim.rule not in rules:
             continue
-        rule, source = rules[claim.rule], f"design: rules.{claim.rule}"
+        name, part = rules[claim.rule]
+        source = f"design: rules.{name}"
         threshold = secret(given(written(claim.threshold), source), otherwise=WITHHELD_SHORT)
         rows.append(
             row(
                 code(claim.rule),
-                given(rule.prose(evidence.design, claim.target), source),
+                given(part.prose(evidence.design, claim.target), source),
                 significant(claim.probability, 3, "model: prior alone"),
                 threshold,
                 "reaches its threshold: the prior alone would succeed"
@@ -255,7 +261,7 @@ def _computation(evidence: Evidence) -> list[Block]:
             if _drawn(evidence)
             else "",
             predictive=" Predictive probabilities are exact sums over beta-binomial weights."
-            if any(rule.prediction is not None for rule in evidence.plan.rules)
+            if any(part.prediction is not None for part in evidence.plan.parts)
             else "",
         ),
     ]
@@ -291,7 +297,7 @@ def _computation(evidence: Evidence) -> list[Block]:
 def _drawn(evidence: Evidence) -> bool:
     """Whether a rule asks what its model answers from draws."""
     fitted = evidence.plan.fitted
-    asked = [target for rule in evidence.plan.rules for target in rule.targets]
+    asked = [target for rule in evidence.plan.rules for target in rule.asked]
     return not all(fitted[target.endpoint][0].answered_by.without_draws(target) for target in asked)
 
 

@@ -47,8 +47,8 @@ def _criterion(evidence: Evidence) -> list[Block]:
     ]  # fmt: skip
     claims = [
         line(
-            code(rule.name), ": success if ", evidence.probability_of(rule),
-            evidence.compared(rule), ", judged at ", evidence.when(rule), ".",
+            code(rule.name), ": success if ", evidence.condition(rule),
+            ", judged at ", evidence.when(rule), ".",
         )
         for rule in evidence.design.rules_ending(SUCCESS)
     ]  # fmt: skip
@@ -84,19 +84,26 @@ def _criterion(evidence: Evidence) -> list[Block]:
 
 
 def _question(evidence: Evidence, rule: Rule) -> Line:
-    """What a rule asks, without its threshold."""
-    if evidence.plan.bayesian(evidence.resolved(rule)):
-        sign = "probable" if rule.at_least is not None else "improbable"
-        return line(f"whether it is sufficiently {sign} that ", evidence.asked(rule))
-    size = "large" if rule.at_least is not None else "small"
+    """What a rule asks, without its thresholds."""
+    asked = [_asked(evidence, rule, number) for number in range(len(rule.comparisons))]
+    return evidence.together(rule, asked)
+
+
+def _asked(evidence: Evidence, rule: Rule, number: int) -> Line:
+    part = evidence.resolved(rule).parts[number]
+    if evidence.plan.bayesian(part):
+        sign = "probable" if part.at_least else "improbable"
+        return line(f"whether it is sufficiently {sign} that ", evidence.asked(rule, number))
+    size = "large" if part.at_least else "small"
     return line(f"whether 1 − p is sufficiently {size} of the one-sided test that ",
-                evidence.asked(rule))  # fmt: skip
+                evidence.asked(rule, number))  # fmt: skip
 
 
 def _criteria(evidence: Evidence) -> str:
     """What the rules for success compare with their thresholds."""
     rules = evidence.design.rules_ending(SUCCESS)
-    kinds = {evidence.plan.bayesian(evidence.resolved(rule)) for rule in rules}
+    parts = [part for rule in rules for part in evidence.resolved(rule).parts]
+    kinds = {evidence.plan.bayesian(part) for part in parts}
     tested = "1 − p, one less the one-sided p-value of a test and no posterior probability,"
     both = ["a probability, given the data,"] * (True in kinds) + [tested] * (False in kinds)
     return " or ".join(both)
@@ -304,7 +311,7 @@ def _multiplicity(evidence: Evidence) -> list[Block]:
                 " rule declares" if len(successes) == 1 else " rules declare",
             ),
             endpoint=listed([evidence.endpoint_words(name) for name in dict.fromkeys(
-                evidence.resolved(rule).question.endpoint for rule in successes)]),
+                q.endpoint for rule in successes for q in evidence.resolved(rule).asked)]),
         ),
     ]  # fmt: skip
     if design.by_target:

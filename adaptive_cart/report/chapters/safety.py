@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from adaptive_cart.conduct.rules import ResolvedRule, wording_of
+from adaptive_cart.conduct.comparison import Comparison, wording_of
 from adaptive_cart.decisions import SAFETY
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.questions.words import value_words
@@ -48,14 +48,14 @@ def _safety(evidence: Evidence) -> list[Block]:
 
 def _table(evidence: Evidence) -> list[Block]:
     rules = evidence.design.rules_ending(SAFETY)
-    asked = [evidence.resolved(rule) for rule in rules]
+    asked = [part for rule in rules for part in evidence.resolved(rule).parts]
     rows = []
     for name in evidence.scenarios:
         rows.append(
             row(
                 code(name),
-                *(_true(evidence, name, rule.question).number() for rule in asked),
-                *(evidence.cell(name, f"decided_{rule.name}").number() for rule in asked),
+                *(_true(evidence, name, part.question).number() for part in asked),
+                *(evidence.cell(name, f"decided_{rule.name}").number() for rule in rules),
                 evidence.cell(name, "stop_safety").with_interval(),
                 evidence.cell(name, "success").number(),
                 evidence.cell(name, "n_infused_mean").number(),
@@ -64,10 +64,9 @@ def _table(evidence: Evidence) -> list[Block]:
     evidence.trace.reported(24, "t-safety")
     said: list[Line] = [
         prose(
-            "{rule} stops the trial for safety if {asked}{threshold}. It is judged at {when}.",
+            "{rule} stops the trial for safety if {condition}. It is judged at {when}.",
             rule=code(rule.name),
-            asked=evidence.probability_of(rule),
-            threshold=evidence.compared(rule),
+            condition=evidence.condition(rule),
             when=evidence.when(rule),
         )
         for rule in rules
@@ -82,14 +81,14 @@ def _table(evidence: Evidence) -> list[Block]:
                 title=line("Stopping for safety against the truth, by rule"),
                 head=(
                     line("Scenario"),
-                    *(_head(evidence, rule) for rule in asked),
+                    *(_head(evidence, part) for part in asked),
                     *stopped,
                     *cells("Stop for safety", "Success", "Mean infused"),
                 ),
                 rows=tuple(rows),
-                align=("left", *("right",) * (2 * len(rules) + 3)),
-                widths=(2.0, *(1.2,) * len(rules), *(0.9,) * len(rules), 1.9, 0.8, 0.9),
-                wide=len(rules) > 1,
+                align=("left", *("right",) * (len(asked) + len(rules) + 3)),
+                widths=(2.0, *(1.2,) * len(asked), *(0.9,) * len(rules), 1.9, 0.8, 0.9),
+                wide=len(asked) > 1,
                 notes=(
                     line("Stopped by: share of all trials that the rule stopped. True values are "
                          "those of what the rule asks about."),
@@ -100,15 +99,15 @@ def _table(evidence: Evidence) -> list[Block]:
     ]  # fmt: skip
 
 
-def _head(evidence: Evidence, rule: ResolvedRule) -> Line:
-    """What a rule asks about and the value it compares with, for the head of a column."""
-    question = rule.question
+def _head(evidence: Evidence, part: Comparison) -> Line:
+    """What is asked about and the value it compares with, for the head of a column."""
+    question = part.question
     wording = wording_of(evidence.design, question.endpoint)
     what = question.of.noun(question, wording.endpoint, wording.parameter).removeprefix("the ")
     arms = wording.arms[question.arm]
     if question.minus is not None:
         arms += f" {question.of.sign} {wording.arms[question.minus]}"
-    value = given(value_words(question, wording.parameter), f"design: rules.{rule.name}")
+    value = given(value_words(question, wording.parameter), f"design: rules.{part.name}")
     return line(given(f"True {what}, {arms}", "design: rules"), " (limit ", value, ")")
 
 
@@ -141,14 +140,17 @@ def _by_number(evidence: Evidence) -> Iterator[Block]:
     """For each rule on one arm's counts, how many events stop the trial, by number analysed."""
     for rule in evidence.design.rules_ending(SAFETY):
         resolved = evidence.resolved(rule)
-        most = evidence.design.planned[resolved.question.arm]
+        part = resolved.only
+        if part is None:  # of several questions there is no one list of numbers
+            continue
+        most = evidence.design.planned[part.question.arm]
         for threshold, fewest in counts_at_which_it_holds(evidence.plan, resolved, most).items():
-            several = len(set(resolved.thresholds.values())) > 1
-            looks = [look for look, value in resolved.thresholds.items() if value == threshold]
-            yield _counts(evidence, resolved, fewest, looks if several else [])
+            several = len(set(part.thresholds.values())) > 1
+            looks = [look for look, value in part.thresholds.items() if value == threshold]
+            yield _counts(evidence, part, fewest, looks if several else [])
 
 
-def _counts(evidence: Evidence, rule: ResolvedRule, fewest: list[int], looks: list[int]) -> Table:
+def _counts(evidence: Evidence, rule: Comparison, fewest: list[int], looks: list[int]) -> Table:
     source = f"boundaries: {rule.name}"
     rows = []
     first = 1

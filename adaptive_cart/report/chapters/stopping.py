@@ -98,7 +98,7 @@ def _may_end(evidence: Evidence, reason: str, look: int, between: bool) -> bool:
     if evidence.design.adaptive or evidence.design.by_target:  # it ends when all are resolved too
         return True
     return any(
-        rule.every > 0 if between else look in rule.thresholds
+        rule.every > 0 if between else look in rule.looks
         for rule in evidence.plan.rules
         if rule.decision.ends is not None and rule.decision.ends.name == reason
     )

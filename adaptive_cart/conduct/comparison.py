@@ -1,0 +1,172 @@
+"""What a rule asks of each of its targets, and what the answer is compared with.
+
+A comparison is a question, a side and a threshold a look: the smallest condition there is. What is
+asked for is a probability that a posterior (or a test, or the prediction of another rule) gives.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from adaptive_cart.conduct.asking import Asking, Prediction
+from adaptive_cart.design.design import Design
+from adaptive_cart.models.classical.alpha_spending import Spending
+from adaptive_cart.nouns.questions import Question, Wording, asked, written
+from adaptive_cart.nouns.records import Booleans, Floats
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A question to each target, a side, and a threshold a look.
+
+    Attributes
+    ----------
+    name
+        What its columns are called: as the rule, where that asks nothing else.
+    targets
+        What is asked, once for each target; for a predictive rule, what the predicted rule asks.
+    asks
+        For which probability: the posterior one, or a predictive one.
+    at_least
+        Whether it holds at or above its threshold, or below it.
+    thresholds
+        By number of the look, from 1, at which it is judged.
+    last
+        Whether it is judged at the last look, whichever that turns out to be.
+    spending
+        How it spends a type I error; its thresholds are then those of the planned numbers,
+        and what is in force at a look follows from the numbers that it sees.
+    """
+
+    name: str
+    targets: tuple[Question, ...]
+    asks: Asking
+    at_least: bool
+    thresholds: dict[int, float]
+    last: bool
+    spending: Spending | None = None
+
+    def __post_init__(self) -> None:
+        """Let what is asked know what it will be compared with, so that ties are decided."""
+        against = tuple(value for value in self.thresholds.values() if not math.isnan(value))
+        asks, compared = self.asks.compared_with(against)
+        object.__setattr__(self, "asks", asks)
+        targets = tuple(target.compared_with(*compared) for target in self.targets)
+        object.__setattr__(self, "targets", targets)
+
+    @property
+    def question(self) -> Question:
+        """The first target's question."""
+        return self.targets[0]
+
+    @property
+    def affirms(self) -> bool:
+        """Whether it claims, when it holds, what it asks; if not, the opposite."""
+        return self.asks.affirms(self.at_least)
+
+    @property
+    def prediction(self) -> Prediction | None:
+        """What is predicted; nothing where the posterior is asked."""
+        return self.asks if isinstance(self.asks, Prediction) else None
+
+    def never(self) -> Comparison:
+        """Return the same with a threshold that nothing reaches; it is asked all the same."""
+        return replace(
+            self,
+            thresholds=dict.fromkeys(self.thresholds, 2.0 if self.at_least else -1.0),
+            spending=None,
+        )
+
+    def compared(self, probability: Floats, threshold: float | Floats) -> Booleans:
+        """Whether it holds, ``(trial,)``; never where the posterior failed.
+
+        The targets' questions know the thresholds, so that what equals one exactly equals it here.
+        """
+        return probability >= threshold if self.at_least else probability < threshold
+
+    def holds(self, probability: Floats, look: int) -> Booleans:
+        """Whether it holds at a look."""
+        return self.compared(probability, self.thresholds[look])
+
+    def threshold_at(self, look: int, between: bool = False) -> float:
+        """What it is compared with at a look, or ``between`` that look and the one before.
+
+        Between looks as at the next one at which it is judged, and after all of those as at the
+        last of them. At a look at which it is not judged, as at the trial's last where it is judged
+        there, since the look may have become the last early; not a number otherwise.
+        """
+        if look in self.thresholds:
+            return self.thresholds[look]
+        later = min((at for at in self.thresholds if at > look and between), default=None)
+        if later is None and not (between or self.last):
+            return math.nan
+        return self.thresholds[max(self.thresholds) if later is None else later]
+
+    @property
+    def easiest(self) -> float:
+        """The threshold that is met first; not a number while one is to be calibrated."""
+        values = self.thresholds.values()
+        if any(math.isnan(value) for value in values):
+            return math.nan
+        return (min if self.at_least else max)(values)
+
+    def words(self, design: Design, target: int = 0, every: bool = False) -> str:
+        """Say the question as a protocol would; ``every`` for all targets in one."""
+        arms, strata = design.arm_names, design.stratum_names
+        asked = self.targets[target].words(arms, strata)
+        if every and len(self.targets) > 1:
+            first = self.targets[0]
+            if len({question.arm for question in self.targets}) > 1:
+                arms = tuple("each arm" if k == first.arm else arm for k, arm in enumerate(arms))
+            if first.stratum >= 0 and len({q.stratum for q in self.targets}) > 1:
+                strata = ("each stratum",) * len(strata)
+            asked = first.words(arms, strata)
+        return self.asks.words(asked)
+
+    def threshold_words(self, look: int) -> str:
+        """Threshold at a look in full, but for a boundary, whose decimals have no end."""
+        threshold = self.thresholds[look]
+        return written(threshold) if self.spending is None else f"{threshold:.6f}"
+
+    def prose(self, design: Design, target: int = 0, every: bool = False) -> str:
+        """Say what is asked after "whether", with labels; ``every`` for all targets in one."""
+        if said := self.asks.prose(design.enrolment.max_n):
+            return said
+        question, wording = self.targets[target], wording_of(design, self.targets[target].endpoint)
+        if every and len(self.targets) > 1:
+            if len({other.arm for other in self.targets}) > 1:
+                arms = ["each experimental arm" if k == question.arm else label
+                        for k, label in enumerate(wording.arms)]  # fmt: skip
+                wording = replace(wording, arms=arms)
+            if question.stratum >= 0 and len({other.stratum for other in self.targets}) > 1:
+                wording = replace(wording, strata=["each stratum"] * len(wording.strata))
+        return asked(question, wording)
+
+    def reason(self, design: Design, probability: float, threshold: float, target: int = 0) -> str:
+        """Say why it holds (or does not), the compared numbers in full."""
+        if math.isnan(threshold):  # nothing to compare with yet
+            words = self.words(design, target)
+            return f"{words} = {probability:.4f}, to be compared with {written(threshold)}"
+        holds = probability >= threshold if self.at_least else probability < threshold
+        sign = (">=" if self.at_least else "<") if holds else ("<" if self.at_least else ">=")
+        fewest = 4 if self.spending is None else 6  # boundaries have no end
+        value = f"{probability:.{fewest}f}"
+        if float(value) == round(threshold, fewest) and probability != threshold:
+            # so few decimals would hide on which side it lies
+            digits = (f"{probability:.{number}g}" for number in (12, 17))
+            value = next(text for text in digits if float(text) != threshold)
+        shown = written(threshold)
+        if self.spending is not None or len(shown.split(".")[-1]) < 4:
+            shown = f"{threshold:.{fewest}f}"
+        return f"{self.words(design, target)} = {value} {sign} {shown}"
+
+
+def wording_of(design: Design, endpoint: str) -> Wording:
+    """What readers call an endpoint, the arms and the strata of a design."""
+    return Wording(
+        endpoint=design.endpoint_label(endpoint),
+        parameter=design.endpoints[endpoint].gives.asked_about(design.endpoints[endpoint].unit),
+        arms=[design.arm_label(name) for name in design.arm_names],
+        strata=design.stratum_names,
+    )
