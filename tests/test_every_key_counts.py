@@ -403,6 +403,9 @@ GAMMA_BY_RATE = {"dist": "gamma", "shape": 2.0, "rate": 0.25}
 FLARE: dict[str, Any] = {
     "endpoints/flare": {"type": "time_to_event", "event": ["relapse", "death"], "horizon": 12},
 }
+FADING = {"dist": "gompertz", "shape": -0.1, "rate": 0.2}
+LATE = {"dist": "loglogistic", "median": 4.0, "shape": 1.5}
+WANING = {"dist": "piecewise", "hazards": [0.3, 0.1], "cuts": [3.0]}
 SWAPPED = {
     "crossover/from": "cart",
     "crossover/to": "soc",
@@ -680,6 +683,19 @@ KEYS: dict[str, list[Case]] = {
     "Weibull.scale": [time("scale", 1.0, dist="weibull", shape=2.0, scale=4.0)],
     "Weibull.median": [time("median", 1.0, dist="weibull", shape=2.0, median=4.0)],
     "Weibull.cured": [time("cured", 0.8, dist="weibull", shape=2.0, median=4.0)],
+    "Gompertz.dist": [time("dist", "gompetz", "refused", **FADING)],
+    "Gompertz.shape": [time("shape", 0.1, **FADING)],
+    "Gompertz.rate": [time("rate", 0.5, **FADING)],
+    "Gompertz.median": [time("median", 1.0, dist="gompertz", shape=0.05, median=4.0)],
+    "Gompertz.cured": [time("cured", 0.8, **FADING)],
+    "LogLogistic.dist": [time("dist", "logistic", "refused", **LATE)],
+    "LogLogistic.median": [time("median", 1.0, **LATE)],
+    "LogLogistic.shape": [time("shape", 0.7, **LATE)],
+    "LogLogistic.cured": [time("cured", 0.8, **LATE)],
+    "Piecewise.dist": [time("dist", "pieces", "refused", **WANING)],
+    "Piecewise.hazards": [time("hazards", [0.02, 0.5], **WANING)],
+    "Piecewise.cuts": [time("cuts", [1.0], **WANING)],
+    "Piecewise.cured": [time("cured", 0.8, **WANING)],
     "Truth.dropout": [to("direct", "truth/dropout/per_year", 0.9),
                       to("course", "truth/dropout", {"per_year": 0.5}, "told")],
     "Truth.death": [Case("course", {"truth/death": {"per_year": 0.9}},
@@ -700,7 +716,9 @@ SAME = {
     "AgainChange": "Again",
     "DurabilityChange": "Durability",
 }
-PARAMETERS = ("Exponential", "Fixed", "Gamma", "Lognormal", "Weibull")
+PARAMETERS = (
+    "Exponential", "Fixed", "Gamma", "Gompertz", "LogLogistic", "Lognormal", "Piecewise", "Weibull",
+)  # fmt: skip
 
 
 def keys_of_the_schema() -> dict[str, set[str]]:

@@ -371,6 +371,7 @@ _EXACTLY_ONE = {
     "Weibull": (("scale", "median"),),
     "Exponential": (("rate", "median"),),
     "Gamma": (("rate", "scale"),),
+    "Gompertz": (("rate", "median"),),
     "Looks": (("observed", "enrolled", "events", "months"),),
     "Rule": (("posterior", "predictive"), ("at_least", "below")),
 }

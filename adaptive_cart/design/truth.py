@@ -106,7 +106,7 @@ class Truth:
                 leaves = self.dropout[arm][stratum]
                 if self.courses is not None:
                     leaves += self.courses[arm][stratum].death
-                if time.cured and leaves == 0.0:
+                if time.never > 0.0 and leaves == 0.0:
                     return True
         return False
 

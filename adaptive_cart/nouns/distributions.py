@@ -9,6 +9,7 @@ theirs, and the rest is stretched over the others.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
@@ -20,6 +21,7 @@ from adaptive_cart.nouns.parts import (
     NonNegative,
     Part,
     Positive,
+    PositiveMonths,
     Probability,
     Worth,
     worth_something,
@@ -45,8 +47,18 @@ class EventTime(Part):
     def _standard_quantile(self, u: Floats) -> Floats:
         raise NotImplementedError  # abstract: every distribution below supplies it
 
+    def _standard_never(self) -> float:
+        """Fraction of those not cured that never has the event all the same."""
+        return 0.0
+
+    @property
+    def never(self) -> float:
+        """Fraction that never has the event."""
+        cured = self.cured or 0.0
+        return cured + (1.0 - cured) * self._standard_never()
+
     def quantile(self, u: Floats) -> Floats:
-        """Months at each uniform; infinity for the cured fraction."""
+        """Months at each uniform; infinity for those who never have the event."""
         if not self.cured:
             return self._standard_quantile(u)
         susceptible = 1.0 - self.cured
@@ -66,9 +78,9 @@ class EventTime(Part):
         return f"{plain['dist']} ({settings})"
 
     def beyond(self, months: float) -> float:
-        """Probability of a time beyond some months; of infinitely many, the fraction cured."""
+        """Probability of a time beyond some months; of infinitely many, the fraction without."""
         if math.isinf(months):
-            return self.cured or 0.0
+            return self.never
         low, high = 0.0, 1.0
         for _ in range(60):  # the quantile increases: halve the uniforms until they are told apart
             middle = (low + high) / 2.0
@@ -161,6 +173,106 @@ class Fixed(EventTime):
         return np.full_like(u, self.value)
 
 
+class LogLogistic(EventTime):
+    """Log-logistic by median and shape: the odds of an event by month t are (t / median)^shape."""
+
+    dist: Literal["loglogistic"]
+    median: Positive
+    shape: Positive
+
+    def _standard_quantile(self, u: Floats) -> Floats:
+        return self.median * np.power(u / (1.0 - u), 1.0 / self.shape)
+
+
+class Gompertz(EventTime):
+    """Gompertz: a hazard that grows by e^shape a month, or, below 0, fades for ever."""
+
+    dist: Literal["gompertz"]
+    shape: Finite = Field(description="growth of the log hazard a month; below 0 it fades")
+    rate: Positive | None = Field(default=None, description="hazard a month at the beginning")
+    median: Positive | None = None
+
+    @model_validator(mode="after")
+    def _rate_or_median(self) -> Gompertz:
+        _one_of_two(self, "rate", "median")
+        return self
+
+    @property
+    def beginning(self) -> float:
+        """Hazard a month at the beginning."""
+        if self.rate is not None:
+            return self.rate
+        assert self.median is not None
+        return LN2 / self._stretched(self.median)
+
+    def _stretched(self, months: float) -> float:
+        """Cumulative hazard by some months of a hazard that begins with 1."""
+        return math.expm1(self.shape * months) / self.shape if self.shape else months
+
+    def _standard_never(self) -> float:
+        return math.exp(self.beginning / self.shape) if self.shape < 0.0 else 0.0
+
+    def _standard_quantile(self, u: Floats) -> Floats:
+        months = -np.log(1.0 - u) / self.beginning
+        if self.shape == 0.0:
+            return months
+        grown = self.shape * months
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(grown > -1.0, np.log1p(grown) / self.shape, np.inf)
+
+
+class Piecewise(EventTime):
+    """A hazard that is constant between cuts: effects that come late, or wane."""
+
+    dist: Literal["piecewise"]
+    hazards: list[NonNegative] = Field(description="events per month, one more than the cuts")
+    cuts: list[PositiveMonths] = Field(description="months at which the hazard changes")
+
+    @model_validator(mode="after")
+    def _pieces(self) -> Piecewise:
+        if any(later <= earlier for earlier, later in pairwise(self.cuts)):
+            raise ValueError(f"'cuts' is {self.cuts}; the cuts must be increasing")
+        if len(self.hazards) != len(self.cuts) + 1:
+            raise ValueError(
+                f"'hazards' is {self.hazards}; {len(self.cuts) + 1} numbers are expected, one "
+                f"before the first of the {len(self.cuts)} cuts and one after each"
+            )
+        if not any(self.hazards):
+            raise ValueError(
+                f"'hazards' is {self.hazards}; one above 0 is expected (an event that never "
+                "happens: `cured = 1.0` beside any distribution)"
+            )
+        return self
+
+    def __hash__(self) -> int:
+        return hash((self.cured, *self.hazards, *self.cuts))
+
+    def words(self) -> str:
+        """Say it as the file does: ``piecewise (hazards 0.1, 0.04; cuts 6)``."""
+        hazards, cuts = (", ".join(f"{v:.4g}" for v in part) for part in (self.hazards, self.cuts))
+        cured = "" if self.cured is None else f"; cured {self.cured:.4g}"
+        return f"piecewise (hazards {hazards}{'; cuts ' + cuts if cuts else ''}{cured})"
+
+    @property
+    def _grown(self) -> Floats:
+        """Cumulative hazard at the beginning and at every cut."""
+        lengths = np.diff([0.0, *self.cuts])
+        return np.concatenate([[0.0], np.cumsum(np.array(self.hazards[:-1]) * lengths)])
+
+    def _standard_never(self) -> float:
+        return 0.0 if self.hazards[-1] else math.exp(-float(self._grown[-1]))
+
+    def _standard_quantile(self, u: Floats) -> Floats:
+        grown, starts = self._grown, np.array([0.0, *self.cuts])
+        wanted = -np.log(1.0 - u)
+        # pieces without a hazard are passed over: nobody has the event there
+        piece = np.searchsorted(grown, wanted, side="right") - 1
+        hazard = np.array(self.hazards)[piece]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            months = starts[piece] + (wanted - grown[piece]) / hazard
+        return np.where(hazard > 0.0, months, np.inf)
+
+
 class Normal(Part):
     """Normal by mean and standard deviation."""
 
@@ -198,6 +310,9 @@ TimeDistribution = Annotated[
     | Annotated[Exponential, Tag("exponential")]
     | Annotated[Lognormal, Tag("lognormal")]
     | Annotated[Gamma, Tag("gamma")]
+    | Annotated[LogLogistic, Tag("loglogistic")]
+    | Annotated[Gompertz, Tag("gompertz")]
+    | Annotated[Piecewise, Tag("piecewise")]
     | Annotated[Fixed, Tag("fixed")],
     Discriminator(_dist_of),
 ]

@@ -251,6 +251,17 @@ def test_variants(name: str, scenario: str, change: Any) -> None:
     compare(raw, scenario, 8)
 
 
+def test_hazards_that_change_over_time() -> None:
+    raw = raw_design("sle_autologous")
+    soc, cart = raw["truth"]["soc"], raw["truth"]["cart"]
+    cart["remission"]["onset"] = {"dist": "loglogistic", "median": 2.0, "shape": 2.0}
+    cart["durability"]["relapse"] = {"dist": "piecewise", "hazards": [0.2, 0.0], "cuts": [6.0]}
+    soc["remission"]["onset"] = {"dist": "gompertz", "shape": 0.2, "median": 3.0}
+    soc["durability"]["relapse"] = {"dist": "gompertz", "shape": -0.1, "rate": 0.2}
+    raw["scenarios"] = {"works": {}}
+    compare(raw, "works", 3)
+
+
 @pytest.mark.parametrize(
     "allocation", [(1, 1, 4), (1, 2), (1, 1, 1), (3, 2, 2), (1, 1, 4, 1), (2, 3, 5, 7)]
 )

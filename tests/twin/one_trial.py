@@ -268,6 +268,18 @@ def asked_arms(raw: Table, question: Table) -> tuple[str, str | None]:
 # --- Time and chance --------------------------------------------------------------------------
 
 
+def gompertz_month(distribution: Table, hazard: float) -> float:
+    """Month at which a hazard of `rate` that grows by `shape` a month has summed up to so much."""
+    shape = float(distribution["shape"])
+    if "rate" in distribution:
+        rate = float(distribution["rate"])
+    else:
+        rate = math.log(2.0) * shape / math.expm1(shape * float(distribution["median"]))
+    if 1.0 + shape * hazard / rate <= 0.0:
+        return NEVER
+    return math.log1p(shape * hazard / rate) / shape
+
+
 def quantile(distribution: Table, u: float) -> float:
     """Quantile at u of a distribution of a design; never, for the fraction `cured`."""
     cured = distribution.get("cured", 0.0)
@@ -275,6 +287,21 @@ def quantile(distribution: Table, u: float) -> float:
         return NEVER
     u = u / (1.0 - cured)
     kind = distribution["dist"]
+    if kind == "loglogistic":
+        return float(distribution["median"]) * (u / (1.0 - u)) ** (1.0 / distribution["shape"])
+    if kind == "gompertz":
+        return gompertz_month(distribution, -math.log1p(-u))
+    if kind == "piecewise":
+        left = -math.log1p(-u)  # of the cumulative hazard
+        begins = 0.0
+        for hazard, ends in zip(
+            distribution["hazards"], [*distribution["cuts"], NEVER], strict=True
+        ):
+            if hazard > 0.0 and left < hazard * (ends - begins):
+                return begins + left / hazard
+            left -= hazard * (ends - begins) if hazard > 0.0 else 0.0
+            begins = ends
+        return NEVER
     if kind == "fixed":
         return float(distribution["value"])
     if kind == "exponential":

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from adaptive_cart.nouns.distributions import EventTime, Exponential, Weibull
+from adaptive_cart.nouns.distributions import EventTime, Exponential, Gompertz, Piecewise, Weibull
 from adaptive_cart.nouns.questions.kind import Key, QuestionKind
 from adaptive_cart.nouns.questions.quantity import Quantity
 
@@ -44,6 +44,12 @@ class HazardRatio(QuestionKind):
         elif isinstance(control, Weibull):
             key = "scale" if control.scale is not None else "median"
             factor = float(question.value ** (-1.0 / control.shape))
+        elif isinstance(control, Gompertz):
+            rate = control.beginning * question.value
+            return control.model_copy(update={"rate": rate, "median": None})
+        elif isinstance(control, Piecewise):
+            hazards = [hazard * question.value for hazard in control.hazards]
+            return control.model_copy(update={"hazards": hazards})
         else:
             return None
         return control.model_copy(update={key: getattr(control, key) * factor})
