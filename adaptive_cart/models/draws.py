@@ -43,11 +43,11 @@ KNOTS: Final[Floats] = np.linspace(-4.0, 4.0, 161)
 
 
 @lru_cache(maxsize=16)
-def ranks(axes: int) -> Integers:
+def ranks(axes: int, log_draws: int = LOG_DRAWS) -> Integers:
     """Which of the parts of (0, 1) each draw takes of each axis, ``(axis, draw)``."""
     from scipy.stats import qmc  # slow to import
 
-    points = qmc.Sobol(axes, rng=np.random.default_rng(SEED)).random_base2(LOG_DRAWS)
+    points = qmc.Sobol(axes, rng=np.random.default_rng(SEED)).random_base2(log_draws)
     order = points.argsort(axis=0, kind="stable")
     found: Integers = order.argsort(axis=0, kind="stable").T
     return found

@@ -1,0 +1,1 @@
+"""Scores at visits, all of them: the model normal_visits."""
