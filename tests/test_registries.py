@@ -84,7 +84,7 @@ def test_an_endpoint_says_all_that_is_known_of_it(name: str) -> None:
     assert kind.gives in SUMMARIES.values()
     assert kind.direct or kind.from_remission or kind.named_in, "something must feed it"
     assert kind.estimand_kind is None or kind.estimand_kind in QUESTIONS
-    assert not own(kind, EndpointBase, "prepare", "summary", "describes")
+    assert not own(kind, EndpointBase, "prepare", "summary", "describes", "handled")
     assert inspect.getdoc(kind)
     types = [part.get("properties", {}).get("type", {}) for part in schema()["$defs"].values()]
     assert name in [said.get("const") for said in types]

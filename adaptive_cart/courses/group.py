@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 from adaptive_cart.courses.sequel import Sequel
 from adaptive_cart.nouns.distributions import EventTime
@@ -78,6 +78,18 @@ class GroupCourse:
         ]
         apart = infusion_counts or not (self.from_randomisation and other.from_randomisation)
         return mine == theirs and (infusions[0] == infusions[1] or not apart)
+
+    def without(self, events: Collection[str]) -> GroupCourse:
+        """Return the same course in a world without dropout, rescue or crossover, as named."""
+        course = self
+        if "dropout" in events:
+            course = replace(course, dropout=0.0)
+        if "crossover" in events:
+            course = replace(course, crossover=0.0)
+        if "rescue" in events:
+            own, never = (replace(d, rescue=0.0) for d in (course.own, course.never_infused))
+            course = replace(course, own=own, never_infused=never)
+        return course
 
     def named(self, part: str) -> Mapping[str, float]:
         """The values of a part that has one for each endpoint: ``events``, ``rates``."""

@@ -7,7 +7,7 @@ from the arm's product; :attr:`Truth.sources` says which came from where.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -85,13 +85,14 @@ class Truth:
             return (False,) * len(self.arms)
         return tuple(strata[0].infused for strata in self.courses)
 
-    def without_dropout(self) -> Truth:
-        """Return the same truth in a world where nobody drops out."""
-        courses = self.courses
+    def without(self, events: Collection[str]) -> Truth:
+        """Return the same truth in a world without dropout, rescue or crossover, as named."""
+        courses, dropout = self.courses, self.dropout
         if courses is not None:
-            courses = tuple(tuple(replace(g, dropout=0.0) for g in strata) for strata in courses)
-        none = tuple(tuple(0.0 for _ in strata) for strata in self.dropout)
-        return replace(self, courses=courses, dropout=none)
+            courses = tuple(tuple(g.without(events) for g in strata) for strata in courses)
+        if "dropout" in events:
+            dropout = tuple(tuple(0.0 for _ in strata) for strata in dropout)
+        return replace(self, courses=courses, dropout=dropout)
 
     def follows_for_ever(self, endpoint: str) -> bool:
         """Whether in some arm and stratum somebody may have no event and never leave follow-up.

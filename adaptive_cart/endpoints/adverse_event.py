@@ -7,7 +7,7 @@ after dropout or death is not seen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.endpoints.direct import DirectTruth, Onset
+from adaptive_cart.endpoints.intercurrent import Circumstances, Handled
 from adaptive_cart.nouns.calendar import short_of, until
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import PositiveMonths
@@ -44,9 +45,32 @@ class AdverseEvent(EndpointBase):
     harm: ClassVar[bool] = True
     opens_at_infusion: ClassVar[bool] = True
 
+    def population(self, circumstances: Circumstances) -> str:
+        if circumstances.directly or not circumstances.infused:
+            return super().population(circumstances)
+        return "the infused; everybody in an arm where nobody is infused"
+
+    def handled(self, circumstances: Circumstances) -> Iterator[Handled]:
+        if not circumstances.directly:
+            if circumstances.infused:
+                means = "analysed are the infused, from infusion on"
+                yield Handled("not_infused", "principal_stratum", means)
+            yield Handled("rescue", "treatment_policy", "an event after it counts")
+            if circumstances.crossover is not None:
+                means = "the own arm's events go on, as if nobody had crossed over"
+                yield Handled("crossover", "hypothetical", means)
+        means = "an event counts until then; who leaves the window without one counts as without"
+        yield Handled("dropout", "while_alive", means)
+        if not circumstances.directly:
+            yield Handled("death", "while_alive", means)
+
     def describes(self) -> str:
         plural = "" if self.within_months == 1.0 else "s"
         return f"within {self.within_months:g} month{plural} of infusion"
+
+    def variable(self, directly: bool) -> str:
+        plural = "" if self.within_months == 1.0 else "s"
+        return f"whether the event happens within {{within_months}} month{plural} of infusion"
 
     def prepare(self, name: str, population: Population) -> Windows:
         course, onset = population.course, _months(population, name)

@@ -7,9 +7,17 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from adaptive_cart.endpoints.direct import DirectTruth
+from adaptive_cart.endpoints.intercurrent import (
+    Circumstances,
+    Event,
+    Handled,
+    Strategies,
+    Strategy,
+    refused,
+)
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
 from adaptive_cart.nouns.summaries import Summary, SummaryKind
@@ -41,11 +49,17 @@ class EndpointBase(Part):
         Whether looks can wait for so many of its events.
     opens_at_infusion
         Whether it is counted from the infusion on, in an arm whose product is infused.
+    strategies
+        By intercurrent event for which there is a choice: the strategies that can be simulated,
+        the usual one first.
     """
 
     type: str
     label: str | None = Field(default=None, description="name for tables and figures")
     primary: bool | None = Field(default=None, description="the endpoint that looks count")
+    strategy: Strategies | None = Field(
+        default=None, description="how it deals with intercurrent events, in the words of E9(R1)"
+    )
 
     gives: ClassVar[SummaryKind]
     direct: ClassVar[DirectTruth | None] = None
@@ -57,6 +71,20 @@ class EndpointBase(Part):
     noun: ClassVar[str] = "event"
     looks_by_events: ClassVar[bool] = False
     opens_at_infusion: ClassVar[bool] = False
+    strategies: ClassVar[Mapping[Event, tuple[Strategy, ...]]] = {}
+
+    @field_validator("strategy")
+    @classmethod
+    def _possible(cls, strategy: Strategies | None) -> Strategies | None:
+        wrong = refused(strategy.said(), cls.strategies) if strategy else ""
+        if wrong:
+            raise ValueError(wrong)
+        return strategy
+
+    def strategy_for(self, event: Event) -> Strategy:
+        """The strategy for an intercurrent event for which there is a choice."""
+        said = self.strategy.said() if self.strategy else {}
+        return said.get(event, self.strategies[event][0])
 
     # ── in words ──────────────────────────────────────────────────────────────────────────
     def describes(self) -> str:
@@ -81,13 +109,13 @@ class EndpointBase(Part):
         """The unit of its true value, in words."""
         return self.unit
 
-    def intercurrent(self, directly: bool) -> str:
-        """Say how dropout and the other intercurrent events are dealt with."""
-        return "dropout and the end of follow-up censor"
+    def population(self, circumstances: Circumstances) -> str:
+        """Say who is analysed, the population of the estimand."""
+        return "everybody randomised"
 
-    def counts_as(self, directly: bool) -> Iterator[str]:
-        """What ``check`` says of it below its settings: what counts, and what censors."""
-        yield from ()
+    def handled(self, circumstances: Circumstances) -> Iterator[Handled]:
+        """Say how each intercurrent event that may happen is dealt with, dropout among them."""
+        raise NotImplementedError  # abstract: every kind supplies it
 
     def without_effect(self, directly: bool, dropout: bool) -> Iterator[tuple[str, str]]:
         """Settings that are given and change nothing, and why.
@@ -126,6 +154,10 @@ class EndpointBase(Part):
     def dropout_counts(self) -> bool:
         """Whether dropout is part of the outcome; if not, the estimand is without any."""
         return True
+
+    def absent(self) -> frozenset[Event]:
+        """What is taken not to happen in the estimand (hypothetical)."""
+        return frozenset() if self.dropout_counts() else frozenset({"dropout"})
 
     def followed_for(self) -> float | None:
         """Months for which a participant is followed for this endpoint, where that is fixed."""

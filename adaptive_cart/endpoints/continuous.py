@@ -29,6 +29,7 @@ from scipy import special
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.endpoints.direct import DirectTruth, ScoresAtVisits
 from adaptive_cart.endpoints.direct.scored import SMALLEST
+from adaptive_cart.endpoints.intercurrent import Circumstances, Handled, Strategy
 from adaptive_cart.nouns.calendar import SAME, short_of, until
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.participant_set import ParticipantSet
@@ -303,17 +304,26 @@ class Continuous(EndpointBase):
         month = "{month}" if self.month is not None else f"{self.analysed:g}"
         return f"change of the score from baseline to month {month} after randomisation"
 
-    def intercurrent(self, directly: bool) -> str:
-        dropout = {
-            "at_random": "who leaves before the month is missing at random; the estimand is the "
-            "change had nobody left (hypothetical)",
-            "worst_case": f"who leaves before the month has the score {self.worst} (composite)",
-            "jump_to_reference": "who leaves before the month is as the control from there on; "
-            "the estimand mixes both by who stays (treatment policy)",
-        }[self.missing]
-        if directly:
-            return f"{dropout}; the stated changes contain all others"
-        return f"{dropout}; scores after rescue count (treatment policy)"
+    def handled(self, circumstances: Circumstances) -> Iterator[Handled]:
+        if not circumstances.directly:
+            if circumstances.infused:
+                yield Handled("not_infused", "treatment_policy", "part of the strategy of the arm")
+            yield Handled("rescue", "treatment_policy", "scores after it count")
+            if circumstances.crossover is not None:
+                yield Handled("crossover", "treatment_policy", "scores after it count")
+        strategy, means = self._leaving()
+        yield Handled("dropout", strategy, means)
+        if not circumstances.directly:
+            yield Handled("death", strategy, means)
+
+    def _leaving(self) -> tuple[Strategy, str]:
+        """What leaving before the month means, by dropout or by death."""
+        if self.missing == "at_random":
+            return "hypothetical", "missing at random; the change had nobody left"
+        if self.missing == "worst_case":
+            return "composite", "the score is the one stated as the worst"
+        means = "from then on as the control; the change of those who stay and leave, mixed"
+        return "treatment_policy", means
 
     def without_effect(self, directly: bool, dropout: bool) -> Iterator[tuple[str, str]]:
         if "missing" in self.model_fields_set and not dropout:

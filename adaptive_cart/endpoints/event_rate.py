@@ -5,6 +5,7 @@ Follow-up ends at dropout, death or the look; a participant may have several eve
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.endpoints.direct import DirectTruth, Yearly
+from adaptive_cart.endpoints.intercurrent import Circumstances, Handled
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
@@ -37,8 +39,24 @@ class EventRate(EndpointBase):
     estimand_kind: ClassVar[str | None] = "level"
     harm: ClassVar[bool] = True
 
+    def handled(self, circumstances: Circumstances) -> Iterator[Handled]:
+        if not circumstances.directly:
+            if circumstances.infused:
+                means = "everybody counts, from randomisation on"
+                yield Handled("not_infused", "treatment_policy", means)
+            yield Handled("rescue", "treatment_policy", "events after it count")
+            if circumstances.crossover is not None:
+                means = "the own arm's rate goes on, as if nobody had crossed over"
+                yield Handled("crossover", "hypothetical", means)
+        yield Handled("dropout", "hypothetical", "follow-up ends; the rate had it gone on")
+        if not circumstances.directly:
+            yield Handled("death", "while_alive", "events and time count until then")
+
     def describes(self) -> str:
         return "events per patient-year"
+
+    def variable(self, directly: bool) -> str:
+        return "events per patient-year of follow-up from randomisation on"
 
     def true_unit(self) -> str:
         return "events a year"

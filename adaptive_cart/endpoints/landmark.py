@@ -15,17 +15,21 @@ becomes of that:
   death or dropout is used of nobody. The draw uses the participant's own latent uniform at every
   look; its probability grows firmer with those who are known by then.
 
-Crossover before the month is non-response too, unless the design counts what comes after it
-(``strategy = "treatment_policy"``).
+Crossover before the month is non-response too, unless the design (or the endpoint) counts what
+comes after it (``strategy = "treatment_policy"``).
 
 The estimand of ``exclude`` and ``impute`` is the response probability had nobody dropped out.
+
+``strategy`` chooses otherwise: rescue that is nobody's business (``treatment_policy``); rescue or
+crossover after which nothing counts, as after dropout (``hypothetical``: the response had nobody
+been rescued); only the infused, in arms whose product is infused (``principal_stratum``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -33,11 +37,15 @@ from pydantic import Field, model_validator
 
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.endpoints.direct import DirectTruth, Response
+from adaptive_cart.endpoints.intercurrent import Circumstances, Event, Handled, Strategy
 from adaptive_cart.nouns.calendar import short_of, until
+from adaptive_cart.nouns.course import Spells
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import Months, PositiveMonths
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
 from adaptive_cart.nouns.summaries import Counts, SummaryKind
+
+PRINCIPAL: Final = "principal_stratum"
 
 
 @dataclass(frozen=True)
@@ -71,12 +79,15 @@ class Outcomes:
         Who responds; who drops out before the month with nothing settled.
     imputation
         Who is like whom, kept for ``impute``.
+    outside
+        Who is not of the principal stratum, the infused; nothing where everybody is analysed.
     """
 
     response: ParticipantSet
     missing: ParticipantSet | None
     population: Population
     imputation: Imputation | None = None
+    outside: ParticipantSet | None = None
 
 
 class Landmark(EndpointBase):
@@ -95,6 +106,23 @@ class Landmark(EndpointBase):
     from_remission: ClassVar[bool] = True
     estimand_kind: ClassVar[str | None] = "level"
     noun: ClassVar[str] = "responder"
+    strategies: ClassVar[Mapping[Event, tuple[Strategy, ...]]] = {
+        "not_infused": ("treatment_policy", "principal_stratum"),
+        "rescue": ("composite", "treatment_policy", "hypothetical"),
+        "crossover": ("composite", "treatment_policy", "hypothetical"),
+        "death": ("composite",),
+    }
+
+    @model_validator(mode="after")
+    def _hypothetical(self) -> Landmark:
+        events = sorted(self.absent() - {"dropout"})
+        if events and self.dropout_counts():
+            raise ValueError(
+                f"'strategy' has {' and '.join(events)} as hypothetical, after which nothing "
+                'counts, as after dropout; missing = "exclude" or "impute" is needed, and '
+                f"'missing' is \"{self.missing}\""
+            )
+        return self
 
     @model_validator(mode="after")
     def _span(self) -> Landmark:
@@ -111,6 +139,10 @@ class Landmark(EndpointBase):
     def dropout_counts(self) -> bool:
         return self.missing == "non_response"
 
+    def absent(self) -> frozenset[Event]:
+        said = self.strategy.said() if self.strategy else {}
+        return super().absent() | {event for event, how in said.items() if how == "hypothetical"}
+
     def _outcomes(
         self, name: str, population: Population
     ) -> tuple[Booleans, Floats, Floats | None]:
@@ -124,14 +156,33 @@ class Landmark(EndpointBase):
             return response, settled, population.dropout
         course = population.course
         assert course is not None
-        settled = np.minimum(course.rescue, course.death)
-        if course.crossed is not None and not population.crossover_counts:
-            # settles the outcome, as rescue does: no later dropout makes it missing
-            crossed = np.where(course.crossed < self.month, course.crossed, np.inf)
-            settled = np.minimum(settled, crossed)
+        settled, left = course.death, course.dropout
+        crossed = course.crossed
+        if crossed is not None:
+            crossed = np.where(crossed < self.month, crossed, np.inf)
+        happened: dict[Event, Floats | None] = {"rescue": course.rescue, "crossover": crossed}
+        for event, months in happened.items():
+            strategy = self._strategy(event, population)
+            if months is None or strategy == "treatment_policy":
+                continue
+            if strategy == "hypothetical":  # nothing is seen of what would have been
+                left = np.minimum(left, months)
+            else:  # settles the outcome: no later dropout makes it missing
+                settled = np.minimum(settled, months)
         start = self.month if self.sustained_from is None else self.sustained_from
-        in_state = population.state(self.state).throughout(start, self.month)
-        return in_state & (settled > until(self.month)), settled, course.dropout
+        in_state = self._in_state(population).throughout(start, self.month)
+        return in_state & (settled > until(self.month)), settled, left
+
+    def _strategy(self, event: Event, population: Population) -> Strategy:
+        """The strategy for an event; for crossover that of the design, if nothing else is said."""
+        said = self.strategy.said() if self.strategy else {}
+        if event == "crossover" and event not in said:
+            return "treatment_policy" if population.crossover_counts else "composite"
+        return self.strategy_for(event)
+
+    def _in_state(self, population: Population) -> Spells:
+        counts = self._strategy("crossover", population) == "treatment_policy"
+        return population.state(self.state, counts)
 
     def _left(self, settled: Floats, dropout: Floats) -> Booleans:
         """Who drops out before the month with nothing settled."""
@@ -140,20 +191,27 @@ class Landmark(EndpointBase):
 
     def prepare(self, name: str, population: Population) -> Outcomes:
         response, settled, dropout = self._outcomes(name, population)
+        outside = self._outside(name, population)
         if dropout is None:
-            return Outcomes(ParticipantSet.where(response), None, population)
+            return Outcomes(ParticipantSet.where(response), None, population, None, outside)
         left = self._left(settled, dropout)
         missing = ParticipantSet.where(left)
         responders = ParticipantSet.where(response)
         if self.missing == "non_response":
-            return Outcomes(responders.without(missing), missing, population)
+            return Outcomes(responders.without(missing), missing, population, None, outside)
         if self.missing == "exclude":
-            return Outcomes(responders, missing, population)
+            return Outcomes(responders, missing, population, None, outside)
         trial, participant = np.nonzero(left & np.isfinite(population.arrival))
         alike = self._alike(population, settled, dropout, trial, participant)
         uniform = population.imputations[name][trial, participant]
         imputation = Imputation(trial, participant, alike, uniform)
-        return Outcomes(responders, missing, population, imputation)
+        return Outcomes(responders, missing, population, imputation, outside)
+
+    def _outside(self, name: str, population: Population) -> ParticipantSet | None:
+        """Who is left out as not infused, where the infused are the principal stratum."""
+        if name in population.outcomes or not self._infused_only():
+            return None
+        return population.not_infused(self.month)
 
     def _alike(
         self,
@@ -168,7 +226,7 @@ class Landmark(EndpointBase):
         # who is known and had nothing settled by then was alive and had not dropped out either
         alike: Booleans = settled[trial] > month
         if population.course is not None:
-            in_state = population.state(self.state).rows(trial).hold_at(month)
+            in_state = self._in_state(population).rows(trial).hold_at(month)
             alike &= in_state == in_state[np.arange(len(trial)), participant][:, None]
         for label in (population.arm, population.stratum):
             if label is not None:
@@ -180,18 +238,23 @@ class Landmark(EndpointBase):
         known = snapshot.passed(self.month)
         none = np.zeros((population.trials, population.arms, population.strata), dtype=np.int64)
         due = population.tally(known)
+        passed = due
+        if prepared.outside is not None:  # they are due like everybody, and never analysed
+            none = population.tally(known & prepared.outside)
+            known = known.without(prepared.outside)
+            passed = due - none
         if prepared.missing is None:
-            return Counts(population.tally(known & prepared.response), due, none, due)
+            return Counts(population.tally(known & prepared.response), passed, none, due)
         lost = known & prepared.missing
-        missing = population.tally(lost)
+        missing = population.tally(lost) + none
         if self.missing == "non_response":
-            return Counts(population.tally(known & prepared.response), due, missing, due)
+            return Counts(population.tally(known & prepared.response), passed, missing, due)
         seen = known.without(prepared.missing)
         response = seen & prepared.response
         if self.missing == "exclude":
             return Counts(population.tally(response), population.tally(seen), missing, due)
         imputed = lost & self._drawn(prepared, seen)
-        return Counts(population.tally(response | imputed), due, missing, due)
+        return Counts(population.tally(response | imputed), passed, missing, due)
 
     def _drawn(self, prepared: Outcomes, seen: ParticipantSet) -> ParticipantSet:
         """The missing participants who are taken to respond, given whose outcome is known."""
@@ -209,17 +272,29 @@ class Landmark(EndpointBase):
         response, settled, dropout = self._outcomes(name, population)
         if dropout is not None:
             response = response & ~self._left(settled, dropout)
-        return response.mean(axis=1)
+        outside = self._outside(name, population)
+        if outside is None:
+            return response.mean(axis=1)
+        inside = ~outside.mask(population.participants)
+        with np.errstate(invalid="ignore"):
+            return (response & inside).sum(axis=1) / inside.sum(axis=1)
 
     def counts_some(self) -> bool:
-        return self.missing == "exclude"
+        return self.missing == "exclude" or self._infused_only()
 
     def counted(self, name: str, population: Population) -> Floats:
-        """Those not missing."""
+        """Those not missing, and of the principal stratum."""
         _, settled, dropout = self._outcomes(name, population)
-        if dropout is None:
-            return np.ones(population.trials)
-        return 1.0 - self._left(settled, dropout).mean(axis=1)
+        counted = np.ones(population.arm.shape, dtype=np.bool_)
+        if dropout is not None and self.missing == "exclude":
+            counted = ~self._left(settled, dropout)
+        outside = self._outside(name, population)
+        if outside is not None:
+            counted &= ~outside.mask(population.participants)
+        return counted.mean(axis=1)
+
+    def _infused_only(self) -> bool:
+        return self.strategy_for("not_infused") == PRINCIPAL
 
     def closed_form(self, values: Any, dropout: Floats, course: bool) -> Floats | None:
         if course:
@@ -230,7 +305,9 @@ class Landmark(EndpointBase):
     def settled(
         self, values: npt.NDArray[Any] | None, months: Mapping[str, Floats]
     ) -> npt.NDArray[np.bool_]:
-        """Rescue is non-response."""
+        """Who is rescued, unless what comes after rescue counts."""
+        if self.strategy_for("rescue") == "treatment_policy":
+            return super().settled(values, months)
         return np.isfinite(months["rescue_month"])
 
     def imputes(self) -> bool:
@@ -256,18 +333,52 @@ class Landmark(EndpointBase):
     def _state_words(self) -> str:
         return self.state.replace("drug_free", "drug-free").replace("_", " ")
 
-    def intercurrent(self, directly: bool) -> str:
-        dropout = {
-            "non_response": "dropout before the outcome is non-response (composite)",
-            "exclude": "dropout is left out of the analysis; the estimand is the response had "
-            "nobody dropped out (hypothetical)",
-            "impute": "dropout is imputed by draws from participants in the same state; the "
-            "estimand is the response had nobody dropped out (hypothetical)",
+    def population(self, circumstances: Circumstances) -> str:
+        if circumstances.infused and not circumstances.directly and self._infused_only():
+            return (
+                "in an arm whose product is infused those infused by the month of the outcome, in "
+                "any other everybody randomised"
+            )
+        return super().population(circumstances)
+
+    def handled(self, circumstances: Circumstances) -> Iterator[Handled]:
+        if circumstances.directly:
+            yield self._handled_dropout()
+            return
+        if circumstances.infused:
+            if self._infused_only():
+                means = (
+                    "the infused, compared with everybody in an arm without infusion, which "
+                    "supposes that those who cannot be infused would have done alike"
+                )
+                yield Handled("not_infused", "principal_stratum", means)
+            else:
+                yield Handled("not_infused", "treatment_policy", "part of the strategy of the arm")
+        yield self._told("rescue", self.strategy_for("rescue"))
+        if circumstances.crossover is not None:
+            said = self.strategy.crossover if self.strategy else None
+            yield self._told("crossover", said or circumstances.crossover)
+        yield self._handled_dropout()
+        yield Handled("death", "composite", "non-response")
+
+    def _told(self, event: Event, strategy: Strategy) -> Handled:
+        counts = "had nobody been rescued" if event == "rescue" else "had nobody crossed over"
+        means = {
+            "composite": "non-response",
+            "treatment_policy": "the state at the month counts, whatever came before",
+            "hypothetical": f"from then on missing as after dropout; the response {counts}",
+        }[strategy]
+        return Handled(event, strategy, means)
+
+    def _handled_dropout(self) -> Handled:
+        if self.missing == "non_response":
+            return Handled("dropout", "composite", "before the outcome it is non-response")
+        means = {
+            "exclude": "left out of the analysis",
+            "impute": "a response is drawn from participants in the same state",
         }[self.missing]
-        if directly:
-            return f"{dropout}; the stated probabilities contain all others"
-        strategy = "not being infused is part of the strategy"
-        return f"rescue and death are non-response; {dropout}; {strategy}"
+        means += "; the response had nobody dropped out"
+        return Handled("dropout", "hypothetical", means)
 
     def without_effect(self, directly: bool, dropout: bool) -> Iterator[tuple[str, str]]:
         for key in ("sustained_from", "state") if directly else ():

@@ -20,6 +20,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.endpoints.clocked import Clocked
 from adaptive_cart.endpoints.direct import DirectTruth, Times
+from adaptive_cart.endpoints.intercurrent import Circumstances, Event, Handled
 from adaptive_cart.errors import one_of
 from adaptive_cart.nouns.calendar import short_of, until
 from adaptive_cart.nouns.course import DRUG_FREE
@@ -115,6 +116,40 @@ class TimeToEvent(EndpointBase):
         return tuple(word for word in self.events if word in ("rescue", "death"))
 
     # ── in words ──────────────────────────────────────────────────────────────────────────
+    def population(self, circumstances: Circumstances) -> str:
+        if circumstances.directly or not self.events:
+            return super().population(circumstances)
+        if self.clock == "remission":
+            return "those who reach drug-free remission while they are followed"
+        if self.clock == "infusion" and circumstances.infused:
+            return "the infused; everybody in an arm where nobody is infused"
+        return super().population(circumstances)
+
+    def handled(self, circumstances: Circumstances) -> Iterator[Handled]:
+        if not circumstances.directly and self.events:
+            yield from self._handled_in_course(circumstances)
+        yield Handled("dropout", "hypothetical", "censors; the time had follow-up gone on")
+        if circumstances.directly:
+            return
+        if "death" in self.events:
+            yield Handled("death", "composite", "an event")
+        else:
+            yield Handled("death", "hypothetical", "censors; the time had nobody died")
+
+    def _handled_in_course(self, circumstances: Circumstances) -> Iterator[Handled]:
+        if circumstances.infused and self.clock == "infusion":
+            means = "the time begins at infusion"
+            yield Handled("not_infused", "principal_stratum", means)
+        elif circumstances.infused:
+            yield Handled("not_infused", "treatment_policy", "part of the strategy of the arm")
+        met: list[Event] = ["rescue"]
+        met += ["crossover"] if circumstances.crossover is not None else []
+        for event in met:
+            if event in self.events:
+                yield Handled(event, "composite", "an event")
+            else:
+                yield Handled(event, "treatment_policy", "follow-up goes on after it")
+
     def describes(self) -> str:
         if not self.events:
             return "time to the event"
@@ -134,24 +169,6 @@ class TimeToEvent(EndpointBase):
         if directly or not self.events:
             return ""
         return f"{self.describes()}, in months{'' if self._since() else ' from randomisation'}"
-
-    def intercurrent(self, directly: bool) -> str:
-        if directly or not self.events:
-            return super().intercurrent(directly)
-        ends = [word for word in ("death",) if word not in self.events]
-        goes_on = [w for w in ("relapse", "rescue", "crossover") if w not in self.events]
-        parts = [f"{one_of([*ends, 'dropout'])} and the end of follow-up censor"]
-        if "rescue" in goes_on:
-            parts.append("follow-up goes on after rescue")
-        if self.clock == "infusion":
-            parts.append("who is not infused in an arm whose product is infused is left out")
-        if self.clock == "remission":
-            parts.append("who never reaches drug-free remission is left out")
-        return "; ".join(parts)
-
-    def counts_as(self, directly: bool) -> Iterator[str]:
-        if self.events and not directly:
-            yield f"{self.describes()}; {self.intercurrent(directly)}"
 
     def without_effect(self, directly: bool, dropout: bool) -> Iterator[tuple[str, str]]:
         if directly and self.event is not None:

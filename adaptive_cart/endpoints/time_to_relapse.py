@@ -7,6 +7,7 @@ dated like its remission.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from pydantic import Field
 
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.endpoints.clocked import Clocked
+from adaptive_cart.endpoints.intercurrent import Circumstances, Handled
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.course import DRUG_FREE
 from adaptive_cart.nouns.parts import PositiveMonths
@@ -30,11 +32,29 @@ class TimeToRelapse(EndpointBase):
     gives: ClassVar[SummaryKind] = Durations
     from_remission: ClassVar[bool] = True
 
+    def population(self, circumstances: Circumstances) -> str:
+        return "those who reach drug-free remission while they are followed"
+
+    def handled(self, circumstances: Circumstances) -> Iterator[Handled]:
+        if circumstances.infused:
+            yield Handled("not_infused", "treatment_policy", "a remission without infusion counts")
+        if circumstances.crossover is not None:
+            means = {
+                "composite": "a remission that begins after it does not count",
+                "treatment_policy": "a remission after it counts",
+            }[circumstances.crossover]
+            yield Handled("crossover", circumstances.crossover, means)
+        yield Handled("dropout", "hypothetical", "censors; the time had follow-up gone on")
+        yield Handled("death", "hypothetical", "censors; the time had nobody died")
+
     def describes(self) -> str:
         return "relapse among those who reached drug-free remission"
 
     def called(self, name: str, directly: bool) -> str:
         return "time to relapse"
+
+    def variable(self, directly: bool) -> str:
+        return "months from the first drug-free remission to its loss, seen for {horizon} months"
 
     def true_unit(self) -> str:
         return f"in remission after {self.horizon:g} months"

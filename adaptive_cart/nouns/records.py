@@ -134,10 +134,24 @@ class Population:
         """Months from randomisation to death or dropout, ``(trial, participant)``, if any."""
         return self.dropout if self.course is None else self.course.gone
 
-    def state(self, name: str) -> Spells:
-        """Spells in a state of the course that count, by the name that an endpoint has for it."""
+    def state(self, name: str, crossover_counts: bool | None = None) -> Spells:
+        """Spells in a state of the course that count, by the name that an endpoint has for it.
+
+        Parameters
+        ----------
+        crossover_counts
+            Whether what begins after crossover does; as the design has it if left out.
+        """
         assert self.course is not None
-        return self.course.state(name, self.crossover_counts)
+        counts = self.crossover_counts if crossover_counts is None else crossover_counts
+        return self.course.state(name, counts)
+
+    def not_infused(self, month: float) -> ParticipantSet | None:
+        """Those not infused by a month, of arms whose product is; nothing where there are none."""
+        if self.course is None or not any(self.infused_arms):
+            return None
+        infused = np.array(self.infused_arms)[self.arm]
+        return ParticipantSet.where(infused & (self.course.infused > until(month)))
 
     def tally(self, members: ParticipantSet) -> Integers:
         """Count a set by ``(trial, arm, stratum)``."""

@@ -235,11 +235,11 @@ def _cells(design: Design, truth: Truth, points: SobolLatents) -> dict[str, Cell
     exact = _exact(design, truth)
     drawn = [name for name in design.endpoints if name not in exact]
     if not all(_only_said(design, truth, name) for name in drawn):
-        for counts, world in ((True, truth), (False, truth.without_dropout())):
-            names = [n for n in drawn if design.endpoints[n].dropout_counts() is counts]
+        worlds = dict.fromkeys(design.endpoints[name].absent() for name in drawn)
+        for absent in sorted(worlds, key=len):
+            names = [n for n in drawn if design.endpoints[n].absent() == absent]
             measured = {n: partial(design.endpoints[n].true_values, n) for n in names}
-            if names:
-                values |= _sampled_cells(design, world, measured, points)
+            values |= _sampled_cells(design, truth.without(absent), measured, points)
     for name, value in exact.items():
         values[name] = value[None]
     counted = _counted(design, truth, list(values), points) if len(truth.strata) > 1 else {}

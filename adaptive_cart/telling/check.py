@@ -25,6 +25,7 @@ from adaptive_cart.nouns.questions import ALL, TO_CALIBRATE, written
 from adaptive_cart.running.boundaries import Boundary, boundaries, left_out, planned_at
 from adaptive_cart.running.cost import cost_of_draws
 from adaptive_cart.running.engine import choose_engine
+from adaptive_cart.telling.estimands import told_estimands
 from adaptive_cart.telling.truths import told_scenarios
 from adaptive_cart.telling.without_effect import without_effect
 
@@ -35,7 +36,8 @@ def described(design: Design) -> str:
     """Describe a sound design: arms, looks, rules with boundaries, priors, scenarios, engine."""
     truths = design.truths
     lines = [design.name, *([design.description] if design.description else [])]
-    lines += ["", *_arms(design), "", *_endpoints(design), "", *_looks(design)]
+    lines += ["", *_arms(design), "", *_endpoints(design)]
+    lines += ["", *told_estimands(design, truths), "", *_looks(design)]
     plan = Plan.of(design)
     lines += ["", *_rules(design, plan), "", *_priors(design, plan)]
     lines += ["", *told_scenarios(design, truths)]
@@ -110,7 +112,7 @@ def _endpoints(design: Design) -> Iterator[str]:
         settings = {
             key: value
             for key, value in endpoint.plain().items()
-            if key not in ("type", "label", "primary")
+            if key not in ("type", "label", "primary", "strategy")
         }
         called = f" ({endpoint.label})" if endpoint.label else ""
         words = ", ".join(f"{key} {_setting(value)}" for key, value in settings.items())
@@ -118,8 +120,6 @@ def _endpoints(design: Design) -> Iterator[str]:
         analysis = design.analysis_of(name)
         model = "described only" if analysis is None else analysis.model
         yield f"  {name}{called}{primary}: {endpoint.type}{', ' + words if words else ''}; {model}"
-        told = endpoint.counts_as(all(name in t.direct for t in design.truths.values()))
-        yield from (f"    {line}" for line in told)
 
 
 def _setting(value: Any) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from adaptive_cart.courses.group import GroupCourse
 from adaptive_cart.courses.tables import COMMON, DISEASE
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design, PermutedBlocks, ResponseAdaptive
@@ -28,6 +29,7 @@ def without_effect(design: Design, truths: Truths) -> Iterator[str]:
         _arms,
         _randomisation,
         _endpoints,
+        _strategies,
         _analyses,
         _enrolment,
         _rules,
@@ -83,6 +85,30 @@ def _endpoints(design: Design, truths: Truths) -> Found:
         dropout = any(truth.has_dropout for truth in truths.values())
         for key, why in endpoint.without_effect(directly, dropout):
             yield path_to("endpoints", name, key), why
+
+
+def _strategies(design: Design, truths: Truths) -> Found:
+    """Strategies for intercurrent events that befall nobody."""
+    courses = [g for t in truths.values() for arm in t.courses or () for g in arm]
+    nobody = {
+        "not_infused": (any(g.infused for g in courses), "no arm has a product that is infused"),
+        "rescue": (any(_rescued(g) for g in courses), "nobody is rescued in any scenario"),
+        "crossover": (design.crossover is not None, "the design has no crossover"),
+    }
+    for name, endpoint in design.endpoints.items():
+        said = endpoint.strategy.said() if endpoint.strategy else {}
+        if said and all(name in truth.direct for truth in truths.values()):
+            why = "for the reader; what is said directly contains whatever befalls participants"
+            yield path_to("endpoints", name, "strategy"), why
+            continue
+        for event in said:
+            happens, why = nobody.get(event, (True, ""))
+            if not happens:
+                yield path_to("endpoints", name, "strategy", event), why
+
+
+def _rescued(group: GroupCourse) -> bool:
+    return max(group.own.rescue, group.never_infused.rescue) > 0.0
 
 
 def _analyses(design: Design, truths: Truths) -> Found:

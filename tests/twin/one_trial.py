@@ -691,16 +691,51 @@ def recorded(raw: Table, person: Person, followed_months: float) -> Person:
 # --- What is seen of a participant ------------------------------------------------------------
 
 
+def strategy(endpoint: Table, event: str) -> str | None:
+    """The strategy that an endpoint's own table names for an intercurrent event."""
+    chosen: str | None = endpoint.get("strategy", {}).get(event)
+    return chosen
+
+
+def as_endpoint_counts(endpoint: Table, person: Person) -> Person:
+    """The participant, with what comes after crossover counted as the endpoint's own table says."""
+    chosen = strategy(endpoint, "crossover")
+    if chosen is None:
+        return person
+    return person | {"after_crossover_counts": chosen == "treatment_policy"}
+
+
+def last_seen_for(endpoint: Table, person: Person) -> float:
+    """Month after which nothing of a participant counts: dropout, and what is hypothetical."""
+    month = float(person["dropout_month"])
+    if strategy(endpoint, "rescue") == "hypothetical":
+        month = min(month, person["rescue_month"])
+    if strategy(endpoint, "crossover") == "hypothetical":
+        crossed = person.get("crossed_month", NEVER)
+        month = min(month, crossed if crossed < endpoint["month"] else NEVER)
+    return month
+
+
 def landmark_outcome(name: str, endpoint: Table, person: Person) -> str:
-    """Success, failure or missing, at the landmark month of a participant who has passed it."""
-    month, dropout = endpoint["month"], person["dropout_month"]
-    if person["death_month"] <= month and person["death_month"] <= dropout:
+    """Success, failure or missing, at the landmark month of a participant who has passed it.
+
+    A participant who is not of the principal stratum is outside.
+    """
+    person = as_endpoint_counts(endpoint, person)
+    month, left = endpoint["month"], last_seen_for(endpoint, person)
+    stratum = strategy(endpoint, "not_infused") == "principal_stratum" and person["infused_arm"]
+    if stratum and not by(person["infused_month"], month):
+        return "outside"
+    ends = [person["death_month"]]
+    if strategy(endpoint, "rescue") in (None, "composite"):
+        ends.append(person["rescue_month"])
+    if any(event <= month and event <= left for event in ends):
         return "failure"
-    if person["rescue_month"] <= month and person["rescue_month"] <= dropout:
+    crossed = person.get("crossed_month", NEVER)
+    composite = strategy(endpoint, "crossover") != "hypothetical"
+    if composite and crossed < month and crossed <= left and not person["after_crossover_counts"]:
         return "failure"
-    if person.get("crossed_month", NEVER) < month and not person["after_crossover_counts"]:
-        return "failure"
-    if dropout < month:
+    if left < month:
         return "missing"
     if name in person:
         return "success" if person[name] else "failure"
@@ -725,12 +760,14 @@ def in_state(endpoint: Table, person: Person, month: float) -> bool:
     return bool(either and person["remission_on_drugs_month"] <= month)
 
 
-def open_and_seen_at(person: Person, month: float) -> bool:
+def open_and_seen_at(endpoint: Table, person: Person, month: float) -> bool:
     """Whether a participant is seen at a month, alive and no non-responder by then."""
-    if person["dropout_month"] < month or person["death_month"] <= month:
+    if last_seen_for(endpoint, person) < month or person["death_month"] <= month:
         return False
-    if person["rescue_month"] <= month:
+    if person["rescue_month"] <= month and strategy(endpoint, "rescue") in (None, "composite"):
         return False
+    if strategy(endpoint, "crossover") == "hypothetical":
+        return True
     crossed = person.get("crossed_month", NEVER) <= month
     return not crossed or bool(person["after_crossover_counts"])
 
@@ -739,18 +776,21 @@ def imputed_response(
     name: str, endpoint: Table, missing: Person, people: Sequence[Person], date: float
 ) -> bool:
     """Whether a missing participant is taken to respond, by those alike whose outcome is known."""
-    last_seen = missing["dropout_month"]
-    state = in_state(endpoint, missing, last_seen)
+    last_seen = last_seen_for(endpoint, missing)
+    state = in_state(endpoint, as_endpoint_counts(endpoint, missing), last_seen)
     known = responders = 0
     for person in people:
         if (person["arm"], person["stratum"]) != (missing["arm"], missing["stratum"]):
             continue
         if not by(person["randomised_month"] + endpoint["month"], date):
             continue
-        outcome = landmark_outcome(name, endpoint, person)
-        if outcome == "missing" or not open_and_seen_at(person, last_seen):
+        outcome, person = (
+            landmark_outcome(name, endpoint, person),
+            as_endpoint_counts(endpoint, person),
+        )
+        if outcome in ("missing", "outside") or not open_and_seen_at(endpoint, person, last_seen):
             continue
-        if in_state(endpoint, person, last_seen) == state:
+        if in_state(endpoint, as_endpoint_counts(endpoint, person), last_seen) == state:
             known += 1
             responders += outcome == "success"
     return bool(missing[f"imputation:{name}"] < (responders + 1) / (known + 2))
@@ -767,6 +807,9 @@ def see_landmark(name: str, endpoint: Table, people: Sequence[Person], date: flo
         if not by(person["randomised_month"] + endpoint["month"], date):
             continue
         outcome = landmark_outcome(name, endpoint, person)
+        if outcome == "outside":
+            seen["missing"] += 1
+            continue
         if outcome == "missing":
             seen["missing"] += 1
             if missing_as == "exclude":
@@ -815,6 +858,7 @@ def see_time_in_remission(endpoint: Table, people: Sequence[Person], date: float
     for person in people:
         if not by(person["randomised_month"] + endpoint["horizon"], date):
             continue
+        person = as_endpoint_counts(endpoint, person)
         seen_until = min(person["dropout_month"], person["death_month"], endpoint["horizon"])
         months.append(
             sum(max(0.0, min(loss, seen_until) - onset) for onset, loss in remissions(person))

@@ -15,6 +15,7 @@ from adaptive_cart.report.document import (
     Heading,
     Items,
     Line,
+    Number,
     Paragraph,
     Reference,
     Row,
@@ -33,6 +34,7 @@ from adaptive_cart.report.document import (
 from adaptive_cart.report.evidence import Evidence, per_scenario
 from adaptive_cart.report.numbers import counted, given
 from adaptive_cart.report.pictures import figures_of
+from adaptive_cart.telling.estimands import TREATMENT, Attributes, attributes
 
 ARRIVALS = {"poisson": "arrivals at random (Poisson)", "regular": "arrivals at regular times"}
 
@@ -213,32 +215,40 @@ def _information(evidence: Evidence) -> Line:
 
 
 # ── the estimand ──────────────────────────────────────────────────────────────────────────────
-def _variable(evidence: Evidence) -> Line:
-    endpoint = evidence.design.primary_endpoint
-    name = evidence.design.primary
-    told = endpoint.variable(evidence.directly(name))
-    if not told:
-        return line(evidence.endpoint_words(name))
+def _variable(evidence: Evidence, found: Attributes) -> Line:
+    name, endpoint = found.endpoint, evidence.design.endpoints[found.endpoint]
     settings = {
         key: evidence.setting(getattr(endpoint, key), f"endpoints.{name}.{key}")
-        for key in re.findall(r"{(\w+)}", told)
+        for key in re.findall(r"{(\w+)}", found.variable)
     }
     called = evidence.endpoint_words(name) if endpoint.label else code(name)
-    return prose("{name}: " + told, name=called, **settings)
+    if not settings:  # in words that may hold numbers of the table
+        return line(called, ": ", given(found.variable, f"endpoints.{name}"))
+    return prose("{name}: " + found.variable, name=called, **settings)
+
+
+def _measured(found: Attributes) -> Number:
+    return given(found.measure, f"endpoints.{found.endpoint}.label")
+
+
+def _handled(evidence: Evidence, found: Attributes) -> str:
+    told = [handled.words() for handled in found.handled]
+    if evidence.directly(found.endpoint):
+        told.append("all others are contained in what the scenarios state")
+    return "; ".join(told)
 
 
 def _estimand(evidence: Evidence) -> list[Block]:
     design = evidence.design
-    told = design.primary_endpoint.intercurrent(evidence.directly(design.primary))
+    found = attributes(design, evidence.truths, design.primary)
     kind, called = evidence.estimand_words(), design.told()
     rows = [
-        row("Treatment", "the strategy of each arm from randomisation, whether or not the "
-            "product is infused"),
-        row("Population", "everybody randomised"),
-        row("Variable", _variable(evidence)),
-        row("Intercurrent events", told),
-        row("Summary measure", f"{kind}, experimental arm against control, estimated by the "
-            f"{called.estimate} with an equal-tailed {called.interval}"),
+        row("Treatment", TREATMENT),
+        row("Population", found.population),
+        row("Variable", _variable(evidence, found)),
+        row("Intercurrent events", _handled(evidence, found)),
+        row("Summary measure", line(_measured(found), f", estimated by the {called.estimate} "
+            f"with an equal-tailed {called.interval}")),
     ]  # fmt: skip
     blocks: list[Block] = [
         Heading(text="Primary estimand", key="estimand", level=2),
@@ -301,6 +311,33 @@ def _estimand(evidence: Evidence) -> list[Block]:
     ]
     evidence.trace.reported(8, "t-estimand", "t-true")
     return blocks
+
+
+def _other_estimands(evidence: Evidence) -> list[Block]:
+    design = evidence.design
+    others = [name for name in design.endpoints if name != design.primary]
+    if not others:
+        return []
+    found = [attributes(design, evidence.truths, name) for name in others]
+    return [
+        paragraph(
+            "{table} states the estimands of the other endpoints. Their treatment is that of the "
+            "primary estimand.",
+            table=Reference("t-estimands"),
+        ),
+        Table(
+            key="t-estimands",
+            title=line("The estimands of the other endpoints"),
+            head=cells("Population", "Variable", "Intercurrent events", "Summary measure"),
+            rows=tuple(
+                row(each.population, _variable(evidence, each), _handled(evidence, each),
+                    line(_measured(each)))
+                for each in found
+            ),
+            widths=(1.4, 1.8, 3.2, 1.4),
+            wide=True,
+        ),
+    ]  # fmt: skip
 
 
 # ── intercurrent events ───────────────────────────────────────────────────────────────────────
@@ -391,5 +428,5 @@ def _delay(group: Any) -> str:
 CHAPTER = Chapter(
     key="design",
     title="Design and estimand",
-    sections=(_arms, _looks, _estimand, _events, analysis_sets, _figures),
+    sections=(_arms, _looks, _estimand, _other_estimands, _events, analysis_sets, _figures),
 )
