@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adaptive_cart.conduct.comparison import wording_of
 from adaptive_cart.conduct.plan import estimand_kind
-from adaptive_cart.conduct.rules import wording_of
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints.intercurrent import Circumstances, Handled

@@ -245,6 +245,7 @@ def test_check_says_what_counts_and_what_censors() -> None:
     raw = primary(clock="infusion", horizon=12.0)
     told = described(Design(**raw))
     assert "time to the first of loss of drug-free remission, death from infusion" in told
-    assert "dropout and the end of follow-up censor; follow-up goes on after rescue" in told
+    assert "death: composite (an event)" in told
+    assert "rescue immunosuppression: treatment policy (follow-up goes on after it)" in told
     raw["endpoints"]["flare"]["event"] = "relapse"
-    assert "death, dropout and the end of follow-up censor" in described(Design(**raw))
+    assert "death: hypothetical (censors; the time had nobody died)" in described(Design(**raw))
