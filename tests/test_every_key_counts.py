@@ -414,6 +414,24 @@ SWAPPED = {
 }
 
 
+ONE, TWO = (
+    {"posterior": {"endpoint": "dfr", "arm": "cart", "above": limit}, "at_least": 0.6}
+    for limit in (0.2, 0.5)
+)
+LOW = {"posterior": {"endpoint": "dfr", "arm": "soc", "above": 0.2}, "below": 0.3}
+
+
+def asks(start: str, before: dict[str, Any], after: dict[str, Any]) -> Case:
+    """A rule for success that asks several questions, and others."""
+    rule = {"name": "efficacy", "then": "declare_success"}
+    return Case(
+        start, {"rules/1": rule | after}, "number",
+        {"rules/0": OTHER_RULE, "rules/1": rule | before, "rules/2": GONE,
+         "endpoints/infection": GONE, "analysis/infection": GONE,
+         "scenarios/works/infection": GONE, "scenarios/none/infection": GONE},
+    )  # fmt: skip
+
+
 def time(key: str, changed: Any, seen: str = "number", /, **given: Any) -> Case:
     """A parameter of a distribution, in the time to relapse of an arm."""
     path = f"{ARM}/durability/relapse"
@@ -611,6 +629,19 @@ KEYS: dict[str, list[Case]] = {
     "Rule.below": [to("direct", "rules/2/below", 0.9)],
     "Rule.looks": [to("direct", "rules/1/looks", ["final"])],
     "Rule.every": [to("course", "rules/0/every", 8), to("direct", "rules/0/every", 3, "told")],
+    "Rule.all": [asks("direct", {"all": [ONE, TWO]}, {"all": [ONE]})],
+    "Rule.any": [asks("direct", {"any": [ONE, TWO]}, {"any": [ONE]})],
+    "Condition.posterior": [asks("direct", {"all": [ONE]}, {"all": [TWO]})],
+    "Condition.predictive": [asks(
+        "direct", {"all": [{"predictive": {"rule": "other"}, "at_least": 0.0}]},
+        {"all": [{"predictive": {"rule": "other"}, "at_least": 1.0}]})],
+    "Condition.at_least": [asks("direct", {"all": [ONE, TWO]},
+                                {"all": [ONE, TWO | {"at_least": 0.05}]})],
+    "Condition.below": [asks("direct", {"any": [LOW]}, {"any": [LOW | {"below": 0.9}]})],
+    "Condition.all": [asks("direct", {"any": [LOW, {"all": [ONE, TWO]}]},
+                           {"any": [LOW, {"all": [TWO]}]})],
+    "Condition.any": [asks("direct", {"all": [TWO, {"any": [ONE, LOW]}]},
+                           {"all": [TWO, {"any": [LOW]}]})],
     "PosteriorQuestion.endpoint": [to("course", "rules/0/posterior/endpoint", "dfr")],
     "PosteriorQuestion.arm": [to("direct", "rules/0/posterior/arm", "soc"),
                               to("several", "rules/1/posterior/arm", "one")],

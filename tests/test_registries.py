@@ -38,9 +38,9 @@ from adaptive_cart.decisions import (
     Ending,
     Holding,
 )
-from adaptive_cart.design.design import PosteriorQuestion, Rule
 from adaptive_cart.design.file import schema, template
 from adaptive_cart.design.products import PRODUCTS
+from adaptive_cart.design.rule_tables import PosteriorQuestion, Rule
 from adaptive_cart.endpoints import KINDS, EndpointBase
 from adaptive_cart.figures.draw_measures import OUTCOMES
 from adaptive_cart.figures.registry import FIGURES

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from adaptive_cart.decisions import SUCCESS
+from adaptive_cart.design.column_names import part_names
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.rule_tables import Comparing, Rule, together
 from adaptive_cart.errors import DesignError, Problem, ResultsError
 from adaptive_cart.results.result import Result
 from adaptive_cart.running.region import needs_calibration
@@ -36,7 +38,7 @@ def fixed_size(design: Design, calibrated: bool = False) -> Design:
     """
     problems = []
     chosen = design.rules_ending(SUCCESS)
-    kept = [rule for rule in chosen if rule.predictive is None]
+    kept = [rule for rule in chosen if not any(a.predictive for a in rule.comparisons)]
     if not kept:
         problems.append(
             Problem("rules", "no rule declares success on a posterior; a fixed size needs one")
@@ -52,20 +54,25 @@ def fixed_size(design: Design, calibrated: bool = False) -> Design:
     tables = design.plain()
     tables["looks"] = _one_look(design)
     tables["rules"] = [
-        {
-            "name": rule.name,
-            "then": rule.then,
-            "posterior": rule.plain()["posterior"],
-            "at_least" if rule.at_least is not None else "below": (
-                "calibrate" if calibrated else design.threshold_at(rule, design.judged_at(rule)[-1])
-            ),
-        }
+        {"name": rule.name, "then": rule.then} | _once(design, rule, rule, calibrated)
         for rule in kept
     ]
     if design.randomisation.method == "response_adaptive":
         # without an interim look the shares would stay equal; blocks do it more evenly
         tables.pop("randomisation")
     return Design(**tables)
+
+
+def _once(design: Design, rule: Rule, part: Comparing, calibrated: bool) -> dict[str, Any]:
+    """What a rule asks, with the thresholds of the last look at which it is judged."""
+    several = together(part)
+    if several is not None:
+        word, inner = several
+        return {word: [_once(design, rule, one, calibrated=False) for one in inner]}
+    plain = part.plain()
+    key = "at_least" if part.at_least is not None else "below"
+    last = design.threshold_at(rule, design.judged_at(rule)[-1], part)
+    return {"posterior": plain["posterior"], key: "calibrate" if calibrated else last}
 
 
 def _one_look(design: Design) -> dict[str, Any]:
@@ -85,7 +92,13 @@ def words_of_fixed(design: Design) -> str:
         "months": f"at month {at:g}",
         "enrolled": f"when {at:g} have been randomised",
     }[scale]
-    limits = "; ".join(f"{rule.name} {rule.sign} {rule.threshold!r}" for rule in design.rules)
+    limits = "; ".join(
+        f"{name} {asked.sign} {asked.threshold!r}"
+        for rule in design.rules
+        for name, asked in zip(
+            part_names(rule.name, len(rule.comparisons)), rule.comparisons, strict=True
+        )
+    )
     return f"one look, {when}; {limits}"
 
 

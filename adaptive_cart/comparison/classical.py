@@ -30,7 +30,8 @@ from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.decisions.closing import DROP_ARM
 from adaptive_cart.decisions.success import DECLARE_SUCCESS
 from adaptive_cart.decisions.without_success import DECLARE_FUTILITY
-from adaptive_cart.design.design import AlphaSpending, Design, Rule
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.rule_tables import AlphaSpending, Rule
 from adaptive_cart.design.spending import fixed_numbers, planned_bounds
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.models import ANALYSES
@@ -162,10 +163,10 @@ def _asked(design: Design, arm: str) -> dict[str, Any]:
 
 def _higher_is_better(design: Design) -> bool:
     for rule in design.rules:
-        asked = rule.posterior
-        if rule.decision.ends == SUCCESS and asked is not None and asked.endpoint == design.primary:
-            about_control = asked.arm == design.arm_names[0]
-            return (asked.above is not None) != about_control
+        for asked in rule.asked if rule.decision.ends == SUCCESS else ():
+            if asked.endpoint == design.primary:
+                about_control = asked.arm == design.arm_names[0]
+                return (asked.above is not None) != about_control
     return not _kind(design).lower_is_better
 
 
@@ -246,12 +247,10 @@ def claim(design: Design) -> tuple[float, bool] | None:
     Nothing where it says nothing.
     """
     for rule in design.rules:
-        asked = rule.posterior
-        if rule.decision.ends != SUCCESS or asked is None or asked.endpoint != design.primary:
-            continue
-        if not asked.others:
-            continue
-        value = asked.above if asked.above is not None else asked.below
-        if value is not None:
-            return value, asked.above is not None
+        for asked in rule.asked if rule.decision.ends == SUCCESS else ():
+            if asked.endpoint != design.primary or not asked.others:
+                continue
+            value = asked.above if asked.above is not None else asked.below
+            if value is not None:
+                return value, asked.above is not None
     return None

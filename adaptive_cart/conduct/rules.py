@@ -17,9 +17,11 @@ from dataclasses import dataclass, replace
 
 from adaptive_cart.conduct.asking import Asking, Now, Prediction
 from adaptive_cart.conduct.comparison import Comparison
-from adaptive_cart.conduct.conditions import Condition, Target
+from adaptive_cart.conduct.conditions import Condition, Shape, Target, Together
 from adaptive_cart.decisions import Decision
-from adaptive_cart.design.design import Design, PosteriorQuestion, Rule
+from adaptive_cart.design.column_names import part_names
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.rule_tables import Comparing, PosteriorQuestion, Rule, together
 from adaptive_cart.design.spending import spending_of
 from adaptive_cart.nouns.questions import ALL, OPEN, Question
 
@@ -114,28 +116,76 @@ def resolve_rules(design: Design) -> tuple[ResolvedRule, ...]:
 
 
 def _resolve(design: Design, rule: Rule) -> ResolvedRule:
-    condition = Condition.of_one(_comparison(design, rule))
+    names = part_names(rule.name, len(rule.comparisons))
+    parts = tuple(
+        _comparison(design, rule, asked, name)
+        for asked, name in zip(rule.comparisons, names, strict=True)
+    )
+    condition = Condition.of_one(parts[0])
+    if together(rule) is not None:
+        condition = _together(design, rule, parts)
     return ResolvedRule(rule.name, rule.decision, condition, rule.every or 0)
 
 
-def _comparison(design: Design, rule: Rule) -> Comparison:
-    thresholds = {look: design.threshold_at(rule, look) for look in design.judged_at(rule)}
+def _together(design: Design, rule: Rule, parts: tuple[Comparison, ...]) -> Condition:
+    """Several comparisons about the same targets: what names "each" is asked of each in turn."""
+    numbers = iter(range(len(parts)))
+
+    def shape(part: Comparing) -> Shape:
+        found = together(part)
+        if found is None:
+            return next(numbers)
+        word, inner = found
+        return Together(word == "all", tuple(shape(one) for one in inner))
+
+    arms = _one_or_each([[q.arm for q in part.targets] for part in parts], of_all=0)
+    strata = _one_or_each([[q.stratum for q in part.targets] for part in parts], of_all=ALL)
+    targets = tuple(Target(arm, stratum) for arm in arms for stratum in strata)
+    places = tuple(tuple(_place(part, target) for target in targets) for part in parts)
+    return Condition(parts, targets, places, shape(rule))
+
+
+def _one_or_each(by_part: list[list[int]], of_all: int) -> list[int]:
+    """Arms (or strata) that questions name: each where one asks about each, else the one named."""
+    each = max((list(dict.fromkeys(own)) for own in by_part), key=len)
+    if len(each) > 1:
+        return each
+    named = [own[0] for own in by_part if own[0] > of_all]
+    return named[:1] or by_part[0][:1]
+
+
+def _place(part: Comparison, target: Target) -> int:
+    """Which of a comparison's questions is about a target; the only one where it is shared."""
+    arms = {question.arm for question in part.targets}
+    strata = {question.stratum for question in part.targets}
+    return next(
+        place
+        for place, question in enumerate(part.targets)
+        if (len(arms) == 1 or question.arm == target.arm)
+        and (len(strata) == 1 or question.stratum == target.stratum)
+    )
+
+
+def _comparison(design: Design, rule: Rule, asked: Comparing, name: str) -> Comparison:
+    judged = design.judged_at(rule)
+    thresholds = {look: design.threshold_at(rule, look, asked) for look in judged}
     asks: Asking = Now()
-    if rule.posterior is not None:
-        targets = targets_of(design, rule.posterior)
+    if asked.posterior is not None:
+        targets = targets_of(design, asked.posterior)
     else:
-        assert rule.predictive is not None
-        named = next(other for other in design.rules if other.name == rule.predictive.rule)
+        assert asked.predictive is not None
+        predicted = asked.predictive.rule
+        named = next(other for other in design.rules if other.name == predicted)
         assert named.posterior is not None
         targets = targets_of(design, named.posterior)
         threshold = design.threshold_at(named, design.looks.number)
-        enrolled = rule.predictive.with_ == "enrolled"
+        enrolled = asked.predictive.with_ == "enrolled"
         asks = Prediction(named.name, named.at_least is not None, threshold, enrolled)
     return Comparison(
-        name=rule.name,
+        name=name,
         targets=targets,
         asks=asks,
-        at_least=rule.at_least is not None,
+        at_least=asked.at_least is not None,
         thresholds=thresholds,
         last=rule.looks is None or "final" in rule.looks,
         spending=spending_of(design, rule),

@@ -66,8 +66,13 @@ class Actions(Protocol):
 class Asked(Protocol):
     """What a rule's question names, as written."""
 
-    arm: str | None
-    stratum: str | None
+    @property
+    def arm(self) -> str | None:
+        """An arm, or "each"; nothing where none is named."""
+
+    @property
+    def stratum(self) -> str | None:
+        """A stratum, "each" or "open"; nothing for all of them."""
 
 
 Refusals = Iterator[tuple[str, ...]]  # path in the rule, what is wrong, paths that it is about

@@ -33,6 +33,11 @@ OF_COUNTS = (
 Column = tuple[str, str, str]  # the column, the path of what it is named after, and that in words
 
 
+def part_names(rule: str, asked: int) -> tuple[str, ...]:
+    """What the comparisons of a rule are called: as the rule, or by their numbers from 1."""
+    return (rule,) if asked == 1 else tuple(f"{rule}_{n}" for n in range(1, asked + 1))
+
+
 def doubled_columns(pieces: Pieces) -> Iterator[tuple[str, str]]:
     """Names that give a column the name of another one: the path, and what is wrong."""
     for table, columns in (
@@ -87,8 +92,12 @@ def _of_looks(pieces: Pieces) -> Iterator[Column]:
         for name in OF_COUNTS:
             words = f"endpoint '{endpoint}' ({name})"
             yield f"{endpoint}_{name}", path_to("endpoints", endpoint), words
-    for place, rule in enumerate(pieces.rule_names):
-        yield f"p_{rule}", f"rules[{place}].name", f"the probability of rule '{rule}'"
+    for place, rule in enumerate(pieces.rules):
+        called = pieces.rule_names[place]
+        asked = 1 if rule is None else len(rule.comparisons)
+        for number, column in enumerate(part_names(str(called), asked), start=1):
+            of = f"question {number} of rule" if asked > 1 else "rule"
+            yield f"p_{column}", f"rules[{place}].name", f"the probability of {of} '{called}'"
 
 
 def _of_participants(pieces: Pieces) -> Iterator[Column]:

@@ -10,32 +10,29 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, ValidationError, create_model
+from pydantic import Discriminator, Field, Tag, ValidationError
 
 from adaptive_cart.decisions import (
-    DECISIONS,
     FUTILITY,
     NO_SUCCESS,
     SUCCESS,
-    Decision,
     Ending,
+)
+from adaptive_cart.design.rule_tables import (
+    AlphaSpending,
+    Comparing,
+    Rule,
 )
 from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.models import ANALYSES, DEFAULT_MODEL, AnalysisBase
 from adaptive_cart.models.base import Told
-from adaptive_cart.models.classical.alpha_spending import Shape
-from adaptive_cart.nouns.parts import Count, Finite, Part, Positive, PositiveMonths, Probability
-from adaptive_cart.nouns.questions import ARM_KEYS, KEYS, QuestionKind, kind_of
+from adaptive_cart.nouns.parts import Count, Part, Positive, PositiveMonths, Probability
 
 if TYPE_CHECKING:
     from adaptive_cart.design.truth import Truth
 
 Strict01 = Annotated[float, Field(gt=0.0, le=1.0, allow_inf_nan=False)]
-if TYPE_CHECKING:
-    DecisionName = str
-else:
-    DecisionName = Literal[tuple(DECISIONS)]
 
 
 class Arm(Part):
@@ -131,120 +128,6 @@ class Looks(Part):
     def number(self) -> int:
         """How many looks there are, the final one counted in."""
         return len(self.at) + (self.final is not None)
-
-
-class Asked(Part):
-    """P(arm - minus > above | data), or about the arm alone."""
-
-    endpoint: str
-    arm: str | None = None
-    minus: str | None = None
-    above: Finite | None = None
-    below: Finite | None = None
-    stratum: str | None = None
-
-    @property
-    def kind(self) -> QuestionKind:
-        """Which kind of question its keys ask."""
-        return kind_of(self)
-
-    @property
-    def others(self) -> list[tuple[str, str]]:
-        """Every key that names a second arm, and the name."""
-        found = ((key, getattr(self, key)) for key in ARM_KEYS)
-        return [(key, name) for key, name in found if name is not None]
-
-    def given(self) -> tuple[str, ...]:
-        """Keys that it has of those that not every question takes."""
-        return tuple(key for key in ("minus", *KEYS) if getattr(self, key) is not None)
-
-
-if TYPE_CHECKING:
-    PosteriorQuestion = Asked
-else:  # each kind of question has keys of its own
-    PosteriorQuestion = create_model(
-        "PosteriorQuestion",
-        __base__=Asked,
-        __doc__=Asked.__doc__,
-        **{
-            key.name: (key.type | None, Field(default=None, description=key.words))
-            for key in KEYS.values()
-        },
-    )
-
-
-class PredictiveQuestion(Part):
-    """The probability that a rule's condition will hold at the last look."""
-
-    rule: str
-    with_: Literal["max_n", "enrolled"] = Field(default="max_n", alias="with")
-
-
-class AlphaSpending(Part):
-    """Thresholds that spend a type I error over the looks, for the p-value of a test."""
-
-    alpha: Annotated[float, Field(gt=0.0, lt=0.5, allow_inf_nan=False)]
-    spending: Shape = "obrien_fleming"
-
-
-def _threshold_shape(value: Any) -> str:
-    if isinstance(value, str):
-        return "calibrate"
-    if isinstance(value, dict | AlphaSpending):
-        return "spending"
-    return "list" if isinstance(value, list) else "number"
-
-
-Threshold = Annotated[
-    Annotated[Probability, Tag("number")]
-    | Annotated[list[Probability], Tag("list")]
-    | Annotated[Literal["calibrate"], Tag("calibrate")]
-    | Annotated[AlphaSpending, Tag("spending")],
-    Discriminator(_threshold_shape),
-]
-
-
-def _look_shape(value: Any) -> str:
-    return "final" if isinstance(value, str) else "number"
-
-
-LookNumber = Annotated[
-    Annotated[Count, Tag("number")] | Annotated[Literal["final"], Tag("final")],
-    Discriminator(_look_shape),
-]
-
-
-class Rule(Part):
-    """A question, a comparison and what follows when it holds."""
-
-    name: str
-    then: DecisionName
-    posterior: PosteriorQuestion | None = None
-    predictive: PredictiveQuestion | None = None
-    at_least: Threshold | None = None
-    below: Threshold | None = None
-    looks: list[LookNumber] | None = None
-    every: Count | None = Field(default=None, description="judge at every n-th infusion as well")
-
-    @property
-    def decision(self) -> Decision:
-        """What follows when it holds."""
-        return DECISIONS[self.then]
-
-    @property
-    def comparisons(self) -> tuple[Rule, ...]:
-        """Every question that it asks with its comparison, in the order written."""
-        return (self,)
-
-    @property
-    def threshold(self) -> Any:
-        """What the probability is compared with, as written."""
-        return self.at_least if self.at_least is not None else self.below
-
-    @property
-    def sign(self) -> str:
-        """The comparison, as a protocol writes it."""
-        return ">=" if self.at_least is not None else "<"
 
 
 class MultiArm(Part):
@@ -398,9 +281,10 @@ class Design(Part):
     def by_target(self) -> bool:
         """Whether success belongs to an arm or a stratum rather than to the whole trial."""
         each = any(
-            "each" in (rule.posterior.arm, rule.posterior.stratum)
+            "each" in (asked.arm, asked.stratum)
             for rule in self.rules
-            if rule.posterior is not None and rule.decision.ends == SUCCESS
+            if rule.decision.ends == SUCCESS
+            for asked in rule.asked
         )
         return len(self.arms) > 2 or each
 
@@ -467,9 +351,15 @@ class Design(Part):
             return tuple(range(1, last + 1))
         return tuple(sorted({last if look == "final" else int(look) for look in rule.looks}))
 
-    def threshold_at(self, rule: Rule, look: int) -> float:
-        """The value that a rule's probability is compared with at a look."""
-        threshold = rule.threshold
+    def threshold_at(self, rule: Rule, look: int, part: Comparing | None = None) -> float:
+        """The value that a rule's probability is compared with at a look.
+
+        Parameters
+        ----------
+        part
+            Which of its comparisons, where it has several.
+        """
+        threshold = (part or rule).threshold
         if threshold == "calibrate":
             return float("nan")  # holds nowhere until it is calibrated
         if isinstance(threshold, AlphaSpending):

@@ -373,7 +373,10 @@ _EXACTLY_ONE = {
     "Gamma": (("rate", "scale"),),
     "Gompertz": (("rate", "median"),),
     "Looks": (("observed", "enrolled", "events", "months"),),
-    "Rule": (("posterior", "predictive"), ("at_least", "below")),
+    **dict.fromkeys(
+        ("Rule", "Condition"),
+        (("posterior", "predictive", "all", "any"), ("at_least", "below", "all", "any")),
+    ),
 }
 
 
@@ -525,6 +528,14 @@ _HOVER = {
     "Rule.predictive": "Asks how probable it is that another rule holds at the last look.",
     "Rule.at_least": 'Holds at or above: numbers, "calibrate", or { alpha = … } of a test.',
     "Rule.below": 'Holds below: a number, one for each look, or "calibrate".',
+    "Rule.all": "Several questions, each with its own comparison, that must all hold; they nest.",
+    "Rule.any": "Several questions, each with its own comparison, of which one must hold.",
+    "Condition.posterior": "Asks for P(arm - minus > above | data), or about the arm alone.",
+    "Condition.predictive": "Asks how probable it is that another rule holds at the last look.",
+    "Condition.at_least": "Holds at or above: a number, or one for each look.",
+    "Condition.below": "Holds below: a number, or one for each look.",
+    "Condition.all": "Several questions that must all hold.",
+    "Condition.any": "Several questions of which one must hold.",
     "Rule.looks": 'Looks it is judged at, from 1; "final" is the last. All if left out.',
     "PosteriorQuestion.endpoint": "Name of the endpoint.",
     "PosteriorQuestion.arm": 'Name of an arm, or "each" for every experimental arm in turn.',

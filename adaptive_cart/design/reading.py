@@ -18,10 +18,10 @@ from adaptive_cart.design.design import (
     Looks,
     MultiArm,
     Randomisation,
-    Rule,
     Simulation,
     Strict01,
 )
+from adaptive_cart.design.rule_tables import Rule
 from adaptive_cart.design.validation import (
     Faults,
     allowed_keys,

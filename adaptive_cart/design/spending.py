@@ -16,12 +16,13 @@ import numpy as np
 from adaptive_cart.models.classical.alpha_spending import Spending, as_thresholds
 
 if TYPE_CHECKING:
-    from adaptive_cart.design.design import Design, Enrolment, Rule
+    from adaptive_cart.design.design import Design, Enrolment
+    from adaptive_cart.design.rule_tables import Rule
 
 
 def spending_of(design: Design, rule: Rule) -> Spending | None:
     """How a rule spends a type I error; nothing where its thresholds are numbers."""
-    from adaptive_cart.design.design import AlphaSpending
+    from adaptive_cart.design.rule_tables import AlphaSpending
 
     written = rule.threshold
     if not isinstance(written, AlphaSpending):

@@ -11,7 +11,8 @@ from adaptive_cart.conduct.conditions import folded
 from adaptive_cart.conduct.plan import Estimand, Plan, compared_by
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.decisions import ENDINGS, STOPS, SUCCESS
-from adaptive_cart.design.design import AlphaSpending, Design, Rule
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.rule_tables import AlphaSpending, Rule
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.models.classical.alpha_spending import SHAPES
 from adaptive_cart.nouns.questions import Question, written

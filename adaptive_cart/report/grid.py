@@ -15,7 +15,8 @@ from functools import lru_cache
 from typing import Any
 
 from adaptive_cart.decisions import DECISIONS, SUCCESS
-from adaptive_cart.design.design import Design, PosteriorQuestion
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.rule_tables import PosteriorQuestion
 from adaptive_cart.errors import DesignError
 from adaptive_cart.report.document import (
     Block,
@@ -133,9 +134,9 @@ def _counts_alone(design: Design) -> tuple[Design, float, tuple[str, ...]] | Non
     primary = design.primary
     rules = [rule for rule in tables["rules"] if _about(tables["rules"], rule) == primary]
     margins = {
-        _margin(own.posterior)
+        _margin(own.asked[0]) if len(own.comparisons) == 1 else None
         for own, rule in zip(design.rules, tables["rules"], strict=True)
-        if rule in rules and DECISIONS[own.then].ends == SUCCESS and own.posterior is not None
+        if rule in rules and DECISIONS[own.then].ends == SUCCESS and own.asked
     }
     margin = margins.pop() if len(margins) == 1 else None
     if margin is None:
@@ -173,6 +174,8 @@ def _margin(asked: PosteriorQuestion) -> float | None:
 def _about(rules: list[dict[str, Any]], rule: dict[str, Any]) -> str | None:
     if "posterior" in rule:
         return rule["posterior"].get("endpoint") if not rule.get("every") else None
+    if "predictive" not in rule:  # several questions: whether all are about one is not asked here
+        return None
     named = next(r for r in rules if r["name"] == rule["predictive"]["rule"])
     return _about(rules, named)
 

@@ -178,7 +178,7 @@ def _simulated(
 ) -> Calibrated:
     assert design.calibration is not None
     error = design.calibration.type_one_error
-    predicted = any(rule.predictive is not None for rule in design.rules)
+    predicted = any(a.predictive for rule in design.rules for a in rule.comparisons)
     threshold, must_not, may = 1.0 - error, None, None
     chosen: list[str] | None = None
     largest: dict[str, Floats] = {}

@@ -71,9 +71,10 @@ def cost_of(design: Design, scenarios: int) -> Cost:
     first, other = (n + 1 for n in design.planned)
     terms = 0
     for rule in design.rules:
-        for look in design.judged_at(rule) if rule.predictive is not None else ():
+        predicted = sum(asked.predictive is not None for asked in rule.comparisons)
+        for look in design.judged_at(rule):
             control, arm = by_look[look - 1]
-            terms += (arm + 1) * first * (other + control + 1)
+            terms += predicted * (arm + 1) * first * (other + control + 1)
     seconds = tables * PER_TABLE * (1 + scenarios) + terms * PER_TERM
     return Cost(tables, terms, seconds)
 
@@ -144,8 +145,15 @@ def obstacles(design: Design, truths: Mapping[str, Truth]) -> list[str]:
     for rule in design.rules:
         if rule.decision.ends is None:
             found.append(f"rule '{rule.name}' does not end the trial ({rule.then})")
-        if rule.predictive is not None and rule.predictive.with_ == "enrolled":
+        if any(a.predictive and a.predictive.with_ == "enrolled" for a in rule.comparisons):
             found.append(f"rule '{rule.name}' counts those enrolled, which depends on the calendar")
+        about = list(dict.fromkeys(asked.endpoint for asked in rule.asked))
+        if len(about) > 1:
+            found.insert(
+                0,
+                f"rule '{rule.name}' asks about {' and '.join(about)} together: tables of each "
+                f"endpoint by itself do not say how often both hold, so participants are needed",
+            )
     return found
 
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.decisions import SUCCESS
-from adaptive_cart.design.design import Design, Rule
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.rule_tables import Rule
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.running.null_region import (

@@ -9,15 +9,9 @@ from typing import Any
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule, listed, resolve_rules
 from adaptive_cart.decisions import SUCCESS
-from adaptive_cart.design.design import (
-    AlphaSpending,
-    Crossover,
-    Design,
-    PermutedBlocks,
-    Ramp,
-    Rule,
-)
+from adaptive_cart.design.design import Crossover, Design, PermutedBlocks, Ramp
 from adaptive_cart.design.products import PRODUCTS
+from adaptive_cart.design.rule_tables import AlphaSpending, Comparing, Rule
 from adaptive_cart.design.spending import planned_bounds
 from adaptive_cart.errors import one_of
 from adaptive_cart.models.classical.alpha_spending import SHAPES
@@ -189,7 +183,8 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
 def _asked(design: Design, rule: Rule, resolved: ResolvedRule) -> str:
     """What a rule asks, with its thresholds."""
     words = [
-        f"{part.words(design, every=True)} {_thresholds(design, rule)}" for part in resolved.parts
+        f"{part.words(design, every=True)} {_thresholds(design, rule, asked)}"
+        for part, asked in zip(resolved.parts, rule.comparisons, strict=True)
     ]
     return resolved.condition.joined(words)
 
@@ -228,16 +223,16 @@ def _spent(design: Design, rule: Rule) -> Iterator[str]:
     )
 
 
-def _thresholds(design: Design, rule: Rule) -> str:
-    threshold = rule.threshold
+def _thresholds(design: Design, rule: Rule, asked: Comparing) -> str:
+    threshold = asked.threshold
     if isinstance(threshold, AlphaSpending):
         planned = (f"{design.threshold_at(rule, look):.6f}" for look in design.judged_at(rule))
-        return f"{rule.sign} {', '.join(planned)} (by look, as planned)"
+        return f"{asked.sign} {', '.join(planned)} (by look, as planned)"
     if threshold == "calibrate":
-        return f"{rule.sign} {TO_CALIBRATE}"
+        return f"{asked.sign} {TO_CALIBRATE}"
     if isinstance(threshold, list):
-        return f"{rule.sign} " + ", ".join(written(value) for value in threshold) + " (by look)"
-    return f"{rule.sign} {written(threshold)}"
+        return f"{asked.sign} " + ", ".join(written(value) for value in threshold) + " (by look)"
+    return f"{asked.sign} {written(threshold)}"
 
 
 def _edge(boundary: Boundary, rule: ResolvedRule) -> str:

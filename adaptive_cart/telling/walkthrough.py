@@ -15,6 +15,7 @@ from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.conduct.trial import Block, LookRecord, run_block
 from adaptive_cart.decisions import ENDINGS, SUCCESS
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.rule_tables import leaves
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem, nearest, one_of
 from adaptive_cart.nouns.questions import TO_CALIBRATE
@@ -100,17 +101,19 @@ def _not_calibrated(design: Design) -> list[Problem]:
     """Rules whose answer needs a threshold that is not there yet."""
     return [
         Problem(
-            f"rules[{position}].predictive.rule",
+            f"{path}.predictive.rule",
             f'found "{asked.rule}", which has {TO_CALIBRATE}, so that no trial can be told; '
             f"`adaptive-cart calibrate` finds it",
         )
         for position, (rule, resolved) in enumerate(
             zip(design.rules, resolve_rules(design), strict=True)
         )
-        if (asked := rule.predictive) is not None
-        and any(
-            part.prediction and math.isnan(part.prediction.threshold) for part in resolved.parts
+        for (path, part), own in zip(
+            leaves(rule, f"rules[{position}]"), resolved.parts, strict=True
         )
+        if (asked := part.predictive) is not None
+        and own.prediction is not None
+        and math.isnan(own.prediction.threshold)
     ]
 
 

@@ -15,6 +15,7 @@ from adaptive_cart.courses.tables import COMMON, DISEASE
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design, PermutedBlocks, ResponseAdaptive
 from adaptive_cart.design.products import PRODUCTS
+from adaptive_cart.design.rule_tables import questions
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.design.validation import path_to, steps_of
 from adaptive_cart.errors import one_of
@@ -69,7 +70,7 @@ def _randomisation(design: Design, truths: Truths) -> Found:
         return
     assert isinstance(rule, ResponseAdaptive)
     unequal = len(set(design.allocation)) > 1
-    if unequal and not any(r.predictive is not None for r in design.rules):
+    if unequal and not any(asked.predictive for rule in design.rules for asked in rule.comparisons):
         yield "arms", "the allocation ratio is not used; response-adaptive shares start equal"
     if len(design.arms) == 2:
         given = [key for key in ("power", "minimum") if key in rule.model_fields_set]
@@ -115,7 +116,7 @@ def _analyses(design: Design, truths: Truths) -> Found:
     asked = {
         (question.endpoint, arm)
         for rule in design.rules
-        if (question := rule.posterior) is not None
+        for question in rule.asked
         for arm in (
             *(design.arm_names[1:] if question.arm == "each" else (question.arm,)),
             *(name for _, name in question.others),
@@ -146,8 +147,9 @@ def _enrolment(design: Design, truths: Truths) -> Found:
     if "after_closing" not in design.enrolment.model_fields_set:
         return
     by_stratum = any(
-        rule.posterior is not None and rule.posterior.stratum not in (None, "open")
+        asked.stratum not in (None, "open")
         for rule in design.rules_ending(SUCCESS)
+        for asked in rule.asked
     )
     closes = any(rule.decision.closes_strata for rule in design.rules)
     if design.strata is None or not (closes or (by_stratum and design.by_target)):
@@ -160,12 +162,12 @@ def _rules(design: Design, truths: Truths) -> Found:
         path = f"rules[{position}]"
         if rule.every is not None and idle:
             yield f"{path}.every", f"nobody is infused in {one_of(idle)}"
-        asked = rule.posterior
-        if asked is not None and asked.kind.among_open and len(design.arms) == 2:
-            yield (
-                f"{path}.posterior.{asked.kind.asked_by}",
-                "there is one experimental arm, which is always the best",
-            )
+        for place, asked in questions(rule, path):
+            if asked.kind.among_open and len(design.arms) == 2:
+                yield (
+                    f"{place}.{asked.kind.asked_by}",
+                    "there is one experimental arm, which is always the best",
+                )
 
 
 def _endings(design: Design, truths: Truths) -> Found:

@@ -15,7 +15,7 @@ import adaptive_cart as ac
 from adaptive_cart.comparison import compare
 from adaptive_cart.comparison.classical import group_sequential, words_of_group_sequential
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.design.design import AlphaSpending
+from adaptive_cart.design.rule_tables import AlphaSpending
 from adaptive_cart.design.spending import planned_bounds
 from adaptive_cart.errors import DesignError, InputError
 from adaptive_cart.models.classical.alpha_spending import Spending

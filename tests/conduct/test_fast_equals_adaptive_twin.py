@@ -128,10 +128,14 @@ def same_looks(
                         row["stratum"] if target.stratum >= 0 else None,
                     ):
                         continue
-                    mine = record.probabilities.get(rule.name)
-                    if mine is None or math.isnan(mine[trial, place]):
-                        continue  # an earlier rule of this look ended the trial
-                    assert abs(mine[trial, place] - row["probability"]) < tolerance, rule.name
+                    theirs = row["probability"]
+                    for number, part in enumerate(rule.parts):
+                        slow_one = theirs[number] if isinstance(theirs, list) else theirs
+                        own = rule.condition.whose(number, place)
+                        mine = record.probabilities.get(part.name)
+                        if mine is None or math.isnan(mine[trial, own]):
+                            continue  # an earlier rule of this look ended the trial
+                        assert abs(mine[trial, own] - slow_one) < tolerance, part.name
         if record.shares is not None and look["shares"] is not None:
             for a, arm in enumerate(design.arm_names):
                 if arm in look["shares"] and block.look[trial] > record.look:

@@ -16,8 +16,9 @@ import pytest
 from click.testing import CliRunner
 
 from adaptive_cart.cli import main
-from adaptive_cart.design.design import Arm, Design, Rule
+from adaptive_cart.design.design import Arm, Design
 from adaptive_cart.design.file import digest_of, load_design
+from adaptive_cart.design.rule_tables import Rule
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError
 from adaptive_cart.telling.check import described

@@ -18,15 +18,7 @@ from click.testing import CliRunner
 from adaptive_cart.cli import main
 from adaptive_cart.commands import COMMANDS
 from adaptive_cart.courses.group import GroupCourse
-from adaptive_cart.design.design import (
-    Arm,
-    Design,
-    Enrolment,
-    Looks,
-    PosteriorQuestion,
-    PredictiveQuestion,
-    Rule,
-)
+from adaptive_cart.design.design import Arm, Design, Enrolment, Looks
 from adaptive_cart.design.file import (
     digest_of,
     load_design,
@@ -36,6 +28,7 @@ from adaptive_cart.design.file import (
     templates,
 )
 from adaptive_cart.design.products import PRODUCTS
+from adaptive_cart.design.rule_tables import PosteriorQuestion, PredictiveQuestion, Rule
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints import Landmark

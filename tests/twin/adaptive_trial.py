@@ -91,7 +91,7 @@ from typing import Any
 import numpy as np
 from scipy import integrate, special
 
-from twin import one_trial, posterior
+from twin import conditions, one_trial, posterior
 from twin.one_trial import NEVER, REASONS, Person, Table, by
 
 Ask = Callable[[str, Table, Table, list[str]], float]
@@ -652,7 +652,13 @@ def next_check(trial: Trial, look_date: float) -> float | None:
 
 
 def question_of(trial: Trial, rule: Table) -> Table:
-    """The posterior question that a rule asks, or of which it asks how it will be answered."""
+    """The posterior question that a rule asks, or of which it asks how it will be answered.
+
+    Of several questions the arm and the stratum that they are about.
+    """
+    several = conditions.comparisons(rule)
+    if len(several) > 1:
+        return conditions.about([question_of(trial, one) for one in several], trial.arms[0])
     if "predictive" in rule:
         named = one_trial.rule_named(trial.raw, rule["predictive"]["rule"])
         return dict(named["posterior"])
@@ -724,11 +730,9 @@ def probability(
     open_arms: Sequence[str],
     open_strata: Sequence[str],
 ) -> float:
-    """The probability that a rule compares with its threshold, for one target."""
-    arm, stratum = target
-    question = question_of(trial, rule) | {"arm": arm}
-    if stratum is not None:
-        question["stratum"] = stratum
+    """The probability that a rule of one question compares with its threshold, for one target."""
+    question = conditions.named(question_of(trial, rule), *target)
+    arm, stratum = question["arm"], question.get("stratum")
     name = question["endpoint"]
 
     if "predictive" in rule:
@@ -767,39 +771,60 @@ def probability(
     return one_trial.posterior_probability(trial.raw, question, counts)
 
 
-def threshold_at_look(trial: Trial, rule: Table, unreachable: bool) -> float | None:
-    """Threshold of a rule at the coming look; None where it is not judged."""
+def thresholds_at(trial: Trial, rule: Table, look: int) -> list[float]:
+    """Thresholds of a rule's comparisons at a look."""
+    asked = conditions.comparisons(rule)
+    return [one_trial.threshold_at(one, look, trial.last_look) for one in asked]
+
+
+def thresholds_at_look(trial: Trial, rule: Table, unreachable: bool) -> list[float] | None:
+    """Thresholds of a rule at the coming look; None where it is not judged."""
     last = trial.last_look
     if trial.look in one_trial.judged_at(rule, last):
-        return one_trial.threshold_at(rule, trial.look, last)
+        return thresholds_at(trial, rule, trial.look)
     if unreachable and "final" in rule.get("looks", []):
-        return one_trial.threshold_at(rule, last, last)
+        return thresholds_at(trial, rule, last)
     return None
 
 
-def threshold_between(trial: Trial, rule: Table) -> float:
-    """Threshold of a rule at a check: that of the next look at which it is judged."""
+def thresholds_between(trial: Trial, rule: Table) -> list[float]:
+    """Thresholds of a rule at a check: those of the next look at which it is judged."""
     judged = one_trial.judged_at(rule, trial.last_look)
     look = next((number for number in judged if number >= trial.look), judged[-1])
-    return one_trial.threshold_at(rule, look, trial.last_look)
+    return thresholds_at(trial, rule, look)
 
 
-def judge(trial: Trial, rule: Table, threshold: float, date: float) -> list[Table]:
-    """What a rule says of each of its targets, all asked before it acts."""
-    open_arms, open_strata = trial.open_arms, trial.open_strata
-    records = []
-    for arm, stratum in targets(trial, rule):
-        value = probability(trial, rule, (arm, stratum), date, open_arms, open_strata)
-        records.append(
-            {
-                "arm": arm,
-                "stratum": stratum,
-                "probability": value,
-                "threshold": threshold,
-                "holds": one_trial.compare(rule, value, threshold),
-            }
-        )
-    return records
+def judge(trial: Trial, rule: Table, thresholds: list[float], date: float) -> list[Table]:
+    """What a rule says of each of its targets, all asked before it acts.
+
+    Of a rule on several questions the probabilities and thresholds are lists.
+    """
+    return [judge_target(trial, rule, target, thresholds, date) for target in targets(trial, rule)]
+
+
+def judge_target(
+    trial: Trial,
+    rule: Table,
+    target: tuple[str, str | None],
+    thresholds: list[float],
+    date: float,
+    opened: tuple[Sequence[str], Sequence[str]] | None = None,
+) -> Table:
+    """What a rule says of one target, as the arms and strata are open, or as they were."""
+    arms, strata = opened or (trial.open_arms, trial.open_strata)
+    asked = conditions.comparisons(rule)
+    values = [probability(trial, one, target, date, arms, strata) for one in asked]
+    verdicts = [
+        one_trial.compare(one, value, threshold)
+        for one, value, threshold in zip(asked, values, thresholds, strict=True)
+    ]
+    return {
+        "arm": target[0],
+        "stratum": target[1],
+        "probability": values if len(asked) > 1 else values[0],
+        "threshold": thresholds if len(asked) > 1 else thresholds[0],
+        "holds": conditions.holds(rule, iter(verdicts)),
+    }
 
 
 def act(trial: Trial, rule: Table, holding: Sequence[Table]) -> bool:
@@ -849,7 +874,7 @@ def act(trial: Trial, rule: Table, holding: Sequence[Table]) -> bool:
     return False
 
 
-def judge_and_act(trial: Trial, thresholds: dict[str, float], date: float) -> Table:
+def judge_and_act(trial: Trial, thresholds: dict[str, list[float]], date: float) -> Table:
     """Judge these rules in the order written, each after what those before it did."""
     open_before = trial.open_strata
     judged = {}
@@ -910,7 +935,7 @@ def after(trial: Trial) -> Table:
 def hold_check(trial: Trial, date: float) -> None:
     """Judge, between looks, the rules that are due at this infusion."""
     thresholds = {
-        rule["name"]: threshold_between(trial, rule)
+        rule["name"]: thresholds_between(trial, rule)
         for rule in trial.raw["rules"]
         if any(by(date, at) and by(at, date) for at in checks_of(rule, prospect(trial)))
     }
@@ -929,9 +954,9 @@ def hold_look(trial: Trial, date: float, unreachable: bool) -> None:
     """Hold the next look."""
     enrol_until(trial, date)
     seen = snapshot(trial, date)
-    thresholds = {}
+    thresholds: dict[str, list[float]] = {}
     for rule in trial.raw.get("rules", []):
-        threshold = threshold_at_look(trial, rule, unreachable)
+        threshold = thresholds_at_look(trial, rule, unreachable)
         if threshold is not None:
             thresholds[rule["name"]] = threshold
     rules = judge_and_act(trial, thresholds, date)
@@ -996,20 +1021,15 @@ def primary_summary(trial: Trial, date: float) -> Table:
 def judge_again(trial: Trial, success: Table, end: float) -> Table:
     """A declared success, asked again of everybody followed up."""
     rule = one_trial.rule_named(trial.raw, success["rule"])
-    date = followed_up_date(trial, question_of(trial, rule)["endpoint"], end)
-    value = probability(
-        trial,
-        rule,
-        (success["arm"], success["stratum"]),
-        date,
-        success["open_arms"],
-        success["open_strata"],
-    )
-    return {
-        **{key: success[key] for key in ("rule", "arm", "stratum", "look", "threshold")},
-        "probability": value,
-        "holds": one_trial.compare(rule, value, success["threshold"]),
-    }
+    asked = conditions.comparisons(rule)
+    dates = [followed_up_date(trial, question_of(trial, one)["endpoint"], end) for one in asked]
+    thresholds = success["threshold"] if len(asked) > 1 else [success["threshold"]]
+    again = judge_target(
+        trial, rule, (success["arm"], success["stratum"]), thresholds, max(dates),
+        (success["open_arms"], success["open_strata"]),
+    )  # fmt: skip
+    kept = {key: success[key] for key in ("rule", "arm", "stratum", "look", "threshold")}
+    return {**kept, "probability": again["probability"], "holds": again["holds"]}
 
 
 def run(

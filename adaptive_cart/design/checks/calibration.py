@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.checks.pieces import Found, Pieces, has_control
+from adaptive_cart.design.rule_tables import leaves
 from adaptive_cart.design.scenario_frame import role_of
 from adaptive_cart.design.truth import merged
 from adaptive_cart.design.validation import meant, path_to, shown
 from adaptive_cart.errors import one_of
 
 if TYPE_CHECKING:
-    from adaptive_cart.design.design import Rule
+    from adaptive_cart.design.rule_tables import Rule
 
 
 def calibration(pieces: Pieces) -> Found:
@@ -32,6 +33,14 @@ def calibration(pieces: Pieces) -> Found:
     for place, rule in enumerate(pieces.rules):
         if rule is not None and rule.threshold == "calibrate":
             yield from _to_calibrate(rule, f"rules[{place}]")
+        for inner, part in leaves(rule) if rule is not None else ():
+            if inner and part.threshold == "calibrate":
+                key = "at_least" if part.at_least is not None else "below"
+                yield (
+                    f"rules[{place}].{inner}.{key}",
+                    'found "calibrate" for one of several questions; one number is searched, of '
+                    "a rule that asks nothing else: write a number here",
+                )
     yield from null_region(pieces)
     calibration = pieces.calibration
     if not asking or calibration is None or calibration.null_region is not None:
@@ -151,10 +160,10 @@ def _calibrated_endpoint(pieces: Pieces) -> str | None:
     asked = [
         rule
         for rule in pieces.rules
-        if rule is not None and rule.decision.ends == SUCCESS and rule.posterior is not None
+        if rule is not None and rule.decision.ends == SUCCESS and rule.asked
     ]
     asked.sort(key=lambda rule: rule.threshold != "calibrate")
-    return asked[0].posterior.endpoint if asked and asked[0].posterior else pieces.primary
+    return asked[0].asked[0].endpoint if asked else pieces.primary
 
 
 def _never_direct(pieces: Pieces, endpoint: str) -> bool:

@@ -12,7 +12,8 @@ from adaptive_cart.errors import one_of
 from adaptive_cart.models import AnalysisBase
 
 if TYPE_CHECKING:
-    from adaptive_cart.design.design import Arm, Calibration, Crossover, Enrolment, Looks, Rule
+    from adaptive_cart.design.design import Arm, Calibration, Crossover, Enrolment, Looks
+    from adaptive_cart.design.rule_tables import Rule
 
 SCENARIO_KEYS = ("role", "dropout", "death")
 SCALES = ("observed", "enrolled", "events", "months")

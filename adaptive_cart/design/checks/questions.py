@@ -13,7 +13,7 @@ from adaptive_cart.models import ANALYSES, DEFAULT_MODEL
 from adaptive_cart.nouns.questions import KEYS, KINDS
 
 if TYPE_CHECKING:
-    from adaptive_cart.design.design import PosteriorQuestion
+    from adaptive_cart.design.rule_tables import PosteriorQuestion
 
 
 def posterior(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:

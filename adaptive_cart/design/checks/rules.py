@@ -5,15 +5,22 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from adaptive_cart.design.checks.conditions import Whom, asks_once, whom
 from adaptive_cart.design.checks.pieces import Found, Pieces, has_control, several, unknown
 from adaptive_cart.design.checks.questions import posterior
 from adaptive_cart.design.checks.spending import spending
+from adaptive_cart.design.rule_tables import leaves, together
 from adaptive_cart.design.validation import path_to, shown
 from adaptive_cart.errors import one_of
 from adaptive_cart.models import ANALYSES, DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from adaptive_cart.design.design import PosteriorQuestion, Rule
+    from adaptive_cart.design.rule_tables import (
+        Comparing,
+        PosteriorQuestion,
+        PredictiveQuestion,
+        Rule,
+    )
 
 
 def rules(pieces: Pieces) -> Found:
@@ -35,26 +42,19 @@ def rules(pieces: Pieces) -> Found:
         names.setdefault(rule.name, position)
         if not rule.name.strip():
             yield f"{path}.name", "an empty name; results call the rule by it"
-        for keys, example in (
-            (("posterior", "predictive"), "posterior = { endpoint = …, arm = …, above = … }"),
-            (("at_least", "below"), "at_least = 0.975"),
-        ):
-            given = [key for key in keys if getattr(rule, key) is not None]
-            if len(given) != 1:
-                found = one_of(given) or "neither"
-                advice = "" if given else f", for example `{example}`"
-                yield (
-                    path,
-                    f"found {found}; exactly one of {one_of(keys)} is needed{advice}",
-                    *(f"{path}.{key}" for key in keys),
-                )
+        yield from asks_once(rule, path)
         yield from _rule_looks(pieces, rule, path)
-        yield from spending(pieces, rule, path)
-        if rule.posterior is not None:
-            yield from posterior(pieces, rule.posterior, f"{path}.posterior")
-            yield from _consequence(pieces, rule, rule.posterior, path)
-        if rule.predictive is not None:
-            yield from _predictive(pieces, rule, f"{path}.predictive")
+        yield from _consequence(pieces, rule, path)
+        if together(rule) is not None:
+            yield from whom(pieces, rule, path)
+        for place, part in leaves(rule, path):
+            yield from _number_of_thresholds(pieces, rule, part, path, place)
+            yield from spending(pieces, rule, part, path, place)
+            if part.posterior is not None:
+                yield from posterior(pieces, part.posterior, f"{place}.posterior")
+                yield from _largest_harm(pieces, rule, part.posterior, f"{place}.posterior")
+            if part.predictive is not None:
+                yield from _predictive(pieces, rule, part.predictive, f"{place}.predictive")
 
 
 def _rule_looks(pieces: Pieces, rule: Rule, path: str) -> Found:
@@ -63,7 +63,6 @@ def _rule_looks(pieces: Pieces, rule: Rule, path: str) -> Found:
     number = pieces.number_of_looks
     if number is None:
         return
-    judged = number
     if rule.looks:
         order = [number if look == "final" else int(look) for look in rule.looks]
         wrong = [look for look in order if look > number]
@@ -72,39 +71,58 @@ def _rule_looks(pieces: Pieces, rule: Rule, path: str) -> Found:
             yield f"{path}.looks", f"found {found}; the design has {several(number, 'look')}"
         if any(later <= earlier for earlier, later in pairwise(order)):
             yield f"{path}.looks", f"found {shown(rule.looks)}; the looks must be increasing"
-        judged = len(set(order))
-    threshold = rule.threshold
-    key = "at_least" if rule.at_least is not None else "below"
+
+
+def _number_of_thresholds(
+    pieces: Pieces, rule: Rule, part: Comparing, path: str, place: str
+) -> Found:
+    """Whether there is one threshold, or one a look."""
+    number = pieces.number_of_looks
+    if number is None:
+        return
+    judged = number
+    if rule.looks:
+        judged = len({number if look == "final" else int(look) for look in rule.looks})
+    threshold = part.threshold
+    key = "at_least" if part.at_least is not None else "below"
     if isinstance(threshold, list) and len(threshold) != judged:
         yield (
-            f"{path}.{key}",
+            f"{place}.{key}",
             f"found {several(len(threshold), 'value')}; the rule is judged at "
             f"{several(judged, 'look')}, one value for each (or a single number)",
-            f"{path}.{key}",
+            f"{place}.{key}",
             f"{path}.looks",
         )
 
 
-def _consequence(pieces: Pieces, rule: Rule, question: PosteriorQuestion, path: str) -> Found:
-    """Whether what is asked fits what follows: nobody drops the control."""
-    control = pieces.arm_names[0] if has_control(pieces) else None
+def _largest_harm(pieces: Pieces, rule: Rule, question: PosteriorQuestion, path: str) -> Found:
+    """Whether a rule claims that an arm does the most harm."""
     endpoint = pieces.endpoints.get(question.endpoint)
     if rule.decision.claims and question.kind.among_open and endpoint is not None and endpoint.harm:
         yield (
-            f"{path}.posterior.{question.kind.asked_by}",
+            f"{path}.{question.kind.asked_by}",
             f"asks which arm has the largest {endpoint.gives.parameter}, and '{question.endpoint}' "
             f'of type "{endpoint.type}" is a harm; write `minus` and `below = 0.0` to ask for less '
             f"than another arm has",
-            f"{path}.posterior.endpoint",
+            f"{path}.endpoint",
         )
+
+
+def _consequence(pieces: Pieces, rule: Rule, path: str) -> Found:
+    """Whether what is asked fits what follows: nobody drops the control."""
+    asked = rule.asked
+    if not asked:
+        return
+    control = pieces.arm_names[0] if has_control(pieces) else None
     strata = ["strata"] if rule.decision.closes_strata else []
-    for where, message, *grounds in rule.decision.refuses(question, control, pieces.stratum_names):
-        yield f"{path}.{where}", message, *strata, *(f"{path}.{ground}" for ground in grounds)
+    target = asked[0] if together(rule) is None else Whom.of(rule, control)
+    for where, message, *grounds in rule.decision.refuses(target, control, pieces.stratum_names):
+        place = where if together(rule) is None else "then"
+        yield f"{path}.{place}", message, *strata, *(f"{path}.{ground}" for ground in grounds)
 
 
-def _predictive(pieces: Pieces, rule: Rule, path: str) -> Found:
-    assert rule.predictive is not None
-    asked = rule.predictive.rule
+def _predictive(pieces: Pieces, rule: Rule, predictive: PredictiveQuestion, path: str) -> Found:
+    asked = predictive.rule
     position = next(
         (p for p, r in enumerate(pieces.rules) if r is not None and r.name == asked), None
     )
@@ -118,7 +136,8 @@ def _predictive(pieces: Pieces, rule: Rule, path: str) -> Found:
     if target.posterior is None:
         yield (
             f"{path}.rule",
-            f"'{target.name}' asks no posterior question; only such can be predicted",
+            f"'{target.name}' asks {'several questions' if together(target) else 'no posterior '}"
+            f"{'; only one' if together(target) else 'question; only such'} can be predicted",
             f"{place}.posterior",
             f"{place}.predictive",
         )

@@ -6,21 +6,25 @@ from typing import TYPE_CHECKING
 
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.checks.pieces import Found, Pieces
+from adaptive_cart.design.rule_tables import together
 from adaptive_cart.design.validation import path_to
 from adaptive_cart.models import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from adaptive_cart.design.design import Rule
+    from adaptive_cart.design.rule_tables import Comparing, Rule
 
 
-def spending(pieces: Pieces, rule: Rule, path: str) -> Found:
+def spending(pieces: Pieces, rule: Rule, part: Comparing, path: str, place: str) -> Found:
     """Whether a rule can spend a type I error: the p-value of a test, to declare success."""
-    from adaptive_cart.design.design import AlphaSpending
+    from adaptive_cart.design.rule_tables import AlphaSpending
 
-    if not isinstance(rule.threshold, AlphaSpending):
+    if not isinstance(part.threshold, AlphaSpending):
         return
-    key = "at_least" if rule.at_least is not None else "below"
-    told = f"{path}.{key}"
+    key = "at_least" if part.at_least is not None else "below"
+    told = f"{place}.{key}"
+    if together(rule) is not None:
+        yield told, "found `alpha`, which is spent by a rule of one question; write a number"
+        return
     if rule.decision.ends != SUCCESS or key == "below":
         yield (
             told,

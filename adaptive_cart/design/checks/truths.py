@@ -44,10 +44,11 @@ def _asked_about(pieces: Pieces, endpoint: str, wrong: Faults) -> tuple[str, ...
         return pieces.arm_names
     asked: set[str | None] = set()
     for position, rule in enumerate(pieces.rules):
-        question = None if rule is None else rule.posterior
-        if wrong.touch(f"rules[{position}]"):
+        if rule is None or wrong.touch(f"rules[{position}]"):
             continue
-        if question is not None and question.endpoint == endpoint:
+        for question in rule.asked:
+            if question.endpoint != endpoint:
+                continue
             arms = pieces.arm_names[1:] if question.arm == "each" else (question.arm,)
             asked |= {*arms, *(name for _, name in question.others)}
     analysis = pieces.analysis.get(endpoint)

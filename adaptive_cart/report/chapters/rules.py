@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from adaptive_cart.decisions import FUTILITY, SAFETY, SUCCESS
-from adaptive_cart.design.design import Rule
+from adaptive_cart.design.rule_tables import Rule
 from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.chapters.thresholds import basis, thresholds
 from adaptive_cart.report.document import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adaptive_cart.design.design import AlphaSpending
+from adaptive_cart.design.rule_tables import AlphaSpending
 from adaptive_cart.report.document import (
     Block,
     Heading,

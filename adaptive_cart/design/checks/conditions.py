@@ -1,0 +1,92 @@
+"""Whether a condition is one question with one comparison, or several about the same target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from adaptive_cart.design.checks.pieces import Found, Pieces
+from adaptive_cart.design.rule_tables import questions, together
+from adaptive_cart.design.validation import shown
+from adaptive_cart.errors import one_of
+
+if TYPE_CHECKING:
+    from adaptive_cart.design.rule_tables import Comparing, Rule
+
+ASKED = ("posterior", "predictive", "all", "any")
+SIDES = ("at_least", "below")
+
+
+@dataclass(frozen=True)
+class Whom:
+    """The arm and the stratum that a rule on several questions is about, as written.
+
+    Attributes
+    ----------
+    arm
+        An experimental arm or "each" where any question names one; else the control.
+    """
+
+    arm: str | None
+    stratum: str | None
+
+    @staticmethod
+    def of(rule: Rule, control: str | None) -> Whom:
+        """Whom the questions of a rule are about."""
+        arms = [asked.arm for asked in rule.asked if asked.arm not in (None, control)]
+        strata = [asked.stratum for asked in rule.asked if asked.stratum not in (None, "open")]
+        return Whom(
+            "each" if "each" in arms else next(iter(arms), control),
+            "each" if "each" in strata else next(iter(strata), None),
+        )
+
+
+def asks_once(part: Comparing, path: str) -> Found:
+    """Whether a table asks one question and compares it once, or is all or any of several."""
+    yield from _exactly_one(part, ASKED, path, "posterior = { endpoint = …, arm = …, above = … }")
+    found = together(part)
+    if found is None:
+        yield from _exactly_one(part, SIDES, path, "at_least = 0.975")
+        return
+    word, inner = found
+    for key in SIDES:
+        if getattr(part, key) is not None:
+            yield f"{path}.{key}", f"each condition inside `{word}` has its own; write it there"
+    if not inner:
+        yield (
+            f"{path}.{word}",
+            f"an empty list; write {word} = [{{ posterior = …, at_least = … }}, …]",
+        )
+    for place, one in enumerate(inner):
+        yield from asks_once(one, f"{path}.{word}[{place}]")
+
+
+def _exactly_one(part: Comparing, keys: tuple[str, ...], path: str, example: str) -> Found:
+    given = [key for key in keys if getattr(part, key) is not None]
+    if len(given) != 1:
+        found = one_of(given) or ("neither" if len(keys) == 2 else "none")
+        advice = "" if given else f", for example `{example}`"
+        yield (
+            path,
+            f"found {found}; exactly one of {one_of(keys)} is needed{advice}",
+            *(f"{path}.{key}" for key in keys),
+        )
+
+
+def whom(pieces: Pieces, rule: Rule, path: str) -> Found:
+    """Whether the questions of a rule are about one arm and one stratum, or about each."""
+    control = next(iter(pieces.arm_names), None)
+    for key, shared in (("arm", (None, control)), ("stratum", (None, "open"))):
+        first: str | None = None
+        for place, asked in questions(rule, path):
+            value = getattr(asked, key)
+            if value in shared or value == "each":
+                continue
+            if first is not None and value != first:
+                yield (
+                    f"{place}.{key}",
+                    f"found {shown(value)} beside {shown(first)}; what follows belongs to one "
+                    f'{key}: write "each" in all of them, or a rule for each',
+                    f"{place}.{key}",
+                )
+            first = first or value
