@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 
 from adaptive_cart.nouns.calendar import until
-from adaptive_cart.nouns.participant_set import ParticipantSet
+from adaptive_cart.nouns.participant_set import ParticipantSet, kept
 from adaptive_cart.nouns.parts import ONE_DAY
 from adaptive_cart.nouns.records import Booleans, Floats, Population, Snapshot
 from adaptive_cart.nouns.summaries import Durations
@@ -76,9 +76,9 @@ class Clocked:
         followed = population.last_seen
         assert followed is not None
         seen = began < followed
-        start = np.where(seen, began, 0.0)
+        start = kept(seen, began)
         ends = np.minimum(ended, followed)
-        months = np.where(seen, np.minimum(ends - start, horizon), 0.0)
+        months = kept(seen, np.minimum(ends - start, horizon))
         happened = seen & (ended <= until(followed))
         happened &= ended - start <= until(horizon)
         shortest = np.minimum(_shortest(began, ended, seen), horizon)
@@ -122,7 +122,7 @@ class Clocked:
         included = self.seen & snapshot.enrolled & ParticipantSet.where(by_now >= 0.0)
         ended = included & self.ended & ParticipantSet.where(self.months <= by_now)
         mask = included.mask(population.participants)
-        months = np.where(mask, np.minimum(self.months, np.maximum(watched, 0.0)), 0.0)
+        months = kept(mask, np.minimum(self.months, np.maximum(watched, 0.0)))
         had = ended.mask(population.participants)
         months = np.where(had & (months <= NO_LENGTH), self.shortest, months)
         return Durations(

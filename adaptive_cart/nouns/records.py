@@ -18,7 +18,7 @@ import numpy.typing as npt
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.course import Course, Spells
-from adaptive_cart.nouns.participant_set import ParticipantSet
+from adaptive_cart.nouns.participant_set import ParticipantSet, kept
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 from adaptive_cart.nouns.scored import Scored
 
@@ -167,7 +167,7 @@ class Population:
         for arm, strata in enumerate(self.groups):
             for stratum, group in enumerate(strata):
                 inside = (members & group).mask(self.participants)
-                sums[:, arm, stratum] = np.where(inside, values, 0.0).sum(axis=1)
+                sums[:, arm, stratum] = kept(inside, values).sum(axis=1)
         return sums
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adaptive_cart.nouns.participant_set import WORD, ParticipantSet
+from adaptive_cart.nouns.participant_set import WORD, ParticipantSet, kept
 
 WIDTHS = (1, 4, 7, 8, 63, 64, 65, 100, 128, 129, 300)
 
@@ -77,3 +77,11 @@ def test_a_trial_does_not_depend_on_its_block() -> None:
     for trial in range(50):
         alone = ParticipantSet.where(mask[trial : trial + 1])
         np.testing.assert_array_equal(alone.words[0], block.words[trial])
+
+
+def test_what_is_kept_is_what_where_gives_whatever_stands_elsewhere() -> None:
+    values = np.array([[1.5, -0.0, np.nan, np.inf], [np.nan, -2.0, 0.25, -np.inf]])
+    mask = np.array([[True, True, False, False], [False, True, False, True]])
+    found = kept(mask, values)
+    assert found.tobytes() == np.where(mask, values, 0.0).tobytes()
+    assert kept(mask.T, values.T).tobytes() == np.where(mask.T, values.T, 0.0).tobytes()

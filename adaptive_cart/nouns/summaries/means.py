@@ -51,10 +51,9 @@ class Means(Summary):
         values
             ``(trial, participant)``; outside the set they do not matter.
         """
-        inside = np.where(members.mask(population.participants), values, 0.0)
         return cls(
-            population.totals(inside, members),
-            population.totals(inside**2, members),
+            population.totals(values, members),
+            population.totals(values**2, members),
             population.tally(members),
         )
 
