@@ -35,6 +35,8 @@ class EndpointBase(Part):
     from_remission
         Whether its kind is worked out from remission and what follows it, where the truth is a
         course; :attr:`from_course` says it of one endpoint.
+    after_relapse
+        Whether what comes after the first relapse counts: another remission, say.
     named_in
         The part of a course that has a value under its name, where one has: ``events``, ``rates``.
     estimand_kind
@@ -64,6 +66,7 @@ class EndpointBase(Part):
     gives: ClassVar[SummaryKind]
     direct: ClassVar[DirectTruth | None] = None
     from_remission: ClassVar[bool] = False
+    after_relapse: ClassVar[bool] = False
     named_in: ClassVar[Literal["events", "rates"] | None] = None
     estimand_kind: ClassVar[str | None] = None
     harm: ClassVar[bool] = False

@@ -104,6 +104,7 @@ class Landmark(EndpointBase):
     gives: ClassVar[SummaryKind] = Counts
     direct: ClassVar[DirectTruth | None] = Response()
     from_remission: ClassVar[bool] = True
+    after_relapse: ClassVar[bool] = True
     estimand_kind: ClassVar[str | None] = "level"
     noun: ClassVar[str] = "responder"
     strategies: ClassVar[Mapping[Event, tuple[Strategy, ...]]] = {

@@ -29,6 +29,7 @@ class TimeInRemission(EndpointBase):
     gives: ClassVar[SummaryKind] = Means
     unit: ClassVar[str] = "months"
     from_remission: ClassVar[bool] = True
+    after_relapse: ClassVar[bool] = True
     strategies: ClassVar[Mapping[Event, tuple[Strategy, ...]]] = {
         "not_infused": ("treatment_policy",),
         "rescue": ("composite",),

@@ -16,7 +16,7 @@ from adaptive_cart.conduct.plan import Plan, compared_by
 from adaptive_cart.decisions import ENDINGS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.results.operating import Figure
-from adaptive_cart.results.percentages import percent, with_interval
+from adaptive_cart.results.percentages import with_interval
 from adaptive_cart.results.store import MEASURES
 
 ROLES = {"null": "nulls", "alternative": "alternatives", "robustness": "robustness"}
@@ -231,14 +231,8 @@ def within_error_words(result: Result) -> str:
     """Say which rules' verdicts hang on the error of a probability; nothing where none does."""
     found = []
     for rule in result.design.rules:
-        cells = [
-            _figure(result, Row(name, name), f"within_error_{rule.name}")
-            for name in result.manifest["trials"]
-        ]
-        known = [cell for cell in cells if cell is not None and cell.estimate > 0.0]
-        if known:
-            worst = max(known, key=lambda cell: cell.estimate)
-            share = with_interval(worst.estimate, worst.lower, worst.upper)
+        share = _largest_share(result, f"within_error_{rule.name}")
+        if share:
             error = Plan.of(result.design).errors[rule.name]
             found.append(f"{rule.name} in up to {share}, error {error:g}")
     if not found:
@@ -251,18 +245,23 @@ def within_error_words(result: Result) -> str:
 
 def failure_warning(result: Result) -> str:
     """Say in how many trials a posterior failed; nothing where none did."""
-    rates = [
-        figure.estimate
-        for name in result.manifest["trials"]
-        if (figure := _figure(result, Row(name, name), "failed")) is not None
-    ]
-    worst = max(rates, default=0.0)
-    if worst == 0.0:
+    share = _largest_share(result, "failed")
+    if not share:
         return ""
     return (
-        f"in up to {percent(worst, 2)} of the trials of a scenario a posterior could not be "
-        f"computed and was taken as no success"
+        f"in up to {share} of the trials of a scenario a posterior could not be computed and was "
+        f"taken as no success"
     )
+
+
+def _largest_share(result: Result, measure: str) -> str:
+    """Largest share of trials over the scenarios, with its interval; nothing where all are 0."""
+    cells = [_figure(result, Row(name, name), measure) for name in result.manifest["trials"]]
+    known = [cell for cell in cells if cell is not None and cell.estimate > 0.0]
+    if not known:
+        return ""
+    worst = max(known, key=lambda cell: cell.estimate)
+    return with_interval(worst.estimate, worst.lower, worst.upper)
 
 
 def _figure(result: Result, row: Row, measure: str) -> Figure | None:

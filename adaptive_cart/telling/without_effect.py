@@ -198,18 +198,23 @@ def _courses(design: Design, truths: Truths) -> Found:
 
 
 def _sequels(design: Design, truths: Truths) -> Found:
-    """What follows a relapse, in arms where nobody relapses in any scenario."""
+    """What follows a relapse, where nobody relapses in any scenario or no endpoint counts it."""
     courses = [arm for truth in truths.values() for arm in truth.courses or ()]
     tables = {"truth": design.truth}
     tables |= {path_to("scenarios", name): table for name, table in design.scenarios.items()}
+    reading = [e.after_relapse for e in design.endpoints.values() if e.from_course]
+    unread = bool(reading) and not any(reading) and design.crossover is None
     for arm in design.arm_names:
         own = [group.own for groups in courses for group in groups if group.disease_of == arm]
+        why = "nobody relapses there, in any scenario"
         if any(disease.may_relapse for disease in own):
-            continue
+            why = "no endpoint counts what comes after the first relapse"
+            if not unread:
+                continue
         for key in dict.fromkeys(key for disease in own for key, _ in disease.sequels):
             for where, table in tables.items():
                 if _holds(table.get(arm), key):
-                    yield f"{path_to(where, arm)}.{key}", "nobody relapses there, in any scenario"
+                    yield f"{path_to(where, arm)}.{key}", why
 
 
 def _holds(table: Any, path: str) -> bool:

@@ -305,3 +305,30 @@ def test_it_comes_no_more_than_ten_times() -> None:
     assert Design(**coming_again(at_most=10))
     with pytest.raises(DesignError, match=r"remission\.again\.at_most: .*10"):
         Design(**coming_again(at_most=11))
+
+
+def test_where_nobody_counts_what_comes_after_the_first_relapse_it_is_told() -> None:
+    def until_relapse(raw: Raw) -> Raw:
+        raw["endpoints"] = {"relapse": raw["endpoints"]["relapse"]}
+        raw["analysis"] = {"relapse": raw["analysis"]["relapse"]}
+        asked = {"endpoint": "relapse", "arm": "cart", "remains_at": 12, "above": 0.1}
+        rule = {"name": "lasting", "then": "declare_success", "posterior": asked, "at_least": 0.9}
+        return raw | {"looks": {"months": [24, 40]}, "rules": [rule]}
+
+    def told(raw: Raw) -> list[str]:
+        design = Design(**copy.deepcopy(raw))
+        return [line for line in without_effect(design, truths_of(design)) if "again" in line]
+
+    raw, plain = until_relapse(coming_again()), until_relapse(raw_without_again())
+    why = "no endpoint counts what comes after the first relapse"
+    assert told(raw) == [f"truth.soc.remission.again, truth.cart.remission.again: {why}"]
+    block, without = block_of(raw), block_of(plain)
+    for look, same in zip(block.looks, without.looks, strict=True):
+        for name, values in look.summaries["relapse"].columns().items():
+            np.testing.assert_array_equal(values, same.summaries["relapse"].columns()[name])
+    raw["endpoints"]["months"] = {"type": "time_in_remission", "horizon": 24}
+    assert not told(raw)
+    raw["endpoints"].pop("months")
+    raw |= {"crossover": test_crossover.crossing("composite")["crossover"]}
+    raw["truth"]["soc"]["crossover"] = {"probability": 0.7}
+    assert not told(raw), "who is in remission again does not cross"

@@ -6,6 +6,7 @@ import errno
 import gc
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of, load_design
 from adaptive_cart.errors import DesignError, EngineError, InputError, ResultsError, RunError
 from adaptive_cart.results import store as store_module
+from adaptive_cart.results.percentages import with_interval
 from adaptive_cart.results.result import Result
 from adaptive_cart.results.store import LOOKS, MEASURES, TRIALS, Store
 from adaptive_cart.running import run as run_module
@@ -634,11 +636,14 @@ def test_failed_posteriors_are_counted_and_no_success(tmp_path, monkeypatch):
         assert not (success & (last.to_numpy() % 2 == 1)).any()
         assert result.figure(name, "success").estimate == success.mean()
         assert success.mean() < plain.figure(name, "success").estimate
-    rates = [result.figure(name, "failed").estimate for name in ("null", "expected")]
+    figures = [result.figure(name, "failed") for name in ("null", "expected")]
+    worst = max(figures, key=lambda figure: figure.estimate)
     from adaptive_cart.results.tables import failure_warning, summary
 
-    assert f"in up to {max(rates):.2%} of the trials" in failure_warning(result)
-    assert f"{max(rates):.2%}" in summary(result)
+    share = with_interval(worst.estimate, worst.lower, worst.upper)
+    assert re.fullmatch(r"[\d.]+% \([\d.]+% to [\d.]+%\)", share)
+    assert f"in up to {share} of the trials" in failure_warning(result)
+    assert share in summary(result)
     assert "posterior" not in summary(plain).split("true, bias")[0]
     assert failure_warning(plain) == ""
 
