@@ -54,7 +54,8 @@ def test_nothing_but_nothing_reads_as_nothing() -> None:
 def test_a_warning_never_says_that_nothing_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "_figure", lambda *where: proportion(1, 100_000))
     result: Any = SimpleNamespace(manifest={"trials": {"null": 100_000}})
-    assert tables.failure_warning(result).startswith("in up to 0.0010% (0.0002% to 0.0057%) of the trials")
+    said = "in up to 0.0010% (0.0002% to 0.0057%) of the trials"
+    assert tables.failure_warning(result).startswith(said)
 
 
 def test_verdicts_within_the_error_have_their_monte_carlo_interval(

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, ClassVar
 
-import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.nouns.participant_set import ParticipantSet
