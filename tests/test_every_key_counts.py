@@ -406,6 +406,14 @@ FLARE: dict[str, Any] = {
 FADING = {"dist": "gompertz", "shape": -0.1, "rate": 0.2}
 LATE = {"dist": "loglogistic", "median": 4.0, "shape": 1.5}
 WANING = {"dist": "piecewise", "hazards": [0.3, 0.1], "cuts": [3.0]}
+BY_STRATUM: dict[str, Any] = {
+    "strata": {"mild": 0.5, "hard": 0.5},
+    "analysis/relapse/model": "stratified_piecewise_exponential",
+    "truth/relapse/soc": {"mild": {"dist": "exponential", "median": 9.0},
+                          "hard": {"dist": "exponential", "median": 3.0}},
+    "truth/relapse/cart": {"mild": {"dist": "exponential", "median": 12.0},
+                           "hard": {"dist": "exponential", "median": 9.0}},
+}  # fmt: skip
 SWAPPED = {
     "crossover/from": "cart",
     "crossover/to": "soc",
@@ -596,6 +604,15 @@ KEYS: dict[str, list[Case]] = {
                                               {"a": 3.0, "b": 3.0})],
     "PiecewiseExponentialPrior.log_hazard_ratio": [
         to("times", "analysis/relapse/prior/log_hazard_ratio/sd", 0.5)],
+    "StratifiedPiecewiseExponentialAnalysis.model": [
+        Case("times", {"analysis/relapse/model": "piecewise_exponential"}, start=BY_STRATUM)],
+    "StratifiedPiecewiseExponentialAnalysis.hazard_ratios": [
+        Case("times", {"analysis/relapse/hazard_ratios": "own"}, start=BY_STRATUM)],
+    "StratifiedPiecewiseExponentialAnalysis.cuts": [
+        Case("times", {"analysis/relapse/cuts": [2.0]}, start=BY_STRATUM)],
+    "StratifiedPiecewiseExponentialAnalysis.prior": [
+        Case("times", {"analysis/relapse/prior/log_hazard_ratio/sd": 0.5}, start=BY_STRATUM),
+        Case("times", {"strata": GONE}, "refused", BY_STRATUM)],
     "WeibullCureAnalysis.model": [to("lasting", "analysis/relapse/model", "logistic", "refused")],
     "WeibullCureAnalysis.prior": [to("lasting", "analysis/relapse/prior", GONE, "refused")],
     "WeibullCurePrior.cured": [to("lasting", "analysis/relapse/prior/cured/a", 9.0)],
@@ -813,6 +830,10 @@ TABLES: dict[str, Any] = {
     "logistic": tomllib.loads(STRATA)["analysis"]["dfr"],
     "hierarchical_logistic": HIERARCHICAL,
     "piecewise_exponential": tomllib.loads(TIMES)["analysis"]["relapse"],
+    "stratified_piecewise_exponential": {
+        **tomllib.loads(TIMES)["analysis"]["relapse"],
+        "model": "stratified_piecewise_exponential",
+    },
     "weibull_cure": tomllib.loads(LASTING)["analysis"]["relapse"],
     "gamma_poisson": {"model": "gamma_poisson", "prior": {"a": 1.0, "b": 1.0}},
     "proportions_test": {"model": "proportions_test"},
@@ -852,6 +873,8 @@ FITS = {
     ("logistic", "landmark"), ("logistic", "adverse_event"),
     ("hierarchical_logistic", "landmark"), ("hierarchical_logistic", "adverse_event"),
     ("piecewise_exponential", "time_to_event"), ("piecewise_exponential", "time_to_relapse"),
+    ("stratified_piecewise_exponential", "time_to_event"),
+    ("stratified_piecewise_exponential", "time_to_relapse"),
     ("weibull_cure", "time_to_event"), ("weibull_cure", "time_to_relapse"),
     ("gamma_poisson", "event_rate"),
     ("proportions_test", "landmark"), ("proportions_test", "adverse_event"),

@@ -582,6 +582,7 @@ _HOVER = {
     "LogisticAnalysis.model": "Treatment, stratum and their interaction on the logit.",
     "HierarchicalLogisticAnalysis.model": "Log-odds ratios of strata around a common mean.",
     "PiecewiseExponentialAnalysis.model": "Proportional hazards over a baseline in pieces.",
+    "StratifiedPiecewiseExponentialAnalysis.model": "Strata with baseline hazards of their own.",
     "WeibullCureAnalysis.model": "A cured fraction, and Weibull relapse times for the others.",
     "GammaPoissonAnalysis.model": "Events by patient-years in each arm.",
     "ProportionsTestAnalysis.model": "Pooled z test of two proportions; no prior, 1 − p.",

@@ -13,6 +13,9 @@ from adaptive_cart.models.classical.classical_analysis import (
 )
 from adaptive_cart.models.durability.weibull_cure_analysis import WeibullCureAnalysis
 from adaptive_cart.models.hazards.piecewise_exponential_analysis import PiecewiseExponentialAnalysis
+from adaptive_cart.models.hazards.stratified_hazards_analysis import (
+    StratifiedPiecewiseExponentialAnalysis,
+)
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPoissonAnalysis
 from adaptive_cart.models.strata.logistic_analysis import (
     HierarchicalLogisticAnalysis,
@@ -24,6 +27,7 @@ ANALYSES: dict[str, type[AnalysisBase]] = {
     "logistic": LogisticAnalysis,
     "hierarchical_logistic": HierarchicalLogisticAnalysis,
     "piecewise_exponential": PiecewiseExponentialAnalysis,
+    "stratified_piecewise_exponential": StratifiedPiecewiseExponentialAnalysis,
     "weibull_cure": WeibullCureAnalysis,
     "gamma_poisson": GammaPoissonAnalysis,
     "proportions_test": ProportionsTestAnalysis,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -305,6 +305,20 @@ class AnalysisBase(Part):
     told: ClassVar[Told] = Told(
         "the posterior probability that", "P", "posterior mean", "credible interval"
     )
+
+    @property
+    def over_strata(self) -> str:
+        """How strata enter a question that names none, in words."""
+        return "averaged over the strata by their shares" if self.by_stratum else "strata pooled"
+
+    @property
+    def ratio_over_strata(self) -> Literal["pooled", "shared", "averaged"]:
+        """What a hazard ratio over several strata is one of.
+
+        Of their data pooled; of strata with baselines of their own that share it; or a geometric
+        mean of theirs by shares of enrolment.
+        """
+        return "pooled"
 
     @classmethod
     def can_be_asked(cls, kind: QuestionKind) -> bool:

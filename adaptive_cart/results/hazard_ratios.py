@@ -58,8 +58,28 @@ class HazardRatios:
         found = self.exact(arm, minus, strata)
         return self._limit(arm, minus, strata) if found is None else TrueValue(found, 0.0)
 
+    @property
+    def _over(self) -> str:
+        """What a hazard ratio over several strata is one of, to the endpoint's model."""
+        analysis = self.design.analysis_of(self.name)
+        return "pooled" if analysis is None else analysis.ratio_over_strata
+
+    def _averaged(self, values: Sequence[float], strata: Sequence[int]) -> float:
+        """Geometric mean of the ratios of some strata by their shares."""
+        shares = np.array([self.truth.shares[s] for s in strata])
+        with np.errstate(divide="ignore"):
+            return float(np.exp((shares / shares.sum()) @ np.log(values)))
+
     def exact(self, arm: int, minus: int, strata: Sequence[int]) -> float | None:
         """Ratio of constant hazards, or 1 of times with one distribution; else nothing."""
+        if len(strata) > 1 and self._over != "pooled":
+            each = [self.exact(arm, minus, (s,)) for s in strata]
+            known = [value for value in each if value is not None]
+            if len(known) < len(each):
+                return None
+            if self._over == "averaged":
+                return self._averaged(known, strata)
+            return known[0] if max(known) - min(known) <= 1e-12 * max(known) else None
         if self.name not in self.truth.direct:
             return 1.0 if self._alike(arm, minus, strata) else None
         mine, theirs = (
@@ -80,7 +100,17 @@ class HazardRatios:
 
     def _limit(self, arm: int, minus: int, strata: Sequence[int]) -> TrueValue:
         """What the model's hazard ratio tends to; its error by the jackknife over batches."""
-        data = self.data[:, [minus, arm]][..., list(strata)].sum(axis=-1)
+        if len(strata) > 1 and self._over == "averaged":
+            each = [self.of(arm, minus, (s,)) for s in strata]
+            shares = np.array([self.truth.shares[s] for s in strata])
+            relative = [value.mcse / value.value if value.mcse else 0.0 for value in each]
+            average = self._averaged([value.value for value in each], strata)
+            error = math.sqrt(float(((shares / shares.sum() * relative) ** 2).sum()))
+            return TrueValue(average, average * error)
+        data = self.data[:, [minus, arm]][..., list(strata)]
+        # a ratio that is shared: the intervals of every stratum side by side
+        shared = self._over == "shared"
+        data = data.reshape(*data.shape[:-2], -1) if shared else data.sum(axis=-1)
         whole = _score_root(data.sum(axis=0))
         if not math.isfinite(whole):  # nobody has the event in one of the arms, or in both
             return TrueValue(math.exp(whole) if whole < 0.0 else abs(whole), 0.0)

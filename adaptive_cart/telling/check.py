@@ -192,7 +192,7 @@ def _asked(design: Design, rule: Rule, resolved: ResolvedRule) -> str:
 def _strata_together(design: Design, rule: ResolvedRule) -> str:
     """How strata enter a rule that names none."""
     told = {
-        "averaged over the strata by their shares" if analysis.by_stratum else "strata pooled"
+        analysis.over_strata
         for question in rule.asked
         if design.strata is not None and question.stratum == ALL
         if (analysis := design.analysis_of(question.endpoint)) is not None

@@ -27,7 +27,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ import uniformity
 
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.base import holds
-from adaptive_cart.nouns.questions import OPEN, Question
+from adaptive_cart.nouns.questions import ALL, OPEN, Question
 from adaptive_cart.nouns.records import Booleans
 from adaptive_cart.nouns.summaries import Counts, Durations, Exposure, Summary
 
@@ -155,6 +155,7 @@ CUTS = [6.0, 12.0]
 BASELINE, LOG_RATIO_SD = {"a": 0.5, "b": 10.0}, 1.0
 CURED, MEDIAN, SHAPE = (2.0, 2.0), (12.0, 0.7), (1.2, 0.3)
 PARTICIPANTS = 45
+SHARES = (0.5, 0.3, 0.2)
 
 
 def _durations(generator: Generator, time_to: Floats, arm: npt.NDArray[np.int8]) -> Durations:
@@ -196,6 +197,66 @@ def piecewise_data(generator: Generator, truth: Truth) -> Summary:
         time_to[here] = start + (left / hazard)[here]
         left = left - hazard * (end - start)
     return _durations(generator, time_to, arm)
+
+
+def stratified_parameters(own: bool) -> Callable[[Generator, int], Truth]:
+    """Baselines of every stratum, and one log hazard ratio or one a stratum."""
+
+    def drawn(generator: Generator, number: int) -> Truth:
+        strata = len(SHARES)
+        shape = (number, strata) if own else (number,)
+        baseline = (number, strata, len(CUTS) + 1)
+        return {
+            "baseline_hazard": generator.gamma(BASELINE["a"], 1.0 / BASELINE["b"], baseline),
+            "log_hazard_ratio": generator.normal(0.0, LOG_RATIO_SD, shape),
+        }
+
+    return drawn
+
+
+def stratified_data(generator: Generator, truth: Truth) -> Summary:
+    """Each stratum by itself, as if there were no others, and then all of them side by side."""
+    parts = []
+    for stratum in range(len(SHARES)):
+        log_ratio = truth["log_hazard_ratio"]
+        ratio = np.exp(log_ratio if log_ratio.ndim == 1 else log_ratio[:, stratum])
+        own = {"baseline_hazard": truth["baseline_hazard"][:, stratum], "hazard_ratio": ratio}
+        found = piecewise_data(generator, own)
+        assert isinstance(found, Durations)
+        parts.append(replace(found, stratum=np.full_like(found.stratum, stratum)))
+    nothing = np.zeros((len(truth["baseline_hazard"]), 2, len(SHARES)), dtype=np.int64)
+    people = ("months", "event", "included", "arm", "stratum")
+    together = {k: np.concatenate([getattr(part, k) for part in parts], axis=1) for k in people}
+    return Durations(
+        **together, participants=nothing, events=nothing, exposure=nothing.astype(np.float64)
+    )
+
+
+def stratified_case(own: bool) -> Case:
+    return Case(
+        {
+            "model": "stratified_piecewise_exponential",
+            "hazard_ratios": "own" if own else "shared",
+            "cuts": CUTS,
+            "prior": {
+                "baseline": BASELINE,
+                "log_hazard_ratio": {"dist": "normal", "mean": 0.0, "sd": LOG_RATIO_SD},
+            },
+        },
+        ("soc", "cart"),
+        ("sle", "ssc", "iim"),
+        SHARES,
+        stratified_parameters(own),
+        stratified_data,
+        {
+            label: Question("e", 1, 0, value=0.8, above=False, kind="hazard_ratio", stratum=stratum)
+            for label, stratum in (
+                ("hazard ratio", ALL),
+                ("hazard ratio, second stratum", 1),
+                ("hazard ratio, open strata", OPEN),
+            )
+        },
+    )
 
 
 def cure_parameters(generator: Generator, number: int) -> Truth:
@@ -293,6 +354,8 @@ CASES = {
             "hazard ratio": Question("e", 1, 0, value=1.0, above=False, kind="hazard_ratio"),
         },
     ),
+    "stratified_piecewise_exponential": stratified_case(own=False),
+    "stratified_piecewise_exponential_own": stratified_case(own=True),
     "weibull_cure": Case(
         {
             "prior": {
@@ -364,7 +427,7 @@ class Study:
 
 
 def faces(case: Case, name: str) -> tuple[Any, Any, Any]:
-    analysis = ANALYSES[name].model_validate({"model": name, **case.table})
+    analysis = ANALYSES[case.table.get("model", name)].model_validate({"model": name, **case.table})
     face = analysis.reference(case.arms, case.strata, case.shares)
     return analysis, analysis.fitted(case.arms, case.shares), face
 

@@ -36,10 +36,17 @@ MODELS = (
     "logistic",
     "hierarchical_logistic",
     "piecewise_exponential",
+    "stratified_piecewise_exponential",
+    "stratified_piecewise_exponential_own",
     "weibull_cure",
     "gamma_poisson",
 )
-FEWER = {"weibull_cure": 40, "logistic": 100, "hierarchical_logistic": 100}
+FEWER = {
+    "stratified_piecewise_exponential_own": 100,
+    "weibull_cure": 40,
+    "logistic": 100,
+    "hierarchical_logistic": 100,
+}
 
 
 @pytest.fixture(autouse=True)

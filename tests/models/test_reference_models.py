@@ -160,6 +160,31 @@ CASES: dict[str, tuple[dict[str, Any], Any, Any, list[Question]]] = {
             {"arm": 1, "minus": 0, "value": 0.8, "kind": "hazard_ratio", "stratum": OPEN},
         ),
     ),
+    **{
+        f"stratified_piecewise_exponential{name}": (
+            {
+                "model": "stratified_piecewise_exponential",
+                "hazard_ratios": ratios,
+                "cuts": [8.0],
+                "prior": {
+                    "baseline": {"a": 0.1, "b": 1.0},
+                    "log_hazard_ratio": {"dist": "normal", "mean": 0.0, "sd": 1.0},
+                },
+            },
+            durations(
+                (list(np.minimum(PIECES, 20.0)), list(PIECES < 20.0), list(np.arange(50) % 3)),
+                ([3.0, 7.0, 13.0, 2.0, 0.5], [1, 1, 1, 1, 1], [1, 1, 1, 1, 0]),
+                arms=3,
+            ),
+            np.array([[True, False], [True, True]]),
+            asked(
+                {"arm": 1, "minus": 0, "value": 0.8, "above": False, "kind": "hazard_ratio"},
+                {"arm": 2, "minus": 1, "value": 0.7, "kind": "hazard_ratio", "stratum": 1},
+                {"arm": 1, "minus": 0, "value": 0.8, "kind": "hazard_ratio", "stratum": OPEN},
+            ),
+        )
+        for name, ratios in (("", "shared"), ("_own", "own"))
+    },
     "weibull_cure": (
         {
             "prior": {
@@ -215,7 +240,7 @@ TWO_ARMS = {"logistic", "hierarchical_logistic", "weibull_cure"}
 def faces(name: str) -> tuple[Any, Any, Any, Any, Any, list[Question]]:
     """Analysis, reference, summary, open strata and questions of a case."""
     table, summary, open_strata, questions = CASES[name]
-    analysis = ANALYSES[name].model_validate({"model": name, **table})
+    analysis = ANALYSES[table.get("model", name)].model_validate({"model": name, **table})
     arms = ARMS[:2] if name in TWO_ARMS else ARMS
     fitted = analysis.fitted(arms, SHARES)
     face = analysis.reference(arms, STRATA, SHARES)

@@ -89,11 +89,15 @@ class PiecewiseExponential:
         shape and rate (months) of the gamma prior of every baseline hazard per month
     log_hazard_ratio
         mean and standard deviation of the normal prior of the log hazard ratio
+    strata
+        each with baseline hazards of its own, and all with one hazard ratio: what is said of
+        intervals holds of the intervals of every stratum, those of the first stratum first
     """
 
     cuts: tuple[float, ...]
     baseline: tuple[float, float]
     log_hazard_ratio: tuple[float, float]
+    strata: int = 1
 
     def __post_init__(self) -> None:
         """Refuse a prior or cuts that do not make a model."""
@@ -193,7 +197,7 @@ class PiecewiseExponential:
         """
         counts = np.asarray(events, dtype=np.float64)
         months = np.asarray(time, dtype=np.float64)
-        intervals = len(self.cuts) + 1
+        intervals = self.strata * (len(self.cuts) + 1)
         for name, found in (("events", counts), ("time", months)):
             if found.ndim != 3 or found.shape[1:] != (2, intervals):
                 raise ValueError(
@@ -330,17 +334,26 @@ class Posterior:
         return self._answer(self._log_mean)
 
     def hazard_ratio_mean(self) -> Array:
-        """Posterior mean of the hazard ratio, (table,).
+        """Posterior mean of the hazard ratio, (table,)."""
+        return self.mean_of_power(np.ones(len(self.failed)))
 
-        It is the ratio of two normalising constants, that of the posterior with one more event in
-        the experimental arm over this one, each on a range of its own: under a wide prior the mean
-        is made in a tail that hardly counts for the posterior itself. Infinite where it exceeds
-        the largest float, nan where the other posterior has failed.
+    def mean_of_power(self, power: Array) -> Array:
+        """Posterior mean of a power of the hazard ratio, (table,).
+
+        It is the ratio of two normalising constants, that of the posterior with so many more events
+        in the experimental arm over this one, each on a range of its own: under a wide prior the
+        mean is made in a tail that hardly counts for the posterior itself. Infinite where it is
+        beyond the largest float, nan where the other posterior has failed.
+
+        Parameters
+        ----------
+        power
+            (table,)
         """
         density = self._density
         more = Posterior(
             _Density(
-                density.slope + 1.0,
+                density.slope + power,
                 density.exponent,
                 density.control,
                 density.experimental,
@@ -361,6 +374,27 @@ class Posterior:
         lower = self._quantile(tail * total)
         upper = self._quantile(total - tail * total)
         return np.stack([self._answer(lower), self._answer(upper)], axis=-1)
+
+    def lattice(self, rows: slice, points: int) -> tuple[Array, Array]:
+        """Equally spaced log hazard ratios and the mass that each stands for, (table, point) each.
+
+        No mass where the table has failed.
+        """
+        low, high = (end[rows, None] for end in self.range())
+        beta = low + (high - low) * ((np.arange(points) + 0.5) / points)
+        mass = np.exp(self._density.take(rows).log(beta) - self._peak[rows, None])
+        failed = self.failed[rows, None]
+        mass = np.where(failed, 0.0, mass)
+        return beta, mass / np.where(failed, 1.0, mass.sum(axis=-1, keepdims=True))
+
+    @property
+    def prior_sd(self) -> float:
+        """Standard deviation of the prior of the log hazard ratio."""
+        return self._density.sd
+
+    def range(self) -> tuple[Array, Array]:
+        """Log hazard ratios beyond which there is no mass to speak of, (table,) each."""
+        return self._start, self._start + self._width * self._panels
 
     def curve(self) -> tuple[Array, Array]:
         """Log hazard ratios, rising, and normal scores of being below them, (table, knot) each."""

@@ -1,0 +1,136 @@
+"""The model ``stratified_piecewise_exponential`` in PyMC.
+
+Statement, for stratum s, interval j and the two arms k that are compared::
+
+    baseline_hazard_sj  ~ Gamma(a, rate b)          per month, independent
+    log_hazard_ratio    ~ Normal(mean, sd)          one for all strata, or one for each
+    events_skj          ~ Poisson(baseline_hazard_sj exp(log_hazard_ratio_s k) months_skj)
+
+A stratum that a question is not about has no months at risk and so no say. Of hazard ratios that
+each stratum has by itself the average is taken by shares of enrolment, on the log scale.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.models.base import Reference
+from adaptive_cart.models.hazards.stratified_hazards import StratifiedHazards
+from adaptive_cart.models.rates.gamma_poisson_reference import LEAST_EXPOSURE
+from adaptive_cart.models.reference_scales import log_scale
+from adaptive_cart.models.strata.reference_strata import in_strata, named_strata
+from adaptive_cart.nouns.questions import OPEN, Quantity, Question
+from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.summaries import Durations, Summary
+
+
+@dataclass(frozen=True)
+class StratifiedHazardsReference(Reference):
+    """Proportional hazards in strata with baseline hazards of their own, in PyMC."""
+
+    prior: StratifiedHazards
+    arms: tuple[str, ...]
+    strata: tuple[str, ...]
+
+    @property
+    def statement(self) -> str:
+        """Likelihood and prior with their numbers."""
+        (shape, rate), (mean, sd) = self.prior.one.baseline, self.prior.one.log_hazard_ratio
+        whose = "each log hazard ratio" if self.prior.own else "log hazard ratio of all strata"
+        return (
+            "in each stratum: hazard of the arm compared with = baseline hazard, constant in "
+            f"{', '.join(self.intervals)}\n"
+            "hazard of the other arm = baseline hazard x hazard ratio\n"
+            f"each baseline hazard per month ~ Gamma(shape {shape:g}, rate {rate:g})\n"
+            f"{whose} ~ Normal({mean:g}, sd {sd:g})"
+        )
+
+    @property
+    def intervals(self) -> list[str]:
+        """Names of the intervals between cuts."""
+        edges = [f"{cut:g}" for cut in (0.0, *self.prior.one.cuts)]
+        closed = [f"months {a} to {b}" for a, b in itertools.pairwise(edges)]
+        return [*closed, f"months from {edges[-1]}"]
+
+    def data(
+        self,
+        summary: Summary,
+        trial: int = 0,
+        open_strata: Booleans | None = None,
+        question: Question | None = None,
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Events and months by stratum, arm and interval, of the two arms that are compared."""
+        assert isinstance(summary, Durations)
+        pair = (1, 0) if question is None else question.pair
+        edges = (0.0, *self.prior.one.cuts, np.inf)
+        shape = (len(self.prior.shares), len(self.arms), len(edges) - 1)
+        events, months = np.zeros(shape, dtype=np.int64), np.zeros(shape)
+        about = in_strata(summary.stratum[trial], open_strata, question)
+        included = summary.included[trial] & about
+        for stratum, arm in itertools.product(range(shape[0]), pair):
+            members = included & (summary.arm[trial] == arm) & (summary.stratum[trial] == stratum)
+            duration, ended = summary.months[trial][members], summary.event[trial][members]
+            for interval, (start, end) in enumerate(itertools.pairwise(edges)):
+                # what ends exactly at a cut ends in the earlier interval
+                here = (duration > start) | (interval == 0)
+                events[stratum, arm, interval] = (ended & here & (duration <= end)).sum()
+                months[stratum, arm, interval] = np.clip(duration - start, 0.0, end - start).sum()
+        return {
+            "events": events,
+            "months": np.maximum(months, LEAST_EXPOSURE),
+            "experimental": (np.arange(len(self.arms)) == pair[0]).astype(np.float64),
+        }
+
+    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+        """A new model of these data."""
+        import pymc as pm
+        from pytensor import tensor as pt
+
+        (shape, rate), (mean, sd) = self.prior.one.baseline, self.prior.one.log_hazard_ratio
+        cells = ("stratum", "arm", "interval")
+        coords = {
+            "stratum": named_strata(self.strata),
+            "arm": list(self.arms),
+            "interval": self.intervals,
+        }
+        with pm.Model(coords=coords) as model:
+            events = pm.Data("events", data["events"], dims=cells)
+            months = pm.Data("months", data["months"], dims=cells)
+            experimental = pm.Data("experimental", data["experimental"], dims="arm")
+            scale = log_scale(shape, -pt.log(rate + months.sum(axis=1)))
+            baseline = pm.Gamma(
+                "baseline_hazard", alpha=shape, beta=rate, dims=("stratum", "interval"), **scale
+            )
+            if self.prior.own:
+                log_ratio = pm.Normal("log_hazard_ratio", mean, sd, dims="stratum")
+                effect = log_ratio[:, None] * experimental[None, :]
+            else:
+                log_ratio = pm.Normal("log_hazard_ratio", mean, sd)
+                effect = (log_ratio * experimental)[None, :]
+            hazard = baseline[:, None, :] * pt.exp(effect)[:, :, None]
+            pm.Poisson("occurrence", mu=hazard * months, observed=events, dims=cells)
+        return model
+
+    def of(
+        self,
+        draws: Mapping[str, npt.NDArray[np.float64]],
+        quantity: Quantity,
+        open_strata: Booleans | None = None,
+    ) -> Floats:
+        """Hazard ratio of the two arms that were fitted, averaged where strata have theirs."""
+        log_ratio = draws["log_hazard_ratio"]
+        if not self.prior.own:
+            return np.exp(log_ratio)
+        weights = np.array(self.prior.shares, dtype=np.float64)
+        if quantity.stratum >= 0:
+            weights = (np.arange(len(weights)) == quantity.stratum).astype(np.float64)
+        elif quantity.stratum == OPEN and open_strata is not None and open_strata.any():
+            weights = np.where(open_strata, weights, 0.0)
+        average: Floats = np.exp(log_ratio @ (weights / weights.sum()))
+        return average
