@@ -22,7 +22,7 @@ from adaptive_cart.analysis.findings import Diagnosis, Interval
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.plan import LEVEL, Plan
-from adaptive_cart.conduct.predictive import Condition, predictive_probability
+from adaptive_cart.conduct.predictive import Condition, enumerated, predictive_probability
 from adaptive_cart.models.base import holds
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
@@ -124,6 +124,11 @@ class ReferencePosteriors:
     def _answered(self, analysis: RecordedAnalysis, part: Comparison, target: Question) -> Answer:
         from adaptive_cart.models.sampling import mean_and_error
 
+        if part.prediction is not None and not enumerated(
+            self.plan.fitted[target.endpoint][0], target
+        ):  # completed from the fast posterior alone
+            fast = float(analysis.fast_probability(part, target)[0])
+            return Answer(fast, 0.0, fast, None)
         fits, open_strata, (tables, weights), trouble = self._draws(analysis, target)
         reference = self._reference(target.endpoint)
         probability = variance = 0.0

@@ -11,11 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adaptive_cart.conduct.predictive import Condition, always_decided, predictive_probability
+from adaptive_cart.conduct.predictive import (
+    Condition,
+    always_decided,
+    enumerated,
+    predictive_probability,
+)
 from adaptive_cart.models import AnalysisBase
 from adaptive_cart.models.ties import Sides, not_known
 from adaptive_cart.nouns.questions import Question, written
-from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.records import Booleans, Floats
 
 if TYPE_CHECKING:
     from adaptive_cart.conduct.look_analysis import LookAnalysis
@@ -108,10 +113,26 @@ class Prediction(Asking):
         return Condition(asked, self.at_least, self.threshold, self.against)
 
     def answer(self, seen: LookAnalysis, question: Question) -> Floats:
-        """Over all final tables."""
-        model = seen.plan.fitted[question.endpoint][1]
+        """Over all final tables, or else over completions of the trial."""
+        analysis, model = seen.plan.fitted[question.endpoint]
+        if not enumerated(analysis, question):
+            return self._completed(seen, question)
         to_come = seen.to_come(question, self.enrolled)
         return predictive_probability(model, self.condition(question), *to_come)
+
+    def _completed(self, seen: LookAnalysis, question: Question) -> Floats:
+        from adaptive_cart.conduct.completion import Completion
+
+        condition, now = self.condition(question), Now()
+        apart = question.stratum >= 0 or seen.plan.fitted[question.endpoint][0].by_stratum
+        completion = Completion(seen, self.enrolled, apart)
+
+        def holds(completed: LookAnalysis) -> Booleans:
+            return condition.holds(now.answer(completed, condition.question))
+
+        answer = completion.chance(holds, (question.endpoint,), self.against)
+        failed = seen.posterior(question.endpoint).failed
+        return answer if failed is None else np.where(failed, np.nan, answer)
 
     def sides(self, seen: LookAnalysis, question: Question) -> Sides:
         """Nothing is known."""
@@ -121,6 +142,10 @@ class Prediction(Asking):
         self, analysis: AnalysisBase, model: Any, question: Question, participants: tuple[int, ...]
     ) -> float:
         """That of the posterior, unless there are few enough final tables to decide."""
+        if not enumerated(analysis, question):
+            from adaptive_cart.conduct.completion import ERROR
+
+            return ERROR
         decided = always_decided(model, question, participants)
         return 0.0 if decided else analysis.answered_by.error(question)
 

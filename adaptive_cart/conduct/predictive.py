@@ -1,6 +1,6 @@
-"""The probability, given the data so far, that a rule's condition will hold at the last look.
+"""The exact probability, given the data so far, that a condition on counts will hold at the end.
 
-For the beta-binomial model this is exact: every final table of counts is weighted with its
+For the beta-binomial model every final table of counts is weighted with its
 beta-binomial predictive mass (Dmitrienko & Wang 2006, Stat Med 25:2178, eq. 2), and the condition
 is looked up in the table. Looks in between are ignored. Still to come in an arm is its final number
 less those analysed.
@@ -20,6 +20,7 @@ from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 
 if TYPE_CHECKING:
+    from adaptive_cart.models import AnalysisBase
     from adaptive_cart.models.binary.beta_binomial import BetaBinomial
 
 PROBABILITIES_KEPT = 4096
@@ -98,6 +99,11 @@ def predictive_probability(
         seen = tuple(successes[here, arm] for arm in arms)
         answer[here] = _looked_up(model, condition, row, seen)
     return answer
+
+
+def enumerated(analysis: AnalysisBase, question: Question) -> bool:
+    """Whether a condition on a question is summed over all final tables, and not over draws."""
+    return analysis.enumerates and question.of.about_levels and question.kind in analysis.answers
 
 
 def always_decided(model: BetaBinomial, question: Question, last: tuple[int, ...]) -> bool:

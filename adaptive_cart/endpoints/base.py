@@ -18,6 +18,7 @@ from adaptive_cart.endpoints.intercurrent import (
     Strategy,
     refused,
 )
+from adaptive_cart.nouns.ahead import Ahead, Coming, Numbers
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
 from adaptive_cart.nouns.summaries import Summary, SummaryKind
@@ -194,6 +195,13 @@ class EndpointBase(Part):
     def summary(self, prepared: Any, snapshot: Snapshot) -> Summary:
         """Summarise what is visible at a look by ``(trial, arm, stratum)``."""
         raise NotImplementedError  # abstract: every kind supplies it
+
+    def to_come(self, prepared: Any, snapshot: Snapshot, summary: Any, ahead: Ahead) -> Coming:
+        """What is still to be seen by the last look, for the model to complete.
+
+        By default a number of participants: those planned, less those whose outcome is due.
+        """
+        return Numbers(ahead.still(getattr(summary, "due", summary.analysed)))
 
     # ── what is true ──────────────────────────────────────────────────────────────────────
     def closed_form(self, values: Any, dropout: Floats, course: bool) -> Floats | None:

@@ -12,9 +12,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from adaptive_cart.nouns.ahead import Ahead, AtRisk, Waiting
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.participant_set import ParticipantSet, kept
 from adaptive_cart.nouns.parts import ONE_DAY
@@ -135,3 +138,39 @@ class Clocked:
             population.tally(ended),
             population.totals(months, included),
         )
+
+    def to_come(
+        self, snapshot: Snapshot, summary: Durations, ahead: Ahead, horizon: float
+    ) -> AtRisk:
+        """Those followed on; the time of others begins as it did for others of their arm."""
+        population, now = self.population, snapshot.date[:, None]
+        shape, seen = ahead.arrival.shape, slice(0, population.participants)
+
+        def over(values: npt.NDArray[Any], none: Any) -> npt.NDArray[Any]:
+            whole = np.full(shape, none, dtype=values.dtype)
+            whole[:, seen] = values
+            return whole
+
+        began = over(np.where(summary.included, self.began, np.inf), np.inf)
+        ended = self.began + self.months <= until(now)
+        open_ = over(summary.included & ~summary.event & ~ended, False)
+        since = over(summary.months, 0.0)
+        last = np.where(np.isnan(ahead.last), np.inf, ahead.last)[:, None]
+        with np.errstate(invalid="ignore"):
+            until_ = np.where(np.isfinite(began), np.minimum(last - began, horizon), 0.0)
+        enrolled = ahead.inside & ~ahead.new
+        arrival = np.where(ahead.inside, ahead.arrival, 0.0)
+        months = np.where(enrolled, now - arrival, 0.0)
+        gone = over(self.followed <= until(snapshot.follow_up()), False)
+        waiting = Waiting(
+            ahead.inside & np.isinf(began) & ~gone,
+            months,
+            np.where(enrolled, began - arrival, np.inf),
+            np.where(enrolled, np.minimum(months, over(self.followed, 0.0)), -1.0),
+            arrival,
+            ahead.last,
+            horizon,
+        )
+        open_ &= until_ > since
+        arm, stratum = ahead.arm, ahead.stratum
+        return AtRisk(open_, since, until_, began, arm, stratum, ahead.events, waiting)

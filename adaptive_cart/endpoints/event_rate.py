@@ -14,6 +14,7 @@ import numpy as np
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.endpoints.direct import DirectTruth, Yearly
 from adaptive_cart.endpoints.intercurrent import Circumstances, Handled
+from adaptive_cart.nouns.ahead import Ahead, Years
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
@@ -77,6 +78,24 @@ class EventRate(EndpointBase):
         counts = population.totals(events.astype(np.float64), snapshot.enrolled)
         years = population.totals(months, snapshot.enrolled) / MONTHS_PER_YEAR
         return Exposure(counts.astype(np.int64), years, population.tally(snapshot.enrolled))
+
+    def to_come(
+        self,
+        prepared: FollowUp,
+        snapshot: Snapshot,
+        summary: Exposure,
+        ahead: Ahead,
+    ) -> Years:
+        """Years from now, or from randomisation, to the last look, of who has not left."""
+        population = snapshot.population
+        gone = np.zeros(ahead.inside.shape, dtype=np.bool_)
+        if prepared.ends is not None:
+            gone[:, : population.participants] = prepared.ends <= snapshot.follow_up()
+        from_ = np.maximum(ahead.arrival, snapshot.date[:, None])
+        months = np.where(ahead.inside & ~gone, ahead.last[:, None] - from_, 0.0)
+        years = ahead.summed(np.maximum(months, 0.0)) / MONTHS_PER_YEAR
+        arrives = ahead.new & (ahead.arrival <= ahead.last[:, None])
+        return Years(years, ahead.summed(arrives.astype(np.float64)).astype(np.int64))
 
     def closed_form(self, values: Any, dropout: Floats, course: bool) -> Floats | None:
         return np.array(values, dtype=np.float64)

@@ -22,6 +22,7 @@ from adaptive_cart.endpoints.clocked import Clocked
 from adaptive_cart.endpoints.direct import DirectTruth, Times
 from adaptive_cart.endpoints.intercurrent import Circumstances, Event, Handled
 from adaptive_cart.errors import one_of
+from adaptive_cart.nouns.ahead import Ahead, AtRisk
 from adaptive_cart.nouns.calendar import short_of, until
 from adaptive_cart.nouns.course import DRUG_FREE
 from adaptive_cart.nouns.participant_set import ParticipantSet
@@ -254,6 +255,29 @@ class TimeToEvent(EndpointBase):
             population.tally(happened),
             population.totals(months, included),
         )
+
+    def to_come(
+        self,
+        prepared: Followed | Clocked,
+        snapshot: Snapshot,
+        summary: Durations,
+        ahead: Ahead,
+    ) -> AtRisk:
+        """Those followed on without the event, and those still to be enrolled."""
+        if isinstance(prepared, Clocked):
+            return prepared.to_come(snapshot, summary, ahead, self.horizon or np.inf)
+        seen, now = snapshot.population.participants, snapshot.date[:, None]
+        open_ = ahead.new.copy()
+        open_[:, :seen] = summary.included & ~summary.event & (prepared.leaves > until(now))
+        since = np.zeros(ahead.arrival.shape)
+        since[:, :seen] = summary.months
+        last = np.where(np.isnan(ahead.last), np.inf, ahead.last)[:, None]
+        until_ = np.where(ahead.inside, last - np.where(ahead.inside, ahead.arrival, 0.0), 0.0)
+        if self.horizon is not None:
+            until_ = np.minimum(until_, self.horizon)
+        open_ &= until_ > since
+        arm, stratum = ahead.arm, ahead.stratum
+        return AtRisk(open_, since, until_, ahead.arrival, arm, stratum, ahead.events)
 
     # ── what is true ──────────────────────────────────────────────────────────────────────
     def true_values(self, name: str, population: Population) -> Floats | None:

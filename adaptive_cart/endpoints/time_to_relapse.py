@@ -16,6 +16,7 @@ from pydantic import Field
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.endpoints.clocked import Clocked
 from adaptive_cart.endpoints.intercurrent import Circumstances, Handled
+from adaptive_cart.nouns.ahead import Ahead, AtRisk
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.course import DRUG_FREE
 from adaptive_cart.nouns.parts import PositiveMonths
@@ -69,6 +70,12 @@ class TimeToRelapse(EndpointBase):
 
     def summary(self, prepared: Clocked, snapshot: Snapshot) -> Durations:
         return prepared.summary(snapshot)
+
+    def to_come(
+        self, prepared: Clocked, snapshot: Snapshot, summary: Durations, ahead: Ahead
+    ) -> AtRisk:
+        """Remitters followed on; who is not in remission reaches it as others of the arm did."""
+        return prepared.to_come(snapshot, summary, ahead, self.horizon)
 
     def true_values(self, name: str, population: Population) -> Floats | None:
         """Fraction of remitters still in drug-free remission at ``horizon``, by trial."""

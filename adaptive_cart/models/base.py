@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.ties import Sides, certain, not_known, settled, strictly_inside
+from adaptive_cart.nouns.ahead import Coming
+from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.parts import Part
-from adaptive_cart.nouns.questions import KINDS, Quantity, Question, QuestionKind
+from adaptive_cart.nouns.questions import ALL, KINDS, LEVEL, Quantity, Question, QuestionKind
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import SUMMARIES, Summary
 
@@ -61,6 +63,37 @@ class Posterior:
     def where_open(self, open_strata: Booleans) -> Posterior:
         """Return the same posterior, asked about the strata that are open now."""
         raise NotImplementedError  # abstract: every model supplies it
+
+    def completed(
+        self, summary: Summary, coming: Coming, some: Completions, apart: bool
+    ) -> Summary:
+        """Data as they may be at the last look, a row a completion of a trial.
+
+        Each is drawn with one draw of the posterior; by default a draw of every arm's level says
+        all that is to be known.
+
+        Parameters
+        ----------
+        summary, coming
+            What has been seen, and what is still to come.
+        some
+            Which completions.
+        apart
+            Whether strata are predicted each by itself.
+        """
+        arms, strata = summary.analysed.shape[1:]
+        levels = np.stack(
+            [
+                np.stack([self._level(arm, place, some, apart) for place in range(strata)], axis=1)
+                for arm in range(arms)
+            ],
+            axis=1,
+        )
+        return summary.completed(levels, coming, some)
+
+    def _level(self, arm: int, stratum: int, some: Completions, apart: bool) -> Floats:
+        """Draws of an arm's level, ``(trial, completion)``."""
+        return some.of(self.draws(Quantity("", LEVEL, arm, None, stratum if apart else ALL)))
 
     # ── what it is asked ──────────────────────────────────────────────────────────────────
     def probability(self, question: Question) -> Floats:
@@ -275,8 +308,9 @@ class AnalysisBase(Part):
         What those have who make up the level, where the arm's name alone does not say it.
     slow
         Whether its posterior takes so long that a report repeats fewer trials.
-    predicts
-        Whether predictive probabilities are there for it.
+    enumerates
+        Whether a predictive probability about levels is a sum over all last tables, and not a share
+        of drawn ones.
     answered_by
         What answers: its ``error`` says what an answer may be wrong by.
     bayesian
@@ -298,7 +332,7 @@ class AnalysisBase(Part):
     level: ClassVar[str] = "probability"
     of_level: ClassVar[str] = ""
     slow: ClassVar[bool] = False
-    predicts: ClassVar[bool] = False
+    enumerates: ClassVar[bool] = False
     answered_by: ClassVar[type[Posterior]]
     bayesian: ClassVar[bool] = True
     of_tables: ClassVar[bool] = False
@@ -324,6 +358,12 @@ class AnalysisBase(Part):
     def can_be_asked(cls, kind: QuestionKind) -> bool:
         """Whether its posterior knows the numbers of arms that a kind of question is made of."""
         return kind.quantity in {KINDS[name].quantity for name in cls.answers}
+
+    @classmethod
+    def predicts(cls) -> bool:
+        """Whether what will be seen at the last look can be drawn from its posterior."""
+        own = cls.answered_by.completed is not Posterior.completed
+        return cls.bayesian and (own or SUMMARIES[cls.reads].completed is not Summary.completed)
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
         """Faults of the table that need the design's names: (path below the table, message)."""

@@ -29,12 +29,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from adaptive_cart.nouns.completions import DRAWS, LOG_DRAWS
 from adaptive_cart.nouns.questions import Quantity
 from adaptive_cart.nouns.records import Floats, Integers
 
+__all__ = ["DRAWS", "KNOTS", "LOG_DRAWS", "MIDDLES", "SCORES", "axis_of", "of_distinct", "ranks",
+           "spread", "within_cells"]  # fmt: skip
+
 Number = TypeVar("Number", np.float64, np.int64)
-LOG_DRAWS: Final = 12
-DRAWS: Final = 2**LOG_DRAWS
 SEED: Final = 1998
 MIDDLES: Final[Floats] = (np.arange(DRAWS) + 0.5) / DRAWS
 SCORES: Final[Floats] = special.ndtri(MIDDLES)

@@ -230,7 +230,7 @@ def can_enumerate(design: Design, plan: Plan) -> bool:
         and design.primary_endpoint.binary
         and design.primary_endpoint.known_after() is not None
         and fitted is not None
-        and fitted[0].predicts
+        and fitted[0].enumerates
         and all(_about_primary(plan, position) for position in range(len(plan.rules)))
         and math.prod(number + 1 for number in numbers[-1]) <= _MOST_TABLES
     )

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from adaptive_cart.conduct.predictive import enumerated
+from adaptive_cart.conduct.rules import resolve_rules
 from adaptive_cart.design.design import Design, PermutedBlocks
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import EngineError
@@ -154,6 +156,11 @@ def obstacles(design: Design, truths: Mapping[str, Truth]) -> list[str]:
                 f"rule '{rule.name}' asks about {' and '.join(about)} together: tables of each "
                 f"endpoint by itself do not say how often both hold, so participants are needed",
             )
+    for resolved in resolve_rules(design) if analysis is not None else ():
+        assert analysis is not None
+        ahead = [part.question for part in resolved.parts if part.prediction is not None]
+        if not all(enumerated(analysis, question) for question in ahead):
+            found.append(f"what rule '{resolved.name}' predicts is drawn, and not enumerated")
     return found
 
 

@@ -17,6 +17,7 @@ from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.holding import Thresholds
 from adaptive_cart.conduct.look_analysis import LookAnalysis, in_full
 from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.predictive import enumerated
 from adaptive_cart.conduct.trial import SimulatedConduct
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.questions import Question
@@ -206,7 +207,7 @@ class _Watched(SimulatedConduct):
         if not self._at_a_look:
             return answers
         for number, part in enumerate(rule.parts):
-            if self.plan.bayesian(part):  # a test has no other face
+            if self._has_two_faces(part):
                 self._note(
                     part, analysis, asked[number], answers[number], thresholds[number],
                     arms, strata, to_come[number],
@@ -243,11 +244,16 @@ class _Watched(SimulatedConduct):
                 )
             )
 
+    def _has_two_faces(self, part: Comparison) -> bool:
+        """Whether PyMC answers it too: a test has no other face, nor what is completed."""
+        ahead, of = part.prediction, self.plan.fitted[part.question.endpoint][0]
+        return self.plan.bayesian(part) and (ahead is None or enumerated(of, part.question))
+
     def _to_come(
         self, part: Comparison, analysis: LookAnalysis
     ) -> list[tuple[Integers, Integers, Integers] | None]:
         ahead = part.prediction
-        if ahead is None or not self._at_a_look:
+        if ahead is None or not self._at_a_look or not self._has_two_faces(part):
             return [None] * len(part.targets)
         return [analysis.to_come(target, ahead.enrolled) for target in part.targets]
 

@@ -508,9 +508,11 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("direct", {"rules/0/looks": [1, 2]}, "rules[1].predictive.rule", "not judged at the last"),
     (
         "direct",
-        {"rules/0/posterior": {"endpoint": "dfr", "arm": "cart", "best": True}},
+        {
+            "analysis/dfr": {"model": "proportions_test"},
+        },
         "rules[1].predictive.rule",
-        "asks for the best arm",
+        "is a test, and has no posterior",
     ),
     (
         "course",

@@ -6,19 +6,18 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from adaptive_cart.design.checks.conditions import Whom, asks_once, whom
-from adaptive_cart.design.checks.pieces import Found, Pieces, has_control, several, unknown
+from adaptive_cart.design.checks.pieces import Found, Pieces, has_control, several
+from adaptive_cart.design.checks.predictions import predictive
 from adaptive_cart.design.checks.questions import posterior
 from adaptive_cart.design.checks.spending import spending
 from adaptive_cart.design.rule_tables import leaves, together
-from adaptive_cart.design.validation import path_to, shown
+from adaptive_cart.design.validation import shown
 from adaptive_cart.errors import one_of
-from adaptive_cart.models import ANALYSES, DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from adaptive_cart.design.rule_tables import (
         Comparing,
         PosteriorQuestion,
-        PredictiveQuestion,
         Rule,
     )
 
@@ -54,7 +53,7 @@ def rules(pieces: Pieces) -> Found:
                 yield from posterior(pieces, part.posterior, f"{place}.posterior")
                 yield from _largest_harm(pieces, rule, part.posterior, f"{place}.posterior")
             if part.predictive is not None:
-                yield from _predictive(pieces, rule, part.predictive, f"{place}.predictive")
+                yield from predictive(pieces, rule, part.predictive, f"{place}.predictive")
 
 
 def _rule_looks(pieces: Pieces, rule: Rule, path: str) -> Found:
@@ -119,50 +118,3 @@ def _consequence(pieces: Pieces, rule: Rule, path: str) -> Found:
     for where, message, *grounds in rule.decision.refuses(target, control, pieces.stratum_names):
         place = where if together(rule) is None else "then"
         yield f"{path}.{place}", message, *strata, *(f"{path}.{ground}" for ground in grounds)
-
-
-def _predictive(pieces: Pieces, rule: Rule, predictive: PredictiveQuestion, path: str) -> Found:
-    asked = predictive.rule
-    position = next(
-        (p for p, r in enumerate(pieces.rules) if r is not None and r.name == asked), None
-    )
-    if position is None:
-        if asked not in pieces.rule_names and None not in pieces.rule_names:
-            names = [name for name in pieces.rule_names if name is not None and name != rule.name]
-            yield f"{path}.rule", unknown(asked, "rules", names)
-        return
-    target, place = pieces.rules[position], f"rules[{position}]"
-    assert target is not None
-    if target.posterior is None:
-        yield (
-            f"{path}.rule",
-            f"'{target.name}' asks {'several questions' if together(target) else 'no posterior '}"
-            f"{'; only one' if together(target) else 'question; only such'} can be predicted",
-            f"{place}.posterior",
-            f"{place}.predictive",
-        )
-        return
-    kind, analysis = target.posterior.kind, pieces.analysis.get(target.posterior.endpoint)
-    model = ANALYSES[DEFAULT_MODEL if analysis is None else analysis.model]
-    drawn = model.can_be_asked(kind) and kind.name not in model.answers
-    if kind.among_open or drawn:
-        yield (
-            f"{path}.rule",
-            f"'{target.name}' asks for {kind.asked_for}; predictive probabilities are there for "
-            f"levels and differences",
-            f"{place}.posterior",
-        )
-    last = pieces.number_of_looks
-    if last is not None and target.looks and not {last, "final"} & set(target.looks):
-        yield (
-            f"{path}.rule",
-            f"'{target.name}' is not judged at the last look, so nothing is to be predicted",
-            f"{place}.looks",
-        )
-    if analysis is not None and not analysis.predicts:
-        yield (
-            f"{path}.rule",
-            f"'{target.name}' is analysed by '{analysis.model}'; predictive probabilities are "
-            f"there for beta_binomial",
-            path_to("analysis", target.posterior.endpoint, "model"),
-        )

@@ -172,7 +172,7 @@ class BetaBinomialAnalysis(AnalysisBase):
             "component is the usual beta prior. Arms are independent.",
         ),
     )
-    predicts: ClassVar[bool] = True
+    enumerates: ClassVar[bool] = True
     reads: ClassVar[str] = "counts"
     answers: ClassVar[tuple[str, ...]] = ("level", "best")
     answered_by: ClassVar[type[Posterior]] = CountsPosterior

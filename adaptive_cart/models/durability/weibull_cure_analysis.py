@@ -13,6 +13,8 @@ from pydantic import model_validator
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
 from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
+from adaptive_cart.nouns.ahead import AtRisk, Coming, over_completions
+from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.distributions import Beta, Lognormal
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
@@ -175,10 +177,55 @@ class DurabilityPosterior(Posterior):
         month = question.month if question.kind == "remaining" else FOR_EVER
         return self.arm(question.arm, question.stratum).remaining_quantile(month, probability)
 
+    def completed(
+        self, summary: Summary, coming: Coming, some: Completions, apart: bool
+    ) -> Durations:
+        assert isinstance(summary, Durations)
+        assert isinstance(coming, AtRisk)
+        coming = coming.begun(some)
+        uniform = some.plain(coming.arm.shape[-1])
+        lasting = np.full((len(coming.arm), *uniform.shape), np.inf)
+        since = over_completions(coming.since, lasting.shape)
+        open_ = over_completions(coming.open, lasting.shape)
+        for stratum in range(summary.participants.shape[2]) if apart else (ALL,):
+            for arm in range(self.arms):
+                mine = open_.any(axis=1) & (coming.arm == arm)
+                if stratum >= 0:
+                    mine &= coming.stratum == stratum
+                trial, column = np.nonzero(mine)
+                own = some.of(self._parameters(Quantity("", "level", arm, None, stratum)))[trial]
+                lasting[trial, :, column] = _relapse(
+                    own, since[trial, :, column], uniform.T[column]
+                )
+        return summary.followed_on(coming, lasting)
+
     def where_open(self, open_strata: Booleans) -> DurabilityPosterior:
         other = replace(self, open_strata=open_strata)
         other._arms = {key: arm for key, arm in self._arms.items() if key[-1] != OPEN}
         return other
+
+
+def _relapse(parameters: Floats, since: Floats, uniform: Floats) -> Floats:
+    """Months to the relapse of who has been in remission so long; infinite for the cured.
+
+    Parameters
+    ----------
+    parameters
+        ``(participant, parameter, draw)`` log shape, log median, log odds of being cured.
+    since, uniform
+        ``(participant, draw)``.
+    """
+    from scipy import special
+
+    shape, median, odds = np.moveaxis(parameters, 1, 0)
+    cured = special.expit(odds)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        past = np.exp(-LN2 * np.exp(np.exp(shape) * (np.log(since) - median)))
+        left = (cured + (1.0 - cured) * past) * uniform - cured  # of the fraction remaining
+        hazard = -np.log(left / (1.0 - cured))
+        month = np.exp(median + np.log(hazard / LN2) / np.exp(shape))
+    found: Floats = np.where(left > 0.0, np.maximum(month, since), np.inf)
+    return found
 
 
 class WeibullCureAnalysis(AnalysisBase):

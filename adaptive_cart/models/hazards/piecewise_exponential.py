@@ -180,6 +180,56 @@ class PiecewiseExponential:
             count[rows, -1] = np.count_nonzero(event, axis=-1) - seen
         return count, time
 
+    def baseline_given(self, events: Array, time: Array, ratio: Array, uniform: Array) -> Array:
+        """Draws of the baseline hazards given hazard ratios, which leave gamma posteriors.
+
+        Parameters
+        ----------
+        events, time
+            (table, arm, interval)
+        ratio
+            (table, arm, draw) hazard ratios to the control
+        uniform
+            (draw, interval)
+
+        Returns
+        -------
+        (table, draw, interval), a month
+        """
+        shape, rate = self.baseline
+        risk = rate + np.einsum("tad,taj->tdj", ratio, time)
+        wanted = np.broadcast_to(uniform, risk.shape)
+        drawn: Array = special.gammaincinv(shape + events.sum(axis=1)[:, None], wanted) / risk
+        return drawn
+
+    def next_event(self, hazards: Array, since: Array, burden: Array) -> Array:
+        """Month of the event of who has had none until a month, and can bear so much hazard.
+
+        Parameters
+        ----------
+        hazards
+            (…, interval), a month
+        since, burden
+            (…) months without the event; cumulative hazard from there to the event
+
+        Returns
+        -------
+        (…) months from the start of the clock
+        """
+        edges = (0.0, *self.cuts, np.inf)
+        month, left = since.copy(), burden.copy()
+        found = np.full(since.shape, np.inf)
+        with np.errstate(divide="ignore"):
+            for place, (start, end) in enumerate(itertools.pairwise(edges)):
+                inside = np.maximum(month, start)
+                hazard = hazards[..., place]
+                here = np.isinf(found) & (inside < end)
+                event = inside + left / hazard
+                found = np.where(here & (event <= end), event, found)
+                if np.isfinite(end):
+                    left = np.where(here, left - hazard * (end - inside), left)
+        return found
+
     def posterior(self, events: npt.ArrayLike, time: npt.ArrayLike) -> Posterior:
         """Posterior of the log hazard ratio, experimental over control.
 

@@ -13,9 +13,11 @@ from pydantic import Field
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPrior
 from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
+from adaptive_cart.nouns.ahead import AtRisk, Coming, over_completions
+from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.distributions import Normal
 from adaptive_cart.nouns.parts import Part, PositiveMonths
-from adaptive_cart.nouns.questions import OPEN, Quantity, Question
+from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Durations, Summary
 
@@ -143,6 +145,39 @@ class HazardsPosterior(Posterior):
         if question.kind not in self.closed:
             return super().mean(question)
         return self._ratio(question).hazard_ratio_mean()
+
+    def completed(
+        self, summary: Summary, coming: Coming, some: Completions, apart: bool
+    ) -> Durations:
+        assert isinstance(summary, Durations)
+        assert isinstance(coming, AtRisk)
+        coming = coming.begun(some)
+        # the cumulative hazard that each can bear
+        burden = -np.log1p(-some.plain(coming.arm.shape[-1]))
+        lasting = np.full((len(coming.arm), *burden.shape), np.inf)
+        since = over_completions(coming.since, lasting.shape)
+        open_ = over_completions(coming.open, lasting.shape)
+        for stratum in range(summary.participants.shape[2]) if apart else (ALL,):
+            hazards = self._hazards(stratum, some)
+            for arm in range(self.arms):
+                mine = open_.any(axis=1) & (coming.arm == arm)
+                if stratum >= 0:
+                    mine &= coming.stratum == stratum
+                trial, column = np.nonzero(mine)
+                drawn = self.model.next_event(
+                    hazards[trial, arm], since[trial, :, column], burden.T[column]
+                )
+                lasting[trial, :, column] = drawn
+        return summary.followed_on(coming, lasting)
+
+    def _hazards(self, stratum: int, some: Completions) -> Floats:
+        """Draws of every arm's hazards, ``(trial, arm, completion, interval)``."""
+        ratio = np.stack([some.of(self._log_ratio(k, stratum)) for k in range(self.arms)], axis=1)
+        ratio = np.exp(ratio)
+        events, time = zip(*(self._arm(arm, stratum) for arm in range(self.arms)), strict=True)
+        uniform = some.even(events[0].shape[1]).T
+        baseline = self.model.baseline_given(np.stack(events, 1), np.stack(time, 1), ratio, uniform)
+        return ratio[..., None] * baseline[:, None]
 
     def where_open(self, open_strata: Booleans) -> HazardsPosterior:
         other = replace(self, open_strata=open_strata)

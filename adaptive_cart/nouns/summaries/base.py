@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.questions.words import Parameter
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries.changes import Move, Reach
@@ -100,6 +101,22 @@ class Summary(ABC):
     def changes(self, reach: Reach) -> Iterator[tuple[tuple[Move, ...], Self]]:
         """What else might have been seen, the smallest change first."""
 
+    def completed(self, levels: Floats, coming: Any, some: Completions) -> Self:
+        """What may have been seen at the last look, a row a completion.
+
+        Parameters
+        ----------
+        levels
+            ``(trial, arm, stratum, completion)`` draws of the parameter.
+        coming
+            What is still to come.
+
+        Returns
+        -------
+        The completions of the first trial, then those of the second, and so on.
+        """
+        raise NotImplementedError  # supplied where the parameter alone says what is to come
+
     def followed_for(self) -> Floats:
         """Years for each participant, all trials together, ``(arm, stratum)``."""
         raise NotImplementedError  # supplied where strata are weighed by the time they are followed
@@ -121,6 +138,17 @@ class Summary(ABC):
                 for mine, theirs in fields
             )
         )
+
+
+def repeated(values: npt.NDArray[Any], times: int) -> npt.NDArray[Any]:
+    """Repeat each trial, ``(trial, …)`` to ``(trial and completion, …)``."""
+    return np.repeat(values, times, axis=0)
+
+
+def by_row(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """From ``(trial, arm, stratum, completion)`` to ``(trial and completion, arm, stratum)``."""
+    rows = np.moveaxis(values, -1, 1)
+    return rows.reshape(-1, *rows.shape[2:])
 
 
 def none_of(arms: int, strata: int) -> Integers:

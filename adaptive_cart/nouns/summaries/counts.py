@@ -10,8 +10,10 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.nouns.records import Integers
-from adaptive_cart.nouns.summaries.base import Summary, none_of
+from adaptive_cart.nouns.ahead import Numbers
+from adaptive_cart.nouns.completions import Completions, binomial
+from adaptive_cart.nouns.records import Floats, Integers
+from adaptive_cart.nouns.summaries.base import Summary, by_row, none_of, repeated
 from adaptive_cart.nouns.summaries.changes import Move, Reach, counted
 
 Place: TypeAlias = tuple[int, tuple[int, ...]]  # an arm, and strata of it
@@ -54,6 +56,15 @@ class Counts(Summary):
     @property
     def analysed(self) -> Integers:
         return self.totals
+
+    def completed(self, levels: Floats, coming: Numbers, some: Completions) -> Counts:
+        arms, strata = self.totals.shape[1:]
+        uniform = some.even(arms * strata).reshape(1, arms, strata, -1)
+        more = coming.participants[..., None]
+        drawn = by_row(binomial(uniform, more, levels))
+        extra = by_row(np.broadcast_to(more, levels.shape))
+        had = [repeated(part, some.number) for part in vars(self).values()]
+        return Counts(had[0] + drawn, had[1] + extra, had[2], had[3] + extra)
 
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         return {"events": self.successes, "analysed": self.totals, "missing": self.missing}

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.nouns.ahead import AtRisk, over_completions
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.questions import OPEN
 from adaptive_cart.nouns.questions.words import Parameter
@@ -81,6 +82,60 @@ class Durations(Summary):
             inside &= np.take_along_axis(open_strata, self.stratum.astype(np.intp), axis=1)
         return inside
 
+    def followed_on(self, coming: AtRisk, lasting: Floats) -> Durations:
+        """The same at the last look, a row a completion.
+
+        Parameters
+        ----------
+        lasting
+            ``(trial, completion, column)`` months from the beginning of the clock to the event of
+            those who are still at risk.
+        """
+        trials, number, columns = lasting.shape
+        seen = self.months.shape[1]
+        spread = (trials, number, columns)
+        open_, began = (over_completions(part, spread) for part in (coming.open, coming.began))
+        until_ = over_completions(coming.until, spread)
+
+        def had(values: npt.NDArray[Any], none: Any) -> npt.NDArray[Any]:
+            whole = np.full((trials, columns), none, dtype=values.dtype)
+            whole[:, :seen] = values
+            return np.broadcast_to(whole[:, None], spread)
+
+        before, event_before = had(self.months, 0.0), had(self.event, False)
+        if coming.events:
+            until_ = np.minimum(until_, _cut(coming, began, lasting, before, event_before, open_))
+        months = np.where(open_, np.minimum(lasting, until_), before)
+        months = np.maximum(months, before)
+        event = np.where(open_, lasting <= until_, event_before)
+        included = had(self.included, False) | (open_ & (until_ > 0.0))
+        flat = (trials * number, columns)
+        rows = [np.ascontiguousarray(part).reshape(flat) for part in (months, event, included)]
+        arm, stratum = (
+            over_completions(part, spread).reshape(flat) for part in (coming.arm, coming.stratum)
+        )
+        return Durations.of(rows[0], rows[1], rows[2], arm, stratum, self.participants.shape[1:])
+
+    @classmethod
+    def of(
+        cls,
+        months: Floats,
+        event: Booleans,
+        included: Booleans,
+        arm: Labels,
+        stratum: Labels,
+        shape: tuple[int, ...],
+    ) -> Durations:
+        """Durations with their numbers and months at risk by arm and stratum (``shape``)."""
+        numbers = np.empty((len(months), *shape), dtype=np.int64)
+        events, exposure = numbers.copy(), numbers.astype(np.float64)
+        for place in np.ndindex(*shape):
+            mine = included & (arm == place[0]) & (stratum == place[1])
+            numbers[:, place[0], place[1]] = mine.sum(axis=1)
+            events[:, place[0], place[1]] = (mine & event).sum(axis=1)
+            exposure[:, place[0], place[1]] = np.where(mine, months, 0.0).sum(axis=1)
+        return cls(months, event, included, arm, stratum, numbers, events, exposure)
+
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         return {"analysed": self.participants, "events": self.events, "months": self.exposure}
 
@@ -131,3 +186,23 @@ class Durations(Summary):
                 event[:, who[:size]] = more
                 move = Move(arm, None, f"{counted(size if more else -size)}, {which}")
                 yield (move,), replace(self, event=event)
+
+
+def _cut(
+    coming: AtRisk,
+    began: Floats,
+    lasting: Floats,
+    before: Floats,
+    event_before: Booleans,
+    open_: Booleans,
+) -> Floats:
+    """Months on each clock at the date of the event that the last look waits for."""
+    inside = open_ & (lasting <= over_completions(coming.until, lasting.shape))
+    with np.errstate(invalid="ignore"):
+        past = np.where(event_before, began + before, np.inf)
+        dates = np.where(inside, began + lasting, past)
+    place = min(coming.events, dates.shape[2]) - 1
+    date = np.partition(dates, place, axis=2)[:, :, place : place + 1]
+    with np.errstate(invalid="ignore"):
+        left: Floats = np.where(np.isinf(date), np.inf, date - began)
+    return left

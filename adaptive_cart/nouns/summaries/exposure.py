@@ -11,9 +11,11 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.nouns.ahead import Years
+from adaptive_cart.nouns.completions import Completions, poisson
 from adaptive_cart.nouns.questions.words import Parameter
 from adaptive_cart.nouns.records import Floats, Integers
-from adaptive_cart.nouns.summaries.base import Summary, none_of
+from adaptive_cart.nouns.summaries.base import Summary, by_row, none_of, repeated
 from adaptive_cart.nouns.summaries.changes import Move, Reach, counted
 
 MOST_EVENTS = 200  # added to a rate before it is given up
@@ -42,6 +44,15 @@ class Exposure(Summary):
     @property
     def analysed(self) -> Integers:
         return self.participants
+
+    def completed(self, levels: Floats, coming: Years, some: Completions) -> Exposure:
+        arms, strata = self.events.shape[1:]
+        uniform = some.even(arms * strata).reshape(1, arms, strata, -1)
+        drawn = by_row(poisson(uniform, levels * coming.years[..., None]))
+        extra = repeated(coming.years, some.number)
+        more = repeated(coming.participants, some.number)
+        had = [repeated(part, some.number) for part in vars(self).values()]
+        return Exposure(had[0] + drawn, had[1] + extra, had[2] + more)
 
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         return {"events": self.events, "years": self.years}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from adaptive_cart.conduct.predictive import enumerated
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.draws import DRAWS
 from adaptive_cart.nouns.questions import written
@@ -260,9 +261,7 @@ def _computation(evidence: Evidence) -> list[Block]:
             "stratified quasi-random draws of the posterior, the same for every trial."
             if _drawn(evidence)
             else "",
-            predictive=" Predictive probabilities are exact sums over beta-binomial weights."
-            if any(part.prediction is not None for part in evidence.plan.parts)
-            else "",
+            predictive=_predictive(evidence),
         ),
     ]
     failed = [(n, evidence.cell(n, "failed")) for n in evidence.scenarios]
@@ -330,6 +329,22 @@ def _verified(evidence: Evidence) -> list[Block]:
             ess=rounded(found["smallest_ess_bulk"], 0, source),
         )
     ]
+
+
+def _predictive(evidence: Evidence) -> str:
+    """How predictive probabilities are found, where there are some."""
+    plan = evidence.plan
+    ahead = [part.question for part in plan.parts if part.prediction is not None]
+    summed = [enumerated(plan.fitted[question.endpoint][0], question) for question in ahead]
+    words = ""
+    if any(summed):
+        words += " Predictive probabilities of counts are exact sums over beta-binomial weights."
+    if not all(summed):
+        words += (
+            f" Other predictive probabilities are shares of up to {DRAWS:,} completions of the "
+            "trial, each with one draw of the posterior."
+        )
+    return words
 
 
 def _within_error(evidence: Evidence) -> Line:

@@ -1,0 +1,166 @@
+"""Completing a trial: what will be seen at the last look, given what is seen now.
+
+Each completion takes a draw of every posterior that is asked for and draws, given it, what is still
+to come: endpoints say what that is (``to_come``), posteriors complete the summary (``completed``).
+What is completed is looked at as any look is. Where only counts are asked about and their model is
+``beta_binomial``, completed tables need not be drawn: :mod:`adaptive_cart.conduct.predictive` sums
+over all of them.
+
+The probability of a condition is the share of completions in which it holds. They are drawn in
+steps, the same for every trial, until the standard error is below :data:`WANTED` and no threshold
+lies within :data:`NEAR` standard errors; there are at most 4,096, so that no standard error is
+above 0.008, and it is 0.0035 where the probability is 0.05.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from adaptive_cart.conduct.look_analysis import LookAnalysis
+from adaptive_cart.conduct.to_come import ahead_of
+from adaptive_cart.nouns.ahead import Coming
+from adaptive_cart.nouns.completions import DRAWS, Completions
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
+from adaptive_cart.nouns.summaries import Summary
+
+ERROR: Final = 0.01  # of a predictive probability from completions
+WANTED: Final = 0.009
+NEAR: Final = 3.0
+STEPS: Final = (128, 128, 256, 512, 1024, 2048)  # completions, 4,096 in all
+CELLS: Final = 3_000_000  # of completed trials held at once
+
+assert sum(STEPS) == DRAWS
+
+
+class Completion:
+    """What will be seen of some trials at the last look, given what is seen now.
+
+    Parameters
+    ----------
+    seen
+        What is seen now.
+    enrolled
+        With those who are enrolled, or else with the planned number.
+    apart
+        Whether strata are predicted each by itself.
+    """
+
+    def __init__(self, seen: LookAnalysis, enrolled: bool, apart: bool) -> None:
+        self.seen = seen
+        self.apart = apart
+        plan = seen.plan
+        self._names = list(plan.design.endpoints)
+        self.ahead = ahead_of(plan.design, plan.schedule, seen.snapshot, enrolled, apart)
+        self._coming: dict[str, Coming] = {}
+
+    def completed(self, rows: Integers, some: Completions) -> LookAnalysis:
+        """Some completions of some of the chosen trials: the first's, then the second's, and on.
+
+        Parameters
+        ----------
+        rows
+            Positions among the chosen trials.
+        """
+        return _Completed(self, rows, some)
+
+    def nothing(self, endpoints: tuple[str, ...]) -> Booleans:
+        """Chosen trials in which all has been seen of some endpoints, ``(chosen trial,)``."""
+        found = np.ones(len(self.seen.trials), dtype=np.bool_)
+        for name in endpoints:
+            found &= self.coming(name).nothing[self.seen.trials]
+        return found
+
+    def coming(self, endpoint: str) -> Coming:
+        """What is still to be seen of an endpoint, of all trials of the block."""
+        if endpoint not in self._coming:
+            seen = self.seen
+            kind = seen.plan.design.endpoints[endpoint]
+            self._coming[endpoint] = kind.to_come(
+                seen.prepared.get(endpoint), seen.snapshot, seen.summary(endpoint), self.ahead
+            )
+        return self._coming[endpoint]
+
+    def summary(self, endpoint: str, rows: Integers, some: Completions) -> Summary:
+        """An endpoint at the last look, a row a completion."""
+        seen, trials = self.seen, self.seen.trials[rows]
+        analysis, model = seen.plan.fitted[endpoint]
+        now = seen.summary(endpoint).rows(trials)
+        open_strata = None if seen.open_strata is None else seen.open_strata[rows]
+        posterior = analysis.posterior(model, now, open_strata)
+        mine = replace(some, stream=self._names.index(endpoint))
+        return posterior.completed(now, self.coming(endpoint).rows(trials), mine, self.apart)
+
+    def chance(
+        self,
+        holds: Callable[[LookAnalysis], Booleans],
+        endpoints: tuple[str, ...],
+        against: tuple[float, ...],
+    ) -> Floats:
+        """Probability that a condition holds at the last look, ``(chosen trial,)``.
+
+        Parameters
+        ----------
+        holds
+            Whether it does at a look, ``(chosen trial,)``.
+        endpoints
+            Those that it is about.
+        against
+            What the probability will be compared with.
+        """
+        trials = len(self.seen.trials)
+        hits, drawn = np.zeros(trials), np.zeros(trials)
+        certain = self.nothing(endpoints)
+        if certain.any():
+            known = np.flatnonzero(certain)
+            hits[known] = holds(self.completed(known, Completions(0, 1)))
+        waiting, first = np.flatnonzero(~certain), 0
+        for number in STEPS:
+            if not len(waiting):
+                break
+            size = max(1, CELLS // (number * self.ahead.arrival.shape[1]))
+            for rows in np.split(waiting, range(size, len(waiting), size)):
+                held = holds(self.completed(rows, Completions(first, number)))
+                hits[rows] += held.reshape(len(rows), number).sum(axis=1)
+            first += number
+            drawn[waiting] = first
+            waiting = waiting[~settled(hits[waiting], first, against)]
+        return np.where(certain, hits, hits / np.maximum(drawn, 1.0))
+
+
+def settled(hits: Floats, drawn: int, against: tuple[float, ...]) -> Booleans:
+    """Whether so many completions say enough, of each trial."""
+    chance = (hits + 1.0) / (drawn + 2.0)
+    error = np.sqrt(chance * (1.0 - chance) / drawn)
+    enough: Booleans = error <= WANTED
+    for threshold in against:
+        enough &= np.abs(chance - threshold) > NEAR * error
+    return enough
+
+
+class _Completed(LookAnalysis):
+    """Trials that have been completed, as they are looked at."""
+
+    def __init__(self, completion: Completion, rows: Integers, some: Completions) -> None:
+        seen = completion.seen
+        self.plan, self.snapshot, self.prepared = seen.plan, seen.snapshot, {}
+        self.trials = np.arange(len(rows) * some.number)
+        self.open_arms = np.repeat(seen.open_arms[rows], some.number, axis=0)
+        self.open_strata = (
+            None
+            if seen.open_strata is None
+            else np.repeat(seen.open_strata[rows], some.number, axis=0)
+        )
+        self.summaries = {}
+        self._posteriors = {}
+        self._completion, self._rows, self._some = completion, rows, some
+
+    def summary(self, endpoint: str) -> Summary:
+        """Summary at the last look."""
+        if endpoint not in self.summaries:
+            found = self._completion.summary(endpoint, self._rows, self._some)
+            self.summaries[endpoint] = found
+        return self.summaries[endpoint]

@@ -1,0 +1,121 @@
+"""Who is still to come by the last look, and when that will be: what a prediction looks ahead to.
+
+Only the design and what is known at the date are used: arrivals are those that enrolment plans from
+now on, arms and strata are filled up to their planned numbers in turn, and nobody leaves any more.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from adaptive_cart.conduct.looks import Schedule
+from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.ahead import Ahead, by_share
+from adaptive_cart.nouns.records import Booleans, Floats, Integers, Snapshot
+from adaptive_cart.participants.enrolment import Pace
+
+
+def ahead_of(
+    design: Design, schedule: Schedule, snapshot: Snapshot, enrolled: bool, apart: bool
+) -> Ahead:
+    """What is ahead of the trials of a snapshot.
+
+    Parameters
+    ----------
+    enrolled
+        With those who are enrolled, or else with the planned number.
+    apart
+        Whether each stratum has a planned number of its own.
+    """
+    population = snapshot.population
+    inside = snapshot.enrolled.mask(population.participants)
+    now = population.tally(snapshot.enrolled)
+    shares = np.array(design.shares)
+    together = None if apart or enrolled or len(shares) == 1 else shares
+    if enrolled:
+        planned, wanted = now, np.zeros_like(now)
+    else:
+        planned = _planned(design, len(now), apart)
+        missing = planned.sum(axis=2) - now.sum(axis=2)
+        wanted = np.maximum(planned - now, 0)
+        if together is not None:
+            wanted = by_share(np.maximum(missing, 0), shares)
+    rank, arm, stratum = _in_turn(wanted)
+    pace = Pace.of(design)
+    dates = pace.date(pace.expected(snapshot.date)[:, None] + rank)
+    new = np.isfinite(dates)
+    last, events = _last(schedule, snapshot, dates, enrolled)
+    return Ahead(
+        planned,
+        together,
+        np.concatenate([np.where(inside, population.arrival, np.inf), dates], axis=1),
+        np.concatenate([population.arm, arm.astype(population.arm.dtype)], axis=1),
+        np.concatenate([population.label, stratum.astype(population.label.dtype)], axis=1),
+        np.concatenate([inside, new], axis=1),
+        np.concatenate([np.zeros_like(inside), new], axis=1),
+        last,
+        events,
+    )
+
+
+def _planned(design: Design, trials: int, apart: bool) -> Integers:
+    """Planned numbers, ``(trial, arm, stratum)``."""
+    shares = np.array(design.shares)
+    whole = np.array(design.planned, dtype=np.int64)
+    if apart:
+        cells = np.array(
+            [[round(n * share) for share in design.shares] for n in whole], dtype=np.int64
+        )
+    else:
+        cells = by_share(whole[None], shares)[0]
+    return np.broadcast_to(cells, (trials, *cells.shape))
+
+
+def _in_turn(wanted: Integers) -> tuple[Floats, Integers, Integers]:
+    """Those to be enrolled: their place in the order, arm and stratum, ``(trial, column)`` each.
+
+    Every group fills evenly; who is not wanted has an infinite place.
+    """
+    _, arms, strata = wanted.shape
+    cells = [(arm, stratum) for arm in range(arms) for stratum in range(strata)]
+    keys, arm_of, stratum_of = [], [], []
+    for arm, stratum in cells:
+        number = wanted[:, arm, stratum][:, None]
+        place = np.arange(int(number.max(initial=0)))
+        with np.errstate(divide="ignore"):
+            keys.append(np.where(place < number, (place + 0.5) / number, np.inf))
+        arm_of += [arm] * len(place)
+        stratum_of += [stratum] * len(place)
+    key = np.concatenate(keys, axis=1)
+    order = np.argsort(key, axis=1, kind="stable")
+    comes = np.isfinite(np.take_along_axis(key, order, axis=1))
+    rank = np.where(comes, np.arange(1.0, key.shape[1] + 1.0), np.inf)
+    return rank, np.array(arm_of, dtype=np.int64)[order], np.array(stratum_of, np.int64)[order]
+
+
+def _last(
+    schedule: Schedule, snapshot: Snapshot, dates: Floats, enrolled: bool
+) -> tuple[Floats, int]:
+    """Calendar month of the last look, ``(trial,)``, and the events that it waits for."""
+    population, now = snapshot.population, snapshot.date
+    to_come = np.isfinite(dates).sum(axis=1)
+    all_in = snapshot.randomised + to_come
+    if schedule.scale == "events" and not schedule.final:
+        return np.full(len(now), np.nan), int(schedule.at[-1])
+    observed = schedule.final or enrolled or schedule.scale == "observed"
+    if schedule.scale == "months" and (not observed or schedule.followed_for is None):
+        return np.maximum(schedule.at[-1], now), 0
+    if observed and schedule.followed_for is None:
+        return now, 0
+    stated = schedule.scale in ("observed", "enrolled") and not (schedule.final or enrolled)
+    number = np.minimum(int(schedule.at[-1]), all_in) if stated else all_in
+    before = np.take_along_axis(
+        population.arrival, np.clip(number, 1, snapshot.randomised.clip(1))[:, None] - 1, axis=1
+    )[:, 0]
+    if dates.shape[1]:
+        place = np.clip(number - snapshot.randomised, 1, np.maximum(to_come, 1))[:, None] - 1
+        later = np.take_along_axis(dates, place, axis=1)[:, 0]
+        before = np.where(number > snapshot.randomised, later, before)
+    after = schedule.followed_for if observed and schedule.followed_for is not None else 0.0
+    none: Booleans = all_in == 0
+    return np.maximum(np.where(none, now, before + after), now), 0

@@ -1,0 +1,262 @@
+"""What is still to come by the last look, as far as it can be known now.
+
+Nothing here is of the participants' future: those who are not in yet are as many as are planned,
+arrive as enrolment is planned, and nobody leaves any more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.nouns.completions import Completions
+from adaptive_cart.nouns.counters import Labels
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """Who will be in at the last look, and when it will be held.
+
+    Columns are those enrolled, as the snapshot has them, and then those still to be enrolled.
+
+    Attributes
+    ----------
+    planned
+        ``(trial, arm, stratum)`` participants at the last look.
+    shares
+        ``(stratum,)`` of enrolment, where what is to come is told by arm alone; nothing where every
+        stratum has a planned number of its own.
+    arrival, arm, stratum
+        ``(trial, column)`` calendar month of randomisation, known or expected, and who is whose.
+    inside, new
+        ``(trial, column)`` who will be in, and who of them is still to be enrolled.
+    last
+        ``(trial,)`` calendar month of the last look; not a number where events decide.
+    events
+        How many events the last look waits for; 0 where it waits for none.
+    """
+
+    planned: Integers
+    shares: Floats | None
+    arrival: Floats
+    arm: Labels
+    stratum: Labels
+    inside: Booleans
+    new: Booleans
+    last: Floats
+    events: int
+
+    def still(self, due: Integers) -> Integers:
+        """Participants still to be analysed, given how many are due, ``(trial, arm, stratum)``."""
+        if self.shares is None:
+            return np.maximum(self.planned - due, 0)
+        left = np.maximum(self.planned.sum(axis=2) - due.sum(axis=2), 0)
+        return by_share(left, self.shares)
+
+    def summed(self, values: Floats) -> Floats:
+        """Sum ``(trial, column)`` by ``(trial, arm, stratum)``."""
+        _, arms, strata = self.planned.shape
+        found = np.empty((len(values), arms, strata))
+        for arm in range(arms):
+            for stratum in range(strata):
+                mine = (self.arm == arm) & (self.stratum == stratum)
+                found[:, arm, stratum] = np.where(mine, values, 0.0).sum(axis=1)
+        return found
+
+
+@dataclass(frozen=True)
+class Coming:
+    """What is still to be seen of an endpoint; every array has the trial first."""
+
+    @property
+    def nothing(self) -> Booleans:
+        """Trials in which all has been seen, ``(trial,)``."""
+        raise NotImplementedError  # abstract: every kind supplies it
+
+    def rows(self, trials: Integers) -> Self:
+        """Return the same of some trials only."""
+        own = {field.name: getattr(self, field.name) for field in fields(self)}
+        kept = {
+            name: value.rows(trials)
+            if isinstance(value, Waiting)
+            else value[trials]
+            if isinstance(value, np.ndarray)
+            else value
+            for name, value in own.items()
+        }
+        return replace(self, **kept)
+
+
+@dataclass(frozen=True)
+class Numbers(Coming):
+    """So many participants are still to be analysed, ``(trial, arm, stratum)``."""
+
+    participants: Integers
+
+    @property
+    def nothing(self) -> Booleans:
+        """Trials in which all has been seen, ``(trial,)``."""
+        found: Booleans = np.all(self.participants == 0, axis=(1, 2))
+        return found
+
+
+@dataclass(frozen=True)
+class Years(Coming):
+    """So many years of follow-up are still to come, ``(trial, arm, stratum)``.
+
+    Attributes
+    ----------
+    participants
+        Those who are still to be enrolled.
+    """
+
+    years: Floats
+    participants: Integers
+
+    @property
+    def nothing(self) -> Booleans:
+        """Trials in which all has been seen, ``(trial,)``."""
+        found: Booleans = np.asarray((self.years <= 0.0).all(axis=(1, 2)))
+        return found
+
+
+@dataclass(frozen=True)
+class Waiting(Coming):
+    """Those whose clock has not begun, and what is known of when others' did.
+
+    All ``(trial, column)`` but ``last``.
+
+    Attributes
+    ----------
+    wanted, without
+        For whom it may begin, and for how many months since randomisation it has not.
+    onset, watched
+        Of those enrolled: month at which it began, infinite if it has not; months watched, negative
+        for everybody else.
+    arrival
+        Calendar month of randomisation.
+    last
+        ``(trial,)`` calendar month of the last look.
+    horizon
+        Months for which the clock runs at most.
+    """
+
+    wanted: Booleans
+    without: Floats
+    onset: Floats
+    watched: Floats
+    arrival: Floats
+    last: Floats
+    horizon: float
+
+    @property
+    def nothing(self) -> Booleans:
+        """Trials in which all has been seen, ``(trial,)``."""
+        found: Booleans = np.asarray(~self.wanted.any(axis=1))
+        return found
+
+    def drawn(self, arm: Labels, uniform: Floats) -> Floats:
+        """Months from randomisation to the beginning, ``(trial, completion, column)``.
+
+        From the product-limit estimate of those of the same arm and trial, given for how long it
+        has not begun; infinite for never.
+
+        Parameters
+        ----------
+        uniform
+            ``(completion, column)``.
+        """
+        found = np.full((len(arm), *uniform.shape), np.inf)
+        for trial, own in enumerate(self.onset):
+            for group in np.unique(arm[trial, self.wanted[trial]]):
+                mine = (arm[trial] == group) & (self.watched[trial] >= 0.0)
+                months = np.unique(own[mine & np.isfinite(own)])
+                if len(months) == 0:
+                    continue
+                last = np.minimum(own[mine], self.watched[trial, mine])
+                at_risk = (last[:, None] >= months).sum(axis=0)
+                begun = (own[mine][:, None] == months).sum(axis=0)
+                left = np.concatenate([[1.0], np.cumprod(1.0 - begun / at_risk)])
+                who = np.flatnonzero(self.wanted[trial] & (arm[trial] == group))
+                passed = np.searchsorted(months, self.without[trial, who], side="right")
+                wanted = left[passed] * (1.0 - uniform[:, who])
+                # the first month at which so few are left without
+                place = np.searchsorted(-left[1:], -wanted, side="left")
+                found[trial][:, who] = np.append(months, np.inf)[place]
+        return found
+
+
+@dataclass(frozen=True)
+class AtRisk(Coming):
+    """Those who may still have an event, and until when they are followed.
+
+    All ``(trial, column)``; once the beginning of clocks has been drawn ``(trial, completion,
+    column)`` where it makes a difference.
+
+    Attributes
+    ----------
+    open
+        Who may still have one.
+    since
+        Months that their clock has run without.
+    until
+        Months at which it stops at the latest.
+    began
+        Calendar month at which it began; infinite where it never does.
+    arm, stratum
+        Who is whose.
+    events
+        How many events the last look waits for; 0 where it waits for none.
+    waiting
+        Those whose clock has not begun, where there may be some.
+    """
+
+    open: Booleans
+    since: Floats
+    until: Floats
+    began: Floats
+    arm: Labels
+    stratum: Labels
+    events: int = 0
+    waiting: Waiting | None = None
+
+    @property
+    def nothing(self) -> Booleans:
+        """Trials in which all has been seen, ``(trial,)``."""
+        found = np.asarray(~self.open.any(axis=1))
+        return found if self.waiting is None else found & self.waiting.nothing
+
+    def begun(self, some: Completions) -> AtRisk:
+        """Return the same once it is drawn when the clocks begin that have not."""
+        waiting = self.waiting
+        if waiting is None:
+            return self
+        onset = waiting.drawn(self.arm, some.plain(self.arm.shape[1], purpose=1))
+        here = waiting.wanted[:, None]
+        began = np.where(here, waiting.arrival[:, None] + onset, self.began[:, None])
+        last = np.where(np.isnan(waiting.last), np.inf, waiting.last)[:, None, None]
+        with np.errstate(invalid="ignore"):
+            until = np.minimum(last - began, waiting.horizon)
+        until = np.where(here, np.where(np.isfinite(began), until, 0.0), self.until[:, None])
+        since = np.broadcast_to(self.since[:, None], until.shape)
+        opened = (self.open[:, None] | here) & (until > since)
+        return replace(self, open=opened, since=since, until=until, began=began, waiting=None)
+
+
+def by_share(numbers: Integers, shares: Floats) -> Integers:
+    """Split numbers ``(trial, arm)`` over strata by their shares, by largest remainder."""
+    exact = numbers[..., None] * shares
+    whole = np.floor(exact + 1e-9).astype(np.int64)
+    rest = numbers - whole.sum(axis=-1)
+    order = np.argsort(whole - exact, axis=-1, kind="stable")
+    place = np.argsort(order, axis=-1, kind="stable")
+    return whole + (place < rest[..., None])
+
+
+def over_completions(values: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Spread ``(trial, column)`` over the completions; what has them already stays."""
+    return np.broadcast_to(values[:, None] if values.ndim == 2 else values, shape)
