@@ -379,7 +379,7 @@ def test_paired_errors_hold_those_of_true_values_that_differ(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Estimates share participants; the two true values are found apart, by few points here."""
-    monkeypatch.setattr(SobolLatents.__init__, "__defaults__", (1, 4, 2**6))
+    monkeypatch.setattr("adaptive_cart.running.run.SobolLatents", lambda: SobolLatents(1, 4, 2**6))
     first = of_course(0.5, 0.985, tmp_path / "first")
     stricter = of_course(0.5, 0.999, tmp_path / "stricter")  # of the same truth
     better = of_course(0.7, 0.985, tmp_path / "better")
@@ -436,12 +436,13 @@ def test_other_runs_are_not_paired(
         assert row.difference_mcse == pytest.approx(math.hypot(row.mcse, mine["mcse"]))
 
 
-def test_other_sizes_and_exact_results_are_not_paired(base: Result, tmp_path: Path) -> None:
+def test_other_sizes_and_exact_results_are_not_paired(
+    base: Result, hello_exact: Result, tmp_path: Path
+) -> None:
     raw = raw_design("hello")
     raw["enrolment"]["max_n"], raw["looks"]["observed"] = 180, [60, 105, 180]
     larger = run(ac.Design(**raw), tmp_path / "larger")
-    exact = ac.simulate(altered(), out=tmp_path / "exact")
-    comparison = compare([base, larger, exact])
+    comparison = compare([base, larger, hello_exact])
     assert comparison.pairing["larger"]["null"] == "max_n 180, not 150"
     assert comparison.pairing["exact"]["null"] == "exact, without trials"
     (told,) = (line for line in comparison.text(10_000).splitlines() if "Not paired" in line)
@@ -540,11 +541,13 @@ def test_the_first_design_shows_its_own_errors_where_others_show_those_of_differ
                 assert "−" not in own
 
 
-def test_five_designs_of_all_kinds_fit(base: Result, other: Result, tmp_path: Path) -> None:
+def test_five_designs_of_all_kinds_fit(
+    base: Result, other: Result, hello_exact: Result, tmp_path: Path
+) -> None:
     raw = raw_design("hello")
     raw["enrolment"]["max_n"], raw["looks"]["observed"] = 180, [60, 105, 180]
     larger = run(ac.Design(**raw), tmp_path / "a_larger_design_of_long_name", trials=50)
-    exact = ac.simulate(altered(), out=tmp_path / "exact")
+    exact = hello_exact
     seed = run(altered(), tmp_path / "seed", seed=6)
     text = compare([base, other, larger, exact, seed]).text()
     assert max(map(len, text.splitlines())) <= 100

@@ -24,6 +24,7 @@ from adaptive_cart.models.classical.proportions import z_of_two
 from adaptive_cart.nouns.records import Snapshot
 from adaptive_cart.recorded.table import participants_table
 from adaptive_cart.results import hazard_ratios
+from adaptive_cart.results.result import Result
 from checks import DESIGNS, assert_close_in_mcse, raw_design
 from judged import block_of, enumerated, judged
 
@@ -434,8 +435,8 @@ def test_futility_simulated_and_enumerated_agree_and_moves_no_boundary() -> None
     assert not (found.futility & (found.look == 3)).any()
 
 
-def test_futility_in_a_comparison() -> None:
-    result = ac.simulate(ac.load_design(DESIGNS / "hello.toml"))
+def test_futility_in_a_comparison(hello_exact: Result) -> None:
+    result = hello_exact
     comparison = compare([result], with_group_sequential=True, group_sequential_futility=0.0)
     table = comparison.table[comparison.table["design"] == "group sequential"]
     rows = table[table["scenario"] == "null"].set_index("measure")["estimate"]

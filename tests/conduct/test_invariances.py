@@ -24,7 +24,6 @@ from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.participants.population import latents_for
-from adaptive_cart.results.estimand import SobolLatents
 from adaptive_cart.results.rows import looks_table, trials_table
 from checks import raw_design
 
@@ -269,13 +268,6 @@ def test_order_of_the_control_in_the_file_changes_no_number() -> None:
     assert_same(told(raw, "expected"), told(turned, "expected"))
 
 
-@pytest.fixture
-def few_points(monkeypatch: pytest.MonkeyPatch) -> None:
-    """True values from fewer points than usual: as good for equality, and sooner there."""
-    monkeypatch.setattr("adaptive_cart.running.run.SobolLatents", lambda: SobolLatents(points=2**8))
-
-
-@pytest.mark.usefixtures("few_points")
 def test_order_and_choice_of_scenarios_change_nothing(tmp_path: Path) -> None:
     raw = raw_design("sle_autologous")
     chosen = ["toxic", "rapid_waning", "null"]
@@ -623,7 +615,6 @@ STARVED: list[tuple[str, Callable[[Table], None]]] = [
 ]
 
 
-@pytest.mark.usefixtures("few_points")
 @pytest.mark.parametrize(("name", "change"), STARVED, ids=label)
 def test_starved_trials_run_without_warnings(
     name: str, change: Callable[[Table], None], tmp_path: Path

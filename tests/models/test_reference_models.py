@@ -247,13 +247,9 @@ def faces(name: str) -> tuple[Any, Any, Any, Any, Any, list[Question]]:
     return analysis, fitted, face, summary, open_strata, questions
 
 
-SHORTEST = "gamma_poisson"  # the others take half a minute each
-
-
 @reference
-@pytest.mark.parametrize(
-    "name", [n if n == SHORTEST else pytest.param(n, marks=pytest.mark.slow) for n in CASES]
-)
+@pytest.mark.slow  # half a minute each; without it, `verify` compares both faces of one
+@pytest.mark.parametrize("name", CASES)
 def test_both_faces_agree(name: str) -> None:
     pytest.importorskip("pymc", reason="needs the `reference` extra")
     from adaptive_cart.models.sampling import Compiled, fitted_carefully, mean_and_error

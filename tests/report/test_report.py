@@ -312,7 +312,7 @@ long_term_follow_up = "Fifteen years."
 """
 
 
-def test_facts_make_a_report_final(tmp_path: Any) -> None:
+def test_facts_make_a_report_final(tmp_path: Any, monkeypatch: Any) -> None:
     assert source().report("open").draft.startswith("DRAFT: 3 mandatory items")
     keys = [f.note for f in source().evidence.trace.findings() if f.item.number == 12]
     named = re.findall(r'"([^"]+)"', " ".join(keys))
@@ -322,6 +322,7 @@ def test_facts_make_a_report_final(tmp_path: Any) -> None:
     priors = [f'"{e}.{a}" = "why"' for e in endpoints for a in ("soc", "cart")]
     priors += [f'"relapse.{part}" = "why"' for part in ("cured", "median_months", "shape")]
     path.write_text(FACTS + "[priors]\n" + "\n".join(priors), encoding="utf-8")
+    without_figures(monkeypatch)
     done = build.Source(result(), load_facts(path), 0)
     assert done.report("open").draft == ""
     assert "Fifteen years." in text_of(done.report("open"))

@@ -157,11 +157,11 @@ def test_a_short_run_starts_no_processes(tmp_path, straight, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "counts", [(500, 1_000), (1, 2, 3, 70), (37, 64, 65, 300), (300, 300), (33, 70)]
+    "counts", [(200, 400), (1, 2, 3, 70), (37, 64, 65, 300), (300, 300), (33, 70)]
 )
 def test_a_longer_run_extends_a_shorter_one(tmp_path, straight, short_stretches, counts):
     for trials in counts:
-        result = drawn(tmp_path, trials, block=32 if trials < 500 else 250)
+        result = drawn(tmp_path, trials, block=32 if trials < 200 else 100)
         assert result.manifest["trials"] == {"null": trials, "expected": trials}
     assert contents(tmp_path) == straight(counts[-1])
     assert is_tidy(tmp_path)
@@ -254,10 +254,15 @@ class Killer:
             self.left = -1
         return False
 
-    def every_time(self, folder: Path, what: Callable[[Path], Any]) -> Iterator[Path]:
-        """Folders that a run leaves when it is killed before its first, second, … change."""
+    def every_time(
+        self, folder: Path, what: Callable[[Path], Any], steps: int = 1
+    ) -> Iterator[Path]:
+        """Folders that a run leaves when it is killed before its first, second, … change.
+
+        With ``steps`` only before every so-many-th.
+        """
         start = folder / "start"
-        for at in range(1, 200):
+        for at in range(1, 200, steps):
             killed = folder / f"killed before change {at}"
             if start.exists():
                 shutil.copytree(start, killed)
@@ -276,8 +281,9 @@ def killer(monkeypatch: pytest.MonkeyPatch) -> Killer:
     return Killer(monkeypatch)
 
 
-def test_killed_before_every_change(tmp_path, straight, killer):
-    for folder in killer.every_time(tmp_path, lambda folder: redone(folder, 70)):
+@pytest.mark.parametrize("steps", [5, pytest.param(1, marks=pytest.mark.slow)])
+def test_killed_before_every_change(tmp_path, straight, killer, steps):
+    for folder in killer.every_time(tmp_path, lambda folder: redone(folder, 70), steps):
         redone(folder, 70)
         assert contents(folder) == straight(70), folder
         assert is_tidy(folder), folder

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-import tomllib
 from collections import Counter, defaultdict
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from scipy import integrate, stats
 from scipy.special import beta as beta_function
 
+from checks import raw_design
 from twin import enumeration, one_trial, posterior
 
 NEVER = math.inf
@@ -917,41 +917,9 @@ def test_outcome_probabilities_add_up_to_one(scenario: str) -> None:
         assert by_look == pytest.approx(result[scenario, outcome, None, None], abs=1e-14)
 
 
-HELLO = """
-[arms.soc]
-control = true
-[arms.cart]
-product = "autologous"
-allocation = 2
-[endpoints.dfr]
-type = "landmark"
-month = 12
-[enrolment]
-max_n = 150
-per_month = 3
-[looks]
-observed = [60, 105, 150]
-[[rules]]
-name = "efficacy"
-then = "declare_success"
-posterior = { endpoint = "dfr", arm = "cart", minus = "soc", above = 0.0 }
-at_least = 0.985
-[[rules]]
-name = "futility"
-then = "declare_futility"
-predictive = { rule = "efficacy" }
-below = 0.05
-looks = [1, 2]
-[scenarios.null]
-dfr = { soc = 0.10, cart = 0.10 }
-[scenarios.expected]
-dfr = { soc = 0.10, cart = 0.35 }
-"""
-
-
 def test_a_design_of_full_size_agrees_with_simulated_single_trials() -> None:
     """The predictive table by explicit double sum, and 60 trials conducted one by one."""
-    design = tomllib.loads(HELLO)
+    design = raw_design("hello")
     table = enumeration.predictive_table(design, design["rules"][1], (20, 40))
     final = posterior.difference_above_table(UNIFORM, 100, UNIFORM, 50, 0.0)
     for soc, cart in [(2, 4), (0, 3), (5, 12), (1, 8)]:

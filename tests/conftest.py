@@ -1,0 +1,40 @@
+"""What every test has in common: the smallest design and its runs, made once in a session.
+
+A run of a course integrates its true values first. Here it does so over fewer points than usual:
+a tenth of a second for a scenario, and not seven. What these values are is tested with all points,
+by ``true_values`` itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+import adaptive_cart as ac
+from adaptive_cart.results.estimand import SobolLatents
+from adaptive_cart.results.result import Result
+from adaptive_cart.running import run
+from checks import raw_design
+
+FEWER = 2**10  # points a scramble
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fewer_points() -> Iterator[None]:
+    """True values of a run have the error of fewer points."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(run, "SobolLatents", lambda: SobolLatents(points=FEWER))
+        yield
+
+
+@pytest.fixture(scope="session")
+def hello() -> ac.Design:
+    """The smallest design."""
+    return ac.Design(**raw_design("hello"))
+
+
+@pytest.fixture(scope="session")
+def hello_exact(hello: ac.Design, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """Its operating characteristics, enumerated; in a folder called ``exact``, to be read."""
+    return ac.simulate(hello, out=tmp_path_factory.mktemp("hello") / "exact")
