@@ -288,7 +288,49 @@ relapse.cart = { dist = "weibull", shape = 1.2, scale = 12.0, cured = 0.2 }
 relapse.cart = { dist = "exponential", median = 6.0 }
 """
 
+# What became of participants, in categories.
+ORDINAL = """
+name = "Categories"
+[arms.soc]
+control = true
+[arms.cart]
+[endpoints.door]
+type = "ordinal"
+month = 6
+categories = ["dead", "bad", "good"]
+[analysis.door]
+model = "dirichlet"
+[enrolment]
+max_n = 40
+per_month = 4
+[looks]
+observed = [20, 40]
+[[rules]]
+name = "efficacy"
+then = "declare_success"
+posterior = { endpoint = "door", arm = "cart", better_than = "soc", above = 0.5 }
+at_least = 0.9
+[[rules]]
+name = "futility"
+then = "declare_futility"
+posterior = { endpoint = "door", arm = "cart", minus = "soc", reaches = "good", above = 0.0 }
+below = 0.2
+looks = [1]
+[[rules]]
+name = "scores"
+then = "declare_futility"
+posterior = { endpoint = "door", arm = "cart", minus = "soc", above = 0.0 }
+below = 0.1
+looks = [1]
+[truth]
+dropout = { per_year = 0.4 }
+door.soc = { dead = 0.1, bad = 0.5, good = 0.4 }
+door.cart = { dead = 0.1, bad = 0.3, good = 0.6 }
+[scenarios.a]
+"""
+
 BASES = {
+    "ordinal": ORDINAL,
     "direct": DIRECT,
     "course": COURSE,
     "lasting": LASTING,
@@ -398,6 +440,11 @@ TESTED: dict[str, Any] = {
     "analysis__dfr": {"model": "proportions_test"},
     "rules__1__at_least": {"alpha": 0.2, "spending": "obrien_fleming"},
     "rules__2": GONE,
+}
+OF_A_COURSE = ["death", "rescue", "no_remission", "remission"]
+WITH_LANDMARK: dict[str, Any] = {
+    "endpoints/dfr": {"type": "landmark", "month": 3, "primary": True},
+    "truth/dfr": {"soc": 0.2, "cart": 0.5},
 }
 GAMMA_BY_RATE = {"dist": "gamma", "shape": 2.0, "rate": 0.25}
 FLARE: dict[str, Any] = {
@@ -547,6 +594,24 @@ KEYS: dict[str, list[Case]] = {
     "EventRate.primary": [to("course", "endpoints/infection/primary", True, **MONTHS,
                              analysis__infection={"model": "gamma_poisson",
                                                   "prior": {"a": 1.0, "b": 1.0}})],
+    "Ordinal.type": [to("ordinal", "endpoints/door/type", "landmark", "refused")],
+    "Ordinal.label": [to("ordinal", "endpoints/door/label", "Outcome", "told")],
+    "Ordinal.primary": [Case("ordinal", {"endpoints/dfr/primary": GONE,
+                                         "endpoints/door/primary": True}, start=WITH_LANDMARK)],
+    "Ordinal.strategy": [to("ordinal", "endpoints/door/strategy", {"rescue": "hypothetical"},
+                            "refused")],
+    "Ordinal.month": [to("ordinal", "endpoints/door/month", 3)],
+    "Ordinal.categories": [
+        to("ordinal", "endpoints/door/categories", ["bad", "dead", "good"]),
+        to("course", "endpoints/door/categories", ["death", "rescue", "alive"], "refused",
+           endpoints__door={"type": "ordinal", "month": 6, "categories": OF_A_COURSE})],
+    "Ordinal.scores": [to("ordinal", "endpoints/door/scores", [0.0, 10.0, 100.0])],
+    "Ordinal.missing": [to("ordinal", "endpoints/door/missing", "bad")],
+    "DirichletAnalysis.model": [to("ordinal", "analysis/door/model", "logistic", "refused")],
+    "DirichletAnalysis.prior": [to("ordinal", "analysis/door/prior", {"each": 0.2}),
+                                to("ordinal", "analysis/door/prior",
+                                   {"cart": {"dead": 1.0, "bad": 2.0, "good": 3.0}}),
+                                to("ordinal", "analysis/door/prior", {"alive": 1.0}, "refused")],
     "BetaBinomialAnalysis.model": [to("direct", "analysis/dfr/model", "logistic", "refused")],
     "BetaBinomialAnalysis.prior": [to("direct", "analysis/dfr/prior", GONE),
                                    to("direct", "analysis/dfr/prior", {"a": 0.2, "b": 3.0})],
@@ -668,6 +733,13 @@ KEYS: dict[str, list[Case]] = {
     "PosteriorQuestion.stratum": [to("strata", f"{RULE}/stratum", "hard"),
                                   to("strata", f"{RULE}/stratum", GONE),
                                   to("direct", f"{RULE}/stratum", "open", "refused")],
+    "PosteriorQuestion.better_than": [
+        to("ordinal", "rules/0/posterior/better_than", "cart", "refused"),
+        Case("ordinal", {"rules/2/posterior/minus": GONE, "rules/2/posterior/better_than": "soc"}),
+    ],
+    "PosteriorQuestion.reaches": [to("ordinal", "rules/1/posterior/reaches", "bad"),
+                                  to("ordinal", "rules/1/posterior/reaches", "dead", "refused"),
+                                  to("ordinal", "rules/1/posterior/reaches", "alive", "refused")],
     "PosteriorQuestion.hazard_ratio_to": [
         Case("times", {"rules/0/posterior/hazard_ratio_to": "cart",
                        "rules/0/posterior/arm": "soc"}),
@@ -838,6 +910,7 @@ TABLES: dict[str, Any] = {
     "gamma_poisson": {"model": "gamma_poisson", "prior": {"a": 1.0, "b": 1.0}},
     "proportions_test": {"model": "proportions_test"},
     "logrank_test": {"model": "logrank_test"},
+    "dirichlet": {"model": "dirichlet", "prior": {"each": 0.5}},
 }
 ASKED_OF: dict[str, str] = {
     "landmark": "dfr",
@@ -846,6 +919,7 @@ ASKED_OF: dict[str, str] = {
     "adverse_event": "crs",
     "event_rate": "infection",
     "time_to_event": "event",
+    "ordinal": "outcome",
 }
 LEVEL: dict[str, Any] = {"arm": "cart", "above": 0.3}
 QUESTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -865,6 +939,14 @@ QUESTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "other stratum": ({**LEVEL, "stratum": "mild"}, {"stratum": "hard"}),
     "hazard ratio in a stratum": ({"arm": "cart", "hazard_ratio_to": "soc", "below": 1.0},
                                   {"stratum": "mild"}),
+    "better": ({"arm": "cart", "better_than": "soc", "above": 0.5}, {"above": 0.6}),
+    "better below": ({"arm": "cart", "better_than": "soc", "below": 0.5}, {"below": 0.4}),
+    "worse": ({"arm": "cart", "better_than": "soc", "above": 0.5},
+              {"arm": "soc", "better_than": "cart"}),
+    "better in a stratum": ({"arm": "cart", "better_than": "soc", "above": 0.5},
+                            {"stratum": "mild"}),
+    "reaches": ({**LEVEL, "reaches": "no_remission"}, {"reaches": "remission"}),
+    "reaches difference": ({**LEVEL, "minus": "soc", "reaches": "no_remission"}, {"minus": GONE}),
     "remaining in a stratum": ({**LEVEL, "remains_at": 3.0}, {"stratum": "mild"}),
 }  # fmt: skip
 FIRST = ("level", "difference", "hazard ratio", "remaining")  # one of which any model answers
@@ -879,6 +961,7 @@ FITS = {
     ("gamma_poisson", "event_rate"),
     ("proportions_test", "landmark"), ("proportions_test", "adverse_event"),
     ("logrank_test", "time_to_event"), ("logrank_test", "time_to_relapse"),
+    ("dirichlet", "ordinal"),
 }  # fmt: skip
 
 
@@ -890,6 +973,12 @@ def asking(model: str, endpoint: str, question: dict[str, Any]) -> dict[str, Any
     raw["truth"]["event"] = {
         "soc": {"dist": "exponential", "median": 6.0},
         "cart": {"dist": "exponential", "median": 9.0},
+    }
+    raw["endpoints"]["outcome"] = {
+        "type": "ordinal",
+        "month": 9,
+        "categories": OF_A_COURSE,
+        "scores": [0.0, 0.3, 0.6, 1.0],
     }
     name = ASKED_OF[endpoint]
     raw["analysis"] = {name: copy.deepcopy(TABLES[model])}

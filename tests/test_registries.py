@@ -46,8 +46,8 @@ from adaptive_cart.figures.draw_measures import OUTCOMES
 from adaptive_cart.figures.registry import FIGURES
 from adaptive_cart.figures.style import FACES, PALETTE
 from adaptive_cart.models import ANALYSES, AnalysisBase, Posterior
-from adaptive_cart.nouns.parts import Part
-from adaptive_cart.nouns.questions import ALL, Question, Wording, asked
+from adaptive_cart.nouns.parts import CategoryName, Part
+from adaptive_cart.nouns.questions import ALL, Category, Question, Wording, asked
 from adaptive_cart.nouns.questions import KINDS as QUESTIONS
 from adaptive_cart.nouns.summaries import SUMMARIES, Counts, Means
 from adaptive_cart.nouns.summaries.changes import Reach
@@ -174,7 +174,9 @@ def test_nobody_but_its_room_asks_which_model_it_is() -> None:
 
 # ── questions ─────────────────────────────────────────────────────────────────────────────────
 def question_of(name: str, **more: Any) -> Question:
-    return Question("free", 1, 0 if QUESTIONS[name].other else None, kind=name, month=12.0, **more)
+    category = Category(1, "good") if QUESTIONS[name].quantity == "reaches" else None
+    minus = 0 if QUESTIONS[name].other else None
+    return Question("free", 1, minus, kind=name, month=12.0, category=category, **more)
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -185,7 +187,7 @@ def test_a_question_says_all_that_is_known_of_it(name: str) -> None:
     assert inspect.getdoc(kind)
     assert kind.asked_for
     keys = schema()["$defs"]["PosteriorQuestion"]["properties"]
-    given: dict[Any, Any] = {str: "usual", bool: True}
+    given: dict[Any, Any] = {str: "usual", bool: True, CategoryName: "good"}
     for key in kind.keys:
         assert keys[key.name]["description"] == key.words
     table = {key.name: given.get(key.type, 12.0) for key in kind.keys}

@@ -216,6 +216,7 @@ def targets_of(design: Design, asked: PosteriorQuestion) -> tuple[Question, ...]
             kind=kind.name,
             stratum=stratum,
             month=kind.month(asked),
+            category=design.endpoints[asked.endpoint].category(kind.category(asked)),
             sign=design.told(asked.endpoint).sign,
         )
         for arm in chosen

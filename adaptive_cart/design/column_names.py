@@ -28,6 +28,7 @@ SPELL = re.compile(r"remission(_on_drugs)?(_[2-9]|_[1-9]\d+)?(_after_crossover)?
 COUNTED = ("randomised", "analysed", "infused", "analysed_final")  # n_… beside n_ARM
 OF_COUNTS = (
     "events", "analysed", "missing", "months", "years", "total", "squares", "baseline", "change",
+    "score",
 )  # fmt: skip
 
 Column = tuple[str, str, str]  # the column, the path of what it is named after, and that in words
@@ -89,7 +90,8 @@ def _strata(pieces: Pieces) -> Iterator[Column]:
 
 def _of_looks(pieces: Pieces) -> Iterator[Column]:
     for endpoint in pieces.endpoints:
-        for name in OF_COUNTS:
+        kind = pieces.endpoints[endpoint]
+        for name in (*OF_COUNTS, *(() if kind is None else kind.category_names())):
             words = f"endpoint '{endpoint}' ({name})"
             yield f"{endpoint}_{name}", path_to("endpoints", endpoint), words
     for place, rule in enumerate(pieces.rules):

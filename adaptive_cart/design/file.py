@@ -406,19 +406,26 @@ def _add_truth(document: dict[str, Any]) -> None:
     taken = [*course_keys, "dist", "probability", "onset", "per_year", "failure", "delay"]
     taken += [key for table in tables for key in definitions[table]["properties"]]
     value = [number, distribution, *({"$ref": f"#/$defs/{table}"} for table in tables)]
+    shares = {
+        "type": "object",
+        "minProperties": 2,
+        "propertyNames": {"not": {"enum": [key for key in taken if key not in course_keys]}},
+        "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1},
+    }
     by_stratum = {
         "type": "object",
         "minProperties": 1,
         "propertyNames": {"not": {"enum": taken}},
-        "additionalProperties": {"anyOf": value},
+        "additionalProperties": {"anyOf": [*value, shares]},
     }
     definitions["EndpointTruth"] = {
         "description": "An endpoint's truth by arm: a probability, a yearly rate, a distribution "
-        "of the time or a table of scores; or a table of these by stratum.",
+        "of the time, a table of scores, a probability of each category; or a table of these by "
+        "stratum.",
         "type": "object",
         "minProperties": 1,
         "propertyNames": {"not": {"enum": course_keys}},
-        "additionalProperties": {"anyOf": [*value, by_stratum]},
+        "additionalProperties": {"anyOf": [*value, shares, by_stratum]},
     }
     hazards = {key: {"$ref": "#/$defs/Hazard"} for key in COMMON}
     for name, course in (("Truth", "ArmCourse"), ("Scenario", "ArmCourseChange")):

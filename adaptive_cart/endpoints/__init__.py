@@ -11,6 +11,7 @@ from adaptive_cart.endpoints.base import EndpointBase, is_time
 from adaptive_cart.endpoints.continuous import Continuous
 from adaptive_cart.endpoints.event_rate import EventRate
 from adaptive_cart.endpoints.landmark import Landmark
+from adaptive_cart.endpoints.ordinal import Ordinal
 from adaptive_cart.endpoints.time_in_remission import TimeInRemission
 from adaptive_cart.endpoints.time_to_event import TimeToEvent
 from adaptive_cart.endpoints.time_to_relapse import TimeToRelapse
@@ -23,6 +24,7 @@ KINDS: dict[str, type[EndpointBase]] = {
     "adverse_event": AdverseEvent,
     "event_rate": EventRate,
     "continuous": Continuous,
+    "ordinal": Ordinal,
 }
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "EndpointBase",
     "EventRate",
     "Landmark",
+    "Ordinal",
     "TimeInRemission",
     "TimeToEvent",
     "TimeToRelapse",

@@ -20,6 +20,7 @@ from adaptive_cart.endpoints.intercurrent import (
 )
 from adaptive_cart.nouns.ahead import Ahead, Coming, Numbers
 from adaptive_cart.nouns.parts import Part
+from adaptive_cart.nouns.questions import Category
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
 from adaptive_cart.nouns.summaries import Summary, SummaryKind
 
@@ -176,6 +177,15 @@ class EndpointBase(Part):
         """Whether outcomes that are missing are drawn."""
         return False
 
+    def category_names(self) -> tuple[str, ...]:
+        """Names of the categories of its outcome, the worst first; none where it is no category."""
+        return ()
+
+    def category(self, name: str) -> Category | None:
+        """Return the category of a name; nothing where there is none."""
+        names = self.category_names()
+        return Category(names.index(name), name) if name in names else None
+
     def counts_on_drugs(self) -> bool:
         """Whether remission on background drugs counts."""
         return False
@@ -241,6 +251,23 @@ class EndpointBase(Part):
     def lasting(self, population: Population, month: float) -> Floats:
         """Fraction that lasts beyond a month (infinite: for ever), ``(trial,)``."""
         raise NotImplementedError  # supplied where questions are about what lasts
+
+    def shares(self, values: Any, dropout: Floats, course: bool) -> Floats | None:
+        """True probabilities, ``(arm, stratum, category)``; else as for :meth:`closed_form`."""
+        return None
+
+    def share(self, name: str, population: Population, place: int) -> Floats:
+        """Share of each trial's participants with the category in a place, ``(trial,)``."""
+        raise NotImplementedError  # supplied where an outcome is a category
+
+    # ── in the design file ────────────────────────────────────────────────────────────────
+    def misfit(self) -> tuple[str, str] | None:
+        """Setting that no participant course can fill, and why; nothing where one can."""
+        return None
+
+    def nothing_seen(self, arms: int, strata: int) -> Summary:
+        """Data of one trial in which nobody has been seen."""
+        return self.gives.empty(arms, strata)
 
     # ── in a participants table ───────────────────────────────────────────────────────────
     def settled(

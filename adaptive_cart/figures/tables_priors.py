@@ -100,7 +100,7 @@ def _claims(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
             continue
         asked = part.question
         analysis, model = plan.fitted[asked.endpoint]
-        posterior = analysis.posterior(model, nothing_seen(design, analysis.reads), None)
+        posterior = analysis.posterior(model, nothing_seen(design, asked.endpoint), None)
         words = asked.words(labels, design.stratum_names)
         if not asked.of.has_value:
             continue

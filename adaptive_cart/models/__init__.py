@@ -16,6 +16,7 @@ from adaptive_cart.models.hazards.piecewise_exponential_analysis import Piecewis
 from adaptive_cart.models.hazards.stratified_hazards_analysis import (
     StratifiedPiecewiseExponentialAnalysis,
 )
+from adaptive_cart.models.ordinal.dirichlet_analysis import DirichletAnalysis
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPoissonAnalysis
 from adaptive_cart.models.strata.logistic_analysis import (
     HierarchicalLogisticAnalysis,
@@ -30,6 +31,7 @@ ANALYSES: dict[str, type[AnalysisBase]] = {
     "stratified_piecewise_exponential": StratifiedPiecewiseExponentialAnalysis,
     "weibull_cure": WeibullCureAnalysis,
     "gamma_poisson": GammaPoissonAnalysis,
+    "dirichlet": DirichletAnalysis,
     "proportions_test": ProportionsTestAnalysis,
     "logrank_test": LogrankTestAnalysis,
 }

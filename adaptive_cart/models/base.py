@@ -369,6 +369,10 @@ class AnalysisBase(Part):
         """Faults of the table that need the design's names: (path below the table, message)."""
         return []
 
+    def misfits(self, categories: tuple[str, ...]) -> list[tuple[str, str]]:
+        """Faults of the table beside the categories of an ordinal outcome, likewise."""
+        return []
+
     def arms_named(self, arms: tuple[str, ...]) -> tuple[str, ...]:
         """Arms that the table speaks of: those with a prior of their own, else every arm."""
         return arms

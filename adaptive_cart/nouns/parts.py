@@ -7,7 +7,7 @@ Schema of the same classes). Time is in months, rates in events per year, probab
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NewType
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,6 +25,7 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 Worth = Annotated[float, Field(gt=0.0, le=5e6, allow_inf_nan=False)]
 LEAST_WORTH = 1e-6
 Count = Annotated[int, Field(ge=1)]
+CategoryName = NewType("CategoryName", str)  # of an ordinal outcome
 
 
 class Part(BaseModel):

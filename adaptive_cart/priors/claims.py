@@ -31,7 +31,7 @@ from adaptive_cart.errors import EngineError
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
-from adaptive_cart.nouns.summaries import SUMMARIES, Summary
+from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.priors.drawn_trials import DrawnTrials, unknown_truths
 from adaptive_cart.priors.wrong_claims import claims_wrongly, doubt, one_question
 
@@ -107,15 +107,15 @@ def prior_claims(design: Design, plan: Plan | None = None) -> list[Claim]:
 def prior_probability(design: Design, plan: Plan, question: Question) -> float:
     """Probability that a question asks for when nobody has been seen."""
     analysis, model = plan.fitted[question.endpoint]
-    posterior = analysis.posterior(model, nothing_seen(design, analysis.reads), None)
+    posterior = analysis.posterior(model, nothing_seen(design, question.endpoint), None)
     probability = float(posterior.probability(question)[0])
     failed = posterior.failed
     return math.nan if failed is not None and failed[0] else probability
 
 
-def nothing_seen(design: Design, reads: str) -> Summary:
+def nothing_seen(design: Design, endpoint: str) -> Summary:
     """Data of a trial in which nobody has been seen, for a model to be asked its prior."""
-    return SUMMARIES[reads].empty(len(design.arm_names), len(design.shares))
+    return design.endpoints[endpoint].nothing_seen(len(design.arm_names), len(design.shares))
 
 
 @dataclass(frozen=True)

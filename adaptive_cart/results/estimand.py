@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TypeAlias, TypeVar
 
@@ -29,6 +29,7 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints import is_time
 from adaptive_cart.nouns.counters import narrow
 from adaptive_cart.nouns.questions import ALL, LEVEL, OPEN, Quantity, Question
+from adaptive_cart.nouns.ranked import better, or_better
 from adaptive_cart.nouns.records import Floats, Population
 from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.participants.population import populate
@@ -83,12 +84,15 @@ class TrueValues:
         What questions are made of, averaged as the endpoint's model averages.
     ratios
         By endpoint: hazard ratios of any two arms.
+    categories
+        By ordinal endpoint: the probability of each category, the worst first.
     """
 
     arms: int
     cells: Mapping[str, Cells]
     known: Mapping[Known, Cells]
     ratios: Mapping[str, HazardRatios]
+    categories: Mapping[str, tuple[Cells, ...]] = field(default_factory=dict)
 
     @cached_property
     def by_arm(self) -> dict[str, tuple[TrueValue, ...]]:
@@ -120,6 +124,9 @@ class TrueValues:
             strata = None if question.stratum == ALL else (question.stratum,)
         values = []
         for needed in question.quantities(self.arms):
+            if needed.endpoint in self.categories and needed.name != LEVEL:
+                values.append(self._of_categories(needed, strata))
+                continue
             if needed.to is not None:  # known of two arms together, with an error of its own
                 return self._ratio(needed, strata)
             cells = self.known.get((needed.endpoint, needed.name, needed.month))
@@ -127,6 +134,17 @@ class TrueValues:
                 return None
             values.append(cells.of(needed.arm, strata))
         return told(question.combine(values))
+
+    def _of_categories(self, needed: Quantity, strata: tuple[int, ...] | None) -> Floats:
+        """Of an ordinal outcome: of a category or a better one, or to do better than an arm."""
+        cells = self.categories[needed.endpoint]
+        own, other = (
+            np.stack([each.of(arm, strata) for each in cells], axis=-1)
+            for arm in (needed.arm, needed.arm if needed.to is None else needed.to)
+        )
+        if needed.category is not None:
+            return or_better(own, needed.category.place)
+        return better(own, other)
 
     def _ratio(self, needed: Quantity, strata: tuple[int, ...] | None) -> TrueValue | None:
         ratios = self.ratios.get(needed.endpoint)
@@ -200,9 +218,9 @@ def true_values(
     # of a duration a question is about what lasts, at its own month
     needed = _needed(design, also)
     known |= _lasting(design, truth, points, needed)
-    return TrueValues(
-        len(truth.arms), cells, known, _ratios(design, truth, needed if with_ratios else ())
-    )
+    categories = _categories(design, truth, points)
+    ratios = _ratios(design, truth, needed if with_ratios else ())
+    return TrueValues(len(truth.arms), cells, known, ratios, categories)
 
 
 def _needed(design: Design, also: Sequence[Question]) -> list[Quantity]:
@@ -220,11 +238,40 @@ def _ratios(design: Design, truth: Truth, wanted: Sequence[Quantity]) -> dict[st
     for needed in wanted:  # what is simulated is simulated here, and not by every worker
         name = needed.endpoint
         fed = truth.courses is not None and design.endpoints[name].from_course
+        if design.endpoints[name].category_names():
+            continue
         if needed.to is not None and (name in truth.direct or fed):
             ratios = found.setdefault(name, HazardRatios(design, truth, name))
             everywhere = range(len(truth.strata))
             one = [needed.stratum] if needed.stratum >= 0 else everywhere
             ratios.of(needed.arm, needed.to, one)
+    return found
+
+
+# ── ordinal outcomes ──────────────────────────────────────────────────────────────────────────
+def _categories(design: Design, truth: Truth, points: SobolLatents) -> dict[str, tuple[Cells, ...]]:
+    """By ordinal endpoint: the probability of each category by arm and stratum."""
+    found: dict[str, tuple[Cells, ...]] = {}
+    for name, endpoint in design.endpoints.items():
+        places = range(len(endpoint.category_names()))
+        if not places:
+            continue
+        said, course = truth.direct.get(name), truth.courses is not None
+        exact = None
+        if said is not None:
+            exact = endpoint.shares(said, np.array(truth.dropout), course)
+        if exact is not None:
+            values = {place: exact[None, ..., place] for place in places}
+        else:
+            world = truth.without(endpoint.absent())
+            measured: dict[int, Measured] = {
+                place: partial(endpoint.share, name, place=place) for place in places
+            }
+            values = _sampled_cells(design, world, measured, points)
+        counted = _counted(design, truth, [name], points) if len(truth.strata) > 1 else {}
+        found[name] = tuple(
+            Cells(values[place], truth.shares, counted.get(name)) for place in places
+        )
     return found
 
 

@@ -17,7 +17,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.design.validation import path_to, shown
 from adaptive_cart.endpoints import EndpointBase, is_time
-from adaptive_cart.nouns.questions import written
+from adaptive_cart.nouns.questions import Question, written
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.estimand import (
     DIMENSIONS,
@@ -129,8 +129,24 @@ def _endpoint(
     integrated = f" (Monte Carlo standard error at most {_up(error)})" if error > 0.0 else ""
     unit = f", {endpoint.true_unit()}" if endpoint.true_unit() else ""
     yield f"{name}{unit}: {', '.join(arms)}{integrated}"
+    yield from _better(truth, values, name, error)
     if endpoint.direct is not None and endpoint.direct.table and name in truth.direct:
         yield f"{name}, as drawn: {_as_said(truth, name, endpoint)}"
+
+
+def _better(truth: Truth, values: TrueValues, name: str, error: float) -> Iterator[str]:
+    """Say how often a participant of each arm does better than one of the control."""
+    if name not in values.categories:
+        return
+    control, *others = truth.arms
+    if error > 0.0:  # where it is said directly it is told as drawn
+        for place, arm in enumerate(truth.arms):
+            shares = ", ".join(f"{own.level(place).value:.3f}" for own in values.categories[name])
+            yield f"{name}, probability of each category in {arm}: {shares}"
+    for place, arm in enumerate(others, start=1):
+        true = values.quantity(Question(name, place, 0, kind="better"))
+        assert true is not None
+        yield f"{name}, probability to do better: {arm} than {control} {_number(true)}"
 
 
 def _cell(value: TrueValue, by_stratum: tuple[TrueValue, ...], strata: tuple[str, ...]) -> str:

@@ -40,9 +40,9 @@ import uniformity
 
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.base import holds
-from adaptive_cart.nouns.questions import ALL, OPEN, Question
+from adaptive_cart.nouns.questions import ALL, OPEN, Category, Question
 from adaptive_cart.nouns.records import Booleans
-from adaptive_cart.nouns.summaries import Counts, Durations, Exposure, Summary
+from adaptive_cart.nouns.summaries import Categories, Counts, Durations, Exposure, Summary
 
 Floats = npt.NDArray[np.float64]
 Truth = dict[str, Floats]  # by parameter, (dataset, ...)
@@ -293,7 +293,40 @@ def rate_data(generator: Generator, truth: Truth) -> Summary:
     return Exposure(generator.poisson(truth["rate"][..., None] * years), years, np.ones_like(years))
 
 
+# ── dirichlet ─────────────────────────────────────────────────────────────────────────────────
+CATEGORIES, SCORES = ("dead", "bad", "fair", "good"), (0.0, 20.0, 60.0, 100.0)
+SHARES = {"soc": {"dead": 0.5, "each": 1.0}, "cart": {"each": 2.0}}
+
+
+def share_parameters(generator: Generator, number: int) -> Truth:
+    arms = ([0.5, 1.0, 1.0, 1.0], [2.0] * 4)
+    share = np.stack([generator.dirichlet(own, number) for own in arms], axis=1)
+    return {"share": share, "score": share @ np.array(SCORES)}
+
+
+def share_data(generator: Generator, truth: Truth) -> Summary:
+    share = truth["share"][:, :, None, :]
+    totals = generator.integers(0, 40, share.shape[:3])
+    counts = generator.multinomial(totals, share)
+    return Categories(counts, np.zeros_like(totals), CATEGORIES, SCORES)
+
+
 CASES = {
+    "dirichlet": Case(
+        {"prior": SHARES},
+        ("soc", "cart"),
+        (),
+        (1.0,),
+        share_parameters,
+        share_data,
+        {
+            "cart better than soc": Question("e", 1, 0, value=0.5, kind="better"),
+            "cart, mean score": Question("e", 1, value=50.0),
+            "cart - soc, fair or better": Question(
+                "e", 1, 0, value=0.1, kind="reaches", category=Category(2, "fair")
+            ),
+        },
+    ),
     "beta_binomial": Case(
         {"prior": BETAS},
         ("soc", "cart", "mrna"),

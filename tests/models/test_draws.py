@@ -16,8 +16,8 @@ import pytest
 from adaptive_cart.models import ANALYSES, AnalysisBase
 from adaptive_cart.models.base import Posterior
 from adaptive_cart.models.draws import DRAWS, MIDDLES, ranks, within_cells
-from adaptive_cart.nouns.questions import ALL, OPEN, Question
-from adaptive_cart.nouns.summaries import Counts, Durations, Exposure, Summary
+from adaptive_cart.nouns.questions import ALL, OPEN, Category, Question
+from adaptive_cart.nouns.summaries import Categories, Counts, Durations, Exposure, Summary
 
 NORMAL = {"dist": "normal", "mean": 0.0, "sd": 1.5}
 VAGUE_MIXTURE = [{"weight": 0.8, "a": 2.0, "b": 8.0}, {"weight": 0.2, "a": 1.0, "b": 1.0}]
@@ -56,7 +56,8 @@ TABLES: dict[str, dict[str, Any]] = {
         }
     },
 }
-TRIALS = {"counts": 12, "exposure": 12, "durations": 4}
+TABLES["dirichlet"] = {"prior": dict.fromkeys(("dead", "bad", "fair", "good"), 0.5)}
+TRIALS = {"categories": 12, "counts": 12, "exposure": 12, "durations": 4}
 TWO_ARMS = ("logistic", "hierarchical_logistic")
 
 
@@ -74,6 +75,11 @@ def data(kind: str, trials: int, arms: int, strata: int) -> Summary:
     if kind == "exposure":
         years = number * rng.uniform(0.1, 2.0, shape)
         return Exposure(rng.poisson(years * rng.uniform(0.01, 1.0, shape)), years, number)
+    if kind == "categories":
+        probability = rng.dirichlet(np.full(4, 0.7), shape)
+        none = np.zeros(shape, dtype=np.int64)
+        names, scores = ("dead", "bad", "fair", "good"), (0.0, 0.3, 0.6, 1.0)
+        return Categories(rng.multinomial(number, probability), none, names, scores)
     participants = 30 * arms
     arm = np.broadcast_to(np.arange(participants) % arms, (trials, participants)).astype(np.int8)
     stratum = (np.arange(participants) // arms % strata)[None].repeat(trials, 0).astype(np.int8)
@@ -115,6 +121,11 @@ def questions(name: str) -> Iterator[Question]:
     if "remaining" in closed:
         yield Question("y", 1, value=0.5, kind="remaining", month=12.0)
         yield Question("y", 1, 0, value=0.0, kind="remaining", month=6.0)
+    if "better" in closed:
+        yield Question("y", 1, 0, value=0.5, kind="better")
+        yield Question("y", 0, 2, value=0.6, kind="better", above=False, stratum=1)
+    if "reaches" in closed:
+        yield Question("y", 1, 0, value=0.1, kind="reaches", category=Category(2, "fair"))
     if "best" in closed:
         yield Question("y", 1, kind="best")
 

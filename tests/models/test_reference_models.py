@@ -15,8 +15,8 @@ import pytest
 
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.base import holds
-from adaptive_cart.nouns.questions import ALL, OPEN, Question
-from adaptive_cart.nouns.summaries import Counts, Durations, Exposure
+from adaptive_cart.nouns.questions import ALL, OPEN, Category, Question
+from adaptive_cart.nouns.summaries import Categories, Counts, Durations, Exposure
 
 reference = pytest.mark.reference
 
@@ -31,6 +31,13 @@ def counts(*trials: tuple[list[list[int]], list[list[int]]]) -> Counts:
     successes = np.array([trial[0] for trial in trials])
     totals = np.array([trial[1] for trial in trials])
     return Counts(successes, totals, np.zeros_like(totals), totals)
+
+
+def categories(*trials: list[list[list[int]]]) -> Categories:
+    """Trials by arm, stratum and category."""
+    seen = np.array(trials)
+    none = np.zeros(seen.shape[:3], dtype=np.int64)
+    return Categories(seen, none, ("dead", "bad", "good"), (0.0, 50.0, 100.0))
 
 
 def durations(*trials: tuple[list[float], list[int], list[int]], arms: int = 2) -> Durations:
@@ -84,6 +91,21 @@ CASES: dict[str, tuple[dict[str, Any], Any, Any, list[Question]]] = {
             {"arm": 2, "minus": 1, "value": 0.0, "stratum": 1},
             {"arm": 1, "minus": 0, "value": 0.05, "stratum": OPEN},
             {"arm": 2, "kind": "best", "above": False},
+        ),
+    ),
+    "dirichlet": (
+        {"prior": {"soc": {"each": 0.5, "dead": 0.2}, "cart": {"each": 2.0}}},
+        categories(
+            [[[2, 9, 4], [1, 0, 3]], [[1, 5, 11], [0, 2, 6]], [[0, 0, 9], [1, 1, 1]]],
+            [[[0, 0, 0], [0, 0, 0]], [[0, 0, 0], [0, 0, 0]], [[0, 0, 0], [0, 0, 1]]],
+        ),
+        np.array([[True, True], [True, False]]),
+        asked(
+            {"arm": 1, "minus": 0, "value": 0.5, "kind": "better"},
+            {"arm": 2, "minus": 1, "value": 0.6, "kind": "better", "stratum": OPEN},
+            {"arm": 1, "value": 50.0, "above": False},
+            {"arm": 1, "minus": 0, "value": 5.0, "stratum": 0},
+            {"arm": 1, "value": 0.4, "kind": "reaches", "category": Category(2, "good")},
         ),
     ),
     "logistic": (

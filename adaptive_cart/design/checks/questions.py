@@ -51,6 +51,7 @@ def posterior(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:
     if analysis is None and question.endpoint in pieces.analysis:
         return
     yield from _value(endpoint, question, path)
+    yield from _category(endpoint, question, path)
     if analysis is None and not endpoint.binary:
         yield (
             f"{path}.endpoint",
@@ -96,6 +97,20 @@ def _sides(question: PosteriorQuestion, path: str) -> Found:
             f"found {found}; exactly one of above, below is needed",
             *(f"{path}.{key}" for key in ("above", "below", *valueless)),
         )
+
+
+def _category(endpoint: EndpointBase, question: PosteriorQuestion, path: str) -> Found:
+    """Whether the endpoint has the category that is asked of, and not everybody has it."""
+    wanted, names = question.kind.category(question), endpoint.category_names()
+    if not wanted or not names:
+        return
+    if wanted not in names:
+        yield f"{path}.{question.kind.asked_by}", unknown(wanted, "categories", names)
+    elif wanted == names[0]:
+        message = (
+            f"found {shown(wanted)}, the worst; everybody has that or a better one: use one of "
+        )
+        yield f"{path}.{question.kind.asked_by}", message + one_of(names[1:])
 
 
 def _value(endpoint: EndpointBase, question: PosteriorQuestion, path: str) -> Found:

@@ -113,6 +113,9 @@ def analyses(pieces: Pieces) -> Found:
                 path_to("endpoints", name, "type"),
             )
             pieces.faults.add(f"{path}.model")  # what rules ask of it is told when it fits
+        elif endpoint is not None:
+            for inner, message in analysis.misfits(endpoint.category_names()):
+                yield f"{path}.{inner}", message, path_to("endpoints", name)
 
 
 def crossover(pieces: Pieces) -> Found:

@@ -76,6 +76,7 @@ def scenarios(pieces: Pieces, between: Faults) -> list[Problem]:
         return []
     check_scenarios(frame)
     _number_never_reached(pieces, frame)
+    _not_of_a_course(frame)
     idle = _crossing_nobody(pieces, frame)
     told = (p for p in idle if p.path not in pieces.renamed and not between.touch(p.path))
     return [*frame.problems, *told]
@@ -107,6 +108,18 @@ def _for_ever(primary: EndpointBase) -> str:
         "`horizon = 36`, the months for which everybody is followed (or give the scenario a "
         "dropout)"
     )
+
+
+def _not_of_a_course(frame: Frame) -> None:
+    """Tell settings of an endpoint that the participant course of a scenario cannot fill."""
+    for scenario, truth in frame.truths.items():
+        for name, endpoint in frame.endpoints.items():
+            if endpoint is None or truth.courses is None or name in truth.direct:
+                continue
+            misfit = endpoint.misfit()
+            if misfit is not None:
+                path = path_to("endpoints", name, misfit[0])
+                frame.report(path, f"{misfit[1]}{BY}", scenario=scenario)
 
 
 def _number_never_reached(pieces: Pieces, frame: Frame) -> None:

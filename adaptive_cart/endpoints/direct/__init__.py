@@ -11,6 +11,7 @@ from adaptive_cart.endpoints.direct.base import Cell, DirectTruth, Drawing
 from adaptive_cart.endpoints.direct.onset import Onset
 from adaptive_cart.endpoints.direct.response import Response
 from adaptive_cart.endpoints.direct.scored import ScoresAtVisits
+from adaptive_cart.endpoints.direct.shares import Shares, SharesOf
 from adaptive_cart.endpoints.direct.times import Times
 from adaptive_cart.endpoints.direct.yearly import Yearly
 
@@ -21,6 +22,8 @@ __all__ = [
     "Onset",
     "Response",
     "ScoresAtVisits",
+    "Shares",
+    "SharesOf",
     "Times",
     "Yearly",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adaptive_cart.nouns.questions.kind import Key, QuestionKind
 from adaptive_cart.nouns.questions.kinds import ARM_KEYS, KEYS, KINDS, kind_of
-from adaptive_cart.nouns.questions.quantity import ALL, LEVEL, OPEN, Quantity
+from adaptive_cart.nouns.questions.quantity import ALL, LEVEL, OPEN, Category, Quantity
 from adaptive_cart.nouns.questions.question import Question
 from adaptive_cart.nouns.questions.words import TO_CALIBRATE, Wording, asked, written
 
@@ -16,6 +16,7 @@ __all__ = [
     "LEVEL",
     "OPEN",
     "TO_CALIBRATE",
+    "Category",
     "Key",
     "Quantity",
     "Question",

@@ -103,6 +103,10 @@ class QuestionKind:
         """Month that a rule's table asks about; 0 where it asks about none."""
         return 0.0
 
+    def category(self, asked: Any) -> str:
+        """Category of an ordinal outcome that a rule's table asks about; blank where none."""
+        return ""
+
     # ── what it is made of ────────────────────────────────────────────────────────────────
     @property
     def about_levels(self) -> bool:
@@ -120,7 +124,10 @@ class QuestionKind:
 
     def _of(self, question: Question, arm: int) -> Quantity:
         month = question.month or math.inf
-        return Quantity(question.endpoint, self.quantity, arm, None, question.stratum, month)
+        category = question.category
+        return Quantity(
+            question.endpoint, self.quantity, arm, None, question.stratum, month, category
+        )
 
     def compare(self, own: Any, other: Any) -> Any:
         """Compare an arm's number with another arm's; the ratio to nothing is infinite, or nan."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from adaptive_cart.nouns.questions.best import Best
+from adaptive_cart.nouns.questions.better import Better
 from adaptive_cart.nouns.questions.hazard_ratio import HazardRatio
 from adaptive_cart.nouns.questions.kind import Key, QuestionKind
 from adaptive_cart.nouns.questions.level import Level
+from adaptive_cart.nouns.questions.reaches import Reaches
 from adaptive_cart.nouns.questions.remaining import Remaining
 
 _ALL: tuple[QuestionKind, ...] = (
@@ -15,6 +17,8 @@ _ALL: tuple[QuestionKind, ...] = (
     HazardRatio(),
     Remaining(),
     Best(),
+    Better(),
+    Reaches(),
 )
 KINDS: dict[str, QuestionKind] = {kind.name: kind for kind in _ALL}
 KEYS: dict[str, Key] = {key.name: key for kind in _ALL for key in kind.keys}

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 LEVEL = "level"
 ALL = -1  # the average over all strata by their shares
 OPEN = -2  # the average over the strata still open
+
+
+class Category(NamedTuple):
+    """A category of an ordinal outcome: its place from the worst, from 0, and its name."""
+
+    place: int
+    name: str
 
 
 @dataclass(frozen=True)
@@ -19,7 +27,8 @@ class Quantity:
     name
         ``level``: the endpoint's own parameter (a probability, a yearly rate, a mean, a cured
         fraction); ``remaining``: the fraction without an event at a month; ``hazard_ratio`` to
-        another arm, which is known of two arms together only.
+        another arm, which is known of two arms together only, as is the probability to do
+        ``better`` than it; ``reaches``: the probability of a category or a better one.
     arm, to
         Positions; ``to`` is the other arm of a ratio that is a quantity by itself.
     stratum
@@ -27,6 +36,8 @@ class Quantity:
     month
         Months after the clock of the endpoint began; infinite where it is of no month, so that of
         what lasts the level is the fraction that lasts for ever.
+    category
+        Of an ordinal outcome, where it is of that category or a better one.
     """
 
     endpoint: str
@@ -35,3 +46,4 @@ class Quantity:
     to: int | None = None
     stratum: int = ALL
     month: float = math.inf
+    category: Category | None = None

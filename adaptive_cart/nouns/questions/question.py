@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from adaptive_cart.nouns.questions.kind import QuestionKind
 from adaptive_cart.nouns.questions.kinds import KINDS
-from adaptive_cart.nouns.questions.quantity import ALL, OPEN, Quantity
+from adaptive_cart.nouns.questions.quantity import ALL, OPEN, Category, Quantity
 from adaptive_cart.nouns.questions.words import written
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Question:
         Position of a stratum, or ``ALL`` or ``OPEN``.
     month
         The month that it is asked of, for a kind that has one.
+    category
+        The category that it is asked of, for a kind that has one.
     among
         Positions of the arms compared, for a kind that is asked among the open ones; nothing for
         every experimental arm.
@@ -53,6 +55,7 @@ class Question:
     stratum: int = ALL
     month: float = 0.0
     among: tuple[int, ...] = ()
+    category: Category | None = None
     against: tuple[float, ...] = field(default=(), compare=False, repr=False)
     sign: str = field(default="P", compare=False, repr=False)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from adaptive_cart.nouns.summaries.base import Summary
+from adaptive_cart.nouns.summaries.categories import Categories
 from adaptive_cart.nouns.summaries.counts import Counts
 from adaptive_cart.nouns.summaries.durations import Durations
 from adaptive_cart.nouns.summaries.exposure import Exposure
@@ -21,10 +22,12 @@ SUMMARIES: dict[str, SummaryKind] = {
     "exposure": Exposure,
     "means": Means,
     "scores": Scores,
+    "categories": Categories,
 }
 
 __all__ = [
     "SUMMARIES",
+    "Categories",
     "Counts",
     "Durations",
     "Exposure",

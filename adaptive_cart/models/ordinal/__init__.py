@@ -1,0 +1,1 @@
+"""Ordinal outcomes: independent Dirichlet arms, and a common odds ratio."""

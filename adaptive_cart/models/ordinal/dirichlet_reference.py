@@ -1,0 +1,110 @@
+"""The model ``dirichlet`` in PyMC.
+
+Statement, in every arm by itself::
+
+    participants by category  ~ Multinomial(number analysed, probabilities)
+    probabilities             ~ Dirichlet(parameters)
+
+Strata are pooled: the data are the counts of the strata that a question is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.models.base import Reference
+from adaptive_cart.models.strata.reference_strata import of_strata
+from adaptive_cart.nouns.questions import Quantity, Question
+from adaptive_cart.nouns.ranked import better, or_better
+from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.summaries import Categories, Summary
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.ordinal.dirichlet_analysis import DirichletPriors
+
+
+def counts_of(
+    summary: Summary, trial: int, open_strata: Booleans | None, question: Question | None
+) -> dict[str, npt.NDArray[Any]]:
+    """Participants ``(arm, category)`` in the strata asked about, and the scores."""
+    assert isinstance(summary, Categories)
+    return {
+        "counts": of_strata(summary.counts[trial], open_strata, question),
+        "scores": np.array(summary.scores),
+    }
+
+
+def asked_of(shares: Floats, scores: Floats, quantity: Quantity) -> Floats:
+    """A quantity, of draws of the probabilities and of the mean scores of arms.
+
+    Parameters
+    ----------
+    shares
+        ``(chain, draw, arm, category)``.
+    scores
+        ``(chain, draw, arm)``.
+    """
+    own = shares[..., quantity.arm, :]
+    if quantity.to is not None:
+        return better(own, shares[..., quantity.to, :])
+    if quantity.category is not None:
+        return or_better(own, quantity.category.place)
+    return scores[..., quantity.arm]
+
+
+@dataclass(frozen=True)
+class DirichletReference(Reference):
+    """Independent Dirichlet arms, in PyMC."""
+
+    priors: DirichletPriors
+    arms: tuple[str, ...]
+
+    @property
+    def statement(self) -> str:
+        """Likelihood and prior with their numbers."""
+        lines = ["in each arm: participants by category ~ Multinomial(number, probabilities)"]
+        for arm, own in zip(self.arms, self.priors.by_arm, strict=True):
+            numbers = ", ".join(f"{name} {a:g}" for name, a in own)
+            lines.append(f"{arm}: probabilities ~ Dirichlet({numbers})")
+        return "\n".join(lines)
+
+    def data(
+        self,
+        summary: Summary,
+        trial: int = 0,
+        open_strata: Booleans | None = None,
+        question: Question | None = None,
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Participants by category in each arm, in the strata asked about; scores and priors."""
+        assert isinstance(summary, Categories)
+        prior = self.priors.parameters(summary.names)
+        return {**counts_of(summary, trial, open_strata, question), "prior": prior}
+
+    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+        """A new model of these data."""
+        import pymc as pm
+
+        places = range(1, 1 + data["counts"].shape[1])
+        coords = {"arm": list(self.arms), "category": list(places)}
+        with pm.Model(coords=coords) as model:
+            counts = pm.Data("counts", data["counts"], dims=("arm", "category"))
+            scores = pm.Data("scores", data["scores"], dims="category")
+            prior = pm.Data("prior", data["prior"], dims=("arm", "category"))
+            shares = pm.Dirichlet("share", a=prior, dims=("arm", "category"))
+            pm.Deterministic("score", (shares * scores).sum(axis=-1), dims="arm")
+            pm.Potential("seen", (counts * pm.math.log(shares)).sum())
+        return model
+
+    def of(
+        self,
+        draws: Mapping[str, npt.NDArray[np.float64]],
+        quantity: Quantity,
+        open_strata: Booleans | None = None,
+    ) -> Floats:
+        """Mean score, probability of a category or a better one, or probability to do better."""
+        return asked_of(draws["share"], draws["score"], quantity)

@@ -1,0 +1,131 @@
+"""How many participants have each category of an ordinal outcome, the worst first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.nouns.questions.words import Parameter
+from adaptive_cart.nouns.records import Booleans, Integers
+from adaptive_cart.nouns.summaries.base import Summary, none_of
+from adaptive_cart.nouns.summaries.changes import Move, Reach
+
+OTHERS = ("analysed", "missing", "score")  # columns that are of no category
+
+
+@dataclass(frozen=True)
+class Categories(Summary):
+    """Participants by category of those analysed.
+
+    Attributes
+    ----------
+    counts
+        ``(trial, arm, stratum, category)``, the worst category first.
+    missing
+        ``(trial, arm, stratum)`` participants whose outcome is due and missing, whatever becomes
+        of them.
+    names, scores
+        Of the categories, in that order.
+    """
+
+    counts: Integers
+    missing: Integers
+    names: tuple[str, ...] = ()
+    scores: tuple[float, ...] = ()
+
+    kind: ClassVar[str] = "categories"
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+    parameter: ClassVar[str] = "mean score"
+    observed: ClassVar[tuple[str, str]] = ("score", "analysed")
+    observed_unit: ClassVar[str] = "mean score"
+    holds: ClassVar[str] = "the mean score so far, and those analysed"
+
+    @classmethod
+    def empty(cls, arms: int, strata: int) -> Categories:
+        none = none_of(arms, strata)
+        return cls(np.zeros((*none.shape, 0), dtype=np.int64), none)
+
+    @classmethod
+    def nobody(
+        cls, arms: int, strata: int, names: tuple[str, ...], scores: tuple[float, ...]
+    ) -> Categories:
+        """Data of one trial in which nobody has been seen, with the categories that there are."""
+        none = none_of(arms, strata)
+        return cls(np.zeros((*none.shape, len(names)), dtype=np.int64), none, names, scores)
+
+    @property
+    def analysed(self) -> Integers:
+        number: Integers = self.counts.sum(axis=-1)
+        return number
+
+    def columns(self) -> dict[str, npt.NDArray[Any]]:
+        score = (self.counts * np.array(self.scores)).sum(axis=-1)
+        of_categories = {name: self.counts[..., k] for k, name in enumerate(self.names)}
+        return {
+            "analysed": self.analysed,
+            "missing": self.missing,
+            "score": score,
+            **of_categories,
+        }
+
+    @classmethod
+    def asked_about(cls, unit: str = "") -> Parameter:
+        return Parameter(cls.parameter, of="the {noun} ({endpoint})")
+
+    @staticmethod
+    def heads(unit: str = "") -> dict[str, str]:
+        return {"score": "sum of scores"}
+
+    @staticmethod
+    def told(total: Mapping[str, float], unit: str = "") -> str:
+        missing = f", {total['missing']:.0f} missing" if total["missing"] else ""
+        if not total["analysed"]:
+            return f"nobody seen so far{missing}"
+        each = [f"{name} {total[name]:.0f}" for name in total if name not in OTHERS]
+        return f"{', '.join(each)} (of {total['analysed']:.0f}{missing})".strip()
+
+    @staticmethod
+    def seen(total: Mapping[str, float]) -> str:
+        number = total["analysed"]
+        return f"{total['score'] / number:.1f} ({number:.0f})" if number else "–"
+
+    @staticmethod
+    def short(total: Mapping[str, float], unit: str = "") -> tuple[str, str]:
+        return f"{total['score'] / max(total['analysed'], 1.0):.0f}", "mean score"
+
+    def changes(self, reach: Reach) -> Iterator[tuple[tuple[Move, ...], Categories]]:
+        """Some participants of an arm have the next better category, or the next worse."""
+        most = int(self.counts.max(initial=0)) * max(map(len, reach.strata), default=0)
+        pairs = [(k, k + step) for k in range(len(self.names)) for step in (1, -1)]
+        pairs = [(k, to) for k, to in pairs if 0 <= to < len(self.names)]
+        for size in range(1, most + 1):
+            for arm, strata, (k, to) in product(reach.arms, reach.strata, pairs):
+                if self.counts[0, arm, list(strata), k].sum() >= size:
+                    words = f"{size} in {{where}} with {self.names[to]} instead of {self.names[k]}"
+                    yield (reach.move(arm, strata, words),), self._moved(arm, strata, k, to, size)
+
+    def _moved(self, arm: int, strata: tuple[int, ...], k: int, to: int, size: int) -> Categories:
+        counts = self.counts.copy()
+        left = size
+        for stratum in strata:  # pooled: wherever there are any
+            take = min(left, int(counts[0, arm, stratum, k]))
+            counts[:, arm, stratum, k] -= take
+            counts[:, arm, stratum, to] += take
+            left -= take
+        return replace(self, counts=counts)
+
+    def rows(self, trials: Integers) -> Categories:
+        return replace(self, counts=self.counts[trials], missing=self.missing[trials])
+
+    def replaced(self, where: Booleans, other: Categories) -> Categories:
+        return replace(
+            self,
+            counts=np.where(where[:, None, None, None], other.counts, self.counts),
+            missing=np.where(where[:, None, None], other.missing, self.missing),
+        )

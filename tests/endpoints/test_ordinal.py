@@ -1,0 +1,263 @@
+"""An ordinal endpoint: read off the course one by one, said directly, and its column."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.design.design import Design
+from adaptive_cart.errors import DesignError
+from adaptive_cart.nouns.questions import Category, Question
+from adaptive_cart.nouns.records import Population
+from adaptive_cart.participants.population import latents_for
+from adaptive_cart.recorded.file import ParticipantsError, read_participants
+from adaptive_cart.recorded.table import participants_table
+from adaptive_cart.results.estimand import SobolLatents, true_values
+
+COURSE = """
+name = "Outcome"
+[arms.soc]
+control = true
+[arms.cart]
+product = "autologous"
+[endpoints.door]
+type = "ordinal"
+month = 12
+categories = ["death", "rescue", "no_remission", "remission_on_drugs", "drug_free_remission"]
+[analysis.door]
+model = "dirichlet"
+[enrolment]
+max_n = 60
+per_month = 6
+[looks]
+observed = [30, 60]
+[[rules]]
+name = "efficacy"
+then = "declare_success"
+posterior = { endpoint = "door", arm = "cart", better_than = "soc", above = 0.5 }
+at_least = 0.99
+[crossover]
+from = "soc"
+to = "cart"
+after_month = 6
+[truth]
+dropout.per_year = 0.3
+death.per_year = 0.2
+[truth.soc]
+remission = { probability = 0.3, onset = { dist = "exponential", median = 4.0 } }
+durability.relapse = { dist = "exponential", median = 12.0 }
+remission_on_drugs = { probability = 0.4, onset = { dist = "exponential", median = 6.0 } }
+rescue.per_year = 0.6
+crossover.probability = 0.5
+[truth.cart]
+remission = { probability = 0.6, onset = { dist = "exponential", median = 3.0 } }
+durability.relapse = { dist = "exponential", median = 24.0 }
+rescue.per_year = 0.3
+[scenarios.expected]
+"""
+DIRECT = """
+name = "Outcome"
+[arms.soc]
+control = true
+[arms.cart]
+[strata]
+low = 0.5
+high = 0.5
+[endpoints.door]
+type = "ordinal"
+month = 6
+categories = ["dead", "bad", "good"]
+missing = "bad"
+[analysis.door]
+model = "dirichlet"
+[enrolment]
+max_n = 40
+per_month = 6
+[looks]
+observed = [20, 40]
+[[rules]]
+name = "efficacy"
+then = "declare_success"
+posterior = { endpoint = "door", arm = "cart", minus = "soc", reaches = "good", above = 0.0 }
+at_least = 0.99
+[truth]
+dropout.per_year = 0.4
+door.soc = { dead = 0.1, bad = 0.6, good = 0.3 }
+door.cart.low = { dead = 0.1, bad = 0.2, good = 0.7 }
+door.cart.high = { dead = 0.3, bad = 0.2, good = 0.5 }
+[scenarios.expected]
+"""
+WORST_FIRST = ("death", "rescue", "no_remission", "remission_on_drugs", "drug_free_remission")
+
+
+def changed(text: str, **more: Any) -> Design:
+    raw = tomllib.loads(text)
+    raw["endpoints"]["door"] |= more
+    return Design(**raw)
+
+
+def blocks(design: Design) -> tuple[Population, list[Any]]:
+    truth = design.truths["expected"]
+    block = run_block(
+        Plan.of(design), truth, (0.5,), latents_for(design, 3, 0, 30), keep_population=True
+    )
+    assert block.population is not None
+    return block.population, [look for look in block.looks if look.held.all()]
+
+
+def what_became(people: Population, at: tuple[int, int]) -> str | None:
+    """Category of one participant by month 12, as the words say it; nothing where it is missing."""
+    course = people.course
+    assert course is not None
+    assert course.crossed is not None
+    end = min(12.0, course.dropout[at])
+    happened = [n for n in ("death", "rescue") if getattr(course, n)[at] <= end]
+    if happened:
+        return happened[0]  # the worse of the two
+    if course.crossed[at] < 12.0 and course.crossed[at] <= course.dropout[at]:
+        return "no_remission"
+    if course.dropout[at] < 12.0:
+        return None
+    for state in ("drug_free_remission", "remission_on_drugs"):
+        for spell in course.spells:
+            own = spell.state == state and spell.began[at] <= 12.0 < spell.ended[at]
+            if own and not spell.after_crossover:
+                return state
+    return "no_remission"
+
+
+@pytest.mark.parametrize("missing", ["exclude", "no_remission"])
+def test_a_look_counts_what_became_of_everybody_whose_month_has_passed(missing: str) -> None:
+    people, looks = blocks(changed(COURSE, missing=missing))
+    met: set[str | None] = set()
+    assert len(looks) > 0
+    for look in looks:
+        seen = look.summaries["door"]
+        assert seen.names == WORST_FIRST
+        for trial in range(30):
+            for arm in range(2):
+                due = [
+                    what_became(people, (trial, j))
+                    for j in range(people.participants)
+                    if people.arm[trial, j] == arm
+                    and people.arrival[trial, j] + 12.0 <= look.date[trial]
+                ]
+                met |= set(due)
+                lost = due.count(None)
+                counts = [due.count(name) for name in WORST_FIRST]
+                if missing != "exclude":
+                    counts[2] += lost
+                assert seen.counts[trial, arm, 0].tolist() == counts
+                assert seen.missing[trial, arm, 0] == lost
+                score = sum(25.0 * k * n for k, n in enumerate(counts))
+                assert seen.columns()["score"][trial, arm, 0] == pytest.approx(score)
+    assert met == {*WORST_FIRST, None}
+
+
+def test_the_worse_of_two_events_is_that_which_the_design_ranks_lower() -> None:
+    turned = ["rescue", "death", *WORST_FIRST[2:]]
+    people, looks = blocks(changed(COURSE, categories=turned))
+    seen = looks[-1].summaries["door"].counts[..., 0, 0].sum()
+    both = 0
+    course = people.course
+    assert course is not None
+    for trial in range(30):
+        for j in range(people.participants):
+            end = min(12.0, course.dropout[trial, j])
+            if people.arrival[trial, j] + 12.0 <= looks[-1].date[trial]:
+                both += course.rescue[trial, j] <= end
+    assert seen == both
+
+
+def test_truths_are_those_of_many_participants_and_of_the_words() -> None:
+    design = changed(DIRECT)
+    true = true_values(design, design.truths["expected"])
+    stays = np.exp(-0.4 * 6.0 / 12.0)
+    soc = np.array([0.1, 0.6, 0.3]) * stays + np.array([0.0, 1.0 - stays, 0.0])
+    cart = np.array([0.2, 0.2, 0.6]) * stays + np.array([0.0, 1.0 - stays, 0.0])
+    wins = sum(cart[i] * soc[j] * (1.0 if i > j else 0.5) for i in range(3) for j in range(i + 1))
+    assert true.quantity(Question("door", 1, 0, kind="better")).value == pytest.approx(wins)
+    good = Question("door", 1, 0, kind="reaches", category=Category(2, "good"))
+    assert true.quantity(good).value == pytest.approx(cart[2] - soc[2])
+    assert true.quantity(Question("door", 0)).value == pytest.approx(50 * soc[1] + 100 * soc[2])
+
+
+def test_a_true_probability_to_do_better_is_that_among_followed_participants() -> None:
+    raw = tomllib.loads(COURSE)
+    design = Design(**raw)
+    truth = design.truths["expected"]
+    true = true_values(design, truth, SobolLatents(scrambles=4, points=2**12))
+    better = true.quantity(Question("door", 1, 0, kind="better"))
+    assert better is not None
+    raw["truth"]["dropout"]["per_year"] = 0.0
+    raw["enrolment"] = {"max_n": 4_000, "per_month": 4_000}
+    raw["looks"] = {"observed": [4_000]}
+    people, _ = blocks(Design(**raw))
+    place = {name: k for k, name in enumerate(WORST_FIRST)}
+    by_arm: list[list[int]] = [[], []]
+    for j in range(4_000):
+        word = what_became(people, (0, j))
+        assert word is not None
+        by_arm[people.arm[0, j]].append(place[word])
+    soc, cart = (np.bincount(own, minlength=5) / len(own) for own in by_arm)
+    wins = sum(cart[i] * soc[j] * (1.0 if i > j else 0.5) for i in range(5) for j in range(i + 1))
+    assert better.value == pytest.approx(wins, abs=4.0 * 0.5 / np.sqrt(1_000))
+
+
+def test_its_column_is_written_and_read_back() -> None:
+    design = changed(DIRECT)
+    people, _ = blocks(design)
+    rows = participants_table(design, people, 0, 12.0, 40)
+    again = read_participants(rows, design)
+    names = ("dead", "bad", "good")
+    written = [np.nan if row["door"] == "" else names.index(row["door"]) for row in rows]
+    np.testing.assert_array_equal(again.outcomes["door"], written)
+    assert np.isnan(written).any()
+    rows[0]["door"] = "goood"
+    with pytest.raises(ParticipantsError, match=r"found 'goood' \(did you mean 'good'\?\); dead, "):
+        read_participants(rows, design)
+
+
+WRONG = {
+    "no category of a participant course": ("course", "categories", ["death", "cured", "rescue"]),
+    "no 'remission_on_drugs' among the categories; a course gives": (
+        "course",
+        "categories",
+        ["death", "rescue", "no_remission", "drug_free_remission"],
+    ),
+    "has 'bad' twice": ("direct", "categories", ["bad", "bad", "good"]),
+    "'scores' has 2 numbers, and there are 3 categories": ("direct", "scores", [0.0, 1.0]),
+    "from the worst category on they must rise": ("direct", "scores", [0.0, 3.0, 1.0]),
+    r"endpoints\.door\.missing: found 'god' \(did you mean 'good'\?\); allowed: exclude, dead": (
+        "direct",
+        "missing",
+        "god",
+    ),
+}
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_what_is_wrong_with_categories_is_told(message: str) -> None:
+    base, key, value = WRONG[message]
+    with pytest.raises(DesignError, match=message):
+        changed(COURSE if base == "course" else DIRECT, **{key: value})
+
+
+TRUTHS = {
+    "the probabilities sum to 0.9; they must sum to 1": {"dead": 0.0, "bad": 0.6, "good": 0.3},
+    "no probability of dead": {"bad": 0.6, "good": 0.4},
+    r"no category 'god' \(did you mean 'good'\?\); the categories are dead": {"god": 1.0},
+}
+
+
+@pytest.mark.parametrize("message", TRUTHS)
+def test_what_is_wrong_with_a_truth_is_told(message: str) -> None:
+    raw = tomllib.loads(DIRECT)
+    raw["truth"]["door"]["soc"] = TRUTHS[message]
+    with pytest.raises(DesignError, match=rf"truth\.door\.soc.*: {message}"):
+        Design(**raw)

@@ -1,0 +1,211 @@
+"""The Dirichlet model: moments by enumeration, tails by quadrature, ties, draws, PyMC."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import special, stats
+
+from adaptive_cart.models import ANALYSES
+from adaptive_cart.models.base import Posterior, holds
+from adaptive_cart.models.ordinal.dirichlet_analysis import DirichletPosterior
+from adaptive_cart.models.ordinal.moments import beyond, of_better, of_linear
+from adaptive_cart.nouns.questions import Category, Question
+from adaptive_cart.nouns.summaries import Categories
+
+ARMS = ("soc", "cart")
+NAMES = ("dead", "bad", "fair", "good", "cured")
+BETTER = Question("y", 1, 0, value=0.5, kind="better")
+
+
+def posterior(
+    *trials: list[list[int]], prior: Any = None, scores: tuple[float, ...] = ()
+) -> DirichletPosterior:
+    """Posterior of trials, given the participants by arm and category."""
+    counts = np.array(trials)[:, :, None, :]
+    names = NAMES[: counts.shape[-1]]
+    scores = scores or tuple(float(k) for k in range(len(names)))
+    data = Categories(counts, np.zeros(counts.shape[:3], dtype=np.int64), names, scores)
+    analysis = ANALYSES["dirichlet"].model_validate(
+        {"model": "dirichlet", "prior": prior or {"each": 1.0}}
+    )
+    found = analysis.posterior(analysis.fitted(ARMS, (1.0,)), data, None)
+    assert isinstance(found, DirichletPosterior)
+    return found
+
+
+def urn(parameters: list[int], drawn: tuple[int, ...]) -> Fraction:
+    """Mean of a product of Dirichlet probabilities: an urn, each ball put back with another."""
+    balls, chance = list(parameters), Fraction(1)
+    for k in drawn:
+        chance *= Fraction(balls[k], sum(balls))
+        balls[k] += 1
+    return chance
+
+
+def test_moments_are_those_of_an_enumeration() -> None:
+    soc, cart, order = [2, 1, 3], [1, 4, 2], 3
+    score = {1: Fraction(1), 0: Fraction(1, 2), -1: Fraction(0)}
+    exact = sum(
+        urn(cart, own) * urn(soc, other) * np.prod([score[np.sign(i - j)] for i, j in pairs])
+        for own in product(range(3), repeat=order)
+        for other in product(range(3), repeat=order)
+        for pairs in [list(zip(own, other, strict=True))]
+    )
+    found = of_better(np.array([cart], dtype=float), np.array([soc], dtype=float))
+    assert found[order, 0] == pytest.approx(float(exact), rel=1e-13)
+    weights = np.array([0.0, 0.3, 1.0])
+    linear = sum(float(urn(cart, own)) * np.prod(weights[list(own)])
+                 for own in product(range(3), repeat=order))  # fmt: skip
+    assert of_linear(np.array([cart], dtype=float), weights)[order, 0] == pytest.approx(linear)
+
+
+NEAR_AND_FAR = [
+    ([5, 9], [3, 11], 1.0),
+    ([0, 0], [0, 0], 1.0),
+    ([1, 30], [0, 12], 1.0),
+    ([0, 100], [1, 99], 1.0),
+]
+
+
+@pytest.mark.parametrize(("soc", "cart", "each"), NEAR_AND_FAR)
+def test_two_categories_are_two_betas(soc: list[int], cart: list[int], each: float) -> None:
+    own = posterior([soc, cart], prior={"each": each})
+    b, a = (np.array(counts) + each for counts in (soc, cart))
+    x, w = special.roots_jacobi(60, b[0] - 1.0, b[1] - 1.0)
+    q, w = 0.5 * (1.0 + x), w / w.sum()
+    for value in (0.4, 0.5, 0.6):
+        # the probability to do better is 1/2 and half the difference of the better category
+        above = special.betainc(a[0], a[1], np.clip(2.0 - 2.0 * value - q, 0.0, 1.0))
+        exact = float((w * above).sum())
+        found = own.computed(BETTER.at(value))[0]
+        assert found == pytest.approx(exact, abs=own.fast_error), value
+        other = Question("y", 1, 0, value=2.0 * value - 1.0, kind="reaches")
+        reaches = replace(other, category=Category(1, "bad"))
+        assert own.computed(reaches)[0] == pytest.approx(exact, abs=1e-4)
+
+
+def sticks(parameters: np.ndarray, nodes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights of an integral over a Dirichlet vector of three, by its two sticks."""
+    one, two, three = parameters
+    rule = [
+        special.roots_jacobi(nodes, b - 1.0, a - 1.0) for a, b in ((three, one + two), (two, one))
+    ]
+    (x, v), (y, w) = ((0.5 * (1.0 + t), u / u.sum()) for t, u in rule)
+    best, middle = np.meshgrid(x, y, indexing="ij")
+    q = np.stack([(1 - best) * (1 - middle), (1 - best) * middle, best], axis=-1)
+    return q.reshape(-1, 3), np.outer(v, w).ravel()
+
+
+@pytest.mark.parametrize(
+    ("soc", "cart", "each"),
+    [([0, 0, 0], [0, 0, 0], 1.0), ([4, 9, 2], [1, 8, 9], 0.5), ([20, 30, 10], [11, 30, 25], 1.0),
+     ([0, 12, 0], [3, 6, 3], 0.5), ([40, 3, 1], [1, 5, 2], 2.0)],
+)  # fmt: skip
+def test_three_categories_are_those_of_a_quadrature(
+    soc: list[int], cart: list[int], each: float
+) -> None:
+    own = posterior([soc, cart], prior={"each": each})
+    a, b = (np.array(counts) + each for counts in (cart, soc))
+    q, weight = sticks(b, 24)
+    better = np.add.accumulate(q, axis=-1) - 0.5 * q
+    # of the arm itself the split of what is not best is a stick of its own, and what is left a tail
+    x, w = special.roots_jacobi(24, a[0] - 1.0, a[1] - 1.0)
+    middle, w = 0.5 * (1.0 + x), w / w.sum()
+    for value in (0.35, 0.5, 0.6):
+        rest = better[:, :1] * (1 - middle) + better[:, 1:2] * middle
+        needed = np.clip((value - rest) / (better[:, 2:] - rest), 0.0, 1.0)
+        above = special.betainc(a[0] + a[1], a[2], 1.0 - needed)
+        exact = float((weight[:, None] * w * above).sum())
+        found = own.computed(BETTER.at(value))[0]
+        assert found == pytest.approx(exact, abs=own.fast_error), value
+        less = replace(BETTER.at(value), above=False)
+        assert own.computed(less)[0] == pytest.approx(1.0 - found)
+
+
+def test_five_categories_are_those_of_many_random_draws() -> None:
+    soc, cart = [1, 5, 9, 3, 2], [1, 2, 7, 2, 9]
+    own = posterior([soc, cart], scores=(0.0, 20.0, 60.0, 80.0, 100.0))
+    rng, number = np.random.default_rng(4), 400_000
+    q, p = (rng.dirichlet(np.array(counts) + 1.0, number) for counts in (soc, cart))
+    better = (p * (np.add.accumulate(q, axis=1) - 0.5 * q)).sum(axis=1)
+    scores = np.array([0.0, 20.0, 60.0, 80.0, 100.0])
+    level = {1: p @ scores, 0: p @ scores - q @ scores}
+    within = own.fast_error + 4.0 * 0.5 / np.sqrt(number)
+    for value in (0.5, 0.6, 0.7):
+        assert own.computed(BETTER.at(value))[0] == pytest.approx(
+            (better > value).mean(), abs=within
+        )
+    assert own.mean(BETTER)[0] == pytest.approx(better.mean(), abs=1e-3)
+    for value in (55.0, 70.0):
+        found = own.computed(Question("y", 1, value=value))[0]
+        assert found == pytest.approx((level[1] > value).mean(), abs=within)
+    found = own.computed(Question("y", 1, 0, value=10.0))[0]
+    assert found == pytest.approx((level[0] > 10.0).mean(), abs=within)
+    assert own.mean(Question("y", 1, 0))[0] == pytest.approx(level[0].mean(), abs=0.2)
+
+
+def test_arms_that_are_alike_are_each_the_better_with_one_half() -> None:
+    same, other = [[3, 1, 4], [3, 1, 4]], [[3, 1, 4], [3, 1, 5]]
+    own = posterior(same, other)
+    for question in (BETTER, Question("y", 1, 0)):
+        asked = question.compared_with(0.5)
+        found = own.probability(asked)
+        assert found[0] == 0.5
+        assert found[1] > 0.5
+    for value, answer in ((0.0, 1.0), (1.0, 0.0)):
+        assert (own.probability(BETTER.at(value).compared_with(answer)) == answer).all()
+    never = own.probability(BETTER.at(0.999).compared_with(0.0, 1.0))
+    assert ((never > 0.0) & (never < 1.0)).all()
+
+
+def test_an_answer_does_not_depend_on_the_tables_beside_it_and_draws_agree() -> None:
+    tables = [[[0, 0, 0], [0, 0, 0]], [[3, 1, 4], [9, 0, 1]], [[30, 10, 20], [22, 18, 30]]]
+    together = posterior(*tables)
+    questions = [
+        BETTER,
+        Question("y", 1, value=1.2),
+        Question("y", 1, 0, value=0.1),
+        Question("y", 1, 0, value=0.1, kind="reaches", category=Category(2, "fair")),
+    ]
+    for question in questions:
+        found = together.computed(question)
+        drawn = Posterior.computed(together, question)
+        assert found == pytest.approx(drawn, abs=together.fast_error + together.drawn_error)
+        for place, table in enumerate(tables):
+            assert posterior(table).computed(question)[0] == found[place]
+
+
+def test_tails_of_large_tables_keep_their_digits() -> None:
+    big = np.array([[20_000.0, 30_000.0, 10_000.0]])
+    moments = of_better(big, big + 1.0)
+    for z in (-2.0, 0.0, 1.5):
+        mean, sd = moments[1], np.sqrt(moments[2] - moments[1] ** 2)
+        assert beyond(moments, mean + z * sd)[0][0] == pytest.approx(stats.norm.sf(z), abs=1e-3)
+
+
+@pytest.mark.reference
+def test_the_same_dirichlet_model_in_pymc_agrees() -> None:
+    from adaptive_cart.models.sampling import Compiled, fitted_carefully, mean_and_error
+
+    analysis = ANALYSES["dirichlet"].model_validate(
+        {"model": "dirichlet", "prior": {"soc": {"dead": 0.5, "each": 2.0}}}
+    )
+    face = analysis.reference(ARMS, (), (1.0,))
+    own = posterior([[1, 5, 9], [1, 2, 12]], prior={"soc": {"dead": 0.5, "each": 2.0}})
+    data = face.data(own.data)
+    fit, trouble = fitted_carefully(Compiled(face, data), data, seed=5, draws=2000)
+    assert trouble is None
+    category = Category(2, "fair")
+    for question in (
+        BETTER,
+        Question("y", 1, 0, value=0.1),
+        Question("y", 1, 0, value=0.1, kind="reaches", category=category),
+    ):
+        chance, error = mean_and_error(holds(question, face.quantity(fit.draws, question)))
+        assert chance == pytest.approx(own.probability(question)[0], abs=4.0 * error + 0.005)
