@@ -223,7 +223,7 @@ def futile_arms(raw: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "change", [first_success, fixed_control, in_blocks, one_arm_named, the_best, futile_arms]
 )
-@pytest.mark.parametrize("scenario", ["null", "ordered"])
+@pytest.mark.parametrize("scenario", [pytest.param("null", marks=pytest.mark.slow), "ordered"])
 def test_several_arms(scenario: str, change: Any) -> None:
     raw = raw_design("products_multiarm")
     change(raw)

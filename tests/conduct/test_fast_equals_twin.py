@@ -163,7 +163,7 @@ def test_hello(scenario: str) -> None:
 
 @pytest.mark.parametrize("scenario", list(raw_design("sle_autologous")["scenarios"]))
 def test_sle_autologous(scenario: str) -> None:
-    compare(raw_design("sle_autologous"), scenario, 12)
+    compare(raw_design("sle_autologous"), scenario, 6)
 
 
 def with_strata(raw: dict[str, Any]) -> None:

@@ -211,7 +211,9 @@ def test_without_data_the_prior_comes_back(sd):
     assert posterior.hazard_ratio_mean()[0] == pytest.approx(lognormal_mean, rel=1e-10)
 
 
-@pytest.mark.parametrize("sd", [0.5, 2.0, 10.0])
+@pytest.mark.parametrize(
+    "sd", [2.0, *(pytest.param(sd, marks=pytest.mark.slow) for sd in (0.5, 10.0))]
+)
 def test_a_table_does_not_know_its_neighbours(sd):
     events, time = tables(2, 301, most=3.0)
     events[::5, 1] = 0.0

@@ -260,7 +260,7 @@ DESIGNS_OF_THE_TWIN = {
 
 @pytest.mark.parametrize("name", DESIGNS_OF_THE_TWIN)
 def test_decisions_are_those_of_a_slow_twin(name: str) -> None:
-    raw, number, drawn = DESIGNS_OF_THE_TWIN[name], 1500, 10_000
+    raw, number, drawn = DESIGNS_OF_THE_TWIN[name], 750, 5_000
     rng = np.random.default_rng(SEED)
     trials = [one_trial(rng, raw) for _ in range(number)]
     plain = Counter((look, reason) for look, reason, _, _ in trials)

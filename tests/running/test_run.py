@@ -498,7 +498,10 @@ def test_the_design_lies_beside_its_results(tmp_path):
 
 
 # ── a disk that fails ─────────────────────────────────────────────────────────────────────────
-@pytest.mark.parametrize("at", range(12))
+@pytest.mark.parametrize(
+    "at",
+    [at if at in (0, 3, 7, 11) else pytest.param(at, marks=pytest.mark.slow) for at in range(12)],
+)
 def test_a_full_disk(complete, straight, monkeypatch, short_stretches, at):
     before, goal = contents(complete), straight(70)
     count = [at]
