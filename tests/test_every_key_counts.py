@@ -487,6 +487,14 @@ def asks(start: str, before: dict[str, Any], after: dict[str, Any]) -> Case:
     )  # fmt: skip
 
 
+def claims(before: dict[str, Any], after: dict[str, Any]) -> Case:
+    """A further claim beside the rule for success."""
+    large = {"name": "large", "then": "claim", **TWO}
+    return Case("direct", {"rules/0": large | after}, "number", {"rules/0": large | before,
+                "endpoints/infection": GONE, "analysis/infection": GONE,
+                "scenarios/works/infection": GONE, "scenarios/none/infection": GONE})  # fmt: skip
+
+
 def time(key: str, changed: Any, seen: str = "number", /, **given: Any) -> Case:
     """A parameter of a distribution, in the time to relapse of an arm."""
     path = f"{ARM}/durability/relapse"
@@ -724,6 +732,8 @@ KEYS: dict[str, list[Case]] = {
                            {"any": [LOW, {"all": [TWO]}]})],
     "Condition.any": [asks("direct", {"all": [TWO, {"any": [ONE, LOW]}]},
                            {"all": [TWO, {"any": [LOW]}]})],
+    "Rule.requires": [claims({}, {"requires": ["efficacy"]})],
+    "Rule.followed_up": [claims({}, {"followed_up": True})],
     "PosteriorQuestion.endpoint": [to("course", "rules/0/posterior/endpoint", "dfr")],
     "PosteriorQuestion.arm": [to("direct", "rules/0/posterior/arm", "soc"),
                               to("several", "rules/1/posterior/arm", "one")],

@@ -287,7 +287,7 @@ def test_a_decision_acts_and_has_its_words(name: str) -> None:
     assert set(trials.done) <= set(vars(Actions)), "what trials can have done to them"
     assert set(trials.done) <= set(vars(Standing))
     if decision.claims:
-        assert "claim" in trials.done
+        assert "note" in trials.done
     if decision.stops_enrolment:
         assert "stop_enrolment" in trials.done
     if decision.drops_arms:

@@ -11,16 +11,18 @@ def decided(before: Standing, after: Standing) -> list[str]:
     """Say what has changed from one standing of a real trial to a later one."""
     design = after.design
     found = []
-    for position, looks in after.claimed.items():
+    for position, looks in after.noted.items():
         rule = after.rules[position]
+        if not (rule.decision.claims or rule.decision.noted):
+            continue  # a claim requires it; what it did is told below
         if rule.decision.may_end and not design.by_target:
             continue  # the trial's own end
-        for place in np.flatnonzero((looks[0] > 0) & (before.claimed[position][0] == 0)):
+        for place in np.flatnonzero((looks[0] > 0) & (before.noted[position][0] == 0)):
             target = rule.targets[place]
             where = design.arm_names[target.arm]
             if target.stratum >= 0:
                 where += f" in {design.stratum_names[target.stratum]}"
-            what = "success" if rule.decision.may_end else f"claim '{rule.name}'"
+            what = "success" if rule.decision.may_end else f"'{rule.name}' ({rule.decision.done})"
             found.append(f"{what} of {where}")
     for name, was, now, doing in (
         (design.arm_names, before.dropped, after.dropped, "arm {} is dropped"),

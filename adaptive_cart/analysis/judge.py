@@ -237,7 +237,7 @@ def same_decision(one: Held, other: Held) -> bool:
             np.array_equal(getattr(mine, name), getattr(theirs, name))
             for name in ("open_arms", "open_strata", "dropped", "closed", "enrolled")
         )
-        and all(np.array_equal(mine.claimed[k], theirs.claimed[k]) for k in mine.claimed)
+        and all(np.array_equal(mine.noted[k], theirs.noted[k]) for k in mine.noted)
     )
 
 

@@ -17,7 +17,7 @@ from adaptive_cart.conduct.holding import Conduct, LookRecord, Thresholds
 from adaptive_cart.conduct.look_analysis import LookAnalysis, in_full
 from adaptive_cart.conduct.looks import snapshot_at
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.standing import Standing
+from adaptive_cart.conduct.standing import Standing, unheld
 from adaptive_cart.design.design import ResponseAdaptive
 from adaptive_cart.models.ties import not_known, undecided
 from adaptive_cart.nouns.calendar import until
@@ -307,7 +307,7 @@ class RealTrial(Conduct):
         settled = {
             (rule.name, place): why
             for place, target in enumerate(rule.targets)
-            if (why := settled_by(self.standing, target)) is not None
+            if (why := self._settled(position, place, target)) is not None
         }
         analysis.settled.update(settled)
         found = super().judge_rule(position, analysis, judged, thresholds, look, last)
@@ -341,6 +341,18 @@ class RealTrial(Conduct):
             )
         )  # fmt: skip
         return found
+
+    def of_ended(self, analysis: LookAnalysis, ended: Booleans) -> LookAnalysis:
+        """What is seen of the trial, which is the one there is."""
+        return analysis
+
+    def _settled(self, position: int, place: int, target: Target) -> str | None:
+        """Say why a target of a rule is not asked about; nothing where it is."""
+        if not self.plan.rules[position].decision.at_the_end:
+            return settled_by(self.standing, target)
+        if self.standing.may_be_claimed(position)[0, place]:
+            return None
+        return f"{unheld(self.standing, position)} has not held"
 
     def record_between(self, look: int, date: float, asked: dict[str, Floats]) -> LookRecord:
         """What is kept of a date between looks at which no rule ended the trial."""

@@ -71,7 +71,7 @@ def copied(standing: Standing) -> Standing:
     for name, value in vars(standing).items():
         if isinstance(value, np.ndarray):
             setattr(own, name, value.copy())
-    own.claimed = {position: looks.copy() for position, looks in standing.claimed.items()}
+    own.noted = {position: looks.copy() for position, looks in standing.noted.items()}
     own.declared = list(standing.declared)
     own.within_error = dict(standing.within_error)
     return own

@@ -175,6 +175,7 @@ class Conduct:
         probabilities = self.judge(analysis, look, held, last)
         standing.finish(last & held)
         ended = held & ~standing.running
+        probabilities |= self.judge_claims(analysis, look, ended)
         infused = self.infused(analysis.snapshot)
         self.ended_at(analysis, look, ended, infused)
         for name in self.design.endpoints:
@@ -211,6 +212,8 @@ class Conduct:
         """Judge the rules of a look in the order written."""
         probabilities: dict[str, Floats] = {}
         for position, rule in enumerate(self.plan.rules):
+            if rule.decision.at_the_end:
+                continue
             judged = held if look in rule.looks else held & last & rule.condition.last
             if not judged.any():
                 continue
@@ -223,6 +226,45 @@ class Conduct:
             answers = self.judge_rule(position, analysis, judged, thresholds, look, last)
             probabilities |= by_name(rule, answers)
         return probabilities
+
+    def judge_claims(
+        self, analysis: LookAnalysis, look: int, ended: Booleans, between: bool = False
+    ) -> dict[str, Floats]:
+        """Judge the claims of trials that have just ended, ``(trial,)``, in the order of gates."""
+        probabilities: dict[str, Floats] = {}
+        claims = self.plan.claims
+        if not claims or not ended.any():
+            return probabilities
+        seen, last = self.of_ended(analysis, ended), np.ones_like(ended)
+        for position in claims:
+            rule = self.plan.rules[position]
+            thresholds = tuple(part.threshold_at(look, between) for part in rule.parts)
+            answers = self.judge_rule(position, seen, ended, thresholds, look, last)
+            probabilities |= by_name(rule, answers)
+        return probabilities
+
+    def of_ended(self, analysis: LookAnalysis, ended: Booleans) -> LookAnalysis:
+        """What is seen of the trials that have ended, so that no posterior of others is needed."""
+        rows = np.flatnonzero(ended)
+        if len(rows) == len(analysis.trials):
+            return analysis
+        standing = self.standing
+        own = LookAnalysis(
+            self.plan, analysis.snapshot, self.prepared, rows,
+            standing.open_arms, standing.open_strata,
+        )  # fmt: skip
+        own.summaries = analysis.summaries
+        return own
+
+    def asked(self, position: int, judged: Booleans) -> Booleans:
+        """Of which targets a rule is asked, ``(trial, target)``, in the trials where it is judged.
+
+        A claim is asked of a trial that has ended, whether or not the arm still enrolled.
+        """
+        rule, standing = self.plan.rules[position], self.standing
+        at_the_end = rule.decision.at_the_end
+        asked = standing.may_be_claimed(position) if at_the_end else standing.asked(rule)
+        return asked & judged[:, None]
 
     def judge_rule(
         self,
@@ -241,7 +283,7 @@ class Conduct:
             By comparison.
         """
         standing, rule = self.standing, self.plan.rules[position]
-        asked = standing.asked(rule) & judged[:, None]
+        asked = self.asked(position, judged)
         answers, held, surely, perhaps = [], [], [], []
         for part, mine, threshold in zip(
             rule.parts, rule.condition.by_part(asked), thresholds, strict=True
@@ -377,6 +419,7 @@ class Conduct:
         self, analysis: LookAnalysis, asked: dict[str, Floats], look: int, ended: Booleans
     ) -> None:
         """Record trials that a rule with a rhythm of its own has ended."""
+        asked = asked | self.judge_claims(analysis, look, ended, between=True)
         infused = self.infused(analysis.snapshot)
         self.ended_at(analysis, look, ended, infused, between=True)
         for name in self.design.endpoints:

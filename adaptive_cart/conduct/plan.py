@@ -8,7 +8,7 @@ from typing import Any
 
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.looks import Schedule
-from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
+from adaptive_cart.conduct.rules import ResolvedRule, in_order_of_gates, resolve_rules
 from adaptive_cart.design.design import Design
 from adaptive_cart.models import AnalysisBase
 from adaptive_cart.nouns.questions import ALL, KINDS, Question, QuestionKind
@@ -60,6 +60,11 @@ class Plan:
     def parts(self) -> tuple[Comparison, ...]:
         """Every comparison of every rule, in order."""
         return tuple(part for rule in self.rules for part in rule.parts)
+
+    @cached_property
+    def claims(self) -> tuple[int, ...]:
+        """Positions of the further claims, in the order in which they are judged."""
+        return in_order_of_gates(self.rules)
 
     @cached_property
     def part_errors(self) -> dict[str, float]:

@@ -36,12 +36,18 @@ class ResolvedRule:
         What has to hold.
     every
         The rule is also judged at every so-many-th infusion; 0 for not.
+    requires
+        Positions of the rules that must have held of a target before this is asked of it.
+    followed_up
+        Whether it is judged again when the pipeline has been followed up.
     """
 
     name: str
     decision: Decision
     condition: Condition
     every: int = 0
+    requires: tuple[int, ...] = ()
+    followed_up: bool = False
 
     @property
     def parts(self) -> tuple[Comparison, ...]:
@@ -77,12 +83,26 @@ class ResolvedRule:
         """Whether what it asks of a target depends on the arms, or strata, that are open."""
         return any(question.about_open for question in self.questions(target))
 
+    def alike(self, target: Target) -> list[int]:
+        """Positions of its own targets that are the same as one of another rule.
+
+        A question about the control, or about no stratum in particular, is about any.
+        """
+        return [
+            place
+            for place, own in enumerate(self.targets)
+            if (own.arm == target.arm or 0 in (own.arm, target.arm))
+            and (own.stratum == target.stratum or min(own.stratum, target.stratum) < 0)
+        ]
+
     def never(self) -> ResolvedRule:
         """Return the same rule with thresholds that nothing reaches; it is asked all the same."""
         return replace(self, condition=self.condition.never())
 
     def when(self, design: Design) -> str:
         """Say when the rule is judged: ``every look and, between looks, every 7th infusion …``."""
+        if self.decision.at_the_end:
+            return self._at_the_end(design)
         number, judged = design.looks.number, list(self.looks)
         if judged == list(range(1, number + 1)):
             dates = "every look"
@@ -94,6 +114,27 @@ class ResolvedRule:
         if self.every:
             dates += f" and, between looks, {rhythm(self.every)}"
         return dates
+
+    def _at_the_end(self, design: Design) -> str:
+        """Say it of a claim: ``the look that ends the trial, if efficacy has held by then``."""
+        words = "the look that ends the trial, after the other rules"
+        if self.requires:
+            names = listed([design.rules[required].name for required in self.requires])
+            words += f", if {names} {'has' if len(self.requires) == 1 else 'have'} held by then"
+        if self.followed_up:
+            words += ", and again when the pipeline has been followed up"
+        return words
+
+
+def in_order_of_gates(rules: tuple[ResolvedRule, ...]) -> tuple[int, ...]:
+    """Positions of the claims, each after those that it requires, else as they are written."""
+    waiting = [k for k, rule in enumerate(rules) if rule.decision.at_the_end]
+    found: list[int] = []
+    while waiting:
+        ready = next(k for k in waiting if not set(rules[k].requires) & set(waiting))
+        found.append(ready)
+        waiting.remove(ready)
+    return tuple(found)
 
 
 def rhythm(every: int) -> str:
@@ -124,7 +165,15 @@ def _resolve(design: Design, rule: Rule) -> ResolvedRule:
     condition = Condition.of_one(parts[0])
     if together(rule) is not None:
         condition = _together(design, rule, parts)
-    return ResolvedRule(rule.name, rule.decision, condition, rule.every or 0)
+    positions = {other.name: position for position, other in enumerate(design.rules)}
+    return ResolvedRule(
+        rule.name,
+        rule.decision,
+        condition,
+        rule.every or 0,
+        tuple(positions[name] for name in rule.requires or ()),
+        bool(rule.followed_up),
+    )
 
 
 def _together(design: Design, rule: Rule, parts: tuple[Comparison, ...]) -> Condition:

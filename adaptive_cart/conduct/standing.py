@@ -17,14 +17,14 @@ RUNNING = -1  # among the codes of endings
 
 @dataclass(frozen=True)
 class Declared:
-    """Claims that one rule made at one moment, and what was in force when it was judged.
+    """Targets for which one rule first held at one moment, and what was in force then.
 
     Attributes
     ----------
     position
         Of the rule in the design.
     trials, holds
-        ``(row,)`` positions of the trials, and ``(row, target)`` about which targets it claimed.
+        ``(row,)`` positions of the trials, and ``(row, target)`` about which targets it held.
     thresholds
         By comparison: ``(row, question)`` what it was compared with.
     open_arms, open_strata
@@ -39,6 +39,21 @@ class Declared:
     open_strata: Booleans
 
 
+def unheld(standing: Standing, position: int) -> str:
+    """The rules that a claim requires and that have held of nobody in the first trial, quoted."""
+    missing = [
+        f"'{standing.rules[required].name}'"
+        for required in standing.rules[position].requires
+        if not (standing.noted[required][0] > 0).any()
+    ]
+    return ", ".join(missing) or "what it requires"
+
+
+def required_by(rules: tuple[ResolvedRule, ...]) -> set[int]:
+    """Positions of the rules that claims require."""
+    return {required for rule in rules for required in rule.requires}
+
+
 @dataclass
 class Standing:
     """Decisions so far; every array has the trial first. Decisions act on it (``Actions``).
@@ -51,11 +66,11 @@ class Standing:
         ``(trial,)`` the probability that ended it; nan where it hung on several.
     open_arms, open_strata
         ``(trial, arm)``, ``(trial, stratum)`` still enrolling; the control is always open.
-    claimed
-        By position of a rule that claims: ``(trial, target)`` look at which the claim was first
-        made, 0 for not.
+    noted
+        By position of a rule that claims, or that a claim requires: ``(trial, target)`` look at
+        which it first held, 0 for not.
     declared
-        Every claim as it was made, in order, with what was open then.
+        Every such rule as it held, in order, with what was open then.
     dropped, closed
         ``(trial, arm)``, ``(trial, stratum)`` look at which it was dropped or closed, 0 for not.
     enrolled, enrolment_stopped
@@ -75,7 +90,7 @@ class Standing:
     probability: Floats
     open_arms: Booleans
     open_strata: Booleans
-    claimed: dict[int, Labels]
+    noted: dict[int, Labels]
     dropped: Labels
     closed: Labels
     enrolled: Integers
@@ -101,10 +116,10 @@ class Standing:
             probability=np.full(trials, np.nan),
             open_arms=np.ones((trials, arms), dtype=np.bool_),
             open_strata=np.ones((trials, strata), dtype=np.bool_),
-            claimed={
+            noted={
                 position: small(len(rule.targets))
                 for position, rule in enumerate(rules)
-                if rule.decision.claims
+                if rule.decision.claims or rule.decision.noted or position in required_by(rules)
             },
             dropped=small(arms),
             closed=small(strata),
@@ -120,9 +135,14 @@ class Standing:
 
     @property
     def won(self) -> dict[int, Labels]:
-        """Of ``claimed``, the successes."""
+        """Of ``noted``, the successes."""
         ends = (rule.decision.ends for rule in self.rules)
-        return {k: self.claimed[k] for k, ending in enumerate(ends) if ending == SUCCESS}
+        return {k: self.noted[k] for k, ending in enumerate(ends) if ending == SUCCESS}
+
+    @property
+    def claimed(self) -> dict[int, Labels]:
+        """Of ``noted``, the further claims."""
+        return {k: looks for k, looks in self.noted.items() if self.rules[k].decision.at_the_end}
 
     @property
     def any_success(self) -> Booleans:
@@ -174,7 +194,20 @@ class Standing:
 
     def apply(self, held: Holding) -> None:
         """Do what follows from a rule that holds."""
-        self.rules[held.position].decision.act(self, held)
+        decision = self.rules[held.position].decision
+        if held.position in self.noted and not (decision.claims or decision.noted):
+            self.note(held)  # a claim requires it
+        decision.act(self, held)
+
+    def may_be_claimed(self, position: int) -> Booleans:
+        """Targets of a claim for which all that it requires has held, ``(trial, target)``."""
+        rule = self.rules[position]
+        may = np.ones((len(self.reason), len(rule.targets)), dtype=np.bool_)
+        for required in rule.requires:
+            looks = self.noted[required]
+            for place, target in enumerate(rule.targets):
+                may[:, place] &= any_of(looks[:, self.rules[required].alike(target)] > 0)
+        return may
 
     # ── what decisions do ─────────────────────────────────────────────────────────────────
     def end(self, held: Holding, ending: Ending) -> None:
@@ -186,9 +219,9 @@ class Standing:
         nothing_open = ~any_of(self.open_arms[:, 1:]) | ~any_of(self.open_strata)
         self._end(any_of(held.where) & nothing_open, FUTILITY, held)
 
-    def claim(self, held: Holding) -> None:
-        """Note, for each target, the look at which the claim was first made."""
-        looks = self.claimed[held.position]
+    def note(self, held: Holding) -> None:
+        """Note, for each target, the look at which the rule first held, and what was open."""
+        looks = self.noted[held.position]
         first = held.where & (looks == 0)
         looks[first] = held.look
         rows = np.flatnonzero(any_of(first))

@@ -12,7 +12,7 @@ happens after their end is never recorded. The only loop in Python is over looks
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -57,6 +57,9 @@ class Block:
         The same after the pipeline has been followed up.
     reversal
         A success that the pipeline turned into a failure.
+    claimed_final
+        By name of a claim that is judged again after follow-up: ``(trial, target)`` whether it is
+        made then.
     """
 
     first_trial: int
@@ -74,6 +77,7 @@ class Block:
     analysed_final: Integers
     reversal: Booleans
     looks: list[LookRecord]
+    claimed_final: dict[str, Booleans] = field(default_factory=dict)
     population: Population | None = None
 
 
@@ -169,6 +173,7 @@ class SimulatedConduct(Conduct):
         # who has no pipeline, or a whole one without an end, has been judged on all there is
         waiting = np.flatnonzero((date > block.months) & (block.months > 0.0))
         self._reversals(snapshot, waiting)
+        self._claims_again(snapshot, waiting)
         if plan.estimands:
             analysis, model = plan.fitted[self.design.primary]
             pending = np.flatnonzero(~self.estimated)
@@ -233,6 +238,54 @@ class SimulatedConduct(Conduct):
                     followed_up.now_open(*standing.open_when_won(position, place))
                 stands |= self._again(followed_up, position, place, chosen)
         self.block.reversal[chosen] = ~stands
+
+    def _claims_again(self, snapshot: Snapshot, waiting: Integers) -> None:
+        """A claim that is judged again: made if it and all that it requires hold on everybody.
+
+        Who has no pipeline has been judged on all there is.
+        """
+        plan, standing = self.plan, self.standing
+        again = [k for k in plan.claims if plan.rules[k].followed_up]
+        if not again:
+            return
+        followed_up = LookAnalysis(
+            plan, snapshot, self.prepared, waiting, standing.open_arms, standing.open_strata
+        )
+        for position in again:
+            rule, found = plan.rules[position], standing.noted[position] > 0
+            for place in range(len(rule.targets)) if len(waiting) else ():
+                found[waiting, place] = self._still(followed_up, position, place, waiting)
+            self.block.claimed_final[rule.name] = found
+
+    def _still(
+        self, followed_up: LookAnalysis, position: int, place: int, chosen: Integers
+    ) -> Booleans:
+        """Whether a rule and all that it requires hold of a target on everybody, ``(chosen,)``."""
+        rule = self.plan.rules[position]
+        may = self.standing.may_be_claimed(position)[chosen, place]
+        if rule.decision.at_the_end:
+            holds = may & self._claim_holds(followed_up, position, place, chosen)
+        else:
+            holds = may & self._again(followed_up, position, place, chosen)
+        for required in rule.requires:
+            alike = self.plan.rules[required].alike(rule.targets[place])
+            holds &= np.logical_or.reduce(
+                [self._still(followed_up, required, own, chosen) for own in alike]
+            )
+        return holds
+
+    def _claim_holds(
+        self, followed_up: LookAnalysis, position: int, place: int, chosen: Integers
+    ) -> Booleans:
+        """Whether a claim holds at the thresholds of the look that ended the trial."""
+        rule, held, block = self.plan.rules[position], [], self.block
+        for number, part in enumerate(rule.parts):
+            target = part.targets[rule.condition.whose(number, place)]
+            probability = followed_up.probability(part, target)
+            ended = zip(block.look[chosen], block.between[chosen], strict=True)
+            threshold = np.array([part.threshold_at(int(at), bool(so)) for at, so in ended])
+            held.append(part.compared(probability, threshold))
+        return rule.condition.of_one_target(held)
 
     def _again(
         self, followed_up: LookAnalysis, position: int, place: int, chosen: Integers

@@ -47,8 +47,8 @@ class Actions(Protocol):
     def end_where_resolved(self, held: Holding) -> None:
         """End the trials with no experimental arm, or no stratum, left open."""
 
-    def claim(self, held: Holding) -> None:
-        """Note, for each target, the look at which the claim was first made."""
+    def note(self, held: Holding) -> None:
+        """Note, for each target, the look at which the rule first held, and what was open."""
 
     def succeed(self, held: Holding) -> None:
         """Let a success, noted as a claim, end the trial or resolve its target."""
@@ -96,6 +96,10 @@ class Decision(ABC):
         How the trial ends by it; nothing where it goes on.
     claims
         Whether it claims that what the rule asks is so: the claim may be false.
+    noted
+        Whether it notes the look at which the rule first held, though it claims nothing.
+    at_the_end
+        Whether the rule is judged once, when the trial has ended, after the other rules.
     drops_arms, closes_strata, stops_enrolment
         What stops enrolling.
     """
@@ -107,6 +111,8 @@ class Decision(ABC):
     hatch: str = ""
     ends: Ending | None = None
     claims: bool = False
+    noted: bool = False
+    at_the_end: bool = False
     drops_arms: bool = False
     closes_strata: bool = False
     stops_enrolment: bool = False

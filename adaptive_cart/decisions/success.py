@@ -15,7 +15,7 @@ class DeclareSuccess(Decision):
 
     def act(self, trials: Actions, held: Holding) -> None:
         """Note the success, and let it end what it ends."""
-        trials.claim(held)
+        trials.note(held)
         trials.succeed(held)
 
 

@@ -72,6 +72,13 @@ def _of_trials(pieces: Pieces) -> Iterator[Column]:
             yield f"estimate_{suffix}{ending}", path, f"{words}{after}"
     for suffix, path, words in _places(pieces):
         yield f"success_{suffix}", path, words
+    for place, rule in enumerate(pieces.rules):
+        if rule is not None and rule.decision.at_the_end:
+            path, words = f"rules[{place}].name", f"claim '{rule.name}'"
+            yield f"claimed_{rule.name}", path, words
+            yield f"false_claim_{rule.name}", path, words
+            if rule.followed_up:
+                yield f"claimed_final_{rule.name}", path, f"{words} after follow-up"
 
 
 def _places(pieces: Pieces) -> Iterator[Column]:

@@ -537,6 +537,8 @@ _HOVER = {
     "Rule.below": 'Holds below: a number, one for each look, or "calibrate".',
     "Rule.all": "Several questions, each with its own comparison, that must all hold; they nest.",
     "Rule.any": "Several questions, each with its own comparison, of which one must hold.",
+    "Rule.requires": "Of a claim: rules that must have held before of the same target.",
+    "Rule.followed_up": "Of a claim: judge it again when the pipeline has been followed up.",
     "Condition.posterior": "Asks for P(arm - minus > above | data), or about the arm alone.",
     "Condition.predictive": "Asks how probable it is that another rule holds at the last look.",
     "Condition.at_least": "Holds at or above: a number, or one for each look.",

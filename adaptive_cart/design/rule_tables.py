@@ -133,6 +133,8 @@ class Rule(Part):
     any: list[Condition] | None = None
     looks: list[LookNumber] | None = None
     every: Count | None = Field(default=None, description="judge at every n-th infusion as well")
+    requires: list[str] | None = None
+    followed_up: bool | None = None
 
     @property
     def decision(self) -> Decision:

@@ -12,6 +12,7 @@ PLAIN = {
     NO_SUCCESS.measure: NO_SUCCESS.label,
     "reversal": "success reversed by the pipeline",
     "false_success": "false success",
+    "any_false_claim": "any false claim, successes counted in",
     "arm_success": "success of the arm or stratum",
     "arm_share": "share of those randomised",
     "arm_dropped": "arm dropped",
@@ -37,6 +38,12 @@ PARTS = {
     "p50": "median",
     "p95": "percentile 95",
 }
+CLAIMS = {
+    "claimed_final_": "claimed by {rule}, pipeline followed up",
+    "claimed_": "claimed by {rule}",
+    "false_claim_": "falsely claimed by {rule}",
+    "noted_": "{rule} held",
+}
 FINAL, WITHIN = "_final", "within_error_"
 
 
@@ -46,10 +53,12 @@ def measure_words(design: Design, measure: str) -> str:
         return PLAIN[measure]
     if measure.endswith(FINAL) and measure.removesuffix(FINAL) in PLAIN:
         return f"{PLAIN[measure.removesuffix(FINAL)]}, pipeline followed up"
+    for start, said in CLAIMS.items():
+        if measure.startswith(start):
+            return said.format(rule=measure.removeprefix(start))
     kind, _, rest = measure.partition("_")
     if kind == "decided":
-        ends = all(rule.decision.may_end for rule in design.rules if rule.name == rest)
-        return f"ended by {rest}" if ends else f"claimed by {rest}"
+        return f"ended by {rest}"
     if measure.startswith(WITHIN):
         return f"nearer to a threshold of {measure.removeprefix(WITHIN)} than its error"
     if kind in ("true", "observed") and rest in design.endpoints:

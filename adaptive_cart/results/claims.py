@@ -8,7 +8,7 @@ the best of the open arms, is judged by what was open when the success was decla
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -80,10 +80,17 @@ class Claims:
             so.append(beyond(found, one.value, one.above == part.affirms))
         return all(so) if part.affirms else any(so)
 
-    def of_trials(self, standing: Standing) -> Labels:
-        """By trial: 1 where a success is false, 0 where none is, -1 where it is not known."""
+    def of_trials(self, standing: Standing, rules: Sequence[int] | None = None) -> Labels:
+        """By trial: 1 where a success is false, 0 where none is, -1 where it is not known.
+
+        Parameters
+        ----------
+        rules
+            Positions of the rules whose claims count; those for success if left out.
+        """
         found = np.full(len(standing.reason), NONE, dtype=np.int8)
-        for position, looks in standing.won.items():
+        for position in standing.won if rules is None else rules:
+            looks = standing.noted[position]
             for place in range(len(self.rules[position].targets)):
                 won = np.flatnonzero(looks[:, place] > 0)
                 for rows, arms, strata in _alike(standing, position, place, won):

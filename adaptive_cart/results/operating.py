@@ -245,6 +245,7 @@ def _decisions(
             rows.add(stop.measure, proportion(here, n), look=number)
     _ended_between(rows, design, reason, look, trials)
     _decided(rows, design, look, trials)
+    _claims(rows, design, trials)
     _within_error(rows, design, trials)
     rows.add(NO_SUCCESS.measure, proportion(int((reason == NO_SUCCESS).sum()), n))
     rows.add("reversal", proportion(int(np.asarray(trials["reversal"]).sum()), n))
@@ -276,19 +277,32 @@ def _ended_between(
 
 
 def _decided(rows: Rows, design: Design, look: Any, trials: Mapping[str, Any]) -> None:
-    """Which rule ended the trial, or first made a further claim: at any look and at each one."""
+    """Which rule ended the trial, or was noted or claimed first: at any look and at each one."""
     ended_by = np.asarray(trials["rule"])
     for position, rule in enumerate(design.rules):
         if rule.decision.may_end:
-            at = np.where(ended_by == position, look, 0)
-        elif rule.decision.claims:
-            at = np.asarray(trials[f"claimed_{rule.name}"])
+            measure, at = f"decided_{rule.name}", np.where(ended_by == position, look, 0)
+        elif rule.decision.claims or rule.decision.noted:
+            measure = f"{'claimed' if rule.decision.claims else 'noted'}_{rule.name}"
+            at = np.asarray(trials[measure])
         else:
             continue
-        rows.add(f"decided_{rule.name}", proportion(int((at > 0).sum()), len(at)))
+        rows.add(measure, proportion(int((at > 0).sum()), len(at)))
         for number in range(1, design.looks.number + 1):
             here = int((at == number).sum())
-            rows.add(f"decided_{rule.name}", proportion(here, len(at)), look=number)
+            rows.add(measure, proportion(here, len(at)), look=number)
+
+
+def _claims(rows: Rows, design: Design, trials: Mapping[str, Any]) -> None:
+    """Further claims: after follow-up, falsely, and whether any claim of the trial is false."""
+    claims = [rule for rule in design.rules if rule.decision.at_the_end]
+    for rule in claims:
+        if (column := f"claimed_final_{rule.name}") in trials:
+            claimed = np.asarray(trials[column], dtype=np.bool_)
+            rows.add(column, proportion(int(claimed.sum()), len(claimed)))
+        rows.add(f"false_claim_{rule.name}", _false(np.asarray(trials[f"false_claim_{rule.name}"])))
+    if claims:
+        rows.add("any_false_claim", _false(np.asarray(trials["any_false_claim"])))
 
 
 def _within_error(rows: Rows, design: Design, trials: Mapping[str, Any]) -> None:

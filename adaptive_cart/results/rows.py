@@ -32,7 +32,7 @@ def trials_table(
 
     parts: dict[str, list[Any]] = {}
     for block in blocks:
-        known = {} if claims is None else {FALSE_SUCCESS: claims.of_trials(block.standing)}
+        known = {} if claims is None else _false(plan, block, claims)
         for name, values in (_trial_columns(plan, block) | known).items():
             parts.setdefault(name, []).append(values)
     columns = {name: np.concatenate(values) for name, values in parts.items()}
@@ -41,6 +41,19 @@ def trials_table(
     table["reason"] = _labels(np.array(REASONS, dtype=object), columns.pop("reason"))
     table["rule"] = _labels(rules, columns.pop("rule"))
     return pa.table({**table, **columns})
+
+
+def _false(plan: Plan, block: Block, claims: Claims) -> dict[str, Any]:
+    """Whether a success is false, and where there are further claims each of those, and any."""
+    columns = {FALSE_SUCCESS: claims.of_trials(block.standing)}
+    for position in plan.claims:
+        one = claims.of_trials(block.standing, (position,))
+        columns[f"false_claim_{plan.rules[position].name}"] = one
+    if plan.claims:
+        columns["any_false_claim"] = claims.of_trials(
+            block.standing, (*block.standing.won, *plan.claims)
+        )
+    return columns
 
 
 def _trial_columns(plan: Plan, block: Block) -> dict[str, Any]:
@@ -76,7 +89,7 @@ def _trial_columns(plan: Plan, block: Block) -> dict[str, Any]:
             columns[f"dropped_{name}"] = standing.dropped[:, arm]
     if design.by_target:
         columns |= successes_by_target(plan, block)
-    columns |= _further_claims(plan, block)
+    columns |= _further_claims(plan, block) | _claims_followed_up(block)
     if design.strata is not None and any(rule.decision.closes_strata for rule in design.rules):
         for stratum, name in enumerate(design.stratum_names):
             columns[f"closed_{name}"] = standing.closed[:, stratum]
@@ -97,13 +110,22 @@ def successes_by_target(plan: Plan, block: Block) -> dict[str, Any]:
 def _further_claims(plan: Plan, block: Block) -> dict[str, Any]:
     """Look at which a rule that ends nothing first made a claim, 0 for not, ``(trial,)`` each."""
     columns: dict[str, Any] = {}
-    for position, looks in block.standing.claimed.items():
+    for position, looks in block.standing.noted.items():
         rule = plan.rules[position]
-        if not rule.decision.may_end:
+        if not rule.decision.may_end and (rule.decision.claims or rule.decision.noted):
             never = plan.schedule.number + 1
             first = np.where(looks > 0, looks, never).min(axis=1)
-            columns[f"claimed_{rule.name}"] = np.where(first < never, first, 0)
+            what = "claimed" if rule.decision.claims else "noted"
+            columns[f"{what}_{rule.name}"] = np.where(first < never, first, 0)
     return columns
+
+
+def _claims_followed_up(block: Block) -> dict[str, Any]:
+    """Whether a claim is made of any target when the pipeline has been followed up."""
+    return {
+        f"claimed_final_{name}": claimed.any(axis=1)
+        for name, claimed in block.claimed_final.items()
+    }
 
 
 def target_label(plan: Plan, arm: int, stratum: int) -> str:

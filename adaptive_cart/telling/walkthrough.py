@@ -12,6 +12,7 @@ import numpy as np
 
 from adaptive_cart.conduct.plan import Estimand, Plan
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
+from adaptive_cart.conduct.standing import unheld
 from adaptive_cart.conduct.trial import Block, LookRecord, run_block
 from adaptive_cart.decisions import ENDINGS, SUCCESS
 from adaptive_cart.design.design import Design
@@ -200,6 +201,8 @@ def _judged(plan: Plan, record: LookRecord, block: Block, position: int) -> list
         lines.append(f"  {rule.name}: {reason}{verdict}")
     if not lines:
         why = "the trial has ended" if ended_here else "nothing left to ask about"
+        if rule.decision.at_the_end:
+            why = f"{unheld(standing, position)} has not held"
         if standing.failed[0]:
             why = "the posterior could not be computed"
         lines.append(f"  {rule.name}: not judged ({why})")

@@ -1,4 +1,4 @@
-"""The fast posteriors of all seven designs against PyMC, at two hundred looks each.
+"""The fast posteriors of all designs against PyMC, at two hundred looks each.
 
     python sims/validation/verification.py [DESIGN ...] [--looks 200] [--folder verification]
 

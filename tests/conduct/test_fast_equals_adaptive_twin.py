@@ -174,6 +174,12 @@ def same_end(design: Design, block: Block, trial: int, slow: dict[str, Any]) -> 
             assert int(standing.dropped[trial, a]) == (end["arm_dropped"][arm] or 0)
     for s, stratum in enumerate(design.stratum_names):
         assert bool(standing.closed[trial, s]) == bool(end["stratum_closed"][stratum])
+    for position, rule in enumerate(design.rules):
+        if rule.then == "claim":
+            looks = standing.noted[position][trial]
+            made = [record["holds"] for record in end["claims"][rule.name]]
+            assert (looks > 0).sum() == sum(made), rule.name
+            assert set(looks[looks > 0].tolist()) <= {end["look"]}
     assert block.infused[trial].sum() == end["n_infused"]
     assert block.analysed[trial].sum() == end["n_analysed"]
     assert bool(block.reversal[trial]) == slow["final"]["reversal"]

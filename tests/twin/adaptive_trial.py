@@ -123,6 +123,8 @@ class Trial:
     held: list[Table] = field(default_factory=list)
     between: list[Table] = field(default_factory=list)
     ended: Table | None = None
+    held_of: dict[str, set[tuple[str, str | None]]] = field(default_factory=dict)  # by rule
+    claimed: dict[str, list[Table]] = field(default_factory=dict)
     courses: dict[tuple[int, str, str | None], Person] = field(default_factory=dict)
 
     @property
@@ -880,11 +882,13 @@ def judge_and_act(trial: Trial, thresholds: dict[str, list[float]], date: float)
     judged = {}
     stop_enrolment = False
     for rule in trial.raw.get("rules", []):
-        if rule["name"] not in thresholds:
+        if rule["name"] not in thresholds or rule["then"] == "claim":
             continue
         judged[rule["name"]] = judge(trial, rule, thresholds[rule["name"]], date)
         holding = [record for record in judged[rule["name"]] if record["holds"]]
         if holding and trial.ended is None:
+            held = {(record["arm"], record["stratum"]) for record in holding}
+            trial.held_of.setdefault(rule["name"], set()).update(held)
             stop_enrolment |= act(trial, rule, holding)
     lost = trial.raw["enrolment"].get("after_closing", "redistribute") == "keep"
     if trial.ended is None and lost and trial.open_strata != open_before:
@@ -892,6 +896,40 @@ def judge_and_act(trial: Trial, thresholds: dict[str, list[float]], date: float)
     if trial.ended is None and stop_enrolment:
         trial.enrolment_stopped = True
     return judged
+
+
+def required_held(trial: Trial, rule: Table, target: tuple[str, str | None]) -> bool:
+    """Whether every rule that a claim requires has held of the same arm and stratum."""
+    return all(
+        any(
+            arm in (target[0], trial.arms[0])
+            and (stratum == target[1] or None in (stratum, target[1]) or stratum == "open")
+            for arm, stratum in trial.held_of.get(name, set())
+        )
+        for name in rule.get("requires", [])
+    )
+
+
+def claim_targets(trial: Trial, rule: Table) -> list[tuple[str, str | None]]:
+    """Arms and strata that a claim is about, whether or not they still enrol."""
+    question = question_of(trial, rule)
+    arms = trial.arms[1:] if question["arm"] == "each" else [question["arm"]]
+    stratum = question.get("stratum")
+    strata = list(trial.raw["strata"]) if stratum == "each" else [stratum]
+    return [(arm, stratum) for arm in arms for stratum in strata]
+
+
+def claim(trial: Trial, thresholds: dict[str, list[float]], date: float) -> None:
+    """Judge the claims, once, of a trial that has ended, after the other rules."""
+    for rule in conditions.claims_in_order(trial.raw):
+        records = [
+            judge_target(trial, rule, target, thresholds[rule["name"]], date)
+            for target in claim_targets(trial, rule)
+            if required_held(trial, rule, target)
+        ]
+        trial.claimed[rule["name"]] = records
+        held = {(record["arm"], record["stratum"]) for record in records if record["holds"]}
+        trial.held_of.setdefault(rule["name"], set()).update(held)
 
 
 # --- The trial --------------------------------------------------------------------------------
@@ -945,6 +983,8 @@ def hold_check(trial: Trial, date: float) -> None:
     trial.between.append({"look": trial.look, **seen, "rules": rules, **after(trial)})
     trial.clock = date
     if trial.ended is not None:
+        ended = {rule["name"]: thresholds_between(trial, rule) for rule in trial.raw["rules"]}
+        claim(trial, ended, date)
         trial.ended |= {"look": trial.look, "between_looks": True, **seen}
     elif trial.enrolment_stopped:
         trial.look = trial.last_look
@@ -968,6 +1008,7 @@ def hold_look(trial: Trial, date: float, unreachable: bool) -> None:
     if trial.ended is None and (unreachable or trial.look == trial.last_look):
         trial.ended = {"reason": "success" if trial.successes else "no_success", "rule": None}
     if trial.ended is not None:
+        claim(trial, thresholds, date)
         trial.ended |= {"look": trial.look, "between_looks": False, **seen}
     elif trial.enrolment_stopped:
         trial.look = trial.last_look
@@ -1079,7 +1120,8 @@ def run(
         time: events, totals; an event rate: events, years) and, for the beta-binomial model,
         ``posterior_mean`` and ``estimate`` (else None); ``arm_success[arm]`` and
         ``stratum_success[stratum]`` (bool), ``arm_dropped[arm]`` and ``stratum_closed[stratum]``
-        (look or None), ``shares``, ``open_arms`` and ``open_strata`` after it.
+        (look or None), ``shares``, ``open_arms`` and ``open_strata`` after it; ``claims[rule]``,
+        one a target for which all that the claim requires has held, as of ``rules``.
     ``final``
         the pipeline followed up: of the primary the same keys; ``successes``, one a success
         declared (rule, arm, stratum, look, threshold, and the probability and whether the rule
@@ -1111,6 +1153,7 @@ def run(
             "n_randomised_by_arm": ended["n_randomised_by_arm"],
             "n_infused": ended["n_infused"],
             **primary_summary(trial, months),
+            "claims": trial.claimed,
             "arm_success": {arm: arm in succeeded for arm in trial.arms[1:]},
             "arm_dropped": dict(trial.arm_dropped),
             "stratum_success": {s: look is not None for s, look in trial.stratum_success.items()},

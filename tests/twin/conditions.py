@@ -52,6 +52,18 @@ def about(questions: list[Table], control: str) -> Table:
     return found
 
 
+def claims_in_order(raw: Table) -> list[Table]:
+    """The claims of a design, each after the claims that it requires."""
+    waiting = [rule for rule in raw["rules"] if rule["then"] == "claim"]
+    found: list[Table] = []
+    while waiting:
+        names = {rule["name"] for rule in waiting}
+        ready = next(rule for rule in waiting if not names & set(rule.get("requires", [])))
+        found.append(ready)
+        waiting.remove(ready)
+    return found
+
+
 def named(question: Table, arm: str, stratum: str | None) -> Table:
     """A question as it is asked of one target."""
     found = dict(question)

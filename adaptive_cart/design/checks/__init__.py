@@ -7,7 +7,7 @@ from a fault that has been told already.
 
 from __future__ import annotations
 
-from adaptive_cart.design.checks import calibration, enrolment, looks, rules, tables, truths
+from adaptive_cart.design.checks import calibration, claims, enrolment, looks, rules, tables, truths
 from adaptive_cart.design.checks.pieces import Pieces
 from adaptive_cart.design.checks.truths import frame_of
 from adaptive_cart.design.column_names import doubled_columns
@@ -29,6 +29,7 @@ def problems_between(pieces: Pieces) -> list[Problem]:
         enrolment.enrolment,
         looks.looks,
         rules.rules,
+        claims.claims,
         looks.stopped_enrolment,
         tables.crossover,
         calibration.calibration,

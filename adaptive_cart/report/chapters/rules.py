@@ -305,7 +305,8 @@ def _multiplicity(evidence: Evidence) -> list[Block]:
             looks=_any_look(evidence),
         ),
         prose(
-            "Endpoints: {number} success, on {endpoint}. Other endpoints carry no claim.",
+            "Endpoints: {number} success, on {endpoint}. {further}",
+            further=_further_claims(evidence),
             number=line(
                 counted(len(successes), "design: rules"),
                 " rule declares" if len(successes) == 1 else " rules declare",
@@ -328,6 +329,21 @@ def _multiplicity(evidence: Evidence) -> list[Block]:
         Heading(text="Multiplicity", key="multiplicity", level=2),
         Items(lines=tuple(parts)),
     ]
+
+
+def _further_claims(evidence: Evidence) -> Line:
+    """What is claimed beside success, and with which family-wise error."""
+    claims = [rule for rule in evidence.design.rules if rule.decision.at_the_end]
+    if not claims:
+        return line("Other endpoints carry no claim.")
+    null = evidence.worst_null
+    error = () if null is None else prose(
+        " Any claim of a trial, success counted in, is false with probability {error} in {null}.",
+        error=evidence.cell(null, "any_false_claim").with_interval(),
+        null=code(null),
+    )  # fmt: skip
+    asked = listed([line(code(rule.name), " at ", evidence.when(rule)) for rule in claims])
+    return prose("Further claims: {claims}; none of them counts as success.", claims=asked) + error
 
 
 def _any_look(evidence: Evidence) -> Line:

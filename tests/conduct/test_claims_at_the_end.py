@@ -1,0 +1,170 @@
+"""Further claims: judged once, at the end, of targets for which what they require has held."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import adaptive_cart as ac
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.design.design import Design
+from adaptive_cart.errors import DesignError
+from adaptive_cart.participants.population import latents_for
+from adaptive_cart.telling.check import described
+from adaptive_cart.telling.walkthrough import example
+from conduct.test_conditions import both
+from conduct.test_fast_equals_adaptive_twin import compare
+from conduct.test_fast_equals_twin import raw_design
+
+LARGE = {
+    "name": "large",
+    "then": "claim",
+    "requires": ["safe_benefit"],
+    "posterior": {"endpoint": "dfr", "arm": "cart", "minus": "soc", "above": 0.25},
+    "at_least": [0.9, 0.7],
+    "followed_up": True,
+}
+SAFE = {
+    "name": "safe",
+    "then": "claim",
+    "requires": ["large"],
+    "posterior": {"endpoint": "crs3", "arm": "cart", "below": 0.20},
+    "at_least": 0.8,
+}
+
+
+def gated(*claims: dict[str, Any]) -> dict[str, Any]:
+    raw = both()
+    raw["rules"] = [*(copy.deepcopy(c) for c in claims or (SAFE, LARGE)), *raw["rules"]]
+    return raw
+
+
+def test_claims_trial_by_trial() -> None:
+    """The claim written first requires the one written second; both come after the other rules."""
+    block = compare(gated(), "expected", 16)
+    large, safe = block.standing.noted[1][:, 0], block.standing.noted[0][:, 0]
+    won = block.standing.noted[2][:, 0] > 0
+    assert (large > 0).any()
+    assert won[large > 0].all()
+    assert (large > 0)[safe > 0].all()
+    assert (block.look[large > 0] == large[large > 0]).all()
+
+
+def test_claims_of_each_arm() -> None:
+    raw = raw_design("products_multiarm")
+    own = next(rule["posterior"]["endpoint"] for rule in raw["rules"] if "posterior" in rule)
+    asked = {"endpoint": own, "arm": "each", "minus": "soc", "above": 0.0}
+    raw["rules"] = [
+        {"name": "good", "then": "declare_success", "posterior": asked, "at_least": 0.9},
+        {"name": "poor", "then": "drop_arm", "posterior": asked, "below": 0.3},
+        {"name": "large", "then": "claim", "requires": ["good"],
+         "posterior": asked | {"above": 0.15}, "at_least": 0.7},
+        {"name": "poor_indeed", "then": "claim", "requires": ["poor"],
+         "posterior": asked | {"above": 0.1}, "below": 0.2},
+    ]  # fmt: skip
+    block = compare(raw, next(iter(raw["scenarios"])), 3)
+    noted = block.standing.noted
+    assert not (noted[2] > 0)[noted[0] == 0].any()
+    assert not (noted[3] > 0)[noted[1] == 0].any()
+
+
+def test_claims_move_nothing_else() -> None:
+    with_, without = Design(**gated()), Design(**both())
+    truth = with_.truths["expected"]
+    blocks = [
+        run_block(Plan.of(d), truth, (0.1,), latents_for(d, 5, 0, 40)) for d in (with_, without)
+    ]
+    assert (blocks[0].months == blocks[1].months).all()
+    assert (blocks[0].standing.reason == blocks[1].standing.reason).all()
+    assert (blocks[0].reversal == blocks[1].reversal).all()
+
+
+def test_measures_count_what_the_trials_hold(tmp_path: Path) -> None:
+    raw = gated()
+    raw["scenarios"]["small"] = {"cart": {"remission": {"probability": 0.42}}}
+    result = ac.simulate(Design(**raw), trials=80, seed=3, jobs=1, out=tmp_path / "out")
+    trials = result.trials
+    for scenario, false in (("expected", False), ("small", True)):
+        own = trials[trials["scenario"] == scenario]
+        claimed = own["claimed_large"] > 0
+        assert result.figure(scenario, "claimed_large").estimate == claimed.mean()
+        assert (own["false_claim_large"] == (claimed & false)).all()
+        assert result.figure(scenario, "false_claim_large").estimate == (claimed & false).mean()
+        any_false = (own["false_success"] == 1) | (own["false_claim_large"] == 1)
+        any_false |= own["false_claim_safe"] == 1
+        assert result.figure(scenario, "any_false_claim").estimate == any_false.mean()
+        assert result.figure(scenario, "claimed_final_large").estimate == (
+            own["claimed_final_large"].mean()
+        )
+        assert (own["claimed_safe"] > 0).any()
+    assert (trials["claimed_large"] > 0)[trials["claimed_safe"] > 0].all()
+    assert "claimed_final_safe" not in trials
+
+
+def test_after_follow_up_a_claim_needs_what_it_requires_to_hold_still() -> None:
+    """Against the posterior of everybody, worked out anew from the records of the block."""
+    raw = gated(LARGE)
+    design = Design(**raw)
+    plan = Plan.of(design)
+    block = run_block(plan, design.truths["expected"], (0.1,), latents_for(design, 7, 0, 200))
+    final, claimed = block.claimed_final["large"][:, 0], block.standing.noted[0][:, 0] > 0
+    won = block.standing.noted[1][:, 0] > 0
+    whole = block.randomised.sum(axis=1) == block.analysed.sum(axis=1)
+    assert (final == claimed)[whole & (block.look == 2)].all()
+    assert not final[~won].any()
+    assert not final[block.reversal].any(), "what it requires does not hold any more"
+    assert (final != claimed).any()
+
+
+def test_they_are_told() -> None:
+    design = Design(**gated())
+    told = described(design)
+    assert (
+        "judged at the look that ends the trial, after the other rules, if safe_benefit has held "
+        "by then, and again when the pipeline has been followed up"
+    ) in told
+    stories = [str(example(design, name, trial=k)) for k in range(3) for name in ("null",)]
+    assert any("large: not judged ('safe_benefit' has not held)" in story for story in stories)
+
+
+def test_a_real_trial_makes_them_at_its_end() -> None:
+    design = Design(**gated())
+    plan = Plan.of(design)
+    block = run_block(plan, design.truths["expected"], (0.1,), latents_for(design, 0, 0, 12))
+    trial = int(np.flatnonzero(block.standing.noted[1][:, 0] > 0)[0])
+    story = example(design, "expected", trial=trial)
+    found = ac.analyze(design, story.participants, fast=True)
+    made = {rule.rule: rule.holds for rule in found.rules}
+    assert made["large"] is True
+    assert "'large' (claimed) of cart" in " ".join(found.decision.actions)
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "says"),
+    [
+        ({"requires": ["safe_benefot"]}, "rules[0].requires[0]", "did you mean 'safe_benefit'?"),
+        ({"requires": ["large"]}, "rules[0].requires[0]", "in a circle: large → large"),
+        ({"looks": [1]}, "rules[0].looks", "judged once"),
+        ({"every": 5}, "rules[0].every", "judged once"),
+        ({"then": "stop_for_safety"}, "rules[0].requires", "only a further claim"),
+        ({"at_least": "calibrate"}, "rules[0].at_least", "declares success"),
+    ],
+)
+def test_what_cannot_be_claimed_is_refused(change: dict[str, Any], path: str, says: str) -> None:
+    with pytest.raises(DesignError) as error:
+        Design(**gated(LARGE | change))
+    told = {problem.path: problem.message for problem in error.value.problems}
+    assert says in told[path]
+
+
+def test_gates_in_a_circle_are_all_told_at_once() -> None:
+    first, second = LARGE | {"requires": ["safe"]}, SAFE | {"requires": ["large"]}
+    with pytest.raises(DesignError) as error:
+        Design(**gated(second, first))
+    told = [problem.path for problem in error.value.problems]
+    assert told == ["rules[0].requires[0]", "rules[1].requires[0]"]
