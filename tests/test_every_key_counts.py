@@ -473,6 +473,8 @@ ONE, TWO = (
     {"posterior": {"endpoint": "dfr", "arm": "cart", "above": limit}, "at_least": 0.6}
     for limit in (0.2, 0.5)
 )
+PAIR = [{"endpoint": "dfr", "arm": "cart", "above": 0.2},
+        {"endpoint": "dfr", "arm": "cart", "minus": "soc", "above": 0.1}]  # fmt: skip
 LOW = {"posterior": {"endpoint": "dfr", "arm": "soc", "above": 0.2}, "below": 0.3}
 
 
@@ -732,6 +734,11 @@ KEYS: dict[str, list[Case]] = {
                            {"any": [LOW, {"all": [TWO]}]})],
     "Condition.any": [asks("direct", {"all": [TWO, {"any": [ONE, LOW]}]},
                            {"all": [TWO, {"any": [LOW]}]})],
+    "Rule.jointly": [asks("direct", {"jointly": PAIR, "at_least": 0.5},
+                          {"jointly": PAIR[::-1], "at_least": 0.9})],
+    "Condition.jointly": [asks("direct", {"any": [LOW, {"jointly": PAIR, "at_least": 0.5}]},
+                               {"any": [LOW, {"jointly": [PAIR[0], PAIR[0] | {"above": 0.1}],
+                                              "at_least": 0.5}]})],
     "Rule.requires": [claims({}, {"requires": ["efficacy"]})],
     "Rule.followed_up": [claims({}, {"followed_up": True})],
     "PosteriorQuestion.endpoint": [to("course", "rules/0/posterior/endpoint", "dfr")],

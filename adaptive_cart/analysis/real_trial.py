@@ -109,18 +109,26 @@ class RecordedAnalysis(LookAnalysis):
 
     def fast_probability(self, part: Comparison, target: Question) -> Floats:
         """The same by the fast posterior."""
-        if not self.imputes(target.endpoint):
+        if part.several or not self.imputes(target.endpoint):
             return super().probability(part, target)
         tables, weights = self.imputed(target.endpoint)
         other = self.instead(target.endpoint, tables)
         answers = other.probability(part, self.as_asked(target))
         return np.array([float(weights @ answers)])
 
+    def together(self, questions: tuple[Question, ...]) -> Floats:
+        """Probability that all that some questions of one endpoint ask is so, ``(1,)``."""
+        endpoint = questions[0].endpoint
+        if not self.imputes(endpoint):
+            return super().together(questions)
+        tables, weights = self.imputed(endpoint)
+        return np.array([float(weights @ self.instead(endpoint, tables).together(questions))])
+
     def undecided(
         self, part: Comparison, target: Question, probability: Floats, threshold: float
     ) -> Booleans:
         """Whether the error of a probability could turn the verdict, ``(1,)``."""
-        if not self.imputes(target.endpoint):
+        if not any(self.imputes(asked.endpoint) for asked in part.asks.every(target)):
             return super().undecided(part, target, probability, threshold)
         return undecided(probability, threshold, self.plan.part_errors[part.name], not_known)
 

@@ -21,6 +21,7 @@ import numpy as np
 from adaptive_cart.analysis.findings import Diagnosis, Interval
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
 from adaptive_cart.conduct.comparison import Comparison
+from adaptive_cart.conduct.jointly import by_endpoint, product
 from adaptive_cart.conduct.plan import LEVEL, Plan
 from adaptive_cart.conduct.predictive import Condition, enumerated, predictive_probability
 from adaptive_cart.models.base import holds
@@ -124,6 +125,8 @@ class ReferencePosteriors:
     def _answered(self, analysis: RecordedAnalysis, part: Comparison, target: Question) -> Answer:
         from adaptive_cart.models.sampling import mean_and_error
 
+        if part.several:
+            return self._at_once(analysis, part.asks.every(target))
         if part.prediction is not None and not enumerated(
             self.plan.fitted[target.endpoint][0], target
         ):  # completed from the fast posterior alone
@@ -147,6 +150,27 @@ class ReferencePosteriors:
             other = analysis.instead(target.endpoint, tables)
             fast = float(weights @ other.probability(part, target))
         return Answer(probability, float(np.sqrt(variance)), fast, trouble)
+
+    def _at_once(self, analysis: RecordedAnalysis, asked: tuple[Question, ...]) -> Answer:
+        """That all that is asked is so: the product over endpoints, of each from its draws."""
+        from adaptive_cart.models.sampling import mean_and_error
+
+        found, fast, troubles = [], 1.0, []
+        for together in by_endpoint(asked):
+            endpoint = together[0].endpoint
+            fits, open_strata, (tables, weights), trouble = self._draws(analysis, together[0])
+            reference = self._reference(endpoint)
+            troubles += [trouble] if trouble is not None else []
+            probability = variance = 0.0
+            for fit, weight in fits:
+                so = [holds(q, reference.quantity(fit.draws, q, open_strata)) for q in together]
+                mean, error = mean_and_error(np.multiply.reduce(so))
+                probability += weight * mean
+                variance += (weight * error) ** 2
+            found.append((probability, float(np.sqrt(variance))))
+            here = analysis if len(weights) == 1 else analysis.instead(endpoint, tables)
+            fast *= float(weights @ here.together(together))
+        return Answer(*product(found), fast, "; ".join(troubles) or None)
 
     def _predicted(
         self,

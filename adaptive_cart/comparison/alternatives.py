@@ -72,7 +72,8 @@ def _once(design: Design, rule: Rule, part: Comparing, calibrated: bool) -> dict
     plain = part.plain()
     key = "at_least" if part.at_least is not None else "below"
     last = design.threshold_at(rule, design.judged_at(rule)[-1], part)
-    return {"posterior": plain["posterior"], key: "calibrate" if calibrated else last}
+    asked = next(name for name in ("posterior", "jointly") if name in plain)
+    return {asked: plain[asked], key: "calibrate" if calibrated else last}
 
 
 def _one_look(design: Design) -> dict[str, Any]:

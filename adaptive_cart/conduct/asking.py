@@ -6,6 +6,7 @@ A further way to ask is a further class here; whoever holds looks asks them all 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,17 @@ class Asking(ABC):
         self, analysis: AnalysisBase, model: Any, question: Question, participants: tuple[int, ...]
     ) -> float:
         """What the answer may be wrong by near a threshold; 0 where it is decided exactly."""
+
+    def error_in(
+        self, fitted: Mapping[str, Any], question: Question, participants: tuple[int, ...]
+    ) -> float:
+        """The same; analyses and models by endpoint."""
+        analysis, model = fitted[question.endpoint]
+        return self.error(analysis, model, question, participants)
+
+    def every(self, question: Question) -> tuple[Question, ...]:
+        """All that is asked at once where this question stands for a target."""
+        return (question,)
 
     @abstractmethod
     def compared_with(self, against: tuple[float, ...]) -> tuple[Asking, tuple[float, ...]]:

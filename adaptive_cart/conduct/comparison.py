@@ -61,6 +61,16 @@ class Comparison:
         return self.targets[0]
 
     @property
+    def several(self) -> bool:
+        """Whether several things are asked at once."""
+        return len(self.asks.every(self.question)) > 1
+
+    @property
+    def everything(self) -> tuple[Question, ...]:
+        """All that is asked of anybody."""
+        return tuple(asked for target in self.targets for asked in self.asks.every(target))
+
+    @property
     def affirms(self) -> bool:
         """Whether it claims, when it holds, what it asks; if not, the opposite."""
         return self.asks.affirms(self.at_least)
@@ -114,15 +124,17 @@ class Comparison:
     def words(self, design: Design, target: int = 0, every: bool = False) -> str:
         """Say the question as a protocol would; ``every`` for all targets in one."""
         arms, strata = design.arm_names, design.stratum_names
-        asked = self.targets[target].words(arms, strata)
+        about = self.targets[target]
         if every and len(self.targets) > 1:
             first = self.targets[0]
             if len({question.arm for question in self.targets}) > 1:
                 arms = tuple("each arm" if k == first.arm else arm for k, arm in enumerate(arms))
             if first.stratum >= 0 and len({q.stratum for q in self.targets}) > 1:
                 strata = ("each stratum",) * len(strata)
-            asked = first.words(arms, strata)
-        return self.asks.words(asked)
+            about = first
+        said = [asked.words(arms, strata) for asked in self.asks.every(about)]
+        inside = [words.partition("(")[2].removesuffix(")") for words in said]
+        return self.asks.words(f"P({', and '.join(inside)})" if self.several else said[0])
 
     def threshold_words(self, look: int) -> str:
         """Threshold at a look in full, but for a boundary, whose decimals have no end."""
@@ -133,15 +145,22 @@ class Comparison:
         """Say what is asked after "whether", with labels; ``every`` for all targets in one."""
         if said := self.asks.prose(design.enrolment.max_n):
             return said
-        question, wording = self.targets[target], wording_of(design, self.targets[target].endpoint)
+        about = self.targets[target]
+        return " and ".join(
+            asked(question, self._wording(design, question, about, every))
+            for question in self.asks.every(about)
+        )
+
+    def _wording(self, design: Design, question: Question, about: Question, every: bool) -> Wording:
+        wording = wording_of(design, question.endpoint)
         if every and len(self.targets) > 1:
             if len({other.arm for other in self.targets}) > 1:
-                arms = ["each experimental arm" if k == question.arm else label
+                arms = ["each experimental arm" if k == about.arm else label
                         for k, label in enumerate(wording.arms)]  # fmt: skip
                 wording = replace(wording, arms=arms)
             if question.stratum >= 0 and len({other.stratum for other in self.targets}) > 1:
                 wording = replace(wording, strata=["each stratum"] * len(wording.strata))
-        return asked(question, wording)
+        return wording
 
     def reason(self, design: Design, probability: float, threshold: float, target: int = 0) -> str:
         """Say why it holds (or does not), the compared numbers in full."""

@@ -104,6 +104,14 @@ class LookAnalysis:
             answer[rows] = part.asks.answer(self, question)[rows]
         return answer
 
+    def together(self, questions: tuple[Question, ...]) -> Floats:
+        """Probability that all that some questions of one endpoint ask is so."""
+        posterior = self.posterior(questions[0].endpoint)
+        if len(questions) > 1:
+            return posterior.together(questions)
+        answer = posterior.probability(questions[0])
+        return answer if posterior.failed is None else np.where(posterior.failed, np.nan, answer)
+
     def undecided(
         self, part: Comparison, target: Question, probability: Floats, threshold: float
     ) -> Booleans:

@@ -90,10 +90,7 @@ class Plan:
         return found
 
     def _error(self, part: Comparison, participants: tuple[int, ...]) -> float:
-        return max(
-            part.asks.error(*self.fitted[target.endpoint], target, participants)
-            for target in part.targets
-        )
+        return max(part.asks.error_in(self.fitted, target, participants) for target in part.targets)
 
     @staticmethod
     def of(design: Design) -> Plan:
@@ -109,7 +106,7 @@ class Plan:
 
     def bayesian(self, part: Comparison) -> bool:
         """Whether a posterior is asked, and not a test."""
-        return self.fitted[part.question.endpoint][0].bayesian
+        return all(self.fitted[asked.endpoint][0].bayesian for asked in part.everything)
 
     @property
     def asks_posteriors(self) -> bool:

@@ -13,11 +13,13 @@ success standing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from adaptive_cart.conduct.asking import Asking, Now, Prediction
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.conditions import Condition, Shape, Target, Together
+from adaptive_cart.conduct.jointly import Jointly
 from adaptive_cart.decisions import Decision
 from adaptive_cart.design.column_names import part_names
 from adaptive_cart.design.design import Design
@@ -72,16 +74,16 @@ class ResolvedRule:
     @property
     def asked(self) -> tuple[Question, ...]:
         """All that it asks of anybody, part by part."""
-        return tuple(question for part in self.parts for question in part.targets)
+        return tuple(question for part in self.parts for question in part.everything)
 
-    def questions(self, target: int) -> tuple[Question, ...]:
-        """What it asks of a target, by part."""
+    def questions(self, target: int) -> tuple[tuple[Question, ...], ...]:
+        """What it asks of a target, by part: all that the part asks at once."""
         found = zip(self.parts, self.condition.places, strict=True)
-        return tuple(part.targets[places[target]] for part, places in found)
+        return tuple(part.asks.every(part.targets[places[target]]) for part, places in found)
 
     def about_open(self, target: int) -> bool:
         """Whether what it asks of a target depends on the arms, or strata, that are open."""
-        return any(question.about_open for question in self.questions(target))
+        return any(question.about_open for asked in self.questions(target) for question in asked)
 
     def alike(self, target: Target) -> list[int]:
         """Positions of its own targets that are the same as one of another rule.
@@ -190,7 +192,7 @@ def _together(design: Design, rule: Rule, parts: tuple[Comparison, ...]) -> Cond
     arms = _one_or_each([[q.arm for q in part.targets] for part in parts], of_all=0)
     strata = _one_or_each([[q.stratum for q in part.targets] for part in parts], of_all=ALL)
     targets = tuple(Target(arm, stratum) for arm in arms for stratum in strata)
-    places = tuple(tuple(_place(part, target) for target in targets) for part in parts)
+    places = tuple(tuple(_place(part.targets, target) for target in targets) for part in parts)
     return Condition(parts, targets, places, shape(rule))
 
 
@@ -203,13 +205,13 @@ def _one_or_each(by_part: list[list[int]], of_all: int) -> list[int]:
     return named[:1] or by_part[0][:1]
 
 
-def _place(part: Comparison, target: Target) -> int:
+def _place(asked: tuple[Question, ...], target: Target) -> int:
     """Which of a comparison's questions is about a target; the only one where it is shared."""
-    arms = {question.arm for question in part.targets}
-    strata = {question.stratum for question in part.targets}
+    arms = {question.arm for question in asked}
+    strata = {question.stratum for question in asked}
     return next(
         place
-        for place, question in enumerate(part.targets)
+        for place, question in enumerate(asked)
         if (len(arms) == 1 or question.arm == target.arm)
         and (len(strata) == 1 or question.stratum == target.stratum)
     )
@@ -221,6 +223,8 @@ def _comparison(design: Design, rule: Rule, asked: Comparing, name: str) -> Comp
     asks: Asking = Now()
     if asked.posterior is not None:
         targets = targets_of(design, asked.posterior)
+    elif asked.jointly is not None:
+        targets, asks = _jointly(design, asked.jointly)
     else:
         assert asked.predictive is not None
         predicted = asked.predictive.rule
@@ -239,6 +243,22 @@ def _comparison(design: Design, rule: Rule, asked: Comparing, name: str) -> Comp
         last=rule.looks is None or "final" in rule.looks,
         spending=spending_of(design, rule),
     )
+
+
+def _jointly(
+    design: Design, asked: Sequence[PosteriorQuestion]
+) -> tuple[tuple[Question, ...], Jointly]:
+    """Several questions at once: what stands for each target, and all that is asked of it."""
+    parts = [targets_of(design, one) for one in asked]
+    arms = _one_or_each([[q.arm for q in part] for part in parts], of_all=0)
+    strata = _one_or_each([[q.stratum for q in part] for part in parts], of_all=ALL)
+    sets, first = [], []
+    for target in (Target(arm, stratum) for arm in arms for stratum in strata):
+        every = tuple(part[_place(part, target)] for part in parts)
+        sets.append(every)
+        about = (one for one in every if one.arm == target.arm and one.stratum == target.stratum)
+        first.append(next(about, every[0]))
+    return tuple(first), Jointly(tuple(sets))
 
 
 def targets_of(design: Design, asked: PosteriorQuestion) -> tuple[Question, ...]:

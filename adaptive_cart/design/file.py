@@ -375,7 +375,10 @@ _EXACTLY_ONE = {
     "Looks": (("observed", "enrolled", "events", "months"),),
     **dict.fromkeys(
         ("Rule", "Condition"),
-        (("posterior", "predictive", "all", "any"), ("at_least", "below", "all", "any")),
+        (
+            ("posterior", "predictive", "jointly", "all", "any"),
+            ("at_least", "below", "all", "any"),
+        ),
     ),
 }
 
@@ -535,6 +538,8 @@ _HOVER = {
     "Rule.predictive": "Asks how probable it is that another rule holds at the last look.",
     "Rule.at_least": 'Holds at or above: numbers, "calibrate", or { alpha = … } of a test.',
     "Rule.below": 'Holds below: a number, one for each look, or "calibrate".',
+    "Rule.jointly": "Asks how probable it is that several things are so at once: questions.",
+    "Condition.jointly": "Asks how probable it is that several things are so at once.",
     "Rule.all": "Several questions, each with its own comparison, that must all hold; they nest.",
     "Rule.any": "Several questions, each with its own comparison, of which one must hold.",
     "Rule.requires": "Of a claim: rules that must have held before of the same target.",

@@ -104,6 +104,7 @@ class Condition(Part):
 
     posterior: PosteriorQuestion | None = None
     predictive: PredictiveQuestion | None = None
+    jointly: list[PosteriorQuestion] | None = None
     at_least: Threshold | None = None
     below: Threshold | None = None
     all: list[Condition] | None = None
@@ -127,6 +128,7 @@ class Rule(Part):
     then: DecisionName
     posterior: PosteriorQuestion | None = None
     predictive: PredictiveQuestion | None = None
+    jointly: list[PosteriorQuestion] | None = None
     at_least: Threshold | None = None
     below: Threshold | None = None
     all: list[Condition] | None = None
@@ -196,3 +198,5 @@ def questions(part: Comparing, path: str = "") -> Iterator[tuple[str, PosteriorQ
     for place, leaf in leaves(part, path):
         if leaf.posterior is not None:
             yield f"{place}.posterior" if place else "posterior", leaf.posterior
+        for number, one in enumerate(leaf.jointly or ()):
+            yield f"{place}.jointly[{number}]" if place else f"jointly[{number}]", one

@@ -260,6 +260,7 @@ def _safety_rule(result: Result, harms: list[str]) -> ResolvedRule | None:
         if rule.decision.ends == SAFETY
         and (part := rule.only) is not None
         and part.prediction is None
+        and not part.several
         and part.question.endpoint in harms
         and part.question.of.about_levels
         and not part.question.of.ratio

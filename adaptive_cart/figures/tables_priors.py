@@ -96,7 +96,7 @@ def _claims(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
     claims: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     for part in (part for rule in plan.rules if rule.decision.claims for part in rule.parts):
-        if part.prediction is not None or not plan.bayesian(part):
+        if part.prediction is not None or part.several or not plan.bayesian(part):
             continue
         asked = part.question
         analysis, model = plan.fitted[asked.endpoint]

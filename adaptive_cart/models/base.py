@@ -306,6 +306,8 @@ class AnalysisBase(Part):
         What its level is: a ``probability``, a ``yearly rate``.
     of_level
         What those have who make up the level, where the arm's name alone does not say it.
+    pairs
+        Whether arms are compared two at a time, so that no other arm has a part in the posterior.
     slow
         Whether its posterior takes so long that a report repeats fewer trials.
     enumerates
@@ -331,6 +333,7 @@ class AnalysisBase(Part):
     statements: ClassVar[tuple[Statement, ...]]
     level: ClassVar[str] = "probability"
     of_level: ClassVar[str] = ""
+    pairs: ClassVar[bool] = False
     slow: ClassVar[bool] = False
     enumerates: ClassVar[bool] = False
     answered_by: ClassVar[type[Posterior]]

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adaptive_cart.conduct.holding import Conduct
+from adaptive_cart.conduct.jointly import by_endpoint
 from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.standing import RUNNING, Standing
@@ -89,14 +90,17 @@ def prior_claims(design: Design, plan: Plan | None = None) -> list[Claim]:
         if part.prediction is not None or not ready.bayesian(part):
             continue
         for place, target in enumerate(part.targets):
-            words = target.words(design.arm_names, design.stratum_names)
+            words = part.words(design, place)
             found.append(
                 Claim(
                     part.name,
                     rule.decision.name,
                     place,
                     words.replace(" | ", " | prior, "),
-                    prior_probability(design, ready, target),
+                    math.prod(
+                        prior_probability(design, ready, *asked)
+                        for asked in by_endpoint(part.asks.every(target))
+                    ),
                     part.easiest,
                     part.at_least,
                 )
@@ -104,11 +108,12 @@ def prior_claims(design: Design, plan: Plan | None = None) -> list[Claim]:
     return found
 
 
-def prior_probability(design: Design, plan: Plan, question: Question) -> float:
-    """Probability that a question asks for when nobody has been seen."""
-    analysis, model = plan.fitted[question.endpoint]
-    posterior = analysis.posterior(model, nothing_seen(design, question.endpoint), None)
-    probability = float(posterior.probability(question)[0])
+def prior_probability(design: Design, plan: Plan, *asked: Question) -> float:
+    """Probability of all that some questions of one endpoint ask when nobody has been seen."""
+    analysis, model = plan.fitted[asked[0].endpoint]
+    posterior = analysis.posterior(model, nothing_seen(design, asked[0].endpoint), None)
+    answer = posterior.probability(*asked) if len(asked) == 1 else posterior.together(asked)
+    probability = float(answer[0])
     failed = posterior.failed
     return math.nan if failed is not None and failed[0] else probability
 

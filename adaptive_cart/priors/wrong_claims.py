@@ -60,21 +60,29 @@ def claims_wrongly(block: DrawnTrials) -> Booleans:
             won = looks[:, place] > 0
             if won.any():
                 so = [
-                    _right(block, part, question, position, place)
-                    for part, question in zip(rule.parts, rule.questions(place), strict=True)
+                    _right(block, part, asked, position, place)
+                    for part, asked in zip(rule.parts, rule.questions(place), strict=True)
                 ]
                 wrong |= won & ~rule.condition.of_one_target(so)
     return wrong
 
 
 def _right(
-    block: DrawnTrials, part: Comparison, target: Question, position: int, place: int
+    block: DrawnTrials,
+    part: Comparison,
+    asked: tuple[Question, ...],
+    position: int,
+    place: int,
 ) -> Booleans:
     """Whether what a comparison claims of a target is so, of what was open when it was claimed."""
-    truth, shares = block.truths[target.endpoint], block.design.shares
+    shares, so = block.design.shares, []
     open_arms, open_strata = block.standing.open_when_won(position, place)
-    so = np.zeros(len(open_arms), dtype=np.bool_)
-    for question, rows in among_open(target, open_arms):
-        value = true_quantity(truth, question, open_arms.shape[1], shares, open_strata)
-        so[rows] = question.of.holds(question, value)[rows]
-    return so if part.affirms else ~so
+    for target in asked:
+        truth = block.truths[target.endpoint]
+        found = np.zeros(len(open_arms), dtype=np.bool_)
+        for question, rows in among_open(target, open_arms):
+            value = true_quantity(truth, question, open_arms.shape[1], shares, open_strata)
+            found[rows] = question.of.holds(question, value)[rows]
+        so.append(found)
+    right: Booleans = np.logical_and.reduce(so)
+    return right if part.affirms else ~right

@@ -50,7 +50,12 @@ def measured(evidence: Evidence) -> Accuracy | None:
     disagreements = 0
     for rule in evidence.plan.rules:
         part = rule.only
-        if part is None or part.prediction is not None or not part.question.of.about_levels:
+        if (
+            part is None
+            or part.several
+            or part.prediction is not None
+            or not part.question.of.about_levels
+        ):
             continue
         model = _model(evidence.plan, part.question.endpoint)
         if model is None:

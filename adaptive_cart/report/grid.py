@@ -134,7 +134,7 @@ def _counts_alone(design: Design) -> tuple[Design, float, tuple[str, ...]] | Non
     primary = design.primary
     rules = [rule for rule in tables["rules"] if _about(tables["rules"], rule) == primary]
     margins = {
-        _margin(own.asked[0]) if len(own.comparisons) == 1 else None
+        _margin(own.asked[0]) if len(own.asked) == 1 else None
         for own, rule in zip(design.rules, tables["rules"], strict=True)
         if rule in rules and DECISIONS[own.then].ends == SUCCESS and own.asked
     }

@@ -56,8 +56,8 @@ class Claims:
         """
         rule = self.rules[position]
         true = [
-            self._true(part, question, open_arms, open_strata)
-            for part, question in zip(rule.parts, rule.questions(place), strict=True)
+            self._true(part, asked, open_arms, open_strata)
+            for part, asked in zip(rule.parts, rule.questions(place), strict=True)
         ]
         known = rule.condition.known_of_target(true)
         return None if known is None else not known
@@ -65,19 +65,20 @@ class Claims:
     def _true(
         self,
         part: Comparison,
-        target: Question,
+        asked: tuple[Question, ...],
         open_arms: tuple[int, ...] | None,
         open_strata: tuple[int, ...] | None,
     ) -> bool | None:
         """Whether what a comparison claims of a target is so; nothing where it is not known."""
-        if target.to_be_named and open_arms is not None:
-            target = replace(target, among=tuple(arm for arm in open_arms if arm))
         so = []
-        for one in target.of.claims(target, self.true.arms):
-            found = self.true.quantity(one, open_strata)
-            if found is None or np.isnan(found.value):
-                return None
-            so.append(beyond(found, one.value, one.above == part.affirms))
+        for target in asked:
+            if target.to_be_named and open_arms is not None:
+                target = replace(target, among=tuple(arm for arm in open_arms if arm))
+            for one in target.of.claims(target, self.true.arms):
+                found = self.true.quantity(one, open_strata)
+                if found is None or np.isnan(found.value):
+                    return None
+                so.append(beyond(found, one.value, one.above == part.affirms))
         return all(so) if part.affirms else any(so)
 
     def of_trials(self, standing: Standing, rules: Sequence[int] | None = None) -> Labels:

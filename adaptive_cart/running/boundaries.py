@@ -158,7 +158,7 @@ def _tables(
 ) -> Iterator[tuple[int, tuple[int, ...], tuple[int, ...]]]:
     """Looks at which a rule is a matter of counts at planned numbers: look, arms, numbers."""
     part = rule.only
-    if part is None:  # of several questions there is no one table
+    if part is None or part.several:  # of several questions there is no one table
         return
     question = part.question
     analysis = design.analysis_of(question.endpoint)
@@ -230,7 +230,7 @@ def counts_at_which_it_holds(plan: Plan, rule: ResolvedRule, most: int) -> dict[
     everybody where it holds for no number. Nothing for a rule that asks something else.
     """
     part = rule.only
-    if part is None:
+    if part is None or part.several:
         return {}
     question = part.question
     fitted = plan.fitted.get(question.endpoint)

@@ -205,7 +205,10 @@ class ExactError:
 
     @staticmethod
     def _false(rule: ResolvedRule, rates: Floats) -> Booleans:
-        true = [~false_at(part.question, rates) for part in rule.parts]
+        true = [
+            np.logical_and.reduce([~false_at(asked, rates) for asked in together])
+            for together in rule.questions(0)
+        ]
         return ~rule.condition.of_one_target(true)
 
     def _wins(self, threshold: float) -> list[dict[str, Floats]]:

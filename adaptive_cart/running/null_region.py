@@ -143,8 +143,11 @@ def _false_targets(rule: ResolvedRule, endpoint: str, rates: Floats) -> tuple[in
     found = []
     for place in range(len(rule.targets)):
         true = [
-            asked.endpoint == endpoint and not bool(false_at(asked, rates[None, :])[0])
-            for asked in rule.questions(place)
+            all(
+                asked.endpoint == endpoint and not bool(false_at(asked, rates[None, :])[0])
+                for asked in together
+            )
+            for together in rule.questions(place)
         ]
         if not rule.condition.known_of_target(true):
             found.append(place)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from adaptive_cart.conduct.jointly import by_endpoint
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule, listed, resolve_rules
 from adaptive_cart.decisions import SUCCESS
@@ -157,6 +158,7 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
     for rule, resolved in zip(design.rules, resolve_rules(design), strict=True):
         yield f"  {rule.name}: {rule.then} if {_asked(design, rule, resolved)}"
         yield from _spent(design, rule)
+        yield from _at_once(resolved)
         together = _strata_together(design, resolved)
         yield f"    judged at {resolved.when(design)}{together}"
         for boundary in found:
@@ -187,6 +189,20 @@ def _asked(design: Design, rule: Rule, resolved: ResolvedRule) -> str:
         for part, asked in zip(resolved.parts, rule.comparisons, strict=True)
     ]
     return resolved.condition.joined(words)
+
+
+def _at_once(rule: ResolvedRule) -> Iterator[str]:
+    """From what the probability is had that several things are so at once."""
+    for part in rule.parts:
+        if not part.several:
+            continue
+        groups = by_endpoint(part.asks.every(part.question))
+        drawn = [asked[0].endpoint for asked in groups if len(asked) > 1]
+        said = [f"what is asked of {name} from the draws of its one posterior" for name in drawn]
+        if len(groups) > 1:
+            names = listed([asked[0].endpoint for asked in groups])
+            said.append(f"{names} are analysed apart, so that it is the product")
+        yield f"    at once: {'; '.join(said)}"
 
 
 def _strata_together(design: Design, rule: ResolvedRule) -> str:

@@ -159,7 +159,11 @@ class _Watched(SimulatedConduct):
             self.look(look)
             record = self.records[-1]
             for trial, asked in sorted(self._asked.items()):
-                endpoints = {each.question.endpoint for each in asked}
+                endpoints = {
+                    one.endpoint
+                    for each in asked
+                    for one in self.plan.parts[each.part].asks.every(each.question)
+                }
                 here = np.array([trial])
                 yield ChosenLook(
                     self.truth.name,

@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 
+from adaptive_cart.conduct.jointly import by_endpoint, product
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.predictive import Condition
 from adaptive_cart.design.design import Design
@@ -121,31 +122,17 @@ class Comparison:
         fits: dict[tuple[str, bytes], tuple[Fit, str | None]],
     ) -> Row:
         question, design = asked.question, self.plan.design
-        reference = self._reference(question.endpoint)
-        data = reference.data(look.summaries[question.endpoint], 0, asked.open_strata, question)
-        key = question.endpoint, b"|".join(data[name].tobytes() for name in sorted(data))
-        if question.endpoint not in self._compiled:
-            self._compiled[question.endpoint] = Compiled(reference, data)
         part = self.plan.parts[asked.part]
-        posterior = self.plan.fitted[question.endpoint][0].answered_by
-        exact = posterior.error(question) < AS_GOOD_AS_EXACT
-        wanted = WANTED_OF_EXACT if exact else WANTED_ERROR
-        draws = 0
-        while True:
-            if key not in fits or draws > fits[key][0].length:
-                fits[key] = fitted_carefully(
-                    self._compiled[question.endpoint],
-                    data,
-                    seed=self._seed(look),
-                    draws=max(draws, DRAWS),
-                )
-            fit, trouble = fits[key]
-            probability, error = mean_and_error(self._chances(reference, fit, asked))
-            if error <= wanted or fit.length >= MOST_DRAWS or trouble is not None:
-                break
-            draws = min(MOST_DRAWS, int(1.1 * fit.length * (error / wanted) ** 2) + 1)
+        found = [self._answer(look, asked, one, fits) for one in by_endpoint(
+            part.asks.every(question) if part.several else (question,)
+        )]  # fmt: skip
+        probability, error = product([(mean, mcse) for mean, mcse, _, _ in found])
+        trouble = next((why for *_, why in found if why is not None), None)
+        stated = self.plan.part_errors[part.name] if part.several else (
+            self.plan.fitted[question.endpoint][0].answered_by.error(question)
+        )  # fmt: skip
         decisions = part.compared(np.array([asked.fast, probability]), asked.threshold)
-        numbers = fit.diagnostics()
+        diagnostics = [fit.diagnostics() for _, _, fit, _ in found]
         return Row(
             scenario=look.scenario,
             trial=look.trial,
@@ -160,19 +147,56 @@ class Comparison:
             threshold=asked.threshold,
             fast_decision=bool(decisions[0]),
             reference_decision=bool(decisions[1]),
-            r_hat=numbers.r_hat,
-            ess_bulk=numbers.ess_bulk,
-            divergences=numbers.diverging,
+            r_hat=max(n.r_hat for n in diagnostics),
+            ess_bulk=min(n.ess_bulk for n in diagnostics),
+            divergences=sum(n.diverging for n in diagnostics),
             trusted=trouble is None,
-            allowed=allowed_of(posterior.error(question)),
+            allowed=allowed_of(stated),
         )
 
-    def _chances(self, reference: Reference, fit: Fit, asked: Asked) -> Floats:
-        """What a rule asks for, draw by draw; its mean is the probability."""
-        question, part = asked.question, self.plan.parts[asked.part]
+    def _answer(
+        self,
+        look: ChosenLook,
+        asked: Asked,
+        together: tuple[Question, ...],
+        fits: dict[tuple[str, bytes], tuple[Fit, str | None]],
+    ) -> tuple[float, float, Fit, str | None]:
+        """What is asked of one endpoint: the probability, its error, the fit and any trouble."""
+        question, endpoint = together[0], together[0].endpoint
+        reference = self._reference(endpoint)
+        data = reference.data(look.summaries[endpoint], 0, asked.open_strata, question)
+        key = endpoint, b"|".join(data[name].tobytes() for name in sorted(data))
+        if endpoint not in self._compiled:
+            self._compiled[endpoint] = Compiled(reference, data)
+        exact = self.plan.fitted[endpoint][0].answered_by.error(question) < AS_GOOD_AS_EXACT
+        wanted = WANTED_OF_EXACT if exact else WANTED_ERROR
+        draws = 0
+        while True:
+            if key not in fits or draws > fits[key][0].length:
+                fits[key] = fitted_carefully(
+                    self._compiled[endpoint],
+                    data,
+                    seed=self._seed(look),
+                    draws=max(draws, DRAWS),
+                )
+            fit, trouble = fits[key]
+            probability, error = mean_and_error(self._chances(reference, fit, asked, together))
+            if error <= wanted or fit.length >= MOST_DRAWS or trouble is not None:
+                return probability, error, fit, trouble
+            draws = min(MOST_DRAWS, int(1.1 * fit.length * (error / wanted) ** 2) + 1)
+
+    def _chances(
+        self, reference: Reference, fit: Fit, asked: Asked, together: tuple[Question, ...]
+    ) -> Floats:
+        """What is asked for, draw by draw; its mean is the probability."""
+        part = self.plan.parts[asked.part]
         if part.prediction is None:
-            return holds(question, reference.quantity(fit.draws, question, asked.open_strata))
-        return self._predicted(reference, fit, part.prediction.condition(question), asked)
+            so = [
+                holds(one, reference.quantity(fit.draws, one, asked.open_strata))
+                for one in together
+            ]
+            return np.multiply.reduce(so)
+        return self._predicted(reference, fit, part.prediction.condition(together[0]), asked)
 
     def _reference(self, endpoint: str) -> Reference:
         if endpoint not in self._references:

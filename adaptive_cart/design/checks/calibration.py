@@ -90,6 +90,12 @@ def _to_calibrate(rule: Rule, path: str) -> Found:
             "its type I error decides it; write a number",
             f"{path}.then",
         )
+    elif rule.jointly is not None:
+        yield (
+            f"{path}.{key}",
+            'found "calibrate" for several questions at once; one number is searched, of a rule '
+            "that asks a single one: write a number here",
+        )
     elif rule.posterior is None:
         yield (
             f"{path}.{key}",

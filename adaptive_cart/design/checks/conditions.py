@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from adaptive_cart.design.checks.pieces import Found, Pieces
 from adaptive_cart.design.rule_tables import questions, together
-from adaptive_cart.design.validation import shown
+from adaptive_cart.design.validation import path_to, shown
 from adaptive_cart.errors import one_of
+from adaptive_cart.models import ANALYSES, DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from adaptive_cart.design.rule_tables import Comparing, Rule
+    from adaptive_cart.design.rule_tables import Comparing, PosteriorQuestion, Rule
 
-ASKED = ("posterior", "predictive", "all", "any")
+ASKED = ("posterior", "predictive", "jointly", "all", "any")
 SIDES = ("at_least", "below")
 
 
@@ -71,6 +72,44 @@ def _exactly_one(part: Comparing, keys: tuple[str, ...], path: str, example: str
             f"found {found}; exactly one of {one_of(keys)} is needed{advice}",
             *(f"{path}.{key}" for key in keys),
         )
+
+
+def jointly(pieces: Pieces, part: Comparing, path: str) -> Found:
+    """Whether the probability that several things are so at once can be had."""
+    asked = part.jointly or []
+    if len(asked) < 2:
+        yield (
+            f"{path}.jointly",
+            f"found {len(asked)}; two questions or more are asked at once, [{{ endpoint = …, "
+            f"arm = …, above = … }}, …]; one alone is a `posterior`",
+        )
+    first: dict[str, PosteriorQuestion] = {}
+    for number, question in enumerate(asked):
+        place, analysis = f"{path}.jointly[{number}]", pieces.analysis.get(question.endpoint)
+        model = ANALYSES[DEFAULT_MODEL if analysis is None else analysis.model]
+        where = path_to("analysis", question.endpoint, "model")
+        if question.kind.among_open:
+            yield place, f"asks for {question.kind.asked_for}, which is asked by itself"
+        if not model.bayesian:
+            yield place, "is answered by a test, which has no joint probability", where
+        other = first.setdefault(question.endpoint, question)
+        named = (("stratum", "strata", not model.by_stratum), ("arms", "arms", model.pairs))
+        for key, words, apart in named:
+            mine, theirs = (_told_of(one, key) for one in (question, other))
+            if apart and mine != theirs:
+                yield (
+                    place,
+                    f"is about other {words} of '{question.endpoint}' than "
+                    f"{path}.jointly[{asked.index(other)}], and its model "
+                    f"answers them one at a time; write `all` with a comparison for each",
+                    where,
+                )
+
+
+def _told_of(question: PosteriorQuestion, key: str) -> object:
+    if key == "stratum":
+        return question.stratum
+    return {question.arm, *(name for _, name in question.others)}
 
 
 def whom(pieces: Pieces, rule: Rule, path: str) -> Found:

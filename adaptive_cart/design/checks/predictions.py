@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from adaptive_cart.design.rule_tables import PosteriorQuestion, PredictiveQuestion, Rule
 
 
+NONE = "no posterior question; only such"
+
+
 def predictive(pieces: Pieces, rule: Rule, question: PredictiveQuestion, path: str) -> Found:
     """Whether the rule that is predicted exists, is judged at the last look, and has a model."""
     asked = question.rule
@@ -27,11 +30,19 @@ def predictive(pieces: Pieces, rule: Rule, question: PredictiveQuestion, path: s
         return
     target, place = pieces.rules[position], f"rules[{position}]"
     assert target is not None
-    if target.posterior is None:
+    if target.decision.at_the_end:
         yield (
             f"{path}.rule",
-            f"'{target.name}' asks {'several questions' if together(target) else 'no posterior '}"
-            f"{'; only one' if together(target) else 'question; only such'} can be predicted",
+            f"'{target.name}' is judged when the trial has ended, and so cannot be predicted",
+            f"{place}.then",
+        )
+        return
+    if target.posterior is None:
+        more = together(target) is not None or target.jointly is not None
+        yield (
+            f"{path}.rule",
+            f"'{target.name}' asks {'several questions; only one' if more else NONE} can be "
+            f"predicted",
             f"{place}.posterior",
             f"{place}.predictive",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from adaptive_cart.design.checks.conditions import Whom, asks_once, whom
+from adaptive_cart.design.checks.conditions import Whom, asks_once, jointly, whom
 from adaptive_cart.design.checks.pieces import Found, Pieces, has_control, several
 from adaptive_cart.design.checks.predictions import predictive
 from adaptive_cart.design.checks.questions import posterior
@@ -44,7 +44,7 @@ def rules(pieces: Pieces) -> Found:
         yield from asks_once(rule, path)
         yield from _rule_looks(pieces, rule, path)
         yield from _consequence(pieces, rule, path)
-        if together(rule) is not None:
+        if together(rule) is not None or rule.jointly is not None:
             yield from whom(pieces, rule, path)
         for place, part in leaves(rule, path):
             yield from _number_of_thresholds(pieces, rule, part, path, place)
@@ -52,6 +52,10 @@ def rules(pieces: Pieces) -> Found:
             if part.posterior is not None:
                 yield from posterior(pieces, part.posterior, f"{place}.posterior")
                 yield from _largest_harm(pieces, rule, part.posterior, f"{place}.posterior")
+            for number, one in enumerate(part.jointly or ()):
+                yield from posterior(pieces, one, f"{place}.jointly[{number}]")
+            if part.jointly is not None:
+                yield from jointly(pieces, part, place)
             if part.predictive is not None:
                 yield from predictive(pieces, rule, part.predictive, f"{place}.predictive")
 
@@ -114,7 +118,8 @@ def _consequence(pieces: Pieces, rule: Rule, path: str) -> Found:
         return
     control = pieces.arm_names[0] if has_control(pieces) else None
     strata = ["strata"] if rule.decision.closes_strata else []
-    target = asked[0] if together(rule) is None else Whom.of(rule, control)
+    single = rule.posterior is not None
+    target = asked[0] if single else Whom.of(rule, control)
     for where, message, *grounds in rule.decision.refuses(target, control, pieces.stratum_names):
-        place = where if together(rule) is None else "then"
+        place = where if single else "then"
         yield f"{path}.{place}", message, *strata, *(f"{path}.{ground}" for ground in grounds)

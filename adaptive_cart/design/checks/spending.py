@@ -35,7 +35,8 @@ def spending(pieces: Pieces, rule: Rule, part: Comparing, path: str, place: str)
     if rule.every is not None:
         yield f"{path}.every", "alpha is spent at looks; leave `every` out, or write a number"
     if rule.posterior is None:
-        yield told, "found `alpha` for a predictive rule; write a number", f"{path}.predictive"
+        what = "a predictive rule" if rule.jointly is None else "several questions at once"
+        yield told, f"found `alpha` for {what}; write a number", f"{path}.predictive"
         return
     endpoint = rule.posterior.endpoint
     analysis = pieces.analysis.get(endpoint)

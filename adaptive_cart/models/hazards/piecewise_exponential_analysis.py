@@ -207,6 +207,7 @@ class PiecewiseExponentialAnalysis(AnalysisBase):
         ),
     )
     slow: ClassVar[bool] = True
+    pairs: ClassVar[bool] = True
     reads: ClassVar[str] = "durations"
     answers: ClassVar[tuple[str, ...]] = ("hazard_ratio",)
     answered_by: ClassVar[type[Posterior]] = HazardsPosterior

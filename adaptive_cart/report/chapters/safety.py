@@ -141,7 +141,7 @@ def _by_number(evidence: Evidence) -> Iterator[Block]:
     for rule in evidence.design.rules_ending(SAFETY):
         resolved = evidence.resolved(rule)
         part = resolved.only
-        if part is None:  # of several questions there is no one list of numbers
+        if part is None or part.several:  # of several questions there is no one list of numbers
             continue
         most = evidence.design.planned[part.question.arm]
         for threshold, fewest in counts_at_which_it_holds(evidence.plan, resolved, most).items():

@@ -1,0 +1,80 @@
+"""The posterior probability that several things are so at once: P(A and B | data).
+
+Endpoints that are analysed apart have independent posteriors, so that it is a product. What one
+model is asked of one endpoint is answered from its draws, of which each has all its quantities.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adaptive_cart.conduct.asking import Now
+from adaptive_cart.models.ties import Sides, not_known
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.records import Floats
+
+if TYPE_CHECKING:
+    from adaptive_cart.conduct.look_analysis import LookAnalysis
+
+
+@dataclass(frozen=True)
+class Jointly(Now):
+    """That all that some questions ask is so.
+
+    Attributes
+    ----------
+    questions
+        By target: all of them, in the order written; the first about the target stands for it.
+    """
+
+    questions: tuple[tuple[Question, ...], ...]
+
+    def every(self, question: Question) -> tuple[Question, ...]:
+        """All that is asked at once, where this one is."""
+        return next(asked for asked in self.questions if question in asked)
+
+    def answer(self, seen: LookAnalysis, question: Question) -> Floats:
+        """The product over endpoints."""
+        answers = [seen.together(asked) for asked in by_endpoint(self.every(question))]
+        return np.multiply.reduce(answers)
+
+    def sides(self, seen: LookAnalysis, question: Question) -> Sides:
+        """Nothing is known."""
+        return not_known
+
+    def error_in(
+        self, fitted: Mapping[str, Any], question: Question, participants: tuple[int, ...]
+    ) -> float:
+        """The sum over endpoints, since no factor is above 1."""
+        found = 0.0
+        for asked in by_endpoint(self.every(question)):
+            answered_by = fitted[asked[0].endpoint][0].answered_by
+            found += answered_by.drawn_error if len(asked) > 1 else answered_by.error(asked[0])
+        return found
+
+    def compared_with(self, against: tuple[float, ...]) -> tuple[Jointly, tuple[float, ...]]:
+        """The product is compared, and no question by itself."""
+        return self, ()
+
+
+def by_endpoint(questions: tuple[Question, ...]) -> list[tuple[Question, ...]]:
+    """Questions of each endpoint together, in the order in which endpoints come."""
+    found: dict[str, list[Question]] = {}
+    for question in questions:
+        found.setdefault(question.endpoint, []).append(question)
+    return [tuple(asked) for asked in found.values()]
+
+
+def product(found: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Product of independent numbers with their errors, and its own."""
+    values = [value for value, _ in found]
+    errors = [
+        error * math.prod(values[:place] + values[place + 1 :])
+        for place, (_, error) in enumerate(found)
+    ]
+    return math.prod(values), math.hypot(*errors)
