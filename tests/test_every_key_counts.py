@@ -461,6 +461,15 @@ BY_STRATUM: dict[str, Any] = {
     "truth/relapse/cart": {"mild": {"dist": "exponential", "median": 12.0},
                            "hard": {"dist": "exponential", "median": 9.0}},
 }  # fmt: skip
+MONTHS_IN_REMISSION: dict[str, Any] = {
+    "model": "restricted_mean",
+    "prior": {"mean": 4.0, "worth": 0.5, "sd": 6.0, "sd_worth": 1.0},
+}
+LONGER: dict[str, Any] = {
+    "analysis/time": MONTHS_IN_REMISSION,
+    "rules/1/posterior": {"endpoint": "time", "arm": "cart", "minus": "soc", "above": 0.0},
+    "looks": {"months": [16.0, 24.0]},
+}
 SWAPPED = {
     "crossover/from": "cart",
     "crossover/to": "soc",
@@ -594,6 +603,7 @@ KEYS: dict[str, list[Case]] = {
     "TimeInRemission.type": [to("course", "endpoints/time/type", "event_rate", "refused")],
     "TimeInRemission.label": [to("course", "endpoints/time/label", "Months", "told")],
     "TimeInRemission.primary": [to("course", "endpoints/time/primary", True)],
+    "TimeInRemission.missing": [to("course", "endpoints/time/missing", "exclude")],
     "TimeInRemission.horizon": [to("course", "endpoints/time/horizon", 6)],
     "AdverseEvent.type": [to("course", "endpoints/crs/type", "event_rate", "refused")],
     "AdverseEvent.label": [to("course", "endpoints/crs/label", "CRS", "told")],
@@ -688,6 +698,15 @@ KEYS: dict[str, list[Case]] = {
     "StratifiedPiecewiseExponentialAnalysis.prior": [
         Case("times", {"analysis/relapse/prior/log_hazard_ratio/sd": 0.5}, start=BY_STRATUM),
         Case("times", {"strata": GONE}, "refused", BY_STRATUM)],
+    "RestrictedMeanAnalysis.model": [to("course", "analysis/time/model", "gamma_poisson",
+                                        "refused", analysis__time=MONTHS_IN_REMISSION)],
+    "RestrictedMeanAnalysis.prior": [to("course", "analysis/time/prior", GONE, "refused",
+                                        analysis__time=MONTHS_IN_REMISSION)],
+    **{
+        f"RestrictedMeanPrior.{key}": [
+            Case("course", {f"analysis/time/prior/{key}": 2.5}, start=LONGER)]
+        for key in ("mean", "worth", "sd", "sd_worth")
+    },
     "WeibullCureAnalysis.model": [to("lasting", "analysis/relapse/model", "logistic", "refused")],
     "WeibullCureAnalysis.prior": [to("lasting", "analysis/relapse/prior", GONE, "refused")],
     "WeibullCurePrior.cured": [to("lasting", "analysis/relapse/prior/cured/a", 9.0)],
@@ -925,6 +944,7 @@ TABLES: dict[str, Any] = {
     },
     "weibull_cure": tomllib.loads(LASTING)["analysis"]["relapse"],
     "gamma_poisson": {"model": "gamma_poisson", "prior": {"a": 1.0, "b": 1.0}},
+    "restricted_mean": MONTHS_IN_REMISSION,
     "proportions_test": {"model": "proportions_test"},
     "logrank_test": {"model": "logrank_test"},
     "dirichlet": {"model": "dirichlet", "prior": {"each": 0.5}},
@@ -975,7 +995,7 @@ FITS = {
     ("stratified_piecewise_exponential", "time_to_event"),
     ("stratified_piecewise_exponential", "time_to_relapse"),
     ("weibull_cure", "time_to_event"), ("weibull_cure", "time_to_relapse"),
-    ("gamma_poisson", "event_rate"),
+    ("gamma_poisson", "event_rate"), ("restricted_mean", "time_in_remission"),
     ("proportions_test", "landmark"), ("proportions_test", "adverse_event"),
     ("logrank_test", "time_to_event"), ("logrank_test", "time_to_relapse"),
     ("dirichlet", "ordinal"),

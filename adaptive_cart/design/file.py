@@ -582,6 +582,7 @@ _HOVER = {
     "TimeToRelapse.type": "Months from first drug-free remission to its loss, remitters only.",
     "TimeInRemission.type": "Months in drug-free remission within the horizon, everybody.",
     "TimeInRemission.horizon": "Months after randomisation.",
+    "RestrictedMeanAnalysis.model": "Mean months of each arm, normal with unknown spread.",
     "AdverseEvent.type": "An adverse event within a window after infusion, infused participants.",
     "AdverseEvent.within_months": "Length of the window after infusion, in months.",
     "EventRate.type": "Events per patient-year of follow-up, everybody.",

@@ -1,23 +1,41 @@
 """Months spent in drug-free remission within ``horizon`` of randomisation, everybody.
 
-Analysed are those whose horizon has passed at the look. Months after death do not exist and months
-after dropout are not seen: neither counts as remission. Remission after crossover counts where the
-design says so (``strategy = "treatment_policy"``).
+Analysed are those whose horizon has passed at the look. Months after death do not exist, and none
+of them counts as remission. Months after dropout are not seen, and ``missing`` says what becomes of
+that:
+
+* ``not_in_remission``: they count as none in remission (composite estimand);
+* ``exclude``: who drops out alive before the horizon is left out of the analysis; the estimand is
+  the mean had nobody dropped out.
+
+Remission after crossover counts where the design says so (``strategy = "treatment_policy"``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.endpoints.intercurrent import Circumstances, Event, Handled, Strategy
+from adaptive_cart.nouns.calendar import short_of
 from adaptive_cart.nouns.course import DRUG_FREE
+from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import PositiveMonths
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
 from adaptive_cart.nouns.summaries import Means, SummaryKind
+
+
+@dataclass(frozen=True)
+class Stays:
+    """Months in remission within the horizon, and who is left out of the analysis, if anybody."""
+
+    months: Floats
+    left: ParticipantSet | None
 
 
 class TimeInRemission(EndpointBase):
@@ -25,10 +43,15 @@ class TimeInRemission(EndpointBase):
 
     type: Literal["time_in_remission"]
     horizon: PositiveMonths
+    missing: Literal["not_in_remission", "exclude"] = Field(
+        default="not_in_remission",
+        description="months after dropout: none, or left out with who had it",
+    )
 
     gives: ClassVar[SummaryKind] = Means
     unit: ClassVar[str] = "months"
     from_remission: ClassVar[bool] = True
+    estimand_kind: ClassVar[str | None] = "level"
     after_relapse: ClassVar[bool] = True
     strategies: ClassVar[Mapping[Event, tuple[Strategy, ...]]] = {
         "not_infused": ("treatment_policy",),
@@ -47,7 +70,11 @@ class TimeInRemission(EndpointBase):
                 "treatment_policy": "remission after it counts",
             }[self._crossover(circumstances.crossover)]
             yield Handled("crossover", self._crossover(circumstances.crossover), means)
-        yield Handled("dropout", "composite", "months after it count as none in remission")
+        if self.missing == "exclude":
+            means = "left out of the analysis; the estimand is the mean had nobody dropped out"
+            yield Handled("dropout", "hypothetical", means)
+        else:
+            yield Handled("dropout", "composite", "months after it count as none in remission")
         yield Handled("death", "composite", "months after it count as none in remission")
 
     def _crossover(self, of_design: Strategy) -> Strategy:
@@ -66,17 +93,43 @@ class TimeInRemission(EndpointBase):
     def known_after(self) -> float:
         return self.horizon
 
-    def prepare(self, name: str, population: Population) -> Floats:
-        """Months in remission of each participant, ``(trial, participant)``."""
+    def dropout_counts(self) -> bool:
+        return self.missing == "not_in_remission"
+
+    def counts_some(self) -> bool:
+        return self.missing == "exclude"
+
+    def counted(self, name: str, population: Population) -> Floats:
+        """Those who do not drop out before the horizon."""
+        left = self.prepare(name, population).left
+        if left is None:
+            return np.ones(population.trials)
+        return 1.0 - left.mask(population.participants).mean(axis=1)
+
+    def prepare(self, name: str, population: Population) -> Stays:
+        """Months in remission of each participant, and who is left out."""
         assert population.last_seen is not None
         seen_until = np.minimum(population.last_seen, self.horizon)
         of_design: Strategy = "treatment_policy" if population.crossover_counts else "composite"
         counts = self._crossover(of_design) == "treatment_policy"
-        return population.state(DRUG_FREE, counts).time_until(seen_until)
+        months = population.state(DRUG_FREE, counts).time_until(seen_until)
+        if self.missing == "not_in_remission":
+            return Stays(months, None)
+        course = population.course
+        assert course is not None
+        left = course.dropout < short_of(np.minimum(course.death, self.horizon))
+        return Stays(months, ParticipantSet.where(left))
 
-    def summary(self, prepared: Floats, snapshot: Snapshot) -> Means:
+    def summary(self, prepared: Stays, snapshot: Snapshot) -> Means:
         passed = snapshot.passed(self.horizon)
-        return Means.of(snapshot.population, prepared, passed)
+        analysed = passed if prepared.left is None else passed.without(prepared.left)
+        return Means.of(snapshot.population, prepared.months, analysed)
 
     def true_values(self, name: str, population: Population) -> Floats | None:
-        return None if population.course is None else self.prepare(name, population).mean(axis=1)
+        if population.course is None:
+            return None
+        return self.prepare(name, population).months.mean(axis=1)
+
+    def without_effect(self, directly: bool, dropout: bool) -> Iterator[tuple[str, str]]:
+        if "missing" in self.model_fields_set and not dropout:
+            yield "missing", "nobody drops out in any scenario"

@@ -18,6 +18,7 @@ from adaptive_cart.models.hazards.stratified_hazards_analysis import (
 )
 from adaptive_cart.models.ordinal.dirichlet_analysis import DirichletAnalysis
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPoissonAnalysis
+from adaptive_cart.models.restricted_mean.restricted_mean_analysis import RestrictedMeanAnalysis
 from adaptive_cart.models.strata.logistic_analysis import (
     HierarchicalLogisticAnalysis,
     LogisticAnalysis,
@@ -30,6 +31,7 @@ ANALYSES: dict[str, type[AnalysisBase]] = {
     "piecewise_exponential": PiecewiseExponentialAnalysis,
     "stratified_piecewise_exponential": StratifiedPiecewiseExponentialAnalysis,
     "weibull_cure": WeibullCureAnalysis,
+    "restricted_mean": RestrictedMeanAnalysis,
     "gamma_poisson": GammaPoissonAnalysis,
     "dirichlet": DirichletAnalysis,
     "proportions_test": ProportionsTestAnalysis,

@@ -42,7 +42,7 @@ from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.base import holds
 from adaptive_cart.nouns.questions import ALL, OPEN, Category, Question
 from adaptive_cart.nouns.records import Booleans
-from adaptive_cart.nouns.summaries import Categories, Counts, Durations, Exposure, Summary
+from adaptive_cart.nouns.summaries import Categories, Counts, Durations, Exposure, Means, Summary
 
 Floats = npt.NDArray[np.float64]
 Truth = dict[str, Floats]  # by parameter, (dataset, ...)
@@ -155,7 +155,7 @@ CUTS = [6.0, 12.0]
 BASELINE, LOG_RATIO_SD = {"a": 0.5, "b": 10.0}, 1.0
 CURED, MEDIAN, SHAPE = (2.0, 2.0), (12.0, 0.7), (1.2, 0.3)
 PARTICIPANTS = 45
-SHARES = (0.5, 0.3, 0.2)
+STRATA_SHARES = (0.5, 0.3, 0.2)
 
 
 def _durations(generator: Generator, time_to: Floats, arm: npt.NDArray[np.int8]) -> Durations:
@@ -203,7 +203,7 @@ def stratified_parameters(own: bool) -> Callable[[Generator, int], Truth]:
     """Baselines of every stratum, and one log hazard ratio or one a stratum."""
 
     def drawn(generator: Generator, number: int) -> Truth:
-        strata = len(SHARES)
+        strata = len(STRATA_SHARES)
         shape = (number, strata) if own else (number,)
         baseline = (number, strata, len(CUTS) + 1)
         return {
@@ -217,14 +217,14 @@ def stratified_parameters(own: bool) -> Callable[[Generator, int], Truth]:
 def stratified_data(generator: Generator, truth: Truth) -> Summary:
     """Each stratum by itself, as if there were no others, and then all of them side by side."""
     parts = []
-    for stratum in range(len(SHARES)):
+    for stratum in range(len(STRATA_SHARES)):
         log_ratio = truth["log_hazard_ratio"]
         ratio = np.exp(log_ratio if log_ratio.ndim == 1 else log_ratio[:, stratum])
         own = {"baseline_hazard": truth["baseline_hazard"][:, stratum], "hazard_ratio": ratio}
         found = piecewise_data(generator, own)
         assert isinstance(found, Durations)
         parts.append(replace(found, stratum=np.full_like(found.stratum, stratum)))
-    nothing = np.zeros((len(truth["baseline_hazard"]), 2, len(SHARES)), dtype=np.int64)
+    nothing = np.zeros((len(truth["baseline_hazard"]), 2, len(STRATA_SHARES)), dtype=np.int64)
     people = ("months", "event", "included", "arm", "stratum")
     together = {k: np.concatenate([getattr(part, k) for part in parts], axis=1) for k in people}
     return Durations(
@@ -245,7 +245,7 @@ def stratified_case(own: bool) -> Case:
         },
         ("soc", "cart"),
         ("sle", "ssc", "iim"),
-        SHARES,
+        STRATA_SHARES,
         stratified_parameters(own),
         stratified_data,
         {
@@ -309,6 +309,28 @@ def share_data(generator: Generator, truth: Truth) -> Summary:
     totals = generator.integers(0, 40, share.shape[:3])
     counts = generator.multinomial(totals, share)
     return Categories(counts, np.zeros_like(totals), CATEGORIES, SCORES)
+
+
+# ── mean months ───────────────────────────────────────────────────────────────────────────────
+MEANS = {"mean": 6.0, "worth": 2.0, "sd": 5.0, "sd_worth": 6.0}
+
+
+def mean_parameters(generator: Generator, number: int) -> Truth:
+    worth = MEANS["sd_worth"]
+    variance = worth * MEANS["sd"] ** 2 / generator.chisquare(worth, (number, 2))
+    mean = generator.normal(MEANS["mean"], np.sqrt(variance / MEANS["worth"]))
+    return {"mean": mean, "variance": variance}
+
+
+# strata share the mean and the spread in this model, so that pooling them is right
+def mean_data(generator: Generator, truth: Truth) -> Summary:
+    strata = 2
+    shape = (len(truth["mean"]), 2, strata, 25)
+    mean, sd = (part[..., None, None] for part in (truth["mean"], np.sqrt(truth["variance"])))
+    months = generator.normal(mean, sd, shape)
+    number = generator.integers(0, 25, shape[:-1])
+    seen = np.arange(25) < number[..., None]
+    return Means((months * seen).sum(-1), (months**2 * seen).sum(-1), number)
 
 
 CASES = {
@@ -407,6 +429,19 @@ CASES = {
             "cart at 24 months": Question("e", 1, value=0.6, kind="remaining", month=24.0),
             "cart - soc at 12 months": Question("e", 1, 0, value=0.1, kind="remaining", month=12.0),
             "cart - soc cured": Question("e", 1, 0, value=0.0),
+        },
+    ),
+    "restricted_mean": Case(
+        {"prior": MEANS},
+        ("soc", "cart"),
+        ("sle", "ssc"),
+        (0.6, 0.4),
+        mean_parameters,
+        mean_data,
+        {
+            "cart": Question("e", 1, value=6.0),
+            "cart - soc": Question("e", 1, 0, value=1.0),
+            "cart - soc, first stratum": Question("e", 1, 0, value=0.0, stratum=0),
         },
     ),
     "gamma_poisson": Case(

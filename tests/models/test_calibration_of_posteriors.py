@@ -39,7 +39,9 @@ MODELS = (
     "stratified_piecewise_exponential",
     "stratified_piecewise_exponential_own",
     "weibull_cure",
+    "restricted_mean",
     "gamma_poisson",
+    "dirichlet",
 )
 FEWER = {
     "stratified_piecewise_exponential_own": 100,

@@ -17,13 +17,14 @@ from adaptive_cart.models import ANALYSES, AnalysisBase
 from adaptive_cart.models.base import Posterior
 from adaptive_cart.models.draws import DRAWS, MIDDLES, ranks, within_cells
 from adaptive_cart.nouns.questions import ALL, OPEN, Category, Question
-from adaptive_cart.nouns.summaries import Categories, Counts, Durations, Exposure, Summary
+from adaptive_cart.nouns.summaries import Categories, Counts, Durations, Exposure, Means, Summary
 
 NORMAL = {"dist": "normal", "mean": 0.0, "sd": 1.5}
 VAGUE_MIXTURE = [{"weight": 0.8, "a": 2.0, "b": 8.0}, {"weight": 0.2, "a": 1.0, "b": 1.0}]
 TABLES: dict[str, dict[str, Any]] = {
     "beta_binomial": {"prior": {"cart": {"mixture": VAGUE_MIXTURE}, "soc": {"a": 0.5, "b": 0.5}}},
     "gamma_poisson": {"prior": {"a": 0.5, "b": 0.5}},
+    "restricted_mean": {"prior": {"mean": 0.3, "worth": 2.0, "sd": 0.4, "sd_worth": 4.0}},
     "piecewise_exponential": {
         "cuts": [6.0],
         "prior": {"baseline": {"a": 0.5, "b": 5.0}, "log_hazard_ratio": NORMAL},
@@ -57,7 +58,7 @@ TABLES: dict[str, dict[str, Any]] = {
     },
 }
 TABLES["dirichlet"] = {"prior": dict.fromkeys(("dead", "bad", "fair", "good"), 0.5)}
-TRIALS = {"categories": 12, "counts": 12, "exposure": 12, "durations": 4}
+TRIALS = {"categories": 12, "counts": 12, "exposure": 12, "means": 12, "durations": 4}
 TWO_ARMS = ("logistic", "hierarchical_logistic")
 
 
@@ -80,6 +81,9 @@ def data(kind: str, trials: int, arms: int, strata: int) -> Summary:
         none = np.zeros(shape, dtype=np.int64)
         names, scores = ("dead", "bad", "fair", "good"), (0.0, 0.3, 0.6, 1.0)
         return Categories(rng.multinomial(number, probability), none, names, scores)
+    if kind == "means":
+        mean = number * rng.uniform(0.0, 0.6, shape)
+        return Means(mean, mean**2 / np.maximum(number, 1) + 0.2 * number, number)
     participants = 30 * arms
     arm = np.broadcast_to(np.arange(participants) % arms, (trials, participants)).astype(np.int8)
     stratum = (np.arange(participants) // arms % strata)[None].repeat(trials, 0).astype(np.int8)

@@ -16,7 +16,7 @@ import pytest
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.base import holds
 from adaptive_cart.nouns.questions import ALL, OPEN, Category, Question
-from adaptive_cart.nouns.summaries import Categories, Counts, Durations, Exposure
+from adaptive_cart.nouns.summaries import Categories, Counts, Durations, Exposure, Means
 
 reference = pytest.mark.reference
 
@@ -230,6 +230,23 @@ CASES: dict[str, tuple[dict[str, Any], Any, Any, list[Question]]] = {
             {"arm": 1, "minus": 0, "value": 0.0, "above": False},
             {"arm": 1, "value": 0.6, "kind": "remaining", "month": 24.0, "stratum": 1},
             {"arm": 1, "minus": 0, "value": 0.0, "above": False, "stratum": OPEN},
+        ),
+    ),
+    "restricted_mean": (
+        {"prior": {"mean": 4.0, "worth": 1.5, "sd": 6.0, "sd_worth": 3.0}},
+        Means(
+            np.array([[[90.0, 12.0], [140.5, 60.0], [9.0, 0.0]], [[0.0, 0.0], [0.0, 7.0], [0, 0]]]),
+            np.array(
+                [[[990.0, 90.0], [2200.0, 700.0], [81.0, 0.0]], [[0.0, 0.0], [0, 49.0], [0, 0]]]
+            ),
+            np.array([[[20, 9], [21, 8], [3, 1]], [[5, 0], [0, 1], [0, 0]]]),
+        ),
+        np.array([[True, True], [False, True]]),
+        asked(
+            {"arm": 1, "value": 5.0},
+            {"arm": 1, "minus": 0, "value": 1.0},
+            {"arm": 2, "minus": 1, "value": 0.0, "above": False, "stratum": OPEN},
+            {"arm": 1, "minus": 0, "value": 2.0, "stratum": 1},
         ),
     ),
     "gamma_poisson": (

@@ -860,6 +860,9 @@ def see_time_in_remission(endpoint: Table, people: Sequence[Person], date: float
             continue
         person = as_endpoint_counts(endpoint, person)
         seen_until = min(person["dropout_month"], person["death_month"], endpoint["horizon"])
+        unseen = not by(min(person["death_month"], endpoint["horizon"]), person["dropout_month"])
+        if unseen and endpoint.get("missing") == "exclude":
+            continue
         months.append(
             sum(max(0.0, min(loss, seen_until) - onset) for onset, loss in remissions(person))
         )

@@ -1,0 +1,1 @@
+"""Mean months: a normal model whose mean is what is asked about."""

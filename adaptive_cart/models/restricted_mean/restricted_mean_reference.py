@@ -1,0 +1,86 @@
+"""The model ``restricted_mean`` in PyMC, written from its statement.
+
+In every arm by itself::
+
+    months    ~ Normal(mean, sd)
+    mean      ~ Normal(prior mean, sd / sqrt(worth))
+    variance  ~ scaled inverse chi-squared(sd_worth, prior sd squared)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.models.base import Reference
+from adaptive_cart.models.strata.reference_strata import of_strata
+from adaptive_cart.nouns.questions import Quantity, Question
+from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.summaries import Means, Summary
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.restricted_mean.restricted_mean_analysis import RestrictedMeanPrior
+
+
+@dataclass(frozen=True)
+class RestrictedMeanReference(Reference):
+    """Normal months with a mean and a spread of each arm, in PyMC."""
+
+    prior: RestrictedMeanPrior
+    arms: tuple[str, ...]
+
+    @property
+    def statement(self) -> str:
+        """Likelihood and prior with their numbers."""
+        prior = self.prior
+        return (
+            "in each arm: months ~ Normal(mean, sd)\n"
+            f"mean ~ Normal({prior.mean:g}, sd / sqrt({prior.worth:g}))\n"
+            f"variance ~ scaled inverse chi-squared({prior.sd_worth:g}, {prior.sd:g} squared)"
+        )
+
+    def data(
+        self,
+        summary: Summary,
+        trial: int = 0,
+        open_strata: Booleans | None = None,
+        question: Question | None = None,
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Sums by arm, in the strata asked about."""
+        assert isinstance(summary, Means)
+        parts = {
+            "total": summary.total,
+            "squares": summary.squares,
+            "number": summary.participants.astype(np.float64),
+        }
+        return {name: of_strata(part[trial], open_strata, question) for name, part in parts.items()}
+
+    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+        """A new model of these data; their likelihood depends on the sums alone."""
+        import pymc as pm
+
+        prior = self.prior
+        half = prior.sd_worth / 2.0
+        with pm.Model(coords={"arm": list(self.arms)}) as model:
+            total, squares, number = (
+                pm.Data(name, data[name], dims="arm") for name in ("total", "squares", "number")
+            )
+            variance = pm.InverseGamma("variance", half, half * prior.sd**2, dims="arm")
+            mean = pm.Normal("mean", prior.mean, (variance / prior.worth) ** 0.5, dims="arm")
+            about = squares - 2.0 * mean * total + number * mean**2
+            log = -0.5 * (number * pm.math.log(variance) + about / variance)
+            pm.Potential("months", log.sum())
+        return model
+
+    def of(
+        self,
+        draws: Mapping[str, npt.NDArray[np.float64]],
+        quantity: Quantity,
+        open_strata: Booleans | None = None,
+    ) -> Floats:
+        """Mean of an arm."""
+        return draws["mean"][..., quantity.arm]
