@@ -329,6 +329,38 @@ door.cart = { dead = 0.1, bad = 0.3, good = 0.6 }
 [scenarios.a]
 """
 
+# A score at visits.
+SCORES = """
+name = "Scores"
+[arms.soc]
+control = true
+[arms.cart]
+[endpoints.mgadl]
+type = "continuous"
+visits = [1.0, 3.0]
+better = "lower"
+[analysis.mgadl]
+model = "normal"
+prior.soc = { mean = -1.0, worth = 4.0 }
+spread = { sd = 2.0, worth = 3.0 }
+[enrolment]
+max_n = 30
+per_month = 5
+[looks]
+observed = [10, 30]
+[[rules]]
+name = "efficacy"
+then = "declare_success"
+posterior = { endpoint = "mgadl", arm = "cart", minus = "soc", below = 0.0 }
+at_least = 0.9
+[truth]
+dropout.per_year = 0.9
+[truth.mgadl]
+soc = { baseline = { mean = 9, sd = 3 }, change = [-0.5, -1], sd = [2, 3], correlation = 0.6 }
+cart = { baseline = { mean = 9, sd = 3 }, change = [-2, -3], sd = [2, 3], correlation = 0.6 }
+[scenarios.a]
+"""
+
 BASES = {
     "ordinal": ORDINAL,
     "direct": DIRECT,
@@ -337,6 +369,7 @@ BASES = {
     "several": SEVERAL,
     "strata": STRATA,
     "times": TIMES,
+    "scores": SCORES,
 }
 
 
@@ -445,6 +478,15 @@ OF_A_COURSE = ["death", "rescue", "no_remission", "remission"]
 WITH_LANDMARK: dict[str, Any] = {
     "endpoints/dfr": {"type": "landmark", "month": 3, "primary": True},
     "truth/dfr": {"soc": 0.2, "cart": 0.5},
+}
+SCORE = {"baseline": {"mean": 9.0, "sd": 3.0}, "in_remission": -6.0, "otherwise": -1.0, "sd": 2.5,
+         "correlation": 0.6}  # fmt: skip
+BY_STATE: dict[str, Any] = {
+    "endpoints__mgadl": {"type": "continuous", "visits": [1.0, 3.0], "better": "lower"},
+    "analysis__mgadl": {"model": "normal"},
+    "truth__soc__scores": {"mgadl": SCORE},
+    "truth__cart__scores": {"mgadl": SCORE},
+    "rules__0__posterior": {"endpoint": "mgadl", "arm": "cart", "minus": "soc", "below": 0.0},
 }
 GAMMA_BY_RATE = {"dist": "gamma", "shape": 2.0, "rate": 0.25}
 FLARE: dict[str, Any] = {
@@ -632,6 +674,36 @@ KEYS: dict[str, list[Case]] = {
                                 to("ordinal", "analysis/door/prior",
                                    {"cart": {"dead": 1.0, "bad": 2.0, "good": 3.0}}),
                                 to("ordinal", "analysis/door/prior", {"alive": 1.0}, "refused")],
+    "Continuous.type": [to("scores", "endpoints/mgadl/type", "landmark", "refused")],
+    "Continuous.label": [to("scores", "endpoints/mgadl/label", "MG-ADL", "told")],
+    "Continuous.primary": [Case("scores", {"endpoints/dfr/primary": GONE,
+                                           "endpoints/mgadl/primary": True}, start=BOTH)],
+    "Continuous.visits": [to("scores", "endpoints/mgadl/visits", [1.0, 5.0]),
+                          to("scores", "endpoints/mgadl/visits", [1.0, 3.0, 5.0], "refused")],
+    "Continuous.month": [to("scores", "endpoints/mgadl/month", 1.0)],
+    "Continuous.better": [to("scores", "endpoints/mgadl/better", "higher", "told")],
+    "Continuous.missing": [to("scores", "endpoints/mgadl/missing", "jump_to_reference"),
+                           to("scores", "endpoints/mgadl/missing", "worst_case", "refused")],
+    "Continuous.strategy": [to("scores", "endpoints/mgadl/strategy", {"dropout": "composite"},
+                               "refused")],
+    "Continuous.worst": [to("scores", "endpoints/mgadl/worst", 9.0, "refused"),
+                         to("scores", "endpoints/mgadl/worst", 12.0,
+                            endpoints__mgadl__missing="worst_case", endpoints__mgadl__worst=9.0)],
+    "ScoreTruth.baseline": [to("scores", "truth/mgadl/soc/baseline", GONE, "refused")],
+    "ScoreTruth.change": [to("scores", "truth/mgadl/cart/change", [-2.0, -4.0])],
+    "ScoreTruth.sd": [to("scores", "truth/mgadl/cart/sd", [2.0, 4.0])],
+    "ScoreTruth.correlation": [to("scores", "truth/mgadl/cart/correlation", 0.2)],
+    "Baseline.mean": [to("scores", "scenarios/a/mgadl", {"cart": {"baseline": {"mean": 8.0}}})],
+    "Baseline.sd": [to("scores", "truth/mgadl/cart/baseline/sd", 2.0)],
+    "NormalAnalysis.model": [to("scores", "analysis/mgadl/model", "gamma_poisson", "refused")],
+    "NormalAnalysis.prior": [to("scores", "analysis/mgadl/prior", GONE),
+                             to("scores", "analysis/mgadl/prior/care",
+                                {"mean": 0.0, "worth": 1.0}, "refused")],
+    "NormalAnalysis.spread": [to("scores", "analysis/mgadl/spread", GONE)],
+    "MeanPrior.mean": [to("scores", "analysis/mgadl/prior/soc/mean", 1.0)],
+    "MeanPrior.worth": [to("scores", "analysis/mgadl/prior/soc/worth", 9.0)],
+    "SpreadPrior.sd": [to("scores", "analysis/mgadl/spread/sd", 4.0)],
+    "SpreadPrior.worth": [to("scores", "analysis/mgadl/spread/worth", 9.0)],
     "BetaBinomialAnalysis.model": [to("direct", "analysis/dfr/model", "logistic", "refused")],
     "BetaBinomialAnalysis.prior": [to("direct", "analysis/dfr/prior", GONE),
                                    to("direct", "analysis/dfr/prior", {"a": 0.2, "b": 3.0})],
@@ -818,6 +890,14 @@ KEYS: dict[str, list[Case]] = {
                          to("course", f"{ARM}/events", GONE, "refused")],
     "ArmCourse.rates": [to("course", f"{ARM}/rates", {"infection": 0.9}),
                         to("course", f"{ARM}/rates", {"infectoin": 0.9}, "refused")],
+    "ArmCourse.scores": [to("course", f"{ARM}/scores", GONE, "refused", **BY_STATE)],
+    "CourseScore.baseline": [to("course", f"{ARM}/scores/mgadl/baseline", GONE, "refused",
+                                **BY_STATE)],
+    "CourseScore.in_remission": [to("course", f"{ARM}/scores/mgadl/in_remission", -3.0,
+                                    **BY_STATE)],
+    "CourseScore.otherwise": [to("course", f"{ARM}/scores/mgadl/otherwise", -3.0, **BY_STATE)],
+    "CourseScore.sd": [to("course", f"{ARM}/scores/mgadl/sd", 1.0, **BY_STATE)],
+    "CourseScore.correlation": [to("course", f"{ARM}/scores/mgadl/correlation", 0.1, **BY_STATE)],
     "ArmCourse.crossover": [to("course", "truth/soc/crossover", GONE, "refused"),
                             to("course", f"{ARM}/crossover", {"probability": 0.1}, "refused")],
     "ArmCourse.strata": [to("course", f"{ARM}/strata", GONE),
@@ -896,6 +976,7 @@ SAME = {
     "RemissionChange": "Remission",
     "RemissionOnDrugsChange": "RemissionOnDrugs",
     "AgainChange": "Again",
+    "CourseScoreChange": "CourseScore",
     "DurabilityChange": "Durability",
 }
 PARAMETERS = (
@@ -945,6 +1026,7 @@ TABLES: dict[str, Any] = {
     "weibull_cure": tomllib.loads(LASTING)["analysis"]["relapse"],
     "gamma_poisson": {"model": "gamma_poisson", "prior": {"a": 1.0, "b": 1.0}},
     "restricted_mean": MONTHS_IN_REMISSION,
+    "normal": {"model": "normal", "spread": {"sd": 2.0, "worth": 2.0}},
     "proportions_test": {"model": "proportions_test"},
     "logrank_test": {"model": "logrank_test"},
     "dirichlet": {"model": "dirichlet", "prior": {"each": 0.5}},
@@ -957,6 +1039,7 @@ ASKED_OF: dict[str, str] = {
     "event_rate": "infection",
     "time_to_event": "event",
     "ordinal": "outcome",
+    "continuous": "mgadl",
 }
 LEVEL: dict[str, Any] = {"arm": "cart", "above": 0.3}
 QUESTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -996,6 +1079,7 @@ FITS = {
     ("stratified_piecewise_exponential", "time_to_relapse"),
     ("weibull_cure", "time_to_event"), ("weibull_cure", "time_to_relapse"),
     ("gamma_poisson", "event_rate"), ("restricted_mean", "time_in_remission"),
+    ("normal", "continuous"),
     ("proportions_test", "landmark"), ("proportions_test", "adverse_event"),
     ("logrank_test", "time_to_event"), ("logrank_test", "time_to_relapse"),
     ("dirichlet", "ordinal"),
@@ -1017,6 +1101,8 @@ def asking(model: str, endpoint: str, question: dict[str, Any]) -> dict[str, Any
         "categories": OF_A_COURSE,
         "scores": [0.0, 0.3, 0.6, 1.0],
     }
+    raw["endpoints"]["mgadl"] = {"type": "continuous", "visits": [1.0, 3.0], "better": "lower"}
+    raw["truth"]["mgadl"] = tomllib.loads(SCORES)["truth"]["mgadl"]
     name = ASKED_OF[endpoint]
     raw["analysis"] = {name: copy.deepcopy(TABLES[model])}
     asked = {"endpoint": name, **{k: v for k, v in question.items() if v is not GONE}}

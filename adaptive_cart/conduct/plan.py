@@ -108,6 +108,11 @@ class Plan:
         """Whether a posterior is asked, and not a test."""
         return all(self.fitted[asked.endpoint][0].bayesian for asked in part.everything)
 
+    def flat(self, part: Comparison) -> bool:
+        """Whether a posterior is asked whose prior is flat."""
+        analysis, model = self.fitted[part.question.endpoint]
+        return analysis.flat(model)
+
     @property
     def asks_posteriors(self) -> bool:
         """Whether any rule asks a posterior."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from adaptive_cart.courses.scores import CourseScore
 from adaptive_cart.courses.sequel import Sequel
 from adaptive_cart.nouns.distributions import EventTime
 
@@ -60,6 +62,7 @@ class GroupCourse:
     events: Mapping[str, float]
     rates: Mapping[str, float]
     crossover: float = 0.0
+    scores: Mapping[str, CourseScore] = field(default_factory=dict)
 
     def runs_as(self, other: GroupCourse, infusion_counts: bool) -> bool:
         """Whether participants of two groups are alike in all that follows from the disease.
@@ -91,6 +94,8 @@ class GroupCourse:
             course = replace(course, own=own, never_infused=never)
         return course
 
-    def named(self, part: str) -> Mapping[str, float]:
-        """The values of a part that has one for each endpoint: ``events``, ``rates``."""
-        return {"events": self.events, "rates": self.rates}[part]
+    def named(self, part: str) -> Mapping[str, Any]:
+        """The values of a part that has one for each endpoint, such as ``events``."""
+        named: dict[str, Mapping[str, Any]]
+        named = {"events": self.events, "rates": self.rates, "scores": self.scores}
+        return named[part]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from adaptive_cart.courses.again import Again
+from adaptive_cart.courses.scores import CourseScore
 from adaptive_cart.courses.sequel import Sequel
 from adaptive_cart.nouns.distributions import TimeDistribution
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR, NonNegative, Part, Probability
@@ -75,6 +76,7 @@ class ArmCourse(Part):
     death: Hazard | None = None
     events: dict[str, Probability] | None = None
     rates: dict[str, NonNegative] | None = None
+    scores: dict[str, CourseScore] | None = None
     crossover: Crossing | None = Field(default=None, description="read where [crossover] is given")
     strata: dict[str, ArmCourse] | None = Field(default=None, description="what differs by stratum")
 

@@ -124,4 +124,4 @@ def columns_of(name: str, endpoint: EndpointBase | None) -> tuple[str, ...]:
     """Columns of the participants table that are an endpoint's own."""
     if endpoint is None or endpoint.direct is None:
         return (name,)
-    return endpoint.direct.columns(name, endpoint)
+    return tuple(endpoint.direct.columns(name, endpoint))

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from adaptive_cart.courses.group import DiseaseCourse, GroupCourse
+from adaptive_cart.courses.scores import CourseScore
 from adaptive_cart.courses.tables import (
     COMMON,
     DISEASE,
@@ -115,17 +116,25 @@ class _Reader:
     def require_asked(self, courses: tuple[tuple[GroupCourse, ...], ...] | None) -> None:
         """Report events and rates that are asked about in an arm whose course does not say them."""
         for name, endpoint in self.frame.endpoints.items():
-            part_of = None if endpoint is None else endpoint.named_in
-            if courses is None or part_of is None or name in self.table:
+            if endpoint is None or courses is None:
+                continue
+            for key, why in endpoint.refuses_course():
+                self.report(path_to("endpoints", name, key), f"{why}{BY}")
+            if name in self.table:
+                continue
+            part_of = endpoint.named_in
+            if part_of is None:
                 continue
             given = [[name in group.named(part_of) for group in by] for by in courses]
             if not any(map(any, given)):
                 continue  # that nothing at all feeds it is told of the endpoint
             for arm, by_stratum in zip(self.frame.arms, given, strict=True):
-                if arm in self.frame.needed.get(name, ()) and not all(by_stratum):
+                whom = self.frame.arms if endpoint.drawn_always else self.frame.needed.get(name, ())
+                if arm in whom and not all(by_stratum):
                     lacking = self.frame.strata[by_stratum.index(False)] if any(by_stratum) else ""
                     part = ("strata", lacking) if lacking else ()
-                    self.missing(arm, *part, part_of, name, write="0 if it never happens")
+                    write = "a table" if endpoint.drawn_always else "0 if it never happens"
+                    self.missing(arm, *part, part_of, name, write=write)
 
     def refuse_death(self) -> None:
         """Report deaths beside a truth that is direct: they would be without effect."""
@@ -138,7 +147,9 @@ class _Reader:
 
     # ── the course ────────────────────────────────────────────────────────────────────────
     def _has_course(self) -> bool:
-        keys = {*DISEASE, "infusion", "events", "rates", "same_as", "strata"} - set(COMMON)
+        keys = {*DISEASE, "infusion", "events", "rates", "scores", "same_as", "strata"} - set(
+            COMMON
+        )
         return any(keys & set(self.of_arm(arm)) for arm in self.frame.arms)
 
     def courses(self) -> tuple[tuple[GroupCourse, ...], ...] | None:
@@ -258,8 +269,16 @@ class _Reader:
             death=per_month(disease.death),
             events=own.events or {},
             rates=own.rates or {},
+            scores=self._scores(arm, own),
             crossover=0.0 if own.crossover is None else own.crossover.probability,
         )
+
+    def _scores(self, arm: str, own: ArmCourse) -> dict[str, CourseScore]:
+        """Scores of an arm; what one of them lacks is reported."""
+        for name, score in (own.scores or {}).items():
+            for key in score.lacking():
+                self.missing(arm, "scores", name, key, write=f"`{key} = …`")
+        return dict(own.scores or {})
 
     def _require_counted(self, arm: str, disease_arm: str, disease: ArmCourse) -> None:
         """Report hazards that an endpoint counts and that the course of an arm does not say."""
@@ -291,7 +310,7 @@ class _Reader:
         fed = any(e is not None and e.from_course for e in self.frame.endpoints.values())
         remission = course.remission
         if remission is None:
-            if fed and not self._all_direct():
+            if (fed and not self._all_direct()) or course.scores:
                 write = f"`remission = {{ probability = …, onset = {_EXAMPLE} }}`"
                 self.missing(arm, "remission", write=write)
                 return None

@@ -27,7 +27,7 @@ from adaptive_cart.design.validation import (
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import one_of
 
-FEEDS = ("events", "rates")  # parts of a course that are read by the names of endpoints
+FEEDS = ("events", "rates", "scores")  # parts of a course that are read by the names of endpoints
 
 
 def check_scenarios(frame: Frame) -> None:

@@ -40,7 +40,7 @@ class AdverseEvent(EndpointBase):
 
     gives: ClassVar[SummaryKind] = Counts
     direct: ClassVar[DirectTruth | None] = Onset()
-    named_in: ClassVar[Literal["events", "rates"] | None] = "events"
+    named_in: ClassVar[Literal["events", "rates", "scores"] | None] = "events"
     estimand_kind: ClassVar[str | None] = "level"
     harm: ClassVar[bool] = True
     opens_at_infusion: ClassVar[bool] = True

@@ -53,6 +53,8 @@ class EndpointBase(Part):
         Whether looks can wait for so many of its events.
     opens_at_infusion
         Whether it is counted from the infusion on, in an arm whose product is infused.
+    drawn_always
+        Whether everybody has it, so that a course that says it of one arm says it of all.
     strategies
         By intercurrent event for which there is a choice: the strategies that can be simulated,
         the usual one first.
@@ -69,13 +71,14 @@ class EndpointBase(Part):
     direct: ClassVar[DirectTruth | None] = None
     from_remission: ClassVar[bool] = False
     after_relapse: ClassVar[bool] = False
-    named_in: ClassVar[Literal["events", "rates"] | None] = None
+    named_in: ClassVar[Literal["events", "rates", "scores"] | None] = None
     estimand_kind: ClassVar[str | None] = None
     harm: ClassVar[bool] = False
     unit: ClassVar[str] = ""
     noun: ClassVar[str] = "event"
     looks_by_events: ClassVar[bool] = False
     opens_at_infusion: ClassVar[bool] = False
+    drawn_always: ClassVar[bool] = False
     strategies: ClassVar[Mapping[Event, tuple[Strategy, ...]]] = {}
 
     @field_validator("strategy")
@@ -145,6 +148,10 @@ class EndpointBase(Part):
     def direct_refused(self) -> str:
         """Why nothing may be said directly of it, and what to write; blank where it may."""
         return ""
+
+    def refuses_course(self) -> Iterator[tuple[str, str]]:
+        """Settings that are not there where the truth is a course: key, and what to write."""
+        yield from ()
 
     # ── when it is known ──────────────────────────────────────────────────────────────────
     @property

@@ -23,20 +23,22 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field, model_validator
 from scipy import special
 
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.endpoints.direct import DirectTruth, ScoresAtVisits
-from adaptive_cart.endpoints.direct.scored import SMALLEST
+from adaptive_cart.endpoints.direct.scored import SMALLEST, ScoreTruth
 from adaptive_cart.endpoints.intercurrent import Circumstances, Handled, Strategy
 from adaptive_cart.nouns.calendar import SAME, short_of, until
-from adaptive_cart.nouns.counters import Labels
+from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import Finite, PositiveMonths
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
 from adaptive_cart.nouns.scored import Scored, Values
 from adaptive_cart.nouns.summaries import Scores, SummaryKind
+from adaptive_cart.nouns.summaries.scores import products_of
 
 
 @dataclass(frozen=True)
@@ -56,16 +58,19 @@ class Prepared:
         ``(trial, participant)`` visits at which each is seen before follow-up ends.
     left
         Who is not seen at the last of them; nothing where everybody is.
+    without
+        Whose baseline is not known; nothing where everybody's is.
     products
-        Products of the vector (1, baseline, scores) by places in it.
+        Products of each two of (1, baseline, scores).
     """
 
     name: str
     vector: Values
     visits: tuple[float, ...]
-    seen: Integers
+    seen: Labels
     left: ParticipantSet | None
-    products: dict[tuple[int, int], Floats]
+    without: Booleans | None
+    products: Floats
 
 
 @dataclass(frozen=True)
@@ -147,6 +152,8 @@ class Continuous(EndpointBase):
     gives: ClassVar[SummaryKind] = Scores
     direct: ClassVar[DirectTruth | None] = ScoresAtVisits()
     estimand_kind: ClassVar[str | None] = "level"
+    named_in: ClassVar[Literal["events", "rates", "scores"] | None] = "scores"
+    drawn_always: ClassVar[bool] = True
     unit: ClassVar[str] = "points"
 
     @model_validator(mode="after")
@@ -191,24 +198,25 @@ class Continuous(EndpointBase):
         if self.dropout_counts():
             visits, scores = visits[-1:], scores[-1:]
         there, seen = self._seen(population, (baseline, *scores), visits)
-        left = None
+        left, without = None, None
         if there is not None:
             left = ParticipantSet.where(seen < len(visits))
-            baseline = np.where(np.isfinite(baseline), baseline, 0.0)
+            without = ~np.isfinite(baseline)
+            baseline = np.where(without, 0.0, baseline)
             scores = [np.where(stays, own, 0.0) for stays, own in zip(there, scores, strict=True)]
             if self.worst is not None:
                 scores = [np.where(there[0], scores[0], self.worst)]
         vector = (baseline, *scores)
-        return Prepared(name, vector, visits, seen, left, products_of(vector))
+        return Prepared(name, vector, visits, seen, left, without, products_of(vector))
 
     def _seen(
         self, population: Population, values: Values, visits: tuple[float, ...]
-    ) -> tuple[list[Booleans] | None, Integers]:
+    ) -> tuple[list[Booleans] | None, Labels]:
         """Who is seen at each visit, nothing where everybody is at all of them; at how many."""
         last = population.last_seen
         known = np.isfinite(values[0])
         everybody = last is None and known.all() and all(np.isfinite(v).all() for v in values[1:])
-        seen = np.full(values[0].shape, len(visits) if everybody else 0, dtype=np.int64)
+        seen = np.full(values[0].shape, len(visits) if everybody else 0, narrow(len(visits)))
         if everybody:
             return None, seen
         there = []
@@ -221,12 +229,12 @@ class Continuous(EndpointBase):
         return there, seen
 
     def summary(self, prepared: Prepared, snapshot: Snapshot) -> Scores:
-        population, visits = snapshot.population, len(prepared.visits)
+        population = snapshot.population
         due = snapshot.passed(self.analysed)
         reached = self._reached(prepared, snapshot)
         if prepared.left is None:
             none = np.zeros((population.trials, population.arms, population.strata), np.int64)
-            return Scores.of(population, prepared.products, reached, visits, none)
+            return Scores.of(population, prepared.products, reached, none)
         left = due & prepared.left
         missing = population.tally(left)
         products = prepared.products
@@ -236,16 +244,18 @@ class Continuous(EndpointBase):
             seen = due.without(left)
             products, jumped = self._jumped(prepared, population, seen, left)
             reached = np.where(left.mask(population.participants), jumped, reached)
-        return Scores.of(population, products, reached, visits, missing)
+        return Scores.of(population, products, reached, missing)
 
-    def _reached(self, prepared: Prepared, snapshot: Snapshot) -> Integers:
+    def _reached(self, prepared: Prepared, snapshot: Snapshot) -> Labels:
         """Visits whose month has passed at the look, ``(trial, participant)``."""
         population = snapshot.population
         now = until(snapshot.date)[:, None]
-        reached = np.zeros(population.arm.shape, dtype=np.int64)
+        reached = np.zeros(population.arm.shape, dtype=narrow(len(prepared.visits)))
         for month in prepared.visits:
             reached += population.date_of(month) <= now
         reached *= snapshot.enrolled.mask(population.participants)
+        if prepared.without is not None:
+            reached *= ~prepared.without
         return reached
 
     def _jumped(
@@ -254,13 +264,14 @@ class Continuous(EndpointBase):
         population: Population,
         seen: ParticipantSet,
         left: ParticipantSet,
-    ) -> tuple[dict[tuple[int, int], Floats], Booleans]:
+    ) -> tuple[Floats, Booleans]:
         """Products with the scores of those who left drawn from the control's, and who is drawn.
 
         Nobody is drawn in a trial (and stratum) whose control says nothing of it yet.
         """
         baseline, score = prepared.vector
-        trial, participant = np.nonzero(left.mask(population.participants))
+        assert prepared.without is not None
+        trial, participant = np.nonzero(left.mask(population.participants) & ~prepared.without)
         stratum = population.label[trial, participant]
         control = Control.of(population, baseline, score - baseline, seen)
         own = baseline[trial, participant]
@@ -275,6 +286,8 @@ class Continuous(EndpointBase):
 
     # ── what is true ──────────────────────────────────────────────────────────────────────
     def closed_form(self, values: Any, dropout: Floats, course: bool) -> Floats | None:
+        if not isinstance(values[0][0], ScoreTruth):  # it depends on the state
+            return None
         change = np.array([[own.change[self.place] for own in by] for by in values])
         if not self.dropout_counts():
             return change
@@ -286,6 +299,21 @@ class Continuous(EndpointBase):
             other = np.array([[self.worst - own.baseline.mean for own in by] for by in values])
         return stays * change + (1.0 - stays) * other
 
+    def true_values(self, name: str, population: Population) -> Floats:
+        scored = population.outcomes[name]
+        assert isinstance(scored, Scored)
+        baseline, score = scored.expected[0], scored.expected[self.place + 1]
+        if self.dropout_counts() and population.last_seen is not None:
+            assert self.worst is not None
+            score = np.where(population.last_seen < short_of(self.analysed), self.worst, score)
+        change: Floats = (score - baseline).mean(axis=1)
+        return change
+
+    def refuses_course(self) -> Iterator[tuple[str, str]]:
+        if self.missing == "jump_to_reference":
+            why = "needs the change of the control had all stayed, which a course does not say"
+            yield "missing", f'{why}; write "at_random" or "worst_case"'
+
     def counts_some(self) -> bool:
         return not self.dropout_counts()
 
@@ -295,6 +323,30 @@ class Continuous(EndpointBase):
             return np.ones(population.trials)
         stays: Floats = (population.last_seen >= short_of(self.analysed)).mean(axis=1)
         return stays
+
+    # ── in a participants table ───────────────────────────────────────────────────────────
+    def counted_in_record(
+        self, name: str, values: npt.NDArray[Any], opens: Floats
+    ) -> tuple[npt.NDArray[Any], str]:
+        """A visit that is blank between two that are not is taken on the line between them."""
+        months = np.array([0.0, *self.visits])
+        known = np.isfinite(values)
+        after = np.logical_or.accumulate(known[:, ::-1], axis=1)[:, ::-1]
+        gaps = ~known & after & known[:, :1]
+        filled = values.copy()
+        for row in np.flatnonzero(gaps.any(axis=1)):
+            line = np.interp(months, months[known[row]], values[row, known[row]])
+            filled[row] = np.where(gaps[row], line, values[row])
+        lacking = int((~known[:, 0]).sum())
+        notes = []
+        if gaps.any():
+            notes.append(
+                f"{int(gaps.sum())} between two that are not blank, taken on the line between them"
+            )
+        if lacking:
+            plural = "s have" if lacking > 1 else " has"
+            notes.append(f"{lacking} participant{plural} no baseline and cannot be analysed")
+        return filled, f"{name}: {'; '.join(notes)}" if notes else ""
 
     # ── in words ──────────────────────────────────────────────────────────────────────────
     def describes(self) -> str:
@@ -331,13 +383,3 @@ class Continuous(EndpointBase):
         if self.place + 1 < len(self.visits):
             later = ", ".join(f"{month:g}" for month in self.visits[self.place + 1 :])
             yield "visits", f"month {later} lies after the visit that is analysed, for the reader"
-
-
-def products_of(vector: Values) -> dict[tuple[int, int], Floats]:
-    """Products of the vector (1, baseline, scores) of every participant, by places in it."""
-    places = range(1, len(vector) + 1)
-    found = {(0, 0): vector[0]} | {(0, place): vector[place - 1] for place in places}
-    for place in places:
-        for other in range(place, len(vector) + 1):
-            found[place, other] = vector[place - 1] * vector[other - 1]
-    return found

@@ -36,7 +36,7 @@ class EventRate(EndpointBase):
 
     gives: ClassVar[SummaryKind] = Exposure
     direct: ClassVar[DirectTruth | None] = Yearly()
-    named_in: ClassVar[Literal["events", "rates"] | None] = "rates"
+    named_in: ClassVar[Literal["events", "rates", "scores"] | None] = "rates"
     estimand_kind: ClassVar[str | None] = "level"
     harm: ClassVar[bool] = True
 

@@ -98,6 +98,8 @@ def _claims(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
     for part in (part for rule in plan.rules if rule.decision.claims for part in rule.parts):
         if part.prediction is not None or part.several or not plan.bayesian(part):
             continue
+        if plan.flat(part):
+            continue
         asked = part.question
         analysis, model = plan.fitted[asked.endpoint]
         posterior = analysis.posterior(model, nothing_seen(design, asked.endpoint), None)

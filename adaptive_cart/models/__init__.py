@@ -16,6 +16,7 @@ from adaptive_cart.models.hazards.piecewise_exponential_analysis import Piecewis
 from adaptive_cart.models.hazards.stratified_hazards_analysis import (
     StratifiedPiecewiseExponentialAnalysis,
 )
+from adaptive_cart.models.normal.normal_analysis import NormalAnalysis
 from adaptive_cart.models.ordinal.dirichlet_analysis import DirichletAnalysis
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPoissonAnalysis
 from adaptive_cart.models.restricted_mean.restricted_mean_analysis import RestrictedMeanAnalysis
@@ -34,6 +35,7 @@ ANALYSES: dict[str, type[AnalysisBase]] = {
     "restricted_mean": RestrictedMeanAnalysis,
     "gamma_poisson": GammaPoissonAnalysis,
     "dirichlet": DirichletAnalysis,
+    "normal": NormalAnalysis,
     "proportions_test": ProportionsTestAnalysis,
     "logrank_test": LogrankTestAnalysis,
 }

@@ -391,6 +391,14 @@ class AnalysisBase(Part):
         drawn = self.posterior(fitted, empty, None).drawn(Question("", len(arms) - 1))[0]
         yield of_draws(self.level, self.level, in_order(self.plain()["prior"]), drawn)
 
+    def prior_table(self) -> dict[str, Any]:
+        """What the table says of its priors, for a reader; empty where they are flat."""
+        return dict(self.plain()["prior"])
+
+    def flat(self, fitted: Any) -> bool:
+        """Whether a prior is flat, so that there is no posterior before there are data."""
+        return False
+
     def with_prior(self, kind: str, arms: tuple[str, ...]) -> dict[str, Any] | None:
         """Table of the same model with a ``vague`` prior, or the ``sceptical`` one: the control's.
 

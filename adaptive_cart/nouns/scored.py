@@ -8,9 +8,19 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
+
+from adaptive_cart.nouns.parts import Finite, Part, Positive
 
 Floats = npt.NDArray[np.float64]
 Values: TypeAlias = tuple[Floats, ...]
+
+
+class Baseline(Part):
+    """Mean and standard deviation of a score before treatment."""
+
+    mean: Finite = Field(description="mean score before treatment")
+    sd: Positive = Field(description="its standard deviation")
 
 
 class Scored:

@@ -82,12 +82,13 @@ def prior_claims(design: Design, plan: Plan | None = None) -> list[Claim]:
     """Prior probability of what each rule asks, target by target.
 
     Predictive rules are left out: without data they ask for the whole trial, which is what
-    :func:`prior_predictive` answers. So are tests, which have no prior.
+    :func:`prior_predictive` answers. So are tests, which have no prior, and models whose prior is
+    flat.
     """
     ready = plan or Plan.of(design)
     found = []
     for rule, part in ((own, one) for own in ready.rules for one in own.parts):
-        if part.prediction is not None or not ready.bayesian(part):
+        if part.prediction is not None or not ready.bayesian(part) or ready.flat(part):
             continue
         for place, target in enumerate(part.targets):
             words = part.words(design, place)

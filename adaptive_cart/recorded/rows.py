@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.design.column_names import columns_of
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.endpoints import EndpointBase
@@ -52,7 +53,7 @@ def _without_endpoint(design: Design) -> set[str]:
         name
         for course in courses
         if isinstance(course, dict)
-        for part in ("events", "rates")
+        for part in ("events", "rates", "scores")
         if isinstance(course.get(part), dict)
         for name in course[part]
     }
@@ -93,8 +94,7 @@ class Reading:
 
     # ── columns ───────────────────────────────────────────────────────────────────────────
     def _columns(self) -> None:
-        endpoints = self.design.endpoints
-        known = [*HEADER, *self._optional(), *endpoints]
+        known = [*HEADER, *self._optional(), *self._of_columns]
         unread = _without_endpoint(self.design)
         for column in dict.fromkeys(self.columns):
             if self.columns.count(column) > 1:
@@ -123,7 +123,19 @@ class Reading:
 
     def _own(self, name: str, endpoint: EndpointBase) -> bool:
         """Whether the endpoint is read from a column of its own."""
-        return not endpoint.from_course or name in self._place
+        return not endpoint.from_course or self._there(name)
+
+    def _there(self, name: str) -> bool:
+        """Whether any column of an endpoint's own stands there."""
+        return any(
+            self._of_columns[column] == name for column in self._place if column in self._of_columns
+        )
+
+    @cached_property
+    def _of_columns(self) -> dict[str, str]:
+        """By column that is an endpoint's own: the endpoint."""
+        endpoints = self.design.endpoints.items()
+        return {column: name for name, e in endpoints for column in columns_of(name, e)}
 
     def needed(self) -> list[str]:
         """Columns without which the table cannot be read."""
@@ -140,7 +152,10 @@ class Reading:
             if self.design.crossover is not None:
                 needed += CROSSOVER
         needed += self._further()
-        needed += [n for n, e in endpoints.items() if self._own(n, e) and n not in self._place]
+        own = [
+            column for column, name in self._of_columns.items() if self._own(name, endpoints[name])
+        ]
+        needed += [column for column in own if column not in self._place]
         return list(dict.fromkeys(needed))
 
     def _why(self, column: str) -> str:
@@ -148,7 +163,7 @@ class Reading:
             begins = column.startswith("remission")
             names = ("remission", "relapse") if begins else ("relapse", "remission")
             return f"; {column.replace(*names)} stands there without it"
-        endpoint = self.design.endpoints.get(column)
+        endpoint = self.design.endpoints.get(self._of_columns.get(column, ""))
         if endpoint is None:
             fed = [n for n, e in self.design.endpoints.items() if not self._own(n, e)]
             if column in ALWAYS or column == "stratum":
@@ -251,10 +266,12 @@ class Reading:
             ]
             settled = min(mine["death_month"], mine["rescue_month"])
             for name, direct in own.items():
-                cell = self._cell(row, cells, name, *ends, settled)
-                value = direct.read(cell)
+                read = self._cells(row, cells, name, *ends, settled)
+                value = direct.read_all(read)
                 outcomes[name].append(value)
-                blank[name][place] = direct.may_be_blank(cell)
+                known_after = design.endpoints[name].known_after()
+                main = next(cell for cell in read if cell.known == known_after)
+                blank[name][place] = direct.may_be_blank(main)
                 for month in direct.dated(value):
                     wrong += after_last_contact({name: month}, ends[0])
             for column, message in wrong:
@@ -360,7 +377,7 @@ class Reading:
         """Endpoints with a column of their own, and what it holds."""
         found: dict[str, DirectTruth] = {}
         for name, endpoint in self.design.endpoints.items():
-            if name not in self._place:
+            if not self._there(name):
                 continue
             if endpoint.direct is not None and not endpoint.direct_refused():
                 found[name] = endpoint.direct
@@ -370,7 +387,7 @@ class Reading:
                 )
         return found
 
-    def _cell(
+    def _cells(
         self,
         row: int,
         cells: Mapping[str, str],
@@ -378,17 +395,23 @@ class Reading:
         last: float,
         withdrawn: float,
         settled: float,
-    ) -> Cell:
-        return Cell(
-            text=cells.get(name, ""),
-            known=self.design.endpoints[name].known_after(),
-            last=last,
-            withdrawn=withdrawn,
-            settled=settled,
-            window=self.window,
-            month=partial(self._number, row, name),
-            report=partial(self.report, row, name),
-        )
+    ) -> list[Cell]:
+        """The cells of an endpoint's own columns."""
+        endpoint = self.design.endpoints[name]
+        assert endpoint.direct is not None
+        return [
+            Cell(
+                text=cells.get(column, ""),
+                known=known,
+                last=last,
+                withdrawn=withdrawn,
+                settled=settled,
+                window=self.window,
+                month=partial(self._number, row, column),
+                report=partial(self.report, row, column),
+            )
+            for column, known in endpoint.direct.columns(name, endpoint).items()
+        ]
 
     def _counted(
         self, name: str, values: npt.NDArray[Any], opens: Floats, recorded: bool

@@ -8,8 +8,8 @@ dropout or the date of the table, whichever comes first. Numbers are written in 
 
 Besides the columns of :data:`HEADER` there is one for each adverse event (month of onset), each
 recurrent event (months, with ";" between them) and each endpoint whose outcome is given directly
-(0 or 1, known from its month on; or the month of the event); and, where the design needs them,
-:data:`ON_DRUGS` and :data:`CROSSOVER`.
+(0 or 1, known from its month on; the month of the event; or scores, a column for the baseline and
+one for each visit); and, where the design needs them, :data:`ON_DRUGS` and :data:`CROSSOVER`.
 """
 
 from __future__ import annotations
@@ -163,5 +163,5 @@ def _row(
     for name, outcome in population.outcomes.items():
         endpoint = design.endpoints[name]
         assert endpoint.direct is not None
-        row[name] = endpoint.direct.written(outcome, at, endpoint.known_after(), seen, last)
+        row |= endpoint.direct.written_all(name, endpoint, outcome, at, seen, last)
     return row

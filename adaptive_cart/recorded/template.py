@@ -10,6 +10,7 @@ import csv
 import io
 from collections.abc import Iterator
 
+from adaptive_cart.design.column_names import columns_of
 from adaptive_cart.design.design import Design
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import one_of
@@ -79,8 +80,9 @@ def _meaning(design: Design, column: str) -> str:
     """What a column holds, its unit and its origin."""
     if column in COURSE:
         return f"{COURSE[column]}; {OWN}"
-    if column in design.endpoints:
-        return _endpoint(design.endpoints[column])
+    own = {c: name for name, e in design.endpoints.items() for c in columns_of(name, e)}
+    if column in own:
+        return _endpoint(own[column], design.endpoints[own[column]], column)
     return {
         "participant": "an identifier; each stands there once",
         "arm": one_of(design.arm_names),
@@ -92,8 +94,8 @@ def _meaning(design: Design, column: str) -> str:
     }[column]
 
 
-def _endpoint(endpoint: EndpointBase) -> str:
-    """What an endpoint's own column holds."""
+def _endpoint(name: str, endpoint: EndpointBase, column: str) -> str:
+    """What a column of an endpoint's own holds."""
     label = f"{endpoint.label}: " if endpoint.label else ""
     assert endpoint.direct is not None
-    return f"{label}{endpoint.direct.meaning(endpoint, OWN)}"
+    return f"{label}{endpoint.direct.meanings(name, endpoint, OWN)[column]}"

@@ -313,7 +313,8 @@ def _prior_lines(design: Design, plan: Plan) -> Iterator[str]:
         analysis, model = plan.fitted[name]
         of_arms = [p for p in analysis.priors(model, design.arm_names) if p.of_planned]
         if not of_arms:
-            yield f"  {name}: {analysis.model}, {_table_words(analysis.plain()['prior'])}"
+            table = analysis.prior_table()
+            yield f"  {name}: {analysis.model}, {_table_words(table) if table else 'flat'}"
         for prior, planned in zip(of_arms, design.planned, strict=bool(of_arms)):
             assert prior.of_planned is not None
             numbers, worth = prior.numbers, prior.of_planned(planned)

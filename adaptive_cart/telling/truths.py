@@ -242,7 +242,7 @@ def _not_simulated(design: Design, truth: Truth) -> Iterator[str]:
     named: dict[str, None] = {}
     for arm, by_stratum in zip(truth.arms, truth.courses or (), strict=bool(truth.courses)):
         for group in by_stratum:
-            for feed in ("events", "rates"):
+            for feed in ("events", "rates", "scores"):
                 unread = [name for name in getattr(group, feed) if name not in design.endpoints]
                 named |= dict.fromkeys(path_to(arm, feed, name) for name in unread)
     if named:

@@ -137,9 +137,9 @@ def _analyses(design: Design, truths: Truths) -> Found:
         arms = [arm for arm in design.arm_names if (name, arm) in asked]
         if not arms:
             yield path, f"no rule asks about '{name}': it is described, and decides nothing"
-        elif "prior" in analysis.model_fields_set and isinstance(analysis.plain()["prior"], dict):
+        elif isinstance(given := analysis.plain().get("prior"), dict):
             for arm in design.arm_names:
-                if arm in analysis.plain()["prior"] and arm not in arms:
+                if arm in given and arm not in arms:
                     yield path_to(path, "prior", arm), f"no rule asks about '{name}' in '{arm}'"
 
 
@@ -189,6 +189,8 @@ def _courses(design: Design, truths: Truths) -> Found:
         for name, endpoint in design.endpoints.items()
     ):
         return
+    if any(g.scores for t in truths.values() for by in t.courses or () for g in by):
+        return  # scores depend on the state
     parts = [key for key in DISEASE if key not in COMMON]
     for arm in design.arm_names:
         table = design.truth.get(arm, {})

@@ -42,7 +42,15 @@ from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.base import holds
 from adaptive_cart.nouns.questions import ALL, OPEN, Category, Question
 from adaptive_cart.nouns.records import Booleans
-from adaptive_cart.nouns.summaries import Categories, Counts, Durations, Exposure, Means, Summary
+from adaptive_cart.nouns.summaries import (
+    Categories,
+    Counts,
+    Durations,
+    Exposure,
+    Means,
+    Scores,
+    Summary,
+)
 
 Floats = npt.NDArray[np.float64]
 Truth = dict[str, Floats]  # by parameter, (dataset, ...)
@@ -333,6 +341,36 @@ def mean_data(generator: Generator, truth: Truth) -> Summary:
     return Means((months * seen).sum(-1), (months**2 * seen).sum(-1), number)
 
 
+# ── scores ────────────────────────────────────────────────────────────────────────────────────
+CHANGES = {"soc": {"mean": -1.0, "worth": 3.0}, "cart": {"mean": -2.0, "worth": 1.0},
+         "mrna": {"mean": -2.0, "worth": 0.5}}  # fmt: skip
+SPREAD = {"sd": 2.0, "worth": 4.0}
+
+
+def score_parameters(generator: Generator, number: int) -> Truth:
+    spread = SPREAD["worth"] / generator.chisquare(SPREAD["worth"], number)
+    sd = SPREAD["sd"] * np.sqrt(spread)
+    of_mean = [(prior["mean"], 1.0 / np.sqrt(prior["worth"])) for prior in CHANGES.values()]
+    mean = np.stack([generator.normal(m, sd * away) for m, away in of_mean], axis=1)
+    # the slope has a flat prior, of which nothing can be drawn; the others do not depend on it
+    return {"mean": mean, "sd": sd, "slope": generator.normal(-0.3, 0.5, number)}
+
+
+def score_data(generator: Generator, truth: Truth) -> Summary:
+    number, arms = truth["mean"].shape
+    products = np.zeros((number, arms, 1, 1, 3, 3))
+    for row in range(number):
+        arm = np.repeat(np.arange(arms), generator.integers(0, 12, arms))
+        baseline = generator.normal(9.0, 3.0, len(arm))
+        away = baseline - baseline.mean() if len(arm) else baseline
+        change = truth["mean"][row, arm] + truth["slope"][row] * away
+        change = change + generator.normal(0.0, truth["sd"][row], len(arm))
+        vector = np.stack([np.ones(len(arm)), baseline, baseline + change], axis=1)
+        for k in range(arms):
+            products[row, k, 0, 0] = vector[arm == k].T @ vector[arm == k]
+    return Scores(products, np.zeros((number, arms, 1), dtype=np.int64))
+
+
 CASES = {
     "dirichlet": Case(
         {"prior": SHARES},
@@ -442,6 +480,19 @@ CASES = {
             "cart": Question("e", 1, value=6.0),
             "cart - soc": Question("e", 1, 0, value=1.0),
             "cart - soc, first stratum": Question("e", 1, 0, value=0.0, stratum=0),
+        },
+    ),
+    "normal": Case(
+        {"prior": CHANGES, "spread": SPREAD},
+        ("soc", "cart", "mrna"),
+        (),
+        (1.0,),
+        score_parameters,
+        score_data,
+        {
+            "cart": Question("e", 1, value=-2.0),
+            "cart - soc": Question("e", 1, 0, value=-1.0, above=False),
+            "mrna - cart": Question("e", 2, 1, value=0.0),
         },
     ),
     "gamma_poisson": Case(

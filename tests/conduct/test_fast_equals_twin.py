@@ -16,7 +16,7 @@ from adaptive_cart.conduct.trial import Block, run_block
 from adaptive_cart.decisions import REASONS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
-from adaptive_cart.nouns.summaries import Counts, Durations, Means
+from adaptive_cart.nouns.summaries import Counts, Durations, Means, Scores
 from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import latents_for
 from course_months import months_of
@@ -49,6 +49,7 @@ def latents_of_trial(design: Design, trial: int) -> dict[str, Any]:
     named += [f"event:{name}" for name in design.endpoints]
     named += [f"outcome:{name}" for name in design.endpoints]
     named += [f"imputation:{name}" for name in design.endpoints]
+    named += [f"score:{name}:{place}" for name in design.endpoints for place in range(4)]
     result: dict[str, Any] = {name: latents.of(name)[0].tolist() for name in named}
     Enrolment(design, latents)
     strata = range(len(design.shares))
@@ -133,6 +134,11 @@ def same_summary(summary: Any, trial: int, arm: int, slow: dict[str, Any]) -> No
         np.testing.assert_allclose(
             summary.exposure[trial, arm].sum(), slow["months_at_risk"], rtol=1e-10, atol=1e-10
         )
+    elif isinstance(summary, Scores):
+        number = summary.analysed[trial, arm].sum()
+        assert number == slow["totals"]
+        mean = summary.columns()["change"][trial, arm].sum() / number
+        np.testing.assert_allclose(mean, slow["mean_change"], rtol=1e-10, atol=1e-10)
     else:
         assert isinstance(summary, Means)
         number = summary.participants[trial, arm].sum()
@@ -260,6 +266,39 @@ def test_hazards_that_change_over_time() -> None:
     soc["durability"]["relapse"] = {"dist": "gompertz", "shape": -0.1, "rate": 0.2}
     raw["scenarios"] = {"works": {}}
     compare(raw, "works", 3)
+
+
+SCORE = {"visits": [1.0, 3.0, 6.0], "type": "continuous", "better": "lower"}
+
+
+def test_scores_said_directly() -> None:
+    raw = raw_design("hello")
+    raw["endpoints"] = {"mgadl": SCORE | {"month": 6.0}}
+    raw["analysis"] = {"mgadl": {"model": "normal"}}
+    raw["rules"] = raw["rules"][:1]
+    raw["rules"][0]["posterior"] = {
+        "endpoint": "mgadl", "arm": "cart", "minus": "soc", "below": -1.0,
+    }  # fmt: skip
+    arm = {"baseline": {"mean": 9.0, "sd": 3.0}, "sd": [2.0, 2.5, 3.0], "correlation": 0.6}
+    changes = {"soc": [-0.5, -0.8, -1.0], "cart": [-2.0, -3.0, -2.5]}
+    truth = {name: arm | {"change": change} for name, change in changes.items()}
+    raw["scenarios"] = {"works": {"mgadl": truth, "dropout": {"per_year": 0.3}}}
+    compare(raw, "works", 6)
+
+
+def test_a_score_that_follows_the_course() -> None:
+    raw = raw_design("sle_autologous")
+    raw["endpoints"] = {"mgadl": SCORE | {"month": 3.0}}
+    raw["analysis"] = {"mgadl": {"model": "normal"}}
+    raw["rules"] = [rule for rule in raw["rules"] if rule["name"] == "efficacy"]
+    raw["rules"][0]["posterior"] = {"endpoint": "mgadl", "arm": "cart", "above": -4.5}
+    for arm in ("soc", "cart"):
+        raw["truth"][arm]["scores"] = {"mgadl": {
+            "baseline": {"mean": 9.0, "sd": 3.0}, "in_remission": -6.0, "otherwise": -1.0,
+            "sd": 2.5, "correlation": 0.6,
+        }}  # fmt: skip
+    raw["scenarios"] = {"works": {}}
+    compare(raw, "works", 6)
 
 
 @pytest.mark.parametrize(

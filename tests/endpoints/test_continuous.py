@@ -13,9 +13,13 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import Block, run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
+from adaptive_cart.nouns.records import Snapshot
 from adaptive_cart.nouns.scored import Scored
 from adaptive_cart.nouns.summaries import Scores
 from adaptive_cart.participants.population import latents_for
+from adaptive_cart.recorded.file import ParticipantsError, read_participants
+from adaptive_cart.recorded.table import participants_table
+from adaptive_cart.recorded.template import columns_for
 from adaptive_cart.results.estimand import true_values
 
 RAW = tomllib.loads("""
@@ -226,3 +230,120 @@ def test_a_truth_that_does_not_fit_is_refused(change: dict[str, Any], message: s
         Design(**raw)
     assert message in str(refused.value)
     assert "truth.mgadl.soc" in str(refused.value)
+
+
+def test_its_columns_are_written_and_read_back() -> None:
+    one = design()
+    found = block(one, 2)
+    assert found.population is not None
+    rows = participants_table(one, found.population, 0, 9.0, 45)
+    again = read_participants(rows, one)
+    columns = ["mgadl_baseline", "mgadl_month_1", "mgadl_month_3", "mgadl_month_6"]
+    assert [column for column in columns_for(one) if "mgadl" in column] == columns
+    written = [[np.nan if row[c] == "" else row[c] for c in columns] for row in rows]
+    np.testing.assert_array_equal(again.outcomes["mgadl"], written)
+    assert np.isnan(written).any()
+    # a look on the table is the look on the trial
+    looks = []
+    for population in (found.population, again.population(9.0)):
+        look = Snapshot(np.full(population.trials, 9.0), np.full(population.trials, 45), population)
+        endpoint = one.endpoints["mgadl"]
+        looks.append(
+            endpoint.summary(endpoint.prepare("mgadl", population), look).rows(np.array([0]))
+        )
+    np.testing.assert_allclose(looks[0].products, looks[1].products, rtol=1e-12)
+    np.testing.assert_array_equal(looks[0].missing, looks[1].missing)
+
+
+def test_a_table_is_told_what_is_wrong_with_its_scores_and_gaps_lie_on_a_line() -> None:
+    one = design()
+    found = block(one, 2)
+    assert found.population is not None
+    rows = participants_table(one, found.population, 0, 30.0, 60)
+    whole = next(row for row in rows if row["mgadl_month_6"] != "")
+    at = rows.index(whole)
+    whole["mgadl_month_1"] = ""
+    again = read_participants(rows, one)
+    line = whole["mgadl_baseline"] + (whole["mgadl_month_3"] - whole["mgadl_baseline"]) / 3.0
+    assert again.outcomes["mgadl"][at, 1] == pytest.approx(line)
+    assert "mgadl: 1 between two that are not blank, taken on the line" in " ".join(again.notes)
+    whole["mgadl_month_3"] = "good"
+    gone = next(row for row in rows if row["mgadl_month_6"] == "")
+    gone["mgadl_month_6"] = 4.0
+    with pytest.raises(ParticipantsError) as refused:
+        read_participants(rows, one)
+    assert "mgadl_month_3: found 'good'; a number or blank is expected" in str(refused.value)
+    assert "mgadl_month_6: found 4.0, the outcome at month 6; but" in str(refused.value)
+
+
+def test_who_was_not_seen_may_be_read_as_keeping_the_last_score() -> None:
+    values = np.array([[9.0, 7.0, np.nan, np.nan], [8.0, np.nan, np.nan, np.nan]])
+    direct = design().endpoints["mgadl"].direct
+    assert direct is not None
+    scored = direct.recorded(values, lambda column, _: column[None], np.array([True, False]))
+    assert isinstance(scored, Scored)
+    kept = np.stack([value[0] for value in scored.values], axis=1)
+    np.testing.assert_array_equal(kept, [[9.0, 7.0, 7.0, 7.0], [8.0, *[np.nan] * 3]])
+
+
+SCORE = {"baseline": {"mean": 9.0, "sd": 0.5}, "in_remission": -6.0, "otherwise": -1.0, "sd": 0.5,
+         "correlation": 0.3}  # fmt: skip
+ONSET = {"dist": "lognormal", "median": 2.0, "sigma": 0.5}
+
+
+def by_state(**settings: Any) -> dict[str, Any]:
+    """The same score, from the state of a course in which some are in remission at a visit."""
+    raw = copy.deepcopy(RAW)
+    raw["endpoints"] = {"mgadl": raw["endpoints"]["mgadl"] | settings}
+    raw["analysis"] = {"mgadl": {"model": "normal"}}
+    raw["rules"][0]["posterior"] |= {"endpoint": "mgadl", "above": -1.0}
+    course = {
+        "remission": {"probability": 0.6, "onset": ONSET},
+        "durability": {"cured": 0.3, "relapse": {"dist": "exponential", "median": 3.0}},
+        "dropout": {"per_year": 0.5}, "death": {"per_year": 0.2}, "scores": {"mgadl": SCORE},
+    }  # fmt: skip
+    raw["truth"] = {"soc": copy.deepcopy(course), "cart": copy.deepcopy(course)}
+    return raw
+
+
+def test_a_score_follows_the_state_at_the_visit() -> None:
+    one = Design(**by_state())
+    latents = latents_for(one, 7, 0, 60)
+    found = run_block(Plan.of(one), one.truths["works"], (0.0,), latents, keep_population=True)
+    assert found.population is not None
+    course, scored = found.population.course, found.population.outcomes["mgadl"]
+    assert course is not None
+    assert isinstance(scored, Scored)
+    changes: dict[tuple[float, bool], list[float]] = {}
+    for trial in range(60):
+        for j in range(60):
+            for month, value in zip((1.0, 3.0, 6.0), scored.values[1:], strict=True):
+                inside = any(
+                    spell.began[trial, j] <= month < spell.ended[trial, j]
+                    for spell in course.spells
+                )
+                change = value[trial, j] - scored.values[0][trial, j]
+                changes.setdefault((month, inside), []).append(change)
+    for (_, inside), own in changes.items():
+        near = 5.0 * 0.6 / np.sqrt(len(own))
+        assert np.mean(own) == pytest.approx(-6.0 if inside else -1.0, abs=near)
+    assert len(changes) == 6
+    # the true value is that of everybody, had nobody left
+    share = np.mean(
+        [inside for (month, inside), own in changes.items() for _ in own if month == 6.0]
+    )
+    true = true_values(one, one.truths["works"]).by_arm["mgadl"][1]
+    assert true.value == pytest.approx(-1.0 - 5.0 * share, abs=0.2)
+    assert 0.0 < true.mcse < 0.01
+
+
+def test_a_course_says_a_score_of_every_arm_and_no_jump_to_the_reference() -> None:
+    raw = by_state(missing="jump_to_reference")
+    del raw["truth"]["cart"]["scores"]
+    del raw["truth"]["soc"]["scores"]["mgadl"]["sd"]
+    with pytest.raises(DesignError) as refused:
+        Design(**raw)
+    said = str(refused.value)
+    assert "truth.cart.scores.mgadl: missing" in said
+    assert "truth.soc.scores.mgadl.sd: missing" in said
+    assert "endpoints.mgadl.missing: needs the change of the control had all stayed" in said

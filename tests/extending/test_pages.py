@@ -18,6 +18,7 @@ REGISTRIES = {
     "adaptive_cart/decisions/__init__.py",
     "adaptive_cart/endpoints/__init__.py",
     "adaptive_cart/models/__init__.py",
+    "adaptive_cart/design/templates/all_keys.toml",
     "adaptive_cart/nouns/questions/kinds.py",
     "adaptive_cart/figures/registry.py",
     "adaptive_cart/report/chapters/__init__.py",

@@ -42,6 +42,7 @@ MODELS = (
     "restricted_mean",
     "gamma_poisson",
     "dirichlet",
+    "normal",
 )
 FEWER = {
     "stratified_piecewise_exponential_own": 100,

@@ -17,7 +17,16 @@ from adaptive_cart.models import ANALYSES, AnalysisBase
 from adaptive_cart.models.base import Posterior
 from adaptive_cart.models.draws import DRAWS, MIDDLES, ranks, within_cells
 from adaptive_cart.nouns.questions import ALL, OPEN, Category, Question
-from adaptive_cart.nouns.summaries import Categories, Counts, Durations, Exposure, Means, Summary
+from adaptive_cart.nouns.records import Floats, Integers
+from adaptive_cart.nouns.summaries import (
+    Categories,
+    Counts,
+    Durations,
+    Exposure,
+    Means,
+    Scores,
+    Summary,
+)
 
 NORMAL = {"dist": "normal", "mean": 0.0, "sd": 1.5}
 VAGUE_MIXTURE = [{"weight": 0.8, "a": 2.0, "b": 8.0}, {"weight": 0.2, "a": 1.0, "b": 1.0}]
@@ -25,6 +34,10 @@ TABLES: dict[str, dict[str, Any]] = {
     "beta_binomial": {"prior": {"cart": {"mixture": VAGUE_MIXTURE}, "soc": {"a": 0.5, "b": 0.5}}},
     "gamma_poisson": {"prior": {"a": 0.5, "b": 0.5}},
     "restricted_mean": {"prior": {"mean": 0.3, "worth": 2.0, "sd": 0.4, "sd_worth": 4.0}},
+    "normal": {
+        "prior": {arm: {"mean": 0.2, "worth": 2.0} for arm in ("soc", "cart", "allo")},
+        "spread": {"sd": 1.0, "worth": 4.0},
+    },
     "piecewise_exponential": {
         "cuts": [6.0],
         "prior": {"baseline": {"a": 0.5, "b": 5.0}, "log_hazard_ratio": NORMAL},
@@ -58,7 +71,7 @@ TABLES: dict[str, dict[str, Any]] = {
     },
 }
 TABLES["dirichlet"] = {"prior": dict.fromkeys(("dead", "bad", "fair", "good"), 0.5)}
-TRIALS = {"categories": 12, "counts": 12, "exposure": 12, "means": 12, "durations": 4}
+TRIALS = {"categories": 12, "scores": 12, "counts": 12, "exposure": 12, "means": 12, "durations": 4}
 TWO_ARMS = ("logistic", "hierarchical_logistic")
 
 
@@ -84,6 +97,8 @@ def data(kind: str, trials: int, arms: int, strata: int) -> Summary:
     if kind == "means":
         mean = number * rng.uniform(0.0, 0.6, shape)
         return Means(mean, mean**2 / np.maximum(number, 1) + 0.2 * number, number)
+    if kind == "scores":
+        return Scores(scores(rng, number), 0 * number)
     participants = 30 * arms
     arm = np.broadcast_to(np.arange(participants) % arms, (trials, participants)).astype(np.int8)
     stratum = (np.arange(participants) // arms % strata)[None].repeat(trials, 0).astype(np.int8)
@@ -93,6 +108,17 @@ def data(kind: str, trials: int, arms: int, strata: int) -> Summary:
     return Durations(
         np.minimum(*months), months[0] < months[1], included, arm, stratum, counts, counts, counts
     )
+
+
+def scores(rng: np.random.Generator, number: Integers) -> Floats:
+    """Sums of products of as many people as there are in each cell, (trial, arm, stratum)."""
+    products = np.zeros((*number.shape, 1, 3, 3))
+    for cell in np.ndindex(number.shape):
+        baseline = rng.normal(9.0, 3.0, number[cell])
+        score = baseline + rng.normal(0.1 * cell[1] - 0.2 * (baseline - 9.0), 1.0 + cell[0] % 3)
+        vectors = np.stack([np.ones(number[cell]), baseline, score], axis=1)
+        products[cell][0] = vectors.T @ vectors
+    return products
 
 
 @cache

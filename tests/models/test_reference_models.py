@@ -16,7 +16,7 @@ import pytest
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.base import holds
 from adaptive_cart.nouns.questions import ALL, OPEN, Category, Question
-from adaptive_cart.nouns.summaries import Categories, Counts, Durations, Exposure, Means
+from adaptive_cart.nouns.summaries import Categories, Counts, Durations, Exposure, Means, Scores
 
 reference = pytest.mark.reference
 
@@ -54,6 +54,15 @@ def durations(*trials: tuple[list[float], list[int], list[int]], arms: int = 2) 
     time = nothing.astype(np.float64)
     stratum = np.broadcast_to((np.arange(width) % 3 == 0).astype(np.int8), shape)
     return Durations(months, event, inside, arm, stratum, nothing, nothing, time)
+
+
+def sums(*trials: list[tuple[int, int, float, float]]) -> np.ndarray[Any, Any]:
+    """Sums of products of scores, from arm, stratum, baseline and score of everybody."""
+    products = np.zeros((len(trials), 3, 2, 1, 3, 3))
+    for trial, people in enumerate(trials):
+        for arm, stratum, *values in people:
+            products[trial, arm, stratum, 0] += np.outer([1.0, *values], [1.0, *values])
+    return products
 
 
 def asked(*questions: dict[str, Any]) -> list[Question]:
@@ -247,6 +256,34 @@ CASES: dict[str, tuple[dict[str, Any], Any, Any, list[Question]]] = {
             {"arm": 1, "minus": 0, "value": 1.0},
             {"arm": 2, "minus": 1, "value": 0.0, "above": False, "stratum": OPEN},
             {"arm": 1, "minus": 0, "value": 2.0, "stratum": 1},
+        ),
+    ),
+    "normal": (
+        {
+            "prior": {"soc": {"mean": -1.0, "worth": 4.0}, "mrna": {"mean": 0.0, "worth": 1.0}},
+            "spread": {"sd": 2.0, "worth": 3.0},
+        },
+        Scores(
+            sums(
+                [
+                    (0, 0, 9.0, 8.5),
+                    (0, 1, 7.0, 7.5),
+                    (1, 0, 12.0, 8.0),
+                    (1, 1, 8.0, 5.0),
+                    (1, 1, 6.0, 5.5),
+                    (2, 0, 9.0, 9.5),
+                    (0, 0, 5.0, 3.5),
+                    (1, 0, 10.0, 5.0),
+                ],
+                [(1, 1, 9.0, 4.0), (1, 0, 7.0, 6.0), (2, 1, 8.0, 8.0)],
+            ),
+            np.zeros((2, 3, 2), dtype=np.int64),
+        ),
+        np.array([[True, True], [False, True]]),
+        asked(
+            {"arm": 1, "value": -2.0},
+            {"arm": 1, "minus": 0, "value": -1.0, "above": False},
+            {"arm": 2, "minus": 0, "value": 0.0, "above": False, "stratum": OPEN},
         ),
     ),
     "gamma_poisson": (

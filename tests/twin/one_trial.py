@@ -103,7 +103,8 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from scipy import special
+import numpy as np
+from scipy import special, stats
 
 from twin import posterior
 
@@ -493,7 +494,10 @@ def own_course(
         if endpoint.get("missing") == "impute":
             person[f"imputation:{name}"] = uniform(f"imputation:{name}")
     for name, endpoint in raw["endpoints"].items():
-        if name in truth:
+        if endpoint["type"] == "continuous":
+            told = truth[name][arm] if name in truth else own["scores"][name]
+            person[name] = score_values(endpoint, told, person, name, uniform)
+        elif name in truth:
             person[name] = direct_outcome(endpoint, truth[name], person, uniform(f"outcome:{name}"))
         elif endpoint["type"] == "adverse_event":
             probability = own.get("events", {}).get(name, 0.0)
@@ -664,6 +668,29 @@ def direct_outcome(endpoint: Table, truths: Table, person: Person, u: float) -> 
     if endpoint["type"] == "time_to_event":
         return quantile(truth, u)
     raise NotImplementedError(f"direct truth of {endpoint['type']}")
+
+
+def score_values(
+    endpoint: Table, told: Table, person: Person, name: str, uniform: Callable[[str], float]
+) -> list[float]:
+    """A participant's score at baseline and at each visit, had nobody left.
+
+    Values are normal, any two of them correlated alike; the mean is the baseline's, and at a visit
+    that and the change there, which the state at the visit says where the truth is a course.
+    """
+    visits, baseline = endpoint["visits"], told["baseline"]
+    changes = told.get("change") or [
+        told["in_remission"] if in_state({"state": "remission"}, person, visit) else
+        told["otherwise"] for visit in visits
+    ]  # fmt: skip
+    spread = told["sd"] if isinstance(told["sd"], list) else [told["sd"]] * len(visits)
+    sd = np.array([baseline["sd"], *spread])
+    correlation = np.full((len(sd), len(sd)), float(told["correlation"]))
+    np.fill_diagonal(correlation, 1.0)
+    root = np.linalg.cholesky(correlation * np.outer(sd, sd))
+    away = root @ [stats.norm.ppf(uniform(f"score:{name}:{k}")) for k in range(len(sd))]
+    means = [baseline["mean"], *(baseline["mean"] + change for change in changes)]
+    return [float(mean + own) for mean, own in zip(means, away, strict=True)]
 
 
 def recorded(raw: Table, person: Person, followed_months: float) -> Person:
@@ -886,6 +913,53 @@ def see_time_to_event(name: str, endpoint: Table, people: Sequence[Person], date
     return seen
 
 
+def changes_seen(
+    name: str, endpoint: Table, people: Sequence[Person], date: float
+) -> list[tuple[str, float, float]]:
+    """Arm, baseline and change at the analysed visit of those who were seen there by a date."""
+    month = endpoint.get("month", endpoint["visits"][-1])
+    place = 1 + endpoint["visits"].index(month)
+    return [
+        (person["arm"], person[name][0], person[name][place] - person[name][0])
+        for person in people
+        if by(person["randomised_month"] + month, date)
+        and by(month, min(person["dropout_month"], person["death_month"]))
+    ]
+
+
+def see_score(name: str, endpoint: Table, people: Sequence[Person], date: float) -> Table:
+    """How many were seen at the analysed visit, and their mean change."""
+    seen = [change for _, _, change in changes_seen(name, endpoint, people, date)]
+    return {"totals": len(seen), "mean_change": sum(seen) / len(seen) if seen else math.nan}
+
+
+def covariance_analysis(
+    raw: Table, name: str, people: Sequence[Person], date: float
+) -> tuple[Any, Any, float]:
+    """Least squares of the change on arm and centred baseline: centre, scale matrix, freedom."""
+    seen = changes_seen(name, raw["endpoints"][name], people, date)
+    centre = sum(baseline for _, baseline, _ in seen) / len(seen)
+    rows = [[float(arm == own) for own in arms_of(raw)] + [b - centre] for arm, b, _ in seen]
+    x, y = np.array(rows), np.array([change for *_, change in seen])
+    gram = np.linalg.inv(x.T @ x)
+    beta = gram @ x.T @ y
+    freedom = len(seen) - x.shape[1]
+    return beta, gram * float(((y - x @ beta) ** 2).sum()) / freedom, freedom
+
+
+def score_probability(raw: Table, question: Table, people: Sequence[Person], date: float) -> float:
+    """P(arm - minus > above | seen) of a mean change, or of below, under flat priors."""
+    arm, minus = asked_arms(raw, question)
+    beta, scale, freedom = covariance_analysis(raw, question["endpoint"], people, date)
+    contrast = np.zeros(len(beta))
+    contrast[arms_of(raw).index(arm)] = 1.0
+    if minus is not None:
+        contrast[arms_of(raw).index(minus)] = -1.0
+    margin = float(question["above"] if "above" in question else question["below"])
+    t = stats.t(freedom, contrast @ beta, np.sqrt(contrast @ scale @ contrast))
+    return float(t.sf(margin) if "above" in question else t.cdf(margin))
+
+
 def begins_and_ends(name: str, endpoint: Table, person: Person) -> tuple[float, float]:
     """Where a time to an event begins, and the first of its events that is not before that."""
     if "event" not in endpoint:
@@ -920,6 +994,8 @@ def see(name: str, endpoint: Table, people: Sequence[Person], date: float) -> Ta
         return see_time_in_remission(endpoint, people, date)
     if kind == "time_to_event":
         return see_time_to_event(name, endpoint, people, date)
+    if kind == "continuous":
+        return see_score(name, endpoint, people, date)
     raise NotImplementedError(f"endpoint type {kind}")
 
 
@@ -1020,6 +1096,8 @@ def rule_probability(
     if "predictive" in rule:
         return predictive_probability(raw, rule, people, date, number_of_looks)
     endpoint = rule["posterior"]["endpoint"]
+    if raw["endpoints"][endpoint]["type"] == "continuous":
+        return score_probability(raw, rule["posterior"], people, date)
     counts = binary_counts(raw, endpoint, people, date)
     return posterior_probability(raw, rule["posterior"], counts)
 
@@ -1050,6 +1128,13 @@ def summary(raw: Table, people: Sequence[Person], date: float) -> Table:
     """Counts and posterior means of the primary endpoint by a date, by arm."""
     primary = primary_of(raw)
     arms = arms_of(raw)
+    if raw["endpoints"][primary]["type"] == "continuous":
+        beta, _, _ = covariance_analysis(raw, primary, people, date)
+        by_arm = dict(zip(arms, beta.tolist(), strict=False))
+        seen = changes_seen(primary, raw["endpoints"][primary], people, date)
+        numbers = {arm: (None, sum(own == arm for own, *_ in seen)) for arm in arms}
+        differences = {arm: by_arm[arm] - by_arm[arms[0]] for arm in arms[1:]}
+        return {"counts": numbers, "posterior_mean": by_arm, "estimate": differences}
     if raw["endpoints"][primary]["type"] not in ("landmark", "adverse_event"):
         return {"counts": None, "posterior_mean": None, "estimate": None}
     counts = binary_counts(raw, primary, people, date)

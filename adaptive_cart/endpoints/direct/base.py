@@ -154,9 +154,32 @@ class DirectTruth(ABC):
         raise NotImplementedError  # a kind that no analysis prior is drawn for has none
 
     # ── a column of a participants table ──────────────────────────────────────────────────
-    def columns(self, name: str, endpoint: Any) -> tuple[str, ...]:
-        """Columns that are the endpoint's own: one with its name."""
-        return (name,)
+    def columns(self, name: str, endpoint: Any) -> dict[str, float | None]:
+        """Columns that are the endpoint's own, and the month at which each is known if it is fixed.
+
+        One with the endpoint's name, where nothing else is said.
+        """
+        return {name: endpoint.known_after()}
+
+    def meanings(self, name: str, endpoint: Any, since: str) -> dict[str, str]:
+        """Say what each column holds."""
+        return {name: self.meaning(endpoint, since)}
+
+    def read_all(self, cells: Sequence[Cell]) -> Any:
+        """Read the cells of a row, one for each column."""
+        return self.read(cells[0])
+
+    def written_all(
+        self,
+        name: str,
+        endpoint: Any,
+        outcome: Any,
+        at: tuple[int, int],
+        seen: Callable[[float], float | str],
+        last: float,
+    ) -> dict[str, Any]:
+        """The cells of a participant, by column; parameters as for :meth:`written`."""
+        return {name: self.written(outcome, at, endpoint.known_after(), seen, last)}
 
     @abstractmethod
     def meaning(self, endpoint: Any, since: str) -> str:

@@ -13,22 +13,16 @@ from functools import cached_property
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
-from pydantic import Discriminator, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 from scipy import special
 
-from adaptive_cart.endpoints.direct.base import Cell, DirectTruth, Drawing
+from adaptive_cart.endpoints.direct.base import Array, Cell, DirectTruth, Drawing
+from adaptive_cart.endpoints.direct.response import too_early
 from adaptive_cart.nouns.parts import Finite, Part, Positive
-from adaptive_cart.nouns.records import Floats, Outcome
-from adaptive_cart.nouns.scored import Scored, Values
+from adaptive_cart.nouns.records import Booleans, Floats, Outcome
+from adaptive_cart.nouns.scored import Baseline, RecordedScores, Scored, Values
 
 SMALLEST = 2.0**-54  # what a uniform of 0 stands for
-
-
-class Baseline(Part):
-    """Mean and standard deviation of a score before treatment."""
-
-    mean: Finite
-    sd: Positive
 
 
 def _correlation_shape(value: Any) -> str:
@@ -44,10 +38,12 @@ Correlation = Annotated[
 class ScoreTruth(Part):
     """Scores of an arm at baseline and at each visit."""
 
-    baseline: Baseline
-    change: list[Finite]
-    sd: list[Positive]
-    correlation: Correlation
+    baseline: Baseline = Field(description="the score before treatment")
+    change: list[Finite] = Field(description="mean change from baseline at each visit")
+    sd: list[Positive] = Field(description="standard deviation of the score at each visit")
+    correlation: Correlation = Field(
+        description="of any two values of a participant, baseline and visits; or a matrix"
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -60,6 +56,9 @@ class ScoreTruth(Part):
         if fault:
             raise ValueError(f"'correlation' {fault}")
         return self
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
 
     @property
     def means(self) -> tuple[float, ...]:
@@ -165,35 +164,42 @@ class ScoresAtVisits(DirectTruth):
         )
 
     def draw(self, drawing: Drawing) -> Outcome:
+        expected = _expected(drawing) if drawing.directly else _by_state(drawing)
+        spreads = np.array([[_spread(own, drawing) for own in by] for by in drawing.values])
         label = np.int8(0) if drawing.stratum is None else drawing.stratum
-        means = np.array([[own.means for own in by] for by in drawing.values])
-        expected = tuple(means[drawing.arm, label, place] for place in range(means.shape[-1]))
-        spreads = np.array([[own.spread for own in by] for by in drawing.values])
 
         def drawn() -> Values:
             alike = (spreads == spreads[0, 0]).all()
             spread: Sequence[Sequence[Floats | float]] = spreads[0, 0].tolist()
             if not alike:
-                places = range(means.shape[-1])
+                places = range(len(expected))
                 spread = [[spreads[drawing.arm, label, i, j] for j in places] for i in places]
             return deviations(spread, lambda place: uniforms_of(drawing, place))
 
         return Scored(expected, drawn)
 
     # ── columns of a participants table ───────────────────────────────────────────────────
-    def columns(self, name: str, endpoint: Any) -> tuple[str, ...]:
-        visits = (f"{name}_month_{month:g}" for month in endpoint.visits)
-        return (f"{name}_baseline", *visits)
-
-    def known(self, endpoint: Any) -> tuple[float | None, ...]:
-        return (0.0, *endpoint.visits)
+    def columns(self, name: str, endpoint: Any) -> dict[str, float | None]:
+        visits = {f"{name}_month_{month:g}": month for month in endpoint.visits}
+        return {f"{name}_baseline": 0.0, **visits}
 
     def meaning(self, endpoint: Any, since: str) -> str:
-        return "the score before treatment, and at each visit; blank where it was not told"
+        return "the score; blank where there is none"
+
+    def meanings(self, name: str, endpoint: Any, since: str) -> dict[str, str]:
+        baseline, *visits = self.columns(name, endpoint)
+        told = {
+            column: f"the score at month {month:g} (not its change); {since}; blank where it was "
+            "not taken, or not yet"
+            for column, month in zip(visits, endpoint.visits, strict=True)
+        }
+        return {baseline: "the score before treatment, which the analysis needs", **told}
 
     def read(self, cell: Cell) -> float:
         if not cell.text:
             return np.nan
+        assert cell.known is not None
+        too_early(cell, cell.known)
         try:
             value = float(cell.text)
         except ValueError:
@@ -201,6 +207,64 @@ class ScoresAtVisits(DirectTruth):
         if not np.isfinite(value):
             cell.report(f"found '{cell.text}'; a number or blank is expected")
         return value
+
+    def read_all(self, cells: Sequence[Cell]) -> tuple[float, ...]:
+        return tuple(self.read(cell) for cell in cells)
+
+    def recorded(
+        self, values: Array, block: Callable[[Array, Any], Array], respond: Booleans
+    ) -> Outcome:
+        """Of those who are taken to respond the last score that was seen lasts."""
+        last, columns = values[:, 0], []
+        for column in values.T:
+            last = np.where(np.isfinite(column), column, last)
+            columns.append(block(np.where(respond, last, column), np.nan))
+        return RecordedScores(tuple(columns))
+
+    def written_all(
+        self,
+        name: str,
+        endpoint: Any,
+        outcome: Scored,
+        at: tuple[int, int],
+        seen: Callable[[float], float | str],
+        last: float,
+    ) -> dict[str, Any]:
+        both = zip(self.columns(name, endpoint).items(), outcome.values, strict=True)
+        return {
+            column: float(value[at]) if month == 0.0 or seen(month or 0.0) != "" else ""
+            for (column, month), value in both
+        }
+
+
+def _expected(drawing: Drawing) -> Values:
+    """Mean of each value, as the scenario says it."""
+    label = np.int8(0) if drawing.stratum is None else drawing.stratum
+    means = np.array([[own.means for own in by] for by in drawing.values])
+    return tuple(means[drawing.arm, label, place] for place in range(means.shape[-1]))
+
+
+def _by_state(drawing: Drawing) -> Values:
+    """Mean of each value, by whether a participant is in remission at the visit.
+
+    Remission is of either kind; after crossover it is that of the course then followed.
+    """
+    assert drawing.course is not None
+    baseline = drawing.own(lambda own: own.baseline.mean)
+    inside = baseline + drawing.own(lambda own: own.in_remission)
+    outside = baseline + drawing.own(lambda own: own.otherwise)
+    state = drawing.course.state("remission")
+    months = drawing.endpoint.visits
+    return (baseline, *(np.where(state.hold_at(month), inside, outside) for month in months))
+
+
+def _spread(own: Any, drawing: Drawing) -> Floats:
+    """Lower triangle that makes independent deviations into those of the values."""
+    if isinstance(own, ScoreTruth):
+        return own.spread
+    visits = len(drawing.endpoint.visits)
+    sd = np.array([own.baseline.sd, *[own.sd] * visits])
+    return sd[:, None] * triangle(own.correlation, 1 + visits)
 
 
 def uniforms_of(drawing: Drawing, place: int) -> Floats:

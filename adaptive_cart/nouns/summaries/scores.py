@@ -6,16 +6,19 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.questions.words import Parameter
 from adaptive_cart.nouns.records import Floats, Integers, Population
 from adaptive_cart.nouns.summaries.base import Summary, none_of
 from adaptive_cart.nouns.summaries.changes import Move, Reach
 from adaptive_cart.nouns.summaries.means import MOST_SHIFT
+
+AT_ONCE: Final = 4096  # participants whose products are worked out at a time, to stay in cache
 
 
 @dataclass(frozen=True)
@@ -49,39 +52,37 @@ class Scores(Summary):
 
     @classmethod
     def of(
-        cls,
-        population: Population,
-        products: Mapping[tuple[int, int], Floats],
-        seen: Integers,
-        visits: int,
-        missing: Integers,
+        cls, population: Population, products: Floats, seen: Labels, missing: Integers
     ) -> Scores:
         """Sum the products of everybody's scores.
 
         Parameters
         ----------
         products
-            By places in the vector, the second not before the first: ``(trial, participant)``.
-            What was not seen does not matter.
+            ``(trial, participant, pair)`` as :func:`products_of` gives them. What was not seen does
+            not matter.
         seen
             ``(trial, participant)`` number of visits at which each was seen.
         """
-        arms, strata, trials = population.arms, population.strata, population.trials
-        cell = population.arm.astype(np.int64) * strata + population.label
-        cell = cell * (visits + 1) + seen
-        cell += np.arange(trials)[:, None] * (arms * strata * (visits + 1))
-        where, number = cell.ravel(), trials * arms * strata * (visits + 1)
-        width = visits + 2
-        sums = np.zeros((trials, arms, strata, visits, width, width))
-        for (one, other), values in products.items():
-            weights = None if other == 0 else values.ravel()
-            by_last = np.bincount(where, weights, number)
-            by_last = by_last.reshape(trials, arms, strata, visits + 1)
-            total = np.zeros((trials, arms, strata))
-            for visit in range(visits - 1, max(other - 2, 0) - 1, -1):
-                total = total + by_last[..., visit + 1]
-                sums[..., visit, one, other] = total
-                sums[..., visit, other, one] = total
+        pairs = products.shape[-1]
+        width = places(pairs)
+        visits = width - 2
+        shape = (population.trials, population.arms, population.strata, visits + 1)
+        cell = population.arm.astype(np.int32) * (population.strata * (visits + 1))
+        if population.stratum is not None:
+            cell += population.stratum.astype(np.int32) * (visits + 1)
+        cell += seen
+        cell += (np.arange(shape[0]) * math.prod(shape[1:]))[:, None]
+        by_last = in_cells(products.reshape(-1, pairs), cell.ravel(), math.prod(shape))
+        by_last = by_last.reshape(*shape, pairs)
+        both = square_of(width)
+        sums = np.empty((*shape[:-1], visits, width, width))
+        total = np.zeros((*shape[:-1], pairs))
+        for visit in range(visits - 1, -1, -1):
+            total += by_last[..., visit + 1, :]
+            sums[..., visit, :, :] = total[..., both]
+            sums[..., visit, visit + 3 :, :] = 0.0
+            sums[..., visit, :, visit + 3 :] = 0.0
         return cls(sums, missing)
 
     @classmethod
@@ -160,3 +161,55 @@ class Scores(Summary):
             last = products[:, arm, stratum, -1]
             products[:, arm, stratum, -1] = move @ last @ move.T
         return replace(self, products=products)
+
+
+def products_of(vector: Sequence[Floats]) -> Floats:
+    """Products of each two of (1, baseline, scores) of every participant.
+
+    Parameters
+    ----------
+    vector
+        Baseline and scores, ``(trial, participant)`` each.
+
+    Returns
+    -------
+    ``(trial, participant, pair)``, pairs in the order of ``numpy.triu_indices``.
+    """
+    width = len(vector) + 1
+    own = [np.ascontiguousarray(values).reshape(-1) for values in vector]
+    found = np.empty((own[0].size, width * (width + 1) // 2))
+    found[:, 0] = 1.0
+    for first in range(0, len(found), AT_ONCE):
+        rows = slice(first, first + AT_ONCE)
+        for pair, (one, other) in enumerate(zip(*np.triu_indices(width), strict=True)):
+            if one:
+                np.multiply(own[one - 1][rows], own[other - 1][rows], out=found[rows, pair])
+            elif other:
+                found[rows, pair] = own[other - 1][rows]
+    return found.reshape(*vector[0].shape, -1)
+
+
+def places(pairs: int) -> int:
+    """Length of the vector of which there are so many pairs."""
+    return (math.isqrt(8 * pairs + 1) - 1) // 2
+
+
+def square_of(width: int) -> Integers:
+    """For each two places of the vector, which pair they are, ``(place, place)``."""
+    found = np.empty((width, width), dtype=np.int64)
+    one, other = np.triu_indices(width)
+    found[one, other] = found[other, one] = np.arange(len(one))
+    return found
+
+
+def in_cells(rows: Floats, cell: npt.NDArray[np.int32], cells: int) -> Floats:
+    """Sum rows by the cell that each is in, ``(cell, column)``: a sparse matrix times a dense one.
+
+    Each cell adds its rows in their order, so that no trial depends on its neighbours.
+    """
+    from scipy import sparse  # slow to import
+
+    every = np.arange(len(cell) + 1, dtype=np.int32)
+    member = sparse.csc_array((np.ones(len(cell)), cell, every), shape=(cells, len(cell)))
+    found: Floats = member @ rows
+    return found

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from adaptive_cart.courses.scores import CourseScore
 from adaptive_cart.nouns.distributions import EventTime
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
 from adaptive_cart.report.chapter import Chapter
@@ -104,7 +105,7 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _words(value: Any, path: str) -> str:
-    if isinstance(value, EventTime):
+    if isinstance(value, EventTime | CourseScore):
         return value.words()
     if path in HAZARDS:
         return f"{value * MONTHS_PER_YEAR:.4g} a year"

@@ -40,6 +40,7 @@ from adaptive_cart.report.pictures import figures_of
 from adaptive_cart.report.verified import HOW, verified
 
 NO_PRIOR = "the design tests hypotheses, without a prior"
+FLAT = "priors are flat, so that nothing is known before there are data"
 MOST_TABLES = 20_000  # tables of counts that are enumerated for the prior predictive
 
 
@@ -84,12 +85,13 @@ def _priors(evidence: Evidence) -> list[Block]:
         if key not in evidence.facts.priors:
             lacking.append(key)
     if not rows:
-        evidence.trace.not_applicable(13, NO_PRIOR)
-        evidence.trace.not_applicable(12, NO_PRIOR)
-        evidence.trace.not_applicable(15, NO_PRIOR)
+        why = FLAT if evidence.plan.asks_posteriors else NO_PRIOR
+        evidence.trace.not_applicable(13, why)
+        evidence.trace.not_applicable(12, why)
+        evidence.trace.not_applicable(15, why)
         return [
             Heading(text="Priors", key="priors", level=2),
-            Paragraph(line=prose("None: {why}.", why=NO_PRIOR)),
+            Paragraph(line=prose("None: {why}.", why=why)),
         ]
     blocks: list[Block] = [
         Heading(text="Priors", key="priors", level=2),
@@ -197,7 +199,9 @@ def _claims(evidence: Evidence) -> list[Block]:
             )
         )
     if not rows:
-        if evidence.plan.asks_posteriors:
+        if all(evidence.plan.flat(part) for rule in evidence.plan.rules for part in rule.parts):
+            evidence.trace.not_applicable(14, FLAT)
+        elif evidence.plan.asks_posteriors:
             evidence.trace.missing(14)
         else:
             evidence.trace.not_applicable(14, NO_PRIOR)

@@ -7,7 +7,7 @@ from typing import Any
 from adaptive_cart.decisions import SAFETY
 from adaptive_cart.report import grid
 from adaptive_cart.report.chapter import Chapter
-from adaptive_cart.report.chapters.model import NO_PRIOR
+from adaptive_cart.report.chapters.model import FLAT, NO_PRIOR
 from adaptive_cart.report.chapters.thresholds import against_target
 from adaptive_cart.report.document import (
     Block,
@@ -179,6 +179,8 @@ def _prior(evidence: Evidence) -> list[Line]:
     of_arms = [prior for prior in priors if prior.of_arm]
     if not analysis.bayesian:
         return [prose("{label} None: {why}.", label=strong("Priors."), why=NO_PRIOR)]
+    if not of_arms and analysis.flat(model):
+        return [prose("{label} None: {why}.", label=strong("Priors."), why=FLAT)]
     if not of_arms:
         return [
             prose(

@@ -1,0 +1,1 @@
+"""Changes of a score from baseline: the normal model."""

@@ -1,0 +1,221 @@
+"""The table ``[analysis.ENDPOINT]`` with ``model = "normal"``, and its answers to rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
+from adaptive_cart.models.normal.normal import Fit, Normal
+from adaptive_cart.models.ties import Sides, strictly_inside
+from adaptive_cart.nouns.parts import Finite, Part, Worth
+from adaptive_cart.nouns.questions import OPEN, Quantity, Question
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
+from adaptive_cart.nouns.summaries import Scores, Summary
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.prior import Prior
+
+EQUAL = (
+    1e-12  # of the scale: posteriors whose centre is that near to a value are symmetric about it
+)
+
+
+class MeanPrior(Part):
+    """What is known of the mean change of an arm, and of how many participants."""
+
+    mean: Finite = Field(description="mean change, of who starts at the mean baseline")
+    worth: Worth = Field(description="participants that it counts for")
+
+
+class SpreadPrior(Part):
+    """What is known of the standard deviation of changes, and of how many participants."""
+
+    sd: Worth = Field(description="standard deviation of changes, baseline being allowed for")
+    worth: Worth = Field(description="participants that it counts for")
+
+
+@dataclass(frozen=True)
+class MeansPosterior(Posterior):
+    """Posterior of mean changes; strata are pooled unless a question names one."""
+
+    model: Normal
+    products: Floats
+    open_strata: Booleans | None
+
+    closed = ("level",)
+    fast_error = 1e-9
+    drawn_error = 0.005
+
+    @property
+    def arms(self) -> int:
+        return self.products.shape[1]
+
+    def where_open(self, open_strata: Booleans) -> MeansPosterior:
+        return replace(self, open_strata=open_strata)
+
+    def fit(self, stratum: int) -> Fit:
+        """Of the strata that a question is about; worked out once."""
+        if stratum not in self._fits:
+            products = self.products
+            if stratum >= 0:
+                products = products[:, :, stratum]
+            elif stratum == OPEN and self.open_strata is not None:
+                products = (products * self.open_strata[:, None, :, None, None]).sum(axis=2)
+            else:
+                products = products.sum(axis=2)
+            self._fits[stratum] = self.model.fit(products)
+        return self._fits[stratum]
+
+    @cached_property
+    def _fits(self) -> dict[int, Fit]:
+        return {}
+
+    def computed(self, question: Question) -> Floats:
+        if not self.without_draws(question):
+            return super().computed(question)
+        below = self.fit(question.stratum).below(question.arm, question.minus, question.value)
+        return 1.0 - below if question.above else below
+
+    def sides(self, question: Question) -> Sides:
+        """Nothing is certain; a posterior that is symmetric about the value is half above it."""
+        if not self.without_draws(question):
+            return super().sides(question)
+
+        def sides(threshold: float, rows: Integers) -> Floats:
+            if threshold != 0.5:
+                return strictly_inside(threshold, rows)
+            centre, scale = self.fit(question.stratum).of(question.arm, question.minus)
+            away = (centre - question.value)[rows]
+            side = np.where(np.abs(away) <= EQUAL * scale[rows], 0.0, np.sign(away))
+            return side if question.above else -side
+
+        return sides
+
+    def mean(self, question: Question) -> Floats:
+        """Posterior mean; with one degree of freedom, which leaves none, the centre."""
+        if not self.without_draws(question):
+            return super().mean(question)
+        fit = self.fit(question.stratum)
+        centre, _ = fit.of(question.arm, question.minus)
+        return np.where(fit.unknown, np.nan, centre)
+
+    def quantile(self, question: Question, probability: float) -> Floats:
+        if not self.without_draws(question):
+            return super().quantile(question, probability)
+        fit = self.fit(question.stratum)
+        return fit.quantile(question.arm, question.minus, probability)
+
+    def draw(self, quantity: Quantity) -> Floats:
+        from scipy import special
+
+        from adaptive_cart.models.draws import KNOTS, SCORES, ranks, spread
+
+        fit, both = self.fit(quantity.stratum), self.arms + 2  # the spread and the slope of all
+        rank = ranks(both * (1 + self.products.shape[2]))[both * max(quantity.stratum + 1, 0) :]
+        half = np.where(fit.unknown, 1.0, fit.freedom)[:, None] / 2.0
+        variance = fit.left[:, None] / (2.0 * special.gammainccinv(half, special.ndtr(KNOTS)))
+        sd = np.sqrt(spread(variance, KNOTS, rank[0]))
+        drawn = fit.draws(quantity.arm, sd, (SCORES[rank[2 + quantity.arm]], SCORES[rank[1]]))
+        return np.where(fit.unknown[:, None], np.nan, drawn)
+
+
+class NormalAnalysis(AnalysisBase):
+    """Mean changes from baseline, adjusted for it: arms share the slope and the spread."""
+
+    model: Literal["normal"]
+    prior: dict[str, MeanPrior] | None = Field(
+        default=None, description="by arm; an arm that is left out has a flat prior"
+    )
+    spread: SpreadPrior | None = Field(
+        default=None, description="prior of the standard deviation; left out, none"
+    )
+
+    title: ClassVar[str] = "Change from baseline, adjusted for baseline"
+    statements: ClassVar[tuple[Statement, ...]] = (
+        Statement(
+            r"y_{ki} - b_{ki} \sim \mathrm{Normal}(\mu_k + \beta \, (b_{ki} - c), \sigma)",
+            "In arm k, the change of a participant is normal about the mean of the arm, moved by "
+            "the slope for each point by which the baseline b lies above the mean baseline c of "
+            "all who are analysed.",
+        ),
+        Statement(
+            r"p(\mu, \beta, \sigma^2) \propto \sigma^{-2}",
+            "Means, slope and the logarithm of the spread have flat priors, where the table gives "
+            "none.",
+        ),
+    )
+    level: ClassVar[str] = "mean change"
+    reads: ClassVar[str] = "scores"
+    answers: ClassVar[tuple[str, ...]] = MeansPosterior.closed
+    answered_by: ClassVar[type[Posterior]] = MeansPosterior
+
+    def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
+        from adaptive_cart.errors import nearest, one_of
+
+        return [
+            (f"prior.{arm}", f"no arm of this design{nearest(arm, arms)}; arms: {one_of(arms)}")
+            for arm in self.prior or {}
+            if arm not in arms
+        ]
+
+    def priors(self, fitted: Normal, arms: tuple[str, ...]) -> Iterator[Prior]:
+        """Those that are given with a spread; of a flat prior there is nothing to show."""
+        from adaptive_cart.models.prior import of_draws
+
+        if self.spread is None:
+            return
+        empty = Scores.empty(len(arms), 1)
+        for place, arm in enumerate(arms):
+            if arm in (self.prior or {}):
+                drawn = self.posterior(replace_flat(fitted, place), empty, None)
+                given = (self.prior or {})[arm]
+                words = f"t around {given.mean:g}, worth {given.worth:g} participants"
+                one = of_draws(arm, "mean change", words, drawn.drawn(Question("", place))[0])
+                yield replace(one, part=arm, of_arm=True)
+
+    def prior_table(self) -> dict[str, Any]:
+        given = {key: self.plain().get(key) for key in ("prior", "spread")}
+        return {key: value for key, value in given.items() if value}
+
+    def flat(self, fitted: Normal) -> bool:
+        return not fitted.proper
+
+    def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Normal:
+        given = self.prior or {}
+        mean = tuple(given[arm].mean if arm in given else 0.0 for arm in arms)
+        worth = tuple(given[arm].worth if arm in given else 0.0 for arm in arms)
+        if self.spread is None:
+            return Normal(mean, worth)
+        return Normal(mean, worth, self.spread.sd, self.spread.worth)
+
+    def posterior(
+        self, fitted: Normal, summary: Summary, open_strata: Booleans | None
+    ) -> MeansPosterior:
+        assert isinstance(summary, Scores)
+        return MeansPosterior(fitted, last_visit(summary), open_strata)
+
+    def reference(
+        self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
+    ) -> Reference:
+        from adaptive_cart.models.normal.normal_reference import NormalReference
+
+        return NormalReference(self.fitted(arms, shares), arms)
+
+
+def last_visit(summary: Scores) -> Floats:
+    """Sums of products of (1, baseline, score) at the visit that is analysed."""
+    places = [0, 1, summary.products.shape[-1] - 1]
+    return summary.products[..., -1, :, :][..., places, :][..., places]
+
+
+def replace_flat(model: Normal, place: int) -> Normal:
+    """The same with the prior of one arm in all arms: a prior of that arm by itself."""
+    arms = len(model.mean)
+    return replace(model, mean=model.mean[place : place + 1] * arms,
+                   worth=model.worth[place : place + 1] * arms)  # fmt: skip

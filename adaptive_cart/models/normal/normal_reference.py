@@ -1,0 +1,110 @@
+"""The model ``normal`` in PyMC, written from its statement and not from the fast posterior.
+
+Strata are pooled: the data are the sums of the strata that a question is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.models.base import Reference
+from adaptive_cart.models.strata.reference_strata import of_strata
+from adaptive_cart.nouns.questions import Quantity, Question
+from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.summaries import Scores, Summary
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.normal.normal import Normal
+
+
+@dataclass(frozen=True)
+class NormalReference(Reference):
+    """Changes from baseline in every arm, in PyMC."""
+
+    prior: Normal
+    arms: tuple[str, ...]
+
+    @property
+    def statement(self) -> str:
+        """Likelihood and prior with their numbers."""
+        prior = self.prior
+        told = [
+            "in each arm: change ~ Normal(mean + slope x (baseline - mean baseline of all), sd)",
+            "slope and log(sd) flat" if prior.sd_worth == 0.0 else
+            f"slope flat; variance ~ scaled inverse chi-squared({prior.sd_worth:g}, "
+            f"{prior.sd:g} squared)",
+        ]  # fmt: skip
+        for arm, mean, worth in zip(self.arms, prior.mean, prior.worth, strict=True):
+            known = f"~ Normal({mean:g}, sd / sqrt({worth:g}))" if worth else "flat"
+            told.append(f"mean of {arm} {known}")
+        return "\n".join(told)
+
+    def data(
+        self,
+        summary: Summary,
+        trial: int = 0,
+        open_strata: Booleans | None = None,
+        question: Question | None = None,
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Sums by arm of the baseline less its mean, and of the change, and of their products."""
+        assert isinstance(summary, Scores)
+        sums = of_strata(summary.products[trial, ..., -1, :, :], open_strata, question)
+        number = sums[:, 0, 0]
+        centre = sums[:, 0, 1].sum() / max(number.sum(), 1.0)
+        # (1, baseline, score) to (1, baseline - centre, score - baseline)
+        turn = np.zeros((3, sums.shape[-1]))
+        turn[0, 0] = turn[1, 1] = turn[2, -1] = 1.0
+        turn[1, 0], turn[2, 1] = -centre, -1.0
+        turned = turn @ sums @ turn.T
+        return {
+            "number": number,
+            "baseline": turned[:, 0, 1],
+            "change": turned[:, 0, 2],
+            "baselines_squared": turned[:, 1, 1],
+            "both": turned[:, 1, 2],
+            "changes_squared": turned[:, 2, 2],
+        }
+
+    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+        """A new model of these data; their likelihood depends on the sums alone."""
+        import pymc as pm
+
+        prior = self.prior
+        worth = np.array(prior.worth)
+        with pm.Model(coords={"arm": list(self.arms)}) as model:
+            given = {name: pm.Data(name, data[name], dims="arm") for name in data}
+            mean = pm.Flat("mean", dims="arm")
+            slope = pm.Flat("slope")
+            log_sd = pm.Flat("log_sd")
+            variance = pm.math.exp(2.0 * log_sd)
+            squares = (
+                given["changes_squared"]
+                - 2.0 * mean * given["change"]
+                - 2.0 * slope * given["both"]
+                + given["number"] * mean**2
+                + 2.0 * mean * slope * given["baseline"]
+                + slope**2 * given["baselines_squared"]
+            )
+            pm.Potential("changes", (-given["number"] * log_sd - 0.5 * squares / variance).sum())
+            away = worth * (mean - np.array(prior.mean)) ** 2
+            known = (worth > 0.0).astype(np.float64)
+            pm.Potential("of_means", (-known * log_sd - 0.5 * away / variance).sum())
+            # of the logarithm of the standard deviation, whose prior is otherwise flat
+            if prior.sd_worth > 0.0:
+                spread = -prior.sd_worth * (log_sd + 0.5 * prior.sd**2 / variance)
+                pm.Potential("of_spread", spread)
+        return model
+
+    def of(
+        self,
+        draws: Mapping[str, npt.NDArray[np.float64]],
+        quantity: Quantity,
+        open_strata: Booleans | None = None,
+    ) -> Floats:
+        """Mean change of an arm."""
+        return draws["mean"][..., quantity.arm]
