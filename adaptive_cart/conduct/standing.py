@@ -49,6 +49,12 @@ def unheld(standing: Standing, position: int) -> str:
     return ", ".join(missing) or "what it requires"
 
 
+def holds_apart(design: Design, rule: ResolvedRule) -> bool:
+    """Whether that a rule holds is not the same as that it ends the trial, nor a claim."""
+    ends = rule.decision.ends
+    return not rule.decision.at_the_end and (ends is None or (design.by_target and ends == SUCCESS))
+
+
 def required_by(rules: tuple[ResolvedRule, ...]) -> set[int]:
     """Positions of the rules that claims require."""
     return {required for rule in rules for required in rule.requires}
@@ -67,8 +73,8 @@ class Standing:
     open_arms, open_strata
         ``(trial, arm)``, ``(trial, stratum)`` still enrolling; the control is always open.
     noted
-        By position of a rule that claims, or that a claim requires: ``(trial, target)`` look at
-        which it first held, 0 for not.
+        By position of a rule that claims, that a claim requires, or whose holding does not end the
+        trial: ``(trial, target)`` look at which it first held, 0 for not.
     declared
         Every such rule as it held, in order, with what was open then.
     dropped, closed
@@ -119,7 +125,9 @@ class Standing:
             noted={
                 position: small(len(rule.targets))
                 for position, rule in enumerate(rules)
-                if rule.decision.claims or rule.decision.noted or position in required_by(rules)
+                if rule.decision.claims
+                or position in required_by(rules)
+                or holds_apart(design, rule)
             },
             dropped=small(arms),
             closed=small(strata),
@@ -195,8 +203,8 @@ class Standing:
     def apply(self, held: Holding) -> None:
         """Do what follows from a rule that holds."""
         decision = self.rules[held.position].decision
-        if held.position in self.noted and not (decision.claims or decision.noted):
-            self.note(held)  # a claim requires it
+        if held.position in self.noted and not decision.claims:
+            self.note(held)
         decision.act(self, held)
 
     def may_be_claimed(self, position: int) -> Booleans:

@@ -97,7 +97,8 @@ class Decision(ABC):
     claims
         Whether it claims that what the rule asks is so: the claim may be false.
     noted
-        Whether it notes the look at which the rule first held, though it claims nothing.
+        Whether that the rule held is told of a real trial as what was decided, though nothing
+        ends, closes or is claimed.
     at_the_end
         Whether the rule is judged once, when the trial has ended, after the other rules.
     drops_arms, closes_strata, stops_enrolment

@@ -42,7 +42,7 @@ CLAIMS = {
     "claimed_final_": "claimed by {rule}, pipeline followed up",
     "claimed_": "claimed by {rule}",
     "false_claim_": "falsely claimed by {rule}",
-    "noted_": "{rule} held",
+    "held_": "{rule} held",
 }
 FINAL, WITHIN = "_final", "within_error_"
 

@@ -277,20 +277,20 @@ def _ended_between(
 
 
 def _decided(rows: Rows, design: Design, look: Any, trials: Mapping[str, Any]) -> None:
-    """Which rule ended the trial, or was noted or claimed first: at any look and at each one."""
+    """Which rule ended the trial, which first held, and what was claimed: at any look, at each."""
     ended_by = np.asarray(trials["rule"])
     for position, rule in enumerate(design.rules):
+        found = {}
         if rule.decision.may_end:
-            measure, at = f"decided_{rule.name}", np.where(ended_by == position, look, 0)
-        elif rule.decision.claims or rule.decision.noted:
-            measure = f"{'claimed' if rule.decision.claims else 'noted'}_{rule.name}"
-            at = np.asarray(trials[measure])
-        else:
-            continue
-        rows.add(measure, proportion(int((at > 0).sum()), len(at)))
-        for number in range(1, design.looks.number + 1):
-            here = int((at == number).sum())
-            rows.add(measure, proportion(here, len(at)), look=number)
+            found[f"decided_{rule.name}"] = np.where(ended_by == position, look, 0)
+        for measure in (f"held_{rule.name}", f"claimed_{rule.name}"):
+            if measure in trials:
+                found[measure] = np.asarray(trials[measure])
+        for measure, at in found.items():
+            rows.add(measure, proportion(int((at > 0).sum()), len(at)))
+            for number in range(1, design.looks.number + 1):
+                here = int((at == number).sum())
+                rows.add(measure, proportion(here, len(at)), look=number)
 
 
 def _claims(rows: Rows, design: Design, trials: Mapping[str, Any]) -> None:

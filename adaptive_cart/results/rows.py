@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.standing import holds_apart
 from adaptive_cart.conduct.trial import Block, LookRecord
 from adaptive_cart.decisions import REASONS
 from adaptive_cart.nouns.counters import narrow
@@ -108,14 +109,14 @@ def successes_by_target(plan: Plan, block: Block) -> dict[str, Any]:
 
 
 def _further_claims(plan: Plan, block: Block) -> dict[str, Any]:
-    """Look at which a rule that ends nothing first made a claim, 0 for not, ``(trial,)`` each."""
+    """Look at which a rule that ends nothing first held or was claimed, 0 for not, ``(trial,)``."""
     columns: dict[str, Any] = {}
     for position, looks in block.standing.noted.items():
         rule = plan.rules[position]
-        if not rule.decision.may_end and (rule.decision.claims or rule.decision.noted):
+        if rule.decision.at_the_end or holds_apart(plan.design, rule):
             never = plan.schedule.number + 1
             first = np.where(looks > 0, looks, never).min(axis=1)
-            what = "claimed" if rule.decision.claims else "noted"
+            what = "claimed" if rule.decision.at_the_end else "held"
             columns[f"{what}_{rule.name}"] = np.where(first < never, first, 0)
     return columns
 
