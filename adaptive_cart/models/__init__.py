@@ -24,6 +24,7 @@ from adaptive_cart.models.strata.logistic_analysis import (
     HierarchicalLogisticAnalysis,
     LogisticAnalysis,
 )
+from adaptive_cart.models.visits.normal_visits_analysis import NormalVisitsAnalysis
 
 ANALYSES: dict[str, type[AnalysisBase]] = {
     "beta_binomial": BetaBinomialAnalysis,
@@ -36,6 +37,7 @@ ANALYSES: dict[str, type[AnalysisBase]] = {
     "gamma_poisson": GammaPoissonAnalysis,
     "dirichlet": DirichletAnalysis,
     "normal": NormalAnalysis,
+    "normal_visits": NormalVisitsAnalysis,
     "proportions_test": ProportionsTestAnalysis,
     "logrank_test": LogrankTestAnalysis,
 }

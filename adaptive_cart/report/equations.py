@@ -68,7 +68,8 @@ BRACKETS = {"(": ")", "[": "]"}
 
 LETTERS = {
     "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "theta": "θ", "lambda": "λ", "mu": "μ",  # noqa: RUF001
-    "pi": "π", "sigma": "σ", "tau": "τ", "phi": "φ", "Delta": "Δ", "Phi": "Φ", "infty": "∞",  # noqa: RUF001
+    "pi": "π", "sigma": "σ", "tau": "τ", "phi": "φ", "Delta": "Δ", "Phi": "Φ", "Sigma": "Σ",  # noqa: RUF001
+    "infty": "∞",
 }  # fmt: skip
 OPERATORS = {
     "sim": "∼", "geq": "≥", "leq": "≤", "neq": "≠", "times": "×", "cdot": "·", "in": "∈",  # noqa: RUF001

@@ -371,6 +371,81 @@ def score_data(generator: Generator, truth: Truth) -> Summary:
     return Scores(products, np.zeros((number, arms, 1), dtype=np.int64))
 
 
+# ── scores at visits ──────────────────────────────────────────────────────────────────────────
+# The priors are flat, of which nothing can be drawn. So parameters are drawn from the posterior of
+# some first participants, by least squares, and the data are those and new ones: a posterior of
+# all of them is then as calibrated as under a proper prior. Baselines and who is seen are the same
+# in every data set; it is the scores that are drawn.
+VISITS, FIRST, NEW = 3, (7, 7, 6), ((9, 8), (6, 5), (3, 4))  # of each arm; (soc, cart) by visit
+
+
+def _visit_people() -> tuple[npt.NDArray[np.int64], Floats, npt.NDArray[np.int64]]:
+    """Arm, baseline less its mean, and visits seen, of the first and then of the new ones."""
+    generator = np.random.default_rng(5)
+    arm, seen = [], []
+    for k in (0, 1):
+        arm += [k] * FIRST[0]
+        seen += [sum(place < number for number in FIRST) for place in range(FIRST[0])]
+    for k in (0, 1):
+        arm += [k] * NEW[0][k]
+        seen += [sum(place < number[k] for number in NEW) for place in range(NEW[0][k])]
+    baseline = generator.normal(9.0, 3.0, len(arm))
+    return np.array(arm), baseline - baseline.mean(), np.array(seen)
+
+
+VISIT_ARM, VISIT_BASELINE, VISIT_SEEN = _visit_people()
+FIRST_ONES = np.arange(len(VISIT_ARM)) < 2 * FIRST[0]
+FIRST_CHANGES: Floats = np.random.default_rng(6).multivariate_normal(
+    [-1.0, -2.0, -2.5], 4.0 * (0.4 * np.eye(VISITS) + 0.6), len(VISIT_ARM)
+)
+
+
+def visit_parameters(generator: Generator, number: int) -> Truth:
+    """Draw one regression after the other from its posterior after the first participants."""
+    mean, slope = np.zeros((number, 2, VISITS)), np.zeros((number, VISITS))
+    log_sd, carried = np.zeros((number, VISITS)), []
+    for visit in range(VISITS):
+        who = FIRST_ONES & (visit < VISIT_SEEN)
+        before = FIRST_CHANGES[who, :visit]
+        x = np.column_stack([np.eye(2)[VISIT_ARM[who]], VISIT_BASELINE[who], before])
+        y = FIRST_CHANGES[who, visit]
+        inverse = np.linalg.inv(x.T @ x)
+        centre = inverse @ x.T @ y
+        left = ((y - x @ centre) ** 2).sum()
+        sd = np.sqrt(left / generator.chisquare(len(y) - x.shape[1], number))
+        away = generator.multivariate_normal(np.zeros(len(centre)), inverse, number)
+        own = centre + sd[:, None] * away
+        log_sd[:, visit] = np.log(sd)
+        carried += list(own[:, 3:].T)
+        mean[:, :, visit] = own[:, :2] + np.einsum("nj,nkj->nk", own[:, 3:], mean[..., :visit])
+        slope[:, visit] = own[:, 2] + (own[:, 3:] * slope[:, :visit]).sum(axis=1)
+    return {
+        "mean": mean,
+        "slope": slope,
+        "log_sd": log_sd,
+        "carried": np.stack(carried, axis=1),
+    }
+
+
+def visit_data(generator: Generator, truth: Truth) -> Summary:
+    """The first participants as they were, and new ones from the multivariate normal."""
+    number = len(truth["slope"])
+    products = np.zeros((number, 2, 1, VISITS, VISITS + 2, VISITS + 2))
+    baseline = VISIT_BASELINE + 9.0
+    for row in range(number):
+        triangle = np.eye(VISITS)
+        triangle[np.tril_indices(VISITS, -1)] = -truth["carried"][row]
+        spread = np.linalg.inv(triangle) * np.exp(truth["log_sd"][row])
+        changes = truth["mean"][row][VISIT_ARM] + np.outer(VISIT_BASELINE, truth["slope"][row])
+        changes = changes + generator.normal(size=changes.shape) @ spread.T
+        changes[FIRST_ONES] = FIRST_CHANGES[FIRST_ONES]
+        scores = np.column_stack([np.ones(len(baseline)), baseline, baseline[:, None] + changes])
+        for k, visit in itertools.product((0, 1), range(VISITS)):
+            own = scores[(k == VISIT_ARM) & (visit < VISIT_SEEN), : visit + 3]
+            products[row, k, 0, visit, : visit + 3, : visit + 3] = own.T @ own
+    return Scores(products, np.zeros((number, 2, 1), dtype=np.int64))
+
+
 CASES = {
     "dirichlet": Case(
         {"prior": SHARES},
@@ -493,6 +568,18 @@ CASES = {
             "cart": Question("e", 1, value=-2.0),
             "cart - soc": Question("e", 1, 0, value=-1.0, above=False),
             "mrna - cart": Question("e", 2, 1, value=0.0),
+        },
+    ),
+    "normal_visits": Case(
+        {},
+        ("soc", "cart"),
+        (),
+        (1.0,),
+        visit_parameters,
+        visit_data,
+        {
+            "cart": Question("e", 1, value=-2.0),
+            "cart - soc": Question("e", 1, 0, value=-0.5, above=False),
         },
     ),
     "gamma_poisson": Case(

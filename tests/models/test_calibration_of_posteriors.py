@@ -43,6 +43,7 @@ MODELS = (
     "gamma_poisson",
     "dirichlet",
     "normal",
+    "normal_visits",
 )
 FEWER = {
     "stratified_piecewise_exponential_own": 100,

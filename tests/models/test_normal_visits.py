@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
+from adaptive_cart.models import ANALYSES
+from adaptive_cart.models.base import Posterior, holds
 from adaptive_cart.models.draws import LOG_DRAWS, ranks
 from adaptive_cart.models.visits.composition import (
     Composition,
@@ -19,7 +21,9 @@ from adaptive_cart.models.visits.composition import (
     t_below,
 )
 from adaptive_cart.models.visits.regressions import regressions
-from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.questions import ALL, OPEN, Question
+from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.summaries import Scores
 
 Person = tuple[int, list[float]]  # the arm; baseline, and the scores of the visits that were seen
 DIFFERENCE = np.array([-1.0, 1.0])
@@ -203,3 +207,121 @@ def test_student_s_t(freedom: float) -> None:
     t = np.linspace(-40.0, 40.0, 4001)[None]
     exact = stats.t.cdf(t, freedom)
     np.testing.assert_allclose(t_below(t, np.array([freedom])), exact, atol=1.2e-5)
+
+
+# ── as a model ────────────────────────────────────────────────────────────────────────────────
+ARMS = ("soc", "cart")
+
+
+def scores(sums: Floats) -> Scores:
+    return Scores(sums, np.zeros(sums.shape[:3], dtype=np.int64))
+
+
+def of_model(name: str, sums: Floats, open_strata: Booleans | None = None) -> Posterior:
+    """Posterior of a model; sums by trial, arm, stratum and visit."""
+    analysis = ANALYSES[name].model_validate({"model": name})
+    return analysis.posterior(analysis.fitted(ARMS, (1.0,)), scores(sums), open_strata)
+
+
+def test_one_visit_is_the_model_normal() -> None:
+    sums = products(1, 2, people([(12, 9)]), people([(5, 5)], 2))[:, :, None]
+    own, normal = (of_model(name, sums) for name in ("normal_visits", "normal"))
+    for arm, minus in ((1, 0), (0, 1), (0, None), (1, None)):
+        for value in (-1.3, 0.0):
+            question = Question("y", arm, minus, value=value)
+            assert own.probability(question) == pytest.approx(normal.probability(question))
+            assert own.mean(question) == pytest.approx(normal.mean(question))
+            assert own.quantile(question, 0.2) == pytest.approx(normal.quantile(question, 0.2))
+
+
+def test_complete_data_have_the_means_of_the_model_normal() -> None:
+    sums = products(3, 2, people([(12, 14)] * 3))[:, :, None]
+    own, normal = (of_model(name, sums) for name in ("normal_visits", "normal"))
+    for arm, minus in ((1, 0), (0, None), (1, None)):
+        question = Question("y", arm, minus)
+        assert own.mean(question) == pytest.approx(normal.mean(question), abs=1e-9)
+
+
+def test_strata_are_pooled_unless_one_is_asked_about() -> None:
+    apart = [products(2, 2, people([(9, 8), (6, 6)], seed)) for seed in (1, 2)]
+    sums = np.stack(apart, axis=2)
+    is_open = np.array([[False, True]])
+    for stratum, alone in ((ALL, sum(apart)), (0, apart[0]), (1, apart[1]), (OPEN, apart[1])):
+        asked = Question("y", 1, 0, value=-1.0, stratum=stratum)
+        found = of_model("normal_visits", sums, is_open)
+        pooled = of_model("normal_visits", np.asarray(alone)[:, :, None])
+        question = Question("y", 1, 0, value=-1.0)
+        assert found.probability(asked) == pytest.approx(pooled.probability(question), abs=1e-12)
+        assert found.mean(asked) == pytest.approx(pooled.mean(question), abs=1e-12)
+        best = Question("y", 1, stratum=stratum, kind="best", among=(0, 1))
+        assert found.probability(best)[0] == pytest.approx(
+            pooled.probability(Question("y", 1, 0))[0], abs=0.015
+        )
+
+
+def test_equal_data_leave_either_arm_the_better_with_one_half() -> None:
+    control = [person for person in people([(7, 7), (5, 5)]) if person[0] == 0]
+    both = control + [(1, values) for _, values in control]
+    own = of_model("normal_visits", products(2, 2, both)[:, :, None])
+    for arm, minus in ((1, 0), (0, 1)):
+        question = Question("y", arm, minus).compared_with(0.5)
+        assert own.probability(question)[0] == 0.5
+
+
+def test_an_answer_does_not_depend_on_the_trials_beside_it() -> None:
+    many = products(3, 2, *(people([(8, 8), (7, 6), (5, 5)], seed) for seed in range(70)))
+    question = Question("y", 1, 0, value=-1.0)
+    together = of_model("normal_visits", many[:, :, None])
+    for trial in (0, 31, 32, 69):
+        alone = of_model("normal_visits", many[trial : trial + 1, :, None])
+        assert together.probability(question)[trial] == alone.probability(question)[0]
+        assert together.mean(question)[trial] == alone.mean(question)[0]
+
+
+@pytest.mark.reference
+def test_the_multivariate_normal_distribution_in_pymc_agrees() -> None:
+    from adaptive_cart.models.sampling import Compiled, fitted_carefully, mean_and_error
+
+    sums = products(3, 2, people([(14, 15), (11, 10), (7, 6)]))[:, :, None]
+    face = ANALYSES["normal_visits"].model_validate({"model": "normal_visits"})
+    reference, fast = face.reference(ARMS, (), (1.0,)), of_model("normal_visits", sums)
+    data = reference.data(scores(sums))
+    fit, trouble = fitted_carefully(Compiled(reference, data), data, seed=5, draws=2000)
+    assert trouble is None
+    for arm, minus, value in ((1, 0, -0.5), (1, 0, 0.0), (1, None, -2.0), (0, None, -2.0)):
+        question = Question("y", arm, minus, value=value)
+        quantity = reference.quantity(fit.draws, question)
+        chance, error = mean_and_error(holds(question, quantity))
+        assert chance == pytest.approx(fast.probability(question)[0], abs=4.0 * error + 0.001)
+        middle, error = mean_and_error(quantity)
+        assert middle == pytest.approx(fast.mean(question)[0], abs=4.0 * error + 0.002)
+
+
+@pytest.mark.reference
+def test_the_density_in_pymc_is_that_of_every_participant() -> None:
+    """Against the multivariate normal density of the visits at which each was seen."""
+    import pytensor
+
+    own, rng = people([(7, 6), (5, 5), (3, 2)]), np.random.default_rng(2)
+    sums = products(3, 2, own)[:, :, None]
+    reference = ANALYSES["normal_visits"].model_validate({"model": "normal_visits"})
+    face = reference.reference(ARMS, (), (1.0,))
+    model = face.model(face.data(scores(sums)))
+    density = pytensor.function(model.value_vars, model.logp(), mode="FAST_COMPILE")
+    centre = np.mean([values[0] for _, values in own])
+    for _ in range(3):
+        mean, slope, log_sd, carried = (rng.normal(size=size) for size in ((2, 3), 3, 3, 3))
+        triangle = np.eye(3)
+        triangle[np.tril_indices(3, -1)] = -carried
+        spread = np.linalg.inv(triangle) * np.exp(log_sd)
+        slow = 0.0
+        for arm, (baseline, *seen) in own:
+            upto = slice(0, len(seen))
+            middle = mean[arm, upto] + slope[upto] * (baseline - centre)
+            covariance = (spread @ spread.T)[upto, upto]
+            changes = np.array(seen) - baseline
+            slow += stats.multivariate_normal.logpdf(changes, middle, covariance)
+            slow += 0.5 * len(seen) * np.log(2.0 * np.pi)
+        given = {"mean": mean, "slope": slope, "log_sd": log_sd, "carried": carried}
+        fast = density(*(given[value.name] for value in model.value_vars))
+        assert fast == pytest.approx(slow, rel=1e-9)

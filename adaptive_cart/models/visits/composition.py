@@ -42,6 +42,8 @@ from adaptive_cart.nouns.records import Booleans, Floats, Integers
 
 FEW: Final = 3.0  # degrees of freedom below which a normal score is not near enough
 HALVINGS: Final = 40
+AT_ONCE: Final = 32  # trials
+LARGEST: Final = 1e30  # a t beyond which there is nothing
 LOG_NODES: Final = 9
 NODES: Final = 2**LOG_NODES
 MIDDLES: Final[Floats] = (np.arange(NODES) + 0.5) / NODES
@@ -61,6 +63,10 @@ class Contrast:
 
     weights: Floats
     baseline: Floats
+
+    def rows(self, rows: slice) -> Contrast:
+        """The same of some trials."""
+        return Contrast(self.weights, self.baseline[rows])
 
 
 @dataclass(frozen=True)
@@ -82,9 +88,15 @@ class Composition:
     freedom: Floats
     known: Booleans
 
-    def above(self, value: float) -> Floats:
+    def above(self, value: float | Floats) -> Floats:
         """Probability that the contrast lies above a value, ``(trial,)``; nan where not known."""
-        found = t_below((self.location - value) / self.scale, self.freedom).mean(axis=1)
+        return self._share_above(np.broadcast_to(value, self.freedom.shape))
+
+    def _share_above(self, value: Floats) -> Floats:
+        found = np.empty(len(value))
+        for rows in at_once(len(value)):
+            t = (self.location[rows] - value[rows, None]) / self.scale[rows]
+            found[rows] = t_below(t, self.freedom[rows]).mean(axis=1)
         return np.where(self.known, found, np.nan)
 
     def quantile(self, probability: float) -> Floats:
@@ -97,10 +109,15 @@ class Composition:
         low, high = ends.min(axis=1), ends.max(axis=1)
         for _ in range(HALVINGS):
             middle = (low + high) / 2.0
-            t = (middle[:, None] - self.location) / self.scale
-            more = t_below(t, self.freedom).mean(axis=1) < probability
+            more = self._share_above(middle) > 1.0 - probability
             low, high = np.where(more, middle, low), np.where(more, high, middle)
         return np.where(self.known, (low + high) / 2.0, np.nan)
+
+
+def at_once(trials: int) -> Iterator[slice]:
+    """Trials that are worked on together, so that they stay in cache."""
+    for first in range(0, trials, AT_ONCE):
+        yield slice(first, first + AT_ONCE)
 
 
 def t_below(t: Floats, freedom: Floats) -> Floats:
@@ -114,6 +131,7 @@ def t_below(t: Floats, freedom: Floats) -> Floats:
         ``(trial,)``, whole numbers from 1 on.
     """
     few = (freedom < FEW) | (t.shape[1] == 1)
+    t = np.clip(t, -LARGEST, LARGEST)
     half = freedom[:, None] - 0.5
     b = 48.0 * half**2
     w = half * np.log1p(t * t / freedom[:, None])
@@ -134,6 +152,15 @@ def expected(visits: Sequence[Regression], contrast: Contrast) -> Floats:
 
 def composed(visits: Sequence[Regression], contrast: Contrast) -> Composition:
     """Posterior of a contrast at the last visit."""
+    parts = [
+        _composed([visit.rows(rows) for visit in visits], contrast.rows(rows))
+        for rows in at_once(len(contrast.baseline))
+    ]
+    fields = zip(*(vars(part).values() for part in parts), strict=True)
+    return Composition(*(np.concatenate(field) for field in fields))
+
+
+def _composed(visits: Sequence[Regression], contrast: Contrast) -> Composition:
     *earlier, last = visits
     rank = ranks(max(2 * len(earlier), 1), LOG_NODES)
     normal = special.ndtri(MIDDLES)[rank[: len(earlier)]]
@@ -201,7 +228,10 @@ def _reflected(normal: Floats, direction: Floats) -> list[Floats]:
     mirror = -direction
     mirror[:, 0] += np.where(direction[:, 0] > 0.0, -1.0, 1.0)
     size = (mirror**2).sum(axis=1, keepdims=True)
-    across = (mirror * 2.0 / size) @ normal
+    # no product of matrices: its last bits would depend on how many trials there are
+    across = sum(
+        part[:, None] * own for part, own in zip((mirror * 2.0 / size).T, normal, strict=True)
+    )
     return [own - mirror[:, axis, None] * across for axis, own in enumerate(normal)]
 
 

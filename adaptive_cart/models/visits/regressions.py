@@ -38,6 +38,7 @@ import numpy as np
 from adaptive_cart.nouns.records import Booleans, Floats
 
 ROUNDING: Final = 1e-13  # of a sum of squares: what is below it is rounding
+SMALLEST: Final = 1e-200  # what is left of scores that are all 0
 ALIKE: Final = 1e-10  # of the same: values that differ less are equal
 
 
@@ -78,6 +79,10 @@ class Regression:
         found: Floats = (self.slopes[:, None, :] @ self.inverse)[:, 0]
         return found
 
+    def rows(self, rows: slice) -> Regression:
+        """The same of some trials."""
+        return Regression(*(values[rows] for values in vars(self).values()))
+
 
 def regressions(products: Floats) -> tuple[Regression, ...]:
     """Posterior of the regression of every visit.
@@ -105,14 +110,15 @@ def _regression(products: Floats) -> Regression:
     freedom = number.sum(axis=1) - (number > 0.0).sum(axis=1) - slopes
     left = about[:, -1, -1] - (triangle[:, -1, :before] ** 2).sum(axis=1)
     left = np.maximum(left, ROUNDING * raw[..., -1, -1].sum(axis=1))
+    known = freedom >= 1.0
     return Regression(
         number=number,
         means=means,
         inverse=_inverse(triangle[:, :before, :before]),
         slopes=triangle[:, -1, :before],
-        sd=np.sqrt(np.maximum(left, np.finfo(np.float64).tiny) / np.maximum(freedom, 1.0)),
+        sd=np.sqrt(np.where(known, np.maximum(left, SMALLEST) / np.maximum(freedom, 1.0), 1.0)),
         freedom=np.maximum(freedom, 1.0),
-        known=freedom >= 1.0,
+        known=known,
     )
 
 

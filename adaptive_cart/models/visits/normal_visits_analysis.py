@@ -1,0 +1,217 @@
+"""The table ``[analysis.ENDPOINT]`` with ``model = "normal_visits"``, and its answers to rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
+from adaptive_cart.models.ties import Sides, strictly_inside
+from adaptive_cart.models.visits.composition import (
+    Composition,
+    Contrast,
+    axes_of,
+    composed,
+    drawn,
+    expected,
+)
+from adaptive_cart.models.visits.regressions import Regression, regressions
+from adaptive_cart.nouns.questions import OPEN, Quantity, Question
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
+from adaptive_cart.nouns.summaries import Scores, Summary
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.prior import Prior
+
+EQUAL = 1e-12  # of their size: sums that differ by less are equal but for rounding
+
+
+@dataclass(frozen=True)
+class Visits:
+    """What the strata of a question say: a regression a visit, and the baseline to adjust to.
+
+    Attributes
+    ----------
+    baseline
+        ``(trial,)`` mean of all who were seen at the first visit.
+    """
+
+    regressions: tuple[Regression, ...]
+    baseline: Floats
+
+    @classmethod
+    def of(cls, products: Floats) -> Visits:
+        """Fit sums of products, ``(trial, arm, visit, value, value)``."""
+        first = products[:, :, 0].sum(axis=1)
+        return cls(regressions(products), first[:, 0, 1] / np.maximum(first[:, 0, 0], 1.0))
+
+    def contrast(self, arm: int, minus: int | None) -> Contrast:
+        """An arm at the baseline, or an arm less another, where the baseline does not matter."""
+        weights = np.zeros(self.regressions[0].number.shape[1])
+        weights[arm] += 1.0
+        if minus is not None:
+            weights[minus] -= 1.0
+        return Contrast(weights, self.baseline * float(minus is None))
+
+
+@dataclass(frozen=True)
+class VisitsPosterior(Posterior):
+    """Posterior of mean changes at the last visit, of strata together or of the one asked about."""
+
+    products: Floats
+    open_strata: Booleans | None
+
+    closed = ("level",)
+    fast_error = 0.001
+    drawn_error = 0.015
+
+    @property
+    def arms(self) -> int:
+        return self.products.shape[1]
+
+    def where_open(self, open_strata: Booleans) -> VisitsPosterior:
+        return replace(self, open_strata=open_strata)
+
+    def pooled(self, stratum: int) -> Floats:
+        """Sums of products in the strata that a question is about, by arm and visit."""
+        if stratum >= 0:
+            return self.products[:, :, stratum]
+        if stratum == OPEN and self.open_strata is not None:
+            return (self.products * self.open_strata[:, None, :, None, None, None]).sum(axis=2)
+        return self.products.sum(axis=2)
+
+    def visits(self, stratum: int) -> Visits:
+        """Of the strata that a question is about; worked out once."""
+        if stratum not in self._visits:
+            self._visits[stratum] = Visits.of(self.pooled(stratum))
+        return self._visits[stratum]
+
+    def composition(self, question: Question) -> tuple[Composition, Floats]:
+        """Posterior of the mean score that a question is about, and what a change is counted from.
+
+        Worked out once for all values that are asked of it.
+        """
+        key = question.stratum, question.arm, question.minus
+        visits = self.visits(question.stratum)
+        contrast = visits.contrast(question.arm, question.minus)
+        if key not in self._compositions:
+            self._compositions[key] = composed(visits.regressions, contrast)
+        return self._compositions[key], contrast.baseline
+
+    @cached_property
+    def _visits(self) -> dict[int, Visits]:
+        return {}
+
+    @cached_property
+    def _compositions(self) -> dict[tuple[int, int, int | None], Composition]:
+        return {}
+
+    def computed(self, question: Question) -> Floats:
+        if not self.without_draws(question):
+            return super().computed(question)
+        composition, baseline = self.composition(question)
+        above = composition.above(baseline + question.value)
+        return above if question.above else 1.0 - above
+
+    def sides(self, question: Question) -> Sides:
+        """Nothing is certain; equal data in two arms leave either the larger with one half."""
+        if not self.without_draws(question) or question.minus is None or question.value != 0.0:
+            return super().sides(question)
+        pooled = self.pooled(question.stratum)
+
+        def sides(threshold: float, rows: Integers) -> Floats:
+            if threshold != 0.5:
+                return strictly_inside(threshold, rows)
+            one, other = (pooled[rows, arm] for arm in question.pair)
+            near = EQUAL * (np.abs(one) + np.abs(other))
+            alike = (np.abs(one - other) <= near).all(axis=(1, 2, 3))
+            return np.where(alike, 0.0, np.nan)
+
+        return sides
+
+    def mean(self, question: Question) -> Floats:
+        if not self.without_draws(question):
+            return super().mean(question)
+        visits = self.visits(question.stratum)
+        contrast = visits.contrast(question.arm, question.minus)
+        return expected(visits.regressions, contrast) - contrast.baseline
+
+    def quantile(self, question: Question, probability: float) -> Floats:
+        if not self.without_draws(question):
+            return super().quantile(question, probability)
+        composition, baseline = self.composition(question)
+        return composition.quantile(probability) - baseline
+
+    def draw(self, quantity: Quantity) -> Floats:
+        from adaptive_cart.models.draws import LOG_DRAWS, ranks
+
+        if quantity.stratum not in self._drawn:
+            visits = self.visits(quantity.stratum)
+            axes = axes_of(len(visits.regressions), self.arms)
+            first = axes * max(quantity.stratum + 1, 0)
+            rank = ranks(axes * (1 + self.products.shape[2]), LOG_DRAWS)[first : first + axes]
+            scores = drawn(visits.regressions, visits.baseline, rank)
+            self._drawn[quantity.stratum] = scores - visits.baseline[:, None, None]
+        return self._drawn[quantity.stratum][:, quantity.arm]
+
+    @cached_property
+    def _drawn(self) -> dict[int, Floats]:
+        return {}
+
+
+class NormalVisitsAnalysis(AnalysisBase):
+    """Mean changes from baseline at the last of all visits: an unstructured covariance."""
+
+    model: Literal["normal_visits"]
+
+    title: ClassVar[str] = "Change from baseline, all visits"
+    statements: ClassVar[tuple[Statement, ...]] = (
+        Statement(
+            r"(y_{ki1} - b_{ki}, \ldots, y_{kiV} - b_{ki}) \sim "
+            r"\mathrm{Normal}(\mu_k + \beta \, (b_{ki} - c), \Sigma)",
+            "In arm k, the changes of a participant at all visits are multivariate normal about "
+            "the means of the arm, moved at each visit by a slope for each point by which the "
+            "baseline b lies above the mean baseline c of all who were seen at the first visit. "
+            "All arms share the slopes and the covariance, which is unstructured.",
+        ),
+        Statement(
+            r"p(\mu, \beta, \Sigma) \propto \prod_{j=1}^{V} \sigma_{j}^{-2}",
+            "Means, slopes and the coefficients of each visit on those before it have flat priors, "
+            "and so has the logarithm of what each visit leaves unexplained, sigma. Who was not "
+            "seen at a visit is missing at random, given baseline and the visits before it.",
+        ),
+    )
+    level: ClassVar[str] = "mean change"
+    reads: ClassVar[str] = "scores"
+    answers: ClassVar[tuple[str, ...]] = VisitsPosterior.closed
+    answered_by: ClassVar[type[Posterior]] = VisitsPosterior
+
+    def priors(self, fitted: None, arms: tuple[str, ...]) -> Iterator[Prior]:
+        """None to show: they are flat."""
+        return iter(())
+
+    def prior_table(self) -> dict[str, Any]:
+        return {}
+
+    def flat(self, fitted: None) -> bool:
+        return True
+
+    def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> None:
+        return None
+
+    def posterior(
+        self, fitted: None, summary: Summary, open_strata: Booleans | None
+    ) -> VisitsPosterior:
+        assert isinstance(summary, Scores)
+        return VisitsPosterior(summary.products, open_strata)
+
+    def reference(
+        self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
+    ) -> Reference:
+        from adaptive_cart.models.visits.normal_visits_reference import NormalVisitsReference
+
+        return NormalVisitsReference(arms)

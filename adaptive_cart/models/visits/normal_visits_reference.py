@@ -1,0 +1,104 @@
+"""The model ``normal_visits`` in PyMC, written from its statement and not from the fast posterior.
+
+It is one multivariate normal distribution of the changes at all visits, by the triangle that makes
+them independent (Pourahmadi 1999, Biometrika 86:677). Of who was last seen at an earlier visit the
+likelihood is that of the visits until then. Strata are pooled: the data are those of the strata
+that a question is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.models.base import Reference
+from adaptive_cart.models.strata.reference_strata import of_strata
+from adaptive_cart.nouns.questions import Quantity, Question
+from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.summaries import Scores, Summary
+
+
+@dataclass(frozen=True)
+class NormalVisitsReference(Reference):
+    """Changes from baseline at all visits, in PyMC."""
+
+    arms: tuple[str, ...]
+
+    @property
+    def statement(self) -> str:
+        """Likelihood and prior."""
+        return (
+            "changes at all visits ~ MultivariateNormal(means of the arm + slopes x (baseline - "
+            "mean baseline of all), covariance)\n"
+            "covariance unstructured, that of: change at a visit ~ Normal(combination of the "
+            "changes before it, sd of the visit)\n"
+            "means, slopes, coefficients of the combinations and log(sd) flat"
+        )
+
+    def data(
+        self,
+        summary: Summary,
+        trial: int = 0,
+        open_strata: Booleans | None = None,
+        question: Question | None = None,
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Sums of products of (1, baseline less its mean, changes), by last visit and arm."""
+        assert isinstance(summary, Scores)
+        by_stratum = summary.products[trial]
+        seen = of_strata(by_stratum, open_strata, question).swapaxes(0, 1)
+        first = seen[0].sum(axis=0)
+        turn = np.eye(seen.shape[-1])
+        turn[1, 0] = -first[0, 1] / max(first[0, 0], 1.0)
+        last = []
+        for visit in range(len(seen)):
+            own = seen[visit] - (seen[visit + 1] if visit + 1 < len(seen) else 0.0)
+            change = turn.copy()
+            change[2:, 1] = -1.0
+            keep = visit + 3  # beyond it nothing was seen of them
+            own[:, keep:], own[:, :, keep:] = 0.0, 0.0
+            change[keep:] = 0.0
+            last.append(change @ own @ change.T)
+        return {"sums": np.array(last)}
+
+    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+        """A new model of these data; their likelihood depends on the sums alone."""
+        import pymc as pm
+        from pytensor import tensor as pt
+
+        visits = len(data["sums"])
+        below, seen = np.tril_indices(visits, -1), np.tri(visits)  # (last visit, visit)
+        names = {"arm": list(self.arms), "visit": np.arange(visits)}
+        with pm.Model(coords=names) as model:
+            sums = pm.Data("sums", data["sums"])
+            mean = pm.Flat("mean", dims=("arm", "visit"))
+            slope = pm.Flat("slope", dims="visit")
+            log_sd = pm.Flat("log_sd", dims="visit")
+            whitened = pt.eye(visits)
+            if visits > 1:
+                carried = pm.Flat("carried", shape=len(below[0]))
+                whitened = pt.set_subtensor(whitened[below], -carried)
+            whitened = whitened / pt.exp(log_sd)[:, None]
+            # of (1, baseline, changes) what is independent and of unit spread; by visit, arm, value
+            away = [
+                pt.concatenate([-mean[arm, :, None], -slope[:, None], pt.eye(visits)], axis=1)
+                for arm in range(len(self.arms))
+            ]
+            alone = pt.stack([pt.dot(whitened, own) for own in away], axis=1)
+            pairs = alone[:, :, :, None] * alone[:, :, None, :]
+            squares = (seen[:, :, None, None, None] * pairs[None] * sums[:, None]).sum()
+            number = sums[:, :, 0, 0].sum(axis=1)
+            pm.Potential("changes", -0.5 * squares - (number[:, None] * seen * log_sd).sum())
+        return model
+
+    def of(
+        self,
+        draws: Mapping[str, npt.NDArray[np.float64]],
+        quantity: Quantity,
+        open_strata: Booleans | None = None,
+    ) -> Floats:
+        """Mean change of an arm at the last visit."""
+        return draws["mean"][..., quantity.arm, -1]
