@@ -30,6 +30,7 @@ from adaptive_cart.errors import DesignError
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.rows import looks_table, trials_table
+from adaptive_cart.running.cost import cost_of_draws
 from adaptive_cart.running.engine import obstacles
 from adaptive_cart.telling.check import described
 
@@ -456,6 +457,11 @@ def assert_seen(case: Case) -> None:
 ARM, RULE = "truth/cart", "rules/1/posterior"
 MIXTURE = "analysis/dfr/prior/soc/mixture"
 HIER: dict[str, Any] = {"analysis__dfr": HIERARCHICAL}
+RATES = {
+    "endpoints__rate": {"type": "event_rate"},
+    "analysis__rate": {"model": "gamma_poisson", "prior": {"a": 1.0, "b": 1.0}},
+    "scenarios__a__rate": {"soc": 0.5, "one": 0.2, "two": 1.5},
+}
 ADAPTIVE = {"randomisation": {"method": "permuted_blocks"}}
 MONTHS: dict[str, Any] = {"looks": {"months": [8.0, 14.0]}}
 OTHER_RULE = {
@@ -586,6 +592,13 @@ KEYS: dict[str, list[Case]] = {
     "ResponseAdaptive.minimum": [to("several", "randomisation/minimum", 0.3)],
     "ResponseAdaptive.control": [to("several", "randomisation/control", 0.2)],
     "ResponseAdaptive.burn_in": [to("several", "randomisation/burn_in", 40)],
+    "ResponseAdaptive.by": [to("several", "randomisation/by", {"endpoint": "rate"}, **RATES)],
+    "Order.endpoint": [to("several", "randomisation/by/endpoint", "dfr",
+                          randomisation__by={"endpoint": "rate"}, **RATES)],
+    "Order.remains_at": [to("several", "randomisation/by/remains_at", 3.0, "refused",
+                            randomisation__by={"endpoint": "dfr"})],
+    "Order.restricted_mean": [to("several", "randomisation/by/restricted_mean", 3.0, "refused",
+                                 randomisation__by={"endpoint": "dfr"})],
     "Landmark.type": [to("direct", "endpoints/dfr/type", "event_rate", "refused")],
     "Landmark.label": [to("direct", "endpoints/dfr/label", "Response", "told")],
     "Landmark.primary": [Case("course", {"endpoints/time/primary": GONE,
@@ -853,6 +866,23 @@ KEYS: dict[str, list[Case]] = {
         Case("times", {"rules/0/posterior/hazard_ratio_to": "cart",
                        "rules/0/posterior/arm": "soc"}),
         to("times", "rules/0/posterior/hazard_ratio_to", GONE, "refused")],
+    "PosteriorQuestion.ratio_to": [Case("direct", {f"{RULE}/minus": GONE, f"{RULE}/above": 1.1,
+                                                   f"{RULE}/ratio_to": "soc"}),
+                                   to("times", "rules/0/posterior/ratio_to", "soc", "refused")],
+    "PosteriorQuestion.odds_ratio_to": [Case("direct", {f"{RULE}/ratio_to": GONE,
+                                                        f"{RULE}/odds_ratio_to": "soc"},
+                                             start={f"{RULE}/minus": GONE, f"{RULE}/above": 1.1,
+                                                    f"{RULE}/ratio_to": "soc"})],
+    "PosteriorQuestion.median": [
+        Case("times", {"rules/0/posterior": {"endpoint": "relapse", "arm": "cart", "median": True,
+                                             "above": 8.0}})],
+    "PosteriorQuestion.restricted_mean": [
+        to("times", "rules/0/posterior/restricted_mean", 9.0,
+           rules__0__posterior={"endpoint": "relapse", "arm": "cart", "restricted_mean": 12.0,
+                                "above": 7.0})],
+    "PosteriorQuestion.among_best": [
+        to("several", "rules/0/posterior/among_best", 2,
+           rules__0__posterior={"endpoint": "dfr", "arm": "each", "among_best": 1})],
     "PosteriorQuestion.remains_at": [to("lasting", "rules/2/posterior/remains_at", 2.0),
                                      to("lasting", "rules/2/posterior/remains_at", GONE)],
     "PosteriorQuestion.best": [Case("several", {"rules/0/posterior/best": GONE,
@@ -1070,6 +1100,16 @@ QUESTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "reaches": ({**LEVEL, "reaches": "no_remission"}, {"reaches": "remission"}),
     "reaches difference": ({**LEVEL, "minus": "soc", "reaches": "no_remission"}, {"minus": GONE}),
     "remaining in a stratum": ({**LEVEL, "remains_at": 3.0}, {"stratum": "mild"}),
+    "ratio": ({"arm": "cart", "ratio_to": "soc", "above": 1.5}, {"above": 3.0}),
+    "odds ratio": ({"arm": "cart", "odds_ratio_to": "soc", "above": 1.5},
+                   {"odds_ratio_to": GONE, "ratio_to": "soc"}),
+    "median": ({"arm": "cart", "median": True, "above": 6.0}, {"above": 12.0}),
+    "median ratio": ({"arm": "cart", "median": True, "ratio_to": "soc", "above": 1.2},
+                     {"ratio_to": GONE, "minus": "soc"}),
+    "restricted mean": ({"arm": "cart", "restricted_mean": 6.0, "above": 4.0},
+                        {"restricted_mean": 12.0}),
+    "restricted mean in a stratum": ({"arm": "cart", "restricted_mean": 6.0, "above": 4.0},
+                                     {"stratum": "mild"}),
 }  # fmt: skip
 FIRST = ("level", "difference", "hazard ratio", "remaining")  # one of which any model answers
 FITS = {
@@ -1148,7 +1188,9 @@ def _answers(text: str) -> tuple[float, ...]:
     design = Design(**json.loads(text))
     plan, truth = Plan.of(design), truths_of(design)["expected"]
     targets = (0.1,) * len(plan.estimands)
-    block = run_block(plan, truth, targets, latents_for(design, 1, 0, 4))
+    # one trial where drawing takes long
+    long = bool(list(cost_of_draws(plan, 100_000, 1)))
+    block = run_block(plan, truth, targets, latents_for(design, 1, 0, 1 if long else 4))
     asked = np.concatenate([record.probabilities["asked"].ravel() for record in block.looks])
     return tuple(asked[~np.isnan(asked)])
 
@@ -1156,7 +1198,7 @@ def _answers(text: str) -> tuple[float, ...]:
 def answers(raw: dict[str, Any]) -> tuple[float, ...]:
     """What the one rule is told at every look of a few trials."""
     found = _answers(json.dumps(raw, sort_keys=False))
-    assert len(found) >= 4
+    assert len(found) >= 2
     return found
 
 

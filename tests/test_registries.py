@@ -46,8 +46,8 @@ from adaptive_cart.figures.draw_measures import OUTCOMES
 from adaptive_cart.figures.registry import FIGURES
 from adaptive_cart.figures.style import FACES, PALETTE
 from adaptive_cart.models import ANALYSES, AnalysisBase, Posterior
-from adaptive_cart.nouns.parts import CategoryName, Part
-from adaptive_cart.nouns.questions import ALL, Category, Question, Wording, asked
+from adaptive_cart.nouns.parts import CategoryName, Count, Part
+from adaptive_cart.nouns.questions import ALL, KEYS, Category, Question, Wording, asked
 from adaptive_cart.nouns.questions import KINDS as QUESTIONS
 from adaptive_cart.nouns.summaries import SUMMARIES, Counts, Means
 from adaptive_cart.nouns.summaries.changes import Reach
@@ -187,10 +187,10 @@ def test_a_question_says_all_that_is_known_of_it(name: str) -> None:
     assert inspect.getdoc(kind)
     assert kind.asked_for
     keys = schema()["$defs"]["PosteriorQuestion"]["properties"]
-    given: dict[Any, Any] = {str: "usual", bool: True, CategoryName: "good"}
+    given: dict[Any, Any] = {str: "usual", bool: True, Count: 2, CategoryName: "good"}
     for key in kind.keys:
         assert keys[key.name]["description"] == key.words
-    table = {key.name: given.get(key.type, 12.0) for key in kind.keys}
+    table = {name: given.get(KEYS[name].type, 12.0) for name in kind.asking}
     assert PosteriorQuestion(endpoint="free", arm="cells", **table).kind is kind
     assert any(analysis.can_be_asked(kind) for analysis in ANALYSES.values())
 
@@ -231,7 +231,7 @@ def test_a_question_is_one_arithmetic_for_truths_and_draws(name: str) -> None:
         assert true == TrueValue(float(combined[0]), 0.0)
     # what is asked is so on one side and not on the other, and nothing lies outside its range
     if kind.has_value:
-        low, high = kind.range((0.0, 1.0), two=question.minus is not None)
+        low, high = kind.range((0.0, 1.0), question.minus is not None, question.month)
         assert ((combined >= low) & (combined <= high)).all()
         above, below = (replace(question, above=side) for side in (True, False))
         so, not_so = kind.holds(above, combined), kind.holds(below, combined)
@@ -239,7 +239,8 @@ def test_a_question_is_one_arithmetic_for_truths_and_draws(name: str) -> None:
         assert not kind.holds(above, np.array([0.4])).any(), "at its margin a claim is false"
         assert not kind.holds(below, np.array([0.4])).any(), "at its margin a claim is false"
     else:
-        assert set(combined) <= {0.0, 1.0}
+        assert set(combined) <= {0.0, 1.0, 2.0}
+        assert set(kind.holds(question, combined)) == {True, False}
     # arms that are alike show no effect
     if kind.has_value and len(needed) == 2:
         assert kind.combine(question, [by_arm[:, 0]] * 2) == pytest.approx(kind.no_effect)

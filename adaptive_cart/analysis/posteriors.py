@@ -105,7 +105,7 @@ def fast_quantities(plan: Plan, analysis: RecordedAnalysis) -> list[tuple[Questi
 def bounds(plan: Plan, question: Question) -> tuple[float, float]:
     """Between which values a quantity is looked for; beyond them where it has no end."""
     level = SUMMARIES[plan.fitted[question.endpoint][0].reads].bounds
-    low, high = question.of.range(level, question.minus is not None)
+    low, high = question.of.range(level, question.minus is not None, question.month)
     if question.of.ratio:
         return max(low, 1.0 / FAR_RATIO), min(high, FAR_RATIO)
     return max(low, -FAR), min(high, FAR)

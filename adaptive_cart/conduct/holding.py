@@ -27,8 +27,7 @@ from adaptive_cart.design.design import ResponseAdaptive
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot, any_of
-from adaptive_cart.nouns.records import pooled as over_strata
-from adaptive_cart.nouns.summaries import Counts, Summary
+from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.participants.randomisation import adaptive_shares, shares_of_open
 
 Thresholds = tuple[float | Floats, ...]  # of the comparisons of a rule
@@ -497,18 +496,11 @@ class Conduct:
         """Shares of the arms from a look on, ``(trial, arm)``."""
         open_arms = self.standing.open_arms
         assert self.shares is not None
-        counts = analysis.summary(self.design.primary)
-        assert isinstance(counts, Counts)
-        successes, totals = over_strata(counts.successes), over_strata(counts.totals)
-        best = np.zeros(open_arms.shape)
-        model = self.plan.fitted[self.design.primary][1]
         renewed = self.standing.running & (analysis.snapshot.randomised >= rule.burn_in)
-        patterns, which = np.unique(open_arms, axis=0, return_inverse=True)
-        for number, pattern in enumerate(patterns):
-            rows = np.flatnonzero((which.reshape(-1) == number) & renewed)
-            arms = tuple(int(arm) for arm in np.flatnonzero(pattern) if arm > 0)
-            if len(rows) and arms:
-                best[rows[:, None], arms] = model.best(arms, successes[rows], totals[rows])
+        best = np.zeros(open_arms.shape)
+        best[analysis.trials] = analysis.best(self.plan.order)
+        renewed &= np.isfinite(best).all(axis=1)  # where there is no posterior, shares stay
+        best = np.where(renewed[:, None], best, 0.0)
         control = None if rule.control == "match_largest" else float(rule.control)
         adaptive = adaptive_shares(best, open_arms, rule.power, rule.minimum, control)
         equal = open_arms / open_arms.sum(axis=1, keepdims=True)

@@ -112,6 +112,18 @@ class LookAnalysis:
         answer = posterior.probability(questions[0])
         return answer if posterior.failed is None else np.where(posterior.failed, np.nan, answer)
 
+    def best(self, order: Question) -> Floats:
+        """Probability of each open experimental arm to be the best, ``(chosen trial, arm)``."""
+        found = np.zeros(self.open_arms.shape)
+        posterior = self.posterior(order.endpoint)
+        patterns, which = np.unique(self.open_arms[:, 1:], axis=0, return_inverse=True)
+        for number, pattern in enumerate(patterns):
+            arms = tuple(int(arm) + 1 for arm in np.flatnonzero(pattern))
+            rows = np.flatnonzero(which.reshape(-1) == number)
+            if arms:
+                found[rows[:, None], arms] = posterior.best(replace(order, among=arms), rows)
+        return found
+
     def undecided(
         self, part: Comparison, target: Question, probability: Floats, threshold: float
     ) -> Booleans:

@@ -9,9 +9,9 @@ from typing import Any
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.looks import Schedule
 from adaptive_cart.conduct.rules import ResolvedRule, in_order_of_gates, resolve_rules
-from adaptive_cart.design.design import Design
+from adaptive_cart.design.design import Design, Order, ResponseAdaptive
 from adaptive_cart.models import AnalysisBase
-from adaptive_cart.nouns.questions import ALL, KINDS, Question, QuestionKind
+from adaptive_cart.nouns.questions import ALL, KINDS, Best, Question, QuestionKind
 
 LEVEL = 0.95  # of every credible interval
 
@@ -67,6 +67,11 @@ class Plan:
         return in_order_of_gates(self.rules)
 
     @cached_property
+    def order(self) -> Question:
+        """What response-adaptive shares follow."""
+        return order_of(self.design)
+
+    @cached_property
     def part_errors(self) -> dict[str, float]:
         """By comparison: what a probability near its threshold may be wrong by, 0 for not."""
         fixed = not self.design.adaptive
@@ -117,6 +122,23 @@ class Plan:
     def asks_posteriors(self) -> bool:
         """Whether any rule asks a posterior."""
         return any(self.bayesian(part) for part in self.parts)
+
+
+def order_of(design: Design) -> Question:
+    """What response-adaptive shares follow: which of the open arms is the best, and in what."""
+    assert isinstance(design.randomisation, ResponseAdaptive)
+    order = design.randomisation.by or Order(endpoint=design.primary)
+    by, lowest = design.order_of(order.endpoint, order)
+    month = KINDS["best"].month(order)
+    return Question(order.endpoint, 1, kind="best", month=month, ordered_by=by, lowest=lowest)
+
+
+def in_what(design: Design) -> str:
+    """What the best arm is the best in, where shares follow another than the primary's level."""
+    order = order_of(design)
+    if order == Question(design.primary, 1, kind="best"):
+        return ""
+    return f" in {order.endpoint}, with the {Best.most(order)}"
 
 
 def _estimands(design: Design) -> tuple[Estimand, ...]:

@@ -268,6 +268,7 @@ def targets_of(design: Design, asked: PosteriorQuestion) -> tuple[Question, ...]
     other = None if kind.other is None else getattr(asked, kind.other)
     value = asked.above if asked.above is not None else asked.below
     assert asked.arm is not None
+    by, lowest = design.order_of(asked.endpoint, asked)
     chosen = range(1, len(arms)) if asked.arm == "each" else [arms.index(asked.arm)]
     if asked.stratum == "each":
         places = list(range(len(strata)))
@@ -286,6 +287,9 @@ def targets_of(design: Design, asked: PosteriorQuestion) -> tuple[Question, ...]
             stratum=stratum,
             month=kind.month(asked),
             category=design.endpoints[asked.endpoint].category(kind.category(asked)),
+            ordered_by=by,
+            lowest=lowest,
+            places=kind.places(asked),
             sign=design.told(asked.endpoint).sign,
         )
         for arm in chosen

@@ -28,6 +28,7 @@ from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.models import ANALYSES, DEFAULT_MODEL, AnalysisBase
 from adaptive_cart.models.base import Told
 from adaptive_cart.nouns.parts import Count, Part, Positive, PositiveMonths, Probability
+from adaptive_cart.nouns.questions import KINDS, ordered_by
 
 if TYPE_CHECKING:
     from adaptive_cart.design.truth import Truth
@@ -55,6 +56,18 @@ def _control_shape(value: Any) -> str:
     return "matched" if isinstance(value, str) else "share"
 
 
+class Order(Part):
+    """What arms are put in order by."""
+
+    endpoint: str = Field(description="the endpoint whose best arm is sought")
+    remains_at: PositiveMonths | None = Field(
+        default=None, description="by the fraction without the event at this month"
+    )
+    restricted_mean: PositiveMonths | None = Field(
+        default=None, description="by the mean months without the event, of the first so many"
+    )
+
+
 class ResponseAdaptive(Part):
     """Response-adaptive randomisation of the experimental arms."""
 
@@ -66,6 +79,9 @@ class ResponseAdaptive(Part):
         Discriminator(_control_shape),
     ] = "match_largest"
     burn_in: Annotated[int, Field(ge=0)] = 0
+    by: Order | None = Field(
+        default=None, description="what the best arm is the best in; the primary if left out"
+    )
 
 
 def _method(value: Any) -> Any:
@@ -328,6 +344,18 @@ class Design(Part):
             default: AnalysisBase = ANALYSES[DEFAULT_MODEL].model_validate({"model": DEFAULT_MODEL})
             return default
         return None
+
+    def order_of(self, endpoint: str, asked: Any) -> tuple[str, bool]:
+        """Kind of question whose number puts arms in order, and whether the smallest is the best.
+
+        Parameters
+        ----------
+        asked
+            The table that compares arms; what it does not name is the model's.
+        """
+        analysis = self.analysis_of(endpoint)
+        by = ordered_by(asked) or KINDS["level" if analysis is None else analysis.ordered_by]
+        return by.name, self.endpoints[endpoint].lower_is_better or by.lower_is_better
 
     def rules_ending(self, ending: Ending) -> list[Rule]:
         """Rules that end the trial in one way."""

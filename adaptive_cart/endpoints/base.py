@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -23,6 +24,8 @@ from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import Category
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
 from adaptive_cart.nouns.summaries import Summary, SummaryKind
+
+NODES, STRETCHES = 4, 12  # of the area under what lasts
 
 
 class EndpointBase(Part):
@@ -159,6 +162,11 @@ class EndpointBase(Part):
         """Whether a participant has it or has it not."""
         return self.gives.binary
 
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether less of it is better for a participant."""
+        return self.harm
+
     def known_after(self) -> float | None:
         """Months from randomisation until the outcome is known, where that is fixed."""
         return None
@@ -258,6 +266,20 @@ class EndpointBase(Part):
     def lasting(self, population: Population, month: float) -> Floats:
         """Fraction that lasts beyond a month (infinite: for ever), ``(trial,)``."""
         raise NotImplementedError  # supplied where questions are about what lasts
+
+    def lasting_mean(self, population: Population, month: float) -> Floats:
+        """Mean months until it is lost, of the first so many, ``(trial,)``.
+
+        The area under what lasts, by Gauss's rule in equal stretches.
+        """
+        node, weight = np.polynomial.legendre.leggauss(NODES)
+        ends = np.linspace(0.0, month, STRETCHES + 1)
+        area = np.zeros(population.trials)
+        for start, end in pairwise(ends):
+            half = (end - start) / 2.0
+            for at, share in zip(start + half * (node + 1.0), half * weight, strict=True):
+                area += share * self.lasting(population, float(at))
+        return area
 
     def shares(self, values: Any, dropout: Floats, course: bool) -> Floats | None:
         """True probabilities, ``(arm, stratum, category)``; else as for :meth:`closed_form`."""

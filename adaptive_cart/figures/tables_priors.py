@@ -141,7 +141,7 @@ def _above(
         found = float(posterior.probability(asked.at(value))[0])
         return found if asked.above else 1.0 - found
 
-    low, high = asked.of.range(level, asked.minus is not None)
+    low, high = asked.of.range(level, asked.minus is not None, asked.month)
     if asked.of.ratio:
         grid = np.exp(np.linspace(np.log(0.02), np.log(50.0), 121))
     else:

@@ -14,7 +14,7 @@ from adaptive_cart.nouns.ahead import Coming
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import ALL, KINDS, LEVEL, Quantity, Question, QuestionKind
-from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import SUMMARIES, Summary
 
 if TYPE_CHECKING:
@@ -128,8 +128,33 @@ class Posterior:
         return strictly_inside if inside else certain(True)
 
     def mean(self, question: Question) -> Floats:
-        """Posterior mean of the quantity that the question is about."""
+        """Posterior mean of the quantity that the question is about.
+
+        The posterior median of a kind whose mean may not exist (``question.of.heavy``).
+        """
+        if question.of.heavy:
+            return self.quantile(question, 0.5)
         return self._known(self.drawn(question).mean(axis=1))
+
+    def best(self, question: Question, rows: Integers) -> Floats:
+        """Probability of each of the arms compared to be the best, ``(row, arm)``.
+
+        Parameters
+        ----------
+        question
+            Which of some arms is the best, and by what; its own arm does not matter.
+        rows
+            Trials.
+        """
+        arms = question.compared(self.arms)
+        if len(arms) == 1:
+            return np.ones((len(rows), 1))
+        values = np.stack([self.draws(one)[rows] for one in question.quantities(self.arms)])
+        best = values.argmin(axis=0) if question.lowest else values.argmax(axis=0)
+        found = np.stack([(best == place).mean(axis=1) for place in range(len(arms))], axis=1)
+        unknown = np.flatnonzero(np.isnan(values).any(axis=(0, 2)))
+        found[unknown] = np.nan
+        return found
 
     def covers(self, question: Question, level: float) -> Booleans:
         """Whether the equal-tailed credible interval of the quantity holds the question's value."""
@@ -137,7 +162,13 @@ class Posterior:
 
     def quantile(self, question: Question, probability: float) -> Floats:
         """Value that what the question is about lies below with this probability, from draws."""
-        return self._known(np.quantile(self.drawn(question), probability, axis=1))
+        drawn = self.drawn(question)
+        with np.errstate(invalid="ignore"):
+            found = np.quantile(drawn, probability, axis=1)
+        endless = np.flatnonzero(np.isinf(drawn).any(axis=1))
+        if len(endless):  # nothing lies between a number and infinity
+            found[endless] = np.quantile(drawn[endless], probability, axis=1, method="inverted_cdf")
+        return self._known(found)
 
     def together(self, questions: Sequence[Question]) -> Floats:
         """Probability that all that some questions ask is so, from draws."""
@@ -296,6 +327,10 @@ class AnalysisBase(Part):
         The summary noun that the model analyses; it must be what the endpoint gives.
     answers
         The kinds of question that it answers without draws; what they are made of it knows.
+    knows
+        Names of the quantities of an arm that its posterior knows beside those of its answers.
+    ordered_by
+        The kind of question whose quantity puts arms in order where a rule names none.
     by_stratum
         Whether strata have parameters of their own, so that each has an estimand.
     title
@@ -328,6 +363,8 @@ class AnalysisBase(Part):
 
     reads: ClassVar[str]
     answers: ClassVar[tuple[str, ...]]
+    knows: ClassVar[tuple[str, ...]] = ()
+    ordered_by: ClassVar[str] = LEVEL
     by_stratum: ClassVar[bool] = False
     title: ClassVar[str]
     statements: ClassVar[tuple[Statement, ...]]
@@ -360,7 +397,11 @@ class AnalysisBase(Part):
     @classmethod
     def can_be_asked(cls, kind: QuestionKind) -> bool:
         """Whether its posterior knows the numbers of arms that a kind of question is made of."""
-        return kind.quantity in {KINDS[name].quantity for name in cls.answers}
+        if kind.among_open:  # of whatever its arms are put in order by
+            return True
+        fits = kind.may_be_asked_of(SUMMARIES[cls.reads].bounds)
+        answered = {KINDS[name].quantity for name in cls.answers}
+        return kind.quantity in answered.union(cls.knows) and fits
 
     @classmethod
     def predicts(cls) -> bool:

@@ -30,6 +30,7 @@ from adaptive_cart.nouns.parts import (
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 LN2 = math.log(2.0)
+NODES, POWER = 200, 5  # of an integral of quantiles, and how they crowd towards 0
 
 
 def _one_of_two(part: Part, first: str, second: str) -> None:
@@ -87,6 +88,22 @@ class EventTime(Part):
             later = middle == 1.0 or float(self.quantile(np.array([middle]))[0]) > months
             low, high = (low, middle) if later else (middle, high)
         return 1.0 - high
+
+    def half(self) -> float:
+        """Median months; infinite where half or more never have the event."""
+        return float(self.quantile(np.array([0.5]))[0])
+
+    def mean_until(self, months: float) -> float:
+        """Mean months without the event, of the first so many.
+
+        The integral of the quantile function up to these months, over what is uniform.
+        """
+        sooner = 1.0 - self.beyond(months)
+        node, weight = np.polynomial.legendre.leggauss(NODES)
+        share = (node + 1.0) / 2.0
+        u = sooner * share**POWER  # quantiles may begin like any power of it
+        inside = np.minimum(self.quantile(u), months) * POWER * share ** (POWER - 1) * weight / 2.0
+        return sooner * float(inside.sum()) + (1.0 - sooner) * months
 
 
 class Weibull(EventTime):

@@ -74,11 +74,14 @@ class Claims:
         for target in asked:
             if target.to_be_named and open_arms is not None:
                 target = replace(target, among=tuple(arm for arm in open_arms if arm))
+            parts = []
             for one in target.of.claims(target, self.true.arms):
                 found = self.true.quantity(one, open_strata)
                 if found is None or np.isnan(found.value):
                     return None
-                so.append(beyond(found, one.value, one.above == part.affirms))
+                parts.append(beyond(found, one.value, one.above == part.affirms))
+            enough = target.of.enough(target, len(parts))
+            so.append(sum(parts) >= (enough if part.affirms else len(parts) - enough + 1))
         return all(so) if part.affirms else any(so)
 
     def of_trials(self, standing: Standing, rules: Sequence[int] | None = None) -> Labels:

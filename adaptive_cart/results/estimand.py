@@ -34,6 +34,12 @@ from adaptive_cart.nouns.records import Floats, Population
 from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.participants.population import populate
 from adaptive_cart.results.hazard_ratios import HazardRatios, last_looks
+from adaptive_cart.results.true_times import (
+    OF_TIMES,
+    SampledMedians,
+    median_of,
+    months_about,
+)
 from adaptive_cart.results.true_value import Cells, TrueValue, told
 
 SCRAMBLES = 16
@@ -343,12 +349,14 @@ def _lasting(
         name, endpoint = needed.endpoint, design.endpoints[needed.endpoint]
         if not endpoint.gives.lasts or needed.to is not None:
             continue
-        key = (name, needed.name, needed.month)
+        key, of = (name, needed.name, needed.month), OF_TIMES[needed.name]
         if name in truth.direct:
-            lasts = [[time.beyond(needed.month) for time in by] for by in truth.direct[name]]
-            found[key] = Cells(np.array(lasts)[None], truth.shares)
+            found[key] = of.directly(truth.direct[name], truth.shares, needed.month)
         elif not _only_said(design, truth, name):
-            measured[key] = partial(endpoint.lasting, month=needed.month)
+            if of.of_strata_pooled and len(truth.strata) > 1:
+                found[key] = _sampled_medians(design, truth, points, name)
+            else:
+                measured[key] = partial(of.sampled, endpoint, needed.month)
     if not measured:
         return found
     values = _sampled_cells(design, truth, measured, points)
@@ -357,6 +365,21 @@ def _lasting(
     for key, v in values.items():
         found[key] = Cells(v, truth.shares, counted.get(key[0]))
     return found
+
+
+def _sampled_medians(design: Design, truth: Truth, points: SobolLatents, name: str) -> Cells:
+    """Medians of a time that follows from a course, of each stratum and of strata together."""
+    endpoint = design.endpoints[name]
+    alone: Measured = partial(median_of, endpoint, math.inf)
+    own = _sampled_cells(design, truth, {name: alone}, points)[name]
+    months = months_about(own)
+    measured: dict[float, Measured] = {
+        float(month): partial(endpoint.lasting, month=float(month)) for month in months
+    }
+    lasts = _sampled_cells(design, truth, measured, points)
+    counted = _counted(design, truth, [name], points).get(name)
+    left = np.stack([lasts[float(month)] for month in months], axis=-1)
+    return SampledMedians(own, truth.shares, counted, months=months, left=left)
 
 
 def target_of(plan: Plan, true: TrueValues, place: int) -> TrueValue:

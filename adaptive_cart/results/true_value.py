@@ -78,7 +78,7 @@ class Cells:
 
 def told(values: Floats) -> TrueValue:
     """Mean of independent integrations, and the standard error from their spread."""
-    if len(values) == 1:
+    if len(values) == 1 or np.isinf(values).any():
         return TrueValue(float(values[0]), 0.0)
     spread = float(values.std(ddof=1)) / math.sqrt(len(values))
     return TrueValue(float(values.mean()), spread)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from adaptive_cart.conduct.jointly import by_endpoint
-from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.plan import Plan, in_what
 from adaptive_cart.conduct.rules import ResolvedRule, listed, resolve_rules
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Crossover, Design, PermutedBlocks, Ramp
@@ -88,8 +88,9 @@ def _randomised(design: Design) -> str:
         return f"{ratio} in permuted blocks of {size}{within}"
     control = "that of the largest arm" if isinstance(rule.control, str) else f"{rule.control:g}"
     return (
-        f"response-adaptive, by P(best)^{rule.power:g}, at least {rule.minimum:g} an arm, the "
-        f"control's share {control}, equal until {rule.burn_in} are randomised"
+        f"response-adaptive, by P(best{in_what(design)})^{rule.power:g}, at least "
+        f"{rule.minimum:g} an arm, the control's share {control}, equal until {rule.burn_in} are "
+        f"randomised"
     )
 
 

@@ -517,11 +517,17 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     (
         "course",
         {
-            "rules/0/then": "declare_success",
-            "rules/0/posterior": {"endpoint": "crs3", "arm": "cart", "best": True},
+            "rules/0/posterior": {
+                "endpoint": "crs3",
+                "arm": "cart",
+                "restricted_mean": 6.0,
+                "above": 3.0,
+            },
         },
-        "rules[0].posterior.best",
-        "has the largest probability, and 'crs3' of type \"adverse_event\" is a harm",
+        "rules[0].posterior",
+        "model 'beta_binomial' cannot be asked for a restricted mean time; no model of "
+        "'adverse_event' can; what its models can be asked: above, below, ratio_to, odds_ratio_to, "
+        "best, among_best",
     ),
     ("direct", {"rules/0/then": "close_stratum"}, "rules[0].then", "needs [strata]"),
     (

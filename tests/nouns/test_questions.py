@@ -15,7 +15,6 @@ ROOM = "nouns/questions/"
 # Where the name of a kind may stand in a comparison, and why.
 EXCEPTIONS = {
     "models/": "what a model answers without draws is its own, and of one kind",
-    "design/checks/enrolment.py": "response-adaptive shares are powers of P(best)",
 }
 
 
@@ -35,7 +34,7 @@ def test_no_kind_of_question_is_compared_outside_its_room() -> None:
 
 
 def test_an_unknown_kind_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"'odds' found, one of level, hazard_ratio"):
+    with pytest.raises(ValueError, match=r"'odds' found, one of level, ratio, odds_ratio"):
         Question("free", 1, kind="odds")
 
 

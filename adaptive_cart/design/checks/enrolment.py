@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from adaptive_cart.design.checks.models import order_problems
 from adaptive_cart.design.checks.pieces import Found, Pieces
 from adaptive_cart.design.validation import path_to, shown
-from adaptive_cart.models import DEFAULT_MODEL
 
 MOST_IN_A_BLOCK = 300  # a randomisation list is drawn by counting the orders of a block
 MOST_PARTICIPANTS = 1_000_000  # everybody of the 32 trials of a block is held in memory at once
@@ -63,17 +63,4 @@ def _adaptive(pieces: Pieces) -> Found:
             f"found {shown(rule.minimum)}; {sharing} arms share {room:g}, so at most "
             f"{room / sharing:.4g} is expected",
         )
-    primary = pieces.endpoints.get(pieces.primary or "")
-    analysis = pieces.analysis.get(pieces.primary or "")
-    if primary is not None and not primary.binary:
-        yield (
-            "randomisation.method",
-            f"the shares follow P(best) of the primary endpoint; '{pieces.primary}' of type "
-            f"'{primary.type}' is not binary",
-        )
-    elif analysis is not None and "best" not in analysis.answers:
-        yield (
-            "randomisation.method",
-            f"the shares follow P(best), which model '{analysis.model}' does not give; use "
-            f"{DEFAULT_MODEL}",
-        )
+    yield from order_problems(pieces, rule)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from adaptive_cart.design.checks.models import by_problems, models_for
 from adaptive_cart.design.checks.pieces import Found, Pieces, has_control, unknown
 from adaptive_cart.design.validation import path_to, shown
 from adaptive_cart.endpoints import EndpointBase
@@ -63,9 +64,11 @@ def posterior(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:
     if not ANALYSES[model].can_be_asked(kind):
         yield (
             path,
-            f"model '{model}' cannot be asked for {kind.asked_for}",
+            f"model '{model}' cannot be asked for {kind.asked_for}; {models_for(kind, endpoint)}",
             path_to("analysis", question.endpoint, "model"),
         )
+    elif kind.among_open:
+        yield from by_problems(question, endpoint, ANALYSES[model], path)
 
 
 def _stratum(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:
@@ -88,7 +91,7 @@ def _sides(question: PosteriorQuestion, path: str) -> Found:
     if not kind.has_value:
         extra = [*sides, *(key for key in question.given() if key not in kind.takes)]
         if extra:
-            yield path, f"found {one_of(extra)}; `{kind.asked_by} = true` takes none of them"
+            yield path, f"found {one_of(extra)}; `{kind.asked_by}` takes none of them"
     elif len(sides) != 1:
         found = one_of(sides) or "neither"
         valueless = [kind.asked_by for kind in KINDS.values() if not kind.has_value]
@@ -120,7 +123,7 @@ def _value(endpoint: EndpointBase, question: PosteriorQuestion, path: str) -> Fo
     if value is None:
         return
     kind, summary = question.kind, endpoint.gives
-    low, high = kind.range(summary.bounds, bool(question.others))
+    low, high = kind.range(summary.bounds, bool(question.others), kind.month(question))
     if kind.ratio and value <= 0.0:
         yield f"{path}.{key}", f"found {shown(value)}; {kind.asked_for} is more than 0"
     elif not low <= value <= high:

@@ -17,7 +17,6 @@ from adaptive_cart.errors import one_of
 if TYPE_CHECKING:
     from adaptive_cart.design.rule_tables import (
         Comparing,
-        PosteriorQuestion,
         Rule,
     )
 
@@ -51,7 +50,6 @@ def rules(pieces: Pieces) -> Found:
             yield from spending(pieces, rule, part, path, place)
             if part.posterior is not None:
                 yield from posterior(pieces, part.posterior, f"{place}.posterior")
-                yield from _largest_harm(pieces, rule, part.posterior, f"{place}.posterior")
             for number, one in enumerate(part.jointly or ()):
                 yield from posterior(pieces, one, f"{place}.jointly[{number}]")
             if part.jointly is not None:
@@ -95,19 +93,6 @@ def _number_of_thresholds(
             f"{several(judged, 'look')}, one value for each (or a single number)",
             f"{place}.{key}",
             f"{path}.looks",
-        )
-
-
-def _largest_harm(pieces: Pieces, rule: Rule, question: PosteriorQuestion, path: str) -> Found:
-    """Whether a rule claims that an arm does the most harm."""
-    endpoint = pieces.endpoints.get(question.endpoint)
-    if rule.decision.claims and question.kind.among_open and endpoint is not None and endpoint.harm:
-        yield (
-            f"{path}.{question.kind.asked_by}",
-            f"asks which arm has the largest {endpoint.gives.parameter}, and '{question.endpoint}' "
-            f'of type "{endpoint.type}" is a harm; write `minus` and `below = 0.0` to ask for less '
-            f"than another arm has",
-            f"{path}.endpoint",
         )
 
 

@@ -6,6 +6,7 @@ are few and mostly the same few: each is worked out once as a fraction, and reme
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
@@ -47,8 +48,14 @@ def fast(model: BetaBinomial, question: Question, successes: Integers, totals: I
     """Return the same as floating point has it, on whichever side of a threshold."""
     if question.kind == "best":
         arms = question.compared(successes.shape[1])
-        return model.best(arms, successes, totals)[:, arms.index(question.arm)]
-    if question.minus is None:
+        every = model.best(arms, successes, totals, question.lowest)
+        return every[:, arms.index(question.arm)]
+    if question.of.ratio:
+        assert question.minus is not None
+        pair = question.arm, question.minus
+        of_odds = question.kind == "odds_ratio"
+        above = model.ratio_above(*pair, successes, totals, question.value, of_odds)
+    elif question.minus is None:
         above = model.above(question.arm, successes, totals, question.value)
     else:
         above = model.difference_above(
@@ -61,6 +68,7 @@ def sides_of(
     model: BetaBinomial, question: Question, successes: Integers, totals: Integers
 ) -> Sides:
     """Which side of a threshold each of some tables lies on."""
+    question = _plain(question)
     if question.kind == "best":
         arms = question.compared(successes.shape[1])
     else:
@@ -80,10 +88,19 @@ def sides_of(
     return sides
 
 
+def _plain(question: Question) -> Question:
+    """A ratio against 1 is a difference against 0, of which more is known."""
+    if question.of.ratio and question.value == 1.0:
+        return replace(question, kind="level", value=0.0)
+    return question
+
+
 def _strictly_inside(question: Question, arms: int) -> bool:
     """Whether every posterior leaves the question open: its probability is neither 0 nor 1."""
     if question.kind == "best":
         return arms > 1
+    if question.of.ratio:
+        return 0.0 < question.value < math.inf
     return (0.0 if question.minus is None else -1.0) < question.value < 1.0
 
 
@@ -92,6 +109,9 @@ def always_decided(model: BetaBinomial, question: Question, participants: tuple[
 
     What a sum takes grows with an arm's responders and with the other one's failures.
     """
+    question = _plain(question)
+    if question.of.ratio:
+        return False
     value = as_written(question.value)
 
     def posterior(arm: int, responders: int) -> Exact:  # weights do not matter
@@ -103,12 +123,20 @@ def always_decided(model: BetaBinomial, question: Question, participants: tuple[
 
     if question.kind == "best":
         arms = question.compared(len(participants))
-        return best_known([posterior(arm, 0) for arm in arms], arms.index(question.arm))
+        first = [posterior(arm, participants[arm] if question.lowest else 0) for arm in arms]
+        return best_known(_in_order(first, question), arms.index(question.arm))
     arm, minus = question.arm, question.minus
     if minus is None:
         return above_known(posterior(arm, 0), value)
     more, fewer = (arm, minus) if value >= 0 else (minus, arm)
     return difference_known(posterior(more, participants[more]), posterior(fewer, 0), abs(value))
+
+
+def _in_order(posteriors: list[Exact], question: Question) -> list[Exact]:
+    """Posteriors of which the largest is the best: turned round where it is the smallest."""
+    if not question.lowest:
+        return posteriors
+    return [tuple(part.turned for part in exact) for exact in posteriors]
 
 
 @lru_cache(maxsize=SIDES_KEPT)
@@ -134,10 +162,12 @@ def exact_answer(
     counts
         Responders of these arms, then participants.
     """
+    if question.of.ratio:
+        return None
     pairs = zip(arms, counts[: len(arms)], counts[len(arms) :], strict=True)
     posteriors = [exact_posterior(model.priors[arm], x, n) for arm, x, n in pairs]
     if question.kind == "best":
-        return exact_best(posteriors, arms.index(question.arm))
+        return exact_best(_in_order(posteriors, question), arms.index(question.arm))
     value = as_written(question.value)
     if question.minus is None:
         exact = exact_above(posteriors[0], value)

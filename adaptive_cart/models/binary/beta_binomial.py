@@ -34,6 +34,10 @@ a quarter of the posterior sample sizes; the range from the lightest prior param
 two arms change roles, P(T - C > m) = 1 - P(C - T > -m).  P(best) is the same integral at m = 0 with
 the product of the other arms' distribution functions.
 
+A ratio against a value r < 1 is the same integral with S_T(r c), one above 1 that of the exchanged
+arms; a ratio of odds moves y by log r. Where r c, or the moved y, comes near to 1 the survival
+function has the edge that a margin makes, and the step is as small.
+
 The nodes depend on the priors, the margin and the posterior sample size rounded up to a power of
 two, never on the other tables of a block.  Density and survival of each (successes, total) on these
 nodes are worked out once; a table of counts then costs one dot product of fixed length.
@@ -52,13 +56,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from adaptive_cart.models.binary.beta_comparison import best_of, difference_above
+from adaptive_cart.models.binary.beta_comparison import best_of, difference_above, ratio_above
 from adaptive_cart.models.binary.beta_mixture import (
     BetaMixture,
     logits,
@@ -173,7 +178,57 @@ class BetaBinomial:
             lambda counts: difference_above(upper, lower, counts, margin),
         )
 
-    def best(self, arms: tuple[int, ...], successes: TableArm, totals: TableArm) -> Table:
+    def ratio_above(
+        self,
+        arm: int,
+        minus: int,
+        successes: TableArm,
+        totals: TableArm,
+        value: float,
+        of_odds: bool = False,
+    ) -> Table:
+        """Posterior probability that an arm's probability is more than `value` times another's.
+
+        Parameters
+        ----------
+        arm, minus
+            Indices of two different arms.
+        successes, totals
+            (table, arm), over all arms.
+        value
+            Above 0.
+        of_odds
+            Compare their odds instead.
+
+        Returns
+        -------
+            (table,)
+        """
+        if value == 1.0:
+            return self.difference_above(arm, minus, successes, totals, 0.0)
+        checked = self._counts(successes, totals)
+        self._distinct((arm, minus))
+        if not value > 0.0:
+            raise ValueError(f"value must be above 0; found {value}")
+        if math.isinf(value):
+            return np.zeros(checked[0].shape[0])
+        if value > 1.0 and not of_odds:
+            return 1.0 - self.ratio_above(minus, arm, successes, totals, 1.0 / value)
+        upper, lower, value = self.priors[arm], self.priors[minus], float(value)
+        return remembered(
+            ("ratio", upper, lower, value, of_odds),
+            (*column(checked, arm), *column(checked, minus)),
+            lambda counts: ratio_above(upper, lower, counts, value, of_odds),
+        )
+
+    @cached_property
+    def turned(self) -> BetaBinomial:
+        """The same of those without the event."""
+        return BetaBinomial(tuple(BetaMixture(p.weights, p.b, p.a) for p in self.priors))
+
+    def best(
+        self, arms: tuple[int, ...], successes: TableArm, totals: TableArm, lowest: bool = False
+    ) -> Table:
         """Posterior probability of each of some arms that its probability is the largest of them.
 
         Parameters
@@ -182,11 +237,15 @@ class BetaBinomial:
             Indices of the arms compared.
         successes, totals
             (table, arm), over all arms.
+        lowest
+            Ask for the smallest instead.
 
         Returns
         -------
             (table, len(arms)), in the order of `arms`.
         """
+        if lowest:
+            return self.turned.best(arms, np.asarray(totals) - np.asarray(successes), totals)
         checked = self._counts(successes, totals)
         self._distinct(arms)
         if len(arms) == 1:

@@ -105,7 +105,7 @@ class CountsPosterior(Posterior):
         inside = self.open_strata[:, None, :]
         return pooled(self.successes * inside), pooled(self.totals * inside)
 
-    closed = ("level", "best")
+    closed = ("level", "ratio", "odds_ratio", "best")
     fast_error = 1e-9  # measured below 1e-11
     drawn_error = 0.005
 
@@ -149,6 +149,11 @@ class CountsPosterior(Posterior):
             return mean
         return mean - self.model.mean(question.minus, successes, totals)
 
+    def best(self, question: Question, rows: Integers) -> Floats:
+        successes, totals = self._table(question)
+        arms = question.compared(self.arms)
+        return self.model.best(arms, successes[rows], totals[rows], question.lowest)
+
     def where_open(self, open_strata: Booleans) -> CountsPosterior:
         return replace(self, open_strata=open_strata)
 
@@ -174,7 +179,7 @@ class BetaBinomialAnalysis(AnalysisBase):
     )
     enumerates: ClassVar[bool] = True
     reads: ClassVar[str] = "counts"
-    answers: ClassVar[tuple[str, ...]] = ("level", "best")
+    answers: ClassVar[tuple[str, ...]] = CountsPosterior.closed
     answered_by: ClassVar[type[Posterior]] = CountsPosterior
     of_tables: ClassVar[bool] = True
 

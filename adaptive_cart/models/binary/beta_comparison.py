@@ -6,6 +6,8 @@ responders, on shared nodes; a table of counts then costs one product of two row
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
@@ -45,6 +47,42 @@ def difference_above(
             survival = rows("survival", upper, upper_successes[t], upper_totals[t], grid, margin)
             answer[t] = np.einsum("tk,tk->t", density, survival)
     return np.clip(answer, 0.0, 1.0)
+
+
+def ratio_above(
+    upper: BetaMixture,
+    lower: BetaMixture,
+    counts: tuple[Counts, ...],
+    value: float,
+    of_odds: bool,
+) -> Table:
+    """P(upper arm > value * lower arm) for 0 < value < 1, or of their odds for any, (table,)."""
+    upper_successes, upper_totals, lower_successes, lower_totals = counts
+    answer = np.empty(upper_successes.size)
+    totals = np.stack([upper_totals, lower_totals], axis=-1)
+    for size, tables in by_size((upper, lower), totals):
+        # where the other arm's survival has its edge, as a margin has one
+        edge = math.exp(-abs(math.log(value))) / size if of_odds else 1.0 - value
+        grid = grid_for((upper, lower), edge, size)
+        at = partial(_survival_at, upper, *_moved(nodes_of(grid), value, of_odds))
+        for t in chunks(tables, grid):
+            density = rows("density", lower, lower_successes[t], lower_totals[t], grid, 0.0)
+            survival = remembered(
+                ("moved", upper, grid, value, of_odds),
+                (upper_successes[t], upper_totals[t]),
+                at,
+            )
+            answer[t] = np.einsum("tk,tk->t", density, survival)
+    return np.clip(answer, 0.0, 1.0)
+
+
+def _moved(nodes: Nodes, value: float, of_odds: bool) -> tuple[Table, Table]:
+    """Logarithms of the probability that is so much larger than at each node, and of the rest."""
+    move = math.log(value)
+    if of_odds:
+        logit = nodes.log_u - nodes.log_v + move
+        return special.log_expit(logit), special.log_expit(-logit)
+    return nodes.log_u + move, np.log((1.0 - value) + value * nodes.v)
 
 
 def best_of(
@@ -121,6 +159,20 @@ def survival_rows(posterior: MixturePosterior, nodes: Nodes, margin: float) -> T
     return survival
 
 
+def _survival_at(
+    prior: BetaMixture, log_p: Table, log_q: Table, counts: tuple[Counts, ...]
+) -> TableNode:
+    """P(probability > p) where p and 1 - p have these logarithms, (table, node)."""
+    weights, a, b = updated(prior, counts[0], counts[1])
+    survival = np.zeros((a.shape[0], log_p.size))
+    p, q = np.exp(log_p), np.exp(log_q)
+    for k in range(a.shape[1]):
+        above = beta_above(a[:, k, None], b[:, k, None], p, q)
+        _replace_deep(above, a[:, k, None], b[:, k, None], log_p, log_q)
+        survival += weights[:, k, None] * above
+    return survival
+
+
 def _replace_deep_tails(
     above: TableNode, a: npt.NDArray[np.float64], b: npt.NDArray[np.float64], nodes: Nodes
 ) -> None:
@@ -128,9 +180,14 @@ def _replace_deep_tails(
 
     With Beta(0.01, b) one part in a thousand of the mass lies below the smallest double.
     """
+    _replace_deep(above, a, b, nodes.log_u, nodes.log_v)
+
+
+def _replace_deep(above: TableNode, a: TableNode, b: TableNode, log_p: Table, log_q: Table) -> None:
+    """The same, by the logarithms of the probability and of one less it."""
     for deep, value, first in (
-        (np.flatnonzero(nodes.log_u < DEEP), nodes.log_u, a),
-        (np.flatnonzero(nodes.log_v < DEEP), nodes.log_v, b),
+        (np.flatnonzero(log_p < DEEP), log_p, a),
+        (np.flatnonzero(log_q < DEEP), log_q, b),
     ):
         if deep.size:
             tail = np.exp(first * value[deep] - np.log(first) - special.betaln(a, b))

@@ -86,6 +86,20 @@ class DurabilityPosterior(Posterior):
     def arms(self) -> int:
         return self.data.participants.shape[1]
 
+    @classmethod
+    def without_draws(cls, question: Question) -> bool:
+        """Whether a question is about a cured fraction or what remains, or of one arm's median."""
+        return super().without_draws(question) or cls._of_one_median(question)
+
+    @staticmethod
+    def _of_one_median(question: Question) -> bool:
+        return question.kind == "median" and question.minus is None
+
+    @staticmethod
+    def _half_left(question: Question) -> Question:
+        """The median is later than a month where more than half are left then."""
+        return replace(question, kind="remaining", month=question.value, value=0.5)
+
     def draw(self, quantity: Quantity) -> Floats:
         from scipy import special
 
@@ -93,8 +107,19 @@ class DurabilityPosterior(Posterior):
         cured: Floats = special.expit(odds)
         if quantity.name == "level":
             return cured
+        if quantity.name == "median":
+            # of the others so many have to be left that with the cured they are half of all
+            with np.errstate(divide="ignore"):
+                left = np.clip((0.5 - cured) / (1.0 - cured), 0.0, 1.0)
+                return np.exp(median + (np.log(-np.log(left)) - np.log(LN2)) / np.exp(shape))
         with np.errstate(over="ignore"):
-            hazard = LN2 * np.exp(np.exp(shape) * (np.log(quantity.month) - median))
+            power = np.exp(shape)
+            hazard = LN2 * np.exp(power * (np.log(quantity.month) - median))
+        if quantity.name == "restricted_mean":
+            # the integral of exp(-log 2 (t / median) ** shape) is an incomplete gamma function
+            scale = np.exp(median - np.log(LN2) / power + special.gammaln(1.0 + 1.0 / power))
+            mean = scale * special.gammainc(1.0 / power, hazard)
+            return cured * quantity.month + (1.0 - cured) * np.minimum(mean, quantity.month)
         return cured + (1.0 - cured) * np.exp(-hazard)
 
     def _parameters(self, quantity: Quantity) -> Floats:
@@ -109,6 +134,10 @@ class DurabilityPosterior(Posterior):
         return self._drawn[key]
 
     def computed(self, question: Question) -> Floats:
+        if self._of_one_median(question):
+            if question.value > 0.0:
+                return self.computed(self._half_left(question))
+            return self._known(np.full(len(self.data.months), float(question.above)))
         if question.kind not in self.closed:
             return super().computed(question)
         arm = self.arm(question.arm, question.stratum)
@@ -127,6 +156,9 @@ class DurabilityPosterior(Posterior):
 
         Two arms with the same months in remission have the same posterior.
         """
+        if self._of_one_median(question):
+            inside = question.value > 0.0
+            return self.sides(self._half_left(question)) if inside else certain(question.above)
         if question.kind not in self.closed:
             return super().sides(question)
         lowest = 0.0 if question.minus is None else -1.0
@@ -256,6 +288,7 @@ class WeibullCureAnalysis(AnalysisBase):
     slow: ClassVar[bool] = True
     reads: ClassVar[str] = "durations"
     answers: ClassVar[tuple[str, ...]] = ("level", "remaining")
+    knows: ClassVar[tuple[str, ...]] = ("median", "restricted_mean")
     answered_by: ClassVar[type[Posterior]] = DurabilityPosterior
 
     def priors(self, fitted: WeibullCure, arms: tuple[str, ...]) -> Iterator[Prior]:

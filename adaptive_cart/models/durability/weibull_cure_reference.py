@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.base import Reference
+from adaptive_cart.models.reference_curves import area_under
 from adaptive_cart.models.strata.reference_strata import in_strata
 from adaptive_cart.nouns.parts import ONE_DAY
 from adaptive_cart.nouns.questions import Quantity, Question
@@ -107,10 +108,23 @@ class WeibullCureReference(Reference):
         quantity: Quantity,
         open_strata: Booleans | None = None,
     ) -> Floats:
-        """Fraction of an arm's remitters still in remission at a month, or for ever."""
+        """Fraction of an arm's remitters still in remission at a month, or for ever.
+
+        Or their median months in it, or the mean of so many months by Simpson's rule.
+        """
         cured, median, shape = (
             draws[name][..., quantity.arm] for name in ("cured", "median_months", "shape")
         )
-        with np.errstate(over="ignore"):
-            hazard = np.log(2.0) * (quantity.month / median) ** shape
-        return cured + (1.0 - cured) * np.exp(-hazard)
+
+        def remaining(month: float) -> Floats:
+            with np.errstate(over="ignore"):
+                hazard = np.log(2.0) * (month / median) ** shape
+            return cured + (1.0 - cured) * np.exp(-hazard)
+
+        if quantity.name == "median":
+            later = np.where(cured < 0.5, (0.5 - cured) / (1.0 - cured), 0.0)
+            with np.errstate(divide="ignore"):
+                return median * (-np.log(later) / np.log(2.0)) ** (1.0 / shape)
+        if quantity.name == "restricted_mean":
+            return area_under(remaining, quantity.month)
+        return remaining(quantity.month)

@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
+from adaptive_cart.models.draws import DRAWS
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPrior
 from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
 from adaptive_cart.nouns.ahead import AtRisk, Coming, over_completions
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from adaptive_cart.models.prior import Prior
 
 
+TRIALS_AT_ONCE = 64  # whose hazards are held at once
+
+
 class PiecewiseExponentialPrior(Part):
     """Priors of every baseline hazard (a month) and of the log hazard ratio."""
 
@@ -36,7 +40,7 @@ class PiecewiseExponentialPrior(Part):
 
 @dataclass
 class HazardsPosterior(Posterior):
-    """Posterior of hazard ratios, one pair of arms at a time.
+    """Posterior of hazard ratios, one pair of arms at a time, and of the hazards of all arms.
 
     A question about a stratum is answered from that stratum's own data; one about all strata, or
     about the open ones, from theirs pooled.
@@ -82,28 +86,60 @@ class HazardsPosterior(Posterior):
         return self.data.participants.shape[1]
 
     def draw(self, quantity: Quantity) -> Floats:
-        """A hazard ratio; or, as a level, how far the log hazard is below the control's."""
-        own = self._log_ratio(quantity.arm, quantity.stratum)
-        if quantity.name == "level":
-            return -own
-        assert quantity.to is not None
-        return np.exp(own - self._log_ratio(quantity.to, quantity.stratum))
+        """A hazard ratio, or what the hazards of an arm make of the fraction that remains."""
+        if quantity.to is not None:
+            own, other = (self._log_ratio(k, quantity.stratum) for k in (quantity.arm, quantity.to))
+            return np.exp(own - other)
+        drawn = np.empty((len(self.data.months), DRAWS))
+        for first in range(0, len(drawn), TRIALS_AT_ONCE):
+            rows = slice(first, first + TRIALS_AT_ONCE)
+            drawn[rows] = self._of_curve(quantity, rows)
+        return drawn
 
-    def _log_ratio(self, arm: int, stratum: int) -> Floats:
-        """Draws of the log hazard ratio of an arm to the control, ``(trial, draw)``."""
+    def _of_curve(self, quantity: Quantity, rows: slice) -> Floats:
+        """Draws of a quantity of one arm in some trials, ``(trial, draw)``."""
+        from adaptive_cart.models.hazards.hazard_curves import Curve, hazards
+
+        events, time = (part[rows] for part in self._tables(quantity.stratum))
+        ratios = self._all_log_ratios(quantity.stratum)[rows]
+        of_control = hazards(
+            self.model, events, time, ratios, self._ranks(quantity.stratum)[self.arms :]
+        )
+        if quantity.arm:
+            of_control *= np.exp(ratios[:, quantity.arm - 1])[:, None]
+        curve = Curve(self.model.cuts, of_control)
+        if quantity.name == "median":
+            return curve.median()
+        if quantity.name == "restricted_mean":
+            return curve.restricted_mean(quantity.month)
+        return curve.remaining(quantity.month)
+
+    def _ranks(self, stratum: int) -> Integers:
+        """Ranks of the draws of a stratum (or of all): of the ratios of the arms, of hazards."""
         from adaptive_cart.models.draws import ranks
+
+        each = self.arms + len(self.model.cuts) + 1
+        first = max(stratum + 1, 0) * each
+        return ranks((self.data.participants.shape[2] + 1) * each)[first : first + each]
+
+    def _tables(self, stratum: int) -> tuple[Floats, Floats]:
+        """Events and months at risk of all arms, ``(trial, arm, interval)`` each."""
+        both = zip(*(self._arm(arm, stratum) for arm in range(self.arms)), strict=True)
+        events, time = (np.stack(parts, axis=1) for parts in both)
+        return events, time
+
+    def _all_log_ratios(self, stratum: int) -> Floats:
+        """Draws of all log hazard ratios to the control, ``(trial, experimental arm, draw)``."""
         from adaptive_cart.models.hazards.joint_ratios import log_ratios
 
         if stratum not in self._log_ratios:
-            arms = range(self.arms)
-            events, time = zip(*(self._arm(arm, stratum) for arm in arms), strict=True)
-            all_ranks = ranks(self.data.participants[0].size + self.arms)
-            first = max(stratum + 1, 0) * self.arms
-            own = all_ranks[first + 1 : first + self.arms]
-            self._log_ratios[stratum] = log_ratios(
-                self.model, np.stack(events, axis=1), np.stack(time, axis=1), own
-            )
-        drawn = self._log_ratios[stratum]
+            own = self._ranks(stratum)[1 : self.arms]
+            self._log_ratios[stratum] = log_ratios(self.model, *self._tables(stratum), own)
+        return self._log_ratios[stratum]
+
+    def _log_ratio(self, arm: int, stratum: int) -> Floats:
+        """Draws of the log hazard ratio of an arm to the control, ``(trial, draw)``."""
+        drawn = self._all_log_ratios(stratum)
         return drawn[:, arm - 1] if arm else np.zeros_like(drawn[:, 0])
 
     def computed(self, question: Question) -> Floats:
@@ -210,6 +246,8 @@ class PiecewiseExponentialAnalysis(AnalysisBase):
     pairs: ClassVar[bool] = True
     reads: ClassVar[str] = "durations"
     answers: ClassVar[tuple[str, ...]] = ("hazard_ratio",)
+    knows: ClassVar[tuple[str, ...]] = ("remaining", "median", "restricted_mean")
+    ordered_by: ClassVar[str] = "hazard_ratio"
     answered_by: ClassVar[type[Posterior]] = HazardsPosterior
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:

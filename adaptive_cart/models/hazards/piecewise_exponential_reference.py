@@ -1,15 +1,15 @@
 """The model ``piecewise_exponential`` in PyMC.
 
-Statement, for interval j and the two arms k that are compared::
+Statement, for interval j and arm k::
 
     baseline_hazard_j   ~ Gamma(a, rate b)          per month, independent over intervals
-    log_hazard_ratio    ~ Normal(mean, sd)
-    events_kj           ~ Poisson(baseline_hazard_j exp(log_hazard_ratio k) months_kj)
+    log_hazard_ratio_k  ~ Normal(mean, sd)          of each experimental arm; 0 in the control
+    events_kj           ~ Poisson(baseline_hazard_j exp(log_hazard_ratio_k) months_kj)
 
 The Poisson form has the likelihood of the event times themselves (Holford 1980,
-doi:10.2307/2529982). The data are those of the strata that a question is about, pooled. Arms that
-are not compared have no months at risk and so no say: hazard ratios of several arms are as many
-analyses.
+doi:10.2307/2529982). The data are those of the strata that a question is about, pooled. A hazard
+ratio is asked of two arms: the other one has the baseline, and arms that are not compared have no
+months at risk and so no say. Whatever else is asked is asked of all arms together.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from adaptive_cart.models.base import Reference
 from adaptive_cart.models.rates.gamma_poisson_reference import LEAST_EXPOSURE
+from adaptive_cart.models.reference_curves import area_under, half_gone
 from adaptive_cart.models.reference_scales import log_scale
 from adaptive_cart.models.strata.reference_strata import in_strata
 from adaptive_cart.nouns.questions import Quantity, Question
@@ -47,11 +48,11 @@ class PiecewiseExponentialReference(Reference):
         shape, rate = self.prior.baseline
         mean, sd = self.prior.log_hazard_ratio
         return (
-            "hazard of the arm compared with = baseline hazard, constant in "
+            "hazard of the arm compared with (else of the control) = baseline hazard, constant in "
             f"{', '.join(self.intervals)}\n"
-            "hazard of the other arm = baseline hazard x hazard ratio\n"
+            "hazard of another arm = baseline hazard x its hazard ratio\n"
             f"each baseline hazard per month ~ Gamma(shape {shape:g}, rate {rate:g})\n"
-            f"log hazard ratio ~ Normal({mean:g}, sd {sd:g})"
+            f"each log hazard ratio ~ Normal({mean:g}, sd {sd:g})"
         )
 
     @property
@@ -68,15 +69,15 @@ class PiecewiseExponentialReference(Reference):
         open_strata: Booleans | None = None,
         question: Question | None = None,
     ) -> dict[str, npt.NDArray[Any]]:
-        """Events and months at risk by arm and interval, of the two arms that are compared."""
+        """Events and months at risk by arm and interval, of the arms that have a say."""
         assert isinstance(summary, Durations)
-        pair = (1, 0) if question is None else (question.arm, question.minus)
+        arms, effects = self._design(question)
         edges = (0.0, *self.prior.cuts, np.inf)
         shape = (len(self.arms), len(edges) - 1)
         events, months = np.zeros(shape, dtype=np.int64), np.zeros(shape)
         strata = in_strata(summary.stratum[trial], open_strata, question)
         included = summary.included[trial] & strata
-        for arm in pair:
+        for arm in arms:
             members = included & (summary.arm[trial] == arm)
             duration, ended = summary.months[trial][members], summary.event[trial][members]
             for interval, (start, end) in enumerate(itertools.pairwise(edges)):
@@ -87,8 +88,18 @@ class PiecewiseExponentialReference(Reference):
         return {
             "events": events,
             "months": np.maximum(months, LEAST_EXPOSURE),
-            "experimental": (np.arange(len(self.arms)) == pair[0]).astype(np.float64),
+            "effects": effects,
         }
+
+    def _design(self, question: Question | None) -> tuple[tuple[int, ...], Floats]:
+        """Arms that have a say, and which log hazard ratio each has, ``(arm, effect)``."""
+        effects = np.zeros((len(self.arms), len(self.arms) - 1))
+        if question is None or (question.of.of_two and question.minus is not None):
+            pair = (1, 0) if question is None else question.pair
+            effects[pair[0], 0] = 1.0
+            return pair, effects
+        effects[1:] = np.eye(len(self.arms) - 1)
+        return tuple(range(len(self.arms))), effects
 
     def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
         """A new model of these data."""
@@ -97,11 +108,15 @@ class PiecewiseExponentialReference(Reference):
 
         shape, rate = self.prior.baseline
         mean, sd = self.prior.log_hazard_ratio
-        coords = {"arm": list(self.arms), "interval": self.intervals}
+        coords = {
+            "arm": list(self.arms),
+            "interval": self.intervals,
+            "effect": [str(k) for k in range(1, len(self.arms))],
+        }
         with pm.Model(coords=coords) as model:
             events = pm.Data("events", data["events"], dims=("arm", "interval"))
             months = pm.Data("months", data["months"], dims=("arm", "interval"))
-            experimental = pm.Data("experimental", data["experimental"], dims="arm")
+            effects = pm.Data("effects", data["effects"], dims=("arm", "effect"))
             scale = log_scale(shape, -pt.log(rate + months.sum(axis=0)))
             baseline = pm.Gamma(
                 "baseline_hazard",
@@ -110,9 +125,9 @@ class PiecewiseExponentialReference(Reference):
                 dims="interval",
                 **scale,
             )
-            log_ratio = pm.Normal("log_hazard_ratio", mean, sd)
-            pm.Deterministic("hazard_ratio", pt.exp(log_ratio))
-            hazard = baseline[None, :] * pt.exp(log_ratio * experimental)[:, None]
+            log_ratio = pm.Normal("log_hazard_ratio", mean, sd, dims="effect")
+            of_arm = pm.Deterministic("log_ratio_of_arm", pt.dot(effects, log_ratio), dims="arm")
+            hazard = baseline[None, :] * pt.exp(of_arm)[:, None]
             pm.Poisson("occurrence", mu=hazard * months, observed=events, dims=("arm", "interval"))
         return model
 
@@ -122,5 +137,21 @@ class PiecewiseExponentialReference(Reference):
         quantity: Quantity,
         open_strata: Booleans | None = None,
     ) -> Floats:
-        """Hazard ratio of the two arms whose data were fitted."""
-        return draws["hazard_ratio"]
+        """Hazard ratio of two arms, or what is left in an arm at a month, and what follows."""
+        log_ratio = draws["log_ratio_of_arm"]
+        if quantity.to is not None:
+            return np.exp(log_ratio[..., quantity.arm] - log_ratio[..., quantity.to])
+        hazard = draws["baseline_hazard"] * np.exp(log_ratio[..., quantity.arm, None])
+        edges = list(itertools.pairwise((0.0, *self.prior.cuts, np.inf)))
+
+        def gone(month: Floats | float) -> Floats:
+            found = np.zeros(hazard.shape[:-1])
+            for j, (start, end) in enumerate(edges):
+                found = found + hazard[..., j] * np.clip(month - start, 0.0, end - start)
+            return found
+
+        if quantity.name == "restricted_mean":
+            return area_under(lambda month: np.exp(-gone(month)), quantity.month)
+        if quantity.name == "median":
+            return half_gone(gone, hazard.shape[:-1])
+        return np.exp(-gone(quantity.month))

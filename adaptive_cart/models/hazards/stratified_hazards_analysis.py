@@ -226,6 +226,7 @@ class StratifiedPiecewiseExponentialAnalysis(AnalysisBase):
     by_stratum: ClassVar[bool] = True
     reads: ClassVar[str] = "durations"
     answers: ClassVar[tuple[str, ...]] = StratifiedPosterior.closed
+    ordered_by: ClassVar[str] = "hazard_ratio"
     answered_by: ClassVar[type[Posterior]] = StratifiedPosterior
 
     @property

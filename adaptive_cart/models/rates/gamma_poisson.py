@@ -209,10 +209,16 @@ class GammaPoisson:
             probability = 1.0 - _difference_above(*b, *a, -margin)
         return probability.reshape(shape_a.shape)
 
-    def exact_difference_above(
-        self, events_a: float, events_b: float, years_a: float, years_b: float
+    def exact_ratio_above(
+        self,
+        events_a: float,
+        events_b: float,
+        years_a: float,
+        years_b: float,
+        *,
+        value: float = 1.0,
     ) -> Fraction | None:
-        """P(the rate of arm a exceeds that of arm b) as a fraction; nothing if it is none.
+        """P(rate of arm a > value times that of arm b) as a fraction; nothing if it is none.
 
         A Beta(A, B) has the share that arm a has of both rates, each in units of its own exposure.
         Years are read to twelve digits, so that the order in which they were added up is no matter.
@@ -223,7 +229,8 @@ class GammaPoisson:
         if exposed_a + exposed_b == 0:
             return None
         share_of_b = ExactBeta(Fraction(1), b, a)
-        above = exact_above((share_of_b,), exposed_b / (exposed_a + exposed_b))
+        of_a = exposed_a * as_written(value)
+        above = exact_above((share_of_b,), exposed_b / (of_a + exposed_b))
         return None if above is None else 1 - above
 
     def _gamma(self, events: npt.ArrayLike, years: npt.ArrayLike) -> tuple[Array, Array]:

@@ -50,7 +50,7 @@ class RatesPosterior(Posterior):
             events, years = events * self.open_strata, years * self.open_strata
         return events.sum(axis=1), years.sum(axis=1)
 
-    closed = ("level",)
+    closed = ("level", "ratio")
     fast_error = 1e-9
     drawn_error = 0.005
 
@@ -79,7 +79,8 @@ class RatesPosterior(Posterior):
             above = self.model.above(*arm, question.value)
         else:
             other = self._arm(question, question.minus)
-            above = self.model.difference_above(*arm, *other, question.value)
+            compare = self.model.ratio_above if question.of.ratio else self.model.difference_above
+            above = compare(*arm, *other, question.value)
         return above if question.above else 1.0 - above
 
     def sides(self, question: Question) -> Sides:
@@ -92,8 +93,9 @@ class RatesPosterior(Posterior):
         def sides(threshold: float, rows: Integers) -> Floats:
             if question.minus is None:
                 return strictly_inside(threshold, rows)
-            if not 0.0 < threshold < 1.0 or question.value != 0.0:
+            if not 0.0 < threshold < 1.0 or not self._of_shares(question):
                 return strictly_inside(threshold, rows)
+            value = question.value if question.of.ratio else 1.0
             events, years = (
                 np.stack(both, axis=1)[rows]
                 for both in zip(
@@ -103,14 +105,19 @@ class RatesPosterior(Posterior):
                 )
             )
             pairs = zip(events, years, strict=True)
-            exceeds = [self.model.exact_difference_above(*k, *t) for k, t in pairs]
+            exceeds = [self.model.exact_ratio_above(*k, *t, value=value) for k, t in pairs]
             asked = [p if p is None or question.above else 1 - p for p in exceeds]
             return np.array([side_of(p, threshold) for p in asked])
 
         return sides
 
+    @staticmethod
+    def _of_shares(question: Question) -> bool:
+        """Whether two rates are compared as multiples of one another, which may be a fraction."""
+        return question.minus is not None and (question.of.ratio or question.value == 0.0)
+
     def mean(self, question: Question) -> Floats:
-        if question.kind not in self.closed:
+        if question.kind != "level":
             return super().mean(question)
         mean = self.model.mean(*self._arm(question, question.arm))
         if question.minus is None:
@@ -141,7 +148,7 @@ class GammaPoissonAnalysis(AnalysisBase):
     )
     level: ClassVar[str] = "yearly rate"
     reads: ClassVar[str] = "exposure"
-    answers: ClassVar[tuple[str, ...]] = ("level",)
+    answers: ClassVar[tuple[str, ...]] = RatesPosterior.closed
     answered_by: ClassVar[type[Posterior]] = RatesPosterior
 
     def priors(self, fitted: GammaPoisson, arms: tuple[str, ...]) -> Iterator[Prior]:
@@ -158,8 +165,8 @@ class GammaPoissonAnalysis(AnalysisBase):
         self, fitted: GammaPoisson, question: Question, participants: tuple[int, ...]
     ) -> float:
         closed = question.kind in self.answered_by.closed
-        two_rates = closed and question.minus is not None and question.value == 0.0
-        return 0.0 if two_rates and fitted.a.is_integer() else self.answered_by.error(question)
+        of_shares = closed and RatesPosterior._of_shares(question)
+        return 0.0 if of_shares and fitted.a.is_integer() else self.answered_by.error(question)
 
     def posterior(
         self, fitted: GammaPoisson, summary: Summary, open_strata: Booleans | None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from adaptive_cart.nouns.questions.best import Best
 from adaptive_cart.nouns.questions.kind import Key, QuestionKind
-from adaptive_cart.nouns.questions.kinds import ARM_KEYS, KEYS, KINDS, kind_of
+from adaptive_cart.nouns.questions.kinds import ARM_KEYS, KEYS, KINDS, kind_of, ordered_by
 from adaptive_cart.nouns.questions.quantity import ALL, LEVEL, OPEN, Category, Quantity
 from adaptive_cart.nouns.questions.question import Question
 from adaptive_cart.nouns.questions.words import TO_CALIBRATE, Wording, asked, written
@@ -16,6 +17,7 @@ __all__ = [
     "LEVEL",
     "OPEN",
     "TO_CALIBRATE",
+    "Best",
     "Category",
     "Key",
     "Quantity",
@@ -24,5 +26,6 @@ __all__ = [
     "Wording",
     "asked",
     "kind_of",
+    "ordered_by",
     "written",
 ]

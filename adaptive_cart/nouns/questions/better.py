@@ -29,6 +29,7 @@ class Better(QuestionKind):
     )
     other = "better_than"
     quantity = "better"
+    of_two = True
     limits = (0.0, 1.0)
     asked_for = "the probability to do better than another arm"
     comparison = "probability to do better"
@@ -47,7 +48,9 @@ class Better(QuestionKind):
     def quantities(self, question: Question, arms: int) -> tuple[Quantity, ...]:
         return (replace(self._of(question, question.arm), to=question.minus),)
 
-    def range(self, level: tuple[float, float], two: bool) -> tuple[float, float]:
+    def range(
+        self, level: tuple[float, float], two: bool, month: float = 0.0
+    ) -> tuple[float, float]:
         return self.limits
 
     def told(

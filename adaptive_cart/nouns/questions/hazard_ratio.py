@@ -29,6 +29,7 @@ class HazardRatio(QuestionKind):
     comparison = "hazard ratio"
     against = "against"
     observed = True
+    of_two = True
     limits = (0.0, math.inf)
 
     def quantities(self, question: Question, arms: int) -> tuple[Quantity, ...]:

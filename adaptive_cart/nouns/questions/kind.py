@@ -49,7 +49,9 @@ class QuestionKind:
     name
         Its name in tables of results.
     keys
-        Keys of a rule's table that only this kind has; the first of them asks it.
+        Keys of a rule's table that it brings.
+    asks
+        Keys that together ask it; the first of its own where nothing is said.
     other
         Key that names the second arm; none where there never is one.
     has_value
@@ -68,13 +70,23 @@ class QuestionKind:
         The comparison of two arms as a noun, and what stands between them in a sentence.
     observed
         Whether observed values of the endpoint can be compared like that.
+    of_two
+        Whether its quantity is known of two arms together only.
     limits
         Between which values its quantity of an arm lies, where that is not as the endpoint's
         summary has it.
+    orders
+        Whether a question that compares the open arms may put them in order by it.
+    heavy
+        Whether its posterior may have no mean, so that its median is told.
+    fits
+        Between which values an endpoint's own parameter must lie for it to be asked, where that
+        matters, and what such a parameter is called.
     """
 
     name: ClassVar[str]
     keys: ClassVar[tuple[Key, ...]] = ()
+    asks: ClassVar[tuple[str, ...]] = ()
     other: ClassVar[str | None] = "minus"
     has_value: ClassVar[bool] = True
     quantity: ClassVar[str] = LEVEL
@@ -85,18 +97,27 @@ class QuestionKind:
     comparison: ClassVar[str] = "difference"
     against: ClassVar[str] = "to that in"
     observed: ClassVar[bool] = False
+    of_two: ClassVar[bool] = False
     limits: ClassVar[tuple[float, float] | None] = None
+    orders: ClassVar[bool] = False
+    heavy: ClassVar[bool] = False
+    fits: ClassVar[tuple[tuple[float, float], str] | None] = None
 
     # ── the design file ───────────────────────────────────────────────────────────────────
     @property
+    def asking(self) -> tuple[str, ...]:
+        """Keys that together ask it; none for the kind that is asked where no other is."""
+        return self.asks or tuple(key.name for key in self.keys[:1])
+
+    @property
     def asked_by(self) -> str | None:
-        """Key whose presence asks this kind; none for the one that is asked where no other is."""
-        return self.keys[0].name if self.keys else None
+        """The first of these keys."""
+        return next(iter(self.asking), None)
 
     @property
     def takes(self) -> tuple[str, ...]:
         """Keys that say what is asked, beside the endpoint, the arm, the stratum and the value."""
-        own = [key.name for key in self.keys]
+        own = [*self.asking, *(key.name for key in self.keys)]
         return tuple(own) if self.other is None else tuple(dict.fromkeys([*own, self.other]))
 
     def month(self, asked: Any) -> float:
@@ -106,6 +127,14 @@ class QuestionKind:
     def category(self, asked: Any) -> str:
         """Category of an ordinal outcome that a rule's table asks about; blank where none."""
         return ""
+
+    def places(self, asked: Any) -> int:
+        """How many arms count as the best, for a kind that is asked among the open ones."""
+        return 1
+
+    def may_be_asked_of(self, level: tuple[float, float]) -> bool:
+        """Whether it makes sense of a parameter between these values."""
+        return self.fits is None or (self.fits[0][0] <= level[0] and level[1] <= self.fits[0][1])
 
     # ── what it is made of ────────────────────────────────────────────────────────────────
     @property
@@ -155,6 +184,10 @@ class QuestionKind:
         """Comparisons that must all be so for what is asked to be so."""
         return (question,)
 
+    def enough(self, question: Question, parts: int) -> int:
+        """How many of these comparisons are enough for what is asked to be so."""
+        return parts
+
     def at_margin(self, question: Question, control: Any) -> Any:
         """What the experimental arm has where a claim is just false and the control has this.
 
@@ -175,15 +208,23 @@ class QuestionKind:
             return control * question.value if question.arm > 0 else control / question.value
         return control + (question.value if question.arm > 0 else -question.value)
 
-    def range(self, level: tuple[float, float], two: bool) -> tuple[float, float]:
+    def between(self, level: tuple[float, float], month: float) -> tuple[float, float]:
+        """Between which values its quantity of an arm lies; parameters as for ``range``."""
+        return self.limits or level
+
+    def range(
+        self, level: tuple[float, float], two: bool, month: float = 0.0
+    ) -> tuple[float, float]:
         """Between which values it lies, of one arm or two.
 
         Parameters
         ----------
         level
             Between which values the endpoint's own parameter lies.
+        month
+            The month that is asked of, for a kind that has one.
         """
-        low, high = self.limits or level
+        low, high = self.between(level, month)
         if not two:
             return low, high
         return (0.0, math.inf) if self.ratio else (low - high, high - low)

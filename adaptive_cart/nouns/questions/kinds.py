@@ -9,16 +9,31 @@ from adaptive_cart.nouns.questions.better import Better
 from adaptive_cart.nouns.questions.hazard_ratio import HazardRatio
 from adaptive_cart.nouns.questions.kind import Key, QuestionKind
 from adaptive_cart.nouns.questions.level import Level
+from adaptive_cart.nouns.questions.median import Median
+from adaptive_cart.nouns.questions.median_ratio import MedianRatio
+from adaptive_cart.nouns.questions.odds_ratio import OddsRatio
+from adaptive_cart.nouns.questions.rank import Rank
+from adaptive_cart.nouns.questions.ratio import Ratio
 from adaptive_cart.nouns.questions.reaches import Reaches
 from adaptive_cart.nouns.questions.remaining import Remaining
+from adaptive_cart.nouns.questions.restricted_mean import RestrictedMean
+from adaptive_cart.nouns.questions.restricted_mean_ratio import RestrictedMeanRatio
 
+# of kinds that share keys the later one is asked, where all of its keys are given
 _ALL: tuple[QuestionKind, ...] = (
     Level(),
+    Ratio(),
+    OddsRatio(),
     HazardRatio(),
     Remaining(),
+    Median(),
+    MedianRatio(),
+    RestrictedMean(),
+    RestrictedMeanRatio(),
     Best(),
     Better(),
     Reaches(),
+    Rank(),
 )
 KINDS: dict[str, QuestionKind] = {kind.name: kind for kind in _ALL}
 KEYS: dict[str, Key] = {key.name: key for kind in _ALL for key in kind.keys}
@@ -26,7 +41,13 @@ KEYS: dict[str, Key] = {key.name: key for kind in _ALL for key in kind.keys}
 ARM_KEYS = ("minus", *(key.name for key in KEYS.values() if key.type is str))
 
 
+def ordered_by(asked: Any) -> QuestionKind | None:
+    """Kind whose number puts arms in order, where a table that compares them names one."""
+    named = [kind for kind in _ALL if kind.orders and getattr(asked, str(kind.asked_by))]
+    return named[0] if named else None
+
+
 def kind_of(asked: Any) -> QuestionKind:
     """Which kind of question a rule's table asks: by the keys that it has."""
-    given = [kind for kind in _ALL if kind.asked_by and getattr(asked, kind.asked_by)]
-    return given[-1] if given else KINDS["level"]
+    given = [kind for kind in _ALL if all(getattr(asked, key) for key in kind.asking)]
+    return given[-1]

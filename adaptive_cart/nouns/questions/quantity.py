@@ -26,9 +26,10 @@ class Quantity:
     ----------
     name
         ``level``: the endpoint's own parameter (a probability, a yearly rate, a mean, a cured
-        fraction); ``remaining``: the fraction without an event at a month; ``hazard_ratio`` to
-        another arm, which is known of two arms together only, as is the probability to do
-        ``better`` than it; ``reaches``: the probability of a category or a better one.
+        fraction); ``remaining``: the fraction without an event at a month; ``median``: the median
+        time; ``restricted_mean``: the mean time of so many months; ``hazard_ratio`` to another arm,
+        which is known of two arms together only, as is the probability to do ``better`` than it;
+        ``reaches``: the probability of a category or a better one.
     arm, to
         Positions; ``to`` is the other arm of a ratio that is a quantity by itself.
     stratum

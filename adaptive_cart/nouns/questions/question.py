@@ -39,6 +39,9 @@ class Question:
     among
         Positions of the arms compared, for a kind that is asked among the open ones; nothing for
         every experimental arm.
+    ordered_by, lowest, places
+        For a kind that compares the open arms: name of the kind whose number puts them in order,
+        whether the smallest is the best, and how many count as the best.
     against
         Thresholds that the answer will be compared with. It lies on the right side of each,
         whatever the last bit says; what is asked stays the same.
@@ -56,6 +59,9 @@ class Question:
     month: float = 0.0
     among: tuple[int, ...] = ()
     category: Category | None = None
+    ordered_by: str = "level"
+    lowest: bool = False
+    places: int = 1
     against: tuple[float, ...] = field(default=(), compare=False, repr=False)
     sign: str = field(default="P", compare=False, repr=False)
 
@@ -68,6 +74,11 @@ class Question:
     def of(self) -> QuestionKind:
         """What is known of its kind."""
         return KINDS[self.kind]
+
+    @property
+    def by(self) -> QuestionKind:
+        """What is known of the kind whose number puts the open arms in order."""
+        return KINDS[self.ordered_by]
 
     @property
     def pair(self) -> tuple[int, ...]:

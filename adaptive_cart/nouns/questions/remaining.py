@@ -27,6 +27,7 @@ class Remaining(QuestionKind):
     )
     quantity = "remaining"
     limits = (0.0, 1.0)
+    orders = True
     asked_for = "the fraction remaining at a month"
 
     def month(self, asked: Any) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from adaptive_cart.conduct.plan import in_what
 from adaptive_cart.design.design import Ramp, ResponseAdaptive
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.report.chapter import Chapter
@@ -96,7 +97,8 @@ def _arms(evidence: Evidence) -> list[Block]:
             line(
                 strong("Adaptive shares: "),
                 secret(
-                    "weight = P(best) to the power ", given(method.power, "randomisation.power"),
+                    f"weight = P(best{in_what(design)}) to the power ",
+                    given(method.power, "randomisation.power"),
                     "; least share ", given(method.minimum, "randomisation.minimum"),
                     "; equal until ", given(method.burn_in, "randomisation.burn_in"),
                     " are randomised",
