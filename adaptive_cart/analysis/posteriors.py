@@ -64,8 +64,10 @@ def words_of(design: Design, question: Question, of_level: str) -> str:
     arm = arms[question.arm]
     other = None if question.minus is None else arms[question.minus]
     words = question.of.heading(question, arm, other)
-    if of_level and not question.month:
+    if of_level and question.of.about_levels:
         words += f", {of_level}"
+    if question.of.heavy:
+        words += " (posterior median)"
     if question.stratum >= 0:
         words += f", {design.stratum_names[question.stratum]}"
     return words

@@ -207,7 +207,7 @@ class ReferencePosteriors:
         return np.einsum("cdi,ij,cdj->cd", masses[0], region[mine, theirs], masses[1])
 
     def interval(self, analysis: RecordedAnalysis, question: Question) -> tuple[Interval, float]:
-        """Posterior mean and interval of a quantity, and the error of the mean."""
+        """Posterior mean (or median) and interval of a quantity, and the error of the mean."""
         from adaptive_cart.models.sampling import mean_and_error
 
         fits, open_strata, _, _ = self._draws(analysis, question)
@@ -217,9 +217,16 @@ class ReferencePosteriors:
         weights = np.array([weight for _, weight in fits])
         together = _mixed(quantities, weights)
         tail = (1.0 - LEVEL) / 2.0
-        lower, upper = np.quantile(together, [tail, 1.0 - tail])
+        method: Any = "inverted_cdf" if question.of.heavy else "linear"
+        lower, upper = np.quantile(together, [tail, 1.0 - tail], method=method)
         mean = float(weights @ [mean for mean, _ in pairs])
         error = float(np.sqrt(np.square(weights * [error for _, error in pairs]).sum()))
+        if question.of.heavy:  # the mean may not exist: the median, as good as a share of draws is
+            mean = float(np.quantile(together, 0.5, method="inverted_cdf"))
+            shares = [mean_and_error(quantity < mean)[1] for quantity in quantities]
+            off = float(np.sqrt(np.square(weights * shares).sum()))
+            ends = np.quantile(together, [0.5 - off, 0.5 + off], method="inverted_cdf")
+            error = float(ends[1] - ends[0]) / 2.0
         return Interval(mean, float(lower), float(upper)), error
 
     def draws_of(self, analysis: RecordedAnalysis, question: Question) -> Floats:

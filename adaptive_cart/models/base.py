@@ -31,8 +31,8 @@ class Posterior:
 
     Class attributes
     ----------------
-    closed
-        Kinds of question that are answered without draws.
+    closed, exactly
+        Kinds of question that are answered without draws, and how that is done.
     fast_error, drawn_error
         What a probability may be wrong by, without draws and from them, as the model's module
         states and tests.
@@ -41,6 +41,7 @@ class Posterior:
     """
 
     closed: ClassVar[tuple[str, ...]] = ()
+    exactly: ClassVar[str] = "closed form"
     fast_error: ClassVar[float] = 0.0
     drawn_error: ClassVar[float]
     drawn_seconds: ClassVar[float] = 0.0

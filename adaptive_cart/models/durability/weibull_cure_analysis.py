@@ -77,6 +77,7 @@ class DurabilityPosterior(Posterior):
             self._arms[arm, stratum] = found
         return self._arms[arm, stratum]
 
+    exactly = "quadrature"
     closed = ("level", "remaining")
     fast_error = FAST_ERROR
     drawn_error = 0.01

@@ -77,6 +77,7 @@ class HazardsPosterior(Posterior):
             self._ratios[(*pair, stratum)] = ratio
         return self._ratios[(*pair, stratum)]
 
+    exactly = "quadrature"
     closed = ("hazard_ratio",)
     fast_error = 1e-6
     drawn_error = 0.01

@@ -50,6 +50,7 @@ class RatesPosterior(Posterior):
             events, years = events * self.open_strata, years * self.open_strata
         return events.sum(axis=1), years.sum(axis=1)
 
+    exactly = "closed form; quadrature of a difference by a margin"
     closed = ("level", "ratio")
     fast_error = 1e-9
     drawn_error = 0.005

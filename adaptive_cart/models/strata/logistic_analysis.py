@@ -74,6 +74,7 @@ class StrataPosterior(Posterior):
             return weights / weights.sum(axis=1, keepdims=True)
         return shares
 
+    exactly = "quadrature"
     closed = ("level",)
     fast_error = 0.002
     drawn_error = 0.015

@@ -16,7 +16,7 @@ class Level(QuestionKind):
     """A level in an arm, or the difference of two levels."""
 
     name = "level"
-    asked_for = "a level or a difference; give hazard_ratio_to"
+    asked_for = "a level or a difference"
     observed = True
 
     def told(
