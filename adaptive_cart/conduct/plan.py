@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.looks import Schedule
 from adaptive_cart.conduct.rules import ResolvedRule, in_order_of_gates, resolve_rules
+from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design, Order, ResponseAdaptive
 from adaptive_cart.models import AnalysisBase
 from adaptive_cart.nouns.questions import ALL, KINDS, Best, Question, QuestionKind
@@ -144,9 +145,9 @@ def in_what(design: Design) -> str:
 def _estimands(design: Design) -> tuple[Estimand, ...]:
     """For each experimental arm: against the control, on average and in each stratum."""
     several = len(design.arms) > 2
-    kind = estimand_kind(design)
+    asked = estimand_of(design)
     analysis = design.analysis_of(design.primary)
-    if kind is None or analysis is None:
+    if asked is None or analysis is None:
         return ()
     found = []
     for arm in range(1, len(design.arms)):
@@ -155,21 +156,37 @@ def _estimands(design: Design) -> tuple[Estimand, ...]:
         if analysis.by_stratum:
             places += list(enumerate(design.stratum_names))
         for stratum, label in places:
-            question = Question(design.primary, arm, 0, kind=kind.name, stratum=stratum)
-            found.append(Estimand(question, name, label))
+            found.append(Estimand(replace(asked, arm=arm, stratum=stratum), name, label))
     return tuple(found)
 
 
-def estimand_kind(design: Design) -> QuestionKind | None:
-    """Kind of question whose quantity is the primary's estimand; nothing where it has none.
+def estimand_of(design: Design) -> Question | None:
+    """What is estimated of the first arm against the control; nothing where there is nothing.
 
-    Of a time to event it is the hazard ratio where the model has one, and else the difference of
-    what the model has, the cured fractions.
+    It is what the success rules claim of the primary, where they all claim the same; else of a time
+    to event the hazard ratio where the model has one, and the difference of what the model has, the
+    cured fractions, where it has not.
     """
     kind, analysis = design.primary_endpoint.estimand_kind, design.analysis_of(design.primary)
     if kind is None:
         return None
-    return KINDS[kind if analysis is None or kind in analysis.answers else "level"]
+    usual = kind if analysis is None or kind in analysis.answers else "level"
+    claimed = {
+        (asked.kind, asked.month)
+        for rule in resolve_rules(design)
+        if rule.decision.ends == SUCCESS
+        for part in rule.parts
+        for asked in part.targets
+        if asked.endpoint == design.primary and asked.minus == 0 and asked.of.has_value
+    }
+    name, month = claimed.pop() if len(claimed) == 1 else (usual, 0.0)
+    return Question(design.primary, 1, 0, kind=name, month=month)
+
+
+def estimand_kind(design: Design) -> QuestionKind | None:
+    """Kind of question whose quantity is the primary's estimand; nothing where it has none."""
+    asked = estimand_of(design)
+    return None if asked is None else asked.of
 
 
 def compared_by(design: Design) -> QuestionKind:

@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
-from adaptive_cart.conduct.plan import Plan, compared_by, estimand_kind
+from adaptive_cart.conduct.plan import Plan, compared_by, estimand_of
 from adaptive_cart.conduct.rules import resolve_rules
 from adaptive_cart.decisions import ENDINGS, NO_SUCCESS, STOPS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
-from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.results.claims import FALSE, UNKNOWN, beyond
 from adaptive_cart.results.estimand import TrueValues, target_of
@@ -393,16 +392,16 @@ def _lower_is_better(design: Design) -> bool:
 
 def _truly_best(design: Design, true: TrueValues, arm: int, lower: bool) -> bool | None:
     """Whether no experimental arm is truly better than this one; nothing where it is not known."""
-    kind = estimand_kind(design)
-    if kind is None:
+    asked = estimand_of(design)
+    if asked is None:
         return None
     for other in range(1, len(design.arm_names)):
         if other == arm:
             continue
-        found = true.quantity(Question(design.primary, other, arm, kind=kind.name))
+        found = true.quantity(replace(asked, arm=other, minus=arm))
         if found is None or math.isnan(found.value):
             return None
-        if beyond(found, kind.no_effect, above=not lower):
+        if beyond(found, asked.of.no_effect, above=not lower):
             return False
     return True
 

@@ -84,7 +84,9 @@ def _measure(design: Design, name: str) -> str:
     if kind is None:
         wanted = endpoint.estimand_kind or "level"
         kind = KINDS[wanted if wanted in analysis.answers else "level"]
-    called = wording_of(design, name).parameter.named(design.endpoint_label(name))
+    called = design.endpoint_label(name)
+    if kind.about_levels or kind.of_two:
+        called = wording_of(design, name).parameter.named(called)
     experimental = [design.arm_label(arm) for arm in design.arm_names[1:]]
     control = design.arm_label(design.arm_names[0])
     arm = experimental[0] if len(experimental) == 1 else "each experimental arm"

@@ -72,10 +72,11 @@ def order_problems(pieces: Pieces, rule: ResponseAdaptive) -> Found:
         )
         return
     model = ANALYSES[DEFAULT_MODEL] if analysis is None else type(analysis)
-    if not model.bayesian:
+    if not model.can_be_asked(KINDS["best"]):
+        written = get_args(model.model_fields["model"].annotation)[0]
         yield (
             path,
-            f"the shares follow P(best) of '{name}', which a test without a prior does not give; "
+            f"the shares follow P(best) of '{name}', which '{written}' does not give; "
             f"{models_for(KINDS['best'], endpoint)}",
             path_to("analysis", name, "model"),
         )

@@ -18,7 +18,7 @@ from adaptive_cart.models.hazards.piecewise_exponential_analysis import Piecewis
 from adaptive_cart.models.hazards.stratified_hazards import StratifiedHazards
 from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
 from adaptive_cart.nouns.parts import PositiveMonths
-from adaptive_cart.nouns.questions import OPEN, Quantity, Question
+from adaptive_cart.nouns.questions import OPEN, Quantity, Question, QuestionKind
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Durations, Summary
 
@@ -226,7 +226,11 @@ class StratifiedPiecewiseExponentialAnalysis(AnalysisBase):
     by_stratum: ClassVar[bool] = True
     reads: ClassVar[str] = "durations"
     answers: ClassVar[tuple[str, ...]] = StratifiedPosterior.closed
-    ordered_by: ClassVar[str] = "hazard_ratio"
+
+    @classmethod
+    def can_be_asked(cls, kind: QuestionKind) -> bool:
+        """Two arms at a time: which of several is the best, its reference is not written for."""
+        return super().can_be_asked(kind) and not kind.among_open
     answered_by: ClassVar[type[Posterior]] = StratifiedPosterior
 
     @property

@@ -24,6 +24,7 @@ class Median(QuestionKind):
     quantity = "median"
     limits = (0.0, math.inf)
     heavy = True
+    comparison = "difference in median times"
     asked_for = "a median time"
 
     def compare(self, own: Any, other: Any) -> Any:
@@ -31,6 +32,10 @@ class Median(QuestionKind):
         with np.errstate(invalid="ignore"):
             found = super().compare(own, other)
         return np.where(np.isinf(own) & np.isinf(other), self.no_effect, found)
+
+    def comparison_of(self, endpoint: str) -> str:
+        """Name the comparison of an endpoint's times."""
+        return f"{self.comparison} ({endpoint})"
 
     def symbol(self, question: Question, arm: str, other: str | None) -> str:
         """Write it: ``median cart − soc``."""

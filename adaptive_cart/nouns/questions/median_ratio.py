@@ -17,4 +17,4 @@ class MedianRatio(Median):
     other = "ratio_to"
     ratio = True
     asked_for = "a ratio of median times"
-    comparison = "ratio"
+    comparison = "ratio of median times"

@@ -28,6 +28,7 @@ class RestrictedMean(QuestionKind):
     )
     quantity = "restricted_mean"
     orders = True
+    comparison = "difference in restricted mean times"
     asked_for = "a restricted mean time"
 
     def month(self, asked: Any) -> float:
@@ -35,6 +36,10 @@ class RestrictedMean(QuestionKind):
 
     def between(self, level: tuple[float, float], month: float) -> tuple[float, float]:
         return 0.0, month
+
+    def comparison_of(self, endpoint: str) -> str:
+        """Name the comparison of an endpoint's times."""
+        return f"{self.comparison} ({endpoint})"
 
     def symbol(self, question: Question, arm: str, other: str | None) -> str:
         """Write it: ``mean of 24 months cart − soc``."""

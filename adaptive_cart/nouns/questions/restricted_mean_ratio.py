@@ -19,4 +19,4 @@ class RestrictedMeanRatio(RestrictedMean):
     heavy = True
     orders = False
     asked_for = "a ratio of restricted mean times"
-    comparison = "ratio"
+    comparison = "ratio of restricted mean times"
