@@ -148,5 +148,7 @@ def _above(
         if not np.isfinite(high):
             high = next((2.0**k for k in range(64) if above(2.0**k) < 1.0 - TAIL), 2.0**64)
             low = low if np.isfinite(low) else -high
+        if not np.isfinite(low):
+            low = next((-(2.0**k) for k in range(64) if above(-(2.0**k)) > TAIL), -(2.0**64))
         grid = np.linspace(low, high, 121)
     return np.array([above(float(value)) for value in grid]), grid
