@@ -231,6 +231,7 @@ class StratifiedPiecewiseExponentialAnalysis(AnalysisBase):
     def can_be_asked(cls, kind: QuestionKind) -> bool:
         """Two arms at a time: which of several is the best, its reference is not written for."""
         return super().can_be_asked(kind) and not kind.among_open
+
     answered_by: ClassVar[type[Posterior]] = StratifiedPosterior
 
     @property
