@@ -79,10 +79,34 @@ def verification() -> Iterable[str]:
     return table(columns.values(), found[list(columns)].itertuples(index=False))
 
 
+def mutants() -> Iterable[str]:
+    """Of each room, what became of the changes that were made on purpose."""
+    found = pd.read_csv(STUDIES / "results" / "mutants.csv", keep_default_na=False)
+    rows = []
+    for room, own in found.groupby(found["module"].str.split("/").str[0]):
+        left = own["outcome"] != "killed"
+        alike = own["why"].str.startswith("no difference")
+        rows.append((f"`{room}`", len(own), (~left).sum(), (left & alike).sum(),
+                     (left & ~alike).sum()))  # fmt: skip
+    total = ("**all**", *(sum(column) for column in list(zip(*rows, strict=True))[1:]))
+    head = ("room", "changes", "noticed", "make no difference", "not noticed")
+    return table(head, [*rows, total])
+
+
+def named_mutants() -> Iterable[str]:
+    """Mistakes that an earlier review found unguarded, and the tests that fail now."""
+    found = pd.read_csv(STUDIES / "results" / "mutants_named.csv")
+    tests = found["killed_by"].str.replace(r"^tests/|\[.*$", "", regex=True)
+    rows = zip(found["wrong"], (f"`{test}`" for test in tests), strict=True)
+    return table(("mistake", "the test that fails"), rows)
+
+
 TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "published": published,
     "disagreeing": disagreeing,
     "priors": priors,
     "calibration": calibration,
     "verification": verification,
+    "mutants": mutants,
+    "named_mutants": named_mutants,
 }
