@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from adaptive_cart.conduct.comparison import Comparison, wording_of
-from adaptive_cart.decisions import SAFETY
+from adaptive_cart.decisions import SAFETY, SUCCESS
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.questions.words import value_words
 from adaptive_cart.report.chapter import Chapter
@@ -42,8 +42,21 @@ def _safety(evidence: Evidence) -> list[Block]:
     else:
         blocks += _table(evidence)
         blocks += _by_number(evidence)
-    evidence.trace.not_applicable(25, "the design has no joint criterion of benefit and risk")
+    if _asks_both(evidence):
+        evidence.trace.reported(25, "criterion", "t-rules")
+    else:
+        evidence.trace.not_applicable(25, "the design has no joint criterion of benefit and risk")
     return [*blocks, *figures_of(evidence, "safety")]
+
+
+def _asks_both(evidence: Evidence) -> bool:
+    """Whether a rule for success asks about a harm beside something else."""
+    endpoints = evidence.design.endpoints
+    asked = [
+        {endpoints[question.endpoint].harm for question in rule.asked}
+        for rule in evidence.design.rules_ending(SUCCESS)
+    ]
+    return {True, False} in asked
 
 
 def _table(evidence: Evidence) -> list[Block]:
