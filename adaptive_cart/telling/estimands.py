@@ -6,16 +6,16 @@ A.3.3 of the addendum (2019).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from adaptive_cart.conduct.comparison import wording_of
-from adaptive_cart.conduct.plan import estimand_kind
+from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints.intercurrent import Circumstances, Handled
-from adaptive_cart.nouns.questions import KINDS
+from adaptive_cart.nouns.questions import KINDS, Question
 
 TREATMENT = (
     "each arm as a strategy from randomisation on, whatever becomes of a participant, but for the "
@@ -77,20 +77,44 @@ def attributes(design: Design, truths: Mapping[str, Truth], name: str) -> Attrib
 
 
 def _measure(design: Design, name: str) -> str:
-    analysis, endpoint = design.analysis_of(name), design.endpoints[name]
-    if analysis is None:
+    """What is estimated of the primary; of another endpoint, what the rules ask of it."""
+    if design.analysis_of(name) is None:
         return "its value in each arm, described and not analysed"
-    kind = estimand_kind(design) if name == design.primary else None
-    if kind is None:
-        wanted = endpoint.estimand_kind or "level"
-        kind = KINDS[wanted if wanted in analysis.answers else "level"]
-    called = design.endpoint_label(name)
+    plan = Plan.of(design)
+    asked = [estimand.question for estimand in plan.estimands]
+    if name != design.primary:
+        asked = [question for rule in plan.rules for question in rule.asked]
+    own = [q for q in asked if q.endpoint == name and not q.of.among_open]
+    return "; ".join(dict.fromkeys(_summary(design, q, own) for q in own)) or _usual(design, name)
+
+
+def _summary(design: Design, question: Question, asked: Sequence[Question]) -> str:
+    wording, kind = wording_of(design, question.endpoint), question.of
+    noun = kind.noun(question, wording.endpoint, wording.parameter).removeprefix("the ")
+    alike = {
+        q.arm for q in asked if (q.of, q.month, q.minus) == (kind, question.month, question.minus)
+    }
+    arm, *others = (wording.arms[k] for k in question.pair)
+    if len(alike) > 1:
+        arm = "each experimental arm"
+    if not others:
+        return f"{noun}, in {arm}"
+    compared = noun if kind.ratio else f"difference in the {noun}"
+    return f"{compared}, {arm} {kind.sign} {others[0]}"
+
+
+def _usual(design: Design, name: str) -> str:
+    """What arms would be compared by, where no rule asks about the endpoint."""
+    analysis, endpoint = design.analysis_of(name), design.endpoints[name]
+    wanted = endpoint.estimand_kind or "level"
+    kind = KINDS[wanted if analysis is not None and wanted in analysis.answers else "level"]
+    wording = wording_of(design, name)
+    called = wording.endpoint
     if kind.about_levels or kind.of_two:
-        called = wording_of(design, name).parameter.named(called)
-    experimental = [design.arm_label(arm) for arm in design.arm_names[1:]]
-    control = design.arm_label(design.arm_names[0])
-    arm = experimental[0] if len(experimental) == 1 else "each experimental arm"
-    return f"{kind.comparison_of(called)}, {arm} {kind.sign} {control}"
+        called = wording.parameter.named(called)
+    control, *others = wording.arms
+    arm = others[0] if len(others) == 1 else "each experimental arm"
+    return f"{kind.comparison_of(called)}, {arm} {kind.sign} {control}, described"
 
 
 def _shown(value: Any) -> str:
