@@ -187,7 +187,10 @@ class Ordinal(EndpointBase):
         missing = np.zeros_like(counts[0])
         if prepared.missing is not None:
             missing = population.tally(known & prepared.missing)
-        return Categories(np.stack(counts, axis=-1), missing, self.category_names(), self.points)
+        names, points = self.category_names(), self.points
+        return Categories(
+            np.stack(counts, axis=-1), missing, population.tally(known), names, points
+        )
 
     def nothing_seen(self, arms: int, strata: int) -> Summary:
         return Categories.nobody(arms, strata, self.category_names(), self.points)

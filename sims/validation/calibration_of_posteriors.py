@@ -316,7 +316,7 @@ def share_data(generator: Generator, truth: Truth) -> Summary:
     share = truth["share"][:, :, None, :]
     totals = generator.integers(0, 40, share.shape[:3])
     counts = generator.multinomial(totals, share)
-    return Categories(counts, np.zeros_like(totals), CATEGORIES, SCORES)
+    return Categories(counts, np.zeros_like(totals), totals, CATEGORIES, SCORES)
 
 
 # ── mean months ───────────────────────────────────────────────────────────────────────────────

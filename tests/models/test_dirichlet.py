@@ -15,6 +15,8 @@ from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.base import Posterior, holds
 from adaptive_cart.models.ordinal.dirichlet_analysis import DirichletPosterior
 from adaptive_cart.models.ordinal.moments import beyond, of_better, of_linear
+from adaptive_cart.nouns.ahead import Numbers
+from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.questions import Category, Question
 from adaptive_cart.nouns.summaries import Categories
 
@@ -30,7 +32,8 @@ def posterior(
     counts = np.array(trials)[:, :, None, :]
     names = NAMES[: counts.shape[-1]]
     scores = scores or tuple(float(k) for k in range(len(names)))
-    data = Categories(counts, np.zeros(counts.shape[:3], dtype=np.int64), names, scores)
+    due = counts.sum(axis=-1)
+    data = Categories(counts, np.zeros_like(due), due, names, scores)
     analysis = ANALYSES["dirichlet"].model_validate(
         {"model": "dirichlet", "prior": prior or {"each": 1.0}}
     )
@@ -187,6 +190,19 @@ def test_tails_of_large_tables_keep_their_digits() -> None:
     for z in (-2.0, 0.0, 1.5):
         mean, sd = moments[1], np.sqrt(moments[2] - moments[1] ** 2)
         assert beyond(moments, mean + z * sd)[0][0] == pytest.approx(stats.norm.sf(z), abs=1e-3)
+
+
+def test_those_still_to_come_are_dirichlet_multinomial() -> None:
+    own = posterior([[4, 1], [2, 6]], [[0, 0], [0, 0]])
+    more = np.array([[[7], [7]], [[7], [0]]])
+    some = Completions(0, 4_096)
+    seen = own.completed(own.data, Numbers(more), some, apart=False)
+    drawn = seen.counts.reshape(2, 4_096, 2, 1, 2) - own.data.counts[:, None]
+    assert (drawn.sum(axis=-1) == more[:, None]).all()
+    assert (seen.due.reshape(2, 4_096, 2, 1) == (own.data.due + more)[:, None]).all()
+    for trial, arm, a, b in ((0, 0, 2, 5), (0, 1, 7, 3), (1, 0, 1, 1)):
+        found = np.bincount(drawn[trial, :, arm, 0, 1], minlength=8) / 4_096
+        assert found == pytest.approx(stats.betabinom.pmf(np.arange(8), 7, a, b), abs=0.01)
 
 
 @pytest.mark.reference

@@ -94,7 +94,7 @@ def data(kind: str, trials: int, arms: int, strata: int) -> Summary:
         probability = rng.dirichlet(np.full(4, 0.7), shape)
         none = np.zeros(shape, dtype=np.int64)
         names, scores = ("dead", "bad", "fair", "good"), (0.0, 0.3, 0.6, 1.0)
-        return Categories(rng.multinomial(number, probability), none, names, scores)
+        return Categories(rng.multinomial(number, probability), none, number, names, scores)
     if kind == "means":
         mean = number * rng.uniform(0.0, 0.6, shape)
         return Means(mean, mean**2 / np.maximum(number, 1) + 0.2 * number, number)

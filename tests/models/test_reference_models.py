@@ -37,7 +37,7 @@ def categories(*trials: list[list[list[int]]]) -> Categories:
     """Trials by arm, stratum and category."""
     seen = np.array(trials)
     none = np.zeros(seen.shape[:3], dtype=np.int64)
-    return Categories(seen, none, ("dead", "bad", "good"), (0.0, 50.0, 100.0))
+    return Categories(seen, none, seen.sum(axis=-1), ("dead", "bad", "good"), (0.0, 50.0, 100.0))
 
 
 def durations(*trials: tuple[list[float], list[int], list[int]], arms: int = 2) -> Durations:

@@ -7,7 +7,7 @@ unless a question names one.
 
 The probability of a category or a better one has a beta posterior, and is answered as those of
 ``beta_binomial`` are. The probability to do better and the mean score are bilinear and linear in
-Dirichlet vectors: their moments are known, and their tails follow from the first four
+Dirichlet vectors: their moments are known, and their tails follow from the first six
 (``moments.py``) wherever the distribution is near to a beta distribution; the few tables where it
 is not are averaged over quasi-random points (``points.py``). Either way a probability is off by
 less than ``fast_error``: it was measured in tables from nobody to hundreds of participants.
@@ -26,11 +26,13 @@ from pydantic import Discriminator, Field, Tag
 from adaptive_cart.errors import nearest, one_of
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
 from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
+from adaptive_cart.nouns.completions import Completions, binomial
 from adaptive_cart.nouns.parts import LEAST_WORTH, Worth
-from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
+from adaptive_cart.nouns.questions import ALL, LEVEL, OPEN, Quantity, Question
 from adaptive_cart.nouns.ranked import better, or_better
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Categories, Summary
+from adaptive_cart.nouns.summaries.base import repeated
 
 if TYPE_CHECKING:
     from adaptive_cart.models.prior import Prior
@@ -49,6 +51,7 @@ Priors = Annotated[
     Annotated[Parameters, Tag("every_arm")] | Annotated[dict[str, Parameters], Tag("by_arm")],
     Discriminator(_shape),
 ]
+SMALLEST = 1e-300  # probability of the categories that are left
 FARTHEST = 0.02  # from a beta distribution, of which a tail is made by moments
 
 
@@ -73,7 +76,7 @@ class DirichletPosterior(Posterior):
     open_strata: Booleans | None
 
     closed = ("level", "better", "reaches")
-    fast_error = 0.003
+    fast_error = 0.0015
     drawn_error = 0.01
 
     @property
@@ -226,6 +229,33 @@ class DirichletPosterior(Posterior):
         found: Floats = shares @ np.array(self.data.scores)
         return found
 
+    # ── what is still to come ─────────────────────────────────────────────────────────────
+    def completed(
+        self, summary: Summary, coming: Any, some: Completions, apart: bool
+    ) -> Categories:
+        """Those still to come have each category with a draw of its probability."""
+        assert isinstance(summary, Categories)
+        arms, strata, categories = summary.counts.shape[1:]
+        uniform = some.even(arms * strata * (categories - 1))
+        uniform = uniform.reshape(arms, strata, categories - 1, -1)
+        counts = repeated(summary.counts, some.number)
+        for arm, stratum in np.ndindex(arms, strata):
+            asked = Quantity("", LEVEL, arm, None, stratum if apart else ALL)
+            table = self._table(asked)[:, arm]
+            shares = np.stack([some.of(self._vector(asked, arm, own).T) for own in table])
+            left = np.repeat(coming.participants[:, arm, stratum][:, None], some.number, axis=1)
+            rest = np.ones(left.shape)
+            for k in range(categories):
+                drawn = left
+                if k < categories - 1:
+                    chance = np.clip(shares[:, k] / np.maximum(rest, SMALLEST), 0.0, 1.0)
+                    drawn = binomial(uniform[arm, stratum, k], left, chance)
+                counts[:, arm, stratum, k] += drawn.ravel()
+                left, rest = left - drawn, rest - shares[:, k]
+        had = [repeated(part, some.number) for part in (summary.missing, summary.due)]
+        more = repeated(coming.participants, some.number)
+        return replace(summary, counts=counts, missing=had[0], due=had[1] + more)
+
     # ── draws ─────────────────────────────────────────────────────────────────────────────
     def draw(self, quantity: Quantity) -> Floats:
         from adaptive_cart.models.draws import of_distinct
@@ -332,15 +362,15 @@ class DirichletAnalysis(AnalysisBase):
         return found
 
     def priors(self, fitted: DirichletPriors, arms: tuple[str, ...]) -> Iterator[Prior]:
-        """Beta priors of single categories, where all are named; nothing of `each`."""
+        """Gamma priors of the weights of categories; probabilities are weights over their sum."""
         from adaptive_cart.models.prior import of_part
 
+        one = self._one_for_all
         for arm, table in zip(arms, fitted.by_arm, strict=True):
-            own = dict(table)
-            total = sum(own.values())
-            for name, a in own.items() if EACH not in own else ():
-                given: dict[str, Any] = {"dist": "beta", "a": a, "b": total - a}
-                yield of_part(arm, f"{arm}, {name}", "probability", given)
+            for name, a in table if arm == arms[0] or not one else ():
+                of = "each category" if name == EACH else name
+                called = f"weight of {of}" if one else f"weight of {of} in {arm}"
+                yield of_part("" if one else arm, called, "weight", {"a": a, "b": 1.0})
 
     def with_prior(self, kind: str, arms: tuple[str, ...]) -> dict[str, Any] | None:
         if kind == "vague":

@@ -12,14 +12,15 @@ power series that grows by a category at a time. All moments are therefore known
 but rounding, in a time that grows with the number of categories.
 
 A tail is that of the beta distribution with the same mean and variance, plus the terms of orders 3
-and 4 of the expansion of the density in that distribution's orthogonal polynomials (Provost 2005,
+to 6 of the expansion of the density in that distribution's orthogonal polynomials (Provost 2005,
 The Mathematica Journal 9:727): p_n being the monic ones and q_n those of Beta(a + 1, b + 1),
 
     P(X > v) = P(Beta > v) + sum_n E[p_n(X)] / |p_n|^2  w(v) q_(n-1)(v) / (n + a + b - 1),
 
 where w(v) = v^a (1 - v)^b / B(a, b). How far a distribution is from that beta, its coefficients
-d_n = E[p_n(X)] / |p_n| tell: in 3,000 tails of two categories, worked out by quadrature, the error
-was at most 0.032 times the larger of |d_3| and |d_4|.
+d_n = E[p_n(X)] / |p_n| tell. Where none is above 0.02, a tail was off by at most 2.4e-4 in tables
+of two categories (against quadrature), and by no more than what it was held against (7e-4) in 393
+tables of three to five categories, 3 to 100 participants an arm.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from scipy import special
 
 from adaptive_cart.nouns.records import Floats
 
-ORDER: Final = 4  # of the moments that a tail uses
+ORDER: Final = 6  # of the moments that a tail uses
 NO_DIGITS: Final = 1e-10  # of the power of a standard deviation: a moment of that order has none
 
 

@@ -30,12 +30,16 @@ class Categories(Summary):
     missing
         ``(trial, arm, stratum)`` participants whose outcome is due and missing, whatever becomes
         of them.
+    due
+        ``(trial, arm, stratum)`` participants whose outcome is due: they are not still to come,
+        also where they are missing.
     names, scores
         Of the categories, in that order.
     """
 
     counts: Integers
     missing: Integers
+    due: Integers
     names: tuple[str, ...] = ()
     scores: tuple[float, ...] = ()
 
@@ -49,7 +53,7 @@ class Categories(Summary):
     @classmethod
     def empty(cls, arms: int, strata: int) -> Categories:
         none = none_of(arms, strata)
-        return cls(np.zeros((*none.shape, 0), dtype=np.int64), none)
+        return cls(np.zeros((*none.shape, 0), dtype=np.int64), none, none)
 
     @classmethod
     def nobody(
@@ -57,7 +61,8 @@ class Categories(Summary):
     ) -> Categories:
         """Data of one trial in which nobody has been seen, with the categories that there are."""
         none = none_of(arms, strata)
-        return cls(np.zeros((*none.shape, len(names)), dtype=np.int64), none, names, scores)
+        counts = np.zeros((*none.shape, len(names)), dtype=np.int64)
+        return cls(counts, none, none, names, scores)
 
     @property
     def analysed(self) -> Integers:
@@ -121,11 +126,13 @@ class Categories(Summary):
         return replace(self, counts=counts)
 
     def rows(self, trials: Integers) -> Categories:
-        return replace(self, counts=self.counts[trials], missing=self.missing[trials])
+        counts, missing, due = (part[trials] for part in (self.counts, self.missing, self.due))
+        return replace(self, counts=counts, missing=missing, due=due)
 
     def replaced(self, where: Booleans, other: Categories) -> Categories:
         return replace(
             self,
             counts=np.where(where[:, None, None, None], other.counts, self.counts),
             missing=np.where(where[:, None, None], other.missing, self.missing),
+            due=np.where(where[:, None, None], other.due, self.due),
         )
