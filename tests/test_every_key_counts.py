@@ -177,6 +177,21 @@ below = 0.1
 """
 )
 
+# The same, and a rule that looks ahead, by the states at an earlier month.
+EARLY = (
+    COURSE
+    + """
+[prediction.dfr]
+from = [5.0]
+[[rules]]
+name = "hopeless"
+then = "declare_futility"
+predictive = { rule = "efficacy" }
+below = 0.02
+looks = [1]
+"""
+)
+
 # Three arms: what concerns the best of them, dropping, and how the trial ends.
 SEVERAL = """
 name = "Several arms"
@@ -367,6 +382,7 @@ BASES = {
     "direct": DIRECT,
     "course": COURSE,
     "lasting": LASTING,
+    "early": EARLY,
     "several": SEVERAL,
     "strata": STRATA,
     "times": TIMES,
@@ -568,6 +584,8 @@ KEYS: dict[str, list[Case]] = {
     ".randomisation": [to("direct", "randomisation", {"block": 6})],
     ".endpoints": [to("direct", "endpoints/dfr/month", 3)],
     ".analysis": [to("direct", "analysis/dfr", GONE)],
+    ".prediction": [to("early", "prediction", GONE),
+                    to("direct", "prediction", {"dfr": {"from": [3.0]}}, "refused")],
     ".enrolment": [to("direct", "enrolment/per_month", 6)],
     ".looks": [to("direct", "looks", {"months": [9.0, 18.0]})],
     ".rules": [to("direct", "rules/2", GONE)],
@@ -889,6 +907,9 @@ KEYS: dict[str, list[Case]] = {
                                                 "rules/0/posterior/above": 0.3}),
                                Case("direct", {RULE: {"endpoint": "dfr", "arm": "cart",
                                                       "best": True}, "rules/2": GONE}, "told")],
+    "EarlyMonths.from": [to("early", "prediction/dfr/from", [3.0, 6.0]),
+                         to("early", "prediction/dfr/from", [9.0], "refused")],
+    "EarlyMonths.prior": [to("early", "prediction/dfr/prior", 5.0)],
     "PredictiveQuestion.rule": [to("direct", "rules/2/predictive/rule", "other",
                                    rules__0=OTHER_RULE, endpoints__infection=GONE,
                                    analysis__infection=GONE, scenarios__works__infection=GONE,

@@ -23,7 +23,7 @@ from adaptive_cart.analysis.real_trial import RecordedAnalysis
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.jointly import by_endpoint, product
 from adaptive_cart.conduct.plan import LEVEL, Plan
-from adaptive_cart.conduct.predictive import Condition, enumerated, predictive_probability
+from adaptive_cart.conduct.predictive import Condition, predictive_probability
 from adaptive_cart.models.base import holds
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
@@ -127,7 +127,8 @@ class ReferencePosteriors:
 
         if part.several:
             return self._at_once(analysis, part.asks.every(target))
-        if part.prediction is not None and not enumerated(
+        ahead = part.prediction
+        if ahead is not None and not ahead.summed(
             self.plan.fitted[target.endpoint][0], target
         ):  # completed from the fast posterior alone
             fast = float(analysis.fast_probability(part, target)[0])

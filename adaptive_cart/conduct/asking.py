@@ -111,6 +111,8 @@ class Prediction(Asking):
         With those who are enrolled, or else with the planned number.
     against
         Thresholds that the predictive probability itself is compared with.
+    months, prior
+        Months whose states tell what will be seen; what each state is worth beforehand.
     """
 
     rule: str
@@ -118,6 +120,8 @@ class Prediction(Asking):
     threshold: float
     enrolled: bool
     against: tuple[float, ...] = ()
+    months: tuple[float, ...] = ()
+    prior: float = 1.0
 
     def condition(self, question: Question) -> Condition:
         """The predicted rule's condition at the last look, for one of its targets."""
@@ -129,6 +133,11 @@ class Prediction(Asking):
         analysis, model = seen.plan.fitted[question.endpoint]
         if not enumerated(analysis, question):
             return self._completed(seen, question)
+        if self.months:
+            from adaptive_cart.conduct.early import early_probability
+
+            condition = self.condition(question)
+            return early_probability(seen, condition, self.months, self.prior, self.enrolled)
         to_come = seen.to_come(question, self.enrolled)
         return predictive_probability(model, self.condition(question), *to_come)
 
@@ -146,6 +155,10 @@ class Prediction(Asking):
         failed = seen.posterior(question.endpoint).failed
         return answer if failed is None else np.where(failed, np.nan, answer)
 
+    def summed(self, analysis: AnalysisBase, question: Question) -> bool:
+        """Whether it is a sum over final tables given the posterior alone."""
+        return enumerated(analysis, question) and not self.months
+
     def sides(self, seen: LookAnalysis, question: Question) -> Sides:
         """Nothing is known."""
         return not_known
@@ -158,7 +171,7 @@ class Prediction(Asking):
             from adaptive_cart.conduct.completion import ERROR
 
             return ERROR
-        decided = always_decided(model, question, participants)
+        decided = not self.months and always_decided(model, question, participants)
         return 0.0 if decided else analysis.answered_by.error(question)
 
     def compared_with(self, against: tuple[float, ...]) -> tuple[Asking, tuple[float, ...]]:
@@ -178,4 +191,7 @@ class Prediction(Asking):
     def prose(self, max_n: int) -> str:
         """Name the rule and the sample."""
         sample = "those enrolled by then" if self.enrolled else f"all {max_n} planned participants"
-        return f"{self.rule} will hold at the last look with {sample}"
+        early = " and ".join(f"{month:g}" for month in self.months)
+        several = "s" if len(self.months) > 1 else ""
+        told = f", given the states seen at month{several} {early}" if self.months else ""
+        return f"{self.rule} will hold at the last look with {sample}{told}"

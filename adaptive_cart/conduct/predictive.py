@@ -90,14 +90,14 @@ def predictive_probability(
     last = np.maximum(final, totals)
     shape = np.stack([part[:, arm] for arm in arms for part in (totals, last)], axis=1)
     if len(shape) and (shape == shape[0]).all():  # fixed numbers at the look: nothing to sort
-        return _looked_up(model, condition, shape[0], tuple(successes[:, arm] for arm in arms))
+        return looked_up(model, condition, shape[0], tuple(successes[:, arm] for arm in arms))
     answer = np.empty(len(successes), dtype=np.float64)
     numbers, which = np.unique(shape, axis=0, return_inverse=True)
     which = which.reshape(-1)
     for position, row in enumerate(numbers):
         here = np.flatnonzero(which == position)
         seen = tuple(successes[here, arm] for arm in arms)
-        answer[here] = _looked_up(model, condition, row, seen)
+        answer[here] = looked_up(model, condition, row, seen)
     return answer
 
 
@@ -122,7 +122,7 @@ def always_decided(model: BetaBinomial, question: Question, last: tuple[int, ...
     return few and decided_there(model, question, last)
 
 
-def _looked_up(
+def looked_up(
     model: BetaBinomial, condition: Condition, row: Integers, seen: tuple[Integers, ...]
 ) -> Floats:
     """Predictive probability of some tables with the same numbers; ``seen`` by arm."""

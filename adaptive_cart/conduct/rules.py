@@ -234,6 +234,9 @@ def _comparison(design: Design, rule: Rule, asked: Comparing, name: str) -> Comp
         threshold = design.threshold_at(named, design.looks.number)
         enrolled = asked.predictive.with_ == "enrolled"
         asks = Prediction(named.name, named.at_least is not None, threshold, enrolled)
+        early = design.prediction.get(named.posterior.endpoint)
+        if early is not None:
+            asks = replace(asks, months=tuple(early.from_), prior=early.prior)
     return Comparison(
         name=name,
         targets=targets,

@@ -161,6 +161,15 @@ class Crossover(Part):
     strategy: Literal["composite", "treatment_policy"] = "composite"
 
 
+class EarlyMonths(Part):
+    """Months whose states tell what will be seen at the month that is analysed."""
+
+    from_: list[PositiveMonths] = Field(alias="from")
+    prior: Positive = Field(
+        default=1.0, description="what each state of a row of the chain is worth beforehand"
+    )
+
+
 class Calibration(Part):
     """What a threshold that is to be calibrated is set for."""
 
@@ -204,6 +213,7 @@ class Design(Part):
     randomisation: Randomisation = PermutedBlocks()
     endpoints: dict[str, AnyEndpoint]
     analysis: dict[str, AnyAnalysis] = Field(default_factory=dict)
+    prediction: dict[str, EarlyMonths] = Field(default_factory=dict)
     enrolment: Enrolment
     looks: Looks
     rules: list[Rule]

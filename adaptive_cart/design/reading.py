@@ -14,6 +14,7 @@ from adaptive_cart.design.design import (
     Calibration,
     Crossover,
     Design,
+    EarlyMonths,
     Enrolment,
     Looks,
     MultiArm,
@@ -49,6 +50,7 @@ _NAMED: dict[str, Any] = {
     "strata": Strict01,
     "endpoints": AnyEndpoint,
     "analysis": AnyAnalysis,
+    "prediction": EarlyMonths,
 }
 _REQUIRED = {
     "name": 'write name = "…" at the top of the file',
@@ -164,6 +166,7 @@ class _Reading:
             randomisation=self.whole("randomisation"),
             endpoints=self.named("endpoints"),
             analysis=self.named("analysis"),
+            prediction=self.named("prediction"),
             enrolment=self.whole("enrolment"),
             looks=self.whole("looks"),
             rules=rules,

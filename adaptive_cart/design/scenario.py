@@ -383,6 +383,14 @@ class _Reader:
             elif refused := endpoint.direct_refused():
                 clock = path_to("endpoints", name, "clock")
                 self.report(self.where(name), f"nothing can be said directly{BY}; {refused}", clock)
+            elif name in self.frame.early:
+                self.report(
+                    self.where(name),
+                    f"nothing can be said directly{BY}: the outcome alone does not say the states "
+                    f"at the months of [prediction.{name}]; give the arms a course, or leave that "
+                    "table out",
+                    path_to("prediction", name),
+                )
             else:
                 values = self._direct_values(name, endpoint)
                 if values is not None:

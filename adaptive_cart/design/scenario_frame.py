@@ -42,6 +42,8 @@ class Frame:
         Arm whose participants may cross over, where the design has a crossover.
     needed
         By endpoint: arms that a rule, an analysis or the primary asks about.
+    early
+        Endpoints whose earlier months predict, and need a course.
     """
 
     arms: tuple[str, ...]
@@ -55,6 +57,7 @@ class Frame:
     renamed: dict[str, str] = field(default_factory=dict)
     crossover_from: str | None = None
     needed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    early: frozenset[str] = frozenset()
     complete: dict[str, dict[str, Any]] = field(default_factory=dict)
     truths: dict[str, Truth] = field(default_factory=dict)
     reported: int = 0

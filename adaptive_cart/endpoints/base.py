@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
@@ -20,6 +20,7 @@ from adaptive_cart.endpoints.intercurrent import (
     refused,
 )
 from adaptive_cart.nouns.ahead import Ahead, Coming, Numbers
+from adaptive_cart.nouns.early_states import EarlyStates
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import Category
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
@@ -54,6 +55,8 @@ class EndpointBase(Part):
         What one that is counted is called.
     looks_by_events
         Whether looks can wait for so many of its events.
+    tells_early
+        Whether months before the one analysed have states that may predict it.
     opens_at_infusion
         Whether it is counted from the infusion on, in an arm whose product is infused.
     drawn_always
@@ -82,6 +85,7 @@ class EndpointBase(Part):
     looks_by_events: ClassVar[bool] = False
     opens_at_infusion: ClassVar[bool] = False
     drawn_always: ClassVar[bool] = False
+    tells_early: ClassVar[bool] = False
     strategies: ClassVar[Mapping[Event, tuple[Strategy, ...]]] = {}
 
     @field_validator("strategy")
@@ -227,6 +231,16 @@ class EndpointBase(Part):
         By default a number of participants: those planned, less those whose outcome is due.
         """
         return Numbers(ahead.still(getattr(summary, "due", summary.analysed)))
+
+    def principal_stratum(self) -> bool:
+        """Whether only the infused are analysed."""
+        return False
+
+    def early(
+        self, name: str, prepared: Any, snapshot: Snapshot, months: Sequence[float]
+    ) -> EarlyStates:
+        """What is seen at months before the one analysed, of those who have reached them."""
+        raise NotImplementedError  # supplied where early months tell
 
     # ── what is true ──────────────────────────────────────────────────────────────────────
     def closed_form(self, values: Any, dropout: Floats, course: bool) -> Floats | None:

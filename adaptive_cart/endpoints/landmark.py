@@ -27,8 +27,9 @@ been rescued); only the infused, in arms whose product is infused (``principal_s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
@@ -40,6 +41,7 @@ from adaptive_cart.endpoints.direct import DirectTruth, Response
 from adaptive_cart.endpoints.intercurrent import Circumstances, Event, Handled, Strategy
 from adaptive_cart.nouns.calendar import short_of, until
 from adaptive_cart.nouns.course import Spells
+from adaptive_cart.nouns.early_states import EarlyStates
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import Months, PositiveMonths
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
@@ -107,6 +109,7 @@ class Landmark(EndpointBase):
     after_relapse: ClassVar[bool] = True
     estimand_kind: ClassVar[str | None] = "level"
     noun: ClassVar[str] = "responder"
+    tells_early: ClassVar[bool] = True
     strategies: ClassVar[Mapping[Event, tuple[Strategy, ...]]] = {
         "not_infused": ("treatment_policy", "principal_stratum"),
         "rescue": ("composite", "treatment_policy", "hypothetical"),
@@ -269,6 +272,50 @@ class Landmark(EndpointBase):
         drawn[trial, participant] = imputation.uniform < chance
         return ParticipantSet.where(drawn)
 
+    def early(
+        self, name: str, prepared: Outcomes, snapshot: Snapshot, months: Sequence[float]
+    ) -> EarlyStates:
+        """In it, not in it or failed for good at months before, and what came of it.
+
+        Rescue, death and crossover that settle the outcome are failures, and dropout where it is
+        non-response; who drops out otherwise is not followed any further.
+        """
+        population = snapshot.population
+        _, settled, left = self._outcomes(name, population)
+        if left is None:
+            left = np.full(settled.shape, np.inf)
+        fails = np.minimum(settled, left) if self.missing == "non_response" else settled
+        ends = np.minimum(settled, left)
+        passed = [snapshot.passed(month) for month in (*months, self.month)]
+        none = ParticipantSet.where(np.ones(settled.shape, dtype=np.bool_))
+        none = none.without(prepared.response)
+        if self.missing != "non_response" and prepared.missing is not None:
+            none = none.without(prepared.missing)
+        last = [none, prepared.response]
+        states = [self._states(population, month, fails, ends) for month in months]
+        gone = ParticipantSet.where(population.arrival + ends <= until(snapshot.date)[:, None])
+        shape = (population.trials, population.arms, population.strata, len(months), 2)
+        waiting = np.zeros(shape, dtype=np.int64)
+        moved = np.zeros((*shape[:2], len(months), 2, 3), dtype=np.int64)
+        for place, (before, after) in enumerate(pairwise([*states, last])):
+            here = passed[place].without(passed[place + 1]).without(gone)
+            for state, members in enumerate(before[:2]):
+                waiting[..., place, state] = population.tally(here & members)
+                for later, who in enumerate(after):
+                    found = population.tally(passed[place + 1] & members & who)
+                    moved[:, :, place, state, later] = found.sum(axis=2)
+        failed = ParticipantSet.where(population.arrival + fails <= until(snapshot.date)[:, None])
+        failed = (snapshot.enrolled & failed).without(passed[-1])
+        return EarlyStates(waiting, population.tally(failed), moved)
+
+    def _states(
+        self, population: Population, month: float, fails: Floats, ends: Floats
+    ) -> list[ParticipantSet]:
+        """Who at a month is not in it, in it, and failed for good; nobody who has dropped out."""
+        in_state, followed = self._in_state(population).hold_at(month), ends > until(month)
+        found = (followed & ~in_state, followed & in_state, fails <= until(month))
+        return [ParticipantSet.where(members) for members in found]
+
     def true_values(self, name: str, population: Population) -> Floats:
         response, settled, dropout = self._outcomes(name, population)
         if dropout is not None:
@@ -293,6 +340,9 @@ class Landmark(EndpointBase):
         if outside is not None:
             counted &= ~outside.mask(population.participants)
         return counted.mean(axis=1)
+
+    def principal_stratum(self) -> bool:
+        return self._infused_only()
 
     def _infused_only(self) -> bool:
         return self.strategy_for("not_infused") == PRINCIPAL

@@ -245,7 +245,10 @@ def can_enumerate(design: Design, plan: Plan) -> bool:
 def _about_primary(plan: Plan, position: int) -> bool:
     rule = plan.rules[position]
     ends = rule.decision.ends is not None
-    calendar = any(part.prediction and part.prediction.enrolled for part in rule.parts)
+    calendar = any(
+        part.prediction and (part.prediction.enrolled or part.prediction.months)
+        for part in rule.parts
+    )
     here = all(q.endpoint == plan.design.primary and q.of.about_levels for q in rule.asked)
     known = not any(math.isnan(part.easiest) for part in rule.parts)
     return ends and here and known and not calendar and not rule.every

@@ -169,7 +169,8 @@ def _tables(
     same_time = design.endpoints[question.endpoint].known_after()
     if same_time != design.primary_endpoint.known_after() or same_time is None:
         return
-    if part.prediction is not None and part.prediction.enrolled:
+    ahead = part.prediction
+    if ahead is not None and (ahead.enrolled or not ahead.summed(analysis, question)):
         return
     asked = [*part.thresholds.values()]
     if part.prediction is not None:

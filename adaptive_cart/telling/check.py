@@ -172,6 +172,7 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
 
         if (wanted := wanted_words(design)) is not None:
             yield f"  {wanted}"
+    yield from _early(design)
     yield from _either_way(design)
     for words in cost_of_draws(plan, design.simulation.trials, len(design.scenarios)):
         yield f"  {words}"
@@ -215,6 +216,20 @@ def _strata_together(design: Design, rule: ResolvedRule) -> str:
         if (analysis := design.analysis_of(question.endpoint)) is not None
     }
     return "".join(f"; {words}" for words in sorted(told))
+
+
+def _early(design: Design) -> Iterator[str]:
+    """Which months tell before the one that is analysed."""
+    for name, early in design.prediction.items():
+        months = " and ".join(f"{month:g}" for month in early.from_)
+        last = " the last of" if len(early.from_) > 1 else ""
+        several = "s" if len(early.from_) > 1 else ""
+        yield (
+            f"  Predictions about {name}: who has not reached month "
+            f"{design.endpoints[name].known_after():g} counts by the state at{last} month{several} "
+            f"{months} that has been reached (a chain with Dirichlet rows by arm, each state worth "
+            f"{early.prior:g} beforehand)"
+        )
 
 
 def _either_way(design: Design) -> Iterator[str]:

@@ -17,7 +17,6 @@ from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.holding import Thresholds
 from adaptive_cart.conduct.look_analysis import LookAnalysis, in_full
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.predictive import enumerated
 from adaptive_cart.conduct.trial import SimulatedConduct
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.questions import Question
@@ -251,7 +250,7 @@ class _Watched(SimulatedConduct):
     def _has_two_faces(self, part: Comparison) -> bool:
         """Whether PyMC answers it too: a test has no other face, nor what is completed."""
         ahead, of = part.prediction, self.plan.fitted[part.question.endpoint][0]
-        return self.plan.bayesian(part) and (ahead is None or enumerated(of, part.question))
+        return self.plan.bayesian(part) and (ahead is None or ahead.summed(of, part.question))
 
     def _to_come(
         self, part: Comparison, analysis: LookAnalysis

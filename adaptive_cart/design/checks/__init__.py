@@ -7,7 +7,16 @@ from a fault that has been told already.
 
 from __future__ import annotations
 
-from adaptive_cart.design.checks import calibration, claims, enrolment, looks, rules, tables, truths
+from adaptive_cart.design.checks import (
+    calibration,
+    claims,
+    enrolment,
+    looks,
+    predictions,
+    rules,
+    tables,
+    truths,
+)
 from adaptive_cart.design.checks.pieces import Pieces
 from adaptive_cart.design.checks.truths import frame_of
 from adaptive_cart.design.column_names import doubled_columns
@@ -30,6 +39,7 @@ def problems_between(pieces: Pieces) -> list[Problem]:
         looks.looks,
         rules.rules,
         claims.claims,
+        predictions.early_months,
         looks.stopped_enrolment,
         tables.crossover,
         calibration.calibration,

@@ -12,7 +12,14 @@ from adaptive_cart.errors import one_of
 from adaptive_cart.models import AnalysisBase
 
 if TYPE_CHECKING:
-    from adaptive_cart.design.design import Arm, Calibration, Crossover, Enrolment, Looks
+    from adaptive_cart.design.design import (
+        Arm,
+        Calibration,
+        Crossover,
+        EarlyMonths,
+        Enrolment,
+        Looks,
+    )
     from adaptive_cart.design.rule_tables import Rule
 
 SCENARIO_KEYS = ("role", "dropout", "death")
@@ -38,6 +45,7 @@ class Pieces:
     randomisation: Any = None
     endpoints: Mapping[str, EndpointBase | None] = field(default_factory=dict)
     analysis: Mapping[str, AnalysisBase | None] = field(default_factory=dict)
+    prediction: Mapping[str, EarlyMonths | None] = field(default_factory=dict)
     enrolment: Enrolment | None = None
     looks: Looks | None = None
     rules: Sequence[Rule | None] = ()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from adaptive_cart.design.checks.pieces import Found, Pieces, unknown
+from adaptive_cart.design.checks.pieces import Found, Pieces, several, unknown
 from adaptive_cart.design.rule_tables import together
 from adaptive_cart.design.validation import path_to
+from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.errors import one_of
 from adaptive_cart.models import ANALYSES, DEFAULT_MODEL
 
@@ -87,3 +89,74 @@ def _to_come(pieces: Pieces, name: str, question: PosteriorQuestion, path: str) 
             f"about '{pieces.primary}', or let looks be by months, enrolled or observed",
             "looks.events",
         )
+
+
+def early_months(pieces: Pieces) -> Found:
+    """Whether earlier months can tell, and a rule predicts with them."""
+    asked = {
+        part.posterior.endpoint
+        for rule in pieces.rules
+        if rule is not None
+        for target in _predicted(pieces, rule)
+        for part in target.comparisons
+        if part.posterior is not None
+    }
+    for name, early in pieces.prediction.items():
+        path = path_to("prediction", name)
+        if name not in pieces.endpoints:
+            yield path, unknown(name, "endpoints", pieces.endpoints)
+            continue
+        endpoint = pieces.endpoints[name]
+        if early is None or endpoint is None:
+            continue
+        if not endpoint.tells_early:
+            kinds = one_of([key for key, kind in ENDPOINTS.items() if kind.tells_early])
+            yield (
+                path,
+                f"'{name}' is of type \"{endpoint.type}\"; earlier months tell of type {kinds}",
+                path_to("endpoints", name),
+            )
+            continue
+        month = endpoint.known_after()
+        if len(early.from_) not in (1, 2):
+            yield (
+                f"{path}.from",
+                f"found {several(len(early.from_), 'month')}; one or two are expected",
+            )
+            continue
+        if any(b <= a for a, b in pairwise(early.from_)):
+            yield f"{path}.from", f"found {early.from_}; months that increase are expected"
+        elif month is not None and early.from_[-1] >= month:
+            yield (
+                f"{path}.from",
+                f"found {early.from_[-1]:g}; '{name}' is analysed at month {month:g}, and months "
+                "before that are expected",
+                path_to("endpoints", name, "month"),
+            )
+        if endpoint.principal_stratum():
+            yield (
+                path,
+                f"'{name}' analyses the infused only; earlier months tell of everybody",
+                path_to("endpoints", name, "strategy"),
+            )
+        analysis = pieces.analysis.get(name)
+        if analysis is not None and not analysis.enumerates:
+            yield (
+                path,
+                f"'{name}' is analysed by '{analysis.model}'; earlier months are counted in for "
+                f"{one_of([key for key, each in ANALYSES.items() if each.enumerates])}",
+                path_to("analysis", name, "model"),
+            )
+        elif name not in asked:
+            yield (
+                path,
+                f"no rule predicts one about '{name}', so it would change nothing; leave it "
+                'out, or write a rule with `predictive = { rule = "…" }`',
+                "rules",
+            )
+
+
+def _predicted(pieces: Pieces, rule: Rule) -> list[Rule]:
+    """Rules that a rule predicts."""
+    names = {part.predictive.rule for part in rule.comparisons if part.predictive is not None}
+    return [other for other in pieces.rules if other is not None and other.name in names]

@@ -34,6 +34,7 @@ def frame_of(pieces: Pieces, between: Faults | None = None) -> Frame:
         faults=pieces.faults,
         renamed=pieces.renamed,
         crossover_from=None if pieces.crossover is None else pieces.crossover.from_,
+        early=frozenset(pieces.prediction),
         needed={name: _asked_about(pieces, name, wrong) for name in endpoints},
     )
 

@@ -1,0 +1,250 @@
+"""Early months tell late: the predictive probability against an enumeration in two stages.
+
+The twin goes participant by participant. Who waits moves by an urn: the chance of a state is what
+it is worth beforehand and those seen (or drawn so far) to go there, of all who were seen to go
+anywhere. Then those still to come respond by the beta-binomial law, given all that.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import adaptive_cart as ac
+from adaptive_cart.conduct.look_analysis import LookAnalysis
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.trial import SimulatedConduct
+from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.participants.population import latents_for
+from checks import raw_design
+
+Table = dict[str, Any]
+STATES = ("out", "in", "failed")
+
+
+def design(months: list[float], **more: Any) -> Table:
+    """The main design, small, with a futility rule that looks ahead."""
+    raw = raw_design("sle_autologous")
+    raw["enrolment"] = {"max_n": 28, "per_month": 2.0}
+    raw["looks"] = {"observed": [8, 28]}
+    raw["rules"] = [
+        {
+            "name": "ahead",
+            "then": "declare_futility",
+            "predictive": {"rule": "efficacy", **more},
+            "below": 0.001,
+            "looks": [1],
+        },
+        {
+            "name": "efficacy",
+            "then": "declare_success",
+            "posterior": {"endpoint": "dfr", "arm": "cart", "minus": "soc", "above": 0.15},
+            "at_least": 0.9,
+        },
+    ]
+    raw["analysis"] = {"dfr": {"model": "beta_binomial", "prior": {"a": 1.0, "b": 1.0}}}
+    raw["scenarios"] = {"expected": raw["scenarios"]["expected"]}
+    if months:
+        raw["prediction"] = {"dfr": {"from": months}}
+    return raw
+
+
+class Kept(SimulatedConduct):
+    """A block of trials whose first look is kept."""
+
+    seen: LookAnalysis | None = None
+
+    def ended_at(self, *ended: Any, **more: Any) -> None:
+        """Estimate nothing."""
+
+    def analysis(self, date: Floats, held: Booleans) -> LookAnalysis:
+        found = super().analysis(date, held)
+        self.seen = self.seen or found
+        return found
+
+
+def first_look(raw: Table, trials: int) -> Kept:
+    """The first look of some trials."""
+    made = Design(**raw)
+    conduct = Kept(Plan.of(made), made.truths["expected"], (), latents_for(made, 3, 0, trials))
+    conduct.look(1)
+    return conduct
+
+
+def urn(number: int, worth: dict[str, float]) -> dict[tuple[int, ...], float]:
+    """How a number splits over states, one participant after the other."""
+    names = list(worth)
+    reached = {tuple(0 for _ in names): 1.0}
+    for drawn in range(number):
+        after: dict[tuple[int, ...], float] = defaultdict(float)
+        for counts, chance in reached.items():
+            for place, name in enumerate(names):
+                more = tuple(c + (k == place) for k, c in enumerate(counts))
+                total = sum(worth.values()) + drawn
+                after[more] += chance * (worth[name] + counts[place]) / total
+        reached = after
+    return reached
+
+
+class Arm:
+    """What is known of one arm of one trial at its first look, read off the course."""
+
+    def __init__(self, conduct: Kept, trial: int, arm: int, months: list[float]) -> None:
+        assert conduct.seen is not None
+        population, now = conduct.population, float(conduct.seen.snapshot.date[trial])
+        course = population.course
+        assert course is not None
+        remission = population.state("drug_free_remission")
+        sustained = remission.throughout(9.0, 12.0)[trial]
+        marks = [*months, 12.0]
+        self.responders = self.analysed = self.failed = 0
+        self.waiting = {(m, s): 0 for m in months for s in STATES[:2]}
+        self.rows: dict[tuple[float, str], dict[str, float]] = {}
+        for month in months:
+            last = month == months[-1]
+            for state in STATES[:2]:
+                self.rows[month, state] = dict.fromkeys(("none", "response") if last else STATES, 1)
+        for k in range(int(conduct.seen.snapshot.randomised[trial])):
+            if population.arm[trial, k] != arm:
+                continue
+            age = now - population.arrival[trial, k]
+            fails = min(c[trial, k] for c in (course.rescue, course.death, course.dropout))
+            states = {
+                month: "failed"
+                if fails <= month
+                else STATES[int(remission.hold_at(month)[trial, k])]
+                for month in months
+            }
+            if age >= 12.0:
+                response = bool(sustained[k]) and fails > 12.0
+                self.analysed += 1
+                self.responders += response
+                end = "response" if response else "none"
+            elif fails <= age:
+                self.failed += 1
+            for early, late in zip(months, marks[1:], strict=True):
+                if age >= late and states[early] != "failed":
+                    to = end if late == 12.0 else states[late]
+                    self.rows[early, states[early]][to] += 1
+            reached = [month for month in months if age >= month]
+            if age < 12.0 and fails > age and reached:
+                self.waiting[reached[-1], states[reached[-1]]] += 1
+
+    def more(self, months: list[float]) -> dict[int, float]:
+        """How many of those who wait will respond."""
+        numbers = {(0, 0): 1.0}
+        for month in months:
+            here = [self.waiting[month, state] for state in STATES[:2]]
+            after: dict[tuple[int, int], float] = defaultdict(float)
+            for (out, in_), chance in numbers.items():
+                by_row = [
+                    urn(n + came, self.rows[month, state])
+                    for n, came, state in zip(here, (out, in_), STATES[:2], strict=True)
+                ]
+                for first, p in by_row[0].items():
+                    for second, q in by_row[1].items():
+                        together = (first[0] + second[0], first[1] + second[1])
+                        after[together] += chance * p * q
+            numbers = after
+        found: dict[int, float] = defaultdict(float)
+        for (_, response), chance in numbers.items():
+            found[response] += chance
+        return found
+
+
+def tables(arm: Arm, final: int, months: list[float]) -> Iterator[tuple[int, int, float]]:
+    """Responders and participants at the last look, with their probability."""
+    now = arm.analysed + arm.failed + sum(arm.waiting.values())
+    last = max(final, now)
+    for more, chance in arm.more(months).items():
+        responders = arm.responders + more
+        law = stats.betabinom(last - now, 1.0 + responders, 1.0 + now - responders)
+        for later in range(last - now + 1):
+            yield responders + later, last, chance * float(law.pmf(later))
+
+
+@pytest.mark.parametrize("months", [[6.0], [3.0, 6.0], [4.0, 9.0]])
+@pytest.mark.parametrize("sample", ["max_n", "enrolled"])
+def test_the_two_stages_are_summed(months: list[float], sample: str) -> None:
+    raw = design(months, **{"with": sample})
+    trials = 4
+    conduct = first_look(raw, trials)
+    found = conduct.records[0].probabilities["ahead"][:, 0]
+    model = conduct.plan.fitted["dfr"][1]
+    waited = 0
+    for trial in range(trials):
+        arms = [Arm(conduct, trial, arm, months) for arm in (0, 1)]
+        assert conduct.seen is not None
+        enrolled = int(conduct.seen.snapshot.randomised[trial])
+        of = conduct.population.arm[trial, :enrolled]
+        final = [9, 19] if sample == "max_n" else [int((of == arm).sum()) for arm in (0, 1)]
+        waited += sum(sum(arm.waiting.values()) for arm in arms)
+        expected = 0.0
+        first, second = (
+            list(tables(arm, number, months)) for arm, number in zip(arms, final, strict=True)
+        )
+        holds: dict[tuple[int, int], bool] = {}
+        for control, n, p in first:
+            for cart, m, q in second:
+                if (control, cart) not in holds:
+                    answer = model.difference_above(
+                        1, 0, np.array([[control, cart]]), np.array([[n, m]]), 0.15
+                    )
+                    holds[control, cart] = bool(answer[0] >= 0.9)
+                expected += p * q * holds[control, cart]
+        assert found[trial] == pytest.approx(expected, abs=1e-9)
+    assert waited > 20  # floors: somebody waits
+
+
+def test_a_failure_is_known_before_its_month_and_moves_no_look() -> None:
+    with_, without = first_look(design([3.0, 6.0]), 30), first_look(design([]), 30)
+    assert with_.seen is not None
+    assert without.seen is not None
+    assert (with_.seen.snapshot.date == without.seen.snapshot.date).all()
+    assert (
+        with_.records[0].probabilities["efficacy"][:, 0]
+        == without.records[0].probabilities["efficacy"][:, 0]
+    ).all()
+    early = with_.seen.plan.design.endpoints["dfr"].early(
+        "dfr", with_.seen.prepared["dfr"], with_.seen.snapshot, (3.0, 6.0)
+    )
+    assert early.failed.sum() > 10
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "words"),
+    [
+        ({"prediction": {"dfr": {"from": [12.0]}}}, "prediction.dfr.from", "months before that"),
+        ({"prediction": {"dfr": {"from": [6.0, 3.0]}}}, "prediction.dfr.from", "that increase"),
+        ({"prediction": {"dfr": {"from": [1.0, 2.0, 3.0]}}}, "prediction.dfr.from", "one or two"),
+        ({"prediction": {"crs3": {"from": [0.5]}}}, "prediction.crs3", "of type landmark"),
+        ({"prediction": {"drf": {"from": [3.0]}}}, "prediction.drf", "'dfr'?"),
+        ({"prediction": {"remission": {"from": [3.0]}}}, "prediction.remission", "no rule"),
+        (
+            {"prediction": {"dfr": {"from": [3.0]}}, "analysis": {"dfr": {"model": "logistic",
+             "prior": {"arm": {"dist": "normal", "mean": 0.0, "sd": 2.0}}}}},
+            "prediction.dfr",
+            "beta_binomial",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_tell_is_refused(change: Table, path: str, words: str) -> None:
+    raw = copy.deepcopy(design([3.0])) | change
+    with pytest.raises(ac.DesignError) as refused:
+        Design(**raw)
+    told = {problem.path: problem.message for problem in refused.value.problems}
+    assert any(where.startswith(path) and words in said for where, said in told.items()), told
+
+
+def test_a_direct_truth_does_not_say_the_states() -> None:
+    raw = raw_design("goldilocks_allogeneic")
+    raw["prediction"] = {"dfr": {"from": [3.0]}}
+    with pytest.raises(ac.DesignError, match="does not say the states"):
+        Design(**raw)
