@@ -83,6 +83,7 @@ def test_an_endpoint_says_all_that_is_known_of_it(name: str) -> None:
     assert get_args(kind.model_fields["type"].annotation) == (name,)
     assert kind.gives in SUMMARIES.values()
     assert kind.direct or kind.from_remission or kind.named_in, "something must feed it"
+    assert f'type = "{name}"' in ALL_KEYS
     assert kind.estimand_kind is None or kind.estimand_kind in QUESTIONS
     assert not own(kind, EndpointBase, "prepare", "summary", "describes", "handled")
     assert inspect.getdoc(kind)
