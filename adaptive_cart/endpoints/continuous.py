@@ -180,6 +180,10 @@ class Continuous(EndpointBase):
         """Place of that visit among all of them."""
         return self.visits.index(self.analysed)
 
+    @property
+    def lower_is_better(self) -> bool:
+        return self.better == "lower"
+
     def known_after(self) -> float:
         return self.analysed
 

@@ -347,3 +347,14 @@ def test_a_course_says_a_score_of_every_arm_and_no_jump_to_the_reference() -> No
     assert "truth.cart.scores.mgadl: missing" in said
     assert "truth.soc.scores.mgadl.sd: missing" in said
     assert "endpoints.mgadl.missing: needs the change of the control had all stayed" in said
+
+
+@pytest.mark.parametrize(("better", "lowest"), [("lower", True), ("higher", False)])
+def test_the_best_arm_is_the_one_whose_scores_are_better(better: str, lowest: bool) -> None:
+    raw = copy.deepcopy(RAW)
+    raw["endpoints"]["mgadl"]["better"] = better
+    raw["analysis"] = {"mgadl": {"model": "normal"}}
+    asked = {"endpoint": "mgadl", "arm": "cart", "best": True}
+    raw["rules"] = [{"name": "best", "then": "declare_success", "posterior": asked, "below": 0.5}]
+    one = Design(**raw)
+    assert one.order_of("mgadl", one.rules[0].posterior) == ("level", lowest)
