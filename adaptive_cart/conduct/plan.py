@@ -12,6 +12,7 @@ from adaptive_cart.conduct.rules import ResolvedRule, in_order_of_gates, resolve
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design, Order, ResponseAdaptive
 from adaptive_cart.models import AnalysisBase
+from adaptive_cart.models.base import Told
 from adaptive_cart.nouns.questions import ALL, KINDS, Best, Question, QuestionKind
 
 LEVEL = 0.95  # of every credible interval
@@ -181,6 +182,15 @@ def estimand_of(design: Design) -> Question | None:
     }
     name, month = claimed.pop() if len(claimed) == 1 else (usual, 0.0)
     return Question(design.primary, 1, 0, kind=name, month=month)
+
+
+def told_of(design: Design) -> Told:
+    """What readers call the answers and estimates of the primary."""
+    told, asked = design.told(), estimand_of(design)
+    by_mean = told.estimate == AnalysisBase.told.estimate
+    if asked is None or not asked.of.heavy or not by_mean:
+        return told
+    return told._replace(estimate="posterior median")
 
 
 def estimand_kind(design: Design) -> QuestionKind | None:

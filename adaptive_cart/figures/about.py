@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from adaptive_cart.conduct.plan import compared_by, estimand_kind
+from adaptive_cart.conduct.plan import compared_by, estimand_kind, told_of
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.figures.kinds import ARMS, COMPARED, MUST
 from adaptive_cart.figures.source import plan_of
@@ -19,7 +19,7 @@ def about(result: Result, **more: Any) -> pd.DataFrame:
     """One row that says of what run a figure is; ``more`` are further cells."""
     import pandas as pd
 
-    manifest, told = result.manifest, result.design.told()
+    manifest, told = result.manifest, told_of(result.design)
     numbers = sorted({*manifest["trials"].values()})
     return pd.DataFrame(
         [

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Protocol
 
-from adaptive_cart.conduct.plan import Plan, compared_by
+from adaptive_cart.conduct.plan import Plan, compared_by, told_of
 from adaptive_cart.decisions import ENDINGS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.results.operating import Figure
@@ -205,7 +205,7 @@ def _notes(result: Result, parts: bool) -> str:
     manifest = result.manifest
     whole = _estimand(result)
     named = "" if whole == _estimand_heading(result) else f" ({whole})"
-    told = result.design.told()
+    told = told_of(result.design)
     estimates = (
         f"true, bias, coverage: true value of the estimand{named}, bias of the {told.estimate} and "
         f"coverage of the 95% {told.interval} at the look that ended the trial."

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from adaptive_cart.conduct.plan import Estimand, Plan
+from adaptive_cart.conduct.plan import Estimand, Plan, told_of
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.conduct.standing import unheld
 from adaptive_cart.conduct.trial import Block, LookRecord, run_block
@@ -234,7 +234,7 @@ def _ending(plan: Plan, block: Block) -> list[str]:
         f"{randomised} randomised, {analysed} analysed"
         + (f", {infused} infused." if infused else ".")
     ]
-    told = plan.design.told()
+    told = told_of(plan.design)
     for place, estimand in enumerate(plan.estimands):
         if not np.isfinite(block.estimate[0, place]):
             continue

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import adaptive_cart as ac
+from adaptive_cart.conduct.plan import estimand_of, told_of
 from adaptive_cart.conduct.rules import resolve_rules, rhythm
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.questions import ALL, OPEN, Question
@@ -103,6 +104,20 @@ def test_rules_of_each_arm_or_stratum_and_predictions_say_so() -> None:
     told = [part.prose(goldilocks) for rule in resolve_rules(goldilocks) for part in rule.parts]
     assert told[1] == "efficacy will hold at the last look with those enrolled by then"
     assert told[2] == "efficacy will hold at the last look with all 120 planned participants"
+
+
+def test_what_success_claims_is_estimated_and_said_so() -> None:
+    raw = raw_design("hello")
+    assert told_of(Design(**raw)).estimate == "posterior mean"
+    for rule in raw["rules"]:
+        if rule["then"] == "declare_success":
+            asked = rule["posterior"]
+            asked |= {"ratio_to": asked.pop("minus"), "above": 1.2}
+    design = Design(**raw)
+    asked = estimand_of(design)
+    assert asked is not None
+    assert (asked.kind, asked.minus) == ("ratio", 0)
+    assert told_of(design).estimate == "posterior median"
 
 
 def test_rhythms_have_their_endings() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adaptive_cart.conduct.plan import Estimand
+from adaptive_cart.conduct.plan import Estimand, told_of
 from adaptive_cart.decisions import NO_SUCCESS
 from adaptive_cart.report.chapters.by_role import headed
 from adaptive_cart.report.document import (
@@ -42,7 +42,7 @@ def estimation(evidence: Evidence) -> list[Block]:
     evidence.trace.reported(53, "t-estimation")
     if any(evidence.result.operating_characteristics["measure"] == "bias_given_stop"):
         evidence.trace.reported(52, "t-estimation")
-    told = evidence.design.told()
+    told = told_of(evidence.design)
     return [
         Heading(text="Estimation", key="estimation", level=2),
         paragraph(

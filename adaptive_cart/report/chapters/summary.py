@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from adaptive_cart.conduct.plan import told_of
 from adaptive_cart.decisions import SAFETY
 from adaptive_cart.report import grid
 from adaptive_cart.report.chapter import Chapter
@@ -265,7 +266,7 @@ def vulnerabilities(evidence: Evidence, most: int = 3) -> list[Line]:
             here=evidence.cell(name, "success").with_interval(),
         )
         found.append((fall, text))
-    told = evidence.design.told()
+    told = told_of(evidence.design)
     for measure, words, limit in (
         ("reversal", "The probability that a declared success is turned into a failure by the "
                      "pipeline is largest in {scenario}: {value}.", 0.01),
