@@ -152,6 +152,10 @@ class EndpointBase(Part):
         """Hazards of a course that it counts (``rescue``, ``death``): none may be left out."""
         return ()
 
+    def from_infusion(self) -> bool:
+        """Whether it begins at infusion, so that when that is matters by itself."""
+        return self.opens_at_infusion
+
     def direct_refused(self) -> str:
         """Why nothing may be said directly of it, and what to write; blank where it may."""
         return ""

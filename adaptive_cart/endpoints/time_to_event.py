@@ -116,6 +116,9 @@ class TimeToEvent(EndpointBase):
     def needs(self) -> tuple[str, ...]:
         return tuple(word for word in self.events if word in ("rescue", "death"))
 
+    def from_infusion(self) -> bool:
+        return self.clock == "infusion"
+
     # ── in words ──────────────────────────────────────────────────────────────────────────
     def population(self, circumstances: Circumstances) -> str:
         if circumstances.directly or not self.events:

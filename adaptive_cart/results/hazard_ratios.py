@@ -95,8 +95,8 @@ class HazardRatios:
         """Whether participants of two arms have one course, so that their times are alike."""
         assert self.truth.courses is not None
         mine, theirs = self.truth.courses[arm], self.truth.courses[minus]
-        clocked = self.design.endpoints[self.name].counts_some()
-        return all(mine[s].runs_as(theirs[s], infusion_counts=clocked) for s in strata)
+        counts = self.design.endpoints[self.name].from_infusion()
+        return all(mine[s].runs_as(theirs[s], infusion_counts=counts) for s in strata)
 
     def _limit(self, arm: int, minus: int, strata: Sequence[int]) -> TrueValue:
         """What the model's hazard ratio tends to; its error by the jackknife over batches."""

@@ -19,6 +19,7 @@ from adaptive_cart.participants.population import latents_for
 from adaptive_cart.recorded.file import read_participants
 from adaptive_cart.recorded.table import participants_table
 from adaptive_cart.results.estimand import SobolLatents, true_values
+from adaptive_cart.results.hazard_ratios import HazardRatios
 from adaptive_cart.telling.check import described
 from checks import assert_mean, raw_design
 from conduct.test_fast_equals_twin import compare
@@ -168,6 +169,10 @@ def test_arms_with_one_course_have_a_hazard_ratio_of_one() -> None:
     assert null is not None
     assert works is not None
     assert (null.value, null.mcse) == (1.0, 0.0)
+    for clock, alike in (("remission", True), ("infusion", False)):  # a null has no infusion
+        later = Design(**primary(clock=clock, horizon=12.0))
+        ratio = HazardRatios(later, truths_of(later)["null"], "flare").exact(1, 0, (0,))
+        assert (ratio == 1.0) == alike
     assert 0.3 < works.value < 0.9
     assert 0.0 < works.mcse < 0.02
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import replace
 from typing import Any
@@ -11,12 +12,14 @@ import pytest
 from scipy import signal
 
 from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.nouns.questions import ALL, OPEN, Question
 from adaptive_cart.nouns.summaries import Durations
+from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.estimand import SobolLatents, true_values
 from adaptive_cart.results.hazard_ratios import HazardRatios
 from adaptive_cart.telling.check import described
@@ -249,6 +252,42 @@ def test_true_ratios_are_those_that_the_model_asks_about() -> None:
     assert 0.6 < shared.value < 0.75
     assert 0.0 < shared.mcse < 0.01
     assert [e.stratum for e in Plan.of(Design(**raw_of("own"))).estimands] == [None, "mild", "hard"]
+
+
+def predicting(raw: dict[str, Any]) -> dict[str, Any]:
+    futility = {"name": "futility", "then": "declare_futility", "below": 0.2, "looks": [1],
+                "predictive": {"rule": "efficacy"}}  # fmt: skip
+    raw["rules"] = [*raw["rules"], futility]
+    return raw
+
+
+def predicted(raw: dict[str, Any], trials: int = 4) -> Any:
+    design = Design(**predicting(raw))
+    truth = next(iter(truths_of(design).values()))
+    plan = Plan.of(design)
+    targets = (0.5,) * len(plan.estimands)
+    block = run_block(plan, truth, targets, latents_for(design, 5, 0, trials))
+    return block.looks[0].probabilities["futility"][:, 0]
+
+
+def test_a_trial_is_completed_by_the_hazards_of_every_stratum() -> None:
+    """Of one stratum it is the model without strata; of several strata each goes its own way."""
+    one = raw_of("shared")
+    one["strata"] = {"all": 1.0}
+    truth = {arm: {"dist": "exponential", "median": 6.0} for arm in ("soc", "cart")}
+    one["scenarios"] = {"same": {"flare": truth}}
+    pooled = copy.deepcopy(one)
+    pooled["analysis"]["flare"]["model"] = "piecewise_exponential"
+    del pooled["analysis"]["flare"]["hazard_ratios"]
+    # of 2,048 completions each, from draws of their own: four standard errors of a difference
+    allowed = 4.0 * math.sqrt(2.0 * 0.25 / 2048)
+    assert predicted(one) == pytest.approx(predicted(pooled), abs=allowed)
+    shared, own = predicted(raw_of("shared")), predicted(raw_of("own"))
+    for found in (shared, own):
+        known = found[~np.isnan(found)]
+        assert len(known) > 1
+        assert ((known >= 0.0) & (known <= 1.0)).all()
+    assert not np.array_equal(shared, own)
 
 
 def test_it_needs_strata_and_check_says_what_strata_do() -> None:

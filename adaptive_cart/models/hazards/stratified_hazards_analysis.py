@@ -17,8 +17,10 @@ from adaptive_cart.models.hazards.piecewise_exponential import Posterior as Rati
 from adaptive_cart.models.hazards.piecewise_exponential_analysis import PiecewiseExponentialPrior
 from adaptive_cart.models.hazards.stratified_hazards import StratifiedHazards
 from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
+from adaptive_cart.nouns.ahead import AtRisk, Coming, over_completions
+from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.parts import PositiveMonths
-from adaptive_cart.nouns.questions import OPEN, Quantity, Question, QuestionKind
+from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question, QuestionKind
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Durations, Summary
 
@@ -160,6 +162,42 @@ class StratifiedPosterior(Posterior):
             return super().mean(question)
         return self._ratio(question).hazard_ratio_mean()
 
+    # ── the trial completed ───────────────────────────────────────────────────────────────
+    def completed(
+        self, summary: Summary, coming: Coming, some: Completions, apart: bool
+    ) -> Durations:
+        """Each participant still at risk has the event by the hazards of the own stratum."""
+        assert isinstance(summary, Durations)
+        assert isinstance(coming, AtRisk)
+        coming = coming.begun(some)
+        # the cumulative hazard that each can bear
+        burden = -np.log1p(-some.plain(coming.arm.shape[-1]))
+        lasting = np.full((len(coming.arm), *burden.shape), np.inf)
+        since = over_completions(coming.since, lasting.shape)
+        open_ = over_completions(coming.open, lasting.shape).any(axis=1)
+        for stratum in range(len(self.model.shares)):
+            hazards = self._hazards(stratum, some)
+            for arm in range(self.arms):
+                here = open_ & (coming.arm == arm) & (coming.stratum == stratum)
+                trial, column = np.nonzero(here)
+                lasting[trial, :, column] = self.model.one.next_event(
+                    hazards[trial, arm], since[trial, :, column], burden.T[column]
+                )
+        return summary.followed_on(coming, lasting)
+
+    def _hazards(self, stratum: int, some: Completions) -> Floats:
+        """Draws of every arm's hazards in a stratum, ``(trial, arm, completion, interval)``."""
+        asked = stratum if self.model.own else ALL
+        ratio = np.exp(
+            np.stack([some.of(self._log_ratio(k, asked)) for k in range(self.arms)], axis=1)
+        )
+        events, time = self._of_stratum(tuple(range(self.arms)), stratum)
+        intervals, strata = events.shape[-1], len(self.model.shares)
+        first = stratum * intervals
+        uniform = some.even(strata * intervals).T[:, first : first + intervals]
+        baseline = self.model.one.baseline_given(events, time, ratio, uniform)
+        return ratio[..., None] * baseline[:, None]
+
     # ── draws ─────────────────────────────────────────────────────────────────────────────
     def draw(self, quantity: Quantity) -> Floats:
         """A hazard ratio; or, as a level, how far the log hazard is below the control's."""
@@ -223,6 +261,7 @@ class StratifiedPiecewiseExponentialAnalysis(AnalysisBase):
         ),
     )
     slow: ClassVar[bool] = True
+    pairs: ClassVar[bool] = True
     by_stratum: ClassVar[bool] = True
     reads: ClassVar[str] = "durations"
     answers: ClassVar[tuple[str, ...]] = StratifiedPosterior.closed
