@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from adaptive_cart.nouns.questions import Question, written
 from adaptive_cart.nouns.records import Booleans, Floats
 
 if TYPE_CHECKING:
+    from adaptive_cart.conduct.conditions import Condition as Whole
     from adaptive_cart.conduct.look_analysis import LookAnalysis
 
 
@@ -113,6 +114,9 @@ class Prediction(Asking):
         Thresholds that the predictive probability itself is compared with.
     months, prior
         Months whose states tell what will be seen; what each state is worth beforehand.
+    whole
+        All that the rule asks, where it asks several questions; ``at_least`` and ``threshold`` are
+        then those of its parts.
     """
 
     rule: str
@@ -122,6 +126,7 @@ class Prediction(Asking):
     against: tuple[float, ...] = ()
     months: tuple[float, ...] = ()
     prior: float = 1.0
+    whole: Whole | None = field(default=None, hash=False)
 
     def condition(self, question: Question) -> Condition:
         """The predicted rule's condition at the last look, for one of its targets."""
@@ -131,7 +136,7 @@ class Prediction(Asking):
     def answer(self, seen: LookAnalysis, question: Question) -> Floats:
         """Over all final tables, or else over completions of the trial."""
         analysis, model = seen.plan.fitted[question.endpoint]
-        if not enumerated(analysis, question):
+        if self.whole is not None or not enumerated(analysis, question):
             return self._completed(seen, question)
         if self.months:
             from adaptive_cart.conduct.early import early_probability
@@ -141,23 +146,66 @@ class Prediction(Asking):
         to_come = seen.to_come(question, self.enrolled)
         return predictive_probability(model, self.condition(question), *to_come)
 
+    @property
+    def stand_ins(self) -> tuple[Question, ...]:
+        """One question for each target of a rule that asks several: about the target, if any is."""
+        assert self.whole is not None
+        return tuple(
+            next((q for q in every if (q.arm, q.stratum) == tuple(target)), every[0])
+            for target, every in zip(self.whole.targets, self._questions(), strict=True)
+        )
+
+    def _questions(self) -> list[tuple[Question, ...]]:
+        """All that is asked of each target."""
+        assert self.whole is not None
+        both = list(zip(self.whole.parts, self.whole.places, strict=True))
+        numbers = range(len(self.whole.targets))
+        return [tuple(part.targets[places[k]] for part, places in both) for k in numbers]
+
     def _completed(self, seen: LookAnalysis, question: Question) -> Floats:
         from adaptive_cart.conduct.completion import Completion
 
-        condition, now = self.condition(question), Now()
-        apart = question.stratum >= 0 or seen.plan.fitted[question.endpoint][0].by_stratum
+        asked: tuple[Question, ...] = (question,)
+        if self.whole is not None:
+            asked = self._questions()[self.stand_ins.index(question)]
+        endpoints = tuple(dict.fromkeys(name for one in asked for name in self._about(one)))
+        by_stratum = any(seen.plan.fitted[name][0].by_stratum for name in endpoints)
+        apart = by_stratum or any(one.stratum >= 0 for one in asked)
         completion = Completion(seen, self.enrolled, apart)
+        answer = completion.chance(
+            lambda last: self._holds(last, question), endpoints, self.against
+        )
+        for name in endpoints:
+            failed = seen.posterior(name).failed
+            answer = answer if failed is None else np.where(failed, np.nan, answer)
+        return answer
 
-        def holds(completed: LookAnalysis) -> Booleans:
-            return condition.holds(now.answer(completed, condition.question))
+    def _about(self, question: Question) -> tuple[str, ...]:
+        """Endpoints that a question is about: of several at once there may be more."""
+        if self.whole is None:
+            return (question.endpoint,)
+        found = [question.endpoint]
+        for part in self.whole.parts:
+            if part.several and question in part.targets:
+                found += [one.endpoint for one in part.asks.every(question)]
+        return tuple(found)
 
-        answer = completion.chance(holds, (question.endpoint,), self.against)
-        failed = seen.posterior(question.endpoint).failed
-        return answer if failed is None else np.where(failed, np.nan, answer)
+    def _holds(self, last: LookAnalysis, question: Question) -> Booleans:
+        """Whether the rule holds at the last look, ``(chosen trial,)``."""
+        if self.whole is None:
+            condition = self.condition(question)
+            return condition.holds(Now().answer(last, condition.question))
+        asked = self._questions()[self.stand_ins.index(question)]
+        look = last.plan.design.looks.number
+        held = [
+            part.compared(last.probability(part, one), part.threshold_at(look))
+            for part, one in zip(self.whole.parts, asked, strict=True)
+        ]
+        return self.whole.of_one_target(held)
 
     def summed(self, analysis: AnalysisBase, question: Question) -> bool:
         """Whether it is a sum over final tables given the posterior alone."""
-        return enumerated(analysis, question) and not self.months
+        return enumerated(analysis, question) and not self.months and self.whole is None
 
     def sides(self, seen: LookAnalysis, question: Question) -> Sides:
         """Nothing is known."""
@@ -167,7 +215,7 @@ class Prediction(Asking):
         self, analysis: AnalysisBase, model: Any, question: Question, participants: tuple[int, ...]
     ) -> float:
         """That of the posterior, unless there are few enough final tables to decide."""
-        if not enumerated(analysis, question):
+        if self.whole is not None or not enumerated(analysis, question):
             from adaptive_cart.conduct.completion import ERROR
 
             return ERROR
@@ -185,6 +233,8 @@ class Prediction(Asking):
     def words(self, question: str) -> str:
         """Name the rule, the sample and what is to hold."""
         sample = "those enrolled" if self.enrolled else "max_n participants"
+        if self.whole is not None:
+            return f"P({self.rule} at the last look, with {sample} | data)"
         condition = f"{question} {'>=' if self.at_least else '<'} {written(self.threshold)}"
         return f"P({self.rule} at the last look, with {sample}: {condition} | data)"
 

@@ -229,14 +229,7 @@ def _comparison(design: Design, rule: Rule, asked: Comparing, name: str) -> Comp
         assert asked.predictive is not None
         predicted = asked.predictive.rule
         named = next(other for other in design.rules if other.name == predicted)
-        assert named.posterior is not None
-        targets = targets_of(design, named.posterior)
-        threshold = design.threshold_at(named, design.looks.number)
-        enrolled = asked.predictive.with_ == "enrolled"
-        asks = Prediction(named.name, named.at_least is not None, threshold, enrolled)
-        early = design.prediction.get(named.posterior.endpoint)
-        if early is not None:
-            asks = replace(asks, months=tuple(early.from_), prior=early.prior)
+        targets, asks = _prediction(design, named, asked.predictive.with_ == "enrolled")
     return Comparison(
         name=name,
         targets=targets,
@@ -246,6 +239,22 @@ def _comparison(design: Design, rule: Rule, asked: Comparing, name: str) -> Comp
         last=rule.looks is None or "final" in rule.looks,
         spending=spending_of(design, rule),
     )
+
+
+def _prediction(
+    design: Design, named: Rule, enrolled: bool
+) -> tuple[tuple[Question, ...], Prediction]:
+    """What a rule to be predicted asks of each target, and its prediction."""
+    if named.posterior is None:  # several questions
+        whole = _resolve(design, named).condition
+        asks = Prediction(named.name, True, 0.0, enrolled, whole=whole)
+        return asks.stand_ins, asks
+    threshold = design.threshold_at(named, design.looks.number)
+    asks = Prediction(named.name, named.at_least is not None, threshold, enrolled)
+    early = design.prediction.get(named.posterior.endpoint)
+    if early is not None:
+        asks = replace(asks, months=tuple(early.from_), prior=early.prior)
+    return targets_of(design, named.posterior), asks
 
 
 def _jointly(

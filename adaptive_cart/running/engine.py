@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from adaptive_cart.conduct.predictive import enumerated
 from adaptive_cart.conduct.rules import resolve_rules
 from adaptive_cart.design.design import Design, PermutedBlocks
 from adaptive_cart.design.truth import Truth
@@ -158,8 +157,8 @@ def obstacles(design: Design, truths: Mapping[str, Truth]) -> list[str]:
             )
     for resolved in resolve_rules(design) if analysis is not None else ():
         assert analysis is not None
-        ahead = [part.question for part in resolved.parts if part.prediction is not None]
-        if not all(enumerated(analysis, question) for question in ahead):
+        ahead = [(part.prediction, part.question) for part in resolved.parts]
+        if not all(p is None or p.summed(analysis, question) for p, question in ahead):
             found.append(f"what rule '{resolved.name}' predicts is drawn, and not enumerated")
     return found
 

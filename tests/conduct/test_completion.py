@@ -235,3 +235,38 @@ def test_counts_to_come_have_their_distribution() -> None:
         assert found.var() == pytest.approx(number * chance * (1 - chance), abs=0.02)
     for mean in (0.0, 0.4, 12.0, 900.0):
         assert (poisson(uniform, np.array(mean)) == stats.poisson.ppf(uniform, mean)).all()
+
+
+@pytest.mark.parametrize("word", ["all", "any"])
+def test_several_questions_are_predicted_together(word: str) -> None:
+    """Endpoints whose posteriors are independent: the product of what each has, exactly."""
+    raw = raw_design("goldilocks_allogeneic")
+    raw["endpoints"]["other"] = {"type": "landmark", "month": 6}
+    raw["scenarios"] = {"expected": {k: {"soc": 0.25, "cart": 0.45} for k in ("dfr", "other")}}
+    asked = [
+        {
+            "posterior": {"endpoint": name, "arm": "cart", "minus": "soc", "above": 0.0},
+            "at_least": level,
+        }
+        for name, level in (("dfr", 0.95), ("other", 0.9))
+    ]
+    both = {"name": "both", "then": "declare_success", "looks": ["final"], word: asked}
+    alone = [
+        {"name": f"one{k}", "then": "declare_success", "looks": ["final"], **part}
+        for k, part in enumerate(asked)
+    ]
+    ahead = [
+        {
+            "name": f"ahead_{named}",
+            "then": "declare_futility",
+            "predictive": {"rule": named},
+            "below": 0.0001,
+        }
+        for named in ("both", "one0", "one1")
+    ]
+    raw["rules"] = [*ahead, both, *alone]
+    found = looks_of(raw, 20, "expected")[0].records[0].probabilities
+    first, second = (found[f"ahead_one{k}"][:, 0] for k in (0, 1))
+    expected = first * second if word == "all" else 1.0 - (1.0 - first) * (1.0 - second)
+    assert np.nanmax(np.abs(found["ahead_both"][:, 0] - expected)) < ALLOWED
+    assert np.isfinite(expected).sum() >= 10

@@ -6,7 +6,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from adaptive_cart.design.checks.pieces import Found, Pieces, several, unknown
-from adaptive_cart.design.rule_tables import together
 from adaptive_cart.design.validation import path_to
 from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.errors import one_of
@@ -39,16 +38,21 @@ def predictive(pieces: Pieces, rule: Rule, question: PredictiveQuestion, path: s
             f"{place}.then",
         )
         return
-    if target.posterior is None:
-        more = together(target) is not None or target.jointly is not None
+    if not target.asked or any(part.predictive is not None for part in target.comparisons):
         yield (
             f"{path}.rule",
-            f"'{target.name}' asks {'several questions; only one' if more else NONE} can be "
-            f"predicted",
+            f"'{target.name}' asks {NONE} can be predicted",
             f"{place}.posterior",
             f"{place}.predictive",
         )
         return
+    if target.posterior is None and rule.decision.claims:
+        yield (
+            f"{path}.rule",
+            f"'{target.name}' asks several questions, and what {rule.then} then claims is not one; "
+            f"predict it in a rule that claims nothing, such as declare_futility",
+            f"{place}.posterior",
+        )
     last = pieces.number_of_looks
     if last is not None and target.looks and not {last, "final"} & set(target.looks):
         yield (
@@ -56,7 +60,8 @@ def predictive(pieces: Pieces, rule: Rule, question: PredictiveQuestion, path: s
             f"'{target.name}' is not judged at the last look, so nothing is to be predicted",
             f"{place}.looks",
         )
-    yield from _to_come(pieces, target.name, target.posterior, f"{path}.rule")
+    for each in target.asked:
+        yield from _to_come(pieces, target.name, each, f"{path}.rule")
 
 
 def _to_come(pieces: Pieces, name: str, question: PosteriorQuestion, path: str) -> Found:
