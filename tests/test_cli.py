@@ -319,7 +319,7 @@ def members(group: int) -> list[int]:
     return found
 
 
-def gone(group: int, seconds: float = 10.0) -> bool:
+def gone(group: int, seconds: float = 60.0) -> bool:
     end = time.monotonic() + seconds
     while members(group) and time.monotonic() < end:
         time.sleep(0.05)
