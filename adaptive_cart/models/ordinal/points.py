@@ -21,6 +21,7 @@ from adaptive_cart.nouns.records import Floats, Integers
 LOG_POINTS: Final = 15
 POINTS: Final = 2**LOG_POINTS
 SHAPES_KEPT: Final = 256
+KNOTS: Final[Floats] = np.linspace(-5.0, 5.0, 801)  # normal scores; beyond all points
 
 
 def _places(categories: int) -> Integers:
@@ -32,13 +33,17 @@ def _places(categories: int) -> Integers:
 
 @lru_cache(maxsize=SHAPES_KEPT)
 def log_gammas(shape: float, number: int) -> Floats:
-    """Logarithms of the quantiles of a gamma variable in the middles of equal parts, rising."""
-    middles = (np.arange(number) + 0.5) / number
-    quantiles = special.gammaincinv(shape, middles)
+    """Logarithms of the quantiles of a gamma variable in the middles of equal parts, rising.
+
+    They are worked out at knots, and between these joined by the normal score of the part.
+    """
+    chance = special.ndtr(KNOTS)
+    quantiles = special.gammaincinv(shape, chance)
     # near 0 the distribution function is its leading power, which goes on below the smallest double
-    leading = (np.log(middles) + special.gammaln(shape + 1.0)) / shape
+    leading = (special.log_ndtr(KNOTS) + special.gammaln(shape + 1.0)) / shape
     small = quantiles < 1e-200
-    found: Floats = np.where(small, leading, np.log(np.where(small, 1.0, quantiles)))
+    logs = np.where(small, leading, np.log(np.where(small, 1.0, quantiles)))
+    found: Floats = np.interp(special.ndtri((np.arange(number) + 0.5) / number), KNOTS, logs)
     found.setflags(write=False)
     return found
 
