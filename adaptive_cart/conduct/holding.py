@@ -170,6 +170,7 @@ class Conduct:
         standing, schedule = self.standing, self.plan.schedule
         opened = standing.open_strata.copy()
         open_arms = standing.open_arms.copy()
+        standing.go_on(held)
         analysis = self.analysis(date, held)
         probabilities = self.judge(analysis, look, held, last)
         standing.finish(last & held)
@@ -399,6 +400,7 @@ class Conduct:
         here = any_of(rules)
         opened, open_arms = standing.open_strata.copy(), standing.open_arms.copy()
         stopped = standing.enrolment_stopped.copy()
+        self.standing.go_on(here)
         analysis = self.analysis(np.where(here, at, 0.0), here)
         never_last = np.zeros(len(here), dtype=np.bool_)
         for position, rule in enumerate(self.plan.rules):

@@ -115,20 +115,22 @@ class Schedule:
 
     def followed_up(
         self, population: Population, prepared: Any, randomised: Integers, now: Floats
-    ) -> Floats:
+    ) -> tuple[Floats, Booleans]:
         """Calendar month from which on nothing more is seen of ``randomised`` (trial,).
 
         Where somebody is followed for ever there is none, and nothing but what is seen ``now``
-        (trial,) can be judged.
+        (trial,) can be judged; whether there is one comes second.
         """
         if self.followed_for is not None:
-            return self.all_observed(population, randomised, now)
+            known = np.ones(len(now), dtype=np.bool_)
+            return self.all_observed(population, randomised, now), known
         ends = self.primary.ends(prepared, population)
         if ends is None:
-            return now.copy()
+            return now.copy(), np.zeros(len(now), dtype=np.bool_)
         places = np.arange(population.participants)
         last = np.where(places < randomised[:, None], ends, -np.inf).max(axis=1)
-        return np.where(np.isfinite(last), np.maximum(last, now), now)
+        known = np.isfinite(last)
+        return np.where(known, np.maximum(last, now), now), known
 
 
 def _event_date(population: Population, prepared: Any, number: int) -> tuple[Floats, Booleans]:

@@ -84,6 +84,8 @@ class Standing:
         and whether it was stopped, also where everybody was in by then.
     failed
         ``(trial,)`` a posterior that a rule asked for could not be computed.
+    went_on
+        ``(trial,)`` something was judged after a success, or what a claim requires, had held.
     within_error
         By position of a rule whose answers have an error: ``(trial,)`` whether it was judged by a
         probability that lay within that of its threshold.
@@ -102,6 +104,7 @@ class Standing:
     enrolled: Integers
     enrolment_stopped: Booleans
     failed: Booleans
+    went_on: Booleans
     declared: list[Declared] = field(default_factory=list)
     within_error: dict[int, Booleans] = field(default_factory=dict)
 
@@ -134,6 +137,7 @@ class Standing:
             enrolled=np.full(trials, design.enrolment.max_n, dtype=np.int64),
             enrolment_stopped=np.zeros(trials, dtype=np.bool_),
             failed=np.zeros(trials, dtype=np.bool_),
+            went_on=np.zeros(trials, dtype=np.bool_),
         )
 
     @property
@@ -159,6 +163,13 @@ class Standing:
         for looks in self.won.values():
             found |= any_of(looks > 0)
         return found
+
+    def go_on(self, held: Booleans) -> None:
+        """Note in which trials, ``(trial,)``, something is judged after what was noted before."""
+        required = required_by(self.rules)
+        for position, looks in self.noted.items():
+            if self.rules[position].decision.claims or position in required:
+                self.went_on |= held & any_of(looks > 0)
 
     def threshold_when_won(self, position: int, place: int, part: int = 0) -> Floats:
         """What a comparison was held against when its rule claimed of a target, ``(trial,)``."""

@@ -164,16 +164,19 @@ class SimulatedConduct(Conduct):
         """Estimate at the end of every trial, follow the pipeline up, and judge again."""
         block, plan = self.block, self.plan
         randomised = over_strata(block.randomised)
-        date = plan.schedule.followed_up(
+        date, known = plan.schedule.followed_up(
             self.population, self.prepared[self.design.primary], randomised, block.months
         )
         snapshot = Snapshot(date, randomised, self.population)
         primary = self.design.primary_endpoint.summary(self.prepared[self.design.primary], snapshot)
         block.analysed_final[:] = over_strata(primary.analysed)
-        # who has no pipeline, or a whole one without an end, has been judged on all there is
-        waiting = np.flatnonzero((date > block.months) & (block.months > 0.0))
-        self._reversals(snapshot, waiting)
-        self._claims_again(snapshot, waiting)
+        # who has no pipeline, or a whole one without an end, has been judged on all there is; but
+        # not what held at a look after which the trial went on
+        piped = (date > block.months) & (block.months > 0.0)
+        waiting = np.flatnonzero(piped)
+        again = np.flatnonzero(piped | (known & self.standing.went_on))
+        self._reversals(snapshot, again)
+        self._claims_again(snapshot, again)
         if plan.estimands:
             analysis, model = plan.fitted[self.design.primary]
             pending = np.flatnonzero(~self.estimated)
@@ -219,10 +222,10 @@ class SimulatedConduct(Conduct):
             covered.append(inside)
         return np.stack(means, axis=1), np.stack(covered, axis=1)
 
-    def _reversals(self, snapshot: Snapshot, waiting: Integers) -> None:
+    def _reversals(self, snapshot: Snapshot, again: Integers) -> None:
         """A success is reversed when none of the targets that succeeded holds on everybody."""
         standing = self.standing
-        chosen = waiting[standing.reason[waiting] == SUCCESS]
+        chosen = again[standing.reason[again] == SUCCESS]
         if len(chosen) == 0:
             return
         followed_up = LookAnalysis(
@@ -239,22 +242,22 @@ class SimulatedConduct(Conduct):
                 stands |= self._again(followed_up, position, place, chosen)
         self.block.reversal[chosen] = ~stands
 
-    def _claims_again(self, snapshot: Snapshot, waiting: Integers) -> None:
+    def _claims_again(self, snapshot: Snapshot, again: Integers) -> None:
         """A claim that is judged again: made if it and all that it requires hold on everybody.
 
-        Who has no pipeline has been judged on all there is.
+        Elsewhere it has been judged on all there is.
         """
         plan, standing = self.plan, self.standing
-        again = [k for k in plan.claims if plan.rules[k].followed_up]
-        if not again:
+        judged_again = [k for k in plan.claims if plan.rules[k].followed_up]
+        if not judged_again:
             return
         followed_up = LookAnalysis(
-            plan, snapshot, self.prepared, waiting, standing.open_arms, standing.open_strata
+            plan, snapshot, self.prepared, again, standing.open_arms, standing.open_strata
         )
-        for position in again:
+        for position in judged_again:
             rule, found = plan.rules[position], standing.noted[position] > 0
-            for place in range(len(rule.targets)) if len(waiting) else ():
-                found[waiting, place] = self._still(followed_up, position, place, waiting)
+            for place in range(len(rule.targets)) if len(again) else ():
+                found[again, place] = self._still(followed_up, position, place, again)
             self.block.claimed_final[rule.name] = found
 
     def _still(
