@@ -123,9 +123,21 @@ class ResolvedRule:
         if self.requires:
             names = listed([design.rules[required].name for required in self.requires])
             words += f", if {names} {'has' if len(self.requires) == 1 else 'have'} held by then"
+            words += self._of_any(design)
         if self.followed_up:
             words += ", and again when the pipeline has been followed up"
         return words
+
+    def _of_any(self, design: Design) -> str:
+        """Say where a required rule may have held of any of several of its targets."""
+        found: set[str] = set()
+        for required in self.requires:
+            rule = _resolve(design, design.rules[required])
+            for target in self.targets:
+                alike = [rule.targets[place] for place in rule.alike(target)]
+                found |= {"arm"} if len({own.arm for own in alike}) > 1 else set()
+                found |= {"stratum"} if len({own.stratum for own in alike}) > 1 else set()
+        return f" of any {' or '.join(sorted(found))}" if found else ""
 
 
 def in_order_of_gates(rules: tuple[ResolvedRule, ...]) -> tuple[int, ...]:

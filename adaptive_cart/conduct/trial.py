@@ -237,8 +237,6 @@ class SimulatedConduct(Conduct):
             for place in range(len(rule.targets)):
                 if not looks[chosen, place].any():
                     continue
-                if rule.about_open(place):
-                    followed_up.now_open(*standing.open_when_won(position, place))
                 stands |= self._again(followed_up, position, place, chosen)
         self.block.reversal[chosen] = ~stands
 
@@ -295,9 +293,11 @@ class SimulatedConduct(Conduct):
     ) -> Booleans:
         """Whether a rule holds of a target as it was judged when it claimed, ``(chosen,)``.
 
-        Never where it claimed nothing.
+        What was open then is open again. Never where it claimed nothing.
         """
         rule, held = self.plan.rules[position], []
+        if rule.about_open(place):
+            followed_up.now_open(*self.standing.open_when_won(position, place))
         for number, part in enumerate(rule.parts):
             target = part.targets[rule.condition.whose(number, place)]
             probability = followed_up.probability(part, target)

@@ -168,3 +168,67 @@ def test_gates_in_a_circle_are_all_told_at_once() -> None:
         Design(**gated(second, first))
     told = [problem.path for problem in error.value.problems]
     assert told == ["rules[0].requires[0]", "rules[1].requires[0]"]
+
+
+def test_after_follow_up_the_best_is_sought_among_the_arms_open_when_it_was_declared() -> None:
+    """A claim that always holds is made after follow-up just where the success stands."""
+    raw = both()
+    raw["arms"]["other"] = raw["arms"]["cart"]
+    raw["truth"]["other"] = raw["truth"]["cart"]
+    raw["multiarm"] = {"ends": "first_success"}
+    question = {"endpoint": "dfr", "arm": "each", "best": True}
+    low = {"endpoint": "crs3", "arm": "each", "below": 0.99}
+    raw["rules"] = [
+        {"name": "top", "then": "declare_success", "posterior": question, "at_least": [0.8, 0.6]},
+        {"name": "safe", "then": "claim", "requires": ["top"], "posterior": low,
+         "at_least": 0.01, "followed_up": True},
+    ]  # fmt: skip
+    design = Design(**raw)
+    plan = Plan.of(design)
+    truth = design.truths[next(iter(design.truths))]
+    block = run_block(plan, truth, (0.1,) * len(plan.estimands), latents_for(design, 5, 0, 100))
+    won = (block.standing.noted[0] > 0).any(axis=1)
+    stands = block.claimed_final["safe"].any(axis=1)
+    assert (stands == (won & ~block.reversal)).all()
+    assert (won & ~stands).any()
+    assert stands.any()
+
+
+def test_a_claim_not_made_at_the_end_opens_no_gate_after_follow_up() -> None:
+    safe = SAFE | {"at_least": 0.01, "followed_up": True}
+    safe["posterior"] = SAFE["posterior"] | {"below": 0.99}
+    design = Design(**gated(safe, LARGE))
+    plan = Plan.of(design)
+    block = run_block(plan, design.truths["expected"], (0.1,), latents_for(design, 7, 0, 200))
+    large, final = block.standing.noted[1][:, 0] > 0, block.claimed_final
+    assert (final["large"][:, 0] & ~large).any()
+    assert (final["safe"][:, 0] == (final["large"][:, 0] & large)).all()
+
+
+def test_a_gate_of_any_stratum_is_told() -> None:
+    raw = raw_design("enrichment_biomarker")
+    claim = {"name": "low", "then": "claim", "requires": ["enrich"], "at_least": 0.5}
+    asked = {"endpoint": "infection", "arm": "cart", "below": 0.3}
+    raw["rules"].append(claim | {"posterior": asked})
+    assert "if enrich has held by then of any stratum" in described(Design(**raw))
+    of_each = {"endpoint": "dfr", "arm": "cart", "minus": "soc", "above": 0.0, "stratum": "each"}
+    raw["rules"][-1]["posterior"] = of_each
+    assert "of any stratum" not in described(Design(**raw))
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"minus": "soc", "above": 0.0, "stratum": "open"}, 'write a stratum, stratum = "each"'),
+        ({"best": True}, "write `minus`"),
+        ({"among_best": 1}, "write `minus`"),
+    ],
+)
+def test_a_claim_about_what_is_open_is_refused(asked: dict[str, Any], says: str) -> None:
+    raw = both()
+    raw["strata"] = {"x": 0.5, "y": 0.5}
+    raw["rules"].append(LARGE | {"posterior": {"endpoint": "dfr", "arm": "cart"} | asked})
+    with pytest.raises(DesignError) as error:
+        Design(**raw)
+    told = {problem.path: problem.message for problem in error.value.problems}
+    assert says in told[f"rules[{len(raw['rules']) - 1}].posterior.{list(asked)[-1]}"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from adaptive_cart.design.checks.conditions import Whom
 from adaptive_cart.design.checks.pieces import Found, Pieces, unknown
-from adaptive_cart.design.rule_tables import leaves
+from adaptive_cart.design.rule_tables import leaves, questions
 
 if TYPE_CHECKING:
     from adaptive_cart.design.rule_tables import Rule
@@ -22,6 +22,7 @@ def claims(pieces: Pieces) -> Found:
         path = f"rules[{position}]"
         if rule.decision.at_the_end:
             yield from _once(rule, path)
+            yield from _about_open(rule, path)
             yield from _required(pieces, rule, path, by_name)
             continue
         for key in ("requires", "followed_up"):
@@ -48,6 +49,23 @@ def _once(rule: Rule, path: str) -> Found:
                 f"{place}.predictive",
                 "a claim is judged when the trial has ended, when nothing is to be predicted; "
                 "write `posterior`",
+            )
+
+
+def _about_open(rule: Rule, path: str) -> Found:
+    """Whether a claim asks about what is open, when what has succeeded enrols no more."""
+    when = "a claim is judged when the trial has ended, and what has succeeded is not open then"
+    for place, asked in questions(rule, path):
+        if asked.stratum == "open":
+            yield (
+                f"{place}.stratum",
+                f'{when}; write a stratum, stratum = "each", or leave it out for all strata',
+            )
+        if asked.kind.among_open:
+            yield (
+                f"{place}.{asked.kind.keys[0].name}",
+                f"{when}, and arms are compared among those open; write `minus` with the arm that "
+                f"it is to be better than, or let a rule that is judged at the looks ask it",
             )
 
 
