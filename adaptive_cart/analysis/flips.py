@@ -4,9 +4,9 @@ A committee wants to know how near a decision was. For counts, responders are ad
 in the arms that the rule compares, totals unchanged, one by one; every such table is judged by the
 very code that judged the real one, and the change with the fewest responders is told. For times to
 an event, ends of follow-up are turned into events or events into ends of follow-up, those of the
-longest or of the shortest follow-up first; for rates, events come or go while patient-years stay.
-What is told for counts and rates is the least change there is; for times it is the least found in
-these two orders.
+longest or of the shortest follow-up first; for rates, events come or go while patient-years stay;
+for categories, participants of an arm go from one category to another. What is told for counts and
+rates is the least change there is; for times and categories it is the least found in these ways.
 """
 
 from __future__ import annotations
@@ -58,12 +58,7 @@ class _Search:
     # ── judging changed tables ────────────────────────────────────────────────────────────
     def _judged(self, changed: list[Summary]) -> tuple[Floats, Booleans]:
         """Probability after each change, and whether it turns the rule over."""
-        stacked = type(self.tables)(
-            *(
-                np.concatenate([getattr(table, name) for table in changed])
-                for name in vars(self.tables)
-            )
-        )
+        stacked = type(self.tables).stacked(changed)
         other = self.analysis.instead(self.target.endpoint, stacked)
         answers = other.probability(self.part, self.target)
         probability = answers.reshape(len(changed), len(self.weights)) @ self.weights
@@ -112,7 +107,8 @@ def flip_words(
     """Say what would have changed a rule: "would hold with 1 more responder in cart"."""
     would = "would not hold" if now else "would hold"
     if flip is None:
-        return f"no change of the outcomes in its arms alone would {'undo' if now else 'make'} it"
+        searched = analysis.tables(target.endpoint)[0].searched
+        return f"{searched} would {'undo' if now else 'make'} it"
     design = analysis.plan.design
     noun = design.endpoints[target.endpoint].noun
     parts = []

@@ -194,13 +194,7 @@ class RecordedAnalysis(LookAnalysis):
     def without_data(self, endpoint: str) -> Callable[[Question], float]:
         """Answer questions about an endpoint by its prior: the posterior of nobody."""
         summary = self.summary(endpoint).rows(np.zeros(1, dtype=np.int64))
-        nothing = type(summary)(
-            *(
-                values if name in ("arm", "stratum") else np.zeros_like(values)
-                for name, values in vars(summary).items()
-            )
-        )
-        prior = self.instead(endpoint, nothing).posterior(endpoint)
+        prior = self.instead(endpoint, summary.without_anybody()).posterior(endpoint)
         return lambda question: float(prior.probability(question)[0])
 
     def _averaged(self, question: Question, what: str) -> float:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from typing import Any
 
 import numpy as np
 import pytest
 
+from adaptive_cart.analysis import analyze
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
 from adaptive_cart.nouns.questions import Category, Question
-from adaptive_cart.nouns.records import Population
+from adaptive_cart.nouns.records import Floats, Population
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.recorded.file import ParticipantsError, read_participants
 from adaptive_cart.recorded.table import participants_table
@@ -261,3 +263,36 @@ def test_what_is_wrong_with_a_truth_is_told(message: str) -> None:
     raw["truth"]["door"]["soc"] = TRUTHS[message]
     with pytest.raises(DesignError, match=rf"truth\.door\.soc.*: {message}"):
         Design(**raw)
+
+
+def test_a_real_trial_is_told_how_few_other_outcomes_turn_a_rule_over() -> None:
+    def row(arm: str, j: int, remissions: int) -> dict[str, Any]:
+        became = "drug_free_remission" if j < remissions else "no_remission"
+        seen = {"randomised_month": 1.0, "last_contact_month": 12.0, "door": became}
+        return {"participant": f"{arm}{j}", "arm": arm, **seen}
+
+    rows = [row("soc", j, 2) for j in range(15)] + [row("cart", j, 11) for j in range(15)]
+    design = Design(**tomllib.loads(COURSE))
+    (rule,) = analyze(design, rows, look=1, as_of=14.0, fast=True).rules
+    assert rule.fast is not None
+    assert rule.fast >= 0.99
+    said = re.fullmatch(
+        r"would not hold with (\d+) of (cart|soc) with (\w+) instead of (\w+) \(then ([\d.]+)\)",
+        str(rule.changes),
+    )
+    assert said is not None
+    number, arm, to, of = int(said[1]), said[2], said[3], said[4]
+    seen = {"soc": [0, 0, 13, 0, 2], "cart": [0, 0, 4, 0, 11]}
+    for moved in (number - 1, number):
+        after = {name: np.array(own, dtype=float) for name, own in seen.items()}
+        after[arm][WORST_FIRST.index(of)] -= moved
+        after[arm][WORST_FIRST.index(to)] += moved
+        assert (better_by_draws(after["soc"], after["cart"]) < 0.99) == (moved == number)
+
+
+def better_by_draws(soc: Floats, cart: Floats) -> float:
+    """Posterior probability that cart does better more often than not, a prior of 1 each."""
+    rng = np.random.default_rng(1)
+    theirs, own = (rng.dirichlet(counts + 1.0, 200_000) for counts in (soc, cart))
+    worse = np.cumsum(theirs, axis=1) - theirs / 2.0
+    return float(((own * worse).sum(axis=1) > 0.5).mean())

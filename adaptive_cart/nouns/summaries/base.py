@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -36,6 +36,8 @@ class Summary(ABC):
         The unit of that ratio, in words; blank for a share of participants.
     holds
         What the cells of a table hold that :meth:`seen` fills, in words.
+    searched
+        What to say where none of the :meth:`changes` turns a rule over.
     """
 
     kind: ClassVar[str]
@@ -46,6 +48,7 @@ class Summary(ABC):
     observed: ClassVar[tuple[str, str]]
     observed_unit: ClassVar[str]
     holds: ClassVar[str]
+    searched: ClassVar[str] = "no change of the outcomes in its arms alone"
 
     @classmethod
     @abstractmethod
@@ -128,6 +131,22 @@ class Summary(ABC):
     def rows(self, trials: Integers) -> Self:
         """Return the same of some trials only."""
         return type(self)(*(value[trials] for value in vars(self).values()))
+
+    @classmethod
+    def stacked(cls, several: Sequence[Self]) -> Self:
+        """Return the trials of several, one after the other."""
+        return cls(
+            *(np.concatenate([getattr(one, name) for one in several]) for name in vars(several[0]))
+        )
+
+    def without_anybody(self) -> Self:
+        """Return the same trials in which nobody has been seen."""
+        return type(self)(
+            *(
+                values if name in ("arm", "stratum") else np.zeros_like(values)
+                for name, values in vars(self).items()
+            )
+        )
 
     def replaced(self, where: Booleans, other: Self) -> Self:
         """Return the other's trials ``where`` (trial,) is true, and these elsewhere."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import permutations, product
 from typing import Any, ClassVar
 
 import numpy as np
@@ -49,6 +49,7 @@ class Categories(Summary):
     observed: ClassVar[tuple[str, str]] = ("score", "analysed")
     observed_unit: ClassVar[str] = "mean score"
     holds: ClassVar[str] = "the mean score so far, and those analysed"
+    searched: ClassVar[str] = "no change from one category to another in one arm"
 
     @classmethod
     def empty(cls, arms: int, strata: int) -> Categories:
@@ -105,14 +106,15 @@ class Categories(Summary):
         return f"{total['score'] / max(total['analysed'], 1.0):.0f}", "mean score"
 
     def changes(self, reach: Reach) -> Iterator[tuple[tuple[Move, ...], Categories]]:
-        """Some participants of an arm have the next better category, or the next worse."""
+        """Some participants of an arm have another category, the next ones first."""
         most = int(self.counts.max(initial=0)) * max(map(len, reach.strata), default=0)
-        pairs = [(k, k + step) for k in range(len(self.names)) for step in (1, -1)]
-        pairs = [(k, to) for k, to in pairs if 0 <= to < len(self.names)]
+        pairs = sorted(
+            permutations(range(len(self.names)), 2), key=lambda pair: abs(pair[1] - pair[0])
+        )
         for size in range(1, most + 1):
             for arm, strata, (k, to) in product(reach.arms, reach.strata, pairs):
                 if self.counts[0, arm, list(strata), k].sum() >= size:
-                    words = f"{size} in {{where}} with {self.names[to]} instead of {self.names[k]}"
+                    words = f"{size} of {{where}} with {self.names[to]} instead of {self.names[k]}"
                     yield (reach.move(arm, strata, words),), self._moved(arm, strata, k, to, size)
 
     def _moved(self, arm: int, strata: tuple[int, ...], k: int, to: int, size: int) -> Categories:
@@ -128,6 +130,18 @@ class Categories(Summary):
     def rows(self, trials: Integers) -> Categories:
         counts, missing, due = (part[trials] for part in (self.counts, self.missing, self.due))
         return replace(self, counts=counts, missing=missing, due=due)
+
+    @classmethod
+    def stacked(cls, several: Sequence[Categories]) -> Categories:
+        counts, missing, due = (
+            np.concatenate([getattr(one, part) for one in several])
+            for part in ("counts", "missing", "due")
+        )
+        return replace(several[0], counts=counts, missing=missing, due=due)
+
+    def without_anybody(self) -> Categories:
+        none = np.zeros_like(self.missing)
+        return replace(self, counts=np.zeros_like(self.counts), missing=none, due=none)
 
     def replaced(self, where: Booleans, other: Categories) -> Categories:
         return replace(
