@@ -145,10 +145,11 @@ class _Rows:
     def of(cls, frame: Any, about: Any, most: float) -> _Rows:
         """Rows with whole names if these fit into so many inches, else with names cut short."""
         order = frame.drop_duplicates(["scenario", "arm", "stratum"])
-        ratio = compared(about).ratio
+        kind = compared(about)
+        ratio, signed = kind.ratio, not (kind.ratio or kind.of_two)
         if not about["by_target"]:
             order = order.sort_values("true_effect", ascending=not ratio, kind="stable")
-        effects = [minus(value, 2, sign=not ratio) for value in order["true_effect"]]
+        effects = [minus(value, 2, sign=signed) for value in order["true_effect"]]
         if about["by_target"]:
             arms = [called(about, arm) for arm in order["arm"]]
             parts = zip(arms, order["stratum"], strict=True)

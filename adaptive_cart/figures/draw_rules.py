@@ -133,7 +133,7 @@ def _claim(axes: Axes, part: Any, row: dict[str, Any], columns: int) -> None:
         axes.set_xlabel(KINDS[row["kind"]].comparison)
     else:
         axes.set_xlim(float(part["x"].min()), float(part["x"].max()))
-        axes.set_xlabel("difference")
+        axes.set_xlabel(KINDS[row["kind"]].comparison)
     axes.set_ylim(0, 1.08 * float(part["density"].max()))
     sign = ">" if row["above"] else "<"
     title = broken(f"claim of {row['rule']}", panel_room(columns) - 0.25, bold=True)

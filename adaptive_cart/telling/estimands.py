@@ -99,7 +99,7 @@ def _summary(design: Design, question: Question, asked: Sequence[Question]) -> s
         arm = "each experimental arm"
     if not others:
         return f"{noun}, in {arm}"
-    compared = noun if kind.ratio else f"difference in the {noun}"
+    compared = noun if kind.ratio or kind.of_two else f"difference in the {noun}"
     return f"{compared}, {arm} {kind.sign} {others[0]}"
 
 

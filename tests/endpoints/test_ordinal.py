@@ -20,6 +20,7 @@ from adaptive_cart.participants.population import latents_for
 from adaptive_cart.recorded.file import ParticipantsError, read_participants
 from adaptive_cart.recorded.table import participants_table
 from adaptive_cart.results.estimand import SobolLatents, true_values
+from adaptive_cart.telling.estimands import told_estimands
 
 COURSE = """
 name = "Outcome"
@@ -296,3 +297,9 @@ def better_by_draws(soc: Floats, cart: Floats) -> float:
     theirs, own = (rng.dirichlet(counts + 1.0, 200_000) for counts in (soc, cart))
     worse = np.cumsum(theirs, axis=1) - theirs / 2.0
     return float(((own * worse).sum(axis=1) > 0.5).mean())
+
+
+def test_its_estimand_is_a_probability_and_no_difference_of_any() -> None:
+    design = Design(**tomllib.loads(COURSE))
+    told = "\n".join(told_estimands(design, design.truths))
+    assert "summary measure: probability to do better (door), cart better than soc" in told

@@ -36,6 +36,11 @@ class Better(QuestionKind):
     against = "than one of"
 
     @property
+    def sign(self) -> str:
+        """Between two arms."""
+        return "better than"
+
+    @property
     def no_effect(self) -> float:
         """Arms that are alike: either does better as often."""
         return 0.5

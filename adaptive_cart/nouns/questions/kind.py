@@ -248,7 +248,7 @@ class QuestionKind:
     # ── words ─────────────────────────────────────────────────────────────────────────────
     @property
     def sign(self) -> str:
-        """Between two arms: ``−`` or ``/``."""
+        """Between two arms: ``−`` or ``/``, or words."""
         return "/" if self.ratio else "−"
 
     @property
