@@ -192,7 +192,8 @@ def test_an_editor_can_say_what_a_key_means() -> None:
     document = schema()
     silent = [place for place, value in properties(document) if "description" not in value]
     parameters = re.compile(
-        r"(Beta|Exponential|Fixed|Gamma|GammaPrior|HalfNormal|Lognormal|Normal|Parameters|Weibull"
+        r"(Beta|Exponential|Fixed|Gamma|GammaPrior|Gompertz|HalfNormal|LogLogistic|Lognormal|Normal"
+        r"|Parameters|Piecewise|Weibull"
         r"|Crossing|\w+Prior|\w+Analysis)\.\w+|\w+Change\.\w+"
     )
     assert [place for place in silent if not parameters.fullmatch(place)] == []
