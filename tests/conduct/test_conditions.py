@@ -237,7 +237,7 @@ REFUSED = [
     (
         {"all": [{"predictive": {"rule": "safe_benefit"}, "at_least": 0.9}]},
         "rules[0].all[0].predictive.rule",
-        "asks several questions",
+        "asks no posterior question",
     ),
 ]  # fmt: skip
 

@@ -1064,7 +1064,9 @@ def answer(raw: dict[str, Any]) -> int:
     assert sum(design.planned) == design.enrolment.max_n
     for rule in design.rules:
         for look in design.judged_at(rule):
-            assert rule.threshold == "calibrate" or 0.0 <= design.threshold_at(rule, look) <= 1.0
+            for part in rule.comparisons:
+                at = "calibrate" if part.threshold == "calibrate" else None
+                assert at or 0.0 <= design.threshold_at(rule, look, part) <= 1.0
     return 0
 
 
