@@ -173,15 +173,18 @@ def estimand_of(design: Design) -> Question | None:
         return None
     usual = kind if analysis is None or kind in analysis.answers else "level"
     claimed = {
-        (asked.kind, asked.month)
+        _of_first_arm(asked)
         for rule in resolve_rules(design)
         if rule.decision.ends == SUCCESS
-        for part in rule.parts
-        for asked in part.targets
+        for asked in rule.asked
         if asked.endpoint == design.primary and asked.minus == 0 and asked.of.has_value
     }
-    name, month = claimed.pop() if len(claimed) == 1 else (usual, 0.0)
-    return Question(design.primary, 1, 0, kind=name, month=month)
+    return claimed.pop() if len(claimed) == 1 else Question(design.primary, 1, 0, kind=usual)
+
+
+def _of_first_arm(asked: Question) -> Question:
+    """What a question is about (its month, its category), of the first arm and with no value."""
+    return replace(asked, arm=1, stratum=ALL, value=0.0, above=True, against=(), sign="P")
 
 
 def told_of(design: Design) -> Told:

@@ -384,7 +384,7 @@ def _lower_is_better(design: Design) -> bool:
         for rule in resolve_rules(design)
         if rule.decision.ends == SUCCESS
         for part in rule.parts
-        for target in part.targets
+        for target in part.everything
         if target.endpoint == design.primary and target.of.has_value
     }
     return sides == {False} or (not sides and compared_by(design).lower_is_better)

@@ -160,6 +160,7 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
         yield f"  {rule.name}: {rule.then} if {_asked(design, rule, resolved)}"
         yield from _spent(design, rule)
         yield from _at_once(resolved)
+        yield from _of_all(design, resolved)
         together = _strata_together(design, resolved)
         yield f"    judged at {resolved.when(design)}{together}"
         for boundary in found:
@@ -205,6 +206,20 @@ def _at_once(rule: ResolvedRule) -> Iterator[str]:
             names = listed([asked[0].endpoint for asked in groups])
             said.append(f"{names} are analysed apart, so that it is the product")
         yield f"    at once: {'; '.join(said)}"
+
+
+def _of_all(design: Design, rule: ResolvedRule) -> Iterator[str]:
+    """What is asked of one experimental arm by a rule that asks about each in turn."""
+    if len({target.arm for target in rule.targets}) == 1:
+        return
+    for part in rule.parts:
+        sets = [part.asks.every(target) for target in part.targets]
+        for same in zip(*sets, strict=True):
+            arms = {question.arm for question in same}
+            if len(arms) == 1 and (arm := arms.pop()) > 0:
+                said = same[0].words(design.arm_names, design.stratum_names)
+                name = design.arm_names[arm]
+                yield f"    the same for every arm: {said}, which is about {name} alone"
 
 
 def _strata_together(design: Design, rule: ResolvedRule) -> str:

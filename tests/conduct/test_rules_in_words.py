@@ -14,7 +14,9 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.questions import ALL, OPEN, Question
 from adaptive_cart.nouns.questions.words import Parameter, Wording, asked
 from adaptive_cart.nouns.summaries import Counts, Durations, Exposure, Means
-from checks import raw_design
+from adaptive_cart.results.operating import _lower_is_better
+from adaptive_cart.telling.check import described
+from checks import raw_design, tiny_design
 
 
 @pytest.mark.parametrize(
@@ -106,6 +108,23 @@ def test_rules_of_each_arm_or_stratum_and_predictions_say_so() -> None:
     assert told[2] == "efficacy will hold at the last look with all 120 planned participants"
 
 
+def test_what_is_asked_of_one_arm_beside_each_is_said_to_be_of_all() -> None:
+    raw = raw_design("products_multiarm")
+    own = next(rule["posterior"] for rule in raw["rules"] if "posterior" in rule)
+    each = {"endpoint": own["endpoint"], "arm": "each", "minus": "soc", "above": 0.0}
+    name = next(name for name, arm in raw["arms"].items() if not arm.get("control"))
+    parts = [
+        {"posterior": each, "at_least": 0.9},
+        {"posterior": each | {"arm": name}, "at_least": 0.5},
+    ]
+    raw["rules"] = [{"name": "good", "then": "declare_success", "all": parts}]
+    asked = f"P({name} − soc > 0.00 | {own['endpoint']})"
+    told = f"the same for every arm: {asked}, which is about {name} alone"
+    assert told in described(Design(**raw))
+    raw["rules"][0]["all"] = parts[:1] * 2
+    assert "the same for every arm" not in described(Design(**raw))
+
+
 def test_what_success_claims_is_estimated_and_said_so() -> None:
     raw = raw_design("hello")
     assert told_of(Design(**raw)).estimate == "posterior mean"
@@ -118,6 +137,48 @@ def test_what_success_claims_is_estimated_and_said_so() -> None:
     assert asked is not None
     assert (asked.kind, asked.minus) == ("ratio", 0)
     assert told_of(design).estimate == "posterior median"
+
+
+def test_the_category_that_success_asks_for_is_estimated() -> None:
+    shares = {"dead": 0.1, "bad": 0.5, "good": 0.4}
+    asked = {"endpoint": "o", "arm": "cart", "minus": "soc", "reaches": "good", "above": 0.0}
+    rule = {"name": "win", "then": "declare_success", "posterior": asked, "at_least": 0.97}
+    raw = tiny_design(
+        endpoints={"o": {"type": "ordinal", "month": 4, "categories": list(shares)}},
+        analysis={"o": {"model": "dirichlet"}},
+        rules=[rule],
+        scenarios={"null": {"o": {"soc": shares, "cart": shares}}},
+    )
+    found = estimand_of(Design(**raw))
+    assert found is not None
+    assert found.category is not None
+    assert (found.kind, found.category.name, found.minus) == ("reaches", "good", 0)
+    other = rule | {"name": "other", "posterior": asked | {"reaches": "bad"}}
+    found = estimand_of(Design(**raw | {"rules": [rule, other]}))
+    assert found is not None
+    assert found.kind != "reaches"
+
+
+def test_the_order_of_questions_asked_at_once_changes_no_estimand() -> None:
+    raw = raw_design("hello")
+    rule = next(rule for rule in raw["rules"] if rule["then"] == "declare_success")
+    level = rule.pop("posterior")
+    ratio = {key: value for key, value in level.items() if key not in ("minus", "above")}
+    ratio |= {"ratio_to": level["minus"], "below": 0.8}
+    alone = ratio | {"arm": level["minus"]}
+    del alone["ratio_to"]
+    for pair in ((level, ratio), (alone, ratio)):
+        found, lower = [], []
+        for order in (pair, pair[::-1]):
+            rule["jointly"] = [dict(asked) for asked in order]
+            design = Design(**raw)
+            found.append(estimand_of(design))
+            lower.append(_lower_is_better(design))
+        assert found[0] == found[1]
+        assert lower[0] == lower[1]
+        assert found[0] is not None
+        assert found[0].kind == ("level" if pair[0] is level else "ratio")
+        assert lower[0] is (pair[0] is not level)
 
 
 def test_rhythms_have_their_endings() -> None:
