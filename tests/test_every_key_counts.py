@@ -1219,7 +1219,7 @@ def _answers(text: str) -> tuple[float, ...]:
 def answers(raw: dict[str, Any]) -> tuple[float, ...]:
     """What the one rule is told at every look of a few trials."""
     found = _answers(json.dumps(raw, sort_keys=False))
-    assert len(found) >= 2
+    assert len(found) >= 1  # at the one look of one trial, where drawing takes long
     return found
 
 
@@ -1235,7 +1235,8 @@ THEN = {
 def test_every_consequence_is_another(base: str) -> None:
     runs = {then: found(laid(base, {"rules/0/then": then})) for then in THEN[base]}
     assert len(set(runs.values())) == len(runs)
-    assert set(itertools.chain.from_iterable(THEN.values())) == set(DECISIONS)
+    at_the_end = {name for name, decision in DECISIONS.items() if decision.at_the_end}
+    assert set(itertools.chain.from_iterable(THEN.values())) == set(DECISIONS) - at_the_end
     assert all(f'"{then}"' in template("all_keys") for then in DECISIONS)
 
 

@@ -93,8 +93,8 @@ def data(kind: str, trials: int, arms: int, strata: int) -> Summary:
     if kind == "categories":
         probability = rng.dirichlet(np.full(4, 0.7), shape)
         none = np.zeros(shape, dtype=np.int64)
-        names, scores = ("dead", "bad", "fair", "good"), (0.0, 0.3, 0.6, 1.0)
-        return Categories(rng.multinomial(number, probability), none, number, names, scores)
+        names, worth = ("dead", "bad", "fair", "good"), (0.0, 0.3, 0.6, 1.0)
+        return Categories(rng.multinomial(number, probability), none, number, names, worth)
     if kind == "means":
         mean = number * rng.uniform(0.0, 0.6, shape)
         return Means(mean, mean**2 / np.maximum(number, 1) + 0.2 * number, number)
