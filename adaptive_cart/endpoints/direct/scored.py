@@ -39,8 +39,12 @@ class ScoreTruth(Part):
     """Scores of an arm at baseline and at each visit."""
 
     baseline: Baseline = Field(description="the score before treatment")
-    change: list[Finite] = Field(description="mean change from baseline at each visit")
-    sd: list[Positive] = Field(description="standard deviation of the score at each visit")
+    change: list[Finite] = Field(
+        min_length=1, description="mean change from baseline at each visit"
+    )
+    sd: list[Positive] = Field(
+        min_length=1, description="standard deviation of the score at each visit"
+    )
     correlation: Correlation = Field(
         description="of any two values of a participant, baseline and visits; or a matrix"
     )
