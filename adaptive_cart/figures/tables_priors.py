@@ -52,6 +52,11 @@ def prior_tables(result: Result) -> Tables | Missing:
                 ]
             summary.append({**key, "effective_sample_size": curve.effective_sample_size,
                             **curve.summary})  # fmt: skip
+    if not summary:
+        return Missing(
+            "the priors are flat, and have no density to show",
+            "give a model a prior with a spread and simulate again",
+        )
     claim, difference = _claims(result)
     true = []
     for name in shown:

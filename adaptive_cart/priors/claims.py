@@ -16,6 +16,7 @@ These are not operating characteristics: the priors serve the analysis, and are 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from adaptive_cart.conduct.holding import Conduct
 from adaptive_cart.conduct.jointly import by_endpoint
 from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.standing import RUNNING, Standing
 from adaptive_cart.decisions import ENDINGS, NO_SUCCESS, SUCCESS
 from adaptive_cart.design.design import Design
@@ -70,7 +72,7 @@ class Claim:
 
     @property
     def settled(self) -> bool:
-        """Whether the prior alone reaches the threshold: the rule would hold without any data."""
+        """Whether the prior alone reaches the threshold: this would hold without any data."""
         if math.isnan(self.threshold) or math.isnan(self.probability):
             return False
         return self.probability >= self.threshold if self.at_least else (
@@ -107,6 +109,24 @@ def prior_claims(design: Design, plan: Plan | None = None) -> list[Claim]:
                 )
             )
     return found
+
+
+def held_by_priors(claims: Sequence[Claim], plan: Plan) -> list[ResolvedRule]:
+    """Rules that hold without any data: of some target, all that they ask taken together."""
+    found = {(claim.rule, claim.target): claim.settled for claim in claims}
+
+    def holds(rule: ResolvedRule, target: int) -> bool | None:
+        whose = rule.condition.whose
+        parts = [
+            found.get((part.name, whose(number, target))) for number, part in enumerate(rule.parts)
+        ]
+        return rule.condition.known_of_target(parts)
+
+    return [
+        rule
+        for rule in plan.rules
+        if any(holds(rule, target) for target in range(len(rule.condition.targets)))
+    ]
 
 
 def prior_probability(design: Design, plan: Plan, *asked: Question) -> float:
@@ -238,6 +258,7 @@ def can_enumerate(design: Design, plan: Plan) -> bool:
         and fitted is not None
         and fitted[0].enumerates
         and all(_about_primary(plan, position) for position in range(len(plan.rules)))
+        and not any(completes_trials(plan))
         and math.prod(number + 1 for number in numbers[-1]) <= _MOST_TABLES
     )
 
@@ -267,6 +288,16 @@ def planned_numbers(design: Design) -> list[tuple[int, ...]] | None:
             return None
         found.append(tuple(int(number) * ratio // total for ratio in design.allocation))
     return found
+
+
+def completes_trials(plan: Plan) -> Iterator[str]:
+    """Names of what is predicted by completing the trial, for which participants are needed."""
+    for rule in plan.rules:
+        for part in rule.parts:
+            ahead = part.prediction
+            analysis, _ = plan.fitted[part.question.endpoint]
+            if ahead is not None and not ahead.summed(analysis, part.question):
+                yield part.name
 
 
 def _enumerated(design: Design, plan: Plan) -> PriorPredictive:

@@ -310,7 +310,7 @@ def _by_control(boundary: Boundary, shown: int = 6) -> str:
 
 
 def _priors(design: Design, plan: Plan) -> Iterator[str]:
-    from adaptive_cart.priors.claims import prior_claims
+    from adaptive_cart.priors.claims import held_by_priors, prior_claims
 
     tests = [name for name, (analysis, _) in plan.fitted.items() if not analysis.bayesian]
     yield "Priors, and the participants that each is worth"
@@ -331,8 +331,8 @@ def _priors(design: Design, plan: Plan) -> Iterator[str]:
         yield "Before any data"
     for claim in claims:
         yield f"  {claim.rule}: {claim.words} = {claim.probability:.4f}"
-        if claim.settled:
-            yield f"    warning: the prior alone makes '{claim.rule}' hold ({claim.then})"
+    for rule in held_by_priors(claims, plan):
+        yield f"    warning: the prior alone makes '{rule.name}' hold ({rule.decision.name})"
     yield from _expected(design, plan)
 
 

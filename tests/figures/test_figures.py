@@ -355,6 +355,15 @@ def test_remission_is_not_shown_of_a_time_from_randomisation(tmp_path: Path) -> 
     assert "time_to_relapse" in missing.remedy
 
 
+def test_flat_priors_have_no_densities_to_show(tmp_path: Path) -> None:
+    raw = raw_design("myasthenia_scores")
+    raw["analysis"] = {name: {"model": "normal"} for name in raw["endpoints"]}
+    result = ac.simulate(ac.Design(**raw), trials=2, seed=1, jobs=1, out=tmp_path / "run")
+    missing = tables_of(result, "F2")
+    assert isinstance(missing, Missing)
+    assert "flat" in missing.reason
+
+
 @pytest.mark.parametrize(
     ("key", "part"),
     [

@@ -337,6 +337,22 @@ def test_a_prior_that_settles_the_claim_is_told() -> None:
     assert "warning" not in described(Design(**small()))
 
 
+@pytest.mark.parametrize(("word", "acts"), [("all", False), ("any", True)])
+def test_a_part_that_the_prior_settles_is_no_rule_that_it_settles(word: str, acts: bool) -> None:
+    raw = small()
+    rule = raw["rules"][0]
+    never = {key: rule.pop(key) for key in ("posterior", "at_least")}
+    likely = {"posterior": {**never["posterior"], "above": -0.9}, "at_least": 0.5}
+    rule[word] = [never, likely]
+    design = Design(**raw)
+    assert [claim.settled for claim in prior_claims(design)] == [False, True]
+    words = "warning: the prior alone makes 'efficacy' hold (declare_success)"
+    assert (words in described(design)) is acts
+    assert "warning: the prior alone makes 'efficacy_2'" not in described(design)
+    rule[word] = [likely, {**likely, "at_least": 0.6}]
+    assert words in described(Design(**raw))
+
+
 def test_the_description_says_what_the_priors_expect() -> None:
     text = described(Design(**small()))
     found = prior_predictive(Design(**small()))

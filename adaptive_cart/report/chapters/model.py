@@ -9,7 +9,7 @@ from adaptive_cart.conduct.predictive import enumerated
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.draws import DRAWS
 from adaptive_cart.nouns.questions import written
-from adaptive_cart.priors.claims import prior_claims
+from adaptive_cart.priors.claims import held_by_priors, prior_claims
 from adaptive_cart.report.accuracy import measured
 from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.chapters.prior_rows import WORTH, prior_rows
@@ -41,6 +41,7 @@ from adaptive_cart.report.verified import HOW, verified
 
 NO_PRIOR = "the design tests hypotheses, without a prior"
 FLAT = "priors are flat, so that nothing is known before there are data"
+SUCCEEDS = ": the prior alone would succeed"
 MOST_TABLES = 20_000  # tables of counts that are enumerated for the prior predictive
 
 
@@ -181,7 +182,9 @@ def _claims(evidence: Evidence) -> list[Block]:
         for part in rule.parts
     }
     rows = []
-    for claim in prior_claims(evidence.design, evidence.plan):
+    claims = prior_claims(evidence.design, evidence.plan)
+    succeeding = {rule.name for rule in held_by_priors(claims, evidence.plan)}
+    for claim in claims:
         if claim.rule not in rules:
             continue
         name, part = rules[claim.rule]
@@ -193,7 +196,7 @@ def _claims(evidence: Evidence) -> list[Block]:
                 given(part.prose(evidence.design, claim.target), source),
                 significant(claim.probability, 3, "model: prior alone"),
                 threshold,
-                "reaches its threshold: the prior alone would succeed"
+                ("reaches its threshold" + (SUCCEEDS if name in succeeding else ""))
                 if claim.settled
                 else "does not reach its threshold",
             )
