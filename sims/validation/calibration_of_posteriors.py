@@ -187,7 +187,7 @@ def piecewise_parameters(generator: Generator, number: int) -> Truth:
     baseline = generator.gamma(BASELINE["a"], 1.0 / BASELINE["b"], (number, len(CUTS) + 1))
     return {
         "baseline_hazard": baseline,
-        "log_ratio_of_arm": np.stack([np.zeros(number), log_ratio], axis=1),
+        "log_hazard_ratio": log_ratio[:, None],
         "hazard_ratio": np.exp(log_ratio),
     }
 

@@ -96,7 +96,8 @@ class PiecewiseExponentialReference(Reference):
         effects = np.zeros((len(self.arms), len(self.arms) - 1))
         if question is None or (question.of.of_two and question.minus is not None):
             pair = (1, 0) if question is None else question.pair
-            effects[pair[0], 0] = 1.0
+            # where the second arm is the control the effect keeps the place of its arm
+            effects[pair[0], pair[0] - 1 if pair[1] == 0 else 0] = 1.0
             return pair, effects
         effects[1:] = np.eye(len(self.arms) - 1)
         return tuple(range(len(self.arms))), effects
@@ -126,7 +127,7 @@ class PiecewiseExponentialReference(Reference):
                 **scale,
             )
             log_ratio = pm.Normal("log_hazard_ratio", mean, sd, dims="effect")
-            of_arm = pm.Deterministic("log_ratio_of_arm", pt.dot(effects, log_ratio), dims="arm")
+            of_arm = pt.dot(effects, log_ratio)
             hazard = baseline[None, :] * pt.exp(of_arm)[:, None]
             pm.Poisson("occurrence", mu=hazard * months, observed=events, dims=("arm", "interval"))
         return model
@@ -138,10 +139,11 @@ class PiecewiseExponentialReference(Reference):
         open_strata: Booleans | None = None,
     ) -> Floats:
         """Hazard ratio of two arms, or what is left in an arm at a month, and what follows."""
-        log_ratio = draws["log_ratio_of_arm"]
-        if quantity.to is not None:
-            return np.exp(log_ratio[..., quantity.arm] - log_ratio[..., quantity.to])
-        hazard = draws["baseline_hazard"] * np.exp(log_ratio[..., quantity.arm, None])
+        log_ratio = draws["log_hazard_ratio"]
+        if quantity.to is not None:  # of two experimental arms it is the first effect
+            return np.exp(log_ratio[..., quantity.arm - 1 if quantity.to == 0 else 0])
+        own = log_ratio[..., quantity.arm - 1] if quantity.arm else np.zeros(log_ratio.shape[:-1])
+        hazard = draws["baseline_hazard"] * np.exp(own[..., None])
         edges = list(itertools.pairwise((0.0, *self.prior.cuts, np.inf)))
 
         def gone(month: Floats | float) -> Floats:
