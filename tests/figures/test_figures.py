@@ -40,7 +40,7 @@ COURSE = {"C1", "C2", "C3", "C4", "C5"}
 CANNOT = {
     "hello": {"F10", "F11f", "C6"} | COURSE,
     "sle_autologous": set(),
-    "products_multiarm": {"F10", "F11e", "F11f", "C6"} | COURSE,
+    "products_multiarm": {"F10", "F11f", "C6"} | COURSE,
     "basket_diseases": {"F10", "F11a", "F11e", "F11f", "C6"} | COURSE,
 }
 
