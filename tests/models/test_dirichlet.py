@@ -12,7 +12,7 @@ import pytest
 from scipy import special, stats
 
 from adaptive_cart.models import ANALYSES
-from adaptive_cart.models.base import Posterior
+from adaptive_cart.models.base import Posterior, holds
 from adaptive_cart.models.ordinal.dirichlet_analysis import DirichletPosterior
 from adaptive_cart.models.ordinal.moments import beyond, of_better, of_linear
 from adaptive_cart.nouns.ahead import Numbers
@@ -203,3 +203,26 @@ def test_those_still_to_come_are_dirichlet_multinomial() -> None:
     for trial, arm, a, b in ((0, 0, 2, 5), (0, 1, 7, 3), (1, 0, 1, 1)):
         found = np.bincount(drawn[trial, :, arm, 0, 1], minlength=8) / 4_096
         assert found == pytest.approx(stats.betabinom.pmf(np.arange(8), 7, a, b), abs=0.01)
+
+
+@pytest.mark.reference
+@pytest.mark.slow
+def test_the_same_dirichlet_model_in_pymc_agrees() -> None:
+    from adaptive_cart.models.sampling import Compiled, fitted_carefully, mean_and_error
+
+    analysis = ANALYSES["dirichlet"].model_validate(
+        {"model": "dirichlet", "prior": {"soc": {"dead": 0.5, "each": 2.0}}}
+    )
+    face = analysis.reference(ARMS, (), (1.0,))
+    own = posterior([[1, 5, 9], [1, 2, 12]], prior={"soc": {"dead": 0.5, "each": 2.0}})
+    data = face.data(own.data)
+    fit, trouble = fitted_carefully(Compiled(face, data), data, seed=5, draws=2000)
+    assert trouble is None
+    category = Category(2, "fair")
+    for question in (
+        BETTER,
+        Question("y", 1, 0, value=0.1),
+        Question("y", 1, 0, value=0.1, kind="reaches", category=category),
+    ):
+        chance, error = mean_and_error(holds(question, face.quantity(fit.draws, question)))
+        assert chance == pytest.approx(own.probability(question)[0], abs=4.0 * error + 0.005)

@@ -224,3 +224,22 @@ def test_draws_are_the_closed_form() -> None:
         slow = (means[:, 2] > means[:, 1]).mean()
         fast_best = fast.probability(Question("y", 2, kind="best"))[trial]
         assert fast_best == pytest.approx(slow, abs=fast.drawn_error + 0.004)
+
+
+@pytest.mark.reference
+@pytest.mark.slow
+@pytest.mark.parametrize("case", PRIORS)
+def test_the_same_model_in_pymc_agrees_with_it(case: str) -> None:
+    from adaptive_cart.models.base import holds
+    from adaptive_cart.models.sampling import Compiled, fitted_carefully, mean_and_error
+
+    seen = scores(people(np.random.default_rng(4), (6, 5, 8)))
+    analysis = ANALYSES["normal"].model_validate({"model": "normal", **PRIORS[case]})
+    face = analysis.reference(ARMS, (), (1.0,))
+    data = face.data(seen)
+    fit, trouble = fitted_carefully(Compiled(face, data), data, seed=5, draws=2000)
+    assert trouble is None
+    fast = posterior(seen, **PRIORS[case])
+    for question in (Question("y", 1, value=-2.0), Question("y", 2, 0, value=-1.0)):
+        chance, error = mean_and_error(holds(question, face.quantity(fit.draws, question)))
+        assert chance == pytest.approx(fast.probability(question)[0], abs=4.0 * error + 0.002)

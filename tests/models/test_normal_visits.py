@@ -9,7 +9,7 @@ import pytest
 from scipy import special, stats
 
 from adaptive_cart.models import ANALYSES
-from adaptive_cart.models.base import Posterior
+from adaptive_cart.models.base import Posterior, holds
 from adaptive_cart.models.draws import LOG_DRAWS, ranks
 from adaptive_cart.models.visits.composition import (
     Composition,
@@ -276,3 +276,53 @@ def test_an_answer_does_not_depend_on_the_trials_beside_it() -> None:
         alone = of_model("normal_visits", many[trial : trial + 1, :, None])
         assert together.probability(question)[trial] == alone.probability(question)[0]
         assert together.mean(question)[trial] == alone.mean(question)[0]
+
+
+@pytest.mark.reference
+@pytest.mark.slow
+def test_the_multivariate_normal_distribution_in_pymc_agrees() -> None:
+    from adaptive_cart.models.sampling import Compiled, fitted_carefully, mean_and_error
+
+    sums = products(3, 2, people([(14, 15), (11, 10), (7, 6)]))[:, :, None]
+    face = ANALYSES["normal_visits"].model_validate({"model": "normal_visits"})
+    reference, fast = face.reference(ARMS, (), (1.0,)), of_model("normal_visits", sums)
+    data = reference.data(scores(sums))
+    fit, trouble = fitted_carefully(Compiled(reference, data), data, seed=5, draws=2000)
+    assert trouble is None
+    for arm, minus, value in ((1, 0, -0.5), (1, 0, 0.0), (1, None, -2.0), (0, None, -2.0)):
+        question = Question("y", arm, minus, value=value)
+        quantity = reference.quantity(fit.draws, question)
+        chance, error = mean_and_error(holds(question, quantity))
+        assert chance == pytest.approx(fast.probability(question)[0], abs=4.0 * error + 0.001)
+        middle, error = mean_and_error(quantity)
+        assert middle == pytest.approx(fast.mean(question)[0], abs=4.0 * error + 0.002)
+
+
+@pytest.mark.reference
+def test_the_density_in_pymc_is_that_of_every_participant() -> None:
+    """Against the multivariate normal density of the visits at which each was seen."""
+    import pytensor
+
+    own, rng = people([(7, 6), (5, 5), (3, 2)]), np.random.default_rng(2)
+    sums = products(3, 2, own)[:, :, None]
+    reference = ANALYSES["normal_visits"].model_validate({"model": "normal_visits"})
+    face = reference.reference(ARMS, (), (1.0,))
+    model = face.model(face.data(scores(sums)))
+    density = pytensor.function(model.value_vars, model.logp(), mode="FAST_COMPILE")
+    centre = np.mean([values[0] for _, values in own])
+    for _ in range(3):
+        mean, slope, log_sd, carried = (rng.normal(size=size) for size in ((2, 3), 3, 3, 3))
+        triangle = np.eye(3)
+        triangle[np.tril_indices(3, -1)] = -carried
+        spread = np.linalg.inv(triangle) * np.exp(log_sd)
+        slow = 0.0
+        for arm, (baseline, *seen) in own:
+            upto = slice(0, len(seen))
+            middle = mean[arm, upto] + slope[upto] * (baseline - centre)
+            covariance = (spread @ spread.T)[upto, upto]
+            changes = np.array(seen) - baseline
+            slow += stats.multivariate_normal.logpdf(changes, middle, covariance)
+            slow += 0.5 * len(seen) * np.log(2.0 * np.pi)
+        given = {"mean": mean, "slope": slope, "log_sd": log_sd, "carried": carried}
+        fast = density(*(given[value.name] for value in model.value_vars))
+        assert fast == pytest.approx(slow, rel=1e-9)

@@ -91,9 +91,10 @@ class NormalReference(Reference):
                 + slope**2 * given["baselines_squared"]
             )
             pm.Potential("changes", (-given["number"] * log_sd - 0.5 * squares / variance).sum())
-            away = worth * (mean - np.array(prior.mean)) ** 2
-            known = (worth > 0.0).astype(np.float64)
-            pm.Potential("of_means", (-known * log_sd - 0.5 * away / variance).sum())
+            if worth.any():  # a sum of nothing but zeros is never compiled to an end
+                away = worth * (mean - np.array(prior.mean)) ** 2
+                known = (worth > 0.0).astype(np.float64)
+                pm.Potential("of_means", (-known * log_sd - 0.5 * away / variance).sum())
             # of the logarithm of the standard deviation, whose prior is otherwise flat
             if prior.sd_worth > 0.0:
                 spread = -prior.sd_worth * (log_sd + 0.5 * prior.sd**2 / variance)
