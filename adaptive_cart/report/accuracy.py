@@ -1,22 +1,28 @@
 """How accurate posterior probabilities are: the same integrals by another method, near thresholds.
 
 Tables of counts on either side of each boundary are where an error could change a decision. For
-each of them P(arm − control > margin) is worked out anew by Simpson's rule on a fine grid of the
-log odds, with the beta functions of a general library, and compared with what the rules used.
+each of them the probability of a difference, a ratio or an odds ratio is worked out anew by
+Simpson's rule on a fine grid of the log odds, with the beta functions of a general library, and
+compared with what the rules used.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
 from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.report.evidence import Evidence
+
+Beta = list[tuple[float, float, float]]  # weight, a, b of each component
 
 MOST_TABLES = 120
 REACH = 120.0  # log odds beyond which no density is left
@@ -106,32 +112,80 @@ def _fast(
 def _slow(
     model: BetaBinomial, question: Question, analysed: tuple[int, ...], cell: tuple[int, ...]
 ) -> float:
-    from scipy import integrate, special
+    from scipy import special
 
     arms = (question.arm,) if question.minus is None else (question.minus, question.arm)
     posteriors = [
         _posterior(model.priors[arm], y, n) for arm, y, n in zip(arms, cell, analysed, strict=True)
     ]
-    margin = question.value
     if question.minus is None:
-        above = sum(w * float(special.betainc(b, a, 1.0 - margin)) for w, a, b in posteriors[0])
-        return above if question.above else 1.0 - above
-    first, second = posteriors if margin >= 0.0 else posteriors[::-1]
+        rest = 1.0 - question.value
+        above = sum(w * float(special.betainc(b, a, rest)) for w, a, b in posteriors[0])
+    else:
+        control, compared = posteriors
+        above = _ABOVE[question.kind](control, compared, question.value)
+    return above if question.above else 1.0 - above
+
+
+def _difference_above(control: Beta, arm: Beta, margin: float) -> float:
+    first, second = (control, arm) if margin >= 0.0 else (arm, control)
     room = 1.0 - abs(margin)
+    p, q = _grid()
+    total = room * _integral(first, room * p, (1.0 - room) + room * q, second, room * q)
+    return total if margin >= 0.0 else 1.0 - total
+
+
+def _ratio_above(control: Beta, arm: Beta, value: float) -> float:
+    if not 0.0 < value < math.inf:  # a ratio is above 0 and finite
+        return float(value <= 0.0)
+    p, q = _grid()
+    if value < 1.0:
+        return _integral(control, p, q, arm, (1.0 - value) + value * q)
+    # over the arm, of which every value can be reached; the mass that the control has below it
+    below = (1.0 - 1.0 / value) + q / value
+    return 1.0 - _integral(arm, p, q, control, below)
+
+
+def _odds_ratio_above(control: Beta, arm: Beta, value: float) -> float:
+    from scipy import special
+
+    if not 0.0 < value < math.inf:
+        return float(value <= 0.0)
+    p, q = _grid()
+    rest = special.expit(-(np.linspace(-REACH, REACH, NODES) + math.log(value)))
+    return _integral(control, p, q, arm, rest)
+
+
+_ABOVE: Final[Mapping[str, Callable[[Beta, Beta, float], float]]] = {
+    "level": _difference_above,
+    "ratio": _ratio_above,
+    "odds_ratio": _odds_ratio_above,
+}
+
+
+def _grid() -> tuple[Floats, Floats]:
+    """Probabilities at equally spaced log odds, and one less each."""
+    from scipy import special
+
     odds = np.linspace(-REACH, REACH, NODES)
-    p, q = special.expit(odds), special.expit(-odds)
-    rate, rest = room * p, (1.0 - room) + room * q
+    return special.expit(odds), special.expit(-odds)
+
+
+def _integral(first: Beta, rate: Floats, rest: Floats, second: Beta, room: Floats) -> float:
+    """Integrate over the first the probability that the second is above one less `room`."""
+    from scipy import integrate, special
+
+    p, q = _grid()
     density = sum(
         w * np.exp((a - 1) * np.log(rate) + (b - 1) * np.log(rest) - special.betaln(a, b))
         for w, a, b in first
     )
-    beyond = sum(w * special.betainc(b, a, room * q) for w, a, b in second)
-    total = float(integrate.simpson(density * beyond * room * p * q, x=odds))
-    above = total if margin >= 0.0 else 1.0 - total
-    return above if question.above else 1.0 - above
+    beyond = sum(w * special.betainc(b, a, room) for w, a, b in second)
+    odds = np.linspace(-REACH, REACH, NODES)
+    return float(integrate.simpson(density * beyond * p * q, x=odds))
 
 
-def _posterior(prior: BetaMixture, y: int, n: int) -> list[tuple[float, float, float]]:
+def _posterior(prior: BetaMixture, y: int, n: int) -> Beta:
     """Components of the posterior: weight, a, b."""
     from scipy import special
 

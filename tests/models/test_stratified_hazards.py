@@ -138,7 +138,7 @@ def test_an_average_of_ratios_is_the_convolution_of_their_densities(sd: float) -
             inside = whole[:full].sum() + (0.5 + edge - full) * whole[full]
             assert points[full] <= t
             found = own.computed(question(math.exp(t)))[trial]
-            assert found == pytest.approx(inside, abs=2e-6), (trial, t)
+            assert found == pytest.approx(inside, abs=1e-6), (trial, t)
         mean = math.prod(float((mass * np.exp(theta)).sum()) for theta, mass in densities)
         assert own.mean(question(1.0))[trial] == pytest.approx(mean, rel=1e-5)
 

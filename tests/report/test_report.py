@@ -14,6 +14,8 @@ import pytest
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
 from adaptive_cart.models import ANALYSES
+from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
+from adaptive_cart.nouns.questions import Question
 from adaptive_cart.report import accuracy, build, grid, sensitivity
 from adaptive_cart.report.chapters import chapter, examples
 from adaptive_cart.report.document import (
@@ -457,3 +459,15 @@ def test_the_run_is_told_with_its_own_numbers() -> None:
     text = text_of(source().report("open"))
     assert f"{TRIALS} simulated trials a scenario" in text
     assert result().manifest["digest"] in text
+
+
+@pytest.mark.parametrize("kind", ["level", "ratio", "odds_ratio"])
+@pytest.mark.parametrize("value", [0.6, 1.4])
+def test_accuracy_works_out_what_is_asked_of_two_arms(kind: str, value: float) -> None:
+    question = Question("dfr", 1, 0, value=value - (kind == "level"), kind=kind)
+    rng = np.random.default_rng(11)
+    control, arm = rng.beta(2.5, 10.5, 200_000), rng.beta(6.0, 5.0, 200_000)
+    compared = np.broadcast_to(question.of.compare(arm, control), arm.shape)
+    model = BetaBinomial((BetaMixture.single(1.5, 1.5), BetaMixture.single(2.0, 1.0)))
+    slow = accuracy._slow(model, question, (10, 8), (1, 4))
+    assert slow == pytest.approx((compared > question.value).mean(), abs=0.006)

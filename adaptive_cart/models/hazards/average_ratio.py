@@ -17,8 +17,9 @@ beginning of the range,
 Densities are analytic in a strip, so phi_k falls geometrically; terms are added for a table until
 eight in a row are below 1e-10, and its answer does not depend on its neighbours.
 
-Error: that of the strata's posteriors and of the terms left out, at most 1e-8 in a probability as
-measured against the convolution of densities on a grid (`tests/models/test_stratified_hazards.py`).
+Error: that of the strata's posteriors and of the terms left out, below 1e-6 in a probability as
+measured against the convolution of densities on a grid (`tests/models/test_stratified_hazards.py`);
+most of that is the grid's, and falls with its step.
 """
 
 from __future__ import annotations

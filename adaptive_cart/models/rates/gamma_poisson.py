@@ -138,51 +138,6 @@ class GammaPoisson:
         limit = max(_finite("value", value), 0.0)
         return _ratio_above(shape_a, rate_a, shape_b, rate_b, limit)
 
-    def ratio_mean(
-        self,
-        events_a: npt.ArrayLike,
-        years_a: npt.ArrayLike,
-        events_b: npt.ArrayLike,
-        years_b: npt.ArrayLike,
-    ) -> Array:
-        """Posterior mean of the ratio of the rates, a over b.
-
-        Infinite where the posterior shape of arm b is 1 or less, as after no events under a prior
-        with `a` = 0.5: so small a rate is then likely that the ratio has no mean.
-        """
-        shape_a, rate_a, shape_b, rate_b = self._pair(events_a, years_a, events_b, years_b)
-        finite = shape_b > 1.0
-        inverse = rate_b / np.where(finite, shape_b - 1.0, 1.0)
-        # a sum of nan and infinity is nan: no posterior has no mean either
-        return shape_a / rate_a * inverse + np.where(finite, 0.0, np.inf)
-
-    def ratio_interval(
-        self,
-        events_a: npt.ArrayLike,
-        years_a: npt.ArrayLike,
-        events_b: npt.ArrayLike,
-        years_b: npt.ArrayLike,
-        level: float = 0.95,
-    ) -> Array:
-        """Equal-tailed credible interval of the ratio a over b, its ends on a new last axis.
-
-        An end beyond the largest float is infinite.
-        """
-        tail = _tail(level)
-        shape_a, rate_a, shape_b, rate_b = self._pair(events_a, years_a, events_b, years_b)
-        # each share from its own side: one minus the other would lose a share near 1
-        lower = (
-            special.betaincinv(shape_a, shape_b, tail),
-            special.betainccinv(shape_b, shape_a, tail),
-        )
-        upper = (
-            special.betainccinv(shape_a, shape_b, tail),
-            special.betaincinv(shape_b, shape_a, tail),
-        )
-        with np.errstate(divide="ignore", over="ignore"):
-            ends = [of_a / of_b * (rate_b / rate_a) for of_a, of_b in (lower, upper)]
-        return np.stack(ends, axis=-1)
-
     def difference_above(
         self,
         events_a: npt.ArrayLike,
