@@ -23,7 +23,8 @@ def decided(before: Standing, after: Standing) -> list[str]:
             if target.stratum >= 0:
                 where += f" in {design.stratum_names[target.stratum]}"
             what = "success" if rule.decision.may_end else f"'{rule.name}' ({rule.decision.done})"
-            found.append(f"{what} of {where}")
+            again = ", to be judged again when the pipeline has been followed up"
+            found.append(f"{what} of {where}{again if rule.followed_up else ''}")
     for name, was, now, doing in (
         (design.arm_names, before.dropped, after.dropped, "arm {} is dropped"),
         (design.stratum_names, before.closed, after.closed, "stratum {} is closed"),

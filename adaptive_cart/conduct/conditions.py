@@ -120,7 +120,7 @@ class Condition:
 
     def known_of_target(self, held: Sequence[bool | None]) -> bool | None:
         """Whether it holds of one target, by part; nothing where what is known does not say."""
-        return folded(self.shape, held.__getitem__, _all, _any)
+        return folded(self.shape, held.__getitem__, all_known, any_known)
 
     def joined(self, words: Sequence[str]) -> str:
         """Put the words of the parts together: ``A and (B or C)``."""
@@ -160,9 +160,11 @@ def folded(
     return every(found) if shape.every else some(found)
 
 
-def _all(known: list[bool | None]) -> bool | None:
+def all_known(known: list[bool | None]) -> bool | None:
+    """Whether all are so; nothing where what is known does not say."""
     return False if False in known else None if None in known else True
 
 
-def _any(known: list[bool | None]) -> bool | None:
+def any_known(known: list[bool | None]) -> bool | None:
+    """Whether any is so; nothing where what is known does not say."""
     return True if True in known else None if None in known else False

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from adaptive_cart.conduct.comparison import Comparison
+from adaptive_cart.conduct.conditions import all_known, any_known
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.design.design import Design
@@ -70,19 +71,30 @@ class Claims:
         open_strata: tuple[int, ...] | None,
     ) -> bool | None:
         """Whether what a comparison claims of a target is so; nothing where it is not known."""
-        so = []
-        for target in asked:
-            if target.to_be_named and open_arms is not None:
-                target = replace(target, among=tuple(arm for arm in open_arms if arm))
-            parts = []
-            for one in target.of.claims(target, self.true.arms):
-                found = self.true.quantity(one, open_strata)
-                if found is None or np.isnan(found.value):
-                    return None
-                parts.append(beyond(found, one.value, one.above == part.affirms))
-            enough = target.of.enough(target, len(parts))
-            so.append(sum(parts) >= (enough if part.affirms else len(parts) - enough + 1))
-        return all(so) if part.affirms else any(so)
+        so = [self._so(target, part.affirms, open_arms, open_strata) for target in asked]
+        return all_known(so) if part.affirms else any_known(so)
+
+    def _so(
+        self,
+        target: Question,
+        affirms: bool,
+        open_arms: tuple[int, ...] | None,
+        open_strata: tuple[int, ...] | None,
+    ) -> bool | None:
+        """Whether what is asked (or the opposite) is so; nothing where it is not known."""
+        if target.to_be_named and open_arms is not None:
+            target = replace(target, among=tuple(arm for arm in open_arms if arm))
+        claims = target.of.claims(target, self.true.arms)
+        enough = target.of.enough(target, len(claims))
+        needed = enough if affirms else len(claims) - enough + 1
+        so = unknown = 0
+        for one in claims:
+            found = self.true.quantity(one, open_strata)
+            if found is None or np.isnan(found.value):
+                unknown += 1
+            else:
+                so += beyond(found, one.value, one.above == affirms)
+        return True if so >= needed else None if so + unknown >= needed else False
 
     def of_trials(self, standing: Standing, rules: Sequence[int] | None = None) -> Labels:
         """By trial: 1 where a success is false, 0 where none is, -1 where it is not known.

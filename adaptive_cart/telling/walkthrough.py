@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -252,4 +253,30 @@ def _ending(plan: Plan, block: Block) -> list[str]:
             f"After the pipeline of {followed_up - analysed} has been followed up: "
             f"{block.estimate_final[0, 0]:.4f} on {followed_up}{outcome}."
         )
-    return lines
+    return lines + list(_claims_again(plan, block))
+
+
+def _claims_again(plan: Plan, block: Block) -> Iterator[str]:
+    """What becomes of each claim that is judged again after the pipeline."""
+    design, standing = plan.design, block.standing
+    for position in plan.claims:
+        rule = plan.rules[position]
+        if not rule.followed_up:
+            continue
+        may = standing.may_be_claimed(position)[0]
+        for place, target in enumerate(rule.targets):
+            if not may[place]:
+                continue
+            made = bool(standing.noted[position][0, place] > 0)
+            stands = bool(block.claimed_final[rule.name][0, place])
+            where = f" of {design.arm_names[target.arm]}"
+            if target.stratum >= 0:
+                where += f" in {design.stratum_names[target.stratum]}"
+            says = {
+                (True, True): "is claimed still",
+                (True, False): "is claimed no more",
+                (False, True): "is claimed now",
+                (False, False): "is not claimed",
+            }[made, stands]
+            again = "Judged again when the pipeline has been followed up"
+            yield f"{again}: '{rule.name}'{where} {says}."

@@ -141,7 +141,10 @@ def test_a_real_trial_makes_them_at_its_end() -> None:
     found = ac.analyze(design, story.participants, fast=True)
     made = {rule.rule: rule.holds for rule in found.rules}
     assert made["large"] is True
-    assert "'large' (claimed) of cart" in " ".join(found.decision.actions)
+    again = "'large' (claimed) of cart, to be judged again when the pipeline has been followed up"
+    assert again in " ".join(found.decision.actions)
+    still = "still" if block.claimed_final["large"][trial, 0] else "no more"
+    assert f"'large' of cart is claimed {still}." in str(story)
 
 
 @pytest.mark.parametrize(

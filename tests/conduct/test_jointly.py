@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,18 @@ def test_a_success_is_false_where_either_is() -> None:
         for name, truth in design.truths.items()
     }
     assert found == {"null": True, "expected": False, "toxic": True}
+
+
+def test_it_is_false_where_one_is_whatever_the_others_are() -> None:
+    """In either order: of the benefit nothing is known, and the harm is too frequent."""
+    for questions in ((BENEFIT, SAFE), (SAFE, BENEFIT)):
+        design = Design(**at_once(*questions))
+        found = []
+        for name in ("toxic", "expected"):
+            true = true_values(design, design.truths[name])
+            known = {key: cells for key, cells in true.known.items() if key[0] != "dfr"}
+            found.append(Claims.of(design, replace(true, known=known)).false(0))
+        assert found == [True, None]
 
 
 def test_it_is_told() -> None:
