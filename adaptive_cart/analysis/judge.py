@@ -139,6 +139,9 @@ def _finding(
     answer = None
     if reference is not None and by_draws is not None:
         answer = reference.answer(analysis.as_when_asked(part, target), part, target)
+    alone = answer is not None and answer.alone
+    if alone:
+        answer = by_draws = None
     why, changes, within_error = None, None, 0.0
     failed = False
     if by_fast is None:
@@ -160,7 +163,7 @@ def _finding(
     else:
         reason = part.reason(design, decides, threshold, place)
     if within_error:
-        reason += f"; {_near_words(within_error, fast_holds, reference_holds)}"
+        reason += f"; {_near_words(within_error, fast_holds, reference_holds, alone)}"
     of_rule = rule.targets[whom]
     return RuleFinding(
         rule=rule.name,
@@ -185,9 +188,13 @@ def _finding(
     )
 
 
-def _near_words(error: float, fast_holds: bool | None, reference_holds: bool | None) -> str:
+def _near_words(
+    error: float, fast_holds: bool | None, reference_holds: bool | None, alone: bool
+) -> str:
     """What it means that a probability lies within the model's error of its threshold."""
     near = f"the fast posterior lies within its error of {error:g} of the threshold"
+    if alone:
+        return f"{near}, and there is no other: the trial was completed from it alone"
     if reference_holds is None:
         return f"{near}: type the command without --fast, and PyMC is asked too"
     side = "the same side" if reference_holds == fast_holds else "the other side"

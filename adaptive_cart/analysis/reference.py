@@ -40,12 +40,15 @@ class Answer:
     ----------
     fast
         By the fast posterior on the same data; these may be fewer where responses are imputed.
+    alone
+        Whether there is no other than the fast one: the trial was completed from that posterior.
     """
 
     probability: float
     mcse: float
     fast: float
     trouble: str | None
+    alone: bool = False
 
 
 class ReferencePosteriors:
@@ -132,7 +135,8 @@ class ReferencePosteriors:
             self.plan.fitted[target.endpoint][0], target
         ):  # completed from the fast posterior alone
             fast = float(analysis.fast_probability(part, target)[0])
-            return Answer(fast, 0.0, fast, None)
+            error = self.plan.part_errors[part.name]
+            return Answer(fast, error, fast, None, alone=True)
         fits, open_strata, (tables, weights), trouble = self._draws(analysis, target)
         reference = self._reference(target.endpoint)
         probability = variance = 0.0

@@ -136,7 +136,7 @@ class Prediction(Asking):
     def answer(self, seen: LookAnalysis, question: Question) -> Floats:
         """Over all final tables, or else over completions of the trial."""
         analysis, model = seen.plan.fitted[question.endpoint]
-        if self.whole is not None or not enumerated(analysis, question):
+        if self.completes(analysis, question):
             return self._completed(seen, question)
         if self.months:
             from adaptive_cart.conduct.early import early_probability
@@ -165,10 +165,7 @@ class Prediction(Asking):
     def _completed(self, seen: LookAnalysis, question: Question) -> Floats:
         from adaptive_cart.conduct.completion import Completion
 
-        asked: tuple[Question, ...] = (question,)
-        if self.whole is not None:
-            asked = self._questions()[self.stand_ins.index(question)]
-        endpoints = tuple(dict.fromkeys(name for one in asked for name in self._about(one)))
+        asked, endpoints = self._all_asked(question), self.endpoints(question)
         by_stratum = any(seen.plan.fitted[name][0].by_stratum for name in endpoints)
         apart = by_stratum or any(one.stratum >= 0 for one in asked)
         completion = Completion(seen, self.enrolled, apart)
@@ -179,6 +176,17 @@ class Prediction(Asking):
             failed = seen.posterior(name).failed
             answer = answer if failed is None else np.where(failed, np.nan, answer)
         return answer
+
+    def endpoints(self, question: Question) -> tuple[str, ...]:
+        """Endpoints of which more is drawn to complete a trial, for one of the targets."""
+        found = (name for one in self._all_asked(question) for name in self._about(one))
+        return tuple(dict.fromkeys(found))
+
+    def _all_asked(self, question: Question) -> tuple[Question, ...]:
+        """All that is asked of the target that a question stands for."""
+        if self.whole is None:
+            return (question,)
+        return self._questions()[self.stand_ins.index(question)]
 
     def _about(self, question: Question) -> tuple[str, ...]:
         """Endpoints that a question is about: of several at once there may be more."""
@@ -203,9 +211,13 @@ class Prediction(Asking):
         ]
         return self.whole.of_one_target(held)
 
+    def completes(self, analysis: AnalysisBase, question: Question) -> bool:
+        """Whether it is the share of completions of the trial in which the rule holds."""
+        return self.whole is not None or not enumerated(analysis, question)
+
     def summed(self, analysis: AnalysisBase, question: Question) -> bool:
         """Whether it is a sum over final tables given the posterior alone."""
-        return enumerated(analysis, question) and not self.months and self.whole is None
+        return not self.completes(analysis, question) and not self.months
 
     def sides(self, seen: LookAnalysis, question: Question) -> Sides:
         """Nothing is known."""
@@ -215,7 +227,7 @@ class Prediction(Asking):
         self, analysis: AnalysisBase, model: Any, question: Question, participants: tuple[int, ...]
     ) -> float:
         """That of the posterior, unless there are few enough final tables to decide."""
-        if self.whole is not None or not enumerated(analysis, question):
+        if self.completes(analysis, question):
             from adaptive_cart.conduct.completion import ERROR
 
             return ERROR

@@ -38,6 +38,8 @@ class Posterior:
         states and tests.
     drawn_seconds
         What drawing the arms of one table takes of one core, about, where that is long.
+    completed_seconds
+        What completing a trial at one look takes of one core, about, with the last look's answers.
     """
 
     closed: ClassVar[tuple[str, ...]] = ()
@@ -45,6 +47,7 @@ class Posterior:
     fast_error: ClassVar[float] = 0.0
     drawn_error: ClassVar[float]
     drawn_seconds: ClassVar[float] = 0.0
+    completed_seconds: ClassVar[float] = 0.01
 
     # ── what a model supplies ─────────────────────────────────────────────────────────────
     @property

@@ -10,7 +10,7 @@ MINUTE = 60.0  # seconds; what takes less is not worth a word
 
 
 def cost_of_draws(plan: Plan, trials: int, scenarios: int) -> Iterator[str]:
-    """Say of each endpoint whose questions are answered from draws how long that may take.
+    """Say how long it may take where questions are answered from draws, or trials completed.
 
     Parameters
     ----------
@@ -34,6 +34,28 @@ def cost_of_draws(plan: Plan, trials: int, scenarios: int) -> Iterator[str]:
                 f"{', '.join(map(repr, asked))}: answered from draws of the posterior of "
                 f"'{endpoint}', about {posterior.drawn_seconds:g} s a look of a trial; up to "
                 f"{tables:,} of them are {_long(seconds)} of one core"
+            )
+    yield from _cost_of_completions(plan, trials * scenarios * plan.design.looks.number)
+
+
+def _cost_of_completions(plan: Plan, tables: int) -> Iterator[str]:
+    """The same of each rule whose trials are completed to tell what it will be."""
+    for rule in plan.rules:
+        completed = {
+            name
+            for part in rule.parts
+            if part.prediction is not None
+            for question in part.targets
+            if part.prediction.completes(plan.fitted[question.endpoint][0], question)
+            for name in part.prediction.endpoints(question)
+        }
+        each = sum(plan.fitted[name][0].answered_by.completed_seconds for name in completed)
+        if tables * each >= MINUTE:
+            of = " and ".join(repr(name) for name in plan.fitted if name in completed)
+            yield (
+                f"'{rule.name}': trials are completed from draws of the posterior of {of}, about "
+                f"{each:g} s a look of a trial; up to {tables:,} of them are "
+                f"{_long(tables * each)} of one core"
             )
 
 

@@ -115,3 +115,28 @@ def fast_of(rows: list[Any]) -> float:
     found = analyze(design(0.5, LOGISTIC), rows, fast=True).rules[0].fast
     assert found is not None
     return found
+
+
+def predicted(threshold: float) -> Design:
+    efficacy = small().rules[0].model_dump(by_alias=True, exclude_none=True)
+    futility = {"name": "futility", "then": "declare_futility", "below": threshold, "looks": [1],
+                "predictive": {"rule": "efficacy"}}  # fmt: skip
+    return small(rules=[futility, efficacy])
+
+
+def test_a_completed_trial_is_answered_by_no_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The probability is drawn from the fast posterior, so that PyMC cannot confirm it."""
+    monkeypatch.setattr("adaptive_cart.conduct.asking.enumerated", lambda *asked: False)
+    monkeypatch.setattr(ReferencePosteriors, "diagnoses", lambda self: ())
+    monkeypatch.setattr("adaptive_cart.analysis.flow._quantities", lambda *asked: ((), ()))
+    monkeypatch.setattr("adaptive_cart.analysis.flow.util.find_spec", lambda name: object())
+    rows = responders((6, 13), (4, 13))
+    probability = analyze(predicted(0.999), rows, fast=True).rules[0].fast
+    assert probability is not None
+    near, far = (analyze(predicted(probability + away), rows) for away in (0.005, 0.02))
+    assert near.rules[0].within_error == 0.01
+    assert near.rules[0].reference is None
+    assert near.decision.outcome == "withheld"
+    assert "the trial was completed from it alone" in near.decision.withheld[0]
+    assert far.rules[0].within_error == 0.0
+    assert far.decision.outcome == "futility"

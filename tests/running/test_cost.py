@@ -47,3 +47,19 @@ def test_long_draws_are_told_with_their_time() -> None:
 def test_what_has_a_closed_form_costs_no_word(name: str) -> None:
     plan = Plan.of(Design(**raw_design(name)))
     assert list(cost_of_draws(plan, 1_000_000, 10)) == []
+
+
+def test_completed_trials_are_told_with_their_time() -> None:
+    raw = raw_design("durability_event_driven")
+    ahead = {"name": "ahead", "then": "declare_futility", "predictive": {"rule": "efficacy"}}
+    raw["rules"].insert(0, {**ahead, "below": 0.05})
+    design = Design(**raw)
+    [words] = cost_of_draws(Plan.of(design), 10_000, 1)
+    looks = design.looks.number
+    assert words == (
+        "'ahead': trials are completed from draws of the posterior of 'relapse', about 0.065 s a "
+        f"look of a trial; up to {looks * 10_000:,} of them are {looks * 650 / 60:.0f} minutes of "
+        "one core"
+    )
+    assert "'ahead': trials are completed" in described(design)
+    assert list(cost_of_draws(Plan.of(design), 100, 1)) == []

@@ -82,6 +82,7 @@ class DurabilityPosterior(Posterior):
     fast_error = FAST_ERROR
     drawn_error = 0.01
     drawn_seconds = 0.1
+    completed_seconds = 1.8
 
     @property
     def arms(self) -> int:

@@ -79,6 +79,7 @@ class StrataPosterior(Posterior):
     fast_error = 0.002
     drawn_error = 0.015
     drawn_seconds = 0.1
+    completed_seconds = 3.0  # of seven strata that borrow from each other; fewer take less
     arms = 2
 
     def __post_init__(self) -> None:
