@@ -103,11 +103,11 @@ class Plan:
     def of(design: Design) -> Plan:
         """Make a design ready to run."""
         fitted = {}
-        for name in design.endpoints:
+        for name, endpoint in design.endpoints.items():
             analysis = design.analysis_of(name)
             if analysis is not None:
                 model = analysis.fitted(design.arm_names, design.shares)
-                fitted[name] = (analysis, model)
+                fitted[name] = (analysis, analysis.of_categories(model, endpoint.category_names()))
         estimands = _estimands(design) if design.primary in fitted else ()
         return Plan(design, resolve_rules(design), Schedule.of(design), fitted, estimands)
 

@@ -455,6 +455,16 @@ class AnalysisBase(Part):
         """Return the model with its priors in arm order: a frozen object, made once a run."""
         raise NotImplementedError  # abstract: every model supplies it
 
+    def of_categories(self, fitted: Any, categories: tuple[str, ...]) -> Any:
+        """Return what was fitted, told the categories of its endpoint; the same where it has none.
+
+        Parameters
+        ----------
+        categories
+            Names, the worst first.
+        """
+        return fitted
+
     def error(self, fitted: Any, question: Question, participants: tuple[int, ...]) -> float:
         """What an answer near a threshold may be wrong by; 0 where each of them is decided exactly.
 

@@ -226,3 +226,25 @@ def test_the_same_dirichlet_model_in_pymc_agrees() -> None:
     ):
         chance, error = mean_and_error(holds(question, face.quantity(fit.draws, question)))
         assert chance == pytest.approx(own.probability(question)[0], abs=4.0 * error + 0.005)
+
+
+def test_the_prior_of_a_category_is_a_beta_worth_all_of_the_table() -> None:
+    analysis = ANALYSES["dirichlet"].model_validate(
+        {"model": "dirichlet", "prior": {"soc": {"dead": 0.5, "each": 2.0}, "cart": {"each": 1.0}}}
+    )
+    fitted = analysis.of_categories(analysis.fitted(ARMS, (1.0,)), ("dead", "bad", "good"))
+    told = [(p.part, p.numbers.words) for p in analysis.priors(fitted, ARMS)]
+    assert told == [
+        ("soc.dead", "Beta(0.5, 4)"),
+        ("soc.bad", "Beta(2, 2.5)"),
+        ("soc.good", "Beta(2, 2.5)"),
+        ("cart.dead", "Beta(1, 2)"),
+        ("cart.bad", "Beta(1, 2)"),
+        ("cart.good", "Beta(1, 2)"),
+    ]
+    # one less is what all the others are
+    rng = np.random.default_rng(3)
+    drawn = rng.dirichlet([0.5, 2.0, 2.0], 200_000)[:, 1]
+    bad = next(p for p in analysis.priors(fitted, ARMS) if p.part == "soc.bad").numbers
+    assert drawn.mean() == pytest.approx(bad.mean, abs=0.002)
+    assert np.quantile(drawn, 0.975) == pytest.approx(bad.quantile(0.975), abs=0.004)

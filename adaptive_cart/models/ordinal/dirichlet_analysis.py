@@ -57,9 +57,16 @@ FARTHEST = 0.02  # from a beta distribution, of which a tail is made by moments
 
 @dataclass(frozen=True)
 class DirichletPriors:
-    """Dirichlet parameters by arm, as written: of categories, and ``each`` for the others."""
+    """Dirichlet parameters by arm, as written: of categories, and ``each`` for the others.
+
+    Attributes
+    ----------
+    categories
+        Of the endpoint, the worst first; none where the model is asked without an endpoint.
+    """
 
     by_arm: tuple[tuple[tuple[str, float], ...], ...]
+    categories: tuple[str, ...] = ()
 
     def parameters(self, categories: tuple[str, ...]) -> Floats:
         """Return ``(arm, category)``."""
@@ -361,16 +368,26 @@ class DirichletAnalysis(AnalysisBase):
                 found.append((path, message))
         return found
 
+    def of_categories(
+        self, fitted: DirichletPriors, categories: tuple[str, ...]
+    ) -> DirichletPriors:
+        return replace(fitted, categories=categories)
+
     def priors(self, fitted: DirichletPriors, arms: tuple[str, ...]) -> Iterator[Prior]:
-        """Gamma priors of the weights of categories; probabilities are weights over their sum."""
+        """The prior of each category's probability: a beta, as of any part of a Dirichlet."""
         from adaptive_cart.models.prior import of_part
 
-        one = self._one_for_all
-        for arm, table in zip(arms, fitted.by_arm, strict=True):
-            for name, a in table if arm == arms[0] or not one else ():
-                of = "each category" if name == EACH else name
-                called = f"weight of {of}" if one else f"weight of {of} in {arm}"
-                yield of_part("" if one else arm, called, "weight", {"a": a, "b": 1.0})
+        one, names = self._one_for_all, fitted.categories
+        known: dict[tuple[float, float], Prior] = {}
+        for arm, own in zip(arms, fitted.parameters(names), strict=True):
+            for name, a in zip(names, own, strict=True) if arm == arms[0] or not one else ():
+                beta = (float(a), float(own.sum() - a))
+                part = name if one else f"{arm}.{name}"
+                called = f"probability of {name}" if one else f"probability of {name} in {arm}"
+                if beta not in known:  # equal ones are drawn as one
+                    given: dict[str, Any] = {"dist": "beta", "a": beta[0], "b": beta[1]}
+                    known[beta] = of_part(part, called, "probability", given)
+                yield replace(known[beta], part=part, name=called)
 
     def with_prior(self, kind: str, arms: tuple[str, ...]) -> dict[str, Any] | None:
         if kind == "vague":

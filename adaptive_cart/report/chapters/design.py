@@ -308,11 +308,19 @@ def _estimand(evidence: Evidence) -> list[Block]:
                 align=("left", "left", *("right",) * (len(heads) + len(design.arm_names))),
                 widths=(2.2, 1.1, *(1.0,) * (len(heads) + len(design.arm_names))),
                 wide=len(heads) > 4,
+                notes=_unit_of_arms(evidence),
             )
         ),
     ]
     evidence.trace.reported(8, "t-estimand", "t-true")
     return blocks
+
+
+def _unit_of_arms(evidence: Evidence) -> tuple[Line, ...]:
+    """What the true value in an arm is, where it is no probability."""
+    unit = evidence.design.primary_endpoint.true_unit()
+    told = given(unit, f"endpoints.{evidence.design.primary}")
+    return (line("In an arm: ", told, "."),) if unit else ()
 
 
 def _other_estimands(evidence: Evidence) -> list[Block]:
