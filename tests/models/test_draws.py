@@ -239,7 +239,7 @@ def test_a_trial_s_draws_do_not_depend_on_its_company(name: str) -> None:
 def test_a_prior_s_density_has_its_quantiles(name: str) -> None:
     analysis = ANALYSES[name].model_validate({"model": name, **TABLES[name]})
     arms = ("soc", "cart")
-    fitted = analysis.fitted(arms, (1.0,))
+    fitted = analysis.of_categories(analysis.fitted(arms, (1.0,)), ("dead", "bad", "fair", "good"))
     priors = list(analysis.priors(fitted, arms))
     assert bool(priors) != analysis.flat(fitted)
     for prior in priors:
