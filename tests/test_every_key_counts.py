@@ -1209,9 +1209,9 @@ def _answers(text: str) -> tuple[float, ...]:
     design = Design(**json.loads(text))
     plan, truth = Plan.of(design), truths_of(design)["expected"]
     targets = (0.1,) * len(plan.estimands)
-    # one trial where drawing takes long
+    # two trials where drawing takes long
     long = bool(list(cost_of_draws(plan, 100_000, 1)))
-    block = run_block(plan, truth, targets, latents_for(design, 1, 0, 1 if long else 4))
+    block = run_block(plan, truth, targets, latents_for(design, 1, 0, 2 if long else 4))
     asked = np.concatenate([record.probabilities["asked"].ravel() for record in block.looks])
     return tuple(asked[~np.isnan(asked)])
 
@@ -1219,7 +1219,7 @@ def _answers(text: str) -> tuple[float, ...]:
 def answers(raw: dict[str, Any]) -> tuple[float, ...]:
     """What the one rule is told at every look of a few trials."""
     found = _answers(json.dumps(raw, sort_keys=False))
-    assert len(found) >= 1  # at the one look of one trial, where drawing takes long
+    assert len(found) >= 2
     return found
 
 
