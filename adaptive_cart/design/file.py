@@ -229,12 +229,16 @@ def digest_of(design: Design) -> str:
     """Fingerprint of what a design means: comments, texts and run settings left out.
 
     The order of the tables that arrays follow counts (arms, strata, endpoints, rules, scenarios);
-    the order of keys and the way a number is written do not.
+    the order of keys and the way a number is written do not. A value that is its key's default
+    is left out, so that a design keeps its fingerprint when the language gains a key.
     """
     plain = design.model_dump(
-        mode="json", by_alias=True, exclude={"simulation", "name", "description"}
+        mode="json",
+        by_alias=True,
+        exclude={"simulation", "name", "description"},
+        exclude_defaults=True,
     )
-    plain["truth"] = _canonical(plain["truth"])
+    plain["truth"] = _canonical(design.truth)
     plain["scenarios"] = {name: _canonical(table) for name, table in plain["scenarios"].items()}
     canonical = json.dumps(plain, sort_keys=False, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]

@@ -31,8 +31,10 @@ from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.rule_tables import PosteriorQuestion, PredictiveQuestion, Rule
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.design.truth import Truth
+from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.endpoints import Landmark
 from adaptive_cart.errors import DesignError
+from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.binary.beta_binomial import BetaMixture
 from adaptive_cart.nouns.distributions import Exponential, Fixed, Lognormal, Weibull
 from adaptive_cart.nouns.parts import DAYS_PER_MONTH
@@ -635,6 +637,23 @@ def test_the_digest_sees_every_choice(name: str, change: dict[str, Any]) -> None
             inner = inner[int(step) if step.isdigit() else step]
         inner[last] = value
     assert digest_of(Design(**raw)) != before
+
+
+def test_a_design_keeps_its_digest_when_the_language_gains_a_key() -> None:
+    """What is known of it is kept under the digest: results, calibrations, comparisons with PyMC.
+
+    If this fails, a key was given a value in every design, or changed its default: that is another
+    design, and the changelog says so.
+    """
+    assert digest_of(load_design(FOLDER / "hello.toml")) == "3d96f87e6803c131"
+
+
+def test_no_two_kinds_share_a_digest_since_each_is_named() -> None:
+    """A name that were the default would be left out of what is hashed."""
+    named = [kind.model_fields["type"] for kind in ENDPOINTS.values()]
+    named += [kind.model_fields["model"] for kind in ANALYSES.values()]
+    assert len(named) > 15
+    assert all(field.is_required() for field in named)
 
 
 def test_the_digest_sees_the_order_of_what_arrays_follow() -> None:
