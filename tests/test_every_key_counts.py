@@ -714,6 +714,8 @@ KEYS: dict[str, list[Case]] = {
     "Continuous.month": [to("scores", "endpoints/mgadl/month", 1.0)],
     "Continuous.better": [to("scores", "endpoints/mgadl/better", "higher", "told")],
     "Continuous.missing": [to("scores", "endpoints/mgadl/missing", "jump_to_reference"),
+                           to("scores", "endpoints/mgadl/missing", "copy_reference"),
+                           to("scores", "endpoints/mgadl/missing", "copy_increments_in_reference"),
                            to("scores", "endpoints/mgadl/missing", "worst_case", "refused")],
     "Continuous.strategy": [to("scores", "endpoints/mgadl/strategy", {"dropout": "composite"},
                                "refused")],

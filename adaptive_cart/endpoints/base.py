@@ -142,6 +142,18 @@ class EndpointBase(Part):
         """
         yield from ()
 
+    def idle_strategies(
+        self, circumstances: Circumstances, dropout: bool
+    ) -> Iterator[tuple[Event, str]]:
+        """Strategies that are given and change nothing, and why.
+
+        Parameters
+        ----------
+        dropout
+            Whether anybody drops out in any scenario.
+        """
+        yield from ()
+
     # ── what feeds it ─────────────────────────────────────────────────────────────────────
     @property
     def from_course(self) -> bool:

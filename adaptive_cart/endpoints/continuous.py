@@ -8,12 +8,13 @@ says:
 * ``at_random``: they are left out at the visits after they left, and the estimand is the mean
   change had everybody stayed; what was seen before counts for a model that reads all visits;
 * ``worst_case``: they have the score ``worst``: leaving is part of the outcome (composite);
-* ``jump_to_reference``: they are as participants of the control from there on. The change is drawn
-  from the control's: its mean at the look, adjusted for baseline as the slope of all arms has it,
-  and the spread of all arms about it. The draw uses the participant's own latent uniform at every
-  look. The estimand mixes the two arms by who stays (treatment policy, effect lost on leaving).
+* ``jump_to_reference``, ``copy_reference``, ``copy_increments_in_reference``: their score is drawn
+  from what the control says of it (``reference.py``). The draw uses the participant's own latent
+  uniform at every look. The estimand mixes the two arms by who stays (treatment policy, the effect
+  lost, fading or kept on leaving).
 
-With either of the last two, visits before ``month`` are not used.
+With any but the first the month alone is analysed; only who copies the reference, or its
+increments, is drawn given the visits before.
 """
 
 from __future__ import annotations
@@ -25,17 +26,24 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
-from scipy import special
 
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.endpoints.direct import DirectTruth, ScoresAtVisits
-from adaptive_cart.endpoints.direct.scored import SMALLEST, ScoreTruth
+from adaptive_cart.endpoints.direct.scored import ScoreTruth
 from adaptive_cart.endpoints.intercurrent import Circumstances, Handled, Strategy
+from adaptive_cart.endpoints.reference import (
+    JUMP,
+    MEANS,
+    Leavers,
+    Reference,
+    drawn,
+    true_change,
+)
 from adaptive_cart.nouns.calendar import SAME, short_of, until
 from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import Finite, PositiveMonths
-from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
+from adaptive_cart.nouns.records import Booleans, Floats, Population, Snapshot
 from adaptive_cart.nouns.scored import Scored, Values
 from adaptive_cart.nouns.summaries import Scores, SummaryKind
 from adaptive_cart.nouns.summaries.scores import products_of
@@ -73,66 +81,6 @@ class Prepared:
     products: Floats
 
 
-@dataclass(frozen=True)
-class Control:
-    """How the change of the control depends on baseline, as a look sees it.
-
-    Attributes
-    ----------
-    number, baseline, mean
-        ``(trial, stratum)`` participants of the control that were seen, and their means.
-    slope, about, variance, freedom
-        ``(trial,)`` of all arms: slope of the change on baseline, sum of squares of the baselines
-        about their means, variance of the change about the slope, and its degrees of freedom.
-    """
-
-    number: Integers
-    baseline: Floats
-    mean: Floats
-    slope: Floats
-    about: Floats
-    variance: Floats
-    freedom: Integers
-
-    @classmethod
-    def of(
-        cls, population: Population, baseline: Floats, change: Floats, seen: ParticipantSet
-    ) -> Control:
-        """Fit the participants that were seen; each arm and stratum has a mean of its own."""
-        number = population.tally(seen)
-        b, d, bb, bd, dd = (
-            population.totals(values, seen)
-            for values in (baseline, change, baseline**2, baseline * change, change**2)
-        )
-        each = np.maximum(number, 1)
-        about, cross, squares = (
-            (total - one * other / each).sum(axis=(1, 2))
-            for total, one, other in ((bb, b, b), (bd, b, d), (dd, d, d))
-        )
-        varied = about > 0.0
-        slope = np.where(varied, cross / np.where(varied, about, 1.0), 0.0)
-        freedom = number.sum(axis=(1, 2)) - (number > 0).sum(axis=(1, 2)) - varied
-        variance = np.maximum(squares - slope * cross, 0.0) / np.maximum(freedom, 1)
-        mean = (number[:, 0], b[:, 0] / each[:, 0], d[:, 0] / each[:, 0])
-        return cls(*mean, slope, about, variance, freedom)
-
-    def change(self, trial: Integers, stratum: Labels, baseline: Floats, uniform: Floats) -> Floats:
-        """Draw the change of participants from its predictive distribution.
-
-        It is a t distribution. nan where the control has nobody, or nothing is known of the spread.
-        """
-        own, freedom = (trial, stratum), self.freedom[trial]
-        known = (self.number[own] > 0) & (freedom > 0)
-        away = baseline - self.baseline[own]
-        about = self.about[trial]
-        wide = 1.0 + 1.0 / np.maximum(self.number[own], 1)
-        wide += away**2 / np.where(about > 0.0, about, np.inf)
-        t = special.stdtrit(np.maximum(freedom, 1), np.maximum(uniform, SMALLEST))
-        drawn = self.mean[own] + self.slope[trial] * away
-        drawn = drawn + t * np.sqrt(self.variance[trial] * wide)
-        return np.where(known, drawn, np.nan)
-
-
 class Continuous(EndpointBase):
     """A continuous endpoint: the change of a score from baseline at a visit."""
 
@@ -144,7 +92,7 @@ class Continuous(EndpointBase):
         default=None, description="the visit that is analysed; the last one if left out"
     )
     better: Literal["lower", "higher"] = Field(description="which scores are better")
-    missing: Literal["at_random", "worst_case", "jump_to_reference"] = "at_random"
+    missing: Literal["at_random", "worst_case"] | Reference = "at_random"
     worst: Finite | None = Field(
         default=None, description="the score of those missing, for `worst_case`"
     )
@@ -191,7 +139,7 @@ class Continuous(EndpointBase):
         return self.missing != "at_random"
 
     def imputes(self) -> bool:
-        return self.missing == "jump_to_reference"
+        return self.missing in MEANS
 
     # ── what is seen ──────────────────────────────────────────────────────────────────────
     def prepare(self, name: str, population: Population) -> Prepared:
@@ -199,7 +147,7 @@ class Continuous(EndpointBase):
         assert isinstance(scored, Scored)
         baseline, *scores = scored.values
         visits, scores = tuple(self.visits[: self.place + 1]), scores[: self.place + 1]
-        if self.dropout_counts():
+        if self.missing in ("worst_case", JUMP):
             visits, scores = visits[-1:], scores[-1:]
         there, seen = self._seen(population, (baseline, *scores), visits)
         left, without = None, None
@@ -241,14 +189,10 @@ class Continuous(EndpointBase):
             return Scores.of(population, prepared.products, reached, none)
         left = due & prepared.left
         missing = population.tally(left)
-        products = prepared.products
-        if not self.dropout_counts():
-            reached = np.minimum(reached, prepared.seen)
-        elif self.worst is None:
-            seen = due.without(left)
-            products, jumped = self._jumped(prepared, population, seen, left)
-            reached = np.where(left.mask(population.participants), jumped, reached)
-        return Scores.of(population, products, reached, missing)
+        if self.worst is not None:
+            return Scores.of(population, prepared.products, reached, missing)
+        seen = Scores.of(population, prepared.products, np.minimum(reached, prepared.seen), missing)
+        return self._filled_in(prepared, population, seen, due, left) if self.imputes() else seen
 
     def _reached(self, prepared: Prepared, snapshot: Snapshot) -> Labels:
         """Visits whose month has passed at the look, ``(trial, participant)``."""
@@ -262,31 +206,38 @@ class Continuous(EndpointBase):
             reached *= ~prepared.without
         return reached
 
-    def _jumped(
+    def _filled_in(
         self,
         prepared: Prepared,
         population: Population,
-        seen: ParticipantSet,
+        seen: Scores,
+        due: ParticipantSet,
         left: ParticipantSet,
-    ) -> tuple[Floats, Booleans]:
-        """Products with the scores of those who left drawn from the control's, and who is drawn.
+    ) -> Scores:
+        """The month alone, with the scores of those who left drawn.
 
         Nobody is drawn in a trial (and stratum) whose control says nothing of it yet.
         """
-        baseline, score = prepared.vector
+        baseline, score = prepared.vector[0], prepared.vector[-1].copy()
         assert prepared.without is not None
-        trial, participant = np.nonzero(left.mask(population.participants) & ~prepared.without)
-        stratum = population.label[trial, participant]
-        control = Control.of(population, baseline, score - baseline, seen)
-        own = baseline[trial, participant]
-        uniform = population.imputations[prepared.name][trial, participant]
-        drawn = own + control.change(trial, stratum, own, uniform)
-        known = np.isfinite(drawn)
-        jumped = np.zeros(baseline.shape, dtype=np.bool_)
-        jumped[trial[known], participant[known]] = True
-        score = score.copy()
-        score[trial[known], participant[known]] = drawn[known]
-        return products_of((baseline, score)), jumped
+        at = np.nonzero(left.mask(population.participants) & ~prepared.without)
+        leavers = Leavers(
+            trial=at[0],
+            arm=population.arm[at],
+            stratum=population.label[at],
+            seen=prepared.seen[at],
+            values=np.stack([values[at] for values in prepared.vector], axis=-1),
+            uniform=population.imputations[prepared.name][at],
+        )
+        found = drawn(self.missing, seen.products, leavers)
+        known = np.isfinite(found)
+        counted = due.without(left).mask(population.participants)
+        counted &= ~prepared.without
+        at = at[0][known], at[1][known]
+        counted[at] = True
+        score[at] = found[known]
+        products = products_of((baseline, score))
+        return Scores.of(population, products, counted.astype(np.int8), seen.missing)
 
     # ── what is true ──────────────────────────────────────────────────────────────────────
     def closed_form(self, values: Any, dropout: Floats, course: bool) -> Floats | None:
@@ -297,11 +248,23 @@ class Continuous(EndpointBase):
             return change
         if course:
             return None
-        stays = np.exp(-dropout * self.analysed)
-        other = np.broadcast_to(change[0], change.shape)
+        months = np.array([0.0, *self.visits[: self.place + 1]])
+        stays = np.exp(-dropout[..., None] * months)
+        leaves = -np.diff(stays, axis=-1)
+        seen = range(self.place + 1)
+        after = np.array(
+            [
+                [[self._had_left(own, control, n) for n in seen] for own, control in both]
+                for both in (zip(by, values[0], strict=True) for by in values)
+            ]
+        )
+        return stays[..., -1] * change + (leaves * after).sum(axis=-1)
+
+    def _had_left(self, own: ScoreTruth, control: ScoreTruth, seen: int) -> float:
+        """True mean change of who is last seen so many visits in."""
         if self.worst is not None:
-            other = np.array([[self.worst - own.baseline.mean for own in by] for by in values])
-        return stays * change + (1.0 - stays) * other
+            return self.worst - own.baseline.mean
+        return true_change(self.missing, own, control, self.place, seen)
 
     def true_values(self, name: str, population: Population) -> Floats:
         scored = population.outcomes[name]
@@ -314,7 +277,7 @@ class Continuous(EndpointBase):
         return change
 
     def refuses_course(self) -> Iterator[tuple[str, str]]:
-        if self.missing == "jump_to_reference":
+        if self.imputes():
             why = "needs the change of the control had all stayed, which a course does not say"
             yield "missing", f'{why}; write "at_random" or "worst_case"'
 
@@ -378,7 +341,7 @@ class Continuous(EndpointBase):
             return "hypothetical", "missing at random; the change had nobody left"
         if self.missing == "worst_case":
             return "composite", "the score is the one stated as the worst"
-        means = "from then on as the control; the change of those who stay and leave, mixed"
+        means = f"{MEANS[self.missing]}; the change of those who stay and leave, mixed"
         return "treatment_policy", means
 
     def without_effect(self, directly: bool, dropout: bool) -> Iterator[tuple[str, str]]:

@@ -28,7 +28,7 @@ been rescued); only the infused, in arms whose product is infused (``principal_s
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, ClassVar, Final, Literal
 
@@ -48,6 +48,7 @@ from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, 
 from adaptive_cart.nouns.summaries import Counts, SummaryKind
 
 PRINCIPAL: Final = "principal_stratum"
+RESCUE_ENDS_IT: Final = "no drug-free remission begins after rescue"
 
 
 @dataclass(frozen=True)
@@ -405,7 +406,10 @@ class Landmark(EndpointBase):
                 yield Handled("not_infused", "principal_stratum", means)
             else:
                 yield Handled("not_infused", "treatment_policy", "part of the strategy of the arm")
-        yield self._told("rescue", self.strategy_for("rescue"))
+        told = self._told("rescue", self.strategy_for("rescue"))
+        if told.strategy == "treatment_policy" and self._rescue_ends_it(circumstances):
+            told = replace(told, means=f"the state at the month counts; {RESCUE_ENDS_IT}")
+        yield told
         if circumstances.crossover is not None:
             said = self.strategy.crossover if self.strategy else None
             yield self._told("crossover", said or circumstances.crossover)
@@ -430,6 +434,23 @@ class Landmark(EndpointBase):
         }[self.missing]
         means += "; the response had nobody dropped out"
         return Handled("dropout", "hypothetical", means)
+
+    def _rescue_ends_it(self, circumstances: Circumstances) -> bool:
+        """Whether nobody is in the state after rescue, so that it is non-response anyhow."""
+        crossover = circumstances.crossover
+        if self.strategy and self.strategy.crossover:
+            crossover = self.strategy.crossover
+        again = circumstances.crossover is not None and crossover == "treatment_policy"
+        return self.state == "drug_free_remission" and not again
+
+    def idle_strategies(
+        self, circumstances: Circumstances, dropout: bool
+    ) -> Iterator[tuple[Event, str]]:
+        lost = dropout and self.missing != "non_response"  # it settles who drops out afterwards
+        counts = self.strategy_for("rescue") == "treatment_policy"
+        if counts and not lost and self._rescue_ends_it(circumstances):
+            why = f"{RESCUE_ENDS_IT}: who is rescued is no responder whatever the strategy"
+            yield "rescue", why
 
     def without_effect(self, directly: bool, dropout: bool) -> Iterator[tuple[str, str]]:
         for key in ("sustained_from", "state") if directly else ():

@@ -61,11 +61,7 @@ def attributes(design: Design, truths: Mapping[str, Truth], name: str) -> Attrib
         By scenario.
     """
     endpoint = design.endpoints[name]
-    circumstances = Circumstances(
-        directly=directly_said(truths, name),
-        infused=any(any(truth.infused_arms) for truth in truths.values()),
-        crossover=None if design.crossover is None else design.crossover.strategy,
-    )
+    circumstances = circumstances_of(design, truths, name)
     variable = endpoint.variable(circumstances.directly) or endpoint.describes()
     return Attributes(
         endpoint=name,
@@ -73,6 +69,15 @@ def attributes(design: Design, truths: Mapping[str, Truth], name: str) -> Attrib
         variable=variable,
         handled=tuple(endpoint.handled(circumstances)),
         measure=_measure(design, name),
+    )
+
+
+def circumstances_of(design: Design, truths: Mapping[str, Truth], name: str) -> Circumstances:
+    """What of a design decides which intercurrent events an endpoint meets."""
+    return Circumstances(
+        directly=directly_said(truths, name),
+        infused=any(any(truth.infused_arms) for truth in truths.values()),
+        crossover=None if design.crossover is None else design.crossover.strategy,
     )
 
 

@@ -19,6 +19,7 @@ from adaptive_cart.design.rule_tables import questions
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.design.validation import path_to, steps_of
 from adaptive_cart.errors import one_of
+from adaptive_cart.telling.estimands import circumstances_of
 
 Truths = Mapping[str, Truth]
 
@@ -89,7 +90,7 @@ def _endpoints(design: Design, truths: Truths) -> Found:
 
 
 def _strategies(design: Design, truths: Truths) -> Found:
-    """Strategies for intercurrent events that befall nobody."""
+    """Strategies for intercurrent events that befall nobody, or that change nothing."""
     courses = [g for t in truths.values() for arm in t.courses or () for g in arm]
     nobody = {
         "not_infused": (any(g.infused for g in courses), "no arm has a product that is infused"),
@@ -102,9 +103,13 @@ def _strategies(design: Design, truths: Truths) -> Found:
             why = "for the reader; what is said directly contains whatever befalls participants"
             yield path_to("endpoints", name, "strategy"), why
             continue
+        dropout = any(truth.has_dropout for truth in truths.values())
+        around = circumstances_of(design, truths, name)
+        idle = dict(endpoint.idle_strategies(around, dropout)) if not design.prediction else {}
         for event in said:
             happens, why = nobody.get(event, (True, ""))
-            if not happens:
+            why = idle.get(event, "") if happens else why
+            if why:
                 yield path_to("endpoints", name, "strategy", event), why
 
 

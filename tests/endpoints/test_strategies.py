@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.endpoints import KINDS
 from adaptive_cart.endpoints.intercurrent import EVENTS, STRATEGIES, Circumstances
 from adaptive_cart.errors import DesignError
+from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.estimand import SobolLatents, true_values
 from adaptive_cart.telling.estimands import attributes, told_estimands
+from adaptive_cart.telling.without_effect import without_effect
 from conduct.test_fast_equals_twin import compare, raw_design
 
 
@@ -174,3 +178,43 @@ def test_the_share_analysed_is_the_share_of_the_infused() -> None:
     np.testing.assert_allclose(
         endpoint.counted("dfr", people), (course.infused <= 24.0).mean(axis=1), rtol=1e-12
     )
+
+
+def responders(design: Design) -> Any:
+    """Responders and those analysed at every look of a few trials."""
+    latents = latents_for(design, 7, 0, 40)
+    looks = run_block(Plan.of(design), design.truths["expected"], (0.0,), latents).looks
+    counts = [look.summaries["dfr"] for look in looks]
+    return [(seen.successes.tolist(), seen.totals.tolist()) for seen in counts]
+
+
+@pytest.mark.parametrize(
+    ("missing", "crossover", "idle"),
+    [
+        ("non_response", "composite", True),
+        ("exclude", "composite", False),
+        ("non_response", "treatment_policy", False),
+    ],
+)
+def test_rescue_that_ends_drug_free_remission_for_good_is_told(
+    missing: str, crossover: str, idle: bool
+) -> None:
+    """No number moves where, and only where, the description says so."""
+    ways = []
+    for rescue in ("composite", "treatment_policy"):
+        raw = lupus({"rescue": rescue, "crossover": crossover}, missing, month=36.0)
+        raw["endpoints"]["remission"]["strategy"] = {}
+        for arm in ("soc", "cart"):
+            raw["truth"][arm]["rescue"]["per_year"] = 0.5
+        ways.append(Design(**raw))
+    design = ways[-1]
+    assert (responders(ways[0]) == responders(ways[1])) == idle
+    why = (
+        "endpoints.dfr.strategy.rescue: no drug-free remission begins after rescue: "
+        "who is rescued is no responder whatever the strategy"
+    )
+    told = [line for line in without_effect(design, design.truths) if "strategy.rescue" in line]
+    assert told == ([why] if idle else [])
+    words = [handled.words() for handled in attributes(design, design.truths, "dfr").handled]
+    ends = any("no drug-free remission begins after rescue" in said for said in words)
+    assert ends == (crossover == "composite")
