@@ -79,6 +79,7 @@ def _of_trials(pieces: Pieces) -> Iterator[Column]:
             yield f"false_claim_{rule.name}", path, words
             if rule.followed_up:
                 yield f"claimed_final_{rule.name}", path, f"{words} after follow-up"
+                yield f"false_claim_final_{rule.name}", path, f"{words} after follow-up"
 
 
 def _places(pieces: Pieces) -> Iterator[Column]:

@@ -371,6 +371,11 @@ class Design(Part):
         """Rules that end the trial in one way."""
         return [rule for rule in self.rules if rule.decision.ends == ending]
 
+    @cached_property
+    def further_claims(self) -> list[Rule]:
+        """Rules that make a claim beside success, as written."""
+        return [rule for rule in self.rules if rule.decision.at_the_end]
+
     def may_end(self, ending: Ending) -> bool:
         """Whether trials of the design can end in one way."""
         closes = any(r.decision.drops_arms or r.decision.closes_strata for r in self.rules)

@@ -115,6 +115,11 @@ class Evidence:
         return max(nulls, key=lambda n: (self.cell(n, "success").figure.estimate,
                                          self.cell(n, "bias").figure.estimate))  # fmt: skip
 
+    def worst_of(self, measure: str) -> str | None:
+        """The scenario in which a measure is largest, the first of equal ones; none without it."""
+        known = [name for name in self.scenarios if self.has(name, measure)]
+        return max(known, key=lambda n: self.cell(n, measure).figure.estimate, default=None)
+
     @cached_property
     def target_error(self) -> float | None:
         """The type I error that ``[calibration]`` asks for; nothing without such a table."""

@@ -13,6 +13,7 @@ PLAIN = {
     "reversal": "success reversed by the pipeline",
     "false_success": "false success",
     "any_false_claim": "any false claim, successes counted in",
+    "any_false_claim_final": "any false claim, at the end or with the pipeline followed up",
     "arm_success": "success of the arm or stratum",
     "arm_share": "share of those randomised",
     "arm_dropped": "arm dropped",
@@ -41,6 +42,7 @@ PARTS = {
 CLAIMS = {
     "claimed_final_": "claimed by {rule}, pipeline followed up",
     "claimed_": "claimed by {rule}",
+    "false_claim_final_": "falsely claimed by {rule}, pipeline followed up",
     "false_claim_": "falsely claimed by {rule}",
     "held_": "{rule} held",
 }

@@ -8,7 +8,7 @@ the best of the open arms, is judged by what was open when the success was decla
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -110,12 +110,39 @@ class Claims:
             for place in range(len(self.rules[position].targets)):
                 won = np.flatnonzero(looks[:, place] > 0)
                 for rows, arms, strata in _alike(standing, position, place, won):
-                    false = self.false(position, place, arms, strata)
-                    if false is None:
-                        found[rows] = np.where(found[rows] == FALSE, FALSE, UNKNOWN)
-                    elif false:
-                        found[rows] = FALSE
+                    _mark(found, rows, self.false(position, place, arms, strata))
         return found
+
+    def of_made(self, made: Mapping[int, Booleans], trials: int) -> Labels:
+        """By trial, as ``of_trials``, of further claims, which ask nothing about what is open.
+
+        Parameters
+        ----------
+        made
+            By position of the rule: ``(trial, target)`` whether it is made.
+        """
+        found = np.full(trials, NONE, dtype=np.int8)
+        for position, claimed in made.items():
+            for place in range(len(self.rules[position].targets)):
+                rows = np.flatnonzero(claimed[:, place])
+                _mark(found, rows, self.false(position, place))
+        return found
+
+
+def any_of_them(found: Sequence[Labels]) -> Labels:
+    """By trial: false where any is, else not known where one is not, ``(trial,)`` each."""
+    table = np.stack(found)
+    unknown = np.where((table == UNKNOWN).any(axis=0), UNKNOWN, NONE)
+    whole = np.where((table == FALSE).any(axis=0), FALSE, unknown)
+    return np.asarray(whole, dtype=np.int8)
+
+
+def _mark(found: Labels, rows: Integers, false: bool | None) -> None:
+    """Note what a claim makes of the trials that make it."""
+    if false is None:
+        found[rows] = np.where(found[rows] == FALSE, FALSE, UNKNOWN)
+    elif false:
+        found[rows] = FALSE
 
 
 def beyond(found: TrueValue, value: float, above: bool) -> bool:

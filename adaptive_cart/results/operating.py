@@ -294,14 +294,17 @@ def _decided(rows: Rows, design: Design, look: Any, trials: Mapping[str, Any]) -
 
 def _claims(rows: Rows, design: Design, trials: Mapping[str, Any]) -> None:
     """Further claims: after follow-up, falsely, and whether any claim of the trial is false."""
-    claims = [rule for rule in design.rules if rule.decision.at_the_end]
+    claims, false = design.further_claims, []
     for rule in claims:
         if (column := f"claimed_final_{rule.name}") in trials:
             claimed = np.asarray(trials[column], dtype=np.bool_)
             rows.add(column, proportion(int(claimed.sum()), len(claimed)))
-        rows.add(f"false_claim_{rule.name}", _false(np.asarray(trials[f"false_claim_{rule.name}"])))
+        false += [f"false_claim_{rule.name}", f"false_claim_final_{rule.name}"]
     if claims:
-        rows.add("any_false_claim", _false(np.asarray(trials["any_false_claim"])))
+        false += ["any_false_claim", "any_false_claim_final"]
+    for column in false:
+        if column in trials:
+            rows.add(column, _false(np.asarray(trials[column])))
 
 
 def _within_error(rows: Rows, design: Design, trials: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from adaptive_cart.conduct.standing import holds_apart
 from adaptive_cart.conduct.trial import Block, LookRecord
 from adaptive_cart.decisions import REASONS
 from adaptive_cart.nouns.counters import narrow
-from adaptive_cart.results.claims import Claims
+from adaptive_cart.results.claims import Claims, any_of_them
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,9 +51,14 @@ def _false(plan: Plan, block: Block, claims: Claims) -> dict[str, Any]:
         one = claims.of_trials(block.standing, (position,))
         columns[f"false_claim_{plan.rules[position].name}"] = one
     if plan.claims:
-        columns["any_false_claim"] = claims.of_trials(
-            block.standing, (*block.standing.won, *plan.claims)
-        )
+        columns["any_false_claim"] = any_of_them([*columns.values()])
+    for position in plan.claims:
+        name = plan.rules[position].name
+        if name in block.claimed_final:
+            made = {position: block.claimed_final[name]}
+            columns[f"false_claim_final_{name}"] = claims.of_made(made, len(block.look))
+    if block.claimed_final:
+        columns["any_false_claim_final"] = any_of_them([*columns.values()])
     return columns
 
 

@@ -26,6 +26,7 @@ BETWEEN_BOUNDS = " – "
 NOTES_WIDTH = 100
 SHORTEST_NAME = 16
 LONGEST_HEADING = 34  # characters above the columns of estimates
+ANY = ""  # stands for all claims of a trial, success counted in
 
 
 class Result(Protocol):
@@ -65,12 +66,21 @@ class Row:
     ----------
     arm, stratum
         Nothing for the trial as a whole, or for all strata.
+    claim
+        Rule that makes a further claim, ``ANY`` for all that a trial claims; nothing for neither.
     """
 
     scenario: str
     label: str
     arm: str | None = None
     stratum: str | None = None
+    claim: str | None = None
+
+    def named(self, measure: str) -> str:
+        """What a measure is called in this row: ``false_claim_lasting``, ``any_false_claim``."""
+        if self.claim is None:
+            return measure
+        return f"any_{measure}" if self.claim == ANY else f"{measure}_{self.claim}"
 
 
 def summary(result: Result, width: int | None = None) -> str:
@@ -86,7 +96,7 @@ def summary(result: Result, width: int | None = None) -> str:
     texts = [_laid_out(heading, rows, groups, width) for heading, rows, groups in blocks]
     widest = max(len(line) for text in texts for line in text.splitlines())
     room = max(widest, NOTES_WIDTH)
-    notes = textwrap.fill(_notes(result, len(blocks) > 1), min(width or room, room))
+    notes = textwrap.fill(_notes(result, _by_part(blocks)), min(width or room, room))
     return "\n\n".join(texts) + "\n" + notes
 
 
@@ -94,8 +104,13 @@ def summary_html(result: Result) -> str:
     """Lay out the same as HTML, for a notebook."""
     blocks = _blocks(result)
     tables = [_as_html(heading, rows, groups) for heading, rows, groups in blocks]
-    notes = f"<p>{escape(_notes(result, len(blocks) > 1))}</p>"
+    notes = f"<p>{escape(_notes(result, _by_part(blocks)))}</p>"
     return f"<div><strong>{escape(result.design.name)}</strong>{''.join(tables)}{notes}</div>"
+
+
+def _by_part(blocks: list[tuple[str, dict[str, list[Row]], list[Group]]]) -> bool:
+    """Whether there is a block by arm or stratum."""
+    return any(heading.startswith("by arm") for heading, _, _ in blocks)
 
 
 def _blocks(result: Result) -> list[tuple[str, dict[str, list[Row]], list[Group]]]:
@@ -111,6 +126,13 @@ def _blocks(result: Result) -> list[tuple[str, dict[str, list[Row]], list[Group]
     if any(parts.values()):
         heading = "by arm and stratum" if result.design.strata else "by arm"
         blocks.append((heading, parts, _part_groups(result, parts)))
+    if result.design.further_claims:
+        claims = {
+            f"{name} ({role})": _claims(result, name)
+            for role, names in by_role.items()
+            for name in names
+        }
+        blocks.append(("further claims", claims, _claim_groups(result, claims)))
     return blocks
 
 
@@ -184,6 +206,44 @@ def _part_groups(result: Result, parts: dict[str, list[Row]]) -> list[Group]:
     ]
 
 
+def _claims(result: Result, scenario: str) -> list[Row]:
+    """Rows of a scenario by further claim, and one for all that a trial claims."""
+    names = [rule.name for rule in result.design.further_claims]
+    rows = [Row(scenario, name, claim=name) for name in names]
+    return [*rows, Row(scenario, "any, success counted in", claim=ANY)]
+
+
+def _claim_groups(result: Result, claims: dict[str, list[Row]]) -> list[Group]:
+    """Groups of columns about further claims; those after follow-up only where there are any."""
+    cells = _Cells(result, [row for part in claims.values() for row in part])
+    return [
+        Group(
+            f"{what} {when}",
+            (
+                Column("prob.", cells.probabilities(f"{measure}{ending}")),
+                Column("95% MC interval", cells.intervals(f"{measure}{ending}")),
+            ),
+        )
+        for ending, when in (("", "at the end"), ("_final", "after follow-up"))
+        for what, measure in (("claimed", "claimed"), ("false", "false_claim"))
+    ]
+
+
+def _claims_note(result: Result) -> str:
+    """What the block of further claims shows; nothing where there is none."""
+    claims = result.design.further_claims
+    if not claims:
+        return ""
+    again = any(rule.followed_up for rule in claims)
+    after = "; after follow-up: with the pipeline followed up" if again else ""
+    both = ", at the end or after follow-up" if again else ""
+    return (
+        f"Further claims at the end: at the look that ended the trial{after}. false: what is "
+        f"claimed is not so in the scenario; any: a success or a further claim of the trial is "
+        f"false{both}."
+    )
+
+
 def _estimand(result: Result) -> str:
     """What bias and coverage are of: "dfr: cart − soc"."""
     design = result.design
@@ -202,6 +262,7 @@ def _estimand_heading(result: Result) -> str:
 
 
 def _notes(result: Result, parts: bool) -> str:
+    """What the columns mean; ``parts`` where arms or strata are shown."""
     manifest = result.manifest
     whole = _estimand(result)
     named = "" if whole == _estimand_heading(result) else f" ({whole})"
@@ -222,9 +283,10 @@ def _notes(result: Result, parts: bool) -> str:
     )
     if parts:
         text += " share: mean share of the participants randomised."
-    near = within_error_words(result)
     failed = failure_warning(result)
-    return " ".join([text, *([near] if near else []), *([f"Warning: {failed}."] if failed else [])])
+    warning = f"Warning: {failed}." if failed else ""
+    sentences = (text, _claims_note(result), within_error_words(result), warning)
+    return " ".join(said for said in sentences if said)
 
 
 def within_error_words(result: Result) -> str:
@@ -268,7 +330,7 @@ def _figure(result: Result, row: Row, measure: str) -> Figure | None:
     several = len(result.design.arms) > 2
     arm = row.arm if several or measure.startswith("arm_") else None
     try:
-        return result.figure(row.scenario, measure, arm=arm, stratum=row.stratum)
+        return result.figure(row.scenario, row.named(measure), arm=arm, stratum=row.stratum)
     except KeyError:
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,12 @@ from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
 from adaptive_cart.participants.population import latents_for
+from adaptive_cart.report.chapters.further_claims import further_claims
+from adaptive_cart.report.document import Table, plain
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.facts import Facts
+from adaptive_cart.results.result import Result
+from adaptive_cart.results.tables import summary
 from adaptive_cart.telling.check import described
 from adaptive_cart.telling.walkthrough import example
 from conduct.test_conditions import both
@@ -104,6 +111,84 @@ def test_measures_count_what_the_trials_hold(tmp_path: Path) -> None:
         assert (own["claimed_safe"] > 0).any()
     assert (trials["claimed_large"] > 0)[trials["claimed_safe"] > 0].all()
     assert "claimed_final_safe" not in trials
+
+
+@pytest.fixture(scope="module")
+def claimed(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """Claims of which one is false in one scenario, and one is judged again."""
+    raw = gated()
+    raw["scenarios"]["small"] = {"cart": {"remission": {"probability": 0.42}}}
+    return ac.simulate(
+        Design(**raw), trials=300, seed=3, jobs=1, out=tmp_path_factory.mktemp("claims") / "out"
+    )
+
+
+FALSE = {  # what is claimed and not so, by scenario
+    "null": ("success", "large"),
+    "small": ("large",),
+    "expected": (),
+    "toxic": ("success", "safe"),
+}
+
+
+def counted(result: Result, scenario: str) -> dict[str, list[float | None]]:
+    """By claim, counted from the trials: claimed, falsely, after follow-up, falsely then."""
+    own = result.trials[result.trials["scenario"] == scenario]
+    large, safe = own["claimed_large"] > 0, own["claimed_safe"] > 0
+    again = own["claimed_final_large"]
+    false, success = ("large" in FALSE[scenario]), ("success" in FALSE[scenario])
+    harm = safe & ("safe" in FALSE[scenario])
+    any_ = ((own["reason"] == "success") & success) | (large & false) | harm
+    return {
+        "large": [large.mean(), (large & false).mean(), again.mean(), (again & false).mean()],
+        "safe": [safe.mean(), harm.mean(), None, None],
+        "any, success counted in": [None, any_.mean(), None, (any_ | (again & false)).mean()],
+    }
+
+
+def test_the_summary_shows_further_claims_as_the_trials_count_them(claimed: Result) -> None:
+    """Line by line: the shares, in their order, are those counted, to the digits shown."""
+    block = summary(claimed).split("further claims")[1].split("simulated trials")[0].splitlines()
+    scenario, seen = "", 0
+    for text in block:
+        if found := re.match(r"(\w+) \(\w+\)$", text.strip()):
+            scenario = found[1]
+        for name, wanted in counted(claimed, scenario).items() if scenario else ():
+            if text.startswith(f" {name} "):
+                alone = re.sub(r"\d\.\d+ *– *\d\.\d+", "", text)  # without the intervals
+                shown = re.findall(r"\d\.\d+", alone)
+                known = [share for share in wanted if share is not None]
+                assert len(shown) == len(known), text
+                for number, share in zip(shown, known, strict=True):
+                    assert abs(float(number) - share) <= 0.51 * 10 ** -len(number[2:]), text
+                seen += 1
+    assert seen == 3 * len(claimed.roles)
+    small = counted(claimed, "small")
+    assert small["any, success counted in"][3] > small["any, success counted in"][1] > 0.0  # type: ignore[operator]
+    assert "is false, at the end or after follow-up" in summary(claimed)
+
+
+def test_the_report_shows_them_too(claimed: Result) -> None:
+    evidence = Evidence(claimed, Facts(), 0)
+    (table,) = [one for one in further_claims(evidence) if isinstance(one, Table)]
+    assert table.key == "t-further-claims"
+    rows = [[plain(cell) for cell in row.cells] for row in table.rows if not row.heading]
+    assert len(rows) == 3 * len(claimed.roles)
+    for scenario, name, final, false, false_final in (
+        (row[0], row[1], row[3], row[4], row[5]) for row in rows
+    ):
+        wanted = counted(claimed, scenario)[name]
+        for text, share in ((final, wanted[2]), (false, wanted[1]), (false_final, wanted[3])):
+            assert (text == "") == (share is None)
+            if share is not None:
+                number = text.split(" ")[0]
+                assert abs(float(number) - share) <= 0.51 * 10 ** -len(number[2:])
+
+
+def test_without_further_claims_nothing_is_said_of_them(tmp_path: Path) -> None:
+    result = ac.simulate(Design(**both()), trials=20, seed=3, jobs=1, out=tmp_path / "out")
+    assert "urther claims" not in summary(result)
+    assert further_claims(Evidence(result, Facts(), 0)) == []
 
 
 def test_after_follow_up_a_claim_needs_what_it_requires_to_hold_still() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cart.report.chapters.by_role import MANY_COLUMNS, headed
+from adaptive_cart.report.chapters.further_claims import further_claims
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -87,6 +88,7 @@ def main_results(evidence: Evidence) -> list[Block]:
             wide=len(head) > MANY_COLUMNS,
         ),
         *_by_target(evidence),
+        *further_claims(evidence),
     ]  # fmt: skip
 
 

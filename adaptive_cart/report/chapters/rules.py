@@ -333,14 +333,19 @@ def _multiplicity(evidence: Evidence) -> list[Block]:
 
 def _further_claims(evidence: Evidence) -> Line:
     """What is claimed beside success, and with which family-wise error."""
-    claims = [rule for rule in evidence.design.rules if rule.decision.at_the_end]
+    claims = evidence.design.further_claims
     if not claims:
         return line("Other endpoints carry no claim.")
-    null = evidence.worst_null
-    error = () if null is None else prose(
-        " Any claim of a trial, success counted in, is false with probability {error} in {null}.",
-        error=evidence.cell(null, "any_false_claim").with_interval(),
-        null=code(null),
+    again = any(rule.followed_up for rule in claims)
+    measure = "any_false_claim_final" if again else "any_false_claim"
+    worst = evidence.worst_of(measure)
+    error = () if worst is None else prose(
+        " Any claim of a trial, success counted in, {when}is false with probability {error} in "
+        "{worst}, the scenario where that is largest; {table} has the others.",
+        when="made at its end or when the pipeline has been followed up, " if again else "",
+        error=evidence.cell(worst, measure).with_interval(),
+        worst=code(worst),
+        table=Reference("t-further-claims"),
     )  # fmt: skip
     asked = listed([line(code(rule.name), " at ", evidence.when(rule)) for rule in claims])
     return prose("Further claims: {claims}; none of them counts as success.", claims=asked) + error
