@@ -497,6 +497,7 @@ TESTED: dict[str, Any] = {
     "rules__2": GONE,
 }
 OF_A_COURSE = ["death", "rescue", "no_remission", "remission"]
+FAR = {"rules/0/posterior": {"endpoint": "mgadl", "arm": "cart", "beyond": -4.0, "above": 0.3}}
 WITH_LANDMARK: dict[str, Any] = {
     "endpoints/dfr": {"type": "landmark", "month": 3, "primary": True},
     "truth/dfr": {"soc": 0.2, "cart": 0.5},
@@ -879,6 +880,10 @@ KEYS: dict[str, list[Case]] = {
         to("ordinal", "rules/0/posterior/better_than", "cart", "refused"),
         Case("ordinal", {"rules/2/posterior/minus": GONE, "rules/2/posterior/better_than": "soc"}),
     ],
+    "PosteriorQuestion.beyond": [
+        Case("scores", {"rules/0/posterior/below": GONE, "rules/0/posterior/beyond": -2.0,
+                        "rules/0/posterior/above": 0.1}),
+        Case("scores", {"rules/0/posterior/beyond": 0.0}, start=FAR)],
     "PosteriorQuestion.reaches": [to("ordinal", "rules/1/posterior/reaches", "bad"),
                                   to("ordinal", "rules/1/posterior/reaches", "dead", "refused"),
                                   to("ordinal", "rules/1/posterior/reaches", "alive", "refused")],
@@ -1122,6 +1127,8 @@ QUESTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
                             {"stratum": "mild"}),
     "reaches": ({**LEVEL, "reaches": "no_remission"}, {"reaches": "remission"}),
     "reaches difference": ({**LEVEL, "minus": "soc", "reaches": "no_remission"}, {"minus": GONE}),
+    "beyond": ({**LEVEL, "beyond": 0.0}, {"beyond": -4.0}),
+    "beyond difference": ({**LEVEL, "minus": "soc", "beyond": 0.0}, {"minus": GONE}),
     "remaining in a stratum": ({**LEVEL, "remains_at": 3.0}, {"stratum": "mild"}),
     "ratio": ({"arm": "cart", "ratio_to": "soc", "above": 1.5}, {"above": 3.0}),
     "odds ratio": ({"arm": "cart", "odds_ratio_to": "soc", "above": 1.5},

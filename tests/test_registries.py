@@ -47,7 +47,7 @@ from adaptive_cart.figures.registry import FIGURES
 from adaptive_cart.figures.style import FACES, PALETTE
 from adaptive_cart.models import ANALYSES, AnalysisBase, Posterior
 from adaptive_cart.nouns.parts import CategoryName, Count, Part
-from adaptive_cart.nouns.questions import ALL, KEYS, Category, Question, Wording, asked
+from adaptive_cart.nouns.questions import ALL, KEYS, Category, Cut, Question, Wording, asked
 from adaptive_cart.nouns.questions import KINDS as QUESTIONS
 from adaptive_cart.nouns.summaries import SUMMARIES, Counts, Means
 from adaptive_cart.nouns.summaries.changes import Reach
@@ -176,8 +176,9 @@ def test_nobody_but_its_room_asks_which_model_it_is() -> None:
 # ── questions ─────────────────────────────────────────────────────────────────────────────────
 def question_of(name: str, **more: Any) -> Question:
     category = Category(1, "good") if QUESTIONS[name].quantity == "reaches" else None
+    cut = Cut(-2.0, lower=True) if QUESTIONS[name].quantity == "beyond" else None
     minus = 0 if QUESTIONS[name].other else None
-    return Question("free", 1, minus, kind=name, month=12.0, category=category, **more)
+    return Question("free", 1, minus, kind=name, month=12.0, category=category, cut=cut, **more)
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
@@ -226,7 +227,7 @@ def test_a_question_is_one_arithmetic_for_truths_and_draws(name: str) -> None:
     combined = question.combine(values)
     assert combined.shape == (2_000,)
     # a true value is the same of one value each
-    known = {(q.endpoint, q.name, q.month): Cells(by_arm[:1, :, None], (1.0,)) for q in needed}
+    known = {(q.endpoint, q.name, q.point): Cells(by_arm[:1, :, None], (1.0,)) for q in needed}
     if not any(quantity.to for quantity in needed) and needed[0].to is None:
         true = TrueValues(3, {}, known, {}).quantity(question)
         assert true == TrueValue(float(combined[0]), 0.0)

@@ -288,7 +288,7 @@ def _jointly(
 def targets_of(design: Design, asked: PosteriorQuestion) -> tuple[Question, ...]:
     """Questions that a rule's posterior table asks, by arm and then stratum."""
     arms, strata = design.arm_names, design.stratum_names
-    kind = asked.kind
+    kind, endpoint = asked.kind, design.endpoints[asked.endpoint]
     other = None if kind.other is None else getattr(asked, kind.other)
     value = asked.above if asked.above is not None else asked.below
     assert asked.arm is not None
@@ -310,7 +310,8 @@ def targets_of(design: Design, asked: PosteriorQuestion) -> tuple[Question, ...]
             kind=kind.name,
             stratum=stratum,
             month=kind.month(asked),
-            category=design.endpoints[asked.endpoint].category(kind.category(asked)),
+            category=endpoint.category(kind.category(asked)),
+            cut=endpoint.cut(kind.cut(asked)),
             ordered_by=by,
             lowest=lowest,
             places=kind.places(asked),

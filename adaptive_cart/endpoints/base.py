@@ -22,7 +22,7 @@ from adaptive_cart.endpoints.intercurrent import (
 from adaptive_cart.nouns.ahead import Ahead, Coming, Numbers
 from adaptive_cart.nouns.early_states import EarlyStates
 from adaptive_cart.nouns.parts import Part
-from adaptive_cart.nouns.questions import Category
+from adaptive_cart.nouns.questions import Category, Cut
 from adaptive_cart.nouns.records import Floats, Population, Snapshot
 from adaptive_cart.nouns.summaries import Summary, SummaryKind
 
@@ -221,6 +221,10 @@ class EndpointBase(Part):
         names = self.category_names()
         return Category(names.index(name), name) if name in names else None
 
+    def cut(self, value: float | None) -> Cut | None:
+        """Return the cut at a value; nothing where none is asked of, or a participant has none."""
+        return None
+
     def counts_on_drugs(self) -> bool:
         """Whether remission on background drugs counts."""
         return False
@@ -318,6 +322,14 @@ class EndpointBase(Part):
     def share(self, name: str, population: Population, place: int) -> Floats:
         """Share of each trial's participants with the category in a place, ``(trial,)``."""
         raise NotImplementedError  # supplied where an outcome is a category
+
+    def proportions(self, values: Any, dropout: Floats, course: bool, cut: Cut) -> Floats | None:
+        """True proportions beyond a cut, ``(arm, stratum)``; else as for :meth:`closed_form`."""
+        return None
+
+    def proportion(self, name: str, population: Population, cut: Cut) -> Floats:
+        """Proportion of each trial's participants beyond a cut, ``(trial,)``."""
+        raise NotImplementedError  # supplied where participants have values
 
     # ── in the design file ────────────────────────────────────────────────────────────────
     def misfit(self) -> tuple[str, str] | None:

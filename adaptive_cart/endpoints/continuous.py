@@ -19,7 +19,7 @@ increments, is drawn given the visits before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -34,15 +34,16 @@ from adaptive_cart.endpoints.intercurrent import Circumstances, Handled, Strateg
 from adaptive_cart.endpoints.reference import (
     JUMP,
     MEANS,
+    Changes,
     Leavers,
     Reference,
     drawn,
-    true_change,
 )
 from adaptive_cart.nouns.calendar import SAME, short_of, until
 from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import Finite, PositiveMonths
+from adaptive_cart.nouns.questions import Cut
 from adaptive_cart.nouns.records import Booleans, Floats, Population, Snapshot
 from adaptive_cart.nouns.scored import Scored, Values
 from adaptive_cart.nouns.summaries import Scores, SummaryKind
@@ -241,40 +242,68 @@ class Continuous(EndpointBase):
 
     # ── what is true ──────────────────────────────────────────────────────────────────────
     def closed_form(self, values: Any, dropout: Floats, course: bool) -> Floats | None:
+        return self._averaged(values, dropout, course, lambda changes: changes.mean)
+
+    def proportions(self, values: Any, dropout: Floats, course: bool, cut: Cut) -> Floats | None:
+        return self._averaged(values, dropout, course, lambda changes: changes.beyond(cut))
+
+    def _averaged(
+        self, values: Any, dropout: Floats, course: bool, of: Callable[[Changes], float]
+    ) -> Floats | None:
+        """A number of changes, of those who stay and of those who leave between two visits.
+
+        Nothing where it is not known without drawing participants.
+        """
         if not isinstance(values[0][0], ScoreTruth):  # it depends on the state
             return None
-        change = np.array([[own.change[self.place] for own in by] for by in values])
+        last = self.place + 1
+        stay = np.array([[of(Changes.of(own, last)) for own in by] for by in values])
         if not self.dropout_counts():
-            return change
+            return stay
         if course:
             return None
-        months = np.array([0.0, *self.visits[: self.place + 1]])
+        months = np.array([0.0, *self.visits[:last]])
         stays = np.exp(-dropout[..., None] * months)
-        leaves = -np.diff(stays, axis=-1)
-        seen = range(self.place + 1)
-        after = np.array(
+        leave = [
             [
-                [[self._had_left(own, control, n) for n in seen] for own, control in both]
-                for both in (zip(by, values[0], strict=True) for by in values)
+                [of(self._had_left(own, control, seen)) for seen in range(last)]
+                for own, control in zip(by, values[0], strict=True)
             ]
-        )
-        return stays[..., -1] * change + (leaves * after).sum(axis=-1)
+            for by in values
+        ]
+        leaves = -np.diff(stays, axis=-1)
+        return stays[..., -1] * stay + (leaves * np.array(leave)).sum(axis=-1)
 
-    def _had_left(self, own: ScoreTruth, control: ScoreTruth, seen: int) -> float:
-        """True mean change of who is last seen so many visits in."""
+    def _had_left(self, own: ScoreTruth, control: ScoreTruth, seen: int) -> Changes:
+        """Changes of those who are last seen so many visits in."""
         if self.worst is not None:
-            return self.worst - own.baseline.mean
-        return true_change(self.missing, own, control, self.place, seen)
+            return Changes(self.worst - own.baseline.mean, own.baseline.sd)
+        return Changes.had_left(self.missing, own, control, self.place + 1, seen)
 
     def true_values(self, name: str, population: Population) -> Floats:
         scored = population.outcomes[name]
         assert isinstance(scored, Scored)
         baseline, score = scored.expected[0], scored.expected[self.place + 1]
+        change: Floats = (self._at_the_end(population, score) - baseline).mean(axis=1)
+        return change
+
+    def cut(self, value: float | None) -> Cut | None:
+        return None if value is None else Cut(value, self.lower_is_better)
+
+    def proportion(self, name: str, population: Population, cut: Cut) -> Floats:
+        scored = population.outcomes[name]
+        assert isinstance(scored, Scored)
+        baseline, score = scored.values[0], scored.values[self.place + 1]
+        change = self._at_the_end(population, score) - baseline
+        beyond = change < cut.value if cut.lower else change > cut.value
+        return beyond.mean(axis=1)
+
+    def _at_the_end(self, population: Population, score: Floats) -> Floats:
+        """Scores, with the worst for who left where leaving is part of the outcome."""
         if self.dropout_counts() and population.last_seen is not None:
             assert self.worst is not None
-            score = np.where(population.last_seen < short_of(self.analysed), self.worst, score)
-        change: Floats = (score - baseline).mean(axis=1)
-        return change
+            return np.where(population.last_seen < short_of(self.analysed), self.worst, score)
+        return score
 
     def refuses_course(self) -> Iterator[tuple[str, str]]:
         if self.imputes():

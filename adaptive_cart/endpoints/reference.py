@@ -29,6 +29,7 @@ from scipy import special
 
 from adaptive_cart.endpoints.direct.scored import SMALLEST, ScoreTruth
 from adaptive_cart.nouns.counters import Labels
+from adaptive_cart.nouns.questions import Cut
 from adaptive_cart.nouns.records import Floats, Integers
 
 Reference = Literal["jump_to_reference", "copy_reference", "copy_increments_in_reference"]
@@ -172,17 +173,42 @@ def drawn(way: str, products: Floats, leavers: Leavers) -> Floats:
     return found
 
 
-def true_change(way: str, own: ScoreTruth, control: ScoreTruth, place: int, seen: int) -> float:
-    """True mean change at a visit of those of an arm who are last seen so many visits in.
+@dataclass(frozen=True)
+class Changes:
+    """A normal distribution of changes from baseline."""
 
-    Where arms differ in their covariance, or in their baseline, it is the control's that holds.
-    """
-    mean, other, last = np.array(own.means), np.array(control.means), place + 1
-    if way == JUMP:
-        return control.change[place]
-    if way == INCREMENTS:
-        return float(mean[seen] - mean[0] + other[last] - other[seen])
-    covariance = control.spread @ control.spread.T
-    before = slice(0, seen + 1)
-    slopes = np.linalg.solve(covariance[before, before], covariance[before, last])
-    return float(other[last] + slopes @ (mean - other)[before] - mean[0])
+    mean: float
+    sd: float
+
+    @classmethod
+    def of(cls, own: ScoreTruth, last: int) -> Changes:
+        """Those of an arm at a value, counted from the baseline, had nobody left."""
+        covariance = own.spread @ own.spread.T
+        variance = covariance[0, 0] + covariance[last, last] - 2.0 * covariance[0, last]
+        return cls(own.change[last - 1], float(np.sqrt(variance)))
+
+    @classmethod
+    def had_left(
+        cls, way: str, own: ScoreTruth, control: ScoreTruth, last: int, seen: int
+    ) -> Changes:
+        """Those of participants of an arm who were last seen so many visits in.
+
+        Where arms differ in their covariance it is the control's that holds after leaving.
+        """
+        mean, other = np.array(own.means), np.array(control.means)
+        here = mean if way == INCREMENTS else other
+        after = other[last] + (here - other)[seen]
+        covariance, before = control.spread @ control.spread.T, 1 if way == JUMP else seen + 1
+        slopes = np.linalg.solve(covariance[:before, :before], covariance[:before, last])
+        left = covariance[last, last] - slopes @ covariance[:before, last]
+        weights = np.append(slopes[0] - 1.0, slopes[1:])  # of the change on the values before
+        varied = own.spread[:before] @ own.spread[:before].T
+        return cls(
+            float(after + slopes @ (mean - here)[:before] - mean[0]),
+            float(np.sqrt(weights @ varied @ weights + left)),
+        )
+
+    def beyond(self, cut: Cut) -> float:
+        """Share beyond a cut."""
+        away = (cut.value - self.mean) / self.sd
+        return float(special.ndtr(away if cut.lower else -away))

@@ -34,7 +34,7 @@ from adaptive_cart.nouns.questions import Quantity
 from adaptive_cart.nouns.records import Floats, Integers
 
 __all__ = ["DRAWS", "KNOTS", "LOG_DRAWS", "MIDDLES", "SCORES", "axis_of", "of_distinct", "ranks",
-           "spread", "within_cells"]  # fmt: skip
+           "shuffled", "spread", "within_cells"]  # fmt: skip
 
 Number = TypeVar("Number", np.float64, np.int64)
 SEED: Final = 1998
@@ -52,6 +52,16 @@ def ranks(axes: int, log_draws: int = LOG_DRAWS) -> Integers:
     points = qmc.Sobol(axes, rng=np.random.default_rng(SEED)).random_base2(log_draws)
     order = points.argsort(axis=0, kind="stable")
     found: Integers = order.argsort(axis=0, kind="stable").T
+    return found
+
+
+@lru_cache(maxsize=64)
+def shuffled(axis: int) -> Integers:
+    """Ranks of a parameter without an axis of the sequence: as even by itself, in random order.
+
+    For what only some questions need, so that the draws of all others stay as they are.
+    """
+    found: Integers = np.random.default_rng([SEED, axis]).permutation(DRAWS)
     return found
 
 

@@ -28,7 +28,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints import is_time
 from adaptive_cart.nouns.counters import narrow
-from adaptive_cart.nouns.questions import ALL, LEVEL, OPEN, Quantity, Question
+from adaptive_cart.nouns.questions import ALL, LEVEL, OPEN, Cut, Quantity, Question
 from adaptive_cart.nouns.ranked import better, or_better
 from adaptive_cart.nouns.records import Floats, Population
 from adaptive_cart.nouns.streams import Latents
@@ -71,7 +71,7 @@ PURPOSES = (
 DIMENSIONS = len(PURPOSES) + 1
 SEED = 20_070_917
 
-Known: TypeAlias = tuple[str, str, float]  # an endpoint, a quantity of its arms, and a month
+Known: TypeAlias = tuple[str, str, float | Cut]  # an endpoint, a quantity, a month or a cut
 Measured: TypeAlias = Callable[[Population], Floats | None]
 Key = TypeVar("Key")
 
@@ -135,7 +135,7 @@ class TrueValues:
                 continue
             if needed.to is not None:  # known of two arms together, with an error of its own
                 return self._ratio(needed, strata)
-            cells = self.known.get((needed.endpoint, needed.name, needed.month))
+            cells = self.known.get((needed.endpoint, needed.name, needed.point))
             if cells is None:
                 return None
             values.append(cells.of(needed.arm, strata))
@@ -224,6 +224,7 @@ def true_values(
     # of a duration a question is about what lasts, at its own month
     needed = _needed(design, also)
     known |= _lasting(design, truth, points, needed)
+    known |= _proportions(design, truth, points, needed)
     categories = _categories(design, truth, points)
     ratios = _ratios(design, truth, needed if with_ratios else ())
     return TrueValues(len(truth.arms), cells, known, ratios, categories)
@@ -362,8 +363,35 @@ def _lasting(
     values = _sampled_cells(design, truth, measured, points)
     names = list(dict.fromkeys(key[0] for key in measured))
     counted = _counted(design, truth, names, points) if len(truth.strata) > 1 else {}
-    for key, v in values.items():
-        found[key] = Cells(v, truth.shares, counted.get(key[0]))
+    for of_name, v in values.items():
+        found[of_name] = Cells(v, truth.shares, counted.get(of_name[0]))
+    return found
+
+
+# ── proportions beyond a value ────────────────────────────────────────────────────────────────
+def _proportions(
+    design: Design, truth: Truth, points: SobolLatents, wanted: Sequence[Quantity]
+) -> dict[Known, Cells]:
+    """The proportions of participants beyond the cuts of which they are wanted."""
+    found: dict[Known, Cells] = {}
+    for needed in wanted:
+        name, cut = needed.endpoint, needed.cut
+        key: Known = (name, needed.name, needed.point)
+        if cut is None or key in found:
+            continue
+        endpoint = design.endpoints[name]
+        said, exact = truth.said(name, endpoint.named_in), None
+        if said is not None:
+            course = truth.courses is not None
+            exact = endpoint.proportions(said, np.array(truth.dropout), course, cut)
+        if exact is not None:
+            values = exact[None]
+        else:
+            measured: dict[Known, Measured] = {key: partial(endpoint.proportion, name, cut=cut)}
+            world = truth.without(endpoint.absent())
+            values = _sampled_cells(design, world, measured, points)[key]
+        counted = _counted(design, truth, [name], points) if len(truth.strata) > 1 else {}
+        found[key] = Cells(values, truth.shares, counted.get(name))
     return found
 
 

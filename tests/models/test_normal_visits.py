@@ -21,7 +21,7 @@ from adaptive_cart.models.visits.composition import (
     t_below,
 )
 from adaptive_cart.models.visits.regressions import regressions
-from adaptive_cart.nouns.questions import ALL, OPEN, Question
+from adaptive_cart.nouns.questions import ALL, OPEN, Cut, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Scores
 
@@ -289,11 +289,19 @@ def test_the_multivariate_normal_distribution_in_pymc_agrees() -> None:
     data = reference.data(scores(sums))
     fit, trouble = fitted_carefully(Compiled(reference, data), data, seed=5, draws=2000)
     assert trouble is None
-    for arm, minus, value in ((1, 0, -0.5), (1, 0, 0.0), (1, None, -2.0), (0, None, -2.0)):
-        question = Question("y", arm, minus, value=value)
+    cut = Cut(-2.0, lower=True)
+    for question in (
+        *(
+            Question("y", arm, minus, value=value)
+            for arm, minus, value in ((1, 0, -0.5), (1, 0, 0.0), (1, None, -2.0), (0, None, -2.0))
+        ),
+        Question("y", 1, value=0.4, kind="beyond", cut=cut),
+        Question("y", 1, 0, value=0.1, kind="beyond", cut=cut),
+    ):
         quantity = reference.quantity(fit.draws, question)
         chance, error = mean_and_error(holds(question, quantity))
-        assert chance == pytest.approx(fast.probability(question)[0], abs=4.0 * error + 0.001)
+        near = 4.0 * error + max(0.001, fast.error(question))
+        assert chance == pytest.approx(fast.probability(question)[0], abs=near)
         middle, error = mean_and_error(quantity)
         assert middle == pytest.approx(fast.mean(question)[0], abs=4.0 * error + 0.002)
 
@@ -323,6 +331,11 @@ def test_the_density_in_pymc_is_that_of_every_participant() -> None:
             changes = np.array(seen) - baseline
             slow += stats.multivariate_normal.logpdf(changes, middle, covariance)
             slow += 0.5 * len(seen) * np.log(2.0 * np.pi)
+        # baselines: a chi-squared variable, on its logarithm, and a normal one
+        log_squares, away = rng.normal(size=2)
+        slow += stats.chi2(len(own) - 1).logpdf(np.exp(log_squares)) + log_squares
+        slow += stats.norm.logpdf(away)
         given = {"mean": mean, "slope": slope, "log_sd": log_sd, "carried": carried}
+        given |= {"baseline_squares_log__": log_squares, "baseline_away": away}
         fast = density(*(given[value.name] for value in model.value_vars))
         assert fast == pytest.approx(slow, rel=1e-9)

@@ -15,7 +15,7 @@ import pytest
 
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.base import holds
-from adaptive_cart.nouns.questions import ALL, OPEN, Category, Question
+from adaptive_cart.nouns.questions import ALL, OPEN, Category, Cut, Question
 from adaptive_cart.nouns.summaries import Categories, Counts, Durations, Exposure, Means, Scores
 
 reference = pytest.mark.reference
@@ -302,6 +302,8 @@ CASES: dict[str, tuple[dict[str, Any], Any, Any, list[Question]]] = {
         asked(
             {"arm": 1, "value": -2.0},
             {"arm": 1, "minus": 0, "value": -1.0, "above": False},
+            {"arm": 1, "value": 0.6, "kind": "beyond", "cut": Cut(-2.0, lower=True)},
+            {"arm": 1, "minus": 0, "value": 0.1, "kind": "beyond", "cut": Cut(-1.0, lower=False)},
             {"arm": 2, "minus": 0, "value": 0.0, "above": False, "stratum": OPEN},
         ),
     ),

@@ -9,7 +9,6 @@ matrix says it of each two, baseline first.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
@@ -69,7 +68,7 @@ class ScoreTruth(Part):
         """Of the values, baseline first."""
         return (self.baseline.mean, *(self.baseline.mean + change for change in self.change))
 
-    @cached_property
+    @property
     def spread(self) -> Floats:
         """Lower triangle that makes independent deviations into those of the values."""
         sd = np.array([self.baseline.sd, *self.sd])

@@ -42,6 +42,7 @@ from typing import Final
 import numpy as np
 from scipy import special
 
+from adaptive_cart.models.baselines import Baselines
 from adaptive_cart.nouns.records import Booleans, Floats
 
 ROUNDING: Final = 1e-13  # of a sum of squares: what is below it is rounding
@@ -100,6 +101,7 @@ class Normal:
             slope=slope,
             left=np.maximum(left, np.finfo(np.float64).tiny),
             freedom=np.where(freedom > 0.0, freedom, np.nan),
+            baselines=Baselines.of(products.sum(axis=1)),
         )
 
 
@@ -117,6 +119,8 @@ class Fit:
         nothing is known of the slope, and the centre of the slope.
     left, freedom
         ``(trial,)`` residual sum of squares, the prior's part among it, and degrees of freedom.
+    baselines
+        Of all who are analysed.
     """
 
     location: Floats
@@ -126,6 +130,7 @@ class Fit:
     slope: Floats
     left: Floats
     freedom: Floats
+    baselines: Baselines
 
     def of(self, arm: int, minus: int | None) -> tuple[Floats, Floats]:
         """Centre and scale of the t distribution of a mean, or of a difference, ``(trial,)``."""
@@ -169,6 +174,10 @@ class Fit:
         lean = (self.lean[:, arm] / np.sqrt(self.steepness))[:, None]
         size = (1.0 / np.sqrt(self.weight[:, arm]))[:, None]
         return self.location[:, arm, None] + scores * (size * own - lean * slope)
+
+    def slopes(self, scores: Floats, away: Floats) -> Floats:
+        """Draws of the slope, ``(trial, draw)``; parameters as for :meth:`draws`."""
+        return self.slope[:, None] + scores * away / np.sqrt(self.steepness)[:, None]
 
 
 def t_below(freedom: Floats, t: Floats) -> Floats:

@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
+from adaptive_cart.models.baselines import share_beyond
 from adaptive_cart.models.normal.normal import Fit, Normal
 from adaptive_cart.models.ties import Sides, strictly_inside
 from adaptive_cart.nouns.parts import Finite, Part, Worth
@@ -122,6 +123,11 @@ class MeansPosterior(Posterior):
         variance = fit.left[:, None] / (2.0 * special.gammainccinv(half, special.ndtr(KNOTS)))
         sd = np.sqrt(spread(variance, KNOTS, rank[0]))
         drawn = fit.draws(quantity.arm, sd, (SCORES[rank[2 + quantity.arm]], SCORES[rank[1]]))
+        if quantity.cut is not None:  # of the population from which those analysed come
+            slope = fit.slopes(sd, SCORES[rank[1]])
+            moved, varied = fit.baselines.draws(quantity.stratum)
+            mean, variance = drawn + slope * moved, sd**2 + slope**2 * varied
+            drawn = share_beyond(quantity.cut, mean, variance)
         return np.where(fit.unknown[:, None], np.nan, drawn)
 
 
@@ -153,6 +159,7 @@ class NormalAnalysis(AnalysisBase):
     level: ClassVar[str] = "mean change"
     reads: ClassVar[str] = "scores"
     answers: ClassVar[tuple[str, ...]] = MeansPosterior.closed
+    knows: ClassVar[tuple[str, ...]] = ("beyond",)
     answered_by: ClassVar[type[Posterior]] = MeansPosterior
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:

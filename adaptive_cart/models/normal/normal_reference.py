@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.base import Reference
+from adaptive_cart.models.baselines_reference import add_baselines, beyond
 from adaptive_cart.models.strata.reference_strata import of_strata
 from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
@@ -42,6 +43,7 @@ class NormalReference(Reference):
         for arm, mean, worth in zip(self.arms, prior.mean, prior.worth, strict=True):
             known = f"~ Normal({mean:g}, sd / sqrt({worth:g}))" if worth else "flat"
             told.append(f"mean of {arm} {known}")
+        told.append("baselines ~ Normal, mean and log(sd) flat; independent of the changes")
         return "\n".join(told)
 
     def data(
@@ -90,6 +92,7 @@ class NormalReference(Reference):
                 + 2.0 * mean * slope * given["baseline"]
                 + slope**2 * given["baselines_squared"]
             )
+            add_baselines(given["number"].sum(), given["baselines_squared"].sum())
             pm.Potential("changes", (-given["number"] * log_sd - 0.5 * squares / variance).sum())
             if worth.any():  # a sum of nothing but zeros is never compiled to an end
                 away = worth * (mean - np.array(prior.mean)) ** 2
@@ -107,5 +110,8 @@ class NormalReference(Reference):
         quantity: Quantity,
         open_strata: Booleans | None = None,
     ) -> Floats:
-        """Mean change of an arm."""
-        return draws["mean"][..., quantity.arm]
+        """Mean change of an arm, or the proportion beyond a cut."""
+        mean = draws["mean"][..., quantity.arm]
+        if quantity.cut is None:
+            return mean
+        return beyond(quantity.cut, draws, mean, draws["slope"], np.exp(2.0 * draws["log_sd"]))

@@ -272,18 +272,53 @@ def drawn(visits: Sequence[Regression], baseline: Floats, rank: Integers) -> Flo
     """
     trials, arms = visits[0].number.shape
     values = [np.broadcast_to(baseline[:, None, None], (trials, arms, rank.shape[1]))]
-    for visit in visits:
-        slopes, first = len(values), 1 + arms
+    for visit, (size, own, steep) in zip(visits, _coefficients(visits, rank), strict=True):
+        away = np.stack(values, axis=-2) - visit.means[:, :, :-1, None]
+        within = visit.inverse[:, None] @ away
+        alone = np.where(visit.number > 0.0, visit.number, np.nan) ** -0.5
+        mean = visit.means[:, :, -1, None] + size[:, None] * alone[:, :, None] * own
+        mean = mean + (within * steep[:, None]).sum(axis=2)
+        values.append(np.where(visit.known[:, None, None], mean, np.nan))
+    return values[-1]
+
+
+def drawn_spread(visits: Sequence[Regression], rank: Integers) -> tuple[Floats, Floats]:
+    """Draws of the slope of the scores at the last visit on baseline, and of their variance.
+
+    They belong to the draws of :func:`drawn` with the same ranks.
+
+    Returns
+    -------
+    ``(trial, draw)`` each; the variance is that about the slope.
+    """
+    one = np.ones((len(visits[0].number), rank.shape[1]))
+    effects, sizes = [[one]], []  # of the baseline, then of what each visit leaves to chance
+    for visit, (size, _, steep) in zip(visits, _coefficients(visits, rank), strict=True):
+        weights = visit.inverse.swapaxes(1, 2) @ steep
+        for place, own in enumerate(effects):  # each upon the values from its own on
+            both = zip(range(place, weights.shape[1]), own, strict=True)
+            own.append(sum((weights[:, value] * effect for value, effect in both), 0.0 * one))
+        effects.append([one])
+        sizes.append(size)
+    left = zip(sizes, effects[1:], strict=True)
+    return effects[0][-1], sum(((size * own[-1]) ** 2 for size, own in left), 0.0 * one)
+
+
+def _coefficients(
+    visits: Sequence[Regression], rank: Integers
+) -> Iterator[tuple[Floats, Floats, Floats]]:
+    """Draws of each regression.
+
+    Yields
+    ------
+    Its standard deviation, ``(trial, draw)``; the deviation of each arm, ``(arm, draw)``; and its
+    slopes on what the triangle makes of the values before it, ``(trial, value, draw)``.
+    """
+    first = 1 + visits[0].number.shape[1]
+    for slopes, visit in enumerate(visits, start=1):
         own, common = (
             SCORES[rank[some]] for some in (slice(1, first), slice(first, first + slopes))
         )
-        size = visit.sd[:, None, None] * _spreads(visit.freedom, DRAWS)[:, None, rank[0]]
-        away = np.stack(values, axis=-2) - visit.means[:, :, :-1, None]
-        within = visit.inverse[:, None] @ away
-        fitted = within * (visit.slopes[:, None, :, None] + size[:, :, None] * common)
-        alone = np.where(visit.number > 0.0, visit.number, np.nan) ** -0.5
-        mean = visit.means[:, :, -1, None] + size * alone[:, :, None] * own
-        mean = mean + fitted.sum(axis=2)
-        values.append(np.where(visit.known[:, None, None], mean, np.nan))
+        size = visit.sd[:, None] * _spreads(visit.freedom, DRAWS)[:, rank[0]]
+        yield size, own, visit.slopes[:, :, None] + size[:, None] * common
         rank = rank[first + slopes :]
-    return values[-1]

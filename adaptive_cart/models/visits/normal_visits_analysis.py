@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
+from adaptive_cart.models.baselines import Baselines, share_beyond
 from adaptive_cart.models.ties import Sides, strictly_inside
 from adaptive_cart.models.visits.composition import (
     Composition,
@@ -17,10 +18,11 @@ from adaptive_cart.models.visits.composition import (
     axes_of,
     composed,
     drawn,
+    drawn_spread,
     expected,
 )
 from adaptive_cart.models.visits.regressions import Regression, regressions
-from adaptive_cart.nouns.questions import OPEN, Quantity, Question
+from adaptive_cart.nouns.questions import OPEN, Cut, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Scores, Summary
 
@@ -147,16 +149,27 @@ class VisitsPosterior(Posterior):
         return composition.quantile(probability) - baseline
 
     def draw(self, quantity: Quantity) -> Floats:
-        from adaptive_cart.models.draws import LOG_DRAWS, ranks
-
         if quantity.stratum not in self._drawn:
-            visits = self.visits(quantity.stratum)
-            axes = axes_of(len(visits.regressions), self.arms)
-            first = axes * max(quantity.stratum + 1, 0)
-            rank = ranks(axes * (1 + self.products.shape[2]), LOG_DRAWS)[first : first + axes]
+            visits, rank = self.visits(quantity.stratum), self._ranks(quantity.stratum)
             scores = drawn(visits.regressions, visits.baseline, rank)
             self._drawn[quantity.stratum] = scores - visits.baseline[:, None, None]
-        return self._drawn[quantity.stratum][:, quantity.arm]
+        mean = self._drawn[quantity.stratum][:, quantity.arm]
+        return mean if quantity.cut is None else self._beyond(quantity.cut, mean, quantity.stratum)
+
+    def _beyond(self, cut: Cut, mean: Floats, stratum: int) -> Floats:
+        """Draws of the proportion beyond a cut, of those of the mean change at the baseline."""
+        slope, variance = drawn_spread(self.visits(stratum).regressions, self._ranks(stratum))
+        first = self.pooled(stratum)[:, :, 0].sum(axis=1)
+        moved, varied = Baselines.of(first).draws(stratum)
+        slope = slope - 1.0  # of the change
+        return share_beyond(cut, mean + slope * moved, variance + slope**2 * varied)
+
+    def _ranks(self, stratum: int) -> Integers:
+        from adaptive_cart.models.draws import LOG_DRAWS, ranks
+
+        axes = axes_of(self.products.shape[3], self.arms)
+        first = axes * max(stratum + 1, 0)
+        return ranks(axes * (1 + self.products.shape[2]), LOG_DRAWS)[first : first + axes]
 
     @cached_property
     def _drawn(self) -> dict[int, Floats]:
@@ -188,6 +201,7 @@ class NormalVisitsAnalysis(AnalysisBase):
     level: ClassVar[str] = "mean change"
     reads: ClassVar[str] = "scores"
     answers: ClassVar[tuple[str, ...]] = VisitsPosterior.closed
+    knows: ClassVar[tuple[str, ...]] = ("beyond",)
     answered_by: ClassVar[type[Posterior]] = VisitsPosterior
 
     def priors(self, fitted: None, arms: tuple[str, ...]) -> Iterator[Prior]:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.base import Reference
+from adaptive_cart.models.baselines_reference import add_baselines, beyond
 from adaptive_cart.models.strata.reference_strata import of_strata
 from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
@@ -36,7 +37,8 @@ class NormalVisitsReference(Reference):
             "mean baseline of all), covariance)\n"
             "covariance unstructured, that of: change at a visit ~ Normal(combination of the "
             "changes before it, sd of the visit)\n"
-            "means, slopes, coefficients of the combinations and log(sd) flat"
+            "means, slopes, coefficients of the combinations and log(sd) flat\n"
+            "baselines ~ Normal, mean and log(sd) flat; independent of the changes"
         )
 
     def data(
@@ -91,6 +93,8 @@ class NormalVisitsReference(Reference):
             pairs = alone[:, :, :, None] * alone[:, :, None, :]
             squares = (seen[:, :, None, None, None] * pairs[None] * sums[:, None]).sum()
             number = sums[:, :, 0, 0].sum(axis=1)
+            baselines = sums[:, :, :2, :2].sum(axis=(0, 1))
+            add_baselines(baselines[0, 0], baselines[1, 1])
             pm.Potential("changes", -0.5 * squares - (number[:, None] * seen * log_sd).sum())
         return model
 
@@ -100,5 +104,15 @@ class NormalVisitsReference(Reference):
         quantity: Quantity,
         open_strata: Booleans | None = None,
     ) -> Floats:
-        """Mean change of an arm at the last visit."""
-        return draws["mean"][..., quantity.arm, -1]
+        """Mean change of an arm at the last visit, or the proportion beyond a cut there."""
+        mean = draws["mean"][..., quantity.arm, -1]
+        if quantity.cut is None:
+            return mean
+        visits = draws["log_sd"].shape[-1]
+        independent = np.broadcast_to(np.eye(visits), (*mean.shape, visits, visits)).copy()
+        if visits > 1:
+            below = np.tril_indices(visits, -1)
+            independent[(..., *below)] = -draws["carried"]
+        last = np.linalg.inv(independent)[..., -1, :]  # of the changes, by what each visit adds
+        variance = (last**2 * np.exp(2.0 * draws["log_sd"])).sum(axis=-1)
+        return beyond(quantity.cut, draws, mean, draws["slope"][..., -1], variance)

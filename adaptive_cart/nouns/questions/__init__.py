@@ -5,7 +5,7 @@ from __future__ import annotations
 from adaptive_cart.nouns.questions.best import Best
 from adaptive_cart.nouns.questions.kind import Key, QuestionKind
 from adaptive_cart.nouns.questions.kinds import ARM_KEYS, KEYS, KINDS, kind_of, ordered_by
-from adaptive_cart.nouns.questions.quantity import ALL, LEVEL, OPEN, Category, Quantity
+from adaptive_cart.nouns.questions.quantity import ALL, LEVEL, OPEN, Category, Cut, Quantity
 from adaptive_cart.nouns.questions.question import Question
 from adaptive_cart.nouns.questions.words import TO_CALIBRATE, Wording, asked, written
 
@@ -19,6 +19,7 @@ __all__ = [
     "TO_CALIBRATE",
     "Best",
     "Category",
+    "Cut",
     "Key",
     "Quantity",
     "Question",

@@ -128,6 +128,10 @@ class QuestionKind:
         """Category of an ordinal outcome that a rule's table asks about; blank where none."""
         return ""
 
+    def cut(self, asked: Any) -> float | None:
+        """Value beyond which participants count, that a rule's table asks about; else nothing."""
+        return None
+
     def places(self, asked: Any) -> int:
         """How many arms count as the best, for a kind that is asked among the open ones."""
         return 1
@@ -153,9 +157,9 @@ class QuestionKind:
 
     def _of(self, question: Question, arm: int) -> Quantity:
         month = question.month or math.inf
-        category = question.category
+        category, cut = question.category, question.cut
         return Quantity(
-            question.endpoint, self.quantity, arm, None, question.stratum, month, category
+            question.endpoint, self.quantity, arm, None, question.stratum, month, category, cut
         )
 
     def compare(self, own: Any, other: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 from adaptive_cart.nouns.questions.best import Best
 from adaptive_cart.nouns.questions.better import Better
+from adaptive_cart.nouns.questions.beyond import Beyond
 from adaptive_cart.nouns.questions.hazard_ratio import HazardRatio
 from adaptive_cart.nouns.questions.kind import Key, QuestionKind
 from adaptive_cart.nouns.questions.level import Level
@@ -33,6 +34,7 @@ _ALL: tuple[QuestionKind, ...] = (
     Best(),
     Better(),
     Reaches(),
+    Beyond(),
     Rank(),
 )
 KINDS: dict[str, QuestionKind] = {kind.name: kind for kind in _ALL}
@@ -49,5 +51,11 @@ def ordered_by(asked: Any) -> QuestionKind | None:
 
 def kind_of(asked: Any) -> QuestionKind:
     """Which kind of question a rule's table asks: by the keys that it has."""
-    given = [kind for kind in _ALL if all(getattr(asked, key) for key in kind.asking)]
+    given = [kind for kind in _ALL if all(_says(asked, key) for key in kind.asking)]
     return given[-1]
+
+
+def _says(asked: Any, key: str) -> bool:
+    """Whether a table has a key, and says yes where it may say no; 0 is a value."""
+    value = getattr(asked, key)
+    return value is not None and value is not False

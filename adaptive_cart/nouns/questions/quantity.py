@@ -18,6 +18,13 @@ class Category(NamedTuple):
     name: str
 
 
+class Cut(NamedTuple):
+    """A value of a number of participants, and whether what is lower lies beyond it."""
+
+    value: float
+    lower: bool
+
+
 @dataclass(frozen=True)
 class Quantity:
     """A number of one arm that a truth says and a posterior knows.
@@ -29,7 +36,8 @@ class Quantity:
         fraction); ``remaining``: the fraction without an event at a month; ``median``: the median
         time; ``restricted_mean``: the mean time of so many months; ``hazard_ratio`` to another arm,
         which is known of two arms together only, as is the probability to do ``better`` than it;
-        ``reaches``: the probability of a category or a better one.
+        ``reaches``: the probability of a category or a better one; ``beyond``: the proportion of
+        participants whose value lies beyond a cut.
     arm, to
         Positions; ``to`` is the other arm of a ratio that is a quantity by itself.
     stratum
@@ -39,6 +47,8 @@ class Quantity:
         what lasts the level is the fraction that lasts for ever.
     category
         Of an ordinal outcome, where it is of that category or a better one.
+    cut
+        The value beyond which participants count, where it is of them.
     """
 
     endpoint: str
@@ -48,3 +58,9 @@ class Quantity:
     stratum: int = ALL
     month: float = math.inf
     category: Category | None = None
+    cut: Cut | None = None
+
+    @property
+    def point(self) -> float | Cut:
+        """What it is of, beside an arm: a month, or a cut."""
+        return self.month if self.cut is None else self.cut

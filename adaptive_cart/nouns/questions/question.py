@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from adaptive_cart.nouns.questions.kind import QuestionKind
 from adaptive_cart.nouns.questions.kinds import KINDS
-from adaptive_cart.nouns.questions.quantity import ALL, OPEN, Category, Quantity
+from adaptive_cart.nouns.questions.quantity import ALL, OPEN, Category, Cut, Quantity
 from adaptive_cart.nouns.questions.words import written
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class Question:
         The month that it is asked of, for a kind that has one.
     category
         The category that it is asked of, for a kind that has one.
+    cut
+        The value beyond which participants count, for a kind that has one.
     among
         Positions of the arms compared, for a kind that is asked among the open ones; nothing for
         every experimental arm.
@@ -59,6 +61,7 @@ class Question:
     month: float = 0.0
     among: tuple[int, ...] = ()
     category: Category | None = None
+    cut: Cut | None = None
     ordered_by: str = "level"
     lowest: bool = False
     places: int = 1
