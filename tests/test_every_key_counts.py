@@ -480,6 +480,12 @@ RATES = {
 }
 ADAPTIVE = {"randomisation": {"method": "permuted_blocks"}}
 MONTHS: dict[str, Any] = {"looks": {"months": [8.0, 14.0]}}
+IN_ONE: dict[str, Any] = {"observed": {"stratum": "mild", "numbers": [5, 10]}}
+EVENTS: dict[str, Any] = {"events": {"numbers": [8, 16]}}
+OTHER: dict[str, Any] = {
+    "endpoints/other": {"type": "time_to_event", "horizon": 18},
+    "truth/other": {arm: {"dist": "exponential", "median": 3.0} for arm in ("soc", "cart")},
+}
 OTHER_RULE = {
     "name": "other",
     "then": "stop_enrolment",
@@ -836,6 +842,26 @@ KEYS: dict[str, list[Case]] = {
     "Looks.enrolled": [to("direct", "looks/enrolled", [12, 36], looks={"enrolled": [18, 36]})],
     "Looks.events": [to("times", "looks/events", [6, 16])],
     "Looks.months": [to("direct", "looks/months", [5.0, 14.0], **MONTHS)],
+    "Looks.whichever": [to("direct", "looks/whichever", "earlier",
+                           looks={"observed": [18, 36], "months": [9.0, 20.0],
+                                  "whichever": "later"})],
+    "Looks.minimum_in_each_arm": [to("direct", "looks/minimum_in_each_arm", 10),
+                                  to("direct", "looks/minimum_in_each_arm", 20, "refused"),
+                                  to("direct", "looks/minimum_in_each_arm", 3, "refused",
+                                     looks={"months": [9.0, 18.0]})],
+    "CountedParticipants.numbers": [to("strata", "looks/observed/numbers", [7, 12],
+                                       looks=IN_ONE)],
+    "CountedParticipants.stratum": [to("strata", "looks/observed/stratum", "hard", looks=IN_ONE),
+                                    to("strata", "looks/observed/stratum", "none", "refused",
+                                       looks=IN_ONE)],
+    "CountedEvents.numbers": [to("times", "looks/events/numbers", [6, 16], looks=EVENTS)],
+    "CountedEvents.endpoint": [to("times", "looks/events/endpoint", "none", "refused",
+                                  looks=EVENTS),
+                               to("times", "looks/events/endpoint", "other",
+                                  looks=EVENTS, **OTHER)],
+    "CountedEvents.stratum": [to("times", "looks/events/stratum", "b", looks=EVENTS,
+                                 strata={"a": 0.6, "b": 0.4}),
+                              to("times", "looks/events/stratum", "b", "refused", looks=EVENTS)],
     "Looks.final": [to("direct", "looks/final", "all_observed", looks={"enrolled": [18, 30]})],
     "Rule.name": [to("direct", "rules/0/name", "toxicity", "told")],
     "Rule.then": [to("direct", "rules/1/then", "stop_for_safety")],

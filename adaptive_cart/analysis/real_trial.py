@@ -388,20 +388,18 @@ class RealTrial(Conduct):
         """
         reach = self.participants.reach if reach is None else max(reach, self.participants.reach)
         self.follow(reach)
-        prepared = self.prepared[self.design.primary]
-        dates, lasts = self.next_look(look)
+        dates, lasts = self.next_look(look, np.array([self._more_to_come(reach)]))
         date, last = float(dates[0]), bool(lasts[0])
-        beyond = look > len(self.plan.schedule.at)
-        if self.plan.schedule.scale == "events" and not beyond:
-            number = int(self.plan.schedule.at[look - 1])
-            reached = np.isfinite(prepared.event_date).sum() >= number
-            all_in = len(self.participants) >= int(self.standing.enrolled[0])
-            waits = self.participants.unseen(reach, self.window).any()
-            if not reached and (waits or not (all_in and np.isfinite(date))):
-                date = float("inf")
-            if not reached and date > until(reach):  # until then there may be events
-                last = look == self.plan.schedule.number
+        if date > until(reach):  # until then a number may still be reached
+            last = look == self.plan.schedule.number
         return date, last
+
+    def _more_to_come(self, reach: float) -> bool:
+        """Whether anybody is to come, or of what looks count is still to be seen of somebody."""
+        if len(self.participants) < int(self.standing.enrolled[0]):
+            return True
+        waits = self.plan.schedule.scale == "events"
+        return waits and bool(self.participants.unseen(reach, self.window).any())
 
 
 def settled_by(standing: Standing, target: Target) -> str | None:

@@ -25,6 +25,7 @@ from adaptive_cart.analysis.real_trial import (
     RecordedAnalysis,
 )
 from adaptive_cart.conduct.holding import LookRecord, between_looks, by_name
+from adaptive_cart.conduct.looks import counted_by
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule, rhythm
 from adaptive_cart.conduct.standing import RUNNING, Standing
@@ -196,7 +197,8 @@ def replayed(
         )
     if not walk.held:
         raise InputError(_not_due(plan, trial, 1, trial.due(1)[0], reach))
-    replay = Replay(trial, walk.held, walk.due, [*walk.notes, *_told_between(trial, walk.held[-1])])
+    told = [*walk.notes, *_told_due(trial, walk.held[-1]), *_told_between(trial, walk.held[-1])]
+    replay = Replay(trial, walk.held, walk.due, told)
     if as_of is not None and look is None and not replay.now.record.between:
         replay.held[-1] = replace(replay.now, date=as_of)
         replay.held[-1], _ = replay.again(None)
@@ -215,6 +217,16 @@ def _by_visits(trial: RealTrial, look: int, date: float) -> bool:
         return False
     last_day = participants.randomised + participants.last_contact >= participants.reach - SAME
     return int(last_day.sum()) == 1
+
+
+def _told_due(trial: RealTrial, now: Held) -> list[str]:
+    """Say what a look waits for and what there was by its date, where that is no plain number."""
+    looks = trial.design.looks
+    if looks.as_stated or now.record.between or now.look > len(looks.at):
+        return []
+    trial.follow(now.date)
+    counted = counted_by(trial.plan, trial.population, trial.prepared, np.array([now.date]))
+    return [f"look {now.look} is due at {looks.due(now.look)}; by month {now.date:.2f}: {counted}"]
 
 
 def _told_between(trial: RealTrial, now: Held) -> list[str]:
@@ -309,7 +321,7 @@ class _Walk:
             )
         due = date <= self.reach + SAME
         due = due or (self.as_of is None and _by_visits(trial, number, date))
-        calendar = schedule.scale == "months" and date <= self.reach + GRACE
+        calendar = schedule.by_calendar(number, date) and date <= self.reach + GRACE
         if asked and not due and self.as_of is None and not calendar:
             raise InputError(_not_due(trial.plan, trial, number, date, self.reach))
         at = date
@@ -413,22 +425,26 @@ def _not_due(plan: Plan, trial: RealTrial, look: int, date: float, reach: float)
     """Say why a look is not due, and what is there."""
     schedule, participants = plan.schedule, trial.participants
     there = participants.randomised <= until(reach)
+    looks = plan.design.looks
     if look > len(schedule.at):
         needs = "everybody randomised and followed"
+    elif not looks.as_stated:
+        needs = looks.due(look)
     else:
         what = {"observed": "participants observed", "enrolled": "participants randomised"}
         unit = what.get(schedule.scale, schedule.scale)
         needs = f"{schedule.at[look - 1]:g} {unit}"
         if schedule.scale == "months":
             needs = f"month {schedule.at[look - 1]:g}"
-    followed = schedule.followed_for or 0.0
+    now, followed = np.array([reach]), schedule.followed_for or 0.0
     passed = int((participants.randomised + followed <= until(reach)).sum())
     found = f"{int(there.sum())} randomised"
-    if schedule.scale == "observed":
+    if not looks.as_stated:
+        found += f", {counted_by(plan, trial.population, trial.prepared, now)}"
+    elif schedule.scale == "observed":
         found += f", {passed} of them past month {followed:g}"
-    if schedule.scale == "events":
-        prepared = trial.prepared[plan.design.primary]
-        found += f", {int((prepared.event_date <= until(reach)).sum())} events"
+    elif schedule.scale == "events":
+        found += f", {int(schedule.so_far(trial.population, trial.prepared, now).sum())} events"
     when = f" It would fall due at month {date:.2f}." if np.isfinite(date) else ""
     return (
         f"look {look} is not due: it needs {needs}; by month {reach:.2f} there are {found}.{when} "

@@ -80,8 +80,9 @@ def _one_look(design: Design) -> dict[str, Any]:
     """When a design is looked at once: when all have been observed, or at its last look."""
     if design.primary_endpoint.known_after() is not None:
         return {"observed": [design.enrolment.max_n]}
-    last: Any = getattr(design.looks, design.looks.scale)[-1]
-    return {design.looks.scale: [last]}
+    last = design.looks.the_last()
+    last.pop("final", None)
+    return last
 
 
 def words_of_fixed(design: Design) -> str:
@@ -93,6 +94,8 @@ def words_of_fixed(design: Design) -> str:
         "months": f"at month {at:g}",
         "enrolled": f"when {at:g} have been randomised",
     }[scale]
+    if not design.looks.as_stated:
+        when = f"at {design.looks.due(len(design.looks.at))}"
     limits = "; ".join(
         f"{name} {asked.sign} {asked.threshold!r}"
         for rule in design.rules

@@ -124,6 +124,14 @@ def _problems(design: Design) -> list[Problem]:
                 "the last one's number is the whole of its information",
             )
         ]
+    if design.looks.apart:
+        return [
+            Problem(
+                f"looks.{design.looks.apart}",
+                "the group-sequential design spends its error by looks that see just the number "
+                "stated",
+            )
+        ]
     return []
 
 

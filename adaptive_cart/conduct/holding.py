@@ -146,12 +146,18 @@ class Conduct:
         date, last = self.between(look)
         self.hold(look, date, self.standing.running & ~self.skipped(last), last)
 
-    def next_look(self, look: int) -> tuple[Floats, Booleans]:
-        """When a look falls due as things stand, and whether it is the last, ``(trial,)`` each."""
-        prepared, standing = self.prepared[self.design.primary], self.standing
+    def next_look(self, look: int, pending: Booleans | None = None) -> tuple[Floats, Booleans]:
+        """When a look falls due as things stand, and whether it is the last, ``(trial,)`` each.
+
+        Parameters
+        ----------
+        pending
+            ``(trial,)`` more may come than is known of; nowhere if left out.
+        """
+        standing = self.standing
         return self.plan.schedule.due(
-            look, self.population, prepared, standing.enrolled, self.before,
-            standing.enrolment_stopped,
+            look, self.population, self.prepared, standing.enrolled, self.before,
+            standing.enrolment_stopped, standing.open_arms, pending,
         )  # fmt: skip
 
     def skipped(self, last: Booleans) -> Booleans:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.nouns.calendar import until
+from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
+
+if TYPE_CHECKING:
+    from adaptive_cart.conduct.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,14 @@ class Schedule:
         not fixed.
     final
         Whether one more look is held when everybody randomised has been observed.
+    counted
+        Name of the endpoint whose events are counted.
+    stratum
+        Position of the stratum in which is counted; nothing where it is in all.
+    minimum
+        How many of what is counted have to be in each open arm as well; 0 for none.
+    months, whichever
+        Months beside the numbers, one a look, and which of the two decides; none, and blank.
     """
 
     scale: str
@@ -35,47 +48,77 @@ class Schedule:
     followed_for: float | None
     final: bool
     primary: EndpointBase
+    counted: str
+    stratum: int | None = None
+    minimum: int = 0
+    months: tuple[float, ...] = ()
+    whichever: str = ""
 
     @staticmethod
     def of(design: Design) -> Schedule:
         """Return the schedule of a design."""
         looks, primary = design.looks, design.primary_endpoint
-        final = looks.final is not None
-        return Schedule(looks.scale, tuple(looks.at), primary.followed_for(), final, primary)
+        within = looks.stratum
+        return Schedule(
+            looks.scale,
+            tuple(looks.at),
+            primary.followed_for(),
+            looks.final is not None,
+            primary,
+            looks.endpoint or design.primary,
+            None if within is None else design.stratum_names.index(within),
+            looks.minimum_in_each_arm or 0,
+            looks.at_months,
+            looks.whichever or "",
+        )
 
     @property
     def number(self) -> int:
         """How many looks there are, the final one counted in."""
         return len(self.at) + self.final
 
+    @property
+    def in_order(self) -> bool:
+        """Whether what is counted comes in the order of randomisation, in everybody."""
+        alike = self.stratum is None and not self.minimum
+        return alike and self.scale in ("observed", "enrolled")
+
     def due(
         self,
         look: int,
         population: Population,
-        prepared: Any,
+        prepared: Mapping[str, Any],
         enrolled: Integers,
         before: Floats,
         stopped: Booleans | None = None,
+        open_arms: Booleans | None = None,
+        pending: Booleans | None = None,
     ) -> tuple[Floats, Booleans]:
         """Calendar month at which a look falls due, and whether it is the trial's last.
 
         A number of observed participants is reached in order of randomisation: the look waits for
-        the landmark month of the n-th, whatever is known of the others by then. A number of events
-        that can no longer be reached makes its look the last, when nobody is under follow-up: that
-        date is infinite where somebody stays for ever.
+        the landmark month of the n-th, whatever is known of the others by then. A number that can
+        no longer be reached makes its look the last, when nobody is left who could add to it (of
+        events: when nobody is under follow-up, a date that is infinite where somebody stays for
+        ever), unless a month stands beside it: then the month decides, though not before that.
 
         Parameters
         ----------
         look
             Number of the look, from 1.
         prepared
-            The primary endpoint's prepared outcomes; looks by events count in them.
+            Prepared outcomes by endpoint; looks by events count in those of :attr:`counted`.
         enrolled
             ``(trial,)`` how many will be randomised: ``max_n``, or fewer where enrolment stopped.
         before
             ``(trial,)`` date of the look before; no look is held earlier.
         stopped
             ``(trial,)`` enrolment was stopped by a rule; nowhere if left out.
+        open_arms
+            ``(trial, arm)`` arms that enrol, each of which needs the minimum; all if left out.
+        pending
+            ``(trial,)`` more may come than the population has, so that nothing is out of reach;
+            nowhere if left out.
 
         Returns
         -------
@@ -85,21 +128,93 @@ class Schedule:
         last = np.full(trials, look == self.number)
         if look > len(self.at):
             return np.maximum(self.all_observed(population, enrolled, before), before), last
-        at = self.at[look - 1]
         if self.scale == "months":
-            date = np.full(trials, float(at))
-        elif self.scale == "events":
-            date, reached = _event_date(population, prepared, int(at))
-            last |= ~reached if stopped is None else ~reached & ~stopped
+            date = np.full(trials, float(self.at[look - 1]))
         else:
-            arrival = population.arrival[:, int(at) - 1]
-            assert self.scale == "enrolled" or self.followed_for is not None
-            date = arrival + (self.followed_for or 0.0) if self.scale == "observed" else arrival
+            date, reached = self._number_due(look, population, prepared, open_arms)
+            if pending is not None:
+                date = np.where(~reached & pending, np.inf, date)
+            if self.months:
+                date = self._with_month(look, date, reached)
+            else:
+                last |= ~reached if stopped is None else ~reached & ~stopped
         if stopped is not None and stopped.any():
             # enrolment was stopped: the last look is held when everybody in has been observed
             observed = self.all_observed(population, enrolled, before)
             date = np.where(stopped, observed, date)
         return np.maximum(date, before), last
+
+    def _number_due(
+        self,
+        look: int,
+        population: Population,
+        prepared: Mapping[str, Any],
+        open_arms: Booleans | None,
+    ) -> tuple[Floats, Booleans]:
+        """Calendar month at which a number is reached, and whether it is, ``(trial,)`` each.
+
+        Where it is not: the month at which the last of those who will come can add to it no more.
+        """
+        number = int(self.at[look - 1])
+        if self.in_order:
+            # arrivals increase: the n-th is the n-th column
+            arrival = population.arrival[:, number - 1]
+            date = arrival + self._wait if self._wait else arrival
+            return date, np.ones(population.trials, dtype=np.bool_)
+        moments, over = self._moments(population, prepared)
+        date = _nth(moments, number)
+        if self.minimum:
+            for arm in range(population.arms):
+                own = _nth(np.where(population.arm == arm, moments, np.inf), self.minimum)
+                needed = True if open_arms is None else open_arms[:, arm]
+                date = np.where(needed, np.maximum(date, own), date)
+        reached = np.isfinite(date)
+        if reached.all():
+            return date, reached
+        gone = np.where(np.isfinite(population.arrival), over, -np.inf).max(axis=1)
+        return np.where(reached, date, gone), reached
+
+    @property
+    def _wait(self) -> float:
+        """Months from randomisation until a participant counts."""
+        assert self.scale == "enrolled" or self.followed_for is not None
+        return (self.followed_for or 0.0) if self.scale == "observed" else 0.0
+
+    def _moments(
+        self, population: Population, prepared: Mapping[str, Any]
+    ) -> tuple[Floats, Floats]:
+        """Calendar month at which each participant counts, infinite for never, and may no longer.
+
+        ``(trial, participant)`` each.
+        """
+        if self.scale == "events":
+            counted = prepared[self.counted]
+            moments, over = counted.event_date, counted.leaves
+        else:
+            moments = over = population.arrival + self._wait
+        if self.stratum is not None:
+            moments = np.where(population.label == self.stratum, moments, np.inf)
+        return moments, over
+
+    def _with_month(self, look: int, date: Floats, reached: Booleans) -> Floats:
+        """When a look with a number and a month is due, ``(trial,)``."""
+        month = self.months[look - 1]
+        if self.whichever == "later":
+            return np.maximum(date, month)
+        return np.where(reached, np.minimum(date, month), month)
+
+    def by_calendar(self, look: int, date: float) -> bool:
+        """Whether a month alone dates a look, which is then held whatever has been seen by it."""
+        if self.scale == "months":
+            return True
+        return look <= len(self.months) and date == self.months[look - 1]
+
+    def so_far(self, population: Population, prepared: Mapping[str, Any], date: Floats) -> Integers:
+        """How many of what looks count have come by a date, ``(trial, arm)``."""
+        moments, _ = self._moments(population, prepared)
+        counts = population.tally(ParticipantSet.where(moments <= until(date)[:, None]))
+        total: Integers = counts.sum(axis=2)
+        return total
 
     def all_observed(self, population: Population, randomised: Integers, now: Floats) -> Floats:
         """Calendar month at which everybody of ``randomised`` (trial,) has been followed.
@@ -133,17 +248,26 @@ class Schedule:
         return np.where(known, np.maximum(last, now), now), known
 
 
-def _event_date(population: Population, prepared: Any, number: int) -> tuple[Floats, Booleans]:
-    """Calendar month of the ``number``-th event, and whether there are so many.
+def _nth(moments: Floats, number: int) -> Floats:
+    """The ``number``-th of each trial's moments, ``(trial,)``; infinite where there are fewer."""
+    if number > moments.shape[1]:
+        return np.full(len(moments), np.inf)
+    nth: Floats = np.partition(moments, number - 1, axis=1)[:, number - 1]
+    return nth
 
-    Where there are not: the month at which the last of those who will come leaves follow-up.
+
+def counted_by(
+    plan: Plan, population: Population, prepared: Mapping[str, Any], date: Floats
+) -> str:
+    """Say how many there are by a date of what looks count: ``12 events (soc 7, cart 5)``.
+
+    In the first trial.
     """
-    dates = np.partition(prepared.event_date, number - 1, axis=1)[:, number - 1]
-    reached = np.isfinite(dates)
-    if reached.all():
-        return dates, reached
-    leaves = np.where(np.isfinite(population.arrival), prepared.leaves, -np.inf).max(axis=1)
-    return np.where(reached, dates, leaves), reached
+    counts = plan.schedule.so_far(population, prepared, date)[0]
+    by_arm = ", ".join(
+        f"{arm} {int(count)}" for arm, count in zip(plan.design.arm_names, counts, strict=True)
+    )
+    return f"{int(counts.sum())} {plan.design.looks.what()} ({by_arm})"
 
 
 def snapshot_at(population: Population, date: Floats, enrolled: Integers) -> Snapshot:

@@ -18,6 +18,7 @@ from adaptive_cart.decisions import (
     SUCCESS,
     Ending,
 )
+from adaptive_cart.design.look_tables import Looks
 from adaptive_cart.design.rule_tables import (
     AlphaSpending,
     Comparing,
@@ -119,31 +120,6 @@ class Enrolment(Part):
     ]
     arrivals: Literal["poisson", "regular"] = "poisson"
     after_closing: Literal["redistribute", "keep"] = "redistribute"
-
-
-class Looks(Part):
-    """When looks are due, on one scale."""
-
-    observed: list[Count] | None = None
-    enrolled: list[Count] | None = None
-    events: list[Count] | None = None
-    months: list[PositiveMonths] | None = None
-    final: Literal["all_observed"] | None = None
-
-    @property
-    def scale(self) -> str:
-        """Which of the four scales the looks are counted on."""
-        return next(n for n in ("observed", "enrolled", "events", "months") if getattr(self, n))
-
-    @property
-    def at(self) -> list[float]:
-        """The stated numbers, in order."""
-        return list(getattr(self, self.scale))
-
-    @property
-    def number(self) -> int:
-        """How many looks there are, the final one counted in."""
-        return len(self.at) + (self.final is not None)
 
 
 class MultiArm(Part):

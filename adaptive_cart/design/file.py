@@ -14,6 +14,7 @@ from typing import Any
 
 from adaptive_cart.courses.tables import COMMON, ArmCourse, Hazard
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.look_tables import NUMBERS, SCALES
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenario_frame import ROLES
 from adaptive_cart.design.validation import meant, one_line
@@ -286,6 +287,7 @@ def schema() -> dict[str, Any]:
         definitions[name]["allOf"] = [
             {"oneOf": [{"required": [key]} for key in choice]} for choice in keys
         ]
+    _looks_together(definitions["Looks"])
     definitions["Arm"]["properties"]["product"]["enum"] = list(PRODUCTS)
     _add_truth(document)
     for name, least in (("arms", 2), ("strata", 1), ("endpoints", 1), ("scenarios", 1)):
@@ -298,6 +300,20 @@ def schema() -> dict[str, Any]:
     document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     document["title"] = "adaptive_cart design"
     return document
+
+
+def _looks_together(looks: dict[str, Any]) -> None:
+    """Make it one scale alone, or a number and months with the word that says which decides."""
+
+    def without(*keys: str) -> dict[str, Any]:
+        return {"not": {"anyOf": [{"required": [key]} for key in keys]}}
+
+    alone = [
+        {"required": [scale], **without(*(key for key in SCALES if key != scale), "whichever")}
+        for scale in SCALES
+    ]
+    numbers = [{"required": [scale]} for scale in NUMBERS]
+    looks["oneOf"] = [*alone, {"required": ["months", "whichever"], "oneOf": numbers}]
 
 
 def _without_null(document: Any) -> Any:
@@ -376,7 +392,6 @@ _EXACTLY_ONE = {
     "Exponential": (("rate", "median"),),
     "Gamma": (("rate", "scale"),),
     "Gompertz": (("rate", "median"),),
-    "Looks": (("observed", "enrolled", "events", "months"),),
     **dict.fromkeys(
         ("Rule", "Condition"),
         (
@@ -508,7 +523,7 @@ _HOVER = {
     "analysis": "Analysis by endpoint; a binary one without it has a Beta(1, 1) in every arm.",
     "prediction": "Months before the one analysed whose states tell what will be seen at it.",
     "enrolment": "How many participants, and how fast they come.",
-    "looks": "When the data are looked at: one of observed, enrolled, events, months.",
+    "looks": "When data are looked at: observed, enrolled, events or months; or with months.",
     "rules": "Rules, judged at every look in the order written; write each as [[rules]].",
     "multiarm": "When a trial of several experimental arms ends.",
     "crossover": "Participants of one arm who take the other arm's treatment later.",
@@ -532,9 +547,9 @@ _HOVER = {
     "Enrolment.arrivals": "Random arrivals (poisson, default), or the expected times (regular).",
     "Enrolment.after_closing": "Arrivals of a closed stratum go to the others, or are lost (keep).",
     "Ramp.ramp_months": "Months over which the intensity rises from zero to the plateau.",
-    "Looks.observed": "Looks when this many have passed the primary endpoint's month.",
-    "Looks.enrolled": "Looks when this many are randomised.",
-    "Looks.events": "Looks when this many primary events have happened.",
+    "Looks.observed": "Looks when so many (of a stratum) have passed the primary's month.",
+    "Looks.enrolled": "Looks when so many (of a stratum) are randomised.",
+    "Looks.events": "Looks when so many events (of an endpoint, a stratum) have happened.",
     "Looks.months": "Looks at these months since the trial opened.",
     "Looks.final": 'One more look, "final" in a rule, when everybody randomised is observed.',
     "Rule.name": "Name of the rule, in results and for predictive rules.",

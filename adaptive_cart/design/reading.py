@@ -16,12 +16,12 @@ from adaptive_cart.design.design import (
     Design,
     EarlyMonths,
     Enrolment,
-    Looks,
     MultiArm,
     Randomisation,
     Simulation,
     Strict01,
 )
+from adaptive_cart.design.look_tables import Looks
 from adaptive_cart.design.rule_tables import Rule
 from adaptive_cart.design.validation import (
     Faults,

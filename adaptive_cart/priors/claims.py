@@ -280,6 +280,8 @@ def planned_numbers(design: Design) -> list[tuple[int, ...]] | None:
     looks = design.looks
     if design.strata is not None or design.adaptive or looks.scale != "observed":
         return None
+    if not looks.as_stated:
+        return None
     at = [*looks.at, design.enrolment.max_n] if looks.final is not None else list(looks.at)
     total = sum(design.allocation)
     found = []

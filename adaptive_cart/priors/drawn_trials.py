@@ -79,9 +79,9 @@ def _unknown_rules(plan: Plan) -> Iterator[str]:
 
 
 def _asked(plan: Plan) -> list[str]:
-    """Endpoints that decide something: the primary, which dates the looks, and the rules'."""
+    """Endpoints that decide something: the primary, what looks count, and the rules'."""
     asked = [target.endpoint for rule in plan.rules for target in rule.asked]
-    return list(dict.fromkeys([plan.design.primary, *asked]))
+    return list(dict.fromkeys([plan.design.primary, plan.schedule.counted, *asked]))
 
 
 class DrawnTrials(Conduct):

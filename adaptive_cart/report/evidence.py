@@ -309,6 +309,8 @@ class Evidence:
         looks = self.design.looks
         if look > len(looks.at):
             return line("everybody randomised has been observed")
+        if not looks.as_stated:
+            return line(given(looks.due(look), "design: looks"))
         before, after = DUE[looks.scale]
         number = self.setting(looks.at[look - 1], f"looks.{looks.scale}")
         return line(before, number, after)
@@ -320,6 +322,8 @@ class Evidence:
         before, after = DUE[looks.scale]
         numbers = listed([self.setting(value, path) for value in looks.at])
         when = line("in " if looks.scale == "months" else "when ", before, numbers, after)
+        if not looks.as_stated:
+            when = line("at ", listed([self.due(look + 1) for look in range(len(looks.at))]))
         if len(looks.at) < looks.number:
             when += line(", and when everybody randomised has been observed")
         return when

@@ -127,6 +127,8 @@ def _counts_alone(design: Design) -> tuple[Design, float, tuple[str, ...]] | Non
     """The design reduced to its primary endpoint on counts; nothing where that is not possible."""
     if len(design.arms) != 2 or design.strata or design.looks.scale != "observed":
         return None
+    if not design.looks.as_stated:
+        return None
     primary_kind = design.primary_endpoint
     if not primary_kind.binary or primary_kind.known_after() is None or design.adaptive:
         return None

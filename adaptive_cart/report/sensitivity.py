@@ -87,17 +87,16 @@ def variants(design: Design, truths: dict[str, Truth]) -> Iterator[Variant]:
         )
 
 
+_OF_EVERYBODY = ("observed", "enrolled")
+
+
 def _fixed(tables: Tables, design: Design) -> bool:
     if design.looks.number == 1:
         return False
-    looks = tables["looks"]
-    if "final" in looks:
-        looks[design.looks.scale] = looks[design.looks.scale][-1:]
-        if design.looks.scale in ("observed", "enrolled"):
-            looks[design.looks.scale] = [design.enrolment.max_n]
-            del looks["final"]
-    else:
-        looks[design.looks.scale] = looks[design.looks.scale][-1:]
+    looks = tables["looks"] = design.looks.the_last()
+    if "final" in looks and design.looks.as_stated and design.looks.scale in _OF_EVERYBODY:
+        looks[design.looks.scale] = [design.enrolment.max_n]
+        del looks["final"]
     kept = []
     for rule in tables["rules"]:
         if "predictive" in rule or DECISIONS[rule["then"]].ends not in (SUCCESS, SAFETY):
@@ -130,8 +129,7 @@ def _pace(tables: Tables, factor: float) -> bool:
 
 
 def _later(tables: Tables, design: Design) -> bool:
-    scale = design.looks.scale
-    at = list(tables["looks"][scale])
+    scale, at = design.looks.scale, list(design.looks.at)
     early = at if design.looks.final is not None else at[:-1]
     if not early:
         return False
@@ -144,7 +142,7 @@ def _later(tables: Tables, design: Design) -> bool:
     new = moved if design.looks.final is not None else [*moved, at[-1]]
     if len(set(new)) < len(new) or sorted(new) != new:
         return False
-    tables["looks"][scale] = new
+    tables["looks"] = design.looks.written(new)
     return True
 
 

@@ -35,13 +35,15 @@ def last_looks(design: Design, truth: Truth, name: str) -> Iterator[Summary]:
     for batch in range(RATIO_BATCHES):
         latents = latents_for(design, SEED, batch * trials, trials)
         population = followed(design, truth, latents, Enrolment(design, latents))
-        primary = design.primary_endpoint.prepare(design.primary, population)
         schedule = Schedule.of(design)
+        prepared = {
+            each: design.endpoints[each].prepare(each, population)
+            for each in {schedule.counted, name}
+        }
         everybody = np.full(trials, design.enrolment.max_n)
-        date, _ = schedule.due(schedule.number, population, primary, everybody, np.zeros(trials))
+        date, _ = schedule.due(schedule.number, population, prepared, everybody, np.zeros(trials))
         endpoint = design.endpoints[name]
-        prepared = primary if name == design.primary else endpoint.prepare(name, population)
-        yield endpoint.summary(prepared, snapshot_at(population, date, everybody))
+        yield endpoint.summary(prepared[name], snapshot_at(population, date, everybody))
 
 
 @dataclass

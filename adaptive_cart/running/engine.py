@@ -130,6 +130,8 @@ def obstacles(design: Design, truths: Mapping[str, Truth]) -> list[str]:
             found.append(f"dropout makes the number analysed vary (scenario '{name}')")
     if design.looks.scale != "observed":
         found.append(f"looks by {design.looks.scale} analyse a number that varies")
+    elif design.looks.apart:
+        found.append(f"looks with {design.looks.apart} analyse a number that varies")
     if isinstance(design.randomisation, PermutedBlocks):
         block = design.randomisation.block or smallest_block(design.allocation)
         for number in analysed_at(design):

@@ -124,10 +124,13 @@ def _setting(value: Any) -> str:
 
 
 def _looks(design: Design) -> Iterator[str]:
-    yield f"Looks by {design.looks.scale}"
-    for look in range(1, design.looks.number + 1):
-        if look <= len(design.looks.at):
-            due = f"{design.looks.scale} = {design.looks.at[look - 1]:g}"
+    looks = design.looks
+    yield f"Looks by {' and '.join(looks.given)}"
+    for look in range(1, looks.number + 1):
+        if look <= len(looks.at) and not looks.as_stated:
+            due = looks.due(look)
+        elif look <= len(looks.at):
+            due = f"{looks.scale} = {looks.at[look - 1]:g}"
         else:
             due = "everybody randomised has been observed"
         planned = planned_at(design, look)
@@ -137,8 +140,16 @@ def _looks(design: Design) -> Iterator[str]:
             else "; planned "
             + ", ".join(f"{arm} {n}" for arm, n in zip(design.arm_names, planned, strict=True))
         )
-        last = " (the last)" if look == design.looks.number else ""
+        last = " (the last)" if look == looks.number else ""
         yield f"  {look}{last}: {due}{numbers}{_not_whole(design, look)}"
+    if not looks.as_stated:
+        yield f"  {looks.out_of_reach()}"
+    if looks.stratum is not None and design.strata is not None:
+        share = design.strata[looks.stratum] / sum(design.strata.values())
+        yield (
+            f"  of {design.enrolment.max_n} participants {share * design.enrolment.max_n:g} are "
+            f"expected in {looks.stratum}, while every stratum is open"
+        )
 
 
 def _not_whole(design: Design, look: int) -> str:
@@ -146,7 +157,7 @@ def _not_whole(design: Design, look: int) -> str:
     looks = design.looks
     if design.strata is not None or design.adaptive:
         return ""
-    if looks.scale != "observed" or planned_at(design, look) is not None:
+    if looks.scale != "observed" or not looks.as_stated or planned_at(design, look) is not None:
         return ""
     ratio = " : ".join(map(str, design.allocation))
     number = looks.at[look - 1] if look <= len(looks.at) else design.enrolment.max_n

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_cart.conduct.looks import counted_by
 from adaptive_cart.conduct.plan import Estimand, Plan, told_of
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.conduct.standing import unheld
@@ -166,6 +167,7 @@ def _look(plan: Plan, record: LookRecord, block: Block) -> list[str]:
         f"{int(randomised.sum())} randomised ({by_arm})"
         + (f", {int(infused)} infused" if infused else "")
     ]
+    lines += _due(plan, record, block)
     for name, summary in record.summaries.items():
         arms = (
             f"{arm} {summary.told(summary.of_arm(position), design.endpoints[name].unit)}"
@@ -182,6 +184,18 @@ def _look(plan: Plan, record: LookRecord, block: Block) -> list[str]:
         )
         lines.append(f"  allocation from now on: {shares}")
     return lines
+
+
+def _due(plan: Plan, record: LookRecord, block: Block) -> list[str]:
+    """What a look waited for, where it is no plain number, and what there was by its date."""
+    looks, population = plan.design.looks, block.population
+    if looks.as_stated or record.between or record.look > len(looks.at):
+        return []
+    assert population is not None
+    counted = plan.schedule.counted
+    prepared = {counted: plan.design.endpoints[counted].prepare(counted, population)}
+    found = counted_by(plan, population, prepared, record.date)
+    return [f"  due at {looks.due(record.look)}: by then {found}"]
 
 
 def _judged(plan: Plan, record: LookRecord, block: Block, position: int) -> list[str]:

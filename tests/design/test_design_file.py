@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from adaptive_cart.cli import main
 from adaptive_cart.commands import COMMANDS
 from adaptive_cart.courses.group import GroupCourse
-from adaptive_cart.design.design import Arm, Design, Enrolment, Looks
+from adaptive_cart.design.design import Arm, Design, Enrolment
 from adaptive_cart.design.file import (
     digest_of,
     load_design,
@@ -27,6 +27,7 @@ from adaptive_cart.design.file import (
     template,
     templates,
 )
+from adaptive_cart.design.look_tables import Looks
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.rule_tables import PosteriorQuestion, PredictiveQuestion, Rule
 from adaptive_cart.design.scenarios import truths_of

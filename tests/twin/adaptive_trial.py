@@ -46,11 +46,16 @@ Assumed where the contract and its semantics are silent or could be read two way
 
 *Looks*
 
-- Looks by events: death censors, as dropout does. Of a rule that names "final" and also the
-  number of the look that cannot be reached, the number's threshold holds. It is out of reach
-  when all max_n, enrolled as things stand, do not make it.
+- Looks by events: death censors (unless the endpoint names it), as dropout does. Of a rule that
+  names "final" and also the number of the look that cannot be reached, the number's threshold
+  holds. It is out of reach when all max_n, enrolled as things stand, do not make it.
 - After ``stop_enrolment`` the last look of a time endpoint is held when everybody has passed the
   horizon, also where it was planned by events; without a horizon there is no such date.
+- A number, of whatever is counted in whomever, is reached on the first date on which so many
+  count, and of those the minimum in every arm that is open then (the control always is). Out of
+  reach it is when all max_n do not make it; the date of that is when the last of them has left
+  follow-up (`events`), has passed the month (`observed`) or is in (`enrolled`), whatever stratum.
+- With months beside numbers such a look is not the last: the month decides, no sooner than that.
 - No look is dated before the one that precedes it.
 - With a fixed control share nothing but the experimental shares is raised to the minimum; a
   minimum that cannot be kept is an error.
@@ -180,7 +185,11 @@ def planned_looks(raw: Table) -> list[tuple[str, float]]:
     """Every planned look as (what it waits for, how much of it); the last of them is last."""
     looks = []
     for kind in ("observed", "enrolled", "events", "months"):
-        looks += [(kind, number) for number in raw["looks"].get(kind, [])]
+        written = raw["looks"].get(kind, [])
+        numbers = written["numbers"] if isinstance(written, dict) else written
+        if kind == "months" and "whichever" in raw["looks"]:
+            continue  # they stand beside the numbers
+        looks += [(kind, number) for number in numbers]
     if raw["looks"].get("final") == "all_observed":
         looks.append(("all_observed", raw["enrolment"]["max_n"]))
     return looks
@@ -512,7 +521,7 @@ def time_course(name: str, endpoint: Table, person: Person) -> tuple[float, floa
     """Months at which the clock starts, the event comes and follow-up ends; infinite = never."""
     gone = min(person["dropout_month"], person["death_month"])
     if endpoint["type"] == "time_to_event":
-        start, event = 0.0, person[name]
+        start, event = one_trial.begins_and_ends(name, endpoint, person)
     elif endpoint["type"] == "time_to_relapse":
         start, event = (one_trial.remissions(person) or [(NEVER, NEVER)])[0]
         if start > gone:
@@ -612,18 +621,50 @@ def next_look(trial: Trial) -> tuple[float, bool]:
         date = people[-1]["randomised_month"] + primary["horizon"]
     elif trial.enrolment_stopped or kind == "all_observed":
         date = all_followed(trial, trial.primary, people)
-    elif kind == "observed":
-        date = people[int(number) - 1]["randomised_month"] + primary["month"]
-    elif kind == "enrolled":
-        date = people[int(number) - 1]["randomised_month"]
     elif kind == "months":
         date = float(number)
     else:
-        dates = sorted(event_and_end(trial.primary, primary, person)[0] for person in people)
-        unreachable = len(dates) < number or dates[int(number) - 1] == NEVER
-        everybody = all_followed(trial, trial.primary, people)
-        date = everybody if unreachable else dates[int(number) - 1]
+        reached = date_reached(trial, kind, int(number), people)
+        unreachable = reached == NEVER
+        date = max(counts_on(trial, kind, person)[1] for person in people)
+        date = date if unreachable else reached
+        if "whichever" in trial.raw["looks"]:
+            month = trial.raw["looks"]["months"][trial.look - 1]
+            if trial.raw["looks"]["whichever"] == "later":
+                # out of reach, the month decides, but not before that is known
+                date = max(date, month)
+            else:
+                date = min(reached, month)
+            unreachable = False
     return max(date, trial.clock), unreachable
+
+
+def counts_on(trial: Trial, kind: str, person: Person) -> tuple[float, float]:
+    """Dates on which a participant counts for the looks (infinite = never), or no more can."""
+    written = trial.raw["looks"][kind]
+    table = written if isinstance(written, dict) else {}
+    date = over = person["randomised_month"]
+    if kind == "observed":
+        date = over = date + trial.raw["endpoints"][trial.primary]["month"]
+    if kind == "events":
+        name = table.get("endpoint", trial.primary)
+        date, over = event_and_end(name, trial.raw["endpoints"][name], person)
+        over = over if over < NEVER else person["randomised_month"]
+    if "stratum" in table and person["stratum"] != table["stratum"]:
+        date = NEVER
+    return date, over
+
+
+def date_reached(trial: Trial, kind: str, number: int, people: Sequence[Person]) -> float:
+    """First date on which so many count, and enough of them in each open arm; infinite = never."""
+    least = trial.raw["looks"].get("minimum_in_each_arm", 0)
+    dated = [(counts_on(trial, kind, person)[0], person["arm"]) for person in people]
+    for date in sorted(one for one, _ in dated if one < NEVER):
+        arms = [arm for one, arm in dated if one <= date]
+        enough = all(arms.count(arm) >= least for arm in [trial.arms[0], *trial.open_arms])
+        if len(arms) >= number and enough:
+            return date
+    return NEVER
 
 
 def checks_of(rule: Table, people: Sequence[Person]) -> list[float]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from adaptive_cart.design.look_tables import NUMBERS, SCALES
 from adaptive_cart.design.validation import Faults, meant, shown
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import one_of
@@ -18,12 +19,11 @@ if TYPE_CHECKING:
         Crossover,
         EarlyMonths,
         Enrolment,
-        Looks,
     )
+    from adaptive_cart.design.look_tables import Looks
     from adaptive_cart.design.rule_tables import Rule
 
 SCENARIO_KEYS = ("role", "dropout", "death")
-SCALES = ("observed", "enrolled", "events", "months")
 
 
 @dataclass
@@ -79,12 +79,37 @@ class Pieces:
         """How many looks there are, where the table of looks says it."""
         if self.looks is None or self.faults.touch("looks"):
             return None
-        given = [scale for scale in SCALES if getattr(self.looks, scale)]
-        return self.looks.number if len(given) == 1 else None
+        whole = self.looks.given and not any(wrong_scales(self.looks))
+        return self.looks.number if whole and self.looks.at else None
 
 
 # path, message, and the places whose faults would make the problem only follow from them
 Found = Iterator[tuple[str, ...]]
+
+
+def wrong_scales(looks: Looks) -> Found:
+    """Whether looks are by one number, by months, or by a number and a month together."""
+    given = looks.given
+    places = [f"looks.{scale}" for scale in SCALES]
+    together = len(given) == 2 and given[1] == "months"
+    if together and looks.whichever is None:
+        yield (
+            "looks",
+            f"found {one_of(given)} together; say which of the two decides, whichever = "
+            f'"later" or "earlier", or leave one out',
+            *places,
+            "looks.whichever",
+        )
+    elif len(given) != 1 and not together:
+        found = one_of(given) or "none"
+        yield "looks", f"found {found}; exactly one of {one_of(SCALES)} is needed", *places
+    elif looks.whichever is not None and not together:
+        yield (
+            "looks.whichever",
+            f'found "{looks.whichever}", and no second date; it is for months beside one of '
+            f"{one_of(NUMBERS)}",
+            *places,
+        )
 
 
 def unknown(value: str, kind: str, allowed: Iterable[str], also: Sequence[str] = ()) -> str:

@@ -62,6 +62,7 @@ def predictive(pieces: Pieces, rule: Rule, question: PredictiveQuestion, path: s
         )
     for each in target.asked:
         yield from _to_come(pieces, target.name, each, f"{path}.rule")
+    yield from _last_look(pieces, target, f"{path}.rule")
 
 
 def _to_come(pieces: Pieces, name: str, question: PosteriorQuestion, path: str) -> Found:
@@ -94,6 +95,27 @@ def _to_come(pieces: Pieces, name: str, question: PosteriorQuestion, path: str) 
             f"about '{pieces.primary}', or let looks be by months, enrolled or observed",
             "looks.events",
         )
+
+
+def _last_look(pieces: Pieces, target: Rule, path: str) -> Found:
+    """Whether it is known when the last look will be, where the trial is completed up to it."""
+    apart = "" if pieces.looks is None else pieces.looks.apart
+    question = target.posterior
+    if not apart:
+        return
+    if question is not None:
+        analysis = pieces.analysis.get(question.endpoint)
+        kind = ANALYSES[DEFAULT_MODEL] if analysis is None else type(analysis)
+        if kind.enumerates and question.kind.about_levels and question.kind.name in kind.answers:
+            return  # summed over final tables, whenever that will be
+    summing = one_of([key for key, each in ANALYSES.items() if each.enumerates])
+    yield (
+        path,
+        f"'{target.name}' is predicted by completing the trial, and when its last look will be is "
+        f"not predicted with `{apart}` in the looks; predict one question about a level analysed "
+        f"by {summing}, or leave `{apart}` out",
+        "looks",
+    )
 
 
 def early_months(pieces: Pieces) -> Found:

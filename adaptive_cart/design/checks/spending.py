@@ -48,6 +48,14 @@ def spending(pieces: Pieces, rule: Rule, part: Comparing, path: str, place: str)
             f"gives a posterior probability; write a number, or a test as the model",
             path_to("analysis", endpoint, "model"),
         )
+    apart = "" if pieces.looks is None else pieces.looks.apart
+    if apart:
+        yield (
+            told,
+            f"found `alpha`; it is spent by looks that see just the number stated, and not with "
+            f"`{apart}` in the looks; write a number, or leave `{apart}` out",
+            "looks",
+        )
     by_events = getattr(analysis, "information", "") == "events"
     if by_events and pieces.looks is not None and pieces.looks.events is None:
         yield (

@@ -41,7 +41,8 @@ def frame_of(pieces: Pieces, between: Faults | None = None) -> Frame:
 
 def _asked_about(pieces: Pieces, endpoint: str, wrong: Faults) -> tuple[str, ...]:
     """Arms in which an endpoint has to have a truth: somebody asks what it is there."""
-    if endpoint == pieces.primary:
+    counted = None if pieces.looks is None else pieces.looks.endpoint
+    if endpoint in (pieces.primary, counted):
         return pieces.arm_names
     asked: set[str | None] = set()
     for position, rule in enumerate(pieces.rules):
@@ -125,17 +126,18 @@ def _not_of_a_course(frame: Frame) -> None:
 
 def _number_never_reached(pieces: Pieces, frame: Frame) -> None:
     """Tell looks by events that could wait for ever for events that do not come."""
-    name = pieces.primary or ""
-    primary = frame.endpoints.get(name)
-    if pieces.looks is None or not pieces.looks.events or primary is None:
+    looks = pieces.looks
+    if looks is None or not looks.events or looks.whichever == "earlier":
         return
-    if not primary.looks_by_events or primary.followed_for() is not None:
+    name = looks.endpoint or pieces.primary or ""
+    counted = frame.endpoints.get(name)
+    if counted is None or not counted.looks_by_events or counted.followed_for() is not None:
         return
     for scenario, truth in frame.truths.items():
         if truth.follows_for_ever(name):
             frame.report(
                 path_to("endpoints", name, "horizon"),
-                _for_ever(primary),
+                _for_ever(counted),
                 path_to("endpoints", name),
                 "looks",
                 scenario=scenario,

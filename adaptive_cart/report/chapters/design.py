@@ -132,7 +132,9 @@ def _looks(evidence: Evidence) -> list[Block]:
         fraction: Line = line("–")
         if planned is None:
             by_arm: Line = line("–")
-            if design.looks.scale == "events" and look <= len(design.looks.at):
+            if not design.looks.as_stated:
+                pass  # what a look sees is not the number stated
+            elif design.looks.scale == "events" and look <= len(design.looks.at):
                 share = design.looks.at[look - 1] / design.looks.at[-1]
                 fraction = line(given(f"{share:.0%}", "design: looks"))
             elif design.looks.scale == "observed" and look <= len(design.looks.at):
@@ -163,6 +165,9 @@ def _looks(evidence: Evidence) -> list[Block]:
             n=given(sum(first), "design: looks"),
         )  # fmt: skip
     evidence.trace.reported(20, "t-looks")
+    beyond: list[Block] = []
+    if not design.looks.as_stated:
+        beyond = [Paragraph(line=line(f"{design.looks.out_of_reach().capitalize()}."))]
     return [
         Heading(text="Looks", key="looks", level=2),
         Paragraph(
@@ -187,9 +192,10 @@ def _looks(evidence: Evidence) -> list[Block]:
                 rows=tuple(rows),
                 align=("left", "left", "left", "right"),
                 widths=(0.8, 2.6, 2.1, 1.1),
-                notes=(_information(evidence),),
+                notes=(_information(evidence),) if design.looks.as_stated else (),
             )
         ),
+        *beyond,
     ]
 
 
