@@ -577,6 +577,12 @@ def claims(before: dict[str, Any], after: dict[str, Any]) -> Case:
                 "scenarios/works/infection": GONE, "scenarios/none/infection": GONE})  # fmt: skip
 
 
+SITE: dict[str, Any] = {"max_n": 36, "sites": {"one": {"per_month": 2.0},
+                                "two": {"per_month": 1.0, "opens": 2.0}}}  # fmt: skip
+PIECES = [{"from": 0.0, "rate": 1.0}, {"from": 3.0, "rate": 3.0}]
+HOLD = [{"from": 3.0, "until": 5.0}]
+
+
 def time(key: str, changed: Any, seen: str = "number", /, **given: Any) -> Case:
     """A parameter of a distribution, in the time to relapse of an arm."""
     path = f"{ARM}/durability/relapse"
@@ -834,6 +840,32 @@ KEYS: dict[str, list[Case]] = {
     "Enrolment.arrivals": [to("direct", "enrolment/arrivals", "regular")],
     "Enrolment.after_closing": [to("strata", "enrolment/after_closing", "keep"),
                                 to("direct", "enrolment/after_closing", "keep", "told")],
+    "Enrolment.sites": [to("direct", "enrolment/sites", {"one": {"per_month": 2.0},
+                           "two": {"per_month": 1.0, "opens": 5.0}}, enrolment=SITE)],
+    "Enrolment.holds": [to("direct", "enrolment/holds", HOLD)],
+    "Enrolment.screening": [to("direct", "enrolment/screening", {"failure": 0.2})],
+    "Scenario.enrolment": [to("direct", "scenarios/works/enrolment", {"per_month": 1.0})],
+    "Accrual.per_month": [to("direct", "scenarios/works/enrolment/per_month", 1.0,
+                             enrolment=SITE, scenarios__works__enrolment={})],
+    "Accrual.sites": [to("direct", "scenarios/works/enrolment/sites", SITE["sites"],
+                         scenarios__works__enrolment={})],
+    "Accrual.holds": [to("direct", "scenarios/works/enrolment/holds", HOLD,
+                         scenarios__works__enrolment={})],
+    "Accrual.screening": [to("direct", "scenarios/works/enrolment/screening", {"failure": 0.2},
+                             scenarios__works__enrolment={})],
+    "Piece.from": [to("direct", "enrolment/per_month/1/from", 5.0, enrolment__per_month=PIECES)],
+    "Piece.rate": [to("direct", "enrolment/per_month/1/rate", 5.0, enrolment__per_month=PIECES)],
+    "Site.opens": [to("direct", "enrolment/sites/one/opens", 2.0, enrolment=SITE)],
+    "Site.closes": [to("direct", "enrolment/sites/two/closes", 6.0, enrolment=SITE)],
+    "Site.per_month": [to("direct", "enrolment/sites/one/per_month", 5.0, enrolment=SITE),
+                       to("direct", "enrolment/sites/one/per_month",
+                          {"ramp_months": 3.0, "plateau": 3.0}, enrolment=SITE)],
+    "Hold.from": [to("direct", "enrolment/holds/0/from", 2.0, enrolment__holds=HOLD)],
+    "Hold.until": [to("direct", "enrolment/holds/0/until", 7.0, enrolment__holds=HOLD)],
+    "Screening.failure": [to("direct", "enrolment/screening/failure", 0.3,
+                             enrolment__screening={"failure": 0.1})],
+    "Screening.lag": [to("direct", "enrolment/screening/lag", {"dist": "fixed", "value": 2.0},
+                         enrolment__screening={"failure": 0.1})],
     "Ramp.ramp_months": [to("direct", "enrolment/per_month/ramp_months", 9.0,
                             enrolment__per_month={"ramp_months": 3.0, "plateau": 3.0})],
     "Ramp.plateau": [to("direct", "enrolment/per_month/plateau", 9.0,

@@ -16,7 +16,9 @@ from adaptive_cart.comparison.classical import (
 )
 from adaptive_cart.comparison.measured import Candidate, why_not_paired
 from adaptive_cart.comparison.side_by_side import Comparison
+from adaptive_cart.design.accrual import Accrual
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import InputError, ResultsError, nearest, one_of
 from adaptive_cart.results.result import Result, open_result
 from adaptive_cart.running.run import Progress
@@ -207,19 +209,22 @@ def _blocks(design: Design) -> str:
     return " Randomised in permuted blocks and not adaptively."
 
 
+def _true(design: Design, scenario: str) -> Truth:
+    """What is true in a scenario; how fast participants come is its design's, unless it says so."""
+    truth = replace(design.truths[scenario], sources={})
+    said = "enrolment" in design.scenarios[scenario]
+    return truth if said else replace(truth, accrual=Accrual())
+
+
 def _notes_on_truths(candidates: Sequence[Candidate], names: Mapping[str, str]) -> list[str]:
     """Say where a scenario of one name is not one truth."""
-    first = candidates[0].design.truths
+    first = candidates[0].design
     notes = []
     for candidate in candidates[1:]:
         if candidate.made:
             continue
-        theirs = candidate.design.truths
-        other = [
-            name
-            for name in names
-            if replace(first[name], sources={}) != replace(theirs[name], sources={})
-        ]
+        theirs = candidate.design
+        other = [name for name in names if _true(first, name) != _true(theirs, name)]
         if other:
             notes.append(
                 f"Not the same truth in {candidates[0].label} and {candidate.label}: "

@@ -12,7 +12,6 @@ from adaptive_cart.conduct.looks import Schedule
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.ahead import Ahead, by_share
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Snapshot
-from adaptive_cart.participants.enrolment import Pace
 
 
 def ahead_of(
@@ -41,7 +40,7 @@ def ahead_of(
         if together is not None:
             wanted = by_share(np.maximum(missing, 0), shares)
     rank, arm, stratum = _in_turn(wanted)
-    pace = Pace.of(design)
+    pace = design.enrolment.pace
     dates = pace.date(pace.expected(snapshot.date)[:, None] + rank)
     new = np.isfinite(dates)
     last, events = _last(schedule, snapshot, dates, enrolled)

@@ -92,7 +92,7 @@ class SimulatedConduct(Conduct):
         self.truth = truth
         self.targets = targets
         self.latents = latents
-        self.enrolment = Enrolment(plan.design, latents)
+        self.enrolment = Enrolment(plan.design, latents, truth.accrual.pace)
         self.shares = self.enrolment.shares
         self._follow()
         arms = len(plan.design.arm_names)

@@ -18,6 +18,7 @@ from adaptive_cart.decisions import (
     SUCCESS,
     Ending,
 )
+from adaptive_cart.design.accrual import Accrual
 from adaptive_cart.design.look_tables import Looks
 from adaptive_cart.design.rule_tables import (
     AlphaSpending,
@@ -99,25 +100,13 @@ Randomisation = Annotated[
 ]
 
 
-class Ramp(Part):
-    """Enrolment rising linearly from zero to a plateau."""
-
-    ramp_months: PositiveMonths
-    plateau: Positive = Field(description="participants a month after the ramp")
+class _Participants(Part):
+    max_n: Count
 
 
-def _pace_shape(value: Any) -> str:
-    return "ramp" if isinstance(value, dict | Ramp) else "number"
-
-
-class Enrolment(Part):
+class Enrolment(Accrual, _Participants):
     """How many participants, and how fast they come."""
 
-    max_n: Count
-    per_month: Annotated[
-        Annotated[Positive, Tag("number")] | Annotated[Ramp, Tag("ramp")],
-        Discriminator(_pace_shape),
-    ]
     arrivals: Literal["poisson", "regular"] = "poisson"
     after_closing: Literal["redistribute", "keep"] = "redistribute"
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from adaptive_cart.courses.tables import COMMON, ArmCourse, Hazard
+from adaptive_cart.design.accrual import Accrual
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.look_tables import NUMBERS, SCALES
 from adaptive_cart.design.products import PRODUCTS
@@ -249,6 +250,8 @@ def _canonical(value: Any) -> Any:
     """Sort the keys of a free table and write every number as a decimal."""
     if isinstance(value, dict):
         return {key: _canonical(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [_canonical(item) for item in value]
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -464,6 +467,10 @@ def _add_truth(document: dict[str, Any]) -> None:
     definitions["Truth"]["description"] = "The participant course that every scenario starts from."
     definitions["Scenario"]["description"] = "What differs from [truth] in this scenario."
     definitions["Scenario"]["properties"]["role"] = {"enum": list(ROLES)}
+    accrual = Accrual.model_json_schema(ref_template="#/$defs/{model}")
+    accrual.pop("$defs")
+    definitions["Accrual"] = _without_null(accrual)
+    definitions["Scenario"]["properties"]["enrolment"] = {"$ref": "#/$defs/Accrual"}
     properties = document["properties"]
     properties["truth"] = {"$ref": "#/$defs/Truth"}
     properties["scenarios"] = {
@@ -543,7 +550,10 @@ _HOVER = {
     "ResponseAdaptive.control": "The control's share: that of the largest arm, or a fixed share.",
     "ResponseAdaptive.burn_in": "Equal shares until this many are randomised.",
     "Enrolment.max_n": "Most participants randomised, all arms together.",
-    "Enrolment.per_month": "Participants a month, or a ramp { ramp_months, plateau }.",
+    "Enrolment.per_month": "Participants a month, a ramp { ramp_months, plateau }, or pieces "
+    "[{ from, rate }, …].",
+    "Accrual.per_month": "Participants a month, a ramp { ramp_months, plateau }, or pieces "
+    "[{ from, rate }, …].",
     "Enrolment.arrivals": "Random arrivals (poisson, default), or the expected times (regular).",
     "Enrolment.after_closing": "Arrivals of a closed stratum go to the others, or are lost (keep).",
     "Ramp.ramp_months": "Months over which the intensity rises from zero to the plateau.",
@@ -649,5 +659,6 @@ _HOVER = {
     "ArmCourse.rates": "Events per patient-year from randomisation.",
     "Truth.dropout": "Dropout in every arm that does not say its own.",
     "Truth.death": "Death in every arm that does not say its own.",
+    "Scenario.enrolment": "How fast participants come in this scenario, laid over [enrolment].",
     "Scenario.role": "null, alternative (default) or robustness; one called null is a null.",
 }

@@ -25,6 +25,7 @@ from adaptive_cart.courses.tables import (
     per_month,
     sequels_of,
 )
+from adaptive_cart.design.accrual import Accrual, accrual_under
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenario_frame import BY, Frame, role_of
 from adaptive_cart.design.truth import Truth, merged
@@ -69,8 +70,17 @@ def resolve(frame: Frame, name: str) -> Truth | None:
         courses=courses,
         direct=direct,
         dropout=reader.dropout(courses),
+        accrual=_accrual(frame, table),
         sources=reader.sources,
     )
+
+
+def _accrual(frame: Frame, table: Mapping[str, Any]) -> Accrual:
+    """How fast participants come: as the scenario says, else as the design plans."""
+    own = table.get("enrolment", {})
+    if frame.accrual is None or not isinstance(own, Mapping):
+        return Accrual()  # what is wrong with it is told
+    return Accrual.model_validate(accrual_under(frame.accrual, own))
 
 
 class _Reader:

@@ -42,6 +42,8 @@ class Frame:
         Arm whose participants may cross over, where the design has a crossover.
     needed
         By endpoint: arms that a rule, an analysis or the primary asks about.
+    accrual
+        How fast participants come by ``[enrolment]``, as plain data; nothing where it is wrong.
     early
         Endpoints whose earlier months predict, and need a course.
     """
@@ -57,6 +59,7 @@ class Frame:
     renamed: dict[str, str] = field(default_factory=dict)
     crossover_from: str | None = None
     needed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    accrual: Mapping[str, Any] | None = None
     early: frozenset[str] = frozenset()
     complete: dict[str, dict[str, Any]] = field(default_factory=dict)
     truths: dict[str, Truth] = field(default_factory=dict)

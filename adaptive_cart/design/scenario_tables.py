@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adaptive_cart.courses.tables import COMMON, DISEASE, ArmCourse, Hazard
+from adaptive_cart.design.accrual import Accrual, accrual_under
 from adaptive_cart.design.scenario import resolve
 from adaptive_cart.design.scenario_frame import ROLES, Frame
 from adaptive_cart.design.truth import merged
@@ -51,7 +52,7 @@ def _laid_over(
     frame: Frame, where: str, written: Mapping[str, Any], base: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Lay a table over the one it starts from, tell the faults of what is written, mend them."""
-    extra = ("role",) if where != "truth" else ()
+    extra = ("role", "enrolment") if where != "truth" else ()
     own: dict[str, Any] = {}
     known = dict.fromkeys((*frame.arms, *frame.endpoints, *COMMON, *extra))
     for key, value in written.items():
@@ -79,6 +80,8 @@ def _laid_over(
         elif not isinstance(value, dict):
             frame.fault(path, f"found {shown(value)}; {_table_wanted(frame, key, value)}")
             full[key] = base.get(key)
+        elif key == "enrolment":
+            full[key] = _accrual(frame, path, value)
         elif key in frame.arms:
             full[key] = _course(frame, path, key, value, base)
         elif key in frame.endpoints:
@@ -86,6 +89,18 @@ def _laid_over(
         else:
             full[key] = _read(frame, Hazard, path, value, start).data
     return {key: value for key, value in full.items() if value is not None}
+
+
+def _accrual(frame: Frame, where: str, own: dict[str, Any]) -> dict[str, Any] | None:
+    """Read how fast participants come, laid over what the design plans."""
+    if frame.accrual is None:
+        return None  # that the plan is wrong is told of it
+    plan = accrual_under(frame.accrual, own)
+    result = _read(frame, Accrual, where, own, plan)
+    if result.part is not None:
+        for key, why in result.part.faults():
+            frame.fault(f"{where}.{key}", why)
+    return result.data if isinstance(result.data, dict) else None
 
 
 def _table_wanted(frame: Frame, key: str, value: Any) -> str:

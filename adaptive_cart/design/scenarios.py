@@ -18,6 +18,7 @@ def truths_of(design: Design) -> dict[str, Truth]:
         truth=design.truth,
         scenarios=design.scenarios,
         crossover=design.crossover,
+        enrolment=design.enrolment,
     )
     frame = frame_of(pieces)
     truths = {name: resolve(frame, name) for name in design.scenarios}

@@ -8,7 +8,6 @@ expected to have been randomised so long before that the endpoint is known of th
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,7 +67,7 @@ def _numbers(design: Design, rule: Rule) -> tuple[int, ...]:
     if looks.scale == "months":
         at = [_known(enrolment, month - known) for month in looks.at]
     elif looks.scale == "enrolled":
-        at = [_known(enrolment, _month_of(enrolment, number) - known) for number in looks.at]
+        at = [_known(enrolment, enrolment.pace.month_of(number) - known) for number in looks.at]
     else:
         at = [int(number) for number in looks.at]
     return tuple([*at, enrolment.max_n] if looks.final is not None else at)
@@ -76,27 +75,7 @@ def _numbers(design: Design, rule: Rule) -> tuple[int, ...]:
 
 def _known(enrolment: Enrolment, month: float) -> int:
     """Whole participants who are expected to be randomised by a month."""
-    return min(enrolment.max_n, int(_expected(enrolment, max(month, 0.0)) + 1e-9))
-
-
-def _month_of(enrolment: Enrolment, number: float) -> float:
-    """Month by which so many participants are expected to be randomised."""
-    pace = enrolment.per_month
-    if isinstance(pace, int | float):
-        return number / pace
-    in_ramp = pace.plateau * pace.ramp_months / 2.0
-    if number < in_ramp:
-        return pace.ramp_months * math.sqrt(number / in_ramp)
-    return pace.ramp_months + (number - in_ramp) / pace.plateau
-
-
-def _expected(enrolment: Enrolment, month: float) -> float:
-    """Participants who are expected to be randomised by a month."""
-    pace = enrolment.per_month
-    if isinstance(pace, int | float):
-        return pace * month
-    ramp = min(month, pace.ramp_months)
-    return pace.plateau * (ramp**2 / (2.0 * pace.ramp_months) + month - ramp)
+    return min(enrolment.max_n, int(enrolment.pace.expected_by(month) + 1e-9))
 
 
 def _share(design: Design, rule: Rule) -> float:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.courses.group import GroupCourse
+
+if TYPE_CHECKING:
+    from adaptive_cart.design.accrual import Accrual
 
 
 def merged(base: Any, change: Any) -> Any:
@@ -38,6 +41,8 @@ class Truth:
         By endpoint, arm, stratum: a probability, a distribution or a yearly rate.
     dropout
         By arm, then stratum: hazard per month (also where the truth is direct).
+    accrual
+        How fast participants come.
     sources
         By path of a parameter: "file" or "product autologous".
     """
@@ -50,6 +55,7 @@ class Truth:
     courses: tuple[tuple[GroupCourse, ...], ...] | None
     direct: Mapping[str, tuple[tuple[Any, ...], ...]]
     dropout: tuple[tuple[float, ...], ...]
+    accrual: Accrual
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def gives(self, endpoint: str, named_in: str | None, arm: int, stratum: int = -1) -> bool:

@@ -6,14 +6,13 @@ renewed, those who arrive after the date are enrolled anew under what is then in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.design.design import Design, PermutedBlocks, Ramp
+from adaptive_cart.design.design import Design, PermutedBlocks
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels, narrow
+from adaptive_cart.nouns.pace import Pace
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.streams import Latents, padded
 from adaptive_cart.participants.randomisation import (
@@ -23,44 +22,6 @@ from adaptive_cart.participants.randomisation import (
     randomisation_list,
     smallest_block,
 )
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Intensity of enrolment: ``plateau`` a month, reached linearly over ``ramp_months``."""
-
-    plateau: float
-    ramp_months: float = 0.0
-
-    @staticmethod
-    def of(design: Design) -> Pace:
-        """Return the pace of a design."""
-        per_month = design.enrolment.per_month
-        if isinstance(per_month, Ramp):
-            return Pace(per_month.plateau, per_month.ramp_months)
-        return Pace(float(per_month))
-
-    def date(self, operational: Floats) -> Floats:
-        """Calendar month at which the expected number of arrivals reaches ``operational``.
-
-        The inverse of the cumulative intensity: plateau * t^2 / (2 ramp) up to the ramp's end,
-        plateau * (t - ramp / 2) afterwards (Çinlar 1975, Introduction to Stochastic Processes,
-        section 4.7: the time change of a unit-rate Poisson process).
-        """
-        if self.ramp_months == 0.0:
-            return operational / self.plateau
-        during = np.sqrt(operational * (2.0 * self.ramp_months / self.plateau))
-        after = operational / self.plateau + self.ramp_months / 2.0
-        return np.where(during < self.ramp_months, during, after)
-
-    def expected(self, date: Floats) -> Floats:
-        """Cumulative intensity at a calendar month."""
-        if self.ramp_months == 0.0:
-            return date * self.plateau
-        during = self.plateau * date**2 / (2.0 * self.ramp_months)
-        return np.where(
-            date < self.ramp_months, during, self.plateau * (date - self.ramp_months / 2.0)
-        )
 
 
 def operational_times(latents: Latents, regular: bool, max_n: int) -> Floats:
@@ -100,10 +61,17 @@ class Enrolment:
         ``(trial, arm)`` in force under response-adaptive randomisation.
     """
 
-    def __init__(self, design: Design, latents: Latents) -> None:
+    def __init__(self, design: Design, latents: Latents, pace: Pace | None = None) -> None:
+        """Enrol everybody under what is in force at the beginning.
+
+        Parameters
+        ----------
+        pace
+            How fast participants come; as the design plans it, if left out.
+        """
         self.design = design
         self.latents = latents
-        self.pace = Pace.of(design)
+        self.pace = design.enrolment.pace if pace is None else pace
         self.max_n = design.enrolment.max_n
         self.strata = len(design.shares)
         self._operational = operational_times(

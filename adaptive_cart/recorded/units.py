@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adaptive_cart.design.design import Design, Ramp
+from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.records import Floats
 
 DAYS, WEEKS = 365.25 / 12.0, 365.25 / 84.0  # in a month
@@ -125,12 +125,7 @@ def signs(
 
 def planned_months(design: Design, number: int) -> float:
     """Months in which a design expects so many participants."""
-    pace = design.enrolment.per_month
-    if isinstance(pace, Ramp):
-        during = float(np.sqrt(2.0 * number * pace.ramp_months / pace.plateau))
-        after = number / pace.plateau + pace.ramp_months / 2.0
-        return during if during < pace.ramp_months else after
-    return number / float(pace)
+    return design.enrolment.pace.month_of(number)
 
 
 def infusion_median(design: Design) -> float | None:

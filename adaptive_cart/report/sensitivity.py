@@ -18,6 +18,7 @@ import numpy as np
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.decisions import DECISIONS, FUTILITY, SAFETY, SUCCESS
+from adaptive_cart.design.accrual import faster
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import CartError
@@ -120,11 +121,10 @@ def _no_futility(tables: Tables, design: Design) -> bool:
 
 
 def _pace(tables: Tables, factor: float) -> bool:
-    pace = tables["enrolment"]["per_month"]
-    if isinstance(pace, dict):
-        pace["plateau"] *= factor
-    else:
-        tables["enrolment"]["per_month"] = pace * factor
+    tables["enrolment"] = faster(tables["enrolment"], factor)
+    for scenario in tables["scenarios"].values():
+        if "enrolment" in scenario:
+            scenario["enrolment"] = faster(scenario["enrolment"], factor)
     return True
 
 

@@ -34,7 +34,8 @@ def last_looks(design: Design, truth: Truth, name: str) -> Iterator[Summary]:
     trials = RATIO_TRIALS // RATIO_BATCHES
     for batch in range(RATIO_BATCHES):
         latents = latents_for(design, SEED, batch * trials, trials)
-        population = followed(design, truth, latents, Enrolment(design, latents))
+        enrolment = Enrolment(design, latents, truth.accrual.pace)
+        population = followed(design, truth, latents, enrolment)
         schedule = Schedule.of(design)
         prepared = {
             each: design.endpoints[each].prepare(each, population)

@@ -210,6 +210,9 @@ def measures(
         if name == "n_infused" and not any(truth.infused_arms):
             continue
         _distribution(rows, name, np.asarray(trials[name], dtype=np.float64))
+    passed = truth.accrual.randomised_of_screened
+    if passed < 1.0:  # what is screened until the last is randomised, on average
+        rows.add("n_screened_mean", mean(np.asarray(trials["n_randomised"]) / passed))
     _estimation(rows, design, true, trials, reason, look)
     _best_selected(rows, design, true, trials)
     _described(rows, design, truth, true, ends)

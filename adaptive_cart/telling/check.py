@@ -10,7 +10,7 @@ from adaptive_cart.conduct.jointly import by_endpoint
 from adaptive_cart.conduct.plan import Plan, in_what
 from adaptive_cart.conduct.rules import ResolvedRule, listed, resolve_rules
 from adaptive_cart.decisions import SUCCESS
-from adaptive_cart.design.design import Crossover, Design, PermutedBlocks, Ramp
+from adaptive_cart.design.design import Crossover, Design, PermutedBlocks
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.rule_tables import AlphaSpending, Comparing, Rule
 from adaptive_cart.design.spending import planned_bounds
@@ -62,12 +62,7 @@ def _arms(design: Design) -> Iterator[str]:
     if design.strata:
         shares = ", ".join(f"{name} {share:g}" for name, share in design.strata.items())
         yield f"  strata by share of enrolment: {shares}"
-    pace = design.enrolment.per_month
-    if isinstance(pace, Ramp):
-        speed = f"{pace.plateau:g} a month after a ramp of {pace.ramp_months:g} months"
-    else:
-        speed = f"{pace:g} a month"
-    yield f"  enrolment: {speed}, {design.enrolment.arrivals} arrivals"
+    yield f"  enrolment: {design.enrolment.in_words}, {design.enrolment.arrivals} arrivals"
     yield f"  randomisation: {_randomised(design)}"
     if design.adaptive and design.strata is not None:
         goes = design.enrolment.after_closing == "redistribute"

@@ -84,7 +84,9 @@ def told_scenarios(design: Design, truths: Mapping[str, Truth]) -> Iterator[str]
 
 def _told(design: Design, truth: Truth, points: LatticePoints) -> Told:
     values = true_means(design, truth, points)
-    lines = [
+    own = "enrolment" in design.scenarios[truth.name]
+    lines = [f"enrolment: {truth.accrual.in_words}"] if own else []
+    lines += [
         line
         for name, endpoint in design.endpoints.items()
         for line in _endpoint(design, truth, values, name, endpoint)

@@ -489,6 +489,19 @@ def test_a_default_that_is_written_is_no_change() -> None:
     assert changes(altered(), ac.Design(**raw)) == ()
 
 
+def test_another_enrolment_is_another_design_and_in_a_scenario_another_truth(
+    base: Result, tmp_path: Path
+) -> None:
+    raw = raw_design("hello")
+    raw["enrolment"]["per_month"] = 5
+    faster = run(ac.Design(**raw), tmp_path / "faster", trials=20)
+    assert not any("Not the same truth" in note for note in compare([base, faster]).notes)
+    raw["scenarios"]["null"]["enrolment"] = {"per_month": 1.0}
+    slower = run(ac.Design(**raw), tmp_path / "slower", trials=20)
+    notes = compare([base, slower]).notes
+    assert any(note.startswith("Not the same truth in base and slower: null.") for note in notes)
+
+
 def test_another_truth_of_the_same_name_is_told(base: Result, tmp_path: Path) -> None:
     raw = raw_design("hello")
     raw["scenarios"]["expected"]["dfr"]["cart"] = 0.40

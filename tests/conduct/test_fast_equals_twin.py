@@ -239,6 +239,42 @@ def with_product_defaults(raw: dict[str, Any]) -> None:
         del raw["scenarios"]["early_data_do_not_hold_up"]["cart"]["infusion"]
 
 
+SITES = {
+    "europe": {"per_month": {"ramp_months": 5, "plateau": 2.0}},
+    "america": {"opens": 4.5, "per_month": 1.5, "closes": 30.0},
+    "asia": {"opens": 9.0, "per_month": 1.0},
+}
+
+
+def with_pieces(raw: dict[str, Any]) -> None:
+    raw["enrolment"]["per_month"] = [
+        {"from": 0, "rate": 1.0}, {"from": 6, "rate": 3.0}, {"from": 14.5, "rate": 0.0},
+        {"from": 16, "rate": 4.0},
+    ]  # fmt: skip
+
+
+def with_sites_and_holds(raw: dict[str, Any]) -> None:
+    del raw["enrolment"]["per_month"]
+    raw["enrolment"]["sites"] = SITES
+    raw["enrolment"]["holds"] = [{"from": 12, "until": 14}, {"from": 13, "until": 15.5}]
+    raw["enrolment"]["arrivals"] = "regular"
+
+
+def with_screening(raw: dict[str, Any]) -> None:
+    lag = {"dist": "lognormal", "median": 1.2, "sigma": 0.5}
+    raw["enrolment"]["screening"] = {"failure": 0.3, "lag": lag}
+    raw["enrolment"]["holds"] = [{"from": 10, "until": 13}]
+
+
+def with_another_enrolment_in_each_scenario(raw: dict[str, Any]) -> None:
+    raw["enrolment"]["screening"] = {"failure": 0.3, "lag": {"dist": "fixed", "value": 0.7}}
+    for scenario in raw["scenarios"].values():
+        scenario["enrolment"] = {"sites": SITES, "screening": {"failure": 0.1}}
+
+
+OF_ENROLMENT = [
+    with_pieces, with_sites_and_holds, with_screening, with_another_enrolment_in_each_scenario,
+]  # fmt: skip
 CHANGES = [
     with_strata, with_regular_arrivals, with_dropout, with_exclusion, with_enrolled_looks,
     with_calendar_looks, with_final, with_predicted_enrolled, with_product_defaults,
@@ -255,6 +291,15 @@ def test_variants(name: str, scenario: str, change: Any) -> None:
     raw = raw_design(name)
     change(raw)
     compare(raw, scenario, 8)
+
+
+@pytest.mark.parametrize("change", OF_ENROLMENT, ids=lambda change: change.__name__)
+def test_enrolment_of_every_kind(change: Any) -> None:
+    raw = raw_design("hello")
+    raw["enrolment"]["max_n"] = 40
+    raw["looks"]["observed"] = [15, 28, 40]
+    change(raw)
+    compare(raw, "expected", 2)
 
 
 def test_hazards_that_change_over_time() -> None:

@@ -14,11 +14,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import integrate
 
+import adaptive_cart as ac
+from adaptive_cart.design.accrual import Accrual
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
+from adaptive_cart.nouns.pace import Steady
 from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.participants import randomisation
-from adaptive_cart.participants.enrolment import Enrolment, Pace
+from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.participants.randomisation import (
     adaptive_shares,
@@ -88,6 +91,93 @@ def test_poisson_arrivals_on_the_ramp() -> None:
     assert_uncorrelated(counted(arrival, 0, 6), counted(arrival, 6, 10), "ramp and plateau")
 
 
+SITES = {
+    "europe": {"per_month": {"ramp_months": 6.0, "plateau": 2.0}},
+    "america": {"opens": 3.0, "per_month": 1.5, "closes": 20.0},
+    "asia": {"opens": 8.0, "per_month": 1.0},
+}
+
+
+def one_by_one(rng: np.random.Generator, until: float) -> list[float]:
+    """Dates of randomisation: each person comes to a site, and is followed through screening."""
+    dates = []
+    for site in SITES.values():
+        opens, closes = site.get("opens", 0.0), site.get("closes", np.inf)
+        rate = site["per_month"]
+        most = rate["plateau"] if isinstance(rate, dict) else rate
+        month = 0.0
+        while (month := month + rng.exponential(1.0 / most)) < until - opens:
+            ramp = min(month / rate["ramp_months"], 1.0) if isinstance(rate, dict) else 1.0
+            if rng.random() > ramp or opens + month > closes or rng.random() < 0.25:
+                continue
+            date = opens + month + rng.lognormal(math.log(1.2), 0.4)
+            if not 12.0 <= date < 14.5:
+                dates.append(date)
+    return dates
+
+
+def test_screening_at_sites_with_a_hold_is_what_following_each_person_gives() -> None:
+    """Thinned and moved one by one, against the one intensity that is drawn from."""
+    screening = {"failure": 0.25, "lag": {"dist": "lognormal", "median": 1.2, "sigma": 0.4}}
+    raw = raw_design("hello")
+    raw["enrolment"] = {
+        "max_n": 150, "sites": SITES, "screening": screening,
+        "holds": [{"from": 12.0, "until": 14.5}],
+    }  # fmt: skip
+    arrival = enrolled(Design(**raw), 8_000).arrival[:, :150]
+    rng = np.random.default_rng(20261129)
+    followed = [one_by_one(rng, 30.0) for _ in range(2_000)]
+    for start, end in ((0, 3), (3, 6), (6, 12), (14.5, 20), (20, 22), (22, 26)):
+        fast = counted(arrival, start, end)
+        slow = np.array([sum(start < date <= end for date in dates) for dates in followed])
+        error = math.sqrt(fast.var() / fast.size + slow.var() / slow.size)
+        assert_close_in_mcse(fast.mean(), slow.mean(), error, f"arrivals, {start} to {end}")
+        assert_poisson(fast, Design(**raw).enrolment.pace.expected_by(end)
+                       - Design(**raw).enrolment.pace.expected_by(start), f"{start}")  # fmt: skip
+    assert counted(arrival, 12.0, 14.5).sum() == 0
+    before, after = counted(arrival, 6, 12), counted(arrival, 14.5, 20)
+    assert_uncorrelated(before, after, "before and after the hold")
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(number=st.floats(0.0, 400.0), lag=st.sampled_from([None, 0.7]), hold=st.booleans())
+def test_the_month_of_a_number_is_the_first_at_which_it_is_expected(
+    number: float, lag: float | None, hold: bool
+) -> None:
+    accrual = Accrual.model_validate(
+        {
+            "sites": SITES,
+            "holds": [{"from": 2.0, "until": 5.0}, {"from": 21.0, "until": 25.0}] if hold else [],
+            "screening": None if lag is None else {"lag": {"dist": "fixed", "value": lag}},
+        }
+    )
+    month = accrual.pace.month_of(number)
+    assert accrual.pace.expected_by(month) == pytest.approx(number, abs=1e-9)
+    earlier = month * (1.0 - 1e-6) - 1e-6
+    assert number < 1e-6 or accrual.pace.expected_by(earlier) < number
+
+
+def test_a_scenario_s_own_enrolment_moves_its_dates_and_no_other_s() -> None:
+    raw = raw_design("hello")
+    raw["scenarios"]["slow"] = {**raw["scenarios"]["expected"], "enrolment": {"per_month": 1.0}}
+    truths = Design(**raw).truths
+    assert truths["expected"].accrual.pace == Steady(3.0)
+    assert truths["slow"].accrual.pace == Steady(1.0)
+
+
+def test_what_is_screened_is_counted_by_scenario() -> None:
+    raw = raw_design("hello")
+    raw["scenarios"]["strict"] = {
+        **raw["scenarios"]["expected"], "enrolment": {"screening": {"failure": 0.4}},
+    }  # fmt: skip
+    result = ac.simulate(Design(**raw), trials=20, engine="simulate", seed=3, jobs=1)
+    table = result.operating_characteristics
+    rows = table.set_index(["scenario", "measure"])["estimate"]
+    randomised = rows["strict", "n_randomised_mean"]
+    assert rows["strict", "n_screened_mean"] == pytest.approx(randomised / 0.6)
+    assert ("expected", "n_screened_mean") not in rows.index
+
+
 def test_regular_arrivals_are_the_expected_times() -> None:
     flat = enrolled(
         hello(enrolment={"max_n": 30, "per_month": 2.5, "arrivals": "regular"}), 3
@@ -114,7 +204,7 @@ def test_regular_arrivals_are_the_expected_times() -> None:
 def test_date_and_expected_arrivals_are_inverse(
     plateau: float, ramp: float, operational: float
 ) -> None:
-    pace = Pace(plateau, ramp)
+    pace = Steady(plateau, ramp)
     date = pace.date(np.array([operational]))
     np.testing.assert_allclose(pace.expected(date), operational, rtol=1e-9)
 

@@ -451,7 +451,8 @@ def test_variants_are_paired_with_the_design() -> None:
     fixed = sensitivity._simulated(evidence, found["fixed"].design, evidence.truths["expected"], 40)
     assert (fixed[1] == 90).all()
     assert (found["fixed"].design.looks.number, len(found["fixed"].design.rules)) == (1, 2)
-    slow = sensitivity._simulated(evidence, found["slower"].design, evidence.truths["expected"], 40)
+    slower = found["slower"].design
+    slow = sensitivity._simulated(evidence, slower, slower.truths["expected"], 40)
     assert slow[2].mean() > base[2].mean()
 
 

@@ -96,7 +96,7 @@ from typing import Any
 import numpy as np
 from scipy import integrate, special
 
-from twin import conditions, one_trial, posterior
+from twin import accrual, conditions, one_trial, posterior
 from twin.one_trial import NEVER, REASONS, Person, Table, by
 
 Ask = Callable[[str, Table, Table, list[str]], float]
@@ -170,6 +170,7 @@ def opened(
     raw: Table, scenario: str, latents: Table, product_infusion: Table | None, ask: Ask | None
 ) -> Trial:
     """A trial on the day it opens."""
+    raw = accrual.in_scenario(raw, scenario)
     trial = Trial(
         raw, scenario, latents, product_infusion, ask, operational_times(raw, latents)
     )  # fmt: skip
@@ -213,6 +214,8 @@ def operational_times(raw: Table, latents: Table) -> list[float]:
 
 def expected_by(raw: Table, month: float) -> float:
     """Number of arrivals expected by a month, while every stratum is open."""
+    if not accrual.is_plain(raw["enrolment"]):
+        return accrual.expected_by(raw["enrolment"], month, one_trial.quantile)
     intensity = raw["enrolment"]["per_month"]
     if not isinstance(intensity, dict):
         return month * float(intensity)
@@ -224,6 +227,8 @@ def expected_by(raw: Table, month: float) -> float:
 
 def month_of(raw: Table, operational: float) -> float:
     """Month by which so many arrivals are expected: the inverse of `expected_by`."""
+    if not accrual.is_plain(raw["enrolment"]):
+        return accrual.month_of(raw["enrolment"], operational, one_trial.quantile)
     intensity = raw["enrolment"]["per_month"]
     if not isinstance(intensity, dict):
         return operational / float(intensity)

@@ -106,7 +106,7 @@ from typing import Any
 import numpy as np
 from scipy import special, stats
 
-from twin import posterior
+from twin import accrual, posterior
 
 Table = dict[str, Any]
 Person = dict[str, Any]
@@ -147,7 +147,7 @@ def truth_of(raw: Table, scenario: str) -> Table:
     changes = {
         key: value
         for key, value in raw["scenarios"][scenario].items()
-        if key not in ("role", "description", "label")
+        if key not in ("role", "description", "label", "enrolment")
     }
     return merge(raw.get("truth", {}), changes)
 
@@ -333,7 +333,7 @@ def hazard_months(table: Table | None, u: float) -> float:
 def arrival_months(raw: Table, uniforms: Sequence[float]) -> list[float]:
     """Months since the trial opened at which participants arrive and are randomised."""
     enrolment = raw["enrolment"]
-    intensity = enrolment["per_month"]
+    intensity = enrolment.get("per_month")
     months = []
     operational = 0.0
     for participant in range(enrolment["max_n"]):
@@ -341,7 +341,9 @@ def arrival_months(raw: Table, uniforms: Sequence[float]) -> list[float]:
             operational = participant + 1.0
         else:
             operational += -math.log1p(-uniforms[participant])
-        if isinstance(intensity, dict):
+        if not accrual.is_plain(enrolment):
+            months.append(accrual.month_of(enrolment, operational, quantile))
+        elif isinstance(intensity, dict):
             ramp, plateau = float(intensity["ramp_months"]), float(intensity["plateau"])
             during_ramp = plateau * ramp / 2.0
             if operational <= during_ramp:
@@ -1110,7 +1112,7 @@ def participants_of(
 ) -> list[Person]:
     """Everybody who would be randomised if enrolment went on to max_n, in order of arrival."""
     truth = truth_of(raw, scenario)
-    months = arrival_months(raw, latents.get("arrival", []))
+    months = arrival_months(accrual.in_scenario(raw, scenario), latents.get("arrival", []))
     strata = strata_of(raw, latents.get("stratum", []))
     arms = assignments(raw, strata, latents["assignment"])
     people = []

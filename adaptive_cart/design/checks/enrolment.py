@@ -26,6 +26,8 @@ def enrolment(pieces: Pieces) -> Found:
             f"found {pieces.enrolment.max_n:,}; at most {MOST_PARTICIPANTS:,}, since the "
             f"participants of many trials are held in memory at once",
         )
+    if pieces.enrolment is not None:
+        yield from ((f"enrolment.{key}", why) for key, why in pieces.enrolment.faults())
     block = getattr(pieces.randomisation, "block", None)
     allocation = [arm.allocation for arm in sound]
     ratio = sum(allocation) // max(math.gcd(*allocation), 1)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from adaptive_cart.design.accrual import Accrual
 from adaptive_cart.design.checks.pieces import SCENARIO_KEYS, Pieces
 from adaptive_cart.design.scenario_frame import BY, Frame
 from adaptive_cart.design.scenario_tables import check_scenarios
@@ -34,9 +36,18 @@ def frame_of(pieces: Pieces, between: Faults | None = None) -> Frame:
         faults=pieces.faults,
         renamed=pieces.renamed,
         crossover_from=None if pieces.crossover is None else pieces.crossover.from_,
+        accrual=_plan(pieces),
         early=frozenset(pieces.prediction),
         needed={name: _asked_about(pieces, name, wrong) for name in endpoints},
     )
+
+
+def _plan(pieces: Pieces) -> dict[str, Any] | None:
+    """How fast participants come by the design, where that is sound."""
+    enrolment = pieces.enrolment
+    if enrolment is None or any(True for _ in enrolment.faults()):
+        return None
+    return {key: value for key, value in enrolment.plain().items() if key in Accrual.model_fields}
 
 
 def _asked_about(pieces: Pieces, endpoint: str, wrong: Faults) -> tuple[str, ...]:

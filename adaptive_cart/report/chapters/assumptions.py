@@ -125,13 +125,30 @@ def _source(evidence: Evidence, scenario: str, path: str) -> tuple[str, str]:
     return "assumed", "stated in the design file"
 
 
-ENROLMENT = ("max_n", "per_month", "arrivals")
+def _enrolment(evidence: Evidence, scenario: str) -> dict[str, Any]:
+    """What is assumed of enrolment in a scenario, by key."""
+    plan = evidence.design.enrolment
+    accrual = evidence.truths[scenario].accrual.plain()
+    said = {key: value for key, value in accrual.items() if value not in ({}, [])}
+    return {"max_n": plan.max_n, **said, "arrivals": plan.arrivals}
+
+
+def _in_one(value: Any) -> str:
+    """A table in a line, as the file has it."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_in_one(inside)}" for key, inside in value.items())
+    if isinstance(value, list):
+        return "; ".join(map(_in_one, value))
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def register_names(evidence: Evidence) -> list[str]:
     """Names of the numbers that the register holds, with and without the scenario before them."""
     base = evidence.target or evidence.scenarios[0]
-    names = [*numbers_of(evidence, base), *(f"enrolment.{name}" for name in ENROLMENT)]
+    names = [
+        *numbers_of(evidence, base),
+        *(f"enrolment.{name}" for name in _enrolment(evidence, base)),
+    ]
     return [*names, *(f"{base}.{name}" for name in names)]
 
 
@@ -142,10 +159,9 @@ def _register(evidence: Evidence) -> list[Block]:
         status, source = _source(evidence, base, path)
         rows.append(row(code(path), given(value, f"truth of {base}"), status,
                         given(source, "facts: assumptions")))  # fmt: skip
-    for name in ENROLMENT:
-        value = evidence.design.enrolment.plain()[name]
-        if isinstance(value, dict):
-            value = ", ".join(f"{key} {number:g}" for key, number in value.items())
+    for name, value in _enrolment(evidence, base).items():
+        if isinstance(value, dict | list):
+            value = _in_one(value)
         status, source = _source(evidence, base, f"enrolment.{name}")
         rows.append(row(code(f"enrolment.{name}"), given(value, "design: enrolment"), status,
                         given(source, "facts: assumptions")))  # fmt: skip

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from adaptive_cart.conduct.plan import in_what
-from adaptive_cart.design.design import Ramp, ResponseAdaptive
+from adaptive_cart.design.design import ResponseAdaptive
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.chapters.analysis_sets import analysis_sets
@@ -59,16 +59,7 @@ def _arms(evidence: Evidence) -> list[Block]:
                 given(planned, "design: enrolment.max_n by allocation"),
             )
         )
-    pace = design.enrolment.per_month
-    speed: Line
-    if isinstance(pace, Ramp):
-        speed = prose(
-            "{plateau} a month after a ramp of {months} months",
-            plateau=evidence.setting(pace.plateau, "enrolment.per_month.plateau"),
-            months=evidence.setting(pace.ramp_months, "enrolment.per_month.ramp_months"),
-        )
-    else:
-        speed = line(evidence.setting(pace, "enrolment.per_month"), " a month")
+    speed = line(given(design.enrolment.in_words, "design: enrolment"))
     method = design.randomisation
     if isinstance(method, ResponseAdaptive):
         how: Line = line("response-adaptive: shares of the arms follow the data")
