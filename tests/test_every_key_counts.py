@@ -975,6 +975,8 @@ KEYS: dict[str, list[Case]] = {
     "EarlyMonths.from": [to("early", "prediction/dfr/from", [3.0, 6.0]),
                          to("early", "prediction/dfr/from", [9.0], "refused")],
     "EarlyMonths.prior": [to("early", "prediction/dfr/prior", 5.0)],
+    "EarlyMonths.counts": [to("early", "prediction/dfr/counts", "all"),
+                           to("early", "prediction/dfr/counts", "both", "refused")],
     "PredictiveQuestion.rule": [to("direct", "rules/2/predictive/rule", "other",
                                    rules__0=OTHER_RULE, endpoints__infection=GONE,
                                    analysis__infection=GONE, scenarios__works__infection=GONE,

@@ -181,6 +181,8 @@ class RecordedAnalysis(LookAnalysis):
         open_arms = np.tile(self.open_arms, (number, 1))
         other = LookAnalysis(self.plan, snapshot, {}, np.arange(number), open_arms, open_strata)
         other.summaries[endpoint] = tables
+        if endpoint in self.plan.design.prediction:  # the same, whatever was imputed
+            other.states[endpoint] = self.early(endpoint).rows(np.zeros(number, dtype=np.int64))
         return other
 
     def ask(self, question: Question) -> float:
@@ -284,7 +286,7 @@ class RealTrial(Conduct):
             np.repeat(date, IMPUTATIONS),
             np.repeat(self.standing.enrolled, IMPUTATIONS),
         )
-        counts = kind.summary(kind.prepare(endpoint, population), snapshot)
+        counts = self.plan.summary(endpoint, kind.prepare(endpoint, population), snapshot)
         assert isinstance(counts, Counts)
         return counts
 

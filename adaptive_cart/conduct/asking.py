@@ -142,7 +142,7 @@ class Prediction(Asking):
             from adaptive_cart.conduct.early import early_probability
 
             condition = self.condition(question)
-            return early_probability(seen, condition, self.months, self.prior, self.enrolled)
+            return early_probability(seen, condition, self.prior, self.enrolled)
         to_come = seen.to_come(question, self.enrolled)
         return predictive_probability(model, self.condition(question), *to_come)
 

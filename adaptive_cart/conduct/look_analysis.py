@@ -14,12 +14,13 @@ import numpy as np
 
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.models import Posterior
+from adaptive_cart.models import AnalysisBase, Posterior
 from adaptive_cart.models.ties import undecided
+from adaptive_cart.nouns.early_states import EarlyStates
 from adaptive_cart.nouns.questions import OPEN, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
 from adaptive_cart.nouns.records import pooled as over_strata
-from adaptive_cart.nouns.summaries import Counts, Summary
+from adaptive_cart.nouns.summaries import Counts, EarlyCounts, Summary
 
 
 class LookAnalysis:
@@ -41,6 +42,7 @@ class LookAnalysis:
         self.open_arms = open_arms[trials]
         self.open_strata = open_strata[trials] if open_strata.shape[1] > 1 else None
         self.summaries: dict[str, Summary] = {}
+        self.states: dict[str, EarlyStates] = {}
         self._posteriors: dict[str, Posterior] = {}
 
     @classmethod
@@ -79,9 +81,25 @@ class LookAnalysis:
     def summary(self, endpoint: str) -> Summary:
         """Summary of all trials of the block."""
         if endpoint not in self.summaries:
-            kind = self.plan.design.endpoints[endpoint]
-            self.summaries[endpoint] = kind.summary(self.prepared[endpoint], self.snapshot)
+            prepared = self.prepared[endpoint]
+            self.summaries[endpoint] = self.plan.summary(endpoint, prepared, self.snapshot)
         return self.summaries[endpoint]
+
+    def early(self, endpoint: str) -> EarlyStates:
+        """What earlier months tell of all trials of the block; failures count when they happen."""
+        if endpoint not in self.states:
+            prepared = self.prepared[endpoint]
+            self.states[endpoint] = self.plan.early(endpoint, prepared, self.snapshot, at_once=True)
+        return self.states[endpoint]
+
+    def looking_ahead(self, endpoint: str) -> tuple[AnalysisBase, Summary]:
+        """Analysis and summary from which what is to come is drawn: earlier months tell, if any."""
+        analysis, summary = self.plan.fitted[endpoint][0], self.summary(endpoint)
+        early = self.plan.design.prediction.get(endpoint)
+        if early is None:
+            return analysis, summary
+        assert isinstance(summary, Counts)
+        return analysis.counting_early(early.prior), EarlyCounts.of(summary, self.early(endpoint))
 
     def posterior(self, endpoint: str) -> Posterior:
         """Posterior of the chosen trials."""

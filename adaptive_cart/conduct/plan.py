@@ -11,9 +11,13 @@ from adaptive_cart.conduct.looks import Schedule
 from adaptive_cart.conduct.rules import ResolvedRule, in_order_of_gates, resolve_rules
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design, Order, ResponseAdaptive
+from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.models import AnalysisBase
 from adaptive_cart.models.base import Told
+from adaptive_cart.nouns.early_states import EarlyStates
 from adaptive_cart.nouns.questions import ALL, KINDS, Best, Question, QuestionKind
+from adaptive_cart.nouns.records import Snapshot
+from adaptive_cart.nouns.summaries import Counts, EarlyCounts, Summary
 
 LEVEL = 0.95  # of every credible interval
 
@@ -98,6 +102,23 @@ class Plan:
 
     def _error(self, part: Comparison, participants: tuple[int, ...]) -> float:
         return max(part.asks.error_in(self.fitted, target, participants) for target in part.targets)
+
+    def summary(self, endpoint: str, prepared: Any, snapshot: Snapshot) -> Summary:
+        """What can be seen of an endpoint at a look, as its analysis counts it."""
+        kind = self.design.endpoints[endpoint]
+        found: Summary = kind.summary(prepared, snapshot)
+        early = self.design.prediction.get(endpoint)
+        if early is None or early.counts == "predictions":
+            return found
+        assert isinstance(found, Counts)
+        states = self.early(endpoint, prepared, snapshot, at_once=False)
+        return EarlyCounts.of(found, states)
+
+    def early(self, endpoint: str, prepared: Any, snapshot: Snapshot, at_once: bool) -> EarlyStates:
+        """What earlier months tell of an endpoint; whether a failure counts when it happens."""
+        kind: EndpointBase = self.design.endpoints[endpoint]
+        months = tuple(self.design.prediction[endpoint].from_)
+        return kind.early(endpoint, prepared, snapshot, months, at_once)
 
     @staticmethod
     def of(design: Design) -> Plan:

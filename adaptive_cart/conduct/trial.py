@@ -168,7 +168,8 @@ class SimulatedConduct(Conduct):
             self.population, self.prepared[self.design.primary], randomised, block.months
         )
         snapshot = Snapshot(date, randomised, self.population)
-        primary = self.design.primary_endpoint.summary(self.prepared[self.design.primary], snapshot)
+        name = self.design.primary
+        primary = plan.summary(name, self.prepared[name], snapshot)
         block.analysed_final[:] = over_strata(primary.analysed)
         # who has no pipeline, or a whole one without an end, has been judged on all there is; but
         # not what held at a look after which the trial went on

@@ -133,6 +133,10 @@ class EarlyMonths(Part):
     prior: Positive = Field(
         default=1.0, description="what each state of a row of the chain is worth beforehand"
     )
+    counts: Literal["predictions", "all"] = Field(
+        default="predictions",
+        description="whether only predictions use it, or the posterior at a look too",
+    )
 
 
 class Calibration(Part):
@@ -311,14 +315,17 @@ class Design(Part):
         return tuple(whole)
 
     def analysis_of(self, endpoint: str) -> AnalysisBase | None:
-        """The analysis of an endpoint: as written, or a uniform beta prior where it is binary."""
-        if endpoint in self.analysis:
-            written: AnalysisBase = self.analysis[endpoint]
-            return written
-        if self.endpoints[endpoint].binary:
-            default: AnalysisBase = ANALYSES[DEFAULT_MODEL].model_validate({"model": DEFAULT_MODEL})
-            return default
-        return None
+        """The analysis of an endpoint: as written, or a uniform beta prior where it is binary.
+
+        It counts who has not reached the month where ``[prediction]`` says so.
+        """
+        found: AnalysisBase | None = self.analysis.get(endpoint)
+        if found is None and self.endpoints[endpoint].binary:
+            found = ANALYSES[DEFAULT_MODEL].model_validate({"model": DEFAULT_MODEL})
+        early = self.prediction.get(endpoint)
+        if found is None or early is None or early.counts == "predictions":
+            return found
+        return found.counting_early(early.prior)
 
     def order_of(self, endpoint: str, asked: Any) -> tuple[str, bool]:
         """Kind of question whose number puts arms in order, and whether the smallest is the best.

@@ -587,7 +587,7 @@ _HOVER = {
     "PosteriorQuestion.above": "P(quantity > this).",
     "PosteriorQuestion.below": "P(quantity < this).",
     "PosteriorQuestion.stratum": 'A stratum, "each" open one in turn, or "open": all, by shares.',
-    "EarlyMonths.from": "One or two months before the one analysed, whose states tell.",
+    "EarlyMonths.from": "Months before the one analysed, whose states tell.",
     "PredictiveQuestion.rule": "Name of the rule whose condition is predicted.",
     "PredictiveQuestion.with": "With max_n participants (default), or with those enrolled now.",
     "MultiArm.ends": "At the first success, or when every arm is resolved.",

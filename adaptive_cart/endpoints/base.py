@@ -257,9 +257,20 @@ class EndpointBase(Part):
         return False
 
     def early(
-        self, name: str, prepared: Any, snapshot: Snapshot, months: Sequence[float]
+        self,
+        name: str,
+        prepared: Any,
+        snapshot: Snapshot,
+        months: Sequence[float],
+        at_once: bool = True,
     ) -> EarlyStates:
-        """What is seen at months before the one analysed, of those who have reached them."""
+        """What is seen at months before the one analysed, of those who have reached them.
+
+        Parameters
+        ----------
+        at_once
+            Whether a failure for good counts when it happens, and not when a month is reached.
+        """
         raise NotImplementedError  # supplied where early months tell
 
     # ── what is true ──────────────────────────────────────────────────────────────────────

@@ -28,7 +28,7 @@ been rescued); only the infused, in arms whose product is infused (``principal_s
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, ClassVar, Final, Literal
 
@@ -44,7 +44,7 @@ from adaptive_cart.nouns.course import Spells
 from adaptive_cart.nouns.early_states import EarlyStates
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import Months, PositiveMonths
-from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
+from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot, pooled
 from adaptive_cart.nouns.summaries import Counts, SummaryKind
 
 PRINCIPAL: Final = "principal_stratum"
@@ -73,6 +73,23 @@ class Imputation:
 
 
 @dataclass(frozen=True)
+class Chain:
+    """States at months before the one analysed, and then a response or none.
+
+    Attributes
+    ----------
+    states
+        By month: those not in it, in it, and failed for good; at the last none, and a response.
+    fails, ends
+        ``(trial, participant)`` calendar month of a failure for good, and of the end of follow-up.
+    """
+
+    states: list[list[ParticipantSet]]
+    fails: Floats
+    ends: Floats
+
+
+@dataclass(frozen=True)
 class Outcomes:
     """Response and missingness of everybody, as if followed to the month.
 
@@ -84,6 +101,8 @@ class Outcomes:
         Who is like whom, kept for ``impute``.
     outside
         Who is not of the principal stratum, the infused; nothing where everybody is analysed.
+    early
+        By months before the one analysed: the states at them, once they have been asked for.
     """
 
     response: ParticipantSet
@@ -91,6 +110,7 @@ class Outcomes:
     population: Population
     imputation: Imputation | None = None
     outside: ParticipantSet | None = None
+    early: dict[Sequence[float], Chain] = field(default_factory=dict)
 
 
 class Landmark(EndpointBase):
@@ -274,7 +294,12 @@ class Landmark(EndpointBase):
         return ParticipantSet.where(drawn)
 
     def early(
-        self, name: str, prepared: Outcomes, snapshot: Snapshot, months: Sequence[float]
+        self,
+        name: str,
+        prepared: Outcomes,
+        snapshot: Snapshot,
+        months: Sequence[float],
+        at_once: bool = True,
     ) -> EarlyStates:
         """In it, not in it or failed for good at months before, and what came of it.
 
@@ -282,32 +307,46 @@ class Landmark(EndpointBase):
         non-response; who drops out otherwise is not followed any further.
         """
         population = snapshot.population
-        _, settled, left = self._outcomes(name, population)
-        if left is None:
-            left = np.full(settled.shape, np.inf)
-        fails = np.minimum(settled, left) if self.missing == "non_response" else settled
-        ends = np.minimum(settled, left)
+        if months not in prepared.early:
+            prepared.early[months] = self._chain(name, prepared, population, months)
+        chain = prepared.early[months]
         passed = [snapshot.passed(month) for month in (*months, self.month)]
+        today = until(snapshot.date)[:, None]
+        strata = (population.trials, population.arms, population.strata)
+        waiting = np.zeros((*strata, len(months), 2), dtype=np.int64)
+        moved = np.zeros((*strata[:2], len(months), 2, 3), dtype=np.int64)
+        failed = np.zeros(strata, dtype=np.int64)
+        if at_once:
+            failures = ParticipantSet.where(chain.fails <= today) & snapshot.enrolled
+            failed += population.tally(failures.without(passed[-1]))
+            gone = ParticipantSet.where(chain.ends <= today)
+        for place, (before, after) in enumerate(pairwise(chain.states)):
+            here = passed[place].without(passed[place + 1])
+            if at_once:
+                here = here.without(gone)
+            else:
+                failed += population.tally(here & before[2])
+            for state, members in enumerate(before[:2]):
+                waiting[..., place, state] = population.tally(here & members)
+                seen = passed[place + 1] & members
+                for later, who in enumerate(after):
+                    moved[:, :, place, state, later] = pooled(population.tally(seen & who))
+        return EarlyStates(waiting, failed, moved)
+
+    def _chain(
+        self, name: str, prepared: Outcomes, population: Population, months: Sequence[float]
+    ) -> Chain:
+        """Who is in which state at months, and when failures and ends of follow-up are known."""
+        _, settled, left = self._outcomes(name, population)
+        ends = settled if left is None else np.minimum(settled, left)
+        fails = ends if self.missing == "non_response" else settled
         none = ParticipantSet.where(np.ones(settled.shape, dtype=np.bool_))
         none = none.without(prepared.response)
         if self.missing != "non_response" and prepared.missing is not None:
             none = none.without(prepared.missing)
-        last = [none, prepared.response]
         states = [self._states(population, month, fails, ends) for month in months]
-        gone = ParticipantSet.where(population.arrival + ends <= until(snapshot.date)[:, None])
-        shape = (population.trials, population.arms, population.strata, len(months), 2)
-        waiting = np.zeros(shape, dtype=np.int64)
-        moved = np.zeros((*shape[:2], len(months), 2, 3), dtype=np.int64)
-        for place, (before, after) in enumerate(pairwise([*states, last])):
-            here = passed[place].without(passed[place + 1]).without(gone)
-            for state, members in enumerate(before[:2]):
-                waiting[..., place, state] = population.tally(here & members)
-                for later, who in enumerate(after):
-                    found = population.tally(passed[place + 1] & members & who)
-                    moved[:, :, place, state, later] = found.sum(axis=2)
-        failed = ParticipantSet.where(population.arrival + fails <= until(snapshot.date)[:, None])
-        failed = (snapshot.enrolled & failed).without(passed[-1])
-        return EarlyStates(waiting, population.tally(failed), moved)
+        arrival = population.arrival
+        return Chain([*states, [none, prepared.response]], arrival + fails, arrival + ends)
 
     def _states(
         self, population: Population, month: float, fails: Floats, ends: Floats

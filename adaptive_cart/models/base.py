@@ -465,6 +465,16 @@ class AnalysisBase(Part):
         """
         return fitted
 
+    def counting_early(self, prior: float) -> AnalysisBase:
+        """Return the analysis in which who has not reached the month counts by an earlier state.
+
+        Parameters
+        ----------
+        prior
+            What each state of a row of the chain is worth beforehand.
+        """
+        raise NotImplementedError  # supplied where earlier months are counted in
+
     def error(self, fitted: Any, question: Question, participants: tuple[int, ...]) -> float:
         """What an answer near a threshold may be wrong by; 0 where each of them is decided exactly.
 

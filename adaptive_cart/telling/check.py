@@ -242,11 +242,13 @@ def _strata_together(design: Design, rule: ResolvedRule) -> str:
 def _early(design: Design) -> Iterator[str]:
     """Which months tell before the one that is analysed."""
     for name, early in design.prediction.items():
-        months = " and ".join(f"{month:g}" for month in early.from_)
+        months = listed([f"{month:g}" for month in early.from_])
         last = " the last of" if len(early.from_) > 1 else ""
         several = "s" if len(early.from_) > 1 else ""
+        posterior = early.counts == "all"
+        used = "Predictions about, and the posterior of," if posterior else "Predictions about"
         yield (
-            f"  Predictions about {name}: who has not reached month "
+            f"  {used} {name}: who has not reached month "
             f"{design.endpoints[name].known_after():g} counts by the state at{last} month{several} "
             f"{months} that has been reached (a chain with Dirichlet rows by arm, each state worth "
             f"{early.prior:g} beforehand)"

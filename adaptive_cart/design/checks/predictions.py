@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from adaptive_cart.design.checks.pieces import Found, Pieces, several, unknown
+from adaptive_cart.design.checks.pieces import Found, Pieces, unknown
 from adaptive_cart.design.validation import path_to
 from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.errors import one_of
@@ -145,11 +145,8 @@ def early_months(pieces: Pieces) -> Found:
             )
             continue
         month = endpoint.known_after()
-        if len(early.from_) not in (1, 2):
-            yield (
-                f"{path}.from",
-                f"found {several(len(early.from_), 'month')}; one or two are expected",
-            )
+        if not early.from_:
+            yield f"{path}.from", "found no month; at least one is expected"
             continue
         if any(b <= a for a, b in pairwise(early.from_)):
             yield f"{path}.from", f"found {early.from_}; months that increase are expected"
@@ -174,11 +171,12 @@ def early_months(pieces: Pieces) -> Found:
                 f"{one_of([key for key, each in ANALYSES.items() if each.enumerates])}",
                 path_to("analysis", name, "model"),
             )
-        elif name not in asked:
+        elif name not in asked and early.counts == "predictions":
             yield (
                 path,
                 f"no rule predicts one about '{name}', so it would change nothing; leave it "
-                'out, or write a rule with `predictive = { rule = "…" }`',
+                'out, write a rule with `predictive = { rule = "…" }`, or let the posterior at a '
+                'look use it with `counts = "all"`',
                 "rules",
             )
 

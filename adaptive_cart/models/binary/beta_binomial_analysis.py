@@ -106,7 +106,7 @@ class CountsPosterior(Posterior):
         return pooled(self.successes * inside), pooled(self.totals * inside)
 
     exactly = "closed form of one arm, quadrature of two or more"
-    closed = ("level", "ratio", "odds_ratio", "best")
+    closed: ClassVar[tuple[str, ...]] = ("level", "ratio", "odds_ratio", "best")
     fast_error = 1e-9  # measured below 1e-11
     drawn_error = 0.005
 
@@ -239,6 +239,11 @@ class BetaBinomialAnalysis(AnalysisBase):
         closed = question.kind in self.answered_by.closed
         exact = closed and always_decided(fitted, question, participants)
         return 0.0 if exact else self.answered_by.error(question)
+
+    def counting_early(self, prior: float) -> AnalysisBase:
+        from adaptive_cart.models.binary.early_counts_analysis import EarlyBetaBinomialAnalysis
+
+        return EarlyBetaBinomialAnalysis.model_construct(**dict(self), early_prior=prior)
 
     def posterior(
         self, fitted: BetaBinomial, summary: Summary, open_strata: Booleans | None

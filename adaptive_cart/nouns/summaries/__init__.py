@@ -11,6 +11,7 @@ from adaptive_cart.nouns.summaries.base import Summary
 from adaptive_cart.nouns.summaries.categories import Categories
 from adaptive_cart.nouns.summaries.counts import Counts
 from adaptive_cart.nouns.summaries.durations import Durations
+from adaptive_cart.nouns.summaries.early_counts import EarlyCounts
 from adaptive_cart.nouns.summaries.exposure import Exposure
 from adaptive_cart.nouns.summaries.means import Means
 from adaptive_cart.nouns.summaries.scores import Scores
@@ -30,6 +31,7 @@ __all__ = [
     "Categories",
     "Counts",
     "Durations",
+    "EarlyCounts",
     "Exposure",
     "Means",
     "Scores",

@@ -72,7 +72,9 @@ class Counts(Summary):
     @staticmethod
     def told(total: Mapping[str, float], unit: str = "") -> str:
         missing = f" ({total['missing']:.0f} missing)" if total["missing"] else ""
-        return f"{total['events']:.0f}/{total['analysed']:.0f}{missing}"
+        early = total.get("early", 0.0)
+        more = f" and {early:.0f} by an earlier month" if early else ""
+        return f"{total['events']:.0f}/{total['analysed']:.0f}{missing}{more}"
 
     @staticmethod
     def seen(total: Mapping[str, float]) -> str:

@@ -1,0 +1,129 @@
+"""The model ``beta_binomial`` in PyMC where earlier months count (``counts = "all"``).
+
+Statement, in every arm by itself::
+
+    those seen to move from a state  ~ Multinomial(row), rows ~ Dirichlet(prior, …)
+    responders among those who wait  ~ a binomial for each month and state, by the rows
+    probability                      ~ its posterior given the completed counts
+
+The rows know nothing of the probability. PyMC samples them; with each of its draws those who wait
+respond, and the probability is drawn given that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.models.binary.beta_binomial_reference import BetaBinomialReference
+from adaptive_cart.models.strata.reference_strata import of_strata
+from adaptive_cart.nouns.questions import Quantity, Question
+from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.summaries import Counts, EarlyCounts, Summary
+
+SEED: Final = 1763
+
+
+@dataclass(frozen=True)
+class EarlyBetaBinomialReference(BetaBinomialReference):
+    """Independent binomial arms in which earlier months count, in PyMC."""
+
+    worth: float
+
+    @property
+    def statement(self) -> str:
+        """Likelihood and prior with their numbers."""
+        return (
+            f"{super().statement}\n"
+            f"in each arm: rows of the chain ~ Dirichlet({self.worth:g}, …), from those seen to "
+            f"move; responders among those who wait follow from them, and from nothing else"
+        )
+
+    def data(
+        self,
+        summary: Summary,
+        trial: int = 0,
+        open_strata: Booleans | None = None,
+        question: Question | None = None,
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Counts by arm, those who wait by month and state, and those seen to move."""
+        assert isinstance(summary, Counts)
+        if not isinstance(summary, EarlyCounts):  # a table in which nobody waits
+            summary = EarlyCounts.of(summary, EarlyCounts.empty(len(self.arms), 1).early)
+        counts = super().data(summary, trial, open_strata, question)
+        failed = of_strata(summary.failed[trial], open_strata, question)
+        waiting = np.moveaxis(summary.waiting[trial], 1, -1)  # (arm, month, state, stratum)
+        cells = waiting.reshape(-1, waiting.shape[-1])
+        found = of_strata(cells, open_strata, question).reshape(waiting.shape[:-1])
+        return {
+            "successes": counts["successes"],
+            "totals": counts["totals"] + failed,
+            "waiting": found,
+            "moved": summary.moved[trial],
+        }
+
+    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+        """A new model of these data."""
+        import pymc as pm
+
+        arms, months = data["waiting"].shape[:2]
+        with pm.Model(coords={"arm": list(self.arms)}) as model:
+            kept = {name: pm.Data(name, data[name]) for name in sorted(data)}
+            moved = kept["moved"]
+            responds = pm.Beta("responds", self.worth, self.worth, shape=(arms, 2))
+            seen = moved[:, -1, :, :2]
+            pm.Binomial("last", n=seen.sum(axis=-1), p=responds, observed=seen[..., 1])
+            if months > 1:
+                # a Dirichlet row is a beta for its first state, and one for the second of the rest
+                shape, before = (arms, months - 1, 2), moved[:, :-1]
+                first = pm.Beta("first", self.worth, 2.0 * self.worth, shape=shape)
+                second = pm.Beta("second", self.worth, self.worth, shape=shape)
+                rest = before[..., 1:].sum(axis=-1)
+                pm.Binomial("moves", n=before.sum(axis=-1), p=first, observed=before[..., 0])
+                pm.Binomial("others", n=rest, p=second, observed=before[..., 1])
+            for name in ("successes", "totals", "waiting"):  # what is drawn forward is drawn from
+                pm.Deterministic(f"seen_{name}", kept[name] + 0.0 * responds.sum())
+        return model
+
+    def of(
+        self,
+        draws: Mapping[str, npt.NDArray[np.float64]],
+        quantity: Quantity,
+        open_strata: Booleans | None = None,
+    ) -> Floats:
+        """Probability of an arm, given who responds of those who wait."""
+        arm = quantity.arm
+        random = np.random.default_rng([SEED, arm])
+        had, totals, waiting = (
+            np.rint(draws[f"seen_{name}"][:, :, arm]).astype(np.int64)
+            for name in ("successes", "totals", "waiting")
+        )
+        chance = draws["responds"][:, :, arm]  # (chain, draw, state)
+        months = waiting.shape[2]
+        for month in range(months - 1, -1, -1):
+            if month < months - 1:
+                first, second = (draws[name][:, :, arm, month] for name in ("first", "second"))
+                out, in_ = chance[:, :, None, 0], chance[:, :, None, 1]
+                chance = first * out + (1.0 - first) * second * in_
+            had = had + random.binomial(waiting[:, :, month], np.clip(chance, 0.0, 1.0)).sum(-1)
+            totals = totals + waiting[:, :, month].sum(axis=-1)
+        prior = self.priors.priors[arm]
+        log = np.stack([
+            np.log(weight) + _betaln(a + had, b + totals - had) - _betaln(a, b)
+            for weight, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
+        ])  # fmt: skip
+        shares = np.exp(log - log.max(axis=0))
+        reached = np.cumsum(shares, axis=0) / shares.sum(axis=0)
+        which = (random.random(had.shape) > reached[:-1]).sum(axis=0)
+        a, b = (np.array(part)[which] for part in (prior.a, prior.b))
+        return random.beta(a + had, b + totals - had)
+
+
+def _betaln(a: Any, b: Any) -> Any:
+    from scipy import special
+
+    return special.betaln(a, b)
