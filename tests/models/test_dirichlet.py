@@ -13,7 +13,7 @@ from scipy import special, stats
 
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.base import Posterior, holds
-from adaptive_cart.models.ordinal.dirichlet_analysis import DirichletPosterior
+from adaptive_cart.models.ordinal.dirichlet_analysis import FARTHEST, DirichletPosterior
 from adaptive_cart.models.ordinal.moments import beyond, of_better, of_linear
 from adaptive_cart.nouns.ahead import Numbers
 from adaptive_cart.nouns.completions import Completions
@@ -105,10 +105,24 @@ def sticks(parameters: np.ndarray, nodes: int) -> tuple[np.ndarray, np.ndarray]:
     return q.reshape(-1, 3), np.outer(v, w).ravel()
 
 
+SKEWED = [([0, 9, 1], [0, 2, 9], 1.0), ([2, 12, 1], [0, 3, 12], 1.0), ([3, 4, 1], [0, 2, 8], 1.0)]
+
+
+def test_what_is_a_little_skewed_is_answered_by_moments_and_what_is_far_from_a_beta_is_not() -> (
+    None
+):
+    def away(soc: list[int], cart: list[int], each: float) -> float:
+        moments = of_better(np.array([cart]) + each, np.array([soc]) + each)
+        return float(beyond(moments, np.array([0.5]))[1][0])
+
+    assert all(0.02 < away(*table) < FARTHEST for table in SKEWED)
+    assert away([0, 0, 0], [0, 0, 0], 0.2) > FARTHEST
+
+
 @pytest.mark.parametrize(
     ("soc", "cart", "each"),
     [([0, 0, 0], [0, 0, 0], 1.0), ([4, 9, 2], [1, 8, 9], 0.5), ([20, 30, 10], [11, 30, 25], 1.0),
-     ([0, 12, 0], [3, 6, 3], 0.5), ([40, 3, 1], [1, 5, 2], 2.0)],
+     ([0, 12, 0], [3, 6, 3], 0.5), ([40, 3, 1], [1, 5, 2], 2.0), *SKEWED],
 )  # fmt: skip
 def test_three_categories_are_those_of_a_quadrature(
     soc: list[int], cart: list[int], each: float
@@ -120,7 +134,7 @@ def test_three_categories_are_those_of_a_quadrature(
     # of the arm itself the split of what is not best is a stick of its own, and what is left a tail
     x, w = special.roots_jacobi(24, a[0] - 1.0, a[1] - 1.0)
     middle, w = 0.5 * (1.0 + x), w / w.sum()
-    for value in (0.35, 0.5, 0.6):
+    for value in (0.35, 0.5, 0.6, 0.8):
         rest = better[:, :1] * (1 - middle) + better[:, 1:2] * middle
         needed = np.clip((value - rest) / (better[:, 2:] - rest), 0.0, 1.0)
         above = special.betainc(a[0] + a[1], a[2], 1.0 - needed)

@@ -52,7 +52,7 @@ Priors = Annotated[
     Discriminator(_shape),
 ]
 SMALLEST = 1e-300  # probability of the categories that are left
-FARTHEST = 0.02  # from a beta distribution, of which a tail is made by moments
+FARTHEST = 0.05  # from a beta distribution, of which a tail is made by moments
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ The Mathematica Journal 9:727): p_n being the monic ones and q_n those of Beta(a
     P(X > v) = P(Beta > v) + sum_n E[p_n(X)] / |p_n|^2  w(v) q_(n-1)(v) / (n + a + b - 1),
 
 where w(v) = v^a (1 - v)^b / B(a, b). How far a distribution is from that beta, its coefficients
-d_n = E[p_n(X)] / |p_n| tell. Where none is above 0.02, a tail was off by at most 2.4e-4 in tables
-of two categories (against quadrature), and by no more than what it was held against (7e-4) in 393
-tables of three to five categories, 3 to 100 participants an arm.
+d_n = E[p_n(X)] / |p_n| tell; the last two say how soon the terms left out vanish, and weigh five
+times. Where none is above 0.05 so weighed, a tail was off by at most 0.0013 in 316 tables of two to
+seven categories, nobody to 300 participants an arm, priors of 0.3 to 2 each, held against scrambled
+Sobol points (whose own standard error was up to 0.0004 in those that were off most).
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from scipy import special
 from adaptive_cart.nouns.records import Floats
 
 ORDER: Final = 6  # of the moments that a tail uses
+LAST: Final = 2  # of these orders, which say how soon the terms after them vanish
+WEIGHT: Final = 5.0  # of what they say, in how far a distribution is from a beta distribution
 NO_DIGITS: Final = 1e-10  # of the power of a standard deviation: a moment of that order has none
 
 
@@ -152,7 +155,8 @@ def beyond(moments: Floats, value: Floats) -> tuple[Floats, Floats]:
         moment = sum(c * own for c, own in zip(polynomials[n], centred[: n + 1], strict=True))
         moment = np.where(variance ** (0.5 * n) > NO_DIGITS, moment, 0.0)
         answer = answer + moment / squares[n] * density * at_value[n - 1] / (n + a + b - 1.0)
-        away = np.maximum(away, np.abs(moment) / np.sqrt(squares[n]))
+        weight = WEIGHT if n > order - LAST else 1.0
+        away = np.maximum(away, weight * np.abs(moment) / np.sqrt(squares[n]))
     answer = np.where(value <= 0.0, 1.0, np.where(value >= 1.0, 0.0, answer))
     return np.clip(answer, 0.0, 1.0), away
 
