@@ -185,6 +185,8 @@ class Findings:
     ----------
     date, due
         Calendar month of the data, and that at which the look fell due by the design.
+    day
+        The date of the data, where the table has dates.
     last, between
         Whether the look is the trial's last, and whether it is a stop between looks, counted with
         the look that would have come next.
@@ -207,11 +209,12 @@ class Findings:
     earlier: tuple[EarlierLook, ...]
     notes: tuple[str, ...]
     provenance: dict[str, Any] = field(default_factory=dict)
+    day: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain tables, in the order in which a reader wants them."""
         tables = asdict(self)
         provenance = tables.pop("provenance")
-        order = ("design", "look", "looks", "date", "due", "last", "between", "decision")
+        order = ("design", "look", "looks", "date", "day", "due", "last", "between", "decision")
         first = {name: tables.pop(name) for name in order}
         return {**first, **tables, **provenance}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from functools import cached_property
 from importlib import metadata, util
 from pathlib import Path
@@ -22,6 +23,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of, load_design
 from adaptive_cart.errors import InputError, one_of
 from adaptive_cart.nouns.questions import Question
+from adaptive_cart.recorded.dates import cut_at, day_of, opening
 from adaptive_cart.recorded.file import read_participants
 from adaptive_cart.recorded.known import WINDOW, Participants
 from adaptive_cart.results.store import version
@@ -127,8 +129,9 @@ def analyze(
     participants: Any,
     look: int | None = None,
     *,
-    as_of: float | None = None,
+    as_of: float | str | None = None,
     window: float = WINDOW,
+    opened: str | date | datetime | None = None,
     fast: bool = False,
     seed: int | None = None,
     out: str | Path | None = None,
@@ -145,10 +148,14 @@ def analyze(
     look
         Number of the look, from 1; the last one that is due by the data if left out.
     as_of
-        Calendar month at which the data are cut; the month at which the look fell due if left out.
+        Calendar month at which the data are cut, or a date, with which that day ends; the month at
+        which the look fell due if left out.
     window
         Months by which a visit may come before the day for which it stands: who is alive, has not
         withdrawn and was last seen so shortly before counts as followed.
+    opened
+        The day on which the trial opened; needed where the table has dates and no months of
+        randomisation.
     fast
         Leave the reference posterior (PyMC) out.
     seed
@@ -176,9 +183,11 @@ def analyze(
         from adaptive_cart.analysis.folder import require_ours
 
         require_ours(Path(out))  # before the chains take their time
-    table = read_participants(participants, loaded, window)
+    day = opening(opened)
+    cut = cut_at(as_of, day)
+    table = read_participants(participants, loaded, window, day)
     plan = Plan.of(loaded)
-    replay = replayed(plan, table, look, as_of, window, used_seed)
+    replay = replayed(plan, table, look, cut, window, used_seed)
     reference = _reference_for(plan, used_seed, fast, say)
     notes = [*table.notes, *replay.notes, *_about(replay, table)]
     tests = {n: a.told for n, (a, _) in plan.fitted.items() if not a.bayesian}
@@ -197,7 +206,7 @@ def analyze(
     absence = hangs_on_absence(
         replay,
         by_fast,
-        lambda silence: replayed(plan, table, look, as_of, window, used_seed, silence),
+        lambda silence: replayed(plan, table, look, cut, window, used_seed, silence),
     )
     return _found(
         plan, table, replay, by_fast, by_reference, recorded, reference, notes, absence, used_seed,
@@ -229,6 +238,7 @@ def _found(
         looks=plan.schedule.number,
         date=by_fast.date,
         due=replay.due,
+        day=day_of(by_fast.date, table.opened),
         last=by_fast.last,
         between=by_fast.record.between,
         participants=len(table),
@@ -363,7 +373,11 @@ def _provenance(
         for name, endpoint in design.endpoints.items()
     }
     return {
-        "data": {"source": table.source, "digest": table.digest},
+        "data": {
+            "source": table.source,
+            "digest": table.digest,
+            "opened": None if table.opened is None else table.opened.date().isoformat(),
+        },
         "design_digest": digest_of(design),
         "seed": seed,
         "versions": versions,

@@ -319,7 +319,7 @@ class _Walk:
                 f"look {number} is not held: enrolment was stopped at month "
                 f"{trial.before[0]:.2f}; the next look is the last one ({schedule.number})"
             )
-        due = date <= self.reach + SAME
+        due = date <= self.reach + max(SAME, trial.participants.resolution)
         due = due or (self.as_of is None and _by_visits(trial, number, date))
         calendar = schedule.by_calendar(number, date) and date <= self.reach + GRACE
         if asked and not due and self.as_of is None and not calendar:

@@ -64,9 +64,10 @@ def title(findings: Findings) -> str:
     if findings.between:
         which = f"Between looks, before look {findings.look} of {findings.looks}"
     due = f" (due at month {findings.due:.2f})" if abs(findings.due - findings.date) > 0.005 else ""
+    day = f", {findings.day}" if findings.day else ""
     return (
-        f"{which}; data of month {findings.date:.2f}{due}: {findings.randomised} randomised of the "
-        f"{findings.participants} in the table"
+        f"{which}; data of month {findings.date:.2f}{day}{due}: {findings.randomised} randomised "
+        f"of the {findings.participants} in the table"
     )
 
 

@@ -23,7 +23,17 @@ WITHHELD = 3  # exit status of an analysis that decides nothing
     "for standard output).",
 )
 @click.option("--look", type=int, help="Number of the look; else the last one due by the data.")
-@click.option("--as-of", type=float, help="Calendar month of the data; else that of the look.")
+@click.option(
+    "--as-of",
+    metavar="MONTH|DATE",
+    help="Calendar month of the data, or a date (that day counts); else that of the look.",
+)
+@click.option(
+    "--opened",
+    metavar="YYYY-MM-DD",
+    help="The day on which the trial opened, for a table with dates; with --template, the table "
+    "has columns of dates.",
+)
 @click.option(
     "--window",
     type=float,
@@ -39,7 +49,8 @@ def command(
     data: Path | None,
     template: Path | None,
     look: int | None,
-    as_of: float | None,
+    as_of: str | None,
+    opened: str | None,
     window: float,
     fast: bool,
     seed: int | None,
@@ -53,7 +64,7 @@ def command(
     from adaptive_cart.errors import InputError
 
     if template is not None:
-        _write_template(design, template)
+        _write_template(design, template, opened)
         return
     if data is None:
         raise InputError(
@@ -67,6 +78,7 @@ def command(
         look,
         as_of=as_of,
         window=window,
+        opened=opened,
         fast=fast,
         seed=seed,
         out=folder,
@@ -78,14 +90,17 @@ def command(
         sys.exit(WITHHELD)
 
 
-def _write_template(design: Path, file: Path) -> None:
+def _write_template(design: Path, file: Path, opened: str | None) -> None:
     from adaptive_cart.design.file import load_design
     from adaptive_cart.nouns.whole_files import write_new
+    from adaptive_cart.recorded.dates import opening
     from adaptive_cart.recorded.template import template
 
-    text = template(load_design(design))
+    day = opening(opened)
+    text = template(load_design(design), day)
     if str(file) == "-":
         click.echo(text, nl=False)
         return
     write_new(file, text)
-    click.echo(f"{file} written; next: adaptive-cart analyze {design} {file}", err=True)
+    more = "" if opened is None else f" --opened {opened}"
+    click.echo(f"{file} written; next: adaptive-cart analyze {design} {file}{more}", err=True)

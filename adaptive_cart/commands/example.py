@@ -19,15 +19,27 @@ from adaptive_cart.commands import options
     type=click.Path(dir_okay=False, path_type=Path),
     help="Also write the participants table to this CSV file ('-' for standard output).",
 )
+@click.option(
+    "--opened",
+    metavar="YYYY-MM-DD",
+    help="Write the table in dates, of a trial that opened on that day.",
+)
 def command(
-    design: Path, scenario: str | None, trial: int, seed: int | None, participants: Path | None
+    design: Path,
+    scenario: str | None,
+    trial: int,
+    seed: int | None,
+    participants: Path | None,
+    opened: str | None,
 ) -> None:
     """Tell one simulated trial of DESIGN, look by look."""
     from adaptive_cart.design.file import load_design
     from adaptive_cart.nouns.whole_files import write_new
+    from adaptive_cart.recorded.dates import opening
     from adaptive_cart.telling.walkthrough import example as walk
 
-    story = walk(load_design(design), scenario=scenario, trial=trial, seed=seed)
+    day = opening(opened)
+    story = walk(load_design(design), scenario=scenario, trial=trial, seed=seed, opened=day)
     if participants is None:
         click.echo(story.text)
     elif str(participants) == "-":

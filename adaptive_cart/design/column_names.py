@@ -113,6 +113,8 @@ def _of_looks(pieces: Pieces) -> Iterator[Column]:
 def _of_participants(pieces: Pieces) -> Iterator[Column]:
     for name in OF_PARTICIPANTS:
         yield name, "", "every participant"
+        if name.endswith("_month"):
+            yield f"{name.removesuffix('_month')}_date", "", "every participant"
     for endpoint in pieces.endpoints:
         spell = SPELL.fullmatch(endpoint.replace("relapse", "remission"))
         if spell and spell[2]:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,14 @@ import numpy as np
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import InputError, Problem, nearest
+from adaptive_cart.recorded.dates import Rows, in_months, opening
 from adaptive_cart.recorded.known import WINDOW, Participants
-from adaptive_cart.recorded.rows import Reading, Rows
+from adaptive_cart.recorded.rows import Reading
 from adaptive_cart.recorded.table import HEADER, WITHDRAWN
 
 LARGEST = 50_000_000  # bytes
-_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_DELIMITERS = (",", ";", "\t")  # the first that stands in the header
+_DECIMAL_COMMA = re.compile(r"([+-]?\d*),(\d+)")
 
 
 class ParticipantsError(InputError):
@@ -42,7 +46,12 @@ class ParticipantsError(InputError):
         return ParticipantsError, (self.problems, self.source)
 
 
-def read_participants(source: Any, design: Design, window: float = WINDOW) -> Participants:
+def read_participants(
+    source: Any,
+    design: Design,
+    window: float = WINDOW,
+    opened: str | date | datetime | None = None,
+) -> Participants:
     """Read the participants of a real trial.
 
     Parameters
@@ -52,6 +61,9 @@ def read_participants(source: Any, design: Design, window: float = WINDOW) -> Pa
         dictionary a participant.
     window
         Months by which a visit may come before the day for which it stands.
+    opened
+        The day on which the trial opened; needed where the table has dates and no months of
+        randomisation.
 
     Raises
     ------
@@ -60,7 +72,7 @@ def read_participants(source: Any, design: Design, window: float = WINDOW) -> Pa
         spreadsheet; rows of a data frame or a list are counted from 1.
     """
     name, columns, rows, digest = _rows_of(source)
-    reading = Reading(design, columns, rows, window)
+    reading = Reading(design, in_months(design, columns, rows, opening(opened)), window)
     participants = reading.participants(name, digest)
     if reading.problems or participants is None:
         raise ParticipantsError(reading.in_order(), name)
@@ -141,12 +153,11 @@ def _file(path: Path) -> tuple[str, list[str], Rows, str]:
             "is empty; `adaptive-cart example DESIGN --participants FILE` writes such a table"
         )
     heading = next((line for line in text.splitlines() if line.strip() and not _aside(line)), "")
-    if "," not in heading:
-        other = [words for mark, words in _DELIMITERS.items() if mark in heading]
-        if other:
-            raise wrong(f"columns are separated by {other[0]}; save it with commas", "row 1")
+    mark = next((mark for mark in _DELIMITERS if mark in heading), ",")
+    if mark not in heading and "|" in heading:
+        raise wrong("columns are separated by bars; save it with commas", "row 1")
     try:
-        columns, rows = _parsed(text, name)
+        columns, rows = _parsed(text, name, mark)
     except csv.Error as error:
         raise wrong(f"is no CSV: {error}") from None
     if not rows:
@@ -159,7 +170,7 @@ def _aside(line: str) -> bool:
 
     That is a comment of ``analyze --template``, or what a spreadsheet writes to name its separator.
     """
-    return line.lstrip('" ').startswith("#") or line.strip(' "').lower() in ("sep=", "sep=,")
+    return line.lstrip('" ').startswith("#") or line.strip(' ",;\t').lower() == "sep="
 
 
 def _neighbours(path: Path) -> list[str]:
@@ -169,32 +180,48 @@ def _neighbours(path: Path) -> list[str]:
         return []
 
 
-def _parsed(text: str, name: str) -> tuple[list[str], Rows]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+def _parsed(text: str, name: str, mark: str) -> tuple[list[str], Rows]:
+    """Columns and rows; where commas do not separate them they are those of decimals."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=mark)
     columns: list[str] = []
-    rows: Rows = []
-    problems = []
+    table: list[tuple[int, list[str]]] = []
     begins = 1
     for cells in reader:
         number, begins = begins, reader.line_num + 1
         stripped = [cell.strip() for cell in cells]
-        if not any(stripped):
-            continue
-        if not columns and _aside(cells[0]):
+        if not any(stripped) or (not columns and _aside(mark.join(cells))):
             continue
         if not columns:
             columns = stripped
             continue
-        if len(stripped) > len(columns):
-            more = "; numbers with a decimal comma? write 3.5" if _commas(stripped) else ""
-            found = f"{len(stripped)} cells for {len(columns)} columns{more}"
-            problems.append(Problem(f"row {number}", found))
+        table.append((number, stripped if mark == "," else [_with_a_point(c) for c in stripped]))
+    width = max((len(_without_end(cells)) for _, cells in table), default=0)
+    columns = [*_without_end(columns), *columns[len(_without_end(columns)) : width]]
+    problems, rows = [], []
+    for number, cells in table:
+        found = _without_end(cells)
+        if len(found) > len(columns):
+            more = "; numbers with a decimal comma? write 3.5" if _commas(found) else ""
+            message = f"{len(cells)} cells for {len(columns)} columns{more}"
+            problems.append(Problem(f"row {number}", message))
             continue
-        filled = [*stripped, *[""] * (len(columns) - len(stripped))]
+        filled = [*found, *[""] * (len(columns) - len(found))]
         rows.append((number, dict(zip(columns, filled, strict=True))))
     if problems:
         raise ParticipantsError(problems, name)
     return columns, rows
+
+
+def _without_end(cells: list[str]) -> list[str]:
+    """Cells without the blank ones at their end, which a spreadsheet may write."""
+    last = max((place for place, cell in enumerate(cells) if cell), default=-1)
+    return cells[: last + 1]
+
+
+def _with_a_point(cell: str) -> str:
+    """Write numbers with a decimal comma with a point."""
+    return ";".join(_DECIMAL_COMMA.sub(r"\1.\2", p) if _DECIMAL_COMMA.fullmatch(p.strip()) else p
+                    for p in cell.split(";"))  # fmt: skip
 
 
 def _commas(cells: Sequence[str]) -> bool:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -83,6 +84,11 @@ class Participants:
         SHA-256 of the file, or of the table as it would be written.
     notes
         What a reader of the analysis should know.
+    resolution
+        Months to which moments are known: a day where all are whole days, else nothing. What lies
+        that near is no sooner and no later.
+    opened
+        The day on which the trial opened, where the table has dates.
     """
 
     design: Design
@@ -100,6 +106,8 @@ class Participants:
     has_course: bool
     infused_arms: tuple[bool, ...]
     notes: tuple[str, ...] = field(default=())
+    resolution: float = 0.0
+    opened: datetime | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -129,6 +137,7 @@ class Participants:
 
         A visit within the window before a month at which an endpoint is known is one at that month.
         """
+        window = max(window, self.resolution)
         ends = {endpoint.followed_for() for endpoint in self.design.endpoints.values()}
         found = self.last_contact.copy()
         for month in sorted(end for end in ends if end is not None):
@@ -147,8 +156,8 @@ class Participants:
         They have neither died nor withdrawn, nor reached the end of what every endpoint asks.
         """
         since = date - self.randomised
-        seen = until(self.last_contact + window) >= since
-        seen &= (self._awaits > since) | (until(self.last_contact) >= since)
+        seen = until(self.last_contact + max(window, self.resolution)) >= since
+        seen &= (self._awaits > since) | (until(self.last_contact + self.resolution) >= since)
         there = (until(since) >= 0.0) & ~np.isfinite(self.months["death_month"])
         there &= ~np.isfinite(self.withdrawn)
         unseen: Booleans = there & ~seen & ~self._complete(window)

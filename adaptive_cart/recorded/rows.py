@@ -23,6 +23,7 @@ from adaptive_cart.endpoints.direct import Cell, DirectTruth
 from adaptive_cart.errors import Problem, nearest, one_of
 from adaptive_cart.nouns.counters import narrow
 from adaptive_cart.nouns.records import Floats
+from adaptive_cart.recorded.dates import InMonths, date_column
 from adaptive_cart.recorded.known import Participants
 from adaptive_cart.recorded.order import after_last_contact, after_withdrawal, impossible
 from adaptive_cart.recorded.table import CROSSOVER, HEADER, ON_DRUGS, WITHDRAWN, further
@@ -32,8 +33,6 @@ LONGEST = 1200.0  # months; more is a date, or days
 ALWAYS = ("participant", "arm", "randomised_month", "last_contact_month")
 COURSE = ("infused_month", "remission_month", "relapse_month", "rescue_month", "death_month")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-
-Rows = list[tuple[int, dict[str, str]]]
 
 
 def infused_arms(design: Design) -> tuple[bool, ...]:
@@ -69,10 +68,11 @@ class Reading:
         Row, place of the column, and what is wrong.
     """
 
-    def __init__(self, design: Design, columns: list[str], rows: Rows, window: float) -> None:
+    def __init__(self, design: Design, table: InMonths, window: float) -> None:
         self.design = design
-        self.window = window
-        self.rows = rows
+        self.table = table
+        self.window = max(window, table.resolution)
+        self.rows, columns = table.rows, table.columns
         self.problems: list[tuple[int, int, Problem]] = []
         self.notes: list[str] = []
         self.columns = columns
@@ -80,7 +80,8 @@ class Reading:
         self._absent: list[str] = []
         self._place = {column: place for place, column in enumerate(columns)}
         self._written: dict[str, list[float]] = {}
-        self._dates: dict[str, list[tuple[int, str]]] = {}
+        for row, column, name, message in table.problems:
+            self._note(row, column, name, message)
 
     def in_order(self) -> list[Problem]:
         """Return the problems by row, then by column."""
@@ -88,7 +89,13 @@ class Reading:
 
     def report(self, row: int, column: str, message: str) -> None:
         """Note a problem; row 0 is about the table as a whole."""
-        where = f"row {row}, {column}" if row else column
+        name, date = self.table.written.get((row, column), (column, ""))
+        if date and message.startswith("found "):
+            message = message.replace("found ", f"found {date}, month ", 1)
+        self._note(row, column, name, message)
+
+    def _note(self, row: int, column: str, name: str, message: str) -> None:
+        where = f"row {row}, {name}" if row else name
         place = self._place.get(column, len(self.columns))
         self.problems.append((row, place, Problem(where, message)))
 
@@ -106,7 +113,10 @@ class Reading:
             elif column not in known:
                 hint = nearest(column, known)
                 self.report(
-                    0, f"column {column}", f"unknown{hint}; the columns are {one_of(known)}"
+                    0,
+                    f"column {column}",
+                    f"unknown{hint}; the columns are {one_of(known)}, and those of months may hold "
+                    f"dates (as {date_column(HEADER[3])})",
                 )
         self._absent = [column for column in self.needed() if column not in self._place]
         for column in self._absent:
@@ -182,7 +192,7 @@ class Reading:
     # ── cells ─────────────────────────────────────────────────────────────────────────────
     def _month(self, row: int, cells: Mapping[str, str], column: str, required: bool) -> float:
         text = cells.get(column, "")
-        if not text:
+        if not text and (row, column) not in self.table.unread:
             if required:
                 hint = "; write 0 where there was no contact after randomisation yet"
                 self.report(row, column, "blank" + (hint if column == "last_contact_month" else ""))
@@ -190,8 +200,7 @@ class Reading:
         return self._number(row, column, text)
 
     def _number(self, row: int, column: str, text: str) -> float:
-        if _DATE.fullmatch(text):
-            self._dates.setdefault(column, []).append((row, text))
+        if (row, column) in self.table.unread:
             return float("nan")
         if not _NUMBER.fullmatch(text):
             self.report(row, column, f"found '{text}'; {_no_number(text)}")
@@ -281,7 +290,6 @@ class Reading:
         if recorded and opening and any(self.infused_arms) and "infused_month" not in self._place:
             why = f"; the window of {one_of(opening)} opens at infusion"
             self.report(0, "column infused_month", f"missing{why}")
-        self._told_dates()
         self._told_units()
         if self.problems:
             return None
@@ -318,25 +326,14 @@ class Reading:
             has_course=worked_out or recorded,
             infused_arms=self.infused_arms,
             notes=tuple(self.notes),
+            resolution=self.table.resolution,
+            opened=self.table.opened,
         )
-
-    def _told_dates(self) -> None:
-        """Tell of dates once a column."""
-        for column, found in self._dates.items():
-            (row, text), more = found[0], len(found) - 1
-            since = "the opening of the trial" if column == "randomised_month" else _SINCE
-            also = f" ({more} more of this column)" if more else ""
-            self.report(
-                row,
-                column,
-                f"found '{text}'; a date; a number of months is expected: dates are not read, "
-                f"write the months since {since}{also}",
-            )
 
     def _told_units(self) -> None:
         """Refuse a table in days or weeks by name, instead of all that follows from it."""
         written = self._written
-        if not written.get("randomised_month") or self._dates:
+        if not written.get("randomised_month") or self.table.dated:
             return
         if len(written["randomised_month"]) != len(written.get("last_contact_month", ())):
             return
@@ -425,10 +422,6 @@ class Reading:
         counted, note = endpoint.counted_in_record(name, values, opens)
         self.notes += [note] if note else []
         return counted
-
-
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}.*|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
-_SINCE = "this participant's own randomisation"
 
 
 def _no_number(text: str) -> str:

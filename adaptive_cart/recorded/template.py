@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
+from datetime import datetime
 
 from adaptive_cart.design.column_names import columns_of
 from adaptive_cart.design.design import Design
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import one_of
+from adaptive_cart.recorded.dates import InMonths, date_column, moments_of
 from adaptive_cart.recorded.known import WINDOW
 from adaptive_cart.recorded.rows import Reading
 from adaptive_cart.recorded.table import CROSSOVER, HEADER, ON_DRUGS, WITHDRAWN
 
 OWN = "months since this participant's own randomisation"
+OPENING = "months since the opening of the trial"
 COURSE = {
     "infused_month": "first infusion of the product; blank if not infused",
     "remission_month": "beginning of the first drug-free remission",
@@ -36,13 +40,20 @@ COURSE = {
 }
 
 
-def template(design: Design) -> str:
-    """The table's comment lines and its header, as CSV."""
+def template(design: Design, opened: datetime | None = None) -> str:
+    """The table's comment lines and its header, as CSV.
+
+    Parameters
+    ----------
+    opened
+        The day on which the trial opened, where the table is to have dates instead of months.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    for line in _lines(design):
+    for line in _lines(design, opened):
         writer.writerow([f"# {line}"])
-    writer.writerow(columns_for(design))
+    columns = columns_for(design)
+    writer.writerow(columns if opened is None else map(date_column, columns))
     return text.getvalue()
 
 
@@ -54,7 +65,7 @@ def columns_for(design: Design) -> list[str]:
         for name, endpoint in design.endpoints.items()
         if endpoint.from_course and all(name in truth.direct for truth in truths)
     ]
-    reading = Reading(design, direct, [], WINDOW)
+    reading = Reading(design, InMonths(direct, []), WINDOW)
     needed = [*reading.needed(), *direct, "death_month", WITHDRAWN]
     if any(reading.infused_arms):
         needed += ["infused_month" for e in design.endpoints.values() if e.opens_at_infusion]
@@ -65,15 +76,31 @@ def columns_for(design: Design) -> list[str]:
     return [*first, *(column for column in dict.fromkeys(needed) if column not in first)]
 
 
-def _lines(design: Design) -> Iterator[str]:
+def _lines(design: Design, opened: datetime | None) -> Iterator[str]:
     yield f"{design.name}: one row a participant; lines that begin with # are not read"
+    columns = columns_for(design)
+    if opened is None:
+        yield (
+            "Times are in months (days / 30.4375), decimals with a point; a cell is blank where "
+            "something has not happened. There are two origins: randomised_month counts from the "
+            "opening of the trial, every other month from that participant's own randomisation. "
+            "A date (YYYY-MM-DD) may stand instead of any month"
+        )
+        for column in columns:
+            yield f"{column}: {_meaning(design, column)}"
+        return
     yield (
-        "Times are in months (days / 30.4375), decimals with a point; a cell is blank where "
-        "something has not happened. There are two origins: randomised_month counts from the "
-        "opening of the trial, every other month from that participant's own randomisation"
+        "Dates are written YYYY-MM-DD; a cell is blank where something has not happened. The trial "
+        f"opened on {opened:%Y-%m-%d} (--opened {opened:%Y-%m-%d}). A number of months may stand "
+        "where the column is called _month instead of _date"
     )
-    for column in columns_for(design):
-        yield f"{column}: {_meaning(design, column)}"
+    moments = moments_of(design, columns)
+    for column in columns:
+        meaning = _meaning(design, column)
+        for since in (f"; {OWN}", f"; {OPENING}"):
+            meaning = meaning.replace(since, "; date" if column in moments else since)
+        meaning = re.sub(r"\w+_month\b", lambda name: date_column(name[0]), meaning)
+        yield f"{date_column(column)}: {meaning}"
 
 
 def _meaning(design: Design, column: str) -> str:
@@ -87,10 +114,10 @@ def _meaning(design: Design, column: str) -> str:
         "participant": "an identifier; each stands there once",
         "arm": one_of(design.arm_names),
         "stratum": one_of(design.stratum_names),
-        "randomised_month": "randomisation; months since the opening of the trial",
-        "last_contact_month": f"last time the participant was seen, death counted in; {OWN}; 0 "
-        "where there was no contact yet. A visit up to half a month before its day counts for it "
-        "(--window)",
+        "randomised_month": f"randomisation; {OPENING}",
+        "last_contact_month": f"last time the participant was seen, death counted in; {OWN}; "
+        "that of randomisation (0) where there was no contact yet. A visit up to half a month "
+        "before its day counts for it (--window)",
     }[column]
 
 

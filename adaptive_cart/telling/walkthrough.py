@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem, nearest, one_of
 from adaptive_cart.nouns.questions import TO_CALIBRATE
 from adaptive_cart.participants.population import latents_for
+from adaptive_cart.recorded.dates import date_column, in_dates
 from adaptive_cart.recorded.table import HEADER, participants_table
 from adaptive_cart.results.estimand import target_values, true_values
 
@@ -48,7 +50,11 @@ class Story:
 
 
 def example(
-    design: Design, scenario: str | None = None, trial: int = 0, seed: int | None = None
+    design: Design,
+    scenario: str | None = None,
+    trial: int = 0,
+    seed: int | None = None,
+    opened: datetime | None = None,
 ) -> Story:
     """Tell one simulated trial look by look.
 
@@ -58,6 +64,8 @@ def example(
         Which truth; the first alternative if left out.
     trial
         Number of the trial, as in ``trials.parquet`` of a run with the same seed.
+    opened
+        The day on which the trial opened, where its participants are to be told in dates.
 
     Raises
     ------
@@ -96,6 +104,9 @@ def example(
         design, population, 0, float(block.months[0]), int(block.randomised[0].sum())
     )
     columns = (*HEADER, *(key for key in (rows[0] if rows else {}) if key not in HEADER))
+    if opened is not None:
+        rows = in_dates(design, rows, opened)
+        columns = tuple(date_column(column) for column in columns)
     text = _told(plan, truth, block, targets, trial, used_seed)
     return Story(text, rows, columns)
 

@@ -130,14 +130,6 @@ def test_the_pace_of_a_ramp_is_its_area() -> None:
         assert planned_months(design, number) == pytest.approx(when, abs=0.001)
 
 
-def test_dates_are_told_once_a_column(sle: list[dict[str, Any]]) -> None:
-    rows = [row | {"randomised_month": "2024-03-01", "death_month": ""} for row in sle]
-    (told,) = refusal(SLE, rows)
-    assert told.startswith("row 1, randomised_month: found '2024-03-01'; a date; a number of")
-    assert "dates are not read, write the months since the opening of the trial" in told
-    assert f"({len(rows) - 1} more of this column)" in told
-
-
 # ── spreadsheets ──────────────────────────────────────────────────────────────────────────────
 LINES = ["participant,arm,randomised_month,last_contact_month,dfr", "1,cart,0.5,14,1"]
 
@@ -149,18 +141,37 @@ LINES = ["participant,arm,randomised_month,last_contact_month,dfr", "1,cart,0.5,
         "\r".join(LINES).encode(),
         "\r\n".join(["sep=,", *LINES]).encode("utf-8-sig"),
         "\r\n".join(['"sep=,"', *LINES, ",,,,"]).encode(),
+        "\r\n".join(f"{line},," for line in [*LINES, ",,,,"]).encode(),
+        "\r\n".join([LINES[0].replace("arm", '"arm"'), '"1","cart","0.5","14","1"']).encode(),
+        "\r\n".join(LINES).replace(",", ";").replace(".", ",").encode("utf-8-sig"),
+        "\r\n".join(["sep=;", *LINES, ",,,,"]).replace(",", ";").encode(),
+        "\n".join(LINES).replace(",", "\t").replace(".", ",").encode(),
     ],
 )
 def test_what_a_spreadsheet_exports_is_read(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "data.csv").write_bytes(content)
-    assert len(read_participants(tmp_path / "data.csv", HELLO)) == 1
+    found = read_participants(tmp_path / "data.csv", HELLO)
+    assert found.names == ("1",)
+    assert found.randomised.tolist() == [0.5]
+    assert found.last_contact.tolist() == [14.0]
+    assert found.outcomes["dfr"].tolist() == [True]
+
+
+def test_decimal_commas_of_events_with_semicolons_between_them_are_read(tmp_path: Path) -> None:
+    design = Design(**raw_design("enrichment_biomarker"))
+    lines = ["participant;arm;stratum;randomised_month;last_contact_month;dfr;infection",
+             '1;cart;ifn_low;0,25;12,5;0;"5,5;2"']  # fmt: skip
+    (tmp_path / "data.csv").write_text("\r\n".join(lines), encoding="utf-8-sig")
+    found = read_participants(tmp_path / "data.csv", design)
+    assert found.randomised.tolist() == [0.25]
+    assert found.outcomes["infection"].tolist() == [(2.0, 5.5)]
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("\r\n".join(LINES).replace(",", ";").encode("utf-8-sig"), "separated by semicolons"),
-        ("\r\n".join(["sep=;", *LINES]).replace(",", ";").encode(), "separated by semicolons"),
+        ("\r\n".join(f"{line},x" for line in LINES[1:]).encode(), "has a header and no"),
+        ("\r\n".join([f"{LINES[0]},", f"{LINES[1]},x"]).encode(), "columns: one has no name"),
         ("\r\n".join(LINES).encode("utf-16"), "is UTF-16 text"),
         (b"sep=,\r\n", "has no header"),
     ],
@@ -176,6 +187,7 @@ def test_what_is_not_read_is_one_clear_line(tmp_path: Path, content: bytes, mess
 def test_a_template_filled_in_is_read(name: str, tmp_path: Path) -> None:
     design = ready(raw_design(name))
     text = template(design)
+    assert "--opened" not in text
     *comments, header = text.splitlines()
     columns = next(csv.reader([header]))
     assert all(line.lstrip('"').startswith("#") for line in comments)

@@ -110,6 +110,8 @@ class DirectTruth(ABC):
         Whether a value is the distribution of a time to an event.
     holds
         What a cell of the endpoint's own column holds, in short.
+    moments
+        Whether that column holds moments: months, or dates.
     """
 
     value: ClassVar[Any]
@@ -117,6 +119,7 @@ class DirectTruth(ABC):
     table: ClassVar[bool] = False
     is_time: ClassVar[bool] = False
     holds: ClassVar[str]
+    moments: ClassVar[bool] = False
 
     # ── the truth ─────────────────────────────────────────────────────────────────────────
     def by_stratum(self, value: Any, strata: Sequence[str]) -> bool:

@@ -16,6 +16,8 @@ from adaptive_cart.nouns.records import Floats, Outcome
 class Dated(DirectTruth):
     """A kind whose column holds a month, blank where there is none."""
 
+    moments: ClassVar[bool] = True
+
     def read(self, cell: Cell) -> float:
         return cell.month(cell.text) if cell.text else np.inf
 

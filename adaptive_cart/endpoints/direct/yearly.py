@@ -21,6 +21,7 @@ class Yearly(DirectTruth):
     value: ClassVar[Any] = NonNegative
     wanted: ClassVar[str] = "a number of at least 0"
     holds: ClassVar[str] = "months of the events, with ; between them"
+    moments: ClassVar[bool] = True
 
     def draw(self, drawing: Drawing) -> Outcome:
         own = drawing.own(lambda yearly: yearly / MONTHS_PER_YEAR)
