@@ -24,7 +24,9 @@ MOST_ARMS = 4  # with so many at most, arms are told apart
 Again = Callable[[Silence], Replay]
 
 
-def hangs_on_absence(replay: Replay, base: Held, again: Again) -> tuple[str, ...]:
+def hangs_on_absence(
+    replay: Replay, base: Held, again: Again, assumed: bool = False
+) -> tuple[str, ...]:
     """Say why the decision hangs on how those last seen before the cut are read.
 
     Parameters
@@ -33,27 +35,42 @@ def hangs_on_absence(replay: Replay, base: Held, again: Again) -> tuple[str, ...
         The look as it was judged, follow-up ending at the last contact.
     again
         Replays the trial with those last seen before the cut read in another way.
+    assumed
+        Whether it is assumed that those seen within the window have not left.
 
     Returns
     -------
     Nothing where every reading decides the same.
     """
     trial = replay.trial
-    unseen = trial.participants.unseen(base.date, trial.window)
-    blank = any((unseen & values).any() for values in trial.participants.blank.values())
-    for followed in _readings(trial.participants.arm, unseen):
+    participants, window = trial.participants, trial.window
+    unseen = participants.unseen(base.date, window)
+    blank = any((unseen & values).any() for values in participants.blank.values())
+    for followed in _readings(participants.arm, unseen):
         for respond in (True, False) if blank else (True,):
             silence = Silence(followed, respond)
-            try:
-                other = again(silence).now
-            except InputError as error:
-                return (_says(replay, unseen, silence, str(error)),)
-            if other.look != base.look or other.record.between != base.record.between:
-                return (_says(replay, unseen, silence, outcome_words(other)),)
-            if not same_decision(base, other):
-                changes = "; ".join(_changes(replay, base, other)) or outcome_words(other)
+            changes = _otherwise(replay, base, again, silence)
+            if changes:
                 return (_says(replay, unseen, silence, changes),)
+    near = participants.assumed(base.date, window) if assumed else np.zeros_like(unseen)
+    for left in _readings(participants.arm, near):
+        changes = _otherwise(replay, base, again, Silence(left=left))
+        if changes:
+            return (_says_assumed(replay, near, left, changes),)
     return ()
+
+
+def _otherwise(replay: Replay, base: Held, again: Again, silence: Silence) -> str:
+    """What is decided where participants are read in another way; blank where it is the same."""
+    try:
+        other = again(silence).now
+    except InputError as error:
+        return str(error)
+    if other.look != base.look or other.record.between != base.record.between:
+        return outcome_words(other)
+    if same_decision(base, other):
+        return ""
+    return "; ".join(_changes(replay, base, other)) or outcome_words(other)
 
 
 def _readings(arm: np.ndarray, unseen: Booleans) -> Iterator[frozenset[int]]:
@@ -72,14 +89,8 @@ def _readings(arm: np.ndarray, unseen: Booleans) -> Iterator[frozenset[int]]:
 
 
 def _says(replay: Replay, unseen: Booleans, silence: Silence, changes: str) -> str:
-    trial, followed = replay.trial, silence.followed
-    arms = trial.design.arm_names
-    counts = [int((unseen & (trial.participants.arm == arm)).sum()) for arm in range(len(arms))]
-    each = ", ".join(f"{n} in {name}" for name, n in zip(arms, counts, strict=True) if n)
-    total = sum(counts)
-    of = "" if len(followed) == sum(n > 0 for n in counts) else (
-        f" of {', '.join(arms[arm] for arm in sorted(followed))}"
-    )  # fmt: skip
+    trial = replay.trial
+    total, each, of = _who(replay, unseen, silence.followed)
     blank = any((unseen & values).any() for values in trial.participants.blank.values())
     new = "nothing new"
     if blank:
@@ -94,6 +105,27 @@ def _says(replay: Replay, unseen: Booleans, silence: Silence, changes: str) -> s
         f"others; or say with --window MONTHS (now {trial.window:g}) how long before its day a "
         "visit may fall"
     )
+
+
+def _says_assumed(replay: Replay, near: Booleans, left: frozenset[int], changes: str) -> str:
+    total, each, of = _who(replay, near, left)
+    were = "participants were" if total > 1 else "participant was"
+    return (
+        f"{total} {were} last seen within the visit window before the cut ({each}), and it is "
+        f"assumed that nobody of them has left. If those{of} had left then: {changes}. Add the "
+        "column withdrawn_month, blank for who has not left; or say with --window "
+        f"{replay.trial.window:g} that a visit may fall so many months before its day"
+    )
+
+
+def _who(replay: Replay, them: Booleans, arms: frozenset[int]) -> tuple[int, str, str]:
+    """How many, how many in each arm, and " of ARMS" where not all of them are meant."""
+    names, arm = replay.trial.design.arm_names, replay.trial.participants.arm
+    counts = [int((them & (arm == place)).sum()) for place in range(len(names))]
+    each = ", ".join(f"{n} in {name}" for name, n in zip(names, counts, strict=True) if n)
+    whole = len(arms) == sum(n > 0 for n in counts)
+    of = "" if whole else f" of {', '.join(names[place] for place in sorted(arms))}"
+    return sum(counts), each, of
 
 
 def _changes(replay: Replay, base: Held, other: Held) -> Iterator[str]:

@@ -130,7 +130,7 @@ def analyze(
     look: int | None = None,
     *,
     as_of: float | str | None = None,
-    window: float = WINDOW,
+    window: float | None = None,
     opened: str | date | datetime | None = None,
     fast: bool = False,
     seed: int | None = None,
@@ -152,7 +152,9 @@ def analyze(
         which the look fell due if left out.
     window
         Months by which a visit may come before the day for which it stands: who is alive, has not
-        withdrawn and was last seen so shortly before counts as followed.
+        withdrawn and was last seen so shortly before counts as followed; half a month if left out,
+        and where the table does not say either who has withdrawn, the decision is withheld if it
+        hangs on that.
     opened
         The day on which the trial opened; needed where the table has dates and no months of
         randomisation.
@@ -174,6 +176,7 @@ def analyze(
     loaded = design if isinstance(design, Design) else load_design(design)
     say = tell or (lambda message: None)
     _judgeable(loaded)
+    typed, window = window, WINDOW if window is None else window
     if not 0.0 <= window < float("inf"):
         raise InputError(f"--window: found {window:g}; months, 0 or more, are expected")
     used_seed = loaded.simulation.seed if seed is None else seed
@@ -207,6 +210,7 @@ def analyze(
         replay,
         by_fast,
         lambda silence: replayed(plan, table, look, cut, window, used_seed, silence),
+        assumed=typed is None and not table.says_who_left,
     )
     return _found(
         plan, table, replay, by_fast, by_reference, recorded, reference, notes, absence, used_seed,

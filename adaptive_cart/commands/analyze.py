@@ -37,8 +37,7 @@ WITHHELD = 3  # exit status of an analysis that decides nothing
 @click.option(
     "--window",
     type=float,
-    default=0.5,
-    show_default=True,
+    show_default="0.5",
     help="Months by which a visit may come before the day for which it stands.",
 )
 @click.option("--fast", is_flag=True, help="Leave the reference posterior (PyMC) out.")
@@ -51,7 +50,7 @@ def command(
     look: int | None,
     as_of: str | None,
     opened: str | None,
-    window: float,
+    window: float | None,
     fast: bool,
     seed: int | None,
     out: Path | None,

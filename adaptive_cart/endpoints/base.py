@@ -203,6 +203,10 @@ class EndpointBase(Part):
         """Months for which a participant is followed for this endpoint, where that is fixed."""
         return self.known_after()
 
+    def planned_visits(self) -> tuple[float, ...]:
+        """Months of the visits that the endpoint plans; none where it is no matter of visits."""
+        return ()
+
     def censors_after(self) -> float | None:
         """Months, from where its time begins, after which nothing is counted any more."""
         horizon: float | None = getattr(self, "horizon", None)

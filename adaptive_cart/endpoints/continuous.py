@@ -136,6 +136,9 @@ class Continuous(EndpointBase):
     def known_after(self) -> float:
         return self.analysed
 
+    def planned_visits(self) -> tuple[float, ...]:
+        return tuple(self.visits)
+
     def dropout_counts(self) -> bool:
         return self.missing != "at_random"
 

@@ -3,8 +3,9 @@
 **What is known, and until when.** The absence of a record is not an event. Follow-up ends with
 death, with withdrawal (``withdrawn_month``) or with the date of the look. Visits rarely fall on the
 day: who is alive, has not withdrawn and was last seen within the visit window before the look's
-date counts as followed to it; and a visit within the window before a month at which an endpoint is
-known (the month of a landmark, a horizon) counts as one at that month.
+date, or has missed no visit that the design plans, counts as followed to it; and a visit within the
+window before a month at which an endpoint is known (the month of a landmark, a horizon) counts as
+one at that month.
 
 Who was last seen earlier, and has neither died nor withdrawn nor reached the end of what is asked,
 is under follow-up and *last seen before the cut*. Times are censored at the last contact, follow-up
@@ -28,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.design.design import Design
-from adaptive_cart.nouns.calendar import until
+from adaptive_cart.nouns.calendar import short_of, until
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.records import Booleans, Floats, Population
 from adaptive_cart.nouns.streams import padded
@@ -48,10 +49,14 @@ class Silence:
         In the others follow-up ends at the last contact.
     respond
         Whether an outcome that is left blank is then a response.
+    left
+        Arms in which those who were seen within the window before the cut are taken to have left at
+        that contact. In the others they count as followed.
     """
 
     followed: frozenset[int] = frozenset()
     respond: bool = True
+    left: frozenset[int] = frozenset()
 
 
 LEFT = Silence()
@@ -89,6 +94,8 @@ class Participants:
         that near is no sooner and no later.
     opened
         The day on which the trial opened, where the table has dates.
+    says_who_left
+        Whether the table has a column for those who have withdrawn.
     """
 
     design: Design
@@ -108,6 +115,7 @@ class Participants:
     notes: tuple[str, ...] = field(default=())
     resolution: float = 0.0
     opened: datetime | None = None
+    says_who_left: bool = True
 
     def __len__(self) -> int:
         return len(self.names)
@@ -157,11 +165,44 @@ class Participants:
         """
         since = date - self.randomised
         seen = until(self.last_contact + max(window, self.resolution)) >= since
+        seen |= short_of(self._next_visit(window)) > since
         seen &= (self._awaits > since) | (until(self.last_contact + self.resolution) >= since)
         there = (until(since) >= 0.0) & ~np.isfinite(self.months["death_month"])
         there &= ~np.isfinite(self.withdrawn)
         unseen: Booleans = there & ~seen & ~self._complete(window)
         return unseen
+
+    def assumed(self, date: float, window: float) -> Booleans:
+        """Participants who were last seen before a date and count as followed to it all the same.
+
+        They were seen within the window before it, or have missed no visit. Who has withdrawn is
+        not among them.
+        """
+        last = until(self.last_contact + self.resolution) < date - self.randomised
+        there = (until(date - self.randomised) >= 0.0) & ~np.isfinite(self.months["death_month"])
+        found: Booleans = last & there & ~np.isfinite(self.withdrawn)
+        return found & ~self.unseen(date, window) & ~self._complete(0.0)
+
+    def _next_visit(self, window: float) -> Floats:
+        """Month of the first planned visit that the last contact does not stand for.
+
+        That month has no visit where none is planned any more: -inf.
+        """
+        planned = {m for e in self.design.endpoints.values() for m in e.planned_visits()}
+        found = np.full(len(self), -np.inf)
+        for month in sorted(planned, reverse=True):
+            found = np.where(self.last_contact + window < month, month, found)
+        return found
+
+    def _told(self, window: float) -> Floats:
+        """Months since randomisation up to which a participant's row itself tells something."""
+        found = self.reached(0.0)
+        for name, blank in self.blank.items():
+            known = self.design.endpoints[name].known_after()
+            if known is not None:
+                near = ~blank & (found < known) & (self.last_contact + window >= known)
+                found = np.where(near, known, found)
+        return found
 
     def _complete(self, window: float) -> Booleans:
         """Participants of whom no endpoint has anything to learn any more."""
@@ -206,7 +247,11 @@ class Participants:
 
         unseen = self.unseen(date, window)
         taken = unseen & np.isin(self.arm, list(silence.followed))
-        dropped = block(self._dropout(unseen & ~taken, window), np.inf)
+        ends = self._dropout(unseen & ~taken, window)
+        if silence.left:
+            gone = self.assumed(date, window) & np.isin(self.arm, list(silence.left))
+            ends = np.where(gone, np.minimum(ends, self._told(window)), ends)
+        dropped = block(ends, np.inf)
         course = None
         if self.has_course:
             months = {name: block(values, np.inf) for name, values in self.months.items()}

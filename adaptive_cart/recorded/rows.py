@@ -328,6 +328,7 @@ class Reading:
             notes=tuple(self.notes),
             resolution=self.table.resolution,
             opened=self.table.opened,
+            says_who_left=WITHDRAWN in self._place,
         )
 
     def _told_units(self) -> None:

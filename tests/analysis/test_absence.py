@@ -54,7 +54,8 @@ def visit_rows(**changes: Any) -> list[dict[str, Any]]:
             {"participant": k + 1, "arm": "cells" if cells else "usual",
              "randomised_month": 0.25 * k, "infused_month": 0.3 if cells else "",
              "remission_month": 3.1 if remits else "", "relapse_month": "", "rescue_month": "",
-             "death_month": "", "last_contact_month": 6.0 - EARLY[k // 2 % 4]} | changes
+             "death_month": "", "withdrawn_month": "",
+             "last_contact_month": 6.0 - EARLY[k // 2 % 4]} | changes
         )  # fmt: skip
     return rows
 
@@ -102,6 +103,73 @@ def test_the_look_that_waits_for_an_early_visit_is_due() -> None:
         row["last_contact_month"] = min(15.6 - row["randomised_month"], 6.5)
     with pytest.raises(ac.CartError, match="look 1 is not due"):
         analyze(design, rows, fast=True)
+
+
+def without_a_word_of_who_left() -> list[dict[str, Any]]:
+    return [{k: v for k, v in row.items() if k != "withdrawn_month"} for row in visit_rows()]
+
+
+def test_a_decision_that_hangs_on_the_window_is_withheld_until_somebody_says_so() -> None:
+    design, rows = Design(**VISITS), without_a_word_of_who_left()
+    how: dict[str, Any] = {"look": 1, "as_of": 15.75, "fast": True}
+    found = analyze(design, rows, **how)
+    assert counts(found) == {"usual": (4, 20, 0), "cells": (10, 20, 0)}
+    assert found.rules[1].fast == pytest.approx(0.6447, abs=5e-5)
+    assert found.decision.outcome == "withheld"
+    assert found.decision.fast == "goes_on"
+    (why,) = found.decision.withheld
+    assert "30 participants were last seen within the visit window" in why
+    assert "15 in usual, 15 in cells" in why
+    assert "futility holds" in why
+    assert "being 0.1223 and not 0.6447" in why
+    assert "withdrawn_month, blank" in why
+    assert "--window 0.5" in why
+    # either of the two that it asks for
+    assert analyze(design, rows, window=0.5, **how).decision.outcome == "goes_on"
+    assert analyze(design, visit_rows(), **how).decision.outcome == "goes_on"
+
+
+def test_a_window_on_which_nothing_hangs_withholds_nothing() -> None:
+    rows = without_a_word_of_who_left()
+    for row in rows:
+        row["last_contact_month"] = 6.0 if row["participant"] > 2 else 5.9
+    found = analyze(Design(**VISITS), rows, look=1, as_of=15.75, fast=True)
+    assert found.decision.outcome == "goes_on"
+
+
+def test_an_outcome_that_is_written_was_seen_however_early_the_visit() -> None:
+    rows = [
+        {"participant": k, "arm": ("usual", "cells")[k % 2], "randomised_month": 0.25,
+         "last_contact_month": 5.8, "free": int(k // 2 < (9 if k % 2 else 4))}
+        for k in range(40)
+    ]  # fmt: skip
+    found = analyze(Design(**VISITS), rows, look=1, as_of=6.25, fast=True)
+    assert counts(found) == {"usual": (4, 20, 0), "cells": (9, 20, 0)}
+    assert found.decision.withheld == ()
+
+
+def test_who_has_missed_no_planned_visit_is_followed() -> None:
+    """A slow twin: visits at 1, 2, 3 and 5.5; the next that was not seen, and whether it is due."""
+    design = Design(**raw_design("myasthenia_scores"))
+    visits, rng = (1.0, 2.0, 3.0, 5.5), np.random.default_rng(5)
+    arms = list(design.arms)
+    rows, expected = [], []
+    for k in range(60):
+        since, last = 4.0 + rng.uniform(0.0, 2.0), float(rng.uniform(0.0, 4.0))
+        row = {"participant": k, "arm": arms[k % 2], "randomised_month": 10.0 - since,
+               "withdrawn_month": "", "last_contact_month": last}  # fmt: skip
+        for name in design.endpoints:
+            row[f"{name}_baseline"] = 9.0
+            row |= {f"{name}_month_{m:g}": 9.0 if m <= last else "" for m in visits}
+        rows.append(row)
+        waits_for = next(month for month in visits if month > last + 0.5)
+        expected.append(last + 0.5 < since and waits_for <= since)
+    rows.sort(key=lambda row: row["randomised_month"])
+    found = read_participants(rows, design)
+    order = {row["participant"]: place for place, row in enumerate(rows)}
+    mine = [expected[int(name)] for name in sorted(order, key=lambda name: order[name])]
+    assert found.unseen(10.0).tolist() == mine
+    assert 0 < sum(mine) < 60
 
 
 # ── silence ───────────────────────────────────────────────────────────────────────────────────
