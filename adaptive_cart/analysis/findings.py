@@ -178,6 +178,40 @@ class EarlierLook:
 
 
 @dataclass(frozen=True)
+class WhatIf:
+    """What the next participants would have to show for a rule to hold about one of its targets.
+
+    Attributes
+    ----------
+    look
+        The look whose threshold is met: the next at which the rule is judged, else this one.
+    participants
+        How many are told of: those still to come, where they are fewer than were asked for.
+    arms, more
+        The arms that are asked about, and how many of those participants are in each.
+    holds
+        Responders among them, arm by arm, with which it holds.
+    near
+        How many outcomes lie within the fast posterior's error of the threshold.
+    why
+        Why it cannot be told; nothing where it can.
+    """
+
+    rule: str
+    question: str
+    comparison: str
+    threshold: float
+    look: int
+    noun: str
+    participants: int
+    arms: tuple[str, ...]
+    more: tuple[int, ...]
+    holds: tuple[tuple[int, ...], ...]
+    near: int
+    why: str | None
+
+
+@dataclass(frozen=True)
 class Findings:
     """All that is found at the look; :meth:`as_json` is ``analysis.json``.
 
@@ -187,6 +221,8 @@ class Findings:
         Calendar month of the data, and that at which the look fell due by the design.
     day
         The date of the data, where the table has dates.
+    what_if
+        What the next participants would have to show, where that was asked.
     last, between
         Whether the look is the trial's last, and whether it is a stop between looks, counted with
         the look that would have come next.
@@ -210,6 +246,7 @@ class Findings:
     notes: tuple[str, ...]
     provenance: dict[str, Any] = field(default_factory=dict)
     day: str | None = None
+    what_if: tuple[WhatIf, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Plain tables, in the order in which a reader wants them."""

@@ -18,6 +18,7 @@ from adaptive_cart.analysis.posteriors import fast_quantities, questions_of
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
 from adaptive_cart.analysis.replay import Held, Replay, replayed
 from adaptive_cart.analysis.text import terminal_text
+from adaptive_cart.analysis.what_if import what_if as next_would_show
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of, load_design
@@ -134,6 +135,7 @@ def analyze(
     opened: str | date | datetime | None = None,
     fast: bool = False,
     seed: int | None = None,
+    what_if: int | None = None,
     out: str | Path | None = None,
     tell: Tell | None = None,
 ) -> Analysis:
@@ -162,6 +164,8 @@ def analyze(
         Leave the reference posterior (PyMC) out.
     seed
         Of the chains and of imputed responses; the design's if left out.
+    what_if
+        Tell what the next so many participants would have to show for each rule to hold.
     out
         Folder for ``analysis.json``, the page, the figures and the posterior; nothing is written if
         left out.
@@ -182,6 +186,8 @@ def analyze(
     used_seed = loaded.simulation.seed if seed is None else seed
     if not 0 <= used_seed < 2**63:
         raise InputError(f"--seed: found {seed}; from 0 to 2^63 - 1 is expected")
+    if what_if is not None and what_if < 1:
+        raise InputError(f"--what-if: found {what_if}; a number of participants is expected")
     if out is not None:
         from adaptive_cart.analysis.folder import require_ours
 
@@ -214,7 +220,7 @@ def analyze(
     )
     return _found(
         plan, table, replay, by_fast, by_reference, recorded, reference, notes, absence, used_seed,
-        out, say,
+        what_if, out, say,
     )  # fmt: skip
 
 
@@ -229,6 +235,7 @@ def _found(
     notes: list[str],
     absence: tuple[str, ...],
     seed: int,
+    further: int | None,
     out: str | Path | None,
     say: Tell,
 ) -> Analysis:
@@ -242,7 +249,6 @@ def _found(
         looks=plan.schedule.number,
         date=by_fast.date,
         due=replay.due,
-        day=day_of(by_fast.date, table.opened),
         last=by_fast.last,
         between=by_fast.record.between,
         participants=len(table),
@@ -255,6 +261,8 @@ def _found(
         earlier=earlier_looks(replay.held[:-1]),
         notes=tuple(dict.fromkeys(notes)),
         provenance=_provenance(design, table, seed, reference),
+        day=day_of(by_fast.date, table.opened),
+        what_if=() if further is None else next_would_show(recorded, by_fast, further),
     )
     analysis = Analysis(findings, plan, table, replay, recorded, reference, questions)
     if out is not None:

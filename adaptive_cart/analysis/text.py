@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 
-from adaptive_cart.analysis.findings import Findings, Group, Quantity, RuleFinding
+from adaptive_cart.analysis.findings import Findings, Group, Quantity, RuleFinding, WhatIf
 from adaptive_cart.decisions import DECISIONS
 from adaptive_cart.nouns.questions import written
 
@@ -81,6 +82,8 @@ def tables(findings: Findings) -> Iterator[tuple[str, Table]]:
         yield label, endpoint_table(findings.numbers, endpoint, heads)
     if findings.quantities:
         yield "Posterior means and 95% credible intervals", quantity_table(findings.quantities)
+    for found in findings.what_if:
+        yield what_if_heading(found, findings), what_if_table(found)
 
 
 def participants_table(groups: Sequence[Group]) -> Table:
@@ -150,6 +153,51 @@ def rule_table(findings: Findings) -> Table:
         row += [f"{rule.comparison} {written(rule.threshold)}", verdict, DECISIONS[rule.then].done]
         rows.append(row)
     return head, rows
+
+
+def what_if_heading(found: WhatIf, findings: Findings) -> str:
+    """Which rule would hold, at which look, with how many more participants."""
+    at = "this look" if found.look == findings.look else f"look {found.look}"
+    return (
+        f"What the next {found.participants} participants would have to show for {found.rule}: "
+        f"{found.question} {found.comparison} {written(found.threshold)}, as at {at}"
+        + (f" ({found.near} outcomes lie within the error of the answer)" if found.near else "")
+    )
+
+
+def what_if_table(found: WhatIf) -> Table:
+    """For each number of responders in the first arm, those in the other with which it holds."""
+    if found.why is not None:
+        return ["not told"], [[found.why]]
+    if len(found.holds) in (0, prod(number + 1 for number in found.more)):
+        each = ", ".join(f"{n} in {arm}" for arm, n in zip(found.arms, found.more, strict=True))
+        verdict = "it holds" if found.holds else "it does not hold"
+        return [each], [[f"however many {found.noun}s there are, {verdict}"]]
+    arms = list(zip(found.arms, found.more, strict=True))
+    head = [f"{found.noun}s in {arm}, of {number} more" for arm, number in arms]
+    head[0] += "" if len(arms) > 1 else ": holds with"
+    head[-1] += ": holds with" if len(arms) > 1 else ""
+    if len(arms) == 1:
+        return head, [[_runs([k for (k,) in found.holds], arms[0][1])]]
+    by_first = {
+        number: [k for n, k in found.holds if n == number] for number in range(arms[0][1] + 1)
+    }
+    return head, [[str(n), _runs(numbers, arms[1][1])] for n, numbers in by_first.items()]
+
+
+def _runs(numbers: Sequence[int], most: int) -> str:
+    """Whole numbers as runs: ``0 to 2, 7``."""
+    if not numbers:
+        return "none"
+    if len(numbers) == most + 1:
+        return "any"
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(str(r[0]) if len(r) == 1 else f"{r[0]} to {r[-1]}" for r in runs)
 
 
 def probability(value: float | None, rule: RuleFinding) -> str:

@@ -40,6 +40,12 @@ WITHHELD = 3  # exit status of an analysis that decides nothing
     show_default="0.5",
     help="Months by which a visit may come before the day for which it stands.",
 )
+@click.option(
+    "--what-if",
+    type=int,
+    metavar="K",
+    help="Tell what the next K participants would have to show for each rule to hold.",
+)
 @click.option("--fast", is_flag=True, help="Leave the reference posterior (PyMC) out.")
 @click.option("--seed", type=int, help="Seed of chains and imputations; else the design's.")
 @options.out("Folder; else analysis/<name of the data file>.")
@@ -51,6 +57,7 @@ def command(
     as_of: str | None,
     opened: str | None,
     window: float | None,
+    what_if: int | None,
     fast: bool,
     seed: int | None,
     out: Path | None,
@@ -80,6 +87,7 @@ def command(
         opened=opened,
         fast=fast,
         seed=seed,
+        what_if=what_if,
         out=folder,
         tell=lambda message: click.echo(message, err=True),
     )

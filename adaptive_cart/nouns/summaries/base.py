@@ -104,6 +104,14 @@ class Summary(ABC):
     def changes(self, reach: Reach) -> Iterator[tuple[tuple[Move, ...], Self]]:
         """What else might have been seen, the smallest change first."""
 
+    def due_by_now(self) -> Integers:
+        """Participants whose outcome is due, seen or not, ``(trial, arm, stratum)``."""
+        return self.analysed
+
+    def with_more(self, arm: int, stratum: int, number: int, having: int) -> Self:
+        """The same with more participants analysed, so many of whom have it."""
+        raise NotImplementedError  # supplied where a participant has it or has it not
+
     def completed(self, levels: Floats, coming: Any, some: Completions) -> Self:
         """What may have been seen at the last look, a row a completion.
 

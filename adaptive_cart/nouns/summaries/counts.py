@@ -57,6 +57,19 @@ class Counts(Summary):
     def analysed(self) -> Integers:
         return self.totals
 
+    def due_by_now(self) -> Integers:
+        return self.due
+
+    def with_more(self, arm: int, stratum: int, number: int, having: int) -> Counts:
+        more = np.zeros_like(self.totals)
+        more[:, arm, stratum] = 1
+        return replace(
+            self,
+            successes=self.successes + having * more,
+            totals=self.totals + number * more,
+            due=self.due + number * more,
+        )
+
     def completed(self, levels: Floats, coming: Numbers, some: Completions) -> Counts:
         arms, strata = self.totals.shape[1:]
         uniform = some.even(arms * strata).reshape(1, arms, strata, -1)

@@ -1,0 +1,184 @@
+"""What the next participants would have to show for a rule to hold.
+
+The next so many are those who have been randomised and whose outcome is still to come, in the order
+of randomisation (their arms are known), and then those who would be randomised, as the design fills
+the arms that are open. Each number of responders among them, arm by arm, makes a table; every such
+table is judged by the code that judged the real one, at the threshold of the next look at which
+the rule is judged. So what is told for counts is exact, or within the error of the model; other
+outcomes cannot be listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from math import isnan, prod
+
+import numpy as np
+
+from adaptive_cart.analysis.findings import WhatIf
+from adaptive_cart.analysis.real_trial import RecordedAnalysis
+from adaptive_cart.analysis.replay import Held
+from adaptive_cart.conduct.comparison import Comparison
+from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.summaries import Summary
+
+MOST = 2_000  # tables that are judged for one rule
+BATCH = 64  # of them at once
+
+
+def what_if(analysis: RecordedAnalysis, held: Held, number: int) -> tuple[WhatIf, ...]:
+    """What the next so many participants would have to show, rule by rule and target by target."""
+    return tuple(
+        _found(analysis, held, rule, position, place, number)
+        for rule in analysis.plan.rules
+        for position, part in enumerate(rule.parts)
+        for place in range(len(part.targets))
+        if part.name in held.record.probabilities
+        and not isnan(held.record.probabilities[part.name][0, place])
+    )
+
+
+def _found(
+    analysis: RecordedAnalysis, held: Held, rule: ResolvedRule, position: int, place: int,
+    number: int,
+) -> WhatIf:  # fmt: skip
+    part = rule.parts[position]
+    design, target = analysis.plan.design, part.targets[place]
+    look, threshold = _next_look(part, place, held)
+    then = analysis.as_when_asked(part, target)
+    coming = _coming(then, target, number)
+    arms = tuple(coming) if target.of.among_open else target.pair[::-1]  # the control first
+    more = tuple(coming.get(arm, 0) for arm in arms)
+    why = _why_not(then, part, target, arms, more, number)
+    holds: tuple[tuple[int, ...], ...] = ()
+    near = 0
+    if why is None:
+        judged = _Judged(then, part, target, threshold, arms, more)
+        holds, near = judged.holding()
+    endpoint = design.endpoints[target.endpoint]
+    return WhatIf(
+        rule=rule.name,
+        question=part.words(design, place),
+        comparison=">=" if part.at_least else "<",
+        threshold=threshold,
+        look=look,
+        noun=endpoint.noun,
+        participants=sum(coming.values()),
+        arms=tuple(design.arm_names[arm] for arm in arms),
+        more=more,
+        holds=holds,
+        near=near,
+        why=why,
+    )
+
+
+def _next_look(part: Comparison, place: int, held: Held) -> tuple[int, float]:
+    """The next look at which a comparison is judged, else this one; and its threshold there."""
+    later = min((look for look in part.thresholds if look > held.look), default=None)
+    if held.record.between or later is None:
+        return held.look, held.record.threshold(part, place)
+    return later, part.thresholds[later]
+
+
+def _coming(analysis: RecordedAnalysis, target: Question, number: int) -> dict[int, int]:
+    """The next participants by arm, as many of them as there will be."""
+    design, snapshot = analysis.plan.design, analysis.snapshot
+    participants, population = analysis.trial.participants, analysis.snapshot.population
+    strata = [target.stratum] if target.stratum >= 0 else range(len(design.shares))
+    enrolled = snapshot.enrolled.mask(population.participants)[0, : len(participants)]
+    due = analysis.summary(target.endpoint).due_by_now()
+    label = population.label[0, : len(participants)]
+    waiting: list[int] = []
+    for arm, stratum in product(range(len(design.arm_names)), strata):
+        mine = np.flatnonzero(enrolled & (participants.arm == arm) & (label == stratum))
+        waiting += mine[int(due[0, arm, stratum]) :].tolist()
+    more = dict.fromkeys(range(len(design.arm_names)), 0)
+    for who in sorted(waiting)[:number]:
+        more[int(participants.arm[who])] += 1
+    stopped = bool(analysis.trial.standing.enrolment_stopped[0])
+    room = 0 if stopped else design.enrolment.max_n - int(enrolled.sum())
+    new = dict.fromkeys(np.flatnonzero(analysis.open_arms[0]).tolist(), 0)
+    for _ in range(min(number - sum(more.values()), room)):
+        first = min(new, key=lambda arm: (new[arm] + 0.5) / design.planned[arm])
+        new[first] += 1
+        more[first] += 1
+    return more
+
+
+def _why_not(
+    analysis: RecordedAnalysis, part: Comparison, target: Question, arms: tuple[int, ...],
+    more: tuple[int, ...], number: int,
+) -> str | None:  # fmt: skip
+    """Why it cannot be told what would have to be seen; nothing where it can."""
+    design, summary = analysis.plan.design, analysis.summary(target.endpoint)
+    if part.several:
+        return "several things are asked at once, and not how many respond"
+    if not summary.binary:
+        return (
+            f"{target.endpoint} is no count of {design.endpoints[target.endpoint].noun}s: what "
+            "participants would show cannot be listed; what would have changed the rule is told "
+            "with it"
+        )
+    if part.spending is not None:
+        return "its threshold follows from the numbers that the look will see"
+    if len(arms) > 2:
+        return f"it compares {len(arms)} arms at once"
+    apart = analysis.plan.fitted[target.endpoint][0].by_stratum
+    if apart and target.stratum < 0 and len(design.shares) > 1:
+        return (
+            "its model tells the strata apart, and how many respond in each would have to be told"
+        )
+    if not sum(more):
+        return "nobody is still to come in its arms"
+    if (tables := prod(n + 1 for n in more)) > MOST:
+        return f"{number} may come out in {tables:,} ways; up to {MOST:,} are told: ask for fewer"
+    return None
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """Every table that the next participants may make, judged."""
+
+    analysis: RecordedAnalysis
+    part: Comparison
+    target: Question
+    threshold: float
+    arms: tuple[int, ...]
+    more: tuple[int, ...]
+
+    def holding(self) -> tuple[tuple[tuple[int, ...], ...], int]:
+        """Responders by arm with which the rule holds; how many lie within the model's error."""
+        error = self.analysis.plan.part_errors[self.part.name]
+        found, near = [], 0
+        for responders, probability in self._probabilities():
+            if self.part.compared(np.array([probability]), self.threshold)[0]:
+                found.append(responders)
+            near += bool(error and abs(probability - self.threshold) <= error)
+        return tuple(found), near
+
+    def _probabilities(self) -> Iterator[tuple[tuple[int, ...], float]]:
+        tables, weights = self.analysis.tables(self.target.endpoint)
+        every = list(product(*(range(n + 1) for n in self.more)))
+        for start in range(0, len(every), BATCH):
+            some = every[start : start + BATCH]
+            changed = [self._changed(tables, responders) for responders in some]
+            stacked = type(tables).stacked(changed)
+            other = self.analysis.instead(self.target.endpoint, stacked)
+            answers = other.probability(self.part, self.analysis.as_asked(self.target))
+            yield from zip(
+                some, (answers.reshape(len(some), len(weights)) @ weights).tolist(), strict=True
+            )
+
+    def _changed(self, tables: Summary, responders: tuple[int, ...]) -> Summary:
+        for arm, number, having in zip(self.arms, self.more, responders, strict=True):
+            tables = tables.with_more(arm, self._stratum(), number, having)
+        return tables
+
+    def _stratum(self) -> int:
+        """A stratum that the question is about; where several are, they count together."""
+        if self.target.stratum >= 0 or self.analysis.open_strata is None:
+            return max(self.target.stratum, 0)
+        return int(np.argmax(self.analysis.open_strata[0]))
