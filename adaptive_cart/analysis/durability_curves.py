@@ -33,7 +33,9 @@ from adaptive_cart.nouns.course import DRUG_FREE
 from adaptive_cart.nouns.records import Booleans, Floats, Snapshot
 from adaptive_cart.nouns.summaries import Durations
 from adaptive_cart.participants.population import latents_for
+from adaptive_cart.recorded.dates import Day, cut_at, opening
 from adaptive_cart.recorded.file import read_participants
+from adaptive_cart.recorded.known import Participants
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -153,7 +155,8 @@ def durability(
     *,
     endpoint: str | None = None,
     months: list[float] | None = None,
-    date: float | None = None,
+    date: float | str | None = None,
+    opened: Day | None = None,
     trials: int = TRIALS,
     level: float = LEVEL,
 ) -> Durability:
@@ -171,7 +174,10 @@ def durability(
     months
         Months since remission began; every third up to the endpoint's horizon if left out.
     date
-        Calendar month at which participants are looked at; the end of their table if left out.
+        Calendar month, or date, at which participants are looked at; the end of their table if left
+        out.
+    opened
+        The day on which the trial opened; needed where the table has dates.
     trials
         Of a result: how many trials of each scenario are simulated again.
     level
@@ -204,7 +210,9 @@ def durability(
         seed = int(source.manifest["seed"])
         scenarios = set(source.operating_characteristics["scenario"])
         return _of_run(design, name, at, trials, seed, level, scenarios)
-    return _of_participants(design, name, at, source, date, level)
+    day = opening(opened)
+    participants = read_participants(source, design, opened=day)
+    return _of_participants(design, name, at, participants, cut_at(date, day), level)
 
 
 def _endpoint(design: Design, asked: str | None) -> str:
@@ -236,11 +244,11 @@ def _endpoint(design: Design, asked: str | None) -> str:
 
 
 def _of_participants(
-    design: Design, name: str, at: Floats, source: Any, date: float | None, level: float
-) -> Durability:
+    design: Design, name: str, at: Floats, participants: Participants, date: float | None,
+    level: float,
+) -> Durability:  # fmt: skip
     import pandas as pd
 
-    participants = read_participants(source, design)
     when = participants.reach if date is None else date
     entered = int((participants.randomised <= when).sum())
     population = participants.population(when)

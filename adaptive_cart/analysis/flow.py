@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
 from functools import cached_property
 from importlib import metadata, util
 from pathlib import Path
@@ -24,7 +23,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of, load_design
 from adaptive_cart.errors import InputError, one_of
 from adaptive_cart.nouns.questions import Question
-from adaptive_cart.recorded.dates import cut_at, day_of, opening
+from adaptive_cart.recorded.dates import Day, cut_at, day_of, opening
 from adaptive_cart.recorded.file import read_participants
 from adaptive_cart.recorded.known import WINDOW, Participants
 from adaptive_cart.results.store import version
@@ -132,7 +131,7 @@ def analyze(
     *,
     as_of: float | str | None = None,
     window: float | None = None,
-    opened: str | date | datetime | None = None,
+    opened: Day | None = None,
     fast: bool = False,
     seed: int | None = None,
     what_if: int | None = None,

@@ -272,6 +272,8 @@ def provenance_lines(findings: Findings) -> Iterator[str]:
     """Files, digests, versions and seed."""
     about = findings.provenance
     yield f"data {about['data']['source']}, SHA-256 {about['data']['digest']}"
+    if about["data"].get("opened"):
+        yield f"the trial opened on {about['data']['opened']}"
     yield f"design digest {about['design_digest']}"
     yield f"seed {about['seed']}"
     yield ", ".join(f"{name} {version}" for name, version in about["versions"].items())

@@ -34,10 +34,13 @@ def command(
 ) -> None:
     """Tell one simulated trial of DESIGN, look by look."""
     from adaptive_cart.design.file import load_design
+    from adaptive_cart.errors import InputError
     from adaptive_cart.nouns.whole_files import write_new
     from adaptive_cart.recorded.dates import opening
     from adaptive_cart.telling.walkthrough import example as walk
 
+    if opened is not None and participants is None:
+        raise InputError("--opened goes with --participants, whose table is then in dates")
     day = opening(opened)
     story = walk(load_design(design), scenario=scenario, trial=trial, seed=seed, opened=day)
     if participants is None:

@@ -22,7 +22,12 @@ import click
 @click.option("--endpoint", help="Name to write; else the design's primary endpoint.")
 @click.option("--arm", help="Arm that the prior is for; else the control, or the arm of DATA.")
 @click.option(
-    "--as-of", type=float, help="Calendar month at which DATA is looked at; else its end."
+    "--as-of",
+    metavar="MONTH|DATE",
+    help="Calendar month, or date, at which DATA is looked at; else its end.",
+)
+@click.option(
+    "--opened", metavar="YYYY-MM-DD", help="The day on which the trial of DATA opened, with dates."
 )
 @click.option("--skeptical", type=float, help="Share of DATA that is not believed, 0 to 1  [0].")
 def command(
@@ -35,7 +40,8 @@ def command(
     accuracy: float | None,
     endpoint: str | None,
     arm: str | None,
-    as_of: float | None,
+    as_of: str | None,
+    opened: str | None,
     skeptical: float | None,
 ) -> None:
     """Print the priors that follow from earlier data, as lines for a design file.
@@ -56,6 +62,7 @@ def command(
         endpoint=endpoint,
         arm=arm,
         date=as_of,
+        opened=opened,
         skeptical=skeptical,
     )
     click.echo(text, nl=False)

@@ -19,7 +19,8 @@ def prior_text(
     accuracy: float | None = None,
     endpoint: str | None = None,
     arm: str | None = None,
-    date: float | None = None,
+    date: float | str | None = None,
+    opened: str | None = None,
     skeptical: float | None = None,
 ) -> str:
     """Lines for a design file from earlier controls, or from the participants of an early trial.
@@ -32,7 +33,7 @@ def prior_text(
         Of a prior from earlier controls only; see :func:`adaptive_cart.priors.robust_map_prior`.
     arm
         That the prior is for.
-    date, skeptical
+    date, opened, skeptical
         Of a prior from participants only; see :func:`adaptive_cart.priors.early_priors`.
 
     Raises
@@ -47,7 +48,11 @@ def prior_text(
         "--accuracy": accuracy,
         "--endpoint": endpoint,
     }
-    participants: dict[str, float | str | None] = {"--as-of": date, "--skeptical": skeptical}
+    participants: dict[str, float | str | None] = {
+        "--as-of": date,
+        "--opened": opened,
+        "--skeptical": skeptical,
+    }
     problems = []
     if historical is None:
         if design is None or data is None:
@@ -68,7 +73,9 @@ def prior_text(
         from adaptive_cart.priors.early_data import early_priors
 
         assert loaded is not None
-        return early_priors(loaded, data, arm=arm, date=date, skeptical=skeptical or 0.0).toml()
+        return early_priors(
+            loaded, data, arm=arm, date=date, opened=opened, skeptical=skeptical or 0.0
+        ).toml()
     return _from_controls(
         loaded, historical, weight, vague_mean, between_sd, accuracy, endpoint, arm
     )

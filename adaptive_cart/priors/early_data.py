@@ -31,6 +31,7 @@ from adaptive_cart.nouns.records import Snapshot
 from adaptive_cart.nouns.summaries import Counts, Durations, Exposure
 from adaptive_cart.priors.durability_prior import VAGUE, DurabilityPriors, durability_priors
 from adaptive_cart.priors.texts import beta_lines, comment, durability_lines, rounded
+from adaptive_cart.recorded.dates import Day, cut_at, opening
 from adaptive_cart.recorded.file import read_participants
 
 VAGUE_RATE = (0.5, 0.1)  # half an event in a tenth of a patient-year
@@ -198,7 +199,8 @@ def early_priors(
     source: Any,
     *,
     arm: str | None = None,
-    date: float | None = None,
+    date: float | str | None = None,
+    opened: Day | None = None,
     skeptical: float = 0.0,
 ) -> EarlyPriors:
     """Turn early participants into priors for an arm of a design.
@@ -211,7 +213,10 @@ def early_priors(
     arm
         The arm whose participants are used; needed where the table holds several.
     date
-        Calendar month at which the early trial is looked at; the end of the table if left out.
+        Calendar month, or date, at which the early trial is looked at; the end of the table if left
+        out.
+    opened
+        The day on which that trial opened; needed where the table has dates.
     skeptical
         How much of the early data is not believed, from 0 to 1.
 
@@ -233,9 +238,11 @@ def early_priors(
         )
     if problems:
         raise DesignError(problems)
-    participants = read_participants(source, design)
+    day = opening(opened)
+    participants = read_participants(source, design, opened=day)
     position = _arm(design, participants.arm, arm)
-    when = participants.reach if date is None else date
+    cut = cut_at(date, day)
+    when = participants.reach if cut is None else cut
     population = participants.population(when)
     entered = int((participants.randomised <= when).sum())
     if entered == 0:

@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -26,6 +26,8 @@ from adaptive_cart.errors import InputError
 from adaptive_cart.nouns.parts import DAYS_PER_MONTH, ONE_DAY
 
 Rows = list[tuple[int, dict[str, str]]]
+
+Day: TypeAlias = str | date | datetime  # as it may be typed
 
 RANDOMISED = "randomised_month"
 TELL = (
@@ -41,6 +43,7 @@ _OTHER = re.compile(
 _NAMED = re.compile(r"(\d{1,2})[- ]?([A-Za-z]{3})[- ]?(\d{4})")
 _SERIAL = (20_000.0, 80_000.0)  # days since 1900 as a spreadsheet counts them: 1954 to 2119
 _EPOCH = date(1899, 12, 30)
+_ALIKE = 16  # letters by which two messages are of one kind
 _MANY = 10  # different numbers that are all whole days: they were days
 _WHOLE = 0.02  # days by which a month that is rounded misses its day
 
@@ -57,7 +60,7 @@ def moment(text: str) -> datetime | None:
         return None
 
 
-def opening(day: str | date | datetime | None) -> datetime | None:
+def opening(day: Day | None) -> datetime | None:
     """The day on which the trial opened, as it was typed.
 
     Raises
@@ -202,7 +205,7 @@ class _Table:
         self.first: datetime | None = None
         self.opening: tuple[int, datetime] | None = None  # as the first row says it
         self.without: tuple[int, str, str] | None = None  # first date that waits for an opening
-        self.unlike: dict[tuple[str, str], list[tuple[int, str]]] = {}  # not written as dates are
+        self.unlike: dict[tuple[str, str, str], list[tuple[int, str]]] = {}  # no dates, by kind
 
     def read(self, row: int, cells: dict[str, str], aside: Mapping[str, str]) -> dict[str, str]:
         """A row in months; ``aside`` are dates that stand beside months."""
@@ -307,7 +310,8 @@ class _Table:
             why += f", months stand in {column}" if _NUMBER.fullmatch(text) else ""
         if why is not None:
             self.found.unread.add((row, column))
-            self.unlike.setdefault((column, name), []).append((row, why))
+            kind = why.partition("; ")[2][:_ALIKE]
+            self.unlike.setdefault((column, name, kind), []).append((row, why))
         return None
 
     def _wrong(self, row: int, column: str, message: str) -> None:
@@ -317,7 +321,7 @@ class _Table:
 
     def finish(self) -> None:
         """Tell what is told once of a column, and how finely the table counts."""
-        for (column, name), cells in self.unlike.items():
+        for (column, name, _), cells in self.unlike.items():
             (row, why), more = cells[0], len(cells) - 1
             also = f" ({more} more of this column)" if more else ""
             self.found.problems.append((row, column, name, why + also))
@@ -366,9 +370,11 @@ def no_date(text: str) -> str | None:
             meant = f", {datetime.strptime(' '.join(named.groups()), '%d %b %Y'):%Y-%m-%d}"
         except ValueError:
             meant = ""
+    if re.match(r"\d{4}-\d{2}-\d{2}", text):
+        return f"found '{text}'; a time is written 2024-03-01T09:30, without a time zone"
     return (
-        f"found '{text}'; a date is written YYYY-MM-DD{meant}, without a time zone (in a "
-        "spreadsheet give the cells that format)"
+        f"found '{text}'; a date is written YYYY-MM-DD{meant} (in a spreadsheet give the cells "
+        "that format)"
     )
 
 

@@ -12,7 +12,6 @@ import hashlib
 import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ import numpy as np
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import InputError, Problem, nearest
-from adaptive_cart.recorded.dates import Rows, in_months, opening
+from adaptive_cart.recorded.dates import Day, Rows, in_months, opening
 from adaptive_cart.recorded.known import WINDOW, Participants
 from adaptive_cart.recorded.rows import Reading
 from adaptive_cart.recorded.table import HEADER, WITHDRAWN
@@ -50,7 +49,7 @@ def read_participants(
     source: Any,
     design: Design,
     window: float = WINDOW,
-    opened: str | date | datetime | None = None,
+    opened: Day | None = None,
 ) -> Participants:
     """Read the participants of a real trial.
 

@@ -129,6 +129,29 @@ def test_the_command_writes_dates_and_reads_them(tmp_path: Path) -> None:
     assert decided[0][2:] == decided[2][2:]
 
 
+def test_a_table_of_dates_gives_priors_and_curves_too(tmp_path: Path) -> None:
+    rows = table(SLE, simulated(SLE, "expected", 1), 0)
+    dated = as_file(in_dates(SLE, rows, OPENED), tmp_path / "d.csv")
+    one = ac.durability(dated, SLE, opened="2024-03-01", date="2026-03-31").table
+    other = ac.durability(rows, SLE, date=cut_at("2026-03-31", OPENED)).table
+    np.testing.assert_allclose(one["mean"], other["mean"], atol=1e-5)
+    how = ["prior", str(Path("designs/sle_autologous.toml").resolve())]
+    by_date = CliRunner().invoke(
+        main, [*how, str(dated), "--arm", "cart", "--opened", "2024-03-01"]
+    )
+    months = as_file(rows, tmp_path / "m.csv")
+    by_month = CliRunner().invoke(main, [*how, str(months), "--arm", "cart"])
+    assert by_date.exit_code == by_month.exit_code == 0, by_date.output
+    assert by_date.stdout.replace("d.csv", "m.csv") == by_month.stdout
+
+
+def test_a_day_that_nothing_needs_is_refused() -> None:
+    design = str(Path("designs/hello.toml").resolve())
+    run = CliRunner().invoke(main, ["example", design, "--opened", "2024-03-01"])
+    assert run.exit_code == 2
+    assert "--opened goes with --participants" in run.output
+
+
 # ── what is read ──────────────────────────────────────────────────────────────────────────────
 def test_a_cell_may_hold_a_date_or_a_month_and_a_column_be_called_by_either() -> None:
     row = course(randomised_month="2024-06-01", infused_month=1.5, remission_month="2024-10-01")
@@ -232,7 +255,7 @@ def test_a_cut_that_is_a_date_is_the_end_of_that_day() -> None:
         (direct(randomised_month="01MAR2024"), "a date is written YYYY-MM-DD, 2024-03-01"),
         (direct(randomised_month="2024-03"), "found '2024-03'; the day is missing"),
         (direct(randomised_month="2024-02-30"), "found '2024-02-30'; there is no such day"),
-        (direct(randomised_month="2024-03-01T10:00Z"), "without a time zone"),
+        (direct(randomised_month="2024-03-01T10:00Z"), "a time is written 2024-03-01T09:30, with"),
         (direct(randomised_month="45352"), "a date as a spreadsheet counts it (2024-03-01)? Give"),
         (direct(randomised_month="2024-02-28"), "before the trial opened (2024-03-01)"),
         (direct(randomised_month="2024-06-01", last_contact_month="2024-05-31"),
@@ -259,6 +282,8 @@ def test_a_column_of_other_dates_is_told_once_and_everything_else_too() -> None:
     assert len(found) == 2
     assert found[0].endswith("(3 more of this column)")
     assert found[1].startswith("row 3, arm: found 'crat'")
+    rows[3]["randomised_month"] = "45352"
+    assert sum("randomised_month" in problem for problem in problems(HELLO, rows)) == 2
 
 
 def test_dates_without_an_opening_are_one_problem_among_the_others() -> None:
