@@ -238,4 +238,3 @@ def test_the_window_that_the_command_shows_is_the_one_that_acts() -> None:
     analyze = import_module(COMMANDS["analyze"]).command
     option = next(p for p in analyze.params if p.name == "window")
     assert option.show_default == f"{WINDOW:g}"
-    assert option.default is None
