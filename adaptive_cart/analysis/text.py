@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import prod
+from math import isfinite, prod
 
 from adaptive_cart.analysis.findings import Findings, Group, Quantity, RuleFinding, WhatIf
 from adaptive_cart.decisions import DECISIONS
@@ -65,6 +65,7 @@ def title(findings: Findings) -> str:
     if findings.between:
         which = f"Between looks, before look {findings.look} of {findings.looks}"
     due = f" (due at month {findings.due:.2f})" if abs(findings.due - findings.date) > 0.005 else ""
+    due = due if isfinite(findings.due) else " (not due yet)"
     day = f", {findings.day}" if findings.day else ""
     return (
         f"{which}; data of month {findings.date:.2f}{day}{due}: {findings.randomised} randomised "

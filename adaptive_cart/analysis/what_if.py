@@ -1,7 +1,8 @@
 """What the next participants would have to show for a rule to hold.
 
 The next so many are those who have been randomised and whose outcome is still to come, in the order
-of randomisation (their arms are known), and then those who would be randomised, as the design fills
+of randomisation (their arms are known; the dead and those who have left are passed over, since what
+they count for is settled), and then those who would be randomised, as the design fills
 the arms that are open. Each number of responders among them, arm by arm, makes a table; every such
 table is judged by the code that judged the real one, at the threshold of the next look at which
 the rule is judged. So what is told for counts is exact, or within the error of the model; other
@@ -22,7 +23,9 @@ from adaptive_cart.analysis.real_trial import RecordedAnalysis
 from adaptive_cart.analysis.replay import Held
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.records import Booleans
 from adaptive_cart.nouns.summaries import Summary
 
 MOST = 2_000  # tables that are judged for one rule
@@ -91,10 +94,11 @@ def _coming(analysis: RecordedAnalysis, target: Question, number: int) -> dict[i
     enrolled = snapshot.enrolled.mask(population.participants)[0, : len(participants)]
     due = analysis.summary(target.endpoint).due_by_now()
     label = population.label[0, : len(participants)]
+    over, gone = _passed_over(analysis, target.endpoint), _gone(analysis)
     waiting: list[int] = []
     for arm, stratum in product(range(len(design.arm_names)), strata):
-        mine = np.flatnonzero(enrolled & (participants.arm == arm) & (label == stratum))
-        waiting += mine[int(due[0, arm, stratum]) :].tolist()
+        mine = np.flatnonzero(enrolled & ~over & (participants.arm == arm) & (label == stratum))
+        waiting += [w for w in mine[int(due[0, arm, stratum]) :].tolist() if not gone[w]]
     more = dict.fromkeys(range(len(design.arm_names)), 0)
     for who in sorted(waiting)[:number]:
         more[int(participants.arm[who])] += 1
@@ -106,6 +110,32 @@ def _coming(analysis: RecordedAnalysis, target: Question, number: int) -> dict[i
         new[first] += 1
         more[first] += 1
     return more
+
+
+def _gone(analysis: RecordedAnalysis) -> Booleans:
+    """Participants who have died or left: what they count for is settled."""
+    participants, date = analysis.trial.participants, analysis.date
+    dead = participants.randomised + participants.months["death_month"] <= until(date)
+    return participants.left(date) | dead
+
+
+def _passed_over(analysis: RecordedAnalysis, endpoint: str) -> Booleans:
+    """Participants who will not be infused, where the outcome is one of infused participants.
+
+    That is taken to be so of who has not been infused when somebody randomised later in the arm
+    has.
+    """
+    participants = analysis.trial.participants
+    over = np.zeros(len(participants), dtype=np.bool_)
+    if not analysis.plan.design.endpoints[endpoint].opens_at_infusion:
+        return over
+    infused = participants.randomised + participants.months["infused_month"]
+    there = infused <= until(analysis.date)
+    for arm in np.flatnonzero(participants.infused_arms):
+        mine = participants.arm == arm
+        last = np.flatnonzero(mine & there)[-1:].max(initial=-1)
+        over |= mine & ~there & (np.arange(len(participants)) < last)
+    return over
 
 
 def _why_not(

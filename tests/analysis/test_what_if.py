@@ -71,6 +71,31 @@ def test_who_is_waited_for_comes_first_in_the_order_of_randomisation() -> None:
     assert more(4) == (1, 3)
     assert more(6) == (2, 4)
     assert more(200) == (19, 21)  # eighty in all, forty of them analysed
+    # who has died or left has nothing to show any more
+    rows[40] |= {"death_month": 3.0}
+    rows[42] |= {"withdrawn_month": 3.0}
+    assert more(2) == (0, 2)
+    assert more(3) == (1, 2)
+
+
+def test_who_was_passed_over_at_infusion_is_not_waited_for() -> None:
+    raw = json.loads(json.dumps(VISITS))
+    raw["endpoints"]["crs"] = {"type": "adverse_event", "within_months": 1}
+    raw["scenarios"]["expected"]["crs"] = {"usual": 0.1, "cells": 0.1}
+    raw["rules"].insert(0, {
+        "name": "safety", "then": "stop_for_safety", "at_least": 0.9,
+        "posterior": {"endpoint": "crs", "arm": "cells", "above": 0.2},
+    })  # fmt: skip
+    rows = visit_rows(crs="")
+    rows[3]["infused_month"] = ""  # the second of the arm; nineteen were infused
+    rows += [
+        rows[1] | {"participant": 100 + k, "randomised_month": 15.0 + 0.1 * k, "infused_month": at,
+                   "last_contact_month": 0.7, "remission_month": ""}
+        for k, at in enumerate((0.2, ""))
+    ]  # fmt: skip
+    for number, expected in ((1, 1), (2, 2), (3, 2), (4, 3)):
+        found = analyze(Design(**raw), rows, what_if=number, **AT).findings.what_if[0]
+        assert (found.arms, found.more) == (("cells",), (expected,))
 
 
 def test_a_question_about_one_arm_is_told_in_a_line() -> None:
