@@ -173,8 +173,8 @@ class Prediction(Asking):
             lambda last: self._holds(last, question), endpoints, self.against
         )
         for name in endpoints:
-            failed = seen.posterior(name).failed
-            answer = answer if failed is None else np.where(failed, np.nan, answer)
+            unknown = seen.posterior(name).unpredictable(apart)
+            answer = answer if unknown is None else np.where(unknown, np.nan, answer)
         return answer
 
     def endpoints(self, question: Question) -> tuple[str, ...]:

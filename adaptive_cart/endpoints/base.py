@@ -256,6 +256,10 @@ class EndpointBase(Part):
         """
         return Numbers(ahead.still(getattr(summary, "due", summary.analysed)))
 
+    def unpredicted(self) -> str:
+        """Why what is still to come cannot be drawn, and what to write; blank where it can."""
+        return ""
+
     def principal_stratum(self) -> bool:
         """Whether only the infused are analysed."""
         return False

@@ -32,6 +32,8 @@ from adaptive_cart.endpoints.direct import DirectTruth, ScoresAtVisits
 from adaptive_cart.endpoints.direct.scored import ScoreTruth
 from adaptive_cart.endpoints.intercurrent import Circumstances, Handled, Strategy
 from adaptive_cart.endpoints.reference import (
+    COPY,
+    INCREMENTS,
     JUMP,
     MEANS,
     Changes,
@@ -39,6 +41,7 @@ from adaptive_cart.endpoints.reference import (
     Reference,
     drawn,
 )
+from adaptive_cart.nouns.ahead import Ahead
 from adaptive_cart.nouns.calendar import SAME, short_of, until
 from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.participant_set import ParticipantSet
@@ -46,6 +49,7 @@ from adaptive_cart.nouns.parts import Finite, PositiveMonths
 from adaptive_cart.nouns.questions import Cut
 from adaptive_cart.nouns.records import Booleans, Floats, Population, Snapshot
 from adaptive_cart.nouns.scored import Scored, Values
+from adaptive_cart.nouns.scores_ahead import ScoresAhead, pool_of
 from adaptive_cart.nouns.summaries import Scores, SummaryKind
 from adaptive_cart.nouns.summaries.scores import products_of
 
@@ -242,6 +246,54 @@ class Continuous(EndpointBase):
         score[at] = found[known]
         products = products_of((baseline, score))
         return Scores.of(population, products, counted.astype(np.int8), seen.missing)
+
+    def unpredicted(self) -> str:
+        if self.missing not in (COPY, INCREMENTS):
+            return ""
+        return (
+            f'has `missing = "{self.missing}"`, of which what is to come is not drawn; write '
+            f'"at_random", "worst_case" or "{JUMP}"'
+        )
+
+    def to_come(
+        self, prepared: Prepared, snapshot: Snapshot, summary: Scores, ahead: Ahead
+    ) -> ScoresAhead:
+        """Visits of those who are in, and of those still to be enrolled; nobody leaves any more.
+
+        Who has left is not seen again: with ``worst_case`` they will have the worst score, with
+        ``jump_to_reference`` that of the control.
+        """
+        population, visits = snapshot.population, len(prepared.visits)
+        shape, here = ahead.arrival.shape, slice(0, population.participants)
+        reached = self._reached(prepared, snapshot)
+        seen = np.zeros(shape, dtype=np.int64)
+        seen[:, here] = np.minimum(reached, prepared.seen)
+        last = until(np.where(np.isnan(ahead.last), np.inf, ahead.last))[:, None]
+        reach = sum((ahead.arrival + month <= last).astype(np.int64) for month in prepared.visits)
+        reach = np.where(ahead.inside, reach, 0)
+        enrolled = snapshot.enrolled.mask(population.participants)
+        if prepared.without is not None:
+            enrolled = enrolled & ~prepared.without
+        known = np.full((*shape, visits + 1), np.nan)
+        for place, values in enumerate(prepared.vector):
+            visible = enrolled & (seen[:, here] >= place)
+            known[:, here, place] = np.where(visible, values, np.nan)
+        gone = np.zeros(shape, dtype=np.bool_)
+        gone[:, here] = (reached > prepared.seen) | ~enrolled
+        if population.last_seen is not None:
+            gone[:, here] |= population.last_seen <= until(snapshot.follow_up())
+        like = ahead.arm
+        if self.dropout_counts():  # they count at the month, unless they are counted already
+            due = gone & (reach == visits)
+            due[:, here] &= enrolled & (reached < visits)
+            if self.worst is None:
+                like = np.where(due, np.zeros_like(like), like)
+            else:
+                known[..., -1] = np.where(due, self.worst, known[..., -1])
+            gone &= ~due
+        reach = np.where(gone, np.minimum(reach, seen), reach)
+        pool, size = pool_of(prepared.vector[0], enrolled, population.label, population.strata)
+        return ScoresAhead(known, seen, reach, ahead.arm, ahead.stratum, like, pool, size)
 
     # ── what is true ──────────────────────────────────────────────────────────────────────
     def closed_form(self, values: Any, dropout: Floats, course: bool) -> Floats | None:

@@ -68,6 +68,16 @@ class Posterior:
         """Return the same posterior, asked about the strata that are open now."""
         raise NotImplementedError  # abstract: every model supplies it
 
+    def unpredictable(self, apart: bool) -> Booleans | None:
+        """Trials from whose posterior nothing can be drawn; nothing where that cannot happen.
+
+        Parameters
+        ----------
+        apart
+            Whether strata are predicted each by itself.
+        """
+        return self.failed
+
     def completed(
         self, summary: Summary, coming: Coming, some: Completions, apart: bool
     ) -> Summary:

@@ -26,13 +26,14 @@ class Baselines:
 
     Attributes
     ----------
-    number
+    number, mean
         ``(trial,)``
     squares
         ``(trial,)`` sum of squares about their mean.
     """
 
     number: Floats
+    mean: Floats
     squares: Floats
 
     @classmethod
@@ -41,7 +42,8 @@ class Baselines:
         number, total = sums[:, 0, 0], sums[:, 0, 1]
         raw = sums[:, 1, 1]
         squares = raw - total**2 / np.maximum(number, 1.0)
-        return cls(number, np.where(squares > 1e-10 * raw, squares, 0.0))
+        mean = total / np.maximum(number, 1.0)
+        return cls(number, mean, np.where(squares > 1e-10 * raw, squares, 0.0))
 
     def draws(self, stratum: int) -> tuple[Floats, Floats]:
         """Draws of the population's mean less that of those analysed, and of its variance.

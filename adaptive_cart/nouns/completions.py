@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.nouns.records import Floats, Integers
 
+Number = TypeVar("Number", np.float64, np.int64)
 LOG_DRAWS: Final = 12
 DRAWS: Final = 2**LOG_DRAWS  # of a posterior; so many completions there are at most
 SEED: Final = 2006
@@ -41,7 +42,7 @@ class Completions:
     number: int
     stream: int = 0
 
-    def of(self, draws: Floats) -> Floats:
+    def of(self, draws: npt.NDArray[Number]) -> npt.NDArray[Number]:
         """The draws of a parameter that belong to them, ``(…, draw)`` to ``(…, completion)``."""
         return draws[..., _order(self.stream)[self.first : self.first + self.number]]
 

@@ -84,6 +84,10 @@ def _to_come(pieces: Pieces, name: str, question: PosteriorQuestion, path: str) 
             f"for {one_of([key for key, each in ANALYSES.items() if each.predicts()])}",
             path_to("analysis", question.endpoint, "model"),
         )
+    why = "" if endpoint is None else endpoint.unpredicted()
+    if why:
+        place = path_to("endpoints", question.endpoint, "missing")
+        yield path, f"'{name}' asks about '{question.endpoint}', which {why}", place
     looks = pieces.looks
     waits = looks is not None and looks.events is not None and looks.final is None
     other = question.endpoint != pieces.primary

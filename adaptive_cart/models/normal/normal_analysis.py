@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -12,11 +12,15 @@ from pydantic import Field
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
 from adaptive_cart.models.baselines import share_beyond
+from adaptive_cart.models.completed_scores import Law, completed
 from adaptive_cart.models.normal.normal import Fit, Normal
 from adaptive_cart.models.ties import Sides, strictly_inside
+from adaptive_cart.nouns.ahead import Coming
+from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.parts import Finite, Part, Worth
-from adaptive_cart.nouns.questions import OPEN, Quantity, Question
+from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
+from adaptive_cart.nouns.scores_ahead import ScoresAhead
 from adaptive_cart.nouns.summaries import Scores, Summary
 
 if TYPE_CHECKING:
@@ -52,6 +56,7 @@ class MeansPosterior(Posterior):
     closed = ("level",)
     fast_error = 1e-9
     drawn_error = 0.005
+    completed_seconds = 0.03
 
     @property
     def arms(self) -> int:
@@ -113,22 +118,62 @@ class MeansPosterior(Posterior):
         return fit.quantile(question.arm, question.minus, probability)
 
     def draw(self, quantity: Quantity) -> Floats:
-        from scipy import special
-
-        from adaptive_cart.models.draws import KNOTS, SCORES, ranks, spread
-
-        fit, both = self.fit(quantity.stratum), self.arms + 2  # the spread and the slope of all
-        rank = ranks(both * (1 + self.products.shape[2]))[both * max(quantity.stratum + 1, 0) :]
-        half = np.where(fit.unknown, 1.0, fit.freedom)[:, None] / 2.0
-        variance = fit.left[:, None] / (2.0 * special.gammainccinv(half, special.ndtr(KNOTS)))
-        sd = np.sqrt(spread(variance, KNOTS, rank[0]))
-        drawn = fit.draws(quantity.arm, sd, (SCORES[rank[2 + quantity.arm]], SCORES[rank[1]]))
+        fit = self.fit(quantity.stratum)
+        sd, slope, means = self.parameters(quantity.stratum)
+        drawn = means(quantity.arm)
         if quantity.cut is not None:  # of the population from which those analysed come
-            slope = fit.slopes(sd, SCORES[rank[1]])
             moved, varied = fit.baselines.draws(quantity.stratum)
             mean, variance = drawn + slope * moved, sd**2 + slope**2 * varied
             drawn = share_beyond(quantity.cut, mean, variance)
         return np.where(fit.unknown[:, None], np.nan, drawn)
+
+    def unpredictable(self, apart: bool) -> Booleans:
+        strata = range(self.products.shape[2]) if apart else (ALL,)
+        fits = [self.fit(stratum) for stratum in strata]
+        unknown = [fit.unknown | np.isnan(fit.location).any(axis=1) for fit in fits]
+        return np.logical_or.reduce(unknown)
+
+    def completed(self, summary: Summary, coming: Coming, some: Completions, apart: bool) -> Scores:
+        assert isinstance(summary, Scores)
+        assert isinstance(coming, ScoresAhead)
+        strata = range(self.products.shape[2]) if apart else (ALL,)
+        law = Law.stacked([self._law(stratum, some) for stratum in strata])
+        now = Scores(last_visit(summary)[..., None, :, :], summary.missing)
+        return completed(now, coming.last_visit(), some, [law])
+
+    def _law(self, stratum: int, some: Completions) -> Law:
+        """Draws of the regression of the score on the baseline, all strata of a question alike."""
+        fit = self.fit(stratum)
+        sd, slope, means = self.parameters(stratum)
+        centre = fit.baselines.mean[:, None]
+        own = [some.of(means(arm) - slope * centre)[:, None] for arm in range(self.arms)]
+        return Law(np.stack(own, axis=1), some.of(slope + 1.0)[:, None, None], some.of(sd)[:, None])
+
+    def parameters(self, stratum: int) -> tuple[Floats, Floats, Callable[[int], Floats]]:
+        """Draws of the standard deviation and of the slope, ``(trial, draw)``, and of each mean."""
+        if stratum not in self._parameters:
+            self._parameters[stratum] = self._drawn_parameters(stratum)
+        return self._parameters[stratum]
+
+    @cached_property
+    def _parameters(self) -> dict[int, tuple[Floats, Floats, Callable[[int], Floats]]]:
+        return {}
+
+    def _drawn_parameters(self, stratum: int) -> tuple[Floats, Floats, Callable[[int], Floats]]:
+        from scipy import special
+
+        from adaptive_cart.models.draws import KNOTS, SCORES, ranks, spread
+
+        fit, both = self.fit(stratum), self.arms + 2  # the spread and the slope of all
+        rank = ranks(both * (1 + self.products.shape[2]))[both * max(stratum + 1, 0) :]
+        half = np.where(fit.unknown, 1.0, fit.freedom)[:, None] / 2.0
+        variance = fit.left[:, None] / (2.0 * special.gammainccinv(half, special.ndtr(KNOTS)))
+        sd = np.sqrt(spread(variance, KNOTS, rank[0]))
+
+        def mean(arm: int) -> Floats:
+            return fit.draws(arm, sd, (SCORES[rank[2 + arm]], SCORES[rank[1]]))
+
+        return sd, fit.slopes(sd, SCORES[rank[1]]), mean
 
 
 class NormalAnalysis(AnalysisBase):

@@ -36,6 +36,7 @@ from typing import Final
 import numpy as np
 from scipy import special
 
+from adaptive_cart.models.completed_scores import Law
 from adaptive_cart.models.draws import DRAWS, SCORES, ranks
 from adaptive_cart.models.visits.regressions import Regression
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
@@ -302,6 +303,18 @@ def drawn_spread(visits: Sequence[Regression], rank: Integers) -> tuple[Floats, 
         sizes.append(size)
     left = zip(sizes, effects[1:], strict=True)
     return effects[0][-1], sum(((size * own[-1]) ** 2 for size, own in left), 0.0 * one)
+
+
+def laws(visits: Sequence[Regression], rank: Integers) -> tuple[Law, ...]:
+    """Draws of the regression of every visit, which belong to those of :func:`drawn`."""
+    found = []
+    for visit, (size, own, steep) in zip(visits, _coefficients(visits, rank), strict=True):
+        weights = visit.inverse.swapaxes(1, 2) @ steep
+        alone = np.where(visit.number > 0.0, visit.number, np.nan) ** -0.5
+        mean = visit.means[:, :, -1, None] + size[:, None] * alone[:, :, None] * own
+        intercept = mean - (visit.means[:, :, :-1, None] * weights[:, None]).sum(axis=2)
+        found.append(Law(intercept[:, :, None], weights[:, :, None], size[:, None]))
+    return tuple(found)
 
 
 def _coefficients(

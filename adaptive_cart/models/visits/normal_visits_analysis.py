@@ -11,6 +11,7 @@ import numpy as np
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
 from adaptive_cart.models.baselines import Baselines, share_beyond
+from adaptive_cart.models.completed_scores import Law, completed
 from adaptive_cart.models.ties import Sides, strictly_inside
 from adaptive_cart.models.visits.composition import (
     Composition,
@@ -20,10 +21,14 @@ from adaptive_cart.models.visits.composition import (
     drawn,
     drawn_spread,
     expected,
+    laws,
 )
 from adaptive_cart.models.visits.regressions import Regression, regressions
-from adaptive_cart.nouns.questions import OPEN, Cut, Quantity, Question
+from adaptive_cart.nouns.ahead import Coming
+from adaptive_cart.nouns.completions import Completions
+from adaptive_cart.nouns.questions import ALL, OPEN, Cut, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
+from adaptive_cart.nouns.scores_ahead import ScoresAhead
 from adaptive_cart.nouns.summaries import Scores, Summary
 
 if TYPE_CHECKING:
@@ -70,6 +75,7 @@ class VisitsPosterior(Posterior):
     closed = ("level",)
     fast_error = 0.001
     drawn_error = 0.015
+    completed_seconds = 0.25
 
     @property
     def arms(self) -> int:
@@ -155,6 +161,24 @@ class VisitsPosterior(Posterior):
             self._drawn[quantity.stratum] = scores - visits.baseline[:, None, None]
         mean = self._drawn[quantity.stratum][:, quantity.arm]
         return mean if quantity.cut is None else self._beyond(quantity.cut, mean, quantity.stratum)
+
+    def unpredictable(self, apart: bool) -> Booleans:
+        strata = range(self.products.shape[2]) if apart else (ALL,)
+        fits = [visit for stratum in strata for visit in self.visits(stratum).regressions]
+        return np.logical_or.reduce(
+            [~visit.known | (visit.number == 0.0).any(axis=1) for visit in fits]
+        )
+
+    def completed(self, summary: Summary, coming: Coming, some: Completions, apart: bool) -> Scores:
+        assert isinstance(summary, Scores)
+        assert isinstance(coming, ScoresAhead)
+        strata = range(self.products.shape[2]) if apart else (ALL,)
+        by_stratum = [
+            laws(self.visits(stratum).regressions, some.of(self._ranks(stratum)))
+            for stratum in strata
+        ]
+        by_visit = [Law.stacked(own) for own in zip(*by_stratum, strict=True)]
+        return completed(summary, coming, some, by_visit)
 
     def _beyond(self, cut: Cut, mean: Floats, stratum: int) -> Floats:
         """Draws of the proportion beyond a cut, of those of the mean change at the baseline."""
