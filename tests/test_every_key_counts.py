@@ -517,6 +517,13 @@ BY_STATE: dict[str, Any] = {
     "truth__cart__scores": {"mgadl": SCORE},
     "rules__0__posterior": {"endpoint": "mgadl", "arm": "cart", "minus": "soc", "below": 0.0},
 }
+BOUND = {"score": "mgadl", "at_most": 4.0}
+STATES: dict[str, Any] = {
+    **{key.replace("__", "/"): value for key, value in BY_STATE.items()},
+    "endpoints/mgadl": {"type": "continuous", "visits": [3.0, 9.0], "better": "lower"},
+    "endpoints/dfr/state": GONE,
+    "endpoints/dfr/all": ["remission"],
+}
 GAMMA_BY_RATE = {"dist": "gamma", "shape": 2.0, "rate": 0.25}
 FLARE: dict[str, Any] = {
     "endpoints/flare": {"type": "time_to_event", "event": ["relapse", "death"], "horizon": 12},
@@ -641,6 +648,17 @@ KEYS: dict[str, list[Case]] = {
                                 to("direct", "endpoints/dfr/sustained_from", 4, "told")],
     "Landmark.state": [to("course", "endpoints/dfr/state", "drug_free_remission"),
                        to("direct", "endpoints/dfr/state", "remission", "told")],
+    "Landmark.all": [
+        Case("course", {"endpoints/dfr/all": ["remission", BOUND]}, start=STATES),
+        to("course", "endpoints/dfr/all", ["remission"], "refused", **BY_STATE)],
+    "ScoreBound.score": [
+        Case("course", {"endpoints/dfr/all": ["remission", BOUND | {"score": "x"}]}, "refused",
+             start=STATES)],
+    "ScoreBound.at_most": [
+        Case("course", {"endpoints/dfr/all": ["remission", BOUND]}, start=STATES)],
+    "ScoreBound.at_least": [
+        Case("course", {"endpoints/dfr/all": ["remission", {"score": "mgadl", "at_least": 4.0}]},
+             start=STATES)],
     "Landmark.missing": [to("direct", "endpoints/dfr/missing", "exclude"),
                          to("course", "endpoints/dfr/missing", "exclude"),
                          to("course", "endpoints/dfr/missing", "impute"),

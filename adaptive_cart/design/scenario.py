@@ -132,6 +132,14 @@ class _Reader:
                 self.report(path_to("endpoints", name, key), f"{why}{BY}")
             if name in self.table:
                 continue
+            for score in endpoint.reads():
+                if score in self.table:
+                    self.report(
+                        self.where(score),
+                        f"'{name}' reads '{score}' beside states of the course, which then has to "
+                        f"say it{BY}; write truth.ARM.scores.{score} for every arm",
+                        path_to("endpoints", name, "all"),
+                    )
             part_of = endpoint.named_in
             if part_of is None:
                 continue

@@ -204,7 +204,7 @@ class Fault:
     """
 
     steps: Steps
-    kind: Literal["unknown", "missing", "value", "tag", "together"]
+    kind: Literal["unknown", "missing", "short", "value", "tag", "together"]
     message: str
     cure: Any = field(default=None, compare=False)
     names: tuple[str, ...] = ()
@@ -287,7 +287,10 @@ def _follows(fault: Fault, mended: set[Steps]) -> bool:
     """Whether a fault comes from mending: of what was left out, or of what lacks it now."""
     inside = any(fault.steps[: len(place)] == place for place in mended)
     lacking = fault.kind == "missing" and any(place[:-1] == fault.steps[:-1] for place in mended)
-    return inside or lacking or any((*fault.steps, name) in mended for name in fault.names)
+    emptied = fault.kind == "short" and any(place[:-1] == fault.steps for place in mended)
+    return (
+        inside or lacking or emptied or any((*fault.steps, name) in mended for name in fault.names)
+    )
 
 
 def lies_in(own: Any, steps: Steps) -> bool:
@@ -390,7 +393,7 @@ def _fault(detail: ErrorDetails, data: Any, root: Any) -> Fault:
         hint = meant(found, _words(whole)) if isinstance(found, str) else ""
         advice = _advice(found, whole)
         message = f"found {shown(found)}{hint}; {_wanted(whole)} is expected{advice}"
-    return Fault(steps, "value", message)
+    return Fault(steps, "short" if kind == "too_short" else "value", message)
 
 
 def _described(root: Any, location: tuple[int | str, ...]) -> str:

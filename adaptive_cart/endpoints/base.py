@@ -176,6 +176,14 @@ class EndpointBase(Part):
         """Settings that are not there where the truth is a course: key, and what to write."""
         yield from ()
 
+    def reads(self) -> Mapping[str, float]:
+        """Other endpoints whose score it reads, and the month at which it has to be taken."""
+        return {}
+
+    def taken_at(self) -> tuple[float, ...]:
+        """Months at which a score is taken; none where it is no score."""
+        return ()
+
     # ── when it is known ──────────────────────────────────────────────────────────────────
     @property
     def binary(self) -> bool:

@@ -137,6 +137,9 @@ class Continuous(EndpointBase):
     def lower_is_better(self) -> bool:
         return self.better == "lower"
 
+    def taken_at(self) -> tuple[float, ...]:
+        return tuple(self.visits)
+
     def known_after(self) -> float:
         return self.analysed
 

@@ -20,6 +20,12 @@ comes after it (``strategy = "treatment_policy"``).
 
 The estimand of ``exclude`` and ``impute`` is the response probability had nobody dropped out.
 
+``all`` asks for several states and scores together, a score at the visit at ``month`` (with
+``sustained_from``: at every visit from there to ``month``). Who died or was rescued is a
+non-response as ever, whatever the score. Whose score was not taken at a visit that counts, with
+everything seen as it should be, is missing as after dropout at the visit before; who is likewise
+in (or out of) the states is alike. Simulated scores are seen until follow-up ends.
+
 ``strategy`` chooses otherwise: rescue that is nobody's business (``treatment_policy``); rescue or
 crossover after which nothing counts, as after dropout (``hypothetical``: the response had nobody
 been rescued); only the infused, in arms whose product is infused (``principal_stratum``).
@@ -27,8 +33,8 @@ been rescued); only the infused, in arms whose product is infused (``principal_s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, ClassVar, Final, Literal
 
@@ -37,8 +43,10 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from adaptive_cart.endpoints.base import EndpointBase
+from adaptive_cart.endpoints.composite import Component, ScoreBound, State, together
 from adaptive_cart.endpoints.direct import DirectTruth, Response
 from adaptive_cart.endpoints.intercurrent import Circumstances, Event, Handled, Strategy
+from adaptive_cart.endpoints.landmark_outcomes import Chain, Imputation, Outcomes
 from adaptive_cart.nouns.calendar import short_of, until
 from adaptive_cart.nouns.course import Spells
 from adaptive_cart.nouns.early_states import EarlyStates
@@ -51,68 +59,6 @@ PRINCIPAL: Final = "principal_stratum"
 RESCUE_ENDS_IT: Final = "no drug-free remission begins after rescue"
 
 
-@dataclass(frozen=True)
-class Imputation:
-    """The missing participants of a block, a row each, and those who are like them.
-
-    Attributes
-    ----------
-    trial, participant
-        ``(row,)`` position of the missing participant.
-    alike
-        Those of the same trial who are like the missing one, a set a row; a look counts those of
-        them whose outcome it knows.
-    uniform
-        ``(row,)`` latent uniform that is compared with the predictive probability.
-    """
-
-    trial: Integers
-    participant: Integers
-    alike: ParticipantSet
-    uniform: Floats
-
-
-@dataclass(frozen=True)
-class Chain:
-    """States at months before the one analysed, and then a response or none.
-
-    Attributes
-    ----------
-    states
-        By month: those not in it, in it, and failed for good; at the last none, and a response.
-    fails, ends
-        ``(trial, participant)`` calendar month of a failure for good, and of the end of follow-up.
-    """
-
-    states: list[list[ParticipantSet]]
-    fails: Floats
-    ends: Floats
-
-
-@dataclass(frozen=True)
-class Outcomes:
-    """Response and missingness of everybody, as if followed to the month.
-
-    Attributes
-    ----------
-    response, missing
-        Who responds; who drops out before the month with nothing settled.
-    imputation
-        Who is like whom, kept for ``impute``.
-    outside
-        Who is not of the principal stratum, the infused; nothing where everybody is analysed.
-    early
-        By months before the one analysed: the states at them, once they have been asked for.
-    """
-
-    response: ParticipantSet
-    missing: ParticipantSet | None
-    population: Population
-    imputation: Imputation | None = None
-    outside: ParticipantSet | None = None
-    early: dict[Sequence[float], Chain] = field(default_factory=dict)
-
-
 class Landmark(EndpointBase):
     """A binary endpoint: in the state at a month after randomisation."""
 
@@ -121,7 +67,12 @@ class Landmark(EndpointBase):
     sustained_from: Months | None = Field(
         default=None, description="in the state at every moment from this month to `month`"
     )
-    state: Literal["drug_free_remission", "remission"] = "drug_free_remission"
+    state: State = "drug_free_remission"
+    all: list[Component] | None = Field(
+        default=None,
+        min_length=1,
+        description="states and scores that must hold together, instead of `state`",
+    )
     missing: Literal["non_response", "exclude", "impute"] = "non_response"
 
     gives: ClassVar[SummaryKind] = Counts
@@ -148,6 +99,35 @@ class Landmark(EndpointBase):
                 f"'missing' is \"{self.missing}\""
             )
         return self
+
+    @model_validator(mode="after")
+    def _said_once(self) -> Landmark:
+        if self.all is not None and "state" in self.model_fields_set:
+            raise ValueError("'all' says the states; leave out 'state'")
+        names = [one if isinstance(one, str) else one.words() for one in self.all or ()]
+        twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+        if twice:
+            raise ValueError(f"'all' has {twice[0]} twice; once is enough")
+        return self
+
+    def plain(self) -> dict[str, Any]:
+        """What holds; `state` is not asked where `all` is."""
+        given = super().plain()
+        return {key: value for key, value in given.items() if key != "state" or self.all is None}
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """States that must hold."""
+        said = (self.state,) if self.all is None else self.all
+        return tuple(one for one in said if isinstance(one, str))
+
+    @property
+    def bounds(self) -> tuple[ScoreBound, ...]:
+        """Scores that must hold."""
+        return tuple(one for one in self.all or () if isinstance(one, ScoreBound))
+
+    def reads(self) -> dict[str, float]:
+        return {bound.score: self.month for bound in self.bounds}
 
     @model_validator(mode="after")
     def _span(self) -> Landmark:
@@ -195,8 +175,10 @@ class Landmark(EndpointBase):
             else:  # settles the outcome: no later dropout makes it missing
                 settled = np.minimum(settled, months)
         start = self.month if self.sustained_from is None else self.sustained_from
-        in_state = self._in_state(population).throughout(start, self.month)
-        return in_state & (settled > until(self.month)), settled, left
+        held = self._in_states(population, lambda spells: spells.throughout(start, self.month))
+        if self.bounds:
+            held &= together(self.bounds, population, start, self.month).hold
+        return held & (settled > until(self.month)), settled, left
 
     def _strategy(self, event: Event, population: Population) -> Strategy:
         """The strategy for an event; for crossover that of the design, if nothing else is said."""
@@ -205,9 +187,29 @@ class Landmark(EndpointBase):
             return "treatment_policy" if population.crossover_counts else "composite"
         return self.strategy_for(event)
 
-    def _in_state(self, population: Population) -> Spells:
+    def _in_states(self, population: Population, of: Callable[[Spells], Booleans]) -> Booleans:
+        """Who is in all of the states, whatever the scores are; everybody where there is none."""
         counts = self._strategy("crossover", population) == "treatment_policy"
-        return population.state(self.state, counts)
+        each = [of(population.state(state, counts)) for state in self.states]
+        if not each:
+            return np.ones(population.arm.shape, dtype=np.bool_)
+        return each[0] if len(each) == 1 else np.logical_and.reduce(each)
+
+    def _unseen(
+        self, name: str, population: Population, settled: Floats
+    ) -> tuple[Booleans, float] | None:
+        """Whose score was not taken, with all else as it should be, and the visit before.
+
+        Nothing where every score was seen; so it is of simulated participants.
+        """
+        if name in population.outcomes or not self.bounds:
+            return None
+        start = self.month if self.sustained_from is None else self.sustained_from
+        found = together(self.bounds, population, start, self.month)
+        if found.open is None:
+            return None
+        held = self._in_states(population, lambda spells: spells.throughout(start, self.month))
+        return found.open & held & (settled > until(self.month)), found.seen_until
 
     def _left(self, settled: Floats, dropout: Floats) -> Booleans:
         """Who drops out before the month with nothing settled."""
@@ -217,6 +219,11 @@ class Landmark(EndpointBase):
     def prepare(self, name: str, population: Population) -> Outcomes:
         response, settled, dropout = self._outcomes(name, population)
         outside = self._outside(name, population)
+        unseen = self._unseen(name, population, settled)
+        if unseen is not None:
+            who, month = unseen
+            dropout = np.full(who.shape, np.inf) if dropout is None else dropout
+            dropout = np.where(who, np.minimum(dropout, month), dropout)
         if dropout is None:
             return Outcomes(ParticipantSet.where(response), None, population, None, outside)
         left = self._left(settled, dropout)
@@ -250,8 +257,8 @@ class Landmark(EndpointBase):
         month = dropout[trial, participant][:, None]
         # who is known and had nothing settled by then was alive and had not dropped out either
         alike: Booleans = settled[trial] > month
-        if population.course is not None:
-            in_state = self._in_state(population).rows(trial).hold_at(month)
+        if population.course is not None and self.states:
+            in_state = self._in_states(population, lambda spells: spells.rows(trial).hold_at(month))
             alike &= in_state == in_state[np.arange(len(trial)), participant][:, None]
         for label in (population.arm, population.stratum):
             if label is not None:
@@ -352,7 +359,10 @@ class Landmark(EndpointBase):
         self, population: Population, month: float, fails: Floats, ends: Floats
     ) -> list[ParticipantSet]:
         """Who at a month is not in it, in it, and failed for good; nobody who has dropped out."""
-        in_state, followed = self._in_state(population).hold_at(month), ends > until(month)
+        in_state = self._in_states(population, lambda spells: spells.hold_at(month))
+        followed = ends > until(month)
+        if self.bounds:
+            in_state &= together(self.bounds, population, month, month).hold
         found = (followed & ~in_state, followed & in_state, fails <= until(month))
         return [ParticipantSet.where(members) for members in found]
 
@@ -405,11 +415,11 @@ class Landmark(EndpointBase):
         return self.missing == "impute"
 
     def counts_on_drugs(self) -> bool:
-        return self.state == "remission"
+        return "remission" in self.states
 
     # ── in words ──────────────────────────────────────────────────────────────────────────
     def describes(self) -> str:
-        return f"{self._state_words()} at month {self.month:g}"
+        return f"{self._held_words()} at month {self.month:g}"
 
     def called(self, name: str, directly: bool) -> str:
         return "" if directly else self.describes()
@@ -419,10 +429,13 @@ class Landmark(EndpointBase):
             return "whether there is a response at month {month} after randomisation"
         begins = self.sustained_from is not None
         since = ", without a gap since month {sustained_from}" if begins else ""
-        return f"{self._state_words()} at month {{month}} after randomisation{since}, alive"
+        held = self._held_words().replace("{", "{{").replace("}", "}}")
+        return f"{held} at month {{month}} after randomisation{since}, alive"
 
-    def _state_words(self) -> str:
-        return self.state.replace("drug_free", "drug-free").replace("_", " ")
+    def _held_words(self) -> str:
+        """Say what must hold: ``drug-free remission and sledai at most 4``."""
+        said = [state.replace("drug_free", "drug-free").replace("_", " ") for state in self.states]
+        return " and ".join([*said, *(bound.words() for bound in self.bounds)])
 
     def population(self, circumstances: Circumstances) -> str:
         if circumstances.infused and not circumstances.directly and self._infused_only():
@@ -480,7 +493,7 @@ class Landmark(EndpointBase):
         if self.strategy and self.strategy.crossover:
             crossover = self.strategy.crossover
         again = circumstances.crossover is not None and crossover == "treatment_policy"
-        return self.state == "drug_free_remission" and not again
+        return "drug_free_remission" in self.states and not again
 
     def idle_strategies(
         self, circumstances: Circumstances, dropout: bool
@@ -492,7 +505,7 @@ class Landmark(EndpointBase):
             yield "rescue", why
 
     def without_effect(self, directly: bool, dropout: bool) -> Iterator[tuple[str, str]]:
-        for key in ("sustained_from", "state") if directly else ():
+        for key in ("sustained_from", "state", "all") if directly else ():
             if key in self.model_fields_set:
                 yield (
                     key,

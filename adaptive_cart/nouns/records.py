@@ -70,6 +70,8 @@ class Population:
         event (infinite where there is none), events that may happen again and again, or scores.
     imputations
         By endpoint: latent uniform with which a missing response is drawn.
+    visits
+        By endpoint that is a score: months at which it is taken.
     crossover_counts
         Whether remission after crossover counts (treatment policy) or not (composite).
     """
@@ -85,6 +87,7 @@ class Population:
     dropout: Floats | None = None
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     imputations: Mapping[str, Floats] = field(default_factory=dict)
+    visits: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     crossover_counts: bool = False
 
     @property

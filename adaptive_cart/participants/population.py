@@ -69,6 +69,7 @@ def populate(
             for name, endpoint in design.endpoints.items()
             if endpoint.imputes()
         },
+        visits={name: endpoint.taken_at() for name, endpoint in design.endpoints.items()},
         crossover_counts=design.crossover is not None
         and design.crossover.strategy == "treatment_policy",
     )

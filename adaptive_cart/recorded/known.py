@@ -274,6 +274,7 @@ class Participants:
             dropout=dropped,
             outcomes=outcomes,
             imputations=uniforms or {},
+            visits={name: endpoint.taken_at() for name, endpoint in self.design.endpoints.items()},
             crossover_counts=crossover is not None and crossover.strategy == "treatment_policy",
         )
 

@@ -180,7 +180,9 @@ class SobolLatents(Latents):
             return self._kept[purpose]
         dimension = self.dimension(purpose)
         if dimension >= DIMENSIONS:
-            return super().of(purpose)
+            # plain uniforms come in whole lots, and there are as many points as there are
+            self._kept[purpose] = super().of(purpose)[:, : self.participants]
+            return self._kept[purpose]
         if self._points is None:
             from scipy.stats import qmc
 

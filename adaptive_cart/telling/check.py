@@ -114,8 +114,12 @@ def _endpoints(design: Design) -> Iterator[str]:
 
 
 def _setting(value: Any) -> str:
-    """A setting in words; of a list all that it has."""
-    return one_of(map(str, value)) if isinstance(value, list) else str(value)
+    """A setting in words; of a list all that it has, of a table its keys with their values."""
+    if isinstance(value, list):
+        return one_of(map(_setting, value))
+    if isinstance(value, dict):
+        return " ".join(f"{key} {_setting(inner)}" for key, inner in value.items())
+    return str(value)
 
 
 def _looks(design: Design) -> Iterator[str]:

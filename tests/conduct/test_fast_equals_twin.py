@@ -49,7 +49,7 @@ def latents_of_trial(design: Design, trial: int) -> dict[str, Any]:
     named += [f"event:{name}" for name in design.endpoints]
     named += [f"outcome:{name}" for name in design.endpoints]
     named += [f"imputation:{name}" for name in design.endpoints]
-    named += [f"score:{name}:{place}" for name in design.endpoints for place in range(4)]
+    named += [f"score:{name}:{place}" for name in design.endpoints for place in range(6)]
     result: dict[str, Any] = {name: latents.of(name)[0].tolist() for name in named}
     Enrolment(design, latents)
     strata = range(len(design.shares))

@@ -491,6 +491,7 @@ def own_course(
                 on_drugs["onset"], uniform("remission_on_drugs_onset")
             )
 
+    person["visits"] = {n: e["visits"] for n, e in raw["endpoints"].items() if "visits" in e}
     window_start = person["infused_month"] if logistics else 0.0
     for name, endpoint in raw["endpoints"].items():
         if endpoint.get("missing") == "impute":
@@ -769,23 +770,52 @@ def landmark_outcome(name: str, endpoint: Table, person: Person) -> str:
     if name in person:
         return "success" if person[name] else "failure"
     since = endpoint.get("sustained_from", month)
+    if not all(score_held(part, person, since, month) for part in scores_of(endpoint)):
+        return "failure"
+    held = all(state_held(state, person, since, month) for state in states_of(endpoint))
+    return "success" if held else "failure"
+
+
+def states_of(endpoint: Table) -> list[str]:
+    """States that a landmark asks for; of several things together those that are states."""
+    if "all" in endpoint:
+        return [part for part in endpoint["all"] if isinstance(part, str)]
+    return [endpoint.get("state", "drug_free_remission")]
+
+
+def scores_of(endpoint: Table) -> list[Table]:
+    """Scores that a landmark asks for."""
+    return [part for part in endpoint.get("all", []) if not isinstance(part, str)]
+
+
+def score_held(part: Table, person: Person, since: float, month: float) -> bool:
+    """Whether a score lies on its side, bounds included, at every visit from a month to another."""
+    values = zip(person["visits"][part["score"]], person[part["score"]][1:], strict=True)
+    counted = [value for visit, value in values if by(since, visit) and by(visit, month)]
+    most, least = part.get("at_most", NEVER), part.get("at_least", -NEVER)
+    return all(least <= value <= most for value in counted)
+
+
+def state_held(state: str, person: Person, since: float, month: float) -> bool:
+    """Whether a participant is in a state at every moment from a month to another."""
     drug_free = remissions(person)
     if any(by(onset, since) and not by(relapse, month) for onset, relapse in drug_free):
-        return "success"
-    if endpoint.get("state", "drug_free_remission") == "remission":
+        return True
+    if state == "remission":
         on_drugs = person["remission_on_drugs_month"]
         if by(on_drugs, since):
-            return "success"
+            return True
         if any(by(onset, since) and by(on_drugs, min(loss, month)) for onset, loss in drug_free):
-            return "success"
-    return "failure"
+            return True
+    return False
 
 
 def in_state(endpoint: Table, person: Person, month: float) -> bool:
-    """Whether a participant is in the endpoint's state at a month."""
-    if any(onset <= month < loss for onset, loss in remissions(person)):
+    """Whether a participant is in the endpoint's states at a month, whatever the scores are."""
+    states = states_of(endpoint)
+    if not states or any(onset <= month < loss for onset, loss in remissions(person)):
         return True
-    either = endpoint.get("state", "drug_free_remission") == "remission"
+    either = "drug_free_remission" not in states
     return bool(either and person["remission_on_drugs_month"] <= month)
 
 

@@ -34,6 +34,7 @@ def problems_between(pieces: Pieces) -> list[Problem]:
         tables.arms,
         tables.strata,
         tables.endpoints,
+        tables.scores_read,
         tables.analyses,
         enrolment.enrolment,
         looks.looks,

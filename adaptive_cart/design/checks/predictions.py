@@ -161,6 +161,17 @@ def early_months(pieces: Pieces) -> Found:
                 "before that are expected",
                 path_to("endpoints", name, "month"),
             )
+        for score in endpoint.reads():
+            other = pieces.endpoints.get(score)
+            taken = () if other is None else other.taken_at()
+            lacking = [month for month in early.from_ if month not in taken]
+            if taken and lacking:
+                yield (
+                    f"{path}.from",
+                    f"found {lacking[0]:g}; '{name}' reads '{score}', which is taken at months "
+                    f"{one_of(f'{month:g}' for month in taken)}: one of those is expected",
+                    path_to("endpoints", score, "visits"),
+                )
         if endpoint.principal_stratum():
             yield (
                 path,

@@ -8,6 +8,7 @@ from adaptive_cart.design.checks.pieces import SCENARIO_KEYS, Found, Pieces, unk
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.validation import meant, path_to, shown
 from adaptive_cart.errors import one_of
+from adaptive_cart.nouns.calendar import SAME
 
 RESERVED = (*SCENARIO_KEYS, "strata", "each", "open", "final", "dist")
 
@@ -85,6 +86,33 @@ def endpoints(pieces: Pieces) -> Found:
         )
     if not pieces.endpoints:
         yield "endpoints", "no endpoint; write [endpoints.NAME] with its type"
+
+
+def scores_read(pieces: Pieces) -> Found:
+    """Whether the scores that an endpoint reads are there, and taken at its month."""
+    for name, endpoint in pieces.endpoints.items():
+        for score, month in (endpoint.reads() if endpoint is not None else {}).items():
+            path, other = path_to("endpoints", name, "all"), pieces.endpoints.get(score)
+            scores = [n for n, e in pieces.endpoints.items() if e is not None and e.taken_at()]
+            if score not in pieces.endpoints:
+                yield path, unknown(score, "scores", scores)
+            elif other is None:
+                continue
+            elif not other.taken_at():
+                yield (
+                    path,
+                    f'\'{score}\' is of type "{other.type}"; a score is of type "continuous", '
+                    f"and the scores are {one_of(scores) or 'none'}",
+                    path_to("endpoints", score, "type"),
+                )
+            elif not any(abs(visit - month) <= SAME for visit in other.taken_at()):
+                visits = one_of(f"{visit:g}" for visit in other.taken_at())
+                yield (
+                    path,
+                    f"'{score}' is taken at months {visits}, and '{name}' asks at month {month:g}; "
+                    f"add {month:g} to {path_to('endpoints', score, 'visits')}",
+                    path_to("endpoints", score, "visits"),
+                )
 
 
 def analyses(pieces: Pieces) -> Found:
