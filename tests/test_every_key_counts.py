@@ -517,6 +517,11 @@ BY_STATE: dict[str, Any] = {
     "truth__cart__scores": {"mgadl": SCORE},
     "rules__0__posterior": {"endpoint": "mgadl", "arm": "cart", "minus": "soc", "below": 0.0},
 }
+TWO_SCORES: dict[str, Any] = {
+    "endpoints/qmg": {"type": "continuous", "visits": [1.0, 3.0], "better": "lower"},
+    "truth/qmg": {arm: {"baseline": {"mean": 19, "sd": 4}, "change": [-1, -2], "sd": [4, 5],
+                        "correlation": 0.5} for arm in ("soc", "cart")},
+}  # fmt: skip
 BOUND = {"score": "mgadl", "at_most": 4.0}
 STATES: dict[str, Any] = {
     **{key.replace("__", "/"): value for key, value in BY_STATE.items()},
@@ -1104,6 +1109,11 @@ KEYS: dict[str, list[Case]] = {
                          to("course", "scenarios/expected/dropout", {"per_year": 0.9}, "told")],
     "Scenario.death": [Case("course", {"scenarios/expected/death": {"per_year": 0.9}},
                             start={"truth/soc/death": GONE, "truth/cart/death": GONE})],
+    "Truth.correlation": [
+        Case("scores", {"truth/correlation": {"mgadl": {"qmg": 0.7}}}, start=TWO_SCORES),
+        to("scores", "truth/correlation", {"mgadl": {"qmg": 0.7}}, "refused")],
+    "Scenario.correlation": [
+        Case("scores", {"scenarios/a/correlation": {"qmg": {"mgadl": -0.7}}}, start=TWO_SCORES)],
     "Scenario.role": [to("direct", "scenarios/works/role", "robustness", "told")],
 }  # fmt: skip
 # the same tables, with every key optional, where a scenario or a stratum lays them over others

@@ -14,6 +14,7 @@ from typing import Any
 
 from adaptive_cart.courses.tables import COMMON, ArmCourse, Hazard
 from adaptive_cart.design.accrual import Accrual
+from adaptive_cart.design.correlations import CORRELATION
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.look_tables import NUMBERS, SCALES
 from adaptive_cart.design.products import PRODUCTS
@@ -462,6 +463,21 @@ def _add_truth(document: dict[str, Any]) -> None:
                 "if": {"anyOf": [{"maxProperties": 0}, *({"required": [k]} for k in course_keys)]},
                 "then": {"$ref": f"#/$defs/{course}"},
                 "else": {"$ref": "#/$defs/EndpointTruth"},
+            },
+        }
+        definitions[name]["properties"][CORRELATION] = {
+            "description": "How two scores of a participant correlate, by the names of both: "
+            "mgadl.qmg = 0.6; independent if left out.",
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": {
+                    "type": "number",
+                    "exclusiveMinimum": -1,
+                    "exclusiveMaximum": 1,
+                },
             },
         }
     definitions["Truth"]["description"] = "The participant course that every scenario starts from."

@@ -26,6 +26,7 @@ from adaptive_cart.courses.tables import (
     sequels_of,
 )
 from adaptive_cart.design.accrual import Accrual, accrual_under
+from adaptive_cart.design.correlations import CORRELATION, scores_of
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenario_frame import BY, Frame, role_of
 from adaptive_cart.design.truth import Truth, merged
@@ -35,6 +36,7 @@ from adaptive_cart.design.validation import (
     read,
 )
 from adaptive_cart.endpoints import EndpointBase
+from adaptive_cart.nouns.correlated import Correlated
 
 
 @lru_cache(maxsize=32)
@@ -72,6 +74,7 @@ def resolve(frame: Frame, name: str) -> Truth | None:
         dropout=reader.dropout(courses),
         accrual=_accrual(frame, table),
         sources=reader.sources,
+        correlated=reader.correlated(),
     )
 
 
@@ -162,6 +165,11 @@ class _Reader:
         for arm in self.frame.arms:
             if "death" in self.table.get(arm, {}):
                 self.frame.report(self.where(arm, "death"), why)
+
+    def correlated(self) -> Correlated | None:
+        """How scores correlate, where the scenario says so."""
+        given = self.table.get(CORRELATION)
+        return Correlated.of(given, scores_of(self.frame)) if given else None
 
     # ── the course ────────────────────────────────────────────────────────────────────────
     def _has_course(self) -> bool:

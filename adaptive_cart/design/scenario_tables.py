@@ -11,6 +11,7 @@ from typing import Any
 
 from adaptive_cart.courses.tables import COMMON, DISEASE, ArmCourse, Hazard
 from adaptive_cart.design.accrual import Accrual, accrual_under
+from adaptive_cart.design.correlations import CORRELATION, read_correlation
 from adaptive_cart.design.scenario import resolve
 from adaptive_cart.design.scenario_frame import ROLES, Frame
 from adaptive_cart.design.truth import merged
@@ -54,7 +55,7 @@ def _laid_over(
     """Lay a table over the one it starts from, tell the faults of what is written, mend them."""
     extra = ("role", "enrolment") if where != "truth" else ()
     own: dict[str, Any] = {}
-    known = dict.fromkeys((*frame.arms, *frame.endpoints, *COMMON, *extra))
+    known = dict.fromkeys((*frame.arms, *frame.endpoints, *COMMON, CORRELATION, *extra))
     for key, value in written.items():
         if key in known:
             own[key] = value
@@ -63,7 +64,7 @@ def _laid_over(
             path_to(where, key),
             f"neither an arm nor an endpoint of this design{meant(key, known)}; "
             f"the arms are {one_of(frame.arms)}; the endpoints are {one_of(frame.endpoints)}; "
-            f"also allowed: {one_of((*COMMON, *extra))}",
+            f"also allowed: {one_of((*COMMON, CORRELATION, *extra))}",
         )
         right = closest(key, known)
         if right is not None and right not in written:
@@ -86,6 +87,8 @@ def _laid_over(
             full[key] = _course(frame, path, key, value, base)
         elif key in frame.endpoints:
             full[key] = _direct(frame, path, key, value, start)
+        elif key == CORRELATION:
+            full[key] = read_correlation(frame, path, value, start)
         else:
             full[key] = _read(frame, Hazard, path, value, start).data
     return {key: value for key, value in full.items() if value is not None}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.courses.group import GroupCourse
+from adaptive_cart.nouns.correlated import Correlated
 
 if TYPE_CHECKING:
     from adaptive_cart.design.accrual import Accrual
@@ -45,6 +46,8 @@ class Truth:
         How fast participants come.
     sources
         By path of a parameter: "file" or "product autologous".
+    correlated
+        How the scores of a participant correlate; nothing where they are independent.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Truth:
     dropout: tuple[tuple[float, ...], ...]
     accrual: Accrual
     sources: Mapping[str, str] = field(default_factory=dict)
+    correlated: Correlated | None = None
 
     def gives(self, endpoint: str, named_in: str | None, arm: int, stratum: int = -1) -> bool:
         """Whether anything says what is true of an endpoint in an arm, and there in a stratum.

@@ -131,6 +131,8 @@ def _outcomes(
                     groups=groups,
                     course=course,
                     infused=infused,
+                    visits={n: e.taken_at() for n, e in design.endpoints.items()},
+                    correlated=truth.correlated,
                 )
             )
     return found

@@ -91,10 +91,22 @@ def _told(design: Design, truth: Truth, points: LatticePoints) -> Told:
         for name, endpoint in design.endpoints.items()
         for line in _endpoint(design, truth, values, name, endpoint)
     ]
+    lines += list(_correlations(truth))
     lines += [f"stays in force: {line}" for line in kept_by_merging(design, truth.name)]
     notes = (*_sources(truth), *_left_out(design, truth), *_not_simulated(design, truth))
     kind = "participant course" if truth.courses is not None else "said directly"
     return Told(f"{truth.name} ({truth.role}): {kind}", tuple(lines), notes)
+
+
+def _correlations(truth: Truth) -> Iterator[str]:
+    """Say how scores of a participant correlate, pair by pair."""
+    if truth.correlated is None:
+        return
+    names, matrix = truth.correlated.names, truth.correlated.matrix
+    for place, name in enumerate(names):
+        for other in range(place + 1, len(names)):
+            if matrix[place][other]:
+                yield f"correlation of {name} and {names[other]}: {matrix[place][other]:g}"
 
 
 def true_means(design: Design, truth: Truth, points: SobolLatents) -> TrueValues:

@@ -499,7 +499,8 @@ def own_course(
     for name, endpoint in raw["endpoints"].items():
         if endpoint["type"] == "continuous":
             told = truth[name][arm] if name in truth else own["scores"][name]
-            person[name] = score_values(endpoint, told, person, name, uniform)
+            deviation = correlated_deviations(raw, truth, name, uniform)
+            person[name] = score_values(endpoint, told, person, deviation)
         elif name in truth:
             person[name] = direct_outcome(endpoint, truth[name], person, uniform(f"outcome:{name}"))
         elif endpoint["type"] == "adverse_event":
@@ -673,8 +674,35 @@ def direct_outcome(endpoint: Table, truths: Table, person: Person, u: float) -> 
     raise NotImplementedError(f"direct truth of {endpoint['type']}")
 
 
+def correlated_deviations(
+    raw: Table, truth: Table, name: str, uniform: Callable[[str], float]
+) -> Callable[[int], float]:
+    """Standard normal deviations of a score: of the baseline, then of what each visit adds.
+
+    Two scores that correlate do so at the baseline and at each month at which both are taken; a
+    score leans on those that the design names before it.
+    """
+    taken = {n: [0.0, *e["visits"]] for n, e in raw["endpoints"].items() if "visits" in e}
+    given = truth.get("correlation", {})
+
+    def deviation(place: int) -> float:
+        month = taken[name][place]
+        there = [n for n in taken if month in taken[n]]
+        own = {n: stats.norm.ppf(uniform(f"score:{n}:{taken[n].index(month)}")) for n in there}
+        matrix = np.eye(len(there))
+        for i, one in enumerate(there):
+            for j, other in enumerate(there):
+                pair = given.get(one, {}).get(other) or given.get(other, {}).get(one)
+                if pair is not None and i != j:
+                    matrix[i, j] = pair
+        row = np.linalg.cholesky(matrix)[there.index(name)]
+        return float(sum(weight * own[n] for weight, n in zip(row, there, strict=True)))
+
+    return deviation
+
+
 def score_values(
-    endpoint: Table, told: Table, person: Person, name: str, uniform: Callable[[str], float]
+    endpoint: Table, told: Table, person: Person, deviation: Callable[[int], float]
 ) -> list[float]:
     """A participant's score at baseline and at each visit, had nobody left.
 
@@ -691,7 +719,7 @@ def score_values(
     correlation = np.full((len(sd), len(sd)), float(told["correlation"]))
     np.fill_diagonal(correlation, 1.0)
     root = np.linalg.cholesky(correlation * np.outer(sd, sd))
-    away = root @ [stats.norm.ppf(uniform(f"score:{name}:{k}")) for k in range(len(sd))]
+    away = root @ [deviation(k) for k in range(len(sd))]
     means = [baseline["mean"], *(baseline["mean"] + change for change in changes)]
     return [float(mean + own) for mean, own in zip(means, away, strict=True)]
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from adaptive_cart.design.look_tables import Looks
     from adaptive_cart.design.rule_tables import Rule
 
-SCENARIO_KEYS = ("role", "dropout", "death", "enrolment")
+SCENARIO_KEYS = ("role", "dropout", "death", "enrolment", "correlation")
 
 
 @dataclass

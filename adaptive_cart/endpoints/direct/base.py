@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.nouns.correlated import Correlated
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.course import Course
 from adaptive_cart.nouns.records import Floats, Outcome
@@ -40,6 +41,8 @@ class Drawing:
         Arm, stratum, and the flat positions of its participants.
     course, infused
         The course, where there is one, and by arm and stratum whether the product is infused.
+    visits, correlated
+        Of all scores: months at which they are taken, and how they correlate, if they do.
     """
 
     endpoint: Any
@@ -52,6 +55,8 @@ class Drawing:
     groups: Sequence[Group]
     course: Course | None
     infused: Sequence[Sequence[bool]]
+    visits: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    correlated: Correlated | None = None
 
     def uniforms(self, purpose: str = "outcome") -> Floats:
         """Uniforms of the endpoint, ``(trial, participant)``."""

@@ -108,7 +108,7 @@ def triangle(correlation: float | list[list[float]], values: int) -> Floats:
 
 
 def deviations(
-    spread: Sequence[Sequence[Floats | float]], uniforms: Callable[[int], Floats]
+    spread: Sequence[Sequence[Floats | float]], independent: Callable[[int], Floats]
 ) -> Values:
     """Draw by how much each value of a participant differs from its mean.
 
@@ -117,10 +117,10 @@ def deviations(
     spread
         Lower triangle, a row a value: the weight of each independent deviation, one for everybody
         or ``(trial, participant)``.
-    uniforms
-        Those of a value, ``(trial, participant)``.
+    independent
+        Normal deviations of a value, ``(trial, participant)``.
     """
-    normal = [special.ndtri(np.maximum(uniforms(place), SMALLEST)) for place in range(len(spread))]
+    normal = [independent(place) for place in range(len(spread))]
     found = []
     for place, row in enumerate(spread):
         value = row[0] * normal[0]
@@ -177,7 +177,7 @@ class ScoresAtVisits(DirectTruth):
             if not alike:
                 places = range(len(expected))
                 spread = [[spreads[drawing.arm, label, i, j] for j in places] for i in places]
-            return deviations(spread, lambda place: uniforms_of(drawing, place))
+            return deviations(spread, lambda place: normal_of(drawing, place))
 
         return Scored(expected, drawn)
 
@@ -270,6 +270,28 @@ def _spread(own: Any, drawing: Drawing) -> Floats:
     return sd[:, None] * triangle(own.correlation, 1 + visits)
 
 
-def uniforms_of(drawing: Drawing, place: int) -> Floats:
-    """Uniforms of one value of every participant: the baseline, then each visit."""
-    return drawing.latents.of(f"score:{drawing.name}:{place}")
+def normal_of(drawing: Drawing, place: int) -> Floats:
+    """Normal deviations of one value of every participant: the baseline, then each visit.
+
+    Where scores correlate they are made of those of all scores that are taken at that time.
+    """
+
+    def own(name: str, at: int) -> Floats:
+        found: Floats = special.ndtri(
+            np.maximum(drawing.latents.of(f"score:{name}:{at}"), SMALLEST)
+        )
+        return found
+
+    if drawing.correlated is None:
+        return own(drawing.name, place)
+    month = (0.0, *drawing.visits[drawing.name])[place]
+    places = {
+        name: (0.0, *drawing.visits[name]).index(month)
+        for name in drawing.correlated.names
+        if month in (0.0, *drawing.visits[name])
+    }
+    weights = drawing.correlated.weights(drawing.name, tuple(places))
+    found: Floats = np.zeros(drawing.arm.shape)
+    for name, weight in weights.items():
+        found = found + weight * own(name, places[name])
+    return found
