@@ -304,6 +304,12 @@ relapse.cart = { dist = "weibull", shape = 1.2, scale = 12.0, cured = 0.2 }
 relapse.cart = { dist = "exponential", median = 6.0 }
 """
 
+ODDS: dict[str, Any] = {
+    "model": "proportional_odds",
+    "prior": {"log_odds_ratio": {"dist": "normal", "mean": 0.1, "sd": 1.5}},
+}
+BY_ODDS: dict[str, Any] = {"analysis/door": ODDS}
+
 # What became of participants, in categories.
 ORDINAL = """
 name = "Categories"
@@ -741,6 +747,16 @@ KEYS: dict[str, list[Case]] = {
                                 to("ordinal", "analysis/door/prior",
                                    {"cart": {"dead": 1.0, "bad": 2.0, "good": 3.0}}),
                                 to("ordinal", "analysis/door/prior", {"alive": 1.0}, "refused")],
+    "ProportionalOddsAnalysis.model": [
+        Case("ordinal", {"analysis/door/model": "dirichlet", "analysis/door/prior": {"each": 1.0}},
+             start=BY_ODDS)],
+    "ProportionalOddsAnalysis.prior": [
+        Case("ordinal", {"analysis/door/prior": {"each": 1.0}}, "refused", start=BY_ODDS)],
+    "ProportionalOddsPrior.control": [
+        Case("ordinal", {"analysis/door/prior/control": {"each": 0.2, "bad": 9.0}}, start=BY_ODDS),
+        Case("ordinal", {"analysis/door/prior/control": {"alive": 1.0}}, "refused", start=BY_ODDS)],
+    "ProportionalOddsPrior.log_odds_ratio": [
+        Case("ordinal", {"analysis/door/prior/log_odds_ratio/sd": 0.3}, start=BY_ODDS)],
     "Continuous.type": [to("scores", "endpoints/mgadl/type", "landmark", "refused")],
     "Continuous.label": [to("scores", "endpoints/mgadl/label", "MG-ADL", "told")],
     "Continuous.primary": [Case("scores", {"endpoints/dfr/primary": GONE,
@@ -961,6 +977,12 @@ KEYS: dict[str, list[Case]] = {
         to("ordinal", "rules/0/posterior/better_than", "cart", "refused"),
         Case("ordinal", {"rules/2/posterior/minus": GONE, "rules/2/posterior/better_than": "soc"}),
     ],
+    "PosteriorQuestion.common_odds_ratio_to": [
+        Case("ordinal", {"rules/0/posterior/better_than": GONE,
+                         "rules/0/posterior/common_odds_ratio_to": "soc"}, "refused"),
+        Case("ordinal", {"rules/0/posterior/better_than": GONE, "rules/0/posterior/above": 1.2,
+                         "rules/0/posterior/common_odds_ratio_to": "soc"}, start=BY_ODDS),
+    ],
     "PosteriorQuestion.beyond": [
         Case("scores", {"rules/0/posterior/below": GONE, "rules/0/posterior/beyond": -2.0,
                         "rules/0/posterior/above": 0.1}),
@@ -1178,6 +1200,7 @@ TABLES: dict[str, Any] = {
     "proportions_test": {"model": "proportions_test"},
     "logrank_test": {"model": "logrank_test"},
     "dirichlet": {"model": "dirichlet", "prior": {"each": 0.5}},
+    "proportional_odds": ODDS,
 }
 ASKED_OF: dict[str, str] = {
     "landmark": "dfr",
@@ -1217,6 +1240,10 @@ QUESTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "reaches difference": ({**LEVEL, "minus": "soc", "reaches": "no_remission"}, {"minus": GONE}),
     "beyond": ({**LEVEL, "beyond": 0.0}, {"beyond": -4.0}),
     "beyond difference": ({**LEVEL, "minus": "soc", "beyond": 0.0}, {"minus": GONE}),
+    "common odds ratio": ({"arm": "cart", "common_odds_ratio_to": "soc", "above": 1.0},
+                          {"above": 1.4}),
+    "common odds ratio in a stratum": (
+        {"arm": "cart", "common_odds_ratio_to": "soc", "above": 1.0}, {"stratum": "mild"}),
     "remaining in a stratum": ({**LEVEL, "remains_at": 3.0}, {"stratum": "mild"}),
     "ratio": ({"arm": "cart", "ratio_to": "soc", "above": 1.5}, {"above": 3.0}),
     "odds ratio": ({"arm": "cart", "odds_ratio_to": "soc", "above": 1.5},
@@ -1242,7 +1269,7 @@ FITS = {
     ("normal", "continuous"), ("normal_visits", "continuous"),
     ("proportions_test", "landmark"), ("proportions_test", "adverse_event"),
     ("logrank_test", "time_to_event"), ("logrank_test", "time_to_relapse"),
-    ("dirichlet", "ordinal"),
+    ("dirichlet", "ordinal"), ("proportional_odds", "ordinal"),
 }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from adaptive_cart.models.hazards.stratified_hazards_analysis import (
 )
 from adaptive_cart.models.normal.normal_analysis import NormalAnalysis
 from adaptive_cart.models.ordinal.dirichlet_analysis import DirichletAnalysis
+from adaptive_cart.models.ordinal.proportional_odds_analysis import ProportionalOddsAnalysis
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPoissonAnalysis
 from adaptive_cart.models.restricted_mean.restricted_mean_analysis import RestrictedMeanAnalysis
 from adaptive_cart.models.strata.logistic_analysis import (
@@ -36,6 +37,7 @@ ANALYSES: dict[str, type[AnalysisBase]] = {
     "restricted_mean": RestrictedMeanAnalysis,
     "gamma_poisson": GammaPoissonAnalysis,
     "dirichlet": DirichletAnalysis,
+    "proportional_odds": ProportionalOddsAnalysis,
     "normal": NormalAnalysis,
     "normal_visits": NormalVisitsAnalysis,
     "proportions_test": ProportionsTestAnalysis,

@@ -28,8 +28,8 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints import is_time
 from adaptive_cart.nouns.counters import narrow
-from adaptive_cart.nouns.questions import ALL, LEVEL, OPEN, Cut, Quantity, Question
-from adaptive_cart.nouns.ranked import better, or_better
+from adaptive_cart.nouns.questions import ALL, BETTER, LEVEL, OPEN, Cut, Quantity, Question
+from adaptive_cart.nouns.ranked import better, common_odds_ratio, or_better
 from adaptive_cart.nouns.records import Floats, Population
 from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.participants.population import populate
@@ -92,6 +92,8 @@ class TrueValues:
         By endpoint: hazard ratios of any two arms.
     categories
         By ordinal endpoint: the probability of each category, the worst first.
+    allocation
+        Participants of each arm, in proportion; where it is left out, of each alike.
     """
 
     arms: int
@@ -99,6 +101,7 @@ class TrueValues:
     known: Mapping[Known, Cells]
     ratios: Mapping[str, HazardRatios]
     categories: Mapping[str, tuple[Cells, ...]] = field(default_factory=dict)
+    allocation: tuple[int, ...] = ()
 
     @cached_property
     def by_arm(self) -> dict[str, tuple[TrueValue, ...]]:
@@ -142,7 +145,7 @@ class TrueValues:
         return told(question.combine(values))
 
     def _of_categories(self, needed: Quantity, strata: tuple[int, ...] | None) -> Floats:
-        """Of an ordinal outcome: of a category or a better one, or to do better than an arm."""
+        """Of an ordinal outcome: of a category or a better one, to do better, an odds ratio."""
         cells = self.categories[needed.endpoint]
         own, other = (
             np.stack([each.of(arm, strata) for each in cells], axis=-1)
@@ -150,7 +153,11 @@ class TrueValues:
         )
         if needed.category is not None:
             return or_better(own, needed.category.place)
-        return better(own, other)
+        if needed.name == BETTER:
+            return better(own, other)
+        parts = self.allocation or (1,) * self.arms
+        assert needed.to is not None
+        return common_odds_ratio(own, other, (parts[needed.arm], parts[needed.to]))
 
     def _ratio(self, needed: Quantity, strata: tuple[int, ...] | None) -> TrueValue | None:
         ratios = self.ratios.get(needed.endpoint)
@@ -229,7 +236,7 @@ def true_values(
     known |= _proportions(design, truth, points, needed)
     categories = _categories(design, truth, points)
     ratios = _ratios(design, truth, needed if with_ratios else ())
-    return TrueValues(len(truth.arms), cells, known, ratios, categories)
+    return TrueValues(len(truth.arms), cells, known, ratios, categories, design.allocation)
 
 
 def _needed(design: Design, also: Sequence[Question]) -> list[Quantity]:

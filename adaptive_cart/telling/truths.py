@@ -17,7 +17,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.design.validation import path_to, shown
 from adaptive_cart.endpoints import EndpointBase, is_time
-from adaptive_cart.nouns.questions import Question, written
+from adaptive_cart.nouns.questions import KINDS, Question, written
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.estimand import (
     DIMENSIONS,
@@ -144,6 +144,7 @@ def _endpoint(
     unit = f", {endpoint.true_unit()}" if endpoint.true_unit() else ""
     yield f"{name}{unit}: {', '.join(arms)}{integrated}"
     yield from _better(truth, values, name, error)
+    yield from _common_odds_ratio(design, truth, values, name)
     if endpoint.direct is not None and endpoint.direct.table and name in truth.direct:
         yield f"{name}, as drawn: {_as_said(truth, name, endpoint)}"
 
@@ -161,6 +162,20 @@ def _better(truth: Truth, values: TrueValues, name: str, error: float) -> Iterat
         true = values.quantity(Question(name, place, 0, kind="better"))
         assert true is not None
         yield f"{name}, probability to do better: {arm} than {control} {_number(true)}"
+
+
+def _common_odds_ratio(
+    design: Design, truth: Truth, values: TrueValues, name: str
+) -> Iterator[str]:
+    """Say the odds ratio of each arm to the control, where the model has one."""
+    kind, analysis = KINDS["common_odds_ratio"], design.analysis_of(name)
+    if name not in values.categories or analysis is None or not analysis.can_be_asked(kind):
+        return
+    control, *others = truth.arms
+    for place, arm in enumerate(others, start=1):
+        true = values.quantity(Question(name, place, 0, kind=kind.name))
+        assert true is not None
+        yield f"{name}, {kind.comparison}: {arm} / {control} {_number(true)}"
 
 
 def _cell(value: TrueValue, by_stratum: tuple[TrueValue, ...], strata: tuple[str, ...]) -> str:

@@ -319,6 +319,30 @@ def share_data(generator: Generator, truth: Truth) -> Summary:
     return Categories(counts, np.zeros_like(totals), totals, CATEGORIES, SCORES)
 
 
+# ── proportional odds ─────────────────────────────────────────────────────────────────────────
+ODDS = {
+    "control": {"dead": 0.5, "each": 1.0},
+    "log_odds_ratio": {"dist": "normal", "mean": 0.3, "sd": 1.2},
+}
+
+
+def odds_parameters(generator: Generator, number: int) -> Truth:
+    share = generator.dirichlet([0.5, 1.0, 1.0, 1.0], number)
+    ratio = generator.normal(0.3, 1.2, (number, 1))
+    worse = np.add.accumulate(share, axis=1)[:, None, :-1]
+    odds = worse / (1.0 - worse) * np.exp(-np.pad(ratio, [(0, 0), (1, 0)]))[:, :, None]
+    ends = np.pad(
+        odds / (1.0 + odds), [(0, 0), (0, 0), (1, 1)], constant_values=((0, 0), (0, 0), (0, 1))
+    )
+    chance = np.diff(ends, axis=2)
+    score = chance @ np.array(SCORES)
+    return {"share": share, "log_odds_ratio": ratio, "probability": chance, "score": score}
+
+
+def odds_data(generator: Generator, truth: Truth) -> Summary:
+    return share_data(generator, {"share": truth["probability"]})
+
+
 # ── mean months ───────────────────────────────────────────────────────────────────────────────
 MEANS = {"mean": 6.0, "worth": 2.0, "sd": 5.0, "sd_worth": 6.0}
 
@@ -457,6 +481,23 @@ CASES = {
         {
             "cart better than soc": Question("e", 1, 0, value=0.5, kind="better"),
             "cart, mean score": Question("e", 1, value=50.0),
+            "cart - soc, fair or better": Question(
+                "e", 1, 0, value=0.1, kind="reaches", category=Category(2, "fair")
+            ),
+        },
+    ),
+    "proportional_odds": Case(
+        {"prior": ODDS},
+        ("soc", "cart"),
+        (),
+        (1.0,),
+        odds_parameters,
+        odds_data,
+        {
+            "cart / soc, common odds ratio": Question(
+                "e", 1, 0, value=1.0, kind="common_odds_ratio"
+            ),
+            "cart better than soc": Question("e", 1, 0, value=0.5, kind="better"),
             "cart - soc, fair or better": Question(
                 "e", 1, 0, value=0.1, kind="reaches", category=Category(2, "fair")
             ),

@@ -42,6 +42,7 @@ MODELS = (
     "restricted_mean",
     "gamma_poisson",
     "dirichlet",
+    "proportional_odds",
     "normal",
     "normal_visits",
 )

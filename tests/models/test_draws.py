@@ -72,6 +72,12 @@ TABLES: dict[str, dict[str, Any]] = {
     },
 }
 TABLES["dirichlet"] = {"prior": dict.fromkeys(("dead", "bad", "fair", "good"), 0.5)}
+TABLES["proportional_odds"] = {
+    "prior": {
+        "control": dict.fromkeys(("dead", "bad", "fair", "good"), 0.5),
+        "log_odds_ratio": NORMAL,
+    }
+}
 TRIALS = {"categories": 12, "scores": 12, "counts": 12, "exposure": 12, "means": 12, "durations": 4}
 TWO_ARMS = ("logistic", "hierarchical_logistic")
 
@@ -161,6 +167,9 @@ def questions(name: str) -> Iterator[Question]:
         yield Question("y", 0, 2, value=0.6, kind="better", above=False, stratum=1)
     if "reaches" in closed:
         yield Question("y", 1, 0, value=0.1, kind="reaches", category=Category(2, "fair"))
+    if "common_odds_ratio" in closed:
+        yield Question("y", 1, 0, value=1.2, kind="common_odds_ratio")
+        yield Question("y", 0, 2, value=0.5, kind="common_odds_ratio", above=False, stratum=1)
     if "best" in closed:
         yield Question("y", 1, kind="best")
 

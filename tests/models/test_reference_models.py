@@ -121,6 +121,33 @@ CASES: dict[str, tuple[dict[str, Any], Any, Any, list[Question]]] = {
             {"arm": 1, "value": 0.4, "kind": "reaches", "category": Category(2, "good")},
         ),
     ),
+    "proportional_odds": (
+        {
+            "prior": {
+                "control": {"each": 1.0, "dead": 0.5},
+                "log_odds_ratio": {"dist": "normal", "mean": 0.2, "sd": 1.5},
+            }
+        },
+        categories(
+            [[[2, 9, 4], [1, 0, 3]], [[1, 5, 11], [0, 2, 6]], [[0, 0, 9], [1, 1, 1]]],
+            [[[0, 0, 0], [0, 0, 0]], [[0, 0, 0], [0, 0, 0]], [[0, 0, 0], [0, 0, 1]]],
+        ),
+        np.array([[True, True], [True, False]]),
+        asked(
+            {"arm": 1, "minus": 0, "value": 1.5, "kind": "common_odds_ratio"},
+            {"arm": 2, "minus": 1, "value": 1.0, "kind": "common_odds_ratio", "stratum": OPEN},
+            {"arm": 0, "minus": 1, "value": 1.0, "kind": "common_odds_ratio", "above": False},
+            {"arm": 2, "minus": 1, "value": 0.6, "kind": "better"},
+            {"arm": 1, "value": 50.0, "above": False},
+            {
+                "arm": 1,
+                "minus": 0,
+                "value": 0.1,
+                "kind": "reaches",
+                "category": Category(2, "good"),
+            },
+        ),
+    ),
     "logistic": (
         {
             "prior": {

@@ -23,12 +23,13 @@ def models_for(kind: QuestionKind, endpoint: EndpointBase) -> str:
     able = [name for name, model in models.items() if model.can_be_asked(kind)]
     if able:
         return f"of type '{endpoint.type}' it is asked of {one_of(able)}"
-    if not kind.may_be_asked_of(endpoint.gives.bounds):
-        assert kind.fits is not None
-        return f"it is asked of {kind.fits[1]}, and '{endpoint.type}' has a {_parameter(endpoint)}"
     others = [k for k in KINDS.values() if any(m.can_be_asked(k) for m in models.values())]
     keys = dict.fromkeys(key for other in others for key in other.asking)
     instead = f"; what its models can be asked: above, below, {one_of(keys)}" if others else ""
+    if not kind.may_be_asked_of(endpoint.gives.bounds):
+        assert kind.fits is not None
+        has = f"'{endpoint.type}' has a {_parameter(endpoint)}"
+        return f"it is asked of {kind.fits[1]}, and {has}{instead}"
     return f"no model of '{endpoint.type}' can{instead}"
 
 

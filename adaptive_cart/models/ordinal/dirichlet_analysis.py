@@ -25,21 +25,17 @@ from pydantic import Discriminator, Field, Tag
 
 from adaptive_cart.errors import nearest, one_of
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
+from adaptive_cart.models.ordinal.by_category import EACH, UNIFORM, OrdinalPosterior, Parameters
+from adaptive_cart.models.ordinal.by_category import misfits as misfits_of
 from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
-from adaptive_cart.nouns.completions import Completions, binomial
-from adaptive_cart.nouns.parts import LEAST_WORTH, Worth
-from adaptive_cart.nouns.questions import ALL, LEVEL, OPEN, Quantity, Question
+from adaptive_cart.nouns.parts import LEAST_WORTH
+from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.ranked import better, or_better
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Categories, Summary
-from adaptive_cart.nouns.summaries.base import repeated
 
 if TYPE_CHECKING:
     from adaptive_cart.models.prior import Prior
-
-EACH = "each"
-UNIFORM = {EACH: 1.0}
-Parameters = Annotated[dict[str, Worth], Field(min_length=1)]
 
 
 def _shape(value: Any) -> str:
@@ -51,7 +47,6 @@ Priors = Annotated[
     Annotated[Parameters, Tag("every_arm")] | Annotated[dict[str, Parameters], Tag("by_arm")],
     Discriminator(_shape),
 ]
-SMALLEST = 1e-300  # probability of the categories that are left
 FARTHEST = 0.05  # from a beta distribution, of which a tail is made by moments
 
 
@@ -75,33 +70,14 @@ class DirichletPriors:
 
 
 @dataclass(frozen=True)
-class DirichletPosterior(Posterior):
+class DirichletPosterior(OrdinalPosterior):
     """Posterior of independent Dirichlet arms."""
 
     priors: DirichletPriors
-    data: Categories
-    open_strata: Booleans | None
 
     closed = ("level", "better", "reaches")
     fast_error = 0.0015
     drawn_error = 0.01
-
-    @property
-    def arms(self) -> int:
-        return self.data.counts.shape[1]
-
-    def where_open(self, open_strata: Booleans) -> DirichletPosterior:
-        return replace(self, open_strata=open_strata)
-
-    def _counts(self, question: Question | Quantity) -> Integers:
-        """Participants by ``(trial, arm, category)``."""
-        counts = self.data.counts
-        if question.stratum >= 0:
-            return counts[:, :, question.stratum]
-        if question.stratum == OPEN and self.open_strata is not None:
-            counts = counts * self.open_strata[:, None, :, None]
-        summed: Integers = counts.sum(axis=2)
-        return summed
 
     @property
     def _prior(self) -> Floats:
@@ -109,7 +85,7 @@ class DirichletPosterior(Posterior):
 
     def _table(self, question: Question | Quantity) -> Floats:
         """Dirichlet parameters, ``(trial, arm, category)``."""
-        return self._counts(question) + self._prior
+        return self.counts(question) + self._prior
 
     # ── without draws ─────────────────────────────────────────────────────────────────────
     def computed(self, question: Question) -> Floats:
@@ -179,7 +155,7 @@ class DirichletPosterior(Posterior):
             BetaMixture.single(float(own[place:].sum()), max(float(own[:place].sum()), LEAST_WORTH))
             for own in self._prior
         )
-        counts = self._counts(question)
+        counts = self.counts(question)
         asked = replace(question, kind="level", stratum=ALL, category=None)
         asked = asked.compared_with(*question.against)
         return BetaBinomial(priors), asked, or_better(counts, place), counts.sum(axis=-1)
@@ -225,45 +201,15 @@ class DirichletPosterior(Posterior):
         shares = table / table.sum(axis=-1, keepdims=True)
         if question.kind == "better":
             return better(shares[:, question.arm], shares[:, question.minus])
-        values = self._of_shares(question, shares)
+        values = self.of_shares(question, shares)
         mean: Floats = values[:, question.arm]
         return mean if question.minus is None else mean - values[:, question.minus]
 
-    def _of_shares(self, question: Question | Quantity, shares: Floats) -> Floats:
-        """Mean score, or the probability of a category or a better one."""
-        if question.category is not None:
-            return or_better(shares, question.category.place)
-        found: Floats = shares @ np.array(self.data.scores)
-        return found
-
-    # ── what is still to come ─────────────────────────────────────────────────────────────
-    def completed(
-        self, summary: Summary, coming: Any, some: Completions, apart: bool
-    ) -> Categories:
-        """Those still to come have each category with a draw of its probability."""
-        assert isinstance(summary, Categories)
-        arms, strata, categories = summary.counts.shape[1:]
-        uniform = some.even(arms * strata * (categories - 1))
-        uniform = uniform.reshape(arms, strata, categories - 1, -1)
-        counts = repeated(summary.counts, some.number)
-        for arm, stratum in np.ndindex(arms, strata):
-            asked = Quantity("", LEVEL, arm, None, stratum if apart else ALL)
-            table = self._table(asked)[:, arm]
-            shares = np.stack([some.of(self._vector(asked, arm, own).T) for own in table])
-            left = np.repeat(coming.participants[:, arm, stratum][:, None], some.number, axis=1)
-            rest = np.ones(left.shape)
-            for k in range(categories):
-                drawn = left
-                if k < categories - 1:
-                    chance = np.clip(shares[:, k] / np.maximum(rest, SMALLEST), 0.0, 1.0)
-                    drawn = binomial(uniform[arm, stratum, k], left, chance)
-                counts[:, arm, stratum, k] += drawn.ravel()
-                left, rest = left - drawn, rest - shares[:, k]
-        had = [repeated(part, some.number) for part in (summary.missing, summary.due)]
-        more = repeated(coming.participants, some.number)
-        return replace(summary, counts=counts, missing=had[0], due=had[1] + more)
-
     # ── draws ─────────────────────────────────────────────────────────────────────────────
+    def shares(self, quantity: Quantity) -> Iterator[Floats]:
+        for own in self._table(quantity)[:, quantity.arm]:
+            yield self._vector(quantity, quantity.arm, own)
+
     def draw(self, quantity: Quantity) -> Floats:
         from adaptive_cart.models.draws import of_distinct
 
@@ -282,7 +228,7 @@ class DirichletPosterior(Posterior):
         """Draws of one table, ``(draw,)``."""
         own = self._vector(quantity, quantity.arm, table[0])
         if quantity.to is None:
-            return self._of_shares(quantity, own)
+            return self.of_shares(quantity, own)
         return better(own, self._vector(quantity, quantity.to, table[1]))
 
     def _vector(self, quantity: Quantity, arm: int, parameters: Floats) -> Floats:
@@ -353,20 +299,8 @@ class DirichletAnalysis(AnalysisBase):
         ]
 
     def misfits(self, categories: tuple[str, ...]) -> list[tuple[str, str]]:
-        found = []
-        for path, own in self._tables():
-            for name in own:
-                if name not in (*categories, EACH):
-                    hint = nearest(name, (*categories, EACH))
-                    message = f"no category{hint}; allowed: {one_of((*categories, EACH))}"
-                    found.append((f"{path}.{name}", message))
-            lacking = [name for name in categories if name not in own]
-            if lacking and EACH not in own:
-                message = (
-                    f"no number for {one_of(lacking)}; write it, or `each = 1.0` for the others"
-                )
-                found.append((path, message))
-        return found
+        tables = self._tables()
+        return [fault for path, own in tables for fault in misfits_of(path, own, categories)]
 
     def of_categories(
         self, fitted: DirichletPriors, categories: tuple[str, ...]
@@ -406,7 +340,7 @@ class DirichletAnalysis(AnalysisBase):
         self, fitted: DirichletPriors, summary: Summary, open_strata: Booleans | None
     ) -> DirichletPosterior:
         assert isinstance(summary, Categories)
-        return DirichletPosterior(fitted, summary, open_strata)
+        return DirichletPosterior(summary, open_strata, fitted)
 
     def reference(
         self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]

@@ -5,13 +5,22 @@ from __future__ import annotations
 from adaptive_cart.nouns.questions.best import Best
 from adaptive_cart.nouns.questions.kind import Key, QuestionKind
 from adaptive_cart.nouns.questions.kinds import ARM_KEYS, KEYS, KINDS, kind_of, ordered_by
-from adaptive_cart.nouns.questions.quantity import ALL, LEVEL, OPEN, Category, Cut, Quantity
+from adaptive_cart.nouns.questions.quantity import (
+    ALL,
+    BETTER,
+    LEVEL,
+    OPEN,
+    Category,
+    Cut,
+    Quantity,
+)
 from adaptive_cart.nouns.questions.question import Question
 from adaptive_cart.nouns.questions.words import TO_CALIBRATE, Wording, asked, written
 
 __all__ = [
     "ALL",
     "ARM_KEYS",
+    "BETTER",
     "KEYS",
     "KINDS",
     "LEVEL",

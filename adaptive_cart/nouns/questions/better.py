@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from adaptive_cart.nouns.questions.kind import Key, QuestionKind
-from adaptive_cart.nouns.questions.quantity import Quantity
+from adaptive_cart.nouns.questions.quantity import BETTER, Quantity
 from adaptive_cart.nouns.questions.words import Wording, beyond, place
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Better(QuestionKind):
         ),
     )
     other = "better_than"
-    quantity = "better"
+    quantity = BETTER
     of_two = True
     limits = (0.0, 1.0)
     asked_for = "the probability to do better than another arm"

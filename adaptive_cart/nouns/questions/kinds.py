@@ -7,6 +7,7 @@ from typing import Any
 from adaptive_cart.nouns.questions.best import Best
 from adaptive_cart.nouns.questions.better import Better
 from adaptive_cart.nouns.questions.beyond import Beyond
+from adaptive_cart.nouns.questions.common_odds_ratio import CommonOddsRatio
 from adaptive_cart.nouns.questions.hazard_ratio import HazardRatio
 from adaptive_cart.nouns.questions.kind import Key, QuestionKind
 from adaptive_cart.nouns.questions.level import Level
@@ -34,6 +35,7 @@ _ALL: tuple[QuestionKind, ...] = (
     Best(),
     Better(),
     Reaches(),
+    CommonOddsRatio(),
     Beyond(),
     Rank(),
 )

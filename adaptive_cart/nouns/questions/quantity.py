@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 LEVEL = "level"
+BETTER = "better"  # the probability to do better
 ALL = -1  # the average over all strata by their shares
 OPEN = -2  # the average over the strata still open
 
@@ -35,7 +36,8 @@ class Quantity:
         ``level``: the endpoint's own parameter (a probability, a yearly rate, a mean, a cured
         fraction); ``remaining``: the fraction without an event at a month; ``median``: the median
         time; ``restricted_mean``: the mean time of so many months; ``hazard_ratio`` to another arm,
-        which is known of two arms together only, as is the probability to do ``better`` than it;
+        which is known of two arms together only, as are the probability to do ``better`` than it
+        and the ``common_odds_ratio`` to it;
         ``reaches``: the probability of a category or a better one; ``beyond``: the proportion of
         participants whose value lies beyond a cut.
     arm, to
