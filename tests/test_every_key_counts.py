@@ -944,6 +944,7 @@ KEYS: dict[str, list[Case]] = {
     "Rule.below": [to("direct", "rules/2/below", 0.9)],
     "Rule.looks": [to("direct", "rules/1/looks", ["final"])],
     "Rule.every": [to("course", "rules/0/every", 8), to("direct", "rules/0/every", 3, "told")],
+    "Rule.from": [to("course", "rules/0/from", 9), to("direct", "rules/2/from", 3, "refused")],
     "Rule.all": [asks("direct", {"all": [ONE, TWO]}, {"all": [ONE]})],
     "Rule.any": [asks("direct", {"any": [ONE, TWO]}, {"any": [ONE]})],
     "Condition.posterior": [asks("direct", {"all": [ONE]}, {"all": [TWO]})],

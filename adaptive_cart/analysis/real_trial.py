@@ -6,6 +6,7 @@ between a date and a decision is :mod:`adaptive_cart.conduct.holding`.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from adaptive_cart.conduct.holding import Conduct, LookRecord, Thresholds
 from adaptive_cart.conduct.look_analysis import LookAnalysis, in_full
 from adaptive_cart.conduct.looks import snapshot_at
 from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.standing import Standing, unheld
 from adaptive_cart.design.design import ResponseAdaptive
 from adaptive_cart.models.ties import not_known, undecided
@@ -311,7 +313,7 @@ class RealTrial(Conduct):
         settled = {
             (rule.name, place): why
             for place, target in enumerate(rule.targets)
-            if (why := self._settled(position, place, target)) is not None
+            if (why := self._settled(position, place, target, analysis)) is not None
         }
         analysis.settled.update(settled)
         found = super().judge_rule(position, analysis, judged, thresholds, look, last)
@@ -350,13 +352,32 @@ class RealTrial(Conduct):
         """What is seen of the trial, which is the one there is."""
         return analysis
 
-    def _settled(self, position: int, place: int, target: Target) -> str | None:
+    def _settled(
+        self, position: int, place: int, target: Target, analysis: LookAnalysis
+    ) -> str | None:
         """Say why a target of a rule is not asked about; nothing where it is."""
-        if not self.plan.rules[position].decision.at_the_end:
-            return settled_by(self.standing, target)
+        rule = self.plan.rules[position]
+        if not rule.decision.at_the_end:
+            return settled_by(self.standing, target) or self._too_few(rule, place, analysis)
         if self.standing.may_be_claimed(position)[0, place]:
             return None
         return f"{unheld(self.standing, position)} has not held"
+
+    def _too_few(self, rule: ResolvedRule, place: int, analysis: LookAnalysis) -> str | None:
+        """Say for how many of an arm a rule still waits; nothing where there are enough."""
+        if self.enough(rule, analysis)[0, place]:
+            return None
+        asked = itertools.chain.from_iterable(rule.questions(place))
+        number, question = min(
+            ((int(self.analysed_of(one, analysis)[0]), one) for one in asked),
+            key=lambda pair: pair[0],
+        )
+        endpoint, arm = (
+            self.design.endpoints[question.endpoint],
+            self.design.arm_names[question.arm],
+        )
+        when = endpoint.counted_when
+        return f"silent before {rule.least} of {arm} {when}; there are {number}"
 
     def record_between(self, look: int, date: float, asked: dict[str, Floats]) -> LookRecord:
         """What is kept of a date between looks at which no rule ended the trial."""

@@ -54,7 +54,9 @@ def fixed_size(design: Design, calibrated: bool = False) -> Design:
     tables = design.plain()
     tables["looks"] = _one_look(design)
     tables["rules"] = [
-        {"name": rule.name, "then": rule.then} | _once(design, rule, rule, calibrated)
+        {"name": rule.name, "then": rule.then}
+        | ({} if rule.from_ is None else {"from": rule.from_})
+        | _once(design, rule, rule, calibrated)
         for rule in kept
     ]
     if design.randomisation.method == "response_adaptive":

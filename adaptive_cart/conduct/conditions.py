@@ -78,6 +78,15 @@ class Condition:
         return self.parts[0] if len(self.parts) == 1 else None
 
     @property
+    def any_is_enough(self) -> bool:
+        """Whether it makes several comparisons, each of which is enough by itself."""
+
+        def enough(shape: Shape) -> bool:
+            return isinstance(shape, int) or (not shape.every and all(map(enough, shape.of)))
+
+        return self.only is None and enough(self.shape)
+
+    @property
     def looks(self) -> tuple[int, ...]:
         """Numbers of the looks at which it is judged; the same for all parts."""
         return tuple(self.parts[0].thresholds)

@@ -9,6 +9,7 @@ a block of one. The same lines judge both.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +27,9 @@ from adaptive_cart.decisions import Holding
 from adaptive_cart.design.design import ResponseAdaptive
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.participant_set import ParticipantSet
+from adaptive_cart.nouns.questions import OPEN, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot, any_of
+from adaptive_cart.nouns.records import pooled as over_strata
 from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.participants.randomisation import adaptive_shares, shares_of_open
 
@@ -262,7 +265,7 @@ class Conduct:
         own.summaries = analysis.summaries
         return own
 
-    def asked(self, position: int, judged: Booleans) -> Booleans:
+    def asked(self, position: int, judged: Booleans, analysis: LookAnalysis) -> Booleans:
         """Of which targets a rule is asked, ``(trial, target)``, in the trials where it is judged.
 
         A claim is asked of a trial that has ended, whether or not the arm still enrolled.
@@ -270,7 +273,25 @@ class Conduct:
         rule, standing = self.plan.rules[position], self.standing
         at_the_end = rule.decision.at_the_end
         asked = standing.may_be_claimed(position) if at_the_end else standing.asked(rule)
-        return asked & judged[:, None]
+        return asked & judged[:, None] & self.enough(rule, analysis)
+
+    def enough(self, rule: ResolvedRule, analysis: LookAnalysis) -> Booleans:
+        """Of which targets as many are analysed as a rule waits for, ``(trial, target)``."""
+        found = np.ones((len(self.before), len(rule.targets)), dtype=np.bool_)
+        for place in range(len(rule.targets)) if rule.least else ():
+            for question in itertools.chain.from_iterable(rule.questions(place)):
+                found[:, place] &= self.analysed_of(question, analysis) >= rule.least
+        return found
+
+    def analysed_of(self, question: Question, analysis: LookAnalysis) -> Integers:
+        """How many of the arm that a question is about are analysed, ``(trial,)``."""
+        analysed = analysis.summary(question.endpoint).analysed[:, question.arm]
+        if question.stratum >= 0:
+            number: Integers = analysed[:, question.stratum]
+            return number
+        if question.stratum == OPEN:
+            analysed = np.where(self.standing.open_strata, analysed, 0)
+        return over_strata(analysed)
 
     def judge_rule(
         self,
@@ -289,7 +310,7 @@ class Conduct:
             By comparison.
         """
         standing, rule = self.standing, self.plan.rules[position]
-        asked = self.asked(position, judged)
+        asked = self.asked(position, judged, analysis)
         answers, held, surely, perhaps = [], [], [], []
         for part, mine, threshold in zip(
             rule.parts, rule.condition.by_part(asked), thresholds, strict=True

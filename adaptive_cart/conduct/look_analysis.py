@@ -47,7 +47,7 @@ class LookAnalysis:
 
     @classmethod
     def of_tables(
-        cls, plan: Plan, endpoint: str, successes: Integers, totals: Integers
+        cls, plan: Plan, endpoint: str, successes: Integers, totals: Integers, stratum: int = 0
     ) -> LookAnalysis:
         """Tables of counts of an endpoint, each as if it were all that a trial has seen.
 
@@ -55,16 +55,20 @@ class LookAnalysis:
         ----------
         successes, totals
             ``(table, arm)``.
+        stratum
+            The one in which all of them are.
         """
-        number = len(successes)
+        number, strata = len(successes), len(plan.design.shares)
         nobody: Population = None  # type: ignore[assignment]
         snapshot = Snapshot(np.zeros(number), totals.sum(axis=1), nobody)
         open_arms = np.ones(totals.shape, dtype=np.bool_)
-        open_strata = np.ones((number, 1), dtype=np.bool_)
+        open_strata = np.ones((number, strata), dtype=np.bool_)
         seen = cls(plan, snapshot, {}, np.arange(number), open_arms, open_strata)
-        everybody = totals[:, :, None]
+        own = np.arange(strata) == stratum
+        everybody = np.where(own, totals[:, :, None], 0)
         nothing = np.zeros_like(everybody)
-        seen.summaries[endpoint] = Counts(successes[:, :, None], everybody, nothing, everybody)
+        with_it = np.where(own, successes[:, :, None], 0)
+        seen.summaries[endpoint] = Counts(with_it, everybody, nothing, everybody)
         return seen
 
     def now_open(self, open_arms: Booleans, open_strata: Booleans) -> None:

@@ -42,6 +42,8 @@ class ResolvedRule:
         Positions of the rules that must have held of a target before this is asked of it.
     followed_up
         Whether it is judged again when the pipeline has been followed up.
+    least
+        It is silent while fewer of the arm that it asks about are analysed; 0 for never.
     """
 
     name: str
@@ -50,6 +52,7 @@ class ResolvedRule:
     every: int = 0
     requires: tuple[int, ...] = ()
     followed_up: bool = False
+    least: int = 0
 
     @property
     def parts(self) -> tuple[Comparison, ...]:
@@ -80,6 +83,10 @@ class ResolvedRule:
         """What it asks of a target, by part: all that the part asks at once."""
         found = zip(self.parts, self.condition.places, strict=True)
         return tuple(part.asks.every(part.targets[places[target]]) for part, places in found)
+
+    def silent(self, analysed: Sequence[int]) -> bool:
+        """Whether it waits for more, where so many are analysed in each arm."""
+        return any(analysed[question.arm] < self.least for question in self.asked)
 
     def about_open(self, target: int) -> bool:
         """Whether what it asks of a target depends on the arms, or strata, that are open."""
@@ -115,7 +122,17 @@ class ResolvedRule:
             dates = ("look " if len(judged) == 1 else "looks ") + listed(numbers)
         if self.every:
             dates += f" and, between looks, {rhythm(self.every)}"
-        return dates
+        return dates + self._silent_before(design)
+
+    def _silent_before(self, design: Design) -> str:
+        """Say before how many it is silent: ``, silent before 6 of cart are infused and …``."""
+        if not self.least:
+            return ""
+        said: dict[str, None] = {}
+        for question in self.asked:
+            arm, endpoint = design.arm_names[question.arm], design.endpoints[question.endpoint]
+            said[f"{self.least} of {arm} {endpoint.counted_when}"] = None
+        return f", silent before {listed(list(said))}"
 
     def _at_the_end(self, design: Design) -> str:
         """Say it of a claim: ``the look that ends the trial, if efficacy has held by then``."""
@@ -187,6 +204,7 @@ def _resolve(design: Design, rule: Rule) -> ResolvedRule:
         rule.every or 0,
         tuple(positions[name] for name in rule.requires or ()),
         bool(rule.followed_up),
+        rule.from_ or 0,
     )
 
 

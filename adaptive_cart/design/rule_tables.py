@@ -135,6 +135,11 @@ class Rule(Part):
     any: list[Condition] | None = None
     looks: list[LookNumber] | None = None
     every: Count | None = Field(default=None, description="judge at every n-th infusion as well")
+    from_: Count | None = Field(
+        default=None,
+        alias="from",
+        description="silent while fewer of the arm that it asks about are analysed",
+    )
     requires: list[str] | None = None
     followed_up: bool | None = None
 

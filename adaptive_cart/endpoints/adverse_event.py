@@ -44,6 +44,7 @@ class AdverseEvent(EndpointBase):
     estimand_kind: ClassVar[str | None] = "level"
     harm: ClassVar[bool] = True
     opens_at_infusion: ClassVar[bool] = True
+    counted_when: ClassVar[str] = "are infused and their window has passed"
 
     def population(self, circumstances: Circumstances) -> str:
         if circumstances.directly or not circumstances.infused:

@@ -53,6 +53,8 @@ class EndpointBase(Part):
         Of a participant's value, where it is a number with one: ``months``.
     noun
         What one that is counted is called.
+    counted_when
+        When a participant is analysed, after a number of them: "are analysed".
     looks_by_events
         Whether looks can wait for so many of its events.
     tells_early
@@ -82,6 +84,7 @@ class EndpointBase(Part):
     harm: ClassVar[bool] = False
     unit: ClassVar[str] = ""
     noun: ClassVar[str] = "event"
+    counted_when: ClassVar[str] = "are analysed"
     looks_by_events: ClassVar[bool] = False
     opens_at_infusion: ClassVar[bool] = False
     drawn_always: ClassVar[bool] = False

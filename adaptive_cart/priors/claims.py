@@ -125,7 +125,8 @@ def held_by_priors(claims: Sequence[Claim], plan: Plan) -> list[ResolvedRule]:
     return [
         rule
         for rule in plan.rules
-        if any(holds(rule, target) for target in range(len(rule.condition.targets)))
+        if not rule.least  # silent while there are no data
+        and any(holds(rule, target) for target in range(len(rule.condition.targets)))
     ]
 
 
@@ -272,7 +273,7 @@ def _about_primary(plan: Plan, position: int) -> bool:
     )
     here = all(q.endpoint == plan.design.primary and q.of.about_levels for q in rule.asked)
     known = not any(math.isnan(part.easiest) for part in rule.parts)
-    return ends and here and known and not calendar and not rule.every
+    return ends and here and known and not calendar and not rule.every and not rule.least
 
 
 def planned_numbers(design: Design) -> list[tuple[int, ...]] | None:

@@ -179,7 +179,7 @@ def _tables(
         return
     for look in part.thresholds:
         planned = planned_at(design, look)
-        if planned is None:
+        if planned is None or rule.silent(planned):
             continue
         arms = (question.arm,) if question.minus is None else (question.minus, question.arm)
         yield look, arms, tuple(planned[arm] for arm in arms)
@@ -215,46 +215,6 @@ def for_many(part: Comparison) -> bool:
         return part.question.above == part.at_least
     predicted = part.question.above == part.prediction.at_least
     return predicted == part.at_least
-
-
-def counts_at_which_it_holds(plan: Plan, rule: ResolvedRule, most: int) -> dict[float, list[int]]:
-    """For a rule about one arm's counts, the fewest participants with the event at which it holds.
-
-    Parameters
-    ----------
-    most
-        Number analysed up to which it is worked out.
-
-    Returns
-    -------
-    By threshold, then by number analysed from 1: the fewest with the event, or one more than
-    everybody where it holds for no number. Nothing for a rule that asks something else.
-    """
-    part = rule.only
-    if part is None or part.several:
-        return {}
-    question = part.question
-    fitted = plan.fitted.get(question.endpoint)
-    if fitted is None or not fitted[0].of_tables or len(rule.targets) > 1:
-        return {}
-    if part.prediction is not None or not question.of.about_levels or question.minus is not None:
-        return {}
-    if not (question.above and part.at_least) or plan.design.strata or most < 1:
-        return {}
-    cells = np.array([(x, n) for n in range(1, most + 1) for x in range(n + 1)], dtype=np.int64)
-    successes = np.zeros((len(cells), len(plan.design.arm_names)), dtype=np.int64)
-    totals = np.zeros_like(successes)
-    successes[:, question.arm], totals[:, question.arm] = cells[:, 0], cells[:, 1]
-    seen = LookAnalysis.of_tables(plan, question.endpoint, successes, totals)
-    probability = seen.probability(part, question)
-    found = {}
-    for threshold in dict.fromkeys(part.thresholds.values()):
-        holds = part.compared(probability, threshold)
-        found[threshold] = [
-            int(min(cells[holds & (cells[:, 1] == n), 0], default=n + 1))
-            for n in range(1, most + 1)
-        ]
-    return found
 
 
 def _holds(

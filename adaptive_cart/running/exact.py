@@ -61,7 +61,7 @@ def _look(plan: Plan, number: int, analysed: tuple[int, int]) -> _Look:
     decides = {rule.name: np.zeros(len(successes), dtype=np.bool_) for rule in plan.rules}
     within_error = {}
     for rule in plan.rules:
-        if number not in rule.looks:
+        if number not in rule.looks or rule.silent(analysed):
             continue
         held, unsure = holds_of_tables(seen, rule, number)
         if plan.errors[rule.name]:

@@ -228,7 +228,7 @@ class ExactError:
             open_ = np.ones(reached.size, dtype=np.bool_)
             wins = {}
             for rule in self.plan.rules:
-                if look.number not in rule.looks:
+                if look.number not in rule.looks or rule.silent(look.analysed):
                     continue
                 holds = open_ & self._holds(rule, look, threshold)
                 if rule.decision.ends == SUCCESS:

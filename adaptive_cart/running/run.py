@@ -40,6 +40,7 @@ from adaptive_cart.results.store import (
     LOOKS,
     MEASURES,
     PARTS,
+    STOPPING,
     TRIALS,
     Identity,
     LastLooks,
@@ -53,6 +54,7 @@ from adaptive_cart.running.cost import cost_of_draws
 from adaptive_cart.running.engine import Engine, choose_engine
 from adaptive_cart.running.exact import enumerate_design
 from adaptive_cart.running.region import needs_calibration, with_threshold
+from adaptive_cart.running.stopping_counts import stopping_counts_csv
 from adaptive_cart.running.stretches import (
     STRETCH,
     Job,
@@ -439,6 +441,7 @@ class _Run:
         """Write what was read off, say that all is there, and tidy up."""
         self._write_measures(rows)
         self.store.write(BOUNDARIES, boundaries_csv(self.design))
+        self.store.write(STOPPING, stopping_counts_csv(self.design))
         for words in left_out(self.design):
             self.tell(words)
         self._manifest("complete")
@@ -461,7 +464,7 @@ class _Run:
         checksums = {}
         if status == "complete":
             drawn = (TRIALS, LOOKS) if self.identity.engine == "simulate" else ()
-            written = (*drawn, MEASURES, BOUNDARIES)
+            written = (*drawn, MEASURES, BOUNDARIES, STOPPING)
             checksums = {name: self.store.checksum(name) for name in written}
         self.store.write_manifest(
             {

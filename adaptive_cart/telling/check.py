@@ -20,6 +20,8 @@ from adaptive_cart.nouns.questions import ALL, TO_CALIBRATE, written
 from adaptive_cart.running.boundaries import Boundary, boundaries, left_out, planned_at
 from adaptive_cart.running.cost import cost_of_draws
 from adaptive_cart.running.engine import choose_engine
+from adaptive_cart.running.stopping_counts import stopping_counts
+from adaptive_cart.telling.by_number import told_by_number
 from adaptive_cart.telling.estimands import told_estimands
 from adaptive_cart.telling.truths import told_scenarios
 from adaptive_cart.telling.without_effect import without_effect
@@ -165,7 +167,7 @@ def _not_whole(design: Design, look: int) -> str:
 
 def _rules(design: Design, plan: Plan) -> Iterator[str]:
     yield "Rules, in the order they are judged"
-    found = boundaries(design, plan)
+    found, stops = boundaries(design, plan), stopping_counts(design, plan)
     for rule, resolved in zip(design.rules, resolve_rules(design), strict=True):
         yield f"  {rule.name}: {rule.then} if {_asked(design, rule, resolved)}"
         yield from _spent(design, rule)
@@ -176,6 +178,9 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
         for boundary in found:
             if boundary.rule == rule.name:
                 yield f"    look {boundary.look}: {_edge(boundary, resolved)}"
+        for table in stops:
+            if table.rule == rule.name:
+                yield from told_by_number(design, table)
     for words in left_out(design, plan):
         yield f"  {words}"
     if design.calibration is not None:

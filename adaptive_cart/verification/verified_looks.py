@@ -202,7 +202,7 @@ class _Watched(SimulatedConduct):
     ) -> tuple[Floats, ...]:
         """Judge one rule, and note what it asked and what was open then."""
         rule = self.plan.rules[position]
-        asked = rule.condition.by_part(self.asked(position, judged))
+        asked = rule.condition.by_part(self.asked(position, judged, analysis))
         arms = self.standing.open_arms.copy()
         strata = self.standing.open_strata.copy() if self.design.strata else None
         to_come = [self._to_come(part, analysis) for part in rule.parts]

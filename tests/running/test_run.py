@@ -97,7 +97,7 @@ def everything(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 
 def is_tidy(folder: Path) -> bool:
-    names = {"manifest.json", "design.toml", "boundaries.csv", *TABLES}
+    names = {"manifest.json", "design.toml", "boundaries.csv", "stopping_counts.csv", *TABLES}
     return {str(path.relative_to(folder)) for path in folder.rglob("[!.]*")} == names
 
 

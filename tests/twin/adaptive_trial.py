@@ -43,6 +43,9 @@ Assumed where the contract and its semantics are silent or could be read two way
 - ``stratum = "open"`` is not asked when no stratum is open; ``best = true`` is among the
   experimental arms open when the rule is judged.
 - Rules about the control are always asked.
+- A rule with ``from`` is asked of a target when, for each of its questions, so many of the arm (and
+  stratum) that it names are in the analysis of its endpoint: of an adverse event the infused whose
+  window has passed.
 
 *Looks*
 
@@ -847,7 +850,25 @@ def judge(trial: Trial, rule: Table, thresholds: list[float], date: float) -> li
 
     Of a rule on several questions the probabilities and thresholds are lists.
     """
-    return [judge_target(trial, rule, target, thresholds, date) for target in targets(trial, rule)]
+    return [
+        judge_target(trial, rule, target, thresholds, date)
+        for target in targets(trial, rule)
+        if enough(trial, rule, target, date)
+    ]
+
+
+def enough(trial: Trial, rule: Table, target: tuple[str, str | None], date: float) -> bool:
+    """Whether so many of the arm that each question asks about are analysed as a rule waits for."""
+    for one in conditions.comparisons(rule) if "from" in rule else []:
+        question = conditions.named(one["posterior"], *target)
+        people = in_arm(trial.people, question["arm"])
+        if question.get("stratum") == "open":
+            people = [person for person in people if person["stratum"] in trial.open_strata]
+        elif "stratum" in question:
+            people = in_stratum(people, question["stratum"])
+        if number_included(see(trial, question["endpoint"], people, date)) < rule["from"]:
+            return False
+    return True
 
 
 def judge_target(

@@ -53,6 +53,13 @@ def predictive(pieces: Pieces, rule: Rule, question: PredictiveQuestion, path: s
             f"predict it in a rule that claims nothing, such as declare_futility",
             f"{place}.posterior",
         )
+    if target.from_ is not None:
+        yield (
+            f"{path}.rule",
+            f"'{target.name}' is silent before {target.from_} are analysed (`from`), which is not "
+            f"predicted; leave `from` out of it",
+            f"{place}.from",
+        )
     last = pieces.number_of_looks
     if last is not None and target.looks and not {last, "final"} & set(target.looks):
         yield (

@@ -42,6 +42,7 @@ def rules(pieces: Pieces) -> Found:
             yield f"{path}.name", "an empty name; results call the rule by it"
         yield from asks_once(rule, path)
         yield from _rule_looks(pieces, rule, path)
+        yield from _silence(pieces, rule, path)
         yield from _consequence(pieces, rule, path)
         if together(rule) is not None or rule.jointly is not None:
             yield from whom(pieces, rule, path)
@@ -72,6 +73,34 @@ def _rule_looks(pieces: Pieces, rule: Rule, path: str) -> Found:
             yield f"{path}.looks", f"found {found}; the design has {several(number, 'look')}"
         if any(later <= earlier for earlier, later in pairwise(order)):
             yield f"{path}.looks", f"found {shown(rule.looks)}; the looks must be increasing"
+
+
+def _silence(pieces: Pieces, rule: Rule, path: str) -> Found:
+    """Whether a rule that is silent before a number is ever asked, of whom that can be said."""
+    if rule.from_ is None:
+        return
+    where = f"{path}.from"
+    if rule.decision.at_the_end:
+        yield (
+            where,
+            f"found {rule.from_}; a rule that is judged once, when the trial has ended, waits for "
+            f"nobody; leave it out",
+            f"{path}.then",
+        )
+    if any(part.predictive is not None for part in rule.comparisons):
+        yield (
+            where,
+            f"found {rule.from_}; what is predicted is about the last look and not about those "
+            f"analysed now; leave it out, or give the rule `looks`",
+            f"{path}.predictive",
+        )
+    if pieces.enrolment is not None and rule.from_ > pieces.enrolment.max_n:
+        yield (
+            where,
+            f"found {rule.from_}, beyond max_n = {pieces.enrolment.max_n}: the rule would never "
+            f"be asked",
+            "enrolment.max_n",
+        )
 
 
 def _number_of_thresholds(

@@ -29,7 +29,7 @@ from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given
 from adaptive_cart.report.pictures import figures_of
 from adaptive_cart.results.operating import Figure
-from adaptive_cart.running.boundaries import counts_at_which_it_holds
+from adaptive_cart.running.stopping_counts import StoppingCounts, stopping_counts
 
 
 def _safety(evidence: Evidence) -> list[Block]:
@@ -151,52 +151,43 @@ def _true(evidence: Evidence, scenario: str, question: Question) -> Bound:
 # ── what a safety board looks up ──────────────────────────────────────────────────────────────
 def _by_number(evidence: Evidence) -> Iterator[Block]:
     """For each rule on one arm's counts, how many events stop the trial, by number analysed."""
-    for rule in evidence.design.rules_ending(SAFETY):
-        resolved = evidence.resolved(rule)
-        part = resolved.only
-        if part is None or part.several:  # of several questions there is no one list of numbers
-            continue
-        most = evidence.design.planned[part.question.arm]
-        for threshold, fewest in counts_at_which_it_holds(evidence.plan, resolved, most).items():
-            several = len(set(part.thresholds.values())) > 1
-            looks = [look for look, value in part.thresholds.items() if value == threshold]
-            yield _counts(evidence, part, fewest, looks if several else [])
+    for table in stopping_counts(evidence.design, evidence.plan):
+        if table.decision.ends == SAFETY or evidence.design.endpoints[table.endpoint].harm:
+            yield _counts(evidence, table)
 
 
-def _counts(evidence: Evidence, rule: Comparison, fewest: list[int], looks: list[int]) -> Table:
-    source = f"boundaries: {rule.name}"
+def _counts(evidence: Evidence, table: StoppingCounts) -> Table:
+    source = f"stopping_counts.csv: {table.part}"
     rows = []
-    first = 1
-    for n, number in enumerate(fewest, start=1):
-        if (n < len(fewest) and fewest[n] == number) or (n < len(fewest) and _never(fewest, n)):
-            continue
-        shown = str(n) if first == n else f"{first} to {n}"
-        told = line("no number stops it") if number > n else line(given(number, source), " or more")
+    for first, last, fewest in table.runs():
+        shown = str(last) if first == last else f"{first} to {last}"
+        told = line("no number stops it")
+        if fewest is not None:
+            told = line(given(fewest, source), " or more")
         rows.append(row(given(shown, source), told))
-        first = n + 1
-    arm = evidence.arm(evidence.design.arm_names[rule.question.arm])
-    at = line(", at look ", given(" and ".join(map(str, looks)), source)) if looks else ()
+    arm = evidence.arm(table.arm)
+    where = line(arm, ", ", given(table.stratum, source)) if table.stratum else line(arm)
+    looks = [str(look) for look in table.looks] if table.several else []
+    at = line(", at look ", given(" and ".join(looks), source)) if looks else ()
+    does = "stops the trial" if table.decision.ends == SAFETY else table.decision.does
+    each = [table.arm, *([table.stratum] if table.stratum else [])] if table.each else []
+    note = (
+        "Analysed: infused participants whose time of observation has passed (everybody "
+        "randomised where nobody is infused), up to the number planned."
+    )
+    silent: Line = ()
+    if table.least:
+        silent = line(" The rule is silent before ", given(table.least, source), " of them.")
     return Table(
-        key="-".join(["t-stops", rule.name, *map(str, looks)]),
-        title=line(code(rule.name), " stops the trial by number analysed in ", arm, at),
-        head=(
-            line("Analysed in ", arm),
-            line("With ", evidence.endpoint_head(rule.question.endpoint)),
-        ),
+        key="-".join(["t-stops", table.part, *looks, *each]),
+        title=line(code(table.part), f" {does} by number analysed in ", where, at),
+        head=(line("Analysed in ", where), line("With ", evidence.endpoint_head(table.endpoint))),
         rows=tuple(rows),
         align=("right", "right"),
         widths=(1.0, 1.4),
         audience="restricted",
-        notes=(
-            line("Analysed: infused participants whose time of observation has passed (everybody "
-                 "randomised where nobody is infused), up to the number planned."),
-        ),
-    )  # fmt: skip
-
-
-def _never(fewest: list[int], n: int) -> bool:
-    """Whether a rule holds for no number of n, nor of one more."""
-    return fewest[n - 1] > n and fewest[n] > n + 1
+        notes=(line(note, silent),),
+    )
 
 
 def _unseen(evidence: Evidence) -> Line:

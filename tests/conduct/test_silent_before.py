@@ -1,0 +1,122 @@
+"""A rule with ``from`` is silent before so many of the arm that it asks about are analysed."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adaptive_cart.decisions import REASONS
+from adaptive_cart.design.design import Design
+from adaptive_cart.errors import DesignError
+from conduct.test_fast_equals_adaptive_twin import compare
+from conduct.test_order_in_time import CRS, course_design, safety, several_arms, strata
+
+Raw = dict[str, Any]
+
+
+@pytest.mark.parametrize("least", [2, 6, 12])
+def test_it_is_the_twins_trial_by_trial(least: int) -> None:
+    quick = safety("quick", 1, at_least=0.8) | {"from": least}
+    block = compare(course_design(quick), "toxic", 6)
+    stopped = np.flatnonzero(block.standing.reason == REASONS.index("safety"))
+    assert len(stopped)
+    for record in block.looks:
+        asked = ~np.isnan(record.probabilities["quick"][:, 0]) & record.held
+        analysed = record.summaries["crs"].analysed[:, 1].sum(axis=1)
+        assert (analysed[asked] >= least).all()
+
+
+def test_without_it_the_trial_stops_sooner() -> None:
+    quick = safety("quick", 1, at_least=0.8)
+    soon = compare(course_design(quick), "toxic", 8)
+    late = compare(course_design(quick | {"from": 9}), "toxic", 8)
+    assert (late.months >= soon.months).all()
+    assert (late.months > soon.months).any()
+
+
+def test_those_infused_count_when_their_window_has_passed_and_not_before() -> None:
+    # from the sixth infusion on, judged at infusions: six windows have not passed at the sixth
+    raw = course_design(safety("quick", 1, at_least=0.0) | {"from": 6})
+    block = compare(raw, "toxic", 8)
+    stops = [record for record in block.looks if record.held.any()]
+    assert all(record.between for record in stops)
+    for record in stops:
+        infused = record.infused[record.held].sum(axis=(1, 2))
+        seen = record.summaries["crs"].analysed[record.held, 1].sum(axis=1)
+        assert (seen >= 6).all()
+        assert (infused > 6).all()
+
+
+@pytest.mark.parametrize("after_closing", ["redistribute", "keep"])
+def test_of_each_arm_and_each_stratum_its_own_are_counted(after_closing: str) -> None:
+    each = CRS | {"arm": "each"}
+    drop = safety("toxic", 2, then="drop_arm", posterior=each, at_least=0.8) | {"from": 5}
+    compare(several_arms(course_design(drop, looks={"enrolled": [12, 30, 36]})), "toxic", 5)
+    close = safety(
+        "toxic", 2, then="close_stratum", posterior=CRS | {"stratum": "each"}, at_least=0.8
+    ) | {"from": 4}
+    compare(strata(course_design(close), after_closing), "toxic", 5)
+
+
+def test_of_several_questions_each_waits() -> None:
+    raw = course_design(
+        {
+            "name": "harm",
+            "then": "stop_for_safety",
+            "any": [
+                {"posterior": CRS, "at_least": 0.8},
+                {
+                    "posterior": {"endpoint": "free", "arm": "cells", "below": 0.9},
+                    "at_least": 0.8,
+                },
+            ],
+            "every": 2,
+            "from": 7,
+        }
+    )
+    block = compare(raw, "toxic", 6)
+    judged = [record for record in block.looks if "harm_1" in record.probabilities]
+    assert judged
+    for record in judged:
+        asked = ~np.isnan(record.probabilities["harm_1"][:, 0])
+        assert asked.any()
+        for name in ("crs", "free"):
+            assert (record.summaries[name].analysed[asked, 1].sum(axis=1) >= 7).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"then": "claim", "every": None}, "rules[0].from: found 6; a rule that is judged once"),
+        ({"from": 37}, "rules[0].from: found 37, beyond max_n = 36"),
+        ({"from": 0}, "rules[0].from: found 0"),
+    ],
+)
+def test_what_it_cannot_wait_for_is_refused(change: Raw, told: str) -> None:
+    rule = safety("quick", 1) | {"from": 6} | change
+    rule = {key: value for key, value in rule.items() if value is not None}
+    with pytest.raises(DesignError) as caught:
+        Design(**course_design(rule))
+    assert any(told in f"{p.path}: {p.message}" for p in caught.value.problems)
+
+
+def test_a_rule_that_predicts_or_is_predicted_has_none() -> None:
+    efficacy = {
+        "name": "efficacy",
+        "then": "declare_success",
+        "posterior": {"endpoint": "free", "arm": "cells", "minus": "usual", "above": 0.0},
+        "at_least": 0.95,
+    }
+    futility = {
+        "name": "futility",
+        "then": "declare_futility",
+        "predictive": {"rule": "efficacy"},
+        "below": 0.1,
+    }
+    Design(**copy.deepcopy(course_design(efficacy, futility)))
+    for first, second in ((efficacy | {"from": 3}, futility), (efficacy, futility | {"from": 3})):
+        with pytest.raises(DesignError, match=r"leave `?(it out|from)"):
+            Design(**copy.deepcopy(course_design(first, second)))
