@@ -143,6 +143,25 @@ class Conduct:
             ``(trial,)``, ``(trial, stratum)`` open before, ``(trial, arm)``, of all trials.
         """
 
+    def note_held(
+        self,
+        position: int,
+        analysis: LookAnalysis,
+        judged: Booleans,
+        answers: list[Floats],
+        thresholds: Thresholds,
+        look: int,
+    ) -> None:
+        """Note where a rule held, also of trials that a rule before it has ended at this date.
+
+        Parameters
+        ----------
+        judged
+            ``(trial,)`` where the rule has its turn, ended or not.
+        answers
+            By comparison: ``(trial, question)`` as far as they have been worked out.
+        """
+
     # ── looks ─────────────────────────────────────────────────────────────────────────────
     def look(self, look: int) -> None:
         """Hold one look in the trials in which it is due, after what is judged before it."""
@@ -311,11 +330,13 @@ class Conduct:
         """
         standing, rule = self.standing, self.plan.rules[position]
         asked = self.asked(position, judged, analysis)
-        answers, held, surely, perhaps = [], [], [], []
+        answers, held, surely, perhaps, everywhere = [], [], [], [], []
         for part, mine, threshold in zip(
             rule.parts, rule.condition.by_part(asked), thresholds, strict=True
         ):
-            answer, unsure = self._answered(part, analysis, mine, threshold)
+            whole, unsure = self._answered(part, analysis, mine, threshold)
+            everywhere.append(whole)
+            answer = np.where(mine, whole, np.nan)
             standing.failed |= any_of(mine & np.isnan(answer))
             answers.append(answer)
             held.append(part.compared(answer, threshold))
@@ -326,6 +347,7 @@ class Conduct:
             before = standing.judged_within_error(position)
             standing.within_error[position] = before | any_of(turns & asked)
         holds = asked & rule.condition.of_targets(held)
+        self.note_held(position, analysis, judged, everywhere, thresholds, look)
         if holds.any():
             randomised = analysis.snapshot.randomised
             against = tuple(
@@ -347,7 +369,8 @@ class Conduct:
         Parameters
         ----------
         asked
-            ``(trial, question)``, as what is returned.
+            ``(trial, question)``, as what is returned. What is asked of one trial is answered for
+            all that are looked at.
         """
         probability = np.full(asked.shape, np.nan)
         unsure = np.zeros_like(asked)
@@ -359,7 +382,6 @@ class Conduct:
                     unsure[analysis.trials, place] = analysis.undecided(
                         part, target, answer, threshold
                     )
-        probability[~asked] = np.nan
         return probability, unsure & asked
 
     # ── between looks ─────────────────────────────────────────────────────────────────────

@@ -55,6 +55,11 @@ def holds_apart(design: Design, rule: ResolvedRule) -> bool:
     return not rule.decision.at_the_end and (ends is None or (design.by_target and ends == SUCCESS))
 
 
+def ends_by_holding(design: Design, rule: ResolvedRule) -> bool:
+    """Whether a trial ends where the rule holds, unless another rule has ended it there before."""
+    return rule.decision.ends is not None and not holds_apart(design, rule)
+
+
 def required_by(rules: tuple[ResolvedRule, ...]) -> set[int]:
     """Positions of the rules that claims require."""
     return {required for rule in rules for required in rule.requires}
@@ -86,6 +91,10 @@ class Standing:
         ``(trial,)`` a posterior that a rule asked for could not be computed.
     went_on
         ``(trial,)`` something was judged after a success, or what a claim requires, had held.
+    held_at
+        By position of a rule by whose holding a trial ends: ``(trial,)`` look at which it held,
+        also where another rule had ended the trial there before; 0 for not. Noted where trials are
+        simulated.
     within_error
         By position of a rule whose answers have an error: ``(trial,)`` whether it was judged by a
         probability that lay within that of its threshold.
@@ -105,6 +114,7 @@ class Standing:
     enrolment_stopped: Booleans
     failed: Booleans
     went_on: Booleans
+    held_at: dict[int, Labels] = field(default_factory=dict)
     declared: list[Declared] = field(default_factory=list)
     within_error: dict[int, Booleans] = field(default_factory=dict)
 
@@ -138,6 +148,11 @@ class Standing:
             enrolment_stopped=np.zeros(trials, dtype=np.bool_),
             failed=np.zeros(trials, dtype=np.bool_),
             went_on=np.zeros(trials, dtype=np.bool_),
+            held_at={
+                position: small()
+                for position, rule in enumerate(rules)
+                if ends_by_holding(design, rule)
+            },
         )
 
     @property
@@ -203,13 +218,16 @@ class Standing:
 
     def asked(self, rule: ResolvedRule) -> Booleans:
         """Targets of a rule that are still to be asked about, ``(trial, target)``."""
-        asked = np.empty((len(self.reason), len(rule.targets)), dtype=np.bool_)
+        return self.open_to(rule) & self.running[:, None]
+
+    def open_to(self, rule: ResolvedRule) -> Booleans:
+        """Targets of a rule whose arm and stratum enrol, ``(trial, target)``."""
+        found = np.empty((len(self.reason), len(rule.targets)), dtype=np.bool_)
         for place, target in enumerate(rule.targets):
-            open_ = self.open_arms[:, target.arm]
+            found[:, place] = self.open_arms[:, target.arm]
             if target.stratum >= 0:
-                open_ = open_ & self.open_strata[:, target.stratum]
-            asked[:, place] = self.running & open_
-        return asked
+                found[:, place] &= self.open_strata[:, target.stratum]
+        return found
 
     def apply(self, held: Holding) -> None:
         """Do what follows from a rule that holds."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from adaptive_cart.conduct.holding import Conduct, LookRecord
+from adaptive_cart.conduct.holding import Conduct, LookRecord, Thresholds
 from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import LEVEL, Plan
 from adaptive_cart.conduct.standing import Standing
@@ -24,7 +24,14 @@ from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.models import Posterior
 from adaptive_cart.nouns.counters import Labels
-from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
+from adaptive_cart.nouns.records import (
+    Booleans,
+    Floats,
+    Integers,
+    Population,
+    Snapshot,
+    any_of,
+)
 from adaptive_cart.nouns.records import pooled as over_strata
 from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.nouns.summaries import Summary
@@ -147,6 +154,34 @@ class SimulatedConduct(Conduct):
         block.analysed[ended] = over_strata(primary.analysed)[ended]
         self.ends = primary if self.ends is None else self.ends.replaced(ended, primary)
         self._estimate_now(analysis, ended)
+
+    def note_held(
+        self,
+        position: int,
+        analysis: LookAnalysis,
+        judged: Booleans,
+        answers: list[Floats],
+        thresholds: Thresholds,
+        look: int,
+    ) -> None:
+        """Note where a rule by whose holding a trial ends held, ended or not.
+
+        What nobody was asked any more is worked out, where a trial was ended at this date.
+        """
+        standing, rule = self.standing, self.plan.rules[position]
+        if position not in standing.held_at or not judged.any():
+            return
+        asked = standing.open_to(rule) & judged[:, None] & self.enough(rule, analysis)
+        held = []
+        for part, mine, answer, threshold in zip(
+            rule.parts, rule.condition.by_part(asked), answers, thresholds, strict=True
+        ):
+            for place, target in enumerate(part.targets):
+                missing = mine[analysis.trials, place] & np.isnan(answer[analysis.trials, place])
+                if missing.any() and np.isnan(answer[analysis.trials, place]).all():
+                    answer[analysis.trials, place] = analysis.probability(part, target)
+            held.append(part.compared(answer, threshold))
+        standing.held_at[position][any_of(asked & rule.condition.of_targets(held))] = look
 
     def enrol_later(
         self, rows: Integers, date: Floats, strata_before: Booleans, shares: Floats | None

@@ -95,6 +95,8 @@ def _trial_columns(plan: Plan, block: Block) -> dict[str, Any]:
             columns[f"dropped_{name}"] = standing.dropped[:, arm]
     if design.by_target:
         columns |= successes_by_target(plan, block)
+    for position, looks in standing.held_at.items():
+        columns[f"held_{plan.rules[position].name}"] = looks
     columns |= _further_claims(plan, block) | _claims_followed_up(block)
     if design.strata is not None and any(rule.decision.closes_strata for rule in design.rules):
         for stratum, name in enumerate(design.stratum_names):

@@ -40,6 +40,7 @@ class _Look:
     ends: dict[Ending, Booleans]
     wins: dict[str, Booleans]
     decides: dict[str, Booleans]
+    holds: dict[str, Booleans]
     within_error: dict[str, Booleans]
     estimate: Floats
     counts: Summary
@@ -59,6 +60,7 @@ def _look(plan: Plan, number: int, analysed: tuple[int, int]) -> _Look:
     ends = {ending: np.zeros(len(successes), dtype=np.bool_) for ending in STOPS}
     wins = {}
     decides = {rule.name: np.zeros(len(successes), dtype=np.bool_) for rule in plan.rules}
+    alone = {rule.name: np.zeros(len(successes), dtype=np.bool_) for rule in plan.rules}
     within_error = {}
     for rule in plan.rules:
         if number not in rule.looks or rule.silent(analysed):
@@ -66,6 +68,7 @@ def _look(plan: Plan, number: int, analysed: tuple[int, int]) -> _Look:
         held, unsure = holds_of_tables(seen, rule, number)
         if plan.errors[rule.name]:
             within_error[rule.name] = open_ & unsure
+        alone[rule.name] = held
         holds = open_ & held
         assert rule.decision.ends is not None
         ends[rule.decision.ends] |= holds
@@ -80,6 +83,7 @@ def _look(plan: Plan, number: int, analysed: tuple[int, int]) -> _Look:
         ends,
         wins,
         decides,
+        alone,
         within_error,
         seen.posterior(plan.design.primary).mean(plan.estimands[0].question),
         seen.summaries[plan.design.primary],
@@ -162,7 +166,7 @@ def _scenario(
     claims = Claims(plan.rules, true)
     false = {rule.name: claims.false(k) for k, rule in enumerate(plan.rules)}
     wrong = []
-    decided: dict[str, list[float]] = {rule.name: [] for rule in plan.rules}
+    decided: dict[str, list[float]] = {}
     # mass of the trials that run on and in which no verdict of a rule was within its error
     beyond = {name: np.ones((1, 1)) for name, error in plan.errors.items() if error}
     within_error: dict[str, list[float]] = {name: [] for name in beyond}
@@ -175,8 +179,9 @@ def _scenario(
         for rule, holds in look.wins.items():
             verdict = false[rule]
             wrong.append(math.nan if verdict is None else verdict * math.fsum(mass[holds]))
-        for name, holds in look.decides.items():
-            decided[name].append(math.fsum(mass[holds]))
+        for what, of in (("decided", look.decides), ("held", look.holds)):
+            for name, holds in of.items():
+                decided.setdefault(f"{what}_{name}", []).append(math.fsum(mass[holds]))
         for name, clear in beyond.items():
             theirs = (steps[0].T @ clear @ steps[1]).ravel()
             near = look.within_error.get(name, np.zeros(len(theirs), dtype=np.bool_))
@@ -194,9 +199,9 @@ def _scenario(
     sums = {key: math.fsum(mass) for key, mass in ended.items()}
     _decision_rows(rows, design, sums)
     for name, by_look in decided.items():
-        rows.add(f"decided_{name}", exact(math.fsum(by_look)))
+        rows.add(name, exact(math.fsum(by_look)))
         for look, probability in zip(looks, by_look, strict=True):
-            rows.add(f"decided_{name}", exact(probability), look=look.number)
+            rows.add(name, exact(probability), look=look.number)
     for name, at_looks in within_error.items():
         rows.add(f"within_error_{name}", exact(math.fsum(at_looks)))
     rows.add("false_success", exact(math.fsum(wrong)))

@@ -174,6 +174,8 @@ def same_end(design: Design, block: Block, trial: int, slow: dict[str, Any]) -> 
             assert int(standing.dropped[trial, a]) == (end["arm_dropped"][arm] or 0)
     for s, stratum in enumerate(design.stratum_names):
         assert bool(standing.closed[trial, s]) == bool(end["stratum_closed"][stratum])
+    for position, held in standing.held_at.items():
+        assert held[trial] == held_in_twin(slow, design.rules[position].name)
     for position, rule in enumerate(design.rules):
         if rule.then == "claim":
             looks = standing.noted[position][trial]
@@ -183,6 +185,15 @@ def same_end(design: Design, block: Block, trial: int, slow: dict[str, Any]) -> 
     assert block.infused[trial].sum() == end["n_infused"]
     assert block.analysed[trial].sum() == end["n_analysed"]
     assert bool(block.reversal[trial]) == slow["final"]["reversal"]
+
+
+def held_in_twin(slow: dict[str, Any], name: str) -> int:
+    """The look at which a rule held, that to come where it was between looks; 0 for not."""
+    dates = [(record["date"], record) for record in (*slow["looks"], *slow["between_looks"])]
+    for _, record in sorted(dates, key=lambda pair: pair[0]):
+        if any(target["holds"] for target in record["rules"].get(name, ())):
+            return int(record["look"])
+    return 0
 
 
 def scenarios(*names: str) -> list[tuple[str, str]]:
