@@ -41,6 +41,7 @@ def _safety(evidence: Evidence) -> list[Block]:
         blocks.append(paragraph("No rule of this design stops the trial for safety."))
     else:
         blocks += _table(evidence)
+        blocks += _by_look(evidence)
         blocks += _by_number(evidence)
     if _asks_both(evidence):
         evidence.trace.reported(25, "criterion", "t-rules")
@@ -110,6 +111,49 @@ def _table(evidence: Evidence) -> list[Block]:
         ),
         *([Paragraph(line=unseen)] if unseen else []),
     ]  # fmt: skip
+
+
+def _by_look(evidence: Evidence) -> Iterator[Block]:
+    """How often each safety rule holds and stops the trial, by look."""
+    rules = evidence.design.rules_ending(SAFETY)
+    rows = []
+    for name in evidence.scenarios:
+        for place, rule in enumerate(rules):
+            if not evidence.has(name, f"held_{rule.name}"):
+                continue
+            held = [
+                evidence.cell(name, f"held_{rule.name}", look=look).number()
+                for look in evidence.looks
+            ]
+            rows.append(
+                row(
+                    code(name) if not place else "",
+                    code(rule.name),
+                    *held,
+                    evidence.cell(name, f"held_{rule.name}").with_interval(),
+                    evidence.cell(name, f"decided_{rule.name}").with_interval(),
+                )
+            )
+    if not rows:
+        return
+    between = " or between it and the one before" if evidence.rhythmic else ""
+    looks = [line("Holds, look ", given(look, "design: looks")) for look in evidence.looks]
+    yield Table(
+        key="t-safety-by-look",
+        title=line("How often each safety rule holds and stops the trial, by look"),
+        head=(*cells("Scenario", "Rule"), *looks, *cells("At any look", "Stops the trial")),
+        rows=tuple(rows),
+        align=("left", "left", *("right",) * (len(looks) + 2)),
+        widths=(1.6, 1.4, *(0.8,) * len(looks), 1.7, 1.7),
+        wide=len(looks) > 3,
+        notes=(
+            line(
+                f"Shares of all trials in which the rule holds at a look{between}, also where a "
+                "rule written before it has ended the trial at the same look: each rule stands for "
+                "itself, whatever their order. Stops the trial: it was the one that did."
+            ),
+        ),
+    )
 
 
 def _head(evidence: Evidence, part: Comparison) -> Line:
