@@ -64,14 +64,19 @@ class StoppingCounts:
     fewest: Integers
 
     def runs(self) -> list[tuple[int, int, int | None]]:
-        """Numbers analysed that have the same answer: first, last, and the fewest if there are."""
+        """Numbers analysed that have the same answer: first, last, and the fewest if there are.
+
+        One more than all of n stands with the same of n + 1, which it is beyond as well.
+        """
         found: list[tuple[int, int, int | None]] = []
-        for number, fewest in enumerate(self.fewest.tolist(), start=1):
-            own = fewest if fewest <= number else None
+        numbers = self.fewest.tolist()
+        for n, fewest in enumerate(numbers, start=1):
+            reached = fewest <= n or fewest in numbers[n : n + 1]
+            own = fewest if reached else None
             if found and found[-1][2] == own:
-                found[-1] = (found[-1][0], number, own)
+                found[-1] = (found[-1][0], n, own)
             else:
-                found.append((number, number, own))
+                found.append((n, n, own))
         return found
 
 

@@ -43,6 +43,7 @@ NAMES = (
     "basket_diseases",
     "products_multiarm",
     pytest.param("enrichment_biomarker", marks=pytest.mark.slow),
+    pytest.param("lupus_first_flare", marks=pytest.mark.slow),
 )
 OWN_COLUMNS = ("t-example", "t-boundaries")  # a rule may not be judged, or hold for no count
 CLUMSY = (

@@ -137,11 +137,11 @@ def _by_look(evidence: Evidence) -> Iterator[Block]:
     if not rows:
         return
     between = " or between it and the one before" if evidence.rhythmic else ""
-    looks = [line("Holds, look ", given(look, "design: looks")) for look in evidence.looks]
+    looks = [line("Look ", given(look, "design: looks")) for look in evidence.looks]
     yield Table(
         key="t-safety-by-look",
-        title=line("How often each safety rule holds and stops the trial, by look"),
-        head=(*cells("Scenario", "Rule"), *looks, *cells("At any look", "Stops the trial")),
+        title=line("Trials in which each safety rule holds, by look"),
+        head=(*cells("Scenario", "Rule"), *looks, *cells("Any look", "Stops the trial")),
         rows=tuple(rows),
         align=("left", "left", *("right",) * (len(looks) + 2)),
         widths=(1.6, 1.4, *(0.8,) * len(looks), 1.7, 1.7),
