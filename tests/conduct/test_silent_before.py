@@ -8,9 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from adaptive_cart.analysis import analyze
+from adaptive_cart.analysis.replay import replayed
+from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.decisions import REASONS
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
+from adaptive_cart.recorded.file import read_participants
+from analysis.test_real_trial_round_trip import same_end, simulated, table
 from conduct.test_fast_equals_adaptive_twin import compare
 from conduct.test_order_in_time import CRS, course_design, safety, several_arms, strata
 
@@ -120,3 +125,26 @@ def test_a_rule_that_predicts_or_is_predicted_has_none() -> None:
     for first, second in ((efficacy | {"from": 3}, futility), (efficacy, futility | {"from": 3})):
         with pytest.raises(DesignError, match=r"leave `?(it out|from)"):
             Design(**copy.deepcopy(course_design(first, second)))
+
+
+def test_a_real_trial_says_for_how_many_it_waits() -> None:
+    raw = course_design(safety("quick", 1, at_least=0.99) | {"from": 9}, looks={"months": [4.0]})
+    design = Design(**raw)
+    block = simulated(design, "toxic", 1)
+    found = analyze(design, table(design, block, 0), look=1, fast=True)
+    (rule,) = found.rules
+    seen = block.looks[-1].summaries["crs"].analysed[0, 1].sum()
+    assert rule.holds is None
+    assert not rule.failed
+    assert rule.why == (
+        f"silent before 9 of cells are infused and their window has passed; there are {seen}"
+    )
+    assert "not judged (silent before 9 of cells" in rule.reason
+
+
+def test_a_real_trial_is_judged_as_the_simulated_one() -> None:
+    design = Design(**course_design(safety("quick", 1, at_least=0.8) | {"from": 6}))
+    block = simulated(design, "toxic", 5)
+    for trial in range(5):
+        participants = read_participants(table(design, block, trial), design)
+        same_end(block, trial, replayed(Plan.of(design), participants))
