@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from adaptive_cart.analysis import analyze
@@ -15,7 +17,10 @@ from adaptive_cart.decisions import REASONS
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
 from adaptive_cart.recorded.file import read_participants
+from adaptive_cart.running.boundaries import boundaries
+from adaptive_cart.running.run import simulate
 from analysis.test_real_trial_round_trip import same_end, simulated, table
+from checks import tiny_design
 from conduct.test_fast_equals_adaptive_twin import compare
 from conduct.test_order_in_time import CRS, course_design, safety, several_arms, strata
 
@@ -148,3 +153,29 @@ def test_a_real_trial_is_judged_as_the_simulated_one() -> None:
     for trial in range(5):
         participants = read_participants(table(design, block, trial), design)
         same_end(block, trial, replayed(Plan.of(design), participants))
+
+
+@pytest.mark.parametrize("engine", ["exact", "simulate"])
+def test_silent_at_a_look_is_not_judged_there(engine: str, tmp_path: Path) -> None:
+    """Six, nine and twelve are analysed in each arm: from eight on is from the second look on."""
+    raw = tiny_design(looks={"observed": [12, 18, 24]})
+    success = next(rule for rule in raw["rules"] if rule["then"] == "declare_success")
+    success |= {"at_least": 0.9}
+    found = []
+    for place, change in enumerate(({"from": 8}, {"looks": [2, 3]}, {})):
+        again = copy.deepcopy(raw)
+        again["rules"] = [success | change]
+        run = simulate(
+            Design(**again), out=tmp_path / str(place), jobs=1, engine=engine, trials=400, seed=3
+        )
+        found.append(run.operating_characteristics)
+    numbers = ["scenario", "measure", "arm", "look", "estimate", "mcse"]
+    pd.testing.assert_frame_equal(found[0][numbers], found[1][numbers])
+    assert not found[0][numbers].equals(found[2][numbers])
+
+
+def test_its_boundaries_are_those_of_the_looks_at_which_it_speaks() -> None:
+    raw = tiny_design(looks={"observed": [12, 18, 24]})
+    success = next(rule for rule in raw["rules"] if rule["then"] == "declare_success")
+    raw["rules"] = [success | {"at_least": 0.9, "from": 8}]
+    assert [boundary.look for boundary in boundaries(Design(**raw))] == [2, 3]
