@@ -15,6 +15,8 @@ import pytest
 from scipy import stats
 
 from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.rules import resolve_rules
+from adaptive_cart.conduct.standing import ends_by_holding
 from adaptive_cart.decisions import REASONS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
@@ -249,6 +251,9 @@ def synthetic(design: Design, n: int = 400) -> dict[str, npt.NDArray[Any]]:
             estimate[generator.random(n) < 0.02] = np.nan
             columns[f"estimate{estimand.suffix}{ending}"] = estimate
             columns[f"covered{estimand.suffix}{ending}"] = generator.random(n) < 0.9
+    for resolved in resolve_rules(design):
+        if ends_by_holding(design, resolved):
+            columns[f"held_{resolved.name}"] = generator.integers(0, last + 1, size=n)
     return columns
 
 
