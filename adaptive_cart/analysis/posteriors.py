@@ -44,7 +44,7 @@ def _asked(plan: Plan, like: Question) -> Iterator[Question]:
     for rule in plan.rules:
         for target in rule.asked:
             if (target.endpoint, target.of) == (like.endpoint, like.of) and like.of.has_value:
-                yield replace(target, value=like.value, above=True, against=())
+                yield replace(target.unordered(), value=like.value, above=True, against=())
 
 
 def _months(plan: Plan, endpoint: str) -> list[float]:

@@ -142,8 +142,9 @@ class RecordedAnalysis(LookAnalysis):
         return self
 
     def imputes(self, endpoint: str) -> bool:
-        """Whether responses of the endpoint are missing here and are imputed."""
-        if not self.plan.design.endpoints[endpoint].imputes():
+        """Whether responses of the endpoint are missing here and are imputed many times."""
+        kind = self.plan.design.endpoints[endpoint]
+        if not (kind.imputes() and kind.binary):  # scores are drawn once, as in a simulated trial
             return False
         counts = self.summary(endpoint)
         assert isinstance(counts, Counts)

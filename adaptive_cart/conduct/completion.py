@@ -79,8 +79,11 @@ class Completion:
         if endpoint not in self._coming:
             seen = self.seen
             kind = seen.plan.design.endpoints[endpoint]
+            prepared = seen.prepared.get(endpoint)
+            if prepared is None and not kind.binary:  # the same trial, asked what if
+                prepared = kind.prepare(endpoint, seen.snapshot.population)
             self._coming[endpoint] = kind.to_come(
-                seen.prepared.get(endpoint), seen.snapshot, seen.summary(endpoint), self.ahead
+                prepared, seen.snapshot, seen.summary(endpoint), self.ahead
             )
         return self._coming[endpoint]
 

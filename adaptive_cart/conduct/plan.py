@@ -205,7 +205,8 @@ def estimand_of(design: Design) -> Question | None:
 
 def _of_first_arm(asked: Question) -> Question:
     """What a question is about (its month, its category), of the first arm and with no value."""
-    return replace(asked, arm=1, stratum=ALL, value=0.0, above=True, against=(), sign="P")
+    bare = asked.unordered()
+    return replace(bare, arm=1, stratum=ALL, value=0.0, above=True, against=(), sign="P")
 
 
 def told_of(design: Design) -> Told:

@@ -23,6 +23,7 @@ from adaptive_cart.figures import (
     words_rules,
 )
 from adaptive_cart.figures.kinds import FigureKind
+from adaptive_cart.figures.scores import KIND as SCORES
 
 SCENARIOS = "operating characteristics of at least one scenario"
 _ALL = (
@@ -248,5 +249,6 @@ _ALL = (
         caption=words_measures.say_benefit_risk,
         alternative_text=words_measures.describe_benefit_risk,
     ),
+    SCORES,
 )
 FIGURES: dict[str, FigureKind] = {kind.id: kind for kind in _ALL}

@@ -38,10 +38,10 @@ TRIALS = 60
 COURSE = {"C1", "C2", "C3", "C4", "C5"}
 # what each design cannot show with so few trials, and nothing else may be missing
 CANNOT = {
-    "hello": {"F10", "F11f", "C6"} | COURSE,
-    "sle_autologous": set(),
-    "products_multiarm": {"F10", "F11f", "C6"} | COURSE,
-    "basket_diseases": {"F10", "F11a", "F11e", "F11f", "C6"} | COURSE,
+    "hello": {"F10", "F11f", "C6", "C7"} | COURSE,
+    "sle_autologous": {"C7"},
+    "products_multiarm": {"F10", "F11f", "C6", "C7"} | COURSE,
+    "basket_diseases": {"F10", "F11a", "F11e", "F11f", "C6", "C7"} | COURSE,
 }
 
 

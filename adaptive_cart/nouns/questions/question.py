@@ -98,6 +98,10 @@ class Question:
         """Whether the arms among which it is asked are still to be named."""
         return self.of.among_open and not self.among
 
+    def unordered(self) -> Question:
+        """Ask the same, whatever would put the open arms in order."""
+        return replace(self, ordered_by="level", lowest=False, places=1)
+
     def at(self, value: float) -> Question:
         """Ask the same of another value."""
         return replace(self, value=value)
