@@ -598,6 +598,7 @@ def claims(before: dict[str, Any], after: dict[str, Any]) -> Case:
 SITE: dict[str, Any] = {"max_n": 36, "sites": {"one": {"per_month": 2.0},
                                 "two": {"per_month": 1.0, "opens": 2.0}}}  # fmt: skip
 PIECES = [{"from": 0.0, "rate": 1.0}, {"from": 3.0, "rate": 3.0}]
+LONG = {"years": 15.0, "lost": {"per_year": 0.05}}
 HOLD = [{"from": 3.0, "until": 5.0}]
 
 
@@ -624,6 +625,18 @@ KEYS: dict[str, list[Case]] = {
     ".crossover": [Case("course", {"crossover": GONE, "truth/soc/crossover": GONE}),
                    to("direct", "crossover", {"from": "soc", "to": "cart", "after_month": 3.0},
                       "refused")],
+    ".long_term_follow_up": [to("course", "long_term_follow_up", LONG, "told"),
+                             to("direct", "long_term_follow_up", LONG, "refused")],
+    "LongTermFollowUp.years": [to("course", "long_term_follow_up/years", 12.0, "told",
+                                  long_term_follow_up=LONG)],
+    "LongTermFollowUp.at": [to("course", "long_term_follow_up/at", [2.0], "told",
+                               long_term_follow_up=LONG)],
+    "LongTermFollowUp.lost": [to("course", "long_term_follow_up/lost", {"per_year": 0.3}, "told",
+                                 long_term_follow_up=LONG)],
+    "LongTermFollowUp.events": [to("course", "long_term_follow_up/events", ["infection"], "told",
+                                   truth__soc__rates={"infection": 0.3, "other": 0.1},
+                                   truth__cart__rates={"infection": 0.3, "other": 0.1},
+                                   long_term_follow_up=LONG)],
     ".truth": [to("direct", "truth/dropout/per_year", 0.9)],
     ".scenarios": [to("direct", "scenarios/works/dfr/cart", 0.9)],
     ".calibration": [to("direct", "calibration", {"type_one_error": 0.05}, "told")],

@@ -19,6 +19,7 @@ from adaptive_cart.decisions import (
     Ending,
 )
 from adaptive_cart.design.accrual import Accrual
+from adaptive_cart.design.long_term import LongTermFollowUp
 from adaptive_cart.design.look_tables import Looks
 from adaptive_cart.design.rule_tables import (
     AlphaSpending,
@@ -188,6 +189,7 @@ class Design(Part):
     rules: list[Rule]
     multiarm: MultiArm | None = None
     crossover: Crossover | None = None
+    long_term_follow_up: LongTermFollowUp | None = None
     truth: dict[str, Any] = Field(default_factory=dict)
     scenarios: dict[str, dict[str, Any]]
     calibration: Calibration | None = None

@@ -21,6 +21,7 @@ from adaptive_cart.design.design import (
     Simulation,
     Strict01,
 )
+from adaptive_cart.design.long_term import LongTermFollowUp
 from adaptive_cart.design.look_tables import Looks
 from adaptive_cart.design.rule_tables import Rule
 from adaptive_cart.design.validation import (
@@ -42,6 +43,7 @@ _WHOLE: dict[str, Any] = {
     "looks": Looks,
     "multiarm": MultiArm,
     "crossover": Crossover,
+    "long_term_follow_up": LongTermFollowUp,
     "calibration": Calibration,
     "simulation": Simulation,
 }
@@ -172,6 +174,7 @@ class _Reading:
             rules=rules,
             rule_names=names,
             crossover=self.whole("crossover"),
+            long_term=self.whole("long_term_follow_up"),
             truth=self.raw.get("truth", {}),
             scenarios=self.raw.get("scenarios", {}),
             calibration=self.whole("calibration"),

@@ -23,6 +23,7 @@ from adaptive_cart.figures import (
     words_rules,
 )
 from adaptive_cart.figures.kinds import FigureKind
+from adaptive_cart.figures.long_term import KIND as LONG_TERM
 from adaptive_cart.figures.scores import KIND as SCORES
 
 SCENARIOS = "operating characteristics of at least one scenario"
@@ -250,5 +251,6 @@ _ALL = (
         alternative_text=words_measures.describe_benefit_risk,
     ),
     SCORES,
+    LONG_TERM,
 )
 FIGURES: dict[str, FigureKind] = {kind.id: kind for kind in _ALL}

@@ -27,6 +27,7 @@ PLAIN = {
     "failed": "posterior not computed",
 }
 COUNTS = {
+    "n_screened": "number screened",
     "n_randomised": "number randomised",
     "n_analysed": "number analysed",
     "n_infused": "number infused",
@@ -46,6 +47,12 @@ CLAIMS = {
     "false_claim_": "falsely claimed by {rule}",
     "held_": "{rule} held",
 }
+LONG_TERM = {
+    "long_term_years_": "participant-years of long-term follow-up, year {rest}",
+    "long_term_bound_": "95% bound of a yearly rate if no event is seen, year {rest}",
+    "long_term_events_": "events in long-term follow-up, {rest} (event, year)",
+    "long_term_any_": "any event in long-term follow-up, {rest} (event, year)",
+}
 FINAL, WITHIN = "_final", "within_error_"
 
 
@@ -58,6 +65,9 @@ def measure_words(design: Design, measure: str) -> str:
     for start, said in CLAIMS.items():
         if measure.startswith(start):
             return said.format(rule=measure.removeprefix(start))
+    for start, said in LONG_TERM.items():
+        if measure.startswith(start):
+            return said.format(rest=measure.removeprefix(start).replace("_", " "))
     kind, _, rest = measure.partition("_")
     if kind == "decided":
         return f"ended by {rest}"

@@ -24,6 +24,7 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.results.claims import FALSE, UNKNOWN, beyond
 from adaptive_cart.results.estimand import TrueValues, target_of
+from adaptive_cart.results.long_term import bound, one_participant
 from adaptive_cart.results.true_value import TrueValue
 
 Z95 = 1.959963984540054
@@ -216,8 +217,29 @@ def measures(
     _estimation(rows, design, true, trials, reason, look)
     _best_selected(rows, design, true, trials)
     _described(rows, design, truth, true, ends)
+    _long_term(rows, design, truth, trials)
     rows.add("failed", proportion(int(_failed(design, trials).sum()), n))
     return rows.rows
+
+
+def _long_term(rows: Rows, design: Design, truth: Truth, trials: Mapping[str, Any]) -> None:
+    """What follow-up for years will see of those randomised in each trial, by arm."""
+    asked = design.long_term_follow_up
+    if asked is None:
+        return
+    for position, arm in enumerate(design.arm_names):
+        number = np.asarray(trials[f"n_{arm}"], dtype=np.float64)
+        for year in asked.moments:
+            one = one_participant(design, truth, position, year, asked)
+            years = number * one.years
+            rows.add(f"long_term_years_{year:g}", mean(years), arm)
+            seen = years[years > 0.0]
+            if len(seen):
+                rows.add(f"long_term_bound_{year:g}", mean(bound(seen)), arm)
+            for name, events in one.events.items():
+                rows.add(f"long_term_events_{name}_{year:g}", mean(number * events), arm)
+                any_ = 1.0 - one.none[name] ** number
+                rows.add(f"long_term_any_{name}_{year:g}", mean(any_), arm)
 
 
 def _failed(design: Design, trials: Mapping[str, Any]) -> Booleans:

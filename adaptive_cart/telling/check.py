@@ -23,6 +23,7 @@ from adaptive_cart.running.engine import choose_engine
 from adaptive_cart.running.stopping_counts import stopping_counts
 from adaptive_cart.telling.by_number import told_by_number
 from adaptive_cart.telling.estimands import told_estimands
+from adaptive_cart.telling.long_term import told_long_term
 from adaptive_cart.telling.truths import told_scenarios
 from adaptive_cart.telling.without_effect import without_effect
 
@@ -38,6 +39,8 @@ def described(design: Design) -> str:
     plan = Plan.of(design)
     lines += ["", *_rules(design, plan), "", *_priors(design, plan)]
     lines += ["", *told_scenarios(design, truths)]
+    if design.long_term_follow_up is not None:
+        lines += ["", *told_long_term(design)]
     idle = list(without_effect(design, truths))
     if idle:
         lines += ["", "Said, and without effect on any number", *(f"  {line}" for line in idle)]

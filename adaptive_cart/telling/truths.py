@@ -27,6 +27,7 @@ from adaptive_cart.results.estimand import (
     true_values,
 )
 from adaptive_cart.results.hazard_ratios import HazardRatios
+from adaptive_cart.results.long_term import counted
 from adaptive_cart.results.true_value import TrueValue
 
 SHIFTS = 8
@@ -268,11 +269,13 @@ def _left_out(design: Design, truth: Truth) -> Iterator[str]:
 
 def _not_simulated(design: Design, truth: Truth) -> Iterator[str]:
     """Events and rates that are in the truth and belong to no endpoint."""
+    followed = counted(design)
     named: dict[str, None] = {}
     for arm, by_stratum in zip(truth.arms, truth.courses or (), strict=bool(truth.courses)):
         for group in by_stratum:
             for feed in ("events", "rates", "scores"):
-                unread = [name for name in getattr(group, feed) if name not in design.endpoints]
+                used = (*design.endpoints, *(followed if feed == "rates" else ()))
+                unread = [name for name in getattr(group, feed) if name not in used]
                 named |= dict.fromkeys(path_to(arm, feed, name) for name in unread)
     if named:
         yield f"not simulated, since no endpoint has the name: {', '.join(named)}"

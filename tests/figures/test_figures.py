@@ -35,11 +35,11 @@ DESIGNS = Path(__file__).resolve().parents[2] / "designs"
 SMALLEST = 9.0  # points
 TALLEST = 9.41  # inches: what a page leaves
 TRIALS = 60
-COURSE = {"C1", "C2", "C3", "C4", "C5"}
+COURSE = {"C1", "C2", "C3", "C4", "C5", "C10"}
 # what each design cannot show with so few trials, and nothing else may be missing
 CANNOT = {
     "hello": {"F10", "F11f", "C6", "C7"} | COURSE,
-    "sle_autologous": {"C7"},
+    "sle_autologous": {"C7", "C10"},
     "products_multiarm": {"F10", "F11f", "C6", "C7"} | COURSE,
     "basket_diseases": {"F10", "F11a", "F11e", "F11f", "C6", "C7"} | COURSE,
 }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         EarlyMonths,
         Enrolment,
     )
+    from adaptive_cart.design.long_term import LongTermFollowUp
     from adaptive_cart.design.look_tables import Looks
     from adaptive_cart.design.rule_tables import Rule
 
@@ -51,6 +52,7 @@ class Pieces:
     rules: Sequence[Rule | None] = ()
     rule_names: Sequence[str | None] = ()
     crossover: Crossover | None = None
+    long_term: LongTermFollowUp | None = None
     truth: Any = field(default_factory=dict)
     scenarios: Any = field(default_factory=dict)
     calibration: Calibration | None = None

@@ -9,9 +9,9 @@ from adaptive_cart.design.accrual import Accrual
 from adaptive_cart.design.checks.pieces import SCENARIO_KEYS, Pieces
 from adaptive_cart.design.scenario_frame import BY, Frame
 from adaptive_cart.design.scenario_tables import check_scenarios
-from adaptive_cart.design.validation import Faults, path_to, shown
+from adaptive_cart.design.validation import Faults, meant, path_to, shown
 from adaptive_cart.endpoints import EndpointBase
-from adaptive_cart.errors import Problem
+from adaptive_cart.errors import Problem, one_of
 
 
 def frame_of(pieces: Pieces, between: Faults | None = None) -> Frame:
@@ -90,9 +90,47 @@ def scenarios(pieces: Pieces, between: Faults) -> list[Problem]:
     check_scenarios(frame)
     _number_never_reached(pieces, frame)
     _not_of_a_course(frame)
+    _long_term(pieces, frame)
     idle = _crossing_nobody(pieces, frame)
     told = (p for p in idle if p.path not in pieces.renamed and not between.touch(p.path))
     return [*frame.problems, *told]
+
+
+def _long_term(pieces: Pieces, frame: Frame) -> None:
+    """Tell what long-term follow-up needs and a scenario does not say."""
+    asked = pieces.long_term
+    if asked is None:
+        return
+    for key, why in asked.faults():
+        frame.fault(f"long_term_follow_up.{key}", why)
+    truths = frame.truths
+    for name, truth in truths.items():
+        if truth.courses is None:
+            needs = (
+                f"the truth is said directly{BY}, and what follow-up sees for years comes from the "
+                "rates of a participant course ([truth.ARM]); give one, or leave the table out"
+            )
+            frame.report("long_term_follow_up", needs, scenario=name)
+    groups = [g for truth in truths.values() for by in truth.courses or () for g in by]
+    known = tuple(dict.fromkeys(name for group in groups for name in group.rates))
+    if groups and not known and asked.events is None:
+        frame.fault("long_term_follow_up", "no arm has `rates`; write [truth.ARM] rates = { … }")
+    for position, event in enumerate(asked.events or ()):
+        if groups and event not in known:
+            message = (
+                f"no arm has a rate of this name{meant(event, known)}; known are {one_of(known)}"
+            )
+            frame.fault(f"long_term_follow_up.events[{position}]", f"found '{event}'; {message}")
+    for name, truth in truths.items():
+        for arm, by_stratum in zip(frame.arms, truth.courses or (), strict=bool(truth.courses)):
+            for event in known if asked.events is None else asked.events:
+                if event in known and not all(event in group.rates for group in by_stratum):
+                    frame.report(
+                        path_to("truth", arm, "rates", event),
+                        f"missing{BY}, and [long_term_follow_up] counts it; write 0 if it never "
+                        "happens",
+                        scenario=name,
+                    )
 
 
 def _crossing_nobody(pieces: Pieces, frame: Frame) -> Iterator[Problem]:

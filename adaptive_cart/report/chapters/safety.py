@@ -12,6 +12,7 @@ from adaptive_cart.decisions import SAFETY, SUCCESS
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.questions.words import value_words
 from adaptive_cart.report.chapter import Chapter
+from adaptive_cart.report.chapters.long_term import long_term
 from adaptive_cart.report.document import (
     Block,
     Line,
@@ -252,4 +253,4 @@ def _unseen(evidence: Evidence) -> Line:
     )
 
 
-CHAPTER = Chapter(key="safety", title="Safety", sections=(_safety,))
+CHAPTER = Chapter(key="safety", title="Safety", sections=(_safety, long_term))
