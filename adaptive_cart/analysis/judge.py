@@ -153,7 +153,9 @@ def _finding(
     decides = by_fast if answer is None or close else by_draws
     if by_fast is not None:
         then = analysis.as_when_asked(part, target)
-        if not part.several:  # of several things at once no one change is the smallest
+        if (
+            part.asks.hangs_on(target) == 1
+        ):  # of several things at once no one change is the smallest
             flip = smallest_flip(then, part, target, threshold)
             changes = flip_words(then, part, target, flip, bool(fast_holds))
         if then.undecided(part, target, np.array([by_fast]), threshold)[0]:

@@ -56,6 +56,10 @@ class Asking(ABC):
         """All that is asked at once where this question stands for a target."""
         return (question,)
 
+    def hangs_on(self, question: Question) -> int:
+        """On how many questions the answer hangs, for one target."""
+        return len(self.every(question))
+
     @abstractmethod
     def compared_with(self, against: tuple[float, ...]) -> tuple[Asking, tuple[float, ...]]:
         """The same, knowing its thresholds; and those that the question is compared with."""
@@ -176,6 +180,10 @@ class Prediction(Asking):
             unknown = seen.posterior(name).unpredictable(apart)
             answer = answer if unknown is None else np.where(unknown, np.nan, answer)
         return answer
+
+    def hangs_on(self, question: Question) -> int:
+        """All that the predicted rule asks of the target."""
+        return len(self._all_asked(question))
 
     def endpoints(self, question: Question) -> tuple[str, ...]:
         """Endpoints of which more is drawn to complete a trial, for one of the targets."""
