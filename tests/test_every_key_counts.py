@@ -192,6 +192,56 @@ looks = [1]
 """
 )
 
+# A chain of states, said directly.
+CHAIN = """
+name = "Chain"
+[arms.soc]
+control = true
+[arms.cart]
+[endpoints.dfr]
+type = "landmark"
+month = 12.0
+[prediction.dfr]
+from = [3.0]
+[enrolment]
+max_n = 30
+per_month = 4.0
+[looks]
+observed = [10, 30]
+[[rules]]
+name = "efficacy"
+then = "declare_success"
+posterior = { endpoint = "dfr", arm = "cart", minus = "soc", above = 0.0 }
+at_least = 0.9
+[[rules]]
+name = "hopeless"
+then = "declare_futility"
+predictive = { rule = "efficacy" }
+below = 0.2
+looks = [1]
+[scenarios.a]
+[[scenarios.a.dfr.soc.chain]]
+month = 3.0
+in = 0.3
+failed = 0.2
+[[scenarios.a.dfr.soc.chain]]
+month = 6.0
+from_in = { in = 0.7, failed = 0.1 }
+from_out = { in = 0.2, failed = 0.1 }
+[[scenarios.a.dfr.soc.chain]]
+month = 12.0
+from_in = { in = 0.8 }
+from_out = { in = 0.1 }
+[[scenarios.a.dfr.cart.chain]]
+month = 3.0
+in = 0.5
+failed = 0.1
+[[scenarios.a.dfr.cart.chain]]
+month = 12.0
+from_in = { in = 0.8 }
+from_out = { in = 0.1 }
+"""
+
 # Three arms: what concerns the best of them, dropping, and how the trial ends.
 SEVERAL = """
 name = "Several arms"
@@ -389,6 +439,7 @@ BASES = {
     "course": COURSE,
     "lasting": LASTING,
     "early": EARLY,
+    "chain": CHAIN,
     "several": SEVERAL,
     "strata": STRATA,
     "times": TIMES,
@@ -787,6 +838,16 @@ KEYS: dict[str, list[Case]] = {
     "Continuous.worst": [to("scores", "endpoints/mgadl/worst", 9.0, "refused"),
                          to("scores", "endpoints/mgadl/worst", 12.0,
                             endpoints__mgadl__missing="worst_case", endpoints__mgadl__worst=9.0)],
+    "ChainTruth.chain": [to("chain", "scenarios/a/dfr/soc/chain", GONE, "refused")],
+    "Step.month": [to("chain", "scenarios/a/dfr/soc/chain/0/month", 4.0, "refused"),
+                   to("chain", "scenarios/a/dfr/soc/chain/2/month", 13.0, "refused")],
+    "Step.in": [to("chain", "scenarios/a/dfr/soc/chain/0/in", 0.6)],
+    "Step.failed": [to("chain", "scenarios/a/dfr/soc/chain/0/failed", 0.5)],
+    "Step.from_in": [to("chain", "scenarios/a/dfr/soc/chain/2/from_in", {"in": 0.3}),
+                     to("chain", "scenarios/a/dfr/soc/chain/1/from_in", {"in": 0.3}, "refused")],
+    "Step.from_out": [to("chain", "scenarios/a/dfr/soc/chain/2/from_out", {"in": 0.5})],
+    "Onward.in": [to("chain", "scenarios/a/dfr/soc/chain/1/from_out/in", 0.6)],
+    "Onward.failed": [to("chain", "scenarios/a/dfr/soc/chain/1/from_out/failed", 0.6)],
     "ScoreTruth.baseline": [to("scores", "truth/mgadl/soc/baseline", GONE, "refused")],
     "ScoreTruth.change": [to("scores", "truth/mgadl/cart/change", [-2.0, -4.0])],
     "ScoreTruth.sd": [to("scores", "truth/mgadl/cart/sd", [2.0, 4.0])],

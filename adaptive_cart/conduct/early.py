@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adaptive_cart.conduct.predictive import Condition, looked_up
+from adaptive_cart.conduct.predictive import Condition, boxed
 from adaptive_cart.nouns.early_law import responders
 from adaptive_cart.nouns.early_states import about
 from adaptive_cart.nouns.early_tables import averaged
@@ -50,7 +50,7 @@ def early_probability(
     place = list(arms)
     return np.clip(
         averaged(
-            lambda shape, responders: looked_up(model, condition, shape, responders),
+            lambda shape, box: boxed(model, condition, shape, box),
             numbers, successes[:, place], now[:, place], laws,
         ), 0.0, 1.0,
     )  # fmt: skip

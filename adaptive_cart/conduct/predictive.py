@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from adaptive_cart.models.ties import Sides, settled, side_of
+from adaptive_cart.nouns.early_tables import cells
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 
@@ -127,13 +128,29 @@ def looked_up(
 ) -> Floats:
     """Predictive probability of some tables with the same numbers; ``seen`` by arm."""
     numbers = tuple(int(number) for number in row)
-    now, last = numbers[0], numbers[1]
-    if len(numbers) == 2 and (now + 1) * (last + 1) > MOST_TERMS // 10:
-        return _alone(model, condition, now, last, seen[0])
-    if len(numbers) == 4 and (now + 1) * (last + 1) * (numbers[3] + 1) > MOST_TERMS:
-        return _one_by_one(model, condition, numbers, seen)
-    found: Floats = _by_table(model, condition, numbers)[seen]
-    return found
+    if _whole(numbers):
+        found: Floats = _by_table(model, condition, numbers)[seen]
+        return found
+    if len(numbers) == 2:
+        return _alone(model, condition, numbers[0], numbers[1], seen[0])
+    return _one_by_one(model, condition, numbers, seen)
+
+
+def boxed(
+    model: BetaBinomial, condition: Condition, numbers: tuple[int, ...], box: tuple[slice, ...]
+) -> Floats:
+    """Predictive probability of all tables whose responders lie in a box, a side an arm."""
+    if _whole(numbers):
+        found: Floats = _by_table(model, condition, numbers)[box]
+        return found
+    return looked_up(model, condition, np.array(numbers), cells(box))
+
+
+def _whole(numbers: tuple[int, ...]) -> bool:
+    """Whether a table of every number of responders is small enough to be worked out."""
+    if len(numbers) == 2:
+        return (numbers[0] + 1) * (numbers[1] + 1) <= MOST_TERMS // 10
+    return (numbers[0] + 1) * (numbers[1] + 1) * (numbers[3] + 1) <= MOST_TERMS
 
 
 def _alone(

@@ -207,6 +207,8 @@ class Design(Part):
             super().__init__(**tables)
         except ValidationError as error:  # what no file can hold, such as a name that is no text
             raise DesignError(problems_of_error(error, tables, Design)) from None
+        for name, early in self.prediction.items():
+            self.endpoints[name] = self.endpoints[name].told_early(early.from_)
 
     def as_toml(self) -> str:
         """Write the design as a design file, also one that was made in Python."""

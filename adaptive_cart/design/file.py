@@ -500,10 +500,11 @@ def _add_tables_of_endpoints(definitions: dict[str, Any]) -> list[str]:
 
     Returns their names.
     """
-    values = [kind.direct.value for kind in ENDPOINTS.values() if kind.direct is not None]
+    kinds = [kind.direct for kind in ENDPOINTS.values() if kind.direct is not None]
+    values = [value for kind in kinds for value in (kind.value, *kind.tables)]
     tables = [v for v in values if isinstance(v, type) and issubclass(v, Part)]
     for table in tables:
-        described = table.model_json_schema(ref_template="#/$defs/{model}")
+        described = _without_null(table.model_json_schema(ref_template="#/$defs/{model}"))
         definitions.update(described.pop("$defs", {}))
         del described["required"]
         definitions[table.__name__] = described

@@ -409,14 +409,6 @@ class _Reader:
             elif refused := endpoint.direct_refused():
                 clock = path_to("endpoints", name, "clock")
                 self.report(self.where(name), f"nothing can be said directly{BY}; {refused}", clock)
-            elif name in self.frame.early:
-                self.report(
-                    self.where(name),
-                    f"nothing can be said directly{BY}: the outcome alone does not say the states "
-                    f"at the months of [prediction.{name}]; give the arms a course, or leave that "
-                    "table out",
-                    path_to("prediction", name),
-                )
             else:
                 values = self._direct_values(name, endpoint)
                 if values is not None:
@@ -483,12 +475,27 @@ class _Reader:
                 for stratum in strata
             )
             for stratum, one in zip(strata, own, strict=True):
-                fault = direct.fault(one, endpoint)
+                fault = direct.fault(one, endpoint) or self._untold(name, direct.tells_at(one))
                 if fault:
                     part = (stratum,) if by_stratum else ()
                     self.report(path_to(path, *part), f"{fault}{BY}", *both)
             result.append(own)
         return tuple(result) if len(result) == len(self.frame.arms) else None
+
+    def _untold(self, name: str, told: tuple[float, ...]) -> str:
+        """Say that a truth does not give the states that are asked for; blank where it does."""
+        lacking = [month for month in self.frame.early.get(name, ()) if month not in told]
+        if not lacking:
+            return ""
+        several = "s" if len(lacking) > 1 else ""
+        months = " and ".join(f"{month:g}" for month in lacking)
+        return (
+            f"it does not say the states at month{several} {months}, which "
+            f"[prediction.{name}] asks for; write "
+            "{ chain = [{ month = …, in = …, failed = … }, …] } with "
+            f"{'these months' if several else 'this month'}, give the arms a course, or leave "
+            "that table out"
+        )
 
     def dropout(
         self, courses: tuple[tuple[GroupCourse, ...], ...] | None

@@ -45,7 +45,7 @@ class Frame:
     accrual
         How fast participants come by ``[enrolment]``, as plain data; nothing where it is wrong.
     early
-        Endpoints whose earlier months predict, and need a course.
+        By endpoint: the months before the one analysed whose states tell.
     """
 
     arms: tuple[str, ...]
@@ -60,7 +60,7 @@ class Frame:
     crossover_from: str | None = None
     needed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     accrual: Mapping[str, Any] | None = None
-    early: frozenset[str] = frozenset()
+    early: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     complete: dict[str, dict[str, Any]] = field(default_factory=dict)
     truths: dict[str, Truth] = field(default_factory=dict)
     reported: int = 0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, field_validator
+from pydantic import Field, PrivateAttr, field_validator
 
 from adaptive_cart.endpoints.direct import DirectTruth
 from adaptive_cart.endpoints.intercurrent import (
@@ -90,6 +90,8 @@ class EndpointBase(Part):
     drawn_always: ClassVar[bool] = False
     tells_early: ClassVar[bool] = False
     strategies: ClassVar[Mapping[Event, tuple[Strategy, ...]]] = {}
+
+    _early_months: tuple[float, ...] = PrivateAttr(default=())
 
     @field_validator("strategy")
     @classmethod
@@ -186,6 +188,17 @@ class EndpointBase(Part):
     def taken_at(self) -> tuple[float, ...]:
         """Months at which a score is taken; none where it is no score."""
         return ()
+
+    @property
+    def early_months(self) -> tuple[float, ...]:
+        """Months before the one analysed whose states tell, as ``[prediction]`` names them."""
+        return self._early_months
+
+    def told_early(self, months: Sequence[float]) -> Self:
+        """Return the same, knowing the months before the one analysed whose states tell."""
+        found = self.model_copy()
+        found._early_months = tuple(months)
+        return found
 
     # ── when it is known ──────────────────────────────────────────────────────────────────
     @property

@@ -35,7 +35,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
@@ -44,15 +43,17 @@ from pydantic import Field, model_validator
 
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.endpoints.composite import Component, ScoreBound, State, together
-from adaptive_cart.endpoints.direct import DirectTruth, Response
+from adaptive_cart.endpoints.direct import DirectTruth, ResponseOrChain
+from adaptive_cart.endpoints.early_chain import Chain
 from adaptive_cart.endpoints.intercurrent import Circumstances, Event, Handled, Strategy
-from adaptive_cart.endpoints.landmark_outcomes import Chain, Imputation, Outcomes
+from adaptive_cart.endpoints.landmark_outcomes import Imputation, Outcomes
 from adaptive_cart.nouns.calendar import short_of, until
 from adaptive_cart.nouns.course import Spells
 from adaptive_cart.nouns.early_states import EarlyStates
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import Months, PositiveMonths
-from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot, pooled
+from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
+from adaptive_cart.nouns.staged import IN, OUT, Staged
 from adaptive_cart.nouns.summaries import Counts, SummaryKind
 
 PRINCIPAL: Final = "principal_stratum"
@@ -76,7 +77,7 @@ class Landmark(EndpointBase):
     missing: Literal["non_response", "exclude", "impute"] = "non_response"
 
     gives: ClassVar[SummaryKind] = Counts
-    direct: ClassVar[DirectTruth | None] = Response()
+    direct: ClassVar[DirectTruth | None] = ResponseOrChain()
     from_remission: ClassVar[bool] = True
     after_relapse: ClassVar[bool] = True
     estimand_kind: ClassVar[str | None] = "level"
@@ -155,8 +156,12 @@ class Landmark(EndpointBase):
         if name in population.outcomes:
             response = np.asarray(population.outcomes[name], dtype=np.bool_)
             settled: Floats = np.broadcast_to(np.inf, response.shape)
+            staged = self._staged(name, population)
+            if staged is not None:
+                settled = staged.failed(self.early_months)
             if population.course is not None:  # of a course that feeds something else
-                settled = np.minimum(population.course.rescue, population.course.death)
+                ended = np.minimum(population.course.rescue, population.course.death)
+                settled = np.minimum(settled, ended)
                 response = response & (settled > until(self.month))
             return response, settled, population.dropout
         course = population.course
@@ -313,32 +318,9 @@ class Landmark(EndpointBase):
         Rescue, death and crossover that settle the outcome are failures, and dropout where it is
         non-response; who drops out otherwise is not followed any further.
         """
-        population = snapshot.population
         if months not in prepared.early:
-            prepared.early[months] = self._chain(name, prepared, population, months)
-        chain = prepared.early[months]
-        passed = [snapshot.passed(month) for month in (*months, self.month)]
-        today = until(snapshot.date)[:, None]
-        strata = (population.trials, population.arms, population.strata)
-        waiting = np.zeros((*strata, len(months), 2), dtype=np.int64)
-        moved = np.zeros((*strata[:2], len(months), 2, 3), dtype=np.int64)
-        failed = np.zeros(strata, dtype=np.int64)
-        if at_once:
-            failures = ParticipantSet.where(chain.fails <= today) & snapshot.enrolled
-            failed += population.tally(failures.without(passed[-1]))
-            gone = ParticipantSet.where(chain.ends <= today)
-        for place, (before, after) in enumerate(pairwise(chain.states)):
-            here = passed[place].without(passed[place + 1])
-            if at_once:
-                here = here.without(gone)
-            else:
-                failed += population.tally(here & before[2])
-            for state, members in enumerate(before[:2]):
-                waiting[..., place, state] = population.tally(here & members)
-                seen = passed[place + 1] & members
-                for later, who in enumerate(after):
-                    moved[:, :, place, state, later] = pooled(population.tally(seen & who))
-        return EarlyStates(waiting, failed, moved)
+            prepared.early[months] = self._chain(name, prepared, snapshot.population, months)
+        return prepared.early[months].seen(snapshot, (*months, self.month), at_once)
 
     def _chain(
         self, name: str, prepared: Outcomes, population: Population, months: Sequence[float]
@@ -351,20 +333,30 @@ class Landmark(EndpointBase):
         none = none.without(prepared.response)
         if self.missing != "non_response" and prepared.missing is not None:
             none = none.without(prepared.missing)
-        states = [self._states(population, month, fails, ends) for month in months]
+        states = [self._states(name, population, month, fails, ends) for month in months]
         arrival = population.arrival
         return Chain([*states, [none, prepared.response]], arrival + fails, arrival + ends)
 
     def _states(
-        self, population: Population, month: float, fails: Floats, ends: Floats
+        self, name: str, population: Population, month: float, fails: Floats, ends: Floats
     ) -> list[ParticipantSet]:
         """Who at a month is not in it, in it, and failed for good; nobody who has dropped out."""
-        in_state = self._in_states(population, lambda spells: spells.hold_at(month))
-        followed = ends > until(month)
-        if self.bounds:
-            in_state &= together(self.bounds, population, month, month).hold
-        found = (followed & ~in_state, followed & in_state, fails <= until(month))
+        staged, followed = self._staged(name, population), ends > until(month)
+        if staged is None:
+            inside = self._in_states(population, lambda spells: spells.hold_at(month))
+            if self.bounds:
+                inside &= together(self.bounds, population, month, month).hold
+            outside = ~inside
+        else:
+            state = staged.at(month, self.early_months)
+            inside, outside = state == IN, state == OUT
+        found = (followed & outside, followed & inside, fails <= until(month))
         return [ParticipantSet.where(members) for members in found]
+
+    def _staged(self, name: str, population: Population) -> Staged | None:
+        """States that are said directly, by a chain."""
+        outcome = population.outcomes.get(name)
+        return outcome if isinstance(outcome, Staged) else None
 
     def true_values(self, name: str, population: Population) -> Floats:
         response, settled, dropout = self._outcomes(name, population)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from adaptive_cart.endpoints.early_chain import Chain
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.records import Floats, Integers, Population
 
@@ -28,23 +29,6 @@ class Imputation:
     participant: Integers
     alike: ParticipantSet
     uniform: Floats
-
-
-@dataclass(frozen=True)
-class Chain:
-    """States at months before the one analysed, and then a response or none.
-
-    Attributes
-    ----------
-    states
-        By month: those not in it, in it, and failed for good; at the last none, and a response.
-    fails, ends
-        ``(trial, participant)`` calendar month of a failure for good, and of the end of follow-up.
-    """
-
-    states: list[list[ParticipantSet]]
-    fails: Floats
-    ends: Floats
 
 
 @dataclass(frozen=True)

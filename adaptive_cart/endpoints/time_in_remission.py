@@ -22,6 +22,7 @@ from pydantic import Field
 
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.endpoints.intercurrent import Circumstances, Event, Handled, Strategy
+from adaptive_cart.nouns.ahead import Ahead, Numbers
 from adaptive_cart.nouns.calendar import short_of
 from adaptive_cart.nouns.course import DRUG_FREE
 from adaptive_cart.nouns.participant_set import ParticipantSet
@@ -124,6 +125,11 @@ class TimeInRemission(EndpointBase):
         passed = snapshot.passed(self.horizon)
         analysed = passed if prepared.left is None else passed.without(prepared.left)
         return Means.of(snapshot.population, prepared.months, analysed)
+
+    def to_come(self, prepared: Stays, snapshot: Snapshot, summary: Means, ahead: Ahead) -> Numbers:
+        """Those planned, less those who have reached the horizon, left out or not."""
+        due = snapshot.population.tally(snapshot.passed(self.horizon))
+        return Numbers(ahead.still(due))
 
     def true_values(self, name: str, population: Population) -> Floats | None:
         if population.course is None:

@@ -58,13 +58,16 @@ def _of_some(waiting: Integers, moved: Integers, prior: float) -> Floats:
         beta_binomial(waiting[-1, state], moved[-1, state, :2], prior, len(came), most)
         for state in (0, 1)
     )
-    found = np.zeros((most + 1, trials))
+    found, part = np.zeros((most + 1, trials)), np.empty((most + 1, trials))
+    given = np.empty_like(found)
     for came_in in range(len(came)):
-        given = np.zeros((most + 1, trials))
+        given[:] = 0.0
         for came_out in range(len(came) - came_in):
-            given += came[came_out, came_in] * out[came_out]
+            given += np.multiply(came[came_out, came_in], out[came_out], out=part)
         for response in range(most + 1):
-            found[response:] += given[: most + 1 - response] * in_[came_in, response]
+            own = part[: most + 1 - response]
+            np.multiply(given[: most + 1 - response], in_[came_in, response], out=own)
+            found[response:] += own
     return found
 
 
@@ -165,12 +168,14 @@ def _along(found: Floats, total: Integers, own: Floats, others: Floats) -> None:
     own, others
         ``(trial,)`` parameters.
     """
-    now = found[:, 0]
+    left, fewer = total.astype(np.float64), np.empty(total.shape)
     for k in range(found.shape[1] - 1):
-        left = np.maximum(total - k, 0)
-        ratio = left * ((own + k) / (k + 1.0)) / (others + np.maximum(left - 1, 0))
-        now = now * ratio
-        found[:, k + 1] = now
+        now = np.multiply(found[:, k], left, out=found[:, k + 1])
+        left -= 1.0
+        np.maximum(left, 0.0, out=left)
+        now *= (own + k) / (k + 1.0)
+        np.add(left, others, out=fewer)
+        now /= fewer
 
 
 @lru_cache(maxsize=32)

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from adaptive_cart.nouns.records import Floats, Integers
 
 CELLS: Final = 2_000_000  # that are looked up at once
+Box: TypeAlias = tuple[slice, ...]  # of responders, an arm each
+Answers: TypeAlias = Callable[[tuple[int, ...], Box], Floats]
 
 
 def averaged(
-    answers: Callable[[Integers, tuple[Integers, ...]], Floats],
+    answers: Answers,
     numbers: Integers,
     had: Integers,
     totals: Integers,
@@ -29,7 +31,7 @@ def averaged(
     Parameters
     ----------
     answers
-        Those of some tables with the same numbers, given by their responders, one array an arm.
+        Those of all tables with some numbers whose responders lie between two, in each arm.
     numbers
         ``(trial, …)`` what tables must have in common to be answered together.
     had, totals
@@ -50,30 +52,35 @@ class _Tables:
 
     def __init__(
         self,
-        answers: Callable[[Integers, tuple[Integers, ...]], Floats],
+        answers: Answers,
         numbers: Integers,
         had: Integers,
         totals: Integers,
         more: tuple[int, ...],
     ) -> None:
         self._more = more
-        shapes, which = np.unique(numbers, axis=0, return_inverse=True)
-        which = which.reshape(-1)
-        found, start = [], 0
-        self._start = np.empty(len(numbers), dtype=np.int64)
+        key = numbers[:, 0]
+        for column in numbers.T[1:]:
+            key = key * (int(numbers.max(initial=0)) + 1) + column
+        order = np.argsort(key, kind="stable")
+        starts = np.flatnonzero(np.diff(key[order], prepend=-1))
+        which = np.zeros(len(key), dtype=np.int64)
+        which[starts[1:]] = 1
+        which = np.cumsum(which)  # of the trials in order
+        low = np.minimum.reduceat(had[order], starts) if len(starts) else had[:0]
+        high = np.maximum.reduceat(had[order], starts) if len(starts) else had[:0]
+        # beyond the participants there are none, and no mass
+        high = np.minimum(high + np.array(more) - 1, totals[order[starts]])
+        found, place = [], [0]
+        for shape, first, last in zip(numbers[order[starts]], low, high, strict=True):
+            box = tuple(slice(a, b + 1) for a, b in zip(first.tolist(), last.tolist(), strict=True))
+            found.append(answers(tuple(shape.tolist()), box).ravel())
+            place.append(place[-1] + len(found[-1]))
+        self._start = np.empty(len(key), dtype=np.int64)
         self._first, self._width = np.empty_like(had), np.empty_like(had)
-        order = np.argsort(which, kind="stable")
-        ends = np.cumsum(np.bincount(which, minlength=len(shapes)))[:-1]
-        for shape, rows in zip(shapes, np.split(order, ends), strict=True):
-            low = had[rows].min(axis=0)
-            # beyond the participants there are none, and no mass
-            high = np.minimum(had[rows].max(axis=0) + np.array(more) - 1, totals[rows[0]])
-            spans = [np.arange(a, b + 1) for a, b in zip(low, high, strict=True)]
-            grid = [part.ravel() for part in np.meshgrid(*spans, indexing="ij")]
-            found.append(answers(shape, tuple(grid)))
-            self._start[rows], self._width[rows] = start, high - low + 1
-            self._first[rows] = had[rows] - low
-            start += len(found[-1])
+        self._start[order] = np.array(place)[which]
+        self._width[order] = (high - low + 1)[which]
+        self._first[order] = had[order] - low[which]
         self._flat = np.concatenate(found) if found else np.zeros(0)
 
     def of(self, rows: Integers) -> Floats:
@@ -105,3 +112,9 @@ def expected(values: Floats, laws: list[Floats]) -> Floats:
             total += values[..., more] * law[:, more].reshape(-1, *[1] * (total.ndim - 1))
         values = total
     return values
+
+
+def cells(box: Box) -> tuple[Integers, ...]:
+    """Responders of every table of a box, one array an arm."""
+    spans = [np.arange(side.start, side.stop) for side in box]
+    return tuple(part.ravel() for part in np.meshgrid(*spans, indexing="ij"))

@@ -21,11 +21,12 @@ from adaptive_cart.nouns.course import Course, Spells
 from adaptive_cart.nouns.participant_set import ParticipantSet, kept
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 from adaptive_cart.nouns.scored import Scored
+from adaptive_cart.nouns.staged import Staged
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Booleans = npt.NDArray[np.bool_]
-Outcome = Floats | Booleans | RecurrentEvents | Scored
+Outcome = Floats | Booleans | RecurrentEvents | Scored | Staged
 
 
 def pooled(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -67,7 +68,8 @@ class Population:
     outcomes
         By endpoint that does not follow from remission: what its truth has drawn (or its column of
         a participants table holds), ``(trial, participant)``: a response, a value, the month of an
-        event (infinite where there is none), events that may happen again and again, or scores.
+        event (infinite where there is none), events that may happen again and again, scores, or
+        responses with the states before them.
     imputations
         By endpoint: latent uniform with which a missing response is drawn.
     visits

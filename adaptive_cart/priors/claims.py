@@ -258,6 +258,7 @@ def can_enumerate(design: Design, plan: Plan) -> bool:
         and design.primary_endpoint.known_after() is not None
         and fitted is not None
         and fitted[0].enumerates
+        and fitted[0].of_tables
         and all(_about_primary(plan, position) for position in range(len(plan.rules)))
         and not any(completes_trials(plan))
         and math.prod(number + 1 for number in numbers[-1]) <= _MOST_TABLES

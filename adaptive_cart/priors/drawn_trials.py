@@ -48,6 +48,11 @@ def _unknown_outcomes(design: Design, plan: Plan) -> Iterator[str]:
                 f"'{name}' is of type '{endpoint.type}': its prior says how long remissions last, "
                 "and no prior says how many begin, and when"
             )
+        elif name in design.prediction:
+            yield (
+                f"[prediction.{name}] reads states at earlier months, and no prior says what "
+                "they are"
+            )
         elif not can_be_drawn(*fitted):
             yield f"'{name}' is analysed by '{fitted[0].model}', whose prior is not drawn from"
         elif endpoint.counts_time() and endless:

@@ -113,6 +113,8 @@ def region_of(design: Design) -> Region:
     # with several targets one claim can be false where another is true
     several = len({target for rule in rules for target in rule.targets}) > 1
     direct = [name for name in (*nulls, *truths) if endpoint in truths[name].direct]
+    if endpoint in design.prediction:  # a rate does not say the states that it asks for
+        direct = []
     control = design.arm_names[0]
     given = design.calibration.null_region
     if rates and direct:
@@ -152,7 +154,7 @@ def _scenario_words(names: Sequence[str]) -> str:
 def _inside(truth: Truth, endpoint: str, limits: tuple[float, float]) -> bool:
     """Whether the control rates of a direct truth lie in the region."""
     by_arm = truth.direct.get(endpoint)
-    return by_arm is None or all(limits[0] <= rate <= limits[1] for rate in by_arm[0])
+    return by_arm is None or all(limits[0] <= float(rate) <= limits[1] for rate in by_arm[0])
 
 
 def _pattern(truth: Truth, endpoint: str) -> bool:

@@ -17,6 +17,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.design.validation import path_to, shown
 from adaptive_cart.endpoints import EndpointBase, is_time
+from adaptive_cart.endpoints.direct import DirectTruth
 from adaptive_cart.nouns.questions import KINDS, Question, written
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.estimand import (
@@ -146,8 +147,14 @@ def _endpoint(
     yield f"{name}{unit}: {', '.join(arms)}{integrated}"
     yield from _better(truth, values, name, error)
     yield from _common_odds_ratio(design, truth, values, name)
-    if endpoint.direct is not None and endpoint.direct.table and name in truth.direct:
+    direct = endpoint.direct
+    if direct is not None and name in truth.direct and _needs_more(direct, truth.direct[name]):
         yield f"{name}, as drawn: {_as_said(truth, name, endpoint)}"
+
+
+def _needs_more(direct: DirectTruth, by_arm: tuple[tuple[Any, ...], ...]) -> bool:
+    """Whether a number does not say all that is said directly."""
+    return direct.table or any(direct.tells_at(value) for by in by_arm for value in by)
 
 
 def _better(truth: Truth, values: TrueValues, name: str, error: float) -> Iterator[str]:

@@ -19,6 +19,7 @@ from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import SimulatedConduct
 from adaptive_cart.design.design import Design
+from adaptive_cart.models.restricted_mean.two_t import below
 from adaptive_cart.nouns.completions import binomial, poisson
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.participants.population import latents_for
@@ -270,3 +271,57 @@ def test_several_questions_are_predicted_together(word: str) -> None:
     expected = first * second if word == "all" else 1.0 - (1.0 - first) * (1.0 - second)
     assert np.nanmax(np.abs(found["ahead_both"][:, 0] - expected)) < ALLOWED
     assert np.isfinite(expected).sum() >= 10
+
+
+def months_in_remission(missing: str) -> Table:
+    """The main design, judged by months in remission, with a rule that looks ahead."""
+    raw = raw_design("sle_autologous")
+    raw["enrolment"] = {"max_n": 36, "per_month": 2.0}
+    raw["endpoints"] = {
+        "stay": {"type": "time_in_remission", "horizon": 12.0, "missing": missing, "primary": True}
+    }
+    prior = {"mean": 3.0, "worth": 1.0, "sd": 4.0, "sd_worth": 2.0}
+    raw["analysis"] = {"stay": {"model": "restricted_mean", "prior": prior}}
+    raw["looks"] = {"observed": [15, 36]}
+    asked = {"endpoint": "stay", "arm": "cart", "minus": "soc", "above": 3.0}
+    raw["rules"] = [
+        {"name": "ahead", "then": "declare_futility", "predictive": {"rule": "long"},
+         "below": 0.001, "looks": [1]},
+        {"name": "long", "then": "declare_success", "posterior": asked, "at_least": 0.9},
+    ]  # fmt: skip
+    raw["scenarios"] = {"expected": raw["scenarios"]["expected"]}
+    raw["truth"]["dropout"] = {"per_year": 0.2}
+    return raw
+
+
+@pytest.mark.parametrize("missing", ["not_in_remission", "exclude"])
+def test_months_in_remission_are_completed_as_the_model_has_them(missing: str) -> None:
+    conduct, plan = looks_of(months_in_remission(missing), 4, "expected")
+    found = conduct.records[0].probabilities["ahead"][:, 0]
+    prior, random, draws = plan.fitted["stay"][1], np.random.default_rng(1), 3_000
+    seen, due = conduct.kept[0].summary("stay"), conduct.kept[0].snapshot.passed(12.0)
+    number = conduct.population.tally(due)[:, :, 0]
+    for trial in range(4):
+        last = []
+        for arm, planned in enumerate(plan.design.planned):
+            n = int(seen.participants[trial, arm, 0])
+            values = float(seen.total[trial, arm, 0]), float(seen.squares[trial, arm, 0])
+            freedom, weight = prior.sd_worth + n, prior.worth + n
+            middle = (prior.worth * prior.mean + values[0]) / weight
+            spread = prior.sd_worth * prior.sd**2 + prior.worth * prior.mean**2 + values[1]
+            variance = (spread - weight * middle**2) / random.chisquare(freedom, draws)
+            mean = random.normal(middle, np.sqrt(variance / weight))
+            more = planned - int(number[trial, arm])
+            new = random.normal(mean[:, None], np.sqrt(variance)[:, None], (draws, more))
+            n, weight, freedom = n + more, weight + more, freedom + more
+            total = values[0] + new.sum(axis=1)
+            middle = (prior.worth * prior.mean + total) / weight
+            spread = spread + (new**2).sum(axis=1) - weight * middle**2
+            scale = np.sqrt(spread / freedom / weight)
+            last.append((np.full(draws, float(freedom)), middle, scale))
+        answers = 1.0 - below(last[1], last[0], 3.0)  # itself held against an integral
+        expected = (answers >= 0.9).mean()
+        error = np.sqrt(max(expected * (1.0 - expected), 0.01) / draws)
+        assert abs(found[trial] - expected) < ALLOWED + 4.0 * error
+    assert (found > 0.02).any()
+    assert (found < 0.98).any()

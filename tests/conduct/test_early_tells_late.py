@@ -332,3 +332,30 @@ def test_a_rule_on_several_questions_is_predicted_with_earlier_months_too() -> N
     exact, drawn, without = first([3.0, 6.0], False), first([3.0, 6.0], True), first([], True)
     assert np.abs(drawn - exact).max() < 0.03  # three of the largest standard errors, 0.009
     assert np.abs(drawn - without).max() > 0.05
+
+
+def test_the_second_face_draws_those_who_wait_and_then_the_probability() -> None:
+    raw = design([3.0, 6.0])
+    raw["prediction"]["dfr"]["counts"] = "all"
+    parts = [{"weight": 0.8, "a": 1.2, "b": 8.8}, {"weight": 0.2, "a": 1.0, "b": 1.0}]
+    flat = {"a": 1.0, "b": 1.0}
+    raw["analysis"]["dfr"]["prior"] = {"soc": {"mixture": parts}, "cart": flat}
+    conduct, number = first_look(raw, 2), 200_000
+    assert conduct.seen is not None
+    asked = replace(conduct.plan.rules[1].parts[0].question, against=())
+    reference = conduct.plan.fitted["dfr"][0].reference(("soc", "cart"), (), (1.0,))
+    random = np.random.default_rng(1)
+    for trial in (0, 1):
+        data = reference.data(conduct.seen.summary("dfr"), trial, None, asked)
+        moved = 1.0 + data["moved"]
+        draws = {f"seen_{name}": np.broadcast_to(data[name] + 0.2, (1, number, *data[name].shape))
+                 for name in ("successes", "totals", "waiting")}  # fmt: skip
+        draws["responds"] = random.beta(moved[:, -1, :, 1], moved[:, -1, :, 0], (1, number, 2, 2))
+        first, rest = moved[:, :1, :, 0], moved[:, :1, :, 1:]
+        draws["first"] = random.beta(first, rest.sum(axis=-1), (1, number, 2, 1, 2))
+        draws["second"] = random.beta(rest[..., 0], rest[..., 1], (1, number, 2, 1, 2))
+        quantity = reference.quantity(draws, asked)
+        for above in (0.0, 0.15, 0.3):
+            fast = looks_at(conduct, above)[trial]
+            error = np.sqrt(fast * (1.0 - fast) / number)
+            assert abs((quantity > above).mean() - fast) < 4.0 * error

@@ -150,9 +150,11 @@ def null_region(pieces: Pieces) -> Found:
             path_to("endpoints", name or "", "type"),
         )
     elif endpoint is not None and _never_direct(pieces, name or ""):
+        chain = name in pieces.prediction
+        course = "a chain of states or a course" if chain else "the participant course"
         yield (
             path,
-            f"every scenario leaves '{name}' to the participant course, in which no rate can be "
+            f"every scenario leaves '{name}' to {course}, in which no rate can be "
             f"put; leave it out, and write null scenarios over the range instead, for example "
             f'[scenarios.null_low] with role = "null", {control}.remission.probability = 0.05 and '
             f"{next(iter(pieces.arm_names[1:]), 'cart')} = {{ same_as = {shown(control)} }}",
@@ -173,7 +175,9 @@ def _calibrated_endpoint(pieces: Pieces) -> str | None:
 
 
 def _never_direct(pieces: Pieces, endpoint: str) -> bool:
-    """Whether no scenario gives an endpoint's truth directly."""
+    """Whether no scenario gives an endpoint's truth directly, as a rate and nothing else."""
+    if endpoint in pieces.prediction:  # a rate does not say the states that it asks for
+        return True
     if not isinstance(pieces.truth, dict) or not isinstance(pieces.scenarios, dict):
         return False
     tables = [table for table in pieces.scenarios.values() if isinstance(table, dict)]

@@ -98,7 +98,8 @@ def _to_come(pieces: Pieces, name: str, question: PosteriorQuestion, path: str) 
     looks = pieces.looks
     waits = looks is not None and looks.events is not None and looks.final is None
     other = question.endpoint != pieces.primary
-    if waits and other and endpoint is not None and not endpoint.binary:
+    undated = endpoint is not None and not endpoint.binary and endpoint.known_after() is None
+    if waits and other and undated:
         yield (
             path,
             f"'{name}' asks about '{question.endpoint}', and the last look waits for events of "

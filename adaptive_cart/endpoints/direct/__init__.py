@@ -8,6 +8,7 @@ beside the one endpoint that has it.
 from __future__ import annotations
 
 from adaptive_cart.endpoints.direct.base import Cell, DirectTruth, Drawing
+from adaptive_cart.endpoints.direct.chain import ResponseOrChain
 from adaptive_cart.endpoints.direct.onset import Onset
 from adaptive_cart.endpoints.direct.response import Response
 from adaptive_cart.endpoints.direct.scored import ScoresAtVisits
@@ -21,6 +22,7 @@ __all__ = [
     "Drawing",
     "Onset",
     "Response",
+    "ResponseOrChain",
     "ScoresAtVisits",
     "Shares",
     "SharesOf",

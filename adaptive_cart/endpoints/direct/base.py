@@ -13,6 +13,7 @@ import numpy.typing as npt
 from adaptive_cart.nouns.correlated import Correlated
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.course import Course
+from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.records import Floats, Outcome
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 from adaptive_cart.nouns.streams import Latents
@@ -111,6 +112,8 @@ class DirectTruth(ABC):
         What is expected as a value, in the words of a message.
     table
         Whether a value is itself a table; any other table is one by stratum.
+    tables
+        Tables that a value may be, where it may also be a number.
     is_time
         Whether a value is the distribution of a time to an event.
     holds
@@ -122,6 +125,7 @@ class DirectTruth(ABC):
     value: ClassVar[Any]
     wanted: ClassVar[str]
     table: ClassVar[bool] = False
+    tables: ClassVar[tuple[type[Part], ...]] = ()
     is_time: ClassVar[bool] = False
     holds: ClassVar[str]
     moments: ClassVar[bool] = False
@@ -138,6 +142,10 @@ class DirectTruth(ABC):
     def words(self, value: Any) -> str:
         """Say a value as a protocol would."""
         return f"{value:g}"
+
+    def tells_at(self, value: Any) -> tuple[float, ...]:
+        """Months before the outcome's own of which a value says the states."""
+        return ()
 
     def fault(self, value: Any, endpoint: Any) -> str:
         """Say why a value does not fit the endpoint's settings; blank where it does."""

@@ -8,7 +8,6 @@ what is asked is averaged over it. Without anybody waiting it is the posterior o
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from typing import ClassVar, Final
@@ -24,7 +23,7 @@ from adaptive_cart.nouns.ahead import Coming, Numbers
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.early_law import responders
 from adaptive_cart.nouns.early_states import EarlyStates, about
-from adaptive_cart.nouns.early_tables import averaged
+from adaptive_cart.nouns.early_tables import Answers, Box, averaged, cells
 from adaptive_cart.nouns.questions import ALL, LEVEL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import EarlyCounts, Summary
@@ -80,15 +79,14 @@ class EarlyCountsPosterior(CountsPosterior):
     def _averaged(
         self,
         question: Question,
-        answers: Callable[[tuple[int, ...], tuple[Integers, ...]], Floats],
+        answers: Answers,
     ) -> Floats:
         arms = [question.arm] if question.minus is None else [question.arm, question.minus]
         successes, totals = self._numbers(question)
         laws = [self.law(question, arm) for arm in arms]
         numbers = totals[:, arms]
         return averaged(
-            lambda shape, seen: answers(tuple(int(n) for n in shape), seen),
-            numbers, successes[:, arms], numbers, laws,
+            answers, numbers, successes[:, arms], numbers, laws,
         )  # fmt: skip
 
     def sides(self, question: Question) -> Sides:
@@ -200,25 +198,22 @@ class EarlyCountsPosterior(CountsPosterior):
         return replace(self, open_strata=open_strata)
 
 
-def _answers(
-    model: BetaBinomial, question: Question, totals: tuple[int, ...], seen: tuple[Integers, ...]
-) -> Floats:
+def _answers(model: BetaBinomial, question: Question, totals: tuple[int, ...], box: Box) -> Floats:
     """What is asked of tables with the same totals; responders and totals by arm of the question.
 
     A whole table is worked out once, and then looked up.
     """
-    shape = [total + 1 for total in totals]
-    if np.prod(shape) > MOST_CELLS:
-        return _of_cells(model, question, totals, seen)
-    found: Floats = _whole(model, question, totals)[seen]
+    if np.prod([total + 1 for total in totals]) > MOST_CELLS:
+        return _of_cells(model, question, totals, cells(box))
+    found: Floats = _whole(model, question, totals)[box]
     return found
 
 
 @lru_cache(maxsize=TABLES_KEPT)
 def _whole(model: BetaBinomial, question: Question, totals: tuple[int, ...]) -> Floats:
-    cells = np.indices([total + 1 for total in totals])
-    answer = _of_cells(model, question, totals, tuple(part.ravel() for part in cells))
-    return answer.reshape(cells.shape[1:])
+    every = tuple(slice(0, total + 1) for total in totals)
+    answer = _of_cells(model, question, totals, cells(every))
+    return answer.reshape([side.stop for side in every])
 
 
 def _of_cells(
@@ -232,11 +227,10 @@ def _of_cells(
     return fast(model, question, successes, numbers)
 
 
-def _means(
-    model: BetaBinomial, arm: int, totals: tuple[int, ...], seen: tuple[Integers, ...]
-) -> Floats:
+def _means(model: BetaBinomial, arm: int, totals: tuple[int, ...], box: Box) -> Floats:
     """Posterior mean of an arm's probability, of tables with the same total."""
-    successes = np.zeros((len(seen[0]), len(model.priors)), dtype=np.int64)
+    seen = cells(box)[0]
+    successes = np.zeros((len(seen), len(model.priors)), dtype=np.int64)
     numbers = np.zeros_like(successes)
-    successes[:, arm], numbers[:, arm] = seen[0], totals[0]
+    successes[:, arm], numbers[:, arm] = seen, totals[0]
     return model.mean(arm, successes, numbers)

@@ -26,6 +26,7 @@ from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Counts, EarlyCounts, Summary
 
 SEED: Final = 1763
+BESIDE: Final = 0.4  # less than a half: the whole number is the nearest
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,9 @@ class EarlyBetaBinomialReference(BetaBinomialReference):
                 rest = before[..., 1:].sum(axis=-1)
                 pm.Binomial("moves", n=before.sum(axis=-1), p=first, observed=before[..., 0])
                 pm.Binomial("others", n=rest, p=second, observed=before[..., 1])
-            for name in ("successes", "totals", "waiting"):  # what is drawn forward is drawn from
-                pm.Deterministic(f"seen_{name}", kept[name] + 0.0 * responds.sum())
+            # what those who wait are drawn from, beside a draw: of a constant there is no R-hat
+            for name in ("successes", "totals", "waiting"):
+                pm.Deterministic(f"seen_{name}", kept[name] + BESIDE * responds.mean())
         return model
 
     def of(

@@ -26,10 +26,13 @@ from pydantic import Field
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
 from adaptive_cart.models.ties import Sides, side_of, strictly_inside
+from adaptive_cart.nouns.ahead import Coming, Numbers
+from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.parts import Months, Part, Positive
-from adaptive_cart.nouns.questions import OPEN, Quantity, Question
+from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Means, Summary
+from adaptive_cart.nouns.summaries.base import by_row, repeated
 
 
 class RestrictedMeanPrior(Part):
@@ -123,6 +126,40 @@ class RestrictedMeanPosterior(Posterior):
             mean = mean - self.t(question.minus, question.stratum)[1]
         return mean
 
+    def completed(self, summary: Summary, coming: Coming, some: Completions, apart: bool) -> Means:
+        """Those still to come are drawn as the model has them: normal about a drawn mean.
+
+        Their months enter by their number, sum and spread, which are drawn instead of each.
+        """
+        assert isinstance(summary, Means)
+        assert isinstance(coming, Numbers)
+        arms, strata = coming.participants.shape[1:]
+        groups = strata if apart else 1
+        uniform = some.even(2 * arms * (groups + strata))
+        own, new = uniform[: 2 * arms * groups], uniform[2 * arms * groups :]
+        shape = (len(self.data.total), arms, strata, some.number)
+        total, squares = np.zeros(shape), np.zeros(shape)
+        for arm in range(arms):
+            for stratum in range(strata):
+                group = arm * groups + (stratum if apart else 0)
+                level = self._drawn(arm, stratum if apart else ALL, own[2 * group :][:2])
+                number = coming.participants[:, arm, stratum].astype(np.float64)[:, None]
+                both = new[2 * (arm * strata + stratum) :][:2]
+                found = _sums_of_new(*level, number, both)
+                total[:, arm, stratum], squares[:, arm, stratum] = found
+        extra = np.broadcast_to(coming.participants[..., None], shape)
+        had = [repeated(part, some.number) for part in vars(summary).values()]
+        return Means(had[0] + by_row(total), had[1] + by_row(squares), had[2] + by_row(extra))
+
+    def _drawn(self, arm: int, stratum: int, uniform: Floats) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of an arm, drawn together, ``(trial, completion)`` each."""
+        from scipy import special
+
+        freedom, location, scale = (part[:, None] for part in self.t(arm, stratum))
+        weight = (self.prior.worth + self._sums(arm, stratum)[2])[:, None]
+        sd = scale * np.sqrt(weight * freedom / special.chdtri(freedom, uniform[0]))
+        return location + sd / np.sqrt(weight) * special.ndtri(uniform[1]), sd
+
     def draw(self, quantity: Quantity) -> Floats:
         from scipy import special
 
@@ -133,6 +170,17 @@ class RestrictedMeanPosterior(Posterior):
             part[:, None] for part in self.t(quantity.arm, quantity.stratum)
         )
         return spread(location + scale * special.stdtrit(freedom, special.ndtr(KNOTS)), KNOTS, rank)
+
+
+def _sums_of_new(
+    mean: Floats, sd: Floats, number: Floats, uniform: Floats
+) -> tuple[Floats, Floats]:
+    """Sum of so many normal values and of their squares, ``(trial, completion)`` each."""
+    from scipy import special
+
+    own = mean + sd / np.sqrt(np.maximum(number, 1.0)) * special.ndtri(uniform[0])
+    spread = np.where(number > 1.0, special.chdtri(np.maximum(number - 1.0, 1.0), uniform[1]), 0.0)
+    return number * own, np.where(number > 0.0, number * own**2 + sd**2 * spread, 0.0)
 
 
 class RestrictedMeanAnalysis(AnalysisBase):
