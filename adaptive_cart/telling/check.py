@@ -22,6 +22,7 @@ from adaptive_cart.running.cost import cost_of_draws
 from adaptive_cart.running.engine import choose_engine
 from adaptive_cart.running.stopping_counts import stopping_counts
 from adaptive_cart.telling.by_number import told_by_number
+from adaptive_cart.telling.early_months import told_early
 from adaptive_cart.telling.estimands import told_estimands
 from adaptive_cart.telling.long_term import told_long_term
 from adaptive_cart.telling.truths import told_scenarios
@@ -191,7 +192,7 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
 
         if (wanted := wanted_words(design)) is not None:
             yield f"  {wanted}"
-    yield from _early(design)
+    yield from (f"  {words}" for words in told_early(design))
     yield from _either_way(design)
     for words in cost_of_draws(plan, design.simulation.trials, len(design.scenarios)):
         yield f"  {words}"
@@ -249,22 +250,6 @@ def _strata_together(design: Design, rule: ResolvedRule) -> str:
         if (analysis := design.analysis_of(question.endpoint)) is not None
     }
     return "".join(f"; {words}" for words in sorted(told))
-
-
-def _early(design: Design) -> Iterator[str]:
-    """Which months tell before the one that is analysed."""
-    for name, early in design.prediction.items():
-        months = listed([f"{month:g}" for month in early.from_])
-        last = " the last of" if len(early.from_) > 1 else ""
-        several = "s" if len(early.from_) > 1 else ""
-        posterior = early.counts == "all"
-        used = "Predictions about, and the posterior of," if posterior else "Predictions about"
-        yield (
-            f"  {used} {name}: who has not reached month "
-            f"{design.endpoints[name].known_after():g} counts by the state at{last} month{several} "
-            f"{months} that has been reached (a chain with Dirichlet rows by arm, each state worth "
-            f"{early.prior:g} beforehand)"
-        )
 
 
 def _either_way(design: Design) -> Iterator[str]:

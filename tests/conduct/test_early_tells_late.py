@@ -24,6 +24,8 @@ from adaptive_cart.conduct.trial import SimulatedConduct
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.participants.population import latents_for
+from adaptive_cart.report.equations import parsed
+from adaptive_cart.telling.early_months import told_early
 from checks import raw_design
 
 Table = dict[str, Any]
@@ -332,6 +334,19 @@ def test_a_rule_on_several_questions_is_predicted_with_earlier_months_too() -> N
     exact, drawn, without = first([3.0, 6.0], False), first([3.0, 6.0], True), first([], True)
     assert np.abs(drawn - exact).max() < 0.03  # three of the largest standard errors, 0.009
     assert np.abs(drawn - without).max() > 0.05
+
+
+def test_the_equations_of_the_report_say_who_waits() -> None:
+    raw = design([3.0, 6.0])
+    raw["prediction"]["dfr"]["counts"] = "all"
+    analysis = Plan.of(Design(**raw)).fitted["dfr"][0]
+    assert any("who wait" in statement.words for statement in analysis.statements)
+    for statement in analysis.statements:
+        assert parsed(statement.source)
+    told = list(told_early(Design(**raw)))
+    assert len(told) == 1
+    assert "and its posterior" in told[0]
+    assert "months 3 and 6" in told[0]
 
 
 def test_the_second_face_draws_those_who_wait_and_then_the_probability() -> None:

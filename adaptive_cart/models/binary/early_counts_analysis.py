@@ -28,10 +28,11 @@ class EarlyBetaBinomialAnalysis(BetaBinomialAnalysis):
 
     early_prior: float
 
+    title: ClassVar[str] = "Independent binomial arms, with those who have not reached the month"
     statements: ClassVar[tuple[Statement, ...]] = (
         *BetaBinomialAnalysis.statements,
         Statement(
-            r"y_k = x_k + r_k, \quad r_k \sim \mathrm{Chain}(w_k)",
+            r"y_k = x_k + r_k",
             "Responders y in arm k are those seen, x, and those who will respond among the "
             "participants who wait, r, by their states w at the last month reached. The chain's "
             "rows are Dirichlet, learned in the arm from those seen at two neighbouring months, "

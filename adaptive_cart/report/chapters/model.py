@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from adaptive_cart.conduct.predictive import enumerated
-from adaptive_cart.models import ANALYSES
+from adaptive_cart.models import ANALYSES, AnalysisBase
 from adaptive_cart.models.draws import DRAWS
 from adaptive_cart.nouns.questions import written
 from adaptive_cart.priors.claims import held_by_priors, prior_claims
@@ -38,6 +38,7 @@ from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, counted, given, rounded, significant
 from adaptive_cart.report.pictures import figures_of
 from adaptive_cart.report.verified import HOW, verified
+from adaptive_cart.telling.early_months import told_early
 
 NO_PRIOR = "the design tests hypotheses, without a prior"
 FLAT = "priors are flat, so that nothing is known before there are data"
@@ -46,9 +47,9 @@ MOST_TABLES = 20_000  # tables of counts that are enumerated for the prior predi
 
 
 def _equations(evidence: Evidence) -> list[Block]:
-    by_model: dict[str, list[str]] = {}
+    by_model: dict[type[AnalysisBase], list[str]] = {}
     for name, (analysis, _) in evidence.plan.fitted.items():
-        by_model.setdefault(analysis.model, []).append(name)
+        by_model.setdefault(type(analysis), []).append(name)
     described = [name for name in evidence.design.endpoints if name not in evidence.plan.fitted]
     blocks: list[Block] = [Heading(text="Analysis models", key="equations", level=2)]
     if described:
@@ -59,20 +60,22 @@ def _equations(evidence: Evidence) -> list[Block]:
             )
         )
     keys = []
-    for kind, names in by_model.items():
+    for model, names in by_model.items():
+        kind = evidence.plan.fitted[names[0]][0].model
         blocks.append(
             paragraph(
                 "{title} (model {code}), for {endpoints}:",
-                title=ANALYSES[kind].title,
+                title=model.title,
                 code=code(kind),
                 endpoints=listed([evidence.endpoint_words(name) for name in names]),
             )
         )
-        for number, statement in enumerate(ANALYSES[kind].statements):
-            key = f"e-{kind}-{number}"
+        for number, statement in enumerate(model.statements):
+            key = f"e-{kind}-{number}" if model is ANALYSES[kind] else f"e-early-{kind}-{number}"
             keys.append(key)
             blocks.append(Equation(key=key, source=statement.source, words=statement.words))
             blocks.append(Paragraph(line=line(statement.words), role="note"))
+    blocks += [paragraph("{words}.", words=words) for words in told_early(evidence.design)]
     if keys:
         evidence.trace.reported(11, *keys)
     return blocks
