@@ -22,6 +22,7 @@ from adaptive_cart.figures import (
     words_participants,
     words_rules,
 )
+from adaptive_cart.figures.category_bars import KIND as CATEGORIES
 from adaptive_cart.figures.kinds import FigureKind
 from adaptive_cart.figures.long_term import KIND as LONG_TERM
 from adaptive_cart.figures.scores import KIND as SCORES
@@ -250,6 +251,7 @@ _ALL = (
         caption=words_measures.say_benefit_risk,
         alternative_text=words_measures.describe_benefit_risk,
     ),
+    CATEGORIES,
     SCORES,
     LONG_TERM,
 )
