@@ -105,7 +105,8 @@ class Ordinal(EndpointBase):
         if self.missing not in (EXCLUDE, *names):
             hint = nearest(self.missing, (EXCLUDE, *names))
             raise ValueError(
-                f"'missing' is '{self.missing}'{hint}; allowed: {one_of((EXCLUDE, *names))}"
+                f"'missing' is '{self.missing}'{hint}; allowed: {one_of((EXCLUDE, *names))} (a "
+                "category that dropout hides is not imputed: it is left out, or counts as one)"
             )
         return self
 
