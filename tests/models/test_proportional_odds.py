@@ -70,7 +70,8 @@ class Grid:
 @pytest.mark.parametrize(
     ("soc", "cart", "each", "sd"),
     [([0, 0, 0], [0, 0, 0], 1.0, 1.5), ([4, 9, 2], [1, 8, 9], 1.0, 1.5),
-     ([0, 2, 0], [0, 1, 1], 2.0, 1.0), ([1, 1, 3], [0, 12, 0], 0.5, 1.5)],
+     ([0, 2, 0], [0, 1, 1], 2.0, 1.0), ([1, 1, 3], [0, 12, 0], 0.5, 1.5),
+     ([0, 2, 3], [1, 1, 0], 1.0, 2.5)],
 )  # fmt: skip
 def test_three_categories_are_those_of_a_grid(
     soc: list[int], cart: list[int], each: float, sd: float
@@ -83,10 +84,9 @@ def test_three_categories_are_those_of_a_grid(
         },
     )
     grid = Grid(soc, cart, each, sd)
-    of_grid = 0.004  # of its cells
     for value in (0.5, 1.0, 2.0, 6.0):
         slow = grid.share(grid.ratio > value)
-        within = own.fast_error + of_grid
+        within = 0.6 * own.fast_error  # some of which is left to the grid's cells
         assert own.computed(RATIO.at(value))[0] == pytest.approx(slow, abs=within), value
         below = replace(RATIO.at(value), above=False)
         assert own.computed(below)[0] == pytest.approx(1.0 - slow, abs=within)

@@ -80,6 +80,12 @@ class Tables:
         """How many there are."""
         return self.lower.shape[2]
 
+    @property
+    def participants(self) -> Floats:
+        """Of all arms, with what the control's prior is worth, ``(table,)``."""
+        found: Floats = self.lower[..., 0].sum(axis=1) + self.upper.sum(axis=(1, 2))
+        return found
+
     def start(self) -> Floats:
         """Coordinates at which the search begins: cutpoints of all arms together, no effect."""
         first, rest = self.lower.sum(axis=1), self.upper.sum(axis=1)

@@ -3,11 +3,13 @@
 Its marginal density is taken at nodes (Tierney and Kadane 1986, J Am Stat Assoc 81:82): there it is
 the posterior at its mode given the log odds ratio, over the root of the determinant of the Hessian
 of all the rest. Between the nodes its logarithm is a cubic spline. Where every second node would
-have said something else, there are twice as many.
+have said something else, there are twice as many. Where there are few participants the density at a
+node is Laplace's times the mean importance of points of t variables about the mode there.
 
 Error, against sums over a lattice of all cutpoints (two to five categories, nobody to 150
 participants an arm, prior sd 0.8 to 10): at most 0.004 where the control's prior is worth 0.5 or
-more in each category, 0.011 where it is worth 0.2.
+more in each category, 0.011 where it is worth 0.2. Without the correction it was 0.008 with seven
+participants.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from scipy import special
 
 from adaptive_cart.models.ordinal.cumulative_logit import (
     Tables,
@@ -29,6 +32,9 @@ PROFILE_STEPS: Final = 3  # to the mode given a log odds ratio, from where the H
 REACH: Final = 6.4  # standard deviations from the mode
 INTERVALS: Final = 16  # between nodes
 MOST: Final = 128  # of them
+FEW: Final = 30  # participants of all arms, below which the method is corrected
+LOG_POINTS: Final = 7  # of the correction
+FREEDOM: Final = 6.0  # degrees, of what they are drawn from
 APART: Final = 0.01  # of distribution functions, by all the nodes and by half of them
 POINTS: Final[Floats] = np.linspace(-REACH, REACH, 2 * MOST + 1)
 
@@ -120,9 +126,35 @@ def _density(
         inside, slope = free.T @ hessian @ free, (gradient @ free)[..., None]
         step = np.linalg.solve(inside, slope)[..., 0].astype(np.float64, copy=False)
         at = at + no_longer(step) @ free.T
-    size_inside = np.linalg.slogdet(free.T @ derivatives(repeated, at)[1] @ free)[1]
-    found: Floats = log_posterior(repeated, at) - 0.5 * size_inside
+    inside = free.T @ derivatives(repeated, at)[1] @ free
+    found: Floats = log_posterior(repeated, at) - 0.5 * np.linalg.slogdet(inside)[1]
+    few = np.flatnonzero(repeated.participants < FEW)
+    if few.size:
+        found[few] += _beyond_laplace(repeated.rows(few), at[few], inside[few], free)
     return found.reshape(-1, len(nodes))
+
+
+def _beyond_laplace(tables: Tables, at: Floats, inside: Floats, free: Floats) -> Floats:
+    """Logarithm of what Laplace's method misses: the mean importance of points about the mode.
+
+    Parameters
+    ----------
+    at, inside
+        Modes given the log odds ratio, and what the Hessian there is of all the rest.
+    """
+    from scipy import stats
+
+    from adaptive_cart.models.draws import ranks
+
+    chance = (ranks(free.shape[1], LOG_POINTS) + 0.5) / 2**LOG_POINTS
+    scores = special.stdtrit(FREEDOM, chance)
+    proposed = stats.t.logpdf(scores, FREEDOM).sum(axis=0) - stats.norm.logpdf(0.0) * len(scores)
+    root = np.linalg.inv(np.linalg.cholesky(inside)).transpose(0, 2, 1)
+    top, total = log_posterior(tables, at), np.zeros(len(at))
+    for score, own in zip(scores.T, proposed, strict=True):
+        total += np.exp(log_posterior(tables, at + (root @ score) @ free.T) - top - own)
+    found: Floats = np.log(total / len(proposed))
+    return found
 
 
 def _distribution(log: Floats) -> Floats:
