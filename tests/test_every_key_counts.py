@@ -653,6 +653,16 @@ LONG = {"years": 15.0, "lost": {"per_year": 0.05}}
 HOLD = [{"from": 3.0, "until": 5.0}]
 
 
+def shares(path: str, changed: Any, seen: str = "number") -> Case:
+    """A further claim that shares the family-wise error with the success."""
+    large = {"name": "large", "then": "claim", **TWO,
+             "at_least": {"alpha": [0.01, 0.03], "threshold": [0.9, 0.05]}}  # fmt: skip
+    shared = {"alpha": {"efficacy": 0.02, "large": 0.01}, "passes_to": {"efficacy": {"large": 1.0}}}
+    return Case("direct", {path: changed}, seen, {"rules/0": large, "claims": shared,
+                "endpoints/infection": GONE, "analysis/infection": GONE,
+                "scenarios/works/infection": GONE, "scenarios/none/infection": GONE})  # fmt: skip
+
+
 def time(key: str, changed: Any, seen: str = "number", /, **given: Any) -> Case:
     """A parameter of a distribution, in the time to relapse of an arm."""
     path = f"{ARM}/durability/relapse"
@@ -667,6 +677,8 @@ KEYS: dict[str, list[Case]] = {
     ".randomisation": [to("direct", "randomisation", {"block": 6})],
     ".endpoints": [to("direct", "endpoints/dfr/month", 3)],
     ".analysis": [to("direct", "analysis/dfr", GONE)],
+    ".claims": [shares("claims", GONE, "refused"),
+                shares("claims/alpha/efficacy", 0.0, "refused")],
     ".prediction": [to("early", "prediction", GONE),
                     to("direct", "prediction", {"dfr": {"from": [3.0]}}, "refused")],
     ".enrolment": [to("direct", "enrolment/per_month", 6)],
@@ -1038,6 +1050,16 @@ KEYS: dict[str, list[Case]] = {
                                {"any": [LOW, {"jointly": [PAIR[0], PAIR[0] | {"above": 0.1}],
                                               "at_least": 0.5}]})],
     "Rule.requires": [claims({}, {"requires": ["efficacy"]})],
+    "SharedError.alpha": [
+        shares("claims/alpha", {"efficacy": 0.02, "large": 0.02}, "refused"),
+        Case("direct", {"claims/alpha/efficacy": 0.03}, "told",
+             shares("", "").start | {"rules/0/at_least": 0.5, "claims/passes_to": {}})],
+    "SharedError.passes_to": [
+        shares("claims/passes_to/efficacy/large", 0.5, "refused"),
+        Case("direct", {"claims/passes_to": {}, "rules/0/at_least": 0.9}, "number",
+             shares("", "").start)],
+    "ByAlpha.alpha": [shares("rules/0/at_least/alpha", [0.01, 0.02], "refused")],
+    "ByAlpha.threshold": [shares("rules/0/at_least/threshold", [0.9, 0.9])],
     "Rule.followed_up": [claims({}, {"followed_up": True})],
     "PosteriorQuestion.endpoint": [to("course", "rules/0/posterior/endpoint", "dfr")],
     "PosteriorQuestion.arm": [to("direct", "rules/0/posterior/arm", "soc"),

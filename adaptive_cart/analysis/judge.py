@@ -163,7 +163,7 @@ def _finding(
     if decides is None:
         reason = f"{part.words(design, place)}: not judged ({why})"
     else:
-        reason = part.reason(design, decides, threshold, place)
+        reason = part.reason(design, decides, threshold, place) + _holding(trial, rule, fast)
     if within_error:
         reason += f"; {_near_words(within_error, fast_holds, reference_holds, alone)}"
     of_rule = rule.targets[whom]
@@ -188,6 +188,15 @@ def _finding(
         within_error=within_error,
         acts=compared(decides),
     )
+
+
+def _holding(trial: RealTrial, rule: ResolvedRule, held: Held) -> str:
+    """What a claim that shares the error held of it, and from whom; nothing where it does not."""
+    passing = trial.plan.passing
+    if passing is None or rule.name not in held.record.sets:
+        return ""
+    position = trial.plan.rules.index(rule)
+    return f"; {passing.told(position, int(held.record.sets[rule.name][0]))}"
 
 
 def _near_words(

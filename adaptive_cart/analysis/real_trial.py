@@ -19,7 +19,7 @@ from adaptive_cart.conduct.look_analysis import LookAnalysis, in_full
 from adaptive_cart.conduct.looks import snapshot_at
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
-from adaptive_cart.conduct.standing import Standing, unheld
+from adaptive_cart.conduct.standing import Standing, why_not_asked
 from adaptive_cart.design.design import ResponseAdaptive
 from adaptive_cart.models.ties import not_known, undecided
 from adaptive_cart.nouns.calendar import until
@@ -362,7 +362,7 @@ class RealTrial(Conduct):
             return settled_by(self.standing, target) or self._too_few(rule, place, analysis)
         if self.standing.may_be_claimed(position)[0, place]:
             return None
-        return f"{unheld(self.standing, position)} has not held"
+        return why_not_asked(self.standing, position)
 
     def _too_few(self, rule: ResolvedRule, place: int, analysis: LookAnalysis) -> str | None:
         """Say for how many of an arm a rule still waits; nothing where there are enough."""

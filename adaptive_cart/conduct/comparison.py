@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, replace
 
 from adaptive_cart.conduct.asking import Asking, Prediction
+from adaptive_cart.design.alpha_graph import same_amount
 from adaptive_cart.design.design import Design
 from adaptive_cart.models.classical.alpha_spending import Spending
 from adaptive_cart.nouns.questions import Question, Wording, asked, written
@@ -37,6 +38,9 @@ class Comparison:
     spending
         How it spends a type I error; its thresholds are then those of the planned numbers,
         and what is in force at a look follows from the numbers that it sees.
+    by_alpha
+        Of a claim that can come to hold several amounts of alpha: each with its threshold; its
+        ``thresholds`` are then the strictest.
     """
 
     name: str
@@ -46,10 +50,11 @@ class Comparison:
     thresholds: dict[int, float]
     last: bool
     spending: Spending | None = None
+    by_alpha: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
         """Let what is asked know what it will be compared with, so that ties are decided."""
-        against = tuple(value for value in self.thresholds.values() if not math.isnan(value))
+        against = tuple(value for value in self._all_thresholds if not math.isnan(value))
         asks, compared = self.asks.compared_with(against)
         object.__setattr__(self, "asks", asks)
         targets = tuple(target.compared_with(*compared) for target in self.targets)
@@ -86,6 +91,7 @@ class Comparison:
             self,
             thresholds=dict.fromkeys(self.thresholds, 2.0 if self.at_least else -1.0),
             spending=None,
+            by_alpha=(),
         )
 
     def compared(self, probability: Floats, threshold: float | Floats) -> Booleans:
@@ -113,10 +119,21 @@ class Comparison:
             return math.nan
         return self.thresholds[max(self.thresholds) if later is None else later]
 
+    def threshold_for(self, amount: float, look: int, between: bool = False) -> float:
+        """What it is compared with at a look by a claim that holds an amount of alpha."""
+        if not self.by_alpha:
+            return self.threshold_at(look, between)
+        known = (value for held, value in self.by_alpha if same_amount(held, amount))
+        return next(known, math.nan)
+
+    @property
+    def _all_thresholds(self) -> tuple[float, ...]:
+        return (*self.thresholds.values(), *(value for _, value in self.by_alpha))
+
     @property
     def easiest(self) -> float:
         """The threshold that is met first; not a number while one is to be calibrated."""
-        values = self.thresholds.values()
+        values = self._all_thresholds
         if any(math.isnan(value) for value in values):
             return math.nan
         return (min if self.at_least else max)(values)

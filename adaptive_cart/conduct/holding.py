@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_cart.conduct.claiming import judge_claims
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.looks import snapshot_at
@@ -53,7 +54,11 @@ class LookRecord:
     between
         Whether this is a stop between looks, counted with the look that would have come next.
     in_force
-        By comparison that spends a type I error: ``(trial, target)`` what it was compared with.
+        By comparison that spends a type I error, or of a claim that shares one: ``(trial, target)``
+        what it was compared with.
+    sets
+        By name of a claim that shares an error: ``(trial,)`` which claims had held when it was
+        judged.
     """
 
     look: int
@@ -66,6 +71,7 @@ class LookRecord:
     shares: Floats | None
     between: bool = False
     in_force: dict[str, Floats] = field(default_factory=dict)
+    sets: dict[str, Integers] = field(default_factory=dict)
 
     def threshold(self, part: Comparison, place: int = 0, trial: int = 0) -> float:
         """What the answer about one of the targets was compared with in a trial."""
@@ -203,7 +209,8 @@ class Conduct:
         probabilities = self.judge(analysis, look, held, last)
         standing.finish(last & held)
         ended = held & ~standing.running
-        probabilities |= self.judge_claims(analysis, look, ended)
+        claimed = judge_claims(self, analysis, look, ended)
+        probabilities |= claimed.probabilities
         infused = self.infused(analysis.snapshot)
         self.ended_at(analysis, look, ended, infused)
         for name in self.design.endpoints:
@@ -220,7 +227,9 @@ class Conduct:
             analysis.summaries,
             probabilities,
             shares,
-            in_force={name: s.at[look] for name, s in self.spent.items() if look in s.at},
+            in_force={name: s.at[look] for name, s in self.spent.items() if look in s.at}
+            | claimed.in_force,
+            sets=claimed.sets,
         )  # fmt: skip
         self.records.append(record)
         self.before = np.where(held, date, self.before)
@@ -252,22 +261,6 @@ class Conduct:
                 for part in rule.parts
             )
             answers = self.judge_rule(position, analysis, judged, thresholds, look, last)
-            probabilities |= by_name(rule, answers)
-        return probabilities
-
-    def judge_claims(
-        self, analysis: LookAnalysis, look: int, ended: Booleans, between: bool = False
-    ) -> dict[str, Floats]:
-        """Judge the claims of trials that have just ended, ``(trial,)``, in the order of gates."""
-        probabilities: dict[str, Floats] = {}
-        claims = self.plan.claims
-        if not claims or not ended.any():
-            return probabilities
-        seen, last = self.of_ended(analysis, ended), np.ones_like(ended)
-        for position in claims:
-            rule = self.plan.rules[position]
-            thresholds = tuple(part.threshold_at(look, between) for part in rule.parts)
-            answers = self.judge_rule(position, seen, ended, thresholds, look, last)
             probabilities |= by_name(rule, answers)
         return probabilities
 
@@ -469,7 +462,8 @@ class Conduct:
         self, analysis: LookAnalysis, asked: dict[str, Floats], look: int, ended: Booleans
     ) -> None:
         """Record trials that a rule with a rhythm of its own has ended."""
-        asked = asked | self.judge_claims(analysis, look, ended, between=True)
+        claimed = judge_claims(self, analysis, look, ended, between=True)
+        asked = asked | claimed.probabilities
         infused = self.infused(analysis.snapshot)
         self.ended_at(analysis, look, ended, infused, between=True)
         for name in self.design.endpoints:
@@ -478,7 +472,7 @@ class Conduct:
         self.records.append(
             LookRecord(
                 look, ended, analysis.snapshot.date, randomised, infused, analysis.summaries,
-                asked, None, between=True,
+                asked, None, between=True, in_force=claimed.in_force, sets=claimed.sets,
             )
         )  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.looks import Schedule
+from adaptive_cart.conduct.passing import Passing
 from adaptive_cart.conduct.rules import ResolvedRule, in_order_of_gates, resolve_rules
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design, Order, ResponseAdaptive
@@ -71,6 +72,11 @@ class Plan:
     def claims(self) -> tuple[int, ...]:
         """Positions of the further claims, in the order in which they are judged."""
         return in_order_of_gates(self.rules)
+
+    @cached_property
+    def passing(self) -> Passing | None:
+        """How claims pass alpha on; nothing where they share no error."""
+        return Passing.of(self.design)
 
     @cached_property
     def order(self) -> Question:

@@ -23,7 +23,7 @@ from adaptive_cart.conduct.jointly import Jointly
 from adaptive_cart.decisions import Decision
 from adaptive_cart.design.column_names import part_names
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.rule_tables import Comparing, PosteriorQuestion, Rule, together
+from adaptive_cart.design.rule_tables import ByAlpha, Comparing, PosteriorQuestion, Rule, together
 from adaptive_cart.design.spending import spending_of
 from adaptive_cart.nouns.questions import ALL, OPEN, Question
 
@@ -268,6 +268,7 @@ def _comparison(design: Design, rule: Rule, asked: Comparing, name: str) -> Comp
         thresholds=thresholds,
         last=rule.looks is None or "final" in rule.looks,
         spending=spending_of(design, rule),
+        by_alpha=asked.threshold.pairs if isinstance(asked.threshold, ByAlpha) else (),
     )
 
 

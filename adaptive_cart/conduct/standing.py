@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from adaptive_cart.conduct.passing import Passing
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.decisions import FUTILITY, NO_SUCCESS, SUCCESS, Ending, Holding
 from adaptive_cart.design.design import Design
@@ -39,14 +40,19 @@ class Declared:
     open_strata: Booleans
 
 
-def unheld(standing: Standing, position: int) -> str:
-    """The rules that a claim requires and that have held of nobody in the first trial, quoted."""
+def why_not_asked(standing: Standing, position: int) -> str:
+    """Why a claim is not judged in the first trial: what has not held, or no alpha is its own."""
     missing = [
         f"'{standing.rules[required].name}'"
         for required in standing.rules[position].requires
         if not (standing.noted[required][0] > 0).any()
     ]
-    return ", ".join(missing) or "what it requires"
+    passing = standing.passing
+    if not missing and passing is not None:
+        held = passing.sets(standing.noted)[:1]
+        if passing.held(position, held)[0] == 0.0:
+            return passing.told(position, int(held[0]))
+    return f"{', '.join(missing) or 'what it requires'} has not held"
 
 
 def holds_apart(design: Design, rule: ResolvedRule) -> bool:
@@ -98,6 +104,8 @@ class Standing:
     within_error
         By position of a rule whose answers have an error: ``(trial,)`` whether it was judged by a
         probability that lay within that of its threshold.
+    passing
+        How claims pass alpha on; nothing where they share none.
     """
 
     design: Design
@@ -117,6 +125,7 @@ class Standing:
     held_at: dict[int, Labels] = field(default_factory=dict)
     declared: list[Declared] = field(default_factory=list)
     within_error: dict[int, Booleans] = field(default_factory=dict)
+    passing: Passing | None = None
 
     @staticmethod
     def at_start(design: Design, rules: tuple[ResolvedRule, ...], trials: int) -> Standing:
@@ -153,6 +162,7 @@ class Standing:
                 for position, rule in enumerate(rules)
                 if ends_by_holding(design, rule)
             },
+            passing=Passing.of(design),
         )
 
     @property
@@ -237,13 +247,19 @@ class Standing:
         decision.act(self, held)
 
     def may_be_claimed(self, position: int) -> Booleans:
-        """Targets of a claim for which all that it requires has held, ``(trial, target)``."""
+        """Targets of a claim for which all that it requires has held, ``(trial, target)``.
+
+        Where claims share the family-wise error, only in trials in which it holds some of it.
+        """
         rule = self.rules[position]
         may = np.ones((len(self.reason), len(rule.targets)), dtype=np.bool_)
         for required in rule.requires:
             looks = self.noted[required]
             for place, target in enumerate(rule.targets):
                 may[:, place] &= any_of(looks[:, self.rules[required].alike(target)] > 0)
+        if self.passing is not None:
+            held = self.passing.held(position, self.passing.sets(self.noted))
+            may &= (held > 0.0)[:, None]
         return may
 
     # ── what decisions do ─────────────────────────────────────────────────────────────────

@@ -314,13 +314,26 @@ class SimulatedConduct(Conduct):
     def _claim_holds(
         self, followed_up: LookAnalysis, position: int, place: int, chosen: Integers
     ) -> Booleans:
-        """Whether a claim holds at the thresholds of the look that ended the trial."""
+        """Whether a claim holds at the thresholds of the look that ended the trial.
+
+        For the alpha for which it was made, or where it was not, for what it held in the end.
+        """
         rule, held, block = self.plan.rules[position], [], self.block
+        passing, noted = self.standing.passing, self.standing.noted
         for number, part in enumerate(rule.parts):
             target = part.targets[rule.condition.whose(number, place)]
             probability = followed_up.probability(part, target)
             ended = zip(block.look[chosen], block.between[chosen], strict=True)
-            threshold = np.array([part.threshold_at(int(at), bool(so)) for at, so in ended])
+            if passing is None:
+                threshold = np.array([part.threshold_at(int(at), bool(so)) for at, so in ended])
+            else:
+                amounts = passing.held(position, passing.sets(noted))[chosen]
+                threshold = np.array(
+                    [part.threshold_for(float(amount), int(at), bool(so))
+                     for amount, (at, so) in zip(amounts, ended, strict=True)]
+                )  # fmt: skip
+                made = self.standing.threshold_when_won(position, place, number)[chosen]
+                threshold = np.where(np.isnan(made), threshold, made)
             held.append(part.compared(probability, threshold))
         return rule.condition.of_one_target(held)
 

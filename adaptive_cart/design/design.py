@@ -20,9 +20,11 @@ from adaptive_cart.decisions import (
 )
 from adaptive_cart.design.accrual import Accrual
 from adaptive_cart.design.long_term import LongTermFollowUp
+from adaptive_cart.design.alpha_graph import AlphaGraph
 from adaptive_cart.design.look_tables import Looks
 from adaptive_cart.design.rule_tables import (
     AlphaSpending,
+    ByAlpha,
     Comparing,
     Rule,
 )
@@ -147,6 +149,13 @@ class Calibration(Part):
     null_region: dict[str, list[Probability]] | None = None
 
 
+class SharedError(Part):
+    """How success and further claims share the family-wise error, and pass their share on."""
+
+    alpha: dict[str, Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False)]]
+    passes_to: dict[str, dict[str, Probability]] = Field(default_factory=dict)
+
+
 class Simulation(Part):
     """How many trials a scenario, and the seed."""
 
@@ -187,6 +196,7 @@ class Design(Part):
     enrolment: Enrolment
     looks: Looks
     rules: list[Rule]
+    claims: SharedError | None = None
     multiarm: MultiArm | None = None
     crossover: Crossover | None = None
     long_term_follow_up: LongTermFollowUp | None = None
@@ -352,6 +362,19 @@ class Design(Part):
         """Rules that make a claim beside success, as written."""
         return [rule for rule in self.rules if rule.decision.at_the_end]
 
+    @cached_property
+    def alpha_graph(self) -> AlphaGraph | None:
+        """The claims that share the family-wise error; nothing where they do not."""
+        if self.claims is None:
+            return None
+        claiming = [rule for rule in self.rules if rule.decision.claims]
+        return AlphaGraph.of(
+            [rule.name for rule in claiming],
+            self.claims.alpha,
+            self.claims.passes_to,
+            {rule.name: rule.requires or () for rule in claiming},
+        )
+
     def may_end(self, ending: Ending) -> bool:
         """Whether trials of the design can end in one way."""
         closes = any(r.decision.drops_arms or r.decision.closes_strata for r in self.rules)
@@ -385,6 +408,8 @@ class Design(Part):
             from adaptive_cart.design.spending import planned_thresholds
 
             return planned_thresholds(self, rule)[look]
+        if isinstance(threshold, ByAlpha):
+            return threshold.threshold[0]  # the strictest, of the smallest amount
         if isinstance(threshold, list):
             return float(threshold[self.judged_at(rule).index(look)])
         return float(threshold)

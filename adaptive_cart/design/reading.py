@@ -18,6 +18,7 @@ from adaptive_cart.design.design import (
     Enrolment,
     MultiArm,
     Randomisation,
+    SharedError,
     Simulation,
     Strict01,
 )
@@ -44,6 +45,7 @@ _WHOLE: dict[str, Any] = {
     "multiarm": MultiArm,
     "crossover": Crossover,
     "long_term_follow_up": LongTermFollowUp,
+    "claims": SharedError,
     "calibration": Calibration,
     "simulation": Simulation,
 }
@@ -173,6 +175,7 @@ class _Reading:
             looks=self.whole("looks"),
             rules=rules,
             rule_names=names,
+            claims=self.whole("claims"),
             crossover=self.whole("crossover"),
             long_term=self.whole("long_term_follow_up"),
             truth=self.raw.get("truth", {}),

@@ -72,9 +72,25 @@ class AlphaSpending(Part):
     spending: Shape = "obrien_fleming"
 
 
+class ByAlpha(Part):
+    """Thresholds of a claim, one for each amount of alpha that it can come to hold."""
+
+    alpha: list[Annotated[float, Field(gt=0.0, lt=1.0, allow_inf_nan=False)]]
+    threshold: list[Probability]
+
+    @property
+    def pairs(self) -> tuple[tuple[float, float], ...]:
+        """Amounts with their thresholds."""
+        return tuple(zip(self.alpha, self.threshold, strict=False))
+
+
 def _threshold_shape(value: Any) -> str:
     if isinstance(value, str):
         return "calibrate"
+    if isinstance(value, ByAlpha) or (
+        isinstance(value, dict) and ("threshold" in value or isinstance(value.get("alpha"), list))
+    ):
+        return "by_alpha"
     if isinstance(value, dict | AlphaSpending):
         return "spending"
     return "list" if isinstance(value, list) else "number"
@@ -84,7 +100,8 @@ Threshold = Annotated[
     Annotated[Probability, Tag("number")]
     | Annotated[list[Probability], Tag("list")]
     | Annotated[Literal["calibrate"], Tag("calibrate")]
-    | Annotated[AlphaSpending, Tag("spending")],
+    | Annotated[AlphaSpending, Tag("spending")]
+    | Annotated[ByAlpha, Tag("by_alpha")],
     Discriminator(_threshold_shape),
 ]
 

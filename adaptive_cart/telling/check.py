@@ -10,9 +10,10 @@ from adaptive_cart.conduct.jointly import by_endpoint
 from adaptive_cart.conduct.plan import Plan, in_what
 from adaptive_cart.conduct.rules import ResolvedRule, listed, resolve_rules
 from adaptive_cart.decisions import SUCCESS
+from adaptive_cart.design.alpha_graph import AlphaGraph
 from adaptive_cart.design.design import Crossover, Design, PermutedBlocks
 from adaptive_cart.design.products import PRODUCTS
-from adaptive_cart.design.rule_tables import AlphaSpending, Comparing, Rule
+from adaptive_cart.design.rule_tables import AlphaSpending, ByAlpha, Comparing, Rule
 from adaptive_cart.design.spending import planned_bounds
 from adaptive_cart.errors import one_of
 from adaptive_cart.models.classical.alpha_spending import SHAPES
@@ -187,6 +188,7 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
                 yield from told_by_number(design, table)
     for words in left_out(design, plan):
         yield f"  {words}"
+    yield from _shared(plan)
     if design.calibration is not None:
         from adaptive_cart.running.region import wanted_words  # brings more than a check needs
 
@@ -202,6 +204,43 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
             f"{error:g}; where one lies that near to its threshold, the trial is counted "
             f"(within_error_RULE)"
         )
+
+
+def _shared(plan: Plan) -> Iterator[str]:
+    """Which claims share the family-wise error, what each may come to hold, and from whom."""
+    passing = plan.passing
+    if passing is None:
+        return
+    graph = passing.graph
+    shares = zip(graph.names, graph.alpha, strict=True)
+    own = ", ".join(f"{name} {float(share):g}" for name, share in shares if share)
+    yield f"  Family-wise error {float(graph.total):g}, shared: {own}"
+    for name, weights in zip(graph.names, graph.weights, strict=True):
+        given = zip(graph.names, weights, strict=True)
+        passed = ", ".join(f"{float(part):.4g} of it to {other}" for other, part in given if part)
+        if passed:
+            yield f"    {name}, once it holds, passes {passed}"
+    for claim, name in enumerate(graph.names):
+        if plan.rules[passing.positions[claim]].decision.at_the_end:
+            told = (
+                f"{float(amount):.6g}{_once(graph, sets)}"
+                for amount, sets in graph.ways(claim).items()
+            )
+            yield f"    {name} can come to hold {'; '.join(told)}"
+
+
+def _once(graph: AlphaGraph, sets: tuple[int, ...]) -> str:
+    """Say which claims must have held for an amount: the smallest sets of those that lead to it."""
+    least = [
+        one for one in sets if not any(one != other and one & other == other for other in sets)
+    ]
+    if least == [0]:
+        return ""
+    names = [
+        " and ".join(name for bit, name in enumerate(graph.names) if one >> bit & 1)
+        for one in least
+    ]
+    return f" once {' or '.join(names)} held"
 
 
 def _asked(design: Design, rule: Rule, resolved: ResolvedRule) -> str:
@@ -282,6 +321,9 @@ def _thresholds(design: Design, rule: Rule, asked: Comparing) -> str:
         return f"{asked.sign} {', '.join(planned)} (by look, as planned)"
     if threshold == "calibrate":
         return f"{asked.sign} {TO_CALIBRATE}"
+    if isinstance(threshold, ByAlpha):
+        told = (f"{written(value)} (for alpha {held:g})" for held, value in threshold.pairs)
+        return f"{asked.sign} " + ", ".join(told)
     if isinstance(threshold, list):
         return f"{asked.sign} " + ", ".join(written(value) for value in threshold) + " (by look)"
     return f"{asked.sign} {written(threshold)}"

@@ -15,7 +15,7 @@ import numpy as np
 from adaptive_cart.conduct.looks import counted_by
 from adaptive_cart.conduct.plan import Estimand, Plan, told_of
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
-from adaptive_cart.conduct.standing import unheld
+from adaptive_cart.conduct.standing import why_not_asked
 from adaptive_cart.conduct.trial import Block, LookRecord, run_block
 from adaptive_cart.decisions import ENDINGS, SUCCESS
 from adaptive_cart.design.design import Design
@@ -224,11 +224,15 @@ def _judged(plan: Plan, record: LookRecord, block: Block, position: int) -> list
             verdict = f" → the trial {ENDINGS[standing.reason[0]].does}"
         elif holds:
             verdict = f" → {rule.decision.done}"
-        lines.append(f"  {rule.name}: {reason}{verdict}")
+        held = ""
+        if rule.name in record.sets and standing.passing is not None:
+            told = standing.passing.told(position, int(record.sets[rule.name][0]))
+            held = f" ({told})"
+        lines.append(f"  {rule.name}: {reason}{held}{verdict}")
     if not lines:
         why = "the trial has ended" if ended_here else "nothing left to ask about"
         if rule.decision.at_the_end:
-            why = f"{unheld(standing, position)} has not held"
+            why = why_not_asked(standing, position)
         if standing.failed[0]:
             why = "the posterior could not be computed"
         lines.append(f"  {rule.name}: not judged ({why})")

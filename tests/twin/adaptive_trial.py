@@ -99,7 +99,7 @@ from typing import Any
 import numpy as np
 from scipy import integrate, special
 
-from twin import accrual, conditions, one_trial, posterior
+from twin import accrual, alpha, conditions, one_trial, posterior
 from twin.one_trial import NEVER, REASONS, Person, Table, by
 
 Ask = Callable[[str, Table, Table, list[str]], float]
@@ -988,6 +988,9 @@ def claim_targets(trial: Trial, rule: Table) -> list[tuple[str, str | None]]:
 
 def claim(trial: Trial, thresholds: dict[str, list[float]], date: float) -> None:
     """Judge the claims, once, of a trial that has ended, after the other rules."""
+    if "claims" in trial.raw:
+        claim_in_turn(trial, thresholds, date)
+        return
     for rule in conditions.claims_in_order(trial.raw):
         records = [
             judge_target(trial, rule, target, thresholds[rule["name"]], date)
@@ -997,6 +1000,29 @@ def claim(trial: Trial, thresholds: dict[str, list[float]], date: float) -> None
         trial.claimed[rule["name"]] = records
         held = {(record["arm"], record["stratum"]) for record in records if record["holds"]}
         trial.held_of.setdefault(rule["name"], set()).update(held)
+
+
+def claim_in_turn(trial: Trial, thresholds: dict[str, list[float]], date: float) -> None:
+    """Judge claims that share the error: whichever can be made is, until none can any more."""
+    levels, weights = alpha.start(trial.raw)
+    for success in [name for name in levels if trial.held_of.get(name)]:
+        levels, weights = alpha.rejected(levels, weights, success)
+    rules = {rule["name"]: rule for rule in trial.raw["rules"] if rule["then"] == "claim"}
+    trial.claimed = {name: [] for name in rules}
+    while True:
+        for name in [name for name in levels if name in rules]:
+            (target,) = claim_targets(trial, rules[name])
+            if not levels[name] or not required_held(trial, rules[name], target):
+                continue
+            at = [alpha.threshold_for(rules[name], levels[name], t) for t in thresholds[name]]
+            record = judge_target(trial, rules[name], target, at, date)
+            trial.claimed[name] = [record | {"alpha": levels[name]}]
+            if record["holds"]:
+                trial.held_of[name] = {target}
+                levels, weights = alpha.rejected(levels, weights, name)
+                break
+        else:
+            return
 
 
 # --- The trial --------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from a fault that has been told already.
 from __future__ import annotations
 
 from adaptive_cart.design.checks import (
+    alpha,
     calibration,
     claims,
     enrolment,
@@ -40,6 +41,8 @@ def problems_between(pieces: Pieces) -> list[Problem]:
         looks.looks,
         rules.rules,
         claims.claims,
+        alpha.shared,
+        alpha.thresholds,
         predictions.early_months,
         looks.stopped_enrolment,
         tables.crossover,

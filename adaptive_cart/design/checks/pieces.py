@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Crossover,
         EarlyMonths,
         Enrolment,
+        SharedError,
     )
     from adaptive_cart.design.long_term import LongTermFollowUp
     from adaptive_cart.design.look_tables import Looks
@@ -51,6 +52,7 @@ class Pieces:
     looks: Looks | None = None
     rules: Sequence[Rule | None] = ()
     rule_names: Sequence[str | None] = ()
+    claims: SharedError | None = None
     crossover: Crossover | None = None
     long_term: LongTermFollowUp | None = None
     truth: Any = field(default_factory=dict)
