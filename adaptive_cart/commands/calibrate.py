@@ -36,7 +36,7 @@ def command(
     """
     from adaptive_cart.design.file import load_design, text_to_edit, write_back
     from adaptive_cart.nouns.whole_files import write_text
-    from adaptive_cart.results.calibration import log_beside, log_text, require_own
+    from adaptive_cart.results.calibration_log import log_beside, log_text, require_own
     from adaptive_cart.running.calibrate import calibrate, calibrated_text
 
     loaded = load_design(design)
@@ -48,10 +48,9 @@ def command(
         )
     write_text(log, log_text(found))
     write_back(design, before, calibrated_text(before, found))
-    for point in found.points:
-        worst = "  (worst)" if point.name == found.worst else ""
-        click.echo(encodable(f"{point.name:32s} type I error {point.error:.4f}{worst}"))
+    for line in found.lines():
+        click.echo(encodable(line))
     click.echo(encodable(found.words()))
-    if found.method == "exact" and trials is not None:
+    if found.trials == 0 and trials is not None:
         click.echo("the error was enumerated, so that --trials changed nothing", err=True)
     click.echo(f"{design} written; what it rests on is in {log}", err=True)

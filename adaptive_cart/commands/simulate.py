@@ -50,7 +50,7 @@ def command(
 ) -> None:
     """Find the operating characteristics of DESIGN."""
     from adaptive_cart.design.file import load_design
-    from adaptive_cart.results.calibration import log_beside, read_log
+    from adaptive_cart.results.calibration_log import log_beside, read_log
     from adaptive_cart.results.tables import failure_warning, summary
     from adaptive_cart.running.run import simulate as run
 

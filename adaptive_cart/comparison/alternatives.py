@@ -17,6 +17,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.rule_tables import Comparing, Rule, together
 from adaptive_cart.errors import DesignError, Problem, ResultsError
 from adaptive_cart.results.result import Result
+from adaptive_cart.running.calibrate_shared import for_success_alone
 from adaptive_cart.running.region import needs_calibration
 from adaptive_cart.running.run import Progress, simulate
 
@@ -52,6 +53,8 @@ def fixed_size(design: Design, calibrated: bool = False) -> Design:
     if problems:
         raise DesignError(problems)
     tables = design.plain()
+    if design.claims is not None:  # no further claim is made, so success has its own share
+        tables = for_success_alone(design).plain()
     tables["looks"] = _one_look(design)
     tables["rules"] = [
         {"name": rule.name, "then": rule.then}

@@ -65,6 +65,7 @@ def group_sequential(design: Design, futility: float | None = None) -> Design:
     error = design.calibration.type_one_error if design.calibration else ERROR
     tables = design.plain()
     tables.pop("calibration", None)
+    tables.pop("claims", None)
     if design.randomisation.method != "permuted_blocks":
         tables.pop("randomisation")
     test = _test(design)

@@ -138,6 +138,12 @@ class Comparison:
             return math.nan
         return (min if self.at_least else max)(values)
 
+    def in_words(self, look: int) -> str:
+        """The same, or of a claim that may hold several amounts of alpha, that of each."""
+        if not self.by_alpha:
+            return self.threshold_words(look)
+        return ", ".join(f"{written(value)} (for alpha {held:g})" for held, value in self.by_alpha)
+
     def words(self, design: Design, target: int = 0, every: bool = False) -> str:
         """Say the question as a protocol would; ``every`` for all targets in one."""
         arms, strata = design.arm_names, design.stratum_names

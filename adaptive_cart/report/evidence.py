@@ -12,7 +12,7 @@ from adaptive_cart.conduct.plan import Estimand, Plan, compared_by
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.decisions import ENDINGS, STOPS, SUCCESS
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.rule_tables import AlphaSpending, Rule
+from adaptive_cart.design.rule_tables import AlphaSpending, ByAlpha, Rule
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.models.classical.alpha_spending import SHAPES
 from adaptive_cart.nouns.questions import Question, written
@@ -31,6 +31,7 @@ from adaptive_cart.report.tracing import Trace
 from adaptive_cart.results.calibration import Calibrated
 from adaptive_cart.results.operating import Figure
 from adaptive_cart.results.result import Result
+from adaptive_cart.results.shared_calibration import SharedCalibration
 from adaptive_cart.running.boundaries import Boundary, boundaries, planned_at
 
 if TYPE_CHECKING:
@@ -132,8 +133,15 @@ class Evidence:
 
     @cached_property
     def calibration(self) -> Calibrated | None:
-        """The search that the thresholds of the run came from; nothing where they were typed."""
-        return self.result.calibration
+        """The search that the threshold for success came from; nothing where it was typed."""
+        found = self.result.calibration
+        return None if found is None else found.of_success
+
+    @cached_property
+    def calibration_of_claims(self) -> SharedCalibration | None:
+        """The search for claims that share the error; nothing where theirs were typed."""
+        found = self.result.calibration
+        return None if found is None else found.of_claims
 
     @cached_property
     def nulls_above_target(self) -> list[str]:
@@ -362,6 +370,11 @@ class Evidence:
             line(given(part.threshold_words(look), path), " at look ", given(look, path))
             for look in self.design.judged_at(rule)
         ]
+        if isinstance(asked.threshold, ByAlpha):
+            values = [
+                line(given(written(value), path), " where it holds ", given(f"{held:.6g}", path))
+                for held, value in asked.threshold.pairs
+            ]
         if isinstance(asked.threshold, float | int):
             values = [line(given(written(float(asked.threshold)), path))]
         told = listed(values)
@@ -399,7 +412,7 @@ class Evidence:
             return line(secret("not judged", otherwise=WITHHELD_SHORT))
         found = []
         for part in self.resolved(rule).parts:
-            number = given(part.threshold_words(look), f"design: rules.{rule.name}")
+            number = given(part.in_words(look), f"design: rules.{rule.name}")
             sign = "≥" if part.at_least else "<"
             found.append(line(secret(f"{sign} ", number, otherwise=WITHHELD_SHORT)))
         return self.together(rule, found)

@@ -8,17 +8,12 @@ these tables is edited, it no longer matches.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
-from adaptive_cart.errors import InputError
-from adaptive_cart.nouns.whole_files import holds_text
 from adaptive_cart.results.operating import Figure
 
 KIND = "adaptive_cart calibration"
@@ -103,6 +98,16 @@ class Calibrated:
     found: str
 
     @property
+    def of_success(self) -> Calibrated:
+        """How the threshold for success was found."""
+        return self
+
+    @property
+    def of_claims(self) -> None:
+        """How those of claims that share the error were found: there are none."""
+        return
+
+    @property
     def errors(self) -> dict[str, float]:
         """Type I error by null point, at the threshold."""
         return {point.name: point.error for point in self.points}
@@ -111,6 +116,10 @@ class Calibrated:
     def worst_point(self) -> NullPoint:
         """The null point with the largest error."""
         return next(point for point in self.points if point.name == self.worst)
+
+    def of_rule(self, name: str) -> float:
+        """What stands in the place of ``"calibrate"`` in a rule: the same in all."""
+        return self.threshold
 
     def matches(self, design: Design) -> bool:
         """Whether a design's thresholds are the ones found here, and its tables those searched."""
@@ -121,6 +130,18 @@ class Calibrated:
         return fingerprint(design, self.scenarios) == self.asked
 
     # ── in words ──────────────────────────────────────────────────────────────────────────
+    def lines(self) -> list[str]:
+        """The null points with their errors, a line each."""
+        return [
+            f"{point.name:32s} type I error {point.error:.4f}"
+            f"{'  (worst)' if point.name == self.worst else ''}"
+            for point in self.points
+        ]
+
+    def short(self) -> str:
+        """Say the threshold in a clause."""
+        return f"threshold {self.threshold!r}"
+
     def words(self) -> str:
         """Say what was found, a line each: the threshold, its error, what confirms it."""
         worst = self.worst_point
@@ -190,35 +211,3 @@ def fingerprint(design: Design, scenarios: tuple[str, ...]) -> str:
         return ""
     used = {name: table for name, table in design.scenarios.items() if name in scenarios}
     return digest_of(design.model_copy(update={"scenarios": used}))
-
-
-def log_beside(design_file: Path) -> Path:
-    """Where the calibration of a design file is kept: beside it, and not beside a link to it."""
-    file = design_file.resolve()
-    return file.with_name(f"{file.stem}.calibration.json")
-
-
-def read_log(path: Path) -> Calibrated | None:
-    """Read a kept calibration; nothing where there is none, or the file is something else."""
-    try:
-        return Calibrated.of(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return None
-
-
-def require_own(path: Path) -> None:
-    """Raise an :class:`InputError` where a calibration would replace a file that is none.
-
-    Nor is one replaced that somebody has added to, or that is a link.
-    """
-    found = read_log(path)
-    if os.path.lexists(path) and not (found and holds_text(path, log_text(found))):
-        raise InputError(
-            f"{path}: is there already and is not as a calibration of this version was written; "
-            f"move it away, since the calibration is kept under this name"
-        )
-
-
-def log_text(found: Calibrated) -> str:
-    """Write a calibration as JSON."""
-    return json.dumps(found.plain(), indent=2, ensure_ascii=False) + "\n"

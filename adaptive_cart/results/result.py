@@ -13,8 +13,8 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of, load_design
 from adaptive_cart.design.scenario_frame import ROLES
 from adaptive_cart.errors import ResultsError, one_of
-from adaptive_cart.results.calibration import Calibrated
 from adaptive_cart.results.operating import COLUMNS, Figure
+from adaptive_cart.results.shared_calibration import AnyCalibration, calibration_of
 from adaptive_cart.results.store import DESIGN, GO_ON, LOOKS, MEASURES, TRIALS, Store
 
 if TYPE_CHECKING:
@@ -69,12 +69,12 @@ class Result:
         return {name: role for role in ROLES for name in run if roles[name] == role}
 
     @cached_property
-    def calibration(self) -> Calibrated | None:
+    def calibration(self) -> AnyCalibration | None:
         """The search that the design's thresholds came from; nothing where they were typed.
 
         Nothing as well where a threshold, or a table that the search read, was edited since.
         """
-        found = Calibrated.of(self.manifest.get("calibration"))
+        found = calibration_of(self.manifest.get("calibration"))
         return found if found is not None and found.matches(self.design) else None
 
     @cached_property

@@ -44,6 +44,19 @@ def trials_table(
     return pa.table({**table, **columns})
 
 
+def false_columns(plan: Plan) -> list[str]:
+    """Names of the columns that say what is false, in their order."""
+    claims = [plan.rules[position] for position in plan.claims]
+    again = [rule.name for rule in claims if rule.followed_up]
+    return [
+        FALSE_SUCCESS,
+        *(f"false_claim_{rule.name}" for rule in claims),
+        *(["any_false_claim"] if claims else []),
+        *(f"false_claim_final_{name}" for name in again),
+        *(["any_false_claim_final"] if again else []),
+    ]
+
+
 def _false(plan: Plan, block: Block, claims: Claims) -> dict[str, Any]:
     """Whether a success is false, and where there are further claims each of those, and any."""
     columns = {FALSE_SUCCESS: claims.of_trials(block.standing)}

@@ -33,6 +33,8 @@ from adaptive_cart.errors import DesignError, EngineError, Problem
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.calibration import Calibrated, NullPoint, fingerprint
 from adaptive_cart.results.operating import proportion
+from adaptive_cart.results.shared_calibration import AnyCalibration, SharedCalibration
+from adaptive_cart.running.calibrate_shared import calibrate_shared, for_success_alone
 from adaptive_cart.running.engine import Engine, obstacles
 from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, tables_of
 from adaptive_cart.running.null_region import Point
@@ -67,8 +69,8 @@ def calibrate(
     jobs: int | None = None,
     progress: Progress = lambda what, done, total: None,
     engine: Engine = "auto",
-) -> Calibrated:
-    """Find the threshold for a design's wanted type I error.
+) -> AnyCalibration:
+    """Find the threshold for a design's wanted type I error; of claims that share it, for each.
 
     Parameters
     ----------
@@ -88,12 +90,29 @@ def calibrate(
         If ``exact`` is asked for and not valid.
     """
     _check(design, trials)
-    region = region_of(design)
     number = TRIALS if trials is None else trials
+    if design.alpha_graph is not None:
+        first = design.simulation.seed if seed is None else seed
+        return _of_claims(design, number, first, jobs, progress, engine)
+    region = region_of(design)
     if _exact(design, region, engine):
         return _enumerated(design, region, progress)
     own_seed = _own_seed(design.simulation.seed if seed is None else seed)
     return _simulated(design, region, number, own_seed, jobs, progress)
+
+
+def _of_claims(
+    design: Design, trials: int, seed: int, jobs: int | None, progress: Progress, engine: Engine
+) -> SharedCalibration:
+    """The threshold for success for its own share, then those of the claims."""
+    alone, own = for_success_alone(design), _own_seed(seed)
+    success = None
+    if needs_calibration(alone):
+        found = calibrate(alone, trials, seed, jobs, progress, engine)
+        success = found.of_success
+    elif engine == "exact":
+        raise EngineError("the error of further claims is simulated, and not enumerated")
+    return calibrate_shared(design, success, trials, own, _own_seed(own), jobs, progress)
 
 
 # ── enumerated ────────────────────────────────────────────────────────────────────────────────
@@ -246,15 +265,20 @@ def _found(
     )
 
 
-def calibrated_text(text: str, found: Calibrated) -> str:
-    """Put the threshold into the text of a design file, comments and order kept."""
+def calibrated_text(text: str, found: AnyCalibration) -> str:
+    """Put the thresholds into the text of a design file, comments and order kept."""
     import tomlkit
 
     document = tomlkit.parse(text)
     for rule in document["rules"]:
         for key in ("at_least", "below"):
             if rule.get(key) == "calibrate":
-                rule[key] = found.threshold
+                value = found.of_rule(str(rule["name"]))
+                if isinstance(value, dict):  # by amount of alpha
+                    table = tomlkit.inline_table()
+                    table.update(value)
+                    value = table
+                rule[key] = value
     return tomlkit.dumps(document)
 
 

@@ -248,3 +248,24 @@ def _at_margin(design: Design, name: str, truth: Truth, asked: Question) -> dict
     arms[asked.arm] = moved
     label = f"{name}, {claim_words(replace(asked, above=True), design).replace(' > ', ' = ')}"
     return {label: replace(truth, direct={**truth.direct, asked.endpoint: tuple(arms)})}
+
+
+def not_at_margin(design: Design, rule: ResolvedRule, points: Sequence[Point]) -> Iterator[str]:
+    """Say that no truth is at the margin of a claim, where its error would be larger."""
+    asked = rule.parts[0].question
+    found: list[tuple[float, str, float]] = []
+    for point in points:
+        true = true_values(design, point.truth, SobolLatents(points=POINTS))
+        beyond, quantity = _beyond(asked, true), true.quantity(asked)
+        if beyond is None or quantity is None:
+            continue
+        if beyond.value >= -_slack(beyond):
+            return
+        found.append((beyond.value, point.name, quantity.value))
+    if found:
+        _, nearest, value = max(found)
+        yield (
+            f"'{rule.name}' claims {claim_words(asked, design)}; nearest to its margin is "
+            f"{nearest}, where the true value is {value:.4g}: the error at "
+            f"{written(asked.value)} is larger and is not held; write a scenario there"
+        )

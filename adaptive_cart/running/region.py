@@ -6,8 +6,9 @@ directly; else of scenarios. :mod:`adaptive_cart.running.null_region` makes the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.rule_tables import Rule
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem
+from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.null_region import (
     Point,
     claim_words,
@@ -41,12 +43,33 @@ def asks(rule: Rule) -> bool:
 
 
 def with_threshold(design: Design, threshold: float) -> Design:
-    """Put a number in the place of every ``"calibrate"``."""
+    """Put one number in the place of every ``"calibrate"``."""
+    return _replaced(design, lambda name: for_each_amount(design, name, threshold))
+
+
+def with_found(design: Design, found: AnyCalibration) -> Design:
+    """Put what a calibration found in the place of every ``"calibrate"``."""
+    return _replaced(design, found.of_rule)
+
+
+def for_each_amount(design: Design, name: str, threshold: float) -> Any:
+    """A number as a rule's threshold; of a claim that may hold several amounts, for each."""
+    graph = design.alpha_graph
+    claims = [rule.name for rule in design.further_claims]
+    amounts = () if graph is None else graph.amounts(graph.names.index(name))
+    if name not in claims or len(amounts) < 2:
+        return threshold
+    return {"alpha": list(amounts), "threshold": [threshold] * len(amounts)}
+
+
+def _replaced(design: Design, threshold_of: Callable[[str], Any]) -> Design:
+    """Put something in the place of every ``"calibrate"``, by name of the rule."""
     rules = []
     for rule in design.rules:
         plain = rule.plain()
         if asks(rule):
-            plain["at_least" if rule.at_least is not None else "below"] = threshold
+            key = "at_least" if rule.at_least is not None else "below"
+            plain[key] = threshold_of(rule.name)
         rules.append(plain)
     tables = design.plain()
     tables["rules"] = rules
@@ -57,6 +80,11 @@ def wanted_words(design: Design) -> str | None:
     """What ``[calibration]`` asks for, with its null region; nothing where it asks for nothing."""
     if design.calibration is None or not design.rules_ending(SUCCESS):
         return None
+    if design.alpha_graph is not None:
+        return (
+            f"family-wise error wanted: at most {design.calibration.type_one_error:g}; each claim "
+            f"at most what it holds, in every scenario in which it is false"
+        )
     error = f"type I error wanted: at most {design.calibration.type_one_error:g}"
     try:
         region = region_of(design).words
@@ -200,9 +228,11 @@ def null_points(design: Design, written: Design | None = None) -> tuple[list[Poi
 
 
 def calibrated_rules(design: Design, rules: Sequence[ResolvedRule]) -> list[ResolvedRule]:
-    """The rules whose threshold is to be calibrated; those for success where there is none."""
-    asking = [new for old, new in zip(design.rules, rules, strict=True) if asks(old)]
-    return asking or [rule for rule in rules if rule.decision.ends == SUCCESS]
+    """The rules for success whose threshold is to be calibrated; all where there is none."""
+    success = [
+        pair for pair in zip(design.rules, rules, strict=True) if pair[1].decision.ends == SUCCESS
+    ]
+    return [new for old, new in success if asks(old)] or [new for _, new in success]
 
 
 def claims_of(rule: ResolvedRule, design: Design) -> str:

@@ -28,10 +28,10 @@ from adaptive_cart.errors import (
     nearest,
     one_of,
 )
-from adaptive_cart.results.calibration import Calibrated
 from adaptive_cart.results.estimand import SobolLatents, TrueValues, target_values, true_values
 from adaptive_cart.results.operating import COLUMNS, measures
 from adaptive_cart.results.result import Result
+from adaptive_cart.results.shared_calibration import AnyCalibration, calibration_of
 from adaptive_cart.results.store import (
     BOUNDARIES,
     DESIGN,
@@ -53,7 +53,7 @@ from adaptive_cart.running.calibrate import calibrate, calibrated_text
 from adaptive_cart.running.cost import cost_of_draws
 from adaptive_cart.running.engine import Engine, choose_engine
 from adaptive_cart.running.exact import enumerate_design
-from adaptive_cart.running.region import needs_calibration, with_threshold
+from adaptive_cart.running.region import needs_calibration, with_found
 from adaptive_cart.running.stopping_counts import stopping_counts_csv
 from adaptive_cart.running.stretches import (
     STRETCH,
@@ -94,7 +94,7 @@ def simulate(
     scheduler: str | None = None,
     block: int | None = None,
     design_text: str | None = None,
-    calibration: Calibrated | None = None,
+    calibration: AnyCalibration | None = None,
     progress: Progress = _silent,
     tell: Callable[[str], None] = lambda message: None,
 ) -> Result:
@@ -144,12 +144,12 @@ def simulate(
     kept = None if out is None or restart else _kept_calibration(Path(out))
     if needs_calibration(design):
         if kept is not None and kept.answers(design):
-            tell(f"threshold {kept.threshold!r}: calibrated before, by the run that is there")
+            tell(f"{kept.short()}: calibrated before, by the run that is there")
             calibration = kept
         else:
             calibration = calibrate(design, seed=seed, jobs=jobs, progress=progress)
             tell(calibration.words())
-        design = with_threshold(design, calibration.threshold)
+        design = with_found(design, calibration)
         if design_text is not None:
             design_text = calibrated_text(design_text, calibration)
     of_design = (known for known in (calibration, kept) if known and known.matches(design))
@@ -199,13 +199,13 @@ def simulate(
     return Result(design, folder.absolute(), temporary=out is None)
 
 
-def _kept_calibration(folder: Path) -> Calibrated | None:
+def _kept_calibration(folder: Path) -> AnyCalibration | None:
     """The calibration that a results folder holds; nothing where it holds none."""
     try:
         found = Store(folder).manifest()
     except ResultsError:  # told when the folder is looked at
         return None
-    return None if found is None else Calibrated.of(found.get("calibration"))
+    return None if found is None else calibration_of(found.get("calibration"))
 
 
 def _chosen(design: Design, scenarios: Iterable[str] | None) -> list[str]:
@@ -267,7 +267,7 @@ class _Run:
         self.progress = progress
         self.tell = tell
         self.started = time.time()
-        self.calibration: Calibrated | None = None
+        self.calibration: AnyCalibration | None = None
         self.held: dict[str, int] = dict(found["trials"]) if found else {}
         self.seconds_before = float(found.get("seconds", 0.0)) if found else 0.0
 
@@ -291,7 +291,8 @@ class _Run:
         """Whether a folder holds all that is asked for, so that it need only be read."""
         if found["status"] != "complete" or set(self.reported) != self.held.keys():
             return False
-        if self.calibration is not None and found.get("calibration") != self.calibration.plain():
+        kept = calibration_of(found.get("calibration"))
+        if self.calibration is not None and kept != self.calibration:
             return False  # the thresholds have been calibrated since
         if self.identity.engine == "exact":
             return True

@@ -92,7 +92,7 @@ def largest_asked(numbers: Design, written: Design, point: Point, trials: int, s
         if rule.decision.ends == SUCCESS and rule.name not in calibrated
     }
     found = []
-    for first, many in _blocks(numbers, trials):
+    for first, many in blocks(numbers, trials):
         latents = latents_for(numbers, seed, first, many)
         block = run_block(plan, point.truth, (), latents)
         largest = np.zeros(latents.trials)
@@ -111,7 +111,7 @@ def false_successes(design: Design, point: Point, trials: int, seed: int) -> int
     """How many trials of a design as it acts declare a success whose claim is false."""
     plan = replace(Plan.of(design), estimands=())
     number = 0
-    for first, many in _blocks(design, trials):
+    for first, many in blocks(design, trials):
         block = run_block(plan, point.truth, (), latents_for(design, seed, first, many))
         wrong = np.zeros(many, dtype=np.bool_)
         for position, looks in block.standing.won.items():
@@ -121,7 +121,7 @@ def false_successes(design: Design, point: Point, trials: int, seed: int) -> int
     return number
 
 
-def _blocks(design: Design, trials: int) -> Iterator[tuple[int, int]]:
+def blocks(design: Design, trials: int) -> Iterator[tuple[int, int]]:
     """First trial and number of trials of each block that is simulated at once."""
     size = max(32, 90_000 // design.enrolment.max_n)
     for first in range(0, trials, size):

@@ -34,7 +34,7 @@ from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.claims import Claims
 from adaptive_cart.results.estimand import TrueValues
 from adaptive_cart.results.operating import Z95
-from adaptive_cart.results.rows import FALSE_SUCCESS, looks_table, trials_table
+from adaptive_cart.results.rows import false_columns, looks_table, trials_table
 from adaptive_cart.results.store import GO_ON, LOOKS, TRIALS, Parts, Span, Stretch, version
 
 STRETCH = 2_500  # trials in a stretch, at most
@@ -149,7 +149,7 @@ def columns_written(design: Design, truth: Truth) -> dict[str, list[str]]:
     block = run_block(plan, truth, unknown, latents_for(design, 0, 0, 1))
     trials = trials_table(plan, "", [block]).column_names
     return {
-        TRIALS: [*trials, FALSE_SUCCESS],
+        TRIALS: [*trials, *false_columns(plan)],
         LOOKS: looks_table(plan, "", [block]).column_names,
     }
 

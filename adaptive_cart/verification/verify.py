@@ -39,7 +39,7 @@ from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.results.operating import proportion
 from adaptive_cart.results.store import GO_ON, version
 from adaptive_cart.running.calibrate import calibrate
-from adaptive_cart.running.region import needs_calibration, with_threshold
+from adaptive_cart.running.region import needs_calibration, with_found
 from adaptive_cart.running.stretches import all_cores, belong_to, hidden_from_ctrl_c
 from adaptive_cart.verification.verified_looks import ChosenLook, chosen_looks
 from adaptive_cart.verification.verified_rows import ERRORS, LARGEST_DIFFERENCE, Comparison, Row
@@ -132,7 +132,7 @@ def verify(
     if needs_calibration(design):
         found = calibrate(design, seed=seed, jobs=jobs, progress=progress)
         tell(found.words())
-        design = with_threshold(design, found.threshold)
+        design = with_found(design, found)
     plan = Plan.of(design)
     chosen = chosen_looks(plan, dict(design.truths), used_seed, looks)
     if not chosen:

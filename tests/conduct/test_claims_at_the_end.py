@@ -185,6 +185,14 @@ def test_the_report_shows_them_too(claimed: Result) -> None:
                 assert abs(float(number) - share) <= 0.51 * 10 ** -len(number[2:])
 
 
+def test_a_run_with_claims_is_extended(tmp_path: Path) -> None:
+    design = Design(**gated())
+    for trials in (10, 30):
+        longer = ac.simulate(design, trials=trials, seed=3, jobs=1, out=tmp_path / "grown")
+    straight = ac.simulate(design, trials=30, seed=3, jobs=1, out=tmp_path / "straight")
+    assert longer.trials.equals(straight.trials)
+
+
 def test_without_further_claims_nothing_is_said_of_them(tmp_path: Path) -> None:
     result = ac.simulate(Design(**both()), trials=20, seed=3, jobs=1, out=tmp_path / "out")
     assert "urther claims" not in summary(result)

@@ -20,7 +20,8 @@ import adaptive_cart as ac
 from adaptive_cart.cli import main
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, EngineError
-from adaptive_cart.results.calibration import Calibrated, log_beside, read_log
+from adaptive_cart.results.calibration import Calibrated
+from adaptive_cart.results.calibration_log import log_beside, read_log
 from adaptive_cart.running.calibrate import calibrate, calibrated_text
 from adaptive_cart.running.region import null_points, with_threshold
 from adaptive_cart.running.simulated_error import false_successes

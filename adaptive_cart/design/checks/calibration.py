@@ -32,7 +32,7 @@ def calibration(pieces: Pieces) -> Found:
         )
     for place, rule in enumerate(pieces.rules):
         if rule is not None and rule.threshold == "calibrate":
-            yield from _to_calibrate(rule, f"rules[{place}]")
+            yield from _to_calibrate(pieces, rule, f"rules[{place}]")
         for inner, part in leaves(rule) if rule is not None else ():
             if inner and part.threshold == "calibrate":
                 key = "at_least" if part.at_least is not None else "below"
@@ -43,6 +43,7 @@ def calibration(pieces: Pieces) -> Found:
                 )
     yield from null_region(pieces)
     calibration = pieces.calibration
+    asking = [path for path in asking if path not in _further(pieces)]
     if not asking or calibration is None or calibration.null_region is not None:
         return
     if not _has_null(pieces):
@@ -57,6 +58,12 @@ def calibration(pieces: Pieces) -> Found:
             "rules",
             "endpoints",
         )
+
+
+def _further(pieces: Pieces) -> list[str]:
+    """Paths of the further claims, which are false in scenarios of any role."""
+    rules = enumerate(pieces.rules)
+    return [f"rules[{k}]" for k, rule in rules if rule is not None and rule.decision.at_the_end]
 
 
 def _has_null(pieces: Pieces) -> bool:
@@ -80,15 +87,25 @@ def _has_null(pieces: Pieces) -> bool:
     return rates and not _never_direct(pieces, name)
 
 
-def _to_calibrate(rule: Rule, path: str) -> Found:
+def _to_calibrate(pieces: Pieces, rule: Rule, path: str) -> Found:
     """Whether a rule's threshold is one that a type I error decides."""
     key = "at_least" if rule.at_least is not None else "below"
-    if rule.decision.ends != SUCCESS or key == "below":
+    shares = pieces.claims is not None
+    success = [other for other in pieces.rules if other and other.decision.ends == SUCCESS]
+    if not (rule.decision.claims and (shares or rule.decision.ends == SUCCESS)) or key == "below":
         yield (
             f"{path}.{key}",
-            'found "calibrate"; it is for the `at_least` of a rule that declares success, since '
-            "its type I error decides it; write a number",
+            'found "calibrate"; it is for the `at_least` of a rule that declares success (or of a '
+            "claim to which [claims] gives a share), since its type I error decides it; write a "
+            "number",
             f"{path}.then",
+        )
+    elif shares and rule.decision.ends == SUCCESS and len(success) > 1:
+        yield (
+            f"{path}.{key}",
+            'found "calibrate" for one of several rules that declare success, each for a share of '
+            "its own; one threshold for success is searched: write numbers in these rules",
+            "claims",
         )
     elif rule.jointly is not None:
         yield (

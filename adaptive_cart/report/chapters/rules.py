@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from adaptive_cart.decisions import FUTILITY, SAFETY, SUCCESS
 from adaptive_cart.design.rule_tables import Rule
 from adaptive_cart.report.chapter import Chapter
+from adaptive_cart.report.chapters.shared_thresholds import shared_words
 from adaptive_cart.report.chapters.thresholds import basis, thresholds
 from adaptive_cart.report.document import (
     WITHHELD_SHORT,
@@ -348,7 +349,8 @@ def _further_claims(evidence: Evidence) -> Line:
         table=Reference("t-further-claims"),
     )  # fmt: skip
     asked = listed([line(code(rule.name), " at ", evidence.when(rule)) for rule in claims])
-    return prose("Further claims: {claims}; none of them counts as success.", claims=asked) + error
+    said = prose("Further claims: {claims}; none of them counts as success.", claims=asked)
+    return said + shared_words(evidence) + error
 
 
 def _any_look(evidence: Evidence) -> Line:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cart.design.rule_tables import AlphaSpending
+from adaptive_cart.report.chapters.shared_thresholds import shared_thresholds
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -32,9 +33,10 @@ UNSURE = " (the Monte Carlo interval holds the target)"
 def thresholds(evidence: Evidence) -> list[Block]:
     """How the thresholds were found, and what became of the type I error."""
     heading = Heading(text="Where the thresholds come from", key="thresholds", level=2)
+    shared = shared_thresholds(evidence)
     if evidence.calibration is not None:
-        return [heading, *_calibrated(evidence)]
-    return [heading, *(Paragraph(line=said) for said in _by_hand(evidence))]
+        return [heading, *_calibrated(evidence), *shared]
+    return [heading, *(Paragraph(line=said) for said in _by_hand(evidence)), *shared]
 
 
 def _calibrated(evidence: Evidence) -> list[Block]:
@@ -145,18 +147,25 @@ def _by_hand(evidence: Evidence) -> list[Line]:
         )
         return [
             prose(
-                "The thresholds were set by hand, and the design states no target for its type I "
-                "error. {largest}",
+                "The thresholds {of}were set by hand, and the design states no target for its "
+                "type I error. {largest}",
+                of=_of_which(evidence),
                 largest=largest_error(evidence),
             )
         ]
     evidence.trace.missing(CALIBRATED, '"calibrate" as a threshold, and adaptive-cart calibrate')
     return [
         prose(
-            "The thresholds were set by hand. {largest}",
+            "The thresholds {of}were set by hand. {largest}",
+            of=_of_which(evidence),
             largest=largest_error(evidence),
         )
     ]
+
+
+def _of_which(evidence: Evidence) -> str:
+    """Of which rules thresholds were set by hand, where those of claims were searched."""
+    return "" if evidence.calibration_of_claims is None else "of all but the further claims "
 
 
 def largest_error(evidence: Evidence) -> Line:

@@ -1,0 +1,352 @@
+"""Thresholds of claims that share the family-wise error: one for every amount that each may hold.
+
+First the success rule, as ever, for its own share. Then each claim by itself: in every truth in
+which what it claims is false, trials of the design are simulated, success and all other rules as
+they are, and the claim is asked at the end of each, whatever it requires and whatever else has
+held. The smallest threshold that at most the amount of these trials reach, in the worst of the
+truths, is that of the amount; one simulation gives those of all amounts. So each claim keeps every
+amount that it can hold as a test of its own, and by the closed testing principle (Bretz et al.
+2009, Stat Med 28:586) any false claim has at most the sum of the shares, whichever of the other
+claims are true. Gates only lower it.
+
+The truths are the scenarios, whatever their role, in which the claim is false; where it is about
+rates that are given directly also control rates from 0 to 1, each with the rate at which it is just
+false.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import joblib
+import numpy as np
+
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
+from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.decisions import SUCCESS
+from adaptive_cart.design.alpha_graph import decimal
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.truth import Truth
+from adaptive_cart.errors import DesignError, Problem
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.participants.population import latents_for
+from adaptive_cart.results.calibration import Calibrated, fingerprint
+from adaptive_cart.results.claims import FALSE, Claims
+from adaptive_cart.results.estimand import true_values
+from adaptive_cart.results.operating import Figure, proportion
+from adaptive_cart.results.shared_calibration import (
+    ClaimThreshold,
+    FamilyPoint,
+    SharedCalibration,
+)
+from adaptive_cart.running.null_region import (
+    Point,
+    effects_of,
+    not_at_margin,
+    rate_points,
+    scenario_points,
+)
+from adaptive_cart.running.region import WIDE_GRID, asks, with_found, with_threshold
+from adaptive_cart.running.simulated_error import Progress, blocks, smallest
+
+
+@dataclass(frozen=True)
+class _Truths:
+    """Where claims are false.
+
+    Attributes
+    ----------
+    by_name
+        The truths, each once.
+    of
+        By claim: names of those in which it is false.
+    """
+
+    by_name: dict[str, Truth]
+    of: dict[str, list[str]]
+    notes: list[str]
+
+
+def for_success_alone(design: Design) -> Design:
+    """The design without further claims, its type I error the share of its success rule."""
+    assert design.claims is not None
+    tables = design.plain()
+    tables.pop("claims")
+    tables["rules"] = [rule.plain() for rule in design.rules if not rule.decision.at_the_end]
+    success = [rule.name for rule in design.rules_ending(SUCCESS)]
+    share = float(sum(decimal(design.claims.alpha.get(name, 0.0)) for name in success))
+    if design.calibration is not None:
+        tables["calibration"] = tables["calibration"] | {"type_one_error": share}
+    return Design(**tables)
+
+
+def calibrate_shared(
+    design: Design,
+    success: Calibrated | None,
+    trials: int,
+    seed: int,
+    fresh_seed: int,
+    jobs: int | None,
+    progress: Progress,
+) -> SharedCalibration:
+    """Find the thresholds of claims that share the error.
+
+    Parameters
+    ----------
+    success
+        What was found for the success rule; nothing where its threshold is written.
+    trials
+        Simulated trials in each truth, of the search and of its confirmation.
+    """
+    graph = design.alpha_graph
+    assert graph is not None
+    numbers = _with_success(design, success)
+    asking = [rule.name for rule in design.further_claims if asks(rule)]
+    truths = _truths(numbers, asking)
+    open_ = _asked_alone(numbers)
+    reached = _reached(open_, truths.by_name, asking, trials, seed, jobs, progress, "claims")
+    found: list[ClaimThreshold] = []
+    unconfirmed: list[tuple[str, float, tuple[float, float | None, float | None]]] = []
+    for name in asking:
+        values = {point: reached[point][name] for point in truths.of[name]}
+        for amount in graph.amounts(graph.names.index(name)):
+            unconfirmed.append((name, amount, _smallest(name, amount, values)))
+    worst = {
+        (name, amount): _worst(reached, truths.of[name], name, threshold)
+        for name, amount, (threshold, _, _) in unconfirmed
+    }
+    again = {name: truths.by_name[name] for name in dict.fromkeys(worst.values())}
+    fresh = _reached(open_, again, asking, trials, fresh_seed, jobs, progress, "confirmation")
+    for name, amount, (threshold, must_not, may) in unconfirmed:
+        point = worst[name, amount]
+        found.append(
+            ClaimThreshold(
+                name, amount, threshold, must_not, may,
+                {at: float((reached[at][name] >= threshold).mean()) for at in truths.of[name]},
+                point,
+                proportion(int((fresh[point][name] >= threshold).sum()), trials),
+            )
+        )  # fmt: skip
+    shares = {n: float(a) for n, a in zip(graph.names, graph.alpha, strict=True) if a}
+    kept = SharedCalibration(
+        success, tuple(found), shares, (), trials, seed, (), tuple(design.truths), "", ""
+    )
+    final = with_found(design, kept)
+    family = _family(final, {**dict(final.truths), **again}, trials, fresh_seed, jobs, progress)
+    return replace(
+        kept,
+        family=tuple(family),
+        notes=(*truths.notes, *_over_their_share(final, shares, family)),
+        asked=fingerprint(design, kept.scenarios),
+        found=fingerprint(final, kept.scenarios),
+    )
+
+
+def _with_success(design: Design, success: Calibrated | None) -> Design:
+    """The design with a number in the place of every ``"calibrate"``: for claims any."""
+    if success is None:
+        return with_threshold(design, 0.5)
+    tables = design.plain()
+    tables["rules"] = [
+        rule.plain() | ({"at_least": success.threshold} if asks(rule) else {})
+        if not rule.decision.at_the_end
+        else rule.plain()
+        for rule in design.rules
+    ]
+    return with_threshold(Design(**tables), 0.5)
+
+
+def _asked_alone(design: Design) -> Design:
+    """The design in which every claim is asked at the end of every trial, and nothing is shared."""
+    tables = design.plain()
+    tables.pop("claims")
+    for table, rule in zip(tables["rules"], design.rules, strict=True):
+        if rule.decision.at_the_end:
+            table.pop("requires", None)
+            table.pop("followed_up", None)
+            if rule.posterior is not None:
+                table["at_least"] = 1.0
+                table.pop("below", None)
+    return Design(**tables)
+
+
+# ── where claims are false ────────────────────────────────────────────────────────────────────
+def _truths(design: Design, asking: Sequence[str]) -> _Truths:
+    """The truths in which each claim to be calibrated is false.
+
+    Raises
+    ------
+    DesignError
+        If a claim is false nowhere.
+    """
+    rules = {rule.name: rule for rule in resolve_rules(design)}
+    found = _Truths({}, {}, [])
+    problems = []
+    for name in asking:
+        points = [*_scenarios(design, rules[name]), *_rates(design, rules[name])]
+        found.of[name] = [point.name for point in points]
+        found.by_name.update({point.name: point.truth for point in points})
+        if not points:
+            problems.append(
+                Problem(
+                    "scenarios",
+                    f"'{name}' is true in all of them, so that nothing says how often it is "
+                    f"claimed falsely; write one in which what it claims is just not so",
+                )
+            )
+        elif not _rates(design, rules[name]):
+            found.notes.extend(not_at_margin(design, rules[name], points))
+    if problems:
+        raise DesignError(problems)
+    return found
+
+
+def _scenarios(design: Design, rule: ResolvedRule) -> list[Point]:
+    """Scenarios in which a claim is false, moved to its margin too where that is simple."""
+    as_null = {name: replace(truth, role="null") for name, truth in design.truths.items()}
+    points, _ = scenario_points(design, as_null, [rule], [rule])
+    return points
+
+
+def _rates(design: Design, rule: ResolvedRule) -> list[Point]:
+    """Control rates with the rates at which a claim is just false, where they are direct."""
+    (asked, *more) = rule.asked
+    direct = [t for t in design.truths.values() if asked.endpoint in t.direct]
+    if more or not (design.endpoints[asked.endpoint].binary and asked.of.about_levels and direct):
+        return []
+    bases = direct[:1] if asked.endpoint == design.primary else direct
+    controls = np.linspace(0.0, 1.0, WIDE_GRID)
+    return [
+        replace(point, name=point.name if len(bases) == 1 else f"{base.name}, {point.name}")
+        for base in bases
+        for point in rate_points(design, base, asked.endpoint, [rule], effects_of([rule]), controls)
+        if point.false[rule.name]
+    ]
+
+
+# ── simulated ─────────────────────────────────────────────────────────────────────────────────
+def _reached(
+    design: Design,
+    truths: dict[str, Truth],
+    asking: Sequence[str],
+    trials: int,
+    seed: int,
+    jobs: int | None,
+    progress: Progress,
+    label: str,
+) -> dict[str, dict[str, Floats]]:
+    """By truth and claim: the probability that each trial ended with, ``(trial,)``."""
+    parallel = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
+    calls = (joblib.delayed(asked_at_the_end)(design, truth, tuple(asking), trials, seed)
+             for truth in truths.values())  # fmt: skip
+    found = {}
+    for name, values in zip(truths, parallel(calls), strict=True):
+        found[name] = values
+        progress(label, len(found) * trials, len(truths) * trials)
+    return found
+
+
+def asked_at_the_end(
+    design: Design, truth: Truth, names: tuple[str, ...], trials: int, seed: int
+) -> dict[str, Floats]:
+    """By claim: what it asked for at the end of each trial, ``(trial,)``; 0 where that failed."""
+    plan = Plan.of(design)
+    never = tuple(rule.never() if rule.name in names else rule for rule in plan.rules)
+    plan = Plan(design, never, plan.schedule, plan.fitted, ())
+    parts = {rule.name: rule.parts[0].name for rule in never if rule.name in names}
+    found: dict[str, list[Floats]] = {name: [] for name in names}
+    for first, many in blocks(design, trials):
+        block = run_block(plan, truth, (), latents_for(design, seed, first, many))
+        for name in names:
+            last = np.zeros(many)
+            for record in block.looks:
+                if parts[name] in record.probabilities:
+                    last = np.fmax(last, record.probabilities[parts[name]][:, 0])
+            found[name].append(last)
+    return {name: np.concatenate(values) for name, values in found.items()}
+
+
+def _smallest(
+    name: str, amount: float, values: dict[str, Floats]
+) -> tuple[float, float | None, float | None]:
+    try:
+        return smallest([*values.values()], amount)
+    except DesignError:
+        most = max(float((one >= 1.0).mean()) for one in values.values())
+        raise DesignError(
+            [
+                Problem(
+                    "claims.alpha",
+                    f"no threshold keeps '{name}' at {amount:g}: where it is false, a posterior "
+                    f"probability of 1 is reached in {most:.4f} of the trials; give it more, or "
+                    f"an analysis with a prior that rules less out",
+                )
+            ]
+        ) from None
+
+
+def _worst(
+    reached: dict[str, dict[str, Floats]], names: Sequence[str], claim: str, threshold: float
+) -> str:
+    return max(names, key=lambda name: float((reached[name][claim] >= threshold).mean()))
+
+
+def _family(
+    design: Design,
+    truths: dict[str, Truth],
+    trials: int,
+    seed: int,
+    jobs: int | None,
+    progress: Progress,
+) -> list[FamilyPoint]:
+    """How often the design, as it acts, claims falsely in each truth, on fresh trials."""
+    parallel = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
+    calls = (joblib.delayed(false_claims)(design, truth, trials, seed) for truth in truths.values())
+    found = []
+    for name, (any_false, by_rule) in zip(truths, parallel(calls), strict=True):
+        found.append(FamilyPoint(name, any_false, by_rule))
+        progress("family-wise error", len(found) * trials, len(truths) * trials)
+    return found
+
+
+def false_claims(
+    design: Design, truth: Truth, trials: int, seed: int
+) -> tuple[Figure, dict[str, Figure]]:
+    """Trials with any false claim, and by rule those that claim falsely."""
+    plan = replace(Plan.of(design), estimands=())
+    claims = Claims(plan.rules, true_values(design, truth))
+    claiming = [k for k, rule in enumerate(plan.rules) if rule.decision.claims]
+    number = dict.fromkeys((-1, *claiming), 0)
+    for first, many in blocks(design, trials):
+        standing = run_block(plan, truth, (), latents_for(design, seed, first, many)).standing
+        for which in number:
+            own = claiming if which < 0 else [which]
+            number[which] += int((claims.of_trials(standing, own) == FALSE).sum())
+    by_rule = {plan.rules[k].name: proportion(number[k], trials) for k in claiming if number[k]}
+    return proportion(number[-1], trials), by_rule
+
+
+def _over_their_share(
+    design: Design, shares: dict[str, float], family: Sequence[FamilyPoint]
+) -> list[str]:
+    """Success rules with a written threshold that are false more often than their share."""
+    notes = []
+    for rule in design.rules:
+        if not rule.decision.claims or rule.decision.at_the_end:
+            continue
+        found: list[tuple[Any, str]] = [
+            (point.by_rule[rule.name], point.name)
+            for point in family
+            if rule.name in point.by_rule and point.by_rule[rule.name].lower > shares[rule.name]
+        ]
+        if found:
+            figure, where = max(found, key=lambda one: one[0].estimate)
+            notes.append(
+                f"'{rule.name}' declares success falsely in {figure.estimate:.4f} of the trials of "
+                f"{where}, more than its share of {shares[rule.name]:g}; its threshold has to be "
+                f"higher, or its share larger"
+            )
+    return notes
