@@ -1136,6 +1136,11 @@ KEYS: dict[str, list[Case]] = {
     "Calibration.null_region": [
         to("direct", "calibration/null_region", {"soc": [0.2, 0.4]}, "told",
            calibration={"type_one_error": 0.025}, rules__1__at_least="calibrate")],
+    "Calibration.futility": [
+        to("direct", "calibration/futility", "not_binding", "told",
+           calibration={"type_one_error": 0.025}, rules__1__at_least="calibrate"),
+        to("direct", "calibration/futility", "not_binding", "refused",
+           calibration={"type_one_error": 0.025}, rules__2=OTHER_RULE | {"name": "twice"})],
     "Simulation.trials": [to("direct", "simulation/trials", 200, "told")],
     "Simulation.seed": [to("direct", "simulation/seed", 3)],
     "ArmCourse.same_as": [to("course", "scenarios/expected/cart", {"same_as": "soc"})],

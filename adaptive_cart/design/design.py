@@ -19,8 +19,8 @@ from adaptive_cart.decisions import (
     Ending,
 )
 from adaptive_cart.design.accrual import Accrual
-from adaptive_cart.design.long_term import LongTermFollowUp
 from adaptive_cart.design.alpha_graph import AlphaGraph
+from adaptive_cart.design.long_term import LongTermFollowUp
 from adaptive_cart.design.look_tables import Looks
 from adaptive_cart.design.rule_tables import (
     AlphaSpending,
@@ -147,6 +147,14 @@ class Calibration(Part):
 
     type_one_error: Strict01
     null_region: dict[str, list[Probability]] | None = None
+    futility: Literal["binding", "not_binding"] | None = Field(
+        default=None, description="whether trials that it ends are taken for ended; binding"
+    )
+
+    @property
+    def obeys_futility(self) -> bool:
+        """Whether trials that a futility rule ends are taken for ended in the search."""
+        return self.futility != "not_binding"
 
 
 class SharedError(Part):

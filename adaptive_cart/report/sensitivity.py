@@ -110,6 +110,8 @@ def _fixed(tables: Tables, design: Design) -> bool:
                 rule[sign] = rule[sign][-1]
         kept.append(rule)
     tables["rules"] = kept
+    tables.pop("claims", None)  # nothing shares the error with success any more
+    tables.get("calibration", {}).pop("futility", None)
     return any(DECISIONS[rule["then"]].ends == SUCCESS for rule in kept)
 
 
@@ -117,6 +119,7 @@ def _no_futility(tables: Tables, design: Design) -> bool:
     kept = [rule for rule in tables["rules"] if DECISIONS[rule["then"]].ends != FUTILITY]
     changed = len(kept) < len(tables["rules"])
     tables["rules"] = kept
+    tables.get("calibration", {}).pop("futility", None)
     return changed
 
 

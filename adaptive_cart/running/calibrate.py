@@ -3,7 +3,8 @@
 Every ``"calibrate"`` of a design is one number: the smallest threshold at which the probability of
 a false success is at most the wanted type I error at every point of the null region. The error is a
 step function of the threshold, so that the number written lies midway between the largest posterior
-probability that must not count as success and the next that may. Futility counts as binding.
+probability that must not count as success and the next that may. Futility counts as binding,
+unless the design says that it is not: then the search leaves the futility rules out.
 
 Where the exact engine is valid the error is enumerated (:mod:`adaptive_cart.running.exact_error`).
 Elsewhere trials are simulated once at each point with success switched off; a trial would have
@@ -23,11 +24,13 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
+from adaptive_cart.decisions import FUTILITY
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, EngineError, Problem
 from adaptive_cart.nouns.records import Floats
@@ -45,6 +48,7 @@ from adaptive_cart.running.region import (
     needs_calibration,
     null_points,
     region_of,
+    with_found,
     with_threshold,
 )
 from adaptive_cart.running.simulated_error import (
@@ -90,6 +94,10 @@ def calibrate(
         If ``exact`` is asked for and not valid.
     """
     _check(design, trials)
+    assert design.calibration is not None
+    if not design.calibration.obeys_futility:
+        found = calibrate(without_futility(design), trials, seed, jobs, progress, engine)
+        return as_of(design, found)
     number = TRIALS if trials is None else trials
     if design.alpha_graph is not None:
         first = design.simulation.seed if seed is None else seed
@@ -113,6 +121,29 @@ def _of_claims(
     elif engine == "exact":
         raise EngineError("the error of further claims is simulated, and not enumerated")
     return calibrate_shared(design, success, trials, own, _own_seed(own), jobs, progress)
+
+
+def without_futility(design: Design) -> Design:
+    """The design in which no rule declares futility, so that nobody can have overruled one."""
+    tables = design.plain()
+    tables["rules"] = [r.plain() for r in design.rules if r.decision.ends != FUTILITY]
+    tables["calibration"].pop("futility")
+    return Design(**tables)
+
+
+def as_of(design: Design, found: AnyCalibration) -> AnyCalibration:
+    """What was found without the futility rules, as that of the design which has them."""
+    names = ", ".join(f"'{rule.name}'" for rule in design.rules_ending(FUTILITY))
+    note = (
+        f"futility is not binding: {names} left out of the search, so that the error holds "
+        f"where it is overruled too"
+    )
+    return replace(
+        found,
+        notes=(note, *found.notes),
+        asked=fingerprint(design, found.scenarios),
+        found=fingerprint(with_found(design, found), found.scenarios),
+    )
 
 
 # ── enumerated ────────────────────────────────────────────────────────────────────────────────

@@ -52,6 +52,8 @@ from adaptive_cart.running.null_region import (
 from adaptive_cart.running.region import WIDE_GRID, asks, with_found, with_threshold
 from adaptive_cart.running.simulated_error import Progress, blocks, smallest
 
+NEAR = 5.0  # errors of a probability from 1: nearer, and a threshold hangs on them
+
 
 @dataclass(frozen=True)
 class _Truths:
@@ -139,7 +141,12 @@ def calibrate_shared(
     return replace(
         kept,
         family=tuple(family),
-        notes=(*truths.notes, *_over_their_share(final, shares, family)),
+        notes=(
+            *truths.notes,
+            *_over_their_share(final, shares, family),
+            *nearer_than_known(final, found),
+            *_again(final, asking),
+        ),
         asked=fingerprint(design, kept.scenarios),
         found=fingerprint(final, kept.scenarios),
     )
@@ -327,6 +334,34 @@ def false_claims(
             number[which] += int((claims.of_trials(standing, own) == FALSE).sum())
     by_rule = {plan.rules[k].name: proportion(number[k], trials) for k in claiming if number[k]}
     return proportion(number[-1], trials), by_rule
+
+
+def _again(design: Design, asking: Sequence[str]) -> list[str]:
+    """Claims that are judged again after follow-up, whose error then is another."""
+    again = [r.name for r in design.further_claims if r.followed_up and r.name in asking]
+    if not again:
+        return []
+    names = " and ".join(f"'{name}'" for name in again)
+    return [
+        f"{names}: what is first claimed falsely after follow-up is not held by these thresholds; "
+        f"a run counts it (false_claim_final_RULE, any_false_claim_final)"
+    ]
+
+
+def nearer_than_known(design: Design, found: Sequence[ClaimThreshold]) -> list[str]:
+    """Claims whose threshold lies nearer to 1 than their probabilities are known."""
+    errors, notes = Plan.of(design).errors, []
+    for name in dict.fromkeys(one.rule for one in found):
+        near = [o for o in found if o.rule == name and 1.0 - o.threshold <= NEAR * errors[name]]
+        if near and errors[name]:
+            amounts = " and ".join(f"{one.alpha:.6g}" for one in near)
+            notes.append(
+                f"the probabilities of '{name}' are known to within {errors[name]:g}, and its "
+                f"threshold for {amounts} leaves {1.0 - near[0].threshold:.4f} up to 1: which "
+                f"trials claim hangs on that error (within_error_{name}), and the fast posterior "
+                f"has to judge the real trial too"
+            )
+    return notes
 
 
 def _over_their_share(

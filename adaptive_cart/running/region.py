@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
-from adaptive_cart.decisions import SUCCESS
+from adaptive_cart.decisions import FUTILITY, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.rule_tables import Rule
 from adaptive_cart.design.truth import Truth
@@ -83,7 +83,7 @@ def wanted_words(design: Design) -> str | None:
     if design.alpha_graph is not None:
         return (
             f"family-wise error wanted: at most {design.calibration.type_one_error:g}; each claim "
-            f"at most what it holds, in every scenario in which it is false"
+            f"at most what it holds, in every scenario in which it is false{_left_out(design)}"
         )
     error = f"type I error wanted: at most {design.calibration.type_one_error:g}"
     try:
@@ -95,7 +95,15 @@ def wanted_words(design: Design) -> str | None:
         if needs_calibration(design)
         else "; the thresholds are written, and not found for it here"
     )
-    return f"{error}, over {region}{by}"
+    return f"{error}, over {region}{_left_out(design)}{by}"
+
+
+def _left_out(design: Design) -> str:
+    """Which rules the search leaves out, in words; blank for none."""
+    if design.calibration is None or design.calibration.obeys_futility:
+        return ""
+    names = ", ".join(rule.name for rule in design.rules_ending(FUTILITY))
+    return f", with {names} left out (futility is not binding)"
 
 
 @dataclass(frozen=True)

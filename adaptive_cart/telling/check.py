@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 from adaptive_cart.conduct.jointly import by_endpoint
@@ -217,7 +218,7 @@ def _shared(plan: Plan) -> Iterator[str]:
     yield f"  Family-wise error {float(graph.total):g}, shared: {own}"
     for name, weights in zip(graph.names, graph.weights, strict=True):
         given = zip(graph.names, weights, strict=True)
-        passed = ", ".join(f"{float(part):.4g} of it to {other}" for other, part in given if part)
+        passed = ", ".join(f"{_part(part)} to {other}" for other, part in given if part)
         if passed:
             yield f"    {name}, once it holds, passes {passed}"
     for claim, name in enumerate(graph.names):
@@ -227,6 +228,11 @@ def _shared(plan: Plan) -> Iterator[str]:
                 for amount, sets in graph.ways(claim).items()
             )
             yield f"    {name} can come to hold {'; '.join(told)}"
+
+
+def _part(part: Fraction) -> str:
+    """Say how much of its share a claim passes on."""
+    return "all of it" if part == 1 else f"{float(part):.4g} of it"
 
 
 def _once(graph: AlphaGraph, sets: tuple[int, ...]) -> str:

@@ -380,6 +380,38 @@ def test_exact_says_what_stands_in_the_way() -> None:
         calibrate(Design(**raw), engine="exact")
 
 
+# ── futility that is not binding ──────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("engine", ["exact", "simulate"])
+def test_futility_that_is_not_binding_is_left_out_of_the_search(engine: Any) -> None:
+    """As if there were no such rule, which asks for more than where it ends trials."""
+    raw, alone = small(), small()
+    alone["rules"] = [rule for rule in alone["rules"] if rule["then"] != "declare_futility"]
+    assert len(alone["rules"]) < len(raw["rules"])
+    binding = calibrate(Design(**raw), trials=300, jobs=1, engine=engine)
+    without = calibrate(Design(**alone), trials=300, jobs=1, engine=engine)
+    raw["calibration"]["futility"] = "not_binding"
+    design = Design(**raw)
+    found = calibrate(design, trials=300, jobs=1, engine=engine)
+    assert found.threshold == without.threshold >= binding.threshold
+    assert found.errors == without.errors
+    assert any("'futility' left out of the search" in note for note in found.notes)
+    assert found.answers(design)
+    assert found.matches(with_threshold(design, found.threshold))
+    assert not found.matches(with_threshold(Design(**small()), found.threshold))
+    assert "with futility left out (futility is not binding)" in described(design)
+    if engine == "exact":
+        pairs = [(rate, rate) for rate in np.linspace(0.05, 0.95, 19)]
+        assert max(slow_errors(alone, found.threshold, pairs)) <= 0.05 + 1e-12
+
+
+def test_futility_that_is_not_there_is_not_left_out() -> None:
+    raw = small()
+    raw["rules"] = raw["rules"][:1]
+    raw["calibration"]["futility"] = "not_binding"
+    with pytest.raises(DesignError, match="no rule declares futility"):
+        Design(**raw)
+
+
 # ── what is kept ──────────────────────────────────────────────────────────────────────────────
 def written(folder: Path, text: str = MARGIN) -> Path:
     file = folder / "margin.toml"

@@ -28,9 +28,19 @@ from adaptive_cart.report.facts import Facts
 from adaptive_cart.results.calibration_log import log_beside, read_log
 from adaptive_cart.results.claims import Claims
 from adaptive_cart.results.estimand import true_values
-from adaptive_cart.results.shared_calibration import SharedCalibration, calibration_of
+from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.shared_calibration import (
+    ClaimThreshold,
+    SharedCalibration,
+    calibration_of,
+)
 from adaptive_cart.running.calibrate import calibrate, calibrated_text
-from adaptive_cart.running.calibrate_shared import asked_at_the_end, false_claims, for_success_alone
+from adaptive_cart.running.calibrate_shared import (
+    asked_at_the_end,
+    false_claims,
+    for_success_alone,
+    nearer_than_known,
+)
 from adaptive_cart.running.region import with_found
 from adaptive_cart.telling.check import described
 from conduct.test_claims_that_share_alpha import sharing
@@ -40,6 +50,7 @@ from conduct.test_fast_equals_adaptive_twin import (
     latents_of_trial,
     product_infusion,
 )
+from conduct.test_fast_equals_twin import raw_design
 from twin import adaptive_trial
 
 TRIALS = 600
@@ -206,7 +217,7 @@ def test_direct_rates_are_held_over_every_control_rate() -> None:
     assert len(rates) == 21
     assert "null" in small.errors
     assert small.threshold > large.threshold
-    assert not found.notes, "the claim is at its margin there"
+    assert not any("nearest to its margin" in note for note in found.notes)
     assert found.success is not None
     assert found.success.method == "exact"
 
@@ -274,6 +285,22 @@ def test_a_success_above_its_share_is_told() -> None:
     assert found.success is None
     assert any("more than its share of 0.02" in note for note in found.notes)
     assert "above 0.04, the sum of the shares" in found.words()
+
+
+def test_a_threshold_that_hangs_on_the_error_of_its_probabilities_is_told() -> None:
+    """The cure model is known to within 0.002: 0.9987 leaves less than that up to 1."""
+    raw = raw_design("lupus_gated_claims")
+    raw["rules"][-2]["at_least"] = {"alpha": [0.01, 0.025], "threshold": [0.9987, 0.90]}
+    raw["rules"][-2].pop("requires")
+    raw["rules"].pop()
+    raw["claims"] = {"alpha": {"benefit_without_harm": 0.015, "lasting": 0.01},
+                     "passes_to": {"benefit_without_harm": {"lasting": 1.0}}}  # fmt: skip
+    fresh = Figure(0.01, 0.001, 0.008, 0.012, 100)
+    both = [ClaimThreshold("lasting", a, t, None, None, {}, "", fresh)
+            for a, t in ((0.01, 0.9987), (0.025, 0.90))]  # fmt: skip
+    (note,) = nearer_than_known(Design(**raw), both)
+    assert "known to within 0.002, and its threshold for 0.01 leaves 0.0013 up to 1" in note
+    assert nearer_than_known(Design(**raw), both[1:]) == []
 
 
 def test_check_says_what_is_wanted() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from adaptive_cart.decisions import SUCCESS
+from adaptive_cart.decisions import FUTILITY, SUCCESS
 from adaptive_cart.design.checks.pieces import Found, Pieces, has_control
 from adaptive_cart.design.rule_tables import leaves
 from adaptive_cart.design.scenario_frame import role_of
@@ -42,6 +42,7 @@ def calibration(pieces: Pieces) -> Found:
                     "a rule that asks nothing else: write a number here",
                 )
     yield from null_region(pieces)
+    yield from _futility(pieces)
     calibration = pieces.calibration
     asking = [path for path in asking if path not in _further(pieces)]
     if not asking or calibration is None or calibration.null_region is not None:
@@ -58,6 +59,26 @@ def calibration(pieces: Pieces) -> Found:
             "rules",
             "endpoints",
         )
+
+
+def _futility(pieces: Pieces) -> Found:
+    """Whether there is a futility rule to leave out, and nothing that needs it."""
+    calibration = pieces.calibration
+    if calibration is None or calibration.obeys_futility or None in pieces.rules:
+        return
+    rules = [rule for rule in pieces.rules if rule is not None]
+    named = [rule.name for rule in rules if rule.decision.ends == FUTILITY]
+    path = "calibration.futility"
+    if not named:
+        yield path, 'found "not_binding", and no rule declares futility; leave it out', "rules"
+    for place, rule in enumerate(rules):
+        for required in set(rule.requires or ()) & set(named):
+            yield (
+                path,
+                f"found \"not_binding\", and '{rule.name}' requires '{required}', which "
+                f"cannot be left out then",
+                f"rules[{place}]",
+            )
 
 
 def _further(pieces: Pieces) -> list[str]:

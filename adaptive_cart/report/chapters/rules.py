@@ -195,7 +195,8 @@ def _binding(evidence: Evidence) -> Iterator[Block]:
     if evidence.design.rules_ending(FUTILITY):
         yield paragraph(
             "Operating characteristics are those of a trial that obeys its rules. Futility is "
-            "meant to be followed{otherwise}.",
+            "{meant}{otherwise}.",
+            meant=_meant(evidence),
             otherwise=line(
                 "; ",
                 Reference("sensitivity"),
@@ -210,6 +211,14 @@ def _binding(evidence: Evidence) -> Iterator[Block]:
             "of safety.",
             order=_safety_first(evidence),
         )
+
+
+def _meant(evidence: Evidence) -> str:
+    """Whether futility has to be followed for the error that was asked for."""
+    calibration = evidence.design.calibration
+    if calibration is None or calibration.obeys_futility:
+        return "meant to be followed"
+    return "not binding: it may be overruled, and thresholds are searched without it"
 
 
 def _safety_first(evidence: Evidence) -> str:

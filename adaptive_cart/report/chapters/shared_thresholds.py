@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from adaptive_cart.report.document import (
     WITHHELD_SHORT,
     Block,
@@ -72,6 +74,13 @@ def _cells(evidence: Evidence, found: SharedCalibration, one: ClaimThreshold) ->
     )
 
 
+def _part(part: Fraction) -> Line:
+    """How much of its share a claim passes on."""
+    if part == 1:
+        return line("all of it")
+    return line(given(float(f"{float(part):.6g}"), "design: claims.passes_to"), " of it")
+
+
 def shared_words(evidence: Evidence) -> Line:
     """How the family-wise error is shared, for the section on multiplicity; blank if it is not."""
     passing = evidence.plan.passing
@@ -84,8 +93,7 @@ def shared_words(evidence: Evidence) -> Line:
         if share
     ]
     passed = [
-        line(code(one), " passes ", given(float(f"{float(part):.6g}"), "design: claims.passes_to"),
-             " of it to ", code(other))
+        line(code(one), " passes ", _part(part), " to ", code(other))
         for one, weights in zip(graph.names, graph.weights, strict=True)
         for other, part in zip(graph.names, weights, strict=True)
         if part
