@@ -624,6 +624,11 @@ ONE, TWO = (
 )
 PAIR = [{"endpoint": "dfr", "arm": "cart", "above": 0.2},
         {"endpoint": "dfr", "arm": "cart", "minus": "soc", "above": 0.1}]  # fmt: skip
+WEIGHED: dict[str, Any] = {  # two utilities, of which the success rule asks one
+    "utility": {"net": {"dfr": 1.0, "infection": -0.5}, "other": {"dfr": 1.0, "infection": 0.5}},
+    "rules__1__posterior": {"utility": "net", "arm": "cart", "minus": "soc", "above": 0.0},
+    "rules__2": GONE,
+}
 LOW = {"posterior": {"endpoint": "dfr", "arm": "soc", "above": 0.2}, "below": 0.3}
 
 
@@ -1049,6 +1054,9 @@ KEYS: dict[str, list[Case]] = {
     "Condition.jointly": [asks("direct", {"any": [LOW, {"jointly": PAIR, "at_least": 0.5}]},
                                {"any": [LOW, {"jointly": [PAIR[0], PAIR[0] | {"above": 0.1}],
                                               "at_least": 0.5}]})],
+    ".utility": [to("direct", "utility/net/infection", -0.2, **WEIGHED),
+                to("direct", "utility/net", {"dfr": 0.1}, **WEIGHED),
+                to("direct", "utility", {}, "refused", **WEIGHED)],
     "Rule.requires": [claims({}, {"requires": ["efficacy"]})],
     "SharedError.alpha": [
         shares("claims/alpha", {"efficacy": 0.02, "large": 0.02}, "refused"),
@@ -1070,6 +1078,9 @@ KEYS: dict[str, list[Case]] = {
     "PosteriorQuestion.stratum": [to("strata", f"{RULE}/stratum", "hard"),
                                   to("strata", f"{RULE}/stratum", GONE),
                                   to("direct", f"{RULE}/stratum", "open", "refused")],
+    "PosteriorQuestion.utility": [to("direct", f"{RULE}/utility", "other", **WEIGHED),
+                                  to("direct", f"{RULE}/utility", "infection", "refused",
+                                     **WEIGHED)],
     "PosteriorQuestion.better_than": [
         to("ordinal", "rules/0/posterior/better_than", "cart", "refused"),
         Case("ordinal", {"rules/2/posterior/minus": GONE, "rules/2/posterior/better_than": "soc"}),

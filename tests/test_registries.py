@@ -46,7 +46,7 @@ from adaptive_cart.figures.draw_measures import OUTCOMES
 from adaptive_cart.figures.registry import FIGURES
 from adaptive_cart.figures.style import FACES, PALETTE
 from adaptive_cart.models import ANALYSES, AnalysisBase, Posterior
-from adaptive_cart.nouns.parts import CategoryName, Count, Part
+from adaptive_cart.nouns.parts import CategoryName, Count, Part, UtilityName
 from adaptive_cart.nouns.questions import ALL, KEYS, Category, Cut, Question, Wording, asked
 from adaptive_cart.nouns.questions import KINDS as QUESTIONS
 from adaptive_cart.nouns.summaries import SUMMARIES, Counts, Means
@@ -178,6 +178,8 @@ def question_of(name: str, **more: Any) -> Question:
     category = Category(1, "good") if QUESTIONS[name].quantity == "reaches" else None
     cut = Cut(-2.0, lower=True) if QUESTIONS[name].quantity == "beyond" else None
     minus = 0 if QUESTIONS[name].other else None
+    if QUESTIONS[name].of_several:
+        more = {"weights": (("free", 1.0), ("safe", -0.5)), **more}
     return Question("free", 1, minus, kind=name, month=12.0, category=category, cut=cut, **more)
 
 
@@ -189,11 +191,13 @@ def test_a_question_says_all_that_is_known_of_it(name: str) -> None:
     assert inspect.getdoc(kind)
     assert kind.asked_for
     keys = schema()["$defs"]["PosteriorQuestion"]["properties"]
-    given: dict[Any, Any] = {str: "usual", bool: True, Count: 2, CategoryName: "good"}
+    given: dict[Any, Any] = {str: "usual", bool: True, Count: 2, CategoryName: "good",
+                             UtilityName: "net"}  # fmt: skip
     for key in kind.keys:
         assert keys[key.name]["description"] == key.words
     table = {name: given.get(KEYS[name].type, 12.0) for name in kind.asking}
-    assert PosteriorQuestion(endpoint="free", arm="cells", **table).kind is kind
+    about = {} if kind.of_several else {"endpoint": "free"}
+    assert PosteriorQuestion(arm="cells", **about, **table).kind is kind
     assert any(analysis.can_be_asked(kind) for analysis in ANALYSES.values())
 
 

@@ -298,7 +298,9 @@ def _quantities(
     questions, quantities = [], []
     for question, quantity in fast_quantities(plan, recorded):
         told = quantity
-        if reference is not None and plan.fitted[question.endpoint][0].bayesian:
+        if reference is not None and all(
+            plan.fitted[name][0].bayesian for name in question.endpoints
+        ):
             interval, error = reference.interval(recorded, question)
             told = replace(quantity, reference=interval, mcse=error)
         questions.append(question)

@@ -154,7 +154,7 @@ def _finding(
     if by_fast is not None:
         then = analysis.as_when_asked(part, target)
         if (
-            part.asks.hangs_on(target) == 1
+            part.asks.hangs_on(target) == 1 and not part.several
         ):  # of several things at once no one change is the smallest
             flip = smallest_flip(then, part, target, threshold)
             changes = flip_words(then, part, target, flip, bool(fast_holds))

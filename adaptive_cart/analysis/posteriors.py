@@ -15,6 +15,7 @@ import numpy as np
 from adaptive_cart.analysis.findings import Interval, Quantity
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
 from adaptive_cart.conduct.plan import LEVEL, Plan
+from adaptive_cart.conduct.weighing import Sums, terms_of
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.questions import ALL, KINDS, Question
 from adaptive_cart.nouns.summaries import SUMMARIES
@@ -25,7 +26,7 @@ TOLERANCE = 1.0e-7  # of the ends of an interval; they are shown to three decima
 
 
 def questions_of(plan: Plan) -> Iterator[Question]:
-    """Quantities that are told of each endpoint with a posterior."""
+    """Quantities that are told of each endpoint with a posterior, and of each utility."""
     design = plan.design
     arms = range(len(design.arm_names))
     for endpoint, (analysis, _) in plan.fitted.items():
@@ -33,10 +34,20 @@ def questions_of(plan: Plan) -> Iterator[Question]:
         if analysis.by_stratum:
             places += range(len(design.stratum_names))
         for kind in KINDS.values():
-            if kind.has_value and analysis.can_be_asked(kind):
+            if kind.has_value and not kind.of_several and analysis.can_be_asked(kind):
                 base = Question(endpoint, 0, kind=kind.name)
                 told = list(kind.told(base, len(arms), places, _months(plan, endpoint)))
                 yield from told or dict.fromkeys(_asked(plan, base))
+    yield from _utilities(plan)
+
+
+def _utilities(plan: Plan) -> Iterator[Question]:
+    """Every utility in each arm, and its difference to that of the control."""
+    arms = range(len(plan.design.arm_names))
+    for name, weights in plan.design.utility.items():
+        one = Question(name, 0, kind="utility", weights=tuple(weights.items()))
+        yield from (replace(one, arm=arm) for arm in arms)
+    yield from (utility.question for utility in plan.utilities)
 
 
 def _asked(plan: Plan, like: Question) -> Iterator[Question]:
@@ -78,12 +89,12 @@ def fast_quantities(plan: Plan, analysis: RecordedAnalysis) -> list[tuple[Questi
     design = plan.design
     found = []
     for question in questions_of(plan):
-        of_level = plan.fitted[question.endpoint][0].of_level
+        levels = {plan.fitted[name][0].of_level for name in question.endpoints}
+        of_level = levels.pop() if len(levels) == 1 else ""
         mean = analysis.mean(question)
         if not np.isfinite(mean):
             continue
-        low, high = bounds(plan, question)
-        interval = Interval(mean, *interval_of(analysis.ask, question, low, high))
+        interval = Interval(mean, *_ends(plan, analysis, question))
         found.append(
             (
                 question,
@@ -102,6 +113,17 @@ def fast_quantities(plan: Plan, analysis: RecordedAnalysis) -> list[tuple[Questi
             )
         )
     return found
+
+
+def _ends(plan: Plan, analysis: RecordedAnalysis, question: Question) -> tuple[float, float]:
+    """Ends of the interval of a quantity; of a utility from draws of its endpoints."""
+    if not question.of.of_several:
+        return interval_of(analysis.ask, question, *bounds(plan, question))
+    apart = {name: analysis.posterior(name).arms_apart for name in question.endpoints}
+    terms = [weight * analysis.drawn_of(one) for weight, one in terms_of(question, apart)]
+    tail = (1.0 - LEVEL) / 2.0
+    lower, upper = Sums.of(terms).quantiles([tail, 1.0 - tail])
+    return float(lower), float(upper)
 
 
 def bounds(plan: Plan, question: Question) -> tuple[float, float]:

@@ -21,9 +21,10 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.standing import Standing, why_not_asked
 from adaptive_cart.design.design import ResponseAdaptive
+from adaptive_cart.models.draws import MIDDLES
 from adaptive_cart.models.ties import not_known, undecided
 from adaptive_cart.nouns.calendar import until
-from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.questions import Question, weighed
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population
 from adaptive_cart.nouns.summaries import Counts, Summary
 from adaptive_cart.participants.randomisation import equal_shares
@@ -126,11 +127,25 @@ class RecordedAnalysis(LookAnalysis):
         tables, weights = self.imputed(endpoint)
         return np.array([float(weights @ self.instead(endpoint, tables).together(questions))])
 
+    def drawn_of(self, question: Question) -> Floats:
+        """Draws of what a question of one endpoint is about, ``(1, draw)``."""
+        endpoint = question.endpoint
+        if not self.imputes(endpoint):
+            return super().drawn_of(question)
+        tables, weights = self.imputed(endpoint)
+        drawn = self._instead_once(endpoint, tables).drawn_of(question)
+        order = np.argsort(drawn, axis=None, kind="stable")
+        below = np.cumsum(np.repeat(weights / drawn.shape[1], drawn.shape[1])[order])
+        places = np.searchsorted(below, MIDDLES).clip(max=len(order) - 1)
+        return drawn.ravel()[order][places][None]
+
     def undecided(
         self, part: Comparison, target: Question, probability: Floats, threshold: float
     ) -> Booleans:
         """Whether the error of a probability could turn the verdict, ``(1,)``."""
-        if not any(self.imputes(asked.endpoint) for asked in part.asks.every(target)):
+        if not any(
+            self.imputes(name) for asked in part.asks.every(target) for name in asked.endpoints
+        ):
             return super().undecided(part, target, probability, threshold)
         return undecided(probability, threshold, self.plan.part_errors[part.name], not_known)
 
@@ -194,6 +209,8 @@ class RecordedAnalysis(LookAnalysis):
 
     def mean(self, question: Question) -> float:
         """Fast posterior mean of the quantity that a question is about."""
+        if question.of.of_several:
+            return float(weighed(question, [self.mean(one) for one in question.of_endpoints]))
         return self._averaged(question, "mean")
 
     def without_data(self, endpoint: str) -> Callable[[Question], float]:
@@ -323,12 +340,13 @@ class RealTrial(Conduct):
             [[(rule.name, place) not in settled for place in range(len(rule.targets))]]
         )
         failed = {
-            target.endpoint
+            name
             for part, answer, mine in zip(
                 rule.parts, answers, rule.condition.by_part(asked), strict=True
             )
             for place, target in enumerate(part.targets)
             if np.isnan(answer[place]) and mine[0, place]
+            for name in target.endpoints
         }
         against = tuple(
             np.broadcast_to(threshold, answer.shape)[0]

@@ -12,6 +12,7 @@ last look is that of the rule, judged as it will be judged then.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,8 +25,10 @@ from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.jointly import by_endpoint, product
 from adaptive_cart.conduct.plan import LEVEL, Plan
 from adaptive_cart.conduct.predictive import Condition, predictive_probability
+from adaptive_cart.conduct.weighing import Chains, Sums, chance_of_chains, mixed
 from adaptive_cart.models.base import holds
-from adaptive_cart.nouns.questions import Question
+from adaptive_cart.models.draws import MIDDLES
+from adaptive_cart.nouns.questions import Question, weighed
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 
 TABLES = 40  # fitted at most where responses are imputed: those that were drawn most often
@@ -83,13 +86,18 @@ class ReferencePosteriors:
             self._fits[key] = fitted_carefully(
                 self._compiled[endpoint],
                 data,
-                seed=self.seed,
+                seed=self._seed(endpoint),
                 chains=CHAINS,
                 tune=TUNE,
                 draws=DRAWS,
             )
             self._first.setdefault(endpoint, self._fits[key][0])
         return self._fits[key]
+
+    def _seed(self, endpoint: str) -> int:
+        """A seed of its own for each endpoint that is weighed: chains of one would err together."""
+        weighed_here = self.plan.weighed
+        return self.seed + (weighed_here.index(endpoint) if endpoint in weighed_here else 0)
 
     def _draws(
         self, analysis: RecordedAnalysis, question: Question
@@ -128,6 +136,8 @@ class ReferencePosteriors:
     def _answered(self, analysis: RecordedAnalysis, part: Comparison, target: Question) -> Answer:
         from adaptive_cart.models.sampling import mean_and_error
 
+        if part.asks.weighs:
+            return self._weighed(analysis, part, target)
         if part.several:
             return self._at_once(analysis, part.asks.every(target))
         ahead = part.prediction
@@ -177,6 +187,26 @@ class ReferencePosteriors:
             fast *= float(weights @ here.together(together))
         return Answer(*product(found), fast, "; ".join(troubles) or None)
 
+    def _weighed(self, analysis: RecordedAnalysis, part: Comparison, target: Question) -> Answer:
+        """That a utility lies beyond a value, from the draws of each endpoint."""
+        found, troubles = self._chains(analysis, target)
+        fast = float(analysis.fast_probability(part, target)[0])
+        return Answer(*chance_of_chains(target, found), fast, "; ".join(troubles) or None)
+
+    def _chains(
+        self, analysis: RecordedAnalysis, question: Question
+    ) -> tuple[list[Chains], list[str]]:
+        """Draws of the quantity of each endpoint that a question is about, and any trouble."""
+        found, troubles = [], []
+        for one in question.of_endpoints:
+            fits, open_strata, _, trouble = self._draws(analysis, one)
+            reference = self._reference(one.endpoint)
+            found.append(
+                [(reference.quantity(fit.draws, one, open_strata), weight) for fit, weight in fits]
+            )
+            troubles += [trouble] if trouble is not None else []
+        return found, troubles
+
     def _predicted(
         self,
         analysis: RecordedAnalysis,
@@ -215,23 +245,42 @@ class ReferencePosteriors:
         """Posterior mean (or median) and interval of a quantity, and the error of the mean."""
         from adaptive_cart.models.sampling import mean_and_error
 
+        if question.of.of_several:
+            return self._interval_of_sum(analysis, question)
         fits, open_strata, _, _ = self._draws(analysis, question)
         reference = self._reference(question.endpoint)
         quantities = [reference.quantity(fit.draws, question, open_strata) for fit, _ in fits]
         pairs = [mean_and_error(quantity) for quantity in quantities]
         weights = np.array([weight for _, weight in fits])
-        together = _mixed(quantities, weights)
+        drawn = mixed(list(zip(quantities, weights, strict=True)))
         tail = (1.0 - LEVEL) / 2.0
         method: Any = "inverted_cdf" if question.of.heavy else "linear"
-        lower, upper = np.quantile(together, [tail, 1.0 - tail], method=method)
+        lower, upper = np.quantile(drawn, [tail, 1.0 - tail], method=method)
         mean = float(weights @ [mean for mean, _ in pairs])
         error = float(np.sqrt(np.square(weights * [error for _, error in pairs]).sum()))
         if question.of.heavy:  # the mean may not exist: the median, as good as a share of draws is
-            mean = float(np.quantile(together, 0.5, method="inverted_cdf"))
+            mean = float(np.quantile(drawn, 0.5, method="inverted_cdf"))
             shares = [mean_and_error(quantity < mean)[1] for quantity in quantities]
             off = float(np.sqrt(np.square(weights * shares).sum()))
-            ends = np.quantile(together, [0.5 - off, 0.5 + off], method="inverted_cdf")
+            ends = np.quantile(drawn, [0.5 - off, 0.5 + off], method="inverted_cdf")
             error = float(ends[1] - ends[0]) / 2.0
+        return Interval(mean, float(lower), float(upper)), error
+
+    def _interval_of_sum(
+        self, analysis: RecordedAnalysis, question: Question
+    ) -> tuple[Interval, float]:
+        """The same of a utility: means add up, and independent draws are put together."""
+        parts = [self.interval(analysis, one) for one in question.of_endpoints]
+        weights = [weight for _, weight in question.weights]
+        mean = float(weighed(question, [part.mean for part, _ in parts]))
+        error = math.hypot(*(w * error for w, (_, error) in zip(weights, parts, strict=True)))
+        found, _ = self._chains(analysis, question)
+        terms = [
+            w * np.quantile(mixed(own), MIDDLES)[None]
+            for w, own in zip(weights, found, strict=True)
+        ]
+        tail = (1.0 - LEVEL) / 2.0
+        lower, upper = Sums.of(terms).quantiles([tail, 1.0 - tail])
         return Interval(mean, float(lower), float(upper)), error
 
     def draws_of(self, analysis: RecordedAnalysis, question: Question) -> Floats:
@@ -239,7 +288,7 @@ class ReferencePosteriors:
         fits, open_strata, _, _ = self._draws(analysis, question)
         reference = self._reference(question.endpoint)
         parts = [reference.quantity(fit.draws, question, open_strata) for fit, _ in fits]
-        return _mixed(parts, np.array([weight for _, weight in fits]))
+        return mixed(list(zip(parts, [weight for _, weight in fits], strict=True)))
 
     # ── what is kept ──────────────────────────────────────────────────────────────────────
     def diagnoses(self) -> tuple[Diagnosis, ...]:
@@ -271,18 +320,6 @@ class ReferencePosteriors:
     def statement(self, endpoint: str) -> str:
         """The model of an endpoint in words and numbers."""
         return str(self._reference(endpoint).statement)
-
-
-def _mixed(quantities: list[Floats], weights: Floats) -> Floats:
-    """Draws of a mixture: of each part as many, evenly spaced, as its weight among all parts."""
-    if len(quantities) == 1:
-        return quantities[0].ravel()
-    taken = []
-    for quantity, weight in zip(quantities, weights / weights.max(), strict=True):
-        draws = quantity.ravel()
-        number = max(1, round(float(weight) * len(draws)))
-        taken.append(draws[np.linspace(0, len(draws) - 1, number).astype(np.intp)])
-    return np.concatenate(taken)
 
 
 def _region(model: Any, condition: Condition, final: Integers) -> Floats:

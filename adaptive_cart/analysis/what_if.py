@@ -40,6 +40,7 @@ def what_if(analysis: RecordedAnalysis, held: Held, number: int) -> tuple[WhatIf
         for position, part in enumerate(rule.parts)
         for place in range(len(part.targets))
         if part.name in held.record.probabilities
+        and not part.asks.weighs  # of several endpoints there is no one table
         and not isnan(held.record.probabilities[part.name][0, place])
     )
 

@@ -66,6 +66,7 @@ def group_sequential(design: Design, futility: float | None = None) -> Design:
     tables = design.plain()
     tables.pop("calibration", None)
     tables.pop("claims", None)
+    tables.pop("utility", None)  # a test has no posterior to be weighed
     if design.randomisation.method != "permuted_blocks":
         tables.pop("randomisation")
     test = _test(design)
@@ -173,7 +174,7 @@ def _asked(design: Design, arm: str) -> dict[str, Any]:
 def _higher_is_better(design: Design) -> bool:
     for rule in design.rules:
         for asked in rule.asked if rule.decision.ends == SUCCESS else ():
-            if asked.endpoint == design.primary:
+            if asked.about == design.primary:
                 about_control = asked.arm == design.arm_names[0]
                 return (asked.above is not None) != about_control
     return not _kind(design).lower_is_better
@@ -257,7 +258,7 @@ def claim(design: Design) -> tuple[float, bool] | None:
     """
     for rule in design.rules:
         for asked in rule.asked if rule.decision.ends == SUCCESS else ():
-            if asked.endpoint != design.primary or not asked.others:
+            if asked.about != design.primary or not asked.others:
                 continue
             value = asked.above if asked.above is not None else asked.below
             if value is not None:

@@ -5,10 +5,11 @@ A further way to ask is a further class here; whoever holds looks asks them all 
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from adaptive_cart.conduct.predictive import (
     enumerated,
     predictive_probability,
 )
-from adaptive_cart.models import AnalysisBase
+from adaptive_cart.models import AnalysisBase, Posterior
 from adaptive_cart.models.ties import Sides, not_known
 from adaptive_cart.nouns.questions import Question, written
 from adaptive_cart.nouns.records import Booleans, Floats
@@ -29,7 +30,15 @@ if TYPE_CHECKING:
 
 
 class Asking(ABC):
-    """What a rule makes of its question before it compares."""
+    """What a rule makes of its question before it compares.
+
+    Class attributes
+    ----------------
+    weighs
+        Whether it puts draws of several endpoints together, and not their probabilities.
+    """
+
+    weighs: ClassVar[bool] = False
 
     @abstractmethod
     def answer(self, seen: LookAnalysis, question: Question) -> Floats:
@@ -60,6 +69,18 @@ class Asking(ABC):
         """On how many questions the answer hangs, for one target."""
         return len(self.every(question))
 
+    def several(self, question: Question) -> bool:
+        """Whether several things are asked at once, or one of several endpoints."""
+        return len(self.every(question)) > 1
+
+    def composed(self, question: Question) -> str:
+        """Say where the probability comes from, where several endpoints have a part in it."""
+        return ""
+
+    def before_data(self, prior: Callable[[str], Posterior], question: Question) -> float:
+        """What it is before anybody has been seen, given priors by endpoint; nan for none."""
+        return math.nan
+
     @abstractmethod
     def compared_with(self, against: tuple[float, ...]) -> tuple[Asking, tuple[float, ...]]:
         """The same, knowing its thresholds; and those that the question is compared with."""
@@ -77,9 +98,20 @@ class Asking(ABC):
         return ""
 
 
+def said_by(posterior: Posterior, asked: Sequence[Question]) -> float:
+    """Probability that all that some questions of one endpoint ask is so, of the first trial."""
+    answer = posterior.probability(*asked) if len(asked) == 1 else posterior.together(asked)
+    failed = posterior.failed
+    return math.nan if failed is not None and failed[0] else float(answer[0])
+
+
 @dataclass(frozen=True)
 class Now(Asking):
     """The posterior probability."""
+
+    def before_data(self, prior: Callable[[str], Posterior], question: Question) -> float:
+        """What the prior says."""
+        return said_by(prior(question.endpoint), (question,))
 
     def answer(self, seen: LookAnalysis, question: Question) -> Floats:
         """The posterior's own answer."""

@@ -13,7 +13,7 @@ from adaptive_cart.conduct.asking import Asking, Prediction
 from adaptive_cart.design.alpha_graph import same_amount
 from adaptive_cart.design.design import Design
 from adaptive_cart.models.classical.alpha_spending import Spending
-from adaptive_cart.nouns.questions import Question, Wording, asked, written
+from adaptive_cart.nouns.questions import Parameter, Question, Wording, asked, written
 from adaptive_cart.nouns.records import Booleans, Floats
 
 
@@ -67,13 +67,18 @@ class Comparison:
 
     @property
     def several(self) -> bool:
-        """Whether several things are asked at once."""
-        return len(self.asks.every(self.question)) > 1
+        """Whether several things are asked at once, or one of several endpoints."""
+        return self.asks.several(self.question)
 
     @property
     def everything(self) -> tuple[Question, ...]:
         """All that is asked of anybody."""
         return tuple(asked for target in self.targets for asked in self.asks.every(target))
+
+    @property
+    def about(self) -> tuple[Question, ...]:
+        """What it asks of anybody, endpoint by endpoint."""
+        return tuple(one for asked in self.everything for one in asked.of_endpoints)
 
     @property
     def affirms(self) -> bool:
@@ -205,10 +210,14 @@ class Comparison:
 
 
 def wording_of(design: Design, endpoint: str) -> Wording:
-    """What readers call an endpoint, the arms and the strata of a design."""
+    """What readers call an endpoint (or a utility), the arms and the strata of a design."""
+    parameter = Parameter("utility")
+    if endpoint not in design.utility:
+        kind = design.endpoints[endpoint]
+        parameter = kind.gives.asked_about(kind.unit)
     return Wording(
         endpoint=design.endpoint_label(endpoint),
-        parameter=design.endpoints[endpoint].gives.asked_about(design.endpoints[endpoint].unit),
+        parameter=parameter,
         arms=[design.arm_label(name) for name in design.arm_names],
         strata=design.stratum_names,
     )

@@ -7,13 +7,14 @@ model is asked of one endpoint is answered from its draws, of which each has all
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adaptive_cart.conduct.asking import Now
+from adaptive_cart.conduct.asking import Now, said_by
+from adaptive_cart.models import Posterior
 from adaptive_cart.models.ties import Sides, not_known
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
@@ -56,6 +57,23 @@ class Jointly(Now):
             answered_by = fitted[asked[0].endpoint][0].answered_by
             found += answered_by.drawn_error if len(asked) > 1 else answered_by.error(asked[0])
         return found
+
+    def composed(self, question: Question) -> str:
+        """Say of what it is the product, and what is drawn."""
+        groups = by_endpoint(self.every(question))
+        drawn = [asked[0].endpoint for asked in groups if len(asked) > 1]
+        said = [f"what is asked of {name} from the draws of its one posterior" for name in drawn]
+        if len(groups) > 1:
+            names = [asked[0].endpoint for asked in groups]
+            told = ", ".join(names[:-1]) + f" and {names[-1]}"
+            said.append(f"{told} are analysed apart, so that it is the product")
+        return f"at once: {'; '.join(said)}"
+
+    def before_data(self, prior: Callable[[str], Posterior], question: Question) -> float:
+        """The product of the priors'."""
+        return math.prod(
+            said_by(prior(asked[0].endpoint), asked) for asked in by_endpoint(self.every(question))
+        )
 
     def compared_with(self, against: tuple[float, ...]) -> tuple[Jointly, tuple[float, ...]]:
         """The product is compared, and no question by itself."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.weighing import drawn_of
 from adaptive_cart.models import AnalysisBase, Posterior
 from adaptive_cart.models.ties import undecided
 from adaptive_cart.nouns.early_states import EarlyStates
@@ -133,6 +134,10 @@ class LookAnalysis:
             return posterior.together(questions)
         answer = posterior.probability(questions[0])
         return answer if posterior.failed is None else np.where(posterior.failed, np.nan, answer)
+
+    def drawn_of(self, question: Question) -> Floats:
+        """Draws of what a question of one endpoint is about, ``(chosen trial, draw)``."""
+        return drawn_of(self.posterior(question.endpoint), question)
 
     def best(self, order: Question) -> Floats:
         """Probability of each open experimental arm to be the best, ``(chosen trial, arm)``."""

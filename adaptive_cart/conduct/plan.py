@@ -46,6 +46,38 @@ class Estimand:
 
 
 @dataclass(frozen=True)
+class Weighed:
+    """A utility of an experimental arm less that of the control, which is measured.
+
+    Attributes
+    ----------
+    question
+        About its difference.
+    arm
+        Name; nothing where there is only one experimental arm.
+    """
+
+    question: Question
+    arm: str | None
+
+    @property
+    def suffix(self) -> str:
+        """What tells its columns from those of others: ``_net_benefit``, ``_net_benefit_auto``."""
+        arm = "" if self.arm is None else f"_{self.arm}"
+        return f"_{self.question.endpoint}{arm}"
+
+    def sides(self) -> tuple[Question, Question]:
+        """Its benefit and its harm: what is weighed with more than 0, and with less, that turned.
+
+        The utility is the benefit less the harm.
+        """
+        weights = self.question.weights
+        benefit = tuple(pair for pair in weights if pair[1] > 0.0)
+        harm = tuple((name, -weight) for name, weight in weights if weight < 0.0)
+        return replace(self.question, weights=benefit), replace(self.question, weights=harm)
+
+
+@dataclass(frozen=True)
 class Plan:
     """What of a design is the same for every trial.
 
@@ -67,6 +99,25 @@ class Plan:
     def parts(self) -> tuple[Comparison, ...]:
         """Every comparison of every rule, in order."""
         return tuple(part for rule in self.rules for part in rule.parts)
+
+    @cached_property
+    def utilities(self) -> tuple[Weighed, ...]:
+        """Every utility of every experimental arm, as it differs from the control's."""
+        names = self.design.arm_names
+        return tuple(
+            Weighed(
+                Question(name, arm, 0, kind="utility", weights=tuple(weights.items())),
+                names[arm] if len(names) > 2 else None,
+            )
+            for name, weights in self.design.utility.items()
+            for arm in range(1, len(names))
+        )
+
+    @cached_property
+    def weighed(self) -> tuple[str, ...]:
+        """Endpoints that any utility weighs."""
+        found = (name for utility in self.utilities for name in utility.question.endpoints)
+        return tuple(dict.fromkeys(found))
 
     @cached_property
     def claims(self) -> tuple[int, ...]:
@@ -140,12 +191,12 @@ class Plan:
 
     def bayesian(self, part: Comparison) -> bool:
         """Whether a posterior is asked, and not a test."""
-        return all(self.fitted[asked.endpoint][0].bayesian for asked in part.everything)
+        return all(self.fitted[asked.endpoint][0].bayesian for asked in part.about)
 
     def flat(self, part: Comparison) -> bool:
         """Whether a posterior is asked whose prior is flat."""
-        analysis, model = self.fitted[part.question.endpoint]
-        return analysis.flat(model)
+        fitted = (self.fitted[name] for name in part.question.endpoints)
+        return any(analysis.flat(model) for analysis, model in fitted)
 
     @property
     def asks_posteriors(self) -> bool:

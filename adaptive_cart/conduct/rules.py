@@ -20,6 +20,7 @@ from adaptive_cart.conduct.asking import Asking, Now, Prediction
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.conditions import Condition, Shape, Target, Together
 from adaptive_cart.conduct.jointly import Jointly
+from adaptive_cart.conduct.weighing import Weighing
 from adaptive_cart.decisions import Decision
 from adaptive_cart.design.column_names import part_names
 from adaptive_cart.design.design import Design
@@ -78,6 +79,11 @@ class ResolvedRule:
     def asked(self) -> tuple[Question, ...]:
         """All that it asks of anybody, part by part."""
         return tuple(question for part in self.parts for question in part.everything)
+
+    @property
+    def about(self) -> tuple[Question, ...]:
+        """What it asks of anybody, endpoint by endpoint."""
+        return tuple(one for asked in self.asked for one in asked.of_endpoints)
 
     def questions(self, target: int) -> tuple[tuple[Question, ...], ...]:
         """What it asks of a target, by part: all that the part asks at once."""
@@ -253,6 +259,7 @@ def _comparison(design: Design, rule: Rule, asked: Comparing, name: str) -> Comp
     asks: Asking = Now()
     if asked.posterior is not None:
         targets = targets_of(design, asked.posterior)
+        asks = Weighing() if asked.posterior.kind.of_several else asks
     elif asked.jointly is not None:
         targets, asks = _jointly(design, asked.jointly)
     else:
@@ -282,7 +289,7 @@ def _prediction(
         return asks.stand_ins, asks
     threshold = design.threshold_at(named, design.looks.number)
     asks = Prediction(named.name, named.at_least is not None, threshold, enrolled)
-    early = design.prediction.get(named.posterior.endpoint)
+    early = design.prediction.get(named.posterior.about)
     if early is not None:
         asks = replace(asks, months=tuple(early.from_), prior=early.prior)
     return targets_of(design, named.posterior), asks
@@ -307,11 +314,13 @@ def _jointly(
 def targets_of(design: Design, asked: PosteriorQuestion) -> tuple[Question, ...]:
     """Questions that a rule's posterior table asks, by arm and then stratum."""
     arms, strata = design.arm_names, design.stratum_names
-    kind, endpoint = asked.kind, design.endpoints[asked.endpoint]
+    kind = asked.kind
     other = None if kind.other is None else getattr(asked, kind.other)
     value = asked.above if asked.above is not None else asked.below
     assert asked.arm is not None
-    by, lowest = design.order_of(asked.endpoint, asked)
+    about = asked.about
+    endpoint, weights = design.endpoints.get(about), design.utility.get(about, {})
+    by, lowest = design.order_of(about, asked)
     chosen = range(1, len(arms)) if asked.arm == "each" else [arms.index(asked.arm)]
     if asked.stratum == "each":
         places = list(range(len(strata)))
@@ -321,7 +330,7 @@ def targets_of(design: Design, asked: PosteriorQuestion) -> tuple[Question, ...]
         places = [ALL if asked.stratum is None else strata.index(asked.stratum)]
     return tuple(
         Question(
-            endpoint=asked.endpoint,
+            endpoint=about,
             arm=arm,
             minus=None if other is None else arms.index(other),
             value=0.0 if value is None else value,
@@ -329,12 +338,13 @@ def targets_of(design: Design, asked: PosteriorQuestion) -> tuple[Question, ...]
             kind=kind.name,
             stratum=stratum,
             month=kind.month(asked),
-            category=endpoint.category(kind.category(asked)),
-            cut=endpoint.cut(kind.cut(asked)),
+            category=None if endpoint is None else endpoint.category(kind.category(asked)),
+            cut=None if endpoint is None else endpoint.cut(kind.cut(asked)),
             ordered_by=by,
             lowest=lowest,
             places=kind.places(asked),
-            sign=design.told(asked.endpoint).sign,
+            weights=tuple(weights.items()),
+            sign=design.told(about).sign,
         )
         for arm in chosen
         for stratum in places

@@ -24,6 +24,7 @@ from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.models import Posterior
 from adaptive_cart.nouns.counters import Labels
+from adaptive_cart.nouns.questions import Question, weighed
 from adaptive_cart.nouns.records import (
     Booleans,
     Floats,
@@ -64,6 +65,8 @@ class Block:
         The same after the pipeline has been followed up.
     reversal
         A success that the pipeline turned into a failure.
+    benefit, harm
+        ``(trial, utility)`` posterior means of the two sides of each of the plan's utilities.
     claimed_final
         By name of a claim that is judged again after follow-up: ``(trial, target)`` whether it is
         made then.
@@ -84,6 +87,8 @@ class Block:
     analysed_final: Integers
     reversal: Booleans
     looks: list[LookRecord]
+    benefit: Floats
+    harm: Floats
     claimed_final: dict[str, Booleans] = field(default_factory=dict)
     population: Population | None = None
 
@@ -103,7 +108,7 @@ class SimulatedConduct(Conduct):
         self.shares = self.enrolment.shares
         self._follow()
         arms = len(plan.design.arm_names)
-        self.ends: Summary | None = None
+        self.ends: dict[str, Summary] = {}
         self.estimated = np.zeros(trials, dtype=np.bool_)
         estimands = (trials, len(plan.estimands))
         self.block = Block(
@@ -122,6 +127,8 @@ class SimulatedConduct(Conduct):
             analysed_final=np.zeros((trials, arms), dtype=np.int64),
             reversal=np.zeros(trials, dtype=np.bool_),
             looks=self.records,
+            benefit=np.full((trials, len(plan.utilities)), np.nan),
+            harm=np.full((trials, len(plan.utilities)), np.nan),
         )
 
     def _follow(self) -> None:
@@ -152,7 +159,9 @@ class SimulatedConduct(Conduct):
         block.randomised[ended] = randomised[ended]
         block.infused[ended] = over_strata(infused)[ended]
         block.analysed[ended] = over_strata(primary.analysed)[ended]
-        self.ends = primary if self.ends is None else self.ends.replaced(ended, primary)
+        for name in dict.fromkeys((self.design.primary, *self.plan.weighed)):
+            now = analysis.summary(name)
+            self.ends[name] = self.ends[name].replaced(ended, now) if name in self.ends else now
         self._estimate_now(analysis, ended)
 
     def note_held(
@@ -213,12 +222,14 @@ class SimulatedConduct(Conduct):
         again = np.flatnonzero(piped | (known & self.standing.went_on))
         self._reversals(snapshot, again)
         self._claims_again(snapshot, again)
+        self._weigh()
         if plan.estimands:
             analysis, model = plan.fitted[self.design.primary]
             pending = np.flatnonzero(~self.estimated)
             if len(pending):
-                assert self.ends is not None
-                at_end = analysis.posterior(model, self.ends.rows(pending), None)
+                at_end = analysis.posterior(
+                    model, self.ends[self.design.primary].rows(pending), None
+                )
                 block.estimate[pending], block.covered[pending] = self._estimates(at_end)
             block.estimate_final, block.covered_final = block.estimate.copy(), block.covered.copy()
             if len(waiting):
@@ -257,6 +268,23 @@ class SimulatedConduct(Conduct):
             means.append(mean)
             covered.append(inside)
         return np.stack(means, axis=1), np.stack(covered, axis=1)
+
+    def _weigh(self) -> None:
+        """Posterior means of both sides of every utility, at the look that ended the trial."""
+        plan, means = self.plan, {}
+        for name in plan.weighed if self.ends else ():
+            analysis, model = plan.fitted[name]
+            posterior = analysis.posterior(model, self.ends[name], None)
+            for arm in range(1, len(plan.design.arm_names)):
+                mean = posterior.mean(Question(name, arm, 0))
+                failed = posterior.failed
+                means[name, arm] = mean if failed is None else np.where(failed, np.nan, mean)
+        for place, utility in enumerate(plan.utilities if self.ends else ()):
+            for side, found in zip(
+                utility.sides(), (self.block.benefit, self.block.harm), strict=True
+            ):
+                own = [means[name, side.arm] for name in side.endpoints]
+                found[:, place] = weighed(side, own) if own else 0.0
 
     def _reversals(self, snapshot: Snapshot, again: Integers) -> None:
         """A success is reversed when none of the targets that succeeded holds on everybody."""

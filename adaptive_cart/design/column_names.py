@@ -72,6 +72,12 @@ def _of_trials(pieces: Pieces) -> Iterator[Column]:
             yield f"estimate_{suffix}{ending}", path, f"{words}{after}"
     for suffix, path, words in _places(pieces):
         yield f"success_{suffix}", path, words
+    for utility in pieces.utility:
+        for arm in pieces.arm_names[1:] if several else ("",):
+            of = f"_{arm}" if arm else ""
+            words = f"utility '{utility}'" + (f" in arm '{arm}'" if arm else "")
+            for side in ("benefit", "harm"):
+                yield f"{side}_{utility}{of}", path_to("utility", utility), words
     for place, rule in enumerate(pieces.rules):
         if rule is not None and rule.decision.at_the_end:
             path, words = f"rules[{place}].name", f"claim '{rule.name}'"

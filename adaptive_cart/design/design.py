@@ -32,7 +32,7 @@ from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.models import ANALYSES, DEFAULT_MODEL, AnalysisBase
 from adaptive_cart.models.base import Told
-from adaptive_cart.nouns.parts import Count, Part, Positive, PositiveMonths, Probability
+from adaptive_cart.nouns.parts import Count, Finite, Part, Positive, PositiveMonths, Probability
 from adaptive_cart.nouns.questions import KINDS, ordered_by
 
 if TYPE_CHECKING:
@@ -142,6 +142,9 @@ class EarlyMonths(Part):
     )
 
 
+Weights = dict[str, Finite]  # by endpoint: what one unit of it is worth
+
+
 class Calibration(Part):
     """What a threshold that is to be calibrated is set for."""
 
@@ -201,6 +204,7 @@ class Design(Part):
     endpoints: dict[str, AnyEndpoint]
     analysis: dict[str, AnyAnalysis] = Field(default_factory=dict)
     prediction: dict[str, EarlyMonths] = Field(default_factory=dict)
+    utility: dict[str, Weights] = Field(default_factory=dict)
     enrolment: Enrolment
     looks: Looks
     rules: list[Rule]
@@ -264,8 +268,12 @@ class Design(Part):
         return self.arms[name].label or name
 
     def endpoint_label(self, name: str) -> str:
-        """What readers call an endpoint."""
-        return str(self.endpoints[name].label or name)
+        """What readers call an endpoint, or a utility."""
+        return name if name in self.utility else str(self.endpoints[name].label or name)
+
+    def endpoints_of(self, about: str) -> tuple[str, ...]:
+        """Endpoints that a question is about: those that a utility weighs, or the one named."""
+        return tuple(self.utility[about]) if about in self.utility else (about,)
 
     @cached_property
     def stratum_names(self) -> tuple[str, ...]:
@@ -339,10 +347,11 @@ class Design(Part):
     def analysis_of(self, endpoint: str) -> AnalysisBase | None:
         """The analysis of an endpoint: as written, or a uniform beta prior where it is binary.
 
-        It counts who has not reached the month where ``[prediction]`` says so.
+        It counts who has not reached the month where ``[prediction]`` says so. None of
+        a utility, whose endpoints have theirs.
         """
         found: AnalysisBase | None = self.analysis.get(endpoint)
-        if found is None and self.endpoints[endpoint].binary:
+        if found is None and endpoint not in self.utility and self.endpoints[endpoint].binary:
             found = ANALYSES[DEFAULT_MODEL].model_validate({"model": DEFAULT_MODEL})
         early = self.prediction.get(endpoint)
         if found is None or early is None or early.counts == "predictions":
@@ -357,6 +366,8 @@ class Design(Part):
         asked
             The table that compares arms; what it does not name is the model's.
         """
+        if endpoint in self.utility:
+            return "level", False
         analysis = self.analysis_of(endpoint)
         by = ordered_by(asked) or KINDS["level" if analysis is None else analysis.ordered_by]
         return by.name, self.endpoints[endpoint].lower_is_better or by.lower_is_better

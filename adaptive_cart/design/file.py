@@ -392,6 +392,7 @@ def _by_tag(names: list[str], definitions: dict[str, Any]) -> dict[str, Any] | N
 
 
 _EXACTLY_ONE = {
+    "PosteriorQuestion": (("endpoint", "utility"),),
     "Weibull": (("scale", "median"),),
     "Exponential": (("rate", "median"),),
     "Gamma": (("rate", "scale"),),
@@ -545,6 +546,7 @@ _HOVER = {
     "randomisation": "Permuted blocks (default) or response-adaptive randomisation.",
     "endpoints": "The endpoints by name; the first is primary unless one says `primary = true`.",
     "analysis": "Analysis by endpoint; a binary one without it has a Beta(1, 1) in every arm.",
+    "utility": "Weights by endpoint: what one unit of it is worth, an event rate's a year.",
     "prediction": "Months before the one analysed whose states tell what will be seen at it.",
     "enrolment": "How many participants, and how fast they come.",
     "looks": "When data are looked at: observed, enrolled, events or months; or with months.",
@@ -600,7 +602,7 @@ _HOVER = {
     "Condition.all": "Several questions that must all hold.",
     "Condition.any": "Several questions of which one must hold.",
     "Rule.looks": 'Looks it is judged at, from 1; "final" is the last. All if left out.',
-    "PosteriorQuestion.endpoint": "Name of the endpoint.",
+    "PosteriorQuestion.endpoint": "Name of the endpoint; or write `utility`.",
     "PosteriorQuestion.arm": 'Name of an arm, or "each" for every experimental arm in turn.',
     "PosteriorQuestion.minus": "Arm that is subtracted; without it, about the arm alone.",
     "PosteriorQuestion.above": "P(quantity > this).",

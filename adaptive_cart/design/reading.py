@@ -21,6 +21,7 @@ from adaptive_cart.design.design import (
     SharedError,
     Simulation,
     Strict01,
+    Weights,
 )
 from adaptive_cart.design.long_term import LongTermFollowUp
 from adaptive_cart.design.look_tables import Looks
@@ -55,6 +56,7 @@ _NAMED: dict[str, Any] = {
     "endpoints": AnyEndpoint,
     "analysis": AnyAnalysis,
     "prediction": EarlyMonths,
+    "utility": Weights,
 }
 _REQUIRED = {
     "name": 'write name = "…" at the top of the file',
@@ -171,6 +173,7 @@ class _Reading:
             endpoints=self.named("endpoints"),
             analysis=self.named("analysis"),
             prediction=self.named("prediction"),
+            utility=self.named("utility"),
             enrolment=self.whole("enrolment"),
             looks=self.whole("looks"),
             rules=rules,

@@ -21,7 +21,7 @@ else:
 class Asked(Part):
     """P(arm - minus > above | data), or about the arm alone."""
 
-    endpoint: str
+    endpoint: str | None = None
     arm: str | None = None
     minus: str | None = None
     above: Finite | None = None
@@ -32,6 +32,11 @@ class Asked(Part):
     def kind(self) -> QuestionKind:
         """Which kind of question its keys ask."""
         return kind_of(self)
+
+    @property
+    def about(self) -> str:
+        """Name of the endpoint that it asks about, or of the utility."""
+        return self.endpoint or getattr(self, "utility", None) or ""
 
     @property
     def others(self) -> list[tuple[str, str]]:

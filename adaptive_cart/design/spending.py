@@ -63,7 +63,7 @@ def _numbers(design: Design, rule: Rule) -> tuple[int, ...]:
     """Participants or events planned for each look, in all arms."""
     looks, enrolment = design.looks, design.enrolment
     assert rule.posterior is not None
-    known = design.endpoints[rule.posterior.endpoint].known_after() or 0.0
+    known = design.endpoints[rule.posterior.about].known_after() or 0.0
     if looks.scale == "months":
         at = [_known(enrolment, month - known) for month in looks.at]
     elif looks.scale == "enrolled":

@@ -26,6 +26,7 @@ from adaptive_cart.figures.category_bars import KIND as CATEGORIES
 from adaptive_cart.figures.kinds import FigureKind
 from adaptive_cart.figures.long_term import KIND as LONG_TERM
 from adaptive_cart.figures.scores import KIND as SCORES
+from adaptive_cart.figures.weighed import KIND as UTILITY
 
 SCENARIOS = "operating characteristics of at least one scenario"
 _ALL = (
@@ -254,5 +255,6 @@ _ALL = (
     CATEGORIES,
     SCORES,
     LONG_TERM,
+    UTILITY,
 )
 FIGURES: dict[str, FigureKind] = {kind.id: kind for kind in _ALL}

@@ -28,7 +28,7 @@ TAIL = 0.999  # of a prior without an upper end, as much is shown
 def prior_tables(result: Result) -> Tables | Missing:
     """F2: density of every prior, and what they say together of the claim."""
     plan, design = plan_of(result), result.design
-    asked = {question.endpoint for rule in plan.rules for question in rule.asked}
+    asked = {question.endpoint for rule in plan.rules for question in rule.about}
     shown = {
         name: fit
         for name, fit in plan.fitted.items()
@@ -85,7 +85,7 @@ def _shown(
     given = analysis.plain().get("prior")
     asked = {name for name in names if isinstance(given, dict) and name in given}
     for rule in plan_of(result).rules:
-        for target in rule.asked:
+        for target in rule.about:
             if target.endpoint == endpoint:
                 asked |= {names[arm] for arm in target.pair}
     priors = [prior for prior in priors if not prior.of_arm or prior.part in asked]

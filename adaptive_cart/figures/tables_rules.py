@@ -154,10 +154,10 @@ def _seen(result: Result, decision: Decision, part: Comparison) -> Iterator[dict
     """Differences seen in simulated trials with a rule holding, and with it not holding."""
     design, looks = result.design, looks_of(result)
     question = part.question
-    summary = design.endpoints[question.endpoint].gives.observed
     column = f"p_{part.name}"
     if column not in looks or not question.of.observed:
         return
+    summary = design.endpoints[question.endpoint].gives.observed
     top, bottom = (f"{question.endpoint}_{name}" for name in summary)
     if top not in looks or bottom not in looks:
         return

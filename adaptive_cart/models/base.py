@@ -36,6 +36,8 @@ class Posterior:
     fast_error, drawn_error
         What a probability may be wrong by, without draws and from them, as the model's module
         states and tests.
+    arms_apart
+        Whether arms have independent posteriors, and the draws of a level are its quantiles.
     drawn_seconds
         What drawing the arms of one table takes of one core, about, where that is long.
     completed_seconds
@@ -46,6 +48,7 @@ class Posterior:
     exactly: ClassVar[str] = "closed form"
     fast_error: ClassVar[float] = 0.0
     drawn_error: ClassVar[float]
+    arms_apart: ClassVar[bool] = False
     drawn_seconds: ClassVar[float] = 0.0
     completed_seconds: ClassVar[float] = 0.01
 
@@ -413,6 +416,8 @@ class AnalysisBase(Part):
         """Whether its posterior knows the numbers of arms that a kind of question is made of."""
         if kind.among_open:  # of whatever its arms are put in order by
             return True
+        if kind.of_several and not cls.bayesian:  # a test has no draws to put together
+            return False
         fits = kind.may_be_asked_of(SUMMARIES[cls.reads].bounds)
         answered = {KINDS[name].quantity for name in cls.answers}
         return kind.quantity in answered.union(cls.knows) and fits

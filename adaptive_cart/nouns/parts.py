@@ -26,6 +26,7 @@ Worth = Annotated[float, Field(gt=0.0, le=5e6, allow_inf_nan=False)]
 LEAST_WORTH = 1e-6
 Count = Annotated[int, Field(ge=1)]
 CategoryName = NewType("CategoryName", str)  # of an ordinal outcome
+UtilityName = NewType("UtilityName", str)  # of a table of weights
 
 
 class Part(BaseModel):

@@ -18,12 +18,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from adaptive_cart.conduct.holding import Conduct
-from adaptive_cart.conduct.jointly import by_endpoint
 from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
@@ -31,8 +31,8 @@ from adaptive_cart.conduct.standing import RUNNING, Standing
 from adaptive_cart.decisions import ENDINGS, NO_SUCCESS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import EngineError
+from adaptive_cart.models import Posterior
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial
-from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.priors.drawn_trials import DrawnTrials, unknown_truths
@@ -100,10 +100,7 @@ def prior_claims(design: Design, plan: Plan | None = None) -> list[Claim]:
                     rule.decision.name,
                     place,
                     words.replace(" | ", " | prior, "),
-                    math.prod(
-                        prior_probability(design, ready, *asked)
-                        for asked in by_endpoint(part.asks.every(target))
-                    ),
+                    part.asks.before_data(partial(prior_of, design, ready), target),
                     part.easiest,
                     part.at_least,
                 )
@@ -130,14 +127,10 @@ def held_by_priors(claims: Sequence[Claim], plan: Plan) -> list[ResolvedRule]:
     ]
 
 
-def prior_probability(design: Design, plan: Plan, *asked: Question) -> float:
-    """Probability of all that some questions of one endpoint ask when nobody has been seen."""
-    analysis, model = plan.fitted[asked[0].endpoint]
-    posterior = analysis.posterior(model, nothing_seen(design, asked[0].endpoint), None)
-    answer = posterior.probability(*asked) if len(asked) == 1 else posterior.together(asked)
-    probability = float(answer[0])
-    failed = posterior.failed
-    return math.nan if failed is not None and failed[0] else probability
+def prior_of(design: Design, plan: Plan, endpoint: str) -> Posterior:
+    """Posterior of an endpoint when nobody has been seen."""
+    analysis, model = plan.fitted[endpoint]
+    return analysis.posterior(model, nothing_seen(design, endpoint), None)
 
 
 def nothing_seen(design: Design, endpoint: str) -> Summary:
@@ -298,9 +291,10 @@ def completes_trials(plan: Plan) -> Iterator[str]:
     """Names of what is predicted by completing the trial, for which participants are needed."""
     for rule in plan.rules:
         for part in rule.parts:
-            ahead = part.prediction
+            if (ahead := part.prediction) is None:
+                continue
             analysis, _ = plan.fitted[part.question.endpoint]
-            if ahead is not None and not ahead.summed(analysis, part.question):
+            if not ahead.summed(analysis, part.question):
                 yield part.name
 
 

@@ -85,7 +85,7 @@ def _unknown_rules(plan: Plan) -> Iterator[str]:
 
 def _asked(plan: Plan) -> list[str]:
     """Endpoints that decide something: the primary, what looks count, and the rules'."""
-    asked = [target.endpoint for rule in plan.rules for target in rule.asked]
+    asked = [target.endpoint for rule in plan.rules for target in rule.about]
     return list(dict.fromkeys([plan.design.primary, plan.schedule.counted, *asked]))
 
 

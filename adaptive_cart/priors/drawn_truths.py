@@ -22,6 +22,7 @@ given all that was seen.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -193,19 +194,26 @@ Truth: TypeAlias = Rates | Hazards | CuredFractions
 
 
 def true_quantity(
-    truth: Truth, question: Question, arms: int, shares: tuple[float, ...], open_strata: Booleans
+    truths: Mapping[str, Truth],
+    question: Question,
+    arms: int,
+    shares: tuple[float, ...],
+    open_strata: Booleans,
 ) -> Floats:
     """True value of what a question is about in each trial, ``(trial,)``.
 
     Parameters
     ----------
+    truths
+        By endpoint.
     arms, shares
         How many arms the design has, and the strata's shares of enrolment.
     open_strata
         ``(trial, stratum)`` over which a question about the open ones averages.
     """
     needed = question.quantities(arms)
-    return question.combine([truth.of(quantity, shares, open_strata) for quantity in needed])
+    of = [truths[each.endpoint].of(each, shares, open_strata) for each in needed]
+    return question.combine(of)
 
 
 def can_be_drawn(analysis: AnalysisBase, model: object) -> bool:

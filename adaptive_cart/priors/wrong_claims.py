@@ -78,10 +78,9 @@ def _right(
     shares, so = block.design.shares, []
     open_arms, open_strata = block.standing.open_when_won(position, place)
     for target in asked:
-        truth = block.truths[target.endpoint]
         found = np.zeros(len(open_arms), dtype=np.bool_)
         for question, rows in among_open(target, open_arms):
-            value = true_quantity(truth, question, open_arms.shape[1], shares, open_strata)
+            value = true_quantity(block.truths, question, open_arms.shape[1], shares, open_strata)
             found[rows] = question.of.holds(question, value)[rows]
         so.append(found)
     right: Booleans = np.logical_and.reduce(so)

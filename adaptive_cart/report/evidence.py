@@ -49,7 +49,13 @@ DUE = {  # words before and after the number at which a look is due
     "events": ("", " events of the primary endpoint have been seen"),
     "months": ("month ", ""),
 }
-KINDS: dict[str, Kind] = {"bias": "difference", "estimand": "true", "true": "true"}
+KINDS: dict[str, Kind] = {
+    "bias": "difference",
+    "estimand": "true",
+    "true": "true",
+    **dict.fromkeys(("utility", "benefit", "harm"), "true"),
+    "expected": "difference",
+}
 UNKNOWN = Figure(float("nan"), float("nan"), float("nan"), float("nan"), None)
 
 

@@ -53,6 +53,15 @@ LONG_TERM = {
     "long_term_events_": "events in long-term follow-up, {rest} (event, year)",
     "long_term_any_": "any event in long-term follow-up, {rest} (event, year)",
 }
+UTILITIES = {
+    "expected_utility_": "expected utility {name}, less the control's",
+    "expected_benefit_": "expected benefit of {name}, less the control's",
+    "expected_harm_": "expected harm of {name}, less the control's",
+    "bias_utility_": "bias of the utility {name}",
+    "utility_": "true utility {name}, less the control's",
+    "benefit_": "true benefit of {name}, less the control's",
+    "harm_": "true harm of {name}, less the control's",
+}
 FINAL, WITHIN = "_final", "within_error_"
 
 
@@ -68,11 +77,16 @@ def measure_words(design: Design, measure: str) -> str:
     for start, said in LONG_TERM.items():
         if measure.startswith(start):
             return said.format(rest=measure.removeprefix(start).replace("_", " "))
+    for start, said in UTILITIES.items():
+        if measure.startswith(start) and measure.removeprefix(start) in design.utility:
+            return said.format(name=measure.removeprefix(start))
     kind, _, rest = measure.partition("_")
     if kind == "decided":
         return f"ended by {rest}"
     if measure.startswith(WITHIN):
         return f"nearer to a threshold of {measure.removeprefix(WITHIN)} than its error"
+    if kind == "true" and rest in design.utility:
+        return f"true utility {rest}"
     if kind in ("true", "observed") and rest in design.endpoints:
         return f"{kind} value of {design.endpoint_label(rest)}"
     of, _, part = measure.rpartition("_")

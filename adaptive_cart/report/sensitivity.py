@@ -179,7 +179,7 @@ def scenarios_asked(evidence: Evidence) -> list[str]:
 def trials_asked(evidence: Evidence) -> int:
     """Trials of each variant: fewer where a posterior takes long, no more than the run holds."""
     number = evidence.sensitivity_trials
-    asked = {q.endpoint for rule in evidence.plan.rules for q in rule.asked} | {
+    asked = {q.endpoint for rule in evidence.plan.rules for q in rule.about} | {
         evidence.design.primary
     }
     if any(evidence.plan.fitted[e][0].slow for e in asked if e in evidence.plan.fitted):

@@ -243,7 +243,8 @@ def _needed(design: Design, also: Sequence[Question]) -> list[Quantity]:
     """What is needed for what is estimated, and for what the success rules ask or predict."""
     plan = Plan.of(design)
     claimed = [q for rule in plan.rules if rule.decision.claims for q in rule.asked]
-    asked = [estimand.question for estimand in plan.estimands] + claimed + [*also]
+    weighed = [utility.question for utility in plan.utilities]
+    asked = [estimand.question for estimand in plan.estimands] + claimed + weighed + [*also]
     arms = len(design.arm_names)
     return [needed for question in asked for needed in question.quantities(arms)]
 

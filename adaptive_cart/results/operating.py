@@ -21,6 +21,7 @@ from adaptive_cart.conduct.rules import resolve_rules
 from adaptive_cart.decisions import ENDINGS, NO_SUCCESS, STOPS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
+from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.results.claims import FALSE, UNKNOWN, beyond
 from adaptive_cart.results.estimand import TrueValues, target_of
@@ -216,6 +217,7 @@ def measures(
         rows.add("n_screened_mean", mean(np.asarray(trials["n_randomised"]) / passed))
     _estimation(rows, design, true, trials, reason, look)
     _best_selected(rows, design, true, trials)
+    _utilities(rows, design, true, trials)
     _described(rows, design, truth, true, ends)
     _long_term(rows, design, truth, trials)
     rows.add("failed", proportion(int(_failed(design, trials).sum()), n))
@@ -412,7 +414,7 @@ def _lower_is_better(design: Design) -> bool:
         for rule in resolve_rules(design)
         if rule.decision.ends == SUCCESS
         for part in rule.parts
-        for target in part.everything
+        for target in part.about
         if target.endpoint == design.primary and target.of.has_value
     }
     return sides == {False} or (not sides and compared_by(design).lower_is_better)
@@ -465,6 +467,47 @@ def _estimation(
             for number, why, inside in _endings(design, reason[known], look[known]):
                 figure = mean(errors[inside], target.mcse)
                 rows.add("bias_given_stop", figure, arm, stratum, number, why)
+
+
+def _utilities(rows: Rows, design: Design, true: TrueValues, trials: Mapping[str, Any]) -> None:
+    """True utilities, and the posterior mean of their difference where the trial ended.
+
+    A utility is its benefit (what is weighed with more than 0) less its harm.
+    """
+    plan = Plan.of(design)
+    for name, weights in design.utility.items():
+        for place, label in enumerate(design.arm_names):
+            question = Question(name, place, kind="utility", weights=tuple(weights.items()))
+            rows.add(f"true_{name}", Figure(*_true(_known(true, question))), label)
+    for utility in plan.utilities:
+        name, arm = utility.question.endpoint, design.arm_names[utility.question.arm]
+        whole = _known(true, utility.question)
+        rows.add(f"utility_{name}", Figure(*_true(whole)), arm)
+        for side, part in zip(("benefit", "harm"), utility.sides(), strict=True):
+            found = _known(true, part) if part.weights else TrueValue(0.0, 0.0)
+            rows.add(f"{side}_{name}", Figure(*_true(found)), arm)
+        if f"benefit{utility.suffix}" not in trials:  # enumerated
+            continue
+        sides = {
+            side: np.asarray(trials[f"{side}{utility.suffix}"], dtype=np.float64)
+            for side in ("benefit", "harm")
+        }
+        expected = sides["benefit"] - sides["harm"]
+        known = np.isfinite(expected)
+        if not known.any():
+            continue
+        rows.add(f"expected_utility_{name}", mean(expected[known]), arm)
+        for side, values in sides.items():
+            rows.add(f"expected_{side}_{name}", mean(values[known]), arm)
+        if math.isfinite(whole.value):
+            error = mean(expected[known] - whole.value, whole.mcse)
+            rows.add(f"bias_utility_{name}", error, arm)
+
+
+def _known(true: TrueValues, question: Question) -> TrueValue:
+    """A true value; not a number where the scenario does not say it."""
+    found = true.quantity(question)
+    return TrueValue(math.nan, math.nan) if found is None else found
 
 
 def _endings(design: Design, reason: Any, look: Any) -> Iterator[tuple[int, str, Booleans]]:

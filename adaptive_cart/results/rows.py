@@ -102,6 +102,9 @@ def _trial_columns(plan: Plan, block: Block) -> dict[str, Any]:
             columns[f"covered{estimand.suffix}{ending}"] = getattr(block, f"covered{ending}")[
                 :, place
             ]
+    for place, utility in enumerate(plan.utilities):
+        columns[f"benefit{utility.suffix}"] = block.benefit[:, place]
+        columns[f"harm{utility.suffix}"] = block.harm[:, place]
     for arm, name in enumerate(design.arm_names):
         columns[f"n_{name}"] = block.randomised[:, arm]
         if design.closes_arms and arm > 0:

@@ -23,7 +23,7 @@ def cost_of_draws(plan: Plan, trials: int, scenarios: int) -> Iterator[str]:
             rule.name
             for rule in plan.rules
             if any(
-                target.endpoint == endpoint and not posterior.without_draws(target)
+                endpoint in target.endpoints and not posterior.without_draws(target)
                 for target in rule.asked
             )
         ]

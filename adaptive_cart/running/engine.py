@@ -145,12 +145,16 @@ def obstacles(design: Design, truths: Mapping[str, Truth]) -> list[str]:
     if analysis is None or not analysis.of_tables:
         name = "no model" if analysis is None else analysis.model
         found.append(f"the primary is analysed by {name}, and not by counts alone")
+    for name in design.utility:
+        found.append(f"the utility '{name}' is measured, for which participants are needed")
     for rule in design.rules:
         if rule.decision.ends is None:
             found.append(f"rule '{rule.name}' does not end the trial ({rule.then})")
         if any(a.predictive and a.predictive.with_ == "enrolled" for a in rule.comparisons):
             found.append(f"rule '{rule.name}' counts those enrolled, which depends on the calendar")
-        about = list(dict.fromkeys(asked.endpoint for asked in rule.asked))
+        about = list(
+            dict.fromkeys(name for asked in rule.asked for name in design.endpoints_of(asked.about))
+        )
         if len(about) > 1:
             found.insert(
                 0,

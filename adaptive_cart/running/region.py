@@ -145,7 +145,7 @@ def region_of(design: Design) -> Region:
         for rule in rules
         for asked in rule.asked
     )
-    rates = design.endpoints[endpoint].binary and same
+    rates = same and design.endpoints[endpoint].binary
     # with several targets one claim can be false where another is true
     several = len({target for rule in rules for target in rule.targets}) > 1
     direct = [name for name in (*nulls, *truths) if endpoint in truths[name].direct]

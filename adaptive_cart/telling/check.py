@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
-from adaptive_cart.conduct.jointly import by_endpoint
+from adaptive_cart.conduct.comparison import wording_of
 from adaptive_cart.conduct.plan import Plan, in_what
 from adaptive_cart.conduct.rules import ResolvedRule, listed, resolve_rules
 from adaptive_cart.decisions import SUCCESS
@@ -18,7 +18,7 @@ from adaptive_cart.design.rule_tables import AlphaSpending, ByAlpha, Comparing, 
 from adaptive_cart.design.spending import planned_bounds
 from adaptive_cart.errors import one_of
 from adaptive_cart.models.classical.alpha_spending import SHAPES
-from adaptive_cart.nouns.questions import ALL, TO_CALIBRATE, written
+from adaptive_cart.nouns.questions import ALL, TO_CALIBRATE, sum_of, written
 from adaptive_cart.running.boundaries import Boundary, boundaries, left_out, planned_at
 from adaptive_cart.running.cost import cost_of_draws
 from adaptive_cart.running.engine import choose_engine
@@ -40,6 +40,7 @@ def described(design: Design) -> str:
     lines += ["", *_arms(design), "", *_endpoints(design)]
     lines += ["", *told_estimands(design, truths), "", *_looks(design)]
     plan = Plan.of(design)
+    lines += ["", *_utilities(design)] if design.utility else []
     lines += ["", *_rules(design, plan), "", *_priors(design, plan)]
     lines += ["", *told_scenarios(design, truths)]
     if design.long_term_follow_up is not None:
@@ -171,6 +172,22 @@ def _not_whole(design: Design, look: int) -> str:
     return f"; {number:g} at {ratio} are no whole numbers, so that rules show no counts here"
 
 
+def _utilities(design: Design) -> Iterator[str]:
+    """What one unit of each endpoint is worth."""
+    yield "Utilities, weighed in the units of the endpoints"
+    for name, weights in design.utility.items():
+        yield f"  {name}: {weights_in_words(design, weights)}"
+
+
+def weights_in_words(design: Design, weights: Mapping[str, float]) -> str:
+    """Write a utility with the unit of each endpoint: ``1 × dfr (probability)``."""
+    named = []
+    for endpoint in weights:
+        parameter = wording_of(design, endpoint).parameter
+        named.append(f"{endpoint} ({parameter.noun}{parameter.unit})")
+    return sum_of(tuple(weights.items()), named)
+
+
 def _rules(design: Design, plan: Plan) -> Iterator[str]:
     yield "Rules, in the order they are judged"
     found, stops = boundaries(design, plan), stopping_counts(design, plan)
@@ -263,13 +280,7 @@ def _at_once(rule: ResolvedRule) -> Iterator[str]:
     for part in rule.parts:
         if not part.several:
             continue
-        groups = by_endpoint(part.asks.every(part.question))
-        drawn = [asked[0].endpoint for asked in groups if len(asked) > 1]
-        said = [f"what is asked of {name} from the draws of its one posterior" for name in drawn]
-        if len(groups) > 1:
-            names = listed([asked[0].endpoint for asked in groups])
-            said.append(f"{names} are analysed apart, so that it is the product")
-        yield f"    at once: {'; '.join(said)}"
+        yield f"    {part.asks.composed(part.question)}"
 
 
 def _of_all(design: Design, rule: ResolvedRule) -> Iterator[str]:
@@ -290,7 +301,7 @@ def _strata_together(design: Design, rule: ResolvedRule) -> str:
     """How strata enter a rule that names none."""
     told = {
         analysis.over_strata
-        for question in rule.asked
+        for question in rule.about
         if design.strata is not None and question.stratum == ALL
         if (analysis := design.analysis_of(question.endpoint)) is not None
     }

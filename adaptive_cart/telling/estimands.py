@@ -88,7 +88,7 @@ def _measure(design: Design, name: str) -> str:
     plan = Plan.of(design)
     asked = [estimand.question for estimand in plan.estimands]
     if name != design.primary:
-        asked = [question for rule in plan.rules for question in rule.asked]
+        asked = [question for rule in plan.rules for question in rule.about]
     own = [q for q in asked if q.endpoint == name and not q.of.among_open]
     return "; ".join(dict.fromkeys(_summary(design, q, own) for q in own)) or _usual(design, name)
 

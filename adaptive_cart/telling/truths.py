@@ -94,6 +94,7 @@ def _told(design: Design, truth: Truth, points: LatticePoints) -> Told:
         for line in _endpoint(design, truth, values, name, endpoint)
     ]
     lines += list(_correlations(truth))
+    lines += [_utility(design, values, name) for name in design.utility]
     lines += [f"stays in force: {line}" for line in kept_by_merging(design, truth.name)]
     notes = (*_sources(truth), *_left_out(design, truth), *_not_simulated(design, truth))
     kind = "participant course" if truth.courses is not None else "said directly"
@@ -155,6 +156,24 @@ def _endpoint(
 def _needs_more(direct: DirectTruth, by_arm: tuple[tuple[Any, ...], ...]) -> bool:
     """Whether a number does not say all that is said directly."""
     return direct.table or any(direct.tells_at(value) for by in by_arm for value in by)
+
+
+def _utility(design: Design, values: TrueValues, name: str) -> str:
+    """A true utility in each arm, and by how much each differs from that of the control."""
+    weights = tuple(design.utility[name].items())
+    base = Question(name, 0, kind="utility", weights=weights)
+
+    def said(question: Question) -> str:
+        true = values.quantity(question)
+        return "not known here" if true is None or math.isnan(true.value) else _number(true)
+
+    control, *others = design.arm_names
+    arms = [f"{arm} {said(replace(base, arm=k))}" for k, arm in enumerate(design.arm_names)]
+    apart = [
+        f"{arm} − {control} {said(replace(base, arm=k, minus=0))}"
+        for k, arm in enumerate(others, start=1)
+    ]
+    return f"{name}, utility: {', '.join([*arms, *apart])}"
 
 
 def _better(truth: Truth, values: TrueValues, name: str, error: float) -> Iterator[str]:

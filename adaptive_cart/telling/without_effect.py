@@ -33,6 +33,7 @@ def without_effect(design: Design, truths: Truths) -> Iterator[str]:
         _endpoints,
         _strategies,
         _analyses,
+        _utilities,
         _enrolment,
         _rules,
         _endings,
@@ -119,9 +120,10 @@ def _rescued(group: GroupCourse) -> bool:
 
 def _analyses(design: Design, truths: Truths) -> Found:
     asked = {
-        (question.endpoint, arm)
+        (endpoint, arm)
         for rule in design.rules
         for question in rule.asked
+        for endpoint in design.endpoints_of(question.about)
         for arm in (
             *(design.arm_names[1:] if question.arm == "each" else (question.arm,)),
             *(name for _, name in question.others),
@@ -146,6 +148,13 @@ def _analyses(design: Design, truths: Truths) -> Found:
             for arm in design.arm_names:
                 if arm in given and arm not in arms:
                     yield path_to(path, "prior", arm), f"no rule asks about '{name}' in '{arm}'"
+
+
+def _utilities(design: Design, truths: Truths) -> Found:
+    asked = {question.about for rule in design.rules for question in rule.asked}
+    for name in design.utility:
+        if name not in asked:
+            yield path_to("utility", name), "no rule asks for it: it is measured, decides nothing"
 
 
 def _enrolment(design: Design, truths: Truths) -> Found:

@@ -159,9 +159,10 @@ class _Watched(SimulatedConduct):
             record = self.records[-1]
             for trial, asked in sorted(self._asked.items()):
                 endpoints = {
-                    one.endpoint
+                    name
                     for each in asked
                     for one in self.plan.parts[each.part].asks.every(each.question)
+                    for name in one.endpoints
                 }
                 here = np.array([trial])
                 yield ChosenLook(
@@ -249,8 +250,10 @@ class _Watched(SimulatedConduct):
 
     def _has_two_faces(self, part: Comparison) -> bool:
         """Whether PyMC answers it too: a test has no other face, nor what is completed."""
-        ahead, of = part.prediction, self.plan.fitted[part.question.endpoint][0]
-        return self.plan.bayesian(part) and (ahead is None or ahead.summed(of, part.question))
+        if (ahead := part.prediction) is None:
+            return self.plan.bayesian(part)
+        of = self.plan.fitted[part.question.endpoint][0]
+        return self.plan.bayesian(part) and ahead.summed(of, part.question)
 
     def _to_come(
         self, part: Comparison, analysis: LookAnalysis

@@ -9,15 +9,16 @@ posterior, as it will be at the last look.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from adaptive_cart.conduct.jointly import by_endpoint, product
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.predictive import Condition
+from adaptive_cart.conduct.weighing import chance_of_chains
 from adaptive_cart.design.design import Design
 from adaptive_cart.models.base import AnalysisBase, Reference, holds
 from adaptive_cart.models.sampling import Compiled, Fit, fitted_carefully, mean_and_error
@@ -35,6 +36,10 @@ MOST_DRAWS: Final = 125_000
 WANTED_ERROR: Final = 0.0012
 WANTED_OF_EXACT: Final = 0.0008
 AS_GOOD_AS_EXACT: Final = 1e-5
+
+
+# by endpoint and data: a fit, and why it is not to be trusted
+Fits: TypeAlias = "dict[tuple[str, bytes], tuple[Fit, str | None]]"
 
 
 @dataclass(frozen=True)
@@ -112,27 +117,27 @@ class Comparison:
 
     def rows(self, look: ChosenLook) -> list[Row]:
         """Every probability that is asked for at a look, by both faces."""
-        fits: dict[tuple[str, bytes], tuple[Fit, str | None]] = {}
+        fits: Fits = {}
         return [self._row(look, asked, fits) for asked in look.asked]
 
     def _row(
         self,
         look: ChosenLook,
         asked: Asked,
-        fits: dict[tuple[str, bytes], tuple[Fit, str | None]],
+        fits: Fits,
     ) -> Row:
         question, design = asked.question, self.plan.design
         part = self.plan.parts[asked.part]
-        found = [self._answer(look, asked, one, fits) for one in by_endpoint(
-            part.asks.every(question) if part.several else (question,)
-        )]  # fmt: skip
-        probability, error = product([(mean, mcse) for mean, mcse, _, _ in found])
-        trouble = next((why for *_, why in found if why is not None), None)
+        if part.asks.weighs:
+            found, probability, error = self._weighed(look, asked, fits)
+        else:
+            found, probability, error = self._multiplied(look, asked, fits)
+        trouble = next((why for _, why in found if why is not None), None)
         stated = self.plan.part_errors[part.name] if part.several else (
             self.plan.fitted[question.endpoint][0].answered_by.error(question)
         )  # fmt: skip
         decisions = part.compared(np.array([asked.fast, probability]), asked.threshold)
-        diagnostics = [fit.diagnostics() for _, _, fit, _ in found]
+        diagnostics = [fit.diagnostics() for fit, _ in found]
         return Row(
             scenario=look.scenario,
             trial=look.trial,
@@ -154,32 +159,79 @@ class Comparison:
             allowed=allowed_of(stated),
         )
 
+    def _multiplied(
+        self, look: ChosenLook, asked: Asked, fits: Fits
+    ) -> tuple[list[tuple[Fit, str | None]], float, float]:
+        """The product over endpoints; with the fits, any trouble, and the error."""
+        part, question = self.plan.parts[asked.part], asked.question
+        groups = by_endpoint(part.asks.every(question) if part.several else (question,))
+        found = [self._answer(look, asked, one, fits) for one in groups]
+        probability, error = product([(mean, mcse) for mean, mcse, _, _ in found])
+        return [(fit, why) for _, _, fit, why in found], probability, error
+
+    def _weighed(
+        self, look: ChosenLook, asked: Asked, fits: Fits
+    ) -> tuple[list[tuple[Fit, str | None]], float, float]:
+        """That a utility lies beyond a value, from the draws of each endpoint; likewise."""
+        draws = DRAWS
+        while True:
+            found, chains = [], []
+            for place, one in enumerate(asked.question.of_endpoints):
+                reference = self._reference(one.endpoint)
+                data = reference.data(look.summaries[one.endpoint], 0, asked.open_strata, one)
+                fit, trouble = self._fit(look, one.endpoint, data, draws, fits, place)
+                chains.append([(reference.quantity(fit.draws, one, asked.open_strata), 1.0)])
+                found.append((fit, trouble))
+            probability, error = chance_of_chains(asked.question, chains)
+            troubled = any(why is not None for _, why in found)
+            if error <= WANTED_ERROR or draws >= MOST_DRAWS or troubled:
+                return found, probability, error
+            draws = min(MOST_DRAWS, int(1.1 * draws * (error / WANTED_ERROR) ** 2) + 1)
+
+    def _fit(
+        self,
+        look: ChosenLook,
+        endpoint: str,
+        data: Mapping[str, Any],
+        draws: int,
+        fits: Fits,
+        place: int = 0,
+    ) -> tuple[Fit, str | None]:
+        """A fit with so many draws at least, made anew where there is but a shorter one.
+
+        Parameters
+        ----------
+        place
+            Among endpoints that are weighed: chains of one seed would err together.
+        """
+        key = endpoint, b"|".join(data[name].tobytes() for name in sorted(data))
+        if endpoint not in self._compiled:
+            self._compiled[endpoint] = Compiled(self._reference(endpoint), data)
+        if key not in fits or draws > fits[key][0].length:
+            fits[key] = fitted_carefully(
+                self._compiled[endpoint],
+                data,
+                seed=self._seed(look, place),
+                draws=max(draws, DRAWS),
+            )
+        return fits[key]
+
     def _answer(
         self,
         look: ChosenLook,
         asked: Asked,
         together: tuple[Question, ...],
-        fits: dict[tuple[str, bytes], tuple[Fit, str | None]],
+        fits: Fits,
     ) -> tuple[float, float, Fit, str | None]:
         """What is asked of one endpoint: the probability, its error, the fit and any trouble."""
         question, endpoint = together[0], together[0].endpoint
         reference = self._reference(endpoint)
         data = reference.data(look.summaries[endpoint], 0, asked.open_strata, question)
-        key = endpoint, b"|".join(data[name].tobytes() for name in sorted(data))
-        if endpoint not in self._compiled:
-            self._compiled[endpoint] = Compiled(reference, data)
         exact = self.plan.fitted[endpoint][0].answered_by.error(question) < AS_GOOD_AS_EXACT
         wanted = WANTED_OF_EXACT if exact else WANTED_ERROR
         draws = 0
         while True:
-            if key not in fits or draws > fits[key][0].length:
-                fits[key] = fitted_carefully(
-                    self._compiled[endpoint],
-                    data,
-                    seed=self._seed(look),
-                    draws=max(draws, DRAWS),
-                )
-            fit, trouble = fits[key]
+            fit, trouble = self._fit(look, endpoint, data, draws, fits)
             probability, error = mean_and_error(self._chances(reference, fit, asked, together))
             if error <= wanted or fit.length >= MOST_DRAWS or trouble is not None:
                 return probability, error, fit, trouble
@@ -207,10 +259,10 @@ class Comparison:
             )
         return self._references[endpoint]
 
-    def _seed(self, look: ChosenLook) -> int:
+    def _seed(self, look: ChosenLook, of: int = 0) -> int:
         """A seed that belongs to the look, so that no number of processes changes a draw."""
         place = list(self.plan.design.scenarios).index(look.scenario)
-        words = [self.seed, place, look.trial, look.look]
+        words = [self.seed, place, look.trial, look.look, *([of] if of else [])]
         return int(np.random.SeedSequence(words).generate_state(1)[0])
 
     def _predicted(

@@ -38,10 +38,10 @@ TRIALS = 60
 COURSE = {"C1", "C2", "C3", "C4", "C5", "C10"}
 # what each design cannot show with so few trials, and nothing else may be missing
 CANNOT = {
-    "hello": {"F10", "F11f", "C6", "C7"} | COURSE,
-    "sle_autologous": {"C7", "C10"},
-    "products_multiarm": {"F10", "F11f", "C6", "C7"} | COURSE,
-    "basket_diseases": {"F10", "F11a", "F11e", "F11f", "C6", "C7"} | COURSE,
+    "hello": {"F10", "F11f", "C6", "C7", "C8"} | COURSE,
+    "sle_autologous": {"C7", "C8", "C10"},
+    "products_multiarm": {"F10", "F11f", "C6", "C7", "C8"} | COURSE,
+    "basket_diseases": {"F10", "F11a", "F11e", "F11f", "C6", "C7", "C8"} | COURSE,
 }
 # none of them has an ordinal endpoint
 CANNOT = {name: cannot | {"C9"} for name, cannot in CANNOT.items()}

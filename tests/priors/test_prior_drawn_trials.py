@@ -496,9 +496,9 @@ def test_cured_fractions_have_their_priors_and_times_follow() -> None:
         assert_mean((months > month) - remaining, 0.0, f"remaining at {month:g}")
         question = Question("relapse", 1, kind="remaining", month=month)
         opened = np.ones((10_000, 1), dtype=np.bool_)
-        assert true_quantity(truth, question, 2, (1.0,), opened) == pytest.approx(
-            remaining, rel=1e-12
-        )
+        assert true_quantity(
+            {question.endpoint: truth}, question, 2, (1.0,), opened
+        ) == pytest.approx(remaining, rel=1e-12)
 
 
 @pytest.mark.parametrize("raw", [relapses(), infections(), cured()], ids=["ratio", "rate", "cured"])
@@ -510,7 +510,9 @@ def test_claims_are_as_probable_as_the_truths_that_are_drawn(raw: dict[str, Any]
     for part, claim in zip(plan.parts, claims, strict=True):
         (target,) = part.targets
         truth = truth_of(raw, target.endpoint, 40_000)
-        quantity = true_quantity(truth, target, 2, (1.0,), np.ones((40_000, 1), dtype=np.bool_))
+        quantity = true_quantity(
+            {target.endpoint: truth}, target, 2, (1.0,), np.ones((40_000, 1), dtype=np.bool_)
+        )
         so = quantity > target.value if target.above else quantity < target.value
         share = so.mean()
         error = math.sqrt(share * (1.0 - share) / 40_000)

@@ -99,7 +99,7 @@ from typing import Any
 import numpy as np
 from scipy import integrate, special
 
-from twin import accrual, alpha, conditions, one_trial, posterior
+from twin import accrual, alpha, conditions, one_trial, posterior, utility
 from twin.one_trial import NEVER, REASONS, Person, Table, by
 
 Ask = Callable[[str, Table, Table, list[str]], float]
@@ -784,6 +784,8 @@ def probability(
     """The probability that a rule of one question compares with its threshold, for one target."""
     question = conditions.named(question_of(trial, rule), *target)
     arm, stratum = question["arm"], question.get("stratum")
+    if "utility" in question:
+        return utility_probability(trial, question, date)
     name = question["endpoint"]
 
     if "predictive" in rule:
@@ -820,6 +822,28 @@ def probability(
         return probability_best(mixtures, list(open_arms).index(arm))
     question.pop("stratum", None)
     return one_trial.posterior_probability(trial.raw, question, counts)
+
+
+def utility_probability(trial: Trial, question: Table, date: float) -> float:
+    """P(utility of the arm, less that of another, > above), of counts and rates over all strata."""
+    raw, terms, most = trial.raw, [], 1.0
+    for name, weight in raw["utility"][question["utility"]].items():
+        for sign, arm in ((1.0, question["arm"]), (-1.0, question.get("minus"))):
+            if arm is None:
+                continue
+            if raw["endpoints"][name]["type"] in BINARY:
+                counts = one_trial.binary_counts(raw, name, trial.people, date)
+                prior = one_trial.prior_of(raw, name, arm)
+                below = utility.beta_mixture(list(posterior.updated(prior, *counts[arm])))
+            else:
+                prior = raw["analysis"][name]["prior"]
+                seen = see(trial, name, in_arm(trial.people, arm), date)
+                shape, rate = prior["a"] + seen["events"], prior["b"] + seen["years"]
+                below = utility.gamma(shape, rate)
+                most = max(most, (shape + 8.0 * shape**0.5 + 20.0) / rate)
+            terms.append((sign * weight, below))
+    value = question["above"] if "above" in question else question["below"]
+    return utility.beyond(terms, value, "above" in question, most)
 
 
 def thresholds_at(trial: Trial, rule: Table, look: int) -> list[float]:
@@ -1109,8 +1133,14 @@ def hold_look(trial: Trial, date: float, unreachable: bool) -> None:
         trial.look += 1
 
 
-def followed_up_date(trial: Trial, name: str, end: float) -> float:
-    """Date by which the pipeline has been followed up for an endpoint."""
+def followed_up_date(trial: Trial, question: Table, end: float) -> float:
+    """Date by which the pipeline has been followed up for a question; the primary's of a utility.
+
+    What else it weighs is counted at that date.
+    """
+    if "utility" in question:
+        return max(end, all_followed(trial, trial.primary, trial.people))
+    name = question["endpoint"]
     kind = trial.raw["endpoints"][name]["type"]
     if kind == "event_rate":
         return max(end, all_followed(trial, trial.primary, trial.people))
@@ -1156,7 +1186,7 @@ def judge_again(trial: Trial, success: Table, end: float) -> Table:
     """A declared success, asked again of everybody followed up."""
     rule = one_trial.rule_named(trial.raw, success["rule"])
     asked = conditions.comparisons(rule)
-    dates = [followed_up_date(trial, question_of(trial, one)["endpoint"], end) for one in asked]
+    dates = [followed_up_date(trial, question_of(trial, one), end) for one in asked]
     thresholds = success["threshold"] if len(asked) > 1 else [success["threshold"]]
     again = judge_target(
         trial, rule, (success["arm"], success["stratum"]), thresholds, max(dates),
@@ -1254,7 +1284,7 @@ def run(
             **after(trial),
         },
         "final": {
-            **primary_summary(trial, followed_up_date(trial, trial.primary, months)),
+            **primary_summary(trial, followed_up_date(trial, {"endpoint": trial.primary}, months)),
             "successes": final,
             "reversal": bool(final) and not any(success["holds"] for success in final),
         },

@@ -17,6 +17,7 @@ from adaptive_cart.design.checks import (
     rules,
     tables,
     truths,
+    utilities,
 )
 from adaptive_cart.design.checks.pieces import Pieces
 from adaptive_cart.design.checks.truths import frame_of
@@ -37,6 +38,7 @@ def problems_between(pieces: Pieces) -> list[Problem]:
         tables.endpoints,
         tables.scores_read,
         tables.analyses,
+        utilities.utilities,
         enrolment.enrolment,
         looks.looks,
         rules.rules,

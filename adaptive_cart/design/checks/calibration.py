@@ -99,11 +99,13 @@ def _has_null(pieces: Pieces) -> bool:
         for rule in pieces.rules
         if rule is not None and rule.threshold == "calibrate" and rule.posterior is not None
     ]
+    if any(question.kind.of_several for question in asked):
+        return False
     name = _calibrated_endpoint(pieces) or ""
     endpoint = pieces.endpoints.get(name)
     if endpoint is None or not asked:
         return True
-    levels = all(question.kind.about_levels and question.endpoint == name for question in asked)
+    levels = all(question.kind.about_levels and question.about == name for question in asked)
     rates = endpoint.binary and levels
     return rates and not _never_direct(pieces, name)
 
@@ -180,7 +182,14 @@ def null_region(pieces: Pieces) -> Found:
             )
     name = _calibrated_endpoint(pieces)
     endpoint = pieces.endpoints.get(name or "")
-    if endpoint is not None and not endpoint.binary:
+    if name in pieces.utility:
+        yield (
+            path,
+            f"the region is of control rates from 0 to 1, and the utility '{name}' is none; leave "
+            f'it out, and write null scenarios (role = "null") instead',
+            path_to("utility", name or ""),
+        )
+    elif endpoint is not None and not endpoint.binary:
         yield (
             path,
             f"the region is of control rates from 0 to 1, and '{name}' of type '{endpoint.type}' "
@@ -209,7 +218,7 @@ def _calibrated_endpoint(pieces: Pieces) -> str | None:
         if rule is not None and rule.decision.ends == SUCCESS and rule.asked
     ]
     asked.sort(key=lambda rule: rule.threshold != "calibrate")
-    return asked[0].asked[0].endpoint if asked else pieces.primary
+    return asked[0].asked[0].about if asked else pieces.primary
 
 
 def _never_direct(pieces: Pieces, endpoint: str) -> bool:

@@ -85,21 +85,21 @@ def jointly(pieces: Pieces, part: Comparing, path: str) -> Found:
         )
     first: dict[str, PosteriorQuestion] = {}
     for number, question in enumerate(asked):
-        place, analysis = f"{path}.jointly[{number}]", pieces.analysis.get(question.endpoint)
+        place, analysis = f"{path}.jointly[{number}]", pieces.analysis.get(question.about)
         model = ANALYSES[DEFAULT_MODEL if analysis is None else analysis.model]
-        where = path_to("analysis", question.endpoint, "model")
-        if question.kind.among_open:
+        where = path_to("analysis", question.about, "model")
+        if question.kind.among_open or question.kind.of_several:
             yield place, f"asks for {question.kind.asked_for}, which is asked by itself"
         if not model.bayesian:
             yield place, "is answered by a test, which has no joint probability", where
-        other = first.setdefault(question.endpoint, question)
+        other = first.setdefault(question.about, question)
         named = (("stratum", "strata", not model.by_stratum), ("arms", "arms", model.pairs))
         for key, words, apart in named:
             mine, theirs = (_told_of(one, key) for one in (question, other))
             if apart and mine != theirs:
                 yield (
                     place,
-                    f"is about other {words} of '{question.endpoint}' than "
+                    f"is about other {words} of '{question.about}' than "
                     f"{path}.jointly[{asked.index(other)}], and its model "
                     f"answers them one at a time; write `all` with a comparison for each",
                     where,

@@ -48,6 +48,7 @@ class Pieces:
     endpoints: Mapping[str, EndpointBase | None] = field(default_factory=dict)
     analysis: Mapping[str, AnalysisBase | None] = field(default_factory=dict)
     prediction: Mapping[str, EarlyMonths | None] = field(default_factory=dict)
+    utility: Mapping[str, Mapping[str, float] | None] = field(default_factory=dict)
     enrolment: Enrolment | None = None
     looks: Looks | None = None
     rules: Sequence[Rule | None] = ()
@@ -77,6 +78,10 @@ class Pieces:
         """Name of the primary endpoint, if there is any endpoint."""
         marked = [n for n, e in self.endpoints.items() if e is not None and e.primary]
         return next(iter([*marked, *self.endpoints]), None)
+
+    def endpoints_of(self, about: str) -> tuple[str, ...]:
+        """Endpoints that a question is about: those that a utility weighs, or the one named."""
+        return tuple(self.utility[about] or ()) if about in self.utility else (about,)
 
     @property
     def number_of_looks(self) -> int | None:

@@ -46,6 +46,15 @@ def predictive(pieces: Pieces, rule: Rule, question: PredictiveQuestion, path: s
             f"{place}.predictive",
         )
         return
+    for each in target.asked:
+        if each.kind.of_several:
+            yield (
+                f"{path}.rule",
+                f"'{target.name}' asks for {each.kind.asked_for}, which is not predicted; predict "
+                f"a rule about one of its endpoints, or ask {rule.name} of the posterior now",
+                f"{place}.posterior",
+            )
+            return
     if target.posterior is None and rule.decision.claims:
         yield (
             f"{path}.rule",
@@ -74,8 +83,8 @@ def predictive(pieces: Pieces, rule: Rule, question: PredictiveQuestion, path: s
 
 def _to_come(pieces: Pieces, name: str, question: PosteriorQuestion, path: str) -> Found:
     """Whether a model can say what is still to come of an endpoint, and until when."""
-    analysis = pieces.analysis.get(question.endpoint)
-    endpoint = pieces.endpoints.get(question.endpoint)
+    analysis = pieces.analysis.get(question.about)
+    endpoint = pieces.endpoints.get(question.about)
     if analysis is None and (endpoint is None or not endpoint.binary):
         return  # told elsewhere
     model = DEFAULT_MODEL if analysis is None else analysis.model
@@ -89,20 +98,20 @@ def _to_come(pieces: Pieces, name: str, question: PosteriorQuestion, path: str) 
             path,
             f"'{name}' is analysed by '{model}', which {why}; predictive probabilities are there "
             f"for {one_of([key for key, each in ANALYSES.items() if each.predicts()])}",
-            path_to("analysis", question.endpoint, "model"),
+            path_to("analysis", question.about, "model"),
         )
     why = "" if endpoint is None else endpoint.unpredicted()
     if why:
-        place = path_to("endpoints", question.endpoint, "missing")
+        place = path_to("endpoints", question.about, "missing")
         yield path, f"'{name}' asks about '{question.endpoint}', which {why}", place
     looks = pieces.looks
     waits = looks is not None and looks.events is not None and looks.final is None
-    other = question.endpoint != pieces.primary
+    other = question.about != pieces.primary
     undated = endpoint is not None and not endpoint.binary and endpoint.known_after() is None
     if waits and other and undated:
         yield (
             path,
-            f"'{name}' asks about '{question.endpoint}', and the last look waits for events of "
+            f"'{name}' asks about '{question.about}', and the last look waits for events of "
             f"'{pieces.primary}': when that will be is not predicted with it; predict a rule "
             f"about '{pieces.primary}', or let looks be by months, enrolled or observed",
             "looks.events",
@@ -116,7 +125,7 @@ def _last_look(pieces: Pieces, target: Rule, path: str) -> Found:
     if not apart:
         return
     if question is not None:
-        analysis = pieces.analysis.get(question.endpoint)
+        analysis = pieces.analysis.get(question.about)
         kind = ANALYSES[DEFAULT_MODEL] if analysis is None else type(analysis)
         if kind.enumerates and question.kind.about_levels and question.kind.name in kind.answers:
             return  # summed over final tables, whenever that will be
@@ -133,7 +142,7 @@ def _last_look(pieces: Pieces, target: Rule, path: str) -> Found:
 def early_months(pieces: Pieces) -> Found:
     """Whether earlier months can tell, and a rule predicts with them."""
     asked = {
-        part.posterior.endpoint
+        part.posterior.about
         for rule in pieces.rules
         if rule is not None
         for target in _predicted(pieces, rule)

@@ -16,12 +16,13 @@ from adaptive_cart.nouns.questions import KEYS, KINDS
 if TYPE_CHECKING:
     from adaptive_cart.design.rule_tables import PosteriorQuestion
 
+_EXAMPLE = "one with a weight for each endpoint, [utility.net_benefit] with dfr = 1.0, crs3 = -0.4"
+
 
 def posterior(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:
     """Whether a question is about what the design has, and its model can answer it."""
     arms, endpoints = pieces.arm_names, pieces.endpoints
-    if endpoints and question.endpoint not in endpoints:
-        yield f"{path}.endpoint", unknown(question.endpoint, "endpoints", endpoints)
+    yield from _about(pieces, question, path)
     named = [("arm", question.arm), *question.others]
     for key, value in named:
         also = ("each",) if key == "arm" else ()
@@ -45,19 +46,19 @@ def posterior(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:
             )
     yield from _stratum(pieces, question, path)
     yield from _sides(question, path)
-    endpoint = endpoints.get(question.endpoint)
-    if endpoint is None or pieces.faults.touch(path_to("endpoints", question.endpoint, "type")):
+    endpoint = endpoints.get(question.about)
+    if endpoint is None or pieces.faults.touch(path_to("endpoints", question.about, "type")):
         return
-    analysis = pieces.analysis.get(question.endpoint)
-    if analysis is None and question.endpoint in pieces.analysis:
+    analysis = pieces.analysis.get(question.about)
+    if analysis is None and question.about in pieces.analysis:
         return
     yield from _value(endpoint, question, path)
     yield from _category(endpoint, question, path)
     if analysis is None and not endpoint.binary:
         yield (
             f"{path}.endpoint",
-            f"'{question.endpoint}' has no analysis; write [analysis.{question.endpoint}]",
-            path_to("analysis", question.endpoint),
+            f"'{question.about}' has no analysis; write [analysis.{question.about}]",
+            path_to("analysis", question.about),
         )
         return
     model = DEFAULT_MODEL if analysis is None else analysis.model
@@ -65,10 +66,39 @@ def posterior(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:
         yield (
             path,
             f"model '{model}' cannot be asked for {kind.asked_for}; {models_for(kind, endpoint)}",
-            path_to("analysis", question.endpoint, "model"),
+            path_to("analysis", question.about, "model"),
         )
     elif kind.among_open:
         yield from by_problems(question, endpoint, ANALYSES[model], path)
+
+
+def _about(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:
+    """Whether the endpoint that is asked about is there, or the utility, and only one of them."""
+    endpoint, utility = question.endpoint, getattr(question, "utility", None)
+    if endpoint is None and utility is None:
+        yield (
+            f"{path}.endpoint",
+            "missing; text in quotes is expected: the name of an endpoint (or write `utility`, "
+            "with the name of a table [utility.NAME])",
+            f"{path}.endpoint",
+            f"{path}.utility",
+        )
+    elif endpoint is not None and utility is not None:
+        yield (
+            path,
+            f"found endpoint and utility; at most one of the two is allowed: the endpoints of "
+            f"{shown(utility)} stand in {path_to('utility', utility)}",
+        )
+    elif utility is not None and utility not in pieces.utility:
+        told, *grounds = (
+            f"found {shown(utility)}; this design has no [utility.NAME]: write {_EXAMPLE}",
+            "utility",
+        )
+        if pieces.utility:
+            told, *grounds = (unknown(utility, "utilities", pieces.utility),)
+        yield f"{path}.utility", told, *grounds
+    elif endpoint is not None and pieces.endpoints and endpoint not in pieces.endpoints:
+        yield f"{path}.endpoint", unknown(endpoint, "endpoints", pieces.endpoints)
 
 
 def _stratum(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:

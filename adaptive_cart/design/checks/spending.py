@@ -38,7 +38,14 @@ def spending(pieces: Pieces, rule: Rule, part: Comparing, path: str, place: str)
         what = "a predictive rule" if rule.jointly is None else "several questions at once"
         yield told, f"found `alpha` for {what}; write a number", f"{path}.predictive"
         return
-    endpoint = rule.posterior.endpoint
+    if rule.posterior.kind.of_several:
+        yield (
+            told,
+            f"found `alpha` for {rule.posterior.kind.asked_for}, which is asked of posteriors; it "
+            f"is spent by the p-value of a test: write a number",
+        )
+        return
+    endpoint = rule.posterior.about
     analysis = pieces.analysis.get(endpoint)
     if endpoint in pieces.endpoints and (analysis is None or analysis.bayesian):
         model = DEFAULT_MODEL if analysis is None else analysis.model

@@ -15,7 +15,12 @@ RESERVED = (*SCENARIO_KEYS, "strata", "each", "open", "final", "dist")
 
 def names(pieces: Pieces) -> Found:
     """Whether every name can be written, and is taken once."""
-    rooms = {"arms": pieces.arms, "strata": pieces.strata or {}, "endpoints": pieces.endpoints}
+    rooms = {
+        "arms": pieces.arms,
+        "strata": pieces.strata or {},
+        "endpoints": pieces.endpoints,
+        "utility": pieces.utility,
+    }
     first: dict[str, str] = {}
     for room, names in rooms.items():
         for name in names:
@@ -23,8 +28,8 @@ def names(pieces: Pieces) -> Found:
             if name in first:
                 yield (
                     path,
-                    f"the name is taken by {path_to(first[name], name)}; arms, strata and "
-                    f"endpoints need different names",
+                    f"the name is taken by {path_to(first[name], name)}; arms, strata, endpoints "
+                    f"and utilities need different names",
                 )
             elif name in RESERVED:
                 yield path, f"a reserved word; not allowed as a name: {one_of(RESERVED)}"

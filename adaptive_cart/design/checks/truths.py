@@ -60,7 +60,7 @@ def _asked_about(pieces: Pieces, endpoint: str, wrong: Faults) -> tuple[str, ...
         if rule is None or wrong.touch(f"rules[{position}]"):
             continue
         for question in rule.asked:
-            if question.endpoint != endpoint:
+            if endpoint not in pieces.endpoints_of(question.about):
                 continue
             arms = pieces.arm_names[1:] if question.arm == "each" else (question.arm,)
             asked |= {*arms, *(name for _, name in question.others)}

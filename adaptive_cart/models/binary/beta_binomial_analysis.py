@@ -109,6 +109,7 @@ class CountsPosterior(Posterior):
     closed: ClassVar[tuple[str, ...]] = ("level", "ratio", "odds_ratio", "best")
     fast_error = 1e-9  # measured below 1e-11
     drawn_error = 0.005
+    arms_apart = True
 
     @property
     def arms(self) -> int:

@@ -54,6 +54,7 @@ class RatesPosterior(Posterior):
     closed = ("level", "ratio")
     fast_error = 1e-9
     drawn_error = 0.005
+    arms_apart = True
 
     @property
     def arms(self) -> int:

@@ -55,6 +55,7 @@ class RestrictedMeanPosterior(Posterior):
     closed = ("level",)
     fast_error = 1e-6
     drawn_error = 0.005
+    arms_apart = True
 
     @property
     def arms(self) -> int:

@@ -15,7 +15,8 @@ from adaptive_cart.nouns.questions.quantity import (
     Quantity,
 )
 from adaptive_cart.nouns.questions.question import Question
-from adaptive_cart.nouns.questions.words import TO_CALIBRATE, Wording, asked, written
+from adaptive_cart.nouns.questions.utility import sum_of, weighed
+from adaptive_cart.nouns.questions.words import TO_CALIBRATE, Parameter, Wording, asked, written
 
 __all__ = [
     "ALL",
@@ -30,6 +31,7 @@ __all__ = [
     "Category",
     "Cut",
     "Key",
+    "Parameter",
     "Quantity",
     "Question",
     "QuestionKind",
@@ -37,5 +39,7 @@ __all__ = [
     "asked",
     "kind_of",
     "ordered_by",
+    "sum_of",
+    "weighed",
     "written",
 ]

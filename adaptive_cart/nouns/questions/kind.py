@@ -72,6 +72,8 @@ class QuestionKind:
         Whether observed values of the endpoint can be compared like that.
     of_two
         Whether its quantity is known of two arms together only.
+    of_several
+        Whether it is made of the numbers of several endpoints, each with a weight.
     limits
         Between which values its quantity of an arm lies, where that is not as the endpoint's
         summary has it.
@@ -98,6 +100,7 @@ class QuestionKind:
     against: ClassVar[str] = "to that in"
     observed: ClassVar[bool] = False
     of_two: ClassVar[bool] = False
+    of_several: ClassVar[bool] = False
     limits: ClassVar[tuple[float, float] | None] = None
     orders: ClassVar[bool] = False
     heavy: ClassVar[bool] = False
@@ -144,7 +147,7 @@ class QuestionKind:
     @property
     def about_levels(self) -> bool:
         """Whether it is about the endpoint's own parameter, in an arm or in two."""
-        return self.quantity == LEVEL and not self.among_open
+        return self.quantity == LEVEL and not self.among_open and not self.of_several
 
     @property
     def no_effect(self) -> float:
@@ -161,6 +164,10 @@ class QuestionKind:
         return Quantity(
             question.endpoint, self.quantity, arm, None, question.stratum, month, category, cut
         )
+
+    def of_endpoints(self, question: Question) -> tuple[Question, ...]:
+        """What a question asks of each endpoint that it is about: itself, where that is one."""
+        return (question,)
 
     def compare(self, own: Any, other: Any) -> Any:
         """Compare an arm's number with another arm's; the ratio to nothing is infinite, or nan."""

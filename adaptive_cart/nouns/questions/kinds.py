@@ -20,6 +20,7 @@ from adaptive_cart.nouns.questions.reaches import Reaches
 from adaptive_cart.nouns.questions.remaining import Remaining
 from adaptive_cart.nouns.questions.restricted_mean import RestrictedMean
 from adaptive_cart.nouns.questions.restricted_mean_ratio import RestrictedMeanRatio
+from adaptive_cart.nouns.questions.utility import Utility
 
 # of kinds that share keys the later one is asked, where all of its keys are given
 _ALL: tuple[QuestionKind, ...] = (
@@ -38,6 +39,7 @@ _ALL: tuple[QuestionKind, ...] = (
     CommonOddsRatio(),
     Beyond(),
     Rank(),
+    Utility(),
 )
 KINDS: dict[str, QuestionKind] = {kind.name: kind for kind in _ALL}
 KEYS: dict[str, Key] = {key.name: key for kind in _ALL for key in kind.keys}

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Question:
-    """One question about one endpoint's posterior; the answer is a probability a trial.
+    """One question of a rule; the answer is a probability a trial.
 
     Attributes
     ----------
+    endpoint
+        Name of the endpoint that it is about; of the utility where it is about one.
     kind
         Name of its kind, one of ``KINDS``; what is known of it is asked of :attr:`of`.
     arm, minus
@@ -44,6 +46,8 @@ class Question:
     ordered_by, lowest, places
         For a kind that compares the open arms: name of the kind whose number puts them in order,
         whether the smallest is the best, and how many count as the best.
+    weights
+        Of a utility: the endpoints that it weighs, and what one unit of each is worth.
     against
         Thresholds that the answer will be compared with. It lies on the right side of each,
         whatever the last bit says; what is asked stays the same.
@@ -65,6 +69,7 @@ class Question:
     ordered_by: str = "level"
     lowest: bool = False
     places: int = 1
+    weights: tuple[tuple[str, float], ...] = ()
     against: tuple[float, ...] = field(default=(), compare=False, repr=False)
     sign: str = field(default="P", compare=False, repr=False)
 
@@ -87,6 +92,16 @@ class Question:
     def pair(self) -> tuple[int, ...]:
         """The arm, and the one that it is compared with where there is one."""
         return (self.arm,) if self.minus is None else (self.arm, self.minus)
+
+    @property
+    def of_endpoints(self) -> tuple[Question, ...]:
+        """What it asks of each endpoint: itself, but of a utility the level of each it weighs."""
+        return self.of.of_endpoints(self)
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """Names of the endpoints that it is about."""
+        return tuple(one.endpoint for one in self.of_endpoints)
 
     @property
     def about_open(self) -> bool:

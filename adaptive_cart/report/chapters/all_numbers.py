@@ -19,7 +19,13 @@ from adaptive_cart.report.measure_words import measure_words
 from adaptive_cart.report.numbers import Kind, given
 from adaptive_cart.report.pictures import figures_of
 
-SHOWN: dict[str, Kind] = {"bias": "difference", "estimand": "true", "true": "true"}
+SHOWN: dict[str, Kind] = {
+    "bias": "difference",
+    "estimand": "true",
+    "true": "true",
+    **dict.fromkeys(("utility", "benefit", "harm"), "true"),
+    "expected": "difference",
+}
 
 
 def _everything(evidence: Evidence) -> list[Block]:

@@ -306,6 +306,8 @@ def _computation(evidence: Evidence) -> list[Block]:
 def _drawn(evidence: Evidence) -> bool:
     """Whether a rule asks what its model answers from draws."""
     fitted = evidence.plan.fitted
+    if any(question.of.of_several for rule in evidence.plan.rules for question in rule.asked):
+        return True
     asked = [target for rule in evidence.plan.rules for target in rule.asked]
     return not all(fitted[target.endpoint][0].answered_by.without_draws(target) for target in asked)
 

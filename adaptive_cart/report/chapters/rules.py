@@ -322,7 +322,7 @@ def _multiplicity(evidence: Evidence) -> list[Block]:
                 " rule declares" if len(successes) == 1 else " rules declare",
             ),
             endpoint=listed([evidence.endpoint_words(name) for name in dict.fromkeys(
-                q.endpoint for rule in successes for q in evidence.resolved(rule).asked)]),
+                q.endpoint for rule in successes for q in evidence.resolved(rule).about)]),
         ),
     ]  # fmt: skip
     if design.by_target:

@@ -29,6 +29,7 @@ from adaptive_cart.report.document import (
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given
 from adaptive_cart.report.pictures import figures_of
+from adaptive_cart.report.utilities import utilities
 from adaptive_cart.results.operating import Figure
 from adaptive_cart.running.stopping_counts import StoppingCounts, stopping_counts
 
@@ -48,14 +49,18 @@ def _safety(evidence: Evidence) -> list[Block]:
         evidence.trace.reported(25, "criterion", "t-rules")
     else:
         evidence.trace.not_applicable(25, "the design has no joint criterion of benefit and risk")
-    return [*blocks, *figures_of(evidence, "safety")]
+    return [*blocks, *utilities(evidence), *figures_of(evidence, "safety")]
 
 
 def _asks_both(evidence: Evidence) -> bool:
     """Whether a rule for success asks about a harm beside something else."""
     endpoints = evidence.design.endpoints
     asked = [
-        {endpoints[question.endpoint].harm for question in rule.asked}
+        {
+            endpoints[name].harm
+            for question in rule.asked
+            for name in evidence.design.endpoints_of(question.about)
+        }
         for rule in evidence.design.rules_ending(SUCCESS)
     ]
     return {True, False} in asked

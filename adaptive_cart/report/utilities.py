@@ -1,0 +1,92 @@
+"""Benefit and harm as a design's utilities weigh them: the table of the safety chapter."""
+
+from __future__ import annotations
+
+from adaptive_cart.conduct.comparison import wording_of
+from adaptive_cart.decisions import SUCCESS
+from adaptive_cart.nouns.questions import sum_of
+from adaptive_cart.report.document import (
+    Block,
+    Heading,
+    Row,
+    Table,
+    cells,
+    code,
+    line,
+    paragraph,
+    row,
+    without_blank_columns,
+)
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.numbers import given
+
+
+def utilities(evidence: Evidence) -> list[Block]:
+    """What each utility weighs, and its true and expected value in the scenarios."""
+    blocks: list[Block] = []
+    for name in evidence.design.utility:
+        blocks += _weights(evidence, name)
+        blocks.append(_table(evidence, name))
+    if not blocks:
+        return []
+    return [Heading(text="Benefit and harm, weighed", key="utility", level=2), *blocks]
+
+
+def _weights(evidence: Evidence, name: str) -> list[Block]:
+    design = evidence.design
+    weights = tuple(design.utility[name].items())
+    labels = []
+    for endpoint, _ in weights:
+        wording = wording_of(design, endpoint)
+        labels.append(f"{wording.parameter.named(wording.endpoint).removeprefix('the ')}"
+                      f"{wording.parameter.unit}")  # fmt: skip
+    return [
+        paragraph(
+            "The utility {name} of an arm is {sum}. The weights are judgement, stated beforehand. "
+            "The endpoints are analysed apart, so that the posterior of the utility takes them "
+            "as independent.",
+            name=code(name),
+            sum=given(sum_of(weights, labels), f"design: utility.{name}"),
+        )
+    ]
+
+
+def _table(evidence: Evidence, name: str) -> Table:
+    rows: list[Row] = []
+    claims = any(
+        name in {question.endpoint for question in evidence.resolved(rule).asked}
+        for rule in evidence.design.rules_ending(SUCCESS)
+    )
+    control, *arms = evidence.design.arm_names
+    for scenario in evidence.scenarios:
+        for arm in arms:
+            rows.append(
+                row(
+                    code(scenario),
+                    evidence.arm(arm) if len(arms) > 1 else "–",
+                    evidence.cell(scenario, f"true_{name}", arm=control).number(),
+                    evidence.cell(scenario, f"true_{name}", arm=arm).number(),
+                    evidence.cell(scenario, f"utility_{name}", arm=arm).number(),
+                    evidence.cell(scenario, f"expected_utility_{name}", arm=arm).with_interval(),
+                    evidence.cell(scenario, f"bias_utility_{name}", arm=arm).number(),
+                    evidence.cell(scenario, "false_success").number() if claims else "–",
+                )
+            )
+    return without_blank_columns(
+        Table(
+            key=f"t-utility-{name}",
+            title=line("Utility ", code(name), ": what is true, and what trials find"),
+            head=cells(
+                "Scenario", "Arm", "True, control", "True, arm", "True difference",
+                "Expected difference", "Bias", "False success",
+            ),
+            rows=tuple(rows),
+            align=("left", "left", *("right",) * 6),
+            widths=(1.6, 1.2, 0.8, 0.8, 0.9, 1.8, 0.8, 0.9),
+            wide=len(arms) > 1,
+            notes=(
+                line("Expected: mean over trials of the posterior mean at the look that ended the "
+                     "trial, with its 95% Monte Carlo interval. False success: of any rule."),
+            ),
+        )
+    )  # fmt: skip
