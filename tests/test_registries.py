@@ -42,6 +42,7 @@ from adaptive_cart.design.file import schema, template
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.rule_tables import PosteriorQuestion, Rule
 from adaptive_cart.endpoints import KINDS, EndpointBase
+from adaptive_cart.figures import registry
 from adaptive_cart.figures.draw_measures import OUTCOMES
 from adaptive_cart.figures.registry import FIGURES
 from adaptive_cart.figures.style import FACES, PALETTE
@@ -375,6 +376,13 @@ def test_a_product_has_all_its_logistics(name: str) -> None:
 
 
 # ── figures ───────────────────────────────────────────────────────────────────────────────────
+def test_every_figure_has_an_id_a_name_and_a_file_of_its_own() -> None:
+    """A second one of the same id would silently take the place of the first."""
+    for part in ("id", "name", "file_name"):
+        each = [getattr(kind, part) for kind in registry._ALL]
+        assert len(each) == len(set(each)), part
+
+
 @pytest.mark.parametrize("key", FIGURES)
 def test_a_figure_has_numbers_a_drawing_and_words(key: str) -> None:
     kind = FIGURES[key]

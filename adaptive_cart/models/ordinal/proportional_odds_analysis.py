@@ -222,7 +222,7 @@ class ProportionalOddsAnalysis(AnalysisBase):
     title: ClassVar[str] = "Proportional odds"
     statements: ClassVar[tuple[Statement, ...]] = (
         Statement(
-            r"\logit P(Y_k \le j) = c_j - \beta_k",
+            r"\logit P(Y_k \leq j) = c_j - \beta_k",
             "In arm k, the log odds of category j or a worse one are a cutpoint that all arms "
             "share less the log odds ratio of the arm, which is nought in the control.",
         ),
