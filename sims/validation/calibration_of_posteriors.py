@@ -377,7 +377,7 @@ def score_parameters(generator: Generator, number: int) -> Truth:
     of_mean = [(prior["mean"], 1.0 / np.sqrt(prior["worth"])) for prior in CHANGES.values()]
     mean = np.stack([generator.normal(m, sd * away) for m, away in of_mean], axis=1)
     # the slope has a flat prior, of which nothing can be drawn; the others do not depend on it
-    return {"mean": mean, "sd": sd, "slope": generator.normal(-0.3, 0.5, number)}
+    return {"mean": mean, "log_sd": np.log(sd), "slope": generator.normal(-0.3, 0.5, number)}
 
 
 def score_data(generator: Generator, truth: Truth) -> Summary:
@@ -388,7 +388,7 @@ def score_data(generator: Generator, truth: Truth) -> Summary:
         baseline = generator.normal(9.0, 3.0, len(arm))
         away = baseline - baseline.mean() if len(arm) else baseline
         change = truth["mean"][row, arm] + truth["slope"][row] * away
-        change = change + generator.normal(0.0, truth["sd"][row], len(arm))
+        change = change + generator.normal(0.0, np.exp(truth["log_sd"][row]), len(arm))
         vector = np.stack([np.ones(len(arm)), baseline, baseline + change], axis=1)
         for k in range(arms):
             products[row, k, 0, 0] = vector[arm == k].T @ vector[arm == k]

@@ -34,8 +34,8 @@ COLUMNS = (
 
 def rows_of(design: str, found: Verification) -> Iterator[tuple[Any, ...]]:
     """A row a rule."""
-    for rule in dict.fromkeys(row.rule for row in found.rows):
-        rows = [row for row in found.rows if row.rule == rule]
+    for rule in dict.fromkeys(row.label for row in found.rows):
+        rows = [row for row in found.rows if row.label == rule]
         trusted = [row for row in rows if row.trusted]
         away = np.abs([row.difference for row in trusted])
         known = [row for row in trusted if row.mcse > 1e-4]
@@ -43,7 +43,7 @@ def rows_of(design: str, found: Verification) -> Iterator[tuple[Any, ...]]:
         differing = [row for row in trusted if row.differs]
         yield (
             design,
-            rule,
+            f'"{rule}"' if "," in rule else rule,
             len({row.key for row in rows}),
             len(rows),
             f"{away.max():.4f}",
