@@ -25,6 +25,7 @@ from adaptive_cart.nouns.questions import Question, written
 from adaptive_cart.nouns.records import Booleans, Floats
 
 if TYPE_CHECKING:
+    from adaptive_cart.conduct.completion import Completion
     from adaptive_cart.conduct.conditions import Condition as Whole
     from adaptive_cart.conduct.look_analysis import LookAnalysis
 
@@ -198,15 +199,19 @@ class Prediction(Asking):
         numbers = range(len(self.whole.targets))
         return [tuple(part.targets[places[k]] for part, places in both) for k in numbers]
 
-    def _completed(self, seen: LookAnalysis, question: Question) -> Floats:
+    def completion(self, seen: LookAnalysis, question: Question) -> Completion:
+        """What is still to come of some trials, for one of the targets."""
         from adaptive_cart.conduct.completion import Completion
 
-        asked, endpoints = self._all_asked(question), self.endpoints(question)
+        asked, endpoints = self.all_asked(question), self.endpoints(question)
         by_stratum = any(seen.plan.fitted[name][0].by_stratum for name in endpoints)
         apart = by_stratum or any(one.stratum >= 0 for one in asked)
-        completion = Completion(seen, self.enrolled, apart)
-        answer = completion.chance(
-            lambda last: self._holds(last, question), endpoints, self.against
+        return Completion(seen, self.enrolled, apart)
+
+    def _completed(self, seen: LookAnalysis, question: Question) -> Floats:
+        endpoints = self.endpoints(question)
+        answer = self.completion(seen, question).chance(
+            lambda last: self.holds(last, question), endpoints, self.against
         )
         for name in endpoints:
             unknown = seen.posterior(name).unpredictable(apart)
@@ -219,10 +224,10 @@ class Prediction(Asking):
 
     def endpoints(self, question: Question) -> tuple[str, ...]:
         """Endpoints of which more is drawn to complete a trial, for one of the targets."""
-        found = (name for one in self._all_asked(question) for name in self._about(one))
+        found = (name for one in self.all_asked(question) for name in self._about(one))
         return tuple(dict.fromkeys(found))
 
-    def _all_asked(self, question: Question) -> tuple[Question, ...]:
+    def all_asked(self, question: Question) -> tuple[Question, ...]:
         """All that is asked of the target that a question stands for."""
         if self.whole is None:
             return (question,)
@@ -238,7 +243,7 @@ class Prediction(Asking):
                 found += [one.endpoint for one in part.asks.every(question)]
         return tuple(found)
 
-    def _holds(self, last: LookAnalysis, question: Question) -> Booleans:
+    def holds(self, last: LookAnalysis, question: Question) -> Booleans:
         """Whether the rule holds at the last look, ``(chosen trial,)``."""
         if self.whole is None:
             condition = self.condition(question)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from adaptive_cart.models.ties import Sides, certain, not_known, settled, strictly_inside
 from adaptive_cart.nouns.ahead import Coming
-from adaptive_cart.nouns.completions import Completions
+from adaptive_cart.nouns.completions import Completions, PlainCompletions
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import ALL, KINDS, LEVEL, Quantity, Question, QuestionKind
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
@@ -243,6 +243,11 @@ class Reference:
     arms: tuple[str, ...]
 
     @property
+    def completes(self) -> bool:
+        """Whether what will be seen at the last look can be drawn from its draws."""
+        return False
+
+    @property
     def statement(self) -> str:
         """Likelihood and prior with their numbers, a line each, for a protocol or a report."""
         raise NotImplementedError  # abstract: every model supplies it
@@ -299,6 +304,30 @@ class Reference:
         """What a question is about, draw by draw, ``(chain, draw)``; parameters as for ``of``."""
         needed = question.quantities(len(self.arms))
         return question.combine([self.of(draws, one, open_strata) for one in needed])
+
+    def all_arms(self, stratum: int) -> Question | None:
+        """A question whose data, in a stratum or in all, are those of every arm."""
+        return Question("", len(self.arms) - 1, stratum=stratum)
+
+    def completed(
+        self,
+        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
+        summary: Summary,
+        coming: Any,
+        some: PlainCompletions,
+        apart: bool,
+    ) -> Summary:
+        """Data of one trial as they may be at the last look, a row a draw.
+
+        Parameters
+        ----------
+        fitted
+            Draws given the data of every arm in a stratum (its position, or ``ALL``): by parameter,
+            ``(1, draw, ...)``.
+        summary, coming, some, apart
+            As for :meth:`Posterior.completed`.
+        """
+        raise NotImplementedError  # supplied where it completes trials
 
 
 def holds(question: Question, quantity: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -35,3 +36,33 @@ def area_under(remaining: Callable[[float], Floats], month: float) -> Floats:
     for k in range(1, STEPS):
         total = total + (4.0 if k % 2 else 2.0) * remaining(k * step)
     return total * step / 3.0
+
+
+def next_event(hazard: Floats, cuts: tuple[float, ...], since: Floats, burden: Floats) -> Floats:
+    """Months to the event of those who have been without it for so long.
+
+    Parameters
+    ----------
+    hazard
+        ``(draw, interval)`` a month, constant between cuts.
+    since, burden
+        ``(draw, participant)`` months without it, and the further cumulative hazard that each can
+        bear.
+
+    Returns
+    -------
+    ``(draw, participant)``, infinite for never.
+    """
+    intervals = list(itertools.pairwise((0.0, *cuts, np.inf)))
+    left = burden.copy()
+    month = np.full(burden.shape, np.inf)
+    for place, (start, end) in enumerate(intervals):
+        own = hazard[:, place, None]
+        begin = np.maximum(since, start)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            at = begin + left / own
+        here = np.isinf(month) & (begin < end) & (at <= end)
+        month[here] = at[here]
+        if np.isfinite(end):
+            left = left - own * np.clip(end - begin, 0.0, None)
+    return month

@@ -56,6 +56,35 @@ class Completions:
         return drawn.random((columns, self.number)).T
 
 
+@dataclass(frozen=True)
+class PlainCompletions(Completions):
+    """Completions of a Markov chain's draws, with uniforms that owe nothing to other completions.
+
+    Attributes
+    ----------
+    seed
+        Of the uniforms.
+    """
+
+    seed: int = 0
+
+    def of(self, draws: Floats) -> Floats:
+        """The draws, which are as many as there are completions."""
+        return draws
+
+    def even(self, axes: int) -> Floats:
+        """Uniforms, ``(axis, completion)``."""
+        return self.generator(0).random((axes, self.number))
+
+    def plain(self, columns: int, purpose: int = 0) -> Floats:
+        """Uniforms of each participant, ``(completion, participant)``."""
+        return self.generator(1 + purpose).random((self.number, columns))
+
+    def generator(self, purpose: int) -> np.random.Generator:
+        """Random numbers of one purpose."""
+        return np.random.default_rng([self.seed, self.stream, self.first, purpose])
+
+
 @lru_cache(maxsize=16)
 def _order(stream: int) -> npt.NDArray[np.intp]:
     if stream == 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.rules import ResolvedRule
 
 MINUTE = 60.0  # seconds; what takes less is not worth a word
 
@@ -41,15 +42,7 @@ def cost_of_draws(plan: Plan, trials: int, scenarios: int) -> Iterator[str]:
 def _cost_of_completions(plan: Plan, tables: int) -> Iterator[str]:
     """The same of each rule whose trials are completed to tell what it will be."""
     for rule in plan.rules:
-        completed = {
-            name
-            for part in rule.parts
-            if part.prediction is not None
-            for question in part.targets
-            if part.prediction.completes(plan.fitted[question.endpoint][0], question)
-            for name in part.prediction.endpoints(question)
-        }
-        each = sum(plan.fitted[name][0].answered_by.completed_seconds for name in completed)
+        completed, each = _completed(plan, rule), seconds_of_completions(plan, rule)
         if tables * each >= MINUTE:
             of = " and ".join(repr(name) for name in plan.fitted if name in completed)
             yield (
@@ -57,6 +50,24 @@ def _cost_of_completions(plan: Plan, tables: int) -> Iterator[str]:
                 f"{each:g} s a look of a trial; up to {tables:,} of them are "
                 f"{_long(tables * each)} of one core"
             )
+
+
+def _completed(plan: Plan, rule: ResolvedRule) -> set[str]:
+    """Endpoints of which a trial is completed to judge a rule."""
+    return {
+        name
+        for part in rule.parts
+        if part.prediction is not None
+        for question in part.targets
+        if part.prediction.completes(plan.fitted[question.endpoint][0], question)
+        for name in part.prediction.endpoints(question)
+    }
+
+
+def seconds_of_completions(plan: Plan, rule: ResolvedRule) -> float:
+    """What completing a trial at one look takes of one core to judge a rule, about."""
+    found = _completed(plan, rule)
+    return sum(plan.fitted[name][0].answered_by.completed_seconds for name in found)
 
 
 def _long(seconds: float) -> str:

@@ -2,19 +2,21 @@
 
 Half of them are those whose probabilities lie closest to a threshold, taken from every rule in
 turn, since there a small error changes a decision. The other half are drawn at random, from every
-scenario in turn, since an error may also lie where no threshold is.
+scenario in turn, since an error may also lie where no threshold is. Dates between looks at which
+rules are judged are taken as looks are.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from adaptive_cart.conduct.comparison import Comparison
-from adaptive_cart.conduct.holding import Thresholds
+from adaptive_cart.conduct.completion_by_chains import WhatIsAhead, face_ahead, what_is_ahead
+from adaptive_cart.conduct.holding import LookRecord, Thresholds
 from adaptive_cart.conduct.look_analysis import LookAnalysis, in_full
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import SimulatedConduct
@@ -43,6 +45,8 @@ class Asked:
         The fast posterior's probability (nan where it failed) and what it is compared with.
     to_come
         Of a predictive rule, by arm: responders and participants so far, participants in the end.
+    ahead
+        What is still to come, of a predictive rule that is answered by completing the trial.
     """
 
     part: int
@@ -51,14 +55,15 @@ class Asked:
     open_strata: Booleans | None
     fast: float
     threshold: float
-    to_come: tuple[tuple[int, ...], ...] | None
+    to_come: tuple[tuple[int, ...], ...] | None = None
+    ahead: WhatIsAhead | None = None
 
     @property
     def distance(self) -> float:
         """How far the probability lies from the threshold, on the logit scale."""
         if math.isnan(self.fast):
             return 0.0  # a posterior that failed is looked at first
-        return abs(_logit(self.fast) - _logit(self.threshold))
+        return abs(logit(self.fast) - logit(self.threshold))
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,8 @@ class ChosenLook:
     ----------
     summaries
         By endpoint, of this trial alone.
+    between
+        Which date between this look and the one before, from 1; 0 for the look itself.
     """
 
     scenario: str
@@ -76,15 +83,25 @@ class ChosenLook:
     look: int
     asked: tuple[Asked, ...]
     summaries: dict[str, Summary]
+    between: int = 0
 
     @property
-    def key(self) -> tuple[str, int, int]:
+    def key(self) -> tuple[str, int, int, int]:
         """What no other look has."""
-        return self.scenario, self.trial, self.look
+        return self.scenario, self.trial, self.look, self.between
+
+
+def _silent(done: int, total: int) -> None:
+    """Show nothing."""
 
 
 def chosen_looks(
-    plan: Plan, truths: dict[str, Truth], seed: int, looks: int, pool: int = POOL
+    plan: Plan,
+    truths: dict[str, Truth],
+    seed: int,
+    looks: int,
+    pool: int = POOL,
+    progress: Callable[[int, int], None] = _silent,
 ) -> list[ChosenLook]:
     """Take looks out of the first trials of every scenario.
 
@@ -94,8 +111,14 @@ def chosen_looks(
         How many; fewer are found where the trials have not so many.
     pool
         Trials of each scenario to take them from.
+    progress
+        Told how many of these trials have been simulated.
     """
-    found = [look for truth in truths.values() for look in _looks_of(plan, truth, seed, pool)]
+    found: list[ChosenLook] = []
+    for place, truth in enumerate(truths.values()):
+        for done, more in _looks_of(plan, truth, seed, pool):
+            found += more
+            progress(place * pool + done, len(truths) * pool)
     near = _near(found, len(plan.parts), (looks + 1) // 2)
     taken = {look.key for look in near}
     rest = [look for look in found if look.key not in taken]
@@ -126,7 +149,7 @@ def _at_random(found: list[ChosenLook], seed: int, number: int) -> list[ChosenLo
 
 def _in_turn(queues: Sequence[list[ChosenLook]], number: int) -> list[ChosenLook]:
     """Take one from every queue, and again, each look once."""
-    chosen: dict[tuple[str, int, int], ChosenLook] = {}
+    chosen: dict[tuple[str, int, int, int], ChosenLook] = {}
     longest = max((len(queue) for queue in queues), default=0)
     for place in range(longest):
         for queue in queues:
@@ -135,12 +158,16 @@ def _in_turn(queues: Sequence[list[ChosenLook]], number: int) -> list[ChosenLook
     return list(chosen.values())
 
 
-def _looks_of(plan: Plan, truth: Truth, seed: int, pool: int) -> Iterator[ChosenLook]:
+def _looks_of(
+    plan: Plan, truth: Truth, seed: int, pool: int
+) -> Iterator[tuple[int, list[ChosenLook]]]:
+    """Block by block: how many trials have been simulated, and the looks of the block."""
     design = plan.design
     block = max(32, CELLS // design.enrolment.max_n)
     for first in range(0, pool, block):
-        latents = latents_for(design, seed, first, min(block, pool - first))
-        yield from _Watched(plan, truth, latents).looks()
+        number = min(block, pool - first)
+        latents = latents_for(design, seed, first, number)
+        yield first + number, _Watched(plan, truth, latents).looks()
 
 
 class _Watched(SimulatedConduct):
@@ -148,32 +175,60 @@ class _Watched(SimulatedConduct):
 
     def __init__(self, plan: Plan, truth: Truth, latents: Latents) -> None:
         super().__init__(plan, truth, (), latents)
+        self._reached = [not_verified(plan, part) is None for part in plan.parts]
         self._asked: dict[int, list[Asked]] = {}
-        self._at_a_look = True
+        self._found: list[ChosenLook] = []
+        self._checks = 0
+        self._seen: LookAnalysis
 
-    def looks(self) -> Iterator[ChosenLook]:
-        """Hold all looks, and give those at which something was asked."""
+    def looks(self) -> list[ChosenLook]:
+        """Hold all looks, and give those, and the dates between, at which something was asked."""
         for look in range(1, self.plan.schedule.number + 1):
-            self._asked = {}
+            self._checks = 0
             self.look(look)
-            record = self.records[-1]
-            for trial, asked in sorted(self._asked.items()):
-                endpoints = {
-                    name
-                    for each in asked
-                    for one in self.plan.parts[each.part].asks.every(each.question)
-                    for name in one.endpoints
-                }
-                here = np.array([trial])
-                yield ChosenLook(
+            if not self.standing.running.any():
+                break
+        return self._found
+
+    def hold(self, look: int, date: Floats, held: Booleans, last: Booleans) -> LookRecord:
+        """Hold a look, and keep what was asked at it."""
+        record = super().hold(look, date, held, last)
+        self._keep(look, record.summaries, 0)
+        return record
+
+    def check(self, look: int, at: Floats, rules: Booleans) -> bool:
+        """Judge rules at a date between looks, and keep what was asked."""
+        self._checks += 1
+        changed = super().check(look, at, rules)
+        seen = self._seen
+        names = {name for trial in self._asked for name in self._endpoints(trial)}
+        self._keep(look, {name: seen.summary(name) for name in names}, self._checks)
+        return changed
+
+    def _keep(self, look: int, summaries: Mapping[str, Summary], between: int) -> None:
+        """Keep all that was asked at a date, trial by trial."""
+        for trial, asked in sorted(self._asked.items()):
+            here = np.array([trial])
+            self._found.append(
+                ChosenLook(
                     self.truth.name,
                     self.block.first_trial + trial,
                     look,
                     tuple(asked),
-                    {name: record.summaries[name].rows(here) for name in sorted(endpoints)},
+                    {name: summaries[name].rows(here) for name in self._endpoints(trial)},
+                    between,
                 )
-            if not self.standing.running.any():
-                return
+            )
+        self._asked = {}
+
+    def _endpoints(self, trial: int) -> list[str]:
+        """Endpoints that were asked about in a trial."""
+        found = set()
+        for each in self._asked[trial]:
+            if each.ahead is None:  # else it knows what has been seen
+                asks = self.plan.parts[each.part].asks
+                found |= {name for one in asks.every(each.question) for name in one.endpoints}
+        return sorted(found)
 
     def ended_at(
         self,
@@ -185,13 +240,6 @@ class _Watched(SimulatedConduct):
     ) -> None:
         """Keep nothing of trials that have ended: no operating characteristic is asked for."""
 
-    def between(self, look: int) -> tuple[Floats, Booleans]:
-        """Judge what is judged between looks without noting it."""
-        self._at_a_look = False
-        due = super().between(look)
-        self._at_a_look = True
-        return due
-
     def judge_rule(
         self,
         position: int,
@@ -202,19 +250,24 @@ class _Watched(SimulatedConduct):
         last: Booleans,
     ) -> tuple[Floats, ...]:
         """Judge one rule, and note what it asked and what was open then."""
+        self._seen = analysis
         rule = self.plan.rules[position]
         asked = rule.condition.by_part(self.asked(position, judged, analysis))
         arms = self.standing.open_arms.copy()
         strata = self.standing.open_strata.copy() if self.design.strata else None
-        to_come = [self._to_come(part, analysis) for part in rule.parts]
+        ahead = [
+            _AheadOf(self.plan, part, analysis)
+            if self._reached[self.plan.parts.index(part)]
+            else None
+            for part in rule.parts
+        ]
         answers = super().judge_rule(position, analysis, judged, thresholds, look, last)
-        if not self._at_a_look:
-            return answers
         for number, part in enumerate(rule.parts):
-            if self._has_two_faces(part):
+            of = ahead[number]
+            if of is not None:
                 self._note(
                     part, analysis, asked[number], answers[number], thresholds[number],
-                    arms, strata, to_come[number],
+                    arms, strata, of,
                 )  # fmt: skip
         return answers
 
@@ -227,13 +280,13 @@ class _Watched(SimulatedConduct):
         threshold: float | Floats,
         arms: Booleans,
         strata: Booleans | None,
-        to_come: list[tuple[Integers, Integers, Integers] | None],
+        ahead: _AheadOf,
     ) -> None:
         """Note what a comparison asked, trial by trial, and the fast answer."""
         position = self.plan.parts.index(part)
+        against = np.broadcast_to(threshold, answer.shape)
         for trial, place in zip(*np.nonzero(asked), strict=True):
             row = int(np.searchsorted(analysis.trials, trial))
-            planned = to_come[place]
             self._asked.setdefault(int(trial), []).append(
                 Asked(
                     position,
@@ -241,29 +294,59 @@ class _Watched(SimulatedConduct):
                     in_full(part.targets[place], arms[trial]),
                     None if strata is None else strata[trial],
                     float(answer[trial, place]),
-                    float(np.broadcast_to(threshold, answer.shape)[trial, place]),
-                    None
-                    if planned is None
-                    else tuple(tuple(int(n) for n in numbers[row]) for numbers in planned),
+                    float(against[trial, place]),
+                    ahead.counts(int(place), row),
+                    ahead.completed(int(place), row),
                 )
             )
 
-    def _has_two_faces(self, part: Comparison) -> bool:
-        """Whether PyMC answers it too: a test has no other face, nor what is completed."""
-        if (ahead := part.prediction) is None:
-            return self.plan.bayesian(part)
-        of = self.plan.fitted[part.question.endpoint][0]
-        return self.plan.bayesian(part) and ahead.summed(of, part.question)
 
-    def _to_come(
-        self, part: Comparison, analysis: LookAnalysis
-    ) -> list[tuple[Integers, Integers, Integers] | None]:
-        ahead = part.prediction
-        if ahead is None or not self._at_a_look or not self._has_two_faces(part):
-            return [None] * len(part.targets)
-        return [analysis.to_come(target, ahead.enrolled) for target in part.targets]
+class _AheadOf:
+    """What is still to come where a comparison predicts, as it stands before the rule is judged."""
+
+    def __init__(self, plan: Plan, part: Comparison, analysis: LookAnalysis) -> None:
+        self._counts: dict[int, tuple[Integers, Integers, Integers]] = {}
+        self._completed: dict[int, Callable[[int], WhatIsAhead]] = {}
+        asks = part.prediction
+        for place, target in enumerate(() if asks is None else part.targets):
+            assert asks is not None
+            if asks.summed(plan.fitted[target.endpoint][0], target):
+                self._counts[place] = analysis.to_come(target, asks.enrolled)
+            else:
+                self._completed[place] = what_is_ahead(asks, analysis, target)
+
+    def counts(self, place: int, row: int) -> tuple[tuple[int, ...], ...] | None:
+        """Of one target and trial, where the answer is a sum over last tables."""
+        if place not in self._counts:
+            return None
+        return tuple(tuple(int(n) for n in numbers[row]) for numbers in self._counts[place])
+
+    def completed(self, place: int, row: int) -> WhatIsAhead | None:
+        """The same where the trial is completed."""
+        return self._completed[place](row) if place in self._completed else None
 
 
-def _logit(probability: float) -> float:
+def not_verified(plan: Plan, part: Comparison) -> str | None:
+    """Why PyMC has no answer to a comparison, in words; nothing where it has one."""
+    if not plan.bayesian(part):
+        return "a test, of whose p-value PyMC has no posterior"
+    asks = part.prediction
+    if asks is None:
+        return None
+    for target in part.targets:
+        analysis = plan.fitted[target.endpoint][0]
+        if asks.summed(analysis, target):
+            continue
+        if plan.design.strata and not asks.completes(analysis, target):
+            return "PyMC does not complete trials with strata whose earlier months tell"
+        for name in asks.endpoints(target):
+            if not face_ahead(plan, name).completes:
+                model = plan.fitted[name][0].model
+                return f"PyMC does not complete trials of {len(plan.design.arms)} arms by '{model}'"
+    return None
+
+
+def logit(probability: float) -> float:
+    """Log odds, of a probability kept from 0 and 1; the last place is of no interest."""
     inside = min(max(probability, 1e-12), 1.0 - 1e-12)
     return math.log(inside) - math.log1p(-inside)

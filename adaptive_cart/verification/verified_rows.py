@@ -2,8 +2,10 @@
 
 The two are the same prior and likelihood, computed in two ways that share no code. A predictive
 probability is, by the reference, the mean over draws of the binomial mass that a draw gives to
-those last tables of counts at which the rule's condition holds; the condition is judged by the fast
-posterior, as it will be at the last look.
+those last tables of counts at which the rule's condition holds. Where the trial is completed, it is
+completed once from every draw (:mod:`adaptive_cart.conduct.completion_by_chains`). Either way the
+condition is judged by the fast posterior, as it will be at the last look; so one last look is taken
+from the completions of every trial, the closest to a threshold, and is compared as any look is.
 """
 
 from __future__ import annotations
@@ -15,7 +17,16 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
+from adaptive_cart.conduct.asking import Prediction
+from adaptive_cart.conduct.completion import WANTED
+from adaptive_cart.conduct.completion_by_chains import (
+    WhatIsAhead,
+    by_chain,
+    chains_completed,
+    face_ahead,
+)
 from adaptive_cart.conduct.jointly import by_endpoint, product
+from adaptive_cart.conduct.look_analysis import LookAnalysis, in_full
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.predictive import Condition
 from adaptive_cart.conduct.weighing import chance_of_chains
@@ -24,12 +35,13 @@ from adaptive_cart.models.base import AnalysisBase, Reference, holds
 from adaptive_cart.models.sampling import Compiled, Fit, fitted_carefully, mean_and_error
 from adaptive_cart.nouns.questions import ALL, Question
 from adaptive_cart.nouns.records import Floats
-from adaptive_cart.nouns.summaries import Counts
-from adaptive_cart.verification.verified_looks import Asked, ChosenLook
+from adaptive_cart.nouns.summaries import Counts, Summary
+from adaptive_cart.verification.verified_looks import Asked, ChosenLook, logit
 
 LARGEST_DIFFERENCE: Final = 0.01  # or the error that the model states, where that is larger
 ERRORS: Final = 4.0
-DRAWS: Final = 5_000  # of each of four chains, to begin with
+CHAINS: Final = 4
+DRAWS: Final = 5_000  # of each of the chains, to begin with
 MOST_DRAWS: Final = 125_000
 # Monte Carlo standard error of a probability; more draws until then. Less where the fast face is
 # as good as exact: a difference is then chance, and has to stay small among hundreds.
@@ -58,6 +70,10 @@ class Row:
         Diagnostics of the fit; ``trusted`` whether they are good enough.
     allowed
         Difference that is none of a fault: :func:`allowed_of`.
+    between
+        Which date between this look and the one before, from 1; 0 for the look itself.
+    completed
+        Whether it is asked at the last look of a trial that was completed from this look on.
     """
 
     scenario: str
@@ -78,11 +94,18 @@ class Row:
     divergences: int
     trusted: bool
     allowed: float = LARGEST_DIFFERENCE
+    between: int = 0
+    completed: bool = False
 
     @property
-    def key(self) -> tuple[str, int, int]:
-        """The look."""
-        return self.scenario, self.trial, self.look
+    def key(self) -> tuple[str, int, int, int]:
+        """The look, or the date between looks."""
+        return self.scenario, self.trial, self.look, self.between
+
+    @property
+    def label(self) -> str:
+        """What was asked, for a table."""
+        return label_of(self.rule, self.completed)
 
     @property
     def failed(self) -> bool:
@@ -101,9 +124,36 @@ class Row:
         return abs(self.reference - self.threshold) <= ERRORS * self.mcse
 
 
+def label_of(rule: str, completed: bool) -> str:
+    """Name of a rule, and whether it is asked at the last look of a completed trial."""
+    return f"{rule}, at the last look of a completed trial" if completed else rule
+
+
 def allowed_of(error: float) -> float:
     """Difference that is allowed to an answer with this stated error."""
     return max(LARGEST_DIFFERENCE, error)
+
+
+# by endpoint and data: a fit, and why it is not to be trusted
+Fits: TypeAlias = "dict[tuple[str, bytes], tuple[Fit, str | None]]"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A probability by the chains, its error, and the fits that it comes from."""
+
+    probability: float
+    error: float
+    fits: list[tuple[Fit, str | None]]
+
+
+@dataclass(frozen=True)
+class _LastLook:
+    """A last look of a completed trial: how far from a threshold, what is asked, what was seen."""
+
+    distance: float
+    asked: tuple[Asked, ...]
+    summaries: dict[str, Summary]
 
 
 class Comparison:
@@ -113,31 +163,32 @@ class Comparison:
         self.plan = Plan.of(design)
         self.seed = seed
         self._references: dict[str, Reference] = {}
-        self._compiled: dict[str, Compiled] = {}
+        self._looking_ahead: dict[str, Reference] = {}
+        self._compiled: dict[int, Compiled] = {}
 
     def rows(self, look: ChosenLook) -> list[Row]:
         """Every probability that is asked for at a look, by both faces."""
         fits: Fits = {}
-        return [self._row(look, asked, fits) for asked in look.asked]
+        found = []
+        for asked in look.asked:
+            if asked.ahead is not None:
+                found += self._completed(look, asked, asked.ahead, fits)
+                continue
+            found.append(self._row(look, asked, self._now(look, asked, fits)))
+            if asked.to_come is not None:
+                found += self._last_look(look, self._last_table(asked))
+        return found
 
-    def _row(
-        self,
-        look: ChosenLook,
-        asked: Asked,
-        fits: Fits,
-    ) -> Row:
+    def _row(self, look: ChosenLook, asked: Asked, by_chains: Answer, last: bool = False) -> Row:
+        """Compare the fast answer with that of the chains."""
         question, design = asked.question, self.plan.design
         part = self.plan.parts[asked.part]
-        if part.asks.weighs:
-            found, probability, error = self._weighed(look, asked, fits)
-        else:
-            found, probability, error = self._multiplied(look, asked, fits)
-        trouble = next((why for _, why in found if why is not None), None)
-        stated = self.plan.part_errors[part.name] if part.several else (
+        stated = self.plan.part_errors[part.name] if part.several or asked.ahead else (
             self.plan.fitted[question.endpoint][0].answered_by.error(question)
         )  # fmt: skip
+        probability = by_chains.probability
         decisions = part.compared(np.array([asked.fast, probability]), asked.threshold)
-        diagnostics = [fit.diagnostics() for fit, _ in found]
+        diagnostics = [fit.diagnostics() for fit, _ in by_chains.fits]
         return Row(
             scenario=look.scenario,
             trial=look.trial,
@@ -148,50 +199,55 @@ class Comparison:
             fast=asked.fast,
             reference=probability,
             difference=asked.fast - probability,
-            mcse=error,
+            mcse=by_chains.error,
             threshold=asked.threshold,
             fast_decision=bool(decisions[0]),
             reference_decision=bool(decisions[1]),
             r_hat=max(n.r_hat for n in diagnostics),
             ess_bulk=min(n.ess_bulk for n in diagnostics),
             divergences=sum(n.diverging for n in diagnostics),
-            trusted=trouble is None,
+            trusted=all(trouble is None for _, trouble in by_chains.fits),
             allowed=allowed_of(stated),
+            between=look.between,
+            completed=last,
         )
 
-    def _multiplied(
-        self, look: ChosenLook, asked: Asked, fits: Fits
-    ) -> tuple[list[tuple[Fit, str | None]], float, float]:
-        """The product over endpoints; with the fits, any trouble, and the error."""
-        part, question = self.plan.parts[asked.part], asked.question
-        groups = by_endpoint(part.asks.every(question) if part.several else (question,))
-        found = [self._answer(look, asked, one, fits) for one in groups]
-        probability, error = product([(mean, mcse) for mean, mcse, _, _ in found])
-        return [(fit, why) for _, _, fit, why in found], probability, error
+    # ── what is so now ────────────────────────────────────────────────────────────────────
+    def _now(self, look: ChosenLook, asked: Asked, fits: Fits) -> Answer:
+        """The probability now: of what is weighed, or of all that is asked at once."""
+        weighs = self.plan.parts[asked.part].asks.weighs
+        return (self._weighed if weighs else self._multiplied)(look, asked, fits)
 
-    def _weighed(
-        self, look: ChosenLook, asked: Asked, fits: Fits
-    ) -> tuple[list[tuple[Fit, str | None]], float, float]:
-        """That a utility lies beyond a value, from the draws of each endpoint; likewise."""
+    def _weighed(self, look: ChosenLook, asked: Asked, fits: Fits) -> Answer:
+        """That a utility lies beyond a value, from the draws of each endpoint."""
         draws = DRAWS
         while True:
             found, chains = [], []
             for place, one in enumerate(asked.question.of_endpoints):
                 reference = self._reference(one.endpoint)
                 data = reference.data(look.summaries[one.endpoint], 0, asked.open_strata, one)
-                fit, trouble = self._fit(look, one.endpoint, data, draws, fits, place)
-                chains.append([(reference.quantity(fit.draws, one, asked.open_strata), 1.0)])
-                found.append((fit, trouble))
+                fit = self._fit(look, one.endpoint, reference, data, draws, fits, place)
+                chains.append([(reference.quantity(fit[0].draws, one, asked.open_strata), 1.0)])
+                found.append(fit)
             probability, error = chance_of_chains(asked.question, chains)
             troubled = any(why is not None for _, why in found)
             if error <= WANTED_ERROR or draws >= MOST_DRAWS or troubled:
-                return found, probability, error
+                return Answer(probability, error, found)
             draws = min(MOST_DRAWS, int(1.1 * draws * (error / WANTED_ERROR) ** 2) + 1)
+
+    def _multiplied(self, look: ChosenLook, asked: Asked, fits: Fits) -> Answer:
+        """The product over endpoints."""
+        part, question = self.plan.parts[asked.part], asked.question
+        groups = by_endpoint(part.asks.every(question) if part.several else (question,))
+        found = [self._answer(look, asked, one, fits) for one in groups]
+        probability, error = product([(mean, mcse) for mean, mcse, _ in found])
+        return Answer(probability, error, [fit for _, _, fit in found])
 
     def _fit(
         self,
         look: ChosenLook,
         endpoint: str,
+        reference: Reference,
         data: Mapping[str, Any],
         draws: int,
         fits: Fits,
@@ -205,24 +261,17 @@ class Comparison:
             Among endpoints that are weighed: chains of one seed would err together.
         """
         key = endpoint, b"|".join(data[name].tobytes() for name in sorted(data))
-        if endpoint not in self._compiled:
-            self._compiled[endpoint] = Compiled(self._reference(endpoint), data)
+        if id(reference) not in self._compiled:
+            self._compiled[id(reference)] = Compiled(reference, data)
         if key not in fits or draws > fits[key][0].length:
             fits[key] = fitted_carefully(
-                self._compiled[endpoint],
-                data,
-                seed=self._seed(look, place),
-                draws=max(draws, DRAWS),
+                self._compiled[id(reference)], data, seed=self._seed(look, place), draws=max(draws, DRAWS)
             )
         return fits[key]
 
     def _answer(
-        self,
-        look: ChosenLook,
-        asked: Asked,
-        together: tuple[Question, ...],
-        fits: Fits,
-    ) -> tuple[float, float, Fit, str | None]:
+        self, look: ChosenLook, asked: Asked, together: tuple[Question, ...], fits: Fits
+    ) -> tuple[float, float, tuple[Fit, str | None]]:
         """What is asked of one endpoint: the probability, its error, the fit and any trouble."""
         question, endpoint = together[0], together[0].endpoint
         reference = self._reference(endpoint)
@@ -231,10 +280,10 @@ class Comparison:
         wanted = WANTED_OF_EXACT if exact else WANTED_ERROR
         draws = 0
         while True:
-            fit, trouble = self._fit(look, endpoint, data, draws, fits)
+            fit, trouble = self._fit(look, endpoint, reference, data, draws, fits)
             probability, error = mean_and_error(self._chances(reference, fit, asked, together))
             if error <= wanted or fit.length >= MOST_DRAWS or trouble is not None:
-                return probability, error, fit, trouble
+                return probability, error, (fit, trouble)
             draws = min(MOST_DRAWS, int(1.1 * fit.length * (error / wanted) ** 2) + 1)
 
     def _chances(
@@ -259,11 +308,83 @@ class Comparison:
             )
         return self._references[endpoint]
 
-    def _seed(self, look: ChosenLook, of: int = 0) -> int:
+    def _ahead(self, endpoint: str) -> Reference:
+        """The model from which what is to come is drawn; the same but where earlier months tell."""
+        if endpoint not in self.plan.design.prediction:
+            return self._reference(endpoint)
+        if endpoint not in self._looking_ahead:
+            self._looking_ahead[endpoint] = face_ahead(self.plan, endpoint)
+        return self._looking_ahead[endpoint]
+
+    def _seed(self, look: ChosenLook) -> int:
         """A seed that belongs to the look, so that no number of processes changes a draw."""
         place = list(self.plan.design.scenarios).index(look.scenario)
         words = [self.seed, place, look.trial, look.look, *([of] if of else [])]
         return int(np.random.SeedSequence(words).generate_state(1)[0])
+
+    # ── what will be so at the last look ──────────────────────────────────────────────────
+    def _completed(
+        self, look: ChosenLook, asked: Asked, ahead: WhatIsAhead, fits: Fits
+    ) -> list[Row]:
+        """The share of completions in which the rule holds, and one of their last looks."""
+        part = self.plan.parts[asked.part]
+        asks = part.prediction
+        assert asks is not None
+        target = part.targets[asked.place]
+        used: dict[int, tuple[Fit, str | None]] = {}
+
+        def fitted(endpoint: str, question: Question | None) -> Mapping[str, Any]:
+            reference = self._ahead(endpoint)
+            data = reference.data(ahead.now[endpoint], 0, asked.open_strata, question)
+            fit = self._fit(look, endpoint, reference, data, DRAWS, fits)
+            used[id(fit[0])] = fit
+            return fit[0].draws
+
+        held, closest = [], None
+        for last in chains_completed(self.plan, ahead, self._ahead, fitted, self._seed(look)):
+            held.append(asks.holds(last, target))
+            one = self._closest(asks, last, target)
+            closest = one if closest is None else min(closest, one, key=lambda each: each.distance)
+        values = by_chain(np.concatenate(held), CHAINS)
+        probability, error = mean_and_error(values)
+        # the fast answer may be a share of completions as well
+        drawn = asks.completes(self.plan.fitted[target.endpoint][0], target)
+        own = WANTED if drawn and not ahead.nothing else 0.0
+        answer = Answer(probability, math.hypot(error, own), list(used.values()))
+        assert closest is not None
+        return [self._row(look, asked, answer), *self._last_look(look, closest)]
+
+    def _last_look(self, look: ChosenLook, last: _LastLook) -> list[Row]:
+        """All that the rule to come asks at a last look of a completed trial."""
+        fits: Fits = {}
+        then = replace(look, summaries=last.summaries)
+        return [
+            self._row(then, asked, self._now(then, asked, fits), last=True)
+            for asked in last.asked
+        ]
+
+    def _closest(self, asks: Prediction, last: LookAnalysis, target: Question) -> _LastLook:
+        """The last look, of some completions, closest to a threshold of the rule to come."""
+        rule = next(rule for rule in self.plan.rules if rule.name == asks.rule)
+        number = self.plan.design.looks.number
+        found = []
+        for part, question in zip(rule.parts, asks.all_asked(target), strict=True):
+            answer = last.probability(part, question)
+            found.append((part, question, answer, part.threshold_at(number)))
+        away = np.min([[abs(logit(float(p)) - logit(against)) for p in answer]
+                       for _, _, answer, against in found], axis=0)  # fmt: skip
+        row = int(away.argmin())
+        here = np.array([row])
+        strata = None if last.open_strata is None else last.open_strata[row]
+        asked = tuple(
+            Asked(
+                self.plan.parts.index(part), part.targets.index(question),
+                in_full(question, last.open_arms[row]), strata, float(answer[row]), against,
+            )
+            for part, question, answer, against in found
+        )  # fmt: skip
+        seen = {name: own.rows(here) for name, own in last.summaries.items()}
+        return _LastLook(float(away[row]), asked, seen)
 
     def _predicted(
         self, reference: Reference, fit: Fit, condition: Condition, asked: Asked
@@ -295,7 +416,19 @@ class Comparison:
         final: Sequence[int],
     ) -> Floats:
         """Whether the condition holds at the last look, by responders still to come in its arms."""
-        question = replace(condition.question, stratum=ALL)
+        _, answer = self._last_tables(condition.question, arms, successes, totals, final)
+        shape = [max(final[arm] - totals[arm], 0) + 1 for arm in arms]
+        return condition.holds(answer).astype(np.float64).reshape(shape)
+
+    def _last_tables(
+        self,
+        question: Question,
+        arms: Sequence[int],
+        successes: Sequence[int],
+        totals: Sequence[int],
+        final: Sequence[int],
+    ) -> tuple[Counts, Floats]:
+        """All last tables by responders still to come in some arms, and the fast answers there."""
         analysis, fitted = self.plan.fitted[question.endpoint]
         last = np.maximum(final, totals)
         shape = [int(last[arm] - totals[arm]) + 1 for arm in arms]
@@ -304,5 +437,23 @@ class Comparison:
             tables[:, arm] += more.ravel()
         numbers = np.tile(last, (len(tables), 1))
         counts = Counts(*(part[..., None] for part in (tables, numbers, 0 * numbers, numbers)))
-        answer = analysis.posterior(fitted, counts, None).probability(question)
-        return condition.holds(answer).astype(np.float64).reshape(shape)
+        posterior = analysis.posterior(fitted, counts, None)
+        return counts, posterior.probability(replace(question, stratum=ALL))
+
+    def _last_table(self, asked: Asked) -> _LastLook:
+        """The last table that is closest to the threshold of the rule to come."""
+        asks = self.plan.parts[asked.part].prediction
+        assert asks is not None
+        assert asked.to_come is not None
+        rule = next(rule for rule in self.plan.rules if rule.name == asks.rule)
+        part, question = rule.parts[0], asks.condition(asked.question).question
+        arms = [question.arm] if question.minus is None else [question.arm, question.minus]
+        counts, answer = self._last_tables(question, arms, *asked.to_come)
+        away = np.array([abs(logit(float(p)) - logit(asks.threshold)) for p in answer])
+        row = int(away.argmin())
+        then = Asked(
+            self.plan.parts.index(part), asked.place, replace(question, stratum=ALL), None,
+            float(answer[row]), asks.threshold,
+        )  # fmt: skip
+        seen: dict[str, Summary] = {question.endpoint: counts.rows(np.array([row]))}
+        return _LastLook(float(away[row]), (then,), seen)

@@ -1,14 +1,14 @@
 """Fast posterior against PyMC: every probability that the rules of simulated looks ask for.
 
 Looks are taken out of simulated trials (``verified_looks.py``). At each of them every rule is asked
-of both faces of its model, the same prior and likelihood computed in two ways that share no code. A
-predictive probability is, by the reference, the mean over draws of the binomial mass that a draw
-gives to those last tables of counts at which the rule's condition holds.
+of both faces of its model, the same prior and likelihood computed in two ways that share no code
+(``verified_rows.py``).
 
 A difference larger than 0.01 and larger than 4 Monte Carlo standard errors fails the verification.
 Chains that are not to be trusted are run once more with smaller steps; what is then still not to be
 trusted is counted, judges nothing, and fails the verification where it is more than one fit in
-twenty.
+twenty. What PyMC has no answer to is named, as is what was compared fewer than five times: then it
+has passed in part only.
 
     verification.csv     a row a look, rule and target
     verification.json    what was verified, and the summary
@@ -19,7 +19,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,27 +27,33 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
+from adaptive_cart.conduct.completion_by_chains import COMPLETIONS
 from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.rules import listed
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
 from adaptive_cart.errors import DesignError, InputError, Problem, ResultsError, RunError
 from adaptive_cart.models.sampling import require_sampler
 from adaptive_cart.nouns.owned_folder import OwnedFolder
-from adaptive_cart.results.operating import proportion
 from adaptive_cart.results.store import GO_ON, version
 from adaptive_cart.running.calibrate import calibrate
+from adaptive_cart.running.cost import seconds_of_completions
 from adaptive_cart.running.region import needs_calibration, with_found
 from adaptive_cart.running.stretches import all_cores, belong_to, hidden_from_ctrl_c
-from adaptive_cart.verification.verified_looks import ChosenLook, chosen_looks
-from adaptive_cart.verification.verified_rows import ERRORS, LARGEST_DIFFERENCE, Comparison, Row
+from adaptive_cart.verification.verified_looks import (
+    POOL,
+    ChosenLook,
+    chosen_looks,
+    not_verified,
+)
+from adaptive_cart.verification.verified_rows import Comparison, Row
+from adaptive_cart.verification.verified_sum import labels_of, summarised, told
 
 TABLE: Final = "verification.csv"
 SUMMARY: Final = "verification.json"
-LEAST_ERROR: Final = 1e-4
-MOST_UNTRUSTED: Final = 0.05  # of the fits
 CHUNK: Final = 4  # looks that a worker fits before they are written
+POOL_SECONDS: Final = 120.0  # for completing the trials out of which looks are taken
+LEAST_POOL: Final = 40
 
 Progress = Callable[[str, int, int], None]  # what, how many looks now done, how many in all
 
@@ -72,7 +77,7 @@ class Verification:
 
     def text(self) -> str:
         """The summary in words."""
-        return "\n".join(_told(self.summary))
+        return "\n".join(told(self.summary))
 
 
 def verify(
@@ -134,14 +139,27 @@ def verify(
         tell(found.words())
         design = with_found(design, found)
     plan = Plan.of(design)
-    chosen = chosen_looks(plan, dict(design.truths), used_seed, looks)
+    pool = pool_of(plan)
+    tell(f"looks are taken out of {pool * len(design.truths):,} simulated trials")
+    chosen = chosen_looks(
+        plan, dict(design.truths), used_seed, looks, pool,
+        lambda done, total: progress("trials simulated", done, total),
+    )  # fmt: skip
+    unreached = {
+        part.name: why for part in plan.parts if (why := not_verified(plan, part)) is not None
+    }
     if not chosen:
-        raise InputError(f"{design.name}: no rule asks for a probability, so none can be verified")
+        why = "; ".join(f"{name}: {reason}" for name, reason in unreached.items())
+        raise InputError(
+            f"{design.name}: its rules asked for no probability that PyMC has an answer to"
+            + (f" ({why})" if why else "")
+        )
     done = {row.key for row in kept}
     rows = list(kept)
     missing = [look for look in chosen if look.key not in done]
     if folder is not None:
         folder.write(rows, {**identity, "status": "running"})
+    tell(cost_of(plan, missing))
     progress("looks verified", len(done), len(chosen))
     chunks = [missing[start : start + CHUNK] for start in range(0, len(missing), CHUNK)]
     workers = min(all_cores() if jobs is None else jobs, len(chunks))
@@ -155,7 +173,7 @@ def verify(
     summary = {
         **identity,
         "status": "complete",
-        **summarised(ordered),
+        **summarised(ordered, labels_of(plan), unreached),
         "seconds": round(time.time() - began, 1),
         "software": _software(),
     }
@@ -242,95 +260,26 @@ def _over_processes(
             del results
 
 
-# ── in sum ────────────────────────────────────────────────────────────────────────────────────
-def summarised(rows: Sequence[Row]) -> dict[str, Any]:
-    """What the rows say in sum; differences are of fits that are to be trusted."""
-    trusted = [row for row in rows if row.trusted and not math.isnan(row.difference)]
-    away = np.array([abs(row.difference) for row in trusted])
-    differing = [row for row in trusted if row.differs]
-    share = proportion(len(differing), len(trusted)) if trusted else None
-    untrusted = [row for row in rows if not row.trusted]
-    beyond = [row for row in rows if row.failed]
-    # in standard errors, where there is one to speak of; 1 is what draws alone would give
-    errors = [row.difference / row.mcse for row in trusted if row.mcse > LEAST_ERROR]
-    too_few = len(untrusted) > MOST_UNTRUSTED * len(rows)
-    largest = trusted[int(away.argmax())] if trusted else None
-    return {
-        "looks_verified": len({row.key for row in rows}),
-        "probabilities": len(rows),
-        "largest_difference": None if largest is None else float(away.max()),
-        "largest_at": None
-        if largest is None
-        else {name: getattr(largest, name) for name in ("scenario", "trial", "look", "rule")},
-        "centile_99_of_difference": float(np.quantile(away, 0.99)) if trusted else None,
-        "median_mcse": float(np.median([row.mcse for row in trusted])) if trusted else None,
-        "rms_difference_in_mcse": float(np.sqrt(np.mean(np.square(errors)))) if errors else None,
-        "mean_difference_in_mcse": float(np.mean(errors)) if errors else None,
-        "by_rule": {
-            name: max(abs(row.difference) for row in trusted if row.rule == name)
-            for name in dict.fromkeys(row.rule for row in trusted)
-        },
-        "decisions_differing": len(differing),
-        "share_differing": None if share is None else share.estimate,
-        "share_differing_lower": None if share is None else share.lower,
-        "share_differing_upper": None if share is None else share.upper,
-        "differing_within_4_mcse_of_threshold": sum(row.near for row in differing),
-        "largest_r_hat": max((row.r_hat for row in rows), default=None),
-        "smallest_ess_bulk": min((row.ess_bulk for row in rows), default=None),
-        "probabilities_not_trusted": len(untrusted),
-        "fast_posterior_failed": sum(math.isnan(row.fast) for row in rows),
-        "differences_too_large": len(beyond),
-        "failed": bool(beyond) or too_few or not trusted,
-    }
+# ── what it costs ─────────────────────────────────────────────────────────────────────────────
+def pool_of(plan: Plan) -> int:
+    """Trials of each scenario out of which looks are taken; fewer where completing them is slow."""
+    seconds = sum(seconds_of_completions(plan, rule) for rule in plan.rules)
+    each = seconds * plan.design.looks.number * len(plan.design.truths)
+    return POOL if each == 0.0 else int(min(POOL, max(LEAST_POOL, POOL_SECONDS / each)))
 
 
-def _told(summary: Mapping[str, Any]) -> Iterator[str]:
-    yield (
-        f"{summary['probabilities']} probabilities at {summary['looks_verified']} looks, fast "
-        f"posterior against PyMC"
+def cost_of(plan: Plan, looks: Sequence[ChosenLook]) -> str:
+    """Say what there is to fit before it begins."""
+    asked = [(look, one) for look in looks for one in look.asked]
+    seen = [look.summaries for look in looks] + [one.ahead.now for _, one in asked if one.ahead]
+    models = {plan.fitted[name][0].model: None for found in seen for name in found}
+    ahead = sum(one.ahead is not None for _, one in asked)
+    words = (
+        f"{len(asked)} probabilities at {len(looks)} looks: PyMC fits {listed(list(models))} to "
+        f"the data of each, from a tenth of a second to some seconds a fit, after a minute or so "
+        f"in which each process compiles"
     )
-    if summary["largest_difference"] is not None:
-        at = summary["largest_at"]
-        yield (
-            f"  difference    largest {summary['largest_difference']:.4f}, 99% below "
-            f"{summary['centile_99_of_difference']:.4f}; standard error of PyMC "
-            f"{summary['median_mcse']:.4f} (median)"
-        )
-        yield (
-            f"                the largest: {at['rule']}, look {at['look']} of trial {at['trial']} "
-            f"of {at['scenario']}"
-        )
-        if summary["rms_difference_in_mcse"] is not None:
-            yield (
-                f"                in standard errors: root mean square "
-                f"{summary['rms_difference_in_mcse']:.2f}, mean "
-                f"{summary['mean_difference_in_mcse']:+.2f} (chance alone: 1 and 0)"
-            )
-        yield (
-            f"  decisions     {summary['decisions_differing']} differ "
-            f"({100 * summary['share_differing']:.1f}%, 95% interval "
-            f"{100 * summary['share_differing_lower']:.1f}% to "
-            f"{100 * summary['share_differing_upper']:.1f}%), "
-            f"{summary['differing_within_4_mcse_of_threshold']} of them within "
-            f"{ERRORS:g} standard errors of the threshold"
-        )
-    yield (
-        f"  chains        largest R-hat {summary['largest_r_hat']:.4f}, smallest bulk ESS "
-        f"{summary['smallest_ess_bulk']:.0f}, not to be trusted: "
-        f"{summary['probabilities_not_trusted']}"
-    )
-    if summary["fast_posterior_failed"]:
-        yield f"  fast          failed: {summary['fast_posterior_failed']}"
-    allowed = (
-        f"beyond {LARGEST_DIFFERENCE} (or the model's stated error, where larger) and beyond "
-        f"{ERRORS:g} standard errors"
-    )
-    if summary["differences_too_large"]:
-        yield f"FAILED: {summary['differences_too_large']} differences {allowed}"
-    elif summary["failed"]:
-        yield "FAILED: too many fits are not to be trusted"
-    else:
-        yield f"passed: no difference {allowed}"
+    return words + (f"; {ahead} trials are completed from {COMPLETIONS:,} draws" if ahead else "")
 
 
 # ── the folder ────────────────────────────────────────────────────────────────────────────────

@@ -12,18 +12,21 @@ import numpy as np
 import pytest
 
 import adaptive_cart as ac
+from adaptive_cart.conduct import asking
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError, InputError, ResultsError
-from adaptive_cart.models import sampling
+from adaptive_cart.models import ANALYSES, sampling
 from adaptive_cart.models.binary.beta_binomial_analysis import CountsPosterior
 from adaptive_cart.models.strata.logistic_analysis import StrataPosterior
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.nouns.questions import OPEN
+from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.verification import verified_rows, verify
-from adaptive_cart.verification.verified_looks import chosen_looks
+from adaptive_cart.verification.verified_looks import chosen_looks, not_verified
 from adaptive_cart.verification.verified_rows import Row
 from checks import raw_design
+from models.test_draws import TABLES
 
 LOOKS = 6
 
@@ -120,6 +123,66 @@ def test_strata_are_those_open_when_the_rule_was_asked() -> None:
     assert closed > 0, "no look of this test has a closed stratum"
 
 
+def safety_between_looks() -> dict[str, Any]:
+    raw = raw_design("sle_autologous")
+    raw["rules"][0] |= {"every": 5}
+    return raw
+
+
+def test_what_is_judged_between_looks_is_taken_too() -> None:
+    design = ac.Design(**safety_between_looks())
+    plan = Plan.of(design)
+    truths = {"null": design.truths["null"]}
+    everything = chosen_looks(plan, truths, 3, 10**6, pool=20)
+    assert len({look.key for look in everything}) == len(everything)
+    between = [look for look in everything if look.between]
+    assert len(between) > 40, "about every fifth of the infusions"
+    assert {plan.parts[each.part].name for look in between for each in look.asked} == {"safety"}
+    for look in between[::5]:
+        (asked,) = look.asked
+        analysis, fitted = plan.fitted["crs3"]
+        one = analysis.posterior(fitted, look.summaries["crs3"], None)
+        assert one.probability(asked.question)[0] == pytest.approx(asked.fast, abs=1e-9)
+        assert asked.threshold == 0.90
+    # what is asked at looks is what is asked where nobody notes anything between
+    first = [look for look in everything if look.look == 1 and not look.between]
+    assert {plan.parts[each.part].name for look in first for each in look.asked} >= {"efficacy"}
+    # and dates between looks are among the few that are taken
+    assert any(look.between for look in chosen_looks(plan, truths, 3, 12, pool=20))
+
+
+def test_what_pymc_has_no_answer_to_is_named() -> None:
+    def whys(raw: dict[str, Any]) -> dict[str, str | None]:
+        plan = Plan.of(ac.Design(**raw))
+        return {part.name: not_verified(plan, part) for part in plan.parts}
+
+    assert whys(raw_design("hello")) == {"efficacy": None, "futility": None}
+    early = raw_design("sle_autologous") | {"prediction": {"dfr": {"from": [6.0]}}}
+    assert set(whys(early).values()) == {None}
+    in_strata = early | {"strata": {"severe": 0.5, "other": 0.5}}
+    assert "earlier months" in str(whys(in_strata)["futility"])
+    tested = raw_design("hello")
+    tested["analysis"] = {"dfr": {"model": "proportions_test"}}
+    tested["rules"] = tested["rules"][:1]
+    assert "test" in str(whys(tested)["efficacy"])
+
+
+def test_whatever_a_model_predicts_its_pymc_face_completes() -> None:
+    arms, strata, shares = ("soc", "cart"), ("a", "b"), (0.5, 0.5)
+    found = {}
+    for name, kind in ANALYSES.items():
+        if kind.predicts():
+            analysis = kind.model_validate({"model": name, **TABLES[name]})
+            found[name] = analysis.reference(arms, strata, shares).completes
+    assert len(found) >= 8
+    assert all(found.values()), found
+    three = ("soc", "cart", "mrna")
+    pairs = ANALYSES["stratified_piecewise_exponential"]
+    table = {"model": pairs.__name__, **TABLES["stratified_piecewise_exponential"]}
+    table["model"] = "stratified_piecewise_exponential"
+    assert not pairs.model_validate(table).reference(three, strata, shares).completes
+
+
 # ── what is made of the rows ──────────────────────────────────────────────────────────────────
 def test_what_fails() -> None:
     assert not ROW.failed
@@ -160,6 +223,23 @@ def test_the_summary_counts() -> None:
     assert verify.summarised([replace(ROW, trusted=False)])["failed"] is True
     nothing = replace(ROW, fast=math.nan, difference=math.nan)
     assert verify.summarised([nothing, ROW])["fast_posterior_failed"] == 1
+    assert good["verdict"] == "passed"
+    assert good["compared"] == {"efficacy": 20}
+    few = verify.summarised(
+        [*rows[5:], *[replace(ROW, rule="harm")] * 4], ["efficacy", "harm", "x"]
+    )
+    assert few["failed"] is False
+    assert few["verdict"] == "passed in part"
+    assert few["not_verified"] == {
+        "harm": "compared 4 times, 5 are the least",
+        "x": "never compared",
+    }
+    said = verify.Verification((), few, None).text()
+    assert "NOT VERIFIED  x: never compared" in said
+    assert "passed in part" in said
+    last = verify.summarised([replace(ROW, completed=True)] * 5, (), {"early": "no PyMC face"})
+    assert last["by_rule"] == {"efficacy, at the last look of a completed trial": 0.001}
+    assert last["not_verified"] == {"early": "no PyMC face"}
     text = verify.Verification(tuple(rows), bad, None).text()
     assert "FAILED: 1 differences" in text
     assert "largest 0.0260" in text
@@ -206,15 +286,18 @@ def test_both_faces_agree_and_a_broken_one_is_caught(
     pytest.importorskip("pymc", reason="needs the `reference` extra")
     # fewer draws than users want: what is tested is not how sure the reference is
     monkeypatch.setattr(verified_rows, "WANTED_OF_EXACT", 0.003)
-    design, shown = hello(), []
+    design, shown, told = hello(), [], []
     found = verify.verify(
         design, looks=LOOKS, seed=5, jobs=1, out=tmp_path,
-        progress=lambda what, done, total: shown.append((what, done, total)),
+        progress=lambda what, done, total: shown.append((what, done, total)), tell=told.append,
     )  # fmt: skip
     assert not found.failed, found.text()
     assert len({row.key for row in found.rows}) == LOOKS
     assert {row.rule for row in found.rows} == {"efficacy", "futility"}
-    assert shown == [("looks verified", done, LOOKS) for done in (0, 4, 6)]
+    assert {row.rule for row in found.rows if row.completed} == {"efficacy"}
+    assert shown[-3:] == [("looks verified", done, LOOKS) for done in (0, 4, 6)]
+    assert {what for what, _, _ in shown[:-3]} == {"trials simulated"}
+    assert "PyMC fits beta_binomial" in told[-1], "what it costs is told first"
     assert all(row.trusted and row.mcse < 0.005 for row in found.rows)
     summary = json.loads((tmp_path / "verification.json").read_text())
     assert summary["status"] == "complete"
@@ -256,3 +339,34 @@ def test_both_faces_agree_and_a_broken_one_is_caught(
     broken = verify.verify(design, looks=LOOKS, seed=5, jobs=1)
     assert broken.failed
     assert broken.summary["differences_too_large"] >= LOOKS - 1
+
+
+@pytest.mark.reference
+def test_trials_are_completed_by_both_faces_and_a_broken_completion_is_caught(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Hello's futility by completing the trial, though its last tables could be summed over."""
+    pytest.importorskip("pymc", reason="needs the `reference` extra")
+    monkeypatch.setattr(verified_rows, "WANTED_OF_EXACT", 0.003)
+    monkeypatch.setattr(asking, "enumerated", lambda analysis, question: False)
+    raw = raw_design("hello")
+    raw["rules"][1]["below"] = 0.30  # where a completion more or less makes a difference
+    design = ac.Design(**raw)
+    found = verify.verify(design, looks=LOOKS, seed=5, jobs=1)
+    assert not found.failed, found.text()
+    ahead = [row for row in found.rows if row.rule == "futility"]
+    assert len(ahead) >= 3
+    assert any(0.05 < row.fast < 0.95 for row in ahead)
+    last = [row for row in found.rows if row.completed]
+    assert len(last) == len(ahead)
+    assert all(row.rule == "efficacy" for row in last)
+
+    usual = Counts.completed
+
+    def too_good(self: Counts, levels: Any, coming: Any, some: Any) -> Counts:
+        return usual(self, np.minimum(levels * [[[1.0]], [[1.4]]], 1.0), coming, some)
+
+    monkeypatch.setattr(Counts, "completed", too_good)
+    broken = verify.verify(design, looks=LOOKS, seed=5, jobs=1)
+    assert broken.failed, broken.text()
+    assert all(row.rule == "futility" for row in broken.rows if row.failed)

@@ -13,7 +13,7 @@ Strata are pooled: the data are the counts of the strata that a question is abou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,8 @@ import numpy.typing as npt
 
 from adaptive_cart.models.base import Reference
 from adaptive_cart.models.reference_scales import logit_scale
-from adaptive_cart.models.strata.reference_strata import of_strata
+from adaptive_cart.models.strata.reference_strata import counts_completed, of_strata
+from adaptive_cart.nouns.completions import PlainCompletions
 from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Counts, Summary
@@ -37,6 +38,7 @@ class BetaBinomialReference(Reference):
 
     priors: BetaBinomial
     arms: tuple[str, ...]
+    completes = True
 
     @property
     def statement(self) -> str:
@@ -108,3 +110,14 @@ class BetaBinomialReference(Reference):
     ) -> Floats:
         """Probability of an arm."""
         return draws["probability"][..., quantity.arm]
+
+    def completed(
+        self,
+        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
+        summary: Summary,
+        coming: Any,
+        some: PlainCompletions,
+        apart: bool,
+    ) -> Counts:
+        """Those still to come respond with a draw of the arm's probability."""
+        return counts_completed(self, fitted, summary, coming, some, apart)

@@ -12,7 +12,7 @@ respond, and the probability is drawn given that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,7 +21,8 @@ import numpy.typing as npt
 
 from adaptive_cart.models.binary.beta_binomial_reference import BetaBinomialReference
 from adaptive_cart.models.strata.reference_strata import of_strata
-from adaptive_cart.nouns.questions import Quantity, Question
+from adaptive_cart.nouns.completions import PlainCompletions
+from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Counts, EarlyCounts, Summary
 
@@ -98,12 +99,17 @@ class EarlyBetaBinomialReference(BetaBinomialReference):
         open_strata: Booleans | None = None,
     ) -> Floats:
         """Probability of an arm, given who responds of those who wait."""
-        arm = quantity.arm
-        random = np.random.default_rng([SEED, arm])
+        return self._drawn(draws, quantity.arm, np.random.default_rng([SEED, quantity.arm]))[1]
+
+    def _drawn(
+        self, draws: Mapping[str, npt.NDArray[np.float64]], arm: int, random: np.random.Generator
+    ) -> tuple[npt.NDArray[np.int64], Floats]:
+        """Who responds of those who wait in an arm, and its probability given that."""
         had, totals, waiting = (
             np.rint(draws[f"seen_{name}"][:, :, arm]).astype(np.int64)
             for name in ("successes", "totals", "waiting")
         )
+        before = had
         chance = draws["responds"][:, :, arm]  # (chain, draw, state)
         months = waiting.shape[2]
         for month in range(months - 1, -1, -1):
@@ -122,7 +128,32 @@ class EarlyBetaBinomialReference(BetaBinomialReference):
         reached = np.cumsum(shares, axis=0) / shares.sum(axis=0)
         which = (random.random(had.shape) > reached[:-1]).sum(axis=0)
         a, b = (np.array(part)[which] for part in (prior.a, prior.b))
-        return random.beta(a + had, b + totals - had)
+        return had - before, random.beta(a + had, b + totals - had)
+
+    def completed(
+        self,
+        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
+        summary: Summary,
+        coming: Any,
+        some: PlainCompletions,
+        apart: bool,
+    ) -> Counts:
+        """Who waits responds by the chain, and who is still to come by the probability after it."""
+        assert isinstance(summary, EarlyCounts)
+        random = some.generator(0)
+        here, room = summary.by_earlier_month, summary.waiting.sum(axis=(3, 4))
+        new = np.maximum(coming.participants - here, 0)
+        responding = np.zeros((some.number, *here.shape[1:]), dtype=np.int64)
+        for arm, stratum in np.ndindex(here.shape[1:]):
+            if apart or stratum == 0:
+                draws = fitted(stratum if apart else ALL)
+                left, level = (part[0] for part in self._drawn(draws, arm, random))
+            mine = np.minimum(left, room[0, arm, stratum])
+            left = left - mine
+            responding[:, arm, stratum] = mine + random.binomial(new[0, arm, stratum], level)
+        every = np.zeros_like(responding)
+        totals, due = (part + here + new + every for part in (summary.totals, summary.due))
+        return Counts(summary.successes + responding, totals, summary.missing + every, due)
 
 
 def _betaln(a: Any, b: Any) -> Any:

@@ -15,7 +15,7 @@ pooled.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,8 +25,10 @@ import numpy.typing as npt
 from adaptive_cart.models.base import Reference
 from adaptive_cart.models.reference_curves import area_under
 from adaptive_cart.models.strata.reference_strata import in_strata
+from adaptive_cart.nouns.ahead import over_completions
+from adaptive_cart.nouns.completions import PlainCompletions
 from adaptive_cart.nouns.parts import ONE_DAY
-from adaptive_cart.nouns.questions import Quantity, Question
+from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Durations, Summary
 
@@ -43,6 +45,7 @@ class WeibullCureReference(Reference):
 
     prior: WeibullCure
     arms: tuple[str, ...]
+    completes = True
 
     @property
     def statement(self) -> str:
@@ -128,3 +131,31 @@ class WeibullCureReference(Reference):
         if quantity.name == "restricted_mean":
             return area_under(remaining, quantity.month)
         return remaining(quantity.month)
+
+    def completed(
+        self,
+        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
+        summary: Summary,
+        coming: Any,
+        some: PlainCompletions,
+        apart: bool,
+    ) -> Durations:
+        """Each remitter relapses by a draw of the arm, given the months without: or never."""
+        assert isinstance(summary, Durations)
+        coming = coming.begun(some)
+        uniform = some.plain(coming.arm.shape[-1])
+        lasting = np.full((1, *uniform.shape), np.inf)
+        since = over_completions(coming.since, lasting.shape)[0]
+        for arm, stratum in np.ndindex(summary.participants.shape[1:]):
+            mine = (coming.arm[0] == arm) & (coming.stratum[0] == stratum)
+            draws = fitted(stratum if apart else ALL)
+            cured, median, shape = (
+                draws[name][0, :, arm, None] for name in ("cured", "median_months", "shape")
+            )
+            with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+                uncured = (1.0 - cured) * 2.0 ** -((since[:, mine] / median) ** shape)
+                # a share of those who remain now is left at the relapse
+                left = (cured + uncured) * uniform[:, mine] - cured
+                month = median * np.log2((1.0 - cured) / left) ** (1.0 / shape)
+            lasting[0][:, mine] = np.where(left > 0.0, np.maximum(month, since[:, mine]), np.inf)
+        return summary.followed_on(coming, lasting)

@@ -15,7 +15,7 @@ months at risk and so no say. Whatever else is asked is asked of all arms togeth
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +24,12 @@ import numpy.typing as npt
 
 from adaptive_cart.models.base import Reference
 from adaptive_cart.models.rates.gamma_poisson_reference import LEAST_EXPOSURE
-from adaptive_cart.models.reference_curves import area_under, half_gone
+from adaptive_cart.models.reference_curves import area_under, half_gone, next_event
 from adaptive_cart.models.reference_scales import log_scale
 from adaptive_cart.models.strata.reference_strata import in_strata
-from adaptive_cart.nouns.questions import Quantity, Question
+from adaptive_cart.nouns.ahead import AtRisk, over_completions
+from adaptive_cart.nouns.completions import PlainCompletions
+from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Durations, Summary
 
@@ -41,6 +43,7 @@ class PiecewiseExponentialReference(Reference):
 
     prior: PiecewiseExponential
     arms: tuple[str, ...]
+    completes = True
 
     @property
     def statement(self) -> str:
@@ -157,3 +160,50 @@ class PiecewiseExponentialReference(Reference):
         if quantity.name == "median":
             return half_gone(gone, hazard.shape[:-1])
         return np.exp(-gone(quantity.month))
+
+    def completed(
+        self,
+        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
+        summary: Summary,
+        coming: Any,
+        some: PlainCompletions,
+        apart: bool,
+    ) -> Durations:
+        """Each who is still at risk has the event by a draw of the hazards of the arm."""
+
+        def hazards(stratum: int, arm: int) -> Floats:
+            draws = fitted(stratum if apart else ALL)
+            effects = self._design(self.all_arms(stratum))[1]
+            ratio = np.exp(draws["log_hazard_ratio"][0] @ effects[arm])
+            hazard: Floats = draws["baseline_hazard"][0] * ratio[:, None]
+            return hazard
+
+        assert isinstance(summary, Durations)
+        return followed_by_hazards(summary, coming, some, self.prior.cuts, hazards)
+
+
+def followed_by_hazards(
+    summary: Durations,
+    coming: AtRisk,
+    some: PlainCompletions,
+    cuts: tuple[float, ...],
+    hazards: Callable[[int, int], Floats],
+) -> Durations:
+    """Times of one trial at the last look, a row a draw.
+
+    Parameters
+    ----------
+    hazards
+        Those of a stratum and an arm, ``(draw, interval)``.
+    """
+    coming = coming.begun(some)
+    burden = -np.log1p(-some.plain(coming.arm.shape[-1]))
+    lasting = np.full((1, *burden.shape), np.inf)
+    since = over_completions(coming.since, lasting.shape)[0]
+    for arm, stratum in np.ndindex(summary.participants.shape[1:]):
+        mine = (coming.arm[0] == arm) & (coming.stratum[0] == stratum)
+        if mine.any():
+            lasting[0][:, mine] = next_event(
+                hazards(stratum, arm), cuts, since[:, mine], burden[:, mine]
+            )
+    return summary.followed_on(coming, lasting)

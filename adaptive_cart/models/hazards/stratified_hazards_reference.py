@@ -13,7 +13,7 @@ each stratum has by itself the average is taken by shares of enrolment, on the l
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.base import Reference
+from adaptive_cart.models.hazards.piecewise_exponential_reference import followed_by_hazards
 from adaptive_cart.models.hazards.stratified_hazards import StratifiedHazards
 from adaptive_cart.models.rates.gamma_poisson_reference import LEAST_EXPOSURE
 from adaptive_cart.models.reference_scales import log_scale
 from adaptive_cart.models.strata.reference_strata import in_strata, named_strata
-from adaptive_cart.nouns.questions import OPEN, Quantity, Question
+from adaptive_cart.nouns.completions import PlainCompletions
+from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Durations, Summary
 
@@ -37,6 +39,11 @@ class StratifiedHazardsReference(Reference):
     prior: StratifiedHazards
     arms: tuple[str, ...]
     strata: tuple[str, ...]
+
+    @property
+    def completes(self) -> bool:
+        """A fit is of two arms, and of no more."""
+        return len(self.arms) == 2
 
     @property
     def statement(self) -> str:
@@ -134,3 +141,27 @@ class StratifiedHazardsReference(Reference):
             weights = np.where(open_strata, weights, 0.0)
         average: Floats = np.exp(log_ratio @ (weights / weights.sum()))
         return average
+
+    def all_arms(self, stratum: int) -> Question | None:
+        """Both arms, in all strata: each has baseline hazards of its own."""
+        return None
+
+    def completed(
+        self,
+        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
+        summary: Summary,
+        coming: Any,
+        some: PlainCompletions,
+        apart: bool,
+    ) -> Durations:
+        """Each who is still at risk has the event by a draw of the hazards of the own stratum."""
+        draws = fitted(ALL)
+
+        def hazards(stratum: int, arm: int) -> Floats:
+            log_ratio = draws["log_hazard_ratio"][0]
+            own = log_ratio[:, stratum] if self.prior.own else log_ratio
+            hazard: Floats = draws["baseline_hazard"][0, :, stratum] * np.exp(arm * own)[:, None]
+            return hazard
+
+        assert isinstance(summary, Durations)
+        return followed_by_hazards(summary, coming, some, self.prior.one.cuts, hazards)

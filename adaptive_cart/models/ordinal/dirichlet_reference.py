@@ -10,8 +10,8 @@ Strata are pooled: the data are the counts of the strata that a question is abou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from adaptive_cart.models.base import Reference
 from adaptive_cart.models.strata.reference_strata import of_strata
-from adaptive_cart.nouns.questions import Quantity, Question
+from adaptive_cart.nouns.completions import PlainCompletions
+from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.ranked import better, or_better
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Categories, Summary
@@ -63,6 +64,7 @@ class DirichletReference(Reference):
 
     priors: DirichletPriors
     arms: tuple[str, ...]
+    completes = True
 
     @property
     def statement(self) -> str:
@@ -108,3 +110,25 @@ class DirichletReference(Reference):
     ) -> Floats:
         """Mean score, probability of a category or a better one, or probability to do better."""
         return asked_of(draws["share"], draws["score"], quantity)
+
+    def completed(
+        self,
+        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
+        summary: Summary,
+        coming: Any,
+        some: PlainCompletions,
+        apart: bool,
+    ) -> Categories:
+        """Those still to come have each category with a draw of its probability."""
+        assert isinstance(summary, Categories)
+        drawn, number = some.generator(0), some.number
+        counts = np.repeat(summary.counts, number, axis=0)
+        for arm, stratum in np.ndindex(summary.missing.shape[1:]):
+            shares = fitted(stratum if apart else ALL)["share"][0, :, arm]
+            more = coming.participants[0, arm, stratum]
+            counts[:, arm, stratum] += drawn.multinomial(
+                more, shares / shares.sum(axis=1, keepdims=True)
+            )
+        had = [np.repeat(part, number, axis=0) for part in (summary.missing, summary.due)]
+        due = had[1] + np.repeat(coming.participants, number, axis=0)
+        return replace(summary, counts=counts, missing=had[0], due=due)

@@ -10,7 +10,7 @@ Strata are pooled: the data are the events and years of the strata that a questi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from adaptive_cart.models.base import Reference
 from adaptive_cart.models.reference_scales import log_scale
-from adaptive_cart.models.strata.reference_strata import of_strata
+from adaptive_cart.models.strata.reference_strata import levels_of, of_strata
+from adaptive_cart.nouns.completions import PlainCompletions
 from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Exposure, Summary
@@ -36,6 +37,7 @@ class GammaPoissonReference(Reference):
 
     prior: GammaPoisson
     arms: tuple[str, ...]
+    completes = True
 
     @property
     def statement(self) -> str:
@@ -87,3 +89,19 @@ class GammaPoissonReference(Reference):
     ) -> Floats:
         """Yearly rate of an arm."""
         return draws["rate"][..., quantity.arm]
+
+    def completed(
+        self,
+        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
+        summary: Summary,
+        coming: Any,
+        some: PlainCompletions,
+        apart: bool,
+    ) -> Exposure:
+        """Events in the years still to come are Poisson, given a draw of the arm's rate."""
+        assert isinstance(summary, Exposure)
+        rates = levels_of(self, fitted, summary, apart)
+        events = summary.events + some.generator(0).poisson(rates * coming.years)
+        every = np.zeros(events.shape, dtype=np.int64)
+        years = summary.years + coming.years + every
+        return Exposure(events, years, summary.participants + coming.participants + every)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.base import Reference
-from adaptive_cart.nouns.questions import OPEN, Quantity, Question
+from adaptive_cart.nouns.completions import PlainCompletions
+from adaptive_cart.nouns.questions import ALL, LEVEL, OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Counts, Summary
 
@@ -44,6 +45,45 @@ def in_strata(
     return np.ones(stratum.shape, dtype=np.bool_)
 
 
+def levels_of(
+    face: Reference,
+    fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
+    summary: Summary,
+    apart: bool,
+) -> Floats:
+    """Draws of the level of every arm in every stratum, ``(draw, arm, stratum)``.
+
+    Parameters
+    ----------
+    fitted, apart
+        As for :meth:`Reference.completed`.
+    """
+    arms, strata = summary.analysed.shape[1:]
+    places = [stratum if apart else ALL for stratum in range(strata)]
+    found = [
+        [face.of(fitted(place), Quantity("", LEVEL, arm, None, place))[0] for place in places]
+        for arm in range(arms)
+    ]
+    return np.moveaxis(np.array(found), -1, 0)
+
+
+def counts_completed(
+    face: Reference,
+    fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
+    summary: Summary,
+    coming: Any,
+    some: PlainCompletions,
+    apart: bool,
+) -> Counts:
+    """Responders at the last look: binomial among those still to come, given a draw."""
+    assert isinstance(summary, Counts)
+    levels = levels_of(face, fitted, summary, apart)
+    more = np.broadcast_to(coming.participants, levels.shape)
+    successes = summary.successes + some.generator(0).binomial(more, levels)
+    nothing = np.zeros_like(more)
+    return Counts(successes, summary.totals + more, summary.missing + nothing, summary.due + more)
+
+
 def named_strata(strata: tuple[str, ...]) -> list[str]:
     """Names of the strata; one for everybody where a design has none."""
     return list(strata) or ["all"]
@@ -59,6 +99,18 @@ class StrataReference(Reference):
     arms: tuple[str, ...]
     strata: tuple[str, ...]
     shares: tuple[float, ...]
+    completes = True
+
+    def completed(
+        self,
+        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
+        summary: Summary,
+        coming: Any,
+        some: PlainCompletions,
+        apart: bool,
+    ) -> Counts:
+        """Those still to come respond with a draw of the arm's probability."""
+        return counts_completed(self, fitted, summary, coming, some, apart)
 
     def logits(self) -> tuple[Any, Any]:
         """Give the control's and the experimental arm's logits, by stratum, with their priors.

@@ -1,0 +1,162 @@
+"""What the rows of a verification say in sum, and how it is told.
+
+A difference larger than 0.01 (or the error that a model states) and larger than 4 Monte Carlo
+standard errors fails it, and so do chains not to be trusted in more than one fit in twenty.
+What PyMC has no answer to is named, and so is what was compared fewer than :data:`LEAST` times.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.results.operating import proportion
+from adaptive_cart.verification.verified_looks import not_verified
+from adaptive_cart.verification.verified_rows import ERRORS, LARGEST_DIFFERENCE, Row, label_of
+
+LEAST_ERROR: Final = 1e-4
+MOST_UNTRUSTED: Final = 0.05  # of the fits
+LEAST: Final = 5  # comparisons of a rule; fewer verify nothing
+
+
+def labels_of(plan: Plan) -> list[str]:
+    """Everything that is to be compared, a rule's last looks of completed trials among it."""
+    found = []
+    for part in plan.parts:
+        if not_verified(plan, part) is not None:
+            continue
+        found.append(label_of(part.name, False))
+        if part.prediction is not None:
+            rule = next(rule for rule in plan.rules if rule.name == part.prediction.rule)
+            found += [label_of(to_come.name, True) for to_come in rule.parts]
+    return list(dict.fromkeys(found))
+
+
+def summarised(
+    rows: Sequence[Row],
+    labels: Sequence[str] = (),
+    unreached: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """What the rows say in sum; differences are of fits that are to be trusted.
+
+    Parameters
+    ----------
+    labels
+        All that is to be compared.
+    unreached
+        What PyMC has no answer to, and why.
+    """
+    trusted = [row for row in rows if row.trusted and not math.isnan(row.difference)]
+    away = np.array([abs(row.difference) for row in trusted])
+    differing = [row for row in trusted if row.differs]
+    share = proportion(len(differing), len(trusted)) if trusted else None
+    untrusted = [row for row in rows if not row.trusted]
+    beyond = [row for row in rows if row.failed]
+    # in standard errors, where there is one to speak of; 1 is what draws alone would give
+    errors = [row.difference / row.mcse for row in trusted if row.mcse > LEAST_ERROR]
+    too_few = len(untrusted) > MOST_UNTRUSTED * len(rows)
+    largest = trusted[int(away.argmax())] if trusted else None
+    compared = Counter(row.label for row in trusted)
+    left = dict(unreached) | {
+        name: _too_few(compared[name]) for name in labels if compared[name] < LEAST
+    }
+    failed = bool(beyond) or too_few or not trusted
+    return {
+        "looks_verified": len({row.key for row in rows}),
+        "probabilities": len(rows),
+        "largest_difference": None if largest is None else float(away.max()),
+        "largest_at": None
+        if largest is None
+        else {
+            name: getattr(largest, name)
+            for name in ("scenario", "trial", "look", "between", "rule")
+        },
+        "centile_99_of_difference": float(np.quantile(away, 0.99)) if trusted else None,
+        "median_mcse": float(np.median([row.mcse for row in trusted])) if trusted else None,
+        "rms_difference_in_mcse": float(np.sqrt(np.mean(np.square(errors)))) if errors else None,
+        "mean_difference_in_mcse": float(np.mean(errors)) if errors else None,
+        "by_rule": {
+            name: max(abs(row.difference) for row in trusted if row.label == name)
+            for name in dict.fromkeys(row.label for row in trusted)
+        },
+        "compared": dict(compared),
+        "not_verified": left,
+        "decisions_differing": len(differing),
+        "share_differing": None if share is None else share.estimate,
+        "share_differing_lower": None if share is None else share.lower,
+        "share_differing_upper": None if share is None else share.upper,
+        "differing_within_4_mcse_of_threshold": sum(row.near for row in differing),
+        "largest_r_hat": max((row.r_hat for row in rows), default=None),
+        "smallest_ess_bulk": min((row.ess_bulk for row in rows), default=None),
+        "probabilities_not_trusted": len(untrusted),
+        "fast_posterior_failed": sum(math.isnan(row.fast) for row in rows),
+        "differences_too_large": len(beyond),
+        "failed": failed,
+        "verdict": "failed" if failed else "passed in part" if left else "passed",
+    }
+
+
+def _too_few(number: int) -> str:
+    return f"compared {number} times, {LEAST} are the least" if number else "never compared"
+
+
+def told(summary: Mapping[str, Any]) -> Iterator[str]:
+    """Lines of the summary in words."""
+    yield (
+        f"{summary['probabilities']} probabilities at {summary['looks_verified']} looks, fast "
+        f"posterior against PyMC"
+    )
+    if summary["largest_difference"] is not None:
+        at = summary["largest_at"]
+        yield (
+            f"  difference    largest {summary['largest_difference']:.4f}, 99% below "
+            f"{summary['centile_99_of_difference']:.4f}; standard error of PyMC "
+            f"{summary['median_mcse']:.4f} (median)"
+        )
+        yield (
+            f"                the largest: {at['rule']}, look {at['look']} of trial {at['trial']} "
+            f"of {at['scenario']}"
+        )
+        if summary["rms_difference_in_mcse"] is not None:
+            yield (
+                f"                in standard errors: root mean square "
+                f"{summary['rms_difference_in_mcse']:.2f}, mean "
+                f"{summary['mean_difference_in_mcse']:+.2f} (chance alone: 1 and 0)"
+            )
+        yield (
+            f"  decisions     {summary['decisions_differing']} differ "
+            f"({100 * summary['share_differing']:.1f}%, 95% interval "
+            f"{100 * summary['share_differing_lower']:.1f}% to "
+            f"{100 * summary['share_differing_upper']:.1f}%), "
+            f"{summary['differing_within_4_mcse_of_threshold']} of them within "
+            f"{ERRORS:g} standard errors of the threshold"
+        )
+    yield (
+        f"  chains        largest R-hat {summary['largest_r_hat']:.4f}, smallest bulk ESS "
+        f"{summary['smallest_ess_bulk']:.0f}, not to be trusted: "
+        f"{summary['probabilities_not_trusted']}"
+    )
+    if summary["fast_posterior_failed"]:
+        yield f"  fast          failed: {summary['fast_posterior_failed']}"
+    for name, number in summary["compared"].items():
+        yield f"  {name}: {number} compared, largest difference {summary['by_rule'][name]:.4f}"
+    for name, why in summary["not_verified"].items():
+        yield f"  NOT VERIFIED  {name}: {why}"
+    allowed = (
+        f"beyond {LARGEST_DIFFERENCE} (or the model's stated error, where larger) and beyond "
+        f"{ERRORS:g} standard errors"
+    )
+    if summary["differences_too_large"]:
+        yield f"FAILED: {summary['differences_too_large']} differences {allowed}"
+    elif summary["failed"]:
+        yield "FAILED: too many fits are not to be trusted"
+    elif summary["not_verified"]:
+        yield f"passed in part: no difference {allowed}, of what was verified"
+    else:
+        yield f"passed: no difference {allowed}"
