@@ -7,7 +7,9 @@ trusted withholds the decision.
 
 A predictive probability is the mean, over the draws, of the chance that the rule's condition holds
 at the last look: the participants still to come are binomial given a draw, and the condition at the
-last look is that of the rule, judged as it will be judged then.
+last look is that of the rule, judged as it will be judged then. Where the trial is completed, that
+is done once from every draw; from the fast posterior alone where responses are imputed, or where
+PyMC cannot.
 """
 
 from __future__ import annotations
@@ -21,7 +23,15 @@ import numpy as np
 
 from adaptive_cart.analysis.findings import Diagnosis, Interval
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
+from adaptive_cart.conduct.asking import Prediction
 from adaptive_cart.conduct.comparison import Comparison
+from adaptive_cart.conduct.completion import WANTED
+from adaptive_cart.conduct.completion_by_chains import (
+    by_chain,
+    chains_completed,
+    face_ahead,
+    what_is_ahead,
+)
 from adaptive_cart.conduct.jointly import by_endpoint, product
 from adaptive_cart.conduct.plan import LEVEL, Plan
 from adaptive_cart.conduct.predictive import Condition, predictive_probability
@@ -62,7 +72,8 @@ class ReferencePosteriors:
         self.seed = seed
         self.answers: dict[tuple[str, Question, bytes], Answer] = {}
         self._references: dict[str, Any] = {}
-        self._compiled: dict[str, Any] = {}
+        self._ahead: dict[str, Any] = {}
+        self._compiled: dict[int, Any] = {}
         self._fits: dict[tuple[str, bytes], tuple[Any, str | None]] = {}
         self._first: dict[str, Any] = {}
 
@@ -76,22 +87,23 @@ class ReferencePosteriors:
             )
         return self._references[endpoint]
 
-    def _fit(self, endpoint: str, data: Mapping[str, Any]) -> tuple[Any, str | None]:
+    def _fit(self, endpoint: str, data: Mapping[str, Any], face: Any) -> tuple[Any, str | None]:
         from adaptive_cart.models.sampling import Compiled, fitted_carefully
 
         key = (endpoint, _bytes_of(data))
         if key not in self._fits:
-            if endpoint not in self._compiled:
-                self._compiled[endpoint] = Compiled(self._reference(endpoint), data)
+            if id(face) not in self._compiled:
+                self._compiled[id(face)] = Compiled(face, data)
             self._fits[key] = fitted_carefully(
-                self._compiled[endpoint],
+                self._compiled[id(face)],
                 data,
                 seed=self._seed(endpoint),
                 chains=CHAINS,
                 tune=TUNE,
                 draws=DRAWS,
             )
-            self._first.setdefault(endpoint, self._fits[key][0])
+            if face is self._references.get(endpoint):
+                self._first.setdefault(endpoint, self._fits[key][0])
         return self._fits[key]
 
     def _seed(self, endpoint: str) -> int:
@@ -112,7 +124,8 @@ class ReferencePosteriors:
         reference = self._reference(endpoint)
         fits, troubles = [], []
         for row, weight in enumerate(weights):
-            fit, trouble = self._fit(endpoint, reference.data(tables, row, open_strata, question))
+            data = reference.data(tables, row, open_strata, question)
+            fit, trouble = self._fit(endpoint, data, reference)
             fits.append((fit, float(weight)))
             if trouble is not None:
                 troubles.append(trouble)
@@ -141,12 +154,8 @@ class ReferencePosteriors:
         if part.several:
             return self._at_once(analysis, part.asks.every(target))
         ahead = part.prediction
-        if ahead is not None and not ahead.summed(
-            self.plan.fitted[target.endpoint][0], target
-        ):  # completed from the fast posterior alone
-            fast = float(analysis.fast_probability(part, target)[0])
-            error = self.plan.part_errors[part.name]
-            return Answer(fast, error, fast, None, alone=True)
+        if ahead is not None and not ahead.summed(self.plan.fitted[target.endpoint][0], target):
+            return self._completed(analysis, part, ahead, target)
         fits, open_strata, (tables, weights), trouble = self._draws(analysis, target)
         reference = self._reference(target.endpoint)
         probability = variance = 0.0
@@ -206,6 +215,48 @@ class ReferencePosteriors:
             )
             troubles += [trouble] if trouble is not None else []
         return found, troubles
+
+    def _completed(
+        self, analysis: RecordedAnalysis, part: Comparison, ahead: Prediction, target: Question
+    ) -> Answer:
+        """The share of completions of the trial, one from each draw, in which the rule holds."""
+        from adaptive_cart.models.sampling import mean_and_error
+
+        fast = float(analysis.fast_probability(part, target)[0])
+        names = ahead.endpoints(target)
+        drawn = ahead.completes(self.plan.fitted[target.endpoint][0], target)
+        told = drawn or not self.plan.design.strata
+        if not told or not all(self._can_complete(analysis, name) for name in names):
+            return Answer(fast, self.plan.part_errors[part.name], fast, None, alone=True)
+        then = what_is_ahead(ahead, analysis, target)(0)
+        troubles: dict[str, None] = {}
+
+        def fitted(endpoint: str, question: Question | None) -> Mapping[str, Any]:
+            face = self._looking_ahead(endpoint)
+            data = face.data(then.now[endpoint], 0, then.open_strata, question)
+            fit, trouble = self._fit(endpoint, data, face)
+            if trouble is not None:
+                troubles[f"{endpoint}: {trouble}"] = None
+            return dict(fit.draws)
+
+        completions = chains_completed(self.plan, then, self._looking_ahead, fitted, self.seed)
+        held = np.concatenate([ahead.holds(last, target) for last in completions])
+        probability, error = mean_and_error(by_chain(held, CHAINS))
+        if drawn and not then.nothing:  # the fast answer is a share of completions as well
+            error = math.hypot(error, WANTED)
+        return Answer(probability, error, fast, "; ".join(troubles) or None)
+
+    def _can_complete(self, analysis: RecordedAnalysis, endpoint: str) -> bool:
+        """Whether PyMC can: not where responses are imputed, a table for each way they are."""
+        return self._looking_ahead(endpoint).completes and not analysis.imputes(endpoint)
+
+    def _looking_ahead(self, endpoint: str) -> Any:
+        """The model from which what is to come is drawn; the same but where earlier months tell."""
+        if endpoint not in self.plan.design.prediction:
+            return self._reference(endpoint)
+        if endpoint not in self._ahead:
+            self._ahead[endpoint] = face_ahead(self.plan, endpoint)
+        return self._ahead[endpoint]
 
     def _predicted(
         self,

@@ -265,7 +265,10 @@ class Comparison:
             self._compiled[id(reference)] = Compiled(reference, data)
         if key not in fits or draws > fits[key][0].length:
             fits[key] = fitted_carefully(
-                self._compiled[id(reference)], data, seed=self._seed(look, place), draws=max(draws, DRAWS)
+                self._compiled[id(reference)],
+                data,
+                seed=self._seed(look, place),
+                draws=max(draws, DRAWS),
             )
         return fits[key]
 
@@ -316,7 +319,7 @@ class Comparison:
             self._looking_ahead[endpoint] = face_ahead(self.plan, endpoint)
         return self._looking_ahead[endpoint]
 
-    def _seed(self, look: ChosenLook) -> int:
+    def _seed(self, look: ChosenLook, of: int = 0) -> int:
         """A seed that belongs to the look, so that no number of processes changes a draw."""
         place = list(self.plan.design.scenarios).index(look.scenario)
         words = [self.seed, place, look.trial, look.look, *([of] if of else [])]
@@ -359,8 +362,7 @@ class Comparison:
         fits: Fits = {}
         then = replace(look, summaries=last.summaries)
         return [
-            self._row(then, asked, self._now(then, asked, fits), last=True)
-            for asked in last.asked
+            self._row(then, asked, self._now(then, asked, fits), last=True) for asked in last.asked
         ]
 
     def _closest(self, asks: Prediction, last: LookAnalysis, target: Question) -> _LastLook:

@@ -10,7 +10,8 @@ import pytest
 from adaptive_cart.analysis import analyze
 from adaptive_cart.analysis.reference import Answer, ReferencePosteriors
 from adaptive_cart.design.design import Design
-from analysis.test_analyze import responders, small
+from adaptive_cart.models.binary.beta_binomial_reference import BetaBinomialReference
+from analysis.test_analyze import responders, small, with_draws
 
 LOGISTIC = {
     "model": "logistic",
@@ -124,8 +125,11 @@ def predicted(threshold: float) -> Design:
     return small(rules=[futility, efficacy])
 
 
-def test_a_completed_trial_is_answered_by_no_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_that_pymc_cannot_complete_is_answered_by_no_reference(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The probability is drawn from the fast posterior, so that PyMC cannot confirm it."""
+    monkeypatch.setattr(BetaBinomialReference, "completes", False)
     monkeypatch.setattr("adaptive_cart.conduct.asking.enumerated", lambda *asked: False)
     monkeypatch.setattr(ReferencePosteriors, "diagnoses", lambda self: ())
     monkeypatch.setattr("adaptive_cart.analysis.flow._quantities", lambda *asked: ((), ()))
@@ -140,3 +144,20 @@ def test_a_completed_trial_is_answered_by_no_reference(monkeypatch: pytest.Monke
     assert "the trial was completed from it alone" in near.decision.withheld[0]
     assert far.rules[0].within_error == 0.0
     assert far.decision.outcome == "futility"
+
+
+def test_a_trial_is_completed_from_the_draws_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exact sum over last tables stands by: both shares of completions agree with it."""
+    with_draws(monkeypatch)
+    rows = responders((6, 13), (4, 13))
+    exact = analyze(predicted(0.999), rows, fast=True).rules[0].fast
+    assert exact is not None
+    assert 0.05 < exact < 0.95
+    monkeypatch.setattr("adaptive_cart.conduct.asking.enumerated", lambda *asked: False)
+    rule = analyze(predicted(exact + 0.05), rows).rules[0]
+    assert rule.reference is not None
+    assert rule.mcse is not None
+    assert 0.009 < rule.mcse < 0.013, "both are shares of completions"
+    assert rule.reference == pytest.approx(exact, abs=4 * rule.mcse)
+    assert rule.reference != rule.fast
+    assert rule.holds

@@ -1,0 +1,106 @@
+"""Every model, question, decision and way to ask is in a design that can be verified.
+
+Designs are those of `designs/`, and what they leave out is in `sims/validation/designs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.decisions import DECISIONS
+from adaptive_cart.design.file import load_design
+from adaptive_cart.models import ANALYSES
+from adaptive_cart.nouns.questions import KINDS
+from adaptive_cart.verification.verified_looks import not_verified
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = (ROOT / "designs", ROOT / "sims" / "validation" / "designs")
+WAYS = (
+    "all", "any", "jointly", "predicted with those enrolled", "predicted with max_n",
+    "predicted by completing the trial", "predicted from earlier months", "between looks",
+    "after another rule", "each arm", "each stratum",
+)  # fmt: skip
+UNEXERCISED: dict[str, str] = {}  # what no design has, and why
+
+
+def ways_of(plan: Plan, rule: ResolvedRule) -> Iterator[str]:
+    """How a rule asks."""
+    words = repr(rule.condition.shape)
+    if "every=True" in words:
+        yield "all"
+    if "every=False" in words:
+        yield "any"
+    if rule.every:
+        yield "between looks"
+    if rule.requires:
+        yield "after another rule"
+    for part in rule.parts:
+        if len({question.arm for question in part.targets}) > 1:
+            yield "each arm"
+        if len({question.stratum for question in part.targets}) > 1:
+            yield "each stratum"
+        if part.several:
+            yield "jointly"
+        if (ahead := part.prediction) is not None:
+            yield f"predicted with {'those enrolled' if ahead.enrolled else 'max_n'}"
+            if ahead.completes(plan.fitted[part.question.endpoint][0], part.question):
+                yield "predicted by completing the trial"
+            elif ahead.months:
+                yield "predicted from earlier months"
+
+
+@cache
+def exercised() -> dict[str, dict[str, list[str]]]:
+    """By sort and name: the designs that have it where PyMC has an answer."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for path in (path for folder in FOLDERS for path in sorted(folder.glob("*.toml"))):
+        plan = Plan.of(load_design(path))
+        for rule in plan.rules:
+            if any(not_verified(plan, part) is not None for part in rule.parts):
+                continue
+            asked = [one for part in rule.parts for one in part.everything]
+            own = {
+                "model": [
+                    plan.fitted[one.endpoint][0].model
+                    for one in asked
+                    if one.endpoint in plan.fitted
+                ],
+                "question": [one.kind for one in asked],
+                "decision": [plan.design.rules[plan.rules.index(rule)].then],
+                "way": list(ways_of(plan, rule)),
+            }
+            for sort, names in own.items():
+                for name in names:
+                    designs = found.setdefault(sort, {}).setdefault(name, [])
+                    designs += [path.stem] if path.stem not in designs else []
+    return found
+
+
+@pytest.mark.parametrize(
+    ("sort", "name"),
+    [
+        *(("model", name) for name, kind in ANALYSES.items() if kind.bayesian),
+        *(("question", name) for name in KINDS),
+        *(("decision", name) for name in DECISIONS),
+        *(("way", name) for name in WAYS),
+    ],
+)
+def test_a_design_exercises_it(sort: str, name: str) -> None:
+    designs = exercised()[sort].get(name, [])
+    if name in UNEXERCISED:
+        assert not designs, f"{name} is exercised by {designs}: no exception any more"
+        return
+    assert designs, f"no design has the {sort} '{name}'"
+
+
+def test_exceptions_exist_and_say_why() -> None:
+    known = {*ANALYSES, *KINDS, *DECISIONS, *WAYS}
+    assert set(UNEXERCISED) <= known
+    assert all(len(why) > 20 for why in UNEXERCISED.values())
+    assert len(UNEXERCISED) <= 3, "few"
