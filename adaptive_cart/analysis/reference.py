@@ -226,7 +226,8 @@ class ReferencePosteriors:
         names = ahead.endpoints(target)
         drawn = ahead.completes(self.plan.fitted[target.endpoint][0], target)
         told = drawn or not self.plan.design.strata
-        if not told or not all(self._can_complete(analysis, name) for name in names):
+        possible = told and all(self._can_complete(analysis, name) for name in names)
+        if not possible or math.isnan(fast):
             return Answer(fast, self.plan.part_errors[part.name], fast, None, alone=True)
         then = what_is_ahead(ahead, analysis, target)(0)
         troubles: dict[str, None] = {}

@@ -210,17 +210,16 @@ class Prediction(Asking):
 
     def _completed(self, seen: LookAnalysis, question: Question) -> Floats:
         endpoints = self.endpoints(question)
-        answer = self.completion(seen, question).chance(
-            lambda last: self.holds(last, question), endpoints, self.against
-        )
+        completion = self.completion(seen, question)
+        answer = completion.chance(lambda last: self.holds(last, question), endpoints, self.against)
         for name in endpoints:
-            unknown = seen.posterior(name).unpredictable(apart)
+            unknown = seen.posterior(name).unpredictable(completion.apart)
             answer = answer if unknown is None else np.where(unknown, np.nan, answer)
         return answer
 
     def hangs_on(self, question: Question) -> int:
         """All that the predicted rule asks of the target."""
-        return len(self._all_asked(question))
+        return len(self.all_asked(question))
 
     def endpoints(self, question: Question) -> tuple[str, ...]:
         """Endpoints of which more is drawn to complete a trial, for one of the targets."""

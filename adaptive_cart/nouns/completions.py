@@ -68,7 +68,7 @@ class PlainCompletions(Completions):
 
     seed: int = 0
 
-    def of(self, draws: Floats) -> Floats:
+    def of(self, draws: npt.NDArray[Number]) -> npt.NDArray[Number]:
         """The draws, which are as many as there are completions."""
         return draws
 

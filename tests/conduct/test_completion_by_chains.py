@@ -28,11 +28,12 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.models.reference_curves import next_event
 from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.summaries import Categories, Counts, Durations, Exposure
+from adaptive_cart.nouns.summaries import Categories, Counts, Durations, Exposure, Scores
 from adaptive_cart.participants.population import latents_for
 from checks import raw_design
 from conduct.test_completion import Held, predicting, relapses
 from conduct.test_early_tells_late import design as with_early_months
+from conduct.test_predicted_scores import scores as of_scores
 
 Drawn = Callable[[Any, Question | None], Mapping[str, Any]]  # of a summary and a question
 DRAWS = 4 * 2500
@@ -236,6 +237,56 @@ def test_the_cured_and_the_others() -> None:
         return {n: part.reshape(4, -1, 2) for n, part in zip(names, both, strict=True)}
 
     assert_the_same(shares(conduct, plan, {"relapse": drawn}))
+
+
+@pytest.mark.parametrize("model", ["normal", "normal_visits"])
+def test_scores(model: str) -> None:
+    """Visit by visit a flat regression; what PyMC would draw is drawn by least squares."""
+    raw = of_scores(model)
+    raw["truth"]["mgadl"]["cart"]["change"] = [-0.8, -1.8]
+    conduct, plan = looks_of(predicting(raw, "better"), 10, "expected")
+
+    def drawn(seen: Scores, question: Question | None) -> Mapping[str, Any]:
+        rng, visits = np.random.default_rng(9), 1 if model == "normal" else 2
+        found: dict[str, list[Any]] = {"mean": [], "slope": [], "log_sd": [], "carried": []}
+        first = seen.products[0, :, 0, -visits].sum(axis=0)
+        centre = first[0, 1] / first[0, 0]
+        for visit in range(visits):
+            # sums of (arms, baseline less its mean, earlier changes; change) of those seen then
+            keep = [0, 1, -1] if visits == 1 else [*range(visit + 3)]
+            sums = seen.products[0, :, 0, visit - visits][:, keep][:, :, keep]
+            turn = np.eye(len(keep))
+            turn[1, 0], turn[2:, 1] = -centre, -1.0
+            sums = turn @ sums @ turn.T
+            size = 2 + len(keep) - 1
+            whole = np.zeros((size, size))
+            for arm in (0, 1):
+                place = [arm, *range(2, size)]
+                whole[np.ix_(place, place)] += sums[arm]
+            x, xy, yy = whole[:-1, :-1], whole[:-1, -1], whole[-1, -1]
+            inverse = np.linalg.inv(x)
+            fit = inverse @ xy
+            freedom = whole[0, 0] + whole[1, 1] - len(fit)
+            sd = np.sqrt((yy - xy @ fit) / rng.chisquare(freedom, DRAWS))
+            away = rng.multivariate_normal(np.zeros(len(fit)), inverse, DRAWS)
+            own = fit + sd[:, None] * away
+            mean, slope = own[:, :2], own[:, 2]
+            for before in range(visit):
+                mean = mean + own[:, 3 + before, None] * found["mean"][before]
+                slope = slope + own[:, 3 + before] * found["slope"][before]
+            found["mean"].append(mean)
+            found["slope"].append(slope)
+            found["log_sd"].append(np.log(sd))
+            found["carried"] += list(own[:, 3:].T)
+        if visits == 1:
+            one = {name: values[0] for name, values in found.items() if values}
+            return {name: values.reshape(4, -1, *values.shape[1:]) for name, values in one.items()}
+        return {
+            name: np.stack(values, axis=-1).reshape(4, -1, *np.stack(values, -1).shape[1:])
+            for name, values in found.items()
+        }
+
+    assert_the_same(shares(conduct, plan, {"mgadl": drawn}))
 
 
 def test_earlier_months_tell() -> None:

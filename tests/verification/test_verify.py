@@ -175,7 +175,7 @@ def test_whatever_a_model_predicts_its_pymc_face_completes() -> None:
             analysis = kind.model_validate({"model": name, **TABLES[name]})
             found[name] = analysis.reference(arms, strata, shares).completes
     assert len(found) >= 8
-    assert all(found.values()), found
+    assert {name for name, completes in found.items() if not completes} == {"restricted_mean"}
     three = ("soc", "cart", "mrna")
     pairs = ANALYSES["stratified_piecewise_exponential"]
     table = {"model": pairs.__name__, **TABLES["stratified_piecewise_exponential"]}

@@ -5,7 +5,7 @@ Strata are pooled: the data are the sums of the strata that a question is about.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,11 @@ import numpy.typing as npt
 
 from adaptive_cart.models.base import Reference
 from adaptive_cart.models.baselines_reference import add_baselines, beyond
+from adaptive_cart.models.completed_scores import Law
+from adaptive_cart.models.completed_scores import completed as scores_completed
 from adaptive_cart.models.strata.reference_strata import of_strata
-from adaptive_cart.nouns.questions import Quantity, Question
+from adaptive_cart.nouns.completions import PlainCompletions
+from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Scores, Summary
 
@@ -29,6 +32,7 @@ class NormalReference(Reference):
 
     prior: Normal
     arms: tuple[str, ...]
+    completes = True
 
     @property
     def statement(self) -> str:
@@ -115,3 +119,31 @@ class NormalReference(Reference):
         if quantity.cut is None:
             return mean
         return beyond(quantity.cut, draws, mean, draws["slope"], np.exp(2.0 * draws["log_sd"]))
+
+    def completed(
+        self,
+        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
+        summary: Summary,
+        coming: Any,
+        some: PlainCompletions,
+        apart: bool,
+    ) -> Scores:
+        """Last scores by a draw of the regression on the baseline."""
+        assert isinstance(summary, Scores)
+        strata = range(summary.missing.shape[2]) if apart else (ALL,)
+        laws = []
+        last = summary.products[..., -1:, :, :][..., [0, 1, -1], :][..., [0, 1, -1]]
+        for stratum in strata:
+            draws = {name: values[0] for name, values in fitted(stratum).items()}
+            sums = of_strata(last[0, ..., 0, :, :], None, self.all_arms(stratum)).sum(axis=0)
+            slope = draws["slope"]
+            intercept = draws["mean"].T - slope * sums[0, 1] / max(sums[0, 0], 1.0)
+            laws.append(
+                Law(
+                    intercept[None, :, None],
+                    1.0 + slope[None, None, None],
+                    np.exp(draws["log_sd"])[None, None],
+                )
+            )
+        now = Scores(last, summary.missing)
+        return scores_completed(now, coming.last_visit(), some, [Law.stacked(laws)])

@@ -58,6 +58,32 @@ def asked_of(shares: Floats, scores: Floats, quantity: Quantity) -> Floats:
     return scores[..., quantity.arm]
 
 
+def categories_completed(
+    shares: Callable[[int], Floats],
+    summary: Summary,
+    coming: Any,
+    some: PlainCompletions,
+    apart: bool,
+) -> Categories:
+    """Categories at the last look: multinomial among those still to come, given a draw.
+
+    Parameters
+    ----------
+    shares
+        Draws given the data of a stratum, or of all: ``(draw, arm, category)``.
+    """
+    assert isinstance(summary, Categories)
+    drawn, number = some.generator(0), some.number
+    counts = np.repeat(summary.counts, number, axis=0)
+    for arm, stratum in np.ndindex(summary.missing.shape[1:]):
+        own = shares(stratum if apart else ALL)[:, arm]
+        more = coming.participants[0, arm, stratum]
+        counts[:, arm, stratum] += drawn.multinomial(more, own / own.sum(axis=1, keepdims=True))
+    had = [np.repeat(part, number, axis=0) for part in (summary.missing, summary.due)]
+    due = had[1] + np.repeat(coming.participants, number, axis=0)
+    return replace(summary, counts=counts, missing=had[0], due=due)
+
+
 @dataclass(frozen=True)
 class DirichletReference(Reference):
     """Independent Dirichlet arms, in PyMC."""
@@ -120,15 +146,6 @@ class DirichletReference(Reference):
         apart: bool,
     ) -> Categories:
         """Those still to come have each category with a draw of its probability."""
-        assert isinstance(summary, Categories)
-        drawn, number = some.generator(0), some.number
-        counts = np.repeat(summary.counts, number, axis=0)
-        for arm, stratum in np.ndindex(summary.missing.shape[1:]):
-            shares = fitted(stratum if apart else ALL)["share"][0, :, arm]
-            more = coming.participants[0, arm, stratum]
-            counts[:, arm, stratum] += drawn.multinomial(
-                more, shares / shares.sum(axis=1, keepdims=True)
-            )
-        had = [np.repeat(part, number, axis=0) for part in (summary.missing, summary.due)]
-        due = had[1] + np.repeat(coming.participants, number, axis=0)
-        return replace(summary, counts=counts, missing=had[0], due=due)
+        return categories_completed(
+            lambda stratum: fitted(stratum)["share"][0], summary, coming, some, apart
+        )

@@ -12,7 +12,7 @@ Strata are pooled: the data are the counts of the strata that a question is abou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.base import Reference
-from adaptive_cart.models.ordinal.dirichlet_reference import asked_of, counts_of
+from adaptive_cart.models.ordinal.dirichlet_reference import (
+    asked_of,
+    categories_completed,
+    counts_of,
+)
+from adaptive_cart.nouns.completions import PlainCompletions
 from adaptive_cart.nouns.questions import Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Categories, Summary
@@ -37,6 +42,7 @@ class ProportionalOddsReference(Reference):
 
     priors: ProportionalOdds
     arms: tuple[str, ...]
+    completes = True
 
     @property
     def statement(self) -> str:
@@ -104,3 +110,16 @@ class ProportionalOddsReference(Reference):
         assert quantity.to is not None
         found: Floats = np.exp(moved[..., quantity.arm] - moved[..., quantity.to])
         return found
+
+    def completed(
+        self,
+        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
+        summary: Summary,
+        coming: Any,
+        some: PlainCompletions,
+        apart: bool,
+    ) -> Categories:
+        """Those still to come have each category with a draw of its probability."""
+        return categories_completed(
+            lambda stratum: fitted(stratum)["probability"][0], summary, coming, some, apart
+        )

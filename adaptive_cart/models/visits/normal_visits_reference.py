@@ -8,7 +8,7 @@ that a question is about.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,11 @@ import numpy.typing as npt
 
 from adaptive_cart.models.base import Reference
 from adaptive_cart.models.baselines_reference import add_baselines, beyond
+from adaptive_cart.models.completed_scores import Law
+from adaptive_cart.models.completed_scores import completed as scores_completed
 from adaptive_cart.models.strata.reference_strata import of_strata
-from adaptive_cart.nouns.questions import Quantity, Question
+from adaptive_cart.nouns.completions import PlainCompletions
+from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Scores, Summary
 
@@ -28,6 +31,7 @@ class NormalVisitsReference(Reference):
     """Changes from baseline at all visits, in PyMC."""
 
     arms: tuple[str, ...]
+    completes = True
 
     @property
     def statement(self) -> str:
@@ -116,3 +120,38 @@ class NormalVisitsReference(Reference):
         last = np.linalg.inv(independent)[..., -1, :]  # of the changes, by what each visit adds
         variance = (last**2 * np.exp(2.0 * draws["log_sd"])).sum(axis=-1)
         return beyond(quantity.cut, draws, mean, draws["slope"][..., -1], variance)
+
+    def completed(
+        self,
+        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
+        summary: Summary,
+        coming: Any,
+        some: PlainCompletions,
+        apart: bool,
+    ) -> Scores:
+        """Scores visit by visit, by a draw of the regression on baseline and scores before."""
+        assert isinstance(summary, Scores)
+        strata = range(summary.missing.shape[2]) if apart else (ALL,)
+        laws = [self._laws(fitted(stratum), summary, stratum) for stratum in strata]
+        by_visit = [Law.stacked(own) for own in zip(*laws, strict=True)]
+        return scores_completed(summary, coming, some, by_visit)
+
+    def _laws(
+        self, draws: Mapping[str, npt.NDArray[np.float64]], summary: Scores, stratum: int
+    ) -> list[Law]:
+        """Draws of the regression of each visit's score, of changes less those expected before."""
+        sums = of_strata(summary.products[0, ..., 0, :, :], None, self.all_arms(stratum))
+        number, total = sums.sum(axis=0)[0, :2]
+        centre = total / max(number, 1.0)
+        mean, slope = draws["mean"][0], draws["slope"][0]  # (draw, arm, visit), (draw, visit)
+        apart = mean - slope[:, None] * centre  # expected change at a baseline of 0
+        found = []
+        for visit in range(slope.shape[1]):
+            first = visit * (visit - 1) // 2  # coefficients come row by row of the triangle
+            before = draws["carried"][0][:, first : first + visit] if visit else slope[:, :0]
+            intercept = apart[..., visit] - (before[:, None] * apart[..., :visit]).sum(axis=-1)
+            steep = 1.0 + slope[:, visit] - (before * (1.0 + slope[:, :visit])).sum(axis=-1)
+            weights = np.concatenate([steep[:, None], before], axis=1)
+            sd = np.exp(draws["log_sd"][0][:, visit])
+            found.append(Law(intercept.T[None, :, None], weights.T[None, :, None], sd[None, None]))
+        return found
