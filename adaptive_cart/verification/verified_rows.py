@@ -134,10 +134,6 @@ def allowed_of(error: float) -> float:
     return max(LARGEST_DIFFERENCE, error)
 
 
-# by endpoint and data: a fit, and why it is not to be trusted
-Fits: TypeAlias = "dict[tuple[str, bytes], tuple[Fit, str | None]]"
-
-
 @dataclass(frozen=True)
 class Answer:
     """A probability by the chains, its error, and the fits that it comes from."""
