@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANELS = 6
+PARTS = ("utility", "benefit", "harm")
+MEASURED = (*PARTS, *(f"expected_{part}" for part in PARTS))
 TRIALS = 200  # of each scenario: more cannot be told apart
 
 
@@ -57,11 +59,7 @@ def utility_tables(result: Result) -> Tables | Missing:
     name, arm = utility.question.endpoint, result.design.arm_names[utility.question.arm]
     rows, points, trials = [], [], trials_of(result)
     for scenario, role in scenarios(result):
-        found = {
-            what: measured(result, scenario, f"{what}_{name}", arm=arm)
-            for what in ("utility", "benefit", "harm", "expected_utility", "expected_benefit",
-                         "expected_harm")
-        }  # fmt: skip
+        found = {what: measured(result, scenario, f"{what}_{name}", arm=arm) for what in MEASURED}
         values = {what: cells["estimate"] for what, cells in found.items() if cells is not None}
         if len(values) < len(found):
             continue

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special
+from scipy import special
 
 Array = npt.NDArray[Any]
 
@@ -68,6 +68,8 @@ def _of_two(both: Array, weights: tuple[float, float]) -> float:
     counts = both * (np.array(weights) / sum(weights))[:, None]
     cut = special.logit(np.add.accumulate(counts.sum(axis=0))[:-1])
     start = np.concatenate([[np.log(ratios).mean()], cut[:1], np.log(np.diff(cut))])
+    from scipy import optimize  # takes long to load, and most designs never need it
+
     fit = optimize.minimize(_unlikely, start, args=(counts,), jac=True, options={"gtol": 1e-9})
     return float(np.exp(fit.x[0]))
 

@@ -239,7 +239,7 @@ def test_the_cured_and_the_others() -> None:
     assert_the_same(shares(conduct, plan, {"relapse": drawn}))
 
 
-@pytest.mark.parametrize("model", ["normal", "normal_visits"])
+@pytest.mark.parametrize("model", ["normal", pytest.param("normal_visits", marks=pytest.mark.slow)])
 def test_scores(model: str) -> None:
     """Visit by visit a flat regression; what PyMC would draw is drawn by least squares."""
     raw = of_scores(model)

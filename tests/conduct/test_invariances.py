@@ -249,6 +249,7 @@ def test_renaming_endpoint_and_arms_changes_no_exact_number(tmp_path: Path) -> N
         result = ac.simulate(Design(**tables), engine="exact", out=tmp_path / str(place))
         found.append(result.operating_characteristics)
     words = {**names, "true_dfr": "true_response", "decided_efficacy": "decided_wins"}
+    words["held_efficacy"] = "held_wins"
     assert_equal_bits(found[0].replace({"arm": words, "measure": words}), found[1])
 
 

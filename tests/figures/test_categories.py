@@ -62,6 +62,7 @@ def test_a_bar_is_as_long_as_the_probability_that_the_design_says(tmp_path: Path
     assert "in per cent (exact)" in caption
 
 
+@pytest.mark.slow
 def test_the_course_gives_bars_too_and_many_scenarios_leave_some_out(tmp_path: Path) -> None:
     raw = raw_design("desirability_of_outcome")
     for place in range(12):

@@ -178,6 +178,7 @@ def test_the_true_proportion_is_that_of_many_participants(missing: str) -> None:
     assert found.value == pytest.approx(0.4 * shares[0] + 0.6 * shares[1], abs=0.003)
 
 
+@pytest.mark.slow
 def test_the_true_proportion_of_a_course_is_integrated() -> None:
     one = Design(**by_state())
     found = true_values(one, one.truths["works"], also=[beyond(-3.0)]).quantity(beyond(-3.0))

@@ -598,9 +598,8 @@ def test_event_rate_in_a_trial_that_waits_for_events() -> None:
     people = followed(design, truth, latents, Enrolment(design, latents))
     primary, infection = (design.endpoints[name] for name in ("relapse", "infection"))
     everybody = np.full(50, design.enrolment.max_n)
-    date, _ = Schedule.of(design).due(
-        2, people, primary.prepare("relapse", people), everybody, np.zeros(50)
-    )
+    prepared = {"relapse": primary.prepare("relapse", people)}
+    date, _ = Schedule.of(design).due(2, people, prepared, everybody, np.zeros(50))
     summary = infection.summary(
         infection.prepare("infection", people), snapshot_at(people, date, everybody)
     )

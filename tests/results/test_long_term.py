@@ -58,8 +58,8 @@ def test_years_events_and_the_chance_of_any_are_those_of_participants(arm: str) 
     assert asked is not None
     one = one_participant(design, design.truths["expected"], position, LAST, asked)
     rng = np.random.default_rng(1501)
-    number = 20_000
-    seen = [follow_one(rng, raw()["truth"][arm]) for _ in range(number)]
+    number, table = 20_000, raw()["truth"][arm]
+    seen = [follow_one(rng, table) for _ in range(number)]
     years = np.array([each for each, _ in seen])
     error = years.std() / math.sqrt(number)
     assert_close_in_mcse(years.mean(), one.years, error, "participant-years")

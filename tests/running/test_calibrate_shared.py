@@ -196,6 +196,7 @@ def test_the_confirmation_is_on_other_trials() -> None:
         assert abs(o.fresh.estimate - o.alpha) < 5 * np.sqrt(2 * o.alpha / TRIALS)
 
 
+@pytest.mark.slow
 def test_the_number_of_jobs_changes_nothing() -> None:
     small = [calibrate(Design(**asking()), trials=40, jobs=jobs) for jobs in (1, 2)]
     assert small[0] == small[1]

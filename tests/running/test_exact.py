@@ -330,7 +330,7 @@ def simulated_against_exact(raw: Table, trials: int, seed: int, folder: Path, z:
             slack = z * math.sqrt(level * (1.0 - level) / len(here))
             assert (here <= truth).mean() >= level - slack, what
             assert (here < truth).mean() <= level + slack, what
-        elif row.measure in PROPORTIONS or row.measure.startswith("decided_"):
+        elif row.measure in PROPORTIONS or row.measure.startswith(("decided_", "held_")):
             assert row.n == trials
             # a proportion of all trials: its error from the exact probability, and never less
             # than that of one trial, so that what happens in one of a million may happen

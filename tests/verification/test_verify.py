@@ -341,6 +341,7 @@ def test_both_faces_agree_and_a_broken_one_is_caught(
     assert broken.summary["differences_too_large"] >= LOOKS - 1
 
 
+@pytest.mark.slow
 @pytest.mark.reference
 def test_trials_are_completed_by_both_faces_and_a_broken_completion_is_caught(
     monkeypatch: pytest.MonkeyPatch,

@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 
 
 def _shape(value: Any) -> str:
-    tables = [isinstance(own, Mapping) for own in value.values()] if value else [False]
-    return "by_arm" if all(tables) else "every_arm"
+    if not isinstance(value, Mapping) or not value:
+        return "every_arm"
+    return "by_arm" if all(isinstance(own, Mapping) for own in value.values()) else "every_arm"
 
 
 Priors = Annotated[
