@@ -654,6 +654,8 @@ def claims(before: dict[str, Any], after: dict[str, Any]) -> Case:
 SITE: dict[str, Any] = {"max_n": 36, "sites": {"one": {"per_month": 2.0},
                                 "two": {"per_month": 1.0, "opens": 2.0}}}  # fmt: skip
 PIECES = [{"from": 0.0, "rate": 1.0}, {"from": 3.0, "rate": 3.0}]
+COSTS = {"currency": "EUR", "per_randomised": {"cart": 5.0}, "per_infused": {"cart": 50.0}}
+OFF = {"type": "time_in_remission", "horizon": 12.0}
 LONG = {"years": 15.0, "lost": {"per_year": 0.05}}
 HOLD = [{"from": 3.0, "until": 5.0}]
 
@@ -693,6 +695,14 @@ KEYS: dict[str, list[Case]] = {
     ".crossover": [Case("course", {"crossover": GONE, "truth/soc/crossover": GONE}),
                    to("direct", "crossover", {"from": "soc", "to": "cart", "after_month": 3.0},
                       "refused")],
+    ".costs": [to("course", "costs", COSTS, "told")],
+    "Costs.currency": [to("course", "costs/currency", "USD", "told", costs=COSTS)],
+    "Costs.per_randomised": [to("course", "costs/per_randomised/cart", 9.0, "told", costs=COSTS)],
+    "Costs.per_infused": [to("course", "costs/per_infused/cart", 9.0, "told", costs=COSTS),
+                          to("course", "costs/per_infused/soc", 9.0, "refused", costs=COSTS)],
+    "Costs.remission": [to("course", "costs/remission", "months_off", "told", costs=COSTS,
+                           endpoints__months_off=OFF)],
+    "Costs.report": [to("course", "costs/report", True, "told", costs=COSTS)],
     ".long_term_follow_up": [to("course", "long_term_follow_up", LONG, "told"),
                              to("direct", "long_term_follow_up", LONG, "refused")],
     "LongTermFollowUp.years": [to("course", "long_term_follow_up/years", 12.0, "told",

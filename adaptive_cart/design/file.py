@@ -553,6 +553,7 @@ _HOVER = {
     "rules": "Rules, judged at every look in the order written; write each as [[rules]].",
     "multiarm": "When a trial of several experimental arms ends.",
     "crossover": "Participants of one arm who take the other arm's treatment later.",
+    "costs": "Costs as an outcome: of a participant and of a year in remission, by arm.",
     "long_term_follow_up": "Years of follow-up after the trial, and what is counted in them.",
     "truth": "The participant course, or truth by endpoint, that every scenario starts from.",
     "scenarios": "Truths to simulate: what differs from [truth] in each.",

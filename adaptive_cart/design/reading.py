@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from adaptive_cart.design.checks import Pieces, problems_between
+from adaptive_cart.design.costs import Costs
 from adaptive_cart.design.design import (
     AnyAnalysis,
     AnyEndpoint,
@@ -46,6 +47,7 @@ _WHOLE: dict[str, Any] = {
     "multiarm": MultiArm,
     "crossover": Crossover,
     "long_term_follow_up": LongTermFollowUp,
+    "costs": Costs,
     "claims": SharedError,
     "calibration": Calibration,
     "simulation": Simulation,
@@ -181,6 +183,7 @@ class _Reading:
             claims=self.whole("claims"),
             crossover=self.whole("crossover"),
             long_term=self.whole("long_term_follow_up"),
+            costs=self.whole("costs"),
             truth=self.raw.get("truth", {}),
             scenarios=self.raw.get("scenarios", {}),
             calibration=self.whole("calibration"),

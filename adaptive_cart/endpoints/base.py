@@ -41,6 +41,8 @@ class EndpointBase(Part):
     from_remission
         Whether its kind is worked out from remission and what follows it, where the truth is a
         course; :attr:`from_course` says it of one endpoint.
+    counts_months
+        Whether its mean is months in remission.
     after_relapse
         Whether what comes after the first relapse counts: another remission, say.
     named_in
@@ -78,6 +80,7 @@ class EndpointBase(Part):
     gives: ClassVar[SummaryKind]
     direct: ClassVar[DirectTruth | None] = None
     from_remission: ClassVar[bool] = False
+    counts_months: ClassVar[bool] = False
     after_relapse: ClassVar[bool] = False
     named_in: ClassVar[Literal["events", "rates", "scores"] | None] = None
     estimand_kind: ClassVar[str | None] = None

@@ -52,6 +52,7 @@ class TimeInRemission(EndpointBase):
     gives: ClassVar[SummaryKind] = Means
     unit: ClassVar[str] = "months"
     from_remission: ClassVar[bool] = True
+    counts_months: ClassVar[bool] = True
     estimand_kind: ClassVar[str | None] = "level"
     after_relapse: ClassVar[bool] = True
     strategies: ClassVar[Mapping[Event, tuple[Strategy, ...]]] = {

@@ -24,9 +24,13 @@ PLAIN = {
     "rmse": "root mean squared error",
     "coverage": "coverage of the interval",
     "bias_given_stop": "bias, given the end",
+    "cost_participant": "cost of a participant",
+    "cost_remission_year": "cost of a year in remission",
+    "cost_remission_year_gained": "cost of a year in remission gained",
     "failed": "posterior not computed",
 }
 COUNTS = {
+    "cost_trial": "cost of those randomised",
     "n_screened": "number screened",
     "n_randomised": "number randomised",
     "n_analysed": "number analysed",

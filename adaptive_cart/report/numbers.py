@@ -16,12 +16,13 @@ from adaptive_cart.report.document import Line, Number, line
 from adaptive_cart.results.operating import Figure
 from adaptive_cart.results.percentages import bound
 
-Kind = Literal["probability", "mean", "difference", "true"]
+Kind = Literal["probability", "mean", "difference", "true", "amount"]
 LIMITS: dict[Kind, tuple[int, int]] = {  # least and most decimals
     "probability": (2, 5),
     "mean": (0, 2),
     "difference": (2, 4),
     "true": (3, 3),
+    "amount": (0, 0),
 }
 
 
@@ -128,7 +129,8 @@ class Bound:
 
     def _shown(self, value: float) -> str:
         text = f"{value:+.{self.digits}f}" if self.kind == "difference" else self._plain(value)
-        return text[1:] if float(text) == 0.0 and text[0] in "+-" else text.replace("-", "−")
+        nought = not text.strip("+-0.,")  # a thousand has a comma, and is no number to Python
+        return text.lstrip("+-") if nought else text.replace("-", "−")
 
     def _plain(self, value: float) -> str:
         return f"{value:,.{self.digits}f}"

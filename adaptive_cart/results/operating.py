@@ -24,6 +24,7 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.results.claims import FALSE, UNKNOWN, beyond
+from adaptive_cart.results.costs import costs_of
 from adaptive_cart.results.estimand import TrueValues, target_of
 from adaptive_cart.results.long_term import bound, one_participant
 from adaptive_cart.results.true_value import TrueValue
@@ -220,6 +221,7 @@ def measures(
     _utilities(rows, design, true, trials)
     _described(rows, design, truth, true, ends)
     _long_term(rows, design, truth, trials)
+    _costs(rows, design, truth, true, trials)
     rows.add("failed", proportion(int(_failed(design, trials).sum()), n))
     return rows.rows
 
@@ -242,6 +244,26 @@ def _long_term(rows: Rows, design: Design, truth: Truth, trials: Mapping[str, An
                 rows.add(f"long_term_events_{name}_{year:g}", mean(number * events), arm)
                 any_ = 1.0 - one.none[name] ** number
                 rows.add(f"long_term_any_{name}_{year:g}", mean(any_), arm)
+
+
+def _costs(
+    rows: Rows, design: Design, truth: Truth, true: TrueValues, trials: Mapping[str, Any]
+) -> None:
+    """What participants and a trial cost, where the design says so."""
+    asked = design.costs
+    if asked is None:
+        return
+    months = None if asked.remission is None else true.by_arm[asked.remission]
+    found = costs_of(design, truth, months)
+    for arm, cost in zip(design.arm_names, found, strict=True):
+        rows.add("cost_participant", exact(cost.participant), arm)
+        if cost.year is not None:
+            rows.add("cost_remission_year", Figure(*_true(cost.year)), arm)
+        if cost.gained is not None:
+            rows.add("cost_remission_year_gained", Figure(*_true(cost.gained)), arm)
+    randomised = (np.asarray(trials[f"n_{arm}"], dtype=np.float64) for arm in design.arm_names)
+    each = [cost.participant * n for cost, n in zip(found, randomised, strict=True)]
+    rows.add("cost_trial_mean", mean(np.add.reduce(each)))
 
 
 def _failed(design: Design, trials: Mapping[str, Any]) -> Booleans:

@@ -24,6 +24,7 @@ from adaptive_cart.running.cost import cost_of_draws
 from adaptive_cart.running.engine import choose_engine
 from adaptive_cart.running.stopping_counts import stopping_counts
 from adaptive_cart.telling.by_number import told_by_number
+from adaptive_cart.telling.costs import told_costs
 from adaptive_cart.telling.early_months import told_early
 from adaptive_cart.telling.estimands import told_estimands
 from adaptive_cart.telling.long_term import told_long_term
@@ -43,6 +44,8 @@ def described(design: Design) -> str:
     lines += ["", *_utilities(design)] if design.utility else []
     lines += ["", *_rules(design, plan), "", *_priors(design, plan)]
     lines += ["", *told_scenarios(design, truths)]
+    if design.costs is not None:
+        lines += ["", *told_costs(design)]
     if design.long_term_follow_up is not None:
         lines += ["", *told_long_term(design)]
     idle = list(without_effect(design, truths))

@@ -93,6 +93,9 @@ def test_kinds_of_numbers() -> None:
     assert Bound(Figure(-0.0104, 0.001, -0.012, -0.008, 900), "c", "difference").number().text == (
         "−0.010"
     )
+    large = Figure(1234.5, 3.0, 1228.5, 1240.5, 1000)
+    assert Bound(large, "cell", "mean").number().text == "1,234"
+    assert plain(Bound(large, "cell", "mean").with_interval()) == "1,234 (1,228 to 1,240)"
     nothing = Figure(math.nan, math.nan, math.nan, math.nan, 0)
     assert Bound(nothing, "cell").number().text == "–"
     exact = Bound(Figure(0.1234567, 0.0, 0.1234567, 0.1234567, None), "cell")

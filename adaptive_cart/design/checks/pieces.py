@@ -13,6 +13,7 @@ from adaptive_cart.errors import one_of
 from adaptive_cart.models import AnalysisBase
 
 if TYPE_CHECKING:
+    from adaptive_cart.design.costs import Costs
     from adaptive_cart.design.design import (
         Arm,
         Calibration,
@@ -56,6 +57,7 @@ class Pieces:
     claims: SharedError | None = None
     crossover: Crossover | None = None
     long_term: LongTermFollowUp | None = None
+    costs: Costs | None = None
     truth: Any = field(default_factory=dict)
     scenarios: Any = field(default_factory=dict)
     calibration: Calibration | None = None

@@ -91,6 +91,7 @@ def scenarios(pieces: Pieces, between: Faults) -> list[Problem]:
     _number_never_reached(pieces, frame)
     _not_of_a_course(frame)
     _long_term(pieces, frame)
+    _costs(pieces, frame)
     idle = _crossing_nobody(pieces, frame)
     told = (p for p in idle if p.path not in pieces.renamed and not between.touch(p.path))
     return [*frame.problems, *told]
@@ -131,6 +132,37 @@ def _long_term(pieces: Pieces, frame: Frame) -> None:
                         "happens",
                         scenario=name,
                     )
+
+
+def _costs(pieces: Pieces, frame: Frame) -> None:
+    """Tell costs of arms and infusions that there are not, and months that nobody counts."""
+    asked = pieces.costs
+    if asked is None:
+        return
+    named = {"per_randomised": asked.per_randomised, "per_infused": asked.per_infused}
+    if not any(named.values()):
+        costs = "write `per_randomised.ARM` or `per_infused.ARM`"
+        frame.fault("costs", f"no arm costs anything; {costs}, or leave the table out")
+    for key, by_arm in named.items():
+        for arm in by_arm:
+            if arm not in frame.arms:
+                wrong = f"no arm of this design{meant(arm, frame.arms)}"
+                arms = one_of(frame.arms)
+                frame.fault(path_to("costs", key, arm), f"{wrong}; the arms are {arms}")
+    for arm in asked.per_infused:
+        for name, truth in frame.truths.items():
+            if arm in frame.arms and not truth.infused_arms[frame.arms.index(arm)]:
+                nobody = f"nobody of {arm} is infused{BY}; write it as `per_randomised.{arm}`"
+                frame.report(path_to("costs", "per_infused", arm), nobody, scenario=name)
+    if asked.remission is not None:
+        counts = [n for n, e in frame.endpoints.items() if e is not None and e.counts_months]
+        if asked.remission not in counts:
+            there = f"; those of this design: {one_of(counts)}" if counts else ""
+            frame.fault(
+                "costs.remission",
+                f"found '{asked.remission}'{meant(asked.remission, counts)}; an endpoint that "
+                f"counts months in remission (type 'time_in_remission') is expected{there}",
+            )
 
 
 def _crossing_nobody(pieces: Pieces, frame: Frame) -> Iterator[Problem]:

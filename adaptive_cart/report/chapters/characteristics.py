@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.chapters.bayesian import bayesian
+from adaptive_cart.report.chapters.costs import costs
 from adaptive_cart.report.chapters.estimation import estimation
 from adaptive_cart.report.chapters.main_results import main_results
 from adaptive_cart.report.chapters.size_and_time import size_and_time
@@ -27,6 +28,7 @@ CHAPTER = Chapter(
         _figures,
         stopping,
         size_and_time,
+        costs,
         estimation,
         bayesian,
     ),

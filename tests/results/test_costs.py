@@ -1,0 +1,108 @@
+"""Costs: a participant, a year in remission, a year gained; told only where they are asked for."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import adaptive_cart as ac
+from adaptive_cart.errors import DesignError
+from adaptive_cart.report.chapters.costs import costs
+from adaptive_cart.report.document import Table, plain
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.facts import Facts
+from adaptive_cart.results.costs import costs_of
+from adaptive_cart.results.true_value import TrueValue
+from checks import assert_close_in_mcse, raw_design
+
+SAID = {
+    "currency": "EUR",
+    "per_randomised": {"cart": 30_000, "soc": 4_000},
+    "per_infused": {"cart": 350_000},
+    "remission": "remission_time",
+}
+
+
+def raw(**table: Any) -> dict[str, Any]:
+    found = raw_design("sle_autologous")
+    found["costs"] = {**SAID, **table}
+    return found
+
+
+def test_a_participant_costs_what_participants_cost_on_average() -> None:
+    """One by one: randomised, and infused unless cells failed, or who waits drops out or dies."""
+    design = ac.Design(**raw())
+    truth = raw()["truth"]["cart"]
+    rng = np.random.default_rng(77)
+    number = 40_000
+    delay = truth["infusion"]["delay"]
+    wait = rng.lognormal(math.log(delay["median"]), delay["sigma"], number) / 12.0
+    leaving = truth["dropout"]["per_year"] + truth["death"]["per_year"]
+    lost = rng.exponential(1.0 / leaving, number)
+    infused = (rng.random(number) >= truth["infusion"]["failure"]) & (lost > wait)
+    cost = 30_000 + 350_000 * infused
+    soc, cart = costs_of(design, design.truths["expected"], None)
+    assert soc.participant == 4_000.0
+    error = cost.std() / math.sqrt(number)
+    assert_close_in_mcse(cost.mean(), cart.participant, error, "cost of a participant")
+
+
+def test_years_are_those_beyond_the_control() -> None:
+    design = ac.Design(**raw())
+    months = (TrueValue(3.0, 0.0), TrueValue(15.0, 0.12))
+    soc, cart = costs_of(design, design.truths["expected"], months)
+    assert soc.gained is None
+    assert soc.year is not None
+    assert cart.year is not None
+    assert cart.gained is not None
+    assert soc.year.value == pytest.approx(4_000 / 0.25)
+    assert cart.year.value == pytest.approx(cart.participant / 1.25)
+    assert cart.gained.value == pytest.approx((cart.participant - 4_000) / 1.0)
+    assert cart.gained.mcse == pytest.approx(cart.gained.value * 0.01)
+    _, none = costs_of(design, design.truths["expected"], (months[1], months[0]))
+    assert none.gained is not None
+    assert math.isnan(none.gained.value)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_run_has_them_and_the_report_only_if_asked(asked: bool, tmp_path: Path) -> None:
+    design = ac.Design(**raw(report=asked))
+    result = ac.simulate(design, trials=20, seed=3, jobs=1, scenarios=["expected"], out=tmp_path)
+    rows = result.operating_characteristics
+    of_arm = rows[rows["arm"].notna()].set_index(["measure", "arm"])["estimate"]
+    each = costs_of(design, design.truths["expected"], None)
+    for arm, cost in zip(design.arm_names, each, strict=True):
+        assert of_arm["cost_participant", arm] == pytest.approx(cost.participant)
+        years = of_arm["true_remission_time", arm] / 12.0
+        assert of_arm["cost_remission_year", arm] == pytest.approx(cost.participant / years)
+    trials = result.trials
+    arms = zip(design.arm_names, each, strict=True)
+    total = sum(cost.participant * trials[f"n_{arm}"] for arm, cost in arms)
+    whole = rows.set_index("measure")["estimate"]
+    assert whole["cost_trial_mean"] == pytest.approx(total.mean())
+    blocks = costs(Evidence(result, Facts(), 0))
+    tables = [block for block in blocks if isinstance(block, Table)]
+    assert len(tables) == asked
+    if asked:
+        assert [plain(row.cells[0]) for row in tables[0].rows] == ["expected", "expected"]
+
+
+@pytest.mark.parametrize(
+    ("table", "path", "words"),
+    [
+        ({"per_randomised": {}, "per_infused": {}}, "costs", "no arm costs anything"),
+        ({"per_randomised": {"crat": 3.0}}, "costs.per_randomised.crat", "did you mean 'cart'?"),
+        ({"per_infused": {"soc": 3.0}}, "costs.per_infused.soc", "per_randomised.soc"),
+        ({"remission": "dfr"}, "costs.remission", "those of this design: remission_time"),
+    ],
+)
+def test_costs_that_cannot_be_are_told(table: dict[str, Any], path: str, words: str) -> None:
+    with pytest.raises(DesignError) as told:
+        ac.Design(**raw(**table))
+    (problem,) = told.value.problems
+    assert problem.path == path
+    assert words in problem.message
