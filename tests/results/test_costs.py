@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import adaptive_cart as ac
-from adaptive_cart.errors import DesignError
+from adaptive_cart.errors import DesignError, EngineError
 from adaptive_cart.report.chapters.costs import costs
 from adaptive_cart.report.document import Table, plain
 from adaptive_cart.report.evidence import Evidence
@@ -89,6 +89,18 @@ def test_a_run_has_them_and_the_report_only_if_asked(asked: bool, tmp_path: Path
     assert len(tables) == asked
     if asked:
         assert [plain(row.cells[0]) for row in tables[0].rows] == ["expected", "expected"]
+
+
+def test_a_design_that_could_be_enumerated_is_simulated_for_its_costs() -> None:
+    direct = raw_design("hello")
+    direct["costs"] = {"currency": "EUR", "per_randomised": {"cart": 30_000}}
+    design = ac.Design(**direct)
+    result = ac.simulate(design, trials=10, seed=1, jobs=1, scenarios=["expected"])
+    assert result.manifest["engine"] == "simulate"
+    total = result.operating_characteristics.set_index("measure")["estimate"]["cost_trial_mean"]
+    assert total == pytest.approx(30_000 * result.trials["n_cart"].mean())
+    with pytest.raises(EngineError, match="costs are of everybody randomised"):
+        ac.simulate(design, engine="exact")
 
 
 @pytest.mark.parametrize(
