@@ -38,8 +38,32 @@ class NullPoint:
     mcse: float
 
 
+class Searched:
+    """A search for thresholds, known by the design that it was made for.
+
+    Attributes
+    ----------
+    scenarios
+        Names of the scenarios that the search read.
+    asked, found
+        Fingerprints of the design as it was written, and with the thresholds in their place.
+    """
+
+    scenarios: tuple[str, ...]
+    asked: str
+    found: str
+
+    def matches(self, design: Design) -> bool:
+        """Whether a design's thresholds are the ones found here, and its tables those searched."""
+        return fingerprint(design, self.scenarios) == self.found
+
+    def answers(self, design: Design) -> bool:
+        """Whether this is the search that a design with ``"calibrate"`` asks for."""
+        return fingerprint(design, self.scenarios) == self.asked
+
+
 @dataclass(frozen=True)
-class Calibrated:
+class Calibrated(Searched):
     """A threshold and how it was found.
 
     Attributes
@@ -120,14 +144,6 @@ class Calibrated:
     def of_rule(self, name: str) -> float:
         """What stands in the place of ``"calibrate"`` in a rule: the same in all."""
         return self.threshold
-
-    def matches(self, design: Design) -> bool:
-        """Whether a design's thresholds are the ones found here, and its tables those searched."""
-        return fingerprint(design, self.scenarios) == self.found
-
-    def answers(self, design: Design) -> bool:
-        """Whether this is the search that a design with ``"calibrate"`` asks for."""
-        return fingerprint(design, self.scenarios) == self.asked
 
     # ── in words ──────────────────────────────────────────────────────────────────────────
     def lines(self) -> list[str]:

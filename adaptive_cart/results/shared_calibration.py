@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from adaptive_cart.design.design import Design
-from adaptive_cart.results.calibration import Calibrated, fingerprint
+from adaptive_cart.results.calibration import Calibrated, Searched
 from adaptive_cart.results.operating import Figure
 
 KIND = "adaptive_cart calibration of claims"
@@ -77,7 +76,7 @@ class FamilyPoint:
 
 
 @dataclass(frozen=True)
-class SharedCalibration:
+class SharedCalibration(Searched):
     """Thresholds of claims that share the family-wise error, found together.
 
     Attributes
@@ -140,14 +139,6 @@ class SharedCalibration:
         if len(own) == 1:
             return own[0].threshold
         return {"alpha": [one.alpha for one in own], "threshold": [one.threshold for one in own]}
-
-    def matches(self, design: Design) -> bool:
-        """Whether a design's thresholds are the ones found here, and its tables those searched."""
-        return fingerprint(design, self.scenarios) == self.found
-
-    def answers(self, design: Design) -> bool:
-        """Whether this is the search that a design with ``"calibrate"`` asks for."""
-        return fingerprint(design, self.scenarios) == self.asked
 
     # ── in words ──────────────────────────────────────────────────────────────────────────
     def lines(self) -> list[str]:
