@@ -7,9 +7,7 @@
 `drawn_events`             events that come again, a few trials busier by far than the others
 `wrong_claims`             whether the claim of a trial that succeeds is wrong
 `historical`               the table of earlier controls, read from CSV
-`robust_map`               the meta-analytic-predictive prior that follows from it, by quadrature
 `map_reference`            the same meta-analysis in PyMC
-`beta_mixture_fit`         a distribution as the mixture of betas that a design file can hold
 `controls`                 all of it in one step: earlier controls to the lines of a design file
 `durability_prior`         relapse times of an early trial to the priors of ``weibull_cure``
 `early_data`               participants of an early trial to the lines of a design file
@@ -24,13 +22,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from adaptive_cart.models.binary.effective_sample_size import borrowing, effective_sample_sizes
+    from adaptive_cart.models.binary.robust_map import Heterogeneity
     from adaptive_cart.priors.claims import prior_claims, prior_predictive
     from adaptive_cart.priors.controls import robust_map_prior
     from adaptive_cart.priors.early_data import early_priors
-    from adaptive_cart.priors.robust_map import Heterogeneity
 
 _HOME = {
-    "Heterogeneity": "adaptive_cart.priors.robust_map",
+    "Heterogeneity": "adaptive_cart.models.binary.robust_map",
     "borrowing": "adaptive_cart.models.binary.effective_sample_size",
     "early_priors": "adaptive_cart.priors.early_data",
     "effective_sample_sizes": "adaptive_cart.models.binary.effective_sample_size",

@@ -8,19 +8,20 @@ from pathlib import Path
 
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.models.binary.beta_binomial import BetaMixture
+from adaptive_cart.models.binary.beta_mixture_fit import ACCURACY, Fit, fitted_mixture, rounded
 from adaptive_cart.models.binary.effective_sample_size import (
     EffectiveSampleSizes,
     effective_sample_sizes,
 )
-from adaptive_cart.priors.beta_mixture_fit import ACCURACY, Fit, fitted_mixture
-from adaptive_cart.priors.historical import Historical, read_historical
-from adaptive_cart.priors.robust_map import (
+from adaptive_cart.models.binary.robust_map import (
     Heterogeneity,
     Predictive,
     map_predictive,
     robustified,
 )
-from adaptive_cart.priors.texts import beta_lines, comment, rounded
+from adaptive_cart.nouns.historical import Historical
+from adaptive_cart.priors.historical import read_historical
+from adaptive_cart.priors.texts import beta_lines, comment
 
 WEIGHT = 0.2
 

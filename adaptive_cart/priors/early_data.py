@@ -23,6 +23,7 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, Problem, nearest, one_of
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
+from adaptive_cart.models.binary.beta_mixture_fit import rounded
 from adaptive_cart.models.binary.effective_sample_size import effective_sample_sizes
 from adaptive_cart.models.durability.weibull_cure_analysis import WeibullCureAnalysis
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPoissonAnalysis
@@ -30,7 +31,7 @@ from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.records import Snapshot
 from adaptive_cart.nouns.summaries import Counts, Durations, Exposure
 from adaptive_cart.priors.durability_prior import VAGUE, DurabilityPriors, durability_priors
-from adaptive_cart.priors.texts import beta_lines, comment, durability_lines, rounded
+from adaptive_cart.priors.texts import beta_lines, comment, durability_lines
 from adaptive_cart.recorded.dates import Day, cut_at, opening
 from adaptive_cart.recorded.file import read_participants
 

@@ -9,38 +9,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from adaptive_cart.errors import DesignError, InputError, Problem, nearest, one_of
+from adaptive_cart.nouns.historical import Historical
 
 RESPONDERS = ("responders", "events")
 COLUMNS = ("study", "responders", "participants")
-
-
-@dataclass(frozen=True)
-class Historical:
-    """Responders and participants of earlier control arms, one a study.
-
-    Raises
-    ------
-    ValueError
-        If a study has no participants, or more responders than participants.
-    """
-
-    studies: tuple[str, ...]
-    responders: tuple[int, ...]
-    participants: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        if not len(self.studies) == len(self.responders) == len(self.participants) > 0:
-            raise ValueError(
-                "studies, responders and participants need the same length, at least 1; found "
-                f"{len(self.studies)}, {len(self.responders)} and {len(self.participants)}"
-            )
-        for study, events, n in zip(self.studies, self.responders, self.participants, strict=True):
-            if not 0 <= events <= n or n == 0:
-                raise ValueError(f"{study}: {events} responders of {n} participants")
 
 
 def read_historical(path: Path) -> Historical:

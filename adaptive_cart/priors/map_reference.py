@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.base import Reference
+from adaptive_cart.models.binary.robust_map import Heterogeneity
 from adaptive_cart.models.sampling import Compiled, Fit, fitted_carefully
+from adaptive_cart.nouns.historical import Historical
 from adaptive_cart.nouns.records import Floats
-from adaptive_cart.priors.historical import Historical
-from adaptive_cart.priors.robust_map import Heterogeneity
 
 
 @dataclass(frozen=True)

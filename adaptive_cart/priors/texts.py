@@ -3,20 +3,8 @@
 from __future__ import annotations
 
 from adaptive_cart.models.binary.beta_binomial import BetaMixture
+from adaptive_cart.models.binary.beta_mixture_fit import DIGITS
 from adaptive_cart.priors.durability_prior import DurabilityPriors
-
-DIGITS = 4  # significant ones; a prior known better than that is not known that well
-
-
-def rounded(prior: BetaMixture) -> BetaMixture:
-    """Return the prior with four significant digits, its weights adding up to 1 as they must."""
-    weights = [round(weight, DIGITS) for weight in prior.weights[1:]]
-    first = round(1.0 - sum(weights), DIGITS)
-    return BetaMixture(
-        (first, *weights),
-        tuple(float(f"{a:.{DIGITS}g}") for a in prior.a),
-        tuple(float(f"{b:.{DIGITS}g}") for b in prior.b),
-    )
 
 
 def _number(value: float) -> str:

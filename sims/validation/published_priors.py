@@ -28,14 +28,14 @@ from pathlib import Path
 import numpy as np
 
 from adaptive_cart.models.binary.beta_binomial import BetaMixture
+from adaptive_cart.models.binary.beta_mixture_fit import fitted_mixture
 from adaptive_cart.models.binary.effective_sample_size import (
     by_curvature,
     by_moments,
     expected_local_information_ratio,
 )
-from adaptive_cart.priors.beta_mixture_fit import fitted_mixture
-from adaptive_cart.priors.historical import Historical
-from adaptive_cart.priors.robust_map import Heterogeneity, map_predictive, robustified
+from adaptive_cart.models.binary.robust_map import Heterogeneity, map_predictive, robustified
+from adaptive_cart.nouns.historical import Historical
 
 DRAWS = 2000.0
 SPONDYLITIS = Historical(

@@ -16,15 +16,20 @@ from scipy import special, stats
 from adaptive_cart.design.file import load_design
 from adaptive_cart.errors import DesignError, InputError
 from adaptive_cart.models.binary.beta_binomial import BetaMixture
+from adaptive_cart.models.binary.beta_mixture_fit import Fit, fitted_mixture
 from adaptive_cart.models.binary.effective_sample_size import (
     by_moments,
     effective_sample_sizes,
     expected_local_information_ratio,
 )
-from adaptive_cart.priors.beta_mixture_fit import Fit, fitted_mixture
+from adaptive_cart.models.binary.robust_map import (
+    Heterogeneity,
+    Predictive,
+    map_predictive,
+    robustified,
+)
 from adaptive_cart.priors.controls import _refuse_what_contradicts_itself, robust_map_prior
 from adaptive_cart.priors.historical import Historical, parsed_historical, read_historical
-from adaptive_cart.priors.robust_map import Heterogeneity, Predictive, map_predictive, robustified
 from checks import DESIGNS
 
 # Placebo responders (ASAS20 at week 6) of eight trials in ankylosing spondylitis: the data of

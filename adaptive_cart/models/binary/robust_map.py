@@ -44,8 +44,8 @@ import numpy as np
 from scipy import special
 
 from adaptive_cart.models.binary.beta_binomial import BetaMixture
+from adaptive_cart.nouns.historical import Historical
 from adaptive_cart.nouns.records import Floats
-from adaptive_cart.priors.historical import Historical
 
 _HERMITE = 24  # points of a study's own integral
 _BETWEEN = 12  # points of a panel of the standard deviation between studies

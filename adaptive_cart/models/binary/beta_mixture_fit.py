@@ -22,6 +22,7 @@ from scipy import special
 from adaptive_cart.models.binary.beta_binomial import BetaMixture
 from adaptive_cart.nouns.records import Floats
 
+DIGITS = 4  # significant ones; a prior known better than that is not known that well
 ACCURACY = 0.01
 _MOST = 8  # components; five are enough but for a spike with long tails
 _POINTS = 400  # of the lattice that are fitted to
@@ -87,6 +88,17 @@ def fitted_mixture(
             break
     assert best is not None
     return best
+
+
+def rounded(prior: BetaMixture) -> BetaMixture:
+    """Return the prior with four significant digits, its weights adding up to 1 as they must."""
+    weights = [round(weight, DIGITS) for weight in prior.weights[1:]]
+    first = round(1.0 - sum(weights), DIGITS)
+    return BetaMixture(
+        (first, *weights),
+        tuple(float(f"{a:.{DIGITS}g}") for a in prior.a),
+        tuple(float(f"{b:.{DIGITS}g}") for b in prior.b),
+    )
 
 
 @dataclass(frozen=True)
