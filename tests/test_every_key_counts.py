@@ -657,6 +657,16 @@ PIECES = [{"from": 0.0, "rate": 1.0}, {"from": 3.0, "rate": 3.0}]
 COSTS = {"currency": "EUR", "per_randomised": {"cart": 5.0}, "per_infused": {"cart": 50.0}}
 OFF = {"type": "time_in_remission", "horizon": 12.0}
 LONG = {"years": 15.0, "lost": {"per_year": 0.05}}
+REGISTRY: dict[str, Any] = {"source": "A registry", "endpoint": "dfr", "responders": 14,
+                            "participants": 310}  # fmt: skip
+
+
+def external(key: str, value: Any, **changed: Any) -> Case:
+    """External data in which one key is wrong."""
+    table = {**REGISTRY, **changed, key: value}
+    return Case("direct", {"external/registry": table}, "refused")
+
+
 HOLD = [{"from": 3.0, "until": 5.0}]
 
 
@@ -688,6 +698,15 @@ KEYS: dict[str, list[Case]] = {
                 shares("claims/alpha/efficacy", 0.0, "refused")],
     ".prediction": [to("early", "prediction", GONE),
                     to("direct", "prediction", {"dfr": {"from": [3.0]}}, "refused")],
+    ".external": [to("direct", "external", {"registry": REGISTRY}, "refused")],
+    "External.source": [external("source", " ")],
+    "External.endpoint": [external("endpoint", "other")],
+    "External.responders": [external("responders", 311)],
+    "External.participants": [external("participants", 13)],
+    "External.mean": [external("mean", 2.0)],
+    "External.sd": [external("sd", 2.0)],
+    "External.events": [external("events", 2)],
+    "External.months": [external("months", 2.0)],
     ".enrolment": [to("direct", "enrolment/per_month", 6)],
     ".looks": [to("direct", "looks", {"months": [9.0, 18.0]})],
     ".rules": [to("direct", "rules/2", GONE)],

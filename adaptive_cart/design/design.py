@@ -33,6 +33,7 @@ from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.models import ANALYSES, DEFAULT_MODEL, AnalysisBase
 from adaptive_cart.models.base import Told
+from adaptive_cart.nouns.external import External
 from adaptive_cart.nouns.parts import Count, Finite, Part, Positive, PositiveMonths, Probability
 from adaptive_cart.nouns.questions import KINDS, ordered_by
 
@@ -204,6 +205,7 @@ class Design(Part):
     randomisation: Randomisation = PermutedBlocks()
     endpoints: dict[str, AnyEndpoint]
     analysis: dict[str, AnyAnalysis] = Field(default_factory=dict)
+    external: dict[str, External] = Field(default_factory=dict)
     prediction: dict[str, EarlyMonths] = Field(default_factory=dict)
     utility: dict[str, Weights] = Field(default_factory=dict)
     enrolment: Enrolment

@@ -546,6 +546,7 @@ _HOVER = {
     "randomisation": "Permuted blocks (default) or response-adaptive randomisation.",
     "endpoints": "The endpoints by name; the first is primary unless one says `primary = true`.",
     "analysis": "Analysis by endpoint; a binary one without it has a Beta(1, 1) in every arm.",
+    "external": "Data of participants whom nobody randomised here, by name.",
     "utility": "Weights by endpoint: what one unit of it is worth, an event rate's a year.",
     "prediction": "Months before the one analysed whose states tell what will be seen at it.",
     "enrolment": "How many participants, and how fast they come.",

@@ -39,6 +39,7 @@ from adaptive_cart.design.validation import (
     steps_of,
 )
 from adaptive_cart.errors import Problem, one_of
+from adaptive_cart.nouns.external import External
 
 _WHOLE: dict[str, Any] = {
     "randomisation": Randomisation,
@@ -57,6 +58,7 @@ _NAMED: dict[str, Any] = {
     "strata": Strict01,
     "endpoints": AnyEndpoint,
     "analysis": AnyAnalysis,
+    "external": External,
     "prediction": EarlyMonths,
     "utility": Weights,
 }
@@ -174,6 +176,7 @@ class _Reading:
             randomisation=self.whole("randomisation"),
             endpoints=self.named("endpoints"),
             analysis=self.named("analysis"),
+            external=self.named("external"),
             prediction=self.named("prediction"),
             utility=self.named("utility"),
             enrolment=self.whole("enrolment"),

@@ -469,6 +469,10 @@ class AnalysisBase(Part):
         """Arms that the table speaks of: those with a prior of their own, else every arm."""
         return arms
 
+    def external_named(self) -> tuple[str, ...]:
+        """Names of the external data that the table speaks of."""
+        return ()
+
     def priors(self, fitted: Any, arms: tuple[str, ...]) -> Iterator[Prior]:
         """Every prior of the table, for pages and figures.
 

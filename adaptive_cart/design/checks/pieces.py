@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from adaptive_cart.design.long_term import LongTermFollowUp
     from adaptive_cart.design.look_tables import Looks
     from adaptive_cart.design.rule_tables import Rule
+    from adaptive_cart.nouns.external import External
 
 SCENARIO_KEYS = ("role", "dropout", "death", "enrolment", "correlation")
 
@@ -48,6 +49,7 @@ class Pieces:
     randomisation: Any = None
     endpoints: Mapping[str, EndpointBase | None] = field(default_factory=dict)
     analysis: Mapping[str, AnalysisBase | None] = field(default_factory=dict)
+    external: Mapping[str, External | None] = field(default_factory=dict)
     prediction: Mapping[str, EarlyMonths | None] = field(default_factory=dict)
     utility: Mapping[str, Mapping[str, float] | None] = field(default_factory=dict)
     enrolment: Enrolment | None = None

@@ -20,6 +20,7 @@ def names(pieces: Pieces) -> Found:
         "strata": pieces.strata or {},
         "endpoints": pieces.endpoints,
         "utility": pieces.utility,
+        "external": pieces.external,
     }
     first: dict[str, str] = {}
     for room, names in rooms.items():
@@ -28,8 +29,8 @@ def names(pieces: Pieces) -> Found:
             if name in first:
                 yield (
                     path,
-                    f"the name is taken by {path_to(first[name], name)}; arms, strata, endpoints "
-                    f"and utilities need different names",
+                    f"the name is taken by {path_to(first[name], name)}; arms, strata, endpoints, "
+                    f"utilities and external data need different names",
                 )
             elif name in RESERVED:
                 yield path, f"a reserved word; not allowed as a name: {one_of(RESERVED)}"
