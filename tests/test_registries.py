@@ -466,6 +466,8 @@ def test_a_command_says_what_it_does_and_refuses_in_one_line(name: str) -> None:
     assert command.help
     assert all(p.help for p in command.params if isinstance(p, click.Option))
     assert re.search(rf"`adaptive-cart {name}[ `]", PAGE_OF_COMMANDS)
+    options = {parameter.name for parameter in command.params}
+    assert ("settings" in options) == ("design" in options), "@options.settings: --set KEY=VALUE"
     done = CliRunner().invoke(main, [name, "--no-such-option"])
     assert done.exit_code == 2
     assert "No such option" in done.output

@@ -198,6 +198,7 @@ def analyze(
     replay = replayed(plan, table, look, cut, window, used_seed)
     reference = _reference_for(plan, used_seed, fast, say)
     notes = [*table.notes, *replay.notes, *_about(replay, table)]
+    notes += [f"set for this analysis: {one.words(key)}" for key, one in loaded.replaced.items()]
     tests = {n: a.told for n, (a, _) in plan.fitted.items() if not a.bayesian}
     notes += [
         f"{name}: tested, without a prior; the estimate is the {told.estimate}, its interval the "

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from adaptive_cart.commands import options
 from adaptive_cart.commands.terminal import encodable
 
+if TYPE_CHECKING:
+    from adaptive_cart.design.design import Design
+
 WITHHELD = 3  # exit status of an analysis that decides nothing
 
 
 @click.command(name="analyze")
 @options.design
+@options.settings
 @click.argument("data", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--template",
@@ -51,6 +56,7 @@ WITHHELD = 3  # exit status of an analysis that decides nothing
 @options.out("Folder; else analysis/<name of the data file>.")
 def command(
     design: Path,
+    settings: tuple[str, ...],
     data: Path | None,
     template: Path | None,
     look: int | None,
@@ -67,10 +73,13 @@ def command(
     Exit status 3 says that the decision is withheld.
     """
     from adaptive_cart.analysis import analyze as judge
+    from adaptive_cart.design.file import load_design
     from adaptive_cart.errors import InputError
 
+    loaded = load_design(design, settings)
+    options.tell_settings(loaded)
     if template is not None:
-        _write_template(design, template, opened)
+        _write_template(loaded, design, settings, template, opened)
         return
     if data is None:
         raise InputError(
@@ -79,7 +88,7 @@ def command(
         )
     folder = out or Path("analysis") / data.stem
     found = judge(
-        design,
+        loaded,
         data,
         look,
         as_of=as_of,
@@ -97,17 +106,19 @@ def command(
         sys.exit(WITHHELD)
 
 
-def _write_template(design: Path, file: Path, opened: str | None) -> None:
-    from adaptive_cart.design.file import load_design
+def _write_template(
+    loaded: Design, design: Path, settings: tuple[str, ...], file: Path, opened: str | None
+) -> None:
     from adaptive_cart.nouns.whole_files import write_new
     from adaptive_cart.recorded.dates import opening
     from adaptive_cart.recorded.template import template
 
     day = opening(opened)
-    text = template(load_design(design), day)
+    text = template(loaded, day)
     if str(file) == "-":
         click.echo(text, nl=False)
         return
     write_new(file, text)
     more = "" if opened is None else f" --opened {opened}"
+    more += "".join(f" --set '{text}'" for text in settings)
     click.echo(f"{file} written; next: adaptive-cart analyze {design} {file}{more}", err=True)

@@ -13,6 +13,7 @@ from adaptive_cart.commands.terminal import encodable, progress
 
 @click.command(name="calibrate")
 @options.design
+@options.settings
 @click.option(
     "--trials",
     type=int,
@@ -28,18 +29,26 @@ from adaptive_cart.commands.terminal import encodable, progress
     help="Enumerate the error, simulate, or enumerate where that is valid and quick.",
 )
 def command(
-    design: Path, trials: int | None, seed: int | None, jobs: int | None, engine: Any
+    design: Path,
+    settings: tuple[str, ...],
+    trials: int | None,
+    seed: int | None,
+    jobs: int | None,
+    engine: Any,
 ) -> None:
     """Find every "calibrate" threshold of DESIGN and write it into the file, comments kept.
 
-    What was found, and what it rests on, is kept beside it as NAME.calibration.json.
+    What is set with --set is written into it too. What was found, and what it rests on, is kept
+    beside it as NAME.calibration.json.
     """
     from adaptive_cart.design.file import load_design, text_to_edit, write_back
+    from adaptive_cart.design.replacing import text_with
     from adaptive_cart.nouns.whole_files import write_text
     from adaptive_cart.results.calibration_log import log_beside, log_text, require_own
     from adaptive_cart.running.calibrate import calibrate, calibrated_text
 
-    loaded = load_design(design)
+    loaded = load_design(design, settings)
+    options.tell_settings(loaded)
     before, log = text_to_edit(design), log_beside(design)
     require_own(log)
     with progress() as bar:
@@ -47,7 +56,7 @@ def command(
             loaded, trials=trials, seed=seed, jobs=jobs, progress=bar.show, engine=engine
         )
     write_text(log, log_text(found))
-    write_back(design, before, calibrated_text(before, found))
+    write_back(design, before, calibrated_text(text_with(before, loaded), found))
     for line in found.lines():
         click.echo(encodable(line))
     click.echo(encodable(found.words()))

@@ -30,13 +30,14 @@ _POSTPONED = (
 
 @click.command(name="check")
 @options.design
-def command(design: Path) -> None:
+@options.settings
+def command(design: Path, settings: tuple[str, ...]) -> None:
     """Read DESIGN, report every problem, and show what it means."""
     _postpone_imports()
     from adaptive_cart.design.file import load_design
     from adaptive_cart.telling.check import described
 
-    click.echo(described(load_design(design)))
+    click.echo(described(load_design(design, settings)))
 
 
 def _postpone_imports() -> None:

@@ -11,6 +11,7 @@ from adaptive_cart.commands import options
 
 @click.command(name="example")
 @options.design
+@options.settings
 @click.option("--scenario", help="Which truth; the first alternative if left out.")
 @click.option("--trial", type=int, default=0, show_default=True, help="Number of the trial.")
 @click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
@@ -26,6 +27,7 @@ from adaptive_cart.commands import options
 )
 def command(
     design: Path,
+    settings: tuple[str, ...],
     scenario: str | None,
     trial: int,
     seed: int | None,
@@ -42,7 +44,9 @@ def command(
     if opened is not None and participants is None:
         raise InputError("--opened goes with --participants, whose table is then in dates")
     day = opening(opened)
-    story = walk(load_design(design), scenario=scenario, trial=trial, seed=seed, opened=day)
+    loaded = load_design(design, settings)
+    options.tell_settings(loaded)
+    story = walk(loaded, scenario=scenario, trial=trial, seed=seed, opened=day)
     if participants is None:
         click.echo(story.text)
     elif str(participants) == "-":

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import click
 
+from adaptive_cart.commands import options
+
 
 @click.command(name="prior")
 @click.argument("design", required=False, type=click.Path(path_type=Path))
+@options.settings
 @click.argument("data", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--historical",
@@ -32,6 +35,7 @@ import click
 @click.option("--skeptical", type=float, help="Share of DATA that is not believed, 0 to 1  [0].")
 def command(
     design: Path | None,
+    settings: tuple[str, ...],
     data: Path | None,
     historical: Path | None,
     weight: float | None,
@@ -55,6 +59,7 @@ def command(
         design,
         data,
         historical,
+        settings=settings,
         weight=weight,
         vague_mean=vague_mean,
         between_sd=between_sd,

@@ -13,6 +13,7 @@ from adaptive_cart.commands.terminal import encodable, progress, say_goes_on, wi
 
 @click.command(name="simulate")
 @options.design
+@options.settings
 @click.option("--trials", type=int, help="Simulated trials a scenario; else the design's number.")
 @click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
 @click.option("--scenario", "scenarios", multiple=True, help="Run only this one; may be repeated.")
@@ -37,6 +38,7 @@ from adaptive_cart.commands.terminal import encodable, progress, say_goes_on, wi
 @options.resume
 def command(
     design: Path,
+    settings: tuple[str, ...],
     trials: int | None,
     seed: int | None,
     scenarios: tuple[str, ...],
@@ -50,11 +52,13 @@ def command(
 ) -> None:
     """Find the operating characteristics of DESIGN."""
     from adaptive_cart.design.file import load_design
+    from adaptive_cart.design.replacing import text_with
     from adaptive_cart.results.calibration_log import log_beside, read_log
     from adaptive_cart.results.tables import failure_warning, summary
     from adaptive_cart.running.run import simulate as run
 
-    loaded = load_design(design)
+    loaded = load_design(design, settings)
+    options.tell_settings(loaded)
     folder = out or Path("results") / design.stem
     try:
         with progress() as bar:
@@ -70,7 +74,7 @@ def command(
                 restart=not resume,
                 backend=backend,
                 scheduler=scheduler,
-                design_text=design.read_text(encoding="utf-8"),
+                design_text=text_with(design.read_text(encoding="utf-8"), loaded),
                 calibration=read_log(log_beside(design)),
                 progress=bar.show,
                 tell=bar.tell,

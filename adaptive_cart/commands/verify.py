@@ -13,6 +13,7 @@ from adaptive_cart.commands.terminal import encodable, progress, say_goes_on
 
 @click.command(name="verify")
 @options.design
+@options.settings
 @click.option(
     "--looks",
     type=int,
@@ -25,13 +26,20 @@ from adaptive_cart.commands.terminal import encodable, progress, say_goes_on
 @options.out("Folder of the rows; else verification/<name of the design file>.")
 @options.resume
 def command(
-    design: Path, looks: int, seed: int | None, jobs: int | None, out: Path | None, resume: bool
+    design: Path,
+    settings: tuple[str, ...],
+    looks: int,
+    seed: int | None,
+    jobs: int | None,
+    out: Path | None,
+    resume: bool,
 ) -> None:
     """Compare the fast posterior of DESIGN with PyMC, at looks of simulated trials."""
     from adaptive_cart.design.file import load_design
     from adaptive_cart.verification.verify import verify as run
 
-    loaded = load_design(design)
+    loaded = load_design(design, settings)
+    options.tell_settings(loaded)
     folder = out or Path("verification") / design.stem
     try:
         with progress() as bar:

@@ -38,6 +38,7 @@ from adaptive_cart.nouns.parts import Count, Finite, Part, Positive, PositiveMon
 from adaptive_cart.nouns.questions import KINDS, ordered_by
 
 if TYPE_CHECKING:
+    from adaptive_cart.design.replacing import Change
     from adaptive_cart.design.truth import Truth
 
 Strict01 = Annotated[float, Field(gt=0.0, le=1.0, allow_inf_nan=False)]
@@ -235,6 +236,26 @@ class Design(Part):
             raise DesignError(problems_of_error(error, tables, Design)) from None
         for name, early in self.prediction.items():
             self.endpoints[name] = self.endpoints[name].told_early(early.from_)
+
+    @cached_property
+    def replaced(self) -> Mapping[str, Change]:
+        """Keys that were set otherwise than the design was written, by key."""
+        return {}
+
+    def replace(self, key: str | Mapping[str, Any], value: Any = None, /) -> Design:
+        """Return the design with a key set otherwise, checked as a file is.
+
+        ``design.replace("enrolment.max_n", 90)``; several at once as a mapping by key. A rule goes
+        by its name: ``rules.efficacy.at_least``.
+
+        Raises
+        ------
+        DesignError
+            With every problem at once, each by the key as it was typed.
+        """
+        from adaptive_cart.design.replacing import replaced
+
+        return replaced(self, {key: value} if isinstance(key, str) else key)
 
     def as_toml(self) -> str:
         """Write the design as a design file, also one that was made in Python."""

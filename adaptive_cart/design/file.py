@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import tomllib
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from adaptive_cart.design.correlations import CORRELATION
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.look_tables import NUMBERS, SCALES
 from adaptive_cart.design.products import PRODUCTS
+from adaptive_cart.design.replacing import replaced, settings_of
 from adaptive_cart.design.scenario_frame import ROLES
 from adaptive_cart.design.validation import meant, one_line
 from adaptive_cart.endpoints import KINDS as ENDPOINTS
@@ -30,8 +32,13 @@ _DOTTED = re.compile(rf"(?:{_PART_OF_KEY}[ \t]*\.[ \t]*){{30}}")
 _LARGEST = 1_000_000  # bytes; the longest design has a few thousand
 
 
-def load_design(path: str | Path) -> Design:
+def load_design(path: str | Path, settings: Iterable[str] = ()) -> Design:
     """Read a design file.
+
+    Parameters
+    ----------
+    settings
+        Keys to be set otherwise, as ``KEY=VALUE``.
 
     Raises
     ------
@@ -42,9 +49,11 @@ def load_design(path: str | Path) -> Design:
     if not raw:
         raise _unreadable(path, "is empty; `adaptive-cart init FILE` writes a design to start from")
     try:
-        return Design(**raw)
+        loaded = Design(**raw)
     except DesignError as error:
         raise DesignError(error.problems, str(path)) from None
+    wanted = settings_of(settings)
+    return replaced(loaded, wanted, str(path)) if wanted else loaded
 
 
 def _unreadable(path: str | Path, message: str, place: str = "") -> DesignError:

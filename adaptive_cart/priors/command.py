@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from adaptive_cart.design.design import Design
@@ -13,6 +14,7 @@ def prior_text(
     data: Path | None,
     historical: Path | None,
     *,
+    settings: Sequence[str] = (),
     weight: float | None = None,
     vague_mean: float | None = None,
     between_sd: float | None = None,
@@ -29,6 +31,8 @@ def prior_text(
     ----------
     design, data, historical
         Files: the design and participants, or the earlier controls (and the design, for its names).
+    settings
+        Keys of the design to be set otherwise, as ``KEY=VALUE``.
     weight, vague_mean, between_sd, accuracy, endpoint
         Of a prior from earlier controls only; see :func:`adaptive_cart.priors.robust_map_prior`.
     arm
@@ -66,9 +70,11 @@ def prior_text(
     problems += [Problem(name, where) for name, value in elsewhere.items() if value is not None]
     if between_sd is not None and not 0.0 < between_sd < float("inf"):
         problems.append(Problem("--between-sd", f"found {between_sd:g}; more than 0 is expected"))
+    if settings and design is None:
+        problems.append(Problem("--set", "goes with DESIGN, whose key it sets"))
     if problems:
         raise DesignError(problems)
-    loaded = None if design is None else _loaded(design)
+    loaded = None if design is None else _loaded(design, settings)
     if historical is None:
         from adaptive_cart.priors.early_data import early_priors
 
@@ -81,10 +87,10 @@ def prior_text(
     )
 
 
-def _loaded(design: Path) -> Design:
+def _loaded(design: Path, settings: Sequence[str]) -> Design:
     from adaptive_cart.design.file import load_design
 
-    return load_design(design)
+    return load_design(design, settings)
 
 
 def _from_controls(

@@ -19,6 +19,7 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.decisions import REASONS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
+from adaptive_cart.design.replacing import Change
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import (
     DesignError,
@@ -141,6 +142,7 @@ def simulate(
     _check_numbers(number, used_seed, mcse, jobs, block)
     workers = Workers(all_cores() if jobs is None else jobs, backend, scheduler)
     workers.require()
+    replaced = design.replaced
     kept = None if out is None or restart else _kept_calibration(Path(out))
     if needs_calibration(design):
         if kept is not None and kept.answers(design):
@@ -176,6 +178,7 @@ def simulate(
                 store.require_replaceable()
             run = _Run(design, truths, chosen, store, identity, found, progress, tell)
             run.calibration = next(of_design, None)
+            run.replaced = replaced
             if choice.engine == "simulate" and mcse is None:
                 run.require_no_more_than(number)
             text = design_text or design.as_toml()
@@ -268,6 +271,7 @@ class _Run:
         self.tell = tell
         self.started = time.time()
         self.calibration: AnyCalibration | None = None
+        self.replaced: Mapping[str, Change] = {}
         self.held: dict[str, int] = dict(found["trials"]) if found else {}
         self.seconds_before = float(found.get("seconds", 0.0)) if found else 0.0
 
@@ -486,9 +490,17 @@ class _Run:
                 "seconds": round(self.seconds_before + time.time() - self.started, 3),
                 "versions": _versions(),
                 "sources": sources,
+                **({"set": _plain_changes(self.replaced)} if self.replaced else {}),
                 "calibration": None if self.calibration is None else self.calibration.plain(),
             }
         )
+
+
+def _plain_changes(replaced: Mapping[str, Change]) -> dict[str, Any]:
+    """What was set otherwise than the design was written, as it stands in a manifest."""
+    return {
+        key: {"before": change.before, "after": change.after} for key, change in replaced.items()
+    }
 
 
 def _length(gaps: list[tuple[int, int]]) -> int:

@@ -38,6 +38,7 @@ def described(design: Design) -> str:
     """Describe a sound design: arms, looks, rules with boundaries, priors, scenarios, engine."""
     truths = design.truths
     lines = [design.name, *([design.description] if design.description else [])]
+    lines += [f"Set otherwise: {one.words(key)}" for key, one in design.replaced.items()]
     lines += ["", *_arms(design), "", *_endpoints(design)]
     lines += ["", *told_estimands(design, truths), "", *_looks(design)]
     plan = Plan.of(design)

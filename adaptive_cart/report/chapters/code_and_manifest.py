@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from adaptive_cart.design.replacing import Change
 from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.document import (
     Block,
     Heading,
     Listing,
+    Paragraph,
     Table,
     cells,
     code,
     line,
     paragraph,
+    prose,
     row,
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import given
 from adaptive_cart.results.store import DESIGN
+
+
+def _set(changes: Mapping[str, Any]) -> Iterator[str]:
+    """What was set otherwise, a line a key."""
+    for key, change in changes.items():
+        yield Change(change["before"], change["after"]).words(key)
 
 
 def _reproduced(evidence: Evidence) -> list[Block]:
@@ -51,6 +63,17 @@ def _reproduced(evidence: Evidence) -> list[Block]:
                 widths=(1.4, 4.6),
             )
         )
+    if manifest.get("set"):
+        blocks += [
+            Paragraph(
+                line=prose(
+                    "For this run keys were set otherwise than the design had been written; the "
+                    "design file below has them as they were run."
+                ),
+                audience="restricted",
+            ),
+            Listing(text="\n".join(_set(manifest["set"])), audience="restricted"),
+        ]
     blocks += [
         Heading(text="The design file", key="design-file", level=2, audience="restricted"),
         Listing(text=text.rstrip("\n"), audience="restricted"),
