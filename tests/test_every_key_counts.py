@@ -680,6 +680,12 @@ def shares(path: str, changed: Any, seen: str = "number") -> Case:
                 "scenarios/works/infection": GONE, "scenarios/none/infection": GONE})  # fmt: skip
 
 
+def drift(key: str, changed: Any, seen: str = "number", /, **given: Any) -> Case:
+    """A key of a time trend."""
+    path = "scenarios/works/time_trend/dfr"
+    return Case("direct", {f"{path}/{key}": changed}, seen, {path: given})
+
+
 def time(key: str, changed: Any, seen: str = "number", /, **given: Any) -> Case:
     """A parameter of a distribution, in the time to relapse of an arm."""
     path = f"{ARM}/durability/relapse"
@@ -1278,6 +1284,20 @@ KEYS: dict[str, list[Case]] = {
         to("scores", "truth/correlation", {"mgadl": {"qmg": 0.7}}, "refused")],
     "Scenario.correlation": [
         Case("scores", {"scenarios/a/correlation": {"qmg": {"mgadl": -0.7}}}, start=TWO_SCORES)],
+    "Truth.time_trend": [
+        to("direct", "truth/time_trend", {"dfr": {"per_year": 2.0}}),
+        to("direct", "truth/time_trend", {"infection": {"per_year": 2.0}}, "refused")],
+    "Scenario.time_trend": [
+        to("direct", "scenarios/works/time_trend", {"dfr": {"cart": {"per_year": 2.0}}})],
+    "TimeTrend.per_year": [drift("per_year", -2.0, per_year=2.0)],
+    "TimeTrend.step": [drift("step", -1.0, step=1.0, at_month=5.0)],
+    "TimeTrend.at_month": [drift("at_month", 0.0, step=1.0, at_month=5.0),
+                           drift("at_month", GONE, "refused", step=1.0,
+                              at_month=5.0)],
+    "TimeTrend.amplitude": [drift("amplitude", 3.0, amplitude=1.0,
+                               peak_month=5.0)],
+    "TimeTrend.peak_month": [drift("peak_month", 11.0, amplitude=1.0,
+                                peak_month=5.0)],
     "Scenario.role": [to("direct", "scenarios/works/role", "robustness", "told")],
 }  # fmt: skip
 # the same tables, with every key optional, where a scenario or a stratum lays them over others

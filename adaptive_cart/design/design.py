@@ -6,10 +6,12 @@ same checks run and every problem is reported at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import Discriminator, Field, Tag, ValidationError
 
 from adaptive_cart.decisions import (
@@ -34,6 +36,7 @@ from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.models import ANALYSES, DEFAULT_MODEL, AnalysisBase
 from adaptive_cart.models.base import Told
 from adaptive_cart.nouns.external import External
+from adaptive_cart.nouns.pace import Pace
 from adaptive_cart.nouns.parts import Count, Finite, Part, Positive, PositiveMonths, Probability
 from adaptive_cart.nouns.questions import KINDS, ordered_by
 
@@ -368,6 +371,14 @@ class Design(Part):
         for arm in by_remainder[: self.enrolment.max_n - sum(whole)]:
             whole[arm] += 1
         return tuple(whole)
+
+    def open_months(self, pace: Pace, arms: Sequence[int]) -> npt.NDArray[np.float64]:
+        """Months at which participants are expected to be randomised while arms are open.
+
+        The n-th is expected when n are; those whom nobody expects ever are left out.
+        """
+        expected = pace.date(np.arange(1.0, self.enrolment.max_n + 1.0))
+        return expected[np.isfinite(expected)]
 
     def analysis_of(self, endpoint: str) -> AnalysisBase | None:
         """The analysis of an endpoint: as written, or a uniform beta prior where it is binary.

@@ -21,10 +21,12 @@ from adaptive_cart.design.look_tables import NUMBERS, SCALES
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.replacing import replaced, settings_of
 from adaptive_cart.design.scenario_frame import ROLES
+from adaptive_cart.design.trends import KEYS, TIME_TREND
 from adaptive_cart.design.validation import meant, one_line
 from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.errors import DesignError, InputError, Problem, one_of
 from adaptive_cart.nouns.parts import Part
+from adaptive_cart.nouns.time_trend import TimeTrend
 from adaptive_cart.nouns.whole_files import renamed, telling
 
 _PART_OF_KEY = r"""(?:[\w-]{1,50}|"[^"\n]{0,50}"|'[^'\n]{0,50}')"""
@@ -490,6 +492,23 @@ def _add_truth(document: dict[str, Any]) -> None:
                 },
             },
         }
+        definitions[name]["properties"][TIME_TREND] = {
+            "description": "How the probability of an endpoint, said directly, drifts with the "
+            "month of randomisation: one trend for all arms, or one an arm.",
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {
+                "type": "object",
+                "if": {"anyOf": [{"required": [key]} for key in KEYS]},
+                "then": {"$ref": "#/$defs/TimeTrend"},
+                "else": {
+                    "type": "object",
+                    "minProperties": 1,
+                    "additionalProperties": {"$ref": "#/$defs/TimeTrend"},
+                },
+            },
+        }
+    definitions["TimeTrend"] = _without_null(TimeTrend.model_json_schema())
     definitions["Truth"]["description"] = "The participant course that every scenario starts from."
     definitions["Scenario"]["description"] = "What differs from [truth] in this scenario."
     definitions["Scenario"]["properties"]["role"] = {"enum": list(ROLES)}

@@ -29,6 +29,7 @@ from adaptive_cart.design.accrual import Accrual, accrual_under
 from adaptive_cart.design.correlations import CORRELATION, scores_of
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenario_frame import BY, Frame, role_of
+from adaptive_cart.design.trends import TIME_TREND, trends_of
 from adaptive_cart.design.truth import Truth, merged
 from adaptive_cart.design.validation import (
     lies_in,
@@ -58,6 +59,7 @@ def resolve(frame: Frame, name: str) -> Truth | None:
     reader = _Reader(frame, name, table)
     courses = reader.courses()
     direct = reader.direct()
+    trends = trends_of(frame, table, direct, reader.report_trend)
     reader.require_asked(courses)
     if courses is None:
         reader.refuse_death()
@@ -75,6 +77,7 @@ def resolve(frame: Frame, name: str) -> Truth | None:
         accrual=_accrual(frame, table),
         sources=reader.sources,
         correlated=reader.correlated(),
+        trends=trends,
     )
 
 
@@ -165,6 +168,10 @@ class _Reader:
         for arm in self.frame.arms:
             if "death" in self.table.get(arm, {}):
                 self.frame.report(self.where(arm, "death"), why)
+
+    def report_trend(self, endpoint: str, message: str) -> None:
+        """Report a trend that has nothing to move."""
+        self.report(self.where(TIME_TREND, endpoint), message, self.where(endpoint))
 
     def correlated(self) -> Correlated | None:
         """How scores correlate, where the scenario says so."""

@@ -14,6 +14,7 @@ from adaptive_cart.design.accrual import Accrual, accrual_under
 from adaptive_cart.design.correlations import CORRELATION, read_correlation
 from adaptive_cart.design.scenario import resolve
 from adaptive_cart.design.scenario_frame import ROLES, Frame
+from adaptive_cart.design.trends import TIME_TREND, read_trends
 from adaptive_cart.design.truth import merged
 from adaptive_cart.design.validation import (
     Fault,
@@ -55,7 +56,8 @@ def _laid_over(
     """Lay a table over the one it starts from, tell the faults of what is written, mend them."""
     extra = ("role", "enrolment") if where != "truth" else ()
     own: dict[str, Any] = {}
-    known = dict.fromkeys((*frame.arms, *frame.endpoints, *COMMON, CORRELATION, *extra))
+    also = (*COMMON, CORRELATION, TIME_TREND, *extra)
+    known = dict.fromkeys((*frame.arms, *frame.endpoints, *also))
     for key, value in written.items():
         if key in known:
             own[key] = value
@@ -64,7 +66,7 @@ def _laid_over(
             path_to(where, key),
             f"neither an arm nor an endpoint of this design{meant(key, known)}; "
             f"the arms are {one_of(frame.arms)}; the endpoints are {one_of(frame.endpoints)}; "
-            f"also allowed: {one_of((*COMMON, CORRELATION, *extra))}",
+            f"also allowed: {one_of(also)}",
         )
         right = closest(key, known)
         if right is not None and right not in written:
@@ -89,6 +91,8 @@ def _laid_over(
             full[key] = _direct(frame, path, key, value, start)
         elif key == CORRELATION:
             full[key] = read_correlation(frame, path, value, start)
+        elif key == TIME_TREND:
+            full[key] = read_trends(frame, path, value, start)
         else:
             full[key] = _read(frame, Hazard, path, value, start).data
     return {key: value for key, value in full.items() if value is not None}

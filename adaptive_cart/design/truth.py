@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.courses.group import GroupCourse
 from adaptive_cart.nouns.correlated import Correlated
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.time_trend import TimeTrend
 
 if TYPE_CHECKING:
     from adaptive_cart.design.accrual import Accrual
@@ -48,6 +50,8 @@ class Truth:
         By path of a parameter: "file" or "product autologous".
     correlated
         How the scores of a participant correlate; nothing where they are independent.
+    trends
+        By endpoint, then arm: how its probability drifts with the month of randomisation.
     """
 
     name: str
@@ -61,6 +65,7 @@ class Truth:
     accrual: Accrual
     sources: Mapping[str, str] = field(default_factory=dict)
     correlated: Correlated | None = None
+    trends: Mapping[str, tuple[TimeTrend | None, ...]] = field(default_factory=dict)
 
     def gives(self, endpoint: str, named_in: str | None, arm: int, stratum: int = -1) -> bool:
         """Whether anything says what is true of an endpoint in an arm, and there in a stratum.
@@ -103,6 +108,24 @@ class Truth:
         if "dropout" in events:
             dropout = tuple(tuple(0.0 for _ in strata) for strata in dropout)
         return replace(self, courses=courses, dropout=dropout)
+
+    def averaged_over(self, months: Floats) -> Truth:
+        """Return the same truth without trends: each probability averaged over months.
+
+        Parameters
+        ----------
+        months
+            ``(participant,)`` at which participants are randomised.
+        """
+        direct = dict(self.direct)
+        for name, by_arm in self.trends.items():
+            direct[name] = tuple(
+                values
+                if trend is None
+                else tuple(float(trend.moved(float(p), months).mean()) for p in values)
+                for values, trend in zip(direct[name], by_arm, strict=True)
+            )
+        return replace(self, direct=direct, trends={})
 
     def follows_for_ever(self, endpoint: str) -> bool:
         """Whether in some arm and stratum somebody may have no event and never leave follow-up.

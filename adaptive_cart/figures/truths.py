@@ -77,6 +77,9 @@ def numbers_of(truth: Truth) -> dict[Path, Any]:
     for endpoint, by_arm in truth.direct.items():
         for arm, strata in zip(truth.arms, by_arm, strict=True):
             flat[arm, endpoint] = _together([_plain(value) for value in strata])
+    for endpoint, trends in truth.trends.items():
+        for arm, trend in zip(truth.arms, trends, strict=True):
+            flat[arm, endpoint, "time_trend"] = "none" if trend is None else trend.words()
     for arm, hazards in zip(truth.arms, truth.dropout, strict=True):
         flat[arm, "dropout"] = _together(list(hazards))
     if truth.courses is not None:

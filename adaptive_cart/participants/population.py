@@ -63,7 +63,7 @@ def populate(
         infused_arms=truth.infused_arms,
         course=course,
         dropout=_dropout(truth, latents, groups, arm.shape, course),
-        outcomes=_outcomes(design, truth, latents, groups, arm, stratum, course),
+        outcomes=_outcomes(design, truth, latents, groups, arrival, arm, stratum, course),
         imputations={
             name: latents.of(f"imputation:{name}")
             for name, endpoint in design.endpoints.items()
@@ -108,6 +108,7 @@ def _outcomes(
     truth: Truth,
     latents: Latents,
     groups: Groups,
+    arrival: Floats,
     arm: Labels,
     stratum: Labels | None,
     course: Course | None,
@@ -133,6 +134,8 @@ def _outcomes(
                     infused=infused,
                     visits={n: e.taken_at() for n, e in design.endpoints.items()},
                     correlated=truth.correlated,
+                    month=arrival,
+                    trend=truth.trends.get(name, ()),
                 )
             )
     return found

@@ -14,9 +14,10 @@ patient-years for a rate of events. A model that averages over strata by their s
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TypeAlias, TypeVar
 
@@ -94,6 +95,9 @@ class TrueValues:
         By ordinal endpoint: the probability of each category, the worst first.
     allocation
         Participants of each arm, in proportion; where it is left out, of each alike.
+    windows
+        Where probabilities drift with the calendar, by the arms of a comparison: the true values
+        over those randomised while all of them are open. What is said of one arm is over its own.
     """
 
     arms: int
@@ -102,6 +106,7 @@ class TrueValues:
     ratios: Mapping[str, HazardRatios]
     categories: Mapping[str, tuple[Cells, ...]] = field(default_factory=dict)
     allocation: tuple[int, ...] = ()
+    windows: Mapping[frozenset[int], TrueValues] = field(default_factory=dict)
 
     @cached_property
     def by_arm(self) -> dict[str, tuple[TrueValue, ...]]:
@@ -128,6 +133,9 @@ class TrueValues:
         open_strata
             Positions over which a question about the open strata averages; all if left out.
         """
+        if self.windows and question.minus is not None:
+            both = self.windows[frozenset((question.arm, question.minus))]
+            return both.quantity(question, open_strata)
         strata = None if open_strata is None else tuple(open_strata)
         if question.stratum != OPEN:
             strata = None if question.stratum == ALL else (question.stratum,)
@@ -223,6 +231,8 @@ def true_values(
         Whether hazard ratios are wanted, which may have to be simulated.
     """
     points = latents or SobolLatents()
+    if truth.trends:
+        return _by_window(design, truth, points, also, with_ratios)
     cells = _cells(design, truth, points)
     known: dict[Known, Cells] = {}
     for name, found in cells.items():
@@ -237,6 +247,39 @@ def true_values(
     categories = _categories(design, truth, points)
     ratios = _ratios(design, truth, needed if with_ratios else ())
     return TrueValues(len(truth.arms), cells, known, ratios, categories, design.allocation)
+
+
+def _by_window(
+    design: Design,
+    truth: Truth,
+    points: SobolLatents,
+    also: Sequence[Question],
+    with_ratios: bool,
+) -> TrueValues:
+    """True values where probabilities drift, averaged over those randomised while arms are open."""
+    arms = range(len(truth.arms))
+    known: dict[bytes, TrueValues] = {}  # by months: often those of several windows are the same
+
+    def over(*among: int) -> TrueValues:
+        months = design.open_months(truth.accrual.pace, among)
+        if months.tobytes() not in known:
+            settled = truth.averaged_over(months)
+            known[months.tobytes()] = true_values(design, settled, points, also, with_ratios)
+        return known[months.tobytes()]
+
+    own = [over(arm) for arm in arms]
+
+    def of_own(cells: Sequence[Cells]) -> Cells:
+        values = np.stack([each.values[:, arm] for arm, each in enumerate(cells)], axis=1)
+        return replace(cells[0], values=values)
+
+    pairs = itertools.combinations_with_replacement(arms, 2)
+    return replace(
+        own[0],
+        cells={name: of_own([one.cells[name] for one in own]) for name in own[0].cells},
+        known={key: of_own([one.known[key] for one in own]) for key in own[0].known},
+        windows={frozenset(pair): over(*pair) for pair in pairs},
+    )
 
 
 def _needed(design: Design, also: Sequence[Question]) -> list[Quantity]:

@@ -130,6 +130,9 @@ def obstacles(design: Design, truths: Mapping[str, Truth]) -> list[str]:
             found.append(f"scenario '{name}' gives its truth as a participant course")
         elif truth.has_dropout and (primary.known_after() is None or not primary.dropout_counts()):
             found.append(f"dropout makes the number analysed vary (scenario '{name}')")
+        if truth.trends:
+            drifting = ", ".join(truth.trends)
+            found.append(f"probabilities drift with the calendar ({drifting}, scenario '{name}')")
     if design.looks.scale != "observed":
         found.append(f"looks by {design.looks.scale} analyse a number that varies")
     elif design.looks.apart:

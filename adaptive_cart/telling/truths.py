@@ -18,6 +18,7 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.design.validation import path_to, shown
 from adaptive_cart.endpoints import EndpointBase, is_time
 from adaptive_cart.endpoints.direct import DirectTruth
+from adaptive_cart.errors import one_of
 from adaptive_cart.nouns.questions import KINDS, Question, written
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.estimand import (
@@ -93,12 +94,46 @@ def _told(design: Design, truth: Truth, points: LatticePoints) -> Told:
         for name, endpoint in design.endpoints.items()
         for line in _endpoint(design, truth, values, name, endpoint)
     ]
+    lines += list(_trends(truth))
     lines += list(_correlations(truth))
     lines += [_utility(design, values, name) for name in design.utility]
     lines += [f"stays in force: {line}" for line in kept_by_merging(design, truth.name)]
-    notes = (*_sources(truth), *_left_out(design, truth), *_not_simulated(design, truth))
+    notes = (
+        *_over_whom(truth),
+        *_sources(truth),
+        *_left_out(design, truth),
+        *_not_simulated(design, truth),
+    )
     kind = "participant course" if truth.courses is not None else "said directly"
     return Told(f"{truth.name} ({truth.role}): {kind}", tuple(lines), notes)
+
+
+def _trends(truth: Truth) -> Iterator[str]:
+    """Say how probabilities drift, and from what."""
+    for name, by_arm in truth.trends.items():
+        words = ["none" if trend is None else trend.words() for trend in by_arm]
+        said = zip(truth.arms, words, strict=True)
+        told = words[0] if len(set(words)) == 1 else "; ".join(f"{a} {w}" for a, w in said)
+        yield f"{name}, time trend by month of randomisation: {told}"
+        yield f"{name}, said without the trend: {_opening(truth, name)}"
+
+
+def _over_whom(truth: Truth) -> Iterator[str]:
+    """Say over whom true values are averaged, where they are not the same for all."""
+    if truth.trends:
+        yield (
+            f"true values of {one_of(truth.trends)}: averaged over the months at which participants"
+            " are expected to be randomised while the arms compared are open"
+        )
+
+
+def _opening(truth: Truth, name: str) -> str:
+    """What is said of each arm, which the trend moves."""
+    parts = []
+    for arm, values in zip(truth.arms, truth.direct[name], strict=True):
+        words = [f"{float(value):g}" for value in values]
+        parts.append(f"{arm} {words[0] if len(set(words)) == 1 else ' / '.join(words)}")
+    return ", ".join(parts)
 
 
 def _correlations(truth: Truth) -> Iterator[str]:

@@ -133,7 +133,7 @@ class Trial:
     ended: Table | None = None
     held_of: dict[str, set[tuple[str, str | None]]] = field(default_factory=dict)  # by rule
     claimed: dict[str, list[Table]] = field(default_factory=dict)
-    courses: dict[tuple[int, str, str | None], Person] = field(default_factory=dict)
+    courses: dict[tuple[int, float, str, str | None], Person] = field(default_factory=dict)
 
     @property
     def arms(self) -> list[str]:
@@ -345,7 +345,8 @@ def randomised(trial: Trial, participant: int, slots: dict[str | None, int]) -> 
     """A participant, randomised as things stand, with all that will happen to him or her."""
     stratum = stratum_of(trial, participant)
     arm = arm_of(trial, participant, stratum, slots)
-    key = (participant, arm, stratum)
+    month = month_of(trial.raw, trial.operational[participant])
+    key = (participant, month, arm, stratum)
     if key not in trial.courses:
         truth = one_trial.truth_of(trial.raw, trial.scenario)
         endpoints = trial.raw["endpoints"]
@@ -357,6 +358,7 @@ def randomised(trial: Trial, participant: int, slots: dict[str | None, int]) -> 
             stratum,
             lambda purpose: float(trial.latents[purpose][participant]),
             trial.product_infusion,
+            month,
         )
         course["per_year"] = {
             name: yearly_rate(truth, name, arm, stratum)
@@ -364,7 +366,6 @@ def randomised(trial: Trial, participant: int, slots: dict[str | None, int]) -> 
             if endpoint["type"] == "event_rate"
         }
         trial.courses[key] = course
-    month = month_of(trial.raw, trial.operational[participant])
     return {"participant": participant, "randomised_month": month, **trial.courses[key]}
 
 

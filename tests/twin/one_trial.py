@@ -428,13 +428,14 @@ def run_course(
     stratum: str | None,
     uniform: Callable[[str], float],
     product_infusion: Table | None = None,
+    month: float = 0.0,
 ) -> Person:
     """The course of one participant, in months since randomisation; infinite = never.
 
     Nothing is cut: a relapse after dropout or death is there, and what is seen of it is a matter
     for the endpoints.
     """
-    person = own_course(raw, truth, arm, stratum, uniform, product_infusion)
+    person = own_course(raw, truth, arm, stratum, uniform, product_infusion, month)
     cross_over(raw, truth, person, uniform, product_infusion)
     return person
 
@@ -446,6 +447,7 @@ def own_course(
     stratum: str | None,
     uniform: Callable[[str], float],
     product_infusion: Table | None,
+    month: float,
 ) -> Person:
     """The course of one participant as if there were no crossover."""
     own = parameters(truth, arm, stratum)
@@ -504,7 +506,8 @@ def own_course(
             deviation = correlated_deviations(raw, truth, name, uniform)
             person[name] = score_values(endpoint, told, person, deviation)
         elif name in truth:
-            person[name] = direct_outcome(endpoint, truth[name], person, uniform(f"outcome:{name}"))
+            said = drifted(truth, name, person, month)
+            person[name] = direct_outcome(endpoint, said, person, uniform(f"outcome:{name}"))
         elif endpoint["type"] == "adverse_event":
             probability = own.get("events", {}).get(name, 0.0)
             person[name] = NEVER
@@ -657,6 +660,27 @@ def remissions(person: Person) -> list[tuple[float, float]]:
         if not person["after_crossover_counts"]:
             both = [(onset, loss) for onset, loss in both if by(onset, crossed)]
     return sorted((onset, loss) for onset, loss in both if onset < NEVER)
+
+
+def drifted(truth: Table, name: str, person: Person, month: float) -> Table:
+    """What is said of an endpoint, moved on the logit to the month of randomisation.
+
+    The trend's keys hold for all arms; what stands under an arm's name is laid over them.
+    """
+    told = truth.get("time_trend", {}).get(name, {})
+    trend = {**told, **told.get(person["arm"], {})}
+    shift = trend.get("per_year", 0.0) * month / 12.0
+    if "step" in trend and month >= trend["at_month"]:
+        shift += trend["step"]
+    if "amplitude" in trend:
+        shift += trend["amplitude"] * math.cos(math.tau * (month - trend["peak_month"]) / 12.0)
+    if shift == 0.0:
+        return truth[name]
+    probability = truth[name][person["arm"]]
+    if isinstance(probability, dict):
+        probability = probability[person["stratum"]]
+    odds = probability / (1.0 - probability) * math.exp(shift)
+    return {person["arm"]: odds / (1.0 + odds)}
 
 
 def direct_outcome(endpoint: Table, truths: Table, person: Person, u: float) -> bool | float:
@@ -1181,7 +1205,7 @@ def participants_of(
         def uniform(purpose: str, participant: int = participant) -> float:
             return float(latents[purpose][participant])
 
-        person = run_course(raw, truth, arm, stratum, uniform, product_infusion)
+        person = run_course(raw, truth, arm, stratum, uniform, product_infusion, month)
         people.append({"participant": participant, "randomised_month": month, **person})
     return people
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from adaptive_cart.design.rule_tables import Rule
     from adaptive_cart.nouns.external import External
 
-SCENARIO_KEYS = ("role", "dropout", "death", "enrolment", "correlation")
+SCENARIO_KEYS = ("role", "dropout", "death", "enrolment", "correlation", "time_trend")
 
 
 @dataclass

@@ -17,6 +17,7 @@ from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.records import Floats, Outcome
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 from adaptive_cart.nouns.streams import Latents
+from adaptive_cart.nouns.time_trend import TimeTrend
 
 Array: TypeAlias = npt.NDArray[Any]
 Group: TypeAlias = tuple[int, int, npt.NDArray[np.intp]]
@@ -44,6 +45,9 @@ class Drawing:
         The course, where there is one, and by arm and stratum whether the product is infused.
     visits, correlated
         Of all scores: months at which they are taken, and how they correlate, if they do.
+    month, trend
+        ``(trial, participant)`` month of randomisation, and by arm how the probability drifts with
+        it; nothing where it does not.
     """
 
     endpoint: Any
@@ -58,6 +62,8 @@ class Drawing:
     infused: Sequence[Sequence[bool]]
     visits: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     correlated: Correlated | None = None
+    month: Floats | None = None
+    trend: Sequence[TimeTrend | None] = ()
 
     def uniforms(self, purpose: str = "outcome") -> Floats:
         """Uniforms of the endpoint, ``(trial, participant)``."""
@@ -69,6 +75,16 @@ class Drawing:
         for arm, stratum, where in self.groups:
             found.ravel()[where] = of(self.values[arm][stratum])
         return found
+
+    def drifting(self) -> Floats:
+        """Each participant's own probability, that of the month of randomisation."""
+        own = self.own(float)
+        assert self.month is not None
+        for arm, trend in enumerate(self.trend):
+            if trend is not None:
+                where = self.arm == arm
+                own[where] = trend.moved(own[where], self.month[where])
+        return own
 
 
 @dataclass(frozen=True)
@@ -150,6 +166,10 @@ class DirectTruth(ABC):
     def fault(self, value: Any, endpoint: Any) -> str:
         """Say why a value does not fit the endpoint's settings; blank where it does."""
         return ""
+
+    def drifts(self, value: Any) -> bool:
+        """Whether a value is one probability, whose logit may drift with calendar time."""
+        return False
 
     @abstractmethod
     def draw(self, drawing: Drawing) -> Outcome:

@@ -146,6 +146,9 @@ class ResponseOrChain(Response):
         months = ", ".join(f"{month:g}" for month in value.months)
         return f"{float(value):.4g} (by a chain over month{'s' * (len(value.months) > 1)} {months})"
 
+    def drifts(self, value: Any) -> bool:
+        return not isinstance(value, ChainTruth)
+
     def tells_at(self, value: Any) -> tuple[float, ...]:
         return value.months if isinstance(value, ChainTruth) else ()
 

@@ -26,21 +26,28 @@ class Onset(Dated):
     wanted: ClassVar[str] = "a number from 0 to 1"
     holds: ClassVar[str] = "month of onset"
 
+    def drifts(self, value: Any) -> bool:
+        return True
+
     def draw(self, drawing: Drawing) -> Floats:
         window = drawing.endpoint.within_months
         u = drawing.uniforms("outcome" if drawing.directly else "event").ravel()
         onset = np.full(drawing.arm.shape, np.inf)
+        own = drawing.drifting().ravel() if drawing.trend else None
         for arm, stratum, where in drawing.groups:
             probability = drawing.values[arm][stratum]
             if probability == 0.0:
                 continue
             mine = u.take(where)
+            if own is not None:
+                probability = own[where]
             having = np.flatnonzero(mine < probability)
             at = where[having]
             opens: Floats | float = 0.0
             if drawing.course is not None and drawing.infused[arm][stratum]:
                 opens = drawing.course.infused.ravel()[at]
-            onset.ravel()[at] = opens + mine[having] / probability * window
+            chance = probability if own is None else probability[having]
+            onset.ravel()[at] = opens + mine[having] / chance * window
         return onset
 
     def drawn(

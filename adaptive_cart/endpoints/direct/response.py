@@ -23,7 +23,12 @@ class Response(DirectTruth):
     wanted: ClassVar[str] = "a number from 0 to 1"
     holds: ClassVar[str] = "0 or 1"
 
+    def drifts(self, value: Any) -> bool:
+        return True
+
     def draw(self, drawing: Drawing) -> Outcome:
+        if drawing.trend:
+            return drawing.uniforms() < drawing.drifting()
         u, values, arm, stratum = drawing.uniforms(), drawing.values, drawing.arm, drawing.stratum
         if stratum is not None:
             return u < np.array(values, dtype=np.float64)[arm, stratum]

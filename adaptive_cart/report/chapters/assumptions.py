@@ -48,6 +48,9 @@ def numbers_of(evidence: Evidence, scenario: str) -> dict[str, str]:
         assert direct is not None
         for arm, values in zip(truth.arms, by_arm, strict=True):
             _add(found, f"{endpoint}.{arm}", strata, [direct.words(value) for value in values])
+    for endpoint, trends in truth.trends.items():
+        for arm, trend in zip(truth.arms, trends, strict=True):
+            found[f"time_trend.{endpoint}.{arm}"] = "none" if trend is None else trend.words()
     if truth.courses is not None:
         for arm, courses in zip(truth.arms, truth.courses, strict=True):
             by_stratum = [dict(_leaves(course)) for course in courses]

@@ -1,0 +1,79 @@
+"""How a probability drifts with the month of randomisation: a shift of its logit."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+from pydantic import Field, model_validator
+from scipy import special
+
+from adaptive_cart.nouns.parts import MONTHS_PER_YEAR, Finite, Months, Part
+from adaptive_cart.nouns.records import Floats
+
+
+class TimeTrend(Part):
+    """A shift of the logit by month of randomisation, from the opening of the trial.
+
+    What is given is added up: a straight line, a step, and a wave of twelve months.
+    """
+
+    per_year: Finite | None = Field(
+        default=None, description="a straight line: by how much the logit rises a year"
+    )
+    step: Finite | None = Field(
+        default=None, description="by how much the logit is higher from `at_month` on"
+    )
+    at_month: Months | None = Field(default=None, description="month of the step")
+    amplitude: Finite | None = Field(
+        default=None, description="a wave of twelve months: by how much the logit is higher at its "
+        "peak than on average"
+    )  # fmt: skip
+    peak_month: Months | None = Field(
+        default=None, description="month at which the wave has its peak"
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        for size, month in (("step", "at_month"), ("amplitude", "peak_month")):
+            if (getattr(self, size) is None) != (getattr(self, month) is None):
+                given, lacking = (size, month) if getattr(self, month) is None else (month, size)
+                raise ValueError(f"has '{given}' without '{lacking}'; the two go together")
+        if self.per_year is None and self.step is None and self.amplitude is None:
+            raise ValueError(
+                "says no trend; write per_year = …, step = … with at_month = …, or amplitude = … "
+                "with peak_month = …"
+            )
+        return self
+
+    def shift(self, month: Floats) -> Floats:
+        """Shift of the logit of those randomised at a month; none of those who never are."""
+        month = np.where(np.isfinite(month), month, 0.0)
+        found = np.zeros(month.shape)
+        if self.per_year is not None:
+            found += self.per_year * month / MONTHS_PER_YEAR
+        if self.step is not None and self.at_month is not None:
+            found += np.where(month >= self.at_month, self.step, 0.0)
+        if self.amplitude is not None and self.peak_month is not None:
+            angle = 2.0 * np.pi * (month - self.peak_month) / MONTHS_PER_YEAR
+            found += self.amplitude * np.cos(angle)
+        return found
+
+    def moved(self, probability: Floats | float, month: Floats) -> Floats:
+        """A probability as it is for those randomised at a month."""
+        found: Floats = special.expit(special.logit(probability) + self.shift(month))
+        return found
+
+    def words(self) -> str:
+        """Say it: ``logit + 0.15 a year``."""
+        parts = []
+        if self.per_year is not None:
+            parts.append(f"{self.per_year:+g} a year")
+        if self.step is not None:
+            parts.append(f"{self.step:+g} from month {self.at_month:g} on")
+        if self.amplitude is not None:
+            parts.append(
+                f"a wave of twelve months, ±{abs(self.amplitude):g}, with its peak at month "
+                f"{self.peak_month:g}"
+            )
+        return "logit " + ", and ".join(parts)

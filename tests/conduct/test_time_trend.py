@@ -1,0 +1,188 @@
+"""Probabilities that drift with the month of randomisation: against the twin, and what is true."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adaptive_cart.design.design import Design
+from adaptive_cart.errors import DesignError, EngineError
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.results.estimand import true_values
+from adaptive_cart.running.engine import choose_engine
+from adaptive_cart.telling.check import described
+from checks import tiny_design
+from conduct.test_fast_equals_adaptive_twin import compare
+
+Raw = dict[str, Any]
+SHAPES: dict[str, Raw] = {
+    "a line": {"per_year": 1.5},
+    "a step": {"step": -2.0, "at_month": 6.0},
+    "a wave": {"amplitude": 1.2, "peak_month": 4.0},
+    "all together": {"per_year": -0.8, "step": 1.0, "at_month": 3.0, "amplitude": 0.5,
+                     "peak_month": 11.0},
+    "unequal": {"per_year": 0.5, "cells": {"per_year": 3.0}},
+    "one arm": {"usual": {"step": 1.5, "at_month": 4.0}},
+}  # fmt: skip
+
+
+def design_of(trend: Raw, **tables: Any) -> Raw:
+    """Two arms, a landmark and an adverse event, both said directly."""
+    raw: Raw = {
+        "name": "Drifting",
+        "arms": {"usual": {"control": True}, "cells": {"allocation": 2}},
+        "endpoints": {
+            "free": {"type": "landmark", "month": 4.0},
+            "fever": {"type": "adverse_event", "within_months": 2.0},
+        },
+        "enrolment": {"max_n": 48, "per_month": 3.0},
+        "looks": {"observed": [18, 36], "final": "all_observed"},
+        "rules": [
+            {
+                "name": "harm",
+                "then": "stop_for_safety",
+                "posterior": {"endpoint": "fever", "arm": "cells", "above": 0.5},
+                "at_least": 0.9,
+            },
+            {
+                "name": "works",
+                "then": "declare_success",
+                "posterior": {
+                    "endpoint": "free", "arm": "cells", "minus": "usual", "above": 0.0
+                },
+                "at_least": 0.95,
+            },
+        ],
+        "scenarios": {
+            "one": {
+                "free": {"usual": 0.3, "cells": 0.4},
+                "fever": {"usual": 0.1, "cells": 0.3},
+                "time_trend": {"free": trend, "fever": {"per_year": 0.7}},
+            }
+        },
+    }  # fmt: skip
+    return raw | tables
+
+
+@pytest.mark.parametrize("trend", SHAPES.values(), ids=SHAPES)
+def test_each_shape_is_the_twins_trial_by_trial(trend: Raw) -> None:
+    compare(design_of(trend), "one", 8)
+
+
+def test_strata_drift_each_from_its_own_value() -> None:
+    raw = design_of({"per_year": 2.0}, strata={"mild": 0.4, "hard": 0.6})
+    raw["scenarios"]["one"]["free"]["cells"] = {"mild": 0.7, "hard": 0.2}
+    compare(raw, "one", 8)
+
+
+def true_difference(raw: Raw) -> float:
+    design = Design(**copy.deepcopy(raw))
+    found = true_values(design, design.truths["one"]).quantity(Question("free", 1, 0))
+    assert found is not None
+    assert found.mcse == 0.0
+    return found.value
+
+
+@pytest.mark.parametrize("trend", SHAPES.values(), ids=SHAPES)
+def test_the_true_difference_is_averaged_over_the_expected_arrivals(trend: Raw) -> None:
+    """Those expected at 1/3, 2/3, ... months, each with the probability of that month."""
+    from twin import one_trial
+
+    raw = design_of(trend)
+    truth = one_trial.truth_of(raw, "one")
+    differences = []
+    for participant in range(48):
+        month = (participant + 1) / 3.0
+        usual, cells = (
+            one_trial.drifted(truth, "free", {"arm": arm, "stratum": None}, month)[arm]
+            for arm in ("usual", "cells")
+        )
+        differences.append(cells - usual)
+    assert true_difference(raw) == pytest.approx(math.fsum(differences) / 48, abs=1e-12)
+
+
+def test_a_trend_of_nought_is_no_trend() -> None:
+    raw = design_of({"per_year": 0.0})
+    assert true_difference(raw) == pytest.approx(0.1, abs=1e-12)
+
+
+def test_arms_alike_differ_by_nothing_under_a_trend() -> None:
+    raw = design_of({"per_year": 0.7, "amplitude": 0.3, "peak_month": 2.0})
+    raw["scenarios"]["one"]["free"]["cells"] = 0.3
+    assert true_difference(raw) == 0.0
+
+
+def test_a_scenario_lays_its_trend_over_that_of_the_truth() -> None:
+    raw = design_of({"cells": {"per_year": 1.0}})
+    raw["truth"] = {"time_trend": {"free": {"per_year": 0.4, "step": 1.0, "at_month": 5.0}}}
+    usual, cells = Design(**raw).truths["one"].trends["free"]
+    assert usual is not None
+    assert cells is not None
+    assert (usual.per_year, usual.step) == (0.4, 1.0)
+    assert (cells.per_year, cells.step) == (1.0, 1.0)
+
+
+def test_the_exact_engine_refuses_and_auto_simulates() -> None:
+    raw = tiny_design()
+    raw["scenarios"]["null"]["time_trend"] = {"dfr": {"per_year": 0.2}}
+    design = Design(**raw)
+    assert choose_engine(design, design.truths, "auto").engine == "simulate"
+    with pytest.raises(EngineError, match=r"drift with the calendar \(dfr, scenario 'null'\)"):
+        choose_engine(design, design.truths, "exact")
+
+
+def test_check_says_the_trend_and_over_whom_values_are_averaged() -> None:
+    text = described(Design(**design_of(SHAPES["unequal"])))
+    assert "time trend by month of randomisation: usual logit +0.5 a year; cells logit +3" in text
+    assert "randomised while the arms compared are open" in text
+
+
+@pytest.mark.parametrize(
+    ("trend", "told"),
+    [
+        ({"free": 0.1}, "time_trend.free: found 0.1; a trend is expected: { per_year"),
+        ({"fre": {"per_year": 0.1}}, "fre: no endpoint of this design (did you mean 'free'?)"),
+        ({"free": {"per_yer": 0.1}}, "per_yer: neither a key of a trend nor an arm (did you mean"),
+        ({"free": {"step": 0.1}}, "time_trend.free: has 'step' without 'at_month'"),
+        ({"free": {"peak_month": 1.0}}, "time_trend.free: has 'peak_month' without 'amplitude'"),
+        ({"free": {}}, "time_trend.free: says no trend; write per_year"),
+        ({"free": {"cells": 2}}, "time_trend.free.cells: found 2; a trend is expected"),
+        ({"free": {"cells": {"per_year": "a"}}}, 'cells.per_year: found "a"; a number is expected'),
+    ],
+)
+def test_what_is_wrong_is_told(trend: Raw, told: str) -> None:
+    raw = design_of({"per_year": 0.0})
+    raw["scenarios"]["one"]["time_trend"] = trend
+    with pytest.raises(DesignError) as caught:
+        Design(**raw)
+    assert told in str(caught.value)
+    assert len(caught.value.problems) == 1
+
+
+def test_a_trend_has_to_move_a_probability_that_is_said() -> None:
+    raw = design_of({"per_year": 0.1})
+    raw["endpoints"]["rate"] = {"type": "event_rate"}
+    raw["analysis"] = {"rate": {"model": "gamma_poisson", "prior": {"a": 0.5, "b": 1.0}}}
+    raw["scenarios"]["one"] |= {"rate": {"usual": 0.1, "cells": 0.1}}
+    raw["scenarios"]["one"]["time_trend"]["rate"] = {"per_year": 0.1}
+    with pytest.raises(DesignError, match="moves the logit of one probability an arm"):
+        Design(**raw)
+
+
+def test_the_drift_is_seen_in_simulated_participants() -> None:
+    """Of 400 trials, responders randomised before and after a step, within 4 standard errors."""
+    from adaptive_cart.participants.enrolment import Enrolment
+    from adaptive_cart.participants.population import followed, latents_for
+
+    design = Design(**design_of({"step": 1.5, "at_month": 8.0}))
+    latents = latents_for(design, 5, 0, 400)
+    population = followed(design, design.truths["one"], latents, Enrolment(design, latents))
+    came = np.isfinite(population.arrival)
+    for after, expected in ((False, 0.3), (True, 1.0 / (1.0 + 7.0 / 3.0 * math.exp(-1.5)))):
+        who = came & (population.arm == 0) & ((population.arrival >= 8.0) == after)
+        share = np.asarray(population.outcomes["free"])[who].mean()
+        assert abs(share - expected) < 4.0 * math.sqrt(expected * (1 - expected) / who.sum())
