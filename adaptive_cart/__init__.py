@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from adaptive_cart.report import write_report
     from adaptive_cart.results.result import Result, open_result
     from adaptive_cart.running.run import simulate
+    from adaptive_cart.sweeps import Sweep, sweep
     from adaptive_cart.telling.walkthrough import example
 
 _HOME = {
@@ -40,6 +41,7 @@ _HOME = {
     "Result": "results.result",
     "ResultsError": "errors",
     "RunError": "errors",
+    "Sweep": "sweeps",
     "analyze": "analysis",
     "compare": "comparison",
     "durability": "analysis.durability_curves",
@@ -47,6 +49,7 @@ _HOME = {
     "load_design": "design.file",
     "open_result": "results.result",
     "simulate": "running.run",
+    "sweep": "sweeps",
     "write_report": "report",
 }
 
@@ -63,6 +66,7 @@ __all__ = [
     "Result",
     "ResultsError",
     "RunError",
+    "Sweep",
     "analyze",
     "compare",
     "durability",
@@ -72,6 +76,7 @@ __all__ = [
     "open_result",
     "priors",
     "simulate",
+    "sweep",
     "write_report",
 ]
 

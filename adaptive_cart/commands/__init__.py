@@ -12,6 +12,7 @@ COMMANDS = {
     "check": "adaptive_cart.commands.check",
     "schema": "adaptive_cart.commands.schema",
     "simulate": "adaptive_cart.commands.simulate",
+    "sweep": "adaptive_cart.commands.sweep",
     "calibrate": "adaptive_cart.commands.calibrate",
     "example": "adaptive_cart.commands.example",
     "analyze": "adaptive_cart.commands.analyze",

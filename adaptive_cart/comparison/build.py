@@ -95,7 +95,7 @@ def compare(
             )
     opened = [part if isinstance(part, Result) else open_result(part) for part in results]
     names = _common(opened, scenarios)
-    candidates = [_candidate(result, label) for result, label in _labelled(opened)]
+    candidates = [candidate_of(result, label) for result, label in _labelled(opened)]
     first = candidates[0]
     notes: list[str] = []
     # both are made before either is run, so that what is wrong is told first
@@ -106,7 +106,7 @@ def compare(
     def run(design: Design, label: str, words: Callable[[Design], str]) -> None:
         folder, temporary = _folder(out, label)
         found = run_like(design, opened[0], list(names), folder, jobs, progress, tell)
-        made = _candidate(Result(found.design, folder.absolute(), temporary=temporary), label)
+        made = candidate_of(Result(found.design, folder.absolute(), temporary=temporary), label)
         candidates.append(replace(made, words=words(found.design), made=True))
 
     if fixed_design is not None:
@@ -175,7 +175,8 @@ def _labelled(results: Sequence[Result]) -> list[tuple[Result, str]]:
     return found
 
 
-def _candidate(result: Result, label: str) -> Candidate:
+def candidate_of(result: Result, label: str) -> Candidate:
+    """A run as one of the designs that are compared."""
     manifest = result.manifest
     return Candidate(
         label=label,

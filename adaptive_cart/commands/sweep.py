@@ -1,0 +1,121 @@
+"""``adaptive-cart sweep``: run DESIGN with keys of it set otherwise, and compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from adaptive_cart.commands import options
+from adaptive_cart.commands.terminal import encodable, progress, say_goes_on, width
+
+
+@click.command(name="sweep")
+@options.design
+@options.settings
+@click.option(
+    "--vary",
+    "varied",
+    multiple=True,
+    metavar="KEY=VALUES",
+    help="A key and its values: FROM:TO:STEP, the end taken in, or VALUE,VALUE; may be repeated.",
+)
+@click.option(
+    "--one-at-a-time",
+    is_flag=True,
+    help="Change one key, the others as written; else all combinations.",
+)
+@click.option("--pairs", is_flag=True, help="The same, and all combinations of two keys.")
+@click.option(
+    "--recalibrate",
+    is_flag=True,
+    help="Calibrate every variant's success thresholds first: compare at equal type I error.",
+)
+@click.option(
+    "--looks-in-proportion",
+    is_flag=True,
+    help="Where enrolment.max_n is varied, move the looks by number with it.",
+)
+@click.option("--trials", type=int, help="Simulated trials a scenario; else the design's number.")
+@click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
+@click.option("--scenario", "scenarios", multiple=True, help="Run only this one; may be repeated.")
+@options.jobs
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "exact", "simulate"]),
+    default="auto",
+    show_default=True,
+    help="Enumerate, simulate, or enumerate where that is valid.",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["loky", "dask"]),
+    default="loky",
+    show_default=True,
+    help="Processes here, or a dask cluster that shares the folder.",
+)
+@click.option("--scheduler", help="Address of the dask scheduler.")
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(["pdf", "svg", "png"]),
+    help="Of the figures; may be repeated; all if left out.",
+)
+@options.out("Folder of the sweep; else sweeps/<name of the design file>.")
+@options.resume
+def command(
+    design: Path,
+    settings: tuple[str, ...],
+    varied: tuple[str, ...],
+    one_at_a_time: bool,
+    pairs: bool,
+    recalibrate: bool,
+    looks_in_proportion: bool,
+    trials: int | None,
+    seed: int | None,
+    scenarios: tuple[str, ...],
+    jobs: int | None,
+    engine: Any,
+    backend: str,
+    scheduler: str | None,
+    formats: tuple[str, ...],
+    out: Path | None,
+    resume: bool,
+) -> None:
+    """Run DESIGN with keys of it set otherwise, and compare with the design as written."""
+    from adaptive_cart.design.file import load_design
+    from adaptive_cart.errors import InputError
+    from adaptive_cart.sweeps import sweep
+    from adaptive_cart.sweeps.varying import vary_of
+
+    if one_at_a_time and pairs:
+        raise InputError("--one-at-a-time and --pairs: give one of the two")
+    loaded = load_design(design, settings)
+    options.tell_settings(loaded)
+    try:
+        with progress() as bar:
+            found = sweep(
+                loaded,
+                vary_of(varied),
+                how="one_at_a_time" if one_at_a_time else "pairs" if pairs else "grid",
+                recalibrate=recalibrate,
+                looks_in_proportion=looks_in_proportion,
+                trials=trials,
+                seed=seed,
+                scenarios=scenarios or None,
+                jobs=jobs,
+                engine=engine,
+                out=out or Path("sweeps") / design.stem,
+                restart=not resume,
+                backend=backend,
+                scheduler=scheduler,
+                progress=bar.show,
+                tell=bar.tell,
+            )
+    except KeyboardInterrupt:
+        say_goes_on(resume)
+    found.write_figures(formats or ("pdf", "svg", "png"))
+    click.echo(encodable(found.text(width())))
+    click.echo(f"table, figures and the results of every variant in {found.folder}", err=True)
