@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TypeAlias, TypeVar
@@ -45,6 +45,8 @@ from adaptive_cart.results.true_value import Cells, TrueValue, told
 
 SCRAMBLES = 16
 POINTS = 2**16
+BITS = 30  # of a point: it is a whole number of steps of 2**-30
+AT_A_TIME = 2**16  # points
 # the first dimensions of a Sobol sequence are the most even, so the most often decisive come first
 PURPOSES = (
     "remission",
@@ -180,7 +182,7 @@ class SobolLatents(Latents):
 
     def __init__(self, seed: int = SEED, scrambles: int = SCRAMBLES, points: int = POINTS) -> None:
         super().__init__(seed, 0, scrambles, points)
-        self._points: npt.NDArray[np.float64] | None = None
+        self._steps: npt.NDArray[np.uint32] | None = None
 
     def dimension(self, purpose: str) -> int:
         """Dimension of a purpose: fixed, so that no value depends on what was asked before."""
@@ -191,25 +193,54 @@ class SobolLatents(Latents):
 
     def of(self, purpose: str, width: int | None = None) -> Floats:
         """Uniforms of every point for one purpose, ``(scramble, point)``, read only."""
-        if purpose in self._kept:
-            return self._kept[purpose]
+        return self.of_scrambles(purpose, slice(None))
+
+    def of_scrambles(self, purpose: str, chosen: slice) -> Floats:
+        """The same of some scrambles."""
         dimension = self.dimension(purpose)
-        if dimension >= DIMENSIONS:
-            # plain uniforms come in whole lots, and there are as many points as there are
-            self._kept[purpose] = super().of(purpose)[:, : self.participants]
-            return self._kept[purpose]
-        if self._points is None:
+        if dimension < DIMENSIONS:
+            values = self.points(dimension, chosen)
+        else:  # plain uniforms come in whole lots, and there are as many points as there are
+            values = super().of(purpose)[chosen, : self.participants]
+        values.setflags(write=False)
+        return values
+
+    def points(self, dimension: int, chosen: slice) -> Floats:
+        """Points of some scrambles in one dimension, ``(scramble, point)``.
+
+        They are kept as the whole numbers of steps that they are made of, in half the memory.
+        """
+        if self._steps is None:
             from scipy.stats import qmc
 
-            self._points = np.empty((DIMENSIONS, self.trials, self.participants))
+            self._steps = np.empty((DIMENSIONS, self.trials, self.participants), dtype=np.uint32)
             for scramble in range(self.trials):
-                sobol = qmc.Sobol(DIMENSIONS, scramble=True, rng=self.seed + scramble)
-                self._points[:, scramble, :] = sobol.random(self.participants).T
-        # a scrambled point may round to one, which is no uniform in [0, 1)
-        values = np.minimum(self._points[dimension], np.nextafter(1.0, 0.0))
-        values.setflags(write=False)
-        self._kept[purpose] = values
-        return values
+                sobol = qmc.Sobol(DIMENSIONS, scramble=True, bits=BITS, rng=self.seed + scramble)
+                points = sobol.random(self.participants)
+                self._steps[:, scramble, :] = (points * 2.0**BITS).T
+        uniforms: Floats = self._steps[dimension, chosen] * np.float64(2.0**-BITS)
+        return uniforms
+
+    def by_few(self) -> Iterator[FewScrambles]:
+        """All scrambles, a few at a time: as many as stay in a processor's cache."""
+        few = max(1, AT_A_TIME // self.participants)
+        for first in range(0, self.trials, few):
+            yield FewScrambles(self, slice(first, min(first + few, self.trials)))
+
+
+class FewScrambles(Latents):
+    """Some of the scrambles of latent uniforms."""
+
+    def __init__(self, whole: SobolLatents, chosen: slice) -> None:
+        super().__init__(whole.seed, 0, chosen.stop - chosen.start, whole.participants)
+        self.whole = whole
+        self.chosen = chosen
+
+    def of(self, purpose: str, width: int | None = None) -> Floats:
+        """Uniforms of their points for one purpose, ``(scramble, point)``, read only."""
+        if purpose not in self._kept:
+            self._kept[purpose] = self.whole.of_scrambles(purpose, self.chosen)
+        return self._kept[purpose]
 
 
 def true_values(
@@ -413,7 +444,11 @@ def _lasting(
                 measured[key] = partial(of.sampled, endpoint, needed.month)
     if not measured:
         return found
-    values = _sampled_cells(design, truth, measured, points)
+    medians = {key: of for key, of in measured.items() if OF_TIMES[key[1]].of_strata_pooled}
+    means = {key: of for key, of in measured.items() if key not in medians}
+    values = _sampled_cells(design, truth, means, points) if means else {}
+    if medians:
+        values |= _sampled_cells(design, truth, medians, points, together=True)
     names = list(dict.fromkeys(key[0] for key in measured))
     counted = _counted(design, truth, names, points) if len(truth.strata) > 1 else {}
     for of_name, v in values.items():
@@ -452,7 +487,7 @@ def _sampled_medians(design: Design, truth: Truth, points: SobolLatents, name: s
     """Medians of a time that follows from a course, of each stratum and of strata together."""
     endpoint = design.endpoints[name]
     alone: Measured = partial(median_of, endpoint, math.inf)
-    own = _sampled_cells(design, truth, {name: alone}, points)[name]
+    own = _sampled_cells(design, truth, {name: alone}, points, together=True)[name]
     months = months_about(own)
     measured: dict[float, Measured] = {
         float(month): partial(endpoint.lasting, month=float(month)) for month in months
@@ -486,9 +521,31 @@ def _exact(design: Design, truth: Truth) -> dict[str, Floats]:
 
 
 def _sampled_cells(
-    design: Design, truth: Truth, measured: Mapping[Key, Measured], points: SobolLatents
+    design: Design,
+    truth: Truth,
+    measured: Mapping[Key, Measured],
+    points: SobolLatents,
+    together: bool = False,
 ) -> dict[Key, Floats]:
-    """What is measured of the participants of every scramble, ``(scramble, arm, stratum)``."""
+    """What is measured of the participants of every scramble, ``(scramble, arm, stratum)``.
+
+    Parameters
+    ----------
+    together
+        Whether what is measured of a scramble takes the others into account.
+    """
+    parts = [points] if together else points.by_few()
+    found: dict[Key, list[Floats]] = {}
+    for part in parts:
+        for key, cells in _cells_of(design, truth, measured, part).items():
+            found.setdefault(key, []).append(cells)
+    return {key: np.concatenate(cells) for key, cells in found.items()}
+
+
+def _cells_of(
+    design: Design, truth: Truth, measured: Mapping[Key, Measured], points: Latents
+) -> dict[Key, Floats]:
+    """The same of some scrambles, which are followed at once."""
     shape = (points.trials, points.participants)
     arrival = np.zeros(shape)
     arms, strata = len(truth.arms), len(truth.strata)

@@ -54,6 +54,7 @@ from adaptive_cart.running.calibrate import calibrate, calibrated_text
 from adaptive_cart.running.cost import cost_of_draws
 from adaptive_cart.running.engine import Engine, choose_engine
 from adaptive_cart.running.exact import enumerate_design
+from adaptive_cart.running.memory import freed_memory_kept
 from adaptive_cart.running.region import needs_calibration, with_found
 from adaptive_cart.running.stopping_counts import stopping_counts_csv
 from adaptive_cart.running.stretches import (
@@ -325,6 +326,7 @@ class _Run:
         self.held = dict.fromkeys(self.reported, 0)
         self._finish(rows)
 
+    @freed_memory_kept()
     def draw(self, trials: int, mcse: float | None, workers: Workers, block: int) -> None:
         """Run the simulating engine until every scenario has its trials."""
         names = tuple(self.design.scenarios)

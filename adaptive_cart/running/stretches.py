@@ -36,6 +36,7 @@ from adaptive_cart.results.estimand import TrueValues
 from adaptive_cart.results.operating import Z95
 from adaptive_cart.results.rows import false_columns, looks_table, trials_table
 from adaptive_cart.results.store import GO_ON, LOOKS, TRIALS, Parts, Span, Stretch, version
+from adaptive_cart.running.memory import freed_memory_kept
 
 STRETCH = 2_500  # trials in a stretch, at most
 SHORTEST_STRETCH = 250
@@ -114,6 +115,7 @@ class Workers:
                 ) from None
 
 
+@freed_memory_kept()
 def run_stretch(job: Job, piece: Piece) -> int:
     """Run the trials of a stretch in some scenarios and keep them; returns their number."""
     import pyarrow as pa

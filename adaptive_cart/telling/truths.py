@@ -48,16 +48,19 @@ class LatticePoints(SobolLatents):
 
     def __init__(self) -> None:
         super().__init__(SEED, SHIFTS, POINTS)
+        self._lattice: Floats | None = None
 
-    def of(self, purpose: str, width: int | None = None) -> Floats:
-        """Uniforms of every point for one purpose, ``(shift, point)``, read only."""
-        if self._points is None:  # a truth that is said directly needs none
+    def points(self, dimension: int, chosen: slice) -> Floats:
+        """Points of some shifts in one dimension, ``(shift, point)``."""
+        if self._lattice is None:  # a truth that is said directly needs none
             powers = [pow(GENERATOR, power, POINTS) for power in range(DIMENSIONS)]
             lattice = np.outer(powers, np.arange(POINTS)) % POINTS / POINTS
             draw = random.Random(SEED).random  # NumPy's generators take longer to load
             shifts = np.array([[draw() for _ in range(SHIFTS)] for _ in range(DIMENSIONS)])
-            self._points = (lattice[:, None, :] + shifts[:, :, None]) % 1.0
-        return super().of(purpose, width)
+            moved = (lattice[:, None, :] + shifts[:, :, None]) % 1.0
+            # a sum may round to one, which is no uniform in [0, 1)
+            self._lattice = np.minimum(moved, np.nextafter(1.0, 0.0))
+        return self._lattice[dimension, chosen]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy import integrate, optimize
+from scipy.stats import qmc
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
@@ -20,7 +21,7 @@ from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.nouns.questions import ALL, Question
 from adaptive_cart.nouns.summaries import Durations
 from adaptive_cart.participants.population import latents_for
-from adaptive_cart.results import hazard_ratios
+from adaptive_cart.results import estimand, hazard_ratios
 from adaptive_cart.results.estimand import (
     SobolLatents,
     TrueValue,
@@ -547,3 +548,28 @@ def test_the_true_value_of_what_a_safety_rule_asks_is_had_where_it_is_wanted() -
     assert found is not None
     lasting = 0.05 + 0.95 * 0.5 ** (24.0 / 9.0)  # as the design has the control's durability
     assert_close_in_mcse(found.value, lasting, max(found.mcse, 1e-3))
+
+
+@pytest.mark.parametrize("name", ["sle_autologous", "lupus_gated_claims", "lupus_first_flare"])
+def test_scrambles_that_are_followed_a_few_at_a_time_give_the_same_values(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    design = Design(**raw_design(name))
+    truth = list(truths_of(design).values())[-1]
+    found = []
+    for at_a_time in (2**8, 3 * 2**8, 2**20):
+        monkeypatch.setattr(estimand, "AT_A_TIME", at_a_time)
+        found.append(true_values(design, truth, SobolLatents(points=2**8)))
+    for other in found[1:]:
+        assert other.by_stratum == found[0].by_stratum
+        assert [*other.known] == [*found[0].known]
+        for known, cells in found[0].known.items():
+            np.testing.assert_array_equal(other.known[known].values, cells.values)
+
+
+def test_points_are_those_that_the_library_draws() -> None:
+    latents = SobolLatents(seed=3, scrambles=2, points=2**6)
+    for scramble in range(2):
+        sobol = qmc.Sobol(estimand.DIMENSIONS, scramble=True, rng=3 + scramble).random(2**6)
+        for place, purpose in enumerate(estimand.PURPOSES):
+            np.testing.assert_array_equal(latents.of(purpose)[scramble], sobol[:, place])
