@@ -15,6 +15,7 @@ import numpy as np
 from adaptive_cart.analysis.findings import Interval
 from adaptive_cart.analysis.posteriors import bounds, interval_of
 from adaptive_cart.analysis.survival import kaplan_meier
+from adaptive_cart.conduct.estimated import alone, estimand_noun
 from adaptive_cart.conduct.plan import LEVEL, Plan
 from adaptive_cart.figures.draw_measures import columns_for, panel_room
 from adaptive_cart.figures.draw_participants import EVENTS
@@ -112,7 +113,7 @@ def difference(analysis: Analysis) -> Picture | None:
             for target in rule.asked
             if target.endpoint == plan.design.primary
             and target.of is questions[0].of
-            and target.minus is not None
+            and (target.minus is None) == (questions[0].minus is None)
         }
     )
     words = _words(analysis)
@@ -129,7 +130,8 @@ def difference(analysis: Analysis) -> Picture | None:
     ]
     kind = questions[0].of
     label = plan.design.endpoint_label(plan.design.primary)
-    figure = _draw_densities(drawn, draws, intervals, margins, f"{label}: {kind.axis}", kind.ratio)
+    axis = estimand_noun(plan.design) if alone(plan.design) else kind.axis
+    figure = _draw_densities(drawn, draws, intervals, margins, f"{label}: {axis}", kind.ratio)
     by = "the reference posterior, PyMC" if draws else "the fast posterior"
     curve = " Curve: fast posterior; bars: draws of the reference posterior." if draws else ""
     where = " and ".join(f"{margin:g}" for margin in margins)

@@ -37,8 +37,15 @@ def questions_of(plan: Plan) -> Iterator[Question]:
             if kind.has_value and not kind.of_several and analysis.can_be_asked(kind):
                 base = Question(endpoint, 0, kind=kind.name)
                 told = list(kind.told(base, len(arms), places, _months(plan, endpoint)))
+                if design.control is None:
+                    told = [] if kind.of_two else list(_of_arms(told))
                 yield from told or dict.fromkeys(_asked(plan, base))
     yield from _utilities(plan)
+
+
+def _of_arms(told: list[Question]) -> Iterator[Question]:
+    """What is told where no arm is the control: of the arms themselves, also by stratum."""
+    yield from dict.fromkeys(replace(question, minus=None) for question in told)
 
 
 def _utilities(plan: Plan) -> Iterator[Question]:

@@ -74,7 +74,7 @@ def group_sequential(design: Design, futility: float | None = None) -> Design:
     tables["analysis"] = {
         design.primary: {"model": get_args(test.model_fields["model"].annotation)[0]}
     }
-    several = len(design.arms) > 2
+    several = design.several
     asked = _asked(design, "each" if several else design.arm_names[1])
     rules: list[dict[str, Any]] = [
         {
@@ -183,7 +183,7 @@ def _higher_is_better(design: Design) -> bool:
 # ── in words ──────────────────────────────────────────────────────────────────────────────────
 def words_of_group_sequential(design: Design, futility: float | None) -> str:
     """Say what a classical design is, in one line."""
-    rule, several = design.rules[0], len(design.arms) > 2
+    rule, several = design.rules[0], design.several
     spending = _spending(rule)
     of_events = design.looks.scale == "events"
     error, test = spending.alpha * (len(design.arms) - 1), _called(design)
@@ -213,7 +213,7 @@ def notes_on_group_sequential(first: Design, design: Design, futility: float | N
     first
         The design from which it was made.
     """
-    several = len(design.arms) > 2
+    several = design.several
     strata = ", strata taken together" if design.strata else ""
     analysis, kind = design.analysis[design.primary], _kind(design)
     text = (

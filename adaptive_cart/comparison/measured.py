@@ -165,7 +165,7 @@ def _columns_of(
     for name in COUNTED:
         yield Key(f"{name}_mean"), column(name), False
     if design.by_target:
-        for arm in design.arm_names[1:]:
+        for arm in design.experimental_names:
             for stratum in (None, *design.stratum_names):
                 name = f"success_{arm}" if stratum is None else f"success_{arm}_{stratum}"
                 if name in columns:

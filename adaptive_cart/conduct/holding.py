@@ -525,8 +525,7 @@ class Conduct:
         shares = None
         if isinstance(self.design.randomisation, ResponseAdaptive):
             assert self.shares is not None
-            control = self.design.randomisation.control
-            fixed = None if control == "match_largest" else float(control)
+            fixed = self.design.randomisation.fixed
             shares = self.shares.copy()
             shares[rows] = shares_of_open(shares[rows], self.standing.open_arms[rows], fixed)
         self.enrol_later(rows, analysis.snapshot.date, strata_before, shares)
@@ -546,8 +545,8 @@ class Conduct:
         best[analysis.trials] = analysis.best(self.plan.order)
         renewed &= np.isfinite(best).all(axis=1)  # where there is no posterior, shares stay
         best = np.where(renewed[:, None], best, 0.0)
-        control = None if rule.control == "match_largest" else float(rule.control)
-        adaptive = adaptive_shares(best, open_arms, rule.power, rule.minimum, control)
+        controls = min(self.design.experimental)
+        adaptive = adaptive_shares(best, open_arms, rule.power, rule.minimum, rule.fixed, controls)
         equal = open_arms / open_arms.sum(axis=1, keepdims=True)
         fallback = np.where(changed[:, None], equal, self.shares)
         return np.where(renewed[:, None], adaptive, fallback)

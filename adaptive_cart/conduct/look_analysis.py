@@ -143,9 +143,9 @@ class LookAnalysis:
         """Probability of each open experimental arm to be the best, ``(chosen trial, arm)``."""
         found = np.zeros(self.open_arms.shape)
         posterior = self.posterior(order.endpoint)
-        patterns, which = np.unique(self.open_arms[:, 1:], axis=0, return_inverse=True)
+        patterns, which = np.unique(self.open_arms[:, order.first :], axis=0, return_inverse=True)
         for number, pattern in enumerate(patterns):
-            arms = tuple(int(arm) + 1 for arm in np.flatnonzero(pattern))
+            arms = tuple(int(arm) + order.first for arm in np.flatnonzero(pattern))
             rows = np.flatnonzero(which.reshape(-1) == number)
             if arms:
                 found[rows[:, None], arms] = posterior.best(replace(order, among=arms), rows)
@@ -215,9 +215,9 @@ def among_open(target: Question, open_arms: Booleans) -> Iterator[tuple[Question
     if not target.to_be_named:
         yield target, np.arange(len(open_arms))
         return
-    patterns, which = np.unique(open_arms[:, 1:], axis=0, return_inverse=True)
+    patterns, which = np.unique(open_arms[:, target.first :], axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
-        arms = tuple(int(arm) + 1 for arm in np.flatnonzero(pattern))
+        arms = tuple(int(arm) + target.first for arm in np.flatnonzero(pattern))
         if target.arm in arms:
             yield replace(target, among=arms), np.flatnonzero(which.reshape(-1) == number)
 

@@ -47,12 +47,12 @@ class Estimand:
 
 @dataclass(frozen=True)
 class Weighed:
-    """A utility of an experimental arm less that of the control, which is measured.
+    """A utility of an experimental arm, less that of the control if there is one, as measured.
 
     Attributes
     ----------
     question
-        About its difference.
+        About its difference, or where no arm is the control, about itself.
     arm
         Name; nothing where there is only one experimental arm.
     """
@@ -102,15 +102,15 @@ class Plan:
 
     @cached_property
     def utilities(self) -> tuple[Weighed, ...]:
-        """Every utility of every experimental arm, as it differs from the control's."""
-        names = self.design.arm_names
+        """Every utility of every experimental arm, less the control's where there is one."""
+        names, other = self.design.arm_names, compared_with(self.design)
         return tuple(
             Weighed(
-                Question(name, arm, 0, kind="utility", weights=tuple(weights.items())),
-                names[arm] if len(names) > 2 else None,
+                Question(name, arm, other, kind="utility", weights=tuple(weights.items())),
+                names[arm] if self.design.several else None,
             )
             for name, weights in self.design.utility.items()
-            for arm in range(1, len(names))
+            for arm in self.design.experimental
         )
 
     @cached_property
@@ -210,27 +210,32 @@ def order_of(design: Design) -> Question:
     order = design.randomisation.by or Order(endpoint=design.primary)
     by, lowest = design.order_of(order.endpoint, order)
     month = KINDS["best"].month(order)
-    return Question(order.endpoint, 1, kind="best", month=month, ordered_by=by, lowest=lowest)
+    first = min(design.experimental)
+    return Question(
+        order.endpoint, first, kind="best", month=month, ordered_by=by, lowest=lowest, first=first
+    )
 
 
 def in_what(design: Design) -> str:
     """What the best arm is the best in, where shares follow another than the primary's level."""
     order = order_of(design)
-    if order == Question(design.primary, 1, kind="best"):
+    first = min(design.experimental)
+    if order == Question(design.primary, first, kind="best", first=first):
         return ""
     return f" in {order.endpoint}, with the {Best.most(order)}"
 
 
 def _estimands(design: Design) -> tuple[Estimand, ...]:
-    """For each experimental arm: against the control, on average and in each stratum."""
-    several = len(design.arms) > 2
+    """For each experimental arm: as success asks of it, on average and in each stratum."""
     asked = estimand_of(design)
     analysis = design.analysis_of(design.primary)
     if asked is None or analysis is None:
         return ()
     found = []
-    for arm in range(1, len(design.arms)):
-        name = design.arm_names[arm] if several else None
+    for arm in design.experimental:
+        if arm == asked.minus:  # what the others are compared with
+            continue
+        name = design.arm_names[arm] if design.several else None
         places: list[tuple[int, str | None]] = [(ALL, None)]
         if analysis.by_stratum:
             places += list(enumerate(design.stratum_names))
@@ -240,30 +245,44 @@ def _estimands(design: Design) -> tuple[Estimand, ...]:
 
 
 def estimand_of(design: Design) -> Question | None:
-    """What is estimated of the first arm against the control; nothing where there is nothing.
+    """What is estimated of the first arm; nothing where there is nothing.
 
     It is what the success rules claim of the primary, where they all claim the same; else of a time
     to event the hazard ratio where the model has one, and the difference of what the model has, the
-    cured fractions, where it has not.
+    cured fractions, where it has not. Where there is a control it is against the control; where
+    there is none, the quantity itself, or against the arm that success compares with.
     """
     kind, analysis = design.primary_endpoint.estimand_kind, design.analysis_of(design.primary)
     if kind is None:
         return None
     usual = kind if analysis is None or kind in analysis.answers else "level"
+    other, first = compared_with(design), min(design.experimental)
+    if other is None and KINDS[usual].of_two:
+        usual = "level"
     claimed = {
-        _of_first_arm(asked)
+        _of_first_arm(asked, design)
         for rule in resolve_rules(design)
         if rule.decision.ends == SUCCESS
         for asked in rule.asked
-        if asked.endpoint == design.primary and asked.minus == 0 and asked.of.has_value
+        if asked.endpoint == design.primary
+        and (design.control is None or asked.minus == other)
+        and asked.of.has_value
     }
-    return claimed.pop() if len(claimed) == 1 else Question(design.primary, 1, 0, kind=usual)
+    if len(claimed) == 1:
+        return claimed.pop()
+    return Question(design.primary, first, other, kind=usual)
 
 
-def _of_first_arm(asked: Question) -> Question:
+def compared_with(design: Design) -> int | None:
+    """Position of the control, with which experimental arms are compared; nothing without one."""
+    return None if design.control is None else design.arm_names.index(design.control)
+
+
+def _of_first_arm(asked: Question, design: Design) -> Question:
     """What a question is about (its month, its category), of the first arm and with no value."""
+    arm = next(arm for arm in design.experimental if arm != asked.minus)
     bare = asked.unordered()
-    return replace(bare, arm=1, stratum=ALL, value=0.0, above=True, against=(), sign="P")
+    return replace(bare, arm=arm, stratum=ALL, value=0.0, above=True, against=(), sign="P")
 
 
 def told_of(design: Design) -> Told:

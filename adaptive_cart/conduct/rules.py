@@ -225,11 +225,16 @@ def _together(design: Design, rule: Rule, parts: tuple[Comparison, ...]) -> Cond
         word, inner = found
         return Together(word == "all", tuple(shape(one) for one in inner))
 
-    arms = _one_or_each([[q.arm for q in part.targets] for part in parts], of_all=0)
+    arms = _one_or_each([[q.arm for q in part.targets] for part in parts], shared_arm(design))
     strata = _one_or_each([[q.stratum for q in part.targets] for part in parts], of_all=ALL)
     targets = tuple(Target(arm, stratum) for arm in arms for stratum in strata)
     places = tuple(tuple(_place(part.targets, target) for target in targets) for part in parts)
     return Condition(parts, targets, places, shape(rule))
+
+
+def shared_arm(design: Design) -> int:
+    """Position of the arm that targets share, the control; before the first where there is none."""
+    return min(design.experimental) - 1
 
 
 def _one_or_each(by_part: list[list[int]], of_all: int) -> list[int]:
@@ -300,7 +305,7 @@ def _jointly(
 ) -> tuple[tuple[Question, ...], Jointly]:
     """Several questions at once: what stands for each target, and all that is asked of it."""
     parts = [targets_of(design, one) for one in asked]
-    arms = _one_or_each([[q.arm for q in part] for part in parts], of_all=0)
+    arms = _one_or_each([[q.arm for q in part] for part in parts], shared_arm(design))
     strata = _one_or_each([[q.stratum for q in part] for part in parts], of_all=ALL)
     sets, first = [], []
     for target in (Target(arm, stratum) for arm in arms for stratum in strata):
@@ -321,7 +326,7 @@ def targets_of(design: Design, asked: PosteriorQuestion) -> tuple[Question, ...]
     about = asked.about
     endpoint, weights = design.endpoints.get(about), design.utility.get(about, {})
     by, lowest = design.order_of(about, asked)
-    chosen = range(1, len(arms)) if asked.arm == "each" else [arms.index(asked.arm)]
+    chosen = design.experimental if asked.arm == "each" else [arms.index(asked.arm)]
     if asked.stratum == "each":
         places = list(range(len(strata)))
     elif asked.stratum == "open":
@@ -343,6 +348,7 @@ def targets_of(design: Design, asked: PosteriorQuestion) -> tuple[Question, ...]
             ordered_by=by,
             lowest=lowest,
             places=kind.places(asked),
+            first=min(design.experimental),
             weights=tuple(weights.items()),
             sign=design.told(about).sign,
         )

@@ -269,7 +269,9 @@ class Standing:
 
     def end_where_resolved(self, held: Holding) -> None:
         """End trials with nothing left to decide: all arms, or all strata, are resolved."""
-        nothing_open = ~any_of(self.open_arms[:, 1:]) | ~any_of(self.open_strata)
+        nothing_open = ~any_of(self.open_arms[:, self.design.experimental]) | ~any_of(
+            self.open_strata
+        )
         self._end(any_of(held.where) & nothing_open, FUTILITY, held)
 
     def note(self, held: Holding) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 
 from adaptive_cart.conduct.holding import Conduct, LookRecord, Thresholds
 from adaptive_cart.conduct.look_analysis import LookAnalysis
-from adaptive_cart.conduct.plan import LEVEL, Plan
+from adaptive_cart.conduct.plan import LEVEL, Plan, compared_with
 from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.truth import Truth
@@ -271,12 +271,12 @@ class SimulatedConduct(Conduct):
 
     def _weigh(self) -> None:
         """Posterior means of both sides of every utility, at the look that ended the trial."""
-        plan, means = self.plan, {}
+        plan, means, other = self.plan, {}, compared_with(self.design)
         for name in plan.weighed if self.ends else ():
             analysis, model = plan.fitted[name]
             posterior = analysis.posterior(model, self.ends[name], None)
-            for arm in range(1, len(plan.design.arm_names)):
-                mean = posterior.mean(Question(name, arm, 0))
+            for arm in plan.design.experimental:
+                mean = posterior.mean(Question(name, arm, other))
                 failed = posterior.failed
                 means[name, arm] = mean if failed is None else np.where(failed, np.nan, mean)
         for place, utility in enumerate(plan.utilities if self.ends else ()):

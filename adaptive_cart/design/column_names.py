@@ -64,7 +64,7 @@ def _of_trials(pieces: Pieces) -> Iterator[Column]:
         yield f"n_{name}", "", f"all participants {name.replace('_', ', ')}"
     for arm in pieces.arm_names:
         yield f"n_{arm}", path_to("arms", arm), f"arm '{arm}'"
-    several = len(pieces.arm_names) > 2
+    several = len(pieces.experimental_names) > 1
     estimated = [*(_places(pieces) if several else _strata(pieces))]
     for ending in ("", "_final"):  # of an estimate; coverage likewise
         after = " after follow-up" if ending else ""
@@ -73,7 +73,7 @@ def _of_trials(pieces: Pieces) -> Iterator[Column]:
     for suffix, path, words in _places(pieces):
         yield f"success_{suffix}", path, words
     for utility in pieces.utility:
-        for arm in pieces.arm_names[1:] if several else ("",):
+        for arm in pieces.experimental_names if several else ("",):
             of = f"_{arm}" if arm else ""
             words = f"utility '{utility}'" + (f" in arm '{arm}'" if arm else "")
             for side in ("benefit", "harm"):
@@ -90,7 +90,7 @@ def _of_trials(pieces: Pieces) -> Iterator[Column]:
 
 def _places(pieces: Pieces) -> Iterator[Column]:
     """Arms, and arms in a stratum."""
-    for arm in pieces.arm_names[1:]:
+    for arm in pieces.experimental_names:
         yield arm, path_to("arms", arm), f"arm '{arm}'"
         for stratum in pieces.stratum_names:
             path = path_to("strata", stratum)

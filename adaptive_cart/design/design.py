@@ -94,6 +94,11 @@ class ResponseAdaptive(Part):
         default=None, description="what the best arm is the best in; the primary if left out"
     )
 
+    @property
+    def fixed(self) -> float | None:
+        """The control's share, where it is a number; else it is that of the largest arm."""
+        return None if self.control == "match_largest" else float(self.control)
+
 
 def _method(value: Any) -> Any:
     default = "permuted_blocks"
@@ -287,9 +292,29 @@ class Design(Part):
     # ── names in the order that arrays use ────────────────────────────────────────────────
     @cached_property
     def arm_names(self) -> tuple[str, ...]:
-        """Control first, then the others in the order written."""
+        """The control first, if there is one, then the others in the order written."""
         control = [name for name, arm in self.arms.items() if arm.control]
         return tuple(control + [name for name in self.arms if name not in control])
+
+    @cached_property
+    def control(self) -> str | None:
+        """Name of the control; nothing where no arm is one."""
+        return next((name for name, arm in self.arms.items() if arm.control), None)
+
+    @cached_property
+    def experimental(self) -> tuple[int, ...]:
+        """Positions of the experimental arms: all but the control."""
+        return tuple(range(self.control is not None, len(self.arms)))
+
+    @cached_property
+    def experimental_names(self) -> tuple[str, ...]:
+        """Names of the experimental arms, in the order written."""
+        return tuple(self.arm_names[position] for position in self.experimental)
+
+    @cached_property
+    def several(self) -> bool:
+        """Whether there are several experimental arms, so that each has to be named."""
+        return len(self.experimental) > 1
 
     def arm_label(self, name: str) -> str:
         """What readers call an arm: its label, or its name where it has none."""
@@ -315,7 +340,7 @@ class Design(Part):
 
     @cached_property
     def allocation(self) -> tuple[int, ...]:
-        """Allocation ratio, control first."""
+        """Allocation ratio, in the order of the arms."""
         return tuple(self.arms[name].allocation for name in self.arm_names)
 
     @cached_property
@@ -339,12 +364,12 @@ class Design(Part):
             if rule.decision.ends == SUCCESS
             for asked in rule.asked
         )
-        return len(self.arms) > 2 or each
+        return self.several or each
 
     @cached_property
     def closes_arms(self) -> bool:
         """Whether an arm may stop enrolling before the trial ends."""
-        return len(self.arms) > 2 and any(
+        return self.several and any(
             rule.decision.drops_arms or rule.decision.ends == SUCCESS for rule in self.rules
         )
 

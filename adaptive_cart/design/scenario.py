@@ -28,7 +28,7 @@ from adaptive_cart.courses.tables import (
 from adaptive_cart.design.accrual import Accrual, accrual_under
 from adaptive_cart.design.correlations import CORRELATION, scores_of
 from adaptive_cart.design.products import PRODUCTS
-from adaptive_cart.design.scenario_frame import BY, Frame, role_of
+from adaptive_cart.design.scenario_frame import BY, NOT_INFUSED, Frame, role_of
 from adaptive_cart.design.trends import TIME_TREND, trends_of
 from adaptive_cart.design.truth import Truth, merged
 from adaptive_cart.design.validation import (
@@ -191,7 +191,7 @@ class _Reader:
         groups = self.frame.strata or ("",)
         complete = {
             (arm, stratum): self._arm_course(arm, stratum)
-            for arm in self.frame.arms
+            for arm in self.frame.with_courses
             for stratum in groups
         }
         result = [
@@ -223,8 +223,9 @@ class _Reader:
     def _group(
         self, arm: str, stratum: str, courses: Mapping[tuple[str, str], ArmCourse | None]
     ) -> GroupCourse | None:
-        own, control = courses[arm, stratum], courses[self.frame.arms[0], stratum]
-        if own is None or control is None or own.same_as == arm:
+        without = self.frame.never_infused
+        own, uninfused = courses[arm, stratum], courses[without, stratum]
+        if own is None or uninfused is None or own.same_as == arm:
             return None
         disease_arm = own.same_as or arm
         disease = courses.get((disease_arm, stratum))
@@ -266,7 +267,7 @@ class _Reader:
                 path_to("arms", arm),
             )
             return None
-        if infused and arm == self.frame.arms[0]:
+        if infused and arm == self.frame.control:
             self.report(
                 self.where(arm, "infusion"),
                 f"'{arm}' is the control; participants who are never infused take the control's "
@@ -276,7 +277,12 @@ class _Reader:
             return None
         self._require_counted(arm, disease_arm, disease)
         own_disease = self._disease(disease_arm, disease)
-        never = self._disease(self.frame.arms[0], control) if infused else own_disease
+        never = own_disease
+        if infused and (self.frame.control is not None or failure > 0.0):
+            if without == NOT_INFUSED and without not in self.table:
+                self._without_infusion(arm, failure)
+                return None
+            never = self._disease(without, uninfused)
         if own_disease is None or never is None:
             return None
         drugs = disease.remission_on_drugs or RemissionOnDrugs(probability=0.0)
@@ -305,6 +311,15 @@ class _Reader:
             scores=self._scores(arm, own),
             crossover=0.0 if own.crossover is None else own.crossover.probability,
         )
+
+    def _without_infusion(self, arm: str, failure: float) -> None:
+        """Report that nothing says what becomes of participants who are never infused."""
+        told = (
+            f"missing{BY}; {failure:g} of '{arm}' are never infused, and there is no control whose "
+            f"course they would take: write how their disease runs, remission = {{ probability = "
+            f"…, onset = … }} and what follows, or {arm}.infusion.failure = 0"
+        )
+        self.report(path_to("truth", NOT_INFUSED), told, path_to("arms", arm))
 
     def _scores(self, arm: str, own: ArmCourse) -> dict[str, CourseScore]:
         """Scores of an arm; what one of them lacks is reported."""

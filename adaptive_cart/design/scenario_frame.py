@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from adaptive_cart.design.truth import Truth
 
 ROLES = ("null", "alternative", "robustness")
+NOT_INFUSED = "not_infused"  # whose course is taken where no arm is the control
 BY = "\0"  # stands in a message for the scenarios that have the problem
 
 
@@ -46,6 +47,8 @@ class Frame:
         How fast participants come by ``[enrolment]``, as plain data; nothing where it is wrong.
     early
         By endpoint: the months before the one analysed whose states tell.
+    control
+        Name of the control; nothing where no arm is one.
     """
 
     arms: tuple[str, ...]
@@ -61,10 +64,21 @@ class Frame:
     needed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     accrual: Mapping[str, Any] | None = None
     early: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    control: str | None = None
     complete: dict[str, dict[str, Any]] = field(default_factory=dict)
     truths: dict[str, Truth] = field(default_factory=dict)
     reported: int = 0
     _found: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def never_infused(self) -> str:
+        """Whose course runs in participants who are never infused: the control's, or their own."""
+        return NOT_INFUSED if self.control is None else self.control
+
+    @property
+    def with_courses(self) -> tuple[str, ...]:
+        """Names under which a course may be said: of the arms, and of who is never infused."""
+        return self.arms if self.control is not None else (*self.arms, NOT_INFUSED)
 
     def report(
         self, path: str, message: str, *grounds: str, scenario: str = "", alone: str = ""

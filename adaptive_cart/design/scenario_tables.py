@@ -13,7 +13,7 @@ from adaptive_cart.courses.tables import COMMON, DISEASE, ArmCourse, Hazard
 from adaptive_cart.design.accrual import Accrual, accrual_under
 from adaptive_cart.design.correlations import CORRELATION, read_correlation
 from adaptive_cart.design.scenario import resolve
-from adaptive_cart.design.scenario_frame import ROLES, Frame
+from adaptive_cart.design.scenario_frame import NOT_INFUSED, ROLES, Frame
 from adaptive_cart.design.trends import TIME_TREND, read_trends
 from adaptive_cart.design.truth import merged
 from adaptive_cart.design.validation import (
@@ -57,7 +57,7 @@ def _laid_over(
     extra = ("role", "enrolment") if where != "truth" else ()
     own: dict[str, Any] = {}
     also = (*COMMON, CORRELATION, TIME_TREND, *extra)
-    known = dict.fromkeys((*frame.arms, *frame.endpoints, *also))
+    known = dict.fromkeys((*frame.with_courses, *frame.endpoints, *also))
     for key, value in written.items():
         if key in known:
             own[key] = value
@@ -85,7 +85,7 @@ def _laid_over(
             full[key] = base.get(key)
         elif key == "enrolment":
             full[key] = _accrual(frame, path, value)
-        elif key in frame.arms:
+        elif key in frame.with_courses:
             full[key] = _course(frame, path, key, value, base)
         elif key in frame.endpoints:
             full[key] = _direct(frame, path, key, value, start)
@@ -150,6 +150,8 @@ def _course(
     main = _read(frame, ArmCourse, where, _without_strata(own, parted), _without_strata(start))
     course = main.data or {}
     _same_as(frame, where, arm, own, course)
+    if arm not in frame.arms:
+        _disease_only(frame, where, own)
     course = _event_names(frame, where, own, course, base)
     differing = dict(start.get("strata") or {})
     for stratum, table in strata.items() if parted else ():
@@ -187,6 +189,17 @@ def _stratum(
     return dict(result.own or {})
 
 
+def _disease_only(frame: Frame, where: str, own: Mapping[str, Any]) -> None:
+    """Tell what is said of those who are never infused and is no part of their disease."""
+    for key in own:
+        if key not in (*DISEASE, "strata"):
+            message = (
+                f"'{NOT_INFUSED}' is no arm: it says how the disease runs in who is never infused, "
+                f"by {one_of(DISEASE)}; leave this out"
+            )
+            frame.report(path_to(where, key), message)
+
+
 def _same_as(
     frame: Frame, where: str, arm: str, own: Mapping[str, Any], full: Mapping[str, Any]
 ) -> None:
@@ -195,15 +208,25 @@ def _same_as(
     if other is None:
         return
     path = path_to(where, "same_as")
-    if "same_as" in own and other not in frame.arms:
-        hint = meant(other, frame.arms)
-        frame.fault(path, f"found {shown(other)}{hint}; the arms are {one_of(frame.arms)}")
+    if "same_as" in own and other not in frame.with_courses:
+        hint = meant(other, frame.with_courses)
+        frame.fault(path, f"found {shown(other)}{hint}; {_courses_there(frame)}")
     elif "same_as" in own and other == arm:
         frame.fault(path, "an arm cannot be the same as itself")
     for key in DISEASE:
         if key in own:
             message = f"`same_as` takes it from '{other}'; leave one of the two out"
             frame.report(path_to(where, key), message)
+
+
+def _courses_there(frame: Frame) -> str:
+    """Whose course an arm can take over, in words."""
+    if frame.control is not None:
+        return f"the arms are {one_of(frame.arms)}"
+    return (
+        f"there is no control; write [truth.{NOT_INFUSED}] (how the disease runs in who is never "
+        f'infused) and same_as = "{NOT_INFUSED}", or name one of {one_of(frame.arms)}'
+    )
 
 
 def _event_names(
@@ -284,9 +307,11 @@ def _direct(
         right: str | None = arm
         if arm not in frame.arms:
             right = closest(arm, frame.arms)
+            alone = " (there is no control)" if frame.control is None else ""
             frame.report(
                 path_to(where, arm),
-                f"no arm of this design{meant(arm, frame.arms)}; the arms are {one_of(frame.arms)}",
+                f"no arm of this design{meant(arm, frame.arms)}; the arms are "
+                f"{one_of(frame.arms)}{alone}",
             )
         if right is None or (right != arm and right in own):
             continue

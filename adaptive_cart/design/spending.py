@@ -84,6 +84,6 @@ def _share(design: Design, rule: Rule) -> float:
     assert asked is not None
     kind = asked.kind
     other = None if kind.other is None else getattr(asked, kind.other)
-    first = design.arm_names[1] if asked.arm == "each" else asked.arm
+    first = design.experimental_names[0] if asked.arm == "each" else asked.arm
     arms = {name for name in (first, other) if name is not None}
     return sum(design.arms[name].allocation for name in arms) / sum(design.allocation)

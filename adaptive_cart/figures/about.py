@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from adaptive_cart.conduct.estimated import alone, estimand_noun, estimand_pair
 from adaptive_cart.conduct.plan import compared_by, estimand_kind, told_of
 from adaptive_cart.decisions import SUCCESS
-from adaptive_cart.figures.kinds import ARMS, COMPARED, MUST
+from adaptive_cart.figures.kinds import ALONE, ARMS, COMPARED, MUST, NOUN
 from adaptive_cart.figures.source import plan_of
 from adaptive_cart.figures.thinning import harm_only, must_be_seen
 from adaptive_cart.results.result import Result
@@ -34,6 +35,8 @@ def about(result: Result, **more: Any) -> pd.DataFrame:
                 "scenarios": len(manifest["trials"]),
                 "primary": result.design.endpoint_label(result.design.primary),
                 COMPARED: compared_by(result.design).name,
+                ALONE: alone(result.design),
+                NOUN: estimand_noun(result.design),
                 "called": told.estimate,
                 "interval": told.interval,
                 MUST: list(dict.fromkeys([*must_be_seen(result), *harm_only(result)])),
@@ -50,14 +53,17 @@ def estimand_words(result: Result) -> str:
     primary = design.endpoint_label(design.primary)
     if not plan.estimands:
         return primary
-    control, *others = (design.arm_label(name) for name in design.arm_names)
-    arm = others[0] if len(others) == 1 else "arm"
-    kind = plan.estimands[0].question.of
-    return f"{kind.comparison_of(primary)}: {arm} {kind.sign} {control}"
+    kind, pair = plan.estimands[0].question.of, estimand_pair(design)
+    if not alone(design):
+        return f"{kind.comparison_of(primary)}: {pair}"
+    noun = estimand_noun(design)
+    return f"{f'{noun} of {primary}' if kind.about_levels else noun}: {pair}"
 
 
 def margin(result: Result) -> float | None:
     """What a success rule asks the estimand to be beyond; nothing where they differ."""
+    estimands = plan_of(result).estimands
+    minus = estimands[0].question.minus if estimands else None
     found = {
         part.question.value
         for rule in plan_of(result).rules
@@ -65,7 +71,7 @@ def margin(result: Result) -> float | None:
         for part in rule.parts
         if part.prediction is None
         and part.question.endpoint == result.design.primary
-        and part.question.minus == 0
+        and part.question.minus == minus
         and part.question.of is estimand_kind(result.design)
     }
     return found.pop() if len(found) == 1 else None

@@ -68,7 +68,8 @@ def category_tables(result: Result) -> Tables | Missing:
     for scenario, _ in scenarios(result):
         true = _true_of(result, scenario)
         for place, arm in enumerate(design.arm_names):
-            better = true.quantity(Question(name, place, 0, kind="better")) if place else None
+            beside = place in design.experimental and design.control is not None
+            better = true.quantity(Question(name, place, 0, kind="better")) if beside else None
             for category, cells in zip(
                 design.endpoints[name].category_names(), true.categories[name], strict=True
             ):

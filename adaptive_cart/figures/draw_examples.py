@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adaptive_cart.figures.kinds import Tables, called, compared
+from adaptive_cart.figures.kinds import ALONE, NOUN, Tables, called, compared
 from adaptive_cart.figures.style import (
     BLACK,
     GREY,
@@ -149,7 +149,8 @@ def _effect(axes: Axes, effects: Any, about: Any, marks: dict[str, Mark], arms: 
                   markersize=5.5)  # fmt: skip
         handles.append(Line2D([], [], color=style.colour, marker=style.marker, markersize=5))
     kind = compared(about)
-    axes.axhline(kind.no_effect, color=BLACK, linewidth=0.7)
+    if not about[ALONE]:
+        axes.axhline(kind.no_effect, color=BLACK, linewidth=0.7)
     if kind.ratio:
         axes.set_yscale("log")
         ratio_ticks(axes, "y", float(effects["lower"].min()), float(effects["upper"].max()))
@@ -160,7 +161,7 @@ def _effect(axes: Axes, effects: Any, about: Any, marks: dict[str, Mark], arms: 
         axes.legend(handles, labels, loc="lower left",
                     bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2, columnspacing=1.2,
                     ncols=max(1, min(len(names), int(5.4 / min(room, 2.6)))))  # fmt: skip
-    axes.set_ylabel(kind.comparison)
+    axes.set_ylabel(about[NOUN])
     light_grid(axes)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.decisions import STOPS, SUCCESS
-from adaptive_cart.figures.kinds import Tables, called, cell, compared, short_of
+from adaptive_cart.figures.kinds import ALONE, Tables, called, cell, compared, short_of
 from adaptive_cart.figures.style import (
     BLACK,
     CONTINUING,
@@ -146,7 +146,7 @@ class _Rows:
         """Rows with whole names if these fit into so many inches, else with names cut short."""
         order = frame.drop_duplicates(["scenario", "arm", "stratum"])
         kind = compared(about)
-        ratio, signed = kind.ratio, not (kind.ratio or kind.of_two)
+        ratio, signed = kind.ratio, not (kind.ratio or kind.of_two or about[ALONE])
         if not about["by_target"]:
             order = order.sort_values("true_effect", ascending=not ratio, kind="stable")
         effects = [minus(value, 2, sign=signed) for value in order["true_effect"]]
@@ -279,15 +279,15 @@ def draw_type_one_error(tables: Tables) -> Figure:
     if about["curve"]:
         figure = sheet(3.0)
         axes = figure.subplots()
-        own = frame[frame["role"] == "null"].sort_values("true_control")
+        own = frame[frame["role"] == "null"].sort_values(about["first"])
         style = mark(0)
         axes.fill_between(
-            own["true_control"], own["lower"], own["upper"], color=style.colour, alpha=0.2, lw=0
+            own[about["first"]], own["lower"], own["upper"], color=style.colour, alpha=0.2, lw=0
         )
-        axes.plot(own["true_control"], own["estimate"], color=style.colour, marker=style.marker,
+        axes.plot(own[about["first"]], own["estimate"], color=style.colour, marker=style.marker,
                   clip_on=False, zorder=3)  # fmt: skip
         worst = own[own["scenario"] == about["worst"]].iloc[0]
-        axes.plot([worst["true_control"]], [worst["estimate"]], "o", markersize=9.5,
+        axes.plot([worst[about["first"]]], [worst["estimate"]], "o", markersize=9.5,
                   markerfacecolor="none", markeredgecolor=BLACK, clip_on=False)  # fmt: skip
         axes.set_title(f"largest (ringed): {_with_interval(worst)}", fontweight="normal")
         axes.set_xlabel(broken(about["control"], 5.4))

@@ -200,11 +200,11 @@ def benefit_risk_tables(result: Result) -> Tables | Missing:
     harm = harms[0] if asked is None else asked.endpoint
     minus = None if asked is None else asked.minus
     control = None if minus is None else design.arm_names[minus]
-    several = len(design.arm_names) > 2
+    several = design.several
     rows = []
     for name, role in scenarios(result):
         unsafe = measured(result, name, "stop_safety")
-        for arm in design.arm_names[1:]:
+        for arm in design.experimental_names:
             own = {"arm": arm} if several else {}
             effect = true_effect(result, name, arm if several else None, None)
             risk = _risk(result, name, harm, arm, control)

@@ -211,7 +211,7 @@ def _target(result: Result, target: Question, targets: int) -> str | None:
     """Name of what a rule asks about, where it asks about several."""
     if targets == 1:
         return None
-    names = [result.design.arm_names[target.arm]] if len(result.design.arm_names) > 2 else []
+    names = [result.design.arm_names[target.arm]] if result.design.several else []
     if target.stratum >= 0:
         names.append(result.design.stratum_names[target.stratum])
     return ", ".join(names)

@@ -65,15 +65,22 @@ def targets(result: Result, scenario: str) -> list[tuple[str | None, str | None]
 
 def true_effect(result: Result, scenario: str, arm: str | None, stratum: str | None) -> float:
     """True value of the estimand of an arm and stratum; nan where there is none."""
-    several = len(result.design.arms) > 2
+    several = result.design.several
     found = measured(result, scenario, "estimand", arm=arm if several else None, stratum=stratum)
     return float("nan") if found is None else float(found["estimate"])
 
 
 def control_value(result: Result, scenario: str) -> float:
-    """True value of the primary endpoint in the control; nan where it is not known."""
-    primary, control = result.design.primary, result.design.arm_names[0]
-    found = measured(result, scenario, f"true_{primary}", arm=control)
+    """True value of the primary endpoint in the control; nan where it is not known, or none is."""
+    if result.design.control is None:
+        return float("nan")
+    return _first_value(result, scenario)
+
+
+def _first_value(result: Result, scenario: str) -> float:
+    """True value of the primary endpoint in the first arm: the control, where there is one."""
+    primary, first = result.design.primary, result.design.arm_names[0]
+    found = measured(result, scenario, f"true_{primary}", arm=first)
     return float("nan") if found is None else float(found["estimate"])
 
 
@@ -84,7 +91,7 @@ def of_scenarios(result: Result, measure: str, **where: Any) -> dict[str, float]
 
 
 def control_words(result: Result) -> str:
-    """What the control's true value is called."""
+    """What the true value of the control is called, or where there is none of the first arm."""
     endpoint = result.design.primary_endpoint
     name = endpoint.label or result.design.primary
     return f"true {name} in {result.design.arm_label(result.design.arm_names[0])}"
@@ -96,7 +103,7 @@ def effect_lines(result: Result) -> list[Line]:
     found = []
     for line in lines_of(truths):
         effects = {round(true_effect(result, name, None, None), 9) for name in line.scenarios}
-        if line.path[0] != result.design.arm_names[0] and len(effects) == len(line.values):
+        if line.path[0] != result.design.control and len(effects) == len(line.values):
             found.append(line)
     return found
 
@@ -170,8 +177,9 @@ def success_tables(result: Result) -> Tables | Missing:
 
 def null_tables(result: Result) -> Tables | Missing:
     """F5: the probability of a success that is false, in every scenario that has a null in it."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     beyond = margin(result)
+    first = "true_value" if result.design.control is None else "true_control"
     for name, role in scenarios(result):
         effects = [true_effect(result, name, *target) for target in targets(result, name)]
         ratio = compared_by(result.design).ratio
@@ -186,7 +194,7 @@ def null_tables(result: Result) -> Tables | Missing:
                     "scenario": name,
                     "role": role,
                     "measure": measure,
-                    "true_control": control_value(result, name),
+                    first: _first_value(result, name),
                     **found,
                 }
             )
@@ -198,7 +206,7 @@ def null_tables(result: Result) -> Tables | Missing:
     calibration = result.design.calibration
     names = [row["scenario"] for row in rows if row["role"] == "null"]
     truths = {name: truth_of(result, name) for name in names}
-    controls = {row["true_control"] for row in rows if row["role"] == "null"}
+    controls = {row[first] for row in rows if row["role"] == "null"}
     whole = len(names) == len(rows)  # a curve is of nulls only, and would hide the others
     curve = whole and len(names) >= 3 and len(controls) == len(names) and truths
     worst = max((row for row in rows if row["role"] == "null"), key=_height, default=rows[0])
@@ -213,6 +221,7 @@ def null_tables(result: Result) -> Tables | Missing:
             target=None if calibration is None else calibration.type_one_error,
             worst=worst["scenario"],
             curve=bool(curve),
+            first=first,
         ),
     }
 

@@ -91,7 +91,7 @@ def utility_tables(result: Result) -> Tables | Missing:
             utility=name,
             weights=sum_of(utility.question.weights),
             arm=arm,
-            control=result.design.arm_names[0],
+            control=result.design.control,
             several=len(plan.utilities) > 1,
             **claim,
         ),
@@ -109,7 +109,7 @@ def _asked(result: Result) -> tuple[Weighed, dict[str, Any]]:
                     utility.question.endpoint,
                     utility.question.arm,
                 )
-                if about_it and asked.minus == 0:
+                if about_it and asked.minus == utility.question.minus:
                     above = asked.above == part.affirms
                     return utility, {"rule": rule.name, "limit": asked.value, "above": above}
     return plan.utilities[0], {"rule": None, "limit": None, "above": True}
@@ -142,7 +142,8 @@ def draw_utility(tables: Tables) -> Figure:
         light_grid(axes, "both")
     for axes in grid.flat[len(names) :]:
         axes.set_visible(False)
-    figure.supxlabel("harm, weighed (posterior mean of the difference to the control)")
+    beside = " of the difference to the control" if isinstance(row["control"], str) else ""
+    figure.supxlabel(f"harm, weighed (posterior mean{beside})")
     figure.supylabel("benefit, weighed")
     shown = sorted(handles, key=lambda label: not label.startswith("trial"))
     legend_above(figure, [handles[label] for label in shown], shown)
@@ -198,7 +199,9 @@ def say_utility(tables: Tables) -> str:
             (of["scenario"], f"{of['scenario']} {minus(of['utility'], 3)}, expected "
              f"{minus(of['expected_utility'], 3)} ({expected}){success}", of["utility"])
         )  # fmt: skip
-    arms = f"{called(row, row['arm'])} less {called(row, row['control'])}"
+    arms = called(row, row["arm"])
+    if isinstance(row["control"], str):
+        arms += f" less {called(row, row['control'])}"
     other = " Other utilities and arms are in the table of measures." if row["several"] else ""
     return (
         f"Utility {row['utility']} = {row['weights']}, {arms}: benefit is what is weighed with "

@@ -401,6 +401,8 @@ class AnalysisBase(Part):
         answers are one less a p-value; only such a threshold can spend a type I error.
     of_tables
         Whether its answers are a matter of responders and participants alone.
+    beside_control
+        Whether its parameters are those of the control, and what each other arm differs by.
     told
         What readers call its answers and estimates.
     """
@@ -422,6 +424,7 @@ class AnalysisBase(Part):
     answered_by: ClassVar[type[Posterior]]
     bayesian: ClassVar[bool] = True
     of_tables: ClassVar[bool] = False
+    beside_control: ClassVar[bool] = False
     told: ClassVar[Told] = Told(
         "the posterior probability that", "P", "posterior mean", "credible interval"
     )

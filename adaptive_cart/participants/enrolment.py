@@ -105,7 +105,8 @@ class Enrolment:
         if design.closes_arms:
             # slots of closed arms are skipped: enough for the control and one more arm
             ratio = design.allocation
-            slots = -(-slots * sum(ratio) // (ratio[0] + min(ratio[1:])))
+            first = min(design.experimental)
+            slots = -(-slots * sum(ratio) // (sum(ratio[:first]) + min(ratio[first:])))
             slots += 2 * block
         return randomisation_list(self.latents, design.allocation, block, stratum, slots)
 

@@ -154,6 +154,7 @@ def adaptive_shares(
     power: float,
     minimum: float,
     control: float | None,
+    controls: int = 1,
 ) -> Floats:
     """Shares of the arms from the probabilities that each is the best, ``(trial, arm)``.
 
@@ -164,6 +165,8 @@ def adaptive_shares(
         closed arms' entries are ignored.
     control
         Fixed share of the control; nothing to match the largest experimental share.
+    controls
+        How many of the first arms are the control: 0 where none is.
 
     Notes
     -----
@@ -172,10 +175,10 @@ def adaptive_shares(
     power and the matched control).
     """
     experimental = open_arms.copy()
-    experimental[:, 0] = False
+    experimental[:, :controls] = False
     weights = np.where(experimental, np.power(np.where(experimental, best, 1.0), power), 0.0)
     if control is None:
-        weights[:, 0] = weights.max(axis=1)
+        weights[:, :controls] = weights.max(axis=1, keepdims=True)
         movable, room = open_arms, 1.0
     else:
         movable, room = experimental, 1.0 - control

@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.conduct.conditions import folded
-from adaptive_cart.conduct.plan import Estimand, Plan, compared_by
+from adaptive_cart.conduct.estimated import estimand_noun
+from adaptive_cart.conduct.plan import Estimand, Plan
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.decisions import ENDINGS, STOPS, SUCCESS
 from adaptive_cart.design.design import Design
@@ -235,7 +236,7 @@ class Evidence:
     @cached_property
     def several(self) -> bool:
         """Whether there are several experimental arms."""
-        return len(self.design.arms) > 2
+        return self.design.several
 
     def arm(self, name: str) -> Number:
         """What readers call an arm."""
@@ -306,7 +307,7 @@ class Evidence:
 
     def estimand_words(self) -> str:
         """What is estimated, as a noun."""
-        return compared_by(self.design).comparison
+        return estimand_noun(self.design)
 
     def estimand_label(self, estimand: Estimand) -> str:
         """Which arm and stratum an estimand is of; blank for the only one."""

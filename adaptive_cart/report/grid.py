@@ -125,7 +125,12 @@ def above_target(evidence: Evidence) -> tuple[float, float] | None:
 
 def _counts_alone(design: Design) -> tuple[Design, float, tuple[str, ...]] | None:
     """The design reduced to its primary endpoint on counts; nothing where that is not possible."""
-    if len(design.arms) != 2 or design.strata or design.looks.scale != "observed":
+    if (
+        len(design.arms) != 2
+        or design.control is None
+        or design.strata
+        or design.looks.scale != "observed"
+    ):
         return None
     if not design.looks.as_stated:
         return None
@@ -211,6 +216,10 @@ def null_and_power(evidence: Evidence) -> list[Block]:
     grid = grid_of(evidence)
     if grid is None:
         region = "two arms without strata, a landmark, looks by observed participants"
+        if evidence.design.control is None:
+            evidence.trace.missing(28, "several null scenarios")
+            evidence.trace.missing(46, "three or more scenarios that differ in one number")
+            return []
         evidence.trace.missing(28, f"several null scenarios (all control rates are enumerated for "
                                    f"{region})")  # fmt: skip
         evidence.trace.missing(46, f"three or more scenarios that differ in one number of the "
@@ -323,6 +332,8 @@ def _expected_of_control(evidence: Evidence) -> float | None:
     """Mean of the prior of the control's rate; nothing where its model has no such prior."""
     fitted = evidence.plan.fitted.get(evidence.design.primary)
     priors = getattr(fitted[1], "priors", None) if fitted else None
+    if evidence.design.control is None:
+        return None
     return None if priors is None else float(priors[0].mean())
 
 

@@ -57,6 +57,7 @@ LONG_TERM = {
     "long_term_events_": "events in long-term follow-up, {rest} (event, year)",
     "long_term_any_": "any event in long-term follow-up, {rest} (event, year)",
 }
+BESIDE = ", less the control's"  # of a utility
 UTILITIES = {
     "expected_utility_": "expected utility {name}, less the control's",
     "expected_benefit_": "expected benefit of {name}, less the control's",
@@ -83,7 +84,8 @@ def measure_words(design: Design, measure: str) -> str:
             return said.format(rest=measure.removeprefix(start).replace("_", " "))
     for start, said in UTILITIES.items():
         if measure.startswith(start) and measure.removeprefix(start) in design.utility:
-            return said.format(name=measure.removeprefix(start))
+            words = said.format(name=measure.removeprefix(start))
+            return words.removesuffix(BESIDE) if design.control is None else words
     kind, _, rest = measure.partition("_")
     if kind == "decided":
         return f"ended by {rest}"

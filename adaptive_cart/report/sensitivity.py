@@ -84,8 +84,15 @@ def variants(design: Design, truths: dict[str, Truth]) -> Iterator[Variant]:
             continue
     if any(truth.has_dropout for truth in truths.values()):
         yield Variant(
-            "dropout", "twice the dropout in the control", (30, 57), design, _more_dropout
+            "dropout", f"twice the dropout{_where(design)}", (30, 57), design, _more_dropout
         )
+
+
+def _where(design: Design) -> str:
+    """In which arm dropout is doubled: the control, or the first where there are several."""
+    if design.control is not None:
+        return " in the control"
+    return f" in {design.arm_names[0]}" if design.several else ""
 
 
 _OF_EVERYBODY = ("observed", "enrolled")
@@ -151,6 +158,8 @@ def _later(tables: Tables, design: Design) -> bool:
 
 def _priors(tables: Tables, design: Design, kind: str) -> bool:
     analysis = design.analysis_of(design.primary)
+    if kind == "sceptical" and design.control is None:  # there is no control's prior to take
+        return False
     other = None if analysis is None else analysis.with_prior(kind, design.arm_names)
     if other is not None:
         tables.setdefault("analysis", {})[design.primary] = other

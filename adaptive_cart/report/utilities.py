@@ -57,16 +57,20 @@ def _table(evidence: Evidence, name: str) -> Table:
         name in {question.endpoint for question in evidence.resolved(rule).asked}
         for rule in evidence.design.rules_ending(SUCCESS)
     )
-    control, *arms = evidence.design.arm_names
+    control, arms = evidence.design.control, evidence.design.experimental_names
     for scenario in evidence.scenarios:
         for arm in arms:
             rows.append(
                 row(
                     code(scenario),
                     evidence.arm(arm) if len(arms) > 1 else "–",
-                    evidence.cell(scenario, f"true_{name}", arm=control).number(),
+                    evidence.cell(scenario, f"true_{name}", arm=control).number()
+                    if control is not None
+                    else "–",
                     evidence.cell(scenario, f"true_{name}", arm=arm).number(),
-                    evidence.cell(scenario, f"utility_{name}", arm=arm).number(),
+                    evidence.cell(scenario, f"utility_{name}", arm=arm).number()
+                    if control is not None
+                    else "–",
                     evidence.cell(scenario, f"expected_utility_{name}", arm=arm).with_interval(),
                     evidence.cell(scenario, f"bias_utility_{name}", arm=arm).number(),
                     evidence.cell(scenario, "false_success").number() if claims else "–",
@@ -78,7 +82,8 @@ def _table(evidence: Evidence, name: str) -> Table:
             title=line("Utility ", code(name), ": what is true, and what trials find"),
             head=cells(
                 "Scenario", "Arm", "True, control", "True, arm", "True difference",
-                "Expected difference", "Bias", "False success",
+                "Expected difference" if control is not None else "Expected", "Bias",
+                "False success",
             ),
             rows=tuple(rows),
             align=("left", "left", *("right",) * 6),

@@ -50,6 +50,9 @@ def costs_of(
     each = tuple(_participant(design, truth, arm) for arm in range(len(design.arm_names)))
     if months is None:
         return tuple(Cost(cost) for cost in each)
+    if design.control is None:  # years gained are gained beyond nobody
+        years = [TrueValue(m.value / MONTHS_PER_YEAR, m.mcse / MONTHS_PER_YEAR) for m in months]
+        return tuple(Cost(cost, _by(cost, own)) for cost, own in zip(each, years, strict=True))
     years = [TrueValue(m.value / MONTHS_PER_YEAR, m.mcse / MONTHS_PER_YEAR) for m in months]
     control = years[0]
     found = [Cost(each[0], _by(each[0], control))]

@@ -300,7 +300,7 @@ def _decisions(
     if design.by_target:
         _successes(rows, design, trials, n)
     else:
-        rows.add("arm_success", proportion(int(success.sum()), n), arm=design.arm_names[1])
+        rows.add("arm_success", proportion(int(success.sum()), n), arm=design.experimental_names[0])
     _left(rows, design, trials, n)
     rows.add("false_success", _false(np.asarray(trials["false_success"])))
     randomised = np.asarray(trials["n_randomised"], dtype=np.float64)
@@ -410,13 +410,13 @@ def _best_selected(rows: Rows, design: Design, true: TrueValues, trials: Mapping
 
     Selected is the successful arm with the best estimate; several truly best arms count alike.
     """
-    names = design.arm_names[1:]
+    names = design.experimental_names
     lower = _lower_is_better(design)
-    best = [_truly_best(design, true, arm, lower) for arm in range(1, len(design.arm_names))]
+    best = [_truly_best(design, true, arm, lower) for arm in design.experimental]
     if len(names) < 2 or None in best or f"estimate_{names[0]}" not in trials:
         return
     estimates = []
-    for arm, name in enumerate(names, start=1):
+    for arm, name in zip(design.experimental, names, strict=True):
         estimate = np.asarray(trials[f"estimate_{name}"], dtype=np.float64)
         won = np.zeros(len(estimate), dtype=np.bool_)
         for column, (whose, _) in _target_columns(design).items():
@@ -447,7 +447,7 @@ def _truly_best(design: Design, true: TrueValues, arm: int, lower: bool) -> bool
     asked = estimand_of(design)
     if asked is None:
         return None
-    for other in range(1, len(design.arm_names)):
+    for other in design.experimental:
         if other == arm:
             continue
         found = true.quantity(replace(asked, arm=other, minus=arm))

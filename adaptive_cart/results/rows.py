@@ -107,7 +107,7 @@ def _trial_columns(plan: Plan, block: Block) -> dict[str, Any]:
         columns[f"harm{utility.suffix}"] = block.harm[:, place]
     for arm, name in enumerate(design.arm_names):
         columns[f"n_{name}"] = block.randomised[:, arm]
-        if design.closes_arms and arm > 0:
+        if design.closes_arms and arm in design.experimental:
             columns[f"dropped_{name}"] = standing.dropped[:, arm]
     if design.by_target:
         columns |= successes_by_target(plan, block)

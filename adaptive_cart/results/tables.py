@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Protocol
 
-from adaptive_cart.conduct.plan import Plan, compared_by, told_of
+from adaptive_cart.conduct.estimated import estimand_pair
+from adaptive_cart.conduct.plan import Plan, told_of
 from adaptive_cart.decisions import ENDINGS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.results.operating import Figure
@@ -178,7 +179,7 @@ def _parts(result: Result, scenario: str) -> list[Row]:
     """Rows of a scenario by arm and stratum, where success or estimates are theirs."""
     design = result.design
     rows = []
-    for arm in design.arm_names[1:]:
+    for arm in design.experimental_names:
         for stratum in (None, *design.stratum_names):
             label = design.arm_label(arm)
             label = label if stratum is None else f"{label}, {stratum}"
@@ -247,10 +248,7 @@ def _claims_note(result: Result) -> str:
 def _estimand(result: Result) -> str:
     """What bias and coverage are of: "dfr: cart − soc"."""
     design = result.design
-    control, *others = (design.arm_label(name) for name in design.arm_names)
-    arm = others[0] if len(others) == 1 else "arm"
-    sign = compared_by(design).sign
-    return f"{design.endpoint_label(design.primary)}: {arm} {sign} {control}"
+    return f"{design.endpoint_label(design.primary)}: {estimand_pair(design)}"
 
 
 def _estimand_heading(result: Result) -> str:
@@ -327,7 +325,7 @@ def _largest_share(result: Result, measure: str) -> str:
 
 
 def _figure(result: Result, row: Row, measure: str) -> Figure | None:
-    several = len(result.design.arms) > 2
+    several = result.design.several
     arm = row.arm if several or measure.startswith("arm_") else None
     try:
         return result.figure(row.scenario, row.named(measure), arm=arm, stratum=row.stratum)

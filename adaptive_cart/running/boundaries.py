@@ -88,6 +88,13 @@ class Boundary:
         best = int(differences.argmax() if largest else differences.argmin())
         return float(differences[best]), int(rows[best]), int(columns[best])
 
+    def alone_words(self) -> str:
+        """Say where a rule about one arm holds: ``from 13/20 in cart on``."""
+        turn, n, arm = int(self.turns[0]), self.analysed[-1], self.arms[-1]
+        if self._always():
+            return f"always, at any of the {n} in {arm}"
+        return f"from {turn}/{n} in {arm} on" if self.many else f"up to {turn - 1}/{n} in {arm}"
+
     def _always(self) -> bool:
         """Whether the rule holds whatever is seen."""
         everywhere = self.turns <= 0 if self.many else self.turns > self.analysed[-1]

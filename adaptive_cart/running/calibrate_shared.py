@@ -226,10 +226,11 @@ def _rates(design: Design, rule: ResolvedRule) -> list[Point]:
         return []
     bases = direct[:1] if asked.endpoint == design.primary else direct
     controls = np.linspace(0.0, 1.0, WIDE_GRID)
+    effects = effects_of([rule], design)
     return [
         replace(point, name=point.name if len(bases) == 1 else f"{base.name}, {point.name}")
         for base in bases
-        for point in rate_points(design, base, asked.endpoint, [rule], effects_of([rule]), controls)
+        for point in rate_points(design, base, asked.endpoint, [rule], effects, controls)
         if point.false[rule.name]
     ]
 

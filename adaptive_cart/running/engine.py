@@ -6,6 +6,7 @@ scenario, and the sums over final tables that predictive rules ask for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -68,16 +69,23 @@ def cost_of(design: Design, scenarios: int) -> Cost:
     """What it takes to enumerate a design for which that is valid."""
     total = sum(design.allocation)
     by_look = [[n * ratio // total for ratio in design.allocation] for n in analysed_at(design)]
-    tables = sum((a + 1) * (b + 1) for a, b in by_look)
-    first, other = (n + 1 for n in design.planned)
+    tables = sum(math.prod(n + 1 for n in numbers) for numbers in by_look)
+    last = [n + 1 for n in design.planned]
     terms = 0
     for rule in design.rules:
         predicted = sum(asked.predictive is not None for asked in rule.comparisons)
         for look in design.judged_at(rule):
-            control, arm = by_look[look - 1]
-            terms += predicted * (arm + 1) * first * (other + control + 1)
+            terms += predicted * _terms(by_look[look - 1], last)
     seconds = tables * PER_TABLE * (1 + scenarios) + terms * PER_TERM
     return Cost(tables, terms, seconds)
+
+
+def _terms(now: list[int], last: list[int]) -> int:
+    """Products that a predictive rule sums at a look; so many outcomes at the last, by arm."""
+    if len(now) == 1:
+        return (now[0] + 1) * last[0]
+    (control, arm), (first, other) = now, last
+    return (arm + 1) * first * (other + control + 1)
 
 
 def choose_engine(design: Design, truths: Mapping[str, Truth], wanted: Engine) -> Choice:
@@ -114,8 +122,10 @@ def obstacles(design: Design, truths: Mapping[str, Truth]) -> list[str]:
     """What stands in the way of the exact engine, each reason in words; empty if it is valid."""
     found = []
     primary = design.primary_endpoint
-    if len(design.arms) != 2:
+    if len(design.arms) > 2:
         found.append(f"the design has {len(design.arms)} arms, and tables of two are enumerated")
+    elif design.several:
+        found.append(f"each of {len(design.arms)} arms may end by itself, with its own numbers")
     if design.strata:
         found.append("within strata the numbers in each arm vary from trial to trial")
     if not primary.binary or primary.known_after() is None:

@@ -32,10 +32,10 @@ from adaptive_cart.running.engine import analysed_at, cost_of
 
 @dataclass(frozen=True)
 class _Look:
-    """The tables of one look, flat: all successes in the control by all in the other arm."""
+    """The tables of one look, flat: all successes in the first arm by all in the other, if any."""
 
     number: int
-    analysed: tuple[int, int]
+    analysed: tuple[int, ...]
     successes: Integers
     ends: dict[Ending, Booleans]
     wins: dict[str, Booleans]
@@ -46,15 +46,16 @@ class _Look:
     counts: Summary
 
 
-def _tables(analysed: tuple[int, int]) -> tuple[Integers, Integers]:
-    control, other = np.divmod(np.arange((analysed[0] + 1) * (analysed[1] + 1)), analysed[1] + 1)
-    successes = np.stack([control, other], axis=1)
+def tables_of_counts(analysed: tuple[int, ...]) -> tuple[Integers, Integers]:
+    """Responders and participants of every table of one arm or two, ``(table, arm)`` each."""
+    shape = tuple(number + 1 for number in analysed)
+    successes = np.stack(np.unravel_index(np.arange(math.prod(shape)), shape), axis=1)
     return successes, np.broadcast_to(np.array(analysed, dtype=np.int64), successes.shape)
 
 
-def _look(plan: Plan, number: int, analysed: tuple[int, int]) -> _Look:
+def _look(plan: Plan, number: int, analysed: tuple[int, ...]) -> _Look:
     """Judge every table of a look, the rules in order."""
-    successes, totals = _tables(analysed)
+    successes, totals = tables_of_counts(analysed)
     seen = LookAnalysis.of_tables(plan, plan.design.primary, successes, totals)
     open_ = np.ones(len(successes), dtype=np.bool_)
     ends = {ending: np.zeros(len(successes), dtype=np.bool_) for ending in STOPS}
@@ -123,6 +124,18 @@ def _step(before: int, after: int, p: float) -> Floats:
     return moves
 
 
+def carried(mass: Floats, steps: list[Floats]) -> Floats:
+    """Carry the mass of tables of one arm or two to the next look.
+
+    Parameters
+    ----------
+    steps
+        By arm: probability of the successes then, given those before, ``(before, then)``.
+    """
+    first: Floats = steps[0].T @ mass
+    return first if len(steps) == 1 else first @ steps[1]
+
+
 def enumerate_design(
     design: Design,
     truths: Mapping[str, Truth],
@@ -143,7 +156,7 @@ def enumerate_design(
     for number, analysed in enumerate(analysed_at(design), start=1):
         progress("tables", done, all_)
         by_arm = tuple(analysed * ratio // total for ratio in design.allocation)
-        looks.append(_look(plan, number, (by_arm[0], by_arm[1])))
+        looks.append(_look(plan, number, by_arm))
         done += len(looks[-1].successes)
     rows: list[tuple[Any, ...]] = []
     true = {}
@@ -159,7 +172,7 @@ def _scenario(
     plan: Plan, truth: Truth, true: TrueValues, looks: list[_Look]
 ) -> list[tuple[Any, ...]]:
     design = plan.design
-    rates = [true.by_arm[design.primary][arm].value for arm in range(2)]
+    rates = [true.by_arm[design.primary][arm].value for arm in range(len(design.arms))]
     (target,) = target_values(plan, true)
     analysis, model = plan.fitted[design.primary]
     ended: dict[tuple[int, Ending], Floats] = {}
@@ -168,14 +181,14 @@ def _scenario(
     wrong = []
     decided: dict[str, list[float]] = {}
     # mass of the trials that run on and in which no verdict of a rule was within its error
-    beyond = {name: np.ones((1, 1)) for name, error in plan.errors.items() if error}
+    beyond = {name: np.ones((1,) * len(rates)) for name, error in plan.errors.items() if error}
     within_error: dict[str, list[float]] = {name: [] for name in beyond}
-    running = np.ones((1, 1))
-    before = (0, 0)
+    running = np.ones((1,) * len(rates))
+    before: tuple[int, ...] = (0,) * len(rates)
     for look in looks:
         steps = [_step(b, a, p) for b, a, p in zip(before, look.analysed, rates, strict=True)]
-        shape = (look.analysed[0] + 1, look.analysed[1] + 1)
-        mass = (steps[0].T @ running @ steps[1]).ravel()
+        shape = tuple(number + 1 for number in look.analysed)
+        mass = carried(running, steps).ravel()
         for rule, holds in look.wins.items():
             verdict = false[rule]
             wrong.append(math.nan if verdict is None else verdict * math.fsum(mass[holds]))
@@ -183,7 +196,7 @@ def _scenario(
             for name, holds in of.items():
                 decided.setdefault(f"{what}_{name}", []).append(math.fsum(mass[holds]))
         for name, clear in beyond.items():
-            theirs = (steps[0].T @ clear @ steps[1]).ravel()
+            theirs = carried(clear, steps).ravel()
             near = look.within_error.get(name, np.zeros(len(theirs), dtype=np.bool_))
             within_error[name].append(math.fsum(theirs[near]))
             gone = near | np.logical_or.reduce(list(look.ends.values()))
@@ -241,7 +254,7 @@ def _decision_rows(rows: Rows, design: Design, sums: Mapping[tuple[int, Ending],
             if why == ending:
                 rows.add(ending.measure, exact(mass), look=number)
     rows.add(NO_SUCCESS.measure, exact(any_look(NO_SUCCESS)))
-    rows.add("arm_success", exact(any_look(SUCCESS)), arm=design.arm_names[1])
+    rows.add("arm_success", exact(any_look(SUCCESS)), arm=design.experimental_names[0])
 
 
 def _analysed_rows(

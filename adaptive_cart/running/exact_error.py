@@ -13,6 +13,7 @@ neighbours.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -27,7 +28,14 @@ from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.running.engine import analysed_at
-from adaptive_cart.running.null_region import Effect, effects_of, false_at, rate_words
+from adaptive_cart.running.exact import carried, tables_of_counts
+from adaptive_cart.running.null_region import (
+    Effect,
+    effects_of,
+    false_at,
+    rate_words,
+    rates_of,
+)
 
 MOST_TABLES = 300_000  # over all looks; a search over more takes minutes
 RATES = 1_001  # control rates of the grid
@@ -50,24 +58,23 @@ class Worst:
 
 @dataclass(frozen=True)
 class _Tables:
-    """All tables of a look: responders in the control by responders in the other arm."""
+    """All tables of a look: responders in the control, if any, by responders in the other arm."""
 
     number: int
-    analysed: tuple[int, int]
+    analysed: tuple[int, ...]
     successes: Integers
     asked: Mapping[str, Floats]
 
 
 def tables_of(design: Design) -> int:
-    """How many tables of counts the looks of a design on two arms have, all together."""
-    return sum((a + 1) * (b + 1) for a, b in _numbers(design))
+    """How many tables of counts the looks of a design on one arm or two have, all together."""
+    return sum(math.prod(n + 1 for n in numbers) for numbers in _numbers(design))
 
 
-def _numbers(design: Design) -> Iterator[tuple[int, int]]:
+def _numbers(design: Design) -> Iterator[tuple[int, ...]]:
     total = sum(design.allocation)
     for analysed in analysed_at(design):
-        by_arm = [analysed * ratio // total for ratio in design.allocation]
-        yield by_arm[0], by_arm[1]
+        yield tuple(analysed * ratio // total for ratio in design.allocation)
 
 
 class ExactError:
@@ -76,11 +83,11 @@ class ExactError:
     Parameters
     ----------
     design
-        Two arms, fixed numbers at every look, numbers as thresholds.
+        One arm or two, fixed numbers at every look, numbers as thresholds.
     calibrated
         Names of the rules whose thresholds are tried.
     limits
-        Lowest and highest control rate of the null region.
+        Lowest and highest control rate of the null region; of a single arm, its own.
     """
 
     def __init__(self, design: Design, calibrated: set[str], limits: tuple[float, float]) -> None:
@@ -96,13 +103,11 @@ class ExactError:
         ]
         self.controls = np.unique(np.linspace(*limits, RATES))
         ours = [rule for rule in self.plan.rules if rule.name in calibrated]
-        self.effects = effects_of(ours)
+        self.effects = effects_of(ours, design)
 
-    def _tables(self, number: int, analysed: tuple[int, int]) -> _Tables:
+    def _tables(self, number: int, analysed: tuple[int, ...]) -> _Tables:
         """Ask the posterior of every table what the rules of a look ask."""
-        cells = np.arange((analysed[0] + 1) * (analysed[1] + 1))
-        successes = np.stack(np.divmod(cells, analysed[1] + 1), axis=1)
-        totals = np.broadcast_to(np.array(analysed, dtype=np.int64), successes.shape)
+        successes, totals = tables_of_counts(analysed)
         seen = LookAnalysis.of_tables(self.plan, self.design.primary, successes, totals)
         asked = {
             part.name: seen.probability(part, part.question)
@@ -144,7 +149,7 @@ class ExactError:
                 if error > best.error:
                     best = Worst(error, self._name(effect, control))
         if best.error < 0.0:
-            return Worst(0.0, "no control rate at which the claim is false")
+            return Worst(0.0, f"no {rates_of(self.design)} at which the claim is false")
         return best
 
     def shown(self, threshold: float) -> dict[str, float]:
@@ -159,7 +164,9 @@ class ExactError:
         return found
 
     def _name(self, effect: Effect, control: float) -> str:
-        return rate_words(self.design, effect.rates(np.array([control]), 2)[0][0])
+        return rate_words(
+            self.design, effect.rates(np.array([control]), len(self.design.arms))[0][0]
+        )
 
     def _refined(
         self, wins: list[dict[str, Floats]], effect: Effect, peak: int, error: float
@@ -179,16 +186,15 @@ class ExactError:
 
     def _errors(self, wins: list[dict[str, Floats]], effect: Effect, controls: Floats) -> Floats:
         """Probability of a false success at each control rate; -1 where the claim is true."""
-        rates, there = effect.rates(controls, 2)
+        rates, there = effect.rates(controls, len(self.design.arms))
         errors = np.zeros(len(controls))
         false = {rule.name: self._false(rule, rates) for rule in self.success}
         for first in range(0, len(controls), CHUNK):
             part = slice(first, first + CHUNK)
             for look, by_rule in zip(self.looks, wins, strict=True):
-                control = self._masses(look.analysed[0], rates[part, 0])
-                other = self._masses(look.analysed[1], rates[part, 1])
+                masses = [self._masses(n, rates[part, arm]) for arm, n in enumerate(look.analysed)]
                 for name, mass in by_rule.items():
-                    reached = ((control @ mass) * other).sum(axis=1)
+                    reached = _over_tables(mass, masses)
                     errors[part] += np.where(false[name][part], reached, 0.0)
         return np.where(there, errors, -1.0)
 
@@ -219,12 +225,12 @@ class ExactError:
         ``(control responders, other responders)``: the probability that a trial that comes to this
         table has not ended before, where the rule holds; 0 elsewhere.
         """
-        running = np.ones((1, 1))
-        before = (0, 0)
+        running = np.ones((1,) * len(self.design.arms))
+        before: tuple[int, ...] = (0,) * len(self.design.arms)
         found = []
         for look in self.looks:
             earlier = [_chosen(b, a) for b, a in zip(before, look.analysed, strict=True)]
-            reached = earlier[0].T @ running @ earlier[1]
+            reached = carried(running, earlier)
             open_ = np.ones(reached.size, dtype=np.bool_)
             wins = {}
             for rule in self.plan.rules:
@@ -258,6 +264,13 @@ class ExactError:
         final = np.broadcast_to(np.array(self.design.planned, dtype=np.int64), totals.shape)
         asked = predictive_probability(model, condition, look.successes, totals, final)
         return part.holds(asked, look.number)
+
+
+def _over_tables(mass: Floats, masses: list[Floats]) -> Floats:
+    """Sum over all tables of one arm or two, ``(rate,)``; binomial masses by arm."""
+    if len(masses) == 1:
+        return np.asarray(masses[0] @ mass)
+    return np.asarray(((masses[0] @ mass) * masses[1]).sum(axis=1))
 
 
 def _peaks(errors: Floats) -> list[int]:

@@ -37,20 +37,29 @@ class Effect:
     ----------
     question
         One of the claims with this boundary.
+    controlled
+        Whether the first arm is the control.
     """
 
     question: Question
+    controlled: bool = True
 
     def rates(self, control: Floats, arms: int) -> tuple[Floats, Booleans]:
         """Rates of every arm at each control rate, ``(rate, arm)``, and where there are any.
 
-        Arms that a claim compares others with have the control's rate.
+        Arms that a claim compares others with have the control's rate. Where no arm is the control
+        and a claim is about an arm alone, each rate counts itself, or the margin if it is beyond.
         """
         asked = self.question
+        if asked.minus is None and not self.controlled:
+            held = np.minimum if asked.above else np.maximum
+            own = np.repeat(held(control, asked.value)[:, None], arms, axis=1)
+            return own, np.ones(len(own), dtype=np.bool_)
         moved = asked.of.at_margin(asked, control)
         rates = np.repeat(np.clip(moved, 0.0, 1.0)[:, None], arms, axis=1)
-        rates[:, 0] = control
-        if asked.minus is not None and asked.minus > 0 and asked.arm > 0:
+        if self.controlled:
+            rates[:, 0] = control
+        if asked.minus is not None and asked.minus >= asked.first and asked.arm >= asked.first:
             rates[:, asked.minus] = control
         return rates, false_at(asked, rates)
 
@@ -74,14 +83,23 @@ def claim_words(question: Question, design: Design) -> str:
     return words.removeprefix("P(").rsplit(" | ", 1)[0]
 
 
-def effects_of(rules: Sequence[ResolvedRule]) -> list[Effect]:
+def rates_of(design: Design) -> str:
+    """Whose rates a null region runs over: ``control rate``, ``rate``."""
+    return "rate" if design.control is None else "control rate"
+
+
+def effects_of(rules: Sequence[ResolvedRule], design: Design) -> list[Effect]:
     """The different boundaries of some rules' claims, one of each."""
+    controlled = design.control is not None
     found: dict[tuple[object, ...], Effect] = {}
     for rule in rules:
         for asked in rule.asked:
-            signed = asked.value if asked.arm > 0 else -asked.value
-            key = (asked.kind, asked.minus is None, (asked.minus or 0) > 0, signed, asked.above)
-            found.setdefault(key, Effect(asked))
+            signed = asked.value if asked.arm >= asked.first else -asked.value
+            beside: object = (asked.minus or 0) > 0
+            if not controlled and asked.minus is not None:
+                beside = asked.pair
+            key = (asked.kind, asked.minus is None, beside, signed, asked.above)
+            found.setdefault(key, Effect(asked, controlled))
     return list(found.values())
 
 
@@ -118,7 +136,8 @@ def rate_points(
     keep = _kept(design, base, endpoint)
     for effect in effects:
         rates, there = effect.rates(controls, len(design.arms))
-        for row in rates[there]:
+        for place in _different(rates, there):
+            row = rates[place]
             direct = row[:, None] / keep
             if (direct > 1.0 + 1e-12).any():  # dropout leaves no such rate
                 continue
@@ -126,6 +145,14 @@ def rate_points(
             truth = replace(base, role="null", direct={**base.direct, endpoint: values})
             false = {rule.name: _false_targets(rule, endpoint, row) for rule in success}
             yield Point(rate_words(design, row), truth, false)
+
+
+def _different(rates: Floats, there: Booleans) -> list[int]:
+    """Places of the different rates, ``(rate, arm)``, among those that are there."""
+    found: dict[tuple[float, ...], int] = {}
+    for place in np.flatnonzero(there):
+        found.setdefault(tuple(rates[place]), int(place))
+    return list(found.values())
 
 
 def _kept(design: Design, base: Truth, endpoint: str) -> Floats:
@@ -236,9 +263,10 @@ def _beside_the_margin(
 def _at_margin(design: Design, name: str, truth: Truth, asked: Question) -> dict[str, Truth]:
     """A null scenario with an arm moved to the margin of a claim, where its truth lets it."""
     direct = truth.direct.get(asked.endpoint)
-    if direct is None or asked.minus is None or asked.arm == 0:
+    other = asked.minus if design.control is not None or asked.minus is not None else asked.arm
+    if direct is None or other is None or asked.arm < asked.first:
         return {}
-    moved = tuple(asked.of.at_margin(asked, given) for given in direct[asked.minus])
+    moved = tuple(asked.of.at_margin(asked, given) for given in direct[other])
     rates = [value for value in moved if isinstance(value, float)]
     if design.endpoints[asked.endpoint].binary or None in moved:
         return {}

@@ -151,20 +151,24 @@ def region_of(design: Design) -> Region:
     direct = [name for name in (*nulls, *truths) if endpoint in truths[name].direct]
     if endpoint in design.prediction:  # a rate does not say the states that it asks for
         direct = []
-    control = design.arm_names[0]
+    whose = design.arm_names[0]
     given = design.calibration.null_region
     if rates and direct:
-        limits = (0.0, 1.0) if given is None else (given[control][0], given[control][1])
+        limits = (0.0, 1.0) if given is None else (given[whose][0], given[whose][1])
         patterns = tuple(
             name
             for name, truth in truths.items()
             if (truth.role == "null" or several)
-            and _pattern(truth, endpoint)
+            and _pattern(truth, endpoint, design.control)
             and _inside(truth, endpoint, limits)
         )
         claims = "; ".join(dict.fromkeys(claims_of(rule, design) for rule in rules))
-        where = f"all {control} rates from {limits[0]:g} to {limits[1]:g}"
+        where = f"all {whose} rates from {limits[0]:g} to {limits[1]:g}"
         words = f"{where} with the effects at which the claim ({claims}) is just false"
+        if design.control is None and all(
+            asked.minus is None for rule in rules for asked in rule.asked
+        ):
+            words = _alone(design, limits, claims)
         if patterns:
             words += f", and {_scenario_words(patterns)}"
         return Region(endpoint, direct[0], limits, given is not None, patterns, words)
@@ -179,6 +183,21 @@ def region_of(design: Design) -> Region:
     return Region(endpoint, None, (0.0, 1.0), False, partly, words)
 
 
+def _alone(design: Design, limits: tuple[float, float], claims: str) -> str:
+    """The region of arms that are compared with a number, in words."""
+    whose = listed_arms(design)
+    return (
+        f"all rates of {whose} from {limits[0]:g} to {limits[1]:g} at which the claim ({claims}) "
+        f"is false, the number itself among them"
+    )
+
+
+def listed_arms(design: Design) -> str:
+    """Names of the experimental arms: ``cart``, ``low and high``."""
+    names = design.experimental_names
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
 def _quoted(names: Sequence[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)
 
@@ -188,17 +207,18 @@ def _scenario_words(names: Sequence[str]) -> str:
 
 
 def _inside(truth: Truth, endpoint: str, limits: tuple[float, float]) -> bool:
-    """Whether the control rates of a direct truth lie in the region."""
+    """Whether the rates of the control, or of the only arm, lie in the region."""
     by_arm = truth.direct.get(endpoint)
     return by_arm is None or all(limits[0] <= float(rate) <= limits[1] for rate in by_arm[0])
 
 
-def _pattern(truth: Truth, endpoint: str) -> bool:
+def _pattern(truth: Truth, endpoint: str, controlled: str | None) -> bool:
     """Whether a direct truth differs by stratum, or between experimental arms."""
     by_arm = truth.direct.get(endpoint)
     if by_arm is None:
         return True
-    return any(len(set(strata)) > 1 for strata in by_arm) or len(set(by_arm[1:])) > 1
+    others = by_arm if controlled is None else by_arm[1:]
+    return any(len(set(strata)) > 1 for strata in by_arm) or len(set(others)) > 1
 
 
 def null_points(design: Design, written: Design | None = None) -> tuple[list[Point], list[str]]:
@@ -223,7 +243,12 @@ def null_points(design: Design, written: Design | None = None) -> tuple[list[Poi
         rates = np.linspace(*region.limits, GRID if region.given else WIDE_GRID)
         base = truths[region.base]
         grid = rate_points(
-            design, base, region.endpoint, success, effects_of(calibrated), np.unique(rates)
+            design,
+            base,
+            region.endpoint,
+            success,
+            effects_of(calibrated, design),
+            np.unique(rates),
         )
         points = [*grid, *points]
     if not points:

@@ -24,6 +24,7 @@ from adaptive_cart.running.cost import cost_of_draws
 from adaptive_cart.running.engine import choose_engine
 from adaptive_cart.running.stopping_counts import stopping_counts
 from adaptive_cart.telling.by_number import told_by_number
+from adaptive_cart.telling.comparator import told_comparator
 from adaptive_cart.telling.costs import told_costs
 from adaptive_cart.telling.early_months import told_early
 from adaptive_cart.telling.estimands import told_estimands
@@ -39,7 +40,9 @@ def described(design: Design) -> str:
     truths = design.truths
     lines = [design.name, *([design.description] if design.description else [])]
     lines += [f"Set otherwise: {one.words(key)}" for key, one in design.replaced.items()]
-    lines += ["", *_arms(design), "", *_endpoints(design)]
+    lines += ["", *_arms(design)]
+    lines += ["", *told_comparator(design)] if design.control is None else []
+    lines += ["", *_endpoints(design)]
     lines += ["", *told_estimands(design, truths), "", *_looks(design)]
     plan = Plan.of(design)
     lines += ["", *_utilities(design)] if design.utility else []
@@ -89,15 +92,20 @@ def _arms(design: Design) -> Iterator[str]:
 
 def _randomised(design: Design) -> str:
     rule = design.randomisation
+    if len(design.arms) == 1:
+        return f"none; everybody is enrolled in {design.arm_names[0]}"
     within = ", within strata" if design.strata else ""
     if isinstance(rule, PermutedBlocks):
         size = rule.block or sum(design.allocation) // math.gcd(*design.allocation)
         ratio = " : ".join(map(str, design.allocation))
         return f"{ratio} in permuted blocks of {size}{within}"
-    control = "that of the largest arm" if isinstance(rule.control, str) else f"{rule.control:g}"
+    control = ""
+    if design.control is not None:
+        share = "that of the largest arm" if rule.fixed is None else f"{rule.fixed:g}"
+        control = f", the control's share {share}"
     return (
         f"response-adaptive, by P(best{in_what(design)})^{rule.power:g}, at least "
-        f"{rule.minimum:g} an arm, the control's share {control}, equal until {rule.burn_in} are "
+        f"{rule.minimum:g} an arm{control}, equal until {rule.burn_in} are "
         f"randomised"
     )
 
@@ -356,7 +364,7 @@ def _edge(boundary: Boundary, rule: ResolvedRule) -> str:
         return "never holds"
     difference, control, arm = edge
     if len(boundary.analysed) == 1:
-        return f"from {arm}/{boundary.analysed[0]} in {boundary.arms[0]} on"
+        return boundary.alone_words()
     words = (
         "smallest difference"
         if difference >= 0 and not any(p.prediction for p in rule.parts)

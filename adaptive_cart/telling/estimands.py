@@ -117,8 +117,13 @@ def _usual(design: Design, name: str) -> str:
     called = wording.endpoint
     if kind.about_levels or kind.of_two:
         called = wording.parameter.named(called)
-    control, *others = wording.arms
+    others = [wording.arms[arm] for arm in design.experimental]
     arm = others[0] if len(others) == 1 else "each experimental arm"
+    if design.control is None:
+        return (
+            f"{wording.parameter.named(wording.endpoint).removeprefix('the ')}, in {arm}, described"
+        )
+    control = wording.arms[0]
     return f"{kind.comparison_of(called)}, {arm} {kind.sign} {control}, described"
 
 

@@ -184,7 +184,7 @@ def _endpoint(
     integrated = f" (Monte Carlo standard error at most {_up(error)})" if error > 0.0 else ""
     unit = f", {endpoint.true_unit()}" if endpoint.true_unit() else ""
     yield f"{name}{unit}: {', '.join(arms)}{integrated}"
-    yield from _better(truth, values, name, error)
+    yield from _better(design, truth, values, name, error)
     yield from _common_odds_ratio(design, truth, values, name)
     direct = endpoint.direct
     if direct is not None and name in truth.direct and _needs_more(direct, truth.direct[name]):
@@ -205,27 +205,30 @@ def _utility(design: Design, values: TrueValues, name: str) -> str:
         true = values.quantity(question)
         return "not known here" if true is None or math.isnan(true.value) else _number(true)
 
-    control, *others = design.arm_names
-    arms = [f"{arm} {said(replace(base, arm=k))}" for k, arm in enumerate(design.arm_names)]
+    names, control = design.arm_names, design.control
+    arms = [f"{arm} {said(replace(base, arm=k))}" for k, arm in enumerate(names)]
     apart = [
-        f"{arm} − {control} {said(replace(base, arm=k, minus=0))}"
-        for k, arm in enumerate(others, start=1)
+        f"{names[k]} − {control} {said(replace(base, arm=k, minus=0))}"
+        for k in (design.experimental if control is not None else ())
     ]
     return f"{name}, utility: {', '.join([*arms, *apart])}"
 
 
-def _better(truth: Truth, values: TrueValues, name: str, error: float) -> Iterator[str]:
+def _better(
+    design: Design, truth: Truth, values: TrueValues, name: str, error: float
+) -> Iterator[str]:
     """Say how often a participant of each arm does better than one of the control."""
     if name not in values.categories:
         return
-    control, *others = truth.arms
     if error > 0.0:  # where it is said directly it is told as drawn
         for place, arm in enumerate(truth.arms):
             shares = ", ".join(f"{own.level(place).value:.3f}" for own in values.categories[name])
             yield f"{name}, probability of each category in {arm}: {shares}"
-    for place, arm in enumerate(others, start=1):
+    control = design.control
+    for place in design.experimental if control is not None else ():
         true = values.quantity(Question(name, place, 0, kind="better"))
         assert true is not None
+        arm = truth.arms[place]
         yield f"{name}, probability to do better: {arm} than {control} {_number(true)}"
 
 
@@ -235,6 +238,8 @@ def _common_odds_ratio(
     """Say the odds ratio of each arm to the control, where the model has one."""
     kind, analysis = KINDS["common_odds_ratio"], design.analysis_of(name)
     if name not in values.categories or analysis is None or not analysis.can_be_asked(kind):
+        return
+    if design.control is None:
         return
     control, *others = truth.arms
     for place, arm in enumerate(others, start=1):
@@ -280,7 +285,9 @@ def _as_said(truth: Truth, name: str, endpoint: EndpointBase) -> str:
 
 
 def _ratio(design: Design, truth: Truth, name: str) -> Iterator[str]:
-    """Hazard ratios, where they are constant."""
+    """Hazard ratios to the control, where they are constant."""
+    if design.control is None:
+        return
     known, everywhere = HazardRatios(design, truth, name), range(len(truth.strata))
     ratios = {arm: known.exact(place, 0, everywhere) for place, arm in enumerate(truth.arms)}
     if None not in ratios.values():

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_cart.conduct.estimated import estimand_noun
 from adaptive_cart.conduct.looks import counted_by
 from adaptive_cart.conduct.plan import Estimand, Plan, told_of
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
@@ -135,7 +136,7 @@ def _told(
     plan: Plan, truth: Truth, block: Block, targets: tuple[float, ...], trial: int, seed: int
 ) -> str:
     true = ", ".join(
-        f"{_called(estimand)} {target:.4f}"
+        f"{_called(plan.design, estimand)} {target:.4f}"
         for estimand, target in zip(plan.estimands, targets, strict=True)
     )
     lines = [
@@ -157,9 +158,9 @@ def _told(
     return "\n".join(lines)
 
 
-def _called(estimand: Estimand) -> str:
+def _called(design: Design, estimand: Estimand) -> str:
     """Name of an estimand in a sentence."""
-    kind = estimand.question.of.comparison
+    kind = estimand_noun(design)
     where = [name for name in (estimand.arm, estimand.stratum) if name is not None]
     return f"{kind} ({', '.join(where)})" if where else kind
 
@@ -270,8 +271,8 @@ def _ending(plan: Plan, block: Block) -> list[str]:
             continue
         inside = "covers" if block.covered[0, place] else "misses"
         lines.append(
-            f"Estimated {_called(estimand)} {block.estimate[0, place]:.4f} ({told.estimate}); its "
-            f"95% {told.interval} {inside} the truth."
+            f"Estimated {_called(plan.design, estimand)} {block.estimate[0, place]:.4f} "
+            f"({told.estimate}); its 95% {told.interval} {inside} the truth."
         )
     followed_up = int(block.analysed_final[0].sum())
     if followed_up > analysed and plan.estimands:

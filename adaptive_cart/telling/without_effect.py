@@ -74,7 +74,7 @@ def _randomisation(design: Design, truths: Truths) -> Found:
     unequal = len(set(design.allocation)) > 1
     if unequal and not any(asked.predictive for rule in design.rules for asked in rule.comparisons):
         yield "arms", "the allocation ratio is not used; response-adaptive shares start equal"
-    if len(design.arms) == 2:
+    if not design.several:
         given = [key for key in ("power", "minimum") if key in rule.model_fields_set]
         for key in given:
             yield f"randomisation.{key}", ALWAYS_BEST
@@ -125,7 +125,7 @@ def _analyses(design: Design, truths: Truths) -> Found:
         for question in rule.asked
         for endpoint in design.endpoints_of(question.about)
         for arm in (
-            *(design.arm_names[1:] if question.arm == "each" else (question.arm,)),
+            *(design.experimental_names if question.arm == "each" else (question.arm,)),
             *(name for _, name in question.others),
         )
     }
@@ -177,7 +177,7 @@ def _rules(design: Design, truths: Truths) -> Found:
         if rule.every is not None and idle:
             yield f"{path}.every", f"nobody is infused in {one_of(idle)}"
         for place, asked in questions(rule, path):
-            if asked.kind.among_open and len(design.arms) == 2:
+            if asked.kind.among_open and not design.several:
                 yield (
                     f"{place}.{asked.kind.asked_by}",
                     "there is one experimental arm, which is always the best",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adaptive_cart.decisions import FUTILITY, SUCCESS
-from adaptive_cart.design.checks.pieces import Found, Pieces, has_control
+from adaptive_cart.design.checks.pieces import Found, Pieces, has_control, without_control
 from adaptive_cart.design.rule_tables import leaves
-from adaptive_cart.design.scenario_frame import role_of
+from adaptive_cart.design.scenario_frame import NOT_INFUSED, role_of
 from adaptive_cart.design.truth import merged
 from adaptive_cart.design.validation import meant, path_to, shown
 from adaptive_cart.errors import one_of
@@ -48,13 +48,11 @@ def calibration(pieces: Pieces) -> Found:
     if not asking or calibration is None or calibration.null_region is not None:
         return
     if not _has_null(pieces):
-        other = next(iter(pieces.arm_names[1:]), "cart")
-        control = next(iter(pieces.arm_names), "soc")
         yield (
             "scenarios",
             f'no null scenario; {asking[0]} asks for "calibrate", and its claim is not about rates '
             f"that are given directly: write one in which it is false, for example "
-            f"[scenarios.null] with {other} = {{ same_as = {shown(control)} }}",
+            f"[scenarios.null] with {_no_effect(pieces)}",
             "scenarios",
             "rules",
             "endpoints",
@@ -172,6 +170,8 @@ def null_region(pieces: Pieces) -> Found:
                 f"no arm of this design{meant(arm, pieces.arms)}; "
                 f"the arms are {one_of(pieces.arm_names)}",
             )
+        elif without_control(pieces) and len(pieces.arms) > 1:
+            yield own, "no arm is the control; the region is all rates of the arms: leave it out"
         elif has_control(pieces) and arm != control:
             yield own, f"the region is of control rates; write {control} = [0.02, 0.30]"
         elif len(limits) != 2 or limits[0] > limits[1]:
@@ -199,15 +199,26 @@ def null_region(pieces: Pieces) -> Found:
     elif endpoint is not None and _never_direct(pieces, name or ""):
         chain = name in pieces.prediction
         course = "a chain of states or a course" if chain else "the participant course"
+        changed = f", {control}.remission.probability = 0.05" if pieces.control else ""
         yield (
             path,
             f"every scenario leaves '{name}' to {course}, in which no rate can be "
             f"put; leave it out, and write null scenarios over the range instead, for example "
-            f'[scenarios.null_low] with role = "null", {control}.remission.probability = 0.05 and '
-            f"{next(iter(pieces.arm_names[1:]), 'cart')} = {{ same_as = {shown(control)} }}",
+            f'[scenarios.null_low] with role = "null"{changed} and {_no_effect(pieces)}',
             "truth",
             "scenarios",
         )
+
+
+def _no_effect(pieces: Pieces) -> str:
+    """What a scenario says in which an arm does nothing at all."""
+    if without_control(pieces):
+        return (
+            f'{next(iter(pieces.arm_names), "cart")} = {{ same_as = "{NOT_INFUSED}" }}, or another '
+            f"course that is no better than the number"
+        )
+    control = next(iter(pieces.arm_names), "soc")
+    return f"{next(iter(pieces.arm_names[1:]), 'cart')} = {{ same_as = {shown(control)} }}"
 
 
 def _calibrated_endpoint(pieces: Pieces) -> str | None:

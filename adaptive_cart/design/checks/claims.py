@@ -70,7 +70,7 @@ def _about_open(rule: Rule, path: str) -> Found:
 
 
 def _required(pieces: Pieces, rule: Rule, path: str, by_name: Mapping[str, Rule]) -> Found:
-    own = Whom.of(rule, next(iter(pieces.arm_names), None))
+    own = Whom.of(rule, pieces.control)
     for place, name in enumerate(rule.requires or ()):
         where = f"{path}.requires[{place}]"
         required = by_name.get(name)
@@ -83,10 +83,10 @@ def _required(pieces: Pieces, rule: Rule, path: str, by_name: Mapping[str, Rule]
         if circle:
             yield where, f"the claims require each other in a circle: {' → '.join(circle)}"
             continue
-        theirs = Whom.of(required, next(iter(pieces.arm_names), None))
+        theirs = Whom.of(required, pieces.control)
         for key in ("arm", "stratum"):
             mine, other = getattr(own, key), getattr(theirs, key)
-            shared = ("each", "open", None, next(iter(pieces.arm_names), None))
+            shared = ("each", "open", None, pieces.control)
             if mine not in shared and other not in shared and mine != other:
                 yield (
                     where,

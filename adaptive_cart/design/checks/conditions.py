@@ -114,7 +114,7 @@ def _told_of(question: PosteriorQuestion, key: str) -> object:
 
 def whom(pieces: Pieces, rule: Rule, path: str) -> Found:
     """Whether the questions of a rule are about one arm and one stratum, or about each."""
-    control = next(iter(pieces.arm_names), None)
+    control = pieces.control
     for key, shared in (("arm", (None, control)), ("stratum", (None, "open"))):
         first: str | None = None
         for place, asked in questions(rule, path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from adaptive_cart.design.checks.models import order_problems
-from adaptive_cart.design.checks.pieces import Found, Pieces
+from adaptive_cart.design.checks.pieces import Found, Pieces, without_control
 from adaptive_cart.design.validation import path_to, shown
 
 MOST_IN_A_BLOCK = 300  # a randomisation list is drawn by counting the orders of a block
@@ -56,6 +56,22 @@ def enrolment(pieces: Pieces) -> Found:
 
 def _adaptive(pieces: Pieces) -> Found:
     rule = pieces.randomisation
+    if without_control(pieces):
+        if len(pieces.arms) == 1:
+            yield (
+                "randomisation.method",
+                'found "response_adaptive", and there is one arm, to which everybody goes; leave '
+                "[randomisation] out",
+                "arms",
+            )
+            return
+        if "control" in rule.model_fields_set:
+            yield (
+                "randomisation.control",
+                f"found {shown(rule.control)}, and no arm is the control; leave it out",
+                "arms",
+            )
+            return
     fixed = isinstance(rule.control, float)
     sharing = len(pieces.arms) - fixed
     room = 1.0 - rule.control if fixed else 1.0

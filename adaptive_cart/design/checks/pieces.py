@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.design.look_tables import NUMBERS, SCALES
-from adaptive_cart.design.validation import Faults, meant, shown
+from adaptive_cart.design.validation import Faults, meant, path_to, shown
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import one_of
 from adaptive_cart.models import AnalysisBase
@@ -68,9 +68,20 @@ class Pieces:
 
     @property
     def arm_names(self) -> tuple[str, ...]:
-        """Control first, then the others in the order written."""
-        control = [n for n, arm in self.arms.items() if arm is not None and arm.control]
-        return tuple(control[:1] + [name for name in self.arms if name not in control[:1]])
+        """The control first, if there is one, then the others in the order written."""
+        first = () if self.control is None else (self.control,)
+        return (*first, *(name for name in self.arms if name not in first))
+
+    @property
+    def control(self) -> str | None:
+        """Name of the control; nothing where no arm is one."""
+        marked = (n for n, arm in self.arms.items() if arm is not None and arm.control)
+        return next(marked, None)
+
+    @property
+    def experimental_names(self) -> tuple[str, ...]:
+        """Names of the experimental arms, in the order written."""
+        return tuple(name for name in self.arms if name != self.control)
 
     @property
     def stratum_names(self) -> tuple[str, ...]:
@@ -141,3 +152,10 @@ def several(number: int, what: str) -> str:
 def has_control(pieces: Pieces) -> bool:
     """Whether exactly one arm is the control."""
     return sum(arm is not None and arm.control for arm in pieces.arms.values()) == 1
+
+
+def without_control(pieces: Pieces) -> bool:
+    """Whether no arm is the control, in a design whose arms could all be read."""
+    paths = (path_to("arms", name, "control") for name in pieces.arms)
+    unread = None in pieces.arms.values() or any(map(pieces.faults.touch, paths))
+    return pieces.control is None and bool(pieces.arms) and not unread

@@ -6,7 +6,13 @@ import math
 from typing import TYPE_CHECKING
 
 from adaptive_cart.design.checks.models import by_problems, models_for
-from adaptive_cart.design.checks.pieces import Found, Pieces, has_control, unknown
+from adaptive_cart.design.checks.pieces import (
+    Found,
+    Pieces,
+    has_control,
+    unknown,
+    without_control,
+)
 from adaptive_cart.design.validation import path_to, shown
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import one_of
@@ -27,7 +33,10 @@ def posterior(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:
     for key, value in named:
         also = ("each",) if key == "arm" else ()
         if value is not None and arms and value not in (*arms, *also):
-            yield f"{path}.{key}", unknown(value, "arms", arms, also)
+            told = unknown(value, "arms", arms, also)
+            if key != "arm" and without_control(pieces):
+                told += _no_control(question, key, value)
+            yield f"{path}.{key}", told
     if question.arm is None and arms:
         yield f"{path}.arm", f"missing; the arms are {one_of(arms)}"
     kind = question.kind
@@ -70,6 +79,17 @@ def posterior(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:
         )
     elif kind.among_open:
         yield from by_problems(question, endpoint, ANALYSES[model], path)
+
+
+def _no_control(question: PosteriorQuestion, key: str, name: str) -> str:
+    """Say what to write where a rule compares with an arm that a design has not."""
+    number = "leave it out and compare with a number"
+    if question.endpoint is not None and key == "minus":
+        number += (
+            f", posterior = {{ endpoint = {shown(question.endpoint)}, arm = "
+            f"{shown(question.arm)}, above = 0.40 }}"
+        )
+    return f"; no arm is the control: {number}, or write [arms.{name}] with control = true"
 
 
 def _about(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:

@@ -130,7 +130,7 @@ def _consequence(pieces: Pieces, rule: Rule, path: str) -> Found:
     asked = rule.asked
     if not asked:
         return
-    control = pieces.arm_names[0] if has_control(pieces) else None
+    control = pieces.control if has_control(pieces) else None
     strata = ["strata"] if rule.decision.closes_strata else []
     single = rule.posterior is not None
     target = asked[0] if single else Whom.of(rule, control)

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import math
 
-from adaptive_cart.design.checks.pieces import SCENARIO_KEYS, Found, Pieces, unknown
+from adaptive_cart.design.checks.pieces import (
+    SCENARIO_KEYS,
+    Found,
+    Pieces,
+    unknown,
+    without_control,
+)
 from adaptive_cart.design.products import PRODUCTS
+from adaptive_cart.design.scenario_frame import NOT_INFUSED
 from adaptive_cart.design.validation import meant, path_to, shown
+from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import one_of
+from adaptive_cart.models import ANALYSES, AnalysisBase
 from adaptive_cart.nouns.calendar import SAME
 
 RESERVED = (*SCENARIO_KEYS, "strata", "each", "open", "final", "dist")
@@ -32,6 +41,8 @@ def names(pieces: Pieces) -> Found:
                     f"the name is taken by {path_to(first[name], name)}; arms, strata, endpoints, "
                     f"utilities and external data need different names",
                 )
+            elif name == NOT_INFUSED and pieces.control is None:
+                yield path, "the name of the course of who is never infused; choose another"
             elif name in RESERVED:
                 yield path, f"a reserved word; not allowed as a name: {one_of(RESERVED)}"
             elif not name.strip() or not name.isprintable():
@@ -42,22 +53,25 @@ def names(pieces: Pieces) -> Found:
 
 
 def arms(pieces: Pieces) -> Found:
-    """Whether there is one control, an arm beside it, and products that exist."""
+    """Whether there is an experimental arm, one control at most, and products that exist."""
     if not pieces.arms:
-        yield "arms", "no arm; write [arms.NAME] for the control and for each other arm"
+        yield "arms", "no arm; write [arms.NAME] for each arm, one of them with `control = true`"
         return
     sound = {name: arm for name, arm in pieces.arms.items() if arm is not None}
     controls = [name for name, arm in sound.items() if arm.control]
     if len(controls) > 1:
-        yield "arms", f"found {len(controls)} controls ({one_of(controls)}); exactly one is needed"
-    if not controls and len(sound) == len(pieces.arms):
         yield (
             "arms",
-            "no arm has `control = true`; exactly one is needed",
-            *(path_to("arms", name, "control") for name in pieces.arms),
+            f"found {len(controls)} controls ({one_of(controls)}); one at most is expected",
         )
-    if len(pieces.arms) < 2:
-        yield "arms", f"found only {one_of(pieces.arms)}; a control and another arm are needed"
+    if not controls and len(sound) == len(pieces.arms):
+        yield from _only_compared_with(pieces)
+    if len(pieces.arms) < 2 and controls:
+        yield (
+            "arms",
+            f"found only {one_of(pieces.arms)}, the control; write another arm, or leave `control` "
+            f"out: a single arm is compared with a number",
+        )
     for name, arm in sound.items():
         path = path_to("arms", name, "product")
         if arm.product is not None and arm.product not in PRODUCTS:
@@ -68,6 +82,25 @@ def arms(pieces: Pieces) -> Found:
                 f"the control has product {shown(arm.product)}, which is infused; participants "
                 f"who are never infused take the control's course, so the control cannot be",
             )
+
+
+def _only_compared_with(pieces: Pieces) -> Found:
+    """Whether an arm is but compared with, as the control of a design is."""
+    rules = [rule for rule in pieces.rules if rule is not None]
+    asked = [question for rule in rules for question in rule.asked]
+    others = dict.fromkeys(name for question in asked for _, name in question.others)
+    about = {question.arm for question in asked}
+    for name in others:
+        if name in pieces.arms and name not in about and "each" not in about:
+            yield (
+                "arms",
+                f"no arm has `control = true`, and {shown(name)} is only compared with, as a "
+                f"control is: write control = true in [arms.{name}], or ask about "
+                f"{shown(name)} too",
+                *(path_to("arms", name, "control") for name in pieces.arms),
+            )
+            pieces.faults.add("arms")  # what follows from there being no control is not told
+            return
 
 
 def strata(pieces: Pieces) -> Found:
@@ -136,6 +169,10 @@ def analyses(pieces: Pieces) -> Found:
         endpoint = pieces.endpoints[name]
         if analysis is None:
             continue
+        if analysis.beside_control and without_control(pieces):
+            yield f"{path}.model", _beside_nothing(analysis, endpoint), f"{path}.model"
+            pieces.faults.add(f"{path}.model")
+            continue
         for inner, message in analysis.problems(pieces.arm_names, pieces.stratum_names):
             if pieces.arms:
                 yield f"{path}.{inner}", message, f"{path}.{inner}"
@@ -150,6 +187,21 @@ def analyses(pieces: Pieces) -> Found:
         elif endpoint is not None:
             for inner, message in analysis.misfits(endpoint.category_names()):
                 yield f"{path}.{inner}", message, path_to("endpoints", name)
+
+
+def _beside_nothing(analysis: AnalysisBase, endpoint: EndpointBase | None) -> str:
+    """Say that a model describes arms beside a control, and which do not."""
+    able = [
+        name
+        for name, model in ANALYSES.items()
+        if model.reads == analysis.reads and not model.beside_control
+    ]
+    kind = "" if endpoint is None else f" of '{endpoint.type}'"
+    instead = f"; without one the models{kind} are {one_of(able)}" if able else ""
+    return (
+        f"'{analysis.model}' describes arms by how they differ from the control, and no arm is "
+        f"one{instead}"
+    )
 
 
 def crossover(pieces: Pieces) -> Found:

@@ -38,6 +38,7 @@ def frame_of(pieces: Pieces, between: Faults | None = None) -> Frame:
         crossover_from=None if pieces.crossover is None else pieces.crossover.from_,
         accrual=_plan(pieces),
         early={n: tuple(e.from_) for n, e in pieces.prediction.items() if e is not None},
+        control=pieces.control,
         needed={name: _asked_about(pieces, name, wrong) for name in endpoints},
     )
 
@@ -62,7 +63,7 @@ def _asked_about(pieces: Pieces, endpoint: str, wrong: Faults) -> tuple[str, ...
         for question in rule.asked:
             if endpoint not in pieces.endpoints_of(question.about):
                 continue
-            arms = pieces.arm_names[1:] if question.arm == "each" else (question.arm,)
+            arms = pieces.experimental_names if question.arm == "each" else (question.arm,)
             asked |= {*arms, *(name for _, name in question.others)}
     analysis = pieces.analysis.get(endpoint)
     if analysis is not None:

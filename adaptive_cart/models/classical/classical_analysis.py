@@ -155,6 +155,7 @@ class ClassicalTest(AnalysisBase):
         What a type I error is spent by: ``participants`` analysed, or ``events``.
     """
 
+    beside_control: ClassVar[bool] = True
     information: ClassVar[Literal["participants", "events"]]
     bayesian: ClassVar[bool] = False
 

@@ -185,6 +185,7 @@ class HazardsAnalysis(AnalysisBase):
     cuts: list[PositiveMonths] = Field(default_factory=list, description="months; none for one")
     prior: PiecewiseExponentialPrior
 
+    beside_control: ClassVar[bool] = True
     slow: ClassVar[bool] = True
     pairs: ClassVar[bool] = True
     reads: ClassVar[str] = "durations"

@@ -219,6 +219,7 @@ class ProportionalOddsAnalysis(AnalysisBase):
     model: Literal["proportional_odds"]
     prior: ProportionalOddsPrior
 
+    beside_control: ClassVar[bool] = True
     title: ClassVar[str] = "Proportional odds"
     statements: ClassVar[tuple[Statement, ...]] = (
         Statement(

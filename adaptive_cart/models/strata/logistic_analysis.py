@@ -145,6 +145,7 @@ class StrataPosterior(Posterior):
 class _StrataAnalysis(AnalysisBase):
     """What the two models share."""
 
+    beside_control: ClassVar[bool] = True
     reads: ClassVar[str] = "counts"
     answers: ClassVar[tuple[str, ...]] = ("level",)
     by_stratum: ClassVar[bool] = True

@@ -216,8 +216,12 @@ class QuestionKind:
         if question.minus is None:
             return control * 0.0 + question.value
         if self.ratio:
-            return control * question.value if question.arm > 0 else control / question.value
-        return control + (question.value if question.arm > 0 else -question.value)
+            return (
+                control * question.value
+                if question.arm >= question.first
+                else control / question.value
+            )
+        return control + (question.value if question.arm >= question.first else -question.value)
 
     def between(self, level: tuple[float, float], month: float) -> tuple[float, float]:
         """Between which values its quantity of an arm lies; parameters as for ``range``."""

@@ -36,7 +36,7 @@ class OddsRatio(QuestionKind):
         """The probability with these odds; nothing where the control is no probability."""
         if not isinstance(control, float | np.ndarray):
             return None
-        factor = question.value if question.arm > 0 else 1.0 / question.value
+        factor = question.value if question.arm >= question.first else 1.0 / question.value
         return factor * control / (1.0 - control + factor * control)
 
     def symbol(self, question: Question, arm: str, other: str | None) -> str:

@@ -46,6 +46,8 @@ class Question:
     ordered_by, lowest, places
         For a kind that compares the open arms: name of the kind whose number puts them in order,
         whether the smallest is the best, and how many count as the best.
+    first
+        Position of the first experimental arm: 0 where no arm is the control.
     weights
         Of a utility: the endpoints that it weighs, and what one unit of each is worth.
     against
@@ -69,6 +71,7 @@ class Question:
     ordered_by: str = "level"
     lowest: bool = False
     places: int = 1
+    first: int = 1
     weights: tuple[tuple[str, float], ...] = ()
     against: tuple[float, ...] = field(default=(), compare=False, repr=False)
     sign: str = field(default="P", compare=False, repr=False)
@@ -115,7 +118,7 @@ class Question:
 
     def unordered(self) -> Question:
         """Ask the same, whatever would put the open arms in order."""
-        return replace(self, ordered_by="level", lowest=False, places=1)
+        return replace(self, ordered_by="level", lowest=False, places=1, first=1)
 
     def at(self, value: float) -> Question:
         """Ask the same of another value."""
@@ -123,7 +126,7 @@ class Question:
 
     def compared(self, arms: int) -> tuple[int, ...]:
         """Arms among which it is asked, of a design with so many arms."""
-        return self.among or tuple(range(1, arms))
+        return self.among or tuple(range(self.first, arms))
 
     def compared_with(self, *thresholds: float) -> Question:
         """Ask the same for an answer that will be compared with these thresholds."""

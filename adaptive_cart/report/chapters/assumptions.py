@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from adaptive_cart.courses.scores import CourseScore
+from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.distributions import EventTime
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
 from adaptive_cart.report.chapter import Chapter
@@ -30,7 +31,7 @@ from adaptive_cart.report.numbers import given
 
 HAZARDS = ("rescue", "dropout", "death")
 NOT_SIMULATED = (
-    ("time trends and drift of the control", "nothing changes with calendar time"),
+    ("time trends and drift of {control}", "nothing changes with calendar time"),
     ("learning curve", "early and late participants fare alike"),
     ("sites", "participants are exchangeable between sites"),
     ("manufacturing slots", "infusion waits for nobody else"),
@@ -169,7 +170,11 @@ def _register(evidence: Evidence) -> list[Block]:
         rows.append(row(code(f"enrolment.{name}"), given(value, "design: enrolment"), status,
                         given(source, "facts: assumptions")))  # fmt: skip
     if evidence.truths[base].courses is not None:
-        rows += [row(words, "not simulated", "unavailable", why) for words, why in NOT_SIMULATED]
+        control = drifts(evidence.design)
+        rows += [
+            row(words.format(control=control), "not simulated", "unavailable", why)
+            for words, why in NOT_SIMULATED
+        ]
     statuses = [row_.cells[2][0].text for row_ in rows]  # type: ignore[union-attr]
     evidence.trace.reported(26, "t-register")
     evidence.trace.missing(32)
@@ -198,6 +203,11 @@ def _register(evidence: Evidence) -> list[Block]:
             ),
         ),
     ]  # fmt: skip
+
+
+def drifts(design: Design) -> str:
+    """What may drift unseen while a trial runs: the control, or where there is none, care."""
+    return "standard of care" if design.control is None else "the control"
 
 
 def _catalogue(evidence: Evidence) -> list[Block]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from adaptive_cart.report.chapter import Chapter
+from adaptive_cart.report.chapters.assumptions import drifts
+from adaptive_cart.report.chapters.comparator import conclusion, limitations
 from adaptive_cart.report.chapters.summary import vulnerabilities
 from adaptive_cart.report.chapters.thresholds import against_target
 from adaptive_cart.report.document import (
@@ -58,8 +60,9 @@ def _conclusions(evidence: Evidence) -> list[Block]:
             table=Reference("t-register"),
         ),
         prose(
-            "The truth does not change with calendar time; there is no learning curve, no drift "
-            "of the control, no difference between sites, and no limit to manufacturing slots."
+            "The truth does not change with calendar time; there is no learning curve, {drift}, "
+            "no difference between sites, and no limit to manufacturing slots.",
+            drift=f"no drift of {drifts(evidence.design)}",
         ),
         prose(
             "Simulated trials obey their rules to the letter, looks are held on the day they are "
@@ -69,6 +72,7 @@ def _conclusions(evidence: Evidence) -> list[Block]:
             "A Monte Carlo error says how sure the simulation is, not how sure the assumptions are."
         ),
     ]
+    lines[1:1] = limitations(evidence)
     evidence.trace.reported(60, "limitations", "glossary", "t-trace")
     number = trials_asked(evidence)
     if number:
@@ -120,7 +124,8 @@ def _concluded(evidence: Evidence) -> list[Block]:
         paragraph(
             "Under the stated truths the design succeeds with probability {power} at its "
             "target, and with probability {error} in {null}{against}.{vulnerable} Whether that "
-            "is good enough is for the sponsor and the regulator to judge.",
+            "is good enough is for the sponsor and the regulator to judge.{assumed}",
+            assumed=conclusion(evidence),
             null="the worst of its null scenarios"
             if len(evidence.of_role("null")) > 1
             else "its null scenario",

@@ -121,15 +121,23 @@ def _interim(evidence: Evidence) -> Line:
     return said + joined + end
 
 
+def _enrolled(evidence: Evidence) -> Line:
+    """How they come into the arms: ``randomised 2 : 1 (cart : soc)``, ``enrolled in cart``."""
+    if len(evidence.design.arms) == 1:
+        return line("enrolled in ", evidence.arms()[0])
+    ratio = given(" : ".join(map(str, evidence.design.allocation)), "design: arms.allocation")
+    arms = line(*(part for arm in evidence.arms() for part in (" : ", arm)))[1:]
+    return line("randomised ", ratio, " (", arms, ")")
+
+
 def _sample_size(evidence: Evidence) -> Line:
     null, target = evidence.worst_null, evidence.target
     design = evidence.design
     said = prose(
-        "At most {n} participants are randomised {ratio} ({arms}). The number was judged by "
+        "At most {n} participants are {enrolled}. The number was judged by "
         "{how}, reported in full in this appendix. ",
         n=evidence.setting(design.enrolment.max_n, "enrolment.max_n"),
-        ratio=given(" : ".join(map(str, design.allocation)), "design: arms.allocation"),
-        arms=line(*(part for arm in evidence.arms() for part in (" : ", arm)))[1:],
+        enrolled=_enrolled(evidence),
         how="enumeration of all tables of counts, without Monte Carlo error"
         if evidence.exact
         else line("simulation (", evidence.trials_words, ")"),

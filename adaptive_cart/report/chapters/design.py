@@ -10,6 +10,7 @@ from adaptive_cart.design.design import ResponseAdaptive
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.chapters.analysis_sets import analysis_sets
+from adaptive_cart.report.chapters.comparator import comparator
 from adaptive_cart.report.chapters.provisions import enrolment_between_looks, provisions
 from adaptive_cart.report.document import (
     Block,
@@ -61,8 +62,10 @@ def _arms(evidence: Evidence) -> list[Block]:
         )
     speed = line(given(design.enrolment.in_words, "design: enrolment"))
     method = design.randomisation
-    if isinstance(method, ResponseAdaptive):
-        how: Line = line("response-adaptive: shares of the arms follow the data")
+    if len(design.arms) == 1:
+        how: Line = line("none, everybody is enrolled in the one arm")
+    elif isinstance(method, ResponseAdaptive):
+        how = line("response-adaptive: shares of the arms follow the data")
     else:
         block = method.block
         size = (
@@ -349,7 +352,7 @@ def _other_estimands(evidence: Evidence) -> list[Block]:
 
 # ── intercurrent events ───────────────────────────────────────────────────────────────────────
 _EVENTS = (
-    ("not infused", "failure", "a probability before infusion; the control's course from "
+    ("not infused", "failure", "a probability before infusion; {without} from "
      "randomisation, in the analysis of the own arm"),
     ("rescue", "rescue", "a yearly hazard outside drug-free remission, from infusion on; ends or "
      "precludes the response"),
@@ -380,6 +383,8 @@ def _events(evidence: Evidence) -> list[Block]:
         )
         return blocks
     rows = []
+    alone = evidence.design.control is None
+    without = "the course said for the not infused" if alone else "the control's course"
     for words, part, how in _EVENTS:
         if part == "crossover" and evidence.design.crossover is None:
             rows.append(row(words, "not simulated: the design has no crossover",
@@ -390,7 +395,7 @@ def _events(evidence: Evidence) -> list[Block]:
             value = _event(strata[0], part, MONTHS_PER_YEAR)
             path = f"truth.{arm}.{part}"
             values.append(line("–") if value is None else line(evidence.setting(value, path)))
-        rows.append(row(words, how, *values))
+        rows.append(row(words, how.format(without=without), *values))
     delays = [
         line(given(_delay(strata[0]), f"truth.{arm}.infusion.delay"))
         for arm, strata in zip(evidence.design.arm_names, courses, strict=True)
@@ -435,5 +440,14 @@ def _delay(group: Any) -> str:
 CHAPTER = Chapter(
     key="design",
     title="Design and estimand",
-    sections=(_arms, _looks, _estimand, _other_estimands, _events, analysis_sets, _figures),
+    sections=(
+        _arms,
+        comparator,
+        _looks,
+        _estimand,
+        _other_estimands,
+        _events,
+        analysis_sets,
+        _figures,
+    ),
 )

@@ -118,7 +118,7 @@ def _by_target(evidence: Evidence) -> list[Block]:
     if not design.by_target:
         return []
     rows: dict[str, list[Row]] = {}
-    places = [(arm, stratum) for arm in design.arm_names[1:]
+    places = [(arm, stratum) for arm in design.experimental_names
               for stratum in (None, *design.stratum_names)]  # fmt: skip
     for role, names in per_scenario(evidence):
         rows[role] = []

@@ -20,7 +20,7 @@ def ending(evidence: Evidence) -> Line:
     design = evidence.design
     if not design.by_target:
         return ()
-    several = len(design.arms) > 2
+    several = design.several
     if several and design.multiarm is not None and design.multiarm.ends == "first_success":
         return line("The trial ends at the first success of an arm or stratum.")
     what = "experimental arm" if several else "stratum"
@@ -36,7 +36,7 @@ def provisions(evidence: Evidence) -> list[Line]:
     found: list[Line] = []
     if ending(evidence):
         found.append(line(strong("End of the trial: "), ending(evidence)))
-    if isinstance(design.randomisation, ResponseAdaptive):
+    if isinstance(design.randomisation, ResponseAdaptive) and design.control is not None:
         found.append(line(strong("Share of the control: "), _control(evidence)))
     if design.strata and (
         design.by_target or any(rule.decision.closes_strata for rule in design.rules)

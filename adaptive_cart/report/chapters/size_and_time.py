@@ -68,7 +68,7 @@ def size_and_time(evidence: Evidence) -> list[Block]:
 def _consequences(evidence: Evidence) -> list[Block]:
     """What happens to participants: exposed, responders, severe events."""
     design = evidence.design
-    arms = design.arm_names[1:]
+    arms = design.experimental_names
     harms = [n for n, e in design.endpoints.items() if e.harm and e.binary]
     shown_of = [(endpoint, arm) for endpoint in (design.primary, *harms) for arm in arms]
     exposed = "Mean infused" if evidence.infuses else "Mean randomised"

@@ -88,14 +88,14 @@ def _summary(evidence: Evidence) -> list[Block]:
 
 def _frame(evidence: Evidence) -> Line:
     design = evidence.design
-    arms = [evidence.arm_named(name) for name in design.arm_names[1:]]
     return prose(
-        "The design compares {arms} with {control}, randomised {ratio}, with at most {n} "
+        "The design compares {arms} with {control}{randomised}, with at most {n} "
         "participants and {looks} at the data. It was judged in {scenarios}: {trials}.",
-        arms=listed(list(arms)),
-        control=evidence.arm_named(design.arm_names[0]),
-        ratio=given(" : ".join(map(str, [*design.allocation[1:], design.allocation[0]])),
-                    "design: arms.allocation"),
+        arms=listed([evidence.arm_named(name) for name in design.experimental_names]),
+        control="a number, its performance goal, and has no randomised control"
+        if design.control is None
+        else evidence.arm_named(design.control),
+        randomised=_ratio(evidence),
         n=evidence.setting(design.enrolment.max_n, "enrolment.max_n"),
         looks=line(
             counted(design.looks.number, "design: looks"),
@@ -107,6 +107,16 @@ def _frame(evidence: Evidence) -> Line:
         ),
         trials=evidence.trials_words,
     )  # fmt: skip
+
+
+def _ratio(evidence: Evidence) -> Line:
+    """In what ratio participants are randomised, the control last; blank for a single arm."""
+    design = evidence.design
+    if len(design.arms) == 1:
+        return ()
+    first = min(design.experimental)
+    ratio = [*design.allocation[first:], *design.allocation[:first]]
+    return line(", randomised ", given(" : ".join(map(str, ratio)), "design: arms.allocation"))
 
 
 def _boundary(evidence: Evidence) -> list[Line]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 
+from adaptive_cart.report.chapters.comparator import subtitle
 from adaptive_cart.report.document import (
     Block,
     Paragraph,
@@ -39,6 +40,8 @@ def title_page(evidence: Evidence) -> list[Block]:
         Paragraph(line=line(given(evidence.design.name, "design: name")), role="title"),
         Paragraph(line=line(SUBJECT), role="subtitle"),
     ]
+    if alone := subtitle(evidence):
+        blocks.append(Paragraph(line=line(given(alone, "design: arms")), role="subtitle"))
     if evidence.design.description:
         blocks.append(
             Paragraph(line=line(given(evidence.design.description, "design: description")))

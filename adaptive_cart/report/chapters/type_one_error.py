@@ -26,6 +26,7 @@ def type_one_error(evidence: Evidence) -> list[Block]:
     if nulls:
         worst = evidence.worst_null
         control = evidence.design.arm_names[0]
+        whose = "control" if evidence.design.control else evidence.design.arm_label(control)
         rows = []
         for name in nulls:
             true = evidence.cell(name, f"true_{evidence.design.primary}", "true", arm=control)
@@ -45,7 +46,7 @@ def type_one_error(evidence: Evidence) -> list[Block]:
             Table(
                 key="t-null",
                 title=line("Type I error in each null scenario"),
-                head=cells("Scenario", "True rate of control", "Type I error", "MC interval",
+                head=cells("Scenario", f"True rate of {whose}", "Type I error", "MC interval",
                            "MCSE", "Trials"),
                 rows=tuple(rows),
                 align=("left", *("right",) * 5),

@@ -1,0 +1,76 @@
+"""What stands in the place of a randomised control, and what is assumed instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from adaptive_cart.report.document import (
+    Block,
+    Heading,
+    Items,
+    Line,
+    Table,
+    cells,
+    line,
+    paragraph,
+    prose,
+    row,
+)
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.numbers import given
+from adaptive_cart.telling.comparator import ASSUMED, goal_words, goals, kind_of_trial
+
+
+def comparator(evidence: Evidence) -> list[Block]:
+    """What replaces randomisation, and each assumption that this needs; nothing with a control."""
+    design = evidence.design
+    if design.control is not None:
+        return []
+    found = [given(goal_words(design, goal), "design: rules") for goal in goals(design)]
+    blocks: list[Block] = [
+        Heading(text="What replaces a randomised control", key="comparator", level=2),
+        paragraph(
+            "This is a {kind}: no arm is the control, and nobody is randomised to go without the "
+            "product.{goals}",
+            kind=given(kind_of_trial(design), "design: arms"),
+            goals=" Success is claimed against the performance goal:" if found else "",
+        ),
+    ]
+    if found:
+        blocks.append(Items(lines=tuple(line(words, ".") for words in found)))
+    blocks.append(
+        Table(
+            key="t-comparator",
+            title=line("What is assumed in the place of randomisation"),
+            head=cells("Assumption", "What it means"),
+            rows=tuple(row(named, why) for named, why in ASSUMED),
+            widths=(1.4, 4.6),
+        )
+    )
+    return blocks
+
+
+def subtitle(evidence: Evidence) -> str:
+    """What a trial without a control is, below the title; blank where there is one."""
+    if evidence.design.control is not None:
+        return ""
+    words = kind_of_trial(evidence.design)
+    return f"{words[:1].upper()}{words[1:]}"
+
+
+def limitations(evidence: Evidence) -> Iterator[Line]:
+    """Each assumption that stands in the place of randomisation, as a limitation."""
+    if evidence.design.control is not None:
+        return
+    for named, why in ASSUMED:
+        yield prose("{named}: {why}.", named=f"{named[:1].upper()}{named[1:]}", why=why)
+
+
+def conclusion(evidence: Evidence) -> str:
+    """What a conclusion without a control rests on; blank where there is one."""
+    if evidence.design.control is not None:
+        return ""
+    return (
+        " All of this holds only if what is assumed in the place of randomisation is so: no "
+        "operating characteristic shows how wrong the comparison is if it is not."
+    )

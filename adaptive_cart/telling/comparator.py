@@ -1,0 +1,73 @@
+"""What stands in the place of a randomised control, and what is assumed instead, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from adaptive_cart.conduct.comparison import wording_of
+from adaptive_cart.conduct.rules import resolve_rules
+from adaptive_cart.decisions import SUCCESS
+from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.questions.words import value_words
+
+# what a randomised control would have made unnecessary to assume, in a word and a sentence
+ASSUMED = (
+    (
+        "no concurrent control",
+        "what these participants would have done without the product is not seen; whatever else "
+        "changes while the trial runs (care, season, assessors who know the treatment) is counted "
+        "as an effect of the product",
+    ),
+    (
+        "selection",
+        "participants are taken to be like those from whom the number comes; if those who are "
+        "enrolled would have fared better (or worse) anyway, the whole of that difference is "
+        "taken for effect",
+    ),
+    (
+        "known standard of care",
+        "the number is taken to be what standard of care achieves today, without error of its "
+        "own; its uncertainty enters neither the type I error nor any interval",
+    ),
+)
+
+
+def goals(design: Design) -> tuple[Question, ...]:
+    """Questions of the rules for success that compare an arm with a number alone."""
+    asked = (
+        question
+        for rule in resolve_rules(design)
+        if rule.decision.ends == SUCCESS
+        for question in rule.asked
+        if question.minus is None and question.of.has_value
+    )
+    return tuple(dict.fromkeys(asked))
+
+
+def kind_of_trial(design: Design) -> str:
+    """What a design without a control is: ``single-arm trial against a performance goal``."""
+    arms = len(design.arms)
+    against = " against a performance goal" if goals(design) else ""
+    if arms == 1:
+        return f"single-arm trial{against}"
+    return f"trial of {arms} experimental arms without a control{against and ', each' + against}"
+
+
+def goal_words(design: Design, goal: Question) -> str:
+    """Say what an arm is compared with: ``probability of dfr in cart: more than 0.40``."""
+    wording = wording_of(design, goal.endpoint)
+    noun = goal.of.noun(goal, wording.endpoint, wording.parameter).removeprefix("the ")
+    side = "more than" if goal.above else "less than"
+    value = value_words(goal, wording.parameter)
+    return f"{noun} in {wording.arms[goal.arm]}: {side} {value}"
+
+
+def told_comparator(design: Design) -> Iterator[str]:
+    """State what replaces a randomised control; nothing where there is one."""
+    if design.control is not None:
+        return
+    yield f"Comparison: {kind_of_trial(design)}; no arm is the control"
+    yield from (f"  performance goal: {goal_words(design, goal)}" for goal in goals(design))
+    yield "  assumed in the place of randomisation:"
+    yield from (f"    {named}: {why}" for named, why in ASSUMED)
