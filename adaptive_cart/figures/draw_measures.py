@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.decisions import STOPS, SUCCESS
-from adaptive_cart.figures.kinds import ALONE, Tables, called, cell, compared, short_of
+from adaptive_cart.figures.kinds import ALONE, CONTROL, Tables, called, cell, compared, short_of
 from adaptive_cart.figures.style import (
     BLACK,
     CONTINUING,
@@ -189,7 +189,7 @@ def _success_curves(figure: Any, frame: Any, about: Any) -> None:
             handles[f"margin {about['margin']:g}"] = axes.axvline(
                 about["margin"], color=GREY, linewidth=0.9, linestyle=(0, (4, 2))
             )
-        control = part["true_control"].iloc[0]
+        control = part[CONTROL].iloc[0] if CONTROL in part else float("nan")
         if len(lines) > 1 and control == control:
             title = f"{about['control']} {control:.2f}"
             axes.set_title(broken(title, panel_room(columns), bold=True))
@@ -502,7 +502,7 @@ def _size_curves(figure: Any, frame: Any, about: Any) -> None:
         axes.fill_between(x, part["p05"], part["p95"], color=style.colour, alpha=0.18, lw=0)
         axes.plot(x, part["mean"], color=style.colour, marker=style.marker)
         axes.axhline(about["max_n"], color=GREY, linewidth=0.9, linestyle=(0, (4, 2)))
-        control = part["true_control"].iloc[0]
+        control = part[CONTROL].iloc[0] if CONTROL in part else float("nan")
         if len(lines) > 1 and control == control:
             title = f"{about['control']} {control:.2f}"
             axes.set_title(broken(title, panel_room(columns), bold=True))

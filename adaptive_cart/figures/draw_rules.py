@@ -130,10 +130,10 @@ def _claim(axes: Axes, part: Any, row: dict[str, Any], columns: int) -> None:
     if KINDS[row["kind"]].ratio:
         axes.set_xscale("log")
         ratio_ticks(axes, "x", float(part["x"].min()), float(part["x"].max()))
-        axes.set_xlabel(KINDS[row["kind"]].comparison)
+        axes.set_xlabel(row["noun"])
     else:
         axes.set_xlim(float(part["x"].min()), float(part["x"].max()))
-        axes.set_xlabel(KINDS[row["kind"]].comparison)
+        axes.set_xlabel(row["noun"])
     axes.set_ylim(0, 1.08 * float(part["density"].max()))
     sign = ">" if row["above"] else "<"
     title = broken(f"claim of {row['rule']}", panel_room(columns) - 0.25, bold=True)

@@ -26,6 +26,7 @@ MUST = "must_be_seen"  # cell of the table "about": scenarios that are never lef
 COMPARED = "compared_by"  # cell of the table "about": the kind of question of the estimand
 ALONE = "alone"  # cell of the table "about": whether the estimand is of an arm alone
 NOUN = "estimand_noun"  # cell of the table "about": the estimand as a noun
+CONTROL = "true_control"  # column: true value in the control, where there is one
 ARMS = "arm_labels"  # cell of the table "about": what each arm is called, by its name
 
 

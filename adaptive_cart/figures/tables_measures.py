@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from adaptive_cart.conduct.plan import compared_by
 from adaptive_cart.decisions import ENDINGS, NO_SUCCESS, STOPS, SUCCESS, Ending
 from adaptive_cart.figures.about import about, estimand_words, margin
-from adaptive_cart.figures.kinds import Missing, Tables, short_of
+from adaptive_cart.figures.kinds import CONTROL, Missing, Tables, short_of
 from adaptive_cart.figures.source import (
     is_exact,
     scenarios,
@@ -70,11 +70,9 @@ def true_effect(result: Result, scenario: str, arm: str | None, stratum: str | N
     return float("nan") if found is None else float(found["estimate"])
 
 
-def control_value(result: Result, scenario: str) -> float:
-    """True value of the primary endpoint in the control; nan where it is not known, or none is."""
-    if result.design.control is None:
-        return float("nan")
-    return _first_value(result, scenario)
+def of_control(result: Result, scenario: str) -> dict[str, float]:
+    """True value of the primary endpoint in the control, as a column; none without a control."""
+    return {CONTROL: _first_value(result, scenario)} if result.design.control else {}
 
 
 def _first_value(result: Result, scenario: str) -> float:
@@ -146,7 +144,7 @@ def success_tables(result: Result) -> Tables | Missing:
                 "arm": arm,
                 "stratum": stratum,
                 "true_effect": true_effect(result, name, arm, stratum),
-                "true_control": control_value(result, name),
+                **of_control(result, name),
                 "line": line_of.get(name, -1),
             }
             if arm is not None:
@@ -179,7 +177,7 @@ def null_tables(result: Result) -> Tables | Missing:
     """F5: the probability of a success that is false, in every scenario that has a null in it."""
     rows: list[dict[str, Any]] = []
     beyond = margin(result)
-    first = "true_value" if result.design.control is None else "true_control"
+    first = "true_value" if result.design.control is None else CONTROL
     for name, role in scenarios(result):
         effects = [true_effect(result, name, *target) for target in targets(result, name)]
         ratio = compared_by(result.design).ratio
@@ -329,7 +327,7 @@ def size_tables(result: Result) -> Tables | Missing:
             "role": role,
             "shown": name in shown,
             "true_effect": true_effect(result, name, None, None),
-            "true_control": control_value(result, name),
+            **of_control(result, name),
             "line": line_of.get(name, -1),
         }
         for part in ("mean", "p05", "p50", "p95"):

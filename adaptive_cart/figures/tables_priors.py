@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_cart.conduct.estimated import noun_alone
 from adaptive_cart.figures.about import about
 from adaptive_cart.figures.kinds import Missing, Tables
 from adaptive_cart.figures.source import (
@@ -126,6 +127,9 @@ def _claims(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
                 "margin": asked.value,
                 "above": asked.above,
                 "kind": asked.kind,
+                "noun": asked.of.comparison
+                if asked.minus is not None
+                else noun_alone(result.design, asked),
                 "probability": float(posterior.probability(asked)[0]),
                 "threshold": part.easiest,
                 "threshold_words": written(part.easiest),

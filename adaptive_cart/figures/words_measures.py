@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from adaptive_cart.decisions import NO_SUCCESS, SUCCESS
-from adaptive_cart.figures.kinds import MUST, Tables, called, cell, introduced
+from adaptive_cart.figures.kinds import ALONE, MUST, NOUN, Tables, called, cell, introduced
 from adaptive_cart.figures.style import minus
 from adaptive_cart.figures.thinning import choose, left_out
 from adaptive_cart.results.percentages import of_trials, percent, with_interval
@@ -356,13 +356,19 @@ def say_benefit_risk(tables: Tables) -> str:
     said = []
     for row in frame.to_dict("records"):
         name = row["scenario"] + (f", {called(about, row['arm'])}" if several else "")
-        benefit, risk = minus(row["benefit"], 3, sign=True), minus(row["risk"], 3)
+        benefit, risk = minus(row["benefit"], 3, sign=not about[ALONE]), minus(row["risk"], 3)
         said.append((row["scenario"], f"{name} {benefit} at {risk}", row["risk"]))
     return (
-        f"True benefit (difference in {about['primary']}) against true risk "
+        f"True benefit ({benefit_words(about)}) against true risk "
         f"({risk_words(about)}), and how often the design succeeds or stops for safety there: "
         f"{few_of(said, about)}.{_limit(about)}{left_out(frame)} {_counted(tables['about'])}"
     )
+
+
+def benefit_words(about: Any) -> str:
+    """What the benefit is: ``difference in dfr``, or of an arm alone ``probability of dfr``."""
+    noun = f"{about[NOUN]} of" if about[ALONE] else "difference in"
+    return f"{noun} {about['primary']}"
 
 
 def risk_words(about: Any) -> str:

@@ -93,7 +93,7 @@ def _arms(design: Design) -> Iterator[str]:
 def _randomised(design: Design) -> str:
     rule = design.randomisation
     if len(design.arms) == 1:
-        return f"none; everybody is enrolled in {design.arm_names[0]}"
+        return f"none; everybody is enrolled in {design.arm_names[0]} (randomised: enrolled)"
     within = ", within strata" if design.strata else ""
     if isinstance(rule, PermutedBlocks):
         size = rule.block or sum(design.allocation) // math.gcd(*design.allocation)

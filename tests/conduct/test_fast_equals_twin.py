@@ -156,7 +156,7 @@ def same_end(design: Design, block: Block, trial: int, slow: dict[str, Any]) -> 
     assert block.analysed[trial].sum() == end["n_analysed"]
     assert block.infused[trial].sum() == end["n_infused"]
     np.testing.assert_allclose(block.months[trial], end["months"], rtol=1e-12)
-    arm = design.arm_names[1]
+    arm = design.experimental_names[0]
     assert abs(block.estimate[trial, 0] - end["estimate"][arm]) < 1e-10
     assert abs(block.estimate_final[trial, 0] - final["estimate"][arm]) < 1e-10
     assert bool(block.reversal[trial]) == final["reversal"]

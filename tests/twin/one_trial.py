@@ -29,6 +29,8 @@ Assumed where the contract is silent or could be read two ways
   are merged key by key. Where no key says so, there is no failure and no delay.
 - *same_as*: the disease clocks start at randomisation also where the other arm is infused, and
   infusion, or its failure, changes nothing in the disease.
+- *No control*: participants who are never infused have the disease of ``[truth.not_infused]``, from
+  randomisation on, and what is estimated of an arm is its own rate.
 - *Infusion and the end*: never infused also when dropout or death came before the infusion, with
   the control's disease from randomisation on even so.
 - *Missing parts of a truth*: no ``durability`` = no relapse; no ``onset`` = at the clock's start;
@@ -153,10 +155,20 @@ def truth_of(raw: Table, scenario: str) -> Table:
 
 
 def arms_of(raw: Table) -> list[str]:
-    """Names of the arms, control first, then in file order."""
+    """Names of the arms, the control (if there is one) first, then in file order."""
     names = list(raw["arms"])
     control = [name for name in names if raw["arms"][name].get("control")]
     return control + [name for name in names if name not in control]
+
+
+def control_of(raw: Table) -> str | None:
+    """The control; nothing where no arm is one."""
+    return next((arm for arm in raw["arms"] if raw["arms"][arm].get("control")), None)
+
+
+def experimental_of(raw: Table) -> list[str]:
+    """All arms but the control, in file order."""
+    return [arm for arm in arms_of(raw) if arm != control_of(raw)]
 
 
 def allocation_of(raw: Table) -> list[Fraction]:
@@ -261,7 +273,7 @@ def asked_arms(raw: Table, question: Table) -> tuple[str, str | None]:
         raise NotImplementedError(f"question {question}")
     arm = question["arm"]
     if arm == "each":
-        experimental = arms_of(raw)[1:]
+        experimental = experimental_of(raw)
         if len(experimental) > 1:
             raise NotImplementedError("several experimental arms")
         arm = experimental[0]
@@ -482,7 +494,7 @@ def own_course(
     elif person["infused_month"] < NEVER:
         disease, start = own, person["infused_month"]
     else:
-        disease, start = parameters(truth, arms_of(raw)[0], stratum), 0.0
+        disease, start = parameters(truth, control_of(raw) or "not_infused", stratum), 0.0
 
     person.update(disease_course(disease, start, uniform))
 
@@ -1228,7 +1240,11 @@ def summary(raw: Table, people: Sequence[Person], date: float) -> Table:
         arm: posterior.mean(posterior.updated(prior_of(raw, primary, arm), *counts[arm]))
         for arm in arms
     }
-    estimate = {arm: means[arm] - means[arms[0]] for arm in arms[1:]}
+    control = control_of(raw)
+    estimate = {
+        arm: means[arm] - (0.0 if control is None else means[control])
+        for arm in experimental_of(raw)
+    }
     return {"counts": counts, "posterior_mean": means, "estimate": estimate}
 
 
@@ -1391,7 +1407,7 @@ def run(
     ``end``
         ``look``, ``reason`` (success, futility, safety, no_success), ``rule``, ``months``,
         ``n_randomised``, ``n_analysed``, ``n_infused``, ``counts[arm]`` = (successes, totals),
-        ``posterior_mean[arm]``, ``estimate[experimental arm]`` (difference to the control).
+        ``posterior_mean[arm]``, ``estimate[experimental arm]`` (difference to the control, if any).
     ``final``
         the pipeline followed up: ``counts``, ``posterior_mean``, ``estimate``, ``reversal``.
     """

@@ -31,7 +31,10 @@ def comparator(evidence: Evidence) -> list[Block]:
         Heading(text="What replaces a randomised control", key="comparator", level=2),
         paragraph(
             "This is a {kind}: no arm is the control, and nobody is randomised to go without the "
-            "product.{goals}",
+            "product.{enrolled}{goals}",
+            enrolled=" Where this report says randomised, it means enrolled."
+            if len(design.arms) == 1
+            else "",
             kind=given(kind_of_trial(design), "design: arms"),
             goals=" Success is claimed against the performance goal:" if found else "",
         ),
