@@ -589,7 +589,7 @@ _HOVER = {
     "claims": "How success and further claims share the family-wise error, and pass it on.",
     "calibration": 'What thresholds that are "calibrate" are set for.',
     "simulation": "Number of simulated trials, and the seed.",
-    "Arm.control": "True for the control, one arm at most; without one arms are compared with numbers.",
+    "Arm.control": "True for the control, one arm at most; without one, arms against numbers.",
     "Arm.product": "Kind of treatment; brings default delay to infusion and loss before it.",
     "Arm.allocation": "Allocation ratio: participants in this arm for each share (default 1).",
     "Arm.label": "Name for tables and figures.",
@@ -598,7 +598,7 @@ _HOVER = {
     "ResponseAdaptive.method": "Weights by P(the arm is the best of the experimental arms)^power.",
     "ResponseAdaptive.power": "Exponent of P(best): 0 keeps the shares equal, 1 follows it.",
     "ResponseAdaptive.minimum": "Least share of an arm that is still enrolling.",
-    "ResponseAdaptive.control": "The control's share, where an arm is one: that of the largest arm, or a number.",
+    "ResponseAdaptive.control": "The control's share, if any: that of the largest arm, or fixed.",
     "ResponseAdaptive.burn_in": "Equal shares until this many are randomised.",
     "Enrolment.max_n": "Most participants randomised, all arms together.",
     "Enrolment.per_month": "Participants a month, a ramp { ramp_months, plateau }, or pieces "

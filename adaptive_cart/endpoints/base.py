@@ -176,6 +176,10 @@ class EndpointBase(Part):
         """Whether it begins at infusion, so that when that is matters by itself."""
         return self.opens_at_infusion
 
+    def needs_control(self) -> tuple[str, str] | None:
+        """The setting that draws from the control, and what to write without; nothing for none."""
+        return None
+
     def direct_refused(self) -> str:
         """Why nothing may be said directly of it, and what to write; blank where it may."""
         return ""

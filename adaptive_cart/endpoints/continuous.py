@@ -123,6 +123,12 @@ class Continuous(EndpointBase):
             raise ValueError('`worst` is read where `missing = "worst_case"`; leave it out')
         return self
 
+    def needs_control(self) -> tuple[str, str] | None:
+        if self.missing not in MEANS:
+            return None
+        found = f'found "{self.missing}", which draws the scores of those missing from the control'
+        return "missing", f'{found}; write "at_random" or "worst_case"'
+
     @property
     def analysed(self) -> float:
         """Month of the visit that is analysed."""

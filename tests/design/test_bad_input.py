@@ -525,7 +525,12 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
         "at least one entry",
     ),
     # arms, strata, names
-    ("direct", {"arms/soc/control": False}, "arms", "no arm has `control = true`"),
+    (
+        "direct",
+        {"arms/soc/control": False},
+        "arms",
+        'no arm has `control = true`, and "soc" is only',
+    ),
     ("direct", {"arms/cart/control": True}, "arms", "found 2 controls (soc, cart)"),
     ("direct", {"arms/soc/product": "allogeneic"}, "arms.soc.product", "the control has product"),
     ("direct", {"randomisation/block": 4}, "randomisation.block", "needs a multiple of 3"),

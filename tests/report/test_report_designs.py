@@ -35,13 +35,14 @@ from adaptive_cart.report.layout import LOOSE, TIGHT, contents_leading
 from adaptive_cart.report.numbers import Bound, counted, significant
 from adaptive_cart.results.operating import mean
 from adaptive_cart.running.run import simulate
-from checks import raw_design
+from checks import DESIGNS, raw_design
 from report_case import source, without_figures
 
 NAMES = (
     "durability_event_driven",
     "basket_diseases",
     "products_multiarm",
+    "lupus_single_arm",
     pytest.param("enrichment_biomarker", marks=pytest.mark.slow),
     pytest.param("lupus_first_flare", marks=pytest.mark.slow),
 )
@@ -124,6 +125,27 @@ def test_a_time_to_an_event_is_told_as_one() -> None:
     assert above == pytest.approx(0.025, abs=2e-5)
     assert told_rows[0][2] == "0.1 events in 1 month"
     assert told_rows[1] == ["0.000", "−3.92 to 3.92", "1 event"]  # Normal(0, 2): 4 / variance
+
+
+def test_a_single_arm_says_what_replaces_its_control() -> None:
+    report = report_of("lupus_single_arm")
+    file = (DESIGNS / "lupus_single_arm.toml").read_text(encoding="utf-8").splitlines()
+    told = "\n".join(text for text in text_of(report).splitlines() if text not in file)
+    assert "Single-arm trial against a performance goal" in told
+    assert "compares cart with a number, its performance goal, and has no rand" in told
+    assert "What replaces a randomised control" in told
+    assert "probability of drug-free remission at month 12 in cart: more than 0.20" in told
+    limits = told.split("Limitations\n")[-1]
+    for assumed in ("No concurrent control: ", "Selection: ", "Known standard of care: "):
+        assert assumed in limits
+    assert "only if what is assumed in the place of randomisation is so" in limits
+    allowed = ("no arm is the control", "o concurrent control", "randomised control", "control = f")
+    words = told
+    for phrase in allowed:
+        words = words.replace(phrase, "")
+    assert not re.search(r"\bcontrol", words), re.findall(r"(?s).{60}\bcontrol.{40}", words)
+    assert "randomised 1" not in told
+    assert "true probability" in told.lower()
 
 
 def test_what_is_furthest_off_is_looked_for_in_every_stratum() -> None:

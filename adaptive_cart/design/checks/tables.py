@@ -125,6 +125,10 @@ def endpoints(pieces: Pieces) -> Found:
         )
     if not pieces.endpoints:
         yield "endpoints", "no endpoint; write [endpoints.NAME] with its type"
+    for name, endpoint in pieces.endpoints.items() if without_control(pieces) else ():
+        needed = None if endpoint is None else endpoint.needs_control()
+        if needed is not None:
+            yield path_to("endpoints", name, needed[0]), f"{needed[1]}; no arm is the control"
 
 
 def scores_read(pieces: Pieces) -> Found:
