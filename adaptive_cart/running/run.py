@@ -54,6 +54,7 @@ from adaptive_cart.running.calibrate import calibrate, calibrated_text
 from adaptive_cart.running.cost import cost_of_draws
 from adaptive_cart.running.engine import Engine, choose_engine
 from adaptive_cart.running.exact import enumerate_design
+from adaptive_cart.running.first_trials import FirstTrials, shortly_first
 from adaptive_cart.running.memory import freed_memory_kept
 from adaptive_cart.running.region import needs_calibration, with_found
 from adaptive_cart.running.stopping_counts import stopping_counts_csv
@@ -379,14 +380,19 @@ class _Run:
         if counted:
             self.tell(f"{counted:,} of {total:,} trials were there already")
 
+        there = counted
+        first = FirstTrials(parts, job.names, targets, self.tell)
+
         def done(number: int) -> None:
             nonlocal counted
             counted += number
             self.progress("trials", counted, total)
+            if not there:
+                first.look(counted, total - counted)
 
         if pieces:
             done(0)
-            run_stretches(job, pieces, workers, done)
+            run_stretches(job, shortly_first(pieces), workers, done)
         spans, gaps = self._spans(targets)
         if any(gaps.values()):
             raise RunError(
