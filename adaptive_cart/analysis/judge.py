@@ -159,7 +159,7 @@ def _finding(
             flip = smallest_flip(then, part, target, threshold)
             changes = flip_words(then, part, target, flip, bool(fast_holds))
         if then.undecided(part, target, np.array([by_fast]), threshold)[0]:
-            within_error = trial.plan.part_errors[part.name]
+            within_error = trial.plan.part_errors[part.name].at(by_fast)
     if decides is None:
         reason = f"{part.words(design, place)}: not judged ({why})"
     else:

@@ -228,7 +228,7 @@ class ReferencePosteriors:
         told = drawn or not self.plan.design.strata
         possible = told and all(self._can_complete(analysis, name) for name in names)
         if not possible or math.isnan(fast):
-            return Answer(fast, self.plan.part_errors[part.name], fast, None, alone=True)
+            return Answer(fast, self.plan.part_errors[part.name].most, fast, None, alone=True)
         then = what_is_ahead(ahead, analysis, target)(0)
         troubles: dict[str, None] = {}
 

@@ -187,7 +187,8 @@ class _Judged:
         for responders, probability in self._probabilities():
             if self.part.compared(np.array([probability]), self.threshold)[0]:
                 found.append(responders)
-            near += bool(error and abs(probability - self.threshold) <= error)
+            away = abs(probability - self.threshold)
+            near += bool(error.most and away <= error.at(probability))
         return tuple(found), near
 
     def _probabilities(self) -> Iterator[tuple[tuple[int, ...], float]]:

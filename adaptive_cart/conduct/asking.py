@@ -20,7 +20,7 @@ from adaptive_cart.conduct.predictive import (
     predictive_probability,
 )
 from adaptive_cart.models import AnalysisBase, Posterior
-from adaptive_cart.models.ties import Sides, not_known
+from adaptive_cart.models.ties import EXACT, Error, Sides, not_known
 from adaptive_cart.nouns.questions import Question, written
 from adaptive_cart.nouns.records import Booleans, Floats
 
@@ -52,12 +52,12 @@ class Asking(ABC):
     @abstractmethod
     def error(
         self, analysis: AnalysisBase, model: Any, question: Question, participants: tuple[int, ...]
-    ) -> float:
+    ) -> Error:
         """What the answer may be wrong by near a threshold; 0 where it is decided exactly."""
 
     def error_in(
         self, fitted: Mapping[str, Any], question: Question, participants: tuple[int, ...]
-    ) -> float:
+    ) -> Error:
         """The same; analyses and models by endpoint."""
         analysis, model = fitted[question.endpoint]
         return self.error(analysis, model, question, participants)
@@ -106,6 +106,14 @@ def said_by(posterior: Posterior, asked: Sequence[Question]) -> float:
     return math.nan if failed is not None and failed[0] else float(answer[0])
 
 
+def own_error(
+    analysis: AnalysisBase, model: Any, question: Question, participants: tuple[int, ...]
+) -> Error:
+    """What a model's answer may be wrong by, where it lies; 0 where it is decided exactly."""
+    most = analysis.error(model, question, participants)
+    return analysis.answered_by.by_place(question, most) if most else EXACT
+
+
 @dataclass(frozen=True)
 class Now(Asking):
     """The posterior probability."""
@@ -126,11 +134,11 @@ class Now(Asking):
 
     def error(
         self, analysis: AnalysisBase, model: Any, question: Question, participants: tuple[int, ...]
-    ) -> float:
+    ) -> Error:
         """The model's own."""
         if question.of.inside(question, len(participants)) is False:  # so whatever the data
-            return 0.0
-        return analysis.error(model, question, participants)
+            return EXACT
+        return own_error(analysis, model, question, participants)
 
     def compared_with(self, against: tuple[float, ...]) -> tuple[Asking, tuple[float, ...]]:
         """The question itself is compared."""
@@ -269,14 +277,14 @@ class Prediction(Asking):
 
     def error(
         self, analysis: AnalysisBase, model: Any, question: Question, participants: tuple[int, ...]
-    ) -> float:
+    ) -> Error:
         """That of the posterior, unless there are few enough final tables to decide."""
         if self.completes(analysis, question):
             from adaptive_cart.conduct.completion import ERROR
 
-            return ERROR
+            return Error(ERROR)
         decided = not self.months and always_decided(model, question, participants)
-        return 0.0 if decided else analysis.answered_by.error(question)
+        return EXACT if decided else Error(analysis.answered_by.error(question))
 
     def compared_with(self, against: tuple[float, ...]) -> tuple[Asking, tuple[float, ...]]:
         """The question is compared at the last look, the predictive probability now."""

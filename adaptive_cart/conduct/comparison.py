@@ -54,11 +54,15 @@ class Comparison:
 
     def __post_init__(self) -> None:
         """Let what is asked know what it will be compared with, so that ties are decided."""
-        against = tuple(value for value in self._all_thresholds if not math.isnan(value))
-        asks, compared = self.asks.compared_with(against)
+        asks, compared = self.asks.compared_with(self.known_thresholds)
         object.__setattr__(self, "asks", asks)
         targets = tuple(target.compared_with(*compared) for target in self.targets)
         object.__setattr__(self, "targets", targets)
+
+    @property
+    def known_thresholds(self) -> tuple[float, ...]:
+        """Every number that it is compared with at any look; none that is still to be found."""
+        return tuple(value for value in self._all_thresholds if not math.isnan(value))
 
     @property
     def question(self) -> Question:

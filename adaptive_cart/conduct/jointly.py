@@ -15,7 +15,7 @@ import numpy as np
 
 from adaptive_cart.conduct.asking import Now, said_by
 from adaptive_cart.models import Posterior
-from adaptive_cart.models.ties import Sides, not_known
+from adaptive_cart.models.ties import Error, Sides, not_known
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
 
@@ -50,12 +50,15 @@ class Jointly(Now):
 
     def error_in(
         self, fitted: Mapping[str, Any], question: Question, participants: tuple[int, ...]
-    ) -> float:
+    ) -> Error:
         """The sum over endpoints, since no factor is above 1."""
-        found = 0.0
+        found = Error(0.0, 0.0)
         for asked in by_endpoint(self.every(question)):
             answered_by = fitted[asked[0].endpoint][0].answered_by
-            found += answered_by.drawn_error if len(asked) > 1 else answered_by.error(asked[0])
+            if len(asked) > 1:
+                found += Error.of_draws(answered_by.drawn_error)
+            else:
+                found += answered_by.by_place(asked[0], answered_by.error(asked[0]))
         return found
 
     def composed(self, question: Question) -> str:

@@ -157,7 +157,7 @@ class LookAnalysis:
         """Where the error of a probability could turn the verdict, ``(chosen trial,)``."""
         found = np.zeros(len(self.trials), dtype=np.bool_)
         error = self.plan.part_errors[part.name]
-        if error == 0.0 or not (np.abs(probability - threshold) <= error).any():
+        if error.most == 0.0 or not (np.abs(probability - threshold) <= error.most).any():
             return found
         for question, rows in among_open(target, self.open_arms):
             sides = part.asks.sides(self, question)

@@ -15,6 +15,7 @@ from adaptive_cart.design.design import Design, Order, ResponseAdaptive
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.models import AnalysisBase
 from adaptive_cart.models.base import Told
+from adaptive_cart.models.ties import Error
 from adaptive_cart.nouns.early_states import EarlyStates
 from adaptive_cart.nouns.questions import ALL, KINDS, Best, Question, QuestionKind
 from adaptive_cart.nouns.records import Snapshot
@@ -135,8 +136,8 @@ class Plan:
         return order_of(self.design)
 
     @cached_property
-    def part_errors(self) -> dict[str, float]:
-        """By comparison: what a probability near its threshold may be wrong by, 0 for not."""
+    def part_errors(self) -> dict[str, Error]:
+        """By comparison: what a probability may be wrong by, where it lies; 0 for not."""
         fixed = not self.design.adaptive
         most = (self.design.enrolment.max_n,) * len(self.design.arm_names)
         participants = self.design.planned if fixed else most
@@ -144,9 +145,15 @@ class Plan:
 
     @cached_property
     def errors(self) -> dict[str, float]:
-        """By rule: the largest of its comparisons."""
-        of = self.part_errors
-        return {rule.name: max(of[part.name] for part in rule.parts) for rule in self.rules}
+        """By rule: the largest of its comparisons near their thresholds."""
+        return {
+            rule.name: max(self._at_thresholds(part) for part in rule.parts) for rule in self.rules
+        }
+
+    def error_at(self, rule: str, threshold: float) -> float:
+        """The largest of a rule's comparisons near one threshold."""
+        parts = next(own for own in self.rules if own.name == rule).parts
+        return max(self.part_errors[part.name].at(threshold) for part in parts)
 
     @property
     def by_error(self) -> dict[float, list[str]]:
@@ -157,8 +164,15 @@ class Plan:
                 found.setdefault(error, []).append(name)
         return found
 
-    def _error(self, part: Comparison, participants: tuple[int, ...]) -> float:
-        return max(part.asks.error_in(self.fitted, target, participants) for target in part.targets)
+    def _error(self, part: Comparison, participants: tuple[int, ...]) -> Error:
+        found = (part.asks.error_in(self.fitted, target, participants) for target in part.targets)
+        return max(found, key=lambda error: error.most)
+
+    def _at_thresholds(self, part: Comparison) -> float:
+        """The largest near any of a comparison's thresholds, to two digits; most where none is."""
+        error, known = self.part_errors[part.name], part.known_thresholds
+        near = max(error.at(threshold) for threshold in known) if known else error.most
+        return near if near == error.most else float(f"{near:.2g}")
 
     def summary(self, endpoint: str, prepared: Any, snapshot: Snapshot) -> Summary:
         """What can be seen of an endpoint at a look, as its analysis counts it."""

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
-from adaptive_cart.conduct.asking import Now, said_by
+from adaptive_cart.conduct.asking import Now, own_error, said_by
 from adaptive_cart.models import Posterior
-from adaptive_cart.models.ties import Sides, not_known
+from adaptive_cart.models.ties import Error, Sides, not_known
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats, Integers
 
@@ -82,19 +82,19 @@ class Weighing(Now):
 
     def error_in(
         self, fitted: Mapping[str, Any], question: Question, participants: tuple[int, ...]
-    ) -> float:
+    ) -> Error:
         """That of a single endpoint, or of the draws of several together."""
         alone = alone_of(question)
         if alone is not None:
             analysis, model = fitted[alone.endpoint]
-            return float(analysis.error(model, alone, participants))
+            return own_error(analysis, model, alone, participants)
         by = {name: fitted[name][0].answered_by for name in question.endpoints}
         apart = {name: of.arms_apart for name, of in by.items()}
         errors = (
             OF_AN_ARM if apart[one.endpoint] else by[one.endpoint].drawn_error
             for _, one in terms_of(question, apart)
         )
-        return round(math.hypot(*errors), 4)
+        return Error(round(math.hypot(*errors), 4))
 
     def composed(self, question: Question) -> str:
         """Say that posteriors are independent, and where the probability comes from."""

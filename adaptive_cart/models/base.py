@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.models.ties import Sides, certain, not_known, settled, strictly_inside
+from adaptive_cart.models.ties import Error, Sides, certain, not_known, settled, strictly_inside
 from adaptive_cart.nouns.ahead import Coming
 from adaptive_cart.nouns.completions import Completions, PlainCompletions
 from adaptive_cart.nouns.parts import Part
@@ -34,8 +34,10 @@ class Posterior:
     closed, exactly
         Kinds of question that are answered without draws, and how that is done.
     fast_error, drawn_error
-        What a probability may be wrong by, without draws and from them, as the model's module
-        states and tests.
+        What a probability may be wrong by at most, without draws and from them, as the model's
+        module states and tests.
+    falls
+        Whether the error without draws falls as a probability comes near to 0 or 1.
     arms_apart
         Whether arms have independent posteriors, and the draws of a level are its quantiles.
     drawn_seconds
@@ -48,6 +50,7 @@ class Posterior:
     exactly: ClassVar[str] = "closed form"
     fast_error: ClassVar[float] = 0.0
     drawn_error: ClassVar[float]
+    falls: ClassVar[bool] = False
     arms_apart: ClassVar[bool] = False
     drawn_seconds: ClassVar[float] = 0.0
     completed_seconds: ClassVar[float] = 0.01
@@ -125,8 +128,15 @@ class Posterior:
 
     @classmethod
     def error(cls, question: Question) -> float:
-        """What ``computed`` may be wrong by."""
+        """What ``computed`` may be wrong by at most."""
         return cls.fast_error if cls.without_draws(question) else cls.drawn_error
+
+    @classmethod
+    def by_place(cls, question: Question, most: float) -> Error:
+        """What it may be wrong by where the probability lies, of what it may be at most."""
+        if not cls.without_draws(question):
+            return Error.of_draws(most)
+        return Error.of_tails(most) if cls.falls else Error(most)
 
     @classmethod
     def without_draws(cls, question: Question) -> bool:

@@ -12,16 +12,72 @@ A threshold, margin or prior parameter is the decimal number that was written, 0
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 
+from adaptive_cart.nouns.completions import DRAWS
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 
 # -1 below the threshold, 0 on it, 1 above it, nan where it is not known; by rows of the answer
 Sides: TypeAlias = Callable[[float, Integers], Floats]
+
+
+# standard errors of as many independent draws within which quasi-random ones were found to lie
+OF_DRAWS: Final = 6.0
+
+
+@dataclass(frozen=True)
+class Error:
+    """What a probability may be wrong by, where it lies: least near 0 and 1.
+
+    Attributes
+    ----------
+    most
+        Anywhere.
+    slope, least
+        Also no more than ``slope`` times the root of p (1 - p), and ``least``, which is all that is
+        left at 0 and 1. Without them the error is ``most`` everywhere.
+    """
+
+    most: float
+    slope: float = math.inf
+    least: float = 0.0
+
+    @classmethod
+    def of_draws(cls, most: float) -> Error:
+        """Of a mean over posterior draws: it falls as that of independent ones, to four of them."""
+        return cls(most, OF_DRAWS / math.sqrt(DRAWS), 4.0 / DRAWS)
+
+    @classmethod
+    def of_tails(cls, most: float) -> Error:
+        """Of a density whose tails are as exact as its middle: it falls to a tenth."""
+        return cls(most, 2.0 * most, 0.1 * most)
+
+    def at(self, probability: float) -> float:
+        """What a probability may be wrong by; nan where it is."""
+        return float(self.of(np.array([probability]))[0])
+
+    def of(self, probability: Floats) -> Floats:
+        """What each of these probabilities may be wrong by; nan where it is."""
+        if math.isinf(self.slope):
+            return np.where(np.isnan(probability), np.nan, self.most)
+        inside = np.clip(probability, 0.0, 1.0)
+        falling = self.least + self.slope * np.sqrt(inside * (1.0 - inside))
+        found: Floats = np.minimum(self.most, falling)
+        return found
+
+    def __add__(self, other: Error) -> Error:
+        """Of the product of two probabilities, whose errors add up at most."""
+        parts = self.most + other.most, self.slope + other.slope, self.least + other.least
+        return Error(*parts)
+
+
+EXACT: Final = Error(0.0)
 
 
 def as_written(value: float) -> Fraction:
@@ -57,14 +113,14 @@ def certain(holds: bool) -> Sides:
     return sides
 
 
-def undecided(probability: Floats, threshold: float, error: float, sides: Sides) -> Booleans:
+def undecided(probability: Floats, threshold: float, error: Error, sides: Sides) -> Booleans:
     """Which probabilities lie so near to a threshold that their error could reach across it.
 
     Those whose side is known do not count, however near they are.
     """
     found = np.zeros(len(probability), dtype=np.bool_)
-    near = np.flatnonzero(np.abs(probability - threshold) <= error)
-    if error > 0.0 and near.size:
+    near = np.flatnonzero(np.abs(probability - threshold) <= error.of(probability))
+    if error.most > 0.0 and near.size:
         found[near] = np.isnan(sides(threshold, near))
     return found
 

@@ -351,14 +351,16 @@ def _again(design: Design, asking: Sequence[str]) -> list[str]:
 
 def nearer_than_known(design: Design, found: Sequence[ClaimThreshold]) -> list[str]:
     """Claims whose threshold lies nearer to 1 than their probabilities are known."""
-    errors, notes = Plan.of(design).errors, []
+    plan, notes = Plan.of(design), []
     for name in dict.fromkeys(one.rule for one in found):
-        near = [o for o in found if o.rule == name and 1.0 - o.threshold <= NEAR * errors[name]]
-        if near and errors[name]:
-            amounts = " and ".join(f"{one.alpha:.6g}" for one in near)
+        own = [(one, plan.error_at(name, one.threshold)) for one in found if one.rule == name]
+        near = [pair for pair in own if 1.0 - pair[0].threshold <= NEAR * pair[1]]
+        if near and near[0][1]:
+            first, error = near[0]
+            amounts = " and ".join(f"{one.alpha:.6g}" for one, _ in near)
             notes.append(
-                f"the probabilities of '{name}' are known to within {errors[name]:g}, and its "
-                f"threshold for {amounts} leaves {1.0 - near[0].threshold:.4f} up to 1: which "
+                f"the probabilities of '{name}' are known to within {error:.2g}, and its "
+                f"threshold for {amounts} leaves {1.0 - first.threshold:.4f} up to 1: which "
                 f"trials claim hangs on that error (within_error_{name}), and the fast posterior "
                 f"has to judge the real trial too"
             )

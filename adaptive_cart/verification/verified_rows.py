@@ -179,7 +179,7 @@ class Comparison:
         """Compare the fast answer with that of the chains."""
         question, design = asked.question, self.plan.design
         part = self.plan.parts[asked.part]
-        stated = self.plan.part_errors[part.name] if part.several or asked.ahead else (
+        stated = self.plan.part_errors[part.name].most if part.several or asked.ahead else (
             self.plan.fitted[question.endpoint][0].answered_by.error(question)
         )  # fmt: skip
         probability = by_chains.probability

@@ -22,7 +22,7 @@ from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.binary import beta_answers, beta_exact
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
-from adaptive_cart.models.ties import certain, not_known, undecided
+from adaptive_cart.models.ties import Error, certain, not_known, undecided
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.running.exact import enumerate_design
 from checks import assert_share, raw_design, tiny_design
@@ -121,10 +121,10 @@ def test_rules_whose_answers_are_exact_have_no_rows(name: str) -> None:
 def test_what_is_decided_by_symmetry_does_not_count() -> None:
     near = np.array([0.5, 0.5005, 0.4, np.nan])
     tie = np.array([0.0, np.nan, np.nan, np.nan])
-    found = undecided(near, 0.5, 0.002, lambda threshold, rows: tie[rows])
+    found = undecided(near, 0.5, Error(0.002), lambda threshold, rows: tie[rows])
     assert found.tolist() == [False, True, False, False]
-    assert not undecided(near, 0.5, 0.0, not_known).any()
-    assert not undecided(np.array([1.0, 1.0]), 0.999, 0.002, certain(True)).any()
+    assert not undecided(near, 0.5, Error(0.0), not_known).any()
+    assert not undecided(np.array([1.0, 1.0]), 0.999, Error(0.002), certain(True)).any()
 
 
 def test_a_question_that_no_data_can_turn_is_certain() -> None:

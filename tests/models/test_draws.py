@@ -190,6 +190,33 @@ def test_answers_from_draws_are_those_without(name: str) -> None:
                 assert above == pytest.approx(0.5, abs=own.drawn_error), question
 
 
+SLOW_CLOSED = ("dirichlet", "weibull_cure", "logistic", "hierarchical_logistic", "normal_visits")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name in SLOW_CLOSED else name
+     for name in TABLES if "piecewise" not in name],
+)  # fmt: skip
+def test_the_error_of_draws_falls_towards_certainty_as_is_stated(name: str) -> None:
+    """Against the answer without draws, at values far out in the posterior of every trial."""
+    own = posterior(name)
+    for question in questions(name):
+        if question.of.among_open:
+            continue
+        as_draws = type("OfDraws", (type(own),), {"closed": ()})
+        stated = as_draws.by_place(question, as_draws.error(question))
+        assert stated.least < 0.002
+        for share in (0.0002, 0.003, 0.01, 0.05, 0.2, 0.8, 0.95, 0.99, 0.997, 0.9998):
+            for value in np.unique(own.quantile(question, share))[::3]:
+                if not np.isfinite(value):
+                    continue
+                asked = question.at(float(value))
+                drawn, known = Posterior.computed(own, asked), own.computed(asked)
+                away = np.abs(drawn - known) - own.by_place(asked, own.error(asked)).of(known)
+                assert np.all(away <= stated.of(drawn)), (asked, share, away.max())
+
+
 def test_all_models_with_a_posterior_are_drawn_from() -> None:
     assert set(TABLES) == {name for name, analysis in ANALYSES.items() if analysis.bayesian}
 

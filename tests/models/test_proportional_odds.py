@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import special, stats
+from scipy.interpolate import CubicSpline
 
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.base import Posterior, holds
@@ -104,6 +105,61 @@ def test_three_categories_are_those_of_a_grid(
     for question, so in slow_answers.items():
         found = own.computed(question)[0]
         assert found == pytest.approx(grid.share(so), abs=own.drawn_error), question
+
+
+def ratio_below(soc: list[int], cart: list[int], each: float, sd: float) -> tuple[Floats, Floats]:
+    """Distribution function of the log odds ratio, its mass by a sum over a fine lattice.
+
+    Written in the cutpoints' own probabilities, u of a category better than the worst and v of the
+    best among those, as logits: their density is u (1 - u) v (1 - v) times what it is of u and v.
+    """
+    u, v = (np.linspace(-17.0, 17.0, 101),) * 2
+    beta = 0.2 + sd * np.linspace(-6.0, 6.0, 241)
+    first, second = (axis.ravel() for axis in np.meshgrid(u, v, indexing="ij"))
+    control = np.stack([
+        special.log_expit(-first), special.log_expit(first) + special.log_expit(-second),
+        special.log_expit(first) + special.log_expit(second),
+    ])  # fmt: skip
+    weights = np.array(soc) + each  # of a Dirichlet prior, with the Jacobian of both logits
+    log = (weights[:, None] * control).sum(axis=0)
+    better, best = special.expit(first), np.exp(control[2])
+    mass = np.empty(len(beta))
+    for place, b in enumerate(beta):
+        odds = np.exp(b)
+        moved = [p * odds / (1.0 - p + p * odds) for p in (better, best)]
+        shares = np.maximum([1.0 - moved[0], moved[0] - moved[1], moved[1]], 1e-300)
+        own = log + (np.array(cart)[:, None] * np.log(shares)).sum(axis=0)
+        mass[place] = special.logsumexp(own) - 0.5 * ((b - 0.2) / sd) ** 2
+    fine = np.linspace(beta[0], beta[-1], 4001)
+    density = np.exp(CubicSpline(beta, mass - mass.max())(fine))
+    below = np.cumsum((density[1:] + density[:-1]) / 2.0)
+    return fine[1:], below / below[-1]
+
+
+@pytest.mark.parametrize(
+    ("soc", "cart", "each", "sd"),
+    [([5, 1, 4], [0, 2, 1], 1.0, 1.5), ([9, 6, 0], [0, 1, 3], 1.0, 2.5),
+     ([2, 5, 8], [1, 3, 11], 0.5, 1.0), ([40, 31, 9], [11, 40, 29], 1.0, 1.5),
+     ([1, 3, 2], [0, 2, 5], 2.0, 2.0), ([3, 0, 3], [1, 1, 8], 1.0, 3.0)],
+)  # fmt: skip
+def test_the_error_falls_towards_certainty_as_is_stated(
+    soc: list[int], cart: list[int], each: float, sd: float
+) -> None:
+    own = posterior(
+        [soc, cart],
+        prior={
+            "control": {"each": each},
+            "log_odds_ratio": {"dist": "normal", "mean": 0.2, "sd": sd},
+        },
+    )
+    stated = own.by_place(RATIO, own.error(RATIO))
+    assert stated.at(0.5) == 0.005
+    assert stated.at(0.999) < 0.001
+    values, below = ratio_below(soc, cart, each, sd)
+    for share in (0.0002, 0.001, 0.005, 0.025, 0.1, 0.4, 0.7, 0.9, 0.975, 0.99, 0.998, 0.9998):
+        value = float(np.interp(share, below, values))
+        found = own.computed(RATIO.at(math.exp(value)))[0]
+        assert abs(found - (1.0 - share)) <= 0.9 * stated.at(found), share
 
 
 def test_two_categories_are_a_logistic_model() -> None:

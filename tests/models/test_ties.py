@@ -22,7 +22,7 @@ from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.binary.beta_answers import answered
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
-from adaptive_cart.models.ties import as_written, settled
+from adaptive_cart.models.ties import Error, as_written, not_known, settled, undecided
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.summaries import Durations, Exposure
 from adaptive_cart.running.boundaries import boundaries
@@ -365,3 +365,20 @@ def test_a_prior_that_nothing_can_be_worked_out_with_is_refused(value: float) ->
     for prior in ({"a": value, "b": 1.0}, {"soc": {"a": 1.0, "b": value}}):
         with pytest.raises(ValidationError, match=r"5000000|at least 1e-06"):
             ANALYSES["beta_binomial"](model="beta_binomial", prior=prior)
+
+
+def test_an_error_is_least_near_certainty() -> None:
+    at = np.array([0.0, 0.001, 0.05, 0.5, 0.95, 0.999, 1.0])
+    assert (Error(0.005).of(at) == 0.005).all()
+    for error in (Error.of_tails(0.005), Error.of_draws(0.015)):
+        found = error.of(at)
+        assert found == pytest.approx(found[::-1])
+        assert (np.diff(found[:4]) >= 0.0).all()
+        assert found[0] == error.least < found[2] <= found[3] == error.most
+        assert error.at(0.05) == found[2]
+    assert np.isnan(Error.of_tails(0.005).at(np.nan))
+    # a probability that is all but certain is not in doubt at 0.995, as one at 0.99 is at 0.991
+    near = undecided(np.array([0.9999, 0.99]), 0.991, Error.of_tails(0.005), not_known)
+    assert near.tolist() == [False, True]
+    assert undecided(np.array([1.0]), 0.996, Error(0.005), not_known).all()
+    assert not undecided(np.array([1.0]), 0.996, Error.of_tails(0.005), not_known).any()

@@ -55,7 +55,7 @@ class MeansPosterior(Posterior):
 
     closed = ("level",)
     fast_error = 1e-9
-    drawn_error = 0.005
+    drawn_error = 0.007
     completed_seconds = 0.03
 
     @property
