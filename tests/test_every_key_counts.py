@@ -322,6 +322,8 @@ HIERARCHICAL = {
     },
 }
 
+VISITS: dict[str, Any] = {"visit_every": 1.0, "window": 1.0, "missed": 0.3}
+
 # A time to an event, looks by events.
 TIMES = """
 name = "Times"
@@ -730,6 +732,27 @@ KEYS: dict[str, list[Case]] = {
     "Costs.report": [to("course", "costs/report", True, "told", costs=COSTS)],
     ".long_term_follow_up": [to("course", "long_term_follow_up", LONG, "told"),
                              to("direct", "long_term_follow_up", LONG, "refused")],
+    ".follow_up": [to("course", "follow_up", VISITS)],
+    "FollowUp.visit_every": [to("course", "follow_up/visit_every", 3.0, follow_up=VISITS),
+                             to("course", "follow_up/visit_every", GONE, "refused",
+                                follow_up=VISITS)],
+    "FollowUp.window": [to("course", "follow_up/window", 0.0, follow_up=VISITS)],
+    "FollowUp.missed": [to("course", "follow_up/missed", 0.0, follow_up=VISITS),
+                        to("scores", "follow_up", VISITS, "refused")],
+    "FollowUp.reporting_delay": [to("direct", "follow_up", {"reporting_delay": 3.0})],
+    "FollowUp.adjudication_delay": [
+        to("course", "follow_up/adjudication_delay", {"crs": 4.0}, follow_up=VISITS),
+        to("course", "follow_up/adjudication_delay", {"crsx": 4.0}, "refused")],
+    "Scenario.follow_up": [to("course", "scenarios/expected/follow_up/missed", 0.6,
+                              follow_up=VISITS),
+                           to("course", "scenarios/expected/follow_up", {"window": 1.0},
+                              "refused")],
+    **{
+        f"FollowUpChange.{key}": [to("course", f"scenarios/expected/follow_up/{key}", value,
+                                     follow_up=VISITS, scenarios__expected__follow_up={})]
+        for key, value in (("visit_every", 3.0), ("missed", 0.6), ("reporting_delay", 4.0),
+                           ("adjudication_delay", 3.0))
+    },
     "LongTermFollowUp.years": [to("course", "long_term_follow_up/years", 12.0, "told",
                                   long_term_follow_up=LONG)],
     "LongTermFollowUp.at": [to("course", "long_term_follow_up/at", [2.0], "told",
@@ -827,6 +850,8 @@ KEYS: dict[str, list[Case]] = {
     "TimeToEvent.clock": [Case("course", {"endpoints/flare/clock": "infusion"}, start=FLARE),
                           Case("course", {"endpoints/flare/clock": "remission"}, start=FLARE),
                           to("times", "endpoints/relapse/clock", "infusion", "refused")],
+    "TimeToEvent.at_once": [to("times", "endpoints/relapse/at_once", True,
+                               follow_up={"visit_every": 3.0})],
     "TimeToEvent.horizon": [to("times", "endpoints/relapse/horizon", 6)],
     "TimeToRelapse.type": [to("course", "endpoints/relapse/type", "adverse_event", "refused")],
     "TimeToRelapse.label": [to("course", "endpoints/relapse/label", "Relapse", "told")],

@@ -25,7 +25,7 @@ from adaptive_cart.errors import InputError, one_of
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.recorded.dates import Day, cut_at, day_of, opening
 from adaptive_cart.recorded.file import read_participants
-from adaptive_cart.recorded.known import WINDOW, Participants
+from adaptive_cart.recorded.known import Participants, window_of
 from adaptive_cart.results.store import version
 
 if TYPE_CHECKING:
@@ -153,9 +153,9 @@ def analyze(
         which the look fell due if left out.
     window
         Months by which a visit may come before the day for which it stands: who is alive, has not
-        withdrawn and was last seen so shortly before counts as followed; half a month if left out,
-        and where the table does not say either who has withdrawn, the decision is withheld if it
-        hangs on that.
+        withdrawn and was last seen so shortly before counts as followed. If left out it is the
+        window of the design's visits, or half a month where it plans none; where the table does
+        not say either who has withdrawn, the decision is withheld if it hangs on that.
     opened
         The day on which the trial opened; needed where the table has dates and no months of
         randomisation.
@@ -179,7 +179,7 @@ def analyze(
     loaded = design if isinstance(design, Design) else load_design(design)
     say = tell or (lambda message: None)
     _judgeable(loaded)
-    typed, window = window, WINDOW if window is None else window
+    typed, window = window, window_of(loaded, window)
     if not 0.0 <= window < float("inf"):
         raise InputError(f"--window: found {window:g}; months, 0 or more, are expected")
     used_seed = loaded.simulation.seed if seed is None else seed

@@ -33,7 +33,7 @@ from adaptive_cart.decisions import ENDINGS
 from adaptive_cart.errors import InputError, one_of
 from adaptive_cart.nouns.calendar import SAME, TIE, until
 from adaptive_cart.nouns.records import Floats
-from adaptive_cart.recorded.known import LEFT, WINDOW, Participants, Silence
+from adaptive_cart.recorded.known import LEFT, Participants, Silence, window_of
 
 GRACE = 1.0  # months by which a calendar date may lie beyond the last contact in the table
 
@@ -146,7 +146,7 @@ def replayed(
     participants: Participants,
     look: int | None = None,
     as_of: float | None = None,
-    window: float = WINDOW,
+    window: float | None = None,
     seed: int = 0,
     silence: Silence = LEFT,
 ) -> Replay:
@@ -168,7 +168,7 @@ def replayed(
         If no look, or not the one asked for, is due.
     """
     _check(plan, participants, look, as_of)
-    trial = RealTrial(plan, participants, window, seed, silence)
+    trial = RealTrial(plan, participants, window_of(plan.design, window), seed, silence)
     reach = participants.reach if as_of is None else as_of
     walk = _Walk(trial, reach, look, as_of)
     for number in range(1, plan.schedule.number + 1):

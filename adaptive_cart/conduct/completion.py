@@ -82,8 +82,12 @@ class Completion:
             prepared = seen.prepared.get(endpoint)
             if prepared is None and not kind.binary:  # the same trial, asked what if
                 prepared = kind.prepare(endpoint, seen.snapshot.population)
+            delay = seen.plan.delay(endpoint)
             self._coming[endpoint] = kind.to_come(
-                prepared, seen.snapshot, seen.summary(endpoint), self.ahead
+                prepared,
+                seen.snapshot.reported(delay),
+                seen.summary(endpoint),
+                self.ahead.reported(delay),
             )
         return self._coming[endpoint]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.follow_up import FollowUp
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.participant_set import ParticipantSet
@@ -29,8 +30,8 @@ class Schedule:
     at
         The stated numbers, one a look that is not the extra final one.
     followed_for
-        Months from randomisation for which the primary endpoint is followed; nothing where that is
-        not fixed.
+        Months from randomisation until the primary endpoint is known, the window of its visit and
+        the delay of its report counted in; nothing where that is not fixed.
     final
         Whether one more look is held when everybody randomised has been observed.
     counted
@@ -41,6 +42,10 @@ class Schedule:
         How many of what is counted have to be in each open arm as well; 0 for none.
     months, whichever
         Months beside the numbers, one a look, and which of the two decides; none, and blank.
+    delay
+        Months until an event that is counted is known.
+    follows_delay
+        Months until what is seen of the primary is known.
     """
 
     scale: str
@@ -53,23 +58,39 @@ class Schedule:
     minimum: int = 0
     months: tuple[float, ...] = ()
     whichever: str = ""
+    delay: float = 0.0
+    follows_delay: float = 0.0
 
     @staticmethod
-    def of(design: Design) -> Schedule:
-        """Return the schedule of a design."""
+    def of(design: Design, follow_up: FollowUp | None = None) -> Schedule:
+        """Return the schedule of a design.
+
+        Parameters
+        ----------
+        follow_up
+            Visits and delays; nothing where everything is seen and known at its moment.
+        """
         looks, primary = design.looks, design.primary_endpoint
         within = looks.stratum
+        counted, followed = looks.endpoint or design.primary, primary.followed_for()
+        delays = (0.0, 0.0)
+        if follow_up is not None:
+            delays = (follow_up.delay(counted), follow_up.delay(design.primary))
+            followed = (
+                None if followed is None else followed + follow_up.later(design.primary, primary)
+            )
         return Schedule(
             looks.scale,
             tuple(looks.at),
-            primary.followed_for(),
+            followed,
             looks.final is not None,
             primary,
-            looks.endpoint or design.primary,
+            counted,
             None if within is None else design.stratum_names.index(within),
             looks.minimum_in_each_arm or 0,
             looks.at_months,
             looks.whichever or "",
+            *delays,
         )
 
     @property
@@ -190,6 +211,8 @@ class Schedule:
         if self.scale == "events":
             counted = prepared[self.counted]
             moments, over = counted.event_date, counted.leaves
+            if self.delay:
+                moments, over = moments + self.delay, over + self.delay
         else:
             moments = over = population.arrival + self._wait
         if self.stratum is not None:
@@ -242,6 +265,7 @@ class Schedule:
         ends = self.primary.ends(prepared, population)
         if ends is None:
             return now.copy(), np.zeros(len(now), dtype=np.bool_)
+        ends = ends + self.follows_delay if self.follows_delay else ends
         places = np.arange(population.participants)
         last = np.where(places < randomised[:, None], ends, -np.inf).max(axis=1)
         known = np.isfinite(last)

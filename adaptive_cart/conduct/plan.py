@@ -12,6 +12,8 @@ from adaptive_cart.conduct.passing import Passing
 from adaptive_cart.conduct.rules import ResolvedRule, in_order_of_gates, resolve_rules
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design, Order, ResponseAdaptive
+from adaptive_cart.design.follow_up import FollowUp
+from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.models import AnalysisBase
 from adaptive_cart.models.base import Told
@@ -88,6 +90,8 @@ class Plan:
         By endpoint: the analysis and its model, where a posterior can be had.
     estimands
         None where the primary endpoint has no posterior.
+    follow_up
+        Visits and delays; nothing where everything is seen and known at its moment.
     """
 
     design: Design
@@ -95,6 +99,18 @@ class Plan:
     schedule: Schedule
     fitted: dict[str, tuple[AnalysisBase, Any]]
     estimands: tuple[Estimand, ...]
+    follow_up: FollowUp | None = None
+
+    def under(self, truth: Truth) -> Plan:
+        """Return the same with the visits and delays of a scenario, for which looks wait."""
+        if truth.follow_up == self.follow_up:
+            return self
+        schedule = Schedule.of(self.design, truth.follow_up)
+        return replace(self, schedule=schedule, follow_up=truth.follow_up)
+
+    def delay(self, endpoint: str) -> float:
+        """Months from what is seen of an endpoint until a look can use it."""
+        return 0.0 if self.follow_up is None else self.follow_up.delay(endpoint)
 
     @property
     def parts(self) -> tuple[Comparison, ...]:
@@ -177,7 +193,7 @@ class Plan:
     def summary(self, endpoint: str, prepared: Any, snapshot: Snapshot) -> Summary:
         """What can be seen of an endpoint at a look, as its analysis counts it."""
         kind = self.design.endpoints[endpoint]
-        found: Summary = kind.summary(prepared, snapshot)
+        found: Summary = kind.summary(prepared, snapshot.reported(self.delay(endpoint)))
         early = self.design.prediction.get(endpoint)
         if early is None or early.counts == "predictions":
             return found
@@ -189,7 +205,8 @@ class Plan:
         """What earlier months tell of an endpoint; whether a failure counts when it happens."""
         kind: EndpointBase = self.design.endpoints[endpoint]
         months = tuple(self.design.prediction[endpoint].from_)
-        return kind.early(endpoint, prepared, snapshot, months, at_once)
+        seen = snapshot.reported(self.delay(endpoint))
+        return kind.early(endpoint, prepared, seen, months, at_once)
 
     @staticmethod
     def of(design: Design) -> Plan:
@@ -201,7 +218,8 @@ class Plan:
                 model = analysis.fitted(design.arm_names, design.shares)
                 fitted[name] = (analysis, analysis.of_categories(model, endpoint.category_names()))
         estimands = _estimands(design) if design.primary in fitted else ()
-        return Plan(design, resolve_rules(design), Schedule.of(design), fitted, estimands)
+        schedule = Schedule.of(design, design.follow_up)
+        return Plan(design, resolve_rules(design), schedule, fitted, estimands, design.follow_up)
 
     def bayesian(self, part: Comparison) -> bool:
         """Whether a posterior is asked, and not a test."""

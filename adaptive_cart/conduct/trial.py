@@ -38,6 +38,7 @@ from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import followed
+from adaptive_cart.participants.seen import as_seen
 
 __all__ = ["Block", "LookRecord", "run_block"]
 
@@ -100,6 +101,7 @@ class SimulatedConduct(Conduct):
         self, plan: Plan, truth: Truth, targets: Sequence[float], latents: Latents
     ) -> None:
         trials = latents.trials
+        plan = plan.under(truth)
         super().__init__(plan, trials)
         self.truth = truth
         self.targets = targets
@@ -132,7 +134,8 @@ class SimulatedConduct(Conduct):
         )
 
     def _follow(self) -> None:
-        self.population = followed(self.design, self.truth, self.latents, self.enrolment)
+        everybody = followed(self.design, self.truth, self.latents, self.enrolment)
+        self.population = as_seen(everybody, self.design, self.truth.follow_up, self.latents)
         self.prepared = {
             name: endpoint.prepare(name, self.population)
             for name, endpoint in self.design.endpoints.items()

@@ -21,7 +21,7 @@ OF_PARTICIPANTS = (
     "participant", "arm", "stratum", "randomised_month", "infused_month", "remission_month",
     "relapse_month", "rescue_month", "death_month", "withdrawn_month", "last_contact_month",
     "remission_on_drugs_month", "crossover_month", "remission_after_crossover_month",
-    "relapse_after_crossover_month",
+    "relapse_after_crossover_month", "missed_visits",
 )  # fmt: skip
 # months at which spells begin, by state, number and whether after crossover; they end at relapses
 SPELL = re.compile(r"remission(_on_drugs)?(_[2-9]|_[1-9]\d+)?(_after_crossover)?_month")

@@ -23,6 +23,7 @@ from adaptive_cart.decisions import (
 from adaptive_cart.design.accrual import Accrual
 from adaptive_cart.design.alpha_graph import AlphaGraph
 from adaptive_cart.design.costs import Costs
+from adaptive_cart.design.follow_up import FollowUp
 from adaptive_cart.design.long_term import LongTermFollowUp
 from adaptive_cart.design.look_tables import Looks
 from adaptive_cart.design.rule_tables import (
@@ -223,6 +224,7 @@ class Design(Part):
     claims: SharedError | None = None
     multiarm: MultiArm | None = None
     crossover: Crossover | None = None
+    follow_up: FollowUp | None = None
     long_term_follow_up: LongTermFollowUp | None = None
     costs: Costs | None = None
     truth: dict[str, Any] = Field(default_factory=dict)

@@ -516,6 +516,12 @@ def _add_truth(document: dict[str, Any]) -> None:
     accrual.pop("$defs")
     definitions["Accrual"] = _without_null(accrual)
     definitions["Scenario"]["properties"]["enrolment"] = {"$ref": "#/$defs/Accrual"}
+    visits = definitions["FollowUp"]
+    definitions["FollowUpChange"] = {  # the window is the protocol's
+        **visits,
+        "properties": {key: v for key, v in visits["properties"].items() if key != "window"},
+    }
+    definitions["Scenario"]["properties"]["follow_up"] = {"$ref": "#/$defs/FollowUpChange"}
     properties = document["properties"]
     properties["truth"] = {"$ref": "#/$defs/Truth"}
     properties["scenarios"] = {
@@ -583,6 +589,7 @@ _HOVER = {
     "multiarm": "When a trial of several experimental arms ends.",
     "crossover": "Participants of one arm who take the other arm's treatment later.",
     "costs": "Costs as an outcome: of a participant and of a year in remission, by arm.",
+    "follow_up": "Visits at which states are seen, and how late what is seen is known.",
     "long_term_follow_up": "Years of follow-up after the trial, and what is counted in them.",
     "truth": "The participant course, or truth by endpoint, that every scenario starts from.",
     "scenarios": "Truths to simulate: what differs from [truth] in each.",
@@ -720,5 +727,6 @@ _HOVER = {
     "Truth.dropout": "Dropout in every arm that does not say its own.",
     "Truth.death": "Death in every arm that does not say its own.",
     "Scenario.enrolment": "How fast participants come in this scenario, laid over [enrolment].",
+    "Scenario.follow_up": "Visits and delays in this scenario, laid over [follow_up].",
     "Scenario.role": "null, alternative (default) or robustness; one called null is a null.",
 }

@@ -24,6 +24,7 @@ from adaptive_cart.design.design import (
     Strict01,
     Weights,
 )
+from adaptive_cart.design.follow_up import FollowUp
 from adaptive_cart.design.long_term import LongTermFollowUp
 from adaptive_cart.design.look_tables import Looks
 from adaptive_cart.design.rule_tables import Rule
@@ -47,6 +48,7 @@ _WHOLE: dict[str, Any] = {
     "looks": Looks,
     "multiarm": MultiArm,
     "crossover": Crossover,
+    "follow_up": FollowUp,
     "long_term_follow_up": LongTermFollowUp,
     "costs": Costs,
     "claims": SharedError,
@@ -185,6 +187,7 @@ class _Reading:
             rule_names=names,
             claims=self.whole("claims"),
             crossover=self.whole("crossover"),
+            follow_up=self.whole("follow_up"),
             long_term=self.whole("long_term_follow_up"),
             costs=self.whole("costs"),
             truth=self.raw.get("truth", {}),

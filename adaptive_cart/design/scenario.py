@@ -27,6 +27,7 @@ from adaptive_cart.courses.tables import (
 )
 from adaptive_cart.design.accrual import Accrual, accrual_under
 from adaptive_cart.design.correlations import CORRELATION, scores_of
+from adaptive_cart.design.follow_up import FollowUp, follow_up_under
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenario_frame import BY, NOT_INFUSED, Frame, role_of
 from adaptive_cart.design.trends import TIME_TREND, trends_of
@@ -78,6 +79,7 @@ def resolve(frame: Frame, name: str) -> Truth | None:
         sources=reader.sources,
         correlated=reader.correlated(),
         trends=trends,
+        follow_up=_follow_up(frame, table),
     )
 
 
@@ -87,6 +89,14 @@ def _accrual(frame: Frame, table: Mapping[str, Any]) -> Accrual:
     if frame.accrual is None or not isinstance(own, Mapping):
         return Accrual()  # what is wrong with it is told
     return Accrual.model_validate(accrual_under(frame.accrual, own))
+
+
+def _follow_up(frame: Frame, table: Mapping[str, Any]) -> FollowUp | None:
+    """Visits and delays: as the scenario says, else as the design plans."""
+    own = table.get("follow_up", {})
+    if not own or not isinstance(own, Mapping):
+        return frame.follow_up  # what is wrong with it is told
+    return FollowUp.model_validate(follow_up_under(frame.follow_up, own))
 
 
 class _Reader:

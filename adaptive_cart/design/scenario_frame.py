@@ -14,6 +14,7 @@ from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import Problem, one_of
 
 if TYPE_CHECKING:
+    from adaptive_cart.design.follow_up import FollowUp
     from adaptive_cart.design.truth import Truth
 
 ROLES = ("null", "alternative", "robustness")
@@ -45,6 +46,8 @@ class Frame:
         By endpoint: arms that a rule, an analysis or the primary asks about.
     accrual
         How fast participants come by ``[enrolment]``, as plain data; nothing where it is wrong.
+    follow_up
+        Visits and delays as the design plans them; nothing where there are none.
     early
         By endpoint: the months before the one analysed whose states tell.
     control
@@ -63,6 +66,7 @@ class Frame:
     crossover_from: str | None = None
     needed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     accrual: Mapping[str, Any] | None = None
+    follow_up: FollowUp | None = None
     early: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     control: str | None = None
     complete: dict[str, dict[str, Any]] = field(default_factory=dict)

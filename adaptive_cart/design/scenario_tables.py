@@ -12,6 +12,7 @@ from typing import Any
 from adaptive_cart.courses.tables import COMMON, DISEASE, ArmCourse, Hazard
 from adaptive_cart.design.accrual import Accrual, accrual_under
 from adaptive_cart.design.correlations import CORRELATION, read_correlation
+from adaptive_cart.design.follow_up import FollowUp, follow_up_faults, follow_up_under
 from adaptive_cart.design.scenario import resolve
 from adaptive_cart.design.scenario_frame import NOT_INFUSED, ROLES, Frame
 from adaptive_cart.design.trends import TIME_TREND, read_trends
@@ -54,7 +55,7 @@ def _laid_over(
     frame: Frame, where: str, written: Mapping[str, Any], base: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Lay a table over the one it starts from, tell the faults of what is written, mend them."""
-    extra = ("role", "enrolment") if where != "truth" else ()
+    extra = ("role", "enrolment", "follow_up") if where != "truth" else ()
     own: dict[str, Any] = {}
     also = (*COMMON, CORRELATION, TIME_TREND, *extra)
     known = dict.fromkeys((*frame.with_courses, *frame.endpoints, *also))
@@ -85,6 +86,8 @@ def _laid_over(
             full[key] = base.get(key)
         elif key == "enrolment":
             full[key] = _accrual(frame, path, value)
+        elif key == "follow_up":
+            full[key] = _follow_up(frame, path, value)
         elif key in frame.with_courses:
             full[key] = _course(frame, path, key, value, base)
         elif key in frame.endpoints:
@@ -107,6 +110,22 @@ def _accrual(frame: Frame, where: str, own: dict[str, Any]) -> dict[str, Any] | 
     if result.part is not None:
         for key, why in result.part.faults():
             frame.fault(f"{where}.{key}", why)
+    return result.data if isinstance(result.data, dict) else None
+
+
+def _follow_up(frame: Frame, where: str, own: dict[str, Any]) -> dict[str, Any] | None:
+    """Read visits and delays of a scenario, laid over what the design plans."""
+    if frame.faults.touch("follow_up"):
+        return None  # that the plan is wrong is told of it
+    if "window" in own:
+        message = "the window is the protocol's; write it in [follow_up], and leave it out here"
+        frame.fault(path_to(where, "window"), message)
+        own = {key: value for key, value in own.items() if key != "window"}
+    base = follow_up_under(frame.follow_up, {})
+    result = _read(frame, FollowUp, where, own, base)
+    if result.part is not None:
+        for key, why in follow_up_faults(result.part, frame.endpoints):
+            frame.fault(path_to(where, *key), why)
     return result.data if isinstance(result.data, dict) else None
 
 

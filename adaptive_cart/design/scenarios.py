@@ -19,6 +19,7 @@ def truths_of(design: Design) -> dict[str, Truth]:
         scenarios=design.scenarios,
         crossover=design.crossover,
         enrolment=design.enrolment,
+        follow_up=design.follow_up,
     )
     frame = frame_of(pieces)
     truths = {name: resolve(frame, name) for name in design.scenarios}

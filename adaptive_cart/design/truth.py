@@ -18,6 +18,7 @@ from adaptive_cart.nouns.time_trend import TimeTrend
 
 if TYPE_CHECKING:
     from adaptive_cart.design.accrual import Accrual
+    from adaptive_cart.design.follow_up import FollowUp
 
 
 def merged(base: Any, change: Any) -> Any:
@@ -52,6 +53,8 @@ class Truth:
         How the scores of a participant correlate; nothing where they are independent.
     trends
         By endpoint, then arm: how its probability drifts with the month of randomisation.
+    follow_up
+        Visits and delays; nothing where everything is seen and known at its moment.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Truth:
     sources: Mapping[str, str] = field(default_factory=dict)
     correlated: Correlated | None = None
     trends: Mapping[str, tuple[TimeTrend | None, ...]] = field(default_factory=dict)
+    follow_up: FollowUp | None = None
 
     def gives(self, endpoint: str, named_in: str | None, arm: int, stratum: int = -1) -> bool:
         """Whether anything says what is true of an endpoint in an arm, and there in a stratum.

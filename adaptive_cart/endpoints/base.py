@@ -20,10 +20,11 @@ from adaptive_cart.endpoints.intercurrent import (
     refused,
 )
 from adaptive_cart.nouns.ahead import Ahead, Coming, Numbers
+from adaptive_cart.nouns.attendance import Attendance
 from adaptive_cart.nouns.early_states import EarlyStates
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import Category, Cut
-from adaptive_cart.nouns.records import Floats, Population, Snapshot
+from adaptive_cart.nouns.records import Floats, Outcome, Population, Snapshot
 from adaptive_cart.nouns.summaries import Summary, SummaryKind
 
 NODES, STRETCHES = 4, 12  # of the area under what lasts
@@ -65,6 +66,9 @@ class EndpointBase(Part):
         Whether it is counted from the infusion on, in an arm whose product is infused.
     drawn_always
         Whether everybody has it, so that a course that says it of one arm says it of all.
+    told_at_visit
+        Whether it is a state at a month, told at the visit that stands for the month where states
+        are seen at visits.
     strategies
         By intercurrent event for which there is a choice: the strategies that can be simulated,
         the usual one first.
@@ -92,6 +96,7 @@ class EndpointBase(Part):
     opens_at_infusion: ClassVar[bool] = False
     drawn_always: ClassVar[bool] = False
     tells_early: ClassVar[bool] = False
+    told_at_visit: ClassVar[bool] = False
     strategies: ClassVar[Mapping[Event, tuple[Strategy, ...]]] = {}
 
     _early_months: tuple[float, ...] = PrivateAttr(default=())
@@ -242,6 +247,10 @@ class EndpointBase(Part):
         """Months, from where its time begins, after which nothing is counted any more."""
         horizon: float | None = getattr(self, "horizon", None)
         return horizon
+
+    def as_seen(self, outcome: Outcome, attendance: Attendance) -> Outcome:
+        """What its truth has drawn, as it is seen where states are seen at visits alone."""
+        return outcome
 
     def imputes(self) -> bool:
         """Whether outcomes that are missing are drawn."""

@@ -55,6 +55,9 @@ class Clocked:
         Whose time ends with the event.
     followed
         ``(trial, participant)`` months from randomisation for which each is followed.
+    at_visits
+        Whether the event is seen at visits, where there are any: who has none is known to be
+        without it up to the last visit only.
     """
 
     seen: ParticipantSet
@@ -64,9 +67,16 @@ class Clocked:
     shortest: Floats  # (trial, 1)
     population: Population
     followed: Floats
+    at_visits: bool = True
 
     @staticmethod
-    def of(population: Population, began: Floats, ended: Floats, horizon: float) -> Clocked:
+    def of(
+        population: Population,
+        began: Floats,
+        ended: Floats,
+        horizon: float,
+        at_visits: bool = True,
+    ) -> Clocked:
         """Times from one month of each participant to another, infinite where there is none.
 
         Parameters
@@ -93,6 +103,7 @@ class Clocked:
             shortest,
             population,
             followed,
+            at_visits,
         )
 
     @cached_property
@@ -127,6 +138,10 @@ class Clocked:
         mask = included.mask(population.participants)
         months = kept(mask, np.minimum(self.months, np.maximum(watched, 0.0)))
         had = ended.mask(population.participants)
+        last = snapshot.known_until() if self.at_visits else None
+        if last is not None:
+            seen = np.maximum(watched - (snapshot.follow_up() - last), 0.0)
+            months = np.where(had, months, np.minimum(months, kept(mask, seen)))
         months = np.where(had & (months <= NO_LENGTH), self.shortest, months)
         return Durations(
             months,

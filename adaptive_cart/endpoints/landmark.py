@@ -83,6 +83,7 @@ class Landmark(EndpointBase):
     estimand_kind: ClassVar[str | None] = "level"
     noun: ClassVar[str] = "responder"
     tells_early: ClassVar[bool] = True
+    told_at_visit: ClassVar[bool] = True
     strategies: ClassVar[Mapping[Event, tuple[Strategy, ...]]] = {
         "not_infused": ("treatment_policy", "principal_stratum"),
         "rescue": ("composite", "treatment_policy", "hypothetical"),
@@ -179,11 +180,29 @@ class Landmark(EndpointBase):
                 left = np.minimum(left, months)
             else:  # settles the outcome: no later dropout makes it missing
                 settled = np.minimum(settled, months)
-        start = self.month if self.sustained_from is None else self.sustained_from
-        held = self._in_states(population, lambda spells: spells.throughout(start, self.month))
+        held = self._held(population)
         if self.bounds:
-            held &= together(self.bounds, population, start, self.month).hold
+            held &= together(self.bounds, population, self._start, self.month).hold
         return held & (settled > until(self.month)), settled, left
+
+    @property
+    def _start(self) -> float:
+        """Month from which on the state must hold."""
+        return self.month if self.sustained_from is None else self.sustained_from
+
+    def _held(self, population: Population) -> Booleans:
+        """Who is in the states from where they must hold to the month, as far as is seen.
+
+        At visits: from the one that stands for the first month to that for the last. Where none
+        stands for the first, what was seen before lasts.
+        """
+        start, month = self._start, self.month
+        first, last = population.visit_for(start), population.visit_for(month)
+        if first is None or last is None:
+            return self._in_states(population, lambda spells: spells.throughout(start, month))
+        first = np.where(np.isfinite(first), first, start)
+        last = np.where(np.isfinite(last), last, month)
+        return self._in_states(population, lambda spells: spells.throughout(first, last))
 
     def _strategy(self, event: Event, population: Population) -> Strategy:
         """The strategy for an event; for crossover that of the design, if nothing else is said."""
@@ -209,12 +228,30 @@ class Landmark(EndpointBase):
         """
         if name in population.outcomes or not self.bounds:
             return None
-        start = self.month if self.sustained_from is None else self.sustained_from
-        found = together(self.bounds, population, start, self.month)
+        found = together(self.bounds, population, self._start, self.month)
         if found.open is None:
             return None
-        held = self._in_states(population, lambda spells: spells.throughout(start, self.month))
+        held = self._held(population)
         return found.open & held & (settled > until(self.month)), found.seen_until
+
+    def _followed(
+        self, population: Population, settled: Floats, dropout: Floats | None
+    ) -> Floats | None:
+        """When each is last seen: dropout, or the visit before a month for which none stands.
+
+        Nothing where everybody is seen at the month.
+        """
+        visit = population.visit_for(self.month)
+        if visit is None:
+            return dropout
+        absent = np.isinf(visit) & (settled > until(self.month))
+        if dropout is None:
+            if not absent.any():
+                return None
+            dropout = np.full(absent.shape, np.inf)
+        assert population.attendance is not None
+        before = population.attendance.last_by(np.full(absent.shape, self.month))
+        return np.where(absent, np.minimum(dropout, before), dropout)
 
     def _left(self, settled: Floats, dropout: Floats) -> Booleans:
         """Who drops out before the month with nothing settled."""
@@ -229,6 +266,7 @@ class Landmark(EndpointBase):
             who, month = unseen
             dropout = np.full(who.shape, np.inf) if dropout is None else dropout
             dropout = np.where(who, np.minimum(dropout, month), dropout)
+        dropout = self._followed(population, settled, dropout)
         if dropout is None:
             return Outcomes(ParticipantSet.where(response), None, population, None, outside)
         left = self._left(settled, dropout)
@@ -272,7 +310,7 @@ class Landmark(EndpointBase):
 
     def summary(self, prepared: Outcomes, snapshot: Snapshot) -> Counts:
         population = snapshot.population
-        known = snapshot.passed(self.month)
+        known = snapshot.told_at(self.month)
         none = np.zeros((population.trials, population.arms, population.strata), dtype=np.int64)
         due = population.tally(known)
         passed = due

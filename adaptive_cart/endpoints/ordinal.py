@@ -80,6 +80,7 @@ class Ordinal(EndpointBase):
     gives: ClassVar[SummaryKind] = Categories
     direct: ClassVar[DirectTruth | None] = SharesOf()  # type: ignore[assignment]
     from_remission: ClassVar[bool] = True
+    told_at_visit: ClassVar[bool] = True
     estimand_kind: ClassVar[str | None] = "better"
     noun: ClassVar[str] = "participant"
 
@@ -150,7 +151,12 @@ class Ordinal(EndpointBase):
         if name in population.outcomes:
             place = np.asarray(population.outcomes[name], dtype=np.float64).astype(np.int16)
             dropout = population.dropout
-            return place, None if dropout is None else dropout < short_of(self.month)
+            left = None if dropout is None else dropout < short_of(self.month)
+            visit = population.visit_for(self.month)
+            if visit is not None:
+                absent = np.isinf(visit)
+                left = absent if left is None else left | absent
+            return place, left
         return self._from_course(population)
 
     def _from_course(self, population: Population) -> tuple[Labels, Booleans]:
@@ -158,8 +164,10 @@ class Ordinal(EndpointBase):
         assert course is not None
         rank = {str(name): np.int16(k) for k, name in enumerate(self.categories)}
         on_drugs, off_drugs = (rank[n if n in rank else EITHER] for n in (ON_DRUGS, DRUG_FREE))
-        place = np.where(population.state(EITHER).hold_at(self.month), on_drugs, rank[NEITHER])
-        place = np.where(population.state(DRUG_FREE).hold_at(self.month), off_drugs, place)
+        visit = population.visit_for(self.month)
+        at = np.array(self.month) if visit is None else visit
+        place = np.where(population.state(EITHER).hold_at(at), on_drugs, rank[NEITHER])
+        place = np.where(population.state(DRUG_FREE).hold_at(at), off_drugs, place)
         crossed = np.zeros(place.shape, dtype=np.bool_)
         if course.crossed is not None and not population.crossover_counts:
             crossed = (course.crossed < self.month) & (course.crossed <= course.dropout)
@@ -169,7 +177,10 @@ class Ordinal(EndpointBase):
         worse = np.minimum(rank[RESCUE], rank[DEATH])
         place = np.where(rescued, rank[RESCUE], place)
         place = np.where(dead, np.where(rescued, worse, rank[DEATH]), place)
-        left = (course.dropout < short_of(self.month)) & ~rescued & ~dead & ~crossed
+        left = course.dropout < short_of(self.month)
+        if visit is not None:
+            left |= np.isinf(visit)
+        left &= ~rescued & ~dead & ~crossed
         return place, left
 
     def prepare(self, name: str, population: Population) -> Placed:
@@ -183,7 +194,7 @@ class Ordinal(EndpointBase):
         return Placed(members, ParticipantSet.where(left))
 
     def summary(self, prepared: Placed, snapshot: Snapshot) -> Categories:
-        population, known = snapshot.population, snapshot.passed(self.month)
+        population, known = snapshot.population, snapshot.told_at(self.month)
         counts = [population.tally(known & members) for members in prepared.members]
         missing = np.zeros_like(counts[0])
         if prepared.missing is not None:

@@ -23,11 +23,12 @@ from adaptive_cart.endpoints.direct import DirectTruth, Times
 from adaptive_cart.endpoints.intercurrent import Circumstances, Event, Handled
 from adaptive_cart.errors import one_of
 from adaptive_cart.nouns.ahead import Ahead, AtRisk
+from adaptive_cart.nouns.attendance import Attendance
 from adaptive_cart.nouns.calendar import short_of, until
 from adaptive_cart.nouns.course import DRUG_FREE
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import PositiveMonths
-from adaptive_cart.nouns.records import Floats, Population, Snapshot
+from adaptive_cart.nouns.records import Floats, Outcome, Population, Snapshot
 from adaptive_cart.nouns.summaries import Durations, SummaryKind
 
 
@@ -78,6 +79,10 @@ class TimeToEvent(EndpointBase):
         default="randomisation", description="where the time begins, if the course says the event"
     )
     horizon: PositiveMonths | None = None
+    at_once: bool | None = Field(
+        default=None,
+        description="with visits: its event is known when it happens, and not at the next visit",
+    )
 
     gives: ClassVar[SummaryKind] = Durations
     direct: ClassVar[DirectTruth | None] = Times()
@@ -90,6 +95,11 @@ class TimeToEvent(EndpointBase):
             raise ValueError("'event' is []; a word or a list of at least one is expected")
         if len(set(self.events)) < len(self.events):
             raise ValueError(f"'event' is {list(self.events)}; each word once is expected")
+        if self.at_once is not None and self.event is not None:
+            raise ValueError(
+                "'at_once' is for an event that is said directly; of a course, relapse and "
+                "remission are seen at visits and all else is known at once: leave it out"
+            )
         if self.clock != "randomisation" and self.event is None:
             raise ValueError(
                 f"'clock' is \"{self.clock}\"; the course says when that is, and 'event' which "
@@ -190,6 +200,22 @@ class TimeToEvent(EndpointBase):
         return self.horizon if self.clock == "randomisation" else None
 
     # ── what happens ──────────────────────────────────────────────────────────────────────
+    @property
+    def _at_visits(self) -> bool:
+        """Whether the event is a change of state, seen at visits where there are any.
+
+        Rescue, death and crossover are known at their moment, and what is said directly where the
+        endpoint says so.
+        """
+        if self.events:
+            return bool({"relapse", "remission"} & set(self.events))
+        return not self.at_once
+
+    def as_seen(self, outcome: Outcome, attendance: Attendance) -> Outcome:
+        if not self._at_visits:
+            return outcome
+        return attendance.first_from(np.asarray(outcome, dtype=np.float64))
+
     def _begun(self, population: Population) -> Floats:
         """Months from randomisation to where the time begins, infinite where it never does."""
         course = population.course
@@ -226,7 +252,7 @@ class TimeToEvent(EndpointBase):
             time = self._ended(population, begun)
             if self.clock != "randomisation":
                 horizon = np.inf if self.horizon is None else self.horizon
-                return Clocked.of(population, begun, time, horizon)
+                return Clocked.of(population, begun, time, horizon, self._at_visits)
         ends: Floats = np.array(np.inf if self.horizon is None else self.horizon)
         if population.last_seen is not None:
             ends = np.minimum(population.last_seen, ends)
@@ -248,9 +274,13 @@ class TimeToEvent(EndpointBase):
         months = np.where(mask, np.minimum(prepared.months, snapshot.follow_up()), 0.0)
         happened = ParticipantSet.where(prepared.event_date <= until(snapshot.date)[:, None])
         happened = happened & prepared.event & included
+        had = happened.mask(population.participants)
+        last = snapshot.known_until() if self._at_visits else None
+        if last is not None:
+            months = np.where(had, months, np.minimum(months, last))
         return Durations(
             months,
-            happened.mask(population.participants),
+            had,
             mask,
             population.arm,
             population.label,

@@ -50,6 +50,10 @@ class Ahead:
     last: Floats
     events: int
 
+    def reported(self, delay: float) -> Ahead:
+        """The same of what takes so many months to be reported."""
+        return self if delay == 0.0 else replace(self, last=self.last - delay)
+
     def still(self, due: Integers) -> Integers:
         """Participants still to be analysed, given how many are due, ``(trial, arm, stratum)``."""
         if self.shares is None:

@@ -8,13 +8,14 @@ since that participant's randomisation; what never happens is at infinity.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.nouns.attendance import Attendance
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.course import Course, Spells
@@ -76,6 +77,9 @@ class Population:
         By endpoint that is a score: months at which it is taken.
     crossover_counts
         Whether remission after crossover counts (treatment policy) or not (composite).
+    attendance
+        The visits at which everybody is seen, where states are known from visits alone; then
+        the states of the course are those seen.
     """
 
     arrival: Floats
@@ -91,6 +95,7 @@ class Population:
     imputations: Mapping[str, Floats] = field(default_factory=dict)
     visits: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     crossover_counts: bool = False
+    attendance: Attendance | None = None
 
     @property
     def label(self) -> Labels:
@@ -126,6 +131,21 @@ class Population:
 
     @cached_property
     def _dates(self) -> dict[float, Floats]:
+        return {}
+
+    def visit_for(self, month: float) -> Floats | None:
+        """Month of the visit that stands for a month, ``(trial, participant)``.
+
+        Infinite where nobody was seen within the window; nothing where states are known always.
+        """
+        if self.attendance is None:
+            return None
+        if month not in self._visits_for:
+            self._visits_for[month] = self.attendance.nearest(month)
+        return self._visits_for[month]
+
+    @cached_property
+    def _visits_for(self) -> dict[float, Floats]:
         return {}
 
     @cached_property
@@ -210,6 +230,31 @@ class Snapshot:
     def _passed(self) -> dict[float, ParticipantSet]:
         return {}
 
+    def told_at(self, month: float) -> ParticipantSet:
+        """Those of whom a state at a month can be told: the visit for it may come that late."""
+        attendance = self.population.attendance
+        return self.passed(month if attendance is None else month + attendance.window)
+
+    def reported(self, delay: float) -> Snapshot:
+        """What has been reported by the look, of what takes so many months to be.
+
+        Who has been randomised is known at once.
+        """
+        if delay == 0.0:
+            return self
+        if delay not in self._reported:
+            self._reported[delay] = replace(self, date=self.date - delay)
+        return self._reported[delay]
+
+    @cached_property
+    def _reported(self) -> dict[float, Snapshot]:
+        return {}
+
     def follow_up(self) -> Floats:
         """Months since randomisation, ``(trial, participant)``; none for later arrivals."""
         return np.maximum(self.date[:, None] - self.population.arrival, 0.0)
+
+    def known_until(self) -> Floats | None:
+        """Months since randomisation of the last visit of each; nothing where there are none."""
+        attendance = self.population.attendance
+        return None if attendance is None else attendance.last_by(self.follow_up())

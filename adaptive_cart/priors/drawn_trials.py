@@ -22,6 +22,7 @@ from adaptive_cart.nouns.counters import narrow
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, Outcome, Population
 from adaptive_cart.participants.enrolment import Enrolment
 from adaptive_cart.participants.population import latents_for
+from adaptive_cart.participants.seen import as_seen
 from adaptive_cart.priors.drawn_events import DrawnEvents
 from adaptive_cart.priors.drawn_truths import (
     PriorUniforms,
@@ -136,7 +137,7 @@ class DrawnTrials(Conduct):
                 outcomes[name] = direct.drawn(self.latents, name, own, DrawnEvents)
             else:
                 outcomes[name] = truth.months(self.latents.of(f"outcome:{name}"), arm)
-        self.population = Population(
+        everybody = Population(
             arrival=arrival,
             arm=arm,
             stratum=stratum,
@@ -146,6 +147,7 @@ class DrawnTrials(Conduct):
             infused_arms=(False,) * len(self.design.arm_names),
             outcomes=outcomes,
         )
+        self.population = as_seen(everybody, self.design, self.plan.follow_up, self.latents)
         self.prepared = {
             name: self.design.endpoints[name].prepare(name, self.population)
             for name in self.endpoints

@@ -20,7 +20,7 @@ import numpy as np
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import InputError, Problem, nearest
 from adaptive_cart.recorded.dates import Day, Rows, in_months, opening
-from adaptive_cart.recorded.known import WINDOW, Participants
+from adaptive_cart.recorded.known import Participants, window_of
 from adaptive_cart.recorded.rows import Reading
 from adaptive_cart.recorded.table import HEADER, WITHDRAWN
 
@@ -48,7 +48,7 @@ class ParticipantsError(InputError):
 def read_participants(
     source: Any,
     design: Design,
-    window: float = WINDOW,
+    window: float | None = None,
     opened: Day | None = None,
 ) -> Participants:
     """Read the participants of a real trial.
@@ -59,7 +59,8 @@ def read_participants(
         A CSV file with the columns of the participants table, a data frame, or a list with a
         dictionary a participant.
     window
-        Months by which a visit may come before the day for which it stands.
+        Months by which a visit may come before the day for which it stands; if left out, the
+        window of the design's visits, or half a month where it plans none.
     opened
         The day on which the trial opened; needed where the table has dates and no months of
         randomisation.
@@ -71,7 +72,8 @@ def read_participants(
         spreadsheet; rows of a data frame or a list are counted from 1.
     """
     name, columns, rows, digest = _rows_of(source)
-    reading = Reading(design, in_months(design, columns, rows, opening(opened)), window)
+    table = in_months(design, columns, rows, opening(opened))
+    reading = Reading(design, table, window_of(design, window))
     participants = reading.participants(name, digest)
     if reading.problems or participants is None:
         raise ParticipantsError(reading.in_order(), name)

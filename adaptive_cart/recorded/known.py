@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.attendance import Attendance, RecordedAttendance
 from adaptive_cart.nouns.calendar import short_of, until
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.records import Booleans, Floats, Population
@@ -36,6 +37,14 @@ from adaptive_cart.nouns.streams import padded
 from adaptive_cart.recorded.table import course_of
 
 WINDOW = 0.5  # months; a visit that was due falls within a fortnight of its day
+
+
+def window_of(design: Design, typed: float | None = None) -> float:
+    """Months by which a visit may come before its day: as typed, else by the plan, else half."""
+    if typed is not None:
+        return typed
+    plan = design.follow_up
+    return WINDOW if plan is None or not plan.at_visits else plan.visit_window
 
 
 @dataclass(frozen=True)
@@ -96,6 +105,9 @@ class Participants:
         The day on which the trial opened, where the table has dates.
     says_who_left
         Whether the table has a column for those who have withdrawn.
+    missed
+        ``(participant, visit)`` whether a planned visit was not held, visit 0 first; nothing where
+        the design plans none.
     """
 
     design: Design
@@ -116,14 +128,29 @@ class Participants:
     resolution: float = 0.0
     opened: datetime | None = None
     says_who_left: bool = True
+    missed: Booleans | None = None
 
     def __len__(self) -> int:
         return len(self.names)
 
     @cached_property
     def reach(self) -> float:
-        """Calendar month up to which the table knows of anything."""
-        return float((self.randomised + self.last_contact).max())
+        """Calendar month up to which the table knows of anything.
+
+        What was seen at the last contact has been reported, so that it has taken as long as that.
+        """
+        known = float((self.randomised + self.last_contact).max()) + self.delay
+        if not self.delay:
+            return known
+        infused = self.months["infused_month"]
+        at_once = self.randomised + np.where(np.isfinite(infused), infused, 0.0)
+        return max(known, float(at_once.max()))
+
+    @property
+    def delay(self) -> float:
+        """Months until what is seen is in the table; who is in, and infused, is known at once."""
+        plan = self.design.follow_up
+        return 0.0 if plan is None else plan.reporting_delay
 
     @property
     def width(self) -> int:
@@ -153,9 +180,13 @@ class Participants:
             found = np.where(close & (self._awaits > month), month, found)
         return found
 
+    def _reported(self, date: float) -> float:
+        """The date up to which what has happened is in the table at a date."""
+        return date - self.delay if self.delay else date
+
     def left(self, date: float) -> Booleans:
         """Participants who are known to have withdrawn by a date."""
-        left: Booleans = self.randomised + self.withdrawn <= until(date)
+        left: Booleans = self.randomised + self.withdrawn <= until(self._reported(date))
         return left
 
     def unseen(self, date: float, window: float = WINDOW) -> Booleans:
@@ -163,7 +194,7 @@ class Participants:
 
         They have neither died nor withdrawn, nor reached the end of what every endpoint asks.
         """
-        since = date - self.randomised
+        since = self._reported(date) - self.randomised
         seen = until(self.last_contact + max(window, self.resolution)) >= since
         seen |= short_of(self._next_visit(window)) > since
         seen &= (self._awaits > since) | (until(self.last_contact + self.resolution) >= since)
@@ -178,8 +209,9 @@ class Participants:
         They were seen within the window before it, or have missed no visit. Who has withdrawn is
         not among them.
         """
-        last = until(self.last_contact + self.resolution) < date - self.randomised
-        there = (until(date - self.randomised) >= 0.0) & ~np.isfinite(self.months["death_month"])
+        since = self._reported(date) - self.randomised
+        last = until(self.last_contact + self.resolution) < since
+        there = (until(since) >= 0.0) & ~np.isfinite(self.months["death_month"])
         found: Booleans = last & there & ~np.isfinite(self.withdrawn)
         return found & ~self.unseen(date, window) & ~self._complete(0.0)
 
@@ -192,7 +224,12 @@ class Participants:
         found = np.full(len(self), -np.inf)
         for month in sorted(planned, reverse=True):
             found = np.where(self.last_contact + window < month, month, found)
-        return found
+        plan = self.design.follow_up
+        if plan is None or plan.visit_every is None:
+            return found
+        early = min(window, plan.visit_every / 2.0)  # nearer to the next one it is that
+        held = np.floor(until(self.last_contact + early) / plan.visit_every)
+        return np.maximum(found, (held + 1.0) * plan.visit_every)
 
     def _told(self, window: float) -> Floats:
         """Months since randomisation up to which a participant's row itself tells something."""
@@ -276,7 +313,18 @@ class Participants:
             imputations=uniforms or {},
             visits={name: endpoint.taken_at() for name, endpoint in self.design.endpoints.items()},
             crossover_counts=crossover is not None and crossover.strategy == "treatment_policy",
+            attendance=self._attendance(dropped if course is None else course.gone),
         )
+
+    def _attendance(self, ends: Floats) -> Attendance | None:
+        """Visits held by everybody, ``(trial, participant)``, until follow-up ends."""
+        plan = self.design.follow_up
+        if plan is None or plan.visit_every is None or self.missed is None:
+            return None
+        absent = np.zeros((self.width, self.missed.shape[1]), dtype=np.bool_)
+        absent[: len(self)] = self.missed
+        every = np.broadcast_to(absent, (len(ends), *absent.shape))
+        return RecordedAttendance(plan.visit_every, plan.visit_window, ends, every)
 
     def _dropout(self, unseen: Booleans, window: float) -> Floats:
         """Months since randomisation at which follow-up ends before death or the look."""

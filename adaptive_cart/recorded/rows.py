@@ -21,16 +21,18 @@ from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.endpoints.direct import Cell, DirectTruth
 from adaptive_cart.errors import Problem, nearest, one_of
+from adaptive_cart.nouns.calendar import SAME
 from adaptive_cart.nouns.counters import narrow
-from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.recorded.dates import InMonths, date_column
 from adaptive_cart.recorded.known import Participants
 from adaptive_cart.recorded.order import after_last_contact, after_withdrawal, impossible
-from adaptive_cart.recorded.table import CROSSOVER, HEADER, ON_DRUGS, WITHDRAWN, further
+from adaptive_cart.recorded.table import CROSSOVER, HEADER, MISSED, ON_DRUGS, WITHDRAWN, further
 from adaptive_cart.recorded.units import DAYS, WEEKS, signs
 
 LONGEST = 1200.0  # months; more is a date, or days
 ALWAYS = ("participant", "arm", "randomised_month", "last_contact_month")
+AT_ONCE = ("infused_month",)  # known before what was seen then is reported
 COURSE = ("infused_month", "remission_month", "relapse_month", "rescue_month", "death_month")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
@@ -124,7 +126,19 @@ class Reading:
 
     def _optional(self) -> tuple[str, ...]:
         more: tuple[str, ...] = (ON_DRUGS, *self._further())
+        if self._every is not None:
+            more = (*more, MISSED)
         return (*more, *CROSSOVER) if self.design.crossover is not None else more
+
+    @property
+    def _every(self) -> float | None:
+        """Months between planned visits; nothing where none are planned."""
+        return None if self.design.follow_up is None else self.design.follow_up.visit_every
+
+    @property
+    def _delay(self) -> float:
+        """Months until what is seen at a contact stands in the table; infusion does at once."""
+        return 0.0 if self.design.follow_up is None else self.design.follow_up.reporting_delay
 
     def _further(self) -> list[str]:
         """Columns of further remissions; after crossover only where the design has one."""
@@ -215,6 +229,21 @@ class Reading:
             return float("nan")
         return value
 
+    def _missed(self, row: int, cells: Mapping[str, str]) -> frozenset[int]:
+        """Numbers of the planned visits that were not held."""
+        text = cells.get(MISSED, "")
+        found = [part.strip() for part in text.split(";")] if text else []
+        wrong = [part for part in found if not re.fullmatch(r"[1-9]\d{0,4}", part)]
+        if wrong:
+            self.report(
+                row,
+                MISSED,
+                f"found '{wrong[0]}'; the numbers of the visits are expected, with ; between them: "
+                f"the k-th is due k times {self._every:g} months after randomisation",
+            )
+            return frozenset()
+        return frozenset(map(int, found))
+
     def _label(
         self, row: int, cells: Mapping[str, str], column: str, allowed: Sequence[str]
     ) -> int:
@@ -245,6 +274,7 @@ class Reading:
         own = self._with_a_column()
         outcomes: dict[str, list[Any]] = {name: [] for name in own}
         blank = {name: np.zeros(number, dtype=np.bool_) for name in own}
+        missed: list[frozenset[int]] = []
         first: dict[str, int] = {}
         for place, (row, cells) in enumerate(self.rows):
             name = cells.get("participant", "")
@@ -268,14 +298,15 @@ class Reading:
             # a column that is missing is told once, and not again of every row
             known = mine | {column: np.nan for column in self._absent if column in mine}
             ends = float(last[place]), float(withdrawn[place])
+            missed.append(self._missed(row, cells) if self._every is not None else frozenset())
             wrong = [
                 *impossible(design, self.infused_arms, known, int(arm[place])),
-                *after_last_contact(known, ends[0]),
+                *after_last_contact(self._delayed(known, ends[0]), ends[0]),
                 *after_withdrawal(known, *ends),
             ]
             settled = min(mine["death_month"], mine["rescue_month"])
             for name, direct in own.items():
-                read = self._cells(row, cells, name, *ends, settled)
+                read = self._cells(row, cells, name, *ends, settled, missed[-1])
                 value = direct.read_all(read)
                 outcomes[name].append(value)
                 known_after = design.endpoints[name].known_after()
@@ -299,7 +330,9 @@ class Reading:
             np.array([max(own[name].dated(v), default=np.inf) for v in values])
             for name, values in columns.items()
         ]
-        for values in (*months.values(), *dates):
+        at_once = AT_ONCE if self._delay else ()
+        contacts = (values for column, values in months.items() if column not in at_once)
+        for values in (*contacts, *dates):
             last = np.where(np.isfinite(values), np.maximum(last, values), last)
         withdrawn = np.maximum(withdrawn, last * np.isfinite(withdrawn))
         order = np.argsort(randomised, kind="stable")
@@ -329,7 +362,23 @@ class Reading:
             resolution=self.table.resolution,
             opened=self.table.opened,
             says_who_left=WITHDRAWN in self._place,
+            missed=self._absent_from([missed[place] for place in order]),
         )
+
+    def _absent_from(self, missed: Sequence[frozenset[int]]) -> Booleans | None:
+        """Who missed which planned visit, ``(participant, visit)``, from visit 0 on."""
+        if self._every is None:
+            return None
+        last = max((max(numbers, default=0) for numbers in missed), default=0)
+        found = np.zeros((len(missed), last + 1), dtype=np.bool_)
+        for place, numbers in enumerate(missed):
+            found[place, list(numbers)] = True
+        return found
+
+    def _delayed(self, months: Mapping[str, float], last: float) -> Mapping[str, float]:
+        """The months without an infusion that the table has sooner than what was seen at it."""
+        soon = months["infused_month"] <= last + self._delay + SAME
+        return {c: m for c, m in months.items() if not (self._delay and soon and c in AT_ONCE)}
 
     def _told_units(self) -> None:
         """Refuse a table in days or weeks by name, instead of all that follows from it."""
@@ -393,10 +442,12 @@ class Reading:
         last: float,
         withdrawn: float,
         settled: float,
+        missed: frozenset[int],
     ) -> list[Cell]:
         """The cells of an endpoint's own columns."""
-        endpoint = self.design.endpoints[name]
+        endpoint, plan = self.design.endpoints[name], self.design.follow_up
         assert endpoint.direct is not None
+        late = plan.visit_window if plan is not None and endpoint.told_at_visit else 0.0
         return [
             Cell(
                 text=cells.get(column, ""),
@@ -407,6 +458,8 @@ class Reading:
                 window=self.window,
                 month=partial(self._number, row, column),
                 report=partial(self.report, row, column),
+                late=late,
+                unseen=late > 0.0 and plan is not None and plan.unseen(known, missed),
             )
             for column, known in endpoint.direct.columns(name, endpoint).items()
         ]

@@ -9,7 +9,9 @@ dropout or the date of the table, whichever comes first. Numbers are written in 
 Besides the columns of :data:`HEADER` there is one for each adverse event (month of onset), each
 recurrent event (months, with ";" between them) and each endpoint whose outcome is given directly
 (0 or 1, known from its month on; the month of the event; or scores, a column for the baseline and
-one for each visit); and, where the design needs them, :data:`ON_DRUGS` and :data:`CROSSOVER`.
+one for each visit); and, where the design needs them, :data:`ON_DRUGS`, :data:`CROSSOVER` and
+:data:`MISSED`. States are then those seen at visits, and all but randomisation and infusion is what
+has been reported by the date.
 """
 
 from __future__ import annotations
@@ -22,12 +24,14 @@ import numpy as np
 
 from adaptive_cart.design.column_names import SPELL
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.follow_up import FollowUp
 from adaptive_cart.nouns import course as courses
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.course import DRUG_FREE, Course, Spell
 from adaptive_cart.nouns.records import Floats, Population
 
 WITHDRAWN = "withdrawn_month"
+MISSED = "missed_visits"  # by number: the k-th is due k times the months between visits
 HEADER = (
     "participant",
     "arm",
@@ -114,7 +118,12 @@ def course_of(months: Mapping[str, Floats], dropout: Floats, crossover: bool) ->
 
 
 def participants_table(
-    design: Design, population: Population, trial: int, date: float, randomised: int
+    design: Design,
+    population: Population,
+    trial: int,
+    date: float,
+    randomised: int,
+    follow_up: FollowUp | None = None,
 ) -> list[dict[str, Any]]:
     """Participants of one trial as known at a calendar date.
 
@@ -126,36 +135,43 @@ def participants_table(
         Calendar month of the table.
     randomised
         How many participants it holds.
+    follow_up
+        Visits and delays, where a scenario has others than the design plans.
     """
-    return [_row(design, population, trial, participant, date) for participant in range(randomised)]
+    plan = design.follow_up if follow_up is None else follow_up
+    delay = 0.0 if plan is None else plan.reporting_delay
+    return [_row(design, population, (trial, k), date, delay) for k in range(randomised)]
 
 
 def _row(
-    design: Design, population: Population, trial: int, participant: int, date: float
+    design: Design, population: Population, at: tuple[int, int], date: float, delay: float
 ) -> dict[str, Any]:
-    at = (trial, participant)
     randomised = float(population.arrival[at])
     course = population.course
     months = {} if course is None else {n: float(m[at]) for n, m in months_of(course).items()}
     death = months.get("death_month", math.inf)
     dropout = math.inf if population.dropout is None else float(population.dropout[at])
-    last = min(date - randomised, death, dropout)
+    known = date - delay  # all but who is randomised and infused is reported later
+    last = max(min(known - randomised, death, dropout), 0.0)
 
-    def seen(month: float) -> float | str:
+    def seen(month: float, by: float = known) -> float | str:
         # by the calendar, as a look sees it: what happens at its very date has happened
-        return month if month <= min(death, dropout) and randomised + month <= until(date) else ""
+        return month if month <= min(death, dropout) and randomised + month <= until(by) else ""
 
     stratum = "" if population.stratum is None else design.stratum_names[population.stratum[at]]
     row: dict[str, Any] = {
-        "participant": participant + 1,
+        "participant": at[1] + 1,
         "arm": design.arm_names[population.arm[at]],
         "stratum": stratum,
         "randomised_month": randomised,
     }
-    for column in ("infused_month", *REMISSION, "rescue_month", "death_month"):
+    row["infused_month"] = seen(months.get("infused_month", math.inf), date)
+    for column in (*REMISSION, "rescue_month", "death_month"):
         row[column] = seen(months.get(column, math.inf))
     row[WITHDRAWN] = seen(dropout) if dropout < death else ""
     row["last_contact_month"] = last
+    if population.attendance is not None:
+        row[MISSED] = ";".join(map(str, population.attendance.missed_by(at, last)))
     counted = any(e.counts_on_drugs() for e in design.endpoints.values())
     for column in (ON_DRUGS, *CROSSOVER, *further(months)):
         if column in months and (counted or "on_drugs" not in column):
@@ -163,5 +179,10 @@ def _row(
     for name, outcome in population.outcomes.items():
         endpoint = design.endpoints[name]
         assert endpoint.direct is not None
-        row |= endpoint.direct.written_all(name, endpoint, outcome, at, seen, last)
+
+        def told(month: float, at_visit: bool = endpoint.told_at_visit) -> float | str:
+            visit = population.visit_for(month) if at_visit else None
+            return seen(month if visit is None else float(visit[at]))
+
+        row |= endpoint.direct.written_all(name, endpoint, outcome, at, told, last)
     return row

@@ -17,9 +17,9 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import one_of
 from adaptive_cart.recorded.dates import InMonths, date_column, moments_of
-from adaptive_cart.recorded.known import WINDOW
+from adaptive_cart.recorded.known import WINDOW, window_of
 from adaptive_cart.recorded.rows import Reading
-from adaptive_cart.recorded.table import CROSSOVER, HEADER, ON_DRUGS, WITHDRAWN
+from adaptive_cart.recorded.table import CROSSOVER, HEADER, MISSED, ON_DRUGS, WITHDRAWN
 
 OWN = "months since this participant's own randomisation"
 OPENING = "months since the opening of the trial"
@@ -65,13 +65,15 @@ def columns_for(design: Design) -> list[str]:
         for name, endpoint in design.endpoints.items()
         if endpoint.from_course and all(name in truth.direct for truth in truths)
     ]
-    reading = Reading(design, InMonths(direct, []), WINDOW)
+    reading = Reading(design, InMonths(direct, []), window_of(design))
     needed = [*reading.needed(), *direct, "death_month", WITHDRAWN]
     if any(reading.infused_arms):
         needed += ["infused_month" for e in design.endpoints.values() if e.opens_at_infusion]
     worked_out = [e for name, e in design.endpoints.items() if name not in direct]
     if any(endpoint.counts_on_drugs() for endpoint in worked_out):
         needed.append(ON_DRUGS)
+    if design.follow_up is not None and design.follow_up.at_visits:
+        needed.append(MISSED)
     first = [column for column in HEADER if column in needed]
     return [*first, *(column for column in dict.fromkeys(needed) if column not in first)]
 
@@ -107,6 +109,12 @@ def _meaning(design: Design, column: str) -> str:
     """What a column holds, its unit and its origin."""
     if column in COURSE:
         return f"{COURSE[column]}; {OWN}"
+    if column == MISSED:
+        every = 0.0 if design.follow_up is None else design.follow_up.visit_every or 0.0
+        return (
+            "numbers of the planned visits that were not held, with ; between them (the k-th is "
+            f"due k times {every:g} months after randomisation); blank where all were"
+        )
     own = {c: name for name, e in design.endpoints.items() for c in columns_of(name, e)}
     if column in own:
         return _endpoint(own[column], design.endpoints[own[column]], column)
@@ -116,9 +124,16 @@ def _meaning(design: Design, column: str) -> str:
         "stratum": one_of(design.stratum_names),
         "randomised_month": f"randomisation; {OPENING}",
         "last_contact_month": f"last time the participant was seen, death counted in; {OWN}; "
-        "that of randomisation (0) where there was no contact yet. A visit up to half a month "
-        "before its day counts for it (--window)",
+        "that of randomisation (0) where there was no contact yet. A visit up to "
+        f"{_months(window_of(design))} before its day counts for it (--window)",
     }[column]
+
+
+def _months(window: float) -> str:
+    """Say how long a window is."""
+    if window == WINDOW:
+        return "half a month"
+    return f"{window:g} month{'' if window == 1.0 else 's'}"
 
 
 def _endpoint(name: str, endpoint: EndpointBase, column: str) -> str:

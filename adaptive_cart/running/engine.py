@@ -130,6 +130,8 @@ def obstacles(design: Design, truths: Mapping[str, Truth]) -> list[str]:
         found.append("within strata the numbers in each arm vary from trial to trial")
     if not primary.binary or primary.known_after() is None:
         found.append(f"the primary endpoint is of type '{primary.type}' and not 'landmark'")
+    if any(truth.follow_up is not None for truth in truths.values()):
+        found.append("visits and delays of reports are of each participant")
     if design.costs is not None:
         found.append("costs are of everybody randomised, and tables hold those analysed alone")
     others = [name for name in design.endpoints if name != design.primary]

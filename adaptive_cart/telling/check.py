@@ -88,6 +88,8 @@ def _arms(design: Design) -> Iterator[str]:
         yield f"  the trial ends {'at the first success' if first else 'when all are resolved'}"
     if design.crossover is not None:
         yield f"  crossover: {_crossing(design.crossover)}"
+    if design.follow_up is not None:
+        yield f"  follow-up: {design.follow_up.in_words}"
 
 
 def _randomised(design: Design) -> str:

@@ -92,6 +92,8 @@ def _told(design: Design, truth: Truth, points: LatticePoints) -> Told:
     values = true_means(design, truth, points)
     own = "enrolment" in design.scenarios[truth.name]
     lines = [f"enrolment: {truth.accrual.in_words}"] if own else []
+    if truth.follow_up is not None and truth.follow_up != design.follow_up:
+        lines.append(f"follow-up: {truth.follow_up.in_words}")
     lines += [
         line
         for name, endpoint in design.endpoints.items()

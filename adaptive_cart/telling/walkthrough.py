@@ -102,7 +102,12 @@ def example(
     population = block.population
     assert population is not None
     rows = participants_table(
-        design, population, 0, float(block.months[0]), int(block.randomised[0].sum())
+        design,
+        population,
+        0,
+        float(block.months[0]),
+        int(block.randomised[0].sum()),
+        truth.follow_up,
     )
     columns = (*HEADER, *(key for key in (rows[0] if rows else {}) if key not in HEADER))
     if opened is not None:

@@ -15,7 +15,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
 from adaptive_cart.nouns.summaries import SUMMARIES
 from adaptive_cart.participants.population import latents_for
-from adaptive_cart.recorded.table import CROSSOVER, HEADER, ON_DRUGS
+from adaptive_cart.recorded.table import CROSSOVER, HEADER, MISSED, ON_DRUGS
 from adaptive_cart.results.rows import trials_table
 from checks import raw_design, tiny_design
 
@@ -90,7 +90,7 @@ def test_an_endpoint_named_like_a_column_of_participants_is_refused(name: str) -
 
 def test_the_names_are_those_that_are_written() -> None:
     """Fixed columns as the writers have them, and a table in which no two are alike."""
-    assert (*HEADER, ON_DRUGS, *CROSSOVER) == OF_PARTICIPANTS
+    assert (*HEADER, ON_DRUGS, *CROSSOVER, MISSED) == OF_PARTICIPANTS
     design = Design(**raw_design("products_multiarm"))
     block = run_block(
         Plan.of(design), next(iter(design.truths.values())),

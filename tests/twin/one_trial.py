@@ -11,7 +11,7 @@ of arrival; ``latents["assignment"][stratum][k]`` is that of the k-th block of a
 ``remission_onset``, ``cured``, ``relapse``, ``remission_on_drugs``, ``remission_on_drugs_onset``,
 ``again:K`` for the K-th relapse and ``again:K:onset``, ``again:K:cured``, ``again:K:relapse``,
 ``rescue``, ``dropout``, ``death``, ``event:NAME``, ``outcome:ENDPOINT``, ``imputation:ENDPOINT``,
-``crossover``, and, of the other arm's course after crossover, ``crossover:`` before
+``visits``, ``crossover``, and, of the other arm's course after crossover, ``crossover:`` before
 ``infusion_failure``, ``infusion_delay``, ``remission``, ``remission_onset``, ``cured``,
 ``relapse``, ``rescue`` and, where the own arm has no such hazard, ``dropout`` and ``death``. A
 purpose that the participant's truth does not ask for is not looked up.
@@ -90,6 +90,12 @@ Assumed where the contract is silent or could be read two ways
   or safety; ``no_success`` is what remains.
 - *Reversal* judges the rule that declared success, on the followed-up data, at the threshold of
   the look at which it fired.
+- *Visits and delays*: see `visits.py`. A look sees of an endpoint what had happened by its date
+  less the delay. A landmark is judged at the visit nearest its month within the window, and by the
+  window after the month at the earliest; without such a visit it is missing, unless rescue, death
+  or crossover had settled it by the month. `sustained_from` likewise begins at the visit nearest to
+  it; where there is none, what was seen before lasts. Who is followed without an event that is a
+  change of state is at risk up to the last visit.
 - `stop=False`: every planned look is held and nothing acts, ``stop_enrolment`` neither; the end
   is still that of the trial conducted by its rules.
 
@@ -108,7 +114,7 @@ from typing import Any
 import numpy as np
 from scipy import special, stats
 
-from twin import accrual, posterior
+from twin import accrual, posterior, visits
 
 Table = dict[str, Any]
 Person = dict[str, Any]
@@ -149,7 +155,7 @@ def truth_of(raw: Table, scenario: str) -> Table:
     changes = {
         key: value
         for key, value in raw["scenarios"][scenario].items()
-        if key not in ("role", "description", "label", "enrolment")
+        if key not in ("role", "description", "label", "enrolment", "follow_up")
     }
     return merge(raw.get("truth", {}), changes)
 
@@ -831,14 +837,15 @@ def landmark_outcome(name: str, endpoint: Table, person: Person) -> str:
     composite = strategy(endpoint, "crossover") != "hypothetical"
     if composite and crossed < month and crossed <= left and not person["after_crossover_counts"]:
         return "failure"
-    if left < month:
+    if left < month or visits.stands_for(person, month) is None:
         return "missing"
     if name in person:
         return "success" if person[name] else "failure"
     since = endpoint.get("sustained_from", month)
     if not all(score_held(part, person, since, month) for part in scores_of(endpoint)):
         return "failure"
-    held = all(state_held(state, person, since, month) for state in states_of(endpoint))
+    span = visits.span(person, since, month)
+    held = all(state_held(state, person, *span) for state in states_of(endpoint))
     return "success" if held else "failure"
 
 
@@ -902,12 +909,15 @@ def imputed_response(
 ) -> bool:
     """Whether a missing participant is taken to respond, by those alike whose outcome is known."""
     last_seen = last_seen_for(endpoint, missing)
+    if last_seen >= endpoint["month"]:  # not seen within the window
+        last_seen = visits.last_held(missing, endpoint["month"])
     state = in_state(endpoint, as_endpoint_counts(endpoint, missing), last_seen)
     known = responders = 0
     for person in people:
         if (person["arm"], person["stratum"]) != (missing["arm"], missing["stratum"]):
             continue
-        if not by(person["randomised_month"] + endpoint["month"], date):
+        due = person["randomised_month"] + endpoint["month"] + visits.wait(person)
+        if not by(due, date):
             continue
         outcome, person = (
             landmark_outcome(name, endpoint, person),
@@ -929,7 +939,8 @@ def see_landmark(name: str, endpoint: Table, people: Sequence[Person], date: flo
     missing_as = endpoint.get("missing", "non_response")
     seen = {"successes": 0, "totals": 0, "missing": 0}
     for person in people:
-        if not by(person["randomised_month"] + endpoint["month"], date):
+        due = person["randomised_month"] + endpoint["month"] + visits.wait(person)
+        if not by(due, date):
             continue
         outcome = landmark_outcome(name, endpoint, person)
         if outcome == "outside":
@@ -970,10 +981,12 @@ def see_relapse(endpoint: Table, people: Sequence[Person], date: float) -> Table
         onset, relapse = (remissions(person) or [(NEVER, NEVER)])[0]
         if onset == NEVER or not by(onset, followed):
             continue
+        known = min(visits.last_held(person, followed), onset + endpoint["horizon"])
         followed = min(followed, onset + endpoint["horizon"])
         seen["remitters"] += 1
         seen["relapses"] += by(relapse, followed)
-        seen["months_at_risk"] += max(0.0, min(relapse, followed) - onset)
+        ends = relapse if by(relapse, followed) else known
+        seen["months_at_risk"] += max(0.0, ends - onset)
     return seen
 
 
@@ -1002,13 +1015,26 @@ def see_time_to_event(name: str, endpoint: Table, people: Sequence[Person], date
         begins, event = begins_and_ends(name, endpoint, person)
         gone = min(person["dropout_month"], person["death_month"])
         followed = min(gone, date - person["randomised_month"])
-        if begins == NEVER or not by(begins, followed):
-            continue
-        followed = min(followed, begins + endpoint.get("horizon", NEVER))
+        from_randomisation = endpoint.get("clock", "randomisation") == "randomisation"
+        if begins == NEVER or not (from_randomisation or by(begins, followed)):
+            continue  # who is randomised is known at once, whatever else is late
+        horizon = begins + endpoint.get("horizon", NEVER)
+        known = min(visits.last_held(person, followed, is_state(endpoint)), horizon)
+        followed = min(followed, horizon)
         seen["totals"] += 1
         seen["events"] += by(event, followed)
-        seen["months_at_risk"] += max(0.0, min(event, followed) - begins)
+        ends = event if by(event, followed) else known
+        seen["months_at_risk"] += max(0.0, ends - begins)
     return seen
+
+
+def is_state(endpoint: Table) -> bool:
+    """Whether the event of a time is a change of state, seen at visits where there are any."""
+    words = endpoint.get("event", [])
+    words = [words] if isinstance(words, str) else words
+    if words:
+        return "relapse" in words or "remission" in words
+    return not endpoint.get("at_once", False)
 
 
 def changes_seen(
@@ -1017,6 +1043,7 @@ def changes_seen(
     """Arm, baseline and change at the analysed visit of those who were seen there by a date."""
     month = endpoint.get("month", endpoint["visits"][-1])
     place = 1 + endpoint["visits"].index(month)
+    date = visits.reported(name, people, date)
     return [
         (person["arm"], person[name][0], person[name][place] - person[name][0])
         for person in people
@@ -1082,6 +1109,8 @@ def begins_and_ends(name: str, endpoint: Table, person: Person) -> tuple[float, 
 def see(name: str, endpoint: Table, people: Sequence[Person], date: float) -> Table:
     """What is visible of an endpoint, in these participants, by a date since opening."""
     kind = endpoint["type"]
+    if kind != "continuous":
+        date = visits.reported(name, people, date)
     if kind == "landmark":
         return see_landmark(name, endpoint, people, date)
     if kind == "adverse_event":
@@ -1156,9 +1185,9 @@ def predictive_probability(
             continue
         mine = [person for person in people if person["arm"] == name]
         seen = see(endpoint, raw["endpoints"][endpoint], mine, date)
+        month, known = raw["endpoints"][endpoint]["month"], visits.reported(endpoint, mine, date)
         passed = sum(
-            by(person["randomised_month"] + raw["endpoints"][endpoint]["month"], date)
-            for person in mine
+            by(person["randomised_month"] + month + visits.wait(person), known) for person in mine
         )
         full = planned_numbers(raw)[arms.index(name)]
         if rule["predictive"].get("with", "max_n") == "enrolled":
@@ -1211,13 +1240,14 @@ def participants_of(
     months = arrival_months(accrual.in_scenario(raw, scenario), latents.get("arrival", []))
     strata = strata_of(raw, latents.get("stratum", []))
     arms = assignments(raw, strata, latents["assignment"])
-    people = []
+    people, follow_up = [], visits.in_scenario(raw, scenario)
     for participant, (month, stratum, arm) in enumerate(zip(months, strata, arms, strict=True)):
 
         def uniform(purpose: str, participant: int = participant) -> float:
             return float(latents[purpose][participant])
 
         person = run_course(raw, truth, arm, stratum, uniform, product_infusion, month)
+        person = visits.seen(raw, follow_up, person, latents.get("visits", months)[participant])
         people.append({"participant": participant, "randomised_month": month, **person})
     return people
 
@@ -1290,6 +1320,8 @@ def hold_look(raw: Table, people: Sequence[Person], date: float, look: int, last
 def conduct(raw: Table, everybody: Sequence[Person], act: bool) -> tuple[list[Table], Table]:
     """Hold the looks one by one; `act` on the rules, or only watch them."""
     primary = raw["endpoints"][primary_of(raw)]
+    after = primary.get("month", NEVER) + visits.wait(everybody[0])
+    after += visits.delay(everybody[0].get("follow_up", {}), primary_of(raw))
     looks = planned_looks(raw)
     last = len(looks)
     held: list[Table] = []
@@ -1299,11 +1331,11 @@ def conduct(raw: Table, everybody: Sequence[Person], act: bool) -> tuple[list[Ta
         in_time = [p for p in everybody if by(p["randomised_month"], enrolment_closed)]
         kind, number = looks[look - 1]
         if enrolment_closed < NEVER or kind == "all_observed":
-            date = in_time[-1]["randomised_month"] + primary["month"]
+            date = in_time[-1]["randomised_month"] + after
             if held:
                 date = max(date, held[-1]["date"])
         elif kind == "observed":
-            date = in_time[int(number) - 1]["randomised_month"] + primary["month"]
+            date = in_time[int(number) - 1]["randomised_month"] + after
         elif kind == "enrolled":
             date = in_time[int(number) - 1]["randomised_month"]
         else:

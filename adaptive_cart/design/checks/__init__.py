@@ -19,6 +19,7 @@ from adaptive_cart.design.checks import (
     tables,
     truths,
     utilities,
+    visits,
 )
 from adaptive_cart.design.checks.pieces import Pieces
 from adaptive_cart.design.checks.truths import frame_of
@@ -42,6 +43,7 @@ def problems_between(pieces: Pieces) -> list[Problem]:
         external.external,
         utilities.utilities,
         enrolment.enrolment,
+        visits.visits,
         looks.looks,
         rules.rules,
         claims.claims,

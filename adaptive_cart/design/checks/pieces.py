@@ -22,12 +22,15 @@ if TYPE_CHECKING:
         Enrolment,
         SharedError,
     )
+    from adaptive_cart.design.follow_up import FollowUp
     from adaptive_cart.design.long_term import LongTermFollowUp
     from adaptive_cart.design.look_tables import Looks
     from adaptive_cart.design.rule_tables import Rule
     from adaptive_cart.nouns.external import External
 
-SCENARIO_KEYS = ("role", "dropout", "death", "enrolment", "correlation", "time_trend")
+SCENARIO_KEYS = (
+    "role", "dropout", "death", "enrolment", "follow_up", "correlation", "time_trend",
+)  # fmt: skip
 
 
 @dataclass
@@ -58,6 +61,7 @@ class Pieces:
     rule_names: Sequence[str | None] = ()
     claims: SharedError | None = None
     crossover: Crossover | None = None
+    follow_up: FollowUp | None = None
     long_term: LongTermFollowUp | None = None
     costs: Costs | None = None
     truth: Any = field(default_factory=dict)

@@ -165,6 +165,14 @@ def early_months(pieces: Pieces) -> Found:
                 path_to("endpoints", name),
             )
             continue
+        if pieces.follow_up is not None and pieces.follow_up.at_visits:
+            yield (
+                path,
+                "states are seen at visits ([follow_up] visit_every), and the chain takes the "
+                "states of their moment; leave one of the two out",
+                "follow_up",
+            )
+            continue
         month = endpoint.known_after()
         if not early.from_:
             yield f"{path}.from", "found no month; at least one is expected"

@@ -37,6 +37,7 @@ def frame_of(pieces: Pieces, between: Faults | None = None) -> Frame:
         renamed=pieces.renamed,
         crossover_from=None if pieces.crossover is None else pieces.crossover.from_,
         accrual=_plan(pieces),
+        follow_up=pieces.follow_up,
         early={n: tuple(e.from_) for n, e in pieces.prediction.items() if e is not None},
         control=pieces.control,
         needed={name: _asked_about(pieces, name, wrong) for name in endpoints},

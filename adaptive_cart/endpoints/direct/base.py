@@ -105,6 +105,10 @@ class Cell:
         Reads a text as a number of months; nan, with a problem reported, where it is none.
     report
         Reports what is wrong with the cell.
+    late
+        Months by which the visit for the outcome may come after its day.
+    unseen
+        Whether every visit that could have told the outcome was missed.
     """
 
     text: str
@@ -115,6 +119,8 @@ class Cell:
     window: float
     month: Callable[[str], float]
     report: Callable[[str], None]
+    late: float = 0.0
+    unseen: bool = False
 
 
 class DirectTruth(ABC):
@@ -241,7 +247,8 @@ class DirectTruth(ABC):
 
     def may_be_blank(self, cell: Cell) -> bool:
         """Whether the cell is blank because the outcome is not known."""
-        return not cell.text and cell.known is not None and not cell.settled <= cell.known
+        waits = not cell.text and cell.known is not None and not cell.settled <= cell.known
+        return waits and not cell.unseen
 
     def recorded(
         self, values: Array, block: Callable[[Array, Any], Array], respond: npt.NDArray[np.bool_]

@@ -62,7 +62,7 @@ class Response(DirectTruth):
         if known is None or cell.settled <= known:
             return text in ("1", "1.0")
         too_early(cell, known)
-        if not text and cell.last >= known - SAME:
+        if not text and cell.last >= known + cell.late - SAME and not cell.unseen:
             cell.report(
                 f"blank, and month {known:g} has passed (last contact is month {cell.last:g}); "
                 "write 0 or 1, or as last contact the last month at which it could be told"

@@ -90,7 +90,9 @@ class Shares(DirectTruth):
             if not cell.settled <= known:
                 too_early(cell, known)
             return float(self.names.index(text))
-        if cell.last >= known - SAME:
+        if cell.unseen:
+            return np.nan
+        if cell.last >= known + cell.late - SAME:
             cell.report(
                 f"blank, and month {known:g} has passed (last contact is month {cell.last:g}); "
                 "write the category, or as last contact the last month at which it could be told"
@@ -103,7 +105,7 @@ class Shares(DirectTruth):
         return np.nan
 
     def may_be_blank(self, cell: Cell) -> bool:
-        return not cell.text
+        return not cell.text and not cell.unseen
 
     def recorded(
         self, values: Array, block: Callable[[Array, Any], Array], respond: npt.NDArray[np.bool_]

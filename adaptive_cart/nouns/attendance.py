@@ -1,0 +1,181 @@
+"""At which of the planned visits each participant is seen.
+
+Visits are planned at equal distances from randomisation on, and held on their day until follow-up
+ends, but for those that are missed. States of a participant are known from these visits alone.
+Randomisation itself is seen always; it is visit 0.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.nouns.calendar import TIE, short_of, until
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
+Positions = npt.NDArray[np.intp]
+
+STEP = np.uint64(0x9E3779B97F4A7C15)  # of SplitMix64: Steele, Lea and Flood 2014, OOPSLA 453
+MIX = ((30, np.uint64(0xBF58476D1CE4E5B9)), (27, np.uint64(0x94D049BB133111EB)))
+
+
+@dataclass(frozen=True)
+class Attendance(ABC):
+    """Visits held; arrays are ``(trial, participant)``, months since randomisation.
+
+    Attributes
+    ----------
+    every
+        Months from one planned visit to the next.
+    window
+        Months by which a visit may lie off the month for which it stands.
+    ends
+        Death or dropout, after which nobody is seen; nothing where everybody stays.
+    """
+
+    every: float
+    window: float
+    ends: Floats | None
+
+    @abstractmethod
+    def _missed(self, at: Positions | None, number: Integers) -> Booleans:
+        """Whether visits are missed.
+
+        Parameters
+        ----------
+        at
+            Flat positions of the participants; everybody if left out.
+        number
+            Which visit of each, from 1.
+        """
+
+    def first_from(self, months: Floats) -> Floats:
+        """Month of the first visit held at or after a month of each; infinite where there is none.
+
+        A month that never comes has none.
+        """
+        number = np.ceil((np.where(np.isfinite(months), months, 0.0) - TIE) / self.every)
+        visit: Floats = np.multiply(
+            self._move(np.maximum(number, 0.0).astype(np.int64), 1), self.every, dtype=np.float64
+        )
+        seen = np.isfinite(months)
+        if self.ends is not None:
+            seen &= visit <= until(self.ends)
+        return np.where(seen, visit, np.inf)
+
+    def last_by(self, months: Floats) -> Floats:
+        """Month of the last visit held by a month of each; 0, randomisation, if there is none."""
+        by = months if self.ends is None else np.minimum(months, self.ends)
+        number = np.floor((by + TIE) / self.every)
+        visit: Floats = np.multiply(
+            self._move(np.maximum(number, 0.0).astype(np.int64), -1), self.every, dtype=np.float64
+        )
+        return visit
+
+    def missed_by(self, at: tuple[int, int], month: float) -> list[int]:
+        """Numbers of the visits that a participant has missed by a month, from 1."""
+        number = np.arange(1, int(np.floor((month + TIE) / self.every)) + 1, dtype=np.int64)
+        place = np.full(len(number), np.ravel_multi_index(at, self._shape), dtype=np.intp)
+        return [int(visit) for visit in number[self._missed(place, number)]]
+
+    def _move(self, number: Integers, step: int) -> Integers:
+        """From a planned visit of each to the next one held, forwards or backwards."""
+        flat = number.ravel()
+        at = np.flatnonzero((flat > 0) & self._missed(None, number).ravel())
+        while len(at):
+            flat[at] += step
+            at = at[(flat[at] > 0) & self._missed(at, flat[at])]
+        return flat.reshape(number.shape)
+
+    def nearest(self, month: float) -> Floats:
+        """Month of the visit that stands for a month: the nearest held within the window.
+
+        Of two that are equally near the earlier one; infinite where none is held. Randomisation
+        stands for no other month.
+        """
+        lowest = max(int(np.ceil((month - self.window - TIE) / self.every)), 1)
+        highest = int(np.floor((month + self.window + TIE) / self.every))
+        by_distance = sorted(
+            range(lowest, highest + 1),
+            key=lambda number: (round(abs(number * self.every - month), 9), number),
+        )
+        found = np.full(self._shape, np.inf)
+        for number in by_distance:
+            open_ = np.isinf(found)
+            if not open_.any():
+                break
+            held = open_ & ~self._missed(None, np.full(found.shape, number, dtype=np.int64))
+            if self.ends is not None:
+                held &= short_of(number * self.every) <= self.ends
+            found[held] = number * self.every
+        return found
+
+    @property
+    @abstractmethod
+    def _shape(self) -> tuple[int, ...]:
+        """Trials and participants."""
+
+
+@dataclass(frozen=True)
+class DrawnAttendance(Attendance):
+    """Each planned visit is missed with one probability, whatever became of the others.
+
+    Attributes
+    ----------
+    uniform
+        The participant's own, from which whether each visit is missed follows: the seed of a
+        sequence of random numbers, of which the k-th belongs to the k-th visit.
+    missed
+        Probability.
+    """
+
+    uniform: Floats
+    missed: float
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        return self.uniform.shape
+
+    def _missed(self, at: Positions | None, number: Integers) -> Booleans:
+        if self.missed == 0.0:
+            return np.zeros(number.shape, dtype=np.bool_)
+        uniform = self.uniform if at is None else self.uniform.ravel()[at]
+        bits = (uniform * 2.0**53).astype(np.uint64) + number.astype(np.uint64) * STEP
+        for shift, factor in MIX:
+            bits = (bits ^ (bits >> np.uint64(shift))) * factor
+        bits ^= bits >> np.uint64(31)
+        found: Booleans = (bits >> np.uint64(11)) * 2.0**-53 < self.missed
+        return found
+
+
+@dataclass(frozen=True)
+class RecordedAttendance(Attendance):
+    """Visits as a participants table has them.
+
+    Attributes
+    ----------
+    absent
+        ``(trial, participant, visit)`` whether each visit was missed, visit 0 first.
+    """
+
+    absent: Booleans
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        return self.absent.shape[:2]
+
+    def _missed(self, at: Positions | None, number: Integers) -> Booleans:
+        visits = self.absent.shape[2]
+        known = number < visits
+        place = np.where(known, number, 0)
+        if at is None:
+            found = np.take_along_axis(self.absent, place[..., None], axis=2)[..., 0]
+        else:
+            found = self.absent.reshape(-1, visits)[at, place]
+        missed: Booleans = known & found
+        return missed
