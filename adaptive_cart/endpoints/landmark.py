@@ -249,6 +249,7 @@ class Landmark(EndpointBase):
             if not absent.any():
                 return None
             dropout = np.full(absent.shape, np.inf)
+        absent &= dropout >= short_of(self.month)
         assert population.attendance is not None
         before = population.attendance.last_by(np.full(absent.shape, self.month))
         return np.where(absent, np.minimum(dropout, before), dropout)

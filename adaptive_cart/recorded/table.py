@@ -182,7 +182,7 @@ def _row(
 
         def told(month: float, at_visit: bool = endpoint.told_at_visit) -> float | str:
             visit = population.visit_for(month) if at_visit else None
-            return seen(month if visit is None else float(visit[at]))
+            return seen(month if visit is None else max(month, float(visit[at])))
 
         row |= endpoint.direct.written_all(name, endpoint, outcome, at, told, last)
     return row

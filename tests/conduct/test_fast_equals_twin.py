@@ -107,8 +107,10 @@ def same_participants(design: Design, block: Block, trial: int, slow: dict[str, 
 
 
 def same_looks(design: Design, block: Block, trial: int, slow: dict[str, Any]) -> None:
-    for seen, record in zip(slow["looks"], block.looks, strict=False):
-        assert record.held[trial]
+    held = [record for record in block.looks if record.held[trial]]
+    assert len(slow["looks"]) == len(held)
+    for seen, record in zip(slow["looks"], held, strict=True):
+        assert seen["look"] == record.look
         np.testing.assert_allclose(record.date[trial], seen["date"], rtol=1e-12)
         assert record.randomised[trial].sum() == seen["n_randomised"]
         assert record.infused[trial].sum() == seen["n_infused"]

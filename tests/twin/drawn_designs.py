@@ -1,0 +1,226 @@
+"""Designs drawn at random: courses and direct truths, strata, crossover, visits and delays.
+
+Everything that is drawn is what the slow twin knows, and small, so that a trial of each costs little.
+What does not go together is drawn again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from adaptive_cart.design.design import Design
+from adaptive_cart.errors import DesignError
+
+Table = dict[str, Any]
+Generator = np.random.Generator
+
+
+def one(rng: Generator, values: list[Any]) -> Any:
+    """One of several, as likely as any other."""
+    return values[int(rng.integers(len(values)))]
+
+
+def between(rng: Generator, low: float, high: float) -> float:
+    """A number between two, with four decimals."""
+    return round(float(rng.uniform(low, high)), 4)
+
+
+def often(rng: Generator, chance: float) -> bool:
+    """Whether something is so, with a probability."""
+    return bool(rng.random() < chance)
+
+
+def some_time(rng: Generator, median: float) -> Table:
+    """A distribution of a time with about that median."""
+    months = between(rng, median / 2.0, median * 2.0)
+    return one(
+        rng,
+        [
+            {"dist": "exponential", "median": months},
+            {"dist": "weibull", "shape": between(rng, 0.7, 2.5), "median": months},
+            {"dist": "lognormal", "median": months, "sigma": between(rng, 0.2, 0.9)},
+            {"dist": "fixed", "value": round(months * 2.0) / 2.0},
+        ],
+    )
+
+
+def drawn_design(seed: int, imputed: bool = True) -> Table:
+    """A design with one scenario, ``so``, as a file would have it.
+
+    Parameters
+    ----------
+    imputed
+        Whether responses that are missing may be imputed: a real trial's are drawn anew.
+    """
+    rng = np.random.default_rng(seed)
+    while True:
+        raw = _tables(rng, often(rng, 0.75))
+        if not imputed and raw["endpoints"]["dfr"]["missing"] == "impute":
+            raw["endpoints"]["dfr"]["missing"] = "exclude"
+        try:
+            Design(**raw)
+        except DesignError:
+            continue
+        return raw
+
+
+def _tables(rng: Generator, follow_up: bool) -> Table:
+    course = often(rng, 0.8)
+    raw: Table = {
+        "name": "drawn",
+        "arms": {
+            "soc": {"control": True},
+            "cart": {"allocation": one(rng, [1, 2])}
+            | ({"product": "autologous"} if course else {}),
+        },
+        "endpoints": _endpoints(rng, course),
+        "enrolment": _enrolment(rng),
+        "scenarios": {"so": {}},
+    }
+    if often(rng, 0.3):
+        raw["strata"] = {"mild": 0.6, "hard": 0.4}
+    _looks(rng, raw)
+    raw["rules"] = _rules(rng, raw, course)
+    if course:
+        raw["truth"] = {arm: _course(rng, arm == "cart") for arm in ("soc", "cart")}
+        if often(rng, 0.3):
+            _crossover(rng, raw)
+    else:
+        raw["truth"] = {"dropout": {"per_year": between(rng, 0.0, 0.6)}}
+        raw["scenarios"]["so"]["dfr"] = {
+            "soc": between(rng, 0.0, 0.5),
+            "cart": between(rng, 0.2, 0.9),
+        }
+    if follow_up:
+        raw["follow_up"] = _follow_up(rng, raw["endpoints"])
+    return raw
+
+
+def _endpoints(rng: Generator, course: bool) -> Table:
+    month = one(rng, [3.0, 5.5, 6.0, 9.0])
+    dfr: Table = {"type": "landmark", "month": month}
+    dfr["missing"] = one(rng, ["non_response", "exclude", "impute"])
+    found = {"dfr": dfr}
+    if not course:
+        return found
+    if often(rng, 0.5):
+        dfr["sustained_from"] = one(rng, [0.5, 0.75]) * month
+    if often(rng, 0.3) and dfr["missing"] != "non_response":
+        dfr["strategy"] = {"rescue": one(rng, ["treatment_policy", "hypothetical"])}
+    horizon = one(rng, [6.0, 12.0])
+    others: Table = {
+        "remission": {"type": "landmark", "state": "remission", "month": month},
+        "relapse": {"type": "time_to_relapse", "horizon": horizon},
+        "remission_time": {
+            "type": "time_in_remission",
+            "horizon": horizon,
+            "missing": one(rng, ["not_in_remission", "exclude"]),
+        },
+        "flare": {"type": "time_to_event", "event": ["relapse", "rescue", "death"]},
+        "rescued": {"type": "time_to_event", "event": ["rescue", "death"], "horizon": horizon},
+        "loss": {"type": "time_to_event", "event": "relapse", "clock": "infusion"},
+        "kept": {"type": "time_to_event", "event": ["relapse", "rescue"], "clock": "remission"},
+        "crs3": {"type": "adverse_event", "within_months": one(rng, [1.0, 2.5])},
+    }
+    chosen = [name for name in others if name == "crs3" or often(rng, 0.4)]
+    return found | {name: others[name] for name in chosen}
+
+
+def _enrolment(rng: Generator) -> Table:
+    found: Table = {"max_n": one(rng, [24, 30, 36]), "per_month": between(rng, 1.5, 6.0)}
+    if often(rng, 0.3):
+        found["arrivals"] = "regular"
+    if often(rng, 0.2):
+        found["per_month"] = {"ramp_months": 4.0, "plateau": 3.5}
+    return found
+
+
+def _looks(rng: Generator, raw: Table) -> None:
+    most = raw["enrolment"]["max_n"]
+    raw["looks"] = one(
+        rng,
+        [
+            {"observed": [most // 2, most]},
+            {"observed": [most // 2], "final": "all_observed"},
+            {"enrolled": [most // 2, most], "final": "all_observed"},
+            {"months": [12.0, 19.5]},
+        ],
+    )
+
+
+def _rules(rng: Generator, raw: Table, course: bool) -> list[Table]:
+    efficacy = {
+        "name": "efficacy",
+        "then": "declare_success",
+        "posterior": {
+            "endpoint": "dfr", "arm": "cart", "minus": "soc", "above": one(rng, [0.0, 0.1]),
+        },
+        "at_least": between(rng, 0.85, 0.99),
+    }  # fmt: skip
+    futility = {
+        "name": "futility",
+        "then": one(rng, ["declare_futility", "stop_enrolment"]),
+        "predictive": {"rule": "efficacy", "with": one(rng, ["max_n", "enrolled"])},
+        "below": between(rng, 0.02, 0.3),
+        "looks": [1],
+    }
+    safety = {
+        "name": "safety",
+        "then": "stop_for_safety",
+        "posterior": {"endpoint": "crs3", "arm": "cart", "above": 0.2},
+        "at_least": 0.8,
+    }
+    found = [safety] if course else []
+    return [*found, efficacy, *([futility] if often(rng, 0.5) else [])]
+
+
+def _course(rng: Generator, infused: bool) -> Table:
+    found: Table = {
+        "remission": {
+            "probability": between(rng, 0.1, 0.95),
+            "onset": some_time(rng, 2.0),
+        },
+        "durability": {"cured": one(rng, [0.0, 0.3]), "relapse": some_time(rng, 4.0)},
+        "events": {"crs3": between(rng, 0.0, 0.4)},
+    }
+    if often(rng, 0.4):
+        found["remission"]["again"] = {"probability": between(rng, 0.3, 1.0), "at_most": 3}
+    if often(rng, 0.5):
+        found["remission_on_drugs"] = {
+            "probability": between(rng, 0.1, 0.6), "onset": some_time(rng, 3.0),
+        }  # fmt: skip
+    for name, most in (("rescue", 1.2), ("dropout", 0.6), ("death", 0.3)):
+        found[name] = {"per_year": between(rng, 0.0, most)}
+    if infused:
+        delay = one(rng, [{"dist": "fixed", "value": 1.0}, some_time(rng, 1.0)])
+        found["infusion"] = {"failure": between(rng, 0.0, 0.2), "delay": delay}
+    return found
+
+
+def _crossover(rng: Generator, raw: Table) -> None:
+    raw["crossover"] = {
+        "from": "soc",
+        "to": "cart",
+        "after_month": one(rng, [3.0, 4.5]),
+        "strategy": one(rng, ["composite", "treatment_policy"]),
+    }
+    raw["truth"]["soc"]["crossover"] = {"probability": between(rng, 0.3, 1.0)}
+
+
+def _follow_up(rng: Generator, endpoints: Table) -> Table:
+    every = one(rng, [0.5, 1.0, 1.5, 2.0, 3.0])
+    found: Table = {
+        "visit_every": every,
+        "window": one(rng, [0.25 * every, 0.5 * every, every, 2.0 * every]),
+        "missed": one(rng, [0.0, 0.1, 0.4]),
+    }
+    if often(rng, 0.3):
+        del found["window"]
+    if often(rng, 0.15):
+        found = {}
+    found["reporting_delay"] = one(rng, [0.0, 0.5, 1.25])
+    some = one(rng, list(endpoints))
+    found["adjudication_delay"] = one(rng, [0.0, 0.75, {some: 1.0}])
+    return found
