@@ -1,7 +1,7 @@
 """Designs drawn at random: courses and direct truths, strata, crossover, visits and delays.
 
-Everything that is drawn is what the slow twin knows, and small, so that a trial of each costs little.
-What does not go together is drawn again.
+Everything that is drawn is what the slow twin knows, and small, so that a trial of each costs
+little. What does not go together is drawn again.
 """
 
 from __future__ import annotations
@@ -68,12 +68,12 @@ def drawn_design(seed: int, imputed: bool = True) -> Table:
 
 def _tables(rng: Generator, follow_up: bool) -> Table:
     course = often(rng, 0.8)
+    product = {"product": "autologous"} if course else {}
     raw: Table = {
         "name": "drawn",
         "arms": {
             "soc": {"control": True},
-            "cart": {"allocation": one(rng, [1, 2])}
-            | ({"product": "autologous"} if course else {}),
+            "cart": {"allocation": one(rng, [1, 2]), **product},
         },
         "endpoints": _endpoints(rng, course),
         "enrolment": _enrolment(rng),
