@@ -7,9 +7,9 @@
 numbers A to B − 1 that ``tests/twin/drawn_designs.py`` draws at random (visits, missed visits,
 delays, windows, crossover, strata, remission that comes again, times with every clock), one trial
 each. A trial is simulated, its participants are written to CSV as they were known when it ended,
-and `analyze` (without PyMC) judges every look of it. Compared are the date, the numbers randomised,
-every number of every summary and every probability, to the last bit; what the look decided; and at
-the end the decision that `analyze` tells. Where responses are imputed a real trial's imputations are
+and `analyze` (without PyMC) judges every look of it. Compared are the date, those randomised, every
+number of every summary and every probability, to the last bit; what the look decided; and at the
+end the decision that `analyze` tells. Where responses are imputed a real trial's imputations are
 its own, so that drawn designs do not impute. Writes a row a design (or a piece of the drawn ones)
 to ``results/round_trips.csv``; rows of the same name are replaced.
 """
