@@ -659,16 +659,27 @@ PIECES = [{"from": 0.0, "rate": 1.0}, {"from": 3.0, "rate": 3.0}]
 COSTS = {"currency": "EUR", "per_randomised": {"cart": 5.0}, "per_infused": {"cart": 50.0}}
 OFF = {"type": "time_in_remission", "horizon": 12.0}
 LONG = {"years": 15.0, "lost": {"per_year": 0.05}}
-REGISTRY: dict[str, Any] = {"source": "A registry", "endpoint": "dfr", "responders": 14,
-                            "participants": 310}  # fmt: skip
+REGISTRY: dict[str, Any] = {"source": "A registry", "endpoint": "dfr", "responders": 3,
+                            "participants": 10}  # fmt: skip
+BORROWS = "analysis/dfr/prior/soc"
 
 
-def external(key: str, value: Any, **changed: Any) -> Case:
-    """External data in which one key is wrong."""
-    table = {**REGISTRY, **changed, key: value}
-    return Case("direct", {"external/registry": table}, "refused")
+def borrows(method: str, changes: dict[str, Any], seen: str = "number", /, **given: Any) -> Case:
+    """A control that borrows from external data."""
+    prior = {"external": ["registry"], "method": method, **given}
+    start = {"external": {"registry": REGISTRY}, "analysis/dfr/prior": {"soc": prior}}
+    return Case("direct", changes, seen, start)
 
 
+def external(key: str, value: Any, seen: str = "refused") -> Case:
+    """One key of the external data that the control borrows from."""
+    return borrows("pooled", {f"external/registry/{key}": value}, seen)
+
+
+TRIAL: dict[str, Any] = {
+    "external/trial": {**REGISTRY, "responders": 9},
+    f"{BORROWS}/external": ["registry", "trial"],
+}
 HOLD = [{"from": 3.0, "until": 5.0}]
 
 
@@ -706,15 +717,29 @@ KEYS: dict[str, list[Case]] = {
                 shares("claims/alpha/efficacy", 0.0, "refused")],
     ".prediction": [to("early", "prediction", GONE),
                     to("direct", "prediction", {"dfr": {"from": [3.0]}}, "refused")],
-    ".external": [to("direct", "external", {"registry": REGISTRY}, "refused")],
-    "External.source": [external("source", " ")],
-    "External.endpoint": [external("endpoint", "other")],
-    "External.responders": [external("responders", 311)],
-    "External.participants": [external("participants", 13)],
+    ".external": [borrows("pooled", TRIAL),
+                  to("direct", "external", {"registry": REGISTRY}, "refused")],
+    "External.source": [external("source", " "), external("source", "Another", "told")],
+    "External.endpoint": [external("endpoint", "infection")],
+    "External.responders": [external("responders", 11), external("responders", 6, "number")],
+    "External.participants": [external("participants", 2), external("participants", 30, "number")],
     "External.mean": [external("mean", 2.0)],
     "External.sd": [external("sd", 2.0)],
     "External.events": [external("events", 2)],
     "External.months": [external("months", 2.0)],
+    "Pooled.external": [borrows("pooled", TRIAL)],
+    "Pooled.method": [borrows("pooled", {f"{BORROWS}/method": "pool"}, "refused")],
+    "Power.external": [borrows("power", TRIAL, weight=0.5)],
+    "Power.method": [borrows("power", {f"{BORROWS}/method": "powr"}, "refused", weight=0.5)],
+    "Power.weight": [borrows("power", {f"{BORROWS}/weight": 0.9}, weight=0.2)],
+    "RobustMap.external": [borrows("robust_map", TRIAL)],
+    "RobustMap.method": [borrows("robust_map", {f"{BORROWS}/method": "map"}, "refused")],
+    "RobustMap.weight": [borrows("robust_map", {f"{BORROWS}/weight": 0.3})],
+    "RobustMap.heterogeneity": [borrows("robust_map", {f"{BORROWS}/heterogeneity": 0.3})],
+    "Sam.external": [borrows("sam", TRIAL, difference=0.2)],
+    "Sam.method": [borrows("sam", {f"{BORROWS}/method": "pooled"}, "refused", difference=0.2)],
+    "Sam.difference": [borrows("sam", {f"{BORROWS}/difference": 0.1}, difference=0.3)],
+    "Sam.heterogeneity": [borrows("sam", {f"{BORROWS}/heterogeneity": 0.3}, difference=0.3)],
     ".enrolment": [to("direct", "enrolment/per_month", 6)],
     ".looks": [to("direct", "looks", {"months": [9.0, 18.0]})],
     ".rules": [to("direct", "rules/2", GONE)],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.looks import Schedule
@@ -22,6 +22,9 @@ from adaptive_cart.nouns.early_states import EarlyStates
 from adaptive_cart.nouns.questions import ALL, KINDS, Best, Question, QuestionKind
 from adaptive_cart.nouns.records import Snapshot
 from adaptive_cart.nouns.summaries import Counts, EarlyCounts, Summary
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.binary.borrowing import Borrowed
 
 LEVEL = 0.95  # of every credible interval
 
@@ -80,6 +83,21 @@ class Weighed:
         return replace(self.question, weights=benefit), replace(self.question, weights=harm)
 
 
+class BorrowingArm(NamedTuple):
+    """An arm that borrows from external data of an endpoint.
+
+    Attributes
+    ----------
+    suffix
+        What its columns end on: ``dfr_soc``.
+    """
+
+    endpoint: str
+    arm: int
+    suffix: str
+    prior: Borrowed
+
+
 @dataclass(frozen=True)
 class Plan:
     """What of a design is the same for every trial.
@@ -135,6 +153,16 @@ class Plan:
         """Endpoints that any utility weighs."""
         found = (name for utility in self.utilities for name in utility.question.endpoints)
         return tuple(dict.fromkeys(found))
+
+    @cached_property
+    def borrowing(self) -> tuple[BorrowingArm, ...]:
+        """Every arm whose prior borrows from external data, by endpoint."""
+        names = self.design.arm_names
+        return tuple(
+            BorrowingArm(endpoint, names.index(arm), f"{endpoint}_{arm}", prior)
+            for endpoint, (analysis, _) in self.fitted.items()
+            for arm, prior in analysis.borrowed(names).items()
+        )
 
     @cached_property
     def claims(self) -> tuple[int, ...]:

@@ -78,6 +78,7 @@ def _of_trials(pieces: Pieces) -> Iterator[Column]:
             words = f"utility '{utility}'" + (f" in arm '{arm}'" if arm else "")
             for side in ("benefit", "harm"):
                 yield f"{side}_{utility}{of}", path_to("utility", utility), words
+    yield from _borrowed(pieces)
     for place, rule in enumerate(pieces.rules):
         if rule is not None and rule.decision.at_the_end:
             path, words = f"rules[{place}].name", f"claim '{rule.name}'"
@@ -86,6 +87,18 @@ def _of_trials(pieces: Pieces) -> Iterator[Column]:
             if rule.followed_up:
                 yield f"claimed_final_{rule.name}", path, f"{words} after follow-up"
                 yield f"false_claim_final_{rule.name}", path, f"{words} after follow-up"
+
+
+def _borrowed(pieces: Pieces) -> Iterator[Column]:
+    """What arms borrow from external data, at each look and at the end."""
+    looks = range(1, (pieces.number_of_looks or 0) + 1)
+    for endpoint, analysis in pieces.analysis.items():
+        for arm in analysis.borrowed(pieces.arm_names) if analysis is not None else ():
+            path = path_to("arms", arm)
+            for ending in ("", *(f"_{look}" for look in looks)):
+                words = f"what arm '{arm}' borrows of '{endpoint}'{ending.replace('_', ' at ')}"
+                for of in ("borrowed", "conflict"):
+                    yield f"{of}_{endpoint}_{arm}{ending}", path, words
 
 
 def _places(pieces: Pieces) -> Iterator[Column]:

@@ -416,6 +416,8 @@ class Design(Part):
         found: AnalysisBase | None = self.analysis.get(endpoint)
         if found is None and endpoint not in self.utility and self.endpoints[endpoint].binary:
             found = ANALYSES[DEFAULT_MODEL].model_validate({"model": DEFAULT_MODEL})
+        if found is not None:
+            found = found.told_external(self.external)
         early = self.prediction.get(endpoint)
         if found is None or early is None or early.counts == "predictions":
             return found

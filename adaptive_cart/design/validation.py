@@ -490,6 +490,7 @@ def located(root: Any, location: tuple[int | str, ...]) -> tuple[Steps, Any, Any
         alternatives = dict(_tagged(here))
         if isinstance(step, str) and step in alternatives:
             here = alternatives[step]
+            whole = here if _tag_key(here) else whole  # of which another key says more
         elif step != "[key]":
             steps.append(step)
             here = whole = _step(here, step)

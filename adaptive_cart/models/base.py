@@ -18,7 +18,9 @@ from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import SUMMARIES, Summary
 
 if TYPE_CHECKING:
+    from adaptive_cart.models.binary.borrowing import Borrowed
     from adaptive_cart.models.prior import Prior
+    from adaptive_cart.nouns.external import External
 
 
 class Posterior:
@@ -482,9 +484,13 @@ class AnalysisBase(Part):
         """Arms that the table speaks of: those with a prior of their own, else every arm."""
         return arms
 
-    def external_named(self) -> tuple[str, ...]:
-        """Names of the external data that the table speaks of."""
-        return ()
+    def borrowed(self, arms: tuple[str, ...]) -> Mapping[str, Borrowed]:
+        """By arm: how its prior borrows from external data, where it does."""
+        return {}
+
+    def told_external(self, external: Mapping[str, External]) -> AnalysisBase:
+        """Return the analysis told what was seen in the external data that it names."""
+        return self
 
     def priors(self, fitted: Any, arms: tuple[str, ...]) -> Iterator[Prior]:
         """Every prior of the table, for pages and figures.

@@ -50,13 +50,9 @@ class PriorNumbers:
 
 def of_mixture(prior: BetaMixture) -> PriorNumbers:
     """A beta distribution, or a mixture of them."""
-    parts = [
-        f"Beta({a:g}, {b:g})" if len(prior.weights) == 1 else f"{weight:g} Beta({a:g}, {b:g})"
-        for weight, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
-    ]
     nobody = np.zeros(1, dtype=np.int64)
     return PriorNumbers(
-        " + ".join(parts),
+        prior.words,
         prior.mean(),
         lambda share: float(quantile_of((prior,), (nobody, nobody), share)[0]),
     )

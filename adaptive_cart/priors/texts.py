@@ -43,10 +43,7 @@ def durability_lines(priors: DurabilityPriors) -> list[str]:
 
 def words_of(prior: BetaMixture) -> str:
     """Say a beta or a mixture in one line: ``0.8 Beta(4, 16) + 0.2 Beta(1, 1)``."""
-    return " + ".join(
-        f"Beta({a:g}, {b:g})" if len(prior.weights) == 1 else f"{weight:g} Beta({a:g}, {b:g})"
-        for weight, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
-    )
+    return prior.words
 
 
 def comment(text: str, width: int = 96) -> list[str]:

@@ -67,6 +67,10 @@ UTILITIES = {
     "benefit_": "true benefit of {name}, less the control's",
     "harm_": "true harm of {name}, less the control's",
 }
+BORROWED = {
+    "borrowed": "participants borrowed",
+    "conflict": "conflict with external data (prior predictive p below 0.05)",
+}
 FINAL, WITHIN = "_final", "within_error_"
 
 
@@ -95,6 +99,12 @@ def measure_words(design: Design, measure: str) -> str:
         return f"true utility {rest}"
     if kind in ("true", "observed") and rest in design.endpoints:
         return f"{kind} value of {design.endpoint_label(rest)}"
+    if kind in BORROWED:
+        of, _, part = rest.rpartition("_")
+        if rest in design.endpoints:
+            return f"{BORROWED[kind]}, {design.endpoint_label(rest)}"
+        if of in design.endpoints and part in PARTS:
+            return f"{BORROWED[kind]}, {design.endpoint_label(of)}, {PARTS[part]}"
     of, _, part = measure.rpartition("_")
     if of in COUNTS and part in PARTS:
         return f"{COUNTS[of]}, {PARTS[part]}"

@@ -21,8 +21,10 @@ from adaptive_cart.conduct.rules import resolve_rules
 from adaptive_cart.decisions import ENDINGS, NO_SUCCESS, STOPS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
+from adaptive_cart.models.binary.borrowing import CONFLICT as LIMIT
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.results.borrowing import CONFLICT, PARTICIPANTS, PERCENTILES, column_of
 from adaptive_cart.results.claims import FALSE, UNKNOWN, beyond
 from adaptive_cart.results.costs import costs_of
 from adaptive_cart.results.estimand import TrueValues, target_of
@@ -222,6 +224,7 @@ def measures(
     _described(rows, design, truth, true, ends)
     _long_term(rows, design, truth, trials)
     _costs(rows, design, truth, true, trials)
+    _borrowed(rows, design, trials)
     rows.add("failed", proportion(int(_failed(design, trials).sum()), n))
     return rows.rows
 
@@ -264,6 +267,23 @@ def _costs(
     randomised = (np.asarray(trials[f"n_{arm}"], dtype=np.float64) for arm in design.arm_names)
     each = [cost.participant * n for cost, n in zip(found, randomised, strict=True)]
     rows.add("cost_trial_mean", mean(np.add.reduce(each)))
+
+
+def _borrowed(rows: Rows, design: Design, trials: Mapping[str, Any]) -> None:
+    """Participants borrowed and conflicts with external data: at each look held, and at the end."""
+    for arm in Plan.of(design).borrowing:
+        name = design.arm_names[arm.arm]
+        for look in (None, *range(1, design.looks.number + 1)):
+            borrowed = np.asarray(trials[column_of(PARTICIPANTS, arm, look)], dtype=np.float64)
+            conflict = np.asarray(trials[column_of(CONFLICT, arm, look)], dtype=np.float64)
+            held = np.isfinite(borrowed)
+            measure = f"{PARTICIPANTS}_{arm.endpoint}"
+            rows.add(f"{measure}_mean", mean(borrowed[held]), name, look=look)
+            for percent in PERCENTILES:
+                figure = quantile(borrowed[held], percent)
+                rows.add(f"{measure}_p{percent:02d}", figure, name, look=look)
+            conflicts = proportion(int((conflict[held] < LIMIT).sum()), int(held.sum()))
+            rows.add(f"{CONFLICT}_{arm.endpoint}", conflicts, name, look=look)
 
 
 def _failed(design: Design, trials: Mapping[str, Any]) -> Booleans:

@@ -11,6 +11,7 @@ from adaptive_cart.conduct.standing import holds_apart
 from adaptive_cart.conduct.trial import Block, LookRecord
 from adaptive_cart.decisions import REASONS
 from adaptive_cart.nouns.counters import narrow
+from adaptive_cart.results.borrowing import borrowing_columns
 from adaptive_cart.results.claims import Claims, any_of_them
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def _trial_columns(plan: Plan, block: Block) -> dict[str, Any]:
     for position, looks in standing.held_at.items():
         columns[f"held_{plan.rules[position].name}"] = looks
     columns |= _further_claims(plan, block) | _claims_followed_up(block)
+    columns |= borrowing_columns(plan, block)
     if design.strata is not None and any(rule.decision.closes_strata for rule in design.rules):
         for stratum, name in enumerate(design.stratum_names):
             columns[f"closed_{name}"] = standing.closed[:, stratum]

@@ -22,8 +22,16 @@ from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.decisions import NO_SUCCESS, STOPS, SUCCESS, Ending
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
+from adaptive_cart.models.binary.borrowing import CONFLICT as LIMIT
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Summary
+from adaptive_cart.results.borrowing import (
+    CONFLICT,
+    PARTICIPANTS,
+    PERCENTILES,
+    Added,
+    added,
+)
 from adaptive_cart.results.claims import Claims
 from adaptive_cart.results.estimand import TrueValues, target_values, true_values
 from adaptive_cart.results.operating import Rows, exact
@@ -44,6 +52,7 @@ class _Look:
     within_error: dict[str, Booleans]
     estimate: Floats
     counts: Summary
+    added: tuple[Added, ...]
 
 
 def tables_of_counts(analysed: tuple[int, ...]) -> tuple[Integers, Integers]:
@@ -88,6 +97,7 @@ def _look(plan: Plan, number: int, analysed: tuple[int, ...]) -> _Look:
         within_error,
         seen.posterior(plan.design.primary).mean(plan.estimands[0].question),
         seen.summaries[plan.design.primary],
+        tuple(added(arm, seen.summaries[arm.endpoint]) for arm in plan.borrowing),
     )
 
 
@@ -183,12 +193,14 @@ def _scenario(
     # mass of the trials that run on and in which no verdict of a rule was within its error
     beyond = {name: np.ones((1,) * len(rates)) for name, error in plan.errors.items() if error}
     within_error: dict[str, list[float]] = {name: [] for name in beyond}
+    reached: dict[int, Floats] = {}
     running = np.ones((1,) * len(rates))
     before: tuple[int, ...] = (0,) * len(rates)
     for look in looks:
         steps = [_step(b, a, p) for b, a, p in zip(before, look.analysed, rates, strict=True)]
         shape = tuple(number + 1 for number in look.analysed)
         mass = carried(running, steps).ravel()
+        reached[look.number] = mass
         for rule, holds in look.wins.items():
             verdict = false[rule]
             wrong.append(math.nan if verdict is None else verdict * math.fsum(mass[holds]))
@@ -227,6 +239,7 @@ def _scenario(
     everything = [(number, mass) for (number, _), mass in ended.items()]
     analysed = {look.number: float(sum(look.analysed)) for look in looks}
     _analysed_rows(rows, everything, analysed)
+    _borrowed_rows(rows, plan, looks, reached, everything)
     rows.add("estimand", exact(target))
     bias = math.fsum(math.fsum(mass * errors[number]) for number, mass in everything)
     square = math.fsum(math.fsum(mass * errors[number] ** 2) for number, mass in everything)
@@ -241,6 +254,51 @@ def _scenario(
     for position, arm in enumerate(design.arm_names):
         rows.add(f"true_{design.primary}", exact(rates[position]), arm=arm)
     return rows.rows
+
+
+def _borrowed_rows(
+    rows: Rows,
+    plan: Plan,
+    looks: list[_Look],
+    reached: Mapping[int, Floats],
+    ended: list[tuple[int, Floats]],
+) -> None:
+    """Participants borrowed and conflicts with external data, at each look held and at the end.
+
+    Parameters
+    ----------
+    reached, ended
+        By look: mass of the tables of trials that come to it, and of those that end there, which
+        may be several times, by why.
+    """
+    for place, arm in enumerate(plan.borrowing):
+        found = {look.number: look.added[place] for look in looks}
+        at: list[tuple[int | None, list[tuple[int, Floats]]]] = [(None, ended)]
+        at += [(number, [(number, mass)]) for number, mass in reached.items()]
+        for look, masses in at:
+            mass = np.concatenate([part for _, part in masses])
+            borrowed = np.concatenate([found[number].participants for number, _ in masses])
+            conflict = np.concatenate([found[number].conflict for number, _ in masses])
+            total = math.fsum(mass)
+            name, measure = plan.design.arm_names[arm.arm], f"{PARTICIPANTS}_{arm.endpoint}"
+            mean = math.fsum(mass * borrowed) / total if total > 0.0 else math.nan
+            rows.add(f"{measure}_mean", exact(mean), name, look=look)
+            for percent in PERCENTILES:
+                value = _percentile(borrowed, mass, percent)
+                rows.add(f"{measure}_p{percent:02d}", exact(value), name, look=look)
+            share = math.fsum(mass[conflict < LIMIT]) / total if total > 0.0 else math.nan
+            rows.add(f"{CONFLICT}_{arm.endpoint}", exact(share), name, look=look)
+
+
+def _percentile(values: Floats, mass: Floats, percent: int) -> float:
+    """The smallest value with as many percent of the mass at or below it."""
+    if not mass.sum() > 0.0:
+        return math.nan
+    order = np.argsort(values, kind="stable")
+    cumulative = np.cumsum(mass[order])
+    # as of a round number: sums of many masses fall short of it by rounding alone
+    first = np.searchsorted(cumulative, percent / 100.0 * cumulative[-1] - 1e-12)
+    return float(values[order][min(first, len(values) - 1)])
 
 
 def _decision_rows(rows: Rows, design: Design, sums: Mapping[tuple[int, Ending], float]) -> None:

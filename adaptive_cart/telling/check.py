@@ -23,6 +23,7 @@ from adaptive_cart.running.boundaries import Boundary, boundaries, left_out, pla
 from adaptive_cart.running.cost import cost_of_draws
 from adaptive_cart.running.engine import choose_engine
 from adaptive_cart.running.stopping_counts import stopping_counts
+from adaptive_cart.telling.borrowing import told_borrowing
 from adaptive_cart.telling.by_number import told_by_number
 from adaptive_cart.telling.comparator import told_comparator
 from adaptive_cart.telling.costs import told_costs
@@ -394,6 +395,7 @@ def _priors(design: Design, plan: Plan) -> Iterator[str]:
     yield "Priors, and the participants that each is worth"
     lines = list(_prior_lines(design, plan))
     yield from lines
+    yield from told_borrowing(design, plan)
     for name in tests:
         yield (
             f"  {name}: none; {plan.fitted[name][0].model} is a test, and 1 − p, one less its "

@@ -66,7 +66,8 @@ def title(document: Table, name: str) -> str:
     for key, noun in CHOOSING.items():
         chosen = document["$defs"][name].get("properties", {}).get(key, {}).get("const")
         if chosen is not None:
-            return f"{noun} {chosen}"
+            borrows = "external" in document["$defs"][name]["properties"]
+            return f"{'Borrowing' if borrows else noun} {chosen}"
     spaced = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)
     return spaced.strip().capitalize()
 

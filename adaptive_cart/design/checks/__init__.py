@@ -41,6 +41,7 @@ def problems_between(pieces: Pieces) -> list[Problem]:
         tables.scores_read,
         tables.analyses,
         external.external,
+        external.borrowing,
         utilities.utilities,
         enrolment.enrolment,
         visits.visits,

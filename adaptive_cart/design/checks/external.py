@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from adaptive_cart.design.checks.pieces import Found, Pieces, unknown
+from adaptive_cart.design.rule_tables import questions
 from adaptive_cart.design.validation import path_to
 from adaptive_cart.errors import one_of
+from adaptive_cart.models.binary.borrowing import Borrowed
 from adaptive_cart.nouns.external import SEEN
 
 
@@ -56,11 +58,70 @@ def external(pieces: Pieces) -> Found:
                 "strata",
             )
         if name not in named:
-            yield path, "nothing is compared with it and nothing borrows from it; leave it out"
+            yield (
+                path,
+                "nothing is compared with it and nothing borrows from it; leave it out",
+                "analysis",
+            )
 
 
 def _named(pieces: Pieces) -> Iterator[str]:
     """Names of the external data that any table of the design speaks of."""
-    for analysis in pieces.analysis.values():
+    for _, prior in _borrowing(pieces):
+        yield from prior.external
+
+
+def _borrowing(pieces: Pieces) -> Iterator[tuple[tuple[str, str], Borrowed]]:
+    """Priors that borrow, by endpoint and arm."""
+    for endpoint, analysis in pieces.analysis.items():
         if analysis is not None:
-            yield from analysis.external_named()
+            for arm, prior in analysis.borrowed(pieces.arm_names).items():
+                yield (endpoint, arm), prior
+
+
+def borrowing(pieces: Pieces) -> Found:
+    """Whether a prior borrows from data of its own endpoint, in questions about all strata."""
+    for (endpoint, arm), prior in _borrowing(pieces):
+        path = path_to("analysis", endpoint, "prior", arm)
+        place = path_to(path, "external")
+        if not prior.external:
+            known = one_of(pieces.external) or "none"
+            yield place, f"names no external data to borrow from; the external data are {known}"
+        for name in prior.external:
+            data = pieces.external.get(name)
+            if name not in pieces.external:
+                if not pieces.external:
+                    message = f"found '{name}', and there are no external data; write "
+                    yield place, f"{message}[{path_to('external', name)}]"
+                else:
+                    yield place, unknown(name, "external data", pieces.external)
+            elif data is not None and data.endpoint != endpoint:
+                yield (
+                    place,
+                    f"'{name}' is of '{data.endpoint}'; data of '{endpoint}' are expected",
+                    path_to("external", name, "endpoint"),
+                )
+            if prior.external.count(name) > 1:
+                yield place, f"'{name}' is named twice, and would count twice"
+        early = pieces.prediction.get(endpoint)
+        if early is not None and early.counts == "all":
+            yield (
+                path_to(path, "external"),
+                'what is borrowed is weighed against those seen at the month, and counts = "all" '
+                "in [prediction] counts who has not reached it; leave one of the two out",
+                path_to("prediction", endpoint),
+            )
+        yield from _of_strata(pieces, endpoint, arm)
+
+
+def _of_strata(pieces: Pieces, endpoint: str, arm: str) -> Found:
+    """Tell questions about one stratum: what is borrowed is of all of them."""
+    for position, rule in enumerate(pieces.rules):
+        for place, asked in questions(rule, f"rules[{position}]") if rule is not None else ():
+            if asked.endpoint == endpoint and asked.stratum is not None:
+                yield (
+                    path_to(place, "stratum"),
+                    f"'{arm}' borrows external data of all strata together, which say nothing of "
+                    "one of them; ask about all, or write a prior of numbers",
+                    path_to("analysis", endpoint),
+                )

@@ -224,7 +224,7 @@ class BetaBinomial:
     @cached_property
     def turned(self) -> BetaBinomial:
         """The same of those without the event."""
-        return BetaBinomial(tuple(BetaMixture(p.weights, p.b, p.a) for p in self.priors))
+        return BetaBinomial(tuple(prior.turned for prior in self.priors))
 
     def best(
         self, arms: tuple[int, ...], successes: TableArm, totals: TableArm, lowest: bool = False

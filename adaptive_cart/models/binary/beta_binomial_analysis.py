@@ -1,22 +1,24 @@
 """The table ``[analysis.ENDPOINT]`` with ``model = "beta_binomial"``, and its answers to rules.
 
 A prior is one beta for every arm (``prior = { a, b }``), or one by arm, a beta or a mixture of
-betas; an arm that is not named has Beta(1, 1).
+betas; an arm that is not named has Beta(1, 1). An arm may also borrow from external data.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from adaptive_cart.errors import nearest, one_of
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
+from adaptive_cart.models.binary.borrowing import AnyBorrowed, Borrowed
 from adaptive_cart.models.ties import Sides
+from adaptive_cart.nouns.external import External
 from adaptive_cart.nouns.parts import Part, Worth, worth_something
 from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, pooled
@@ -38,6 +40,13 @@ class BetaPrior(Part):
         worth_something(self)
         return self
 
+    @property
+    def as_mixture(self) -> BetaMixture:
+        """The prior as models take it."""
+        from adaptive_cart.models.binary.beta_binomial import BetaMixture
+
+        return BetaMixture.single(self.a, self.b)
+
 
 class BetaComponent(BetaPrior):
     """A component of a beta mixture."""
@@ -50,22 +59,40 @@ class BetaMixturePrior(Part):
 
     mixture: Annotated[list[BetaComponent], Field(min_length=1)]
 
+    @property
+    def as_mixture(self) -> BetaMixture:
+        """The prior as models take it."""
+        from adaptive_cart.models.binary.beta_binomial import BetaMixture
+
+        return BetaMixture(
+            tuple(part.weight for part in self.mixture),
+            tuple(part.a for part in self.mixture),
+            tuple(part.b for part in self.mixture),
+        )
+
 
 def _prior_shape(value: Any) -> str:
     if isinstance(value, dict):
-        return "mixture" if "mixture" in value else "beta"
+        return next((key for key in ("mixture", "external") if key in value), "beta")
+    if isinstance(value, Borrowed):
+        return "external"
     return "mixture" if isinstance(value, BetaMixturePrior) else "beta"
 
 
+OnePrior: TypeAlias = BetaPrior | BetaMixturePrior | Borrowed
 ArmPrior = Annotated[
-    Annotated[BetaPrior, Tag("beta")] | Annotated[BetaMixturePrior, Tag("mixture")],
+    Annotated[BetaPrior, Tag("beta")]
+    | Annotated[BetaMixturePrior, Tag("mixture")]
+    | Annotated[AnyBorrowed, Tag("external")],
     Discriminator(_prior_shape),
 ]
 
 
 def _priors_shape(value: Any) -> str:
     if isinstance(value, dict):
-        return "every_arm" if not value or {"a", "b", "mixture"} & set(value) else "by_arm"
+        return (
+            "every_arm" if not value or {"a", "b", "mixture", "external"} & set(value) else "by_arm"
+        )
     return "every_arm"
 
 
@@ -73,19 +100,6 @@ Priors = Annotated[
     Annotated[ArmPrior, Tag("every_arm")] | Annotated[dict[str, ArmPrior], Tag("by_arm")],
     Discriminator(_priors_shape),
 ]
-
-
-def _mixture(prior: BetaPrior | BetaMixturePrior) -> BetaMixture:
-    from adaptive_cart.models.binary.beta_binomial import BetaMixture
-
-    if isinstance(prior, BetaPrior):
-        return BetaMixture.single(prior.a, prior.b)
-    parts = prior.mixture
-    return BetaMixture(
-        tuple(part.weight for part in parts),
-        tuple(part.a for part in parts),
-        tuple(part.b for part in parts),
-    )
 
 
 @dataclass(frozen=True)
@@ -185,12 +199,22 @@ class BetaBinomialAnalysis(AnalysisBase):
     answered_by: ClassVar[type[Posterior]] = CountsPosterior
     of_tables: ClassVar[bool] = True
 
-    def _by_arm(self, arms: tuple[str, ...]) -> dict[str, BetaPrior | BetaMixturePrior]:
+    def _by_arm(self, arms: tuple[str, ...]) -> dict[str, OnePrior]:
         if self.prior is None:
             return {}
         if isinstance(self.prior, dict):
             return dict(self.prior)
         return dict.fromkeys(arms, self.prior)
+
+    def borrowed(self, arms: tuple[str, ...]) -> dict[str, Borrowed]:
+        priors = self._by_arm(arms)
+        return {arm: prior for arm, prior in priors.items() if isinstance(prior, Borrowed)}
+
+    def told_external(self, external: Mapping[str, External]) -> BetaBinomialAnalysis:
+        if not isinstance(self.prior, dict):
+            return self
+        known = {arm: prior.told(external) for arm, prior in self.borrowed(()).items()}
+        return self.model_copy(update={"prior": {**self.prior, **known}}) if known else self
 
     def arms_named(self, arms: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(self.prior) if isinstance(self.prior, dict) else arms
@@ -208,6 +232,9 @@ class BetaBinomialAnalysis(AnalysisBase):
                         f"prior.{arm}.mixture" if isinstance(self.prior, dict) else "prior.mixture"
                     )
                     found.append((where, f"the weights sum to {total:.10g}; they must sum to 1"))
+        if isinstance(self.prior, Borrowed):
+            message = f"an arm borrows, and not all: write prior.{arms[0]} = {{ external = … }}"
+            found.append(("prior", message))
         return list(dict.fromkeys(found))
 
     def with_prior(self, kind: str, arms: tuple[str, ...]) -> dict[str, Any] | None:
@@ -230,7 +257,7 @@ class BetaBinomialAnalysis(AnalysisBase):
 
         given = self._by_arm(arms)
         uniform = BetaPrior(a=1.0, b=1.0)
-        return BetaBinomial(tuple(_mixture(given.get(arm, uniform)) for arm in arms))
+        return BetaBinomial(tuple(given.get(arm, uniform).as_mixture for arm in arms))
 
     def error(
         self, fitted: BetaBinomial, question: Question, participants: tuple[int, ...]

@@ -45,11 +45,7 @@ class BetaBinomialReference(Reference):
         """Likelihood and prior with their numbers."""
         lines = ["in each arm: successes ~ Binomial(total, probability)"]
         for arm, prior in zip(self.arms, self.priors.priors, strict=True):
-            parts = [
-                (f"{weight:g} " if len(prior.weights) > 1 else "") + f"Beta({a:g}, {b:g})"
-                for weight, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
-            ]
-            lines.append(f"{arm}: probability ~ {' + '.join(parts)}")
+            lines.append(f"{arm}: probability ~ {prior.words}")
         return "\n".join(lines)
 
     def data(
@@ -61,10 +57,13 @@ class BetaBinomialReference(Reference):
     ) -> dict[str, npt.NDArray[Any]]:
         """Responders and participants analysed by arm, in the strata asked about."""
         assert isinstance(summary, Counts)
-        return {
+        data = {
             "successes": of_strata(summary.successes[trial], open_strata, question),
             "totals": of_strata(summary.totals[trial], open_strata, question),
         }
+        if any(prior.adapts for prior in self.priors.priors):
+            data["weights"] = self._weights(data["successes"], data["totals"])
+        return data
 
     def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
         """A new model of these data."""
@@ -79,8 +78,9 @@ class BetaBinomialReference(Reference):
                 scale = logit_scale(a[:, 0], -pt.log(b[:, 0] + totals))
                 probability = pm.Beta("probability", a[:, 0], b[:, 0], dims="arm", **scale)
             else:
+                given = pm.Data("weights", data["weights"]) if "weights" in data else weights
                 probability = pm.Mixture(
-                    "probability", w=weights, comp_dists=pm.Beta.dist(a, b), dims="arm"
+                    "probability", w=given, comp_dists=pm.Beta.dist(a, b), dims="arm"
                 )
             pm.Binomial("response", n=totals, p=probability, observed=successes, dims="arm")
         return model
@@ -101,6 +101,30 @@ class BetaBinomialReference(Reference):
             rows.append((weight / copies, a, b))
         weights, first, second = (np.stack(part) for part in zip(*rows, strict=True))
         return weights, first, second
+
+    def _weights(
+        self, successes: npt.NDArray[Any], totals: npt.NDArray[Any]
+    ) -> npt.NDArray[np.float64]:
+        """Weights of the components where an arm's own data set them, ``(arm, component)``.
+
+        By the ratio of the two binomial likelihoods, and not by the code of the fast posterior.
+        """
+        from scipy.special import expit
+        from scipy.stats import binom
+
+        weights = self._components()[0]
+        most = weights.shape[1]
+        for arm, prior in enumerate(self.priors.priors):
+            if prior.adapts:
+                number = len(prior.weights)
+                seen = successes[arm], totals[arm]
+                same, *others = (binom.logpmf(*seen, rate) for rate in prior.rates)
+                informative, vague = expit(same - max(others)), expit(max(others) - same)
+                own = [2.0 * informative * weight for weight in prior.weights[:-1]]
+                which = np.arange(most) % number
+                copies = np.bincount(which, minlength=number)[which]
+                weights[arm] = np.array([*own, vague])[which] / copies
+        return weights
 
     def of(
         self,

@@ -56,9 +56,9 @@ def exact_posterior(prior: BetaMixture, successes: int, total: int) -> Exact:
     """Posterior mixture of one arm, the prior's numbers as they are written; parts in order."""
     failures = total - successes
     parts: dict[tuple[Fraction, Fraction], Fraction] = {}
-    for w, a, b in zip(prior.weights, prior.a, prior.b, strict=True):
+    weights = prior.exact_weights(successes, total)
+    for weight, a, b in zip(weights, prior.a, prior.b, strict=True):
         first, second = as_written(a), as_written(b)
-        weight = as_written(w)
         if len(prior.weights) > 1:
             marginal = _rising(first, successes) * _rising(second, failures)
             weight *= marginal / _rising(first + second, total)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeAlias
+from fractions import Fraction
+from typing import ClassVar, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
+
+from adaptive_cart.models.ties import as_written
 
 Table: TypeAlias = npt.NDArray[np.float64]  # (table,)
 Counts: TypeAlias = npt.NDArray[np.int64]  # (table,)
@@ -42,6 +45,8 @@ class BetaMixture:
     a: tuple[float, ...]
     b: tuple[float, ...]
 
+    adapts: ClassVar[bool] = False  # whether the arm's own data set the weights
+
     def __post_init__(self) -> None:
         """Refuse what is no mixture of beta distributions."""
         if not len(self.weights) == len(self.a) == len(self.b) > 0:
@@ -58,6 +63,33 @@ class BetaMixture:
     def single(a: float, b: float) -> BetaMixture:
         """Beta(a, b), a mixture of one."""
         return BetaMixture((1.0,), (float(a),), (float(b),))
+
+    @property
+    def words(self) -> str:
+        """As a protocol writes it: ``0.8 Beta(4, 16) + 0.2 Beta(1, 1)``."""
+        return " + ".join(
+            f"Beta({a:g}, {b:g})" if len(self.weights) == 1 else f"{weight:g} Beta({a:g}, {b:g})"
+            for weight, a, b in zip(self.weights, self.a, self.b, strict=True)
+        )
+
+    @property
+    def turned(self) -> BetaMixture:
+        """The same of one minus the probability."""
+        return BetaMixture(self.weights, self.b, self.a)
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """Rates by whose likelihoods the arm's own data set the weights; none where they do not."""
+        return ()
+
+    def log_weights(self, successes: Counts, totals: Counts) -> npt.NDArray[np.float64]:
+        """Logarithms of the weights before the data, (component,) or (table, component)."""
+        with np.errstate(divide="ignore"):  # a component may have weight 0
+            return np.log(self.weights)
+
+    def exact_weights(self, successes: int, total: int) -> tuple[Fraction, ...]:
+        """The weights before the data as fractions, up to a factor that all of them share."""
+        return tuple(as_written(weight) for weight in self.weights)
 
     def mean(self) -> float:
         """Prior mean of the probability."""
@@ -86,8 +118,7 @@ def updated(prior: BetaMixture, successes: Counts, totals: Counts) -> MixturePos
     b: TableNode = prior_b + (totals - successes)[:, None]
     if len(prior.weights) == 1:
         return MixturePosterior(np.ones_like(a), a, b)
-    with np.errstate(divide="ignore"):  # a component may have weight 0
-        log_weights = np.log(prior.weights)
+    log_weights = prior.log_weights(successes, totals)
     log_weights = log_weights + special.betaln(a, b) - special.betaln(prior_a, prior_b)
     weights = np.exp(log_weights - log_weights.max(axis=-1, keepdims=True))
     weights /= weights.sum(axis=-1, keepdims=True)

@@ -207,8 +207,8 @@ def _mode(prior: BetaMixture) -> float | None:
 def updated(prior: BetaMixture, successes: float, failures: float) -> BetaMixture:
     """Posterior after some responders and non-responders, which need not be whole numbers."""
     a, b = np.array(prior.a), np.array(prior.b)
-    with np.errstate(divide="ignore"):
-        logs = np.log(prior.weights) + special.betaln(a + successes, b + failures)
+    seen = np.asarray(successes), np.asarray(successes + failures)
+    logs = prior.log_weights(*seen) + special.betaln(a + successes, b + failures)
     logs = logs - special.betaln(a, b)
     weights = np.exp(logs - special.logsumexp(logs))
     weights = weights / weights.sum()

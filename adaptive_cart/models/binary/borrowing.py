@@ -1,0 +1,214 @@
+"""``prior.ARM = { external = […], method = "…" }``: priors that external data make, by method.
+
+Each says how external counts become a prior of the arm's probability, which is then an ordinary
+mixture of betas (or, of ``"sam"``, one whose weights the arm's own data set), so that posteriors,
+enumeration and PyMC need to know nothing of where it came from. The vague part of every mixture,
+and what is borrowed on top of, is Beta(1, 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, PrivateAttr, Tag
+
+from adaptive_cart.nouns.external import External
+from adaptive_cart.nouns.historical import Historical
+from adaptive_cart.nouns.parts import Part, Positive
+from adaptive_cart.nouns.records import Floats
+
+if TYPE_CHECKING:
+    from adaptive_cart.models.binary.beta_mixture import BetaMixture, Counts
+
+WEIGHT = 0.8  # of the informative part of a robust prior, where none is written
+CONFLICT = 0.05  # a p-value below it is told as a conflict with the arm's own data
+BETWEEN = 1.0  # standard deviation of the half-normal prior between studies, likewise
+
+
+class Borrowed(Part):
+    """What every way to borrow has, and says."""
+
+    external: list[str] = Field(description="names of the external data that are borrowed from")
+    method: str
+    _data: Historical | None = PrivateAttr(default=None)
+
+    def told(self, external: Mapping[str, External]) -> Self:
+        """Return the same, told what was seen in the external data that it names."""
+        found = self.model_copy()
+        data = [external[name] for name in self.external]
+        found._data = Historical(
+            tuple(self.external),
+            tuple(int(one.total("responders")) for one in data),
+            tuple(int(one.total("participants")) for one in data),
+        )
+        return found
+
+    @property
+    def data(self) -> Historical:
+        """What was seen in the external data."""
+        assert self._data is not None, "told by the design before it is fitted"
+        return self._data
+
+    @property
+    def informative(self) -> BetaMixture:
+        """What external data say of the arm, before anything is kept back."""
+        raise NotImplementedError  # abstract: every method supplies it
+
+    @property
+    def as_mixture(self) -> BetaMixture:
+        """The prior of the arm, as models take it."""
+        return self.informative
+
+    @property
+    def in_words(self) -> str:
+        """What the method does, as a protocol says it."""
+        raise NotImplementedError  # abstract: every method supplies it
+
+    def participants(self, successes: Counts, totals: Counts) -> Floats:
+        """Participants that are borrowed where so many of the arm have the event, ``(table,)``."""
+        from adaptive_cart.models.binary.borrowed_counts import participants
+
+        return participants(self.as_mixture, successes, totals)
+
+    def conflict(self, successes: Counts, totals: Counts) -> Floats:
+        """How far the arm's own data are from what external data predict: a p-value, ``(table,)``.
+
+        By the informative part. The vague part expects everything alike, and has no say.
+        """
+        from adaptive_cart.models.binary.borrowed_counts import conflict
+
+        return conflict(self.informative, successes, totals)
+
+
+class Pooled(Borrowed):
+    """External participants count as the arm's own."""
+
+    method: Literal["pooled"]
+
+    @property
+    def informative(self) -> BetaMixture:
+        """What external data say of the arm."""
+        from adaptive_cart.models.binary.borrowed_counts import with_counts
+
+        return with_counts(self.data, 1.0)
+
+    @property
+    def in_words(self) -> str:
+        """What the method does, as a protocol says it."""
+        return "all external participants count as participants of the arm"
+
+
+class Power(Borrowed):
+    """External participants count with a fixed weight: the power prior."""
+
+    method: Literal["power"]
+    weight: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        description="what an external participant counts, beside one of the arm"
+    )
+
+    @property
+    def informative(self) -> BetaMixture:
+        """What external data say of the arm."""
+        from adaptive_cart.models.binary.borrowed_counts import with_counts
+
+        return with_counts(self.data, self.weight)
+
+    @property
+    def in_words(self) -> str:
+        """What the method does, as a protocol says it."""
+        return f"an external participant counts as {self.weight:g} of one of the arm (power prior)"
+
+
+class RobustMap(Borrowed):
+    """What a meta-analysis predicts for the arm, mixed with a vague part: the robust MAP prior."""
+
+    method: Literal["robust_map"]
+    weight: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        default=WEIGHT, description="of the informative part; the vague one has the rest"
+    )
+    heterogeneity: Positive = Field(
+        default=BETWEEN,
+        description="SD of the half-normal prior of the SD between sources, on the logit",
+    )
+
+    @property
+    def informative(self) -> BetaMixture:
+        """What external data say of the arm."""
+        from adaptive_cart.models.binary.borrowed_counts import predicted
+
+        return predicted(self.data, self.heterogeneity)
+
+    @property
+    def as_mixture(self) -> BetaMixture:
+        """The prior of the arm, as models take it."""
+        from adaptive_cart.models.binary.beta_mixture_fit import rounded
+        from adaptive_cart.models.binary.robust_map import robustified
+
+        return rounded(robustified(self.informative, 1.0 - self.weight))
+
+    @property
+    def in_words(self) -> str:
+        """What the method does, as a protocol says it."""
+        return (
+            "the meta-analytic-predictive distribution of the sources (SD between sources "
+            f"half-normal({self.heterogeneity:g}) on the logit), as the mixture of betas that is "
+            f"written here, with weight {self.weight:g}, and Beta(1, 1) with the rest"
+        )
+
+
+class Sam(Borrowed):
+    """An informative part whose weight the arm's own data set: the self-adapting mixture."""
+
+    method: Literal["sam"]
+    difference: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+        description="between rates that differ clinically"
+    )
+    heterogeneity: Positive | None = Field(
+        default=None,
+        description="as of robust_map, whose informative part it then has; else counts are added",
+    )
+
+    @property
+    def informative(self) -> BetaMixture:
+        """What external data say of the arm."""
+        from adaptive_cart.models.binary.borrowed_counts import predicted, with_counts
+
+        if self.heterogeneity is None:
+            return with_counts(self.data, 1.0)
+        return predicted(self.data, self.heterogeneity)
+
+    @property
+    def as_mixture(self) -> BetaMixture:
+        """The prior of the arm, as models take it."""
+        from adaptive_cart.models.binary.self_adapting import SelfAdapting
+
+        return SelfAdapting.of(self.informative, self.difference)
+
+    @property
+    def in_words(self) -> str:
+        """What the method does, as a protocol says it."""
+        what = (
+            "what the external participants say"
+            if self.heterogeneity is None
+            else "the meta-analytic-predictive distribution of the sources (SD between sources "
+            f"half-normal({self.heterogeneity:g}) on the logit)"
+        )
+        return (
+            f"{what}, mixed with Beta(1, 1); its weight is set by the arm's own data, as the "
+            "likelihood of the external rate against that of a rate that differs by "
+            f"{self.difference:g} (self-adapting mixture)"
+        )
+
+
+def _by_method(value: Any) -> Any:
+    return value.get("method") if isinstance(value, dict) else getattr(value, "method", None)
+
+
+AnyBorrowed = Annotated[
+    Annotated[Pooled, Tag("pooled")]
+    | Annotated[Power, Tag("power")]
+    | Annotated[RobustMap, Tag("robust_map")]
+    | Annotated[Sam, Tag("sam")],
+    Discriminator(_by_method),
+]

@@ -1,0 +1,25 @@
+"""What arms borrow from external data, and where these come from, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.design.design import Design
+from adaptive_cart.models.binary.borrowing import CONFLICT
+
+
+def told_borrowing(design: Design, plan: Plan) -> Iterator[str]:
+    """Lines below the priors: how each arm borrows, from what, and what is watched."""
+    for arm in plan.borrowing:
+        name = design.arm_names[arm.arm]
+        yield f"  {arm.endpoint}, {name} borrows from external data: {arm.prior.in_words}"
+        for source in arm.prior.external:
+            data = design.external[source]
+            yield f"    {source}: {data.in_words} ({data.source})"
+    if plan.borrowing:
+        yield (
+            "    at each look: participants borrowed (posterior effective size by moments, less "
+            "that with Beta(1, 1)), and a conflict where the prior predictive p-value of the arm's "
+            f"own data is below {CONFLICT:g}"
+        )
