@@ -14,6 +14,7 @@ EVENTS = ("infused", "rescue", "death", "dropout")
 def months_of(course: Course) -> dict[str, Floats]:
     """Months of a course, ``(trial, participant)``; those after crossover where there is one."""
     found = {name: getattr(course, name) for name in EVENTS}
+    found |= {f"infused_{k}": months for k, months in enumerate(course.infused_again, start=2)}
     if course.crossed is not None:
         found["crossed"] = course.crossed
     for spell in course.spells:

@@ -705,6 +705,22 @@ def time(key: str, changed: Any, seen: str = "number", /, **given: Any) -> Case:
     return Case("course", {f"{path}/{key}": changed}, seen, {path: given})
 
 
+REDOSING: dict[str, Any] = {
+    "when": "relapse", "probability": 0.9, "delay": {"dist": "fixed", "value": 0.5},
+    "remission": {"probability": 0.9},
+}  # fmt: skip
+FOR_WANT_OF_ONE = REDOSING | {"when": "no_remission", "after_month": 1.5}
+TAPER: dict[str, Any] = {"months": {"dist": "fixed", "value": 2.0}}
+WASHOUT: dict[str, Any] = {"months": {"dist": "fixed", "value": 2.0}}
+
+
+def redosed(key: str, changed: Any, seen: str = "number", **given: Any) -> Case:
+    """A key of another infusion, which many have."""
+    return to(
+        "course", f"{ARM}/redosing/{key}", changed, seen, truth__cart__redosing=REDOSING | given
+    )
+
+
 KEYS: dict[str, list[Case]] = {
     ".name": [to("direct", "name", "Another", "told")],
     ".description": [to("direct", "description", "More", "told")],
@@ -1282,6 +1298,29 @@ KEYS: dict[str, list[Case]] = {
                              truth__cart__remission__again={"probability": 0.9})],
     "Again.at_most": [to("course", f"{ARM}/remission/again/at_most", 3,
                          truth__cart__remission__again={"probability": 0.9})],
+    "ArmCourse.redosing": [to("course", f"{ARM}/redosing", REDOSING)],
+    "ArmCourse.taper": [to("course", f"{ARM}/taper", TAPER)],
+    "ArmCourse.washout": [to("course", f"{ARM}/washout", WASHOUT)],
+    "Taper.months": [to("course", f"{ARM}/taper/months/value", 3.0, truth__cart__taper=TAPER)],
+    "Taper.again": [to("course", f"{ARM}/taper/again", True, truth__cart__taper=TAPER,
+                       truth__cart__redosing=REDOSING)],
+    "Washout.months": [to("course", f"{ARM}/washout/months/value", 4.0,
+                          truth__cart__washout=WASHOUT)],
+    "Redosing.when": [redosed("when", GONE, "refused"),
+                      redosed("when", "no_remission", "refused"),
+                      to("course", f"{ARM}/redosing", FOR_WANT_OF_ONE,
+                         truth__cart__redosing=REDOSING)],
+    "Redosing.after_month": [redosed("after_month", 3.0, "refused"),
+                             redosed("after_month", 3.0, **FOR_WANT_OF_ONE)],
+    "Redosing.probability": [redosed("probability", 0.1)],
+    "Redosing.delay": [redosed("delay/value", 3.0)],
+    "Redosing.failure": [redosed("failure", 0.8)],
+    "Redosing.remission": [redosed("remission", GONE, "refused")],
+    "RemissionAfter.probability": [redosed("remission/probability", 0.1)],
+    "RemissionAfter.onset": [redosed("remission/onset", {"dist": "fixed", "value": 0.2})],
+    "Redosing.at_most": [to("course", f"{ARM}/redosing/at_most", 3, truth__cart__redosing=REDOSING,
+                            truth__cart__durability={"cured": 0.1, "relapse": {
+                                "dist": "exponential", "median": 1.0}})],
     "Exponential.dist": [time("dist", "fixed", "refused", dist="exponential", median=3.0)],
     "Exponential.rate": [time("rate", 0.9, dist="exponential", rate=0.1)],
     "Exponential.median": [time("median", 1.0, dist="exponential", median=3.0)],
@@ -1358,6 +1397,10 @@ SAME = {
     "RemissionChange": "Remission",
     "RemissionOnDrugsChange": "RemissionOnDrugs",
     "AgainChange": "Again",
+    "RedosingChange": "Redosing",
+    "RemissionAfterChange": "RemissionAfter",
+    "TaperChange": "Taper",
+    "WashoutChange": "Washout",
     "CourseScoreChange": "CourseScore",
     "DurabilityChange": "Durability",
 }

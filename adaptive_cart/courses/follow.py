@@ -8,7 +8,7 @@ group by group (an arm and a stratum have one set of parameters), as flat positi
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from adaptive_cart.courses.sequel import Relapsed
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.course import DRUG_FREE, ON_DRUGS, Course, Spell, Spells
-from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.streams import Latents
 
 Positions = npt.NDArray[np.intp]
@@ -61,6 +61,8 @@ class Following:
         self.shape = shape
         names = ("infused", "rescue", "death", "dropout")
         self.months = {name: self.never() for name in names}
+        self.again: list[Floats] = []  # months of infusions after the first
+        self._counts: dict[tuple[str, bool], npt.NDArray[np.int8]] = {}
         self._spells: dict[tuple[str, bool, int], Spell] = {}
         ended = self.spell(DRUG_FREE).ended
         self.on_drugs = Spell(ON_DRUGS, self.never(), np.broadcast_to(np.inf, ended.shape))
@@ -78,6 +80,21 @@ class Following:
         """Write the months of an event."""
         self.months[name][where] = months
 
+    def counts(self, purpose: str, after_crossover: bool) -> npt.NDArray[np.int8]:
+        """How often everybody has had what a purpose gives in a course, to be written to."""
+        key = (purpose, after_crossover)
+        if key not in self._counts:
+            self._counts[key] = np.zeros(math.prod(self.shape), dtype=np.int8)
+        return self._counts[key]
+
+    def infuse_again(self, where: Positions, months: Floats, before: npt.NDArray[np.int8]) -> None:
+        """Write the months of infusions, of which each has had so many after the first before."""
+        for number in np.unique(before):
+            if len(self.again) <= number:
+                self.again.append(self.never())
+            mine = before == number
+            self.again[number][where[mine]] = months[mine]
+
     def spell(self, state: str, after_crossover: bool = False, number: int = 1) -> Spell:
         """Everybody's spell of that number in a state, to be written to."""
         key = (state, after_crossover, number)
@@ -94,7 +111,8 @@ class Following:
             for _, spell in sorted(self._spells.items(), key=lambda kept: kept[0])
         )
         months = {name: values.reshape(self.shape) for name, values in self.months.items()}
-        return Course(**months, spells=tuple(spells))
+        again = tuple(values.reshape(self.shape) for values in self.again)
+        return Course(**months, spells=tuple(spells), infused_again=again)
 
     def cross(
         self, group: GroupCourse, other: GroupCourse, where: Positions, after_month: float
@@ -129,6 +147,7 @@ class Following:
         if other.infused:
             assert other.delay is not None
             delay = other.delay.quantile(self.u("crossover:infusion_delay", at))
+            delay = other.infused_after(delay, lambda: self.u("crossover:washout", at))
             failed = self.u("crossover:infusion_failure", at) < other.failure
             infused = ~failed & (after_month + delay < last)
             at, who, delay = at[infused], who[infused], delay[infused]
@@ -165,11 +184,14 @@ class Following:
             return
         assert group.delay is not None
         delay = group.delay.quantile(self.u("infusion_delay", where))
+        delay = group.infused_after(delay, lambda: self.u("washout", where))
         infused = (self.u("infusion_failure", where) >= group.failure) & (delay < last)
         self.put("infused", where[infused], delay[infused])
         if group.from_randomisation:
             self.disease(group.own, where, np.zeros(len(where)))
         else:
+            if group.washout is not None:  # who is infused has no background drugs any more
+                self.on_drugs.began[where[infused]] = np.inf
             self.disease(group.own, where[infused], delay[infused])
             never = where[~infused]
             self.disease(group.never_infused, never, np.zeros(len(never)))
@@ -193,11 +215,16 @@ class Following:
         clock = None
         if disease.rescue:
             clock = exponential(self.u(f"{prefix}rescue", where), disease.rescue)
+        tapered = None
+        if disease.taper is not None:
+            tapered = start + disease.taper.until_off(self.u(f"{prefix}taper", where))
         reached = np.flatnonzero(self.u(f"{prefix}remission", where) < disease.remission)
         pause = None
         if len(reached):
             assert disease.onset is not None
             onset = disease.onset.quantile(self.u(f"{prefix}remission_onset", where[reached]))
+            if tapered is not None:
+                onset = np.maximum(onset, tapered[reached] - start[reached])
             if clock is not None:
                 in_time = onset <= clock[reached]
                 reached, onset = reached[in_time], onset[in_time]
@@ -208,14 +235,50 @@ class Following:
             remission.ended[where[reached]] = began + lasts
             pause = lasts
         rescue = np.full(len(where), np.inf) if clock is None else start + clock
+        waiting = Relapsed(self, disease, 1, after_crossover, where, start, rescue, tapered, 1)
+        again = self._unremitted(waiting)
         if pause is not None:
-            rescue[reached] += pause
-        self._sequels(disease, where, rescue, after_crossover)
+            kept = slice(None) if again is None else ~again[reached]
+            rescue[reached[kept]] += pause[kept]
+        self._sequels(disease, where, rescue, tapered, after_crossover)
         if clock is not None:
             self.put("rescue", where, rescue)
 
+    def _unremitted(self, waiting: Relapsed) -> Booleans | None:
+        """Let what follows begin where no remission has come, and again where none comes.
+
+        Returns
+        -------
+        (waiting,): in whom, whose ``rescue`` and ``tapered`` are then written; nothing where a
+        design has no such thing.
+        """
+        sequels = [sequel for _, sequel in waiting.disease.sequels if not sequel.after_relapse]
+        if not sequels:
+            return None
+        before, found = waiting.rescue.copy(), np.zeros(len(waiting.at), dtype=np.bool_)
+        (sequel,), who, people = sequels, np.arange(len(waiting.at)), waiting
+        while True:
+            again, month = sequel.unremitted(people)
+            waiting.rescue[who[again]] = people.rescue[again]
+            if waiting.tapered is not None and people.tapered is not None:
+                waiting.tapered[who[again]] = people.tapered[again]
+            who = who[again]
+            if not len(who):
+                return found
+            found[who] = True
+            people = replace(
+                people, number=people.number + 1, at=people.at[again], month=month,
+                rescue=before[who],
+                tapered=None if people.tapered is None else people.tapered[again],
+            )  # fmt: skip
+
     def _sequels(
-        self, disease: DiseaseCourse, where: Positions, rescue: Floats, after_crossover: bool
+        self,
+        disease: DiseaseCourse,
+        where: Positions,
+        rescue: Floats,
+        tapered: Floats | None,
+        after_crossover: bool,
     ) -> None:
         """What follows the first relapse, and the next, as long as anybody has one."""
         number = 1
@@ -226,9 +289,14 @@ class Following:
                 if not len(lost):
                     break  # nothing follows, and what would follow need not be complete
                 at, month = where[lost], ended[lost]
-                relapsed = Relapsed(self, disease, number, after_crossover, at, month, rescue[lost])
+                off = None if tapered is None else tapered[lost]
+                relapsed = Relapsed(
+                    self, disease, number, after_crossover, at, month, rescue[lost], off
+                )
                 taken = sequel.follow(relapsed)
                 rescue[lost] = relapsed.rescue
+                if tapered is not None and off is not None:
+                    tapered[lost] = off
                 lost = lost[~taken]
             number += 1
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
+from adaptive_cart.courses.background import Taper
 from adaptive_cart.courses.scores import CourseScore
 from adaptive_cart.courses.sequel import Sequel
 from adaptive_cart.nouns.distributions import EventTime
+from adaptive_cart.nouns.records import Floats
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,12 @@ class DiseaseCourse:
     relapse: EventTime | None
     rescue: float
     sequels: tuple[tuple[str, Sequel], ...] = ()
+    taper: Taper | None = None
+
+    @property
+    def infuses_again(self) -> bool:
+        """Whether participants may be infused again."""
+        return any(sequel.infuses for _, sequel in self.sequels)
 
     @property
     def may_relapse(self) -> bool:
@@ -46,6 +56,8 @@ class GroupCourse:
         The disease runs from randomisation even where the product is infused (``same_as``).
     crossover
         Probability of crossing over to the other arm's course.
+    washout
+        Months from randomisation for which the infusion waits; nothing where there is no wash-out.
     """
 
     infused: bool
@@ -63,6 +75,19 @@ class GroupCourse:
     rates: Mapping[str, float]
     crossover: float = 0.0
     scores: Mapping[str, CourseScore] = field(default_factory=dict)
+    washout: EventTime | None = None
+
+    def infused_after(self, delay: Floats, u: Callable[[], Floats]) -> Floats:
+        """Months to an infusion that waits for the wash-out.
+
+        Parameters
+        ----------
+        delay
+            Months until it could be given.
+        u
+            Gives the uniforms of the wash-out.
+        """
+        return delay if self.washout is None else np.maximum(delay, self.washout.quantile(u()))
 
     def runs_as(self, other: GroupCourse, infusion_counts: bool) -> bool:
         """Whether participants of two groups are alike in all that follows from the disease.
@@ -76,7 +101,7 @@ class GroupCourse:
             (group.own, group.dropout, group.death, group.crossover) for group in (self, other)
         )
         infusions = [
-            (group.infused, group.failure, group.delay, group.never_infused)
+            (group.infused, group.failure, group.delay, group.washout, group.never_infused)
             for group in (self, other)
         ]
         apart = infusion_counts or not (self.from_randomisation and other.from_randomisation)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from adaptive_cart.courses.again import Again
+from adaptive_cart.courses.background import Taper, Washout
+from adaptive_cart.courses.redosing import Redosing
 from adaptive_cart.courses.scores import CourseScore
 from adaptive_cart.courses.sequel import Sequel
 from adaptive_cart.nouns.distributions import TimeDistribution
@@ -20,6 +22,8 @@ DISEASE = (
     "rescue",
     "dropout",
     "death",
+    "redosing",
+    "taper",
 )
 COMMON = ("dropout", "death")
 
@@ -71,6 +75,9 @@ class ArmCourse(Part):
     remission: Remission | None = None
     durability: Durability | None = None
     remission_on_drugs: RemissionOnDrugs | None = None
+    redosing: Redosing | None = Field(default=None, description="another infusion, and its course")
+    taper: Taper | None = Field(default=None, description="background drugs that end after it")
+    washout: Washout | None = Field(default=None, description="background drugs that end before it")
     rescue: Hazard | None = None
     dropout: Hazard | None = None
     death: Hazard | None = None

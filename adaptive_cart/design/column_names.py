@@ -25,6 +25,8 @@ OF_PARTICIPANTS = (
 )  # fmt: skip
 # months at which spells begin, by state, number and whether after crossover; they end at relapses
 SPELL = re.compile(r"remission(_on_drugs)?(_[2-9]|_[1-9]\d+)?(_after_crossover)?_month")
+# months of infusions after the first, by number
+INFUSION = re.compile(r"infused_([2-9]|[1-9]\d+)_month")
 COUNTED = ("randomised", "analysed", "infused", "analysed_final")  # n_… beside n_ARM
 OF_COUNTS = (
     "events", "analysed", "missing", "months", "years", "total", "squares", "baseline", "change",
@@ -138,6 +140,8 @@ def _of_participants(pieces: Pieces) -> Iterator[Column]:
         spell = SPELL.fullmatch(endpoint.replace("relapse", "remission"))
         if spell and spell[2]:
             yield endpoint, "", "a further remission"
+        if INFUSION.fullmatch(endpoint):
+            yield endpoint, "", "a further infusion"
         for column in columns_of(endpoint, pieces.endpoints[endpoint]):
             yield column, path_to("endpoints", endpoint), f"endpoint '{endpoint}'"
 

@@ -12,7 +12,10 @@ infusion, 94 to 97% infused; PMC10348487), manufacturing failure from the nation
 Nat Med 2026, doi 10.1038/s41591-025-04185-6); off-the-shelf products from TyU19 (Wang et al.,
 Cell 2024, doi 10.1016/j.cell.2024.06.027), FT819 (NCT06308978) and CAR-NK (NCT06010472);
 engagers from teclistamab and blinatumomab (Bucci et al., Nat Med 2024;30:1593); in vivo from
-HN2301 (NEJM 2025). Days are turned into months of 365.25/12 days.
+HN2301 (NEJM 2025). Another infusion: the same autologous product failed for T cells against the CAR
+(Müller et al., Nat Med 2025, doi 10.1038/s41591-025-03718-3), while a second cycle of messenger-RNA
+cells was given (Descartes-08, phase 2a) and doses of engagers are repeatable. Days are turned into
+months of 365.25/12 days.
 """
 
 from __future__ import annotations
@@ -37,6 +40,8 @@ class Product:
         Probabilities of losing a participant before infusion, for the two kinds of reason.
     lymphodepletion, redosing, cost
         In words, for the reader of a report.
+    against_redosing
+        What speaks against another infusion of the same product; blank where nothing is known to.
     """
 
     description: str
@@ -48,6 +53,7 @@ class Product:
     lymphodepletion: str = "none"
     redosing: str = "no"
     cost: str = ""
+    against_redosing: str = ""
 
     @property
     def failure(self) -> float:
@@ -61,6 +67,11 @@ class Product:
         return Lognormal(dist="lognormal", median=median, sigma=self.delay_sigma)
 
 
+FAILED_AGAIN = (
+    "T cells against the CAR; the one re-infusion of the same product that is documented failed "
+    "(Müller et al., Nat Med 2025)"
+)
+
 PRODUCTS: dict[str, Product] = {
     "standard_of_care": Product("best standard of care, nobody is infused", infused=False),
     "autologous": Product(
@@ -73,6 +84,7 @@ PRODUCTS: dict[str, Product] = {
         "fludarabine and cyclophosphamide",
         "poor: immunity against the CAR",
         "USD 350-650 thousand",
+        FAILED_AGAIN,
     ),
     "autologous_rapid": Product(
         "autologous CD19 CAR-T by a rapid process",
@@ -84,6 +96,7 @@ PRODUCTS: dict[str, Product] = {
         "fludarabine and cyclophosphamide",
         "poor",
         "USD 280-520 thousand",
+        FAILED_AGAIN,
     ),
     "autologous_dual": Product(
         "autologous CAR-T against CD19 and BCMA",
@@ -95,6 +108,7 @@ PRODUCTS: dict[str, Product] = {
         "fludarabine and cyclophosphamide, or cyclophosphamide",
         "poor",
         "USD 420-780 thousand",
+        FAILED_AGAIN,
     ),
     "autologous_mrna": Product(
         "autologous BCMA CAR-T by messenger RNA, six weekly doses",
@@ -150,6 +164,7 @@ PRODUCTS: dict[str, Product] = {
         "none",
         "unknown",
         "USD 300-500 thousand",
+        "no second infusion is reported",
     ),
     "t_cell_engager": Product(
         "T-cell engager (teclistamab, blinatumomab)",

@@ -7,6 +7,7 @@ together, and what is missing, or contradicts what is elsewhere in the design, i
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -241,6 +242,16 @@ class _Reader:
         disease = courses.get((disease_arm, stratum))
         if disease is None:
             return None
+        if own.same_as is not None and disease.redosing is not None:
+            path = self.where(arm, "same_as")
+            self.report(
+                path,
+                f"participants of '{disease_arm}' are infused again (`redosing`), which is no "
+                f"matter of the disease alone{BY}; write what arm '{arm}' has itself",
+                path,
+                path_to("truth", disease_arm, "redosing"),
+            )
+            return None
         if disease.same_as is not None:
             path = self.where(arm, "same_as")
             self.report(path, f"'{disease_arm}' is itself the same as another arm", path)
@@ -270,6 +281,12 @@ class _Reader:
                 self.missing(arm, "infusion", "delay", write=write)
                 return None
             failure, delay = failure_value, delay_value
+        elif own.redosing is not None or own.washout is not None:
+            for key in ("redosing", "washout"):
+                if getattr(own, key) is not None:
+                    message = f"nobody is infused in arm '{arm}'{BY}; give [arms.{arm}] a product"
+                    self.report(self.where(arm, key), message, path_to("arms", arm))
+            return None
         elif own.infusion is not None:
             self.report(
                 self.where(arm, "infusion"),
@@ -294,6 +311,21 @@ class _Reader:
                 return None
             never = self._disease(without, uninfused)
         if own_disease is None or never is None:
+            return None
+        if own.redosing is not None and arm == self.frame.crossover_from:
+            self.report(
+                self.where(arm, "redosing"),
+                f"[crossover] lets participants of '{arm}' cross, who are not infused again "
+                f"before{BY}; leave one of the two out",
+                "crossover",
+            )
+            return None
+        own_disease = replace(
+            own_disease,
+            sequels=tuple((key, sequel.beside(failure)) for key, sequel in own_disease.sequels),
+        )
+        if own.washout is not None and own.washout.months is None:
+            self.missing(arm, "washout", "months", write=f"`months = {_EXAMPLE}`")
             return None
         drugs = disease.remission_on_drugs or RemissionOnDrugs(probability=0.0)
         if drugs.probability is None:
@@ -320,6 +352,7 @@ class _Reader:
             rates=own.rates or {},
             scores=self._scores(arm, own),
             crossover=0.0 if own.crossover is None else own.crossover.probability,
+            washout=None if own.washout is None else own.washout.months,
         )
 
     def _without_infusion(self, arm: str, failure: float) -> None:
@@ -377,7 +410,8 @@ class _Reader:
             self.missing(arm, "remission", "probability", write="`probability = …`")
             return None
         durability = course.durability or Durability(cured=1.0)
-        if remission.probability > 0.0:
+        redosing = course.redosing
+        if remission.probability > 0.0 or (redosing is not None and not redosing.after_relapse):
             if remission.onset is None:
                 self.missing(arm, "remission", "onset", write=f"`onset = {_EXAMPLE}`")
                 return None
@@ -393,12 +427,11 @@ class _Reader:
                 self.missing(arm, "durability", "relapse", write=write)
                 return None
         sequels = tuple(sequels_of(course))
-        lacking = [
-            (*path, key)
-            for path, sequel in sequels
-            for key in type(sequel).model_fields
-            if getattr(sequel, key) is None
-        ]
+        lacking = [(*path, *key) for path, sequel in sequels for key in sequel.lacking()]
+        taper = course.taper
+        if taper is not None and taper.months is None:
+            self.missing(arm, "taper", "months", write=f"`months = {_EXAMPLE}`")
+            return None
         for path in lacking:
             self.missing(arm, *path, write=f"`{path[-1]} = …`")
         return DiseaseCourse(
@@ -408,6 +441,7 @@ class _Reader:
             relapse=durability.relapse,
             rescue=per_month(course.rescue),
             sequels=() if lacking else tuple((path_to(*path), s) for path, s in sequels),
+            taper=taper,
         )
 
     # ── direct truth ──────────────────────────────────────────────────────────────────────

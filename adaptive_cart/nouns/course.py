@@ -126,6 +126,8 @@ class Course:
         In every state, those of a state in order of time.
     crossed
         Crossover to the other arm's course; nothing where the design has none.
+    infused_again
+        The second infusion, the third, and so on, as far as anybody has one.
     """
 
     infused: Floats
@@ -134,6 +136,7 @@ class Course:
     dropout: Floats
     spells: tuple[Spell, ...]
     crossed: Floats | None = None
+    infused_again: tuple[Floats, ...] = ()
 
     @cached_property
     def gone(self) -> Floats:

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from adaptive_cart.design.column_names import OF_PARTICIPANTS, SPELL, columns_of
+from adaptive_cart.design.column_names import INFUSION, OF_PARTICIPANTS, SPELL, columns_of
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import InputError
 from adaptive_cart.nouns.parts import DAYS_PER_MONTH, ONE_DAY
@@ -155,6 +155,7 @@ def month_column(column: str) -> str:
     """The name that a column of dates has among those of months; any other keeps its own."""
     other = column.removesuffix("_date") + "_month"
     known = other in OF_PARTICIPANTS or SPELL.fullmatch(other.replace("relapse", "remission"))
+    known = known or INFUSION.fullmatch(other)
     return other if column.endswith("_date") and known else column
 
 

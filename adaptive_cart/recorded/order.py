@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.nouns.calendar import SAME
 from adaptive_cart.nouns.course import DRUG_FREE
-from adaptive_cart.recorded.table import CROSSOVER, WITHDRAWN, spells_in
+from adaptive_cart.recorded.table import CROSSOVER, WITHDRAWN, infusions_in, spells_in
 
 Found = Iterator[tuple[str, str]]
 
@@ -34,6 +35,7 @@ def impossible(
     """
     yield from _spells(months)
     yield from _at_once(months)
+    yield from _infusions(months)
     death = months["death_month"]
     for column, month in months.items():
         if column != "death_month" and np.isfinite(month) and month > death + SAME:
@@ -83,6 +85,18 @@ def _at_once(months: Mapping[str, float]) -> Found:
             f"{found}; {begins} (month {began:g}) has not ended when {other} (month {month:g}) "
             f"comes; fill in the month of its end, no later than {month:g}",
         )
+
+
+def _infusions(months: Mapping[str, float]) -> Found:
+    """Infusions that stand there without the one before, or before it."""
+    columns = ["infused_month", *infusions_in(months)]
+    for before, column in pairwise(columns):
+        if np.isfinite(months[column]) and not months[before] < months[column]:
+            found = f"found {months[column]:g}; an infusion"
+            if np.isfinite(months[before]):
+                yield column, f"{found} no later than the one before ({before} {months[before]:g})"
+            elif not np.isnan(months[before]):
+                yield column, f"{found} without the one before; {before} is blank"
 
 
 def _called(column: str) -> str:

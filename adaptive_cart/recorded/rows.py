@@ -27,7 +27,15 @@ from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.recorded.dates import InMonths, date_column
 from adaptive_cart.recorded.known import Participants
 from adaptive_cart.recorded.order import after_last_contact, after_withdrawal, impossible
-from adaptive_cart.recorded.table import CROSSOVER, HEADER, MISSED, ON_DRUGS, WITHDRAWN, further
+from adaptive_cart.recorded.table import (
+    CROSSOVER,
+    HEADER,
+    MISSED,
+    ON_DRUGS,
+    WITHDRAWN,
+    further,
+    infusions_in,
+)
 from adaptive_cart.recorded.units import DAYS, WEEKS, signs
 
 LONGEST = 1200.0  # months; more is a date, or days
@@ -125,7 +133,7 @@ class Reading:
             self.report(0, f"column {column}", f"missing{self._why(column)}")
 
     def _optional(self) -> tuple[str, ...]:
-        more: tuple[str, ...] = (ON_DRUGS, *self._further())
+        more: tuple[str, ...] = (ON_DRUGS, *self._further(), *infusions_in(self.columns))
         if self._every is not None:
             more = (*more, MISSED)
         return (*more, *CROSSOVER) if self.design.crossover is not None else more
@@ -269,7 +277,9 @@ class Reading:
         stratum = np.zeros(number, dtype=narrow(len(design.shares)))
         randomised, last = np.zeros(number), np.zeros(number)
         withdrawn = np.full(number, np.inf)
-        course = (*COURSE, ON_DRUGS, *CROSSOVER, *self._further())
+        course = (
+            *COURSE, ON_DRUGS, *CROSSOVER, *self._further(), *infusions_in(self.columns)
+        )  # fmt: skip
         months = {c: np.full(number, np.inf) for c in course}
         own = self._with_a_column()
         outcomes: dict[str, list[Any]] = {name: [] for name in own}
@@ -330,7 +340,7 @@ class Reading:
             np.array([max(own[name].dated(v), default=np.inf) for v in values])
             for name, values in columns.items()
         ]
-        at_once = AT_ONCE if self._delay else ()
+        at_once = (*AT_ONCE, *infusions_in(months)) if self._delay else ()
         contacts = (values for column, values in months.items() if column not in at_once)
         for values in (*contacts, *dates):
             last = np.where(np.isfinite(values), np.maximum(last, values), last)
@@ -377,8 +387,9 @@ class Reading:
 
     def _delayed(self, months: Mapping[str, float], last: float) -> Mapping[str, float]:
         """The months without an infusion that the table has sooner than what was seen at it."""
-        soon = months["infused_month"] <= last + self._delay + SAME
-        return {c: m for c, m in months.items() if not (self._delay and soon and c in AT_ONCE)}
+        at_once = (*AT_ONCE, *infusions_in(months)) if self._delay else ()
+        soon = [c for c in at_once if months[c] <= last + self._delay + SAME]
+        return {c: m for c, m in months.items() if c not in soon}
 
     def _told_units(self) -> None:
         """Refuse a table in days or weeks by name, instead of all that follows from it."""

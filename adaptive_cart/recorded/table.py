@@ -9,9 +9,9 @@ dropout or the date of the table, whichever comes first. Numbers are written in 
 Besides the columns of :data:`HEADER` there is one for each adverse event (month of onset), each
 recurrent event (months, with ";" between them) and each endpoint whose outcome is given directly
 (0 or 1, known from its month on; the month of the event; or scores, a column for the baseline and
-one for each visit); and, where the design needs them, :data:`ON_DRUGS`, :data:`CROSSOVER` and
-:data:`MISSED`. States are then those seen at visits, and all but randomisation and infusion is what
-has been reported by the date.
+one for each visit); and, where the design needs them, :data:`ON_DRUGS`, :data:`CROSSOVER`, :data:`MISSED`,
+two columns for each further remission and one for each further infusion. States are then those seen at
+visits, and all but randomisation and infusion is what has been reported by the date.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from adaptive_cart.design.column_names import SPELL
+from adaptive_cart.design.column_names import INFUSION, SPELL
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.follow_up import FollowUp
 from adaptive_cart.nouns import course as courses
@@ -61,6 +61,12 @@ def further(columns: Iterable[str]) -> list[str]:
     return [c for match in found if match[2] for c in (match[0], _end(match[0]))]
 
 
+def infusions_in(columns: Iterable[str]) -> list[str]:
+    """Columns of infusions after the first that stand there, in order."""
+    found = (match for column in dict.fromkeys(columns) if (match := INFUSION.fullmatch(column)))
+    return [match[0] for match in sorted(found, key=lambda match: int(match[1]))]
+
+
 def _end(column: str) -> str:
     return column.replace("remission", "relapse")
 
@@ -87,6 +93,8 @@ def months_of(course: Course) -> dict[str, Floats]:
         "rescue_month": course.rescue,
         "death_month": course.death,
     }
+    for number, months in enumerate(course.infused_again, start=2):
+        found[f"infused_{number}_month"] = months
     if course.crossed is not None:
         found[CROSSOVER[0]] = course.crossed
     for spell in course.spells:
@@ -114,6 +122,7 @@ def course_of(months: Mapping[str, Floats], dropout: Floats, crossover: bool) ->
             if crossover or not after
         ),
         crossed=months[CROSSOVER[0]] if crossover else None,
+        infused_again=tuple(months[column] for column in infusions_in(months)),
     )
 
 
@@ -176,6 +185,8 @@ def _row(
     for column in (ON_DRUGS, *CROSSOVER, *further(months)):
         if column in months and (counted or "on_drugs" not in column):
             row[column] = seen(months[column])
+    for column in infusions_in(months):
+        row[column] = seen(months[column], date)
     for name, outcome in population.outcomes.items():
         endpoint = design.endpoints[name]
         assert endpoint.direct is not None

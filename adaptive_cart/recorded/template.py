@@ -24,7 +24,8 @@ from adaptive_cart.recorded.table import CROSSOVER, HEADER, MISSED, ON_DRUGS, WI
 OWN = "months since this participant's own randomisation"
 OPENING = "months since the opening of the trial"
 COURSE = {
-    "infused_month": "first infusion of the product; blank if not infused",
+    "infused_month": "first infusion of the product; blank if not infused; a further one stands in "
+    "infused_2_month, the next in infused_3_month",
     "remission_month": "beginning of the first drug-free remission",
     "relapse_month": "end of that remission; a further one stands in two more columns, "
     "remission_2_month and relapse_2_month, the next in remission_3_month and relapse_3_month",

@@ -28,6 +28,7 @@ from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
 from adaptive_cart.nouns.records import Floats
 
 POINTS = 1_024  # equally probable delays to infusion
+WAITS = 128  # and months of a wash-out
 UNSEEN = 0.05  # probability with which a rate at the bound would have shown no event
 
 
@@ -71,6 +72,9 @@ def infused_share(group: GroupCourse) -> float:
     if group.delay is None:
         return 1.0 - group.failure
     delays = group.delay.quantile((np.arange(POINTS) + 0.5) / POINTS)
+    if group.washout is not None:
+        waits = group.washout.quantile((np.arange(WAITS) + 0.5) / WAITS)
+        delays = np.maximum.outer(delays, waits)
     there = np.exp(-(group.dropout + group.death) * delays)  # both a month
     return (1.0 - group.failure) * float(there.mean())
 

@@ -31,6 +31,7 @@ from adaptive_cart.results.estimand import (
 from adaptive_cart.results.hazard_ratios import HazardRatios
 from adaptive_cart.results.long_term import counted
 from adaptive_cart.results.true_value import TrueValue
+from adaptive_cart.telling.spells import told_spells
 
 SHIFTS = 8
 POINTS = 4_093  # a prime, so that no coordinate of the lattice repeats itself
@@ -106,6 +107,7 @@ def _told(design: Design, truth: Truth, points: LatticePoints) -> Told:
     notes = (
         *_over_whom(truth),
         *_sources(truth),
+        *told_spells(design, truth),
         *_left_out(design, truth),
         *_not_simulated(design, truth),
     )

@@ -222,12 +222,13 @@ def _sequels(design: Design, truths: Truths) -> Found:
     unread = bool(reading) and not any(reading) and design.crossover is None
     for arm in design.arm_names:
         own = [group.own for groups in courses for group in groups if group.disease_of == arm]
-        why = "nobody relapses there, in any scenario"
-        if any(disease.may_relapse for disease in own):
-            why = "no endpoint counts what comes after the first relapse"
-            if not unread:
-                continue
         for key in dict.fromkeys(key for disease in own for key, _ in disease.sequels):
+            kinds = [(s, disease) for disease in own for k, s in disease.sequels if k == key]
+            why = kinds[0][0].idle(kinds[0][1])
+            if not all(sequel.idle(disease) for sequel, disease in kinds):
+                why = "no endpoint counts what comes after the first relapse"
+                if not (unread and all(sequel.after_relapse for sequel, _ in kinds)):
+                    continue
             for where, table in tables.items():
                 if _holds(table.get(arm), key):
                     yield f"{path_to(where, arm)}.{key}", why

@@ -32,8 +32,16 @@ PURPOSES = (
     "crossover:remission_onset", "crossover:cured", "crossover:relapse", "crossover:rescue",
     "crossover:dropout", "crossover:death",
     *(
-        f"{course}again:{k}{purpose}" for course in ("", "crossover:") for k in (1, 2, 3)
+        f"{course}again:{k}{purpose}" for course in ("", "crossover:") for k in range(1, 7)
         for purpose in ("", ":onset", ":cured", ":relapse")
+    ),
+    *(f"{course}{purpose}" for course in ("", "crossover:") for purpose in ("taper", "washout")),
+    *(
+        f"{course}redosing:{k}{purpose}" for course in ("", "crossover:") for k in range(1, 7)
+        for purpose in (
+            "", ":infusion_delay", ":infusion_failure", ":taper", ":remission", ":onset", ":cured",
+            ":relapse",
+        )
     ),
 )  # fmt: skip
 

@@ -10,11 +10,11 @@ of arrival; ``latents["assignment"][stratum][k]`` is that of the k-th block of a
 ``arrival``, ``stratum``, ``infusion_failure``, ``infusion_delay``, ``remission``,
 ``remission_onset``, ``cured``, ``relapse``, ``remission_on_drugs``, ``remission_on_drugs_onset``,
 ``again:K`` for the K-th relapse and ``again:K:onset``, ``again:K:cured``, ``again:K:relapse``,
-``rescue``, ``dropout``, ``death``, ``event:NAME``, ``outcome:ENDPOINT``, ``imputation:ENDPOINT``,
-``visits``, ``crossover``, and, of the other arm's course after crossover, ``crossover:`` before
-``infusion_failure``, ``infusion_delay``, ``remission``, ``remission_onset``, ``cured``,
-``relapse``, ``rescue`` and, where the own arm has no such hazard, ``dropout`` and ``death``. A
-purpose that the participant's truth does not ask for is not looked up.
+``rescue``, ``dropout``, ``death``, those of `spells`, ``event:NAME``, ``outcome:ENDPOINT``,
+``imputation:ENDPOINT``, ``visits``, ``crossover``, and, of the other arm's course after crossover,
+``crossover:`` before those of `spells`, ``infusion_failure``, ``infusion_delay``, ``remission``,
+``remission_onset``, ``cured``, ``relapse``, ``rescue`` and, where the own arm has no such hazard,
+``dropout`` and ``death``. A purpose that the participant's truth does not ask for is not looked up.
 
 Assumed where the contract is silent or could be read two ways
 
@@ -114,7 +114,7 @@ from typing import Any
 import numpy as np
 from scipy import special, stats
 
-from twin import accrual, posterior, visits
+from twin import accrual, posterior, spells, visits
 
 Table = dict[str, Any]
 Person = dict[str, Any]
@@ -489,6 +489,8 @@ def own_course(
             delay = 0.0
             if "delay" in logistics:
                 delay = quantile(logistics["delay"], uniform("infusion_delay"))
+            if "washout" in own:  # both run from randomisation
+                delay = max(delay, quantile(own["washout"]["months"], uniform("washout")))
             if delay <= gone:
                 person["infused_month"] = delay
 
@@ -502,10 +504,12 @@ def own_course(
     else:
         disease, start = parameters(truth, control_of(raw) or "not_infused", stratum), 0.0
 
-    person.update(disease_course(disease, start, uniform))
+    person.update(disease_course(disease, start, uniform, gone, logistics.get("failure", 0.0)))
 
     on_drugs = (follow if twin_arm else own).get("remission_on_drugs")
     person["remission_on_drugs_month"] = NEVER
+    if "washout" in own and person["infused_month"] < NEVER and not twin_arm:
+        on_drugs = None  # they have been stopped
     if on_drugs and uniform("remission_on_drugs") < on_drugs["probability"]:
         person["remission_on_drugs_month"] = 0.0
         if "onset" in on_drugs:
@@ -535,43 +539,25 @@ def own_course(
     return person
 
 
-def disease_course(disease: Table, start: float, uniform: Callable[[str], float]) -> Table:
-    """Months of remissions, relapses and rescue of a disease whose clock starts at a month."""
-    exposure = NEVER  # months outside drug-free remission until rescue
+def disease_course(
+    disease: Table,
+    start: float,
+    uniform: Callable[[str], float],
+    gone: float = NEVER,
+    failure: float = 0.0,
+) -> Table:
+    """Months of remissions, relapses, further infusions and rescue, from a month on (`spells`)."""
+    exposure = NEVER
     if disease.get("rescue"):
         exposure = hazard_months(disease["rescue"], uniform("rescue"))
-    remission = disease.get("remission") or {"probability": 0.0}
-    durability = disease.get("durability", {})
-    again = remission.get("again", {"probability": 0.0})
-    cured = durability.get("cured", 0.0)
-    outside = 0.0  # months outside drug-free remission so far
-    out_since = start
-    spells: list[tuple[float, float]] = []
-    while len(spells) <= again.get("at_most", 1):
-        names = ("remission", "remission_onset", "cured", "relapse")
-        probability = remission["probability"]
-        if spells:
-            k = len(spells)
-            names = (f"again:{k}", *(f"again:{k}:{n}" for n in ("onset", "cured", "relapse")))
-            probability = again["probability"]
-        if not probability or uniform(names[0]) >= probability:
-            break
-        wait = quantile(remission["onset"], uniform(names[1])) if "onset" in remission else 0.0
-        if wait == NEVER or exposure < outside + wait:
-            break
-        lost = NEVER
-        if "relapse" in durability and (cured == 0.0 or uniform(names[2]) >= cured):
-            lost = out_since + wait + quantile(durability["relapse"], uniform(names[3]))
-        spells.append((out_since + wait, lost))
-        outside, out_since = outside + wait, lost
-        if lost == NEVER:
-            break
-    first, *more = spells or [(NEVER, NEVER)]
+    life = spells.disease_course(disease, start, uniform, exposure, gone, failure, quantile)
+    first, *more = life.spells or [(NEVER, NEVER)]
     return {
         "remission_month": first[0],
         "relapse_month": first[1],
         "later_remissions": more,
-        "rescue_month": out_since + (exposure - outside),
+        "infused_again": life.infusions,
+        "rescue_month": life.rescue(),
     }
 
 
@@ -633,6 +619,9 @@ def cross_over(
             infused = month
             if "delay" in logistics:
                 infused += quantile(logistics["delay"], afresh("infusion_delay"))
+            if "washout" in other:
+                wait = quantile(other["washout"]["months"], afresh("washout"))
+                infused = max(infused, month + wait)
         if infused <= min(person["dropout_month"], person["death_month"]):
             person["infused_month"] = start = infused
         elif not alike:
@@ -641,7 +630,9 @@ def cross_over(
         return
     if alike:
         start = month
-    after_it = disease_course(follow, start, afresh)
+    gone = min(person["dropout_month"], person["death_month"])
+    after_it = disease_course(follow, start, afresh, gone, logistics.get("failure", 0.0))
+    person["infused_again"] = after_it["infused_again"]
     person["remission_after_month"] = after_it["remission_month"]
     person["relapse_after_month"] = after_it["relapse_month"]
     person["later_remissions_after"] = after_it["later_remissions"]
@@ -657,6 +648,9 @@ def month_of(person: Person, name: str) -> float:
     which, number, *after = name.split("_") if any(map(str.isdigit, name)) else (name, "1")
     if number == "1":
         return float(person[f"{name}_month"])
+    if which == "infused":
+        infusions = person["infused_again"]
+        return infusions[int(number) - 2] if int(number) - 2 < len(infusions) else NEVER
     later = person["later_remissions_after" if after else "later_remissions"]
     spell = later[int(number) - 2] if int(number) - 2 < len(later) else (NEVER, NEVER)
     return float(spell[which == "relapse"])

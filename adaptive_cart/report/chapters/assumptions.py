@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from adaptive_cart.courses.background import Taper
 from adaptive_cart.courses.scores import CourseScore
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.distributions import EventTime
@@ -83,6 +84,7 @@ _NAMES = {
     "delay": "infusion.delay",
     "on_drugs": "remission_on_drugs.probability",
     "on_drugs_onset": "remission_on_drugs.onset",
+    "washout": "washout.months",
 }
 _SKIPPED = ("infused", "disease_of", "never_infused", "from_randomisation")
 
@@ -101,8 +103,11 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield f"{path}.{name}", _words(inside, path)
     elif isinstance(value, tuple):  # what may follow a relapse
         for table, sequel in value:
-            for key in type(sequel).model_fields:
-                yield f"{table}.{key}", _words(getattr(sequel, key), table)
+            for key, inside in sequel.values():
+                yield f"{table}.{key}", _words(inside, table)
+    elif isinstance(value, Taper):
+        for key in type(value).model_fields:
+            yield f"taper.{key}", _words(getattr(value, key), "taper")
     elif value is not None:
         name = _NAMES.get(path, path)
         yield name, _words(value, name.split(".")[0])
@@ -111,6 +116,10 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
 def _words(value: Any, path: str) -> str:
     if isinstance(value, EventTime | CourseScore):
         return value.words()
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value.replace("_", " ")
     if path in HAZARDS:
         return f"{value * MONTHS_PER_YEAR:.4g} a year"
     return f"{value:g} a year" if path == "rates" else f"{value:g}"
