@@ -312,6 +312,11 @@ class _Reader:
             never = self._disease(without, uninfused)
         if own_disease is None or never is None:
             return None
+        for key in ("redosing", "washout") if without == NOT_INFUSED else ():
+            if getattr(uninfused, key) is not None:
+                message = f"nobody is infused there{BY}; leave it out"
+                self.report(self.where(without, key), message)
+                return None
         if own.redosing is not None and arm == self.frame.crossover_from:
             self.report(
                 self.where(arm, "redosing"),
@@ -320,6 +325,9 @@ class _Reader:
                 "crossover",
             )
             return None
+        if infused:  # who is never infused is not infused again either
+            kept = tuple(pair for pair in never.sequels if not pair[1].infuses)
+            never = replace(never, sequels=kept)
         own_disease = replace(
             own_disease,
             sequels=tuple((key, sequel.beside(failure)) for key, sequel in own_disease.sequels),

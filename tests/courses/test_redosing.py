@@ -327,3 +327,26 @@ def test_check_tells_it_and_warns_of_the_product() -> None:
     )
     assert "warning: cart is infused again, and of 'autologous' that is poor: T cells" in told
     assert "warning: cart is" not in described(Design(**changed("arms.cart.product", "in_vivo")))
+
+
+def test_without_a_control_who_is_never_infused_is_not_infused_again() -> None:
+    raw = redosed()
+    del raw["arms"]["soc"], raw["truth"]["soc"]
+    raw["arms"]["cart"].pop("allocation", None)
+    raw["randomisation"] = {}
+    raw["endpoints"] = {"dfr": raw["endpoints"]["dfr"]}
+    raw["analysis"] = {}
+    rule = {"name": "works", "then": "declare_success", "at_least": 0.9}
+    raw["rules"] = [rule | {"posterior": {"endpoint": "dfr", "arm": "cart", "above": 0.3}}]
+    raw["truth"]["cart"]["infusion"]["failure"] = 0.0
+    raw["truth"]["cart"]["dropout"] = {"per_year": 2.0}
+    course = block_of(raw).population.course
+    assert np.isfinite(course.infused_again[0]).any()
+    assert not np.isfinite(course.infused_again[0][~np.isfinite(course.infused)]).any()
+    raw["truth"]["cart"]["infusion"]["failure"] = 0.2
+    raw["truth"]["not_infused"] = {
+        "remission": {"probability": 0.1, "onset": fixed(2.0)}, "durability": {"cured": 1.0},
+        "redosing": raw["truth"]["cart"]["redosing"],
+    }  # fmt: skip
+    with pytest.raises(DesignError, match=r"not_infused\.redosing: nobody is infused there"):
+        Design(**raw)
