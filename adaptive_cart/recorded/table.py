@@ -9,9 +9,10 @@ dropout or the date of the table, whichever comes first. Numbers are written in 
 Besides the columns of :data:`HEADER` there is one for each adverse event (month of onset), each
 recurrent event (months, with ";" between them) and each endpoint whose outcome is given directly
 (0 or 1, known from its month on; the month of the event; or scores, a column for the baseline and
-one for each visit); and, where the design needs them, :data:`ON_DRUGS`, :data:`CROSSOVER`, :data:`MISSED`,
-two columns for each further remission and one for each further infusion. States are then those seen at
-visits, and all but randomisation and infusion is what has been reported by the date.
+one for each visit); and, where the design needs them, :data:`ON_DRUGS`, :data:`CROSSOVER`,
+:data:`MISSED`, two columns for each further remission and one for each further infusion. States are
+then those seen at visits, and all but randomisation and infusion is what has been reported by the
+date.
 """
 
 from __future__ import annotations
