@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from adaptive_cart.report import write_report
     from adaptive_cart.results.result import Result, open_result
     from adaptive_cart.running.run import simulate
+    from adaptive_cart.running.worst_case import worst_case
     from adaptive_cart.sweeps import Sweep, sweep
     from adaptive_cart.telling.walkthrough import example
 
@@ -50,6 +51,7 @@ _HOME = {
     "open_result": "results.result",
     "simulate": "running.run",
     "sweep": "sweeps",
+    "worst_case": "running.worst_case",
     "write_report": "report",
 }
 
@@ -77,6 +79,7 @@ __all__ = [
     "priors",
     "simulate",
     "sweep",
+    "worst_case",
     "write_report",
 ]
 

@@ -14,6 +14,7 @@ COMMANDS = {
     "simulate": "adaptive_cart.commands.simulate",
     "sweep": "adaptive_cart.commands.sweep",
     "calibrate": "adaptive_cart.commands.calibrate",
+    "worst-case": "adaptive_cart.commands.worst_case",
     "example": "adaptive_cart.commands.example",
     "analyze": "adaptive_cart.commands.analyze",
     "prior": "adaptive_cart.commands.prior",

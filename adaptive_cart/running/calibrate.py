@@ -105,22 +105,22 @@ def calibrate(
     region = region_of(design)
     if _exact(design, region, engine):
         return _enumerated(design, region, progress)
-    own_seed = _own_seed(design.simulation.seed if seed is None else seed)
-    return _simulated(design, region, number, own_seed, jobs, progress)
+    first = own_seed(design.simulation.seed if seed is None else seed)
+    return _simulated(design, region, number, first, jobs, progress)
 
 
 def _of_claims(
     design: Design, trials: int, seed: int, jobs: int | None, progress: Progress, engine: Engine
 ) -> SharedCalibration:
     """The threshold for success for its own share, then those of the claims."""
-    alone, own = for_success_alone(design), _own_seed(seed)
+    alone, own = for_success_alone(design), own_seed(seed)
     success = None
     if needs_calibration(alone):
         found = calibrate(alone, trials, seed, jobs, progress, engine)
         success = found.of_success
     elif engine == "exact":
         raise EngineError("the error of further claims is simulated, and not enumerated")
-    return calibrate_shared(design, success, trials, own, _own_seed(own), jobs, progress)
+    return calibrate_shared(design, success, trials, own, own_seed(own), jobs, progress)
 
 
 def without_futility(design: Design) -> Design:
@@ -251,7 +251,7 @@ def _simulated(
     worst = max(errors, key=lambda name: errors[name].estimate)
     final = with_threshold(design, threshold)
     again = {point.name: point for point in null_points(final, design)[0]}[worst]
-    wrong = false_successes(final, again, trials, _own_seed(seed))
+    wrong = false_successes(final, again, trials, own_seed(seed))
     return _found(
         design, final, region, threshold, must_not, may,
         method="simulated",
@@ -313,7 +313,8 @@ def calibrated_text(text: str, found: AnyCalibration) -> str:
     return tomlkit.dumps(document)
 
 
-def _own_seed(seed: int) -> int:
+def own_seed(seed: int) -> int:
+    """Seed of trials that are to have nothing in common with those of another seed."""
     digest = hashlib.blake2b(f"calibration {seed}".encode(), digest_size=7).digest()
     return int.from_bytes(digest, "little")
 

@@ -77,6 +77,23 @@ def _numbers(design: Design) -> Iterator[tuple[int, ...]]:
         yield tuple(analysed * ratio // total for ratio in design.allocation)
 
 
+@dataclass(frozen=True)
+class Verdicts:
+    """What the rules say to the tables of a look, ``(responders, …)`` by arm.
+
+    Attributes
+    ----------
+    wins
+        By rule for success: where it declares it.
+    open_
+        Where no rule ends the trial.
+    """
+
+    analysed: tuple[int, ...]
+    wins: Mapping[str, Booleans]
+    open_: Booleans
+
+
 class ExactError:
     """Probability of a false success by threshold, in the worst case over control rates.
 
@@ -85,7 +102,7 @@ class ExactError:
     design
         One arm or two, fixed numbers at every look, numbers as thresholds.
     calibrated
-        Names of the rules whose thresholds are tried.
+        Names of the rules whose thresholds are tried; none where all are written.
     limits
         Lowest and highest control rate of the null region; of a single arm, its own.
     """
@@ -102,7 +119,7 @@ class ExactError:
             for number, analysed in enumerate(_numbers(design), start=1)
         ]
         self.controls = np.unique(np.linspace(*limits, RATES))
-        ours = [rule for rule in self.plan.rules if rule.name in calibrated]
+        ours = [rule for rule in self.success if rule.name in calibrated or not calibrated]
         self.effects = effects_of(ours, design)
 
     def _tables(self, number: int, analysed: tuple[int, ...]) -> _Tables:
@@ -187,16 +204,33 @@ class ExactError:
     def _errors(self, wins: list[dict[str, Floats]], effect: Effect, controls: Floats) -> Floats:
         """Probability of a false success at each control rate; -1 where the claim is true."""
         rates, there = effect.rates(controls, len(self.design.arms))
-        errors = np.zeros(len(controls))
-        false = {rule.name: self._false(rule, rates) for rule in self.success}
-        for first in range(0, len(controls), CHUNK):
+        return np.where(there, self._false_successes(wins, rates), -1.0)
+
+    def at(self, rates: Floats, threshold: float = math.nan) -> Floats:
+        """Probability of a false success at pairs of rates, ``(rate, arm)``."""
+        return self._false_successes(self._wins(threshold), rates)
+
+    def success_at(self, rates: Floats, threshold: float = math.nan) -> Floats:
+        """Probability of any success, false or not; parameters as for ``at``."""
+        every = {rule.name: np.ones(len(rates), dtype=np.bool_) for rule in self.success}
+        return self._successes(self._wins(threshold), rates, every)
+
+    def _false_successes(self, wins: list[dict[str, Floats]], rates: Floats) -> Floats:
+        false = {rule.name: false_of(rule, rates) for rule in self.success}
+        return self._successes(wins, rates, false)
+
+    def _successes(
+        self, wins: list[dict[str, Floats]], rates: Floats, counted: Mapping[str, Booleans]
+    ) -> Floats:
+        errors = np.zeros(len(rates))
+        for first in range(0, len(rates), CHUNK):
             part = slice(first, first + CHUNK)
             for look, by_rule in zip(self.looks, wins, strict=True):
                 masses = [self._masses(n, rates[part, arm]) for arm, n in enumerate(look.analysed)]
                 for name, mass in by_rule.items():
                     reached = _over_tables(mass, masses)
-                    errors[part] += np.where(false[name][part], reached, 0.0)
-        return np.where(there, errors, -1.0)
+                    errors[part] += np.where(counted[name][part], reached, 0.0)
+        return errors
 
     def _masses(self, n: int, rates: Floats) -> Floats:
         """Binomial masses, remembered while there is room: every threshold asks for the same."""
@@ -209,14 +243,6 @@ class ExactError:
             self._known[key] = found
         return self._known[key]
 
-    @staticmethod
-    def _false(rule: ResolvedRule, rates: Floats) -> Booleans:
-        true = [
-            np.logical_and.reduce([~false_at(asked, rates) for asked in together])
-            for together in rule.questions(0)
-        ]
-        return ~rule.condition.of_one_target(true)
-
     def _wins(self, threshold: float) -> list[dict[str, Floats]]:
         """By look and rule for success: where it declares it, and a trial is still running.
 
@@ -228,21 +254,29 @@ class ExactError:
         running = np.ones((1,) * len(self.design.arms))
         before: tuple[int, ...] = (0,) * len(self.design.arms)
         found = []
-        for look in self.looks:
+        for look in self.verdicts(threshold):
             earlier = [_chosen(b, a) for b, a in zip(before, look.analysed, strict=True)]
             reached = carried(running, earlier)
-            open_ = np.ones(reached.size, dtype=np.bool_)
+            found.append({n: np.where(wins, reached, 0.0) for n, wins in look.wins.items()})
+            running = np.where(look.open_, reached, 0.0)
+            before = look.analysed
+        return found
+
+    def verdicts(self, threshold: float = math.nan) -> list[Verdicts]:
+        """By look: what the rules, in order, say to every table; parameters as for ``worst``."""
+        found = []
+        for look in self.looks:
+            shape = tuple(number + 1 for number in look.analysed)
+            open_ = np.ones(len(look.successes), dtype=np.bool_)
             wins = {}
             for rule in self.plan.rules:
                 if look.number not in rule.looks or rule.silent(look.analysed):
                     continue
                 holds = open_ & self._holds(rule, look, threshold)
                 if rule.decision.ends == SUCCESS:
-                    wins[rule.name] = np.where(holds.reshape(reached.shape), reached, 0.0)
+                    wins[rule.name] = holds.reshape(shape)
                 open_ &= ~holds
-            found.append(wins)
-            running = np.where(open_.reshape(reached.shape), reached, 0.0)
-            before = look.analysed
+            found.append(Verdicts(look.analysed, wins, open_.reshape(shape)))
         return found
 
     def _holds(self, rule: ResolvedRule, look: _Tables, threshold: float) -> Booleans:
@@ -271,6 +305,15 @@ def _over_tables(mass: Floats, masses: list[Floats]) -> Floats:
     if len(masses) == 1:
         return np.asarray(masses[0] @ mass)
     return np.asarray(((masses[0] @ mass) * masses[1]).sum(axis=1))
+
+
+def false_of(rule: ResolvedRule, rates: Floats) -> Booleans:
+    """Whether what a rule claims is false at pairs of rates, ``(rate,)``."""
+    true = [
+        np.logical_and.reduce([~false_at(asked, rates) for asked in together])
+        for together in rule.questions(0)
+    ]
+    return ~rule.condition.of_one_target(true)
 
 
 def _peaks(errors: Floats) -> list[int]:

@@ -134,7 +134,6 @@ class Region:
 
 def region_of(design: Design) -> Region:
     """The null region of a design, as its calibration reads it."""
-    assert design.calibration is not None
     numbers = with_threshold(design, 0.5) if needs_calibration(design) else design
     truths = numbers.truths
     rules = calibrated_rules(design, resolve_rules(numbers))
@@ -152,7 +151,7 @@ def region_of(design: Design) -> Region:
     if endpoint in design.prediction:  # a rate does not say the states that it asks for
         direct = []
     whose = design.arm_names[0]
-    given = design.calibration.null_region
+    given = None if design.calibration is None else design.calibration.null_region
     if rates and direct:
         limits = (0.0, 1.0) if given is None else (given[whose][0], given[whose][1])
         patterns = tuple(
@@ -221,7 +220,9 @@ def _pattern(truth: Truth, endpoint: str, controlled: str | None) -> bool:
     return any(len(set(strata)) > 1 for strata in by_arm) or len(set(others)) > 1
 
 
-def null_points(design: Design, written: Design | None = None) -> tuple[list[Point], list[str]]:
+def null_points(
+    design: Design, written: Design | None = None, grid_of: int | None = None
+) -> tuple[list[Point], list[str]]:
     """The truths at which the type I error is simulated, and what is to be told of them.
 
     Parameters
@@ -230,6 +231,8 @@ def null_points(design: Design, written: Design | None = None) -> tuple[list[Poi
         With numbers as thresholds.
     written
         The design in which some are ``"calibrate"``; the same if left out.
+    grid_of
+        Number of control rates; that of a calibration if left out.
     """
     asked = written or design
     region = region_of(asked)
@@ -240,7 +243,8 @@ def null_points(design: Design, written: Design | None = None) -> tuple[list[Poi
     nulls = {name: truths[name] for name in region.nulls}
     points, notes = scenario_points(design, nulls, calibrated, success) if nulls else ([], [])
     if region.base is not None:
-        rates = np.linspace(*region.limits, GRID if region.given else WIDE_GRID)
+        number = grid_of or (GRID if region.given else WIDE_GRID)
+        rates = np.linspace(*region.limits, number)
         base = truths[region.base]
         grid = rate_points(
             design,

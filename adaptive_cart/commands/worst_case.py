@@ -1,0 +1,102 @@
+"""``adaptive-cart worst-case``: an error over all truths at which a claim is false, and a proof."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from adaptive_cart.commands import options
+from adaptive_cart.commands.terminal import encodable, progress
+
+
+@click.command(name="worst-case")
+@options.design
+@options.settings
+@click.option(
+    "--measure",
+    type=click.Choice(["false_success", "power"]),
+    default="false_success",
+    show_default=True,
+    help="Success whose claim is false; or power, of which the smallest is the worst.",
+)
+@click.option("--effect", type=float, help="Of --measure power: how far the arms differ.")
+@click.option(
+    "--over",
+    type=click.Choice(["control", "arms", "strata"]),
+    default="control",
+    show_default=True,
+    help="A curve over the control rate, or a map over the rates of two arms or two strata.",
+)
+@click.option(
+    "--points",
+    type=int,
+    help="Rates on each axis  [1001, of a map 101; where it is simulated 21, of a map 7].",
+)
+@click.option(
+    "--trials",
+    type=int,
+    help="Simulated trials at each point  [10000]; none where the error is enumerated.",
+)
+@click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
+@options.jobs
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "exact", "simulate"]),
+    default="auto",
+    show_default=True,
+    help="Enumerate the error, simulate, or enumerate where that is valid and quick.",
+)
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(["pdf", "svg", "png"]),
+    help="Of the figure; may be repeated; all if left out.",
+)
+@options.out("Folder of curve, certificate and figure; else worst_case/<name of the design file>.")
+def command(
+    design: Path,
+    settings: tuple[str, ...],
+    measure: Any,
+    effect: float | None,
+    over: Any,
+    points: int | None,
+    trials: int | None,
+    seed: int | None,
+    jobs: int | None,
+    engine: Any,
+    formats: tuple[str, ...],
+    out: Path | None,
+) -> None:
+    """Find the worst case of an error of DESIGN over its null region, and what it never exceeds."""
+    from adaptive_cart.design.file import load_design
+    from adaptive_cart.figures.worst_case import write_worst_case
+    from adaptive_cart.running.worst_case import worst_case
+
+    loaded = load_design(design, settings)
+    options.tell_settings(loaded)
+    folder = out or Path("worst_case") / design.stem
+    with progress() as bar:
+        found = worst_case(
+            loaded,
+            measure=measure,
+            over=over,
+            effect=effect,
+            points=points,
+            trials=trials,
+            seed=seed,
+            jobs=jobs,
+            progress=bar.show,
+            engine=engine,
+        )
+    write_worst_case(found, folder, formats or ("pdf", "svg", "png"))
+    click.echo(encodable(found.table()))
+    click.echo(encodable(found.words()))
+    if found.trials == 0 and trials is not None:
+        click.echo("the error was enumerated, so that --trials changed nothing", err=True)
+    click.echo(f"curve, certificate and figure in {folder}", err=True)
+    if found.certificate is not None and not found.certificate.holds:
+        sys.exit(1)

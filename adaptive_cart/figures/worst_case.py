@@ -1,0 +1,172 @@
+"""The worst case of an error as a figure: a curve, a map, or scenarios; and as files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from adaptive_cart.errors import InputError, ResultsError, one_of
+from adaptive_cart.figures.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    VERMILION,
+    broken,
+    legend_above,
+    light_grid,
+    percent_axis,
+    sheet,
+    styled,
+)
+from adaptive_cart.figures.writing import CAPTIONS, FORMATS, rendered
+from adaptive_cart.nouns.owned_folder import OwnedFolder
+from adaptive_cart.results.worst_case import WorstCase
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PICTURE = "worst_case"
+CURVE, CERTIFICATE, TEXT = (f"{PICTURE}.{suffix}" for suffix in ("csv", "json", "txt"))
+HEIGHT, SQUARE, ROW = 3.4, 5.4, 0.3  # inches
+NAMES = 2.2  # inches, of scenarios
+
+
+@styled
+def draw_worst_case(found: WorstCase) -> Figure:
+    """Draw it: over one rate as a line, over two as colours, else scenario by scenario."""
+    axes_of = len(found.axes)
+    if axes_of == 2:
+        return _map(found)
+    if axes_of == 1:
+        return _curve(found)
+    return _scenarios(found)
+
+
+def _curve(found: WorstCase) -> Figure:
+    figure = sheet(HEIGHT)
+    axes = figure.subplots()
+    (name,) = found.axes
+    x = np.array([place.rates[name] for place in found.places])
+    y = np.array([place.figure.estimate for place in found.places])
+    if found.engine == "exact":
+        axes.plot(x, y, color=BLUE, label=found.label)
+    else:
+        ends = np.array([(p.figure.lower, p.figure.upper) for p in found.places]).T
+        axes.errorbar(x, y, np.abs(ends - y), color=BLUE, marker="o", linestyle="none", capsize=2.0,
+                      label=f"{found.label}, 95% interval")  # fmt: skip
+    _lines(axes, found)
+    if name in found.worst.rates:
+        axes.plot([found.worst.rates[name]], [found.worst.figure.estimate], color=BLACK, marker="D",
+                  linestyle="none", label="Worst")  # fmt: skip
+    axes.set_xlabel(f"True rate in {name}")
+    axes.set_ylabel(found.label)
+    axes.set_ylim(0.0, 1.0 if found.measure == "power" else None)
+    percent_axis(axes, decimals=None)
+    percent_axis(axes, "x")
+    light_grid(axes)
+    legend_above(figure, *axes.get_legend_handles_labels())
+    return figure
+
+
+def _lines(axes: Axes, found: WorstCase) -> None:
+    """The certificate and what is promised, as level lines."""
+    if found.certificate is not None:
+        bound = found.certificate.bound
+        level = 1.0 - bound if found.measure == "power" else bound
+        axes.axhline(level, color=VERMILION, linestyle=(0, (5, 1.5)), label="Certificate")
+    if found.target is not None and found.measure == "false_success":
+        axes.axhline(found.target, color=GREY, linestyle=(0, (1, 1.2)), label="Wanted, at most")
+
+
+def _map(found: WorstCase) -> Figure:
+    figure = sheet(SQUARE)
+    axes = figure.subplots()
+    first, other = found.axes
+    across = sorted({place.rates[first] for place in found.places})
+    up = sorted({place.rates[other] for place in found.places})
+    values = np.full((len(up), len(across)), np.nan)
+    column, row = ({rate: k for k, rate in enumerate(rates)} for rates in (across, up))
+    for place in found.places:
+        values[row[place.rates[other]], column[place.rates[first]]] = place.figure.estimate
+    mesh = axes.pcolormesh(across, up, values, cmap="cividis", shading="nearest", rasterized=True)
+    bar = figure.colorbar(mesh, ax=axes, label=found.label)
+    percent_axis(bar.ax, decimals=None)
+    if {first, other} <= set(found.worst.rates):
+        axes.plot([found.worst.rates[first]], [found.worst.rates[other]], color=VERMILION,
+                  markeredgecolor="white", marker="D", linestyle="none", label="Worst")  # fmt: skip
+    axes.set_xlabel(f"True rate in {first}")
+    axes.set_ylabel(f"True rate in {other}")
+    for which in ("x", "y"):
+        percent_axis(axes, which)
+    legend_above(figure, *axes.get_legend_handles_labels())
+    return figure
+
+
+def _scenarios(found: WorstCase) -> Figure:
+    figure = sheet(1.1 + ROW * len(found.places))
+    axes = figure.subplots()
+    for place, one in enumerate(found.places):
+        told = one.figure
+        axes.plot([told.lower, told.upper], [place, place], color=BLUE)
+        axes.plot([told.estimate], [place], color=BLUE, marker="o")
+    if found.target is not None:
+        axes.axvline(found.target, color=GREY, linestyle=(0, (1, 1.2)), label="Wanted, at most")
+    names = [broken(one.name, NAMES) for one in found.places]
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.set_xlim(left=0.0)
+    axes.set_xlabel(f"{found.label}, with its 95% interval")
+    percent_axis(axes, "x", None)
+    light_grid(axes, "x")
+    legend_above(figure, *axes.get_legend_handles_labels())
+    return figure
+
+
+# ── as files ──────────────────────────────────────────────────────────────────────────────────
+def write_worst_case(found: WorstCase, folder: Path, formats: Iterable[str] = FORMATS) -> list[str]:
+    """Write the curve or map, what was found, and the figure; returns the names of the files.
+
+    Raises
+    ------
+    InputError, ResultsError
+        If a format does not exist, or the folder holds other people's files of these names.
+    """
+    wanted = list(dict.fromkeys(formats))
+    unknown = [name for name in wanted if name not in FORMATS]
+    if unknown:
+        raise InputError(
+            f"--format: found '{one_of(unknown)}'; some of {one_of(FORMATS)} are expected"
+        )
+    for parent in (folder, *folder.parents):
+        if parent.exists() and not parent.is_dir():
+            raise ResultsError(f"{parent}: is a file; choose another --out")
+    title = "Power" if found.measure == "power" else "Type I error"
+    caption = {
+        PICTURE: {
+            "file": PICTURE,
+            "title": f"{title} of {found.design} in the worst case",
+            "caption": found.words(),
+            "alternative_text": found.words(),
+        }
+    }
+    texts = {
+        CURVE: found.csv(),
+        CERTIFICATE: found.json(),
+        TEXT: found.words() + "\n",
+        CAPTIONS: json.dumps(caption, indent=2, ensure_ascii=False) + "\n",
+    }
+    picture = draw_worst_case(found)
+    names = [*texts, *(f"{PICTURE}.{suffix}" for suffix in wanted)]
+    owned = OwnedFolder(folder)
+    owned.require_free(names)
+    owned.keep_only(names)  # of an earlier call
+    for name, text in texts.items():
+        owned.write(name, text)
+    for suffix in wanted:
+        owned.write(f"{PICTURE}.{suffix}", rendered(picture, suffix))
+    return names

@@ -1,0 +1,260 @@
+"""The worst case of an error over a region: a curve or a map, its worst point, a certificate."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from adaptive_cart.results.operating import Figure
+
+KIND = "adaptive_cart worst case"
+FORMAT = 1
+Over = Literal["control", "arms", "strata"]
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A number that an error does not exceed anywhere in a region.
+
+    Attributes
+    ----------
+    bound
+        The number, rounding counted in.
+    found
+        The largest error seen while it was worked out, and ``at`` which rates.
+    rounding
+        How much of the bound stands for what rounding can have done.
+    monotone
+        Whether success was found to be more likely the more respond, on every final table, so that
+        only margins had to be bounded; else all pairs of rates were.
+    pieces
+        Into how many the region was cut.
+    degree
+        Of the polynomial.
+    tried, exceeded
+        Random truths at which the error was worked out another way; at how many it was larger.
+    """
+
+    bound: float
+    found: float
+    at: tuple[float, float]
+    rounding: float
+    monotone: bool
+    pieces: int
+    degree: int
+    tried: int
+    exceeded: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether no truth was found that exceeds it."""
+        return self.exceeded == 0 and self.found <= self.bound
+
+    @property
+    def gap(self) -> float:
+        """How far it lies above the largest error found."""
+        return self.bound - self.found
+
+
+@dataclass(frozen=True)
+class Place:
+    """One truth, and the error there.
+
+    Attributes
+    ----------
+    name
+        In words.
+    rates
+        By what varies: the rate there; empty where the truth is a scenario.
+    figure
+        The error, with its Monte Carlo standard error and 95% interval (none if enumerated).
+    """
+
+    name: str
+    rates: Mapping[str, float]
+    figure: Figure
+
+
+@dataclass(frozen=True)
+class WorstCase:
+    """An error over a region of truths.
+
+    Attributes
+    ----------
+    design
+        Its name.
+    measure
+        ``false_success``, or ``power``: then the smallest is the worst.
+    over
+        What varies: the control rate, the rates of two arms, or those of two strata.
+    effect
+        Difference of the arms at which power was asked for.
+    region
+        In words.
+    engine
+        ``exact`` where the error is enumerated, else ``simulated``.
+    trials, seed
+        Of each place; 0 where it is enumerated.
+    fresh
+        The error at the worst place on trials of another seed.
+    places
+        The curve or the map.
+    worst
+        The worst place; where it is enumerated, between those of the curve.
+    certificate
+        Nothing where there is none, and ``why_none`` says why.
+    target
+        The error that the design promises; nothing where it promises none.
+    digest
+        Fingerprint of the design.
+    """
+
+    design: str
+    measure: Literal["false_success", "power"]
+    over: Over
+    effect: float | None
+    region: str
+    engine: Literal["exact", "simulated"]
+    trials: int
+    seed: int
+    fresh: Figure | None
+    places: tuple[Place, ...]
+    worst: Place
+    certificate: Certificate | None
+    why_none: str | None
+    target: float | None
+    notes: tuple[str, ...]
+    digest: str
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """What varies, in order; nothing where the truths are scenarios."""
+        return tuple(self.places[0].rates)
+
+    @property
+    def label(self) -> str:
+        """What is shown: a noun."""
+        return "Power" if self.measure == "power" else "Type I error"
+
+    # ── in words ──────────────────────────────────────────────────────────────────────────
+    def words(self) -> str:
+        """Say it, a line each: the worst point, the certificate, what is promised."""
+        what = "smallest power" if self.measure == "power" else "largest type I error"
+        figure = self.worst.figure
+        how = "exact" if self.engine == "exact" else _simulated(figure)
+        lines = [f"{what} {figure.estimate:.6f} at {self.worst.name} ({how}), over {self.region}"]
+        if self.fresh is not None:
+            lines.append(
+                f"on fresh trials there {self.fresh.estimate:.4f}, {_simulated(self.fresh)}"
+            )
+        lines += self._certified()
+        if self.target is not None and self.measure == "false_success":
+            lines.append(self._promised(self.target))
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
+
+    def _certified(self) -> list[str]:
+        found = self.certificate
+        if found is None:
+            return [f"no certificate: {self.why_none}"]
+        if not found.holds:
+            return [
+                f"the certificate is BROKEN: {found.bound:.9f} is exceeded, at "
+                f"{found.exceeded:,} of {found.tried:,} random truths, and {found.found:.9f} "
+                f"was found; do not use it, and report this"
+            ]
+        power = self.measure == "power"
+        bound = _down(1.0 - found.bound) if power else _up(found.bound)
+        how = (
+            "on the line of this effect"
+            if power
+            else "at the margins alone, since on every final table success is more likely the more "
+            "respond (looked up)"
+            if found.monotone
+            else "over all pairs of rates at which a claim is false"
+        )
+        lines = [
+            f"certificate: nowhere in the region is it {'below' if power else 'above'} {bound}, "
+            f"{found.gap:.1e} from the {'smallest' if power else 'largest'} found; a polynomial of "
+            f"degree {found.degree}, bounded {how}, in {_pieces(found.pieces)}; "
+            f"{found.rounding:.0e} of it is for rounding"
+        ]
+        if found.tried:
+            lines.append(f"tried at {found.tried:,} random truths of the region: none is above it")
+        return lines
+
+    def _promised(self, target: float) -> str:
+        bound = None if self.certificate is None else self.certificate.bound
+        error = self.worst.figure.estimate
+        if error > target:
+            return f"that is MORE than the {target:g} that [calibration] asks for"
+        if bound is not None:
+            known = "proven" if bound <= target else "not proven: the certificate is above it"
+            return f"at most {target:g} is promised: {known}"
+        if self.fresh is not None and self.fresh.upper > target:
+            return f"at most {target:g} is promised: these trials do not show it"
+        return f"at most {target:g} is promised"
+
+    def table(self, most: int = 21) -> str:
+        """The curve, or the places of a map with the largest errors, as lines."""
+        shown = self._shown(most)
+        wide = max(len(place.name) for place in shown)
+        return "\n".join(
+            f"{place.name:{wide}s}  {place.figure.estimate:.6f}"
+            + (f"  (MCSE {place.figure.mcse:.4f})" if place.figure.n else "")
+            for place in shown
+        )
+
+    def _shown(self, most: int) -> list[Place]:
+        places = [*self.places]
+        if len(self.axes) == 2:
+            worst_first = sorted(places, key=lambda p: -p.figure.estimate * self._sign)
+            return worst_first[:most]
+        step = max((len(places) - 1) // (most - 1), 1)
+        return places[::step]
+
+    @property
+    def _sign(self) -> float:
+        return -1.0 if self.measure == "power" else 1.0
+
+    # ── kept ──────────────────────────────────────────────────────────────────────────────
+    def csv(self) -> str:
+        """The curve or the map as text: a row a place."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["place", *self.axes, self.measure, "mcse", "lower", "upper", "trials"])
+        for place in self.places:
+            told = place.figure
+            shown = [told.mcse, told.lower, told.upper] if told.n else [0.0, "", ""]
+            rates = [repr(rate) for rate in place.rates.values()]
+            writer.writerow([place.name, *rates, repr(told.estimate), *shown, told.n or 0])
+        return text.getvalue()
+
+    def json(self) -> str:
+        """Everything but the curve, as JSON."""
+        plain: dict[str, Any] = asdict(self)
+        plain.pop("places")
+        return json.dumps({"kind": KIND, "format": FORMAT, **plain}, indent=2) + "\n"
+
+
+def _simulated(figure: Figure) -> str:
+    return (
+        f"{figure.n:,} trials, MCSE {figure.mcse:.4f}, 95% interval {figure.lower:.4f} to "
+        f"{figure.upper:.4f}"
+    )
+
+
+def _pieces(number: int) -> str:
+    return "one piece" if number == 1 else f"{number:,} pieces"
+
+
+def _up(bound: float) -> str:
+    """Nine decimals, rounded up."""
+    return f"{-(-bound * 1e9 // 1) / 1e9:.9f}"
+
+
+def _down(bound: float) -> str:
+    return f"{bound * 1e9 // 1 / 1e9:.9f}"

@@ -1,0 +1,367 @@
+"""An error over all truths at which a claim is false: the curve or map, the worst, a certificate.
+
+Where the exact engine is valid the error is enumerated at every point, and a certificate says what
+it exceeds nowhere (:mod:`adaptive_cart.running.certificate`). Elsewhere trials are simulated at
+each point, and at the worst again with another seed; nothing is said of what lies between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from adaptive_cart.conduct.rules import resolve_rules
+from adaptive_cart.decisions import SUCCESS
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.file import digest_of
+from adaptive_cart.errors import DesignError, EngineError, InputError, Problem
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.results.operating import Figure, exact, proportion
+from adaptive_cart.results.worst_case import Certificate, Over, Place, WorstCase
+from adaptive_cart.running.calibrate import own_seed, without_futility
+from adaptive_cart.running.certificate import (
+    certify,
+    certify_power,
+    tried,
+    tried_power,
+    why_none,
+)
+from adaptive_cart.running.engine import Engine, obstacles
+from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, false_of, tables_of
+from adaptive_cart.running.null_region import Point, effects_of, rate_words, scenario_points
+from adaptive_cart.running.region import (
+    Region,
+    calibrated_rules,
+    needs_calibration,
+    null_points,
+    region_of,
+)
+from adaptive_cart.running.simulated_error import Progress, false_successes
+
+Measure = Literal["false_success", "power"]
+CURVE, MAP = 1_001, 101  # rates of each axis where the error is enumerated
+FEW, FEWER = 21, 7  # where it is simulated
+TRIALS = 10_000
+NOT_BETWEEN = (
+    "the error is simulated, and a certificate is worked out for designs on counts, whose error is "
+    "enumerated"
+)
+
+
+def worst_case(
+    design: Design,
+    measure: Measure = "false_success",
+    over: Over = "control",
+    effect: float | None = None,
+    points: int | None = None,
+    trials: int | None = None,
+    seed: int | None = None,
+    jobs: int | None = None,
+    progress: Progress = lambda what, done, total: None,
+    engine: Engine = "auto",
+) -> WorstCase:
+    """Find the worst case of an error of a design.
+
+    Parameters
+    ----------
+    measure
+        ``false_success``, over all truths at which a claim is false; or ``power`` over all control
+        rates with an ``effect``.
+    over
+        What the curve or the map shows: the control rate, the rates of both arms, or the control
+        rates of two strata.
+    points
+        Rates on each axis.
+    trials
+        Simulated trials at each point.
+    jobs
+        Processes; all cores if left out. Changes no result.
+
+    Raises
+    ------
+    DesignError, InputError
+        If the design, or what is asked of it, does not allow it; all problems at once.
+    EngineError
+        If ``exact`` is asked for and not valid.
+    """
+    _check(design, measure, over, effect, points, trials)
+    notes: tuple[str, ...] = ()
+    judged = design
+    if design.calibration is not None and not design.calibration.obeys_futility:
+        judged = without_futility(design)
+        notes = ("futility is not binding: its rules are left out",)
+    region = region_of(judged)
+    digest = digest_of(design)
+    target = None if design.calibration is None else design.calibration.type_one_error
+    asked = WorstCase(
+        design.name, measure, over, effect, region.words, "exact", 0, 0, None, (),
+        Place("", {}, exact(0.0)), None, None, target, notes, digest,
+    )  # fmt: skip
+    if over != "strata" and _exact(judged, region, engine):
+        return _enumerated(asked, judged, region, points)
+    if measure == "power" or over == "arms":
+        raise InputError(
+            f"{'--measure power' if measure == 'power' else '--over arms'}: for designs on counts, "
+            f"whose error is enumerated, and this one is simulated; `simulate` tells the power of "
+            f"each scenario"
+        )
+    first = design.simulation.seed if seed is None else seed
+    return _simulated(asked, judged, region, points, trials or TRIALS, first, jobs, progress)
+
+
+def _exact(design: Design, region: Region, engine: Engine) -> bool:
+    """Whether the error is enumerated; parameters and errors as for a calibration."""
+    if engine == "simulate":
+        return False
+    found = ["the truths are scenarios"] if region.base is None else []
+    if region.base is not None:
+        found = obstacles(design, {region.base: design.truths[region.base]})
+    if engine == "exact" and found:
+        listed = "\n".join(f"  - {reason}" for reason in found)
+        raise EngineError(f"the error of this design cannot be enumerated:\n{listed}")
+    return not found and (engine == "exact" or tables_of(design) <= MOST_TABLES)
+
+
+# ── enumerated ────────────────────────────────────────────────────────────────────────────────
+def _enumerated(asked: WorstCase, design: Design, region: Region, points: int | None) -> WorstCase:
+    error = ExactError(design, set(), region.limits)
+    if asked.measure == "power":
+        assert asked.effect is not None
+        return _power(asked, error, region, asked.effect, points)
+    why = why_none(error)
+    certificate = None if why else tried(certify(error, region.limits), error, region.limits)
+    drawn = (
+        _curve(error, region, points) if asked.over == "control" else _map(error, region, points)
+    )
+    places = tuple(drawn)
+    if not places:
+        raise InputError(
+            "at no truth of the region is a claim false, so that there is no error: write a wider "
+            "null_region, or leave it out"
+        )
+    largest = error.worst(np.nan)
+    rates = _rates_of(largest.name) if largest.name.startswith(design.arm_names[0]) else ()
+    worst = Place(largest.name, _by_axis(asked.over, design, rates), exact(largest.error))
+    if certificate is not None and certificate.found > largest.error:
+        found = np.array(certificate.at)
+        worst = Place(
+            rate_words(design, found[: len(design.arms)]),
+            _by_axis(asked.over, design, certificate.at),
+            exact(certificate.found),
+        )
+    if certificate is not None and largest.error > certificate.found:
+        certificate = replace(certificate, found=largest.error)
+    return replace(asked, places=places, worst=worst, certificate=certificate, why_none=why)
+
+
+def _rates_of(name: str) -> tuple[float, ...]:
+    return tuple(float(part.rsplit(" ", 1)[1]) for part in name.split(", "))
+
+
+def _by_axis(over: Over, design: Design, rates: tuple[float, ...]) -> dict[str, float]:
+    """What varies, of a pair of rates."""
+    names = design.arm_names if over == "arms" else design.arm_names[:1]
+    return dict(zip(names, rates, strict=False))
+
+
+def _curve(error: ExactError, region: Region, points: int | None) -> Iterator[Place]:
+    """By control rate: the largest error at a margin."""
+    names = error.design.arm_names
+    controls = np.unique(np.linspace(*region.limits, points or CURVE))
+    at = [effect.rates(controls, len(names)) for effect in error.effects]
+    errors = np.array([np.where(there, error.at(rates), -1.0) for rates, there in at])
+    for place, control in enumerate(controls):
+        which = int(errors[:, place].argmax())
+        if errors[which, place] >= 0.0:
+            yield Place(
+                rate_words(error.design, at[which][0][place]),
+                {names[0]: float(control)},
+                exact(float(errors[which, place])),
+            )
+
+
+def _map(error: ExactError, region: Region, points: int | None) -> Iterator[Place]:
+    """By control rate and the other arm's: the error, where a claim is false."""
+    number = points or MAP
+    controls = np.unique(np.linspace(*region.limits, number))
+    rates = np.array([(a, b) for a in controls for b in np.linspace(0.0, 1.0, number)])
+    false = np.logical_or.reduce([false_of(rule, rates) for rule in error.success])
+    rates = rates[false]
+    for row, found in zip(rates, error.at(rates), strict=True):
+        told = {arm: float(r) for arm, r in zip(error.design.arm_names, row, strict=True)}
+        yield Place(rate_words(error.design, row), told, exact(float(found)))
+
+
+def _power(
+    asked: WorstCase, error: ExactError, region: Region, effect: float, points: int | None
+) -> WorstCase:
+    low, high = max(region.limits[0], -effect), min(region.limits[1], 1.0 - effect)
+    names = error.design.arm_names
+    words = (
+        f"all {names[0]} rates from {low:g} to {high:g}, with {names[1]} − {names[0]} = {effect:g}"
+    )
+    if low > high:
+        raise InputError(
+            f"--effect: found {effect:g}; no control rate of the region has room for it"
+        )
+    controls = np.unique(np.linspace(low, high, points or CURVE))
+    rates = np.stack([controls, np.clip(controls + effect, 0.0, 1.0)], axis=1)
+    found = error.success_at(rates)
+    places = tuple(
+        Place(rate_words(error.design, row), {names[0]: float(row[0])}, exact(float(power)))
+        for row, power in zip(rates, found, strict=True)
+    )
+    worst = min(places, key=lambda place: place.figure.estimate)
+    certificate: Certificate | None = None
+    why = why_none(error)
+    if why is None:
+        certificate = certify_power(error, region.limits, effect)
+        certificate = tried_power(certificate, error, region.limits, effect)
+        if 1.0 - certificate.found < worst.figure.estimate:
+            at = certificate.at
+            worst = Place(
+                rate_words(error.design, np.array(at)), {names[0]: at[0]},
+                exact(1.0 - certificate.found),
+            )  # fmt: skip
+        else:
+            certificate = replace(certificate, found=1.0 - worst.figure.estimate)
+    return replace(
+        asked, region=words, places=places, worst=worst, certificate=certificate, why_none=why
+    )
+
+
+# ── simulated ─────────────────────────────────────────────────────────────────────────────────
+def _simulated(
+    asked: WorstCase,
+    design: Design,
+    region: Region,
+    number: int | None,
+    trials: int,
+    seed: int,
+    jobs: int | None,
+    progress: Progress,
+) -> WorstCase:
+    import joblib
+
+    notes: list[str] = []
+    if asked.over == "strata":
+        points = _strata_points(design, region, number or FEWER)
+    else:
+        points, notes = null_points(design, grid_of=number or FEW)
+    parallel = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
+    calls = (joblib.delayed(false_successes)(design, p, trials, seed) for p in points)
+    places: list[Place] = []
+    for point, wrong in zip(points, parallel(calls), strict=True):
+        told = _rates_at(design, region, point, asked.over)
+        places.append(Place(point.name, told, proportion(wrong, trials)))
+        progress("worst case", len(places) * trials, len(points) * trials)
+    worst = max(places, key=lambda place: place.figure.estimate)
+    again = next(point for point in points if point.name == worst.name)
+    fresh: Figure = proportion(false_successes(design, again, trials, own_seed(seed)), trials)
+    words = _strata_words(design, region) if asked.over == "strata" else region.words
+    return replace(
+        asked, region=words, engine="simulated", trials=trials, seed=seed, places=tuple(places),
+        worst=worst, fresh=fresh, why_none=NOT_BETWEEN, notes=(*asked.notes, *notes),
+    )  # fmt: skip
+
+
+def _rates_at(design: Design, region: Region, point: Point, over: Over) -> dict[str, float]:
+    """What varies, at a point; nothing where the truths are scenarios."""
+    direct = point.truth.direct.get(region.endpoint)
+    if direct is None or region.base is None:
+        return {}
+    if over == "strata":
+        names = (f"{design.arm_names[0]} {stratum}" for stratum in design.stratum_names)
+        return dict(zip(names, (float(rate) for rate in direct[0]), strict=True))
+    return {design.arm_names[0]: float(direct[0][0])}
+
+
+def _strata_points(design: Design, region: Region, number: int) -> list[Point]:
+    """Control rates of two strata, each joined with the effect at which the claim is just false."""
+    assert region.base is not None
+    base = design.truths[region.base]
+    rules = resolve_rules(design)
+    success = [rule for rule in rules if rule.decision.ends == SUCCESS]
+    calibrated = calibrated_rules(design, rules)
+    rates = np.linspace(*region.limits, number)
+    truths = {}
+    for effect in effects_of(calibrated, design):
+        by_rate: dict[float, Floats] = {}
+        found, there = effect.rates(rates, len(design.arms))
+        by_rate = {float(r): row for r, row, ok in zip(rates, found, there, strict=True) if ok}
+        for first, one in by_rate.items():
+            for second, other in by_rate.items():
+                values = tuple((float(a), float(b)) for a, b in zip(one, other, strict=True))
+                name = ", ".join(
+                    f"{design.arm_names[0]} {stratum} {rate:.4f}"
+                    for stratum, rate in zip(design.stratum_names, (first, second), strict=True)
+                )
+                truths[name] = replace(
+                    base, role="null", direct={**base.direct, region.endpoint: values}
+                )
+    points, _ = scenario_points(design, truths, calibrated, success)
+    return points
+
+
+def _strata_words(design: Design, region: Region) -> str:
+    return (
+        f"all {design.arm_names[0]} rates from {region.limits[0]:g} to {region.limits[1]:g} in "
+        f"{' and in '.join(design.stratum_names)}, with the effects at which the claim is just "
+        f"false in each"
+    )
+
+
+# ── what may be asked ─────────────────────────────────────────────────────────────────────────
+def _check(
+    design: Design,
+    measure: Measure,
+    over: Over,
+    effect: float | None,
+    points: int | None,
+    trials: int | None,
+) -> None:
+    problems = []
+    if needs_calibration(design):
+        problems.append(
+            Problem("rules", 'a threshold is "calibrate"; `adaptive-cart calibrate` finds it first')
+        )
+    if not design.rules_ending(SUCCESS):
+        problems.append(Problem("rules", "no rule declares success, so that none can be false"))
+    if (measure == "power") != (effect is not None):
+        problems.append(
+            Problem("--effect", "goes with --measure power: --measure power --effect 0.25")
+        )
+    if effect is not None and not -1.0 < effect < 1.0:
+        problems.append(Problem("--effect", f"found {effect:g}; between -1 and 1 is expected"))
+    if measure == "power" and over != "control":
+        problems.append(Problem("--over", f"found {over}; power is told over the control rate"))
+    if points is not None and points < 2:
+        problems.append(Problem("--points", f"found {points}; at least 2 are expected"))
+    if trials is not None and trials < 1:
+        problems.append(Problem("--trials", f"found {trials}; at least 1 is expected"))
+    if over == "strata":
+        problems += _no_strata_map(design)
+    if len(design.arms) == 1 and (over == "arms" or measure == "power"):
+        asked = "--over" if over == "arms" else "--measure"
+        problems.append(Problem(asked, "is about two arms, and the design has one"))
+    if problems:
+        raise DesignError(problems)
+
+
+def _no_strata_map(design: Design) -> list[Problem]:
+    found = len(design.stratum_names) if design.strata else 0
+    if found != 2:
+        return [Problem("--over", f"found strata; a map has two, and the design has {found}")]
+    if not needs_calibration(design) and design.rules_ending(SUCCESS):
+        try:
+            if region_of(design).base is not None:
+                return []
+        except DesignError:
+            pass
+        return [
+            Problem("--over", "found strata; the claim is not about rates that are given directly")
+        ]
+    return []
