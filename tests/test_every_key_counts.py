@@ -763,6 +763,12 @@ KEYS: dict[str, list[Case]] = {
     ".crossover": [Case("course", {"crossover": GONE, "truth/soc/crossover": GONE}),
                    to("direct", "crossover", {"from": "soc", "to": "cart", "after_month": 3.0},
                       "refused")],
+    ".design_prior": [to("direct", "design_prior", {"neutral": {}}, "told")],
+    "DesignPrior.weights": [
+        to("direct", "design_prior/ours/weights", {"works": 0.6, "none": 0.4}, "told",
+           design_prior={"ours": {"weights": {"works": 0.5, "none": 0.5}}}),
+        to("direct", "design_prior/ours/weights", {"works": 0.6, "none": 0.5}, "refused",
+           design_prior={"ours": {"weights": {"works": 0.5, "none": 0.5}}})],
     ".costs": [to("course", "costs", COSTS, "told")],
     "Costs.currency": [to("course", "costs/currency", "USD", "told", costs=COSTS)],
     "Costs.per_randomised": [to("course", "costs/per_randomised/cart", 9.0, "told", costs=COSTS)],

@@ -23,6 +23,7 @@ from adaptive_cart.decisions import (
 from adaptive_cart.design.accrual import Accrual
 from adaptive_cart.design.alpha_graph import AlphaGraph
 from adaptive_cart.design.costs import Costs
+from adaptive_cart.design.design_prior import DesignPrior
 from adaptive_cart.design.follow_up import FollowUp
 from adaptive_cart.design.long_term import LongTermFollowUp
 from adaptive_cart.design.look_tables import Looks
@@ -229,6 +230,7 @@ class Design(Part):
     costs: Costs | None = None
     truth: dict[str, Any] = Field(default_factory=dict)
     scenarios: dict[str, dict[str, Any]]
+    design_prior: dict[str, DesignPrior] = Field(default_factory=dict)
     calibration: Calibration | None = None
     simulation: Simulation = Simulation()
 

@@ -593,6 +593,7 @@ _HOVER = {
     "long_term_follow_up": "Years of follow-up after the trial, and what is counted in them.",
     "truth": "The participant course, or truth by endpoint, that every scenario starts from.",
     "scenarios": "Truths to simulate: what differs from [truth] in each.",
+    "design_prior": "How probable each scenario is held to be: what averages are taken over.",
     "claims": "How success and further claims share the family-wise error, and pass it on.",
     "calibration": 'What thresholds that are "calibrate" are set for.',
     "simulation": "Number of simulated trials, and the seed.",

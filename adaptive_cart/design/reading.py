@@ -24,6 +24,7 @@ from adaptive_cart.design.design import (
     Strict01,
     Weights,
 )
+from adaptive_cart.design.design_prior import DesignPrior
 from adaptive_cart.design.follow_up import FollowUp
 from adaptive_cart.design.long_term import LongTermFollowUp
 from adaptive_cart.design.look_tables import Looks
@@ -63,6 +64,7 @@ _NAMED: dict[str, Any] = {
     "external": External,
     "prediction": EarlyMonths,
     "utility": Weights,
+    "design_prior": DesignPrior,
 }
 _REQUIRED = {
     "name": 'write name = "…" at the top of the file',
@@ -192,6 +194,7 @@ class _Reading:
             costs=self.whole("costs"),
             truth=self.raw.get("truth", {}),
             scenarios=self.raw.get("scenarios", {}),
+            design_prior=self.named("design_prior"),
             calibration=self.whole("calibration"),
         )
         for key in ("multiarm", "simulation"):

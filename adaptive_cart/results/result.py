@@ -13,9 +13,10 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of, load_design
 from adaptive_cart.design.scenario_frame import ROLES
 from adaptive_cart.errors import ResultsError, one_of
+from adaptive_cart.results.averages import read_averages
 from adaptive_cart.results.operating import COLUMNS, Figure
 from adaptive_cart.results.shared_calibration import AnyCalibration, calibration_of
-from adaptive_cart.results.store import DESIGN, GO_ON, LOOKS, MEASURES, TRIALS, Store
+from adaptive_cart.results.store import AVERAGES, DESIGN, GO_ON, LOOKS, MEASURES, TRIALS, Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,6 +89,16 @@ class Result:
             kind = "float64" if name in _NUMBERS else "Int64" if name in _WHOLE else "object"
             columns[name] = pd.Series([row[name] for row in rows], dtype=kind)
         return pd.DataFrame(columns)
+
+    @cached_property
+    def averages(self) -> dict[str, dict[str, Figure]]:
+        """Averages over each design prior, by its name and by measure; none without any."""
+        assert self.manifest  # raises where the results are not sound
+        path = self.folder / AVERAGES
+        if not self.design.design_prior or not path.is_file():
+            return {}
+        with path.open(encoding="utf-8", newline="") as file:
+            return read_averages(csv.DictReader(file))
 
     @cached_property
     def trials(self) -> pd.DataFrame:

@@ -5,6 +5,7 @@
     operating_characteristics.csv    a row a scenario and measure
     boundaries.csv                   each rule on counts as integer boundaries
     stopping_counts.csv              rules on one arm's counts: the fewest of n at which each holds
+    averages.csv                     a row a design prior and measure; only where there is one
     trials.parquet, looks.parquet    a row a simulated trial; a row a trial, look, arm (and stratum)
     parts/                           finished stretches of a run that is not finished
 
@@ -58,10 +59,11 @@ DESIGN = "design.toml"
 MEASURES = "operating_characteristics.csv"
 BOUNDARIES = "boundaries.csv"
 STOPPING = "stopping_counts.csv"
+AVERAGES = "averages.csv"
 TRIALS = "trials.parquet"
 LOOKS = "looks.parquet"
 PARTS = "parts"
-WRITTEN_BY_RUNS = (MANIFEST, DESIGN, MEASURES, BOUNDARIES, STOPPING, TRIALS, LOOKS)
+WRITTEN_BY_RUNS = (MANIFEST, DESIGN, MEASURES, BOUNDARIES, STOPPING, AVERAGES, TRIALS, LOOKS)
 ROW_GROUP = 100_000  # rows; a group holds one scenario
 FOOTER = b"adaptive_cart"
 STRETCH_FILE = re.compile(r"(\d{3,}-\d{10}-\d{10})\.(trials|looks)\.parquet(\.[0-9a-f]{12}\.tmp)?")
@@ -411,7 +413,7 @@ class Store:
 
     def _require_unchanged(self, checksums: Mapping[str, str]) -> None:
         """Raise a :class:`ResultsError` if a table of numbers was edited since it was written."""
-        for name in (MEASURES, BOUNDARIES, STOPPING):
+        for name in (MEASURES, BOUNDARIES, STOPPING, AVERAGES):
             if name in checksums and checksums[name] != self.checksum(name):
                 raise ResultsError(
                     f"{self.path(name)}: has been changed since it was written; the same command "

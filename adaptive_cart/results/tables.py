@@ -39,6 +39,10 @@ class Result(Protocol):
     def manifest(self) -> dict[str, Any]:
         """How it was run."""
 
+    @property
+    def averages(self) -> dict[str, dict[str, Figure]]:
+        """Averages by design prior and measure."""
+
     def figure(self, scenario: str, measure: str, **where: Any) -> Figure:
         """One number of the table of measures; a ``KeyError`` if there is no such row."""
 
@@ -134,6 +138,10 @@ def _blocks(result: Result) -> list[tuple[str, dict[str, list[Row]], list[Group]
             for name in names
         }
         blocks.append(("further claims", claims, _claim_groups(result, claims)))
+    averages = result.averages
+    if averages:
+        rows = {"averages": [Row("", prior) for prior in averages]}
+        blocks.append(("design prior", rows, _average_groups(averages)))
     return blocks
 
 
@@ -230,6 +238,43 @@ def _claim_groups(result: Result, claims: dict[str, list[Row]]) -> list[Group]:
     ]
 
 
+AVERAGES = {  # heading and fewest decimals by measure
+    "assurance": ("assurance", 2),
+    "type_one_error_average": ("type I error", 2),
+    "false_discovery": ("false discovery", 2),
+    "false_omission": ("false omission", 2),
+    "correct_decision": ("correct", 2),
+    "participants_helped": ("helped", 0),
+    "participants_harmed": ("harmed", 0),
+}
+
+
+def _average_groups(averages: dict[str, dict[str, Figure]]) -> list[Group]:
+    """Columns of averages, a row a design prior."""
+    columns = []
+    for measure, (heading, least) in AVERAGES.items():
+        found = [figures.get(measure) for figures in averages.values()]
+        cells = (
+            ""
+            if figure is None or math.isnan(figure.estimate)
+            else f"{figure.estimate:.{_digits(figure, least, 5 if least else 2)}f}"
+            for figure in found
+        )
+        columns.append(Column(heading, tuple(cells)))
+    return [Group("averages", tuple(columns))]
+
+
+def _averages_note(result: Result) -> str:
+    """What the block of averages shows; nothing where there is none."""
+    if not result.averages:
+        return ""
+    return (
+        "Averages over each design prior: assurance, the probability of success; type I error, of "
+        "a false success where the claim is false; false discovery, that a success is false; false "
+        "omission, that without a success the claim is true; correct: the decision."
+    )
+
+
 def _claims_note(result: Result) -> str:
     """What the block of further claims shows; nothing where there is none."""
     claims = result.design.further_claims
@@ -270,7 +315,8 @@ def _notes(result: Result, parts: bool) -> str:
         f"coverage of the 95% {told.interval} at the look that ended the trial."
     )
     if manifest["engine"] == "exact":
-        return f"Exact, without Monte Carlo error. N analysed: mean number. {estimates}"
+        text = f"Exact, without Monte Carlo error. N analysed: mean number. {estimates}"
+        return " ".join(said for said in (text, _averages_note(result)) if said)
     trials = sorted(set(manifest["trials"].values()))
     number = f"{trials[0]:,} simulated trials a scenario" if len(trials) == 1 else "Simulated"
     text = (
@@ -283,7 +329,8 @@ def _notes(result: Result, parts: bool) -> str:
         text += " share: mean share of the participants randomised."
     failed = failure_warning(result)
     warning = f"Warning: {failed}." if failed else ""
-    sentences = (text, _claims_note(result), within_error_words(result), warning)
+    averages = _averages_note(result)
+    sentences = (text, _claims_note(result), averages, within_error_words(result), warning)
     return " ".join(said for said in sentences if said)
 
 

@@ -29,11 +29,13 @@ from adaptive_cart.errors import (
     nearest,
     one_of,
 )
+from adaptive_cart.results.averages import averages_csv
 from adaptive_cart.results.estimand import SobolLatents, TrueValues, target_values, true_values
 from adaptive_cart.results.operating import COLUMNS, measures
 from adaptive_cart.results.result import Result
 from adaptive_cart.results.shared_calibration import AnyCalibration, calibration_of
 from adaptive_cart.results.store import (
+    AVERAGES,
     BOUNDARIES,
     DESIGN,
     FORMAT,
@@ -49,6 +51,7 @@ from adaptive_cart.results.store import (
     Store,
     version,
 )
+from adaptive_cart.running.averaging import Averages, of_enumerated, of_simulated
 from adaptive_cart.running.boundaries import boundaries_csv, left_out
 from adaptive_cart.running.calibrate import calibrate, calibrated_text
 from adaptive_cart.running.cost import cost_of_draws
@@ -323,9 +326,9 @@ class _Run:
     def enumerate(self) -> None:
         """Run the exact engine."""
         truths = {name: self.truths[name] for name in self.reported}
-        rows, _ = enumerate_design(self.design, truths, self.progress)
+        rows, true = enumerate_design(self.design, truths, self.progress)
         self.held = dict.fromkeys(self.reported, 0)
-        self._finish(rows)
+        self._finish(rows, of_enumerated(self.design, true, rows, self.tell))
 
     @freed_memory_kept()
     def draw(self, trials: int, mcse: float | None, workers: Workers, block: int) -> None:
@@ -355,7 +358,7 @@ class _Run:
         rows = []
         for name in self.reported:
             rows += self._read_off(name, true[name])
-        self._finish(rows)
+        self._finish(rows, of_simulated(self.design, true, self._columns, self.tell))
 
     def _true_values(self) -> dict[str, TrueValues]:
         points = SobolLatents()
@@ -444,15 +447,21 @@ class _Run:
 
     # ── what is written ───────────────────────────────────────────────────────────────────
     def _read_off(self, name: str, true: TrueValues) -> list[tuple[Any, ...]]:
-        words = {"reason": REASONS, "rule": tuple(rule.name for rule in self.design.rules)}
-        trials = self.store.columns(TRIALS, name, words)
+        trials = self._columns(name)
         arms, strata = len(self.design.arm_names), len(self.design.shares)
         ends = LastLooks(self.store, name, arms, strata)
         return measures(self.design, self.truths[name], true, trials, ends)
 
-    def _finish(self, rows: list[tuple[Any, ...]]) -> None:
+    def _columns(self, scenario: str) -> Mapping[str, Any]:
+        """Columns of the trials of a scenario, each read when it is asked for."""
+        words = {"reason": REASONS, "rule": tuple(rule.name for rule in self.design.rules)}
+        return self.store.columns(TRIALS, scenario, words)
+
+    def _finish(self, rows: list[tuple[Any, ...]], averages: Averages) -> None:
         """Write what was read off, say that all is there, and tidy up."""
         self._write_measures(rows)
+        if self.design.design_prior:
+            self.store.write(AVERAGES, averages_csv(averages))
         self.store.write(BOUNDARIES, boundaries_csv(self.design))
         self.store.write(STOPPING, stopping_counts_csv(self.design))
         for words in left_out(self.design):
@@ -477,7 +486,8 @@ class _Run:
         checksums = {}
         if status == "complete":
             drawn = (TRIALS, LOOKS) if self.identity.engine == "simulate" else ()
-            written = (*drawn, MEASURES, BOUNDARIES, STOPPING)
+            averages = (AVERAGES,) if self.design.design_prior else ()
+            written = (*drawn, MEASURES, BOUNDARIES, STOPPING, *averages)
             checksums = {name: self.store.checksum(name) for name in written}
         self.store.write_manifest(
             {

@@ -23,6 +23,7 @@ from adaptive_cart.running.boundaries import Boundary, boundaries, left_out, pla
 from adaptive_cart.running.cost import cost_of_draws
 from adaptive_cart.running.engine import choose_engine
 from adaptive_cart.running.stopping_counts import stopping_counts
+from adaptive_cart.telling.averages import told_design_priors
 from adaptive_cart.telling.borrowing import told_borrowing
 from adaptive_cart.telling.by_number import told_by_number
 from adaptive_cart.telling.comparator import told_comparator
@@ -51,6 +52,8 @@ def described(design: Design) -> str:
     lines += ["", *told_scenarios(design, truths)]
     if design.costs is not None:
         lines += ["", *told_costs(design)]
+    if design.design_prior:
+        lines += ["", *told_design_priors(design)]
     if design.long_term_follow_up is not None:
         lines += ["", *told_long_term(design)]
     idle = list(without_effect(design, truths))

@@ -11,6 +11,7 @@ from adaptive_cart.design.checks import (
     alpha,
     calibration,
     claims,
+    design_priors,
     enrolment,
     external,
     looks,
@@ -54,6 +55,7 @@ def problems_between(pieces: Pieces) -> list[Problem]:
         looks.stopped_enrolment,
         tables.crossover,
         calibration.calibration,
+        design_priors.design_priors,
         doubled_columns,
     )
     for check in checks:

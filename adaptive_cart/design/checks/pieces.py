@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Enrolment,
         SharedError,
     )
+    from adaptive_cart.design.design_prior import DesignPrior
     from adaptive_cart.design.follow_up import FollowUp
     from adaptive_cart.design.long_term import LongTermFollowUp
     from adaptive_cart.design.look_tables import Looks
@@ -66,6 +67,7 @@ class Pieces:
     costs: Costs | None = None
     truth: Any = field(default_factory=dict)
     scenarios: Any = field(default_factory=dict)
+    design_prior: Mapping[str, DesignPrior | None] = field(default_factory=dict)
     calibration: Calibration | None = None
     faults: Faults = field(default_factory=Faults)
     renamed: dict[str, str] = field(default_factory=dict)

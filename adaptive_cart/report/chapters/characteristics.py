@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cart.report.chapter import Chapter
+from adaptive_cart.report.chapters.averages import averages
 from adaptive_cart.report.chapters.bayesian import bayesian
 from adaptive_cart.report.chapters.costs import costs
 from adaptive_cart.report.chapters.estimation import estimation
@@ -31,5 +32,6 @@ CHAPTER = Chapter(
         costs,
         estimation,
         bayesian,
+        averages,
     ),
 )

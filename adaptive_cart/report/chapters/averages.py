@@ -1,0 +1,82 @@
+"""Operating characteristics averaged over the design's own design priors."""
+
+from __future__ import annotations
+
+from adaptive_cart.report.document import (
+    Block,
+    Heading,
+    Row,
+    Table,
+    cells,
+    code,
+    line,
+    paragraph,
+    prose,
+    row,
+)
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.numbers import Bound, given
+from adaptive_cart.results.averages import MEANS
+from adaptive_cart.results.store import AVERAGES
+from adaptive_cart.telling.averages import weights_in_words
+
+HEADS = {
+    "assurance": "Assurance",
+    "type_one_error_average": "Average type I error",
+    "false_discovery": "Claim false, given success",
+    "false_omission": "Claim true, given no success",
+    "correct_decision": "Correct decision",
+    "participants_helped": "Participants helped",
+    "participants_harmed": "Participants harmed",
+}
+
+
+def averages(evidence: Evidence) -> list[Block]:
+    """What each design prior weighs, and a table of averages; nothing without design priors."""
+    found = evidence.result.averages
+    if not found:
+        return []
+    shown = [name for name in HEADS if any(name in figures for figures in found.values())]
+    rows: list[Row] = []
+    for prior, figures in found.items():
+        numbers = [
+            Bound(
+                figures[name],
+                f"{AVERAGES}: {prior}, {name}",
+                "amount" if name in MEANS else "probability",
+            ).with_interval()
+            if name in figures
+            else ""
+            for name in shown
+        ]
+        rows.append(row(code(prior), *numbers))
+    said = [
+        paragraph(
+            "The design prior {name} weighs {weights}.",
+            name=code(prior),
+            weights=given(
+                weights_in_words(evidence.design, prior), f"design: design_prior.{prior}"
+            ),
+        )
+        for prior in found
+    ]
+    evidence.trace.reported(54, "averages", "t-averages")
+    return [
+        Heading(text="Averages over what may be true", key="averages", level=2),
+        *said,
+        Table(
+            key="t-averages",
+            title=line("Operating characteristics averaged over design priors"),
+            head=cells("Design prior", *(HEADS[name] for name in shown)),
+            rows=tuple(rows),
+            align=("left", *("right",) * len(shown)),
+            notes=(
+                prose(
+                    "In brackets Monte Carlo intervals, where trials were simulated. Helped: "
+                    "participants who have the primary outcome, or are spared it where it is a "
+                    "harm, because they were randomised to an experimental arm and not to the "
+                    "control; harmed: the opposite. A design prior is no part of any analysis."
+                ),
+            ),
+        ),
+    ]

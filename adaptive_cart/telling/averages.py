@@ -1,0 +1,23 @@
+"""Design priors in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.design_prior import READY_MADE, weights_of
+
+
+def told_design_priors(design: Design) -> Iterator[str]:
+    """What each design prior weighs, a line each."""
+    yield "Design priors (averages are taken over them; the analysis knows nothing of them)"
+    for name, prior in design.design_prior.items():
+        ready = " (ready made)" if name in READY_MADE and prior.weights is None else ""
+        yield f"  {name}{ready}: {weights_in_words(design, name)}"
+
+
+def weights_in_words(design: Design, name: str) -> str:
+    """Say the weights of a design prior: ``null 0.3, expected 0.7``."""
+    roles = {scenario: truth.role for scenario, truth in design.truths.items()}
+    weights = weights_of(name, design.design_prior[name], roles)
+    return ", ".join(f"{scenario} {weight:.6g}" for scenario, weight in weights.items())
