@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from adaptive_cart.models.binary.borrowing import CONFLICT
+
 Basis = Literal["reference posterior", "fast posterior", "fast posterior only", "withheld"]
 
 
@@ -212,6 +214,35 @@ class WhatIf:
 
 
 @dataclass(frozen=True)
+class BorrowedFrom:
+    """What external data add to an arm at the look.
+
+    Attributes
+    ----------
+    method
+        In words.
+    external
+        Each source, with what was seen in it.
+    participants
+        Borrowed; fewer than none where the arm's own data leave more doubt than without.
+    p_value
+        Prior predictive p-value of the arm's own data.
+    """
+
+    endpoint: str
+    arm: str
+    method: str
+    external: tuple[str, ...]
+    participants: float
+    p_value: float
+
+    @property
+    def conflict(self) -> bool:
+        """Whether the arm's own data contradict the external ones."""
+        return self.p_value < CONFLICT
+
+
+@dataclass(frozen=True)
 class Findings:
     """All that is found at the look; :meth:`as_json` is ``analysis.json``.
 
@@ -223,6 +254,8 @@ class Findings:
         The date of the data, where the table has dates.
     what_if
         What the next participants would have to show, where that was asked.
+    borrowed
+        What external data add, by endpoint and arm.
     last, between
         Whether the look is the trial's last, and whether it is a stop between looks, counted with
         the look that would have come next.
@@ -247,6 +280,7 @@ class Findings:
     provenance: dict[str, Any] = field(default_factory=dict)
     day: str | None = None
     what_if: tuple[WhatIf, ...] = ()
+    borrowed: tuple[BorrowedFrom, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Plain tables, in the order in which a reader wants them."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.analysis.absence import hangs_on_absence
-from adaptive_cart.analysis.findings import Decision, Findings, Quantity, RuleFinding
+from adaptive_cart.analysis.findings import BorrowedFrom, Decision, Findings, Quantity, RuleFinding
 from adaptive_cart.analysis.judge import decision_of, earlier_looks, groups_of, rules_of
 from adaptive_cart.analysis.posteriors import fast_quantities, questions_of
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
@@ -26,6 +26,7 @@ from adaptive_cart.nouns.questions import Question
 from adaptive_cart.recorded.dates import Day, cut_at, day_of, opening
 from adaptive_cart.recorded.file import read_participants
 from adaptive_cart.recorded.known import Participants, window_of
+from adaptive_cart.results.borrowing import added
 from adaptive_cart.results.store import version
 
 if TYPE_CHECKING:
@@ -263,6 +264,7 @@ def _found(
         provenance=_provenance(design, table, seed, reference),
         day=day_of(by_fast.date, table.opened),
         what_if=() if further is None else next_would_show(recorded, by_fast, further),
+        borrowed=_borrowed(plan, by_fast),
     )
     analysis = Analysis(findings, plan, table, replay, recorded, reference, questions)
     if out is not None:
@@ -270,6 +272,27 @@ def _found(
 
         analysis.folder = write_folder(analysis, Path(out), say)
     return analysis
+
+
+def _borrowed(plan: Plan, held: Held) -> tuple[BorrowedFrom, ...]:
+    """What external data add to each arm that borrows, by what it has shown at the look."""
+    design, found = plan.design, []
+    for arm in plan.borrowing:
+        here = added(arm, held.record.summaries[arm.endpoint])
+        found.append(
+            BorrowedFrom(
+                arm.endpoint,
+                design.arm_names[arm.arm],
+                arm.prior.in_words,
+                tuple(
+                    f"{name}: {design.external[name].in_words} ({design.external[name].source})"
+                    for name in arm.prior.external
+                ),
+                float(here.participants[0]),
+                float(here.conflict[0]),
+            )
+        )
+    return tuple(found)
 
 
 def _judgeable(design: Design) -> None:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite, prod
 
-from adaptive_cart.analysis.findings import Findings, Group, Quantity, RuleFinding, WhatIf
+from adaptive_cart.analysis.findings import (
+    BorrowedFrom,
+    Findings,
+    Group,
+    Quantity,
+    RuleFinding,
+    WhatIf,
+)
 from adaptive_cart.decisions import DECISIONS
 from adaptive_cart.nouns.questions import written
 
@@ -83,6 +90,8 @@ def tables(findings: Findings) -> Iterator[tuple[str, Table]]:
         yield label, endpoint_table(findings.numbers, endpoint, heads)
     if findings.quantities:
         yield "Posterior means and 95% credible intervals", quantity_table(findings.quantities)
+    if findings.borrowed:
+        yield "Borrowed from external data", borrowed_table(findings.borrowed)
     for found in findings.what_if:
         yield what_if_heading(found, findings), what_if_table(found)
 
@@ -133,6 +142,19 @@ def quantity_table(quantities: Sequence[Quantity]) -> Table:
                 shown = [f"{draws.mean:.3f}", f"{draws.lower:.3f} to {draws.upper:.3f}"]
             row += shown
         rows.append(row)
+    return head, rows
+
+
+def borrowed_table(borrowed: Sequence[BorrowedFrom]) -> Table:
+    """Participants borrowed, and whether the arm's own data contradict the external ones."""
+    head = ["endpoint", "arm", "external data", "participants borrowed", "prior predictive p"]
+    rows = []
+    for one in borrowed:
+        told = f"{one.p_value:.4f}" + (" (conflict)" if one.conflict else "")
+        for place, source in enumerate(one.external):
+            first = [one.endpoint, one.arm] if place == 0 else ["", ""]
+            last = [f"{one.participants:.1f}", told] if place == 0 else ["", ""]
+            rows.append([*first, source, *last])
     return head, rows
 
 

@@ -56,6 +56,7 @@ KINDS: dict[str, Kind] = {
     "true": "true",
     **dict.fromkeys(("utility", "benefit", "harm"), "true"),
     "expected": "difference",
+    "borrowed": "mean",
 }
 UNKNOWN = Figure(float("nan"), float("nan"), float("nan"), float("nan"), None)
 

@@ -20,6 +20,7 @@ from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.decisions import DECISIONS, FUTILITY, SAFETY, SUCCESS
 from adaptive_cart.design.accrual import faster
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.external import only_named
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import CartError
 from adaptive_cart.participants.population import latents_for
@@ -163,6 +164,7 @@ def _priors(tables: Tables, design: Design, kind: str) -> bool:
     other = None if analysis is None else analysis.with_prior(kind, design.arm_names)
     if other is not None:
         tables.setdefault("analysis", {})[design.primary] = other
+        tables.update(only_named(tables))
     return other is not None
 
 

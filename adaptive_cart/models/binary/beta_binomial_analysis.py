@@ -245,6 +245,8 @@ class BetaBinomialAnalysis(AnalysisBase):
             return None if known else {"model": self.model, "prior": uniform}
         if not isinstance(self.prior, dict) or arms[0] not in self.prior:
             return None
+        if isinstance(self.prior[arms[0]], Borrowed):  # what external controls say is of controls
+            return None
         return {"model": self.model, "prior": dict.fromkeys(arms, written[arms[0]])}
 
     def priors(self, fitted: BetaBinomial, arms: tuple[str, ...]) -> Iterator[Prior]:

@@ -151,9 +151,9 @@ class RobustMap(Borrowed):
     def in_words(self) -> str:
         """What the method does, as a protocol says it."""
         return (
-            "the meta-analytic-predictive distribution of the sources (SD between sources "
-            f"half-normal({self.heterogeneity:g}) on the logit), as the mixture of betas that is "
-            f"written here, with weight {self.weight:g}, and Beta(1, 1) with the rest"
+            "a robust meta-analytic-predictive prior (SD between sources "
+            f"half-normal({self.heterogeneity:g}) on the logit, the informative part of weight "
+            f"{self.weight:g}), which is the mixture {self.as_mixture.words}"
         )
 
 

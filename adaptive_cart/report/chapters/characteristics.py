@@ -5,6 +5,7 @@ from __future__ import annotations
 from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.chapters.averages import averages
 from adaptive_cart.report.chapters.bayesian import bayesian
+from adaptive_cart.report.chapters.borrowing import borrowing
 from adaptive_cart.report.chapters.costs import costs
 from adaptive_cart.report.chapters.estimation import estimation
 from adaptive_cart.report.chapters.main_results import main_results
@@ -30,6 +31,7 @@ CHAPTER = Chapter(
         stopping,
         size_and_time,
         costs,
+        borrowing,
         estimation,
         bayesian,
         averages,

@@ -1,0 +1,90 @@
+"""What arms borrow from external data, and how often their own data contradict these."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adaptive_cart.conduct.plan import BorrowingArm
+from adaptive_cart.models.binary.borrowing import CONFLICT
+from adaptive_cart.report.document import (
+    Block,
+    Heading,
+    Reference,
+    Row,
+    Table,
+    cells,
+    code,
+    line,
+    listed,
+    paragraph,
+    row,
+)
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.numbers import given
+
+
+def borrowing(evidence: Evidence) -> list[Block]:
+    """A sentence an arm, with its sources, and a table by scenario and look."""
+    arms = evidence.plan.borrowing
+    if not arms:
+        return []
+    blocks: list[Block] = [Heading(text="Borrowing from external data", key="borrowing", level=2)]
+    for number, arm in enumerate(arms):
+        blocks += _arm(evidence, arm, f"t-borrowing-{number}")
+    return blocks
+
+
+def _arm(evidence: Evidence, arm: BorrowingArm, key: str) -> list[Block]:
+    design, name = evidence.design, evidence.design.arm_names[arm.arm]
+    sources = [
+        line(
+            code(source),
+            given(f", {design.external[source].in_words}", f"design: external.{source}"),
+            given(f" ({design.external[source].source})", f"design: external.{source}.source"),
+        )
+        for source in arm.prior.external
+    ]
+    looks = (*range(1, design.looks.number + 1), None)
+    rows = [
+        _row(evidence, arm, scenario, look) for scenario in evidence.scenarios for look in looks
+    ]
+    words = given(arm.prior.in_words, f"design: analysis.{arm.endpoint}.prior.{name}")
+    return [
+        paragraph(
+            "In {endpoint}, {arm} borrows from {sources}: {words}. The external data stay as they "
+            "were observed. {table} shows by scenario how many participants are borrowed (the "
+            "effective size of the arm's posterior by its mean and variance, less that without "
+            "borrowing; fewer than none where the arm's own data leave more doubt than without), "
+            "and how often its own data contradict the external ones (a prior predictive p-value "
+            "below {limit}), among the trials that held the look.",
+            endpoint=evidence.endpoint_words(arm.endpoint),
+            arm=evidence.arm_named(name),
+            sources=listed(sources),
+            words=words,
+            table=Reference(key),
+            limit=given(f"{CONFLICT:g}", "convention"),
+        ),
+        Table(
+            key=key,
+            title=line("Participants borrowed, and conflicts with the external data"),
+            head=cells("Scenario", "Look", "Borrowed, mean", "In the middle of trials", "Conflict"),
+            rows=tuple(rows),
+            align=("left", "right", "right", "right", "right"),
+        ),
+    ]
+
+
+def _row(evidence: Evidence, arm: BorrowingArm, scenario: str, look: int | None) -> Row:
+    """What is borrowed in a scenario at a look, or where trials ended."""
+    where: dict[str, Any] = {"arm": evidence.design.arm_names[arm.arm], "look": look}
+    mean, low, high = (
+        evidence.cell(scenario, f"borrowed_{arm.endpoint}_{part}", **where)
+        for part in ("mean", "p05", "p95")
+    )
+    return row(
+        code(scenario),
+        "the end" if look is None else given(str(look), "design: looks"),
+        mean.with_interval(),
+        line(low.number(), " to ", high.number()),
+        evidence.cell(scenario, f"conflict_{arm.endpoint}", **where).with_interval(),
+    )

@@ -1,0 +1,75 @@
+"""The section on borrowing: the sources by name, and what is borrowed by scenario and look."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+
+from adaptive_cart.design.design import Design
+from adaptive_cart.report.chapters.borrowing import borrowing
+from adaptive_cart.report.document import Paragraph, Table, plain
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.facts import Facts
+from adaptive_cart.report.measure_words import measure_words
+from adaptive_cart.report.sensitivity import _priors
+from adaptive_cart.running.run import simulate
+from checks import raw_design
+
+
+def hybrid() -> Design:
+    raw = copy.deepcopy(raw_design("hello"))
+    raw["external"] = {
+        "registry": {
+            "source": "Registry of the disease", "endpoint": "dfr", "responders": 6,
+            "participants": 60,
+        }
+    }  # fmt: skip
+    borrows = {"external": ["registry"], "method": "sam", "difference": 0.15}
+    raw["analysis"] = {"dfr": {"model": "beta_binomial", "prior": {"soc": borrows}}}
+    raw["enrolment"]["max_n"], raw["looks"]["observed"] = 60, [30, 60]
+    raw["rules"] = raw["rules"][:1]
+    return Design(**raw)
+
+
+@pytest.mark.parametrize("engine", ["exact", "simulate"])
+def test_the_section_names_its_sources_and_holds_the_measures(tmp_path: Path, engine: str) -> None:
+    result = simulate(hybrid(), trials=60, seed=1, jobs=1, engine=engine, out=tmp_path / engine)  # type: ignore[arg-type]
+    _, said, table = borrowing(Evidence(result, Facts(), 0))
+    assert isinstance(said, Paragraph)
+    text = plain(said.line)
+    assert "registry, 6 of 60 participants (Registry of the disease)" in text
+    assert "self-adapting mixture" in text
+    assert isinstance(table, Table)
+    assert len(table.rows) == 6  # two scenarios, two looks and the end
+    for row in table.rows:
+        scenario, look, mean, _, conflict = (plain(cell) for cell in row.cells)
+        where = {} if look == "the end" else {"look": int(look)}
+        found = result.figure(scenario, "borrowed_dfr_mean", arm="soc", **where)
+        shown = float(mean.split()[0].replace("−", "-"))
+        assert abs(shown - found.estimate) < 0.6
+        share = result.figure(scenario, "conflict_dfr", arm="soc", **where).estimate
+        assert abs(float(conflict.split()[0]) - share) < 0.006
+
+
+def test_a_design_that_does_not_borrow_has_no_such_section(tmp_path: Path) -> None:
+    plainly = Design(**raw_design("hello"))
+    result = simulate(plainly, trials=20, seed=1, jobs=1, engine="simulate", out=tmp_path / "run")
+    assert borrowing(Evidence(result, Facts(), 0)) == []
+
+
+def test_measures_have_words() -> None:
+    design = hybrid()
+    assert measure_words(design, "borrowed_dfr_p05") == "participants borrowed, dfr, percentile 5"
+    assert "prior predictive p below 0.05" in measure_words(design, "conflict_dfr")
+
+
+def test_other_priors_are_tried_without_the_external_data() -> None:
+    design = hybrid()
+    tables = design.plain()
+    assert _priors(tables, design, "vague")
+    assert tables["external"] == {}
+    assert Design(**tables).analysis["dfr"].prior.a == 1.0
+    # the control's prior in every arm would have the other arm borrow external controls
+    assert not _priors(design.plain(), design, "sceptical")
