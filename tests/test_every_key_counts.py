@@ -653,6 +653,10 @@ def claims(before: dict[str, Any], after: dict[str, Any]) -> Case:
                 "scenarios/works/infection": GONE, "scenarios/none/infection": GONE})  # fmt: skip
 
 
+ENTERING: dict[str, Any] = {
+    "randomisation": GONE, "arms/two/enters": 3.0,
+    "rules/0/posterior": {"endpoint": "dfr", "arm": "each", "minus": "soc", "above": 0.0},
+}  # fmt: skip
 SITE: dict[str, Any] = {"max_n": 36, "sites": {"one": {"per_month": 2.0},
                                 "two": {"per_month": 1.0, "opens": 2.0}}}  # fmt: skip
 PIECES = [{"from": 0.0, "rate": 1.0}, {"from": 3.0, "rate": 3.0}]
@@ -818,6 +822,11 @@ KEYS: dict[str, list[Case]] = {
                     Case("direct", {"arms/soc/control": GONE}, "refused")],
     "Arm.product": [to("course", "arms/cart/product", "in_vivo", truth__cart__infusion=GONE),
                     to("direct", "arms/cart/product", "in_vivo", "told")],
+    "Arm.enters": [to("strata", "arms/cart/enters", 4.0),
+                   to("strata", "arms/soc/enters", 4.0, "refused")],
+    "Arm.leaves": [to("strata", "arms/cart/leaves", 4.0)],
+    "After.after": [Case("several", {"arms/two/enters": {"after": "one"}}, start=ENTERING),
+                    Case("several", {"arms/two/enters": {"after": "two"}}, "refused", ENTERING)],
     "Arm.allocation": [to("direct", "arms/cart/allocation", 1),
                        to("several", "arms/one/allocation", 2, "told")],
     "Arm.label": [to("direct", "arms/cart/label", "Cells", "told")],

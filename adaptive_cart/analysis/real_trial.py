@@ -21,6 +21,7 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.conduct.standing import Standing, why_not_asked
 from adaptive_cart.design.design import ResponseAdaptive
+from adaptive_cart.design.planned import said_moment
 from adaptive_cart.models.draws import MIDDLES
 from adaptive_cart.models.ties import not_known, undecided
 from adaptive_cart.nouns.calendar import until
@@ -377,10 +378,19 @@ class RealTrial(Conduct):
         """Say why a target of a rule is not asked about; nothing where it is."""
         rule = self.plan.rules[position]
         if not rule.decision.at_the_end:
-            return settled_by(self.standing, target) or self._too_few(rule, place, analysis)
+            settled = settled_by(self.standing, target) or self._absent(target, analysis)
+            return settled or self._too_few(rule, place, analysis)
         if self.standing.may_be_claimed(position)[0, place]:
             return None
         return why_not_asked(self.standing, position)
+
+    def _absent(self, target: Target, analysis: LookAnalysis) -> str | None:
+        """Say that the arm of a target has not entered; nothing where it has."""
+        if self.standing.entered(analysis.snapshot.date)[0, target.arm]:
+            return None
+        name = self.design.arm_names[target.arm]
+        moment = self.design.arms[name].enters
+        return f"arm {name} has not entered; it enters {said_moment(moment)}"
 
     def _too_few(self, rule: ResolvedRule, place: int, analysis: LookAnalysis) -> str | None:
         """Say for how many of an arm a rule still waits; nothing where there are enough."""

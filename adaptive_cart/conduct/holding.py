@@ -215,6 +215,7 @@ class Conduct:
         self.ended_at(analysis, look, ended, infused)
         for name in self.design.endpoints:
             analysis.summary(name)
+        standing.note_closed(date, held)
         shares = None
         if look < schedule.number:
             shares = self._renew(look, analysis, held & standing.running, open_arms, opened)
@@ -288,8 +289,16 @@ class Conduct:
         return asked & judged[:, None] & self.enough(rule, analysis)
 
     def enough(self, rule: ResolvedRule, analysis: LookAnalysis) -> Booleans:
-        """Of which targets as many are analysed as a rule waits for, ``(trial, target)``."""
+        """Of which targets the arms have entered, and so many are analysed as a rule waits for.
+
+        ``(trial, target)``
+        """
         found = np.ones((len(self.before), len(rule.targets)), dtype=np.bool_)
+        if self.design.stays is not None:
+            entered = self.standing.entered(analysis.snapshot.date)
+            for place in range(len(rule.targets)):
+                for question in itertools.chain.from_iterable(rule.questions(place)):
+                    found[:, place] &= entered[:, question.arm]
         for place in range(len(rule.targets)) if rule.least else ():
             for question in itertools.chain.from_iterable(rule.questions(place)):
                 found[:, place] &= self.analysed_of(question, analysis) >= rule.least
@@ -455,6 +464,7 @@ class Conduct:
             if ended.any():
                 self._record_between(analysis, by_name(rule, asked), look, ended)
         self.before = np.where(here, at, self.before)
+        standing.note_closed(at, here)
         renewed = self._renew_between(analysis, here & standing.running, open_arms, opened)
         return renewed or bool((standing.enrolment_stopped != stopped).any())
 

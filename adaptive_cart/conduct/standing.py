@@ -10,6 +10,7 @@ from adaptive_cart.conduct.passing import Passing
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.decisions import FUTILITY, NO_SUCCESS, SUCCESS, Ending, Holding
 from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.calendar import short_of
 from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.records import Booleans, Floats, Integers, any_of
 
@@ -104,6 +105,8 @@ class Standing:
     within_error
         By position of a rule whose answers have an error: ``(trial,)`` whether it was judged by a
         probability that lay within that of its threshold.
+    closed_at
+        ``(trial, arm)`` month at which a decision closed it; infinite for not.
     passing
         How claims pass alpha on; nothing where they share none.
     """
@@ -122,6 +125,7 @@ class Standing:
     enrolment_stopped: Booleans
     failed: Booleans
     went_on: Booleans
+    closed_at: Floats
     held_at: dict[int, Labels] = field(default_factory=dict)
     declared: list[Declared] = field(default_factory=list)
     within_error: dict[int, Booleans] = field(default_factory=dict)
@@ -157,6 +161,7 @@ class Standing:
             enrolment_stopped=np.zeros(trials, dtype=np.bool_),
             failed=np.zeros(trials, dtype=np.bool_),
             went_on=np.zeros(trials, dtype=np.bool_),
+            closed_at=np.full((trials, arms), np.inf),
             held_at={
                 position: small()
                 for position, rule in enumerate(rules)
@@ -238,6 +243,18 @@ class Standing:
             if target.stratum >= 0:
                 found[:, place] &= self.open_strata[:, target.stratum]
         return found
+
+    def entered(self, date: Floats) -> Booleans:
+        """Arms that have entered by a date, ``(trial,)``: ``(trial, arm)``."""
+        if self.design.stays is None:
+            return np.ones(self.open_arms.shape, dtype=np.bool_)
+        opens: Booleans = self.design.stays.windows(self.closed_at).opens < short_of(date)[:, None]
+        return opens
+
+    def note_closed(self, date: Floats, held: Booleans) -> None:
+        """Note the date, ``(trial,)``, at which decisions have closed arms, where they have."""
+        now = held[:, None] & ~self.open_arms & np.isinf(self.closed_at)
+        self.closed_at = np.where(now, date[:, None], self.closed_at)
 
     def apply(self, held: Holding) -> None:
         """Do what follows from a rule that holds."""

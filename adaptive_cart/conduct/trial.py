@@ -201,7 +201,13 @@ class SimulatedConduct(Conduct):
         """Enrol later arrivals under what the look decided, and follow everybody anew."""
         standing = self.standing
         self.enrolment.renew(
-            rows, date, standing.open_arms, standing.open_strata, strata_before, shares
+            rows,
+            date,
+            standing.open_arms,
+            standing.open_strata,
+            strata_before,
+            shares,
+            standing.closed_at,
         )
         self.shares = self.enrolment.shares
         self._follow()

@@ -27,6 +27,7 @@ from adaptive_cart.design.design_prior import DesignPrior
 from adaptive_cart.design.follow_up import FollowUp
 from adaptive_cart.design.long_term import LongTermFollowUp
 from adaptive_cart.design.look_tables import Looks
+from adaptive_cart.design.planned import planned_by_period, planned_windows, stays_of
 from adaptive_cart.design.rule_tables import (
     AlphaSpending,
     ByAlpha,
@@ -37,16 +38,34 @@ from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.models import ANALYSES, DEFAULT_MODEL, AnalysisBase
 from adaptive_cart.models.base import Told
+from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.external import External
 from adaptive_cart.nouns.pace import Pace
 from adaptive_cart.nouns.parts import Count, Finite, Part, Positive, PositiveMonths, Probability
 from adaptive_cart.nouns.questions import KINDS, ordered_by
+from adaptive_cart.nouns.windows import Stays, of_all
 
 if TYPE_CHECKING:
     from adaptive_cart.design.replacing import Change
     from adaptive_cart.design.truth import Truth
 
 Strict01 = Annotated[float, Field(gt=0.0, le=1.0, allow_inf_nan=False)]
+
+
+class After(Part):
+    """A moment that follows another arm."""
+
+    after: str = Field(description="the arm that stops enrolling then, for whatever reason")
+
+
+def _moment(value: Any) -> str:
+    return "after" if isinstance(value, dict | After) else "month"
+
+
+Moment = Annotated[
+    Annotated[PositiveMonths, Tag("month")] | Annotated[After, Tag("after")],
+    Discriminator(_moment),
+]
 
 
 class Arm(Part):
@@ -56,6 +75,21 @@ class Arm(Part):
     product: str | None = None
     allocation: Count = 1
     label: str | None = None
+    enters: Moment | None = Field(
+        default=None,
+        description="months since the trial opened from which it enrols, or `{ after = ARM }`: "
+        "once that arm stops enrolling; from the opening if left out",
+    )
+    leaves: Moment | None = Field(
+        default=None,
+        description="months since the trial opened until which it enrols, or `{ after = ARM }`; "
+        "until the end if left out",
+    )
+
+    def moments(self) -> list[tuple[str, float | After]]:
+        """When it enters and leaves, as far as that is said, by key."""
+        both = {"enters": self.enters, "leaves": self.leaves}
+        return [(key, moment) for key, moment in both.items() if moment is not None]
 
 
 class PermutedBlocks(Part):
@@ -392,7 +426,10 @@ class Design(Part):
         """Planned number in each arm: ``max_n`` by allocation, largest remainder.
 
         In whole numbers, so that equal remainders are equal: the arm written earlier has the more.
+        Where arms enter or leave, its share of those expected while it is open.
         """
+        if self.stays is not None:
+            return planned_by_period(self)
         total = sum(self.allocation)
         shares = [divmod(self.enrolment.max_n * ratio, total) for ratio in self.allocation]
         whole = [number for number, _ in shares]
@@ -401,13 +438,24 @@ class Design(Part):
             whole[arm] += 1
         return tuple(whole)
 
+    @cached_property
+    def stays(self) -> Stays | None:
+        """When each arm enrols by plan; nothing where all do from the opening to the end."""
+        return stays_of(self.arms, self.arm_names)
+
     def open_months(self, pace: Pace, arms: Sequence[int]) -> npt.NDArray[np.float64]:
         """Months at which participants are expected to be randomised while arms are open.
 
-        The n-th is expected when n are; those whom nobody expects ever are left out.
+        The n-th is expected when n are; those whom nobody expects ever are left out. Where nobody
+        is expected while the arms are open, the month at which the last of them opens.
         """
         expected = pace.date(np.arange(1.0, self.enrolment.max_n + 1.0))
-        return expected[np.isfinite(expected)]
+        expected = expected[np.isfinite(expected)]
+        if self.stays is None:
+            return expected
+        opens, closes = of_all(planned_windows(self, pace), arms)
+        inside = expected[(expected > until(opens)) & (expected <= until(closes))]
+        return inside if len(inside) else np.array([opens])
 
     def analysis_of(self, endpoint: str) -> AnalysisBase | None:
         """The analysis of an endpoint: as written, or a uniform beta prior where it is binary.

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+PALE = "#E3EEF7"  # lanes of arms that enter or leave
 ACCRUAL = {
     "randomised": Mark(BLUE, "-", "o"),
     "infused": Mark(VERMILION, (0, (5, 1.5)), "s"),
@@ -54,7 +55,7 @@ def draw_timeline(tables: Tables) -> Figure:
     hatches = {"enrolment": ("", SKY), "infusion": ("////", "#F7C9A8"),
                "primary observed": ("....", "#BFE5D8")}  # fmt: skip
     for place, row in enumerate(lanes.to_dict("records")):
-        hatch, face = hatches[row["lane"]]
+        hatch, face = hatches.get(row["lane"], ("", PALE))
         axes.barh(place, row["last_p50"] - row["first_p50"], 0.5, left=row["first_p50"],
                   facecolor=face, edgecolor=BLACK, linewidth=0.6, hatch=hatch)  # fmt: skip
         for edge in ("first", "last"):

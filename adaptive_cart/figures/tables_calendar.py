@@ -75,6 +75,12 @@ def timeline_tables(result: Result) -> Tables | Missing:
     arrival = population.arrival[:, : design.enrolment.max_n]
     arrival = np.where(np.isfinite(arrival), arrival, np.nan)
     rows = [_lane("enrolment", "randomisation", arrival)]
+    for place, arm in enumerate(design.arm_names if design.stays is not None else ()):
+        own = np.where(population.arm[:, : arrival.shape[1]] == place, arrival, np.nan)
+        own = own[np.isfinite(own).any(axis=1)]  # trials that it has entered
+        if len(own):
+            words = f"randomisation to {design.arm_label(arm)}"
+            rows.append(_lane(f"to {design.arm_label(arm)}", words, own))
     if population.course is not None and any(population.infused_arms):
         infused = population.course.infused[:, : design.enrolment.max_n]
         rows.append(_lane("infusion", "infusion", np.where(infused < np.inf, arrival + infused,

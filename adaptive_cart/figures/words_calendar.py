@@ -36,9 +36,11 @@ def say_timeline(tables: Tables) -> str:
         f"look {int(row['look'])} at month {row['p50']:.1f} ({row['p05']:.1f} to {row['p95']:.1f})"
         for row in looks.to_dict("records")
     ]
+    arms = [lane for lane in tables["lanes"]["lane"] if lane.startswith("to ")]
+    by_arm = f" Of {listed(arms)}: trials in which anybody is." if arms else ""
     return (
         f"The course of a trial if no rule ends it. Bars: from the median first to the median last "
-        f"of each kind of date; lines: 5th to 95th percentile of trials. Median "
+        f"of each kind of date; lines: 5th to 95th percentile of trials.{by_arm} Median "
         f"(5th to 95th percentile): {listed(parts)}. Numbers at the looks are medians; the last is "
         f"the share of trials that have not ended before. {replayed(tables)}."
     )

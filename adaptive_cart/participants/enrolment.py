@@ -15,6 +15,8 @@ from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.pace import Pace
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.streams import Latents, padded
+from adaptive_cart.nouns.windows import Windows
+from adaptive_cart.participants.period_lists import Arriving, PeriodLists
 from adaptive_cart.participants.randomisation import (
     drawn_arms,
     equal_shares,
@@ -84,7 +86,13 @@ class Enrolment:
         self._slot: npt.NDArray[np.int32] | None = None
         self._lists: list[Labels] = []
         self.shares: Floats | None = None
-        if isinstance(design.randomisation, PermutedBlocks):
+        self._periods: PeriodLists | None = None
+        if design.stays is not None:
+            everywhere = np.ones((latents.trials, len(design.arms)), dtype=np.bool_)
+            self._periods = PeriodLists(design, latents)
+            self.arm = np.zeros(self.arrival.shape, dtype=narrow(len(design.arms)))
+            self._by_period(np.arange(latents.trials), np.isfinite(self.arrival), everywhere)
+        elif isinstance(design.randomisation, PermutedBlocks):
             self._lists = [self._list(stratum) for stratum in range(self.strata)]
             self.arm = self._first_arms()
         else:
@@ -121,6 +129,18 @@ class Enrolment:
             arm[here] = np.take_along_axis(slots, rank, axis=1)[here]
         return arm
 
+    @property
+    def windows(self) -> Windows | None:
+        """When arms open and close as things stand; nothing where no arm enters or leaves."""
+        return None if self._periods is None else self._periods.windows
+
+    def _by_period(self, rows: Integers, later: Booleans, open_arms: Booleans) -> None:
+        """Randomise by the lists in force when participants come."""
+        assert self._periods is not None
+        label = np.zeros(later.shape, dtype=np.int8) if self.stratum is None else self.stratum[rows]
+        arriving = Arriving(rows, self.arrival[rows], label, later)
+        self._periods.randomise(arriving, self.arm, open_arms)
+
     # ── after a decision ──────────────────────────────────────────────────────────────────
     def renew(
         self,
@@ -130,6 +150,7 @@ class Enrolment:
         open_strata: Booleans,
         opened_before: Booleans,
         shares: Floats | None,
+        closed_at: Floats | None = None,
     ) -> None:
         """Enrol those who arrive after a date under what is now in force.
 
@@ -143,6 +164,8 @@ class Enrolment:
             ``(trial, arm)`` and ``(trial, stratum)`` now, and the strata open before.
         shares
             ``(trial, arm)`` shares from now on, under response-adaptive randomisation.
+        closed_at
+            ``(trial, arm)`` months at which decisions have closed arms, infinite for not.
         """
         if len(rows) == 0:
             return
@@ -152,7 +175,11 @@ class Enrolment:
             if closed.any():
                 self._close_strata(rows, later, date, open_strata, opened_before)
                 later = self.arrival[rows] > until(date)[rows, None]
-        if shares is not None:
+        if self._periods is not None:
+            if closed_at is not None:
+                self._periods.close(closed_at)
+            self._by_period(rows, later, open_arms[rows])
+        elif shares is not None:
             self.shares = shares
             u = self.latents.of("allocation")[rows]
             self.arm[rows] = np.where(later, drawn_arms(u, shares[rows]), self.arm[rows])

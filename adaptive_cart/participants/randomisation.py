@@ -28,7 +28,7 @@ def reduced(allocation: tuple[int, ...]) -> tuple[int, ...]:
 
 # ── permuted blocks ───────────────────────────────────────────────────────────────────────────
 def randomisation_list(
-    latents: Latents, allocation: tuple[int, ...], block: int, stratum: int, slots: int
+    latents: Latents, allocation: tuple[int, ...], block: int, stratum: int | str, slots: int
 ) -> Labels:
     """Randomisation list of one stratum, ``(trial, slot)``: one uniform a block picks its order."""
     ratio = reduced(allocation)

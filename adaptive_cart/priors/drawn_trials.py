@@ -161,6 +161,7 @@ class DrawnTrials(Conduct):
         self.judge(analysis, look, held, last)
         standing.finish(last & held)
         self.ended[held & ~standing.running] = look
+        standing.note_closed(date, held)
         if look < self.plan.schedule.number:
             self._renew(look, analysis, held & standing.running, open_arms, opened)
         self.before = np.where(held, date, self.before)
@@ -171,7 +172,8 @@ class DrawnTrials(Conduct):
         """Enrol later arrivals under what the look decided."""
         standing = self.standing
         self.enrolment.renew(
-            rows, date, standing.open_arms, standing.open_strata, strata_before, shares
-        )
+            rows, date, standing.open_arms, standing.open_strata, strata_before, shares,
+            standing.closed_at,
+        )  # fmt: skip
         self.shares = self.enrolment.shares
         self._follow()

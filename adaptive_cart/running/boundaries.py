@@ -135,7 +135,8 @@ def left_out(design: Design, plan: Plan | None = None) -> list[str]:
 def planned_at(design: Design, look: int) -> tuple[int, ...] | None:
     """Numbers planned in each arm at a look of the primary; nothing where they are random."""
     looks = design.looks
-    if design.strata is not None or design.adaptive or not looks.as_stated:
+    fixed = design.strata is None and not design.adaptive and design.stays is None
+    if not fixed or not looks.as_stated:
         return None
     at = [*looks.at, design.enrolment.max_n] if looks.final is not None else looks.at
     if looks.scale != "observed" and not (looks.final is not None and look == looks.number):

@@ -126,6 +126,9 @@ def obstacles(design: Design, truths: Mapping[str, Truth]) -> list[str]:
         found.append(f"the design has {len(design.arms)} arms, and tables of two are enumerated")
     elif design.several:
         found.append(f"each of {len(design.arms)} arms may end by itself, with its own numbers")
+    moving = [name for name, arm in design.arms.items() if arm.moments()]
+    if moving:
+        found.append(f"the numbers in {', '.join(moving)} hang on the calendar")
     if design.strata:
         found.append("within strata the numbers in each arm vary from trial to trial")
     if not primary.binary or primary.known_after() is None:

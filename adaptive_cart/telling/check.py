@@ -13,6 +13,7 @@ from adaptive_cart.conduct.rules import ResolvedRule, listed, resolve_rules
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.alpha_graph import AlphaGraph
 from adaptive_cart.design.design import Crossover, Design, PermutedBlocks
+from adaptive_cart.design.planned import said_moment
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.rule_tables import AlphaSpending, ByAlpha, Comparing, Rule
 from adaptive_cart.design.spending import planned_bounds
@@ -31,6 +32,7 @@ from adaptive_cart.telling.costs import told_costs
 from adaptive_cart.telling.early_months import told_early
 from adaptive_cart.telling.estimands import told_estimands
 from adaptive_cart.telling.long_term import told_long_term
+from adaptive_cart.telling.periods import told_periods
 from adaptive_cart.telling.truths import told_scenarios
 from adaptive_cart.telling.without_effect import without_effect
 
@@ -78,12 +80,16 @@ def _arms(design: Design) -> Iterator[str]:
         if arm.product is not None:
             product = PRODUCTS[arm.product]
             words.append(f"{arm.product}: {product.description}")
+        words += [f"{key} {said_moment(when)}" for key, when in arm.moments()]
         yield f"  {name}: {planned} planned" + (f" ({'; '.join(words)})" if words else "")
     if design.strata:
         shares = ", ".join(f"{name} {share:g}" for name, share in design.strata.items())
         yield f"  strata by share of enrolment: {shares}"
     yield f"  enrolment: {design.enrolment.in_words}, {design.enrolment.arrivals} arrivals"
-    yield f"  randomisation: {_randomised(design)}"
+    if design.stays is None:
+        yield f"  randomisation: {_randomised(design)}"
+    else:
+        yield from told_periods(design)
     if design.adaptive and design.strata is not None:
         goes = design.enrolment.after_closing == "redistribute"
         yield f"  arrivals of a closed stratum: {'go to the open ones' if goes else 'are lost'}"

@@ -16,10 +16,11 @@ from adaptive_cart.conduct.estimated import estimand_noun
 from adaptive_cart.conduct.looks import counted_by
 from adaptive_cart.conduct.plan import Estimand, Plan, told_of
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
-from adaptive_cart.conduct.standing import why_not_asked
+from adaptive_cart.conduct.standing import Standing, why_not_asked
 from adaptive_cart.conduct.trial import Block, LookRecord, run_block
 from adaptive_cart.decisions import ENDINGS, SUCCESS
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.planned import said_moment
 from adaptive_cart.design.rule_tables import leaves
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem, nearest, one_of
@@ -224,6 +225,7 @@ def _judged(plan: Plan, record: LookRecord, block: Block, position: int) -> list
     for place in range(len(rule.targets)):
         asked, reason, holds = _reason(plan, record, rule, place)
         if not asked:
+            lines += _absent(plan, record, standing, rule, place)
             continue
         verdict = ""
         if holds and ended:
@@ -243,6 +245,18 @@ def _judged(plan: Plan, record: LookRecord, block: Block, position: int) -> list
             why = "the posterior could not be computed"
         lines.append(f"  {rule.name}: not judged ({why})")
     return lines
+
+
+def _absent(
+    plan: Plan, record: LookRecord, standing: Standing, rule: ResolvedRule, place: int
+) -> list[str]:
+    """Say that a target is not asked about since its arm has not entered; nothing where it has."""
+    arm = rule.targets[place].arm
+    if plan.design.stays is None or standing.entered(record.date)[0, arm]:
+        return []
+    name = plan.design.arm_names[arm]
+    when = said_moment(plan.design.arms[name].enters)
+    return [f"  {rule.name}: not judged of {name}, which has not entered (it enters {when})"]
 
 
 def _reason(

@@ -19,6 +19,7 @@ from adaptive_cart.models.rates.gamma_poisson import GammaPoisson
 from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.nouns.summaries import Counts, Durations, Exposure
 from adaptive_cart.participants.enrolment import Enrolment
+from adaptive_cart.participants.period_lists import most_blocks, name_of
 from adaptive_cart.participants.population import latents_for
 from conduct.test_fast_equals_twin import PURPOSES, SEED, product_infusion, raw_design
 from twin import adaptive_trial
@@ -36,6 +37,12 @@ def latents_of_trial(design: Design, trial: int) -> dict[str, Any]:
     strata = range(len(design.shares))
     if design.randomisation.method == "permuted_blocks":
         result["assignment"] = [latents.of(f"assignment:{s}")[0].tolist() for s in strata]
+    if design.stays is not None:
+        number, most = 2 * len(design.arms), most_blocks(latents)
+        result["lists"] = [
+            [latents.of(f"assignment:{name_of(k, s)}", most)[0].tolist() for s in strata]
+            for k in range(number)
+        ]
     return result
 
 

@@ -338,7 +338,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("direct", {"arms/soc/control": 1}, "arms.soc.control", "found 1; true or false"),
     ("direct", {"arms/soc/control": "yes"}, "arms.soc.control", "true or false"),
     ("direct", {"arms": []}, "arms", "write [arms.NAME]"),
-    ("direct", {"arms/soc": 3}, "arms.soc", "found 3; a table { control, product"),
+    ("direct", {"arms/soc": 3}, "arms.soc", "found 3; a table is expected"),
     ("direct", {"endpoints": [{"name": "dfr"}]}, "endpoints", "write [endpoints.NAME]"),
     ("direct", {"endpoints/dfr": 12}, "endpoints.dfr", "found 12; a table { type = "),
     ("direct", {"enrolment": [{"max_n": 3}]}, "enrolment", "(its header in single brackets)"),

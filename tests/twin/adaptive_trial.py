@@ -118,9 +118,10 @@ class Trial:
     ask: Ask | None
     operational: list[float]  # of every participant to come, in expected numbers of arrivals
     people: list[Person] = field(default_factory=list)  # randomised, in order of arrival
-    slots: dict[str | None, int] = field(default_factory=dict)  # next place in a stratum's list
+    slots: dict[Any, int] = field(default_factory=dict)  # next place in a list, by stratum
     arm_success: dict[str, int | None] = field(default_factory=dict)  # look
     arm_dropped: dict[str, int | None] = field(default_factory=dict)
+    closed_on: dict[str, float] = field(default_factory=dict)  # date of either, by arm
     stratum_success: dict[str, int | None] = field(default_factory=dict)
     stratum_closed: dict[str, int | None] = field(default_factory=dict)
     successes: list[Table] = field(default_factory=list)
@@ -314,9 +315,7 @@ def shares_in_force(trial: Trial) -> dict[str, float] | None:
     return shares
 
 
-def arm_of(
-    trial: Trial, participant: int, stratum: str | None, slots: dict[str | None, int]
-) -> str:
+def arm_of(trial: Trial, participant: int, stratum: str | None, slots: dict[Any, int]) -> str:
     """Arm of an arrival; takes the place in the list of the stratum, where there is a list."""
     enrolling = [trial.arms[0], *trial.open_arms]
     if is_adaptive(trial.raw):
@@ -329,6 +328,8 @@ def arm_of(
             if u < cumulative:
                 return arm
         return enrolling[-1]
+    if enters_or_leaves(trial.raw):
+        return arm_by_period(trial, participant, stratum, slots)
     places = one_trial.block_of(trial.raw)
     orders = one_trial.arrangements(tuple(places))
     number = 0 if stratum is None else list(trial.raw["strata"]).index(stratum)
@@ -341,7 +342,69 @@ def arm_of(
             return arm
 
 
-def randomised(trial: Trial, participant: int, slots: dict[str | None, int]) -> Person:
+def enters_or_leaves(raw: Table) -> bool:
+    """Whether any arm enters or leaves in the course of the trial."""
+    return any({"enters", "leaves"} & set(arm) for arm in raw["arms"].values())
+
+
+def entry_of(trial: Trial, arm: str) -> float:
+    """Month after which an arm enrols; infinite as long as it waits for another."""
+    moment = trial.raw["arms"][arm].get("enters", 0.0)
+    return stop_of(trial, moment["after"]) if isinstance(moment, dict) else float(moment)
+
+
+def planned_stop(trial: Trial, arm: str) -> float:
+    """Month until which an arm enrols if no decision closes it."""
+    moment = trial.raw["arms"][arm].get("leaves", NEVER)
+    return stop_of(trial, moment["after"]) if isinstance(moment, dict) else float(moment)
+
+
+def stop_of(trial: Trial, arm: str) -> float:
+    """Month until which an arm enrols, for whatever reason it stops then."""
+    stop = min(planned_stop(trial, arm), trial.closed_on.get(arm, NEVER))
+    return max(stop, entry_of(trial, arm))
+
+
+def list_starts(trial: Trial) -> list[float]:
+    """Months at which new lists begin: an arm enters, or leaves by plan."""
+    months = [entry_of(trial, arm) for arm in trial.arms]
+    for arm in trial.arms[1:]:
+        if stop_of(trial, arm) < trial.closed_on.get(arm, NEVER):
+            months.append(stop_of(trial, arm))
+    starts: list[float] = []
+    for month in sorted(month for month in months if 0.0 < month < NEVER):
+        if not starts or not by(month, starts[-1]):
+            starts.append(month)
+    return starts
+
+
+def arm_by_period(
+    trial: Trial, participant: int, stratum: str | None, slots: dict[Any, int]
+) -> str:
+    """Arm of an arrival where arms enter and leave: the next place of the list in force."""
+    month = month_of(trial.raw, trial.operational[participant])
+    starts = [start for start in list_starts(trial) if not by(month, start)]
+    begins = starts[-1] if starts else 0.0
+    held = [
+        arm
+        for arm in trial.arms
+        if by(entry_of(trial, arm), begins) and not by(stop_of(trial, arm), begins)
+    ]
+    own = {**trial.raw, "arms": {arm: trial.raw["arms"][arm] for arm in held}}
+    places = one_trial.block_of(own)
+    orders = one_trial.arrangements(tuple(places))
+    number = 0 if stratum is None else list(trial.raw["strata"]).index(stratum)
+    while True:
+        taken = slots.setdefault((len(starts), stratum), 0)
+        block, place = divmod(taken, sum(places))
+        u = trial.latents["lists"][len(starts)][number][block]
+        arm = held[orders[math.floor(u * len(orders))][place]]
+        slots[len(starts), stratum] = taken + 1
+        if arm in [trial.arms[0], *trial.open_arms]:
+            return arm
+
+
+def randomised(trial: Trial, participant: int, slots: dict[Any, int]) -> Person:
     """A participant, randomised as things stand, with all that will happen to him or her."""
     stratum = stratum_of(trial, participant)
     arm = arm_of(trial, participant, stratum, slots)
@@ -878,7 +941,7 @@ def judge(trial: Trial, rule: Table, thresholds: list[float], date: float) -> li
     return [
         judge_target(trial, rule, target, thresholds, date)
         for target in targets(trial, rule)
-        if enough(trial, rule, target, date)
+        if enough(trial, rule, target, date) and not by(date, entry_of(trial, target[0]))
     ]
 
 
@@ -982,6 +1045,8 @@ def judge_and_act(trial: Trial, thresholds: dict[str, list[float]], date: float)
             held = {(record["arm"], record["stratum"]) for record in holding}
             trial.held_of.setdefault(rule["name"], set()).update(held)
             stop_enrolment |= act(trial, rule, holding)
+    for arm in set(trial.arms[1:]) - set(trial.open_arms):
+        trial.closed_on.setdefault(arm, date)
     lost = trial.raw["enrolment"].get("after_closing", "redistribute") == "keep"
     if trial.ended is None and lost and trial.open_strata != open_before:
         slow_down(trial, date, open_before, trial.open_strata)

@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 from adaptive_cart.conduct.plan import in_what
-from adaptive_cart.design.design import ResponseAdaptive
+from adaptive_cart.design.design import Design, ResponseAdaptive
+from adaptive_cart.design.planned import said_moment
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.report.chapter import Chapter
 from adaptive_cart.report.chapters.analysis_sets import analysis_sets
@@ -37,6 +38,7 @@ from adaptive_cart.report.evidence import Evidence, per_scenario
 from adaptive_cart.report.numbers import counted, given
 from adaptive_cart.report.pictures import figures_of
 from adaptive_cart.telling.estimands import TREATMENT, Attributes, attributes
+from adaptive_cart.telling.periods import told_periods
 
 ARRIVALS = {"poisson": "arrivals at random (Poisson)", "regular": "arrivals at regular times"}
 
@@ -82,6 +84,10 @@ def _arms(evidence: Evidence) -> list[Block]:
              evidence.setting(design.enrolment.max_n, "enrolment.max_n"),
              f" participants; it {enrolment_between_looks(evidence)}."),
     ]  # fmt: skip
+    if design.stays is not None:
+        facts += [line(strong(f"{evidence.design.arm_label(name)}: "), *_stay(evidence, name), ".")
+                  for name in design.arm_names if design.arms[name].moments()]  # fmt: skip
+        facts.append(line(strong("Periods: "), secret(_periods(design)), "."))
     if design.strata:
         shares = [line(code(name), " ", evidence.setting(share, f"strata.{name}"))
                   for name, share in design.strata.items()]  # fmt: skip
@@ -114,6 +120,22 @@ def _arms(evidence: Evidence) -> list[Block]:
         ),
         Items(lines=tuple(facts)),
     ]
+
+
+def _stay(evidence: Evidence, name: str) -> list[Any]:
+    """When an arm enters and leaves."""
+    moments = evidence.design.arms[name].moments()
+    parts: list[Any] = []
+    for place, (key, moment) in enumerate(moments):
+        told = given(said_moment(moment), f"design: arms.{name}.{key}")
+        parts += [" and " if place else "", f"{key} ", told]
+    return parts
+
+
+def _periods(design: Design) -> str:
+    """Which arms enrol when, as planned, in a line."""
+    head, *periods = (told.strip() for told in told_periods(design))
+    return "; ".join([head.removeprefix("randomisation: "), *periods])
 
 
 def _looks(evidence: Evidence) -> list[Block]:

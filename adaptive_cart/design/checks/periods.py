@@ -1,0 +1,214 @@
+"""Whether every arm can enter and leave as written, and what goes with arms that do."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from adaptive_cart.design.checks.pieces import Found, Pieces, unknown
+from adaptive_cart.design.planned import may_close
+from adaptive_cart.design.rule_tables import AlphaSpending
+from adaptive_cart.design.validation import path_to, shown
+from adaptive_cart.errors import one_of
+
+
+def periods(pieces: Pieces) -> Found:
+    """Whether arms enter and leave in the course of the trial, one after the other."""
+    moving = {name: arm for name, arm in pieces.arms.items() if arm is not None and arm.moments()}
+    if not moving:
+        return
+    if pieces.control is None:
+        for name, arm in moving.items():
+            yield (
+                path_to("arms", name, arm.moments()[0][0]),
+                "arms enter and leave beside a control that enrols from the opening to the end; "
+                "this design has none: write `control = true` for one, or leave it out",
+                "arms",
+            )
+        return
+    faults = [*_named(pieces, moving), *_in_a_circle(moving)]
+    yield from faults
+    if not faults:
+        for name, arm in moving.items():
+            yield from _never_stops(pieces, name, arm)
+            yield from _in_order(name, arm)
+            yield from _too_late(pieces, name, arm)
+    yield from _blocks(pieces)
+    yield from _together(pieces, moving)
+
+
+def _waits(arm: Any) -> Iterator[tuple[str, str]]:
+    """By key, the arms that an arm waits for."""
+    for key, moment in arm.moments():
+        if not isinstance(moment, float | int):
+            yield key, moment.after
+
+
+def _named(pieces: Pieces, moving: dict[str, Any]) -> Found:
+    """Whether arms that are waited for are there, and may stop enrolling at all."""
+    control = pieces.control
+    others = [name for name in pieces.arms if name != control]
+    for name, arm in moving.items():
+        if arm.control:
+            for key, _ in arm.moments():
+                yield (
+                    path_to("arms", name, key),
+                    f"'{name}' is the control, which enrols from the opening to the end; leave "
+                    f"`{key}` out",
+                )
+            continue
+        for key, after in _waits(arm):
+            path = path_to("arms", name, key, "after")
+            if after == name:
+                yield path, f"found {shown(after)}; an arm cannot wait for itself"
+            elif after == control:
+                yield path, f"found {shown(after)}, the control, which enrols to the end"
+            elif after not in pieces.arms:
+                yield path, unknown(after, "experimental arms", others)
+
+
+def _in_a_circle(moving: dict[str, Any]) -> Found:
+    for name in moving:
+        seen, waiting = {name}, [after for _, after in _waits(moving[name])]
+        while waiting:
+            after = waiting.pop()
+            if after == name and len(seen) > 1:
+                key = next(key for key, _ in _waits(moving[name]))
+                yield path_to("arms", name, key), f"'{name}' waits for itself, by {one_of(seen)}"
+                return
+            if after in moving and after not in seen:
+                seen.add(after)
+                waiting += [inner for _, inner in _waits(moving[after])]
+
+
+def _never_stops(pieces: Pieces, name: str, arm: Any) -> Found:
+    """Tell an arm that waits for one that enrols to the end."""
+    rules = [rule for rule in pieces.rules if rule is not None]
+    if len(rules) < len(pieces.rules):
+        return  # a rule that cannot be read may close it
+    for key, after in _waits(arm):
+        other = pieces.arms[after]
+        if other is None or other.leaves is not None or any(may_close(r, after) for r in rules):
+            continue
+        yield (
+            path_to("arms", name, key),
+            f"'{after}' stops enrolling only when the trial ends: it does not leave, and no rule "
+            f"drops it or declares its success; write `leaves` for it, a rule with then = "
+            f'"drop_arm", or a month here',
+        )
+
+
+def _in_order(name: str, arm: Any) -> Found:
+    enters, leaves = arm.enters, arm.leaves
+    if not all(isinstance(moment, float | int) for moment in (enters, leaves)):
+        same = enters is not None and leaves is not None and enters == leaves
+        if same:
+            told = "it leaves at the moment at which it enters; nobody is randomised to it"
+            yield path_to("arms", name, "leaves"), told
+        return
+    if leaves <= enters:
+        yield (
+            path_to("arms", name, "leaves"),
+            f"found {leaves:g}; '{name}' enters at month {enters:g}, and leaves after that",
+        )
+
+
+def _too_late(pieces: Pieces, name: str, arm: Any) -> Found:
+    """Tell an arm that enters when the last participant is expected, or at the last look."""
+    enrolment, looks = pieces.enrolment, pieces.looks
+    if not isinstance(arm.enters, float | int) or enrolment is None or any(enrolment.faults()):
+        return
+    path, enters = path_to("arms", name, "enters"), float(arm.enters)
+    full = enrolment.pace.month_of(enrolment.max_n)
+    if enters >= full:
+        yield (
+            path,
+            f"found {enters:g}; '{name}' enters after the trial can end: the last of max_n = "
+            f"{enrolment.max_n} participants is expected at month {full:.4g}; write an earlier "
+            f"month, or a larger enrolment.max_n",
+            "enrolment",
+        )
+        return
+    by_month = looks is not None and looks.scale == "months" and looks.final is None
+    if looks is not None and by_month and enters >= max(looks.at, default=enters + 1.0):
+        yield (
+            path,
+            f"found {enters:g}; '{name}' enters after the trial can end: the last look is at "
+            f"month {looks.at[-1]:g}",
+            "looks",
+        )
+
+
+def _blocks(pieces: Pieces) -> Found:
+    """Whether blocks of a given size fit whichever arms are open together."""
+    block = getattr(pieces.randomisation, "block", None)
+    arms = {name: arm for name, arm in pieces.arms.items() if arm is not None}
+    if block is None:
+        return
+    control = [name for name, arm in arms.items() if arm.control]
+    others = [name for name in arms if name not in control]
+    for size in range(len(others)):
+        for chosen in itertools.combinations(others, size):
+            ratio = [arms[name].allocation for name in (*control, *chosen)]
+            least = sum(ratio) // math.gcd(*ratio) if ratio else 1
+            if block % least:
+                names = " and ".join((*control, *chosen))
+                yield (
+                    "randomisation.block",
+                    f"found {block}; while only {names} enrol, {' : '.join(map(str, ratio))} needs "
+                    f"a multiple of {least}; leave it out for the smallest that fits each list",
+                )
+                return
+
+
+def _together(pieces: Pieces, moving: dict[str, Any]) -> Found:
+    """Tell what is not there beside arms that enter or leave."""
+    name, arm = next(iter(moving.items()))
+    which = (
+        f"arm '{name}' {' and '.join(key for key, _ in arm.moments())} in the course of the trial"
+    )
+    rule = pieces.randomisation
+    if rule is not None and rule.method == "response_adaptive":
+        yield (
+            "randomisation.method",
+            f'found "response_adaptive", and {which}; shares of arms that were not there are not '
+            f'defined: write method = "permuted_blocks", or let every arm enrol all along',
+        )
+    if pieces.looks is not None and pieces.looks.minimum_in_each_arm:
+        yield (
+            "looks.minimum_in_each_arm",
+            f"{which}, and a look would wait for an arm that has not entered; leave it out",
+        )
+    waited = {after for one in moving.values() for _, after in _waits(one)}
+    if pieces.looks is not None and pieces.looks.events and waited:
+        yield (
+            "looks.events",
+            f"no month can be planned at which {one_of(waited)} stops enrolling, which "
+            f"{one_of(n for n, a in moving.items() if any(_waits(a)))} waits for; write months in "
+            f"place of `after`, or looks by observed, enrolled or months",
+        )
+    for position, asked in enumerate(pieces.rules):
+        if asked is None:
+            continue
+        path = f"rules[{position}]"
+        for part in asked.comparisons:
+            if part.predictive is not None:
+                yield (
+                    f"{path}.predictive",
+                    f"{which}; how many it will have at the last look is not predicted: ask a "
+                    f"posterior, or let every arm enrol all along",
+                )
+            if isinstance(part.threshold, AlphaSpending):
+                yield (
+                    path,
+                    f"{which}, and the numbers at which a type I error is spent are not planned "
+                    f"for that; write the thresholds as numbers",
+                )
+        if any(question.kind.among_open for question in asked.asked):
+            yield (
+                path,
+                f"{which}; the best is sought among arms that were there together: ask each "
+                f"against the control",
+            )
