@@ -97,7 +97,7 @@ class ReferencePosteriors:
             self._fits[key] = fitted_carefully(
                 self._compiled[id(face)],
                 data,
-                seed=self._seed(endpoint),
+                seed=self.seed + self.plan.stream(endpoint),
                 chains=CHAINS,
                 tune=TUNE,
                 draws=DRAWS,
@@ -105,11 +105,6 @@ class ReferencePosteriors:
             if face is self._references.get(endpoint):
                 self._first.setdefault(endpoint, self._fits[key][0])
         return self._fits[key]
-
-    def _seed(self, endpoint: str) -> int:
-        """A seed of its own for each endpoint that is weighed: chains of one would err together."""
-        weighed_here = self.plan.weighed
-        return self.seed + (weighed_here.index(endpoint) if endpoint in weighed_here else 0)
 
     def _draws(
         self, analysis: RecordedAnalysis, question: Question

@@ -218,6 +218,14 @@ class Plan:
         near = max(error.at(threshold) for threshold in known) if known else error.most
         return near if near == error.most else float(f"{near:.2g}")
 
+    def stream(self, endpoint: str) -> int:
+        """Number of an endpoint's Markov chains, 0 of the first: of one seed they err together.
+
+        Posteriors of different endpoints are independent. Chains of one seed would answer questions
+        that are put together (a product, a weighed sum, a completed trial) with one error.
+        """
+        return list(self.design.endpoints).index(endpoint)
+
     def summary(self, endpoint: str, prepared: Any, snapshot: Snapshot) -> Summary:
         """What can be seen of an endpoint at a look, as its analysis counts it."""
         kind = self.design.endpoints[endpoint]

@@ -219,10 +219,10 @@ class Comparison:
         draws = DRAWS
         while True:
             found, chains = [], []
-            for place, one in enumerate(asked.question.of_endpoints):
+            for one in asked.question.of_endpoints:
                 reference = self._reference(one.endpoint)
                 data = reference.data(look.summaries[one.endpoint], 0, asked.open_strata, one)
-                fit = self._fit(look, one.endpoint, reference, data, draws, fits, place)
+                fit = self._fit(look, one.endpoint, reference, data, draws, fits)
                 chains.append([(reference.quantity(fit[0].draws, one, asked.open_strata), 1.0)])
                 found.append(fit)
             probability, error = chance_of_chains(asked.question, chains)
@@ -247,15 +247,8 @@ class Comparison:
         data: Mapping[str, Any],
         draws: int,
         fits: Fits,
-        place: int = 0,
     ) -> tuple[Fit, str | None]:
-        """A fit with so many draws at least, made anew where there is but a shorter one.
-
-        Parameters
-        ----------
-        place
-            Among endpoints that are weighed: chains of one seed would err together.
-        """
+        """A fit with so many draws at least, made anew where there is but a shorter one."""
         key = endpoint, b"|".join(data[name].tobytes() for name in sorted(data))
         if id(reference) not in self._compiled:
             self._compiled[id(reference)] = Compiled(reference, data)
@@ -263,7 +256,7 @@ class Comparison:
             fits[key] = fitted_carefully(
                 self._compiled[id(reference)],
                 data,
-                seed=self._seed(look, place),
+                seed=self._seed(look, self.plan.stream(endpoint)),
                 draws=max(draws, DRAWS),
             )
         return fits[key]
@@ -316,7 +309,13 @@ class Comparison:
         return self._looking_ahead[endpoint]
 
     def _seed(self, look: ChosenLook, of: int = 0) -> int:
-        """A seed that belongs to the look, so that no number of processes changes a draw."""
+        """A seed that belongs to the look, so that no number of processes changes a draw.
+
+        Parameters
+        ----------
+        of
+            Which endpoint, by :meth:`Plan.stream`.
+        """
         place = list(self.plan.design.scenarios).index(look.scenario)
         words = [self.seed, place, look.trial, look.look, *([of] if of else [])]
         return int(np.random.SeedSequence(words).generate_state(1)[0])

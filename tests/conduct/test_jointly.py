@@ -6,6 +6,7 @@ import copy
 import tomllib
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,15 +14,18 @@ import pytest
 from scipy import stats
 
 import adaptive_cart as ac
+from adaptive_cart.analysis.reference import ReferencePosteriors
 from adaptive_cart.conduct.jointly import product
 from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
+from adaptive_cart.models import sampling
 from adaptive_cart.results.claims import Claims
 from adaptive_cart.results.estimand import true_values
 from adaptive_cart.telling.check import described
 from adaptive_cart.telling.walkthrough import example
+from adaptive_cart.verification import verified_rows
 from adaptive_cart.verification.verified_looks import chosen_looks
 from adaptive_cart.verification.verified_rows import Comparison
 from conduct.test_conditions import COUNTS, both
@@ -54,6 +58,29 @@ def test_of_two_endpoints_it_is_the_product(tmp_path: Path) -> None:
     assert len(known) > 30
     found = known["p_both_1"] * known["p_both_2"]
     np.testing.assert_allclose(known["p_both"], found, rtol=1e-12)
+
+
+def test_chains_of_different_endpoints_owe_nothing_to_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of one seed the errors of a product's factors would be one error, and not add up squared."""
+    design = Design(**at_once(BENEFIT, SAFE))
+    plan, seeds = Plan.of(design), []
+
+    def fitted(compiled: Any, data: Any, *, seed: int, **settings: Any) -> tuple[Any, None]:
+        seeds.append(seed)
+        return SimpleNamespace(length=1), None
+
+    for module in (sampling, verified_rows):
+        monkeypatch.setattr(module, "Compiled", lambda *given: None)
+        monkeypatch.setattr(module, "fitted_carefully", fitted)
+    compared, posteriors = Comparison(design, 1), ReferencePosteriors(plan, 1)
+    (look,) = chosen_looks(plan, dict(design.truths), 1, 1, 30)
+    for endpoint in ("dfr", "crs3"):
+        reference = compared._reference(endpoint)
+        compared._fit(look, endpoint, reference, {"y": np.zeros(1)}, 10, {})
+        posteriors._fit(endpoint, {"y": np.zeros(1)}, reference)
+    assert len(seeds) == len(set(seeds)) == 4
 
 
 def test_of_one_endpoint_it_is_that_of_both_at_once() -> None:
