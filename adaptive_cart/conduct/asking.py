@@ -21,6 +21,7 @@ from adaptive_cart.conduct.predictive import (
 )
 from adaptive_cart.models import AnalysisBase, Posterior
 from adaptive_cart.models.ties import EXACT, Error, Sides, not_known
+from adaptive_cart.nouns.completions import DRAWS
 from adaptive_cart.nouns.questions import Question, written
 from adaptive_cart.nouns.records import Booleans, Floats
 
@@ -193,12 +194,16 @@ class Prediction(Asking):
 
     @property
     def stand_ins(self) -> tuple[Question, ...]:
-        """One question for each target of a rule that asks several: about the target, if any is."""
+        """One question for each target of a rule that asks several: about the target, if any is.
+
+        Of a utility, about the first of its endpoints.
+        """
         assert self.whole is not None
-        return tuple(
+        found = (
             next((q for q in every if (q.arm, q.stratum) == tuple(target)), every[0])
             for target, every in zip(self.whole.targets, self._questions(), strict=True)
         )
+        return tuple(question.of_endpoints[0] for question in found)
 
     def _questions(self) -> list[tuple[Question, ...]]:
         """All that is asked of each target."""
@@ -219,15 +224,19 @@ class Prediction(Asking):
     def _completed(self, seen: LookAnalysis, question: Question) -> Floats:
         endpoints = self.endpoints(question)
         completion = self.completion(seen, question)
-        answer = completion.chance(lambda last: self.holds(last, question), endpoints, self.against)
+        weighs = self.whole is not None and any(part.asks.weighs for part in self.whole.parts)
+        answer = completion.chance(
+            lambda last: self.holds(last, question), endpoints, self.against,
+            2 * len(endpoints) * DRAWS if weighs else 0,
+        )  # fmt: skip
         for name in endpoints:
             unknown = seen.posterior(name).unpredictable(completion.apart)
             answer = answer if unknown is None else np.where(unknown, np.nan, answer)
         return answer
 
     def hangs_on(self, question: Question) -> int:
-        """All that the predicted rule asks of the target."""
-        return len(self.all_asked(question))
+        """All that the predicted rule asks of the target, endpoint by endpoint."""
+        return sum(len(one.endpoints) for one in self.all_asked(question))
 
     def endpoints(self, question: Question) -> tuple[str, ...]:
         """Endpoints of which more is drawn to complete a trial, for one of the targets."""
@@ -244,10 +253,10 @@ class Prediction(Asking):
         """Endpoints that a question is about: of several at once there may be more."""
         if self.whole is None:
             return (question.endpoint,)
-        found = [question.endpoint]
+        found = list(question.endpoints)
         for part in self.whole.parts:
             if part.several and question in part.targets:
-                found += [one.endpoint for one in part.asks.every(question)]
+                found += [name for one in part.asks.every(question) for name in one.endpoints]
         return tuple(found)
 
     def holds(self, last: LookAnalysis, question: Question) -> Booleans:

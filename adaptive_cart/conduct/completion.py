@@ -107,6 +107,7 @@ class Completion:
         holds: Callable[[LookAnalysis], Booleans],
         endpoints: tuple[str, ...],
         against: tuple[float, ...],
+        held_beside: int = 0,
     ) -> Floats:
         """Probability that a condition holds at the last look, ``(chosen trial,)``.
 
@@ -118,7 +119,10 @@ class Completion:
             Those that it is about.
         against
             What the probability will be compared with.
+        held_beside
+            Numbers that are held of each completion when the condition is asked: draws, for one.
         """
+        columns = max(self.ahead.arrival.shape[1], held_beside)
         trials = len(self.seen.trials)
         hits, drawn = np.zeros(trials), np.zeros(trials)
         certain = self.nothing(endpoints)
@@ -129,7 +133,7 @@ class Completion:
         for number in STEPS:
             if not len(waiting):
                 break
-            size = max(1, CELLS // (number * self.ahead.arrival.shape[1]))
+            size = max(1, CELLS // (number * columns))
             for rows in np.split(waiting, range(size, len(waiting), size)):
                 held = holds(self.completed(rows, Completions(first, number)))
                 hits[rows] += held.reshape(len(rows), number).sum(axis=1)

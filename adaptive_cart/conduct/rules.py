@@ -288,7 +288,7 @@ def _prediction(
     design: Design, named: Rule, enrolled: bool
 ) -> tuple[tuple[Question, ...], Prediction]:
     """What a rule to be predicted asks of each target, and its prediction."""
-    if named.posterior is None:  # several questions
+    if named.posterior is None or named.posterior.kind.of_several:  # several questions, endpoints
         whole = _resolve(design, named).condition
         asks = Prediction(named.name, True, 0.0, enrolled, whole=whole)
         return asks.stand_ins, asks

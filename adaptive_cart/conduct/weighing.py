@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 CELLS: Final = 4096
 ORDERS: Final = 16  # in which draws of Markov chains are put together
 AT_ONCE: Final = 64  # trials convolved at once
+TELLING: Final = 16  # draws by which a posterior is known again
 OF_AN_ARM: Final = 0.0004  # error of a probability about the level of one arm, in order
 
 # draws of one endpoint's quantity, (chain, draw), each with its weight: several where imputed
@@ -210,7 +211,11 @@ def chance(question: Question, terms: Sequence[Floats]) -> Floats:
     terms
         What each independent term brings to the utility, ``(trial, draw)``.
     """
-    return Sums.of(terms).beyond(question)
+    # rows of the same data are one: their draws are the same, and no two posteriors share so many
+    key = np.concatenate([term[:, :: term.shape[1] // TELLING] for term in terms], axis=1)
+    _, first, which = np.unique(key, axis=0, return_index=True, return_inverse=True)
+    found: Floats = Sums.of([term[first] for term in terms]).beyond(question)[which.reshape(-1)]
+    return found
 
 
 # ── of Markov chains ──────────────────────────────────────────────────────────────────────────

@@ -97,7 +97,8 @@ def _even(axes: int, stream: int) -> Floats:
     from scipy.stats import qmc  # slow to import
 
     drawn = qmc.Sobol(OWN + axes, rng=np.random.default_rng([SEED, 1, stream]))
-    points: Floats = drawn.random_base2(LOG_DRAWS).T[OWN:]
+    # in an order of each endpoint's own: points of two scrambled sequences share their first digits
+    points: Floats = drawn.random_base2(LOG_DRAWS).T[OWN:, _order(stream)]
     return np.clip(points, 0.5 / DRAWS / DRAWS, 1.0 - 0.5 / DRAWS / DRAWS)
 
 

@@ -20,7 +20,7 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import SimulatedConduct
 from adaptive_cart.design.design import Design
 from adaptive_cart.models.restricted_mean.two_t import below
-from adaptive_cart.nouns.completions import binomial, poisson
+from adaptive_cart.nouns.completions import DRAWS, Completions, binomial, poisson
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.participants.population import latents_for
 from checks import raw_design
@@ -223,6 +223,16 @@ def test_enough_completions_are_drawn() -> None:
     assert not settled(np.array([0.0]), 128, (0.02,))[0]  # too near to say
     assert settled(np.array([2048.0]), 4096, ())[0]
     assert sum(STEPS) == 4096
+
+
+def test_what_is_to_come_of_different_endpoints_is_independent() -> None:
+    """Points of one sequence scrambled twice share their first digits, unless put in an order."""
+    drawn = [Completions(0, DRAWS, stream).even(4) for stream in range(3)]
+    correlation = np.corrcoef(np.concatenate(drawn))
+    for first, second in ((0, 1), (0, 2), (1, 2)):
+        between = correlation[4 * first : 4 * first + 4, 4 * second : 4 * second + 4]
+        assert np.abs(between).max() < 5.0 / np.sqrt(DRAWS)
+    assert np.ptp(drawn[1], axis=1).min() > 0.999
 
 
 def test_counts_to_come_have_their_distribution() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 import tomllib
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ from adaptive_cart.telling.check import described
 from adaptive_cart.telling.walkthrough import example
 from adaptive_cart.verification.verified_looks import chosen_looks
 from adaptive_cart.verification.verified_rows import Comparison
+from conduct.test_completion import looks_of
 from conduct.test_fast_equals_adaptive_twin import compare
 from twin import posterior
 from twin import utility as twin
@@ -421,14 +424,61 @@ def test_what_is_not_there_yet_is_refused_in_words() -> None:
     raw = direct()
     asked = raw["rules"][0]["posterior"]
     raw["rules"] += [
-        {"name": "hopeless", "then": "declare_futility", "predictive": {"rule": "worth_it"},
-         "below": 0.1},
+        {"name": "wins", "then": "declare_success", "predictive": {"rule": "worth_it"},
+         "at_least": 0.9},
         {"name": "both", "then": "declare_futility", "below": 0.1,
          "jointly": [asked, {"endpoint": "dfr", "arm": "cart", "above": 0.1}]},
     ]  # fmt: skip
     found = refused(raw)
-    assert "which is not predicted" in found["rules[1].predictive.rule"]
+    assert "asks for a utility, and what declare_success then" in found["rules[1].predictive.rule"]
     assert "asked by itself" in found["rules[2].jointly[0]"]
+
+
+def looking_ahead() -> dict[str, Any]:
+    """Few to come after the first look, so that every final table can be looked at."""
+    raw = direct()
+    raw["enrolment"]["max_n"] = 16
+    raw["looks"]["observed"] = [12, 16]
+    raw["rules"][0] |= {"at_least": 0.8, "looks": ["final"]}
+    raw["rules"].append({"name": "hopeless", "then": "declare_futility", "looks": [1],
+                         "predictive": {"rule": "worth_it"}, "below": 0.1})  # fmt: skip
+    return raw
+
+
+def final_tables(counts: Counts, trial: int, n: int) -> Iterator[tuple[tuple[int, ...], float]]:
+    """Responders by arm at the end, and the beta-binomial chance of each."""
+    had, seen = counts.successes[trial, :, 0], counts.totals[trial, :, 0]
+    for more in np.ndindex(*(n - seen + 1)):
+        masses = stats.betabinom.pmf(more, n - seen, 1 + had, 1 + seen - had)
+        yield tuple((had + np.array(more)).tolist()), float(np.prod(masses))
+
+
+def test_a_utility_is_predicted_as_over_every_final_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both endpoints' final tables are independent; of each the utility by convolution."""
+    monkeypatch.setattr(twin, "CELLS", 1 << 10)  # no table comes as near to the threshold
+    found, _ = looks_of(looking_ahead(), 6, "works")
+    analysis, predicted = found.kept[0], found.records[0].probabilities["hopeless"][:, 0]
+    asked = 0
+    for trial in (0, 3, 5):
+        tables = [list(final_tables(analysis.summary(name), trial, 8)) for name in ("dfr", "crs3")]
+        chance = 0.0
+        for (dfr, one), (crs3, other) in itertools.product(*tables):
+            terms = [
+                (sign * weight, twin.beta_mixture([(1.0, 1.0 + x, 9.0 - x)]))
+                for arms, weight in ((dfr, 1.0), (crs3, -0.5))
+                for sign, x in zip((-1.0, 1.0), arms, strict=True)
+            ]
+            chance += one * other * (twin.beyond(terms, 0.1, True, 1.0) >= 0.8)
+        asked += 0.02 < chance < 0.98
+        assert predicted[trial] == pytest.approx(chance, abs=0.025)
+    assert asked == 3
+
+
+def test_what_is_told_of_a_predicted_utility() -> None:
+    design = Design(**looking_ahead())
+    told = described(design)
+    assert "P(worth_it at the last look, with max_n participants | data)" in told
+    assert "dfr" in Plan.of(design).parts[1].prediction.endpoints(Plan.of(design).parts[1].question)
 
 
 def test_a_design_without_a_utility_says_what_to_write() -> None:

@@ -12,7 +12,7 @@ from adaptive_cart.errors import one_of
 from adaptive_cart.models import ANALYSES, DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from adaptive_cart.design.rule_tables import PosteriorQuestion, PredictiveQuestion, Rule
+    from adaptive_cart.design.rule_tables import PredictiveQuestion, Rule
 
 
 NONE = "no posterior question; only such"
@@ -46,19 +46,12 @@ def predictive(pieces: Pieces, rule: Rule, question: PredictiveQuestion, path: s
             f"{place}.predictive",
         )
         return
-    for each in target.asked:
-        if each.kind.of_several:
-            yield (
-                f"{path}.rule",
-                f"'{target.name}' asks for {each.kind.asked_for}, which is not predicted; predict "
-                f"a rule about one of its endpoints, or ask {rule.name} of the posterior now",
-                f"{place}.posterior",
-            )
-            return
-    if target.posterior is None and rule.decision.claims:
+    of_several = target.posterior is None or target.posterior.kind.of_several
+    if of_several and rule.decision.claims:
+        asked_for = "several questions" if target.posterior is None else "for a utility"
         yield (
             f"{path}.rule",
-            f"'{target.name}' asks several questions, and what {rule.then} then claims is not one; "
+            f"'{target.name}' asks {asked_for}, and what {rule.then} then claims is not one; "
             f"predict it in a rule that claims nothing, such as declare_futility",
             f"{place}.posterior",
         )
@@ -77,14 +70,15 @@ def predictive(pieces: Pieces, rule: Rule, question: PredictiveQuestion, path: s
             f"{place}.looks",
         )
     for each in target.asked:
-        yield from _to_come(pieces, target.name, each, f"{path}.rule")
+        for about in pieces.endpoints_of(each.about):
+            yield from _to_come(pieces, target.name, about, f"{path}.rule")
     yield from _last_look(pieces, target, f"{path}.rule")
 
 
-def _to_come(pieces: Pieces, name: str, question: PosteriorQuestion, path: str) -> Found:
+def _to_come(pieces: Pieces, name: str, about: str, path: str) -> Found:
     """Whether a model can say what is still to come of an endpoint, and until when."""
-    analysis = pieces.analysis.get(question.about)
-    endpoint = pieces.endpoints.get(question.about)
+    analysis = pieces.analysis.get(about)
+    endpoint = pieces.endpoints.get(about)
     if analysis is None and (endpoint is None or not endpoint.binary):
         return  # told elsewhere
     model = DEFAULT_MODEL if analysis is None else analysis.model
@@ -98,20 +92,20 @@ def _to_come(pieces: Pieces, name: str, question: PosteriorQuestion, path: str) 
             path,
             f"'{name}' is analysed by '{model}', which {why}; predictive probabilities are there "
             f"for {one_of([key for key, each in ANALYSES.items() if each.predicts()])}",
-            path_to("analysis", question.about, "model"),
+            path_to("analysis", about, "model"),
         )
     why = "" if endpoint is None else endpoint.unpredicted()
     if why:
-        place = path_to("endpoints", question.about, "missing")
-        yield path, f"'{name}' asks about '{question.endpoint}', which {why}", place
+        place = path_to("endpoints", about, "missing")
+        yield path, f"'{name}' asks about '{about}', which {why}", place
     looks = pieces.looks
     waits = looks is not None and looks.events is not None and looks.final is None
-    other = question.about != pieces.primary
+    other = about != pieces.primary
     undated = endpoint is not None and not endpoint.binary and endpoint.known_after() is None
     if waits and other and undated:
         yield (
             path,
-            f"'{name}' asks about '{question.about}', and the last look waits for events of "
+            f"'{name}' asks about '{about}', and the last look waits for events of "
             f"'{pieces.primary}': when that will be is not predicted with it; predict a rule "
             f"about '{pieces.primary}', or let looks be by months, enrolled or observed",
             "looks.events",
@@ -142,12 +136,13 @@ def _last_look(pieces: Pieces, target: Rule, path: str) -> Found:
 def early_months(pieces: Pieces) -> Found:
     """Whether earlier months can tell, and a rule predicts with them."""
     asked = {
-        part.posterior.about
+        name
         for rule in pieces.rules
         if rule is not None
         for target in _predicted(pieces, rule)
         for part in target.comparisons
         if part.posterior is not None
+        for name in pieces.endpoints_of(part.posterior.about)
     }
     for name, early in pieces.prediction.items():
         path = path_to("prediction", name)

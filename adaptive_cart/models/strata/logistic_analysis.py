@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
-from adaptive_cart.models.ties import Sides, certain, strictly_inside
+from adaptive_cart.models.ties import Error, Sides, certain, strictly_inside
 from adaptive_cart.nouns.distributions import HalfNormal, Normal
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.questions import OPEN, Quantity, Question
@@ -81,6 +81,11 @@ class StrataPosterior(Posterior):
     drawn_seconds = 0.1
     completed_seconds = 3.0  # of seven strata that borrow from each other; fewer take less
     arms = 2
+
+    @classmethod
+    def by_place(cls, question: Question, most: float) -> Error:
+        """The same everywhere: its lattice ends, and beyond it draws have no tails."""
+        return Error(most)
 
     def __post_init__(self) -> None:
         self._risks: Floats | None = None
