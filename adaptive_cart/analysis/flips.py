@@ -85,7 +85,8 @@ class _Search:
     def _arms(self) -> list[int]:
         target = self.target
         if not target.of.among_open:
-            return list(target.pair)
+            arms = len(self.analysis.plan.design.arms)  # external data do not change
+            return [arm for arm in target.pair if arm < arms]
         asked = self.analysis.as_asked(target)
         return list(asked.compared(len(self.analysis.plan.design.arm_names)))
 

@@ -78,7 +78,7 @@ def _months(plan: Plan, endpoint: str) -> list[float]:
 
 def words_of(design: Design, question: Question, of_level: str) -> str:
     """Name a quantity: ``cart − soc``, ``cart remaining at 24 months``."""
-    arms = tuple(design.arm_label(name) for name in design.arm_names)
+    arms = tuple(design.arm_label(name) for name in design.compared_names)
     arm = arms[question.arm]
     other = None if question.minus is None else arms[question.minus]
     words = question.of.heading(question, arm, other)
@@ -109,7 +109,7 @@ def fast_quantities(plan: Plan, analysis: RecordedAnalysis) -> list[tuple[Questi
                     endpoint=question.endpoint,
                     words=words_of(design, question, of_level),
                     arm=design.arm_names[question.arm],
-                    minus=None if question.minus is None else design.arm_names[question.minus],
+                    minus=None if question.minus is None else design.compared_names[question.minus],
                     stratum=(
                         design.stratum_names[question.stratum] if question.stratum >= 0 else None
                     ),

@@ -23,6 +23,7 @@ from adaptive_cart.analysis.real_trial import RecordedAnalysis
 from adaptive_cart.analysis.replay import Held
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans
@@ -54,7 +55,7 @@ def _found(
     look, threshold = _next_look(part, place, held)
     then = analysis.as_when_asked(part, target)
     coming = _coming(then, target, number)
-    arms = tuple(coming) if target.of.among_open else target.pair[::-1]  # the control first
+    arms = tuple(coming) if target.of.among_open else _in_trial(design, target)
     more = tuple(coming.get(arm, 0) for arm in arms)
     why = _why_not(then, part, target, arms, more, number)
     holds: tuple[tuple[int, ...], ...] = ()
@@ -77,6 +78,11 @@ def _found(
         near=near,
         why=why,
     )
+
+
+def _in_trial(design: Design, target: Question) -> tuple[int, ...]:
+    """Arms that a question compares, the second first; external data do not change."""
+    return tuple(arm for arm in target.pair[::-1] if arm < len(design.arms))
 
 
 def _next_look(part: Comparison, place: int, held: Held) -> tuple[int, float]:

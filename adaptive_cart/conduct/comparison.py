@@ -155,7 +155,7 @@ class Comparison:
 
     def words(self, design: Design, target: int = 0, every: bool = False) -> str:
         """Say the question as a protocol would; ``every`` for all targets in one."""
-        arms, strata = design.arm_names, design.stratum_names
+        arms, strata = design.compared_names, design.stratum_names
         about = self.targets[target]
         if every and len(self.targets) > 1:
             first = self.targets[0]
@@ -222,6 +222,6 @@ def wording_of(design: Design, endpoint: str) -> Wording:
     return Wording(
         endpoint=design.endpoint_label(endpoint),
         parameter=parameter,
-        arms=[design.arm_label(name) for name in design.arm_names],
+        arms=[design.arm_label(name) for name in design.compared_names],
         strata=design.stratum_names,
     )

@@ -33,7 +33,7 @@ def noun_alone(design: Design, asked: Question) -> str:
 def estimand_pair(design: Design) -> str:
     """The arms that it is of: ``cart − soc``; with several arms ``arm − soc``, alone ``cart``."""
     asked = estimand_of(design)
-    labels = [design.arm_label(name) for name in design.arm_names]
+    labels = [design.arm_label(name) for name in design.compared_names]
     minus = (0 if design.control else None) if asked is None else asked.minus
     own = [labels[arm] for arm in design.experimental if arm != minus]
     arm = own[0] if len(own) == 1 else "arm"

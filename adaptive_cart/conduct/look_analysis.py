@@ -196,7 +196,12 @@ class LookAnalysis:
             share = shares[target.stratum] if target.stratum >= 0 else 1.0
             planned = np.array([round(n * share) for n in design.planned], dtype=np.int64)
         final = totals + np.maximum(planned - due, 0)
-        return pooled(counts.successes), totals, final
+        # nobody is seen, or will be, in external data, which stand behind the arms
+        behind = [(0, 0), (0, len(design.comparators))]
+        successes, totals, final = (
+            np.pad(part, behind) for part in (pooled(counts.successes), totals, final)
+        )
+        return successes, totals, final
 
 
 def among_open(target: Question, open_arms: Booleans) -> Iterator[tuple[Question, Integers]]:

@@ -209,7 +209,8 @@ class Plan:
         return found
 
     def _error(self, part: Comparison, participants: tuple[int, ...]) -> Error:
-        found = (part.asks.error_in(self.fitted, target, participants) for target in part.targets)
+        numbers = participants + (0,) * len(self.design.comparators)  # nobody of a trial is in them
+        found = (part.asks.error_in(self.fitted, target, numbers) for target in part.targets)
         return max(found, key=lambda error: error.most)
 
     def _at_thresholds(self, part: Comparison) -> float:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from adaptive_cart.models.binary.external_counts import beside
 from adaptive_cart.models.ties import Sides, settled, side_of
 from adaptive_cart.nouns.early_tables import cells
 from adaptive_cart.nouns.questions import Question
@@ -86,7 +87,8 @@ def predictive_probability(
         ``(trial, arm)``: responders and participants analysed so far, and participants in the
         final analysis. An arm that is past its final number has nobody still to come.
     """
-    question = condition.question
+    question, number = condition.question, len(model.priors)
+    successes, totals, final = (beside(part, number) for part in (successes, totals, final))
     arms = (question.arm,) if question.minus is None else (question.arm, question.minus)
     last = np.maximum(final, totals)
     shape = np.stack([part[:, arm] for arm in arms for part in (totals, last)], axis=1)

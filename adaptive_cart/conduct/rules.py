@@ -337,7 +337,7 @@ def targets_of(design: Design, asked: PosteriorQuestion) -> tuple[Question, ...]
         Question(
             endpoint=about,
             arm=arm,
-            minus=None if other is None else arms.index(other),
+            minus=None if other is None else design.compared_names.index(other),
             value=0.0 if value is None else value,
             above=asked.above is not None,
             kind=kind.name,

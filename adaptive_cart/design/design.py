@@ -356,7 +356,7 @@ class Design(Part):
 
     def arm_label(self, name: str) -> str:
         """What readers call an arm: its label, or its name where it has none."""
-        return self.arms[name].label or name
+        return name if name in self.external else self.arms[name].label or name
 
     def endpoint_label(self, name: str) -> str:
         """What readers call an endpoint, or a utility."""
@@ -365,6 +365,17 @@ class Design(Part):
     def endpoints_of(self, about: str) -> tuple[str, ...]:
         """Endpoints that a question is about: those that a utility weighs, or the one named."""
         return tuple(self.utility[about]) if about in self.utility else (about,)
+
+    @cached_property
+    def comparators(self) -> tuple[str, ...]:
+        """External data that a rule compares an arm with, in the order written."""
+        others = {name for rule in self.rules for asked in rule.asked for _, name in asked.others}
+        return tuple(name for name in self.external if name in others)
+
+    @cached_property
+    def compared_names(self) -> tuple[str, ...]:
+        """Names by the positions that questions use: the arms, then the external comparators."""
+        return (*self.arm_names, *self.comparators)
 
     @cached_property
     def stratum_names(self) -> tuple[str, ...]:
@@ -468,6 +479,8 @@ class Design(Part):
             found = ANALYSES[DEFAULT_MODEL].model_validate({"model": DEFAULT_MODEL})
         if found is not None:
             found = found.told_external(self.external)
+        if found is not None and self.comparators:
+            found = found.beside({name: self.external[name] for name in self.comparators})
         early = self.prediction.get(endpoint)
         if found is None or early is None or early.counts == "predictions":
             return found

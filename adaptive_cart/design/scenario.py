@@ -28,6 +28,7 @@ from adaptive_cart.courses.tables import (
 )
 from adaptive_cart.design.accrual import Accrual, accrual_under
 from adaptive_cart.design.correlations import CORRELATION, scores_of
+from adaptive_cart.design.external_truths import apart, external_truths
 from adaptive_cart.design.follow_up import FollowUp, follow_up_under
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenario_frame import BY, NOT_INFUSED, Frame, role_of
@@ -58,10 +59,12 @@ def resolve(frame: Frame, name: str) -> Truth | None:
     table = frame.complete.get(name)
     if table is None:
         table = merged(dict(frame.truth), dict(scenario))
-    reader = _Reader(frame, name, table)
+    table, beside = apart(table, frame)
+    reader = Reader(frame, name, table)
     courses = reader.courses()
     direct = reader.direct()
     trends = trends_of(frame, table, direct, reader.report_trend)
+    external = external_truths(reader, beside)
     reader.require_asked(courses)
     if courses is None:
         reader.refuse_death()
@@ -81,6 +84,7 @@ def resolve(frame: Frame, name: str) -> Truth | None:
         correlated=reader.correlated(),
         trends=trends,
         follow_up=_follow_up(frame, table),
+        external=external,
     )
 
 
@@ -100,7 +104,7 @@ def _follow_up(frame: Frame, table: Mapping[str, Any]) -> FollowUp | None:
     return FollowUp.model_validate(follow_up_under(frame.follow_up, own))
 
 
-class _Reader:
+class Reader:
     """Reads one merged scenario; knows where each of its values was written."""
 
     def __init__(self, frame: Frame, name: str, table: Mapping[str, Any]) -> None:
@@ -197,6 +201,7 @@ class _Reader:
         return any(keys & set(self.of_arm(arm)) for arm in self.frame.arms)
 
     def courses(self) -> tuple[tuple[GroupCourse, ...], ...] | None:
+        """Courses by arm and stratum; nothing where there are none, or they are not sound."""
         if not self._has_course():
             return None
         groups = self.frame.strata or ("",)
@@ -462,6 +467,7 @@ class _Reader:
         )
 
     def direct(self) -> dict[str, tuple[tuple[Any, ...], ...]]:
+        """By endpoint, arm and stratum: what is said directly."""
         found = {}
         for name, endpoint in self.frame.endpoints.items():
             if endpoint is None or not isinstance(self.table.get(name, {}), dict):
@@ -574,6 +580,7 @@ class _Reader:
     def dropout(
         self, courses: tuple[tuple[GroupCourse, ...], ...] | None
     ) -> tuple[tuple[float, ...], ...]:
+        """Hazards of dropout, a month, by arm and stratum."""
         if courses is not None:
             return tuple(tuple(group.dropout for group in strata) for strata in courses)
         strata = self.frame.strata or ("",)

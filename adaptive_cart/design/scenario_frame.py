@@ -52,6 +52,8 @@ class Frame:
         By endpoint: the months before the one analysed whose states tell.
     control
         Name of the control; nothing where no arm is one.
+    comparators
+        By endpoint: the external data that a rule compares an arm with.
     """
 
     arms: tuple[str, ...]
@@ -69,6 +71,7 @@ class Frame:
     follow_up: FollowUp | None = None
     early: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     control: str | None = None
+    comparators: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     complete: dict[str, dict[str, Any]] = field(default_factory=dict)
     truths: dict[str, Truth] = field(default_factory=dict)
     reported: int = 0

@@ -321,9 +321,12 @@ def _direct(
         frame.report(where, message, kind)
         frame.faults.add(where)
         return None
-    full = dict(base)
+    full, beside = dict(base), frame.comparators.get(name, ())
     for arm, value in own.items():
         right: str | None = arm
+        if arm in beside and endpoint is not None:
+            full[arm] = _direct_value(frame, path_to(where, arm), endpoint, value, base.get(arm))
+            continue
         if arm not in frame.arms:
             right = closest(arm, frame.arms)
             alone = " (there is no control)" if frame.control is None else ""

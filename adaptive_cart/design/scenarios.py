@@ -20,6 +20,8 @@ def truths_of(design: Design) -> dict[str, Truth]:
         crossover=design.crossover,
         enrolment=design.enrolment,
         follow_up=design.follow_up,
+        rules=design.rules,
+        external=design.external,
     )
     frame = frame_of(pieces)
     truths = {name: resolve(frame, name) for name in design.scenarios}

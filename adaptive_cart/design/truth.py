@@ -51,6 +51,9 @@ class Truth:
         By path of a parameter: "file" or "product autologous".
     correlated
         How the scores of a participant correlate; nothing where they are independent.
+    external
+        By endpoint and external data that arms are compared with: what the participants of this
+        trial would have had in their place, by stratum.
     trends
         By endpoint, then arm: how its probability drifts with the month of randomisation.
     follow_up
@@ -70,6 +73,7 @@ class Truth:
     correlated: Correlated | None = None
     trends: Mapping[str, tuple[TimeTrend | None, ...]] = field(default_factory=dict)
     follow_up: FollowUp | None = None
+    external: Mapping[tuple[str, str], tuple[float, ...]] = field(default_factory=dict)
 
     def gives(self, endpoint: str, named_in: str | None, arm: int, stratum: int = -1) -> bool:
         """Whether anything says what is true of an endpoint in an arm, and there in a stratum.

@@ -88,7 +88,7 @@ def _shown(
     for rule in plan_of(result).rules:
         for target in rule.about:
             if target.endpoint == endpoint:
-                asked |= {names[arm] for arm in target.pair}
+                asked |= {names[arm] for arm in target.pair if arm < len(names)}
     priors = [prior for prior in priors if not prior.of_arm or prior.part in asked]
     for curve in {id(prior.curve): prior.curve for prior in priors}.values():
         alike = [prior for prior in priors if prior.curve is curve]
@@ -98,7 +98,7 @@ def _shown(
 def _claims(result: Result) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """What the priors alone say of each success rule's quantity: density and P(claim)."""
     plan, design = plan_of(result), result.design
-    labels = tuple(design.arm_label(name) for name in design.arm_names)
+    labels = tuple(design.arm_label(name) for name in design.compared_names)
     claims: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
     for part in (part for rule in plan.rules if rule.decision.claims for part in rule.parts):

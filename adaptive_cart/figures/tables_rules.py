@@ -175,11 +175,17 @@ def _seen(result: Result, decision: Decision, part: Comparison) -> Iterator[dict
     with np.errstate(invalid="ignore", divide="ignore"):
         totals["value"] = totals[top] / totals[bottom].where(totals[bottom] > 0)
     flat = totals.reset_index()
-    control = flat[flat["arm"] == design.arm_names[question.minus or 0]].set_index(keys)["value"]
+    control = flat[flat["arm"] == design.compared_names[question.minus or 0]]
+    control = control.set_index(keys)["value"]
+    outside = (question.minus or 0) - len(design.arms)  # position among external data
     for arm in names:
         own = flat[flat["arm"] == design.arm_names[arm]].set_index(keys)
         if question.minus is not None:
-            other = control.reindex(own.index)
+            other = (
+                control.reindex(own.index)
+                if outside < 0
+                else design.external[design.comparators[outside]].observed
+            )
             own["value"] = question.of.compare(own["value"], other)
         flat.loc[flat["arm"] == design.arm_names[arm], "seen"] = own["value"].to_numpy()
     flat = flat[flat["arm"].isin([design.arm_names[arm] for arm in names])]
@@ -235,7 +241,7 @@ def _quantity(result: Result, part: Comparison) -> str:
     design, question = result.design, part.question
     name = design.endpoint_label(question.endpoint)
     unit = design.endpoints[question.endpoint].gives.observed_unit
-    labels = [design.arm_label(arm) for arm in design.arm_names]
+    labels = [design.arm_label(arm) for arm in design.compared_names]
     arm = labels[question.arm] if len({target.arm for target in part.targets}) == 1 else "arm"
     if question.minus is None:
         return f"observed {name}, {arm}" + (f", {unit}" if unit else "")

@@ -413,6 +413,8 @@ class AnalysisBase(Part):
         answers are one less a p-value; only such a threshold can spend a type I error.
     of_tables
         Whether its answers are a matter of responders and participants alone.
+    beside_external
+        Whether arms can be compared with external data of the endpoint.
     beside_control
         Whether its parameters are those of the control, and what each other arm differs by.
     told
@@ -436,6 +438,7 @@ class AnalysisBase(Part):
     answered_by: ClassVar[type[Posterior]]
     bayesian: ClassVar[bool] = True
     of_tables: ClassVar[bool] = False
+    beside_external: ClassVar[bool] = False
     beside_control: ClassVar[bool] = False
     told: ClassVar[Told] = Told(
         "the posterior probability that", "P", "posterior mean", "credible interval"
@@ -531,6 +534,13 @@ class AnalysisBase(Part):
             Names, the worst first.
         """
         return fitted
+
+    def beside(self, external: Mapping[str, External]) -> AnalysisBase:
+        """Return the analysis told what was seen in the external data that arms are compared with.
+
+        They stand behind the arms, in their order.
+        """
+        return self
 
     def counting_early(self, prior: float) -> AnalysisBase:
         """Return the analysis in which who has not reached the month counts by an earlier state.

@@ -112,6 +112,15 @@ class External(Part):
         return float(getattr(self, key)[stratum])
 
     @property
+    def observed(self) -> float:
+        """The proportion, rate a month or mean that was seen."""
+        if self.responders is not None:
+            return self.total("responders") / self.total("participants")
+        if self.events is not None:
+            return self.total("events") / self.total("months")
+        return math.nan if self.mean is None else float(self.mean)
+
+    @property
     def in_words(self) -> str:
         """What was seen, as a report says it: ``14 of 310 participants``."""
         if self.responders is not None:

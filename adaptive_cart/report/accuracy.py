@@ -102,11 +102,16 @@ def _fast(
     arms = (question.arm,) if question.minus is None else (question.minus, question.arm)
     shape = (1, len(plan.design.arm_names), 1)
     successes, totals = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-    for arm, y, n in zip(arms, cell, analysed, strict=True):
+    for arm, y, n in zip(arms[-len(cell) :], cell, analysed, strict=True):
         successes[0, arm, 0], totals[0, arm, 0] = y, n
     counts = Counts(successes, totals, np.zeros_like(totals), totals)
     analysis, model = plan.fitted[question.endpoint]
     return float(analysis.posterior(model, counts, None).probability(question)[0])
+
+
+def _beside(arms: tuple[int, ...], numbers: tuple[int, ...]) -> tuple[int, ...]:
+    """Numbers by arm; none of a trial in external data that an arm is compared with."""
+    return (0,) * (len(arms) - len(numbers)) + numbers
 
 
 def _slow(
@@ -116,7 +121,8 @@ def _slow(
 
     arms = (question.arm,) if question.minus is None else (question.minus, question.arm)
     posteriors = [
-        _posterior(model.priors[arm], y, n) for arm, y, n in zip(arms, cell, analysed, strict=True)
+        _posterior(model.priors[arm], y, n)
+        for arm, y, n in zip(arms, _beside(arms, cell), _beside(arms, analysed), strict=True)
     ]
     if question.minus is None:
         rest = 1.0 - question.value

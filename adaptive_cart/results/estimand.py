@@ -270,6 +270,7 @@ def true_values(
         analysis = design.analysis_of(name)
         if not design.endpoints[name].gives.lasts:
             by_shares = analysis is not None and analysis.by_stratum
+            found = _with_external(design, truth, name, found)
             known[name, LEVEL, math.inf] = found.by_shares() if by_shares else found
     # of a duration a question is about what lasts, at its own month
     needed = _needed(design, also)
@@ -311,6 +312,20 @@ def _by_window(
         known={key: of_own([one.known[key] for one in own]) for key in own[0].known},
         windows={frozenset(pair): over(*pair) for pair in pairs},
     )
+
+
+def _with_external(design: Design, truth: Truth, endpoint: str, cells: Cells) -> Cells:
+    """The same, and behind the arms the external data that they are compared with."""
+    if not design.comparators:
+        return cells
+    unknown = (math.nan,) * len(truth.shares)
+    rates = [truth.external.get((endpoint, name), unknown) for name in design.comparators]
+    shape = (len(cells.values), len(rates), len(truth.shares))
+    values = np.concatenate([cells.values, np.broadcast_to(np.array(rates), shape)], axis=1)
+    counted = cells.counted
+    if counted is not None:
+        counted = np.concatenate([counted, np.ones((len(counted), *shape[1:]))], axis=1)
+    return Cells(values, cells.shares, counted)
 
 
 def _needed(design: Design, also: Sequence[Question]) -> list[Quantity]:

@@ -189,7 +189,9 @@ def _tables(
         planned = planned_at(design, look)
         if planned is None or rule.silent(planned):
             continue
-        arms = (question.arm,) if question.minus is None else (question.minus, question.arm)
+        arms: tuple[int, ...] = (question.arm,)
+        if question.minus is not None and question.minus < len(design.arms):
+            arms = (question.minus, question.arm)  # external data are the same in every table
         yield look, arms, tuple(planned[arm] for arm in arms)
 
 

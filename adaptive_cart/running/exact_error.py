@@ -182,7 +182,7 @@ class ExactError:
 
     def _name(self, effect: Effect, control: float) -> str:
         return rate_words(
-            self.design, effect.rates(np.array([control]), len(self.design.arms))[0][0]
+            self.design, effect.rates(np.array([control]), len(self.design.compared_names))[0][0]
         )
 
     def _refined(
@@ -203,7 +203,7 @@ class ExactError:
 
     def _errors(self, wins: list[dict[str, Floats]], effect: Effect, controls: Floats) -> Floats:
         """Probability of a false success at each control rate; -1 where the claim is true."""
-        rates, there = effect.rates(controls, len(self.design.arms))
+        rates, there = effect.rates(controls, len(self.design.compared_names))
         return np.where(there, self._false_successes(wins, rates), -1.0)
 
     def at(self, rates: Floats, threshold: float = math.nan) -> Floats:

@@ -79,7 +79,7 @@ def false_at(question: Question, rates: Floats) -> Booleans:
 
 def claim_words(question: Question, design: Design) -> str:
     """Say a claim: ``cells − usual > 0.10``."""
-    words = question.words(design.arm_names, design.stratum_names)
+    words = question.words(design.compared_names, design.stratum_names)
     return words.removeprefix("P(").rsplit(" | ", 1)[0]
 
 
@@ -120,7 +120,7 @@ class Point:
 
 def rate_words(design: Design, rates: Floats) -> str:
     """Say a point of rates: ``usual 0.3000, cells 0.4000``."""
-    named = zip(design.arm_names, rates, strict=True)
+    named = zip(design.compared_names, rates, strict=True)
     return ", ".join(f"{arm} {rate:.4f}" for arm, rate in named)
 
 
@@ -135,14 +135,23 @@ def rate_points(
     """Points at which control rates meet effects that are just false, alike in every stratum."""
     keep = _kept(design, base, endpoint)
     for effect in effects:
-        rates, there = effect.rates(controls, len(design.arms))
+        rates, there = effect.rates(controls, len(design.compared_names))
         for place in _different(rates, there):
-            row = rates[place]
-            direct = row[:, None] / keep
+            row, beyond = rates[place], len(design.arms)
+            direct = row[:beyond, None] / keep
             if (direct > 1.0 + 1e-12).any():  # dropout leaves no such rate
                 continue
             values = tuple(tuple(float(min(rate, 1.0)) for rate in arm) for arm in direct)
-            truth = replace(base, role="null", direct={**base.direct, endpoint: values})
+            compared = {
+                (endpoint, name): (float(rate),) * len(base.strata)
+                for name, rate in zip(design.comparators, row[beyond:], strict=True)
+            }
+            truth = replace(
+                base,
+                role="null",
+                direct={**base.direct, endpoint: values},
+                external={**base.external, **compared},
+            )
             false = {rule.name: _false_targets(rule, endpoint, row) for rule in success}
             yield Point(rate_words(design, row), truth, false)
 

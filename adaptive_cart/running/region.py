@@ -18,6 +18,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.rule_tables import Rule
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem
+from adaptive_cart.nouns.questions import Question
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.null_region import (
     Point,
@@ -150,7 +151,7 @@ def region_of(design: Design) -> Region:
     direct = [name for name in (*nulls, *truths) if endpoint in truths[name].direct]
     if endpoint in design.prediction:  # a rate does not say the states that it asks for
         direct = []
-    whose = design.arm_names[0]
+    whose = whose_rates(design, [asked for rule in rules for asked in rule.asked])
     given = None if design.calibration is None else design.calibration.null_region
     if rates and direct:
         limits = (0.0, 1.0) if given is None else (given[whose][0], given[whose][1])
@@ -159,7 +160,7 @@ def region_of(design: Design) -> Region:
             for name, truth in truths.items()
             if (truth.role == "null" or several)
             and _pattern(truth, endpoint, design.control)
-            and _inside(truth, endpoint, limits)
+            and _inside(truth, endpoint, whose, limits)
         )
         claims = "; ".join(dict.fromkeys(claims_of(rule, design) for rule in rules))
         where = f"all {whose} rates from {limits[0]:g} to {limits[1]:g}"
@@ -205,10 +206,20 @@ def _scenario_words(names: Sequence[str]) -> str:
     return f"what is claimed falsely in scenario{'s' if len(names) > 1 else ''} {_quoted(names)}"
 
 
-def _inside(truth: Truth, endpoint: str, limits: tuple[float, float]) -> bool:
-    """Whether the rates of the control, or of the only arm, lie in the region."""
-    by_arm = truth.direct.get(endpoint)
-    return by_arm is None or all(limits[0] <= float(rate) <= limits[1] for rate in by_arm[0])
+def whose_rates(design: Design, asked: Sequence[Question]) -> str:
+    """Whose rates a region runs over: the control's, an external control's, else an arm's own."""
+    outside = [q.minus for q in asked if q.minus is not None and q.minus >= len(design.arms)]
+    if design.control is None and outside:
+        return design.compared_names[outside[0]]
+    return design.arm_names[0]
+
+
+def _inside(truth: Truth, endpoint: str, whose: str, limits: tuple[float, float]) -> bool:
+    """Whether the rates over which the region runs lie in it, in a scenario."""
+    rates: Sequence[Any] | None = truth.external.get((endpoint, whose))
+    if rates is None and endpoint in truth.direct:
+        rates = truth.direct[endpoint][0]
+    return rates is None or all(limits[0] <= float(rate) <= limits[1] for rate in rates)
 
 
 def _pattern(truth: Truth, endpoint: str, controlled: str | None) -> bool:

@@ -316,7 +316,7 @@ def _of_all(design: Design, rule: ResolvedRule) -> Iterator[str]:
         for same in zip(*sets, strict=True):
             arms = {question.arm for question in same}
             if len(arms) == 1 and (arm := arms.pop()) > 0:
-                said = same[0].words(design.arm_names, design.stratum_names)
+                said = same[0].words(design.compared_names, design.stratum_names)
                 name = design.arm_names[arm]
                 yield f"    the same for every arm: {said}, which is about {name} alone"
 

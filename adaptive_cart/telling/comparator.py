@@ -21,7 +21,7 @@ ASSUMED = (
     ),
     (
         "selection",
-        "participants are taken to be like those from whom the number comes; if those who are "
+        "participants are taken to be like those with whom they are compared; if those who are "
         "enrolled would have fared better (or worse) anyway, the whole of that difference is "
         "taken for effect",
     ),
@@ -48,7 +48,9 @@ def goals(design: Design) -> tuple[Question, ...]:
 def kind_of_trial(design: Design) -> str:
     """What a design without a control is: ``single-arm trial against a performance goal``."""
     arms = len(design.arms)
-    against = " against a performance goal" if goals(design) else ""
+    parts = ["a performance goal"] if goals(design) else []
+    parts += ["an external control"] if design.comparators else []
+    against = f" against {' and '.join(parts)}" if parts else ""
     if arms == 1:
         return f"single-arm trial{against}"
     return f"trial of {arms} experimental arms without a control{against and ', each' + against}"
@@ -63,11 +65,32 @@ def goal_words(design: Design, goal: Question) -> str:
     return f"{noun} in {wording.arms[goal.arm]}: {side} {value}"
 
 
+def outside(design: Design) -> Iterator[str]:
+    """Say with which external data an arm is compared, what was seen there, and its source."""
+    for name in design.comparators:
+        data = design.external[name]
+        yield f"{name}, {data.in_words} ({data.source})"
+
+
+def assumed(design: Design) -> tuple[tuple[str, str], ...]:
+    """What is assumed in the place of randomisation: a word and a sentence each."""
+    concurrent, selection, standard = ASSUMED
+    if not design.comparators:
+        return concurrent, selection, standard
+    both = "" if not goals(design) else f"; where it is a number, {standard[1]}"
+    transported = (
+        "the external data are taken to be of participants like these, treated as these would be "
+        f"today, with outcomes measured alike; only their sampling error is counted{both}"
+    )
+    return concurrent, selection, (standard[0], transported)
+
+
 def told_comparator(design: Design) -> Iterator[str]:
     """State what replaces a randomised control; nothing where there is one."""
     if design.control is not None:
         return
     yield f"Comparison: {kind_of_trial(design)}; no arm is the control"
     yield from (f"  performance goal: {goal_words(design, goal)}" for goal in goals(design))
+    yield from (f"  external control: {words}" for words in outside(design))
     yield "  assumed in the place of randomisation:"
-    yield from (f"    {named}: {why}" for named, why in ASSUMED)
+    yield from (f"    {named}: {why}" for named, why in assumed(design))

@@ -100,6 +100,7 @@ def _told(design: Design, truth: Truth, points: LatticePoints) -> Told:
         for name, endpoint in design.endpoints.items()
         for line in _endpoint(design, truth, values, name, endpoint)
     ]
+    lines += list(_external(design, truth))
     lines += list(_trends(truth))
     lines += list(_correlations(truth))
     lines += [_utility(design, values, name) for name in design.utility]
@@ -113,6 +114,15 @@ def _told(design: Design, truth: Truth, points: LatticePoints) -> Told:
     )
     kind = "participant course" if truth.courses is not None else "said directly"
     return Told(f"{truth.name} ({truth.role}): {kind}", tuple(lines), notes)
+
+
+def _external(design: Design, truth: Truth) -> Iterator[str]:
+    """Say what these participants would have had in the place of external data."""
+    for (endpoint, name), values in truth.external.items():
+        told = [f"{value:.{DIGITS}f}" for value in values]
+        words = told[0] if len(set(told)) == 1 else " / ".join(told)
+        seen = design.external[name].in_words
+        yield f"{endpoint}: {words} as in {name}, in these participants (seen there: {seen})"
 
 
 def _trends(truth: Truth) -> Iterator[str]:

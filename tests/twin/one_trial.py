@@ -157,7 +157,13 @@ def truth_of(raw: Table, scenario: str) -> Table:
         for key, value in raw["scenarios"][scenario].items()
         if key not in ("role", "description", "label", "enrolment", "follow_up")
     }
-    return merge(raw.get("truth", {}), changes)
+    truth = merge(raw.get("truth", {}), changes)
+    for endpoint in raw["endpoints"]:  # what is said of external data is of no participant
+        if set(truth.get(endpoint, {})) & set(external_of(raw, endpoint)):
+            own = {k: v for k, v in truth[endpoint].items() if k not in raw["external"]}
+            truth = {key: value for key, value in truth.items() if key != endpoint}
+            truth |= {endpoint: own} if own else {}
+    return truth
 
 
 def arms_of(raw: Table) -> list[str]:
@@ -175,6 +181,22 @@ def control_of(raw: Table) -> str | None:
 def experimental_of(raw: Table) -> list[str]:
     """All arms but the control, in file order."""
     return [arm for arm in arms_of(raw) if arm != control_of(raw)]
+
+
+def external_of(raw: Table, endpoint: str) -> list[str]:
+    """External data of an endpoint."""
+    return [name for name, data in raw.get("external", {}).items() if data["endpoint"] == endpoint]
+
+
+def compared_outside(raw: Table) -> list[str]:
+    """External data that success compares an arm with."""
+    asked = [rule["posterior"] for rule in raw["rules"] if rule["then"] == "declare_success"]
+    return [one["minus"] for one in asked if one.get("minus") in raw.get("external", {})]
+
+
+def seen_outside(raw: Table, name: str) -> tuple[int, int]:
+    """Responders and participants of external data, which no trial changes."""
+    return raw["external"][name]["responders"], raw["external"][name]["participants"]
 
 
 def allocation_of(raw: Table) -> list[Fraction]:
@@ -223,6 +245,8 @@ def prior_of(raw: Table, endpoint: str, arm: str) -> posterior.Mixture:
     if analysis.get("model", "beta_binomial") != "beta_binomial":
         raise NotImplementedError(f"model {analysis['model']}")
     prior = analysis.get("prior")
+    if arm in raw.get("external", {}) and arm not in (prior or {}):
+        return posterior.prior_mixture(None)  # a prior of every arm is not that of external data
     if prior is None or "a" in prior or "mixture" in prior:
         return posterior.prior_mixture(prior)
     return posterior.prior_mixture(prior.get(arm))
@@ -1130,6 +1154,8 @@ def binary_counts(raw: Table, endpoint: str, people: Sequence[Person], date: flo
         mine = [person for person in people if person["arm"] == arm]
         seen = see(endpoint, raw["endpoints"][endpoint], mine, date)
         counts[arm] = (seen.get("successes", seen.get("events")), seen["totals"])
+    for name in external_of(raw, endpoint):
+        counts[name] = seen_outside(raw, name)
     return counts
 
 
@@ -1176,6 +1202,10 @@ def predictive_probability(
     now, to_come, priors = {}, {}, {}
     for name in (arm, minus):
         if name is None:
+            continue
+        if name not in arms:
+            now[name], to_come[name] = seen_outside(raw, name), 0
+            priors[name] = prior_of(raw, endpoint, name)
             continue
         mine = [person for person in people if person["arm"] == name]
         seen = see(endpoint, raw["endpoints"][endpoint], mine, date)
@@ -1264,7 +1294,11 @@ def summary(raw: Table, people: Sequence[Person], date: float) -> Table:
         arm: posterior.mean(posterior.updated(prior_of(raw, primary, arm), *counts[arm]))
         for arm in arms
     }
-    control = control_of(raw)
+    control = control_of(raw) or next(iter(compared_outside(raw)), None)
+    for name in external_of(raw, primary):
+        means[name] = posterior.mean(
+            posterior.updated(prior_of(raw, primary, name), *counts.pop(name))
+        )
     estimate = {
         arm: means[arm] - (0.0 if control is None else means[control])
         for arm in experimental_of(raw)

@@ -162,15 +162,19 @@ def null_region(pieces: Pieces) -> Found:
     path, control = "calibration.null_region", next(iter(pieces.arm_names), "soc")
     if not region:
         yield path, f"names no arm; write null_region = {{ {control} = [0.02, 0.30] }}"
+    outside = pieces.comparators_of(_calibrated_endpoint(pieces) or "")
     for arm, limits in region.items():
         own = path_to(path, arm)
-        if pieces.arms and arm not in pieces.arms:
+        if pieces.arms and arm not in (*pieces.arms, *outside):
+            also = f"; external data that arms are compared with: {one_of(outside)}"
             yield (
                 own,
-                f"no arm of this design{meant(arm, pieces.arms)}; "
-                f"the arms are {one_of(pieces.arm_names)}",
+                f"no arm of this design{meant(arm, (*pieces.arms, *outside))}; "
+                f"the arms are {one_of(pieces.arm_names)}{also if outside else ''}",
             )
-        elif without_control(pieces) and len(pieces.arms) > 1:
+        elif without_control(pieces) and outside and arm not in outside:
+            yield own, f"the region is of external control rates; write {outside[0]} = [0.02, 0.30]"
+        elif without_control(pieces) and len(pieces.arms) > 1 and not outside:
             yield own, "no arm is the control; the region is all rates of the arms: leave it out"
         elif has_control(pieces) and arm != control:
             yield own, f"the region is of control rates; write {control} = [0.02, 0.30]"

@@ -67,6 +67,7 @@ def external(pieces: Pieces) -> Found:
 
 def _named(pieces: Pieces) -> Iterator[str]:
     """Names of the external data that any table of the design speaks of."""
+    yield from pieces.comparators
     for _, prior in _borrowing(pieces):
         yield from prior.external
 
@@ -84,6 +85,9 @@ def borrowing(pieces: Pieces) -> Found:
     for (endpoint, arm), prior in _borrowing(pieces):
         path = path_to("analysis", endpoint, "prior", arm)
         place = path_to(path, "external")
+        if arm not in pieces.arm_names and arm in pieces.external:
+            yield path, "of external data that arms are compared with, a prior of numbers is expected"
+            continue
         if not prior.external:
             known = one_of(pieces.external) or "none"
             yield place, f"names no external data to borrow from; the external data are {known}"

@@ -90,6 +90,18 @@ class Pieces:
         return tuple(name for name in self.arms if name != self.control)
 
     @property
+    def comparators(self) -> tuple[str, ...]:
+        """External data that a rule compares an arm with, in the order written."""
+        rules = [rule for rule in self.rules if rule is not None]
+        others = {name for rule in rules for asked in rule.asked for _, name in asked.others}
+        return tuple(name for name in self.external if name in others)
+
+    def comparators_of(self, endpoint: str) -> tuple[str, ...]:
+        """Those of them that are data of an endpoint."""
+        found = ((name, self.external[name]) for name in self.comparators)
+        return tuple(name for name, data in found if data is not None and data.endpoint == endpoint)
+
+    @property
     def stratum_names(self) -> tuple[str, ...]:
         """Names of the strata, in the order written."""
         return tuple(self.strata or ())

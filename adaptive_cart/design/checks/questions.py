@@ -31,6 +31,9 @@ def posterior(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:
     yield from _about(pieces, question, path)
     named = [("arm", question.arm), *question.others]
     for key, value in named:
+        if key != "arm" and value is not None and value in pieces.external and value not in arms:
+            yield from _compared_with(pieces, question, f"{path}.{key}", value)
+            continue
         also = ("each",) if key == "arm" else ()
         if value is not None and arms and value not in (*arms, *also):
             told = unknown(value, "arms", arms, also)
@@ -79,6 +82,45 @@ def posterior(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:
         )
     elif kind.among_open:
         yield from by_problems(question, endpoint, ANALYSES[model], path)
+
+
+def _compared_with(pieces: Pieces, question: PosteriorQuestion, place: str, name: str) -> Found:
+    """Whether an arm can be compared with external data: of its endpoint, by a model that can."""
+    data, about = pieces.external[name], question.about
+    if data is None:
+        return
+    if data.endpoint != about:
+        yield (
+            place,
+            f"found {shown(name)}, external data of '{data.endpoint}'; data of '{about}' are "
+            f"expected",
+            path_to("external", name, "endpoint"),
+        )
+        return
+    analysis = pieces.analysis.get(about)
+    model = ANALYSES[DEFAULT_MODEL if analysis is None else analysis.model]
+    if not model.beside_external:
+        able = [key for key, other in ANALYSES.items() if other.beside_external]
+        yield (
+            place,
+            f"found {shown(name)}, external data, with which an arm is compared by {one_of(able)} "
+            f"alone; compare with a number, or with an arm",
+            path_to("analysis", about, "model"),
+        )
+    if question.stratum is not None:
+        yield (
+            place,
+            f"found {shown(name)}, external data, with which all strata together are compared; "
+            f"leave `stratum` out",
+            f"{place.rpartition('.')[0]}.stratum",
+        )
+    if about in pieces.prediction:
+        yield (
+            place,
+            f"found {shown(name)}, external data, whose earlier months are not known; leave "
+            f"[prediction.{about}] out",
+            path_to("prediction", about),
+        )
 
 
 def _no_control(question: PosteriorQuestion, key: str, name: str) -> str:

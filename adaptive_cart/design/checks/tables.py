@@ -177,7 +177,9 @@ def analyses(pieces: Pieces) -> Found:
             yield f"{path}.model", _beside_nothing(analysis, endpoint), f"{path}.model"
             pieces.faults.add(f"{path}.model")
             continue
-        for inner, message in analysis.problems(pieces.arm_names, pieces.stratum_names):
+        for inner, message in analysis.problems(
+            (*pieces.arm_names, *pieces.comparators_of(name)), pieces.stratum_names
+        ):
             if pieces.arms:
                 yield f"{path}.{inner}", message, f"{path}.{inner}"
         if endpoint is not None and endpoint.gives.kind != analysis.reads:

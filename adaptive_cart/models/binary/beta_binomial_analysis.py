@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
 
 from adaptive_cart.errors import nearest, one_of
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
@@ -25,8 +25,11 @@ from adaptive_cart.nouns.records import Booleans, Floats, Integers, pooled
 from adaptive_cart.nouns.summaries import Counts, Summary
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
     from adaptive_cart.models.prior import Prior
+    from adaptive_cart.nouns.external import External
 
 
 class BetaPrior(Part):
@@ -198,6 +201,8 @@ class BetaBinomialAnalysis(AnalysisBase):
     answers: ClassVar[tuple[str, ...]] = CountsPosterior.closed
     answered_by: ClassVar[type[Posterior]] = CountsPosterior
     of_tables: ClassVar[bool] = True
+    beside_external: ClassVar[bool] = True
+    _beside: dict[str, tuple[int, int]] = PrivateAttr(default_factory=dict)
 
     def _by_arm(self, arms: tuple[str, ...]) -> dict[str, OnePrior]:
         if self.prior is None:
@@ -252,14 +257,18 @@ class BetaBinomialAnalysis(AnalysisBase):
     def priors(self, fitted: BetaBinomial, arms: tuple[str, ...]) -> Iterator[Prior]:
         from adaptive_cart.models.prior import of_arms
 
-        yield from of_arms(arms, fitted.priors)
+        yield from of_arms(arms, fitted.priors[: len(arms)])
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> BetaBinomial:
         from adaptive_cart.models.binary.beta_binomial import BetaBinomial
+        from adaptive_cart.models.binary.external_counts import after
 
         given = self._by_arm(arms)
         uniform = BetaPrior(a=1.0, b=1.0)
-        return BetaBinomial(tuple(given.get(arm, uniform).as_mixture for arm in arms))
+        priors = [given.get(arm, uniform).as_mixture for arm in arms]
+        for name, seen in self._beside.items():
+            priors.append(after(given.get(name, uniform).as_mixture, seen))
+        return BetaBinomial(tuple(priors))
 
     def error(
         self, fitted: BetaBinomial, question: Question, participants: tuple[int, ...]
@@ -270,6 +279,13 @@ class BetaBinomialAnalysis(AnalysisBase):
         exact = closed and always_decided(fitted, question, participants)
         return 0.0 if exact else self.answered_by.error(question)
 
+    def beside(self, external: Mapping[str, External]) -> BetaBinomialAnalysis:
+        from adaptive_cart.models.binary.external_counts import seen_in
+
+        copy = self.model_copy()
+        copy._beside = {name: seen_in(data) for name, data in external.items()}
+        return copy
+
     def counting_early(self, prior: float) -> AnalysisBase:
         from adaptive_cart.models.binary.early_counts_analysis import EarlyBetaBinomialAnalysis
 
@@ -278,9 +294,15 @@ class BetaBinomialAnalysis(AnalysisBase):
     def posterior(
         self, fitted: BetaBinomial, summary: Summary, open_strata: Booleans | None
     ) -> CountsPosterior:
+        from adaptive_cart.models.binary.external_counts import beside
+
         assert isinstance(summary, Counts)
+        number = len(fitted.priors)
         return CountsPosterior(
-            fitted, np.asarray(summary.successes), np.asarray(summary.totals), open_strata
+            fitted,
+            beside(np.asarray(summary.successes), number),
+            beside(np.asarray(summary.totals), number),
+            open_strata,
         )
 
     def reference(
@@ -288,4 +310,4 @@ class BetaBinomialAnalysis(AnalysisBase):
     ) -> Reference:
         from adaptive_cart.models.binary.beta_binomial_reference import BetaBinomialReference
 
-        return BetaBinomialReference(self.fitted(arms, shares), arms)
+        return BetaBinomialReference(self.fitted(arms, shares), (*arms, *self._beside))

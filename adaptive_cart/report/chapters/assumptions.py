@@ -53,6 +53,8 @@ def numbers_of(evidence: Evidence, scenario: str) -> dict[str, str]:
     for endpoint, trends in truth.trends.items():
         for arm, trend in zip(truth.arms, trends, strict=True):
             found[f"time_trend.{endpoint}.{arm}"] = "none" if trend is None else trend.words()
+    for (endpoint, name), rates in truth.external.items():
+        _add(found, f"{endpoint}.{name}", strata, [f"{rate:g}" for rate in rates])
     if truth.courses is not None:
         for arm, courses in zip(truth.arms, truth.courses, strict=True):
             by_stratum = [dict(_leaves(course)) for course in courses]

@@ -18,7 +18,13 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import given
-from adaptive_cart.telling.comparator import ASSUMED, goal_words, goals, kind_of_trial
+from adaptive_cart.telling.comparator import (
+    assumed,
+    goal_words,
+    goals,
+    kind_of_trial,
+    outside,
+)
 
 
 def comparator(evidence: Evidence) -> list[Block]:
@@ -41,12 +47,16 @@ def comparator(evidence: Evidence) -> list[Block]:
     ]
     if found:
         blocks.append(Items(lines=tuple(line(words, ".") for words in found)))
+    told = [given(words, "design: external") for words in outside(design)]
+    if told:
+        blocks.append(paragraph("Arms are compared with external data:"))
+        blocks.append(Items(lines=tuple(line(words, ".") for words in told)))
     blocks.append(
         Table(
             key="t-comparator",
             title=line("What is assumed in the place of randomisation"),
             head=cells("Assumption", "What it means"),
-            rows=tuple(row(named, why) for named, why in ASSUMED),
+            rows=tuple(row(named, why) for named, why in assumed(design)),
             widths=(1.4, 4.6),
         )
     )
@@ -65,7 +75,7 @@ def limitations(evidence: Evidence) -> Iterator[Line]:
     """Each assumption that stands in the place of randomisation, as a limitation."""
     if evidence.design.control is not None:
         return
-    for named, why in ASSUMED:
+    for named, why in assumed(evidence.design):
         yield prose("{named}: {why}.", named=f"{named[:1].upper()}{named[1:]}", why=why)
 
 

@@ -25,6 +25,7 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, counted, given, rounded
+from adaptive_cart.telling.comparator import goals
 
 
 def _summary(evidence: Evidence) -> list[Block]:
@@ -92,9 +93,7 @@ def _frame(evidence: Evidence) -> Line:
         "The design compares {arms} with {control}{randomised}, with at most {n} "
         "participants and {looks} at the data. It was judged in {scenarios}: {trials}.",
         arms=listed([evidence.arm_named(name) for name in design.experimental_names]),
-        control="a number, its performance goal, and has no randomised control"
-        if design.control is None
-        else evidence.arm_named(design.control),
+        control=_compared(evidence),
         randomised=_ratio(evidence),
         n=evidence.setting(design.enrolment.max_n, "enrolment.max_n"),
         looks=line(
@@ -107,6 +106,17 @@ def _frame(evidence: Evidence) -> Line:
         ),
         trials=evidence.trials_words,
     )  # fmt: skip
+
+
+def _compared(evidence: Evidence) -> Line:
+    """With what arms are compared: the control, or what stands in its place."""
+    design = evidence.design
+    if design.control is not None:
+        return evidence.arm_named(design.control)
+    with_number = ["a number, its performance goal,"] if goals(design) else []
+    outside = [f"external data ({name})" for name in design.comparators]
+    told = " and ".join([*with_number, *outside]) or "each other"
+    return line(given(told, "design: rules"), " and has no randomised control")
 
 
 def _ratio(evidence: Evidence) -> Line:

@@ -1,0 +1,66 @@
+"""What participants of a trial would have had in the place of external data, in a scenario.
+
+It stands beside the arms: ``dfr = { cart = 0.30, registry = 0.10 }``, also where the arms follow a
+course and only ``dfr = { registry = 0.10 }`` is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from adaptive_cart.design.scenario_frame import BY
+from adaptive_cart.design.validation import path_to
+
+if TYPE_CHECKING:
+    from adaptive_cart.design.scenario import Reader
+    from adaptive_cart.design.scenario_frame import Frame
+
+WANTED = "what these participants would have had as controls, from 0 to 1"
+
+
+def apart(table: Mapping[str, Any], frame: Frame) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Take what is said of external data out of the tables of endpoints.
+
+    Returns
+    -------
+    The table without it, and by endpoint a table of it.
+    """
+    arms, beside = dict(table), {}
+    for endpoint, names in frame.comparators.items():
+        told = table.get(endpoint)
+        if not isinstance(told, Mapping):
+            continue
+        own = {name: value for name, value in told.items() if name in names}
+        rest = {name: value for name, value in told.items() if name not in names}
+        if own:
+            beside[endpoint] = own
+            arms[endpoint] = rest
+            if not rest:
+                del arms[endpoint]
+    return arms, beside
+
+
+def external_truths(
+    reader: Reader, said: Mapping[str, Any]
+) -> dict[tuple[str, str], tuple[float, ...]]:
+    """By endpoint and external data: the true value, by stratum; what is missing is reported."""
+    frame, found = reader.frame, {}
+    strata = frame.strata or ("",)
+    for endpoint, names in frame.comparators.items():
+        for name in names:
+            value = said.get(endpoint, {}).get(name)
+            path = path_to(reader.where(endpoint), name)
+            if value is None:
+                reader.report(
+                    path, f"missing{BY}; {WANTED} is expected", path_to("external", name), path
+                )
+                continue
+            by_stratum = value if isinstance(value, Mapping) else dict.fromkeys(strata, value)
+            lacking = [stratum for stratum in strata if by_stratum.get(stratum) is None]
+            if lacking:
+                message = f"missing{BY}; {WANTED} is expected"
+                reader.report(path_to(path, lacking[0]), message, path)
+                continue
+            found[endpoint, name] = tuple(float(by_stratum[stratum]) for stratum in strata)
+    return found
