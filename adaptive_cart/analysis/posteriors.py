@@ -39,8 +39,17 @@ def questions_of(plan: Plan) -> Iterator[Question]:
                 told = list(kind.told(base, len(arms), places, _months(plan, endpoint)))
                 if design.control is None:
                     told = [] if kind.of_two else list(_of_arms(told))
+                    told += [q for q in _estimated(plan, base) if q not in told]
                 yield from told or dict.fromkeys(_asked(plan, base))
     yield from _utilities(plan)
+
+
+def _estimated(plan: Plan, like: Question) -> Iterator[Question]:
+    """What is estimated of an endpoint by a kind of question."""
+    for estimand in plan.estimands:
+        question = estimand.question
+        if (question.endpoint, question.of) == (like.endpoint, like.of):
+            yield question
 
 
 def _of_arms(told: list[Question]) -> Iterator[Question]:

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.base import Reference
+from adaptive_cart.models.binary.external_counts import beside
 from adaptive_cart.models.reference_scales import logit_scale
 from adaptive_cart.models.strata.reference_strata import counts_completed, of_strata
 from adaptive_cart.nouns.completions import PlainCompletions
@@ -58,12 +59,18 @@ class BetaBinomialReference(Reference):
         """Responders and participants analysed by arm, in the strata asked about."""
         assert isinstance(summary, Counts)
         data = {
-            "successes": of_strata(summary.successes[trial], open_strata, question),
-            "totals": of_strata(summary.totals[trial], open_strata, question),
+            "successes": self._beside(summary.successes[trial], open_strata, question),
+            "totals": self._beside(summary.totals[trial], open_strata, question),
         }
         if any(prior.adapts for prior in self.priors.priors):
             data["weights"] = self._weights(data["successes"], data["totals"])
         return data
+
+    def _beside(
+        self, counts: npt.NDArray[Any], open_strata: Booleans | None, question: Question | None
+    ) -> npt.NDArray[Any]:
+        """Counts by arm, and nobody in external data, whose prior holds what was seen there."""
+        return beside(of_strata(counts, open_strata, question), len(self.arms), axis=0)
 
     def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
         """A new model of these data."""
