@@ -232,8 +232,8 @@ def test_a_real_trial_is_judged_beside_the_registry() -> None:
 
 def _seen(text: str) -> tuple[int, int]:
     """Responders and participants in the table of what was seen."""
-    row = next(line for line in text.splitlines() if re.fullmatch(r"  cart( +\d+){3}", line))
-    _, x, n, _ = row.split()
+    rows = [line for line in text.splitlines() if re.fullmatch(r"  cart( +\d+){3}", line)]
+    _, x, n, _ = rows[-1].split()  # the first is of who was randomised
     return int(x), int(n)
 
 
