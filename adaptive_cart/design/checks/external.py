@@ -86,7 +86,10 @@ def borrowing(pieces: Pieces) -> Found:
         path = path_to("analysis", endpoint, "prior", arm)
         place = path_to(path, "external")
         if arm not in pieces.arm_names and arm in pieces.external:
-            yield path, "of external data that arms are compared with, a prior of numbers is expected"
+            yield (
+                path,
+                "of external data that arms are compared with, a prior of numbers is expected",
+            )
             continue
         if not prior.external:
             known = one_of(pieces.external) or "none"
