@@ -17,7 +17,7 @@ from adaptive_cart.conduct.rules import resolve_rules
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
-from adaptive_cart.errors import DesignError, EngineError, InputError, Problem
+from adaptive_cart.errors import DesignError, EngineError, InputError, Problem, one_of
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.operating import Figure, exact, proportion
 from adaptive_cart.results.worst_case import Certificate, Over, Place, WorstCase
@@ -347,6 +347,11 @@ def _check(
     if len(design.arms) == 1 and (over == "arms" or measure == "power"):
         asked = "--over" if over == "arms" else "--measure"
         problems.append(Problem(asked, "is about two arms, and the design has one"))
+    if design.comparators:
+        outside = one_of(design.comparators)
+        message = f"an arm is compared with {outside}, whose data stay while the truth of the "
+        message += "comparison moves; `calibrate` with a null_region looks at their rates"
+        problems.append(Problem("external", message))
     if problems:
         raise DesignError(problems)
 

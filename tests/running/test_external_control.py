@@ -15,6 +15,7 @@ from scipy import stats
 import adaptive_cart as ac
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
+from adaptive_cart.errors import DesignError
 from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.run import simulate
 from adaptive_cart.telling.check import described
@@ -181,6 +182,11 @@ def test_the_error_is_held_where_the_registry_would_have_been_so() -> None:
 def test_over_every_rate_the_error_cannot_be_held_and_that_is_said() -> None:
     with pytest.raises(ac.CartError, match="no threshold"):
         calibrate(to_calibrate(None), jobs=1)
+
+
+def test_the_worst_case_over_all_rates_is_refused() -> None:
+    with pytest.raises(DesignError, match="whose data stay while the truth"):
+        ac.worst_case(Design(**DESIGN))
 
 
 # ── refused, and told ─────────────────────────────────────────────────────────────────────────
