@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from adaptive_cart.recorded.file import ParticipantsError
     from adaptive_cart.report import write_report
     from adaptive_cart.results.result import Result, open_result
+    from adaptive_cart.running.drift import drift
     from adaptive_cart.running.run import simulate
     from adaptive_cart.running.worst_case import worst_case
     from adaptive_cart.sweeps import Sweep, sweep
@@ -51,6 +52,7 @@ _HOME = {
     "open_result": "results.result",
     "simulate": "running.run",
     "sweep": "sweeps",
+    "drift": "running.drift",
     "worst_case": "running.worst_case",
     "write_report": "report",
 }
@@ -71,6 +73,7 @@ __all__ = [
     "Sweep",
     "analyze",
     "compare",
+    "drift",
     "durability",
     "example",
     "figures",

@@ -15,6 +15,7 @@ COMMANDS = {
     "sweep": "adaptive_cart.commands.sweep",
     "calibrate": "adaptive_cart.commands.calibrate",
     "worst-case": "adaptive_cart.commands.worst_case",
+    "borrowing": "adaptive_cart.commands.borrowing",
     "example": "adaptive_cart.commands.example",
     "analyze": "adaptive_cart.commands.analyze",
     "prior": "adaptive_cart.commands.prior",

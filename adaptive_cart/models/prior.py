@@ -174,12 +174,12 @@ class Prior:
 
 def of_arms(arms: Sequence[str], priors: Sequence[BetaMixture]) -> Iterator[Prior]:
     """Priors of probabilities, one of each arm."""
-    known: dict[BetaMixture, tuple[PriorNumbers, Curve, Worth]] = {}
+    known: dict[BetaMixture, tuple[PriorNumbers, Curve, Worth | None]] = {}
     for arm, prior in zip(arms, priors, strict=True):
         if prior not in known:
             curve = _mixture(prior)
-            assert curve.effective_sample_size is not None
-            worth = Worth(curve.effective_sample_size, "participants", 1)
+            size = curve.effective_sample_size
+            worth = None if size is None else Worth(size, "participants", 1)
             known[prior] = curve.numbers, curve, worth
         yield Prior(
             arm,
@@ -192,7 +192,8 @@ def of_arms(arms: Sequence[str], priors: Sequence[BetaMixture]) -> Iterator[Prio
 
 
 def _in_words(prior: BetaMixture, planned: int) -> str:
-    return effective_sample_sizes(prior, planned).words()
+    worth = effective_sample_sizes(prior.most, planned).words()
+    return f"at most, as the arm's own data have it, {worth}" if prior.adapts else worth
 
 
 def of_part(part: str, name: str, scale: str, given: Mapping[str, float]) -> Prior:
@@ -292,7 +293,7 @@ def _mixture(prior: BetaMixture) -> Curve:
         for weight, a, b in zip(prior.weights, prior.a, prior.b, strict=True)
     }
     both = np.sum([*parts.values()], axis=0)
-    quoted = effective_sample_sizes(prior).quoted
+    quoted = None if prior.adapts else effective_sample_sizes(prior).quoted
     return Curve(x, both, of_mixture(prior), quoted, parts if len(parts) > 1 else {})
 
 

@@ -39,7 +39,7 @@ from adaptive_cart.running.engine import analysed_at, cost_of
 
 
 @dataclass(frozen=True)
-class _Look:
+class JudgedLook:
     """The tables of one look, flat: all successes in the first arm by all in the other, if any."""
 
     number: int
@@ -62,7 +62,7 @@ def tables_of_counts(analysed: tuple[int, ...]) -> tuple[Integers, Integers]:
     return successes, np.broadcast_to(np.array(analysed, dtype=np.int64), successes.shape)
 
 
-def _look(plan: Plan, number: int, analysed: tuple[int, ...]) -> _Look:
+def judged_look(plan: Plan, number: int, analysed: tuple[int, ...]) -> JudgedLook:
     """Judge every table of a look, the rules in order."""
     successes, totals = tables_of_counts(analysed)
     seen = LookAnalysis.of_tables(plan, plan.design.primary, successes, totals)
@@ -86,7 +86,7 @@ def _look(plan: Plan, number: int, analysed: tuple[int, ...]) -> _Look:
         if rule.decision.ends == SUCCESS:
             wins[rule.name] = holds
         open_ &= ~holds
-    return _Look(
+    return JudgedLook(
         number,
         analysed,
         successes,
@@ -166,7 +166,7 @@ def enumerate_design(
     for number, analysed in enumerate(analysed_at(design), start=1):
         progress("tables", done, all_)
         by_arm = tuple(analysed * ratio // total for ratio in design.allocation)
-        looks.append(_look(plan, number, by_arm))
+        looks.append(judged_look(plan, number, by_arm))
         done += len(looks[-1].successes)
     rows: list[tuple[Any, ...]] = []
     true = {}
@@ -179,7 +179,7 @@ def enumerate_design(
 
 
 def _scenario(
-    plan: Plan, truth: Truth, true: TrueValues, looks: list[_Look]
+    plan: Plan, truth: Truth, true: TrueValues, looks: list[JudgedLook]
 ) -> list[tuple[Any, ...]]:
     design = plan.design
     rates = [true.by_arm[design.primary][arm].value for arm in range(len(design.arms))]
@@ -259,7 +259,7 @@ def _scenario(
 def _borrowed_rows(
     rows: Rows,
     plan: Plan,
-    looks: list[_Look],
+    looks: list[JudgedLook],
     reached: Mapping[int, Floats],
     ended: list[tuple[int, Floats]],
 ) -> None:

@@ -255,7 +255,7 @@ class ExactError:
         before: tuple[int, ...] = (0,) * len(self.design.arms)
         found = []
         for look in self.verdicts(threshold):
-            earlier = [_chosen(b, a) for b, a in zip(before, look.analysed, strict=True)]
+            earlier = [chosen(b, a) for b, a in zip(before, look.analysed, strict=True)]
             reached = carried(running, earlier)
             found.append({n: np.where(wins, reached, 0.0) for n, wins in look.wins.items()})
             running = np.where(look.open_, reached, 0.0)
@@ -333,7 +333,7 @@ def binomials(n: int, rates: Floats) -> Floats:
     return np.asarray(np.exp(choose + special.xlogy(k, rate) + special.xlog1py(n - k, -rate)))
 
 
-def _chosen(before: int, after: int) -> Floats:
+def chosen(before: int, after: int) -> Floats:
     """Probability of the successes among the first, given those among all, ``(first, all)``."""
     from scipy import special
 

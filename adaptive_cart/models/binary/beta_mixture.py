@@ -73,6 +73,11 @@ class BetaMixture:
         )
 
     @property
+    def most(self) -> BetaMixture:
+        """The prior where the arm's own data let it say the most: itself, where they do not."""
+        return self
+
+    @property
     def turned(self) -> BetaMixture:
         """The same of one minus the probability."""
         return BetaMixture(self.weights, self.b, self.a)

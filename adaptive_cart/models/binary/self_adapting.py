@@ -58,13 +58,18 @@ class SelfAdapting(BetaMixture):
     @property
     def words(self) -> str:
         """As a protocol writes it."""
-        shares = [2.0 * weight for weight in self.weights[:-1]]
-        inner = BetaMixture(tuple(shares), self.a[:-1], self.b[:-1]).words
-        inner = inner if len(shares) == 1 else f"({inner})"
+        inner = self.most.words
+        inner = inner if len(self.weights) == 2 else f"({inner})"
         return (
             f"w {inner} + (1 − w) Beta(1, 1), w by the arm's own data at a difference of "
-            f"{self.difference:g}"
+            f"{self.difference:g}, one half before any"
         )
+
+    @property
+    def most(self) -> BetaMixture:
+        """The informative part."""
+        shares = tuple(2.0 * weight for weight in self.weights[:-1])
+        return BetaMixture(shares, self.a[:-1], self.b[:-1])
 
     @property
     def turned(self) -> SelfAdapting:
