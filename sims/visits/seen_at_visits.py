@@ -3,9 +3,9 @@
     python sims/visits/seen_at_visits.py [--trials 2000] [--jobs 1]
 
 The main design (a state at a month), the event-driven one (a hazard ratio), and how long drug-free
-remission lasts in CAR-T of the main design (a cured fraction and Weibull times), each with everything
-seen at its moment and with visits further and further apart, and missed. Same participants (one seed).
-`seen_at_visits.csv` is written; `README.md` beside it reads it.
+remission lasts in CAR-T of the main design (a cured fraction and Weibull times), each with
+everything seen at its moment and with visits further and further apart, and missed. Same
+participants (one seed). `seen_at_visits.csv` is written; `README.md` beside it reads it.
 """
 
 from __future__ import annotations

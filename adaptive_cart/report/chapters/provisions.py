@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from adaptive_cart.design.design import ResponseAdaptive
-from adaptive_cart.report.document import Line, line, prose, strong
+from adaptive_cart.report.document import Line, code, line, prose, strong
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import given
 
@@ -52,7 +54,24 @@ def provisions(evidence: Evidence) -> list[Line]:
         )
     if design.crossover is not None:
         found.append(line(strong("Crossover: "), _crossover(evidence)))
+    if any(truth.follow_up is not None for truth in evidence.truths.values()):
+        found.append(line(strong("Visits and reports: "), _visits(evidence)))
     return found
+
+
+def _visits(evidence: Evidence) -> Line:
+    """At which visits states are seen, and how late that is known; scenarios that have others."""
+    plan = evidence.design.follow_up
+    parts: list[Any] = [] if plan is None else [given(plan.in_words, "design: follow_up"), ". "]
+    for name, truth in evidence.truths.items():
+        if truth.follow_up is not None and truth.follow_up != plan:
+            words = given(truth.follow_up.in_words, f"design: scenarios.{name}.follow_up")
+            parts += ["In scenario ", code(name), ": ", words, ". "]
+    return line(
+        *parts,
+        "Looks wait for these data. True values are those of the real course of participants: what "
+        "visits miss, or show late, is part of the bias that is reported.",
+    )
 
 
 def _control(evidence: Evidence) -> Line:
