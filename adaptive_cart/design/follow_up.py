@@ -80,22 +80,22 @@ class FollowUp(Part):
         """Say it in a line."""
         parts = []
         if self.visit_every is not None:
+            missed = f", of which {self.missed:g} are missed" if self.missed else ""
+            parts.append(f"states are seen at visits {_every(self.visit_every)}{missed}")
             parts.append(
-                f"states are seen at visits every {self.visit_every:g} months, which may lie "
-                f"{self.visit_window:g} off the month for which they stand"
+                f"a visit may lie {_months(self.visit_window)} off the month for which it stands"
             )
-            parts.append(f"{self.missed:g} of the visits are missed" if self.missed else "")
         if self.reporting_delay:
-            parts.append(f"what is seen is reported {self.reporting_delay:g} months later")
+            parts.append(f"what is seen is reported {_months(self.reporting_delay)} later")
         parts += [self._adjudicated()]
         return "; ".join(part for part in parts if part) or "everything is seen and known at once"
 
     def _adjudicated(self) -> str:
         more = self.adjudication_delay
         if not isinstance(more, dict):
-            return f"adjudication takes {more:g} months more" if more else ""
-        named = ", ".join(f"{name} {months:g}" for name, months in more.items())
-        return f"adjudication takes months more: {named}" if named else ""
+            return f"adjudication takes {_months(more)} more" if more else ""
+        named = one_of([f"{name} {_months(months)}" for name, months in more.items()])
+        return f"adjudication takes longer: {named}" if more else ""
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """What of it cannot be, by key."""
@@ -108,6 +108,16 @@ class FollowUp(Part):
                     f"found {value:g}, and no visits are planned; write `visit_every = 1.0`, or "
                     "leave it out",
                 )
+
+
+def _months(months: float) -> str:
+    """A number of months, in words."""
+    return f"{months:g} month{'' if months == 1.0 else 's'}"
+
+
+def _every(months: float) -> str:
+    """How often visits are planned."""
+    return "every month" if months == 1.0 else f"every {months:g} months"
 
 
 def follow_up_under(plan: FollowUp | None, own: Mapping[str, Any]) -> dict[str, Any]:

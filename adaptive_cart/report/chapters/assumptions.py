@@ -140,12 +140,15 @@ def _source(evidence: Evidence, scenario: str, path: str) -> tuple[str, str]:
     return "assumed", "stated in the design file"
 
 
-def _enrolment(evidence: Evidence, scenario: str) -> dict[str, Any]:
-    """What is assumed of enrolment in a scenario, by key."""
-    plan = evidence.design.enrolment
-    accrual = evidence.truths[scenario].accrual.plain()
-    said = {key: value for key, value in accrual.items() if value not in ({}, [])}
-    return {"max_n": plan.max_n, **said, "arrivals": plan.arrivals}
+def _conduct(evidence: Evidence, scenario: str) -> dict[str, Any]:
+    """What is assumed of enrolment, visits and delays in a scenario, by table and key."""
+    plan, truth = evidence.design.enrolment, evidence.truths[scenario]
+    accrual = {key: v for key, v in truth.accrual.plain().items() if v not in ({}, [])}
+    enrolment = {"max_n": plan.max_n, **accrual, "arrivals": plan.arrivals}
+    visits = {} if truth.follow_up is None else truth.follow_up.plain()
+    return {f"enrolment.{key}": value for key, value in enrolment.items()} | {
+        f"follow_up.{key}": value for key, value in visits.items()
+    }
 
 
 def _in_one(value: Any) -> str:
@@ -162,7 +165,7 @@ def register_names(evidence: Evidence) -> list[str]:
     base = evidence.target or evidence.scenarios[0]
     names = [
         *numbers_of(evidence, base),
-        *(f"enrolment.{name}" for name in _enrolment(evidence, base)),
+        *_conduct(evidence, base),
     ]
     return [*names, *(f"{base}.{name}" for name in names)]
 
@@ -174,11 +177,12 @@ def _register(evidence: Evidence) -> list[Block]:
         status, source = _source(evidence, base, path)
         rows.append(row(code(path), given(value, f"truth of {base}"), status,
                         given(source, "facts: assumptions")))  # fmt: skip
-    for name, value in _enrolment(evidence, base).items():
+    for path, value in _conduct(evidence, base).items():
         if isinstance(value, dict | list):
             value = _in_one(value)
-        status, source = _source(evidence, base, f"enrolment.{name}")
-        rows.append(row(code(f"enrolment.{name}"), given(value, "design: enrolment"), status,
+        status, source = _source(evidence, base, path)
+        table = path.split(".")[0]
+        rows.append(row(code(path), given(value, f"design: {table}"), status,
                         given(source, "facts: assumptions")))  # fmt: skip
     if evidence.truths[base].courses is not None:
         control = drifts(evidence.design)
