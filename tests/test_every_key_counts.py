@@ -1045,6 +1045,9 @@ KEYS: dict[str, list[Case]] = {
     "HalfNormal.dist": [to("strata", "analysis/dfr/prior/effect_sd/dist", "normal", "refused",
                            **HIER)],
     "HalfNormal.sd": [to("strata", "analysis/dfr/prior/effect_sd/sd", 0.1, **HIER)],
+    "PiecewiseExponentialAnalysis.intervals": [
+        to("times", "analysis/relapse/intervals", True, follow_up={"visit_every": 3.0}),
+        to("times", "analysis/relapse/intervals", True, "refused")],
     "PiecewiseExponentialAnalysis.model": [to("times", "analysis/relapse/model", "weibull_cure",
                                               "refused")],
     "PiecewiseExponentialAnalysis.cuts": [to("times", "analysis/relapse/cuts", [2.0]),

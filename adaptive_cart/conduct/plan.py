@@ -231,6 +231,8 @@ class Plan:
         """What can be seen of an endpoint at a look, as its analysis counts it."""
         kind = self.design.endpoints[endpoint]
         found: Summary = kind.summary(prepared, snapshot.reported(self.delay(endpoint)))
+        if endpoint in self.fitted:
+            found = self.fitted[endpoint][0].dated(found)
         early = self.design.prediction.get(endpoint)
         if early is None or early.counts == "predictions":
             return found

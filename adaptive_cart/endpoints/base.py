@@ -248,6 +248,10 @@ class EndpointBase(Part):
         horizon: float | None = getattr(self, "horizon", None)
         return horizon
 
+    def between_visits(self) -> bool:
+        """Whether it is the time of a change of state, which happens between two visits."""
+        return False
+
     def as_seen(self, outcome: Outcome, attendance: Attendance) -> Outcome:
         """What its truth has drawn, as it is seen where states are seen at visits alone."""
         return outcome

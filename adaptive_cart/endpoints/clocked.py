@@ -22,7 +22,7 @@ from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.participant_set import ParticipantSet, kept
 from adaptive_cart.nouns.parts import ONE_DAY
 from adaptive_cart.nouns.records import Booleans, Floats, Population, Snapshot
-from adaptive_cart.nouns.summaries import Durations
+from adaptive_cart.nouns.summaries import Durations, SeenDurations
 
 NO_LENGTH = 1e-6  # months; a time that ended sooner was dated like its end
 HALF_A_MONTH = 0.5
@@ -58,6 +58,9 @@ class Clocked:
     at_visits
         Whether the event is seen at visits, where there are any: who has none is known to be
         without it up to the last visit only.
+    since
+        ``(trial, participant)`` months on the clock of the last visit before that at which the
+        event is seen; nothing where there are no visits.
     """
 
     seen: ParticipantSet
@@ -68,6 +71,7 @@ class Clocked:
     population: Population
     followed: Floats
     at_visits: bool = True
+    since: Floats | None = None
 
     @staticmethod
     def of(
@@ -76,6 +80,7 @@ class Clocked:
         ended: Floats,
         horizon: float,
         at_visits: bool = True,
+        since: Floats | None = None,
     ) -> Clocked:
         """Times from one month of each participant to another, infinite where there is none.
 
@@ -85,6 +90,9 @@ class Clocked:
             ``(trial, participant)`` months since randomisation.
         horizon
             Months after the beginning from which on nothing is counted; infinite for none.
+        at_visits, since
+            Whether it is seen at visits, where there are any, and the month since randomisation of
+            the last visit without it.
         """
         followed = population.last_seen
         assert followed is not None
@@ -104,6 +112,7 @@ class Clocked:
             population,
             followed,
             at_visits,
+            None if since is None else kept(seen, since - start),
         )
 
     @cached_property
@@ -143,7 +152,7 @@ class Clocked:
             seen = np.maximum(watched - (snapshot.follow_up() - last), 0.0)
             months = np.where(had, months, np.minimum(months, kept(mask, seen)))
         months = np.where(had & (months <= NO_LENGTH), self.shortest, months)
-        return Durations(
+        found = Durations(
             months,
             had,
             mask,
@@ -153,6 +162,7 @@ class Clocked:
             population.tally(ended),
             population.totals(months, included),
         )
+        return found if self.since is None else SeenDurations.seen_since(found, self.since)
 
     def to_come(
         self, snapshot: Snapshot, summary: Durations, ahead: Ahead, horizon: float

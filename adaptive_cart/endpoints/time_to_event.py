@@ -9,7 +9,7 @@ What comes before the time begins does not count. Death censors where it is not 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
@@ -29,7 +29,7 @@ from adaptive_cart.nouns.course import DRUG_FREE
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import PositiveMonths
 from adaptive_cart.nouns.records import Floats, Outcome, Population, Snapshot
-from adaptive_cart.nouns.summaries import Durations, SummaryKind
+from adaptive_cart.nouns.summaries import Durations, SeenDurations, SummaryKind
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,15 @@ class Followed:
     event_date, leaves
         ``(trial, participant)`` calendar months of the event, if it is seen, and of the end of
         follow-up; infinite where there is none.
+    since
+        ``(trial, participant)`` months to the last visit without the event; nothing without visits.
     """
 
     months: Floats
     event: ParticipantSet
     event_date: Floats
     leaves: Floats
+    since: Floats | None = None
 
 
 Word: TypeAlias = Literal["relapse", "rescue", "death", "crossover", "remission"]
@@ -200,8 +203,7 @@ class TimeToEvent(EndpointBase):
         return self.horizon if self.clock == "randomisation" else None
 
     # ── what happens ──────────────────────────────────────────────────────────────────────
-    @property
-    def _at_visits(self) -> bool:
+    def between_visits(self) -> bool:
         """Whether the event is a change of state, seen at visits where there are any.
 
         Rescue, death and crossover are known at their moment, and what is said directly where the
@@ -212,7 +214,7 @@ class TimeToEvent(EndpointBase):
         return not self.at_once
 
     def as_seen(self, outcome: Outcome, attendance: Attendance) -> Outcome:
-        if not self._at_visits:
+        if not self.between_visits():
             return outcome
         return attendance.first_from(np.asarray(outcome, dtype=np.float64))
 
@@ -229,10 +231,14 @@ class TimeToEvent(EndpointBase):
 
     def _ended(self, population: Population, begun: Floats) -> Floats:
         """Months from randomisation to the first of the events, not before the time begins."""
+        return self._first(self.events, population, begun)
+
+    def _first(self, words: Sequence[str], population: Population, begun: Floats) -> Floats:
+        """Months to the first of some events of the course, not before the time begins."""
         course, remissions = population.course, population.state(DRUG_FREE)
         assert course is not None
         months: dict[str, Floats] = {}
-        for word in self.events:
+        for word in words:
             if word == "relapse":
                 months[word] = remissions.next_ended(begun)
             elif word == "remission":
@@ -252,7 +258,8 @@ class TimeToEvent(EndpointBase):
             time = self._ended(population, begun)
             if self.clock != "randomisation":
                 horizon = np.inf if self.horizon is None else self.horizon
-                return Clocked.of(population, begun, time, horizon, self._at_visits)
+                since = self._since_visit(population, begun, time)
+                return Clocked.of(population, begun, time, horizon, self.between_visits(), since)
         ends: Floats = np.array(np.inf if self.horizon is None else self.horizon)
         if population.last_seen is not None:
             ends = np.minimum(population.last_seen, ends)
@@ -260,7 +267,23 @@ class TimeToEvent(EndpointBase):
         date = np.where(event, population.arrival + time, np.inf)
         months = np.minimum(time, ends)
         leaves = population.arrival + months
-        return Followed(months, ParticipantSet.where(event), date, leaves)
+        since = self._since_visit(population, np.zeros(months.shape), time)
+        return Followed(months, ParticipantSet.where(event), date, leaves, since)
+
+    def _since_visit(self, population: Population, begun: Floats, time: Floats) -> Floats | None:
+        """Month of the last visit without the event, where it is a change of state.
+
+        The month of the event itself where something that is known at its moment came first.
+        """
+        visits = population.attendance
+        if visits is None or not self.between_visits():
+            return None
+        before = visits.before(time)
+        if not self.events:
+            return before
+        states = [word for word in self.events if word in ("relapse", "remission")]
+        changed = self._first(states, population, begun)
+        return np.where(changed <= until(time), before, time)
 
     def ends(self, prepared: Followed | Clocked, population: Population) -> Floats:
         return prepared.ends() if isinstance(prepared, Clocked) else prepared.leaves
@@ -275,10 +298,10 @@ class TimeToEvent(EndpointBase):
         happened = ParticipantSet.where(prepared.event_date <= until(snapshot.date)[:, None])
         happened = happened & prepared.event & included
         had = happened.mask(population.participants)
-        last = snapshot.known_until() if self._at_visits else None
+        last = snapshot.known_until() if self.between_visits() else None
         if last is not None:
             months = np.where(had, months, np.minimum(months, last))
-        return Durations(
+        found = Durations(
             months,
             had,
             mask,
@@ -288,6 +311,7 @@ class TimeToEvent(EndpointBase):
             population.tally(happened),
             population.totals(months, included),
         )
+        return found if prepared.since is None else SeenDurations.seen_since(found, prepared.since)
 
     def to_come(
         self,

@@ -60,9 +60,14 @@ class TimeToRelapse(EndpointBase):
     def true_unit(self) -> str:
         return f"in remission after {self.horizon:g} months"
 
+    def between_visits(self) -> bool:
+        return True
+
     def prepare(self, name: str, population: Population) -> Clocked:
         began, lost = population.state(DRUG_FREE).first()
-        return Clocked.of(population, began, lost, self.horizon)
+        visits = population.attendance
+        since = None if visits is None else visits.before(lost)
+        return Clocked.of(population, began, lost, self.horizon, since=since)
 
     def ends(self, prepared: Clocked, population: Population) -> Floats:
         """Who is never seen in remission adds nothing, however long the follow-up."""

@@ -552,6 +552,14 @@ class AnalysisBase(Part):
         """
         raise NotImplementedError  # supplied where earlier months are counted in
 
+    def dated(self, summary: Summary) -> Summary:
+        """What is seen of an endpoint, as the analysis dates it."""
+        return summary
+
+    def by_intervals(self) -> bool:
+        """Whether events that are seen at visits are analysed as having happened between two."""
+        return False
+
     def error(self, fitted: Any, question: Question, participants: tuple[int, ...]) -> float:
         """What an answer near a threshold may be wrong by; 0 where each of them is decided exactly.
 

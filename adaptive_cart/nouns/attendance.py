@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.nouns.calendar import TIE, short_of, until
+from adaptive_cart.nouns.calendar import SAME, TIE, short_of, until
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -76,6 +76,12 @@ class Attendance(ABC):
             self._move(np.maximum(number, 0.0).astype(np.int64), -1), self.every, dtype=np.float64
         )
         return visit
+
+    def before(self, months: Floats) -> Floats:
+        """Month of the last visit held before a month of each; infinite where that never comes."""
+        known = np.isfinite(months)
+        sooner = np.where(known, months - SAME, 0.0)
+        return np.where(known, self.last_by(sooner), np.inf)
 
     def missed_by(self, at: tuple[int, int], month: float) -> list[int]:
         """Numbers of the visits that a participant has missed by a month, from 1."""

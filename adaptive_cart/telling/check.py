@@ -143,6 +143,8 @@ def _endpoints(design: Design) -> Iterator[str]:
         primary = " (primary)" if name == design.primary else ""
         analysis = design.analysis_of(name)
         model = "described only" if analysis is None else analysis.model
+        if analysis is not None and analysis.by_intervals():
+            model += ", by the intervals between visits"
         yield f"  {name}{called}{primary}: {endpoint.type}{', ' + words if words else ''}; {model}"
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import math
 import tomllib
 from collections.abc import Iterator
@@ -44,13 +45,16 @@ SCHEDULES: dict[str, Row] = {
 LATE = {"reporting_delay": 2.0, "adjudication_delay": 1.0}
 MEASURES = ("success", "bias_final", "coverage_final", "months_mean", "n_randomised_mean")
 RUNS = {"sle_autologous": ("null", "expected"), "durability_event_driven": ("null", "expected")}
+TIMED = "durability_event_driven"
 END = 60.0  # months since the trial opened at which durability is looked at
 BLOCK = 100
 
 
-def design_with(name: str, schedule: Row) -> Design:
+def design_with(name: str, schedule: Row, intervals: bool = False) -> Design:
     """A design of the project, seen so."""
     raw = tomllib.loads((DESIGNS / f"{name}.toml").read_text("utf-8"))
+    if intervals:
+        raw["analysis"]["relapse"]["intervals"] = True
     if schedule:
         raw["follow_up"] = schedule
     return Design(**raw)
@@ -59,13 +63,15 @@ def design_with(name: str, schedule: Row) -> Design:
 def conducted(trials: int, jobs: int) -> Iterator[Row]:
     """What a trial finds, of each design and schedule."""
     schedules = {**SCHEDULES, "at its moment, 3 months late": LATE}
-    for name, scenarios in RUNS.items():
-        for called, schedule in schedules.items():
-            result = ac.simulate(design_with(name, schedule), trials=trials, seed=1, jobs=jobs)
-            for scenario in scenarios:
-                for measure in MEASURES:
-                    one = result.figure(scenario, measure)
-                    yield row(name, scenario, called, measure, one.estimate, one.mcse)
+    variants = [(*run, *one, False) for run in RUNS.items() for one in schedules.items()]
+    timed = [one for one in SCHEDULES.items() if one[1]]
+    variants += [(TIMED, RUNS[TIMED], f"{called}, by intervals", s, True) for called, s in timed]
+    for name, scenarios, called, schedule, intervals in variants:
+        design = design_with(name, schedule, intervals)
+        result = ac.simulate(design, trials=trials, seed=1, jobs=jobs)
+        for scenario, measure in itertools.product(scenarios, MEASURES):
+            one = result.figure(scenario, measure)
+            yield row(name, scenario, called, measure, one.estimate, one.mcse)
 
 
 def lasting(trials: int) -> Iterator[Row]:

@@ -180,6 +180,43 @@ class PiecewiseExponential:
             count[rows, -1] = np.count_nonzero(event, axis=-1) - seen
         return count, time
 
+    def split_intervals(
+        self, middles: Array, halves: Array, events: Mask, included: Mask
+    ) -> tuple[Array, Array, Array]:
+        """Count events that happened within so much of a month, and the months at risk until it.
+
+        The chance of an event between l and r is that of none until l, times 1 - exp(-x), with x
+        the cumulative hazard from l to r, and ``1 - exp(-x) = x exp(-x/2) exp(x^2/24 - ...)``: so
+        it is an event at the middle, seen for a stretch of x, and a factor that is 1 but for the
+        square of x. Where an interval goes over a cut each part of it counts for its share.
+
+        Parameters
+        ----------
+        middles, halves, events, included
+            (table, participant) as for :meth:`split`; the middle of the interval, and half of its
+            months: 0 for an event that is dated, or for none
+
+        Returns
+        -------
+        events, time, squares
+            (table, interval) each; parts of events, months at risk, and the sum of squared months
+            of the intervals, by which the factor is worked out
+        """
+        _, time = self.split(middles, events, included)
+        count, squares = np.empty_like(time), np.empty_like(time)
+        had = included & events
+        first, last = middles - halves, middles + halves
+        width = np.where(halves > 0.0, 2.0 * halves, 1.0)
+        for place, (start, end) in enumerate(itertools.pairwise((0.0, *self.cuts, np.inf))):
+            here = np.clip(np.minimum(last, end) - np.maximum(first, start), 0.0, None)
+            dated = (middles <= end) & ((middles > start) | (place == 0))
+            share = np.where(halves > 0.0, here / width, dated)
+            count[:, place] = np.where(had, share, 0.0).sum(axis=-1)
+            squares[:, place] = np.where(had, np.where(halves > 0.0, here, 0.0) ** 2, 0.0).sum(
+                axis=-1
+            )
+        return count, time, squares
+
     def baseline_given(self, events: Array, time: Array, ratio: Array, uniform: Array) -> Array:
         """Draws of the baseline hazards given hazard ratios, which leave gamma posteriors.
 
@@ -230,7 +267,9 @@ class PiecewiseExponential:
                     left = np.where(here, left - hazard * (end - inside), left)
         return found
 
-    def posterior(self, events: npt.ArrayLike, time: npt.ArrayLike) -> Posterior:
+    def posterior(
+        self, events: npt.ArrayLike, time: npt.ArrayLike, squares: Array | None = None
+    ) -> Posterior:
         """Posterior of the log hazard ratio, experimental over control.
 
         Parameters
@@ -239,6 +278,9 @@ class PiecewiseExponential:
             (table, 2, interval) events, control first
         time
             (table, 2, interval) months at risk
+        squares
+            (table, 2, interval) sums of squared months of the intervals in which events happened;
+            nothing where they are dated
 
         Raises
         ------
@@ -270,6 +312,9 @@ class PiecewiseExponential:
                 experimental=np.ascontiguousarray(months[:, 1].T),
                 mean=mean,
                 sd=sd,
+                squares=None
+                if squares is None
+                else np.ascontiguousarray(squares.transpose(1, 2, 0)),
             )
         )
 
@@ -288,6 +333,7 @@ class _Density:
     experimental: Array
     mean: float
     sd: float
+    squares: Array | None = None  # (arm, interval, table)
 
     def take(self, tables: npt.NDArray[np.intp] | slice) -> _Density:
         """Keep these tables only."""
@@ -298,6 +344,7 @@ class _Density:
             np.ascontiguousarray(self.experimental[:, tables]),
             self.mean,
             self.sd,
+            None if self.squares is None else np.ascontiguousarray(self.squares[:, :, tables]),
         )
 
     def log(self, beta: Array) -> Array:
@@ -316,7 +363,23 @@ class _Density:
             np.log(term, out=term)
             term *= exponent[:, None]
             total -= term
-        return total
+        return total if self.squares is None else total + self._of_intervals(ratio, self.squares)
+
+    def _of_intervals(self, ratio: Array, squares: Array) -> Array:
+        """What is left of the likelihood of intervals, ``x^2 / 24`` of each event, (table, node).
+
+        Of x, a hazard times the months of an interval, the posterior mean of the square is taken,
+        given the hazard ratio.
+        """
+        total = np.zeros_like(ratio)
+        of_arms = zip(
+            self.exponent, self.control, self.experimental, squares[0], squares[1], strict=True
+        )
+        for exponent, control, experimental, of_control, of_other in of_arms:
+            rate = control[:, None] + ratio * experimental[:, None]
+            square = (exponent * (exponent + 1.0))[:, None] / rate**2
+            total += square * (of_control[:, None] + ratio**2 * of_other[:, None])
+        return total / 24.0
 
     def derivatives(self, beta: Array) -> tuple[Array, Array]:
         """First derivative of the log density and minus the second, (table,) each."""
@@ -409,6 +472,7 @@ class Posterior:
                 density.experimental,
                 density.mean,
                 density.sd,
+                density.squares,
             )
         )
         with np.errstate(over="ignore", invalid="ignore"):  # the latter in failed tables

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from adaptive_cart.nouns.summaries.base import Summary
 from adaptive_cart.nouns.summaries.categories import Categories
 from adaptive_cart.nouns.summaries.counts import Counts
-from adaptive_cart.nouns.summaries.durations import Durations
+from adaptive_cart.nouns.summaries.durations import Durations, SeenDurations
 from adaptive_cart.nouns.summaries.early_counts import EarlyCounts
 from adaptive_cart.nouns.summaries.exposure import Exposure
 from adaptive_cart.nouns.summaries.means import Means
@@ -35,6 +35,7 @@ __all__ = [
     "Exposure",
     "Means",
     "Scores",
+    "SeenDurations",
     "Summary",
     "SummaryKind",
 ]

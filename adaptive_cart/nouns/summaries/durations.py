@@ -65,6 +65,17 @@ class Durations(Summary):
     def analysed(self) -> Integers:
         return self.participants
 
+    def in_the_middle(self) -> Durations:
+        """The same, each event at the middle of the interval in which it happened.
+
+        Where every event is known at its moment that is the same.
+        """
+        return self
+
+    def half_widths(self) -> Floats | None:
+        """Half of that interval, ``(trial, participant)``; nothing where events are moments."""
+        return None
+
     def members(self, arm: int, stratum: int, open_strata: Booleans | None) -> Booleans:
         """Who of an arm a question is about, ``(trial, participant)``.
 
@@ -186,6 +197,38 @@ class Durations(Summary):
                 event[:, who[:size]] = more
                 move = Move(arm, None, f"{counted(size if more else -size)}, {which}")
                 yield (move,), replace(self, event=event)
+
+
+@dataclass(frozen=True)
+class SeenDurations(Durations):
+    """Times to an event that is seen at visits: it happened between two of them.
+
+    Attributes
+    ----------
+    half
+        ``(trial, participant)`` half of the months between the last visit without the event and
+        that at which it is seen; 0 where it is known at its moment, or there is none.
+    """
+
+    half: Floats
+
+    @classmethod
+    def seen_since(cls, dated: Durations, since: Floats) -> SeenDurations:
+        """Times with the month, on the same clock, of the last visit without the event."""
+        fields = vars(dated)
+        with np.errstate(invalid="ignore"):
+            width = np.where(dated.event, dated.months - np.maximum(since, 0.0), 0.0)
+        return cls(**fields, half=np.maximum(width, 0.0) / 2.0)
+
+    def in_the_middle(self) -> SeenDurations:
+        exposure = self.exposure.copy()
+        for place in np.ndindex(*exposure.shape[1:]):
+            mine = self.included & (self.arm == place[0]) & (self.stratum == place[1])
+            exposure[(slice(None), *place)] -= np.where(mine, self.half, 0.0).sum(axis=1)
+        return replace(self, months=self.months - self.half, exposure=exposure)
+
+    def half_widths(self) -> Floats | None:
+        return self.half
 
 
 def _cut(

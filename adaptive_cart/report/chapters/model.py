@@ -75,6 +75,13 @@ def _equations(evidence: Evidence) -> list[Block]:
             keys.append(key)
             blocks.append(Equation(key=key, source=statement.source, words=statement.words))
             blocks.append(Paragraph(line=line(statement.words), role="note"))
+        if any(evidence.plan.fitted[name][0].by_intervals() for name in names):
+            blocks.append(
+                paragraph(
+                    "An event that is seen at a visit is analysed as having happened between that "
+                    "visit and the last one held before it, and not at the visit."
+                )
+            )
     blocks += [paragraph("{words}.", words=words) for words in told_early(evidence.design)]
     if keys:
         evidence.trace.reported(11, *keys)
