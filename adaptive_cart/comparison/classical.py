@@ -102,6 +102,14 @@ def _problems(design: Design) -> list[Problem]:
     """Why a design has no classical counterpart."""
     endpoint, test = design.primary_endpoint, _test(design)
     kind = f"endpoints.{design.primary}.type"
+    if design.control is None:
+        return [
+            Problem(
+                "arms",
+                "no arm is the control, with which the test of the group-sequential design "
+                "compares the others; leave --with-group-sequential out",
+            )
+        ]
     if test is None:
         return [
             Problem(

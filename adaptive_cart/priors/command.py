@@ -118,7 +118,15 @@ def _from_controls(
                     f"the design has no '{value}'{nearest(value, known)}, only {one_of(known)}"
                 )
                 raise DesignError([Problem(name, message)])
-        endpoint, arm = endpoint or design.primary, arm or design.arm_names[0]
+        if arm is None and design.control is None:
+            message = (
+                "missing; the prior is that of a control, and no arm of the design is one: say "
+                f"which of {one_of(design.arm_names)} it is for, or write the earlier controls as "
+                "[external.NAME] and compare with it"
+            )
+            raise DesignError([Problem("--arm", message)])
+        endpoint, arm = endpoint or design.primary, arm or design.control
+        assert arm is not None
         planned = design.planned[design.arm_names.index(arm)]
     found = robust_map_prior(
         historical,

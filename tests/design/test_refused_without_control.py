@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import adaptive_cart as ac
+from adaptive_cart.comparison.classical import group_sequential
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
+from adaptive_cart.priors.command import prior_text
 from adaptive_cart.telling.check import described
 from checks import raw_design
 from design.test_bad_input import changed, found
@@ -140,3 +143,14 @@ def test_a_rule_for_few_says_up_to_where_it_holds() -> None:
 
 def test_a_design_with_a_control_says_nothing_of_what_replaces_it() -> None:
     assert "performance goal" not in described(Design(**raw_design("hello")))
+
+
+def test_what_needs_a_control_elsewhere_says_so(tmp_path: Path) -> None:
+    design, earlier = tmp_path / "single.toml", tmp_path / "earlier.csv"
+    design.write_text(Design(**DIRECT).as_toml(), encoding="utf-8")
+    earlier.write_text("study,responders,participants\na,10,100\nb,12,150\n", encoding="utf-8")
+    with pytest.raises(DesignError, match="no arm of the design is one: say which of cart"):
+        prior_text(design, None, earlier)
+    assert "prior.cart = " in prior_text(design, None, earlier, arm="cart")
+    with pytest.raises(DesignError, match="no arm is the control, with which the test"):
+        group_sequential(Design(**DIRECT))
