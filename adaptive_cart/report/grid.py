@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from adaptive_cart.decisions import DECISIONS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.rule_tables import PosteriorQuestion
-from adaptive_cart.errors import DesignError
+from adaptive_cart.report.counts_alone import counts_alone
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -35,7 +34,8 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import given, rounded
-from adaptive_cart.running.engine import cost_of, obstacles
+from adaptive_cart.report.rate_curve import over_all_rates
+from adaptive_cart.running.engine import cost_of
 
 CONTROL = (0.02, 0.05, 0.10, 0.20, 0.30, 0.40, 0.50)
 STEPS = 9  # true differences in a row
@@ -80,7 +80,9 @@ class Grid:
 
 def grid_of(evidence: Evidence) -> Grid | None:
     """The grid; nothing where the rules of the primary cannot be enumerated, or take too long."""
-    found = _counts_alone(evidence.design)
+    if len(evidence.design.arms) != 2 or evidence.design.control is None:
+        return None
+    found = counts_alone(evidence.design, _margin)
     if found is None:
         return None
     design, margin, left_out = found
@@ -123,68 +125,10 @@ def above_target(evidence: Evidence) -> tuple[float, float] | None:
     return (rate, error) if error > evidence.target_error + ROUNDING else None
 
 
-def _counts_alone(design: Design) -> tuple[Design, float, tuple[str, ...]] | None:
-    """The design reduced to its primary endpoint on counts; nothing where that is not possible."""
-    if (
-        len(design.arms) != 2
-        or design.control is None
-        or design.strata
-        or design.looks.scale != "observed"
-    ):
-        return None
-    if not design.looks.as_stated:
-        return None
-    primary_kind = design.primary_endpoint
-    if not primary_kind.binary or primary_kind.known_after() is None or design.adaptive:
-        return None
-    tables = design.plain()
-    primary = design.primary
-    rules = [rule for rule in tables["rules"] if _about(tables["rules"], rule) == primary]
-    margins = {
-        _margin(own.asked[0]) if len(own.asked) == 1 else None
-        for own, rule in zip(design.rules, tables["rules"], strict=True)
-        if rule in rules and DECISIONS[own.then].ends == SUCCESS and own.asked
-    }
-    margin = margins.pop() if len(margins) == 1 else None
-    if margin is None:
-        return None
-    left_out = tuple(rule["name"] for rule in tables["rules"] if rule not in rules)
-    endpoint = {
-        key: value
-        for key, value in tables["endpoints"][primary].items()
-        if key not in ("sustained_from", "state")
-    }
-    for arm in tables["arms"].values():
-        arm.pop("product", None)
-    reduced = {
-        **{key: tables[key] for key in ("name", "arms", "enrolment", "looks")},
-        "rules": rules,
-        "endpoints": {primary: endpoint},
-        "analysis": {k: v for k, v in tables.get("analysis", {}).items() if k == primary},
-        "scenarios": {"point": {primary: dict.fromkeys(design.arm_names, 0.5)}},
-    }
-    try:
-        made = Design(**reduced)
-    except DesignError:  # what is left of it is no design
-        return None
-    if obstacles(made, made.truths):
-        return None
-    return made, margin, left_out
-
-
 def _margin(asked: PosteriorQuestion) -> float | None:
     """The true difference at which a claim is just false; nothing where it asks something else."""
     of_difference = asked.kind.about_levels and not asked.kind.ratio and asked.minus is not None
     return asked.above if of_difference else None
-
-
-def _about(rules: list[dict[str, Any]], rule: dict[str, Any]) -> str | None:
-    if "posterior" in rule:
-        return rule["posterior"].get("endpoint") if not rule.get("every") else None
-    if "predictive" not in rule:  # several questions: whether all are about one is not asked here
-        return None
-    named = next(r for r in rules if r["name"] == rule["predictive"]["rule"])
-    return _about(rules, named)
 
 
 @lru_cache(maxsize=8)
@@ -216,6 +160,8 @@ def null_and_power(evidence: Evidence) -> list[Block]:
     grid = grid_of(evidence)
     if grid is None:
         region = "two arms without strata, a landmark, looks by observed participants"
+        if blocks := over_all_rates(evidence):
+            return blocks
         if evidence.design.control is None:
             evidence.trace.missing(28, "several null scenarios")
             evidence.trace.missing(46, "three or more scenarios that differ in one number")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import integrate
+from scipy.stats import binom
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.report.build import Source
@@ -127,6 +128,19 @@ def test_a_time_to_an_event_is_told_as_one() -> None:
     assert told_rows[1] == ["0.000", "−3.92 to 3.92", "1 event"]  # Normal(0, 2): 4 / variance
 
 
+def _error_at_the_goal() -> float:
+    """Success at a rate of 0.20, by a walk over responders with the numbers that `check` tells."""
+    alive, won, before = {0: 1.0}, 0.0, 0
+    for n, fewest, most in ((20, 11, 3), (40, 15, 10), (60, 20, -1)):
+        step, now = binom(n - before, 0.2), {}
+        for x, mass in alive.items():
+            for k in range(n - before + 1):
+                now[x + k] = now.get(x + k, 0.0) + mass * float(step.pmf(k))
+        won += sum(mass for x, mass in now.items() if x >= fewest)
+        alive, before = {x: mass for x, mass in now.items() if most < x < fewest}, n
+    return won
+
+
 def test_a_single_arm_says_what_replaces_its_control() -> None:
     report = report_of("lupus_single_arm")
     file = (DESIGNS / "lupus_single_arm.toml").read_text(encoding="utf-8").splitlines()
@@ -139,6 +153,9 @@ def test_a_single_arm_says_what_replaces_its_control() -> None:
     for assumed in ("No concurrent control: ", "Selection: ", "Known standard of care: "):
         assert assumed in limits
     assert "only if what is assumed in the place of randomisation is so" in limits
+    rates = next(b for b in report.blocks if isinstance(b, Table) and b.key == "t-rates")
+    told_rates = {plain(r.cells[0]): float(plain(r.cells[1])) for r in rates.rows}
+    assert told_rates["0.2 (the goal)"] == pytest.approx(_error_at_the_goal(), abs=6e-5)
     allowed = ("no arm is the control", "o concurrent control", "randomised control", "control = f")
     words = told
     for phrase in allowed:
