@@ -2,8 +2,8 @@
 
 States of the course begin, and are lost, at the visit at which that is first seen; what begins and
 ends between two visits is never seen. Infusion, rescue, crossover, death, dropout and adverse
-events are known at their moment, and a rescue or a crossover tells at its moment that a remission
-has been lost. The truth of a scenario is that of the real course; what visits miss is bias.
+events are known at their moment, and a rescue, a crossover or another infusion tells at its moment
+that a remission has been lost. The truth of a scenario is that of the real course; what visits miss is bias.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _spells_seen(spells: list[Spell], course: Course, attendance: Attendance) ->
 def _loss_seen(spell: Spell, course: Course, attendance: Attendance) -> Floats:
     """Month at which the loss of a state is seen: at a visit, or by what is known at once."""
     seen = attendance.first_from(spell.ended)
-    for told in (course.rescue, course.crossed):
+    for told in (course.rescue, course.crossed, *course.infused_again):
         if told is not None:
             after = (told >= short_of(spell.ended)) & (told < seen)
             seen = np.where(after, told, seen)

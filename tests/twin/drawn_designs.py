@@ -193,9 +193,26 @@ def _course(rng: Generator, infused: bool) -> Table:
         }  # fmt: skip
     for name, most in (("rescue", 1.2), ("dropout", 0.6), ("death", 0.3)):
         found[name] = {"per_year": between(rng, 0.0, most)}
+    if often(rng, 0.25):
+        found["taper"] = {"months": some_time(rng, 1.5)}
+    if infused and often(rng, 0.4):
+        found["redosing"] = _redosing(rng)
     if infused:
         delay = one(rng, [{"dist": "fixed", "value": 1.0}, some_time(rng, 1.0)])
         found["infusion"] = {"failure": between(rng, 0.0, 0.2), "delay": delay}
+    return found
+
+
+def _redosing(rng: Generator) -> Table:
+    found: Table = {
+        "when": one(rng, ["relapse", "no_remission"]),
+        "probability": between(rng, 0.4, 1.0),
+        "delay": one(rng, [{"dist": "fixed", "value": 0.25}, some_time(rng, 1.0)]),
+        "remission": {"probability": between(rng, 0.3, 1.0)},
+        "at_most": one(rng, [1, 2]),
+    }
+    if found["when"] == "no_remission":
+        found["after_month"] = one(rng, [2.0, 3.5])
     return found
 
 

@@ -7,8 +7,8 @@ uniform) is below the probability. Randomisation is seen.
 
 The states drug-free remission and remission on drugs are looked at visit by visit. Who is in one,
 and was not at the visit before, has it from this visit on; who is out of it again has lost it at
-this visit, or sooner where a rescue or a crossover came between: these are known at their moment,
-as are infusion, death, dropout and adverse events. Drug-free remission of the own course and of the
+this visit, or sooner where a rescue, a crossover or another infusion came between: these are known
+at their moment, as are the first infusion, death, dropout and adverse events. Drug-free remission of the own course and of the
 other arm's after crossover are two things.
 """
 
@@ -99,7 +99,8 @@ def spells_shown(
     spells: Sequence[tuple[float, float]], visits: Sequence[float], person: Person
 ) -> list[tuple[float, float]]:
     """Spells in a state as visits show them; one that never begins where there are none."""
-    at_once = [person["rescue_month"], person["crossed_month"]]
+    again = list(person.get("infused_again", []))
+    at_once = [person["rescue_month"], person["crossed_month"], *again]
     found: list[tuple[float, float]] = []
     now: tuple[float, float] | None = None  # the spell in which the participant was last seen
     since = NEVER
