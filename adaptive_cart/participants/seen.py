@@ -3,7 +3,8 @@
 States of the course begin, and are lost, at the visit at which that is first seen; what begins and
 ends between two visits is never seen. Infusion, rescue, crossover, death, dropout and adverse
 events are known at their moment, and a rescue, a crossover or another infusion tells at its moment
-that a remission has been lost. The truth of a scenario is that of the real course; what visits miss is bias.
+that a remission has been lost. The truth of a scenario is that of the real course; what visits miss
+is bias.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ uniform) is below the probability. Randomisation is seen.
 The states drug-free remission and remission on drugs are looked at visit by visit. Who is in one,
 and was not at the visit before, has it from this visit on; who is out of it again has lost it at
 this visit, or sooner where a rescue, a crossover or another infusion came between: these are known
-at their moment, as are the first infusion, death, dropout and adverse events. Drug-free remission of the own course and of the
-other arm's after crossover are two things.
+at their moment, as are the first infusion, death, dropout and adverse events. Drug-free remission
+of the own course and of the other arm's after crossover are two things.
 """
 
 from __future__ import annotations
