@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from adaptive_cart.courses.group import DiseaseCourse, GroupCourse
 from adaptive_cart.courses.sequel import Relapsed
+from adaptive_cart.courses.triggers import Trigger
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.course import DRUG_FREE, ON_DRUGS, Course, Spell, Spells
@@ -46,11 +47,20 @@ def exponential(u: Floats, hazard: float) -> Floats:
 
 @dataclass(frozen=True)
 class Opening:
-    """Crossover from one arm to another (positions), open from a month after randomisation on."""
+    """Crossover from one arm to another (positions).
+
+    Attributes
+    ----------
+    after_month
+        Months after randomisation before which nobody crosses.
+    trigger
+        What makes a participant cross.
+    """
 
     from_arm: int
     to_arm: int
     after_month: float
+    trigger: Trigger
 
 
 class Following:
@@ -115,25 +125,25 @@ class Following:
         return Course(**months, spells=tuple(spells), infused_again=again)
 
     def cross(
-        self, group: GroupCourse, other: GroupCourse, where: Positions, after_month: float
+        self, group: GroupCourse, other: GroupCourse, where: Positions, opening: Opening
     ) -> None:
-        """Let some of an arm take the other arm's course from a month on.
+        """Let some of an arm take the other arm's course from a month of theirs on.
 
-        Who is still followed at that month and not in drug-free remission crosses with the arm's
-        probability. The own course stops there (remission that had not begun, rescue); dropout and
-        death go on at the other arm's hazards, the time left stretched by their ratio. Who is lost
-        before the infusion keeps the own course.
+        Who is still followed when there is reason to cross does so with the arm's probability. The
+        own course stops there (remission that had not begun, rescue); dropout and death go on at
+        the other arm's hazards, the time left stretched by their ratio. Who is lost before the
+        infusion keeps the own course.
         """
         months = {name: values[where] for name, values in self.months.items()}
-        followed = np.minimum(months["dropout"], months["death"]) > after_month
-        by_then = until(after_month)
         spells = [s for s in self._spells.values() if not s.after_crossover]
-        remissions = Spells(tuple(s for s in spells if s.state == DRUG_FREE))
-        in_remission = remissions.rows(where).hold_at(after_month)
+        remissions = Spells(tuple(s for s in spells if s.state == DRUG_FREE)).rows(where)
+        month = opening.trigger.month(remissions, months["rescue"], opening.after_month)
+        followed = np.minimum(months["dropout"], months["death"]) > month
         crosses = self.u("crossover", where) < group.crossover
-        who = np.flatnonzero(crosses & followed & ~in_remission)
-        at = where[who]
-        self.put("crossed", at, np.full(len(at), after_month))
+        who = np.flatnonzero(crosses & followed)
+        at, after_month = where[who], month[who]
+        by_then = until(after_month)
+        self.put("crossed", at, after_month)
         last = np.full(len(at), np.inf)
         for name in ("dropout", "death"):
             own, now = getattr(group, name), getattr(other, name)
@@ -151,6 +161,7 @@ class Following:
             failed = self.u("crossover:infusion_failure", at) < other.failure
             infused = ~failed & (after_month + delay < last)
             at, who, delay = at[infused], who[infused], delay[infused]
+            after_month, by_then = after_month[infused], by_then[infused]
             self.put("infused", at, after_month + delay)
         if other.disease_of == group.disease_of:
             return  # one arm is `same_as` the other: the disease just goes on
@@ -330,5 +341,5 @@ def follow(
         for arm, stratum, where in groups:
             if arm == crossover.from_arm:
                 own, other = (courses[a][stratum] for a in (arm, crossover.to_arm))
-                writing.cross(own, other, where, crossover.after_month)
+                writing.cross(own, other, where, crossover)
     return writing.course()

@@ -37,6 +37,11 @@ class DiseaseCourse:
         return any(sequel.infuses for _, sequel in self.sequels)
 
     @property
+    def events_after(self) -> dict[str, float]:
+        """Probability of adverse events after an infusion that is not the first, where said."""
+        return {n: p for _, sequel in self.sequels for n, p in sequel.events_after.items()}
+
+    @property
     def may_relapse(self) -> bool:
         """Whether anybody can lose a remission, so that anything may follow."""
         return self.remission > 0.0 and self.cured < 1.0 and self.relapse is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -48,6 +48,9 @@ class Redosing(Sequel):
     remission: RemissionAfter | None = Field(
         default=None, description="drug-free remission after it"
     )
+    events: dict[str, Probability] | None = Field(
+        default=None, description="adverse events after it; as after the first if left out"
+    )
     at_most: Count = Field(default=1, le=10, description="further infusions of a participant")
 
     @model_validator(mode="after")
@@ -75,6 +78,8 @@ class Redosing(Sequel):
                 yield "remission.probability", value.probability
                 if value.onset is not None:
                     yield "remission.onset", value.onset
+            elif isinstance(value, dict):
+                yield from ((f"events.{name}", inner) for name, inner in value.items())
             elif value is not None:
                 yield key, value
 
@@ -90,6 +95,7 @@ class Redosing(Sequel):
             f"{asked} with probability {self.probability:g}, months to it {self.delay.words()}, "
             f"not given with probability {self.failure:g}, {self.at_most} at most; remission with "
             f"probability {self.remission.probability:g}{after}"
+            + "".join(f"; {name} {chance:g}" for name, chance in (self.events or {}).items())
         )
 
     def idle(self, disease: DiseaseCourse) -> str:
@@ -98,6 +104,10 @@ class Redosing(Sequel):
     @property
     def infuses(self) -> bool:
         return True
+
+    @property
+    def events_after(self) -> Mapping[str, float]:
+        return self.events or {}
 
     @property
     def after_relapse(self) -> bool:

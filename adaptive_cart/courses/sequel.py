@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -46,6 +46,11 @@ class Sequel(Part):
     def infuses(self) -> bool:
         """Whether participants are infused again."""
         return False
+
+    @property
+    def events_after(self) -> Mapping[str, float]:
+        """Probability of adverse events after such an infusion, where it is another one."""
+        return {}
 
     @property
     def after_relapse(self) -> bool:

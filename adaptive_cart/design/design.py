@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Discriminator, Field, Tag, ValidationError
+from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
+from adaptive_cart.courses.triggers import TRIGGERS, Trigger
 from adaptive_cart.decisions import (
     FUTILITY,
     NO_SUCCESS,
@@ -172,8 +173,35 @@ class Crossover(Part):
 
     from_: str = Field(alias="from")
     to: str
-    after_month: PositiveMonths
+    when: Literal["month", "relapse", "no_remission", "rescue"] = Field(
+        default="month", description="the month itself, or what makes a participant cross"
+    )
+    after_month: PositiveMonths | None = None
     strategy: Literal["composite", "treatment_policy"] = "composite"
+
+    @model_validator(mode="after")
+    def _has_its_month(self) -> Crossover:
+        if self.after_month is None and self.trigger.waits:
+            raise ValueError(
+                f'when = "{self.when}" asks for a month; write after_month = 12, for example'
+            )
+        return self
+
+    @property
+    def trigger(self) -> Trigger:
+        """What makes a participant cross."""
+        return TRIGGERS[self.when]
+
+    @property
+    def opens(self) -> float:
+        """Months after randomisation before which nobody crosses."""
+        return self.after_month or 0.0
+
+    @property
+    def whom(self) -> str:
+        """Say which participants cross, after "participants"."""
+        words = self.trigger.words.format(month=self.opens)
+        return words if self.opens else words.replace(", from month 0 on,", "")
 
 
 class EarlyMonths(Part):

@@ -7,12 +7,13 @@ after dropout or death is not seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.endpoints.direct import DirectTruth, Onset
@@ -26,10 +27,17 @@ from adaptive_cart.nouns.summaries import Counts, SummaryKind
 
 @dataclass(frozen=True)
 class Windows:
-    """Calendar month at which each window has passed, and who has the event in it."""
+    """Calendar month at which each window has passed, and who has the event in it.
+
+    Attributes
+    ----------
+    known
+        Where several windows open: month at which the one of the event has passed.
+    """
 
     closes: Floats
     event: ParticipantSet
+    known: Floats | None = None
 
 
 class AdverseEvent(EndpointBase):
@@ -37,6 +45,9 @@ class AdverseEvent(EndpointBase):
 
     type: Literal["adverse_event"]
     within_months: PositiveMonths
+    each_infusion: bool = Field(
+        default=False, description="whether a window opens at each infusion, and not the first only"
+    )
 
     gives: ClassVar[SummaryKind] = Counts
     direct: ClassVar[DirectTruth | None] = Onset()
@@ -67,14 +78,23 @@ class AdverseEvent(EndpointBase):
 
     def describes(self) -> str:
         plural = "" if self.within_months == 1.0 else "s"
-        return f"within {self.within_months:g} month{plural} of infusion"
+        return f"within {self.within_months:g} month{plural} of {self._infusion}"
+
+    @property
+    def _infusion(self) -> str:
+        return "any infusion" if self.each_infusion else "infusion"
+
+    def counts_each_infusion(self) -> bool:
+        return self.each_infusion
 
     def variable(self, directly: bool) -> str:
         plural = "" if self.within_months == 1.0 else "s"
-        return f"whether the event happens within {{within_months}} month{plural} of infusion"
+        window = f"within {{within_months}} month{plural} of {self._infusion}"
+        return f"whether the event happens {window}"
 
     def prepare(self, name: str, population: Population) -> Windows:
         course, onset = population.course, _months(population, name)
+        known = None
         if course is None:  # nobody is infused, the window starts at randomisation
             closes = population.arrival + self.within_months
         else:
@@ -83,10 +103,27 @@ class AdverseEvent(EndpointBase):
                 never = np.array([not infused for infused in population.infused_arms])
                 opens = np.where(never[population.arm], 0.0, opens)
             closes = population.arrival + (opens + self.within_months)
+            if self.each_infusion:
+                known = population.arrival + self._ends(population, opens, onset)
         seen = _finite(onset)
         if population.last_seen is not None:
             seen = seen & ParticipantSet.where(onset <= population.last_seen)
-        return Windows(closes, seen)
+        return Windows(closes, seen, known)
+
+    def _ends(self, population: Population, first: Floats, onset: Floats) -> Floats:
+        """Months after randomisation at which the first window that holds the event has passed."""
+        assert population.course is not None
+        infused = np.array(population.infused_arms)[population.arm]
+        others = [np.where(infused, m, np.inf) for m in population.course.infused_again]
+        return self._window_of(onset, [first, *others]) + self.within_months
+
+    def _window_of(self, onset: Floats, opens: Sequence[Floats]) -> Floats:
+        """When the first of some windows opens that holds an event; infinite where none does."""
+        found = np.full(onset.shape, np.inf)
+        for opened in opens:
+            held = (onset >= short_of(opened)) & (onset <= until(opened + self.within_months))
+            found = np.minimum(found, np.where(held, opened, np.inf))
+        return found
 
     def summary(self, prepared: Windows, snapshot: Snapshot) -> Counts:
         population = snapshot.population
@@ -95,7 +132,11 @@ class AdverseEvent(EndpointBase):
             & snapshot.enrolled
         )
         totals = population.tally(passed)
-        events = population.tally(passed & prepared.event)
+        event = passed & prepared.event
+        if prepared.known is not None:
+            due = prepared.known <= until(snapshot.date)[:, None]
+            event = event & ParticipantSet.where(due)
+        events = population.tally(event)
         return Counts(events, totals, np.zeros_like(totals), totals)
 
     def true_values(self, name: str, population: Population) -> Floats | None:
@@ -121,14 +162,14 @@ class AdverseEvent(EndpointBase):
         return np.ones(len(months["rescue_month"]), dtype=np.bool_)
 
     def counted_in_record(
-        self, name: str, values: npt.NDArray[Any], opens: Floats
+        self, name: str, values: npt.NDArray[Any], opens: Sequence[Floats]
     ) -> tuple[npt.NDArray[Any], str]:
-        """Events outside the window are left out."""
-        inside = (values >= short_of(opens)) & (values <= until(opens + self.within_months))
+        """Events outside the window, or every window, are left out."""
+        inside = np.isfinite(self._window_of(values, opens if self.each_infusion else opens[:1]))
         outside = int((np.isfinite(values) & ~inside).sum())
         note = (
             f"{name}: {outside} outside the window of {self.within_months:g} months after "
-            "infusion, not counted"
+            f"{'each ' if self.each_infusion else ''}infusion, not counted"
         )
         return np.where(inside, values, np.inf), note if outside else ""
 

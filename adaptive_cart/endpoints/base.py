@@ -256,6 +256,10 @@ class EndpointBase(Part):
         """What its truth has drawn, as it is seen where states are seen at visits alone."""
         return outcome
 
+    def counts_each_infusion(self) -> bool:
+        """Whether infusions after the first count for it by themselves."""
+        return False
+
     def imputes(self) -> bool:
         """Whether outcomes that are missing are drawn."""
         return False
@@ -419,14 +423,15 @@ class EndpointBase(Part):
         return np.zeros(len(months["rescue_month"]), dtype=np.bool_)
 
     def counted_in_record(
-        self, name: str, values: npt.NDArray[Any], opens: Floats
+        self, name: str, values: npt.NDArray[Any], opens: Sequence[Floats]
     ) -> tuple[npt.NDArray[Any], str]:
         """What of its own column counts, and a note of what does not.
 
         Parameters
         ----------
         opens
-            Months at which participants are infused, or 0 where they are not.
+            Months at which participants are infused first, or 0 where they are not; then those of
+            the second infusion, the third and so on, infinite where there is none.
         """
         return values, ""
 

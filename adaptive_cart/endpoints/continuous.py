@@ -19,7 +19,7 @@ increments, is drawn given the visits before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -386,7 +386,7 @@ class Continuous(EndpointBase):
 
     # ── in a participants table ───────────────────────────────────────────────────────────
     def counted_in_record(
-        self, name: str, values: npt.NDArray[Any], opens: Floats
+        self, name: str, values: npt.NDArray[Any], opens: Sequence[Floats]
     ) -> tuple[npt.NDArray[Any], str]:
         """A visit that is blank between two that are not is taken on the line between them."""
         months = np.array([0.0, *self.visits])

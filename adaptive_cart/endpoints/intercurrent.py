@@ -12,13 +12,14 @@ from typing import Final, Literal
 
 from adaptive_cart.nouns.parts import Part
 
-Event = Literal["not_infused", "rescue", "crossover", "dropout", "death"]
+Event = Literal["not_infused", "redosing", "rescue", "crossover", "dropout", "death"]
 Strategy = Literal[
     "treatment_policy", "composite", "hypothetical", "while_alive", "principal_stratum"
 ]
 
 EVENTS: Final[dict[Event, str]] = {
     "not_infused": "not infused",
+    "redosing": "another infusion",
     "rescue": "rescue immunosuppression",
     "crossover": "crossover",
     "dropout": "dropout",
@@ -46,11 +47,14 @@ class Circumstances:
         Whether the product of any arm is infused.
     crossover
         The strategy of the design for crossover; nothing where nobody may cross over.
+    redosed
+        Whether anybody may be infused again, so that an endpoint's strategy may make it an event.
     """
 
     directly: bool
     infused: bool
     crossover: Strategy | None
+    redosed: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ class Strategies(Part):
     """How an endpoint deals with intercurrent events, where it can do so in more than one way."""
 
     not_infused: Strategy | None = None
+    redosing: Strategy | None = None
     rescue: Strategy | None = None
     crossover: Strategy | None = None
     dropout: Strategy | None = None

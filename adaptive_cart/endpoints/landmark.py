@@ -86,6 +86,7 @@ class Landmark(EndpointBase):
     told_at_visit: ClassVar[bool] = True
     strategies: ClassVar[Mapping[Event, tuple[Strategy, ...]]] = {
         "not_infused": ("treatment_policy", "principal_stratum"),
+        "redosing": ("treatment_policy", "composite"),
         "rescue": ("composite", "treatment_policy", "hypothetical"),
         "crossover": ("composite", "treatment_policy", "hypothetical"),
         "death": ("composite",),
@@ -171,7 +172,10 @@ class Landmark(EndpointBase):
         crossed = course.crossed
         if crossed is not None:
             crossed = np.where(crossed < self.month, crossed, np.inf)
-        happened: dict[Event, Floats | None] = {"rescue": course.rescue, "crossover": crossed}
+        again = course.infused_again[0] if course.infused_again else None
+        happened: dict[Event, Floats | None] = {
+            "rescue": course.rescue, "crossover": crossed, "redosing": again,
+        }  # fmt: skip
         for event, months in happened.items():
             strategy = self._strategy(event, population)
             if months is None or strategy == "treatment_policy":
@@ -437,10 +441,13 @@ class Landmark(EndpointBase):
     def settled(
         self, values: npt.NDArray[Any] | None, months: Mapping[str, Floats]
     ) -> npt.NDArray[np.bool_]:
-        """Who is rescued, unless what comes after rescue counts."""
-        if self.strategy_for("rescue") == "treatment_policy":
-            return super().settled(values, months)
-        return np.isfinite(months["rescue_month"])
+        """Who is rescued, or infused again, where the strategy makes that a failure."""
+        failed = super().settled(values, months)
+        if self.strategy_for("rescue") != "treatment_policy":
+            failed |= np.isfinite(months["rescue_month"])
+        if self.strategy_for("redosing") == "composite" and "infused_2_month" in months:
+            failed |= np.isfinite(months["infused_2_month"])
+        return failed
 
     def imputes(self) -> bool:
         return self.missing == "impute"
@@ -489,6 +496,8 @@ class Landmark(EndpointBase):
                 yield Handled("not_infused", "principal_stratum", means)
             else:
                 yield Handled("not_infused", "treatment_policy", "part of the strategy of the arm")
+        if circumstances.redosed:
+            yield self._redosed()
         told = self._told("rescue", self.strategy_for("rescue"))
         if told.strategy == "treatment_policy" and self._rescue_ends_it(circumstances):
             told = replace(told, means=f"the state at the month counts; {RESCUE_ENDS_IT}")
@@ -498,6 +507,11 @@ class Landmark(EndpointBase):
             yield self._told("crossover", said or circumstances.crossover)
         yield self._handled_dropout()
         yield Handled("death", "composite", "non-response")
+
+    def _redosed(self) -> Handled:
+        strategy = self.strategy_for("redosing")
+        means = "non-response" if strategy == "composite" else "part of the strategy of the arm"
+        return Handled("redosing", strategy, means)
 
     def _told(self, event: Event, strategy: Strategy) -> Handled:
         counts = "had nobody been rescued" if event == "rescue" else "had nobody crossed over"

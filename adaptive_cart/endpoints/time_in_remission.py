@@ -57,6 +57,7 @@ class TimeInRemission(EndpointBase):
     after_relapse: ClassVar[bool] = True
     strategies: ClassVar[Mapping[Event, tuple[Strategy, ...]]] = {
         "not_infused": ("treatment_policy",),
+        "redosing": ("treatment_policy", "composite"),
         "rescue": ("composite",),
         "crossover": ("composite", "treatment_policy"),
         "death": ("composite",),
@@ -65,6 +66,12 @@ class TimeInRemission(EndpointBase):
     def handled(self, circumstances: Circumstances) -> Iterator[Handled]:
         if circumstances.infused:
             yield Handled("not_infused", "treatment_policy", "part of the strategy of the arm")
+        if circumstances.redosed:
+            strategy = self.strategy_for("redosing")
+            means = "remission after it counts"
+            if strategy == "composite":
+                means = "remission after it does not count"
+            yield Handled("redosing", strategy, means)
         yield Handled("rescue", "composite", "months on rescue are not drug-free remission")
         if circumstances.crossover is not None:
             means = {
@@ -112,13 +119,16 @@ class TimeInRemission(EndpointBase):
         """Months in remission of each participant, and who is left out."""
         assert population.last_seen is not None
         seen_until = np.minimum(population.last_seen, self.horizon)
+        course = population.course
+        assert course is not None
+        if course.infused_again and self.strategy_for("redosing") == "composite":
+            # nobody is infused in remission, so that this cuts none short
+            seen_until = np.minimum(seen_until, course.infused_again[0])
         of_design: Strategy = "treatment_policy" if population.crossover_counts else "composite"
         counts = self._crossover(of_design) == "treatment_policy"
         months = population.state(DRUG_FREE, counts).time_until(seen_until)
         if self.missing == "not_in_remission":
             return Stays(months, None)
-        course = population.course
-        assert course is not None
         left = course.dropout < short_of(np.minimum(course.death, self.horizon))
         return Stays(months, ParticipantSet.where(left))
 

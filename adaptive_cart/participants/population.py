@@ -81,7 +81,9 @@ def opening_of(design: Design) -> courses.Opening | None:
         return None
     position = design.arm_names.index
     crossover = design.crossover
-    return courses.Opening(position(crossover.from_), position(crossover.to), crossover.after_month)
+    return courses.Opening(
+        position(crossover.from_), position(crossover.to), crossover.opens, crossover.trigger
+    )
 
 
 def _dropout(
@@ -115,6 +117,7 @@ def _outcomes(
 ) -> dict[str, Outcome]:
     """Draw what the truth says of each endpoint itself, directly or as part of a course."""
     infused = [[group.infused for group in by] for by in truth.courses or ()]
+    after_first = [[group.own.events_after for group in by] for by in truth.courses or ()]
     found: dict[str, Outcome] = {}
     for name, endpoint in design.endpoints.items():
         values = truth.said(name, endpoint.named_in)
@@ -132,6 +135,7 @@ def _outcomes(
                     groups=groups,
                     course=course,
                     infused=infused,
+                    after_first=after_first,
                     visits={n: e.taken_at() for n, e in design.endpoints.items()},
                     correlated=truth.correlated,
                     month=arrival,

@@ -347,10 +347,12 @@ class Reading:
         withdrawn = np.maximum(withdrawn, last * np.isfinite(withdrawn))
         order = np.argsort(randomised, kind="stable")
         worked_out = any(not self._own(name, e) for name, e in design.endpoints.items())
-        opens = np.zeros(number)
+        opens = [np.zeros(number)]
         if recorded:
             infused = np.array(self.infused_arms)[arm]
-            opens = np.where(infused, months["infused_month"], 0.0)
+            opens = [np.where(infused, months["infused_month"], 0.0)]
+            further = (months[column] for column in infusions_in(months))
+            opens += [np.where(infused, again, np.inf) for again in further]
         for name, values in columns.items():
             columns[name] = self._counted(name, values, opens, recorded)
         return Participants(
@@ -476,7 +478,7 @@ class Reading:
         ]
 
     def _counted(
-        self, name: str, values: npt.NDArray[Any], opens: Floats, recorded: bool
+        self, name: str, values: npt.NDArray[Any], opens: list[Floats], recorded: bool
     ) -> npt.NDArray[Any]:
         """What of a column counts; what does not is noted."""
         endpoint = self.design.endpoints[name]

@@ -26,6 +26,7 @@ OPENING = "months since the opening of the trial"
 COURSE = {
     "infused_month": "first infusion of the product; blank if not infused; a further one stands in "
     "infused_2_month, the next in infused_3_month",
+    "infused_2_month": "second infusion; blank if there is none",
     "remission_month": "beginning of the first drug-free remission",
     "relapse_month": "end of that remission; a further one stands in two more columns, "
     "remission_2_month and relapse_2_month, the next in remission_3_month and relapse_3_month",
@@ -70,6 +71,8 @@ def columns_for(design: Design) -> list[str]:
     needed = [*reading.needed(), *direct, "death_month", WITHDRAWN]
     if any(reading.infused_arms):
         needed += ["infused_month" for e in design.endpoints.values() if e.opens_at_infusion]
+        if any(e.counts_each_infusion() for e in design.endpoints.values()):
+            needed.append("infused_2_month")
     worked_out = [e for name, e in design.endpoints.items() if name not in direct]
     if any(endpoint.counts_on_drugs() for endpoint in worked_out):
         needed.append(ON_DRUGS)

@@ -125,8 +125,8 @@ def _randomised(design: Design) -> str:
 def _crossing(crossover: Crossover) -> str:
     counts = "non-response" if crossover.strategy == "composite" else "ignored (treatment policy)"
     return (
-        f"from {crossover.from_} to {crossover.to} at month {crossover.after_month:g}; to cross "
-        f"over is {counts}"
+        f"from {crossover.from_} to {crossover.to}, of those {crossover.whom.rstrip(',')}; "
+        f"to cross over is {counts}"
     )
 
 

@@ -78,6 +78,12 @@ def circumstances_of(design: Design, truths: Mapping[str, Truth], name: str) -> 
         directly=directly_said(truths, name),
         infused=any(any(truth.infused_arms) for truth in truths.values()),
         crossover=None if design.crossover is None else design.crossover.strategy,
+        redosed=any(
+            group.own.infuses_again
+            for truth in truths.values()
+            for by_stratum in truth.courses or ()
+            for group in by_stratum
+        ),
     )
 
 

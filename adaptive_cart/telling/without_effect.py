@@ -40,6 +40,7 @@ def without_effect(design: Design, truths: Truths) -> Iterator[str]:
         _crossover,
         _courses,
         _sequels,
+        _each_infusion,
         _hazards,
         _twice_the_same,
     ):
@@ -95,6 +96,7 @@ def _strategies(design: Design, truths: Truths) -> Found:
     courses = [g for t in truths.values() for arm in t.courses or () for g in arm]
     nobody = {
         "not_infused": (any(g.infused for g in courses), "no arm has a product that is infused"),
+        "redosing": (any(g.own.infuses_again for g in courses), "nobody is infused again"),
         "rescue": (any(_rescued(g) for g in courses), "nobody is rescued in any scenario"),
         "crossover": (design.crossover is not None, "the design has no crossover"),
     }
@@ -192,6 +194,12 @@ def _endings(design: Design, truths: Truths) -> Found:
 def _crossover(design: Design, truths: Truths) -> Found:
     if design.crossover is None:
         return
+    own = design.crossover
+    place = design.arm_names.index(own.from_)
+    diseases = [g.own for t in truths.values() if t.courses for g in t.courses[place]]
+    why = [own.trigger.idle(disease) for disease in diseases]
+    if why and all(why):
+        yield "crossover.when", why[0]
     if not any(endpoint.from_course for endpoint in design.endpoints.values()):
         yield "crossover.strategy", "no endpoint follows from remission"
 
@@ -232,6 +240,20 @@ def _sequels(design: Design, truths: Truths) -> Found:
             for where, table in tables.items():
                 if _holds(table.get(arm), key):
                     yield f"{path_to(where, arm)}.{key}", why
+
+
+def _each_infusion(design: Design, truths: Truths) -> Found:
+    """Windows at each infusion where nobody is infused again; events that none of them takes."""
+    groups = [g for t in truths.values() for by in t.courses or () for g in by]
+    counting = [n for n, e in design.endpoints.items() if e.counts_each_infusion()]
+    if not any(group.own.infuses_again for group in groups):
+        for name in counting:
+            yield path_to("endpoints", name, "each_infusion"), "nobody is infused again"
+    named = {(g.disease_of, name) for g in groups for name in g.own.events_after}
+    for arm, name in sorted(named):
+        if name not in counting:
+            why = f"no endpoint '{name}' has each_infusion = true"
+            yield path_to("truth", arm, "redosing", "events", name), why
 
 
 def _holds(table: Any, path: str) -> bool:

@@ -55,6 +55,7 @@ def latents_of_trial(design: Design, trial: int) -> dict[str, Any]:
     latents = latents_for(design, SEED, trial, 1)
     named = list(PURPOSES)
     named += [f"event:{name}" for name in design.endpoints]
+    named += [f"again_event:{name}:{k}" for name in design.endpoints for k in range(1, 4)]
     named += [f"outcome:{name}" for name in design.endpoints]
     named += [f"imputation:{name}" for name in design.endpoints]
     named += [f"score:{name}:{place}" for name in design.endpoints for place in range(6)]

@@ -20,6 +20,7 @@ from adaptive_cart.recorded.table import participants_table
 from adaptive_cart.results.estimand import SobolLatents, true_values
 from adaptive_cart.results.long_term import infused_share
 from adaptive_cart.telling.check import described
+from adaptive_cart.telling.without_effect import without_effect
 from checks import raw_design
 from conduct.test_fast_equals_twin import compare, latents_of_trial
 from twin import one_trial
@@ -136,11 +137,20 @@ def drawn(seed: int) -> Raw:
         cart["redosing"] |= {"failure": float(1.0 - chances[6])}
     if rng.random() < 0.5:
         cart["redosing"]["remission"]["onset"] = exponential(6)
+    for name in ("dfr", "remission_time"):
+        if rng.random() < 0.4:
+            raw["endpoints"][name]["strategy"] = {"redosing": "composite"}
+    if rng.random() < 0.7:  # windows that overlap, too
+        raw["endpoints"]["crs3"] |= {"each_infusion": True, "within_months": float(months[0])}
+        cart["events"] = {"crs3": float(chances[9] / 2.0)}
+        if rng.random() < 0.5:
+            cart["redosing"]["events"] = {"crs3": float(chances[10])}
     if rng.random() < 0.4:
         cart["washout"] = {"months": exponential(7)}
     if rng.random() < 0.5:
         strategy = str(rng.choice(["composite", "treatment_policy"]))
         raw |= {"crossover": test_crossover.crossing(strategy)["crossover"]}
+        raw["crossover"]["when"] = str(rng.choice(["month", "relapse", "no_remission", "rescue"]))
         raw["truth"]["soc"]["crossover"] = {"probability": float(chances[7])}
     return raw
 
@@ -178,6 +188,13 @@ def test_the_compared_trials_hold_what_they_are_to_compare() -> None:
             "taper": "taper" in raw["truth"]["cart"],
             "taper again": raw["truth"]["cart"].get("taper", {}).get("again", False),
             "washout": "washout" in raw["truth"]["cart"],
+            "an event after another infusion": sum(
+                person["crs3"] < NEVER
+                and bool(person["infused_again"])
+                and person["crs3"] >= person["infused_again"][0]
+                for person in people
+                if person["arm"] == "cart"
+            ),
         }.items():
             held[name] = held.get(name, 0) + number
     assert min(held.values()) >= 2, held
@@ -350,3 +367,75 @@ def test_without_a_control_who_is_never_infused_is_not_infused_again() -> None:
     }  # fmt: skip
     with pytest.raises(DesignError, match=r"not_infused\.redosing: nobody is infused there"):
         Design(**raw)
+
+
+# ── what endpoints make of it ─────────────────────────────────────────────────────────────────
+def person(**months: Any) -> Raw:
+    """Infused at 1, in remission from 3 to 8, infused again at 9, in remission from 10 on."""
+    return {
+        "arm": "cart", "stratum": None, "randomised_month": 0.0, "infused_arm": True,
+        "infused_month": 1.0, "infused_again": [9.0], "remission_month": 3.0, "relapse_month": 8.0,
+        "later_remissions": [(10.0, NEVER)], "rescue_month": NEVER, "death_month": NEVER,
+        "dropout_month": NEVER, "after_crossover_counts": False,
+    } | months  # fmt: skip
+
+
+def test_by_hand_another_infusion_that_is_failure() -> None:
+    composite = {"strategy": {"redosing": "composite"}}
+    landmark = {"type": "landmark", "month": 12.0}
+    assert one_trial.landmark_outcome("dfr", landmark, person()) == "success"
+    assert one_trial.landmark_outcome("dfr", landmark | composite, person()) == "failure"
+    at_six = landmark | composite | {"month": 6.0}
+    assert one_trial.landmark_outcome("dfr", at_six, person()) == "success"
+    months = {"horizon": 24.0}
+    for endpoint, mean in ((months, 5.0 + 14.0), (months | composite, 5.0)):
+        assert one_trial.see_time_in_remission(endpoint, [person()], 30.0)["mean_months"] == mean
+
+
+def test_by_hand_a_window_at_each_infusion() -> None:
+    endpoint = {"type": "adverse_event", "within_months": 1.5, "each_infusion": True}
+
+    def seen(event: float, date: float, **months: Any) -> tuple[int, int]:
+        found = one_trial.see_adverse_event("crs", endpoint, [person(crs=event, **months)], date)
+        return found["events"], found["totals"]
+
+    assert seen(1.2, 2.4) == (0, 0)
+    assert seen(1.2, 2.5) == (1, 1)
+    assert seen(9.5, 10.0) == (0, 1), "its window has not passed"
+    assert seen(9.5, 10.5) == (1, 1)
+    assert seen(9.5, 10.5, dropout_month=9.4) == (0, 1)
+    assert seen(2.2, 2.5, infused_again=[2.0]) == (1, 1), "the first window that holds it"
+
+
+def test_a_table_with_windows_at_each_infusion_counts_the_same() -> None:
+    raw = redosed(events={"crs3": 0.6})
+    raw["endpoints"]["crs3"]["each_infusion"] = True
+    design, population = Design(**copy.deepcopy(raw)), block_of(raw).population
+    rows = participants_table(design, population, 0, 400.0, 60)
+    found = read_participants(rows, design)
+    assert not any("crs3" in note for note in found.notes)
+    read, endpoint = found.population(400.0), design.endpoints["crs3"]
+    events = [
+        endpoint.prepare("crs3", people).event.mask(people.participants)[0, :60].sum()
+        for people in (population, read)
+    ]
+    assert events[0] == events[1] > 8
+    raw["endpoints"]["crs3"]["each_infusion"] = False
+    first = read_participants(rows, Design(**raw))
+    assert any(note.startswith("crs3: ") for note in first.notes), "others are left out, and noted"
+
+
+def test_what_no_endpoint_takes_is_told() -> None:
+    design = Design(**redosed(events={"crs3": 0.6}))
+    told = [line for line in without_effect(design, truths_of(design)) if "crs3" in line]
+    assert told == ["truth.cart.redosing.events.crs3: no endpoint 'crs3' has each_infusion = true"]
+    raw = redosed()
+    raw["endpoints"]["crs3"]["each_infusion"] = True
+    raw["endpoints"]["dfr"]["strategy"] = {"redosing": "composite"}
+    design = Design(**copy.deepcopy(raw))
+    assert not any("infused again" in line for line in without_effect(design, truths_of(design)))
+    del raw["truth"]["cart"]["redosing"]
+    design = Design(**raw)
+    assert [line for line in without_effect(design, truths_of(design)) if "infused" in line] == [
+        "endpoints.dfr.strategy.redosing, endpoints.crs3.each_infusion: nobody is infused again"
+    ]

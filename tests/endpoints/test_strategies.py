@@ -129,7 +129,7 @@ def test_every_strategy_that_an_endpoint_can_take_has_words(kind: str) -> None:
 def test_what_a_landmark_says_of_an_event_is_what_was_chosen() -> None:
     landmark = KINDS["landmark"]
     events = {e: s for e, s in landmark.strategies.items() if e != "death"}
-    met = Circumstances(directly=False, infused=True, crossover="composite")
+    met = Circumstances(directly=False, infused=True, crossover="composite", redosed=True)
     for chosen in itertools.product(*events.values()):
         said = dict(zip(events, chosen, strict=True))
         table = {"type": "landmark", "month": 12.0, "missing": "exclude", "strategy": said}

@@ -13,13 +13,16 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import Block, run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
+from adaptive_cart.errors import DesignError
 from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.participants.population import latents_for
+from adaptive_cart.telling.without_effect import without_effect
 from conduct.test_fast_equals_twin import compare, latents_of_trial, raw_design, with_strata
 from course_months import months_of
 from twin import one_trial
 
 AFTER = 12.0
+NEVER = np.inf
 TRIALS = 300
 
 
@@ -197,6 +200,69 @@ CHANGES = [
 ]  # fmt: skip
 
 
+def after_month(when: str, month: float | None) -> Callable[[dict[str, Any]], None]:
+    def change(raw: dict[str, Any]) -> None:
+        raw["crossover"]["when"] = when
+        del raw["crossover"]["after_month"]
+        if month is not None:
+            raw["crossover"]["after_month"] = month
+        raw["truth"]["soc"]["remission"]["again"] = {"probability": 0.8, "at_most": 2}
+        raw["truth"]["soc"]["durability"]["relapse"]["median"] = 2.0
+        raw["truth"]["soc"]["rescue"]["per_year"] = 0.8
+
+    change.__name__ = f"{when}_{month}"
+    return change
+
+
+TRIGGERED = [
+    after_month("relapse", None), after_month("relapse", 6.0), after_month("rescue", None),
+    after_month("rescue", 5.0), after_month("no_remission", 4.0), after_month("month", 6.0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", TRIGGERED, ids=lambda change: change.__name__)
+def test_trials_with_a_trigger_are_the_twins(change: Callable[[dict[str, Any]], None]) -> None:
+    raw = crossing("treatment_policy")
+    change(raw)
+    compare(raw, "expected", 2)
+
+
+def test_by_hand_when_there_is_reason_to_cross() -> None:
+    two, soon = [(2.0, 5.0), (7.0, 9.0)], [(2.0, 3.0), (4.0, 8.0)]
+
+    def month(when: str, after: float, remissions: Any, rescue: float = NEVER) -> float:
+        crossover = {"when": when, "after_month": after}
+        return one_trial.spells.crossing_month(crossover, remissions, rescue)
+
+    assert month("relapse", 0.0, two) == 5.0
+    assert month("relapse", 6.0, two) == 6.0, "it waits"
+    assert month("relapse", 6.0, soon) == 8.0, "in remission at month 6, which is lost at 8"
+    assert month("relapse", 6.0, [(2.0, 3.0), (4.0, NEVER)]) == NEVER
+    assert month("no_remission", 6.0, two) == NEVER
+    assert month("no_remission", 6.0, [(7.0, 9.0)]) == 6.0
+    assert month("rescue", 6.0, [], 2.5) == 6.0
+    assert month("rescue", 0.0, [], 2.5) == 2.5
+    assert month("month", 6.0, two) == 6.0
+    assert month("month", 8.0, two) == NEVER
+
+
+def test_a_month_is_needed_where_it_is_the_reason() -> None:
+    for when in ("month", "no_remission"):
+        raw = crossing("composite")
+        after_month(when, None)(raw)
+        with pytest.raises(DesignError, match=f"when = .{when}. asks for a month"):
+            Design(**raw)
+
+
+def test_a_reason_that_nobody_has_is_told() -> None:
+    raw = crossing("composite")
+    raw["crossover"]["when"] = "rescue"
+    raw["truth"]["soc"]["rescue"]["per_year"] = 0.0
+    design = Design(**raw)
+    told = [line for line in without_effect(design, truths_of(design)) if "crossover" in line]
+    assert told == ["crossover.when: nobody is rescued in that arm, in any scenario"]
+
+
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 @pytest.mark.parametrize("strategy", ["composite", "treatment_policy"])
 def test_trials_are_the_twins(strategy: str, change: Callable[[dict[str, Any]], None]) -> None:
@@ -255,9 +321,6 @@ def by_hand(**latents: float) -> dict[str, Any]:
 def person_months(person: dict[str, Any]) -> tuple[float, ...]:
     names = ("crossed", "infused", "remission", "remission_after", "relapse_after", "dropout")
     return tuple(round(person[f"{name}_month"], 9) for name in names)
-
-
-NEVER = np.inf
 
 
 def test_by_hand_who_crosses_and_what_follows() -> None:

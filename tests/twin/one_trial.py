@@ -560,6 +560,14 @@ def own_course(
             if probability and uniform(f"event:{name}") < probability:
                 share = uniform(f"event:{name}") / probability
                 person[name] = window_start + share * endpoint["within_months"]
+            if endpoint.get("each_infusion") and logistics:
+                chance = own.get("redosing", {}).get("events", {}).get(name, probability)
+                later = [
+                    month + uniform(f"again_event:{name}:{k}") / chance * endpoint["within_months"]
+                    for k, month in enumerate(person["infused_again"], start=1)
+                    if chance and uniform(f"again_event:{name}:{k}") < chance
+                ]
+                person[name] = min([person[name], *later])
     return person
 
 
@@ -605,13 +613,12 @@ def cross_over(
     if crossover is None or person["arm"] != crossover["from"]:
         return
     person["after_crossover_counts"] = crossover.get("strategy") == "treatment_policy"
-    month = float(crossover["after_month"])
+    own_spells = [(person["remission_month"], person["relapse_month"]), *person["later_remissions"]]
+    month = spells.crossing_month(crossover, own_spells, person["rescue_month"])
     own = parameters(truth, person["arm"], person["stratum"])
     probability = own.get("crossover", {}).get("probability", 0.0)
     followed = person["dropout_month"] > month and person["death_month"] > month
-    spells = [(person["remission_month"], person["relapse_month"]), *person["later_remissions"]]
-    in_remission = any(by(onset, month) and not by(loss, month) for onset, loss in spells)
-    if not followed or in_remission or uniform("crossover") >= probability:
+    if month == NEVER or not followed or uniform("crossover") >= probability:
         return
     person["crossed_month"] = month
 
@@ -825,6 +832,13 @@ def as_endpoint_counts(endpoint: Table, person: Person) -> Person:
     return person | {"after_crossover_counts": chosen == "treatment_policy"}
 
 
+def infused_again(endpoint: Table, person: Person) -> float:
+    """Month of the second infusion, where the endpoint's own table says that it is failure."""
+    if strategy(endpoint, "redosing") != "composite":
+        return NEVER
+    return float((person["infused_again"] or [NEVER])[0])
+
+
 def last_seen_for(endpoint: Table, person: Person) -> float:
     """Month after which nothing of a participant counts: dropout, and what is hypothetical."""
     month = float(person["dropout_month"])
@@ -849,6 +863,7 @@ def landmark_outcome(name: str, endpoint: Table, person: Person) -> str:
     ends = [person["death_month"]]
     if strategy(endpoint, "rescue") in (None, "composite"):
         ends.append(person["rescue_month"])
+    ends.append(infused_again(endpoint, person))
     if any(event <= month and event <= left for event in ends):
         return "failure"
     crossed = person.get("crossed_month", NEVER)
@@ -915,6 +930,8 @@ def open_and_seen_at(endpoint: Table, person: Person, month: float) -> bool:
     if last_seen_for(endpoint, person) < month or person["death_month"] <= month:
         return False
     if person["rescue_month"] <= month and strategy(endpoint, "rescue") in (None, "composite"):
+        return False
+    if infused_again(endpoint, person) <= month:
         return False
     if strategy(endpoint, "crossover") == "hypothetical":
         return True
@@ -986,7 +1003,11 @@ def see_adverse_event(name: str, endpoint: Table, people: Sequence[Person], date
             continue
         seen["totals"] += 1
         gone = min(person["dropout_month"], person["death_month"])
-        seen["events"] += person[name] < NEVER and person[name] <= gone
+        known = True
+        if endpoint.get("each_infusion") and person["infused_arm"] and person[name] < NEVER:
+            opened = spells.window_of(person[name], endpoint["within_months"], person)
+            known = by(person["randomised_month"] + opened + endpoint["within_months"], date)
+        seen["events"] += person[name] < NEVER and person[name] <= gone and known
     return seen
 
 
@@ -1016,6 +1037,7 @@ def see_time_in_remission(endpoint: Table, people: Sequence[Person], date: float
             continue
         person = as_endpoint_counts(endpoint, person)
         seen_until = min(person["dropout_month"], person["death_month"], endpoint["horizon"])
+        seen_until = min(seen_until, infused_again(endpoint, person))
         unseen = not by(min(person["death_month"], endpoint["horizon"]), person["dropout_month"])
         if unseen and endpoint.get("missing") == "exclude":
             continue

@@ -129,3 +129,29 @@ def disease_course(
             coming = spell(lost, names, remission.get("onset"))
             remissions_again += 1
     return life
+
+
+def window_of(event: float, within: float, person: Table) -> float:
+    """Month of the first infusion that an event comes within so many months of."""
+    infusions = [person["infused_month"], *person["infused_again"]]
+    return float(min(m for m in infusions if m - 1e-9 <= event <= m + within + 1e-9))
+
+
+def crossing_month(crossover: Table, remissions: list[tuple[float, float]], rescue: float) -> float:
+    """Month at which there is reason to cross over, whoever is still followed; never if none.
+
+    A reason that comes before ``after_month`` waits until then. Nobody crosses in drug-free
+    remission: who has lost one and is in another by then has reason to when that is lost.
+    """
+    after, when = float(crossover.get("after_month", 0.0)), crossover.get("when", "month")
+    had = [(began, lost) for began, lost in remissions if began < NEVER]
+
+    def in_remission(month: float) -> bool:
+        return any(b <= month + 1e-9 and not lost <= month + 1e-9 for b, lost in had)
+
+    if when == "rescue":
+        return max(rescue, after)
+    if when == "no_remission":
+        return NEVER if any(began <= after + 1e-9 for began, _ in had) else after
+    reasons = [after] if when == "month" else [max(lost, after) for _, lost in had if lost < NEVER]
+    return min((month for month in reasons if not in_remission(month)), default=NEVER)

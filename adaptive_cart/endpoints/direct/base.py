@@ -43,6 +43,8 @@ class Drawing:
         Arm, stratum, and the flat positions of its participants.
     course, infused
         The course, where there is one, and by arm and stratum whether the product is infused.
+    after_first
+        By arm and stratum: probabilities of events, by name, after infusions beyond the first.
     visits, correlated
         Of all scores: months at which they are taken, and how they correlate, if they do.
     month, trend
@@ -60,6 +62,7 @@ class Drawing:
     groups: Sequence[Group]
     course: Course | None
     infused: Sequence[Sequence[bool]]
+    after_first: Sequence[Sequence[Mapping[str, float]]] = ()
     visits: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     correlated: Correlated | None = None
     month: Floats | None = None

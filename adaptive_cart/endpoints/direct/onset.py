@@ -19,7 +19,7 @@ class Onset(Dated):
 
     With probability p the event falls uniformly into the window after infusion (after randomisation
     in an arm where nobody is infused): the part of the uniform below p, stretched over the window,
-    is its time.
+    is its time. With ``each_infusion`` a window opens at each, and the first event of any is taken.
     """
 
     value: ClassVar[Any] = Probability
@@ -48,7 +48,25 @@ class Onset(Dated):
                 opens = drawing.course.infused.ravel()[at]
             chance = probability if own is None else probability[having]
             onset.ravel()[at] = opens + mine[having] / chance * window
+        if drawing.endpoint.each_infusion and not drawing.directly:
+            self._after_others(drawing, onset, own)
         return onset
+
+    def _after_others(self, drawing: Drawing, onset: Floats, own: Floats | None) -> None:
+        """Let the event come after an infusion that is not the first, if that is sooner."""
+        assert drawing.course is not None
+        first, within = onset.ravel(), drawing.endpoint.within_months
+        for number, months in enumerate(drawing.course.infused_again, start=1):
+            u = drawing.latents.of(f"again_event:{drawing.name}:{number}").ravel()
+            for arm, stratum, where in drawing.groups:
+                if not drawing.infused[arm][stratum]:
+                    continue
+                usual = drawing.values[arm][stratum] if own is None else own[where]
+                chance = drawing.after_first[arm][stratum].get(drawing.name, usual)
+                mine, opens = u.take(where), months.ravel()[where]
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    comes = np.where(mine < chance, opens + mine / chance * within, np.inf)
+                first[where] = np.minimum(first[where], comes)
 
     def drawn(
         self, latents: Latents, name: str, own: Floats, events: type[RecurrentEvents]

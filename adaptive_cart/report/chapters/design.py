@@ -380,7 +380,7 @@ _EVENTS = (
      "precludes the response"),
     ("dropout", "dropout", "a yearly hazard from randomisation"),
     ("death", "death", "a yearly hazard from randomisation; non-response"),
-    ("crossover", "crossover", "a probability at the month at which crossover opens"),
+    ("crossover", "crossover", "a probability where there is reason to cross over"),
 )  # fmt: skip
 
 

@@ -86,11 +86,10 @@ def _crossover(evidence: Evidence) -> Line:
     crossover = evidence.design.crossover
     assert crossover is not None
     return prose(
-        "participants of {start} who are followed and not in drug-free remission at month {month} "
-        "may take the treatment of {end} from then on; {strategy}.",
+        "participants of {start} {whom} may take the treatment of {end} from then on; {strategy}.",
         start=evidence.arm(crossover.from_),
         end=evidence.arm(crossover.to),
-        month=given(crossover.after_month, "design: crossover.after_month"),
+        whom=given(crossover.whom, "design: crossover.when, crossover.after_month"),
         strategy="crossover before the outcome is non-response (composite)"
         if crossover.strategy == "composite"
         else "remission after it counts (treatment policy)",
