@@ -16,7 +16,7 @@ import numpy as np
 
 from adaptive_cart.nouns.records import Floats, Integers
 
-AT_ONCE: Final = 256  # trials of which the sums are taken together
+AT_ONCE: Final = 512  # trials of which the sums are taken together
 TINY: Final = 1e-200  # a first probability below it has no digits to spare: logarithms are taken
 
 
@@ -54,20 +54,29 @@ def _of_some(waiting: Integers, moved: Integers, prior: float) -> Floats:
     for month in range(months - 1):
         came = _stepped(came, waiting[month], moved[month], prior)
     most = int(waiting.sum(axis=(0, 1)).max(initial=0))
+    size = len(came)
+    waits = [int(waiting[-1, state].max(initial=0)) for state in (0, 1)]
     out, in_ = (
-        beta_binomial(waiting[-1, state], moved[-1, state, :2], prior, len(came), most)
+        beta_binomial(
+            waiting[-1, state], moved[-1, state, :2], prior, size, waits[state] + size - 1
+        )
         for state in (0, 1)
     )
     found, part = np.zeros((most + 1, trials)), np.empty((most + 1, trials))
-    given = np.empty_like(found)
-    for came_in in range(len(came)):
-        given[:] = 0.0
-        for came_out in range(len(came) - came_in):
-            given += np.multiply(came[came_out, came_in], out[came_out], out=part)
-        for response in range(most + 1):
-            own = part[: most + 1 - response]
-            np.multiply(given[: most + 1 - response], in_[came_in, response], out=own)
-            found[response:] += own
+    given = np.empty((waits[0] + size, trials))
+    for came_in in range(size):
+        # beyond these there is nobody
+        last_out, last_in = waits[0] + size - 1 - came_in, waits[1] + came_in
+        reached = given[: min(last_out, most) + 1]
+        reached[:] = 0.0
+        for came_out in range(size - came_in):
+            own = part[: min(len(reached), waits[0] + came_out + 1)]
+            np.multiply(came[came_out, came_in], out[came_out, : len(own)], out=own)
+            reached[: len(own)] += own
+        for response in range(min(last_in, most) + 1):
+            own = part[: min(len(reached), most + 1 - response)]
+            np.multiply(reached[: len(own)], in_[came_in, response], out=own)
+            found[response : response + len(own)] += own
     return found
 
 
@@ -84,13 +93,20 @@ def _stepped(came: Floats, waiting: Integers, moved: Integers, prior: float) -> 
     size = len(came)
     most = [int(waiting[state].max(initial=0)) + size - 1 for state in (0, 1)]
     total = int(waiting.sum(axis=0).max(initial=0)) + size - 1
-    out = [split(waiting[0] + more, moved[0], prior, most[0]) for more in range(size)]
-    found = np.zeros((total + 1, total + 1, came.shape[-1]))
+    out = [
+        split(waiting[0] + more, moved[0], prior, most[0] - (size - 1 - more))
+        for more in range(size)
+    ]
+    trials = came.shape[-1]
+    found = np.zeros((total + 1, total + 1, trials))
     for came_in in range(size):
-        given = np.zeros_like(out[0])
+        # no more than so many in either group
+        reach = most[0] + 1 - came_in
+        given = np.zeros((reach, reach, trials))
         for came_out in range(size - came_in):
-            given += came[came_out, came_in] * out[came_out]
-        own = split(waiting[1] + came_in, moved[1], prior, most[1])
+            own = out[came_out]
+            given[: len(own), : len(own)] += came[came_out, came_in] * own
+        own = split(waiting[1] + came_in, moved[1], prior, most[1] - (size - 1 - came_in))
         _together(found, given, own)
     return found
 
