@@ -17,6 +17,7 @@ from adaptive_cart.analysis.real_trial import RecordedAnalysis
 from adaptive_cart.conduct.plan import LEVEL, Plan
 from adaptive_cart.conduct.weighing import Sums, terms_of
 from adaptive_cart.design.design import Design
+from adaptive_cart.models.base import tails
 from adaptive_cart.nouns.questions import ALL, KINDS, Question
 from adaptive_cart.nouns.summaries import SUMMARIES
 
@@ -41,6 +42,7 @@ def questions_of(plan: Plan) -> Iterator[Question]:
                     told = [] if kind.of_two else list(_of_arms(told))
                     told += [q for q in _estimated(plan, base) if q not in told]
                 yield from told or dict.fromkeys(_asked(plan, base))
+    yield from dict.fromkeys(_places(plan))
     yield from _utilities(plan)
 
 
@@ -50,6 +52,16 @@ def _estimated(plan: Plan, like: Question) -> Iterator[Question]:
         question = estimand.question
         if (question.endpoint, question.of) == (like.endpoint, like.of):
             yield question
+
+
+def _places(plan: Plan) -> Iterator[Question]:
+    """The place of every experimental arm, where a rule asks which is the best, or among them."""
+    every = tuple(plan.design.experimental)
+    for rule in plan.rules:
+        for target in rule.asked:
+            if target.of.among_open and len(every) > 1:
+                one = replace(target, kind="rank", places=1, against=(), among=every)
+                yield from (replace(one, arm=arm) for arm in every)
 
 
 def _of_arms(told: list[Question]) -> Iterator[Question]:
@@ -133,6 +145,10 @@ def fast_quantities(plan: Plan, analysis: RecordedAnalysis) -> list[tuple[Questi
 
 def _ends(plan: Plan, analysis: RecordedAnalysis, question: Question) -> tuple[float, float]:
     """Ends of the interval of a quantity; of a utility from draws of its endpoints."""
+    if not question.of.has_value:  # a place, which is a whole number
+        drawn = analysis.drawn_of(question)[0]
+        lower, upper = np.quantile(drawn, tails(LEVEL), method="inverted_cdf")
+        return float(lower), float(upper)
     if not question.of.of_several:
         return interval_of(analysis.ask, question, *bounds(plan, question))
     apart = {name: analysis.posterior(name).arms_apart for name in question.endpoints}

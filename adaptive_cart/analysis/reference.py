@@ -301,7 +301,8 @@ class ReferencePosteriors:
         weights = np.array([weight for _, weight in fits])
         drawn = mixed(list(zip(quantities, weights, strict=True)))
         tail = (1.0 - LEVEL) / 2.0
-        method: Any = "inverted_cdf" if question.of.heavy else "linear"
+        whole = question.of.heavy or not question.of.has_value  # a place is a whole number
+        method: Any = "inverted_cdf" if whole else "linear"
         lower, upper = np.quantile(drawn, [tail, 1.0 - tail], method=method)
         mean = float(weights @ [mean for mean, _ in pairs])
         error = float(np.sqrt(np.square(weights * [error for _, error in pairs]).sum()))

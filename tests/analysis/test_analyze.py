@@ -34,6 +34,37 @@ def test_what_is_answered_from_draws_is_told_as_well(monkeypatch: pytest.MonkeyP
     assert list(questions_of(Plan.of(small()))) == told
 
 
+def test_the_place_of_every_arm_is_told_where_a_rule_asks_which_is_the_best() -> None:
+    """1 and the chances of the others to be better, each by integration of two betas."""
+    arms = {"soc": {"control": True}} | {
+        name: {"product": "autologous"} for name in ("a", "b", "c")
+    }
+    asked = {"endpoint": "response", "arm": "each", "best": True}
+    design = small(
+        arms=arms,
+        rules=[{"name": "first", "then": "declare_success", "posterior": asked, "at_least": 0.99}],
+        scenarios={"null": {"response": dict.fromkeys(arms, 0.3)}},
+    )
+    had = {"soc": (2, 6), "a": (3, 7), "b": (5, 7), "c": (2, 6)}
+    rows = [
+        {"participant": f"{arm}{k}", "arm": arm, "randomised_month": 0.25,
+         "last_contact_month": 3.0, "response": int(k < yes)}
+        for arm, (yes, n) in had.items() for k in range(n)
+    ]  # fmt: skip
+    found = analyze(design, rows, fast=True)
+    told = {q.arm: q for q in found.findings.quantities if q.kind == "rank"}
+    assert set(told) == {"a", "b", "c"}
+    x = (np.arange(20_000) + 0.5) / 20_000
+    betas = {arm: stats.beta(1 + yes, 1 + n - yes) for arm, (yes, n) in had.items()}
+    for arm, quantity in told.items():
+        others = [betas[other] for other in "abc" if other != arm]
+        expected = 1.0 + sum(float(other.sf(betas[arm].ppf(x)).mean()) for other in others)
+        assert quantity.fast.mean == pytest.approx(expected, abs=0.02)
+        assert 1.0 <= quantity.fast.lower <= quantity.fast.upper <= 3.0
+        assert quantity.words == f"{arm}, place among 3 arms (1 has the largest level)"
+    assert [q for q in found.text.splitlines() if "place among 3 arms" in q]
+
+
 # ── which look, and when ──────────────────────────────────────────────────────────────────────
 def small(**changes: Any) -> Design:
     raw: dict[str, Any] = {

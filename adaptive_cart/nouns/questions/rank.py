@@ -40,6 +40,10 @@ class Rank(Best):
         """All but the places before it."""
         return max(parts - question.places + 1, 0)
 
+    def heading(self, question: Question, arm: str, other: str | None) -> str:
+        """Name it: ``cart, place among 3 arms (1 has the largest level)``."""
+        return f"{arm}, place among {len(question.among)} arms (1 has the {self.most(question)})"
+
     def formula(self, question: Question, arm: str, other: str | None, value: str) -> str:
         places = question.places
         return f"{arm} is among the {places} of the open arms with the {self.most(question)}"
