@@ -34,11 +34,13 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent))
 
+import calibration_beyond
+import calibration_early
 import numpy as np
 import numpy.typing as npt
 import uniformity
+from calibration_case import Case, Floats, Generator, Truth, faces
 
-from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.base import holds
 from adaptive_cart.nouns.questions import ALL, OPEN, Category, Question
 from adaptive_cart.nouns.records import Booleans
@@ -52,33 +54,8 @@ from adaptive_cart.nouns.summaries import (
     Summary,
 )
 
-Floats = npt.NDArray[np.float64]
-Truth = dict[str, Floats]  # by parameter, (dataset, ...)
-Generator = np.random.Generator
-
 THIN = 10  # of the draws of each chain, so that those left are nearly independent
 CHAINS, DRAWS = 4, 1_000
-
-
-@dataclass(frozen=True)
-class Case:
-    """A model with a prior, a way to draw its parameters and data, and questions.
-
-    Attributes
-    ----------
-    parameters, data
-        Draw from the prior, ``(dataset, ...)`` by parameter; and data given them.
-    questions
-        By label.
-    """
-
-    table: dict[str, Any]
-    arms: tuple[str, ...]
-    strata: tuple[str, ...]
-    shares: tuple[float, ...]
-    parameters: Callable[[Generator, int], Truth]
-    data: Callable[[Generator, Truth], Summary]
-    questions: dict[str, Question]
 
 
 def _normal(prior: dict[str, Any], generator: Generator, shape: Any) -> Floats:
@@ -632,6 +609,9 @@ CASES = {
         rate_data,
         {"cart": Question("e", 1, value=0.1), "cart - soc": Question("e", 1, 0, value=0.02)},
     ),
+    "beta_binomial_early": calibration_early.CASE,
+    "normal_beyond": calibration_beyond.NORMAL,
+    "normal_visits_beyond": calibration_beyond.VISITS,
 }
 
 
@@ -673,12 +653,6 @@ class Study:
         return found
 
 
-def faces(case: Case, name: str) -> tuple[Any, Any, Any]:
-    analysis = ANALYSES[case.table.get("model", name)].model_validate({"model": name, **case.table})
-    face = analysis.reference(case.arms, case.strata, case.shares)
-    return analysis, analysis.fitted(case.arms, case.shares), face
-
-
 def drawn(case: Case, number: int, seed: int) -> tuple[Truth, Summary, Booleans | None]:
     """Parameters from the prior, data given them, and which strata are open."""
     generator = np.random.default_rng(seed)
@@ -698,9 +672,12 @@ def true_quantities(
     number = len(next(iter(truth.values())))
     found = {}
     for label, question in case.questions.items():
+        if case.true is not None:
+            found[label] = case.true(question, truth)
+            continue
         values = [
             face.quantity(
-                {name: part[None, None, i] for name, part in truth.items()},
+                {name: truth[name][None, None, i] for name in case.asked(truth)},
                 question,
                 None if is_open is None else is_open[i],
             )[0, 0]
@@ -775,7 +752,8 @@ def pymc_study(name: str, number: int, seed: int) -> Study:
         if key not in fits:
             fits[key], trouble = fitted_carefully(compiled, pooled, seed=seed + i)
             trouble_here |= trouble is not None
-        for parameter, values in truth.items():
+        for parameter in case.asked(truth):
+            values = truth[parameter]
             for place in np.ndindex(values.shape[1:]):
                 label = parameter + (f"[{', '.join(map(str, place))}]" if place else "")
                 draws = fits[key].draws[parameter][(slice(None), slice(None), *place)]

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from adaptive_cart.design.file import load_design
-from adaptive_cart.results.store import write_text
+from adaptive_cart.nouns.whole_files import write_text
 from adaptive_cart.verification.verify import Verification, verify
 
 DESIGNS = Path(__file__).parents[2] / "designs"

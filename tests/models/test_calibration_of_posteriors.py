@@ -45,8 +45,14 @@ MODELS = (
     "proportional_odds",
     "normal",
     "normal_visits",
+    "beta_binomial_early",
+    "normal_beyond",
+    "normal_visits_beyond",
 )
 FEWER = {
+    "normal_visits_beyond": 60,
+    "normal_beyond": 100,
+    "beta_binomial_early": 60,
     "stratified_piecewise_exponential_own": 100,
     "weibull_cure": 40,
     "logistic": 100,
