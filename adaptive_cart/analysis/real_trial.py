@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -285,7 +285,11 @@ class RealTrial(Conduct):
         self, date: float, trials: int, uniforms: Mapping[str, Floats] | None = None
     ) -> Population:
         """The participants as a block of equal trials, as what is known at a date has them."""
-        return self.participants.population(date, self.window, trials, uniforms, self.silence)
+        known = self.participants.population(date, self.window, trials, uniforms, self.silence)
+        if not self.design.by_period:
+            return known
+        closed = np.repeat(self.standing.closed_at, trials, axis=0)
+        return replace(known, windows=self.design.windows(closed))
 
     def _uniforms(self, trials: int) -> dict[str, Floats]:
         """With which missing responses are drawn: the first rows are the same for any number."""

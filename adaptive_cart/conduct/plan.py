@@ -21,7 +21,7 @@ from adaptive_cart.models.ties import Error
 from adaptive_cart.nouns.early_states import EarlyStates
 from adaptive_cart.nouns.questions import ALL, KINDS, Best, Question, QuestionKind
 from adaptive_cart.nouns.records import Snapshot
-from adaptive_cart.nouns.summaries import Counts, EarlyCounts, Summary
+from adaptive_cart.nouns.summaries import Counts, EarlyCounts, PeriodCounts, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.binary.borrowing import Borrowed
@@ -230,7 +230,11 @@ class Plan:
     def summary(self, endpoint: str, prepared: Any, snapshot: Snapshot) -> Summary:
         """What can be seen of an endpoint at a look, as its analysis counts it."""
         kind = self.design.endpoints[endpoint]
-        found: Summary = kind.summary(prepared, snapshot.reported(self.delay(endpoint)))
+        seen = snapshot.reported(self.delay(endpoint))
+        found: Summary = kind.summary(prepared, seen)
+        if endpoint in self.periodic:
+            assert isinstance(found, Counts)
+            return self._by_period(kind, found, prepared, seen)
         if endpoint in self.fitted:
             found = self.fitted[endpoint][0].dated(found)
         early = self.design.prediction.get(endpoint)
@@ -239,6 +243,22 @@ class Plan:
         assert isinstance(found, Counts)
         states = self.early(endpoint, prepared, snapshot, at_once=False)
         return EarlyCounts.of(found, states)
+
+    @cached_property
+    def periodic(self) -> frozenset[str]:
+        """Endpoints of which it matters in which period somebody was randomised."""
+        return frozenset(name for name, (analysis, _) in self.fitted.items() if analysis.by_period)
+
+    def _by_period(
+        self, kind: EndpointBase, whole: Counts, prepared: Any, snapshot: Snapshot
+    ) -> PeriodCounts:
+        """What can be seen of an endpoint, by period of randomisation too."""
+        population = snapshot.population
+        inside = Snapshot(snapshot.date, snapshot.randomised, population.by_period)
+        by_period = kind.summary(prepared, inside)
+        assert isinstance(by_period, Counts)
+        assert population.windows is not None
+        return PeriodCounts.of(whole, by_period, population.windows.open_in)
 
     def early(self, endpoint: str, prepared: Any, snapshot: Snapshot, at_once: bool) -> EarlyStates:
         """What earlier months tell of an endpoint; whether a failure counts when it happens."""

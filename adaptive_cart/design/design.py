@@ -44,7 +44,7 @@ from adaptive_cart.nouns.external import External
 from adaptive_cart.nouns.pace import Pace
 from adaptive_cart.nouns.parts import Count, Finite, Part, Positive, PositiveMonths, Probability
 from adaptive_cart.nouns.questions import KINDS, ordered_by
-from adaptive_cart.nouns.windows import Stays, of_all
+from adaptive_cart.nouns.windows import Stay, Stays, Windows, of_all
 
 if TYPE_CHECKING:
     from adaptive_cart.design.replacing import Change
@@ -482,6 +482,17 @@ class Design(Part):
         """When each arm enrols by plan; nothing where all do from the opening to the end."""
         return stays_of(self.arms, self.arm_names)
 
+    @cached_property
+    def by_period(self) -> bool:
+        """Whether any analysis asks in which period somebody was randomised."""
+        analyses = [self.analysis_of(name) for name in self.endpoints]
+        return any(analysis is not None and analysis.by_period for analysis in analyses)
+
+    def windows(self, closed: npt.NDArray[np.float64]) -> Windows:
+        """When arms open and close, ``(trial, arm)``, given when decisions have closed them."""
+        stays = self.stays or Stays((Stay(),) * len(self.arms))
+        return stays.windows(closed)
+
     def open_months(self, pace: Pace, arms: Sequence[int]) -> npt.NDArray[np.float64]:
         """Months at which participants are expected to be randomised while arms are open.
 
@@ -510,6 +521,8 @@ class Design(Part):
         if found is not None and self.comparators:
             found = found.beside({name: self.external[name] for name in self.comparators})
         early = self.prediction.get(endpoint)
+        if found is not None:
+            found = found.over_time()
         if found is None or early is None or early.counts == "predictions":
             return found
         return found.counting_early(early.prior)

@@ -417,6 +417,10 @@ class AnalysisBase(Part):
         Whether arms can be compared with external data of the endpoint.
     beside_control
         Whether its parameters are those of the control, and what each other arm differs by.
+    by_period
+        Whether it matters in which period of the trial somebody was randomised.
+    counted
+        Who counts in a comparison, in words, where it is not simply everybody in its arms.
     told
         What readers call its answers and estimates.
     """
@@ -440,6 +444,8 @@ class AnalysisBase(Part):
     of_tables: ClassVar[bool] = False
     beside_external: ClassVar[bool] = False
     beside_control: ClassVar[bool] = False
+    by_period: ClassVar[bool] = False
+    counted: ClassVar[str] = ""
     told: ClassVar[Told] = Told(
         "the posterior probability that", "P", "posterior mean", "credible interval"
     )
@@ -540,6 +546,10 @@ class AnalysisBase(Part):
 
         They stand behind the arms, in their order.
         """
+        return self
+
+    def over_time(self) -> AnalysisBase:
+        """Return the analysis that deals with the calendar as the table says; by default itself."""
         return self
 
     def counting_early(self, prior: float) -> AnalysisBase:

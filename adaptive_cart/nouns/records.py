@@ -23,6 +23,7 @@ from adaptive_cart.nouns.participant_set import ParticipantSet, kept
 from adaptive_cart.nouns.recurrent_events import RecurrentEvents
 from adaptive_cart.nouns.scored import Scored
 from adaptive_cart.nouns.staged import Staged
+from adaptive_cart.nouns.windows import Windows
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -80,6 +81,8 @@ class Population:
     attendance
         The visits at which everybody is seen, where states are known from visits alone; then
         the states of the course are those seen.
+    windows
+        When each arm opens and closes, where it matters in which period somebody was randomised.
     """
 
     arrival: Floats
@@ -96,6 +99,14 @@ class Population:
     visits: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     crossover_counts: bool = False
     attendance: Attendance | None = None
+    windows: Windows | None = None
+
+    @cached_property
+    def by_period(self) -> Population:
+        """The same participants, with the period in which they were randomised as their stratum."""
+        assert self.windows is not None
+        period = self.windows.period_of(self.arrival)
+        return replace(self, stratum=period, strata=self.windows.periods)
 
     @property
     def label(self) -> Labels:

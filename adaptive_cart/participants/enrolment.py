@@ -86,6 +86,7 @@ class Enrolment:
         self._slot: npt.NDArray[np.int32] | None = None
         self._lists: list[Labels] = []
         self.shares: Floats | None = None
+        self._closed_at = np.full((latents.trials, len(design.arms)), np.inf)
         self._periods: PeriodLists | None = None
         if design.stays is not None:
             everywhere = np.ones((latents.trials, len(design.arms)), dtype=np.bool_)
@@ -130,9 +131,9 @@ class Enrolment:
         return arm
 
     @property
-    def windows(self) -> Windows | None:
-        """When arms open and close as things stand; nothing where no arm enters or leaves."""
-        return None if self._periods is None else self._periods.windows
+    def windows(self) -> Windows:
+        """When arms open and close as things stand."""
+        return self.design.windows(self._closed_at)
 
     def _by_period(self, rows: Integers, later: Booleans, open_arms: Booleans) -> None:
         """Randomise by the lists in force when participants come."""
@@ -175,9 +176,10 @@ class Enrolment:
             if closed.any():
                 self._close_strata(rows, later, date, open_strata, opened_before)
                 later = self.arrival[rows] > until(date)[rows, None]
+        if closed_at is not None:
+            self._closed_at = closed_at
         if self._periods is not None:
-            if closed_at is not None:
-                self._periods.close(closed_at)
+            self._periods.close(self._closed_at)
             self._by_period(rows, later, open_arms[rows])
         elif shares is not None:
             self.shares = shares

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -30,7 +32,10 @@ def followed(design: Design, truth: Truth, latents: Latents, enrolment: Enrolmen
         # a later decision changes the enrolment, and not the participants seen until then
         arrival, arm = arrival.copy(), arm.copy()
         stratum = None if stratum is None else stratum.copy()
-    return populate(design, truth, latents, arrival, arm, stratum)
+    population = populate(design, truth, latents, arrival, arm, stratum)
+    if design.by_period:
+        population = replace(population, windows=enrolment.windows)
+    return population
 
 
 def populate(

@@ -32,7 +32,7 @@ from adaptive_cart.telling.costs import told_costs
 from adaptive_cart.telling.early_months import told_early
 from adaptive_cart.telling.estimands import told_estimands
 from adaptive_cart.telling.long_term import told_long_term
-from adaptive_cart.telling.periods import told_periods
+from adaptive_cart.telling.periods import told_adjusted, told_periods
 from adaptive_cart.telling.truths import told_scenarios
 from adaptive_cart.telling.without_effect import without_effect
 
@@ -239,6 +239,7 @@ def _rules(design: Design, plan: Plan) -> Iterator[str]:
         if (wanted := wanted_words(design)) is not None:
             yield f"  {wanted}"
     yield from (f"  {words}" for words in told_early(design))
+    yield from (f"  {words}" for words in told_adjusted(design))
     yield from _either_way(design)
     for words in cost_of_draws(plan, design.simulation.trials, len(design.scenarios)):
         yield f"  {words}"

@@ -64,3 +64,11 @@ def _when(design: Design) -> str:
         if not isinstance(moment, float | int)
     ]
     return one_of(dict.fromkeys(moments))
+
+
+def told_adjusted(design: Design) -> Iterator[str]:
+    """Say of each endpoint who counts in a comparison, where that hangs on the period."""
+    for name in design.endpoints:
+        analysis = design.analysis_of(name)
+        if analysis is not None and analysis.counted:
+            yield f"Comparisons of {name} count {analysis.counted}"

@@ -140,6 +140,10 @@ def _analyses(design: Design, truths: Truths) -> Found:
                 path_to("analysis", name, "cuts"),
                 f"{cuts}: nobody is followed beyond the horizon of {horizon:g} months",
             )
+        moves = design.stays is not None or design.closes_arms
+        if analysis.over_time().by_period and not moves:
+            why = "every arm enrols from the opening to the end, so that there is one period"
+            yield path_to("analysis", name, "time_trend", "model"), why
         if name == design.primary:
             continue
         path = path_to("analysis", name)

@@ -877,6 +877,13 @@ def probability(
         people = [person for person in people if person["stratum"] in open_strata]
     elif stratum is not None:
         people = in_stratum(people, stratum)
+    trend = trial.raw.get("analysis", {}).get(name, {}).get("time_trend", {}).get("model", "pooled")
+    if trend == "periods":
+        assert trial.ask is not None
+        return float(trial.ask(name, question, by_period(trial, name, date), list(open_strata)))
+    if trend == "concurrent" and "minus" in question:
+        pair = (arm, question["minus"])
+        people = [p for p in people if all(enrolled_in(trial, a, p) for a in pair)]
     counts = one_trial.binary_counts(trial.raw, name, people, date)
     if question.pop("best", False):
         mixtures = tuple(
@@ -886,6 +893,41 @@ def probability(
         return probability_best(mixtures, list(open_arms).index(arm))
     question.pop("stratum", None)
     return one_trial.posterior_probability(trial.raw, question, counts)
+
+
+def enrolled_in(trial: Trial, arm: str, person: Person) -> bool:
+    """Whether an arm was open when somebody was randomised."""
+    month = person["randomised_month"]
+    return not by(month, entry_of(trial, arm)) and by(month, stop_of(trial, arm))
+
+
+def by_period(trial: Trial, name: str, date: float) -> Table:
+    """Counts of a binary endpoint by arm and period, and which arms were open in each period.
+
+    A period ends when any arm enters or stops enrolling, for whatever reason.
+    """
+    moments = [entry_of(trial, arm) for arm in trial.arms]
+    moments += [stop_of(trial, arm) for arm in trial.arms]
+    bounds: list[float] = []
+    for month in sorted(month for month in moments if 0.0 < month < NEVER):
+        if not bounds or not by(month, bounds[-1]):
+            bounds.append(month)
+    cells, opened = [], []
+    for begins, ends in zip([0.0, *bounds], [*bounds, NEVER], strict=True):
+        there = [
+            person
+            for person in trial.people
+            if by(person["randomised_month"], ends)
+            and (begins == 0.0 or not by(person["randomised_month"], begins))
+        ]
+        cells.append(one_trial.binary_counts(trial.raw, name, there, date))
+        opened.append(
+            {
+                arm: by(entry_of(trial, arm), begins) and by(ends, stop_of(trial, arm))
+                for arm in trial.arms
+            }
+        )
+    return {"cells": cells, "open": opened}
 
 
 def utility_probability(trial: Trial, question: Table, date: float) -> float:

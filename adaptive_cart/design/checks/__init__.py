@@ -48,6 +48,7 @@ def problems_between(pieces: Pieces) -> list[Problem]:
         enrolment.enrolment,
         visits.visits,
         periods.periods,
+        periods.adjusted,
         looks.looks,
         rules.rules,
         claims.claims,

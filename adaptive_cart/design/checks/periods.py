@@ -212,3 +212,72 @@ def _together(pieces: Pieces, moving: dict[str, Any]) -> Found:
                 f"{which}; the best is sought among arms that were there together: ask each "
                 f"against the control",
             )
+
+
+def adjusted(pieces: Pieces) -> Found:
+    """Whether what is asked of an endpoint goes with telling periods of randomisation apart."""
+    for name, analysis in pieces.analysis.items():
+        endpoint = pieces.endpoints.get(name)
+        if analysis is None or endpoint is None or not analysis.over_time().by_period:
+            continue
+        where = path_to("analysis", name, "time_trend", "model")
+        if pieces.control is None:
+            yield (
+                where,
+                "no arm is the control, whose participants it is about; leave time_trend out",
+                "arms",
+            )
+        if endpoint.imputes():
+            yield (
+                path_to("endpoints", name, "missing"),
+                f'found "impute", and {where} tells periods apart, which imputation does not; '
+                f'write missing = "non_response" or "exclude"',
+            )
+        beside = [key for key, data in pieces.external.items() if data and data.endpoint == name]
+        if beside:
+            yield (
+                path_to("external", beside[0]),
+                f"{where} tells periods of the trial apart, and external data of '{name}' lie in "
+                f"none of them; leave one of the two out",
+            )
+        if name in pieces.prediction:
+            yield (
+                path_to("prediction", name),
+                f"{where} tells periods apart, which a chain of earlier months does not; leave one "
+                f"of the two out",
+            )
+        yield from _not_asked(pieces, name, where)
+
+
+def _not_asked(pieces: Pieces, name: str, where: str) -> Found:
+    """Tell questions about an endpoint that are not answered where periods are told apart."""
+    told = f"of '{name}', where {where} tells periods apart"
+    rules = [rule for rule in pieces.rules if rule is not None]
+    about = {rule.name for rule in rules if any(_about(pieces, q, name) for q in rule.asked)}
+    for position, rule in enumerate(pieces.rules):
+        if rule is None:
+            continue
+        path = f"rules[{position}]"
+        if any(q.kind.among_open and _about(pieces, q, name) for q in rule.asked):
+            yield (
+                path,
+                f"the best arm is not sought {told}: each comparison has participants of its own; "
+                f"ask each arm against the control",
+            )
+        for part in rule.comparisons:
+            if any(_about(pieces, question, name) for question in part.jointly or ()):
+                yield (
+                    path,
+                    f"a joint probability is not known {told}; write `all` with a comparison for "
+                    f"each",
+                )
+            if part.predictive is not None and part.predictive.rule in about:
+                yield f"{path}.predictive", f"nothing is predicted {told}; ask a posterior"
+    by = getattr(pieces.randomisation, "by", None)
+    adaptive = getattr(pieces.randomisation, "method", "") == "response_adaptive"
+    if adaptive and (pieces.primary if by is None else by.endpoint) == name:
+        yield "randomisation.method", f"shares follow the best arm, which is not sought {told}"
+
+
+def _about(pieces: Pieces, question: Any, name: str) -> bool:
+    return name in pieces.endpoints_of(question.about)

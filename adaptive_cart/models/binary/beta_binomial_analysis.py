@@ -17,6 +17,7 @@ from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
 from adaptive_cart.errors import nearest, one_of
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
 from adaptive_cart.models.binary.borrowing import AnyBorrowed, Borrowed
+from adaptive_cart.models.periods.adjustment import TrendAdjustment
 from adaptive_cart.models.ties import Sides
 from adaptive_cart.nouns.external import External
 from adaptive_cart.nouns.parts import Part, Worth, worth_something
@@ -182,6 +183,11 @@ class BetaBinomialAnalysis(AnalysisBase):
 
     model: Literal["beta_binomial"]
     prior: Priors | None = None
+    time_trend: TrendAdjustment | None = Field(
+        default=None,
+        description="controls randomised while an arm was not open: they count like all others "
+        "(pooled) if left out",
+    )
 
     title: ClassVar[str] = "Independent binomial arms"
     statements: ClassVar[tuple[Statement, ...]] = (
@@ -240,6 +246,8 @@ class BetaBinomialAnalysis(AnalysisBase):
         if isinstance(self.prior, Borrowed):
             message = f"an arm borrows, and not all: write prior.{arms[0]} = {{ external = … }}"
             found.append(("prior", message))
+        if self.time_trend is not None:
+            found += self.time_trend.problems(self.prior is not None, strata)
         return list(dict.fromkeys(found))
 
     def with_prior(self, kind: str, arms: tuple[str, ...]) -> dict[str, Any] | None:
@@ -285,6 +293,13 @@ class BetaBinomialAnalysis(AnalysisBase):
         copy = self.model_copy()
         copy._beside = {name: seen_in(data) for name, data in external.items()}
         return copy
+
+    def over_time(self) -> AnalysisBase:
+        if self.time_trend is None or not self.time_trend.by_period:
+            return self
+        from adaptive_cart.models.periods.kinds import ADJUSTED
+
+        return ADJUSTED[self.time_trend.model].model_construct(**dict(self))
 
     def counting_early(self, prior: float) -> AnalysisBase:
         from adaptive_cart.models.binary.early_counts_analysis import EarlyBetaBinomialAnalysis

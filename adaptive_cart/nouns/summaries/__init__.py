@@ -14,6 +14,7 @@ from adaptive_cart.nouns.summaries.durations import Durations, SeenDurations
 from adaptive_cart.nouns.summaries.early_counts import EarlyCounts
 from adaptive_cart.nouns.summaries.exposure import Exposure
 from adaptive_cart.nouns.summaries.means import Means
+from adaptive_cart.nouns.summaries.period_counts import PeriodCounts
 from adaptive_cart.nouns.summaries.scores import Scores
 
 SummaryKind: TypeAlias = type[Summary]
@@ -34,6 +35,7 @@ __all__ = [
     "EarlyCounts",
     "Exposure",
     "Means",
+    "PeriodCounts",
     "Scores",
     "SeenDurations",
     "Summary",

@@ -39,6 +39,7 @@ from adaptive_cart.report.numbers import Bound, counted, given, rounded, signifi
 from adaptive_cart.report.pictures import figures_of
 from adaptive_cart.report.verified import HOW, verified
 from adaptive_cart.telling.early_months import told_early
+from adaptive_cart.telling.periods import told_adjusted
 
 NO_PRIOR = "the design tests hypotheses, without a prior"
 FLAT = "priors are flat, so that nothing is known before there are data"
@@ -71,7 +72,9 @@ def _equations(evidence: Evidence) -> list[Block]:
             )
         )
         for number, statement in enumerate(model.statements):
-            key = f"e-{kind}-{number}" if model is ANALYSES[kind] else f"e-early-{kind}-{number}"
+            other = "periods" if model.by_period else "early"
+            own = kind if model is ANALYSES[kind] else f"{other}-{kind}"
+            key = f"e-{own}-{number}"
             keys.append(key)
             blocks.append(Equation(key=key, source=statement.source, words=statement.words))
             blocks.append(Paragraph(line=line(statement.words), role="note"))
@@ -82,7 +85,8 @@ def _equations(evidence: Evidence) -> list[Block]:
                     "visit and the last one held before it, and not at the visit."
                 )
             )
-    blocks += [paragraph("{words}.", words=words) for words in told_early(evidence.design)]
+    told = (*told_early(evidence.design), *told_adjusted(evidence.design))
+    blocks += [paragraph("{words}.", words=words) for words in told]
     if keys:
         evidence.trace.reported(11, *keys)
     return blocks

@@ -1,0 +1,1 @@
+"""Comparisons where arms enter and leave: only those randomised together, or adjusted by period."""

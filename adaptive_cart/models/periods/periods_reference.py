@@ -1,0 +1,97 @@
+"""Arms and periods on the logit, in PyMC.
+
+Statement::
+
+    successes_ks       ~ Binomial(total_ks, probability_ks)           arm k, period s
+    logit probability  = intercept + arm_k + period_s                 arm of the control 0,
+    intercept, arm, period ~ Normal(0, 2.5)                           first period 0
+    level_k            = sum over s of share_s probability_ks         periods of the comparison
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.models.base import Reference
+from adaptive_cart.models.periods.adjustment import COEFFICIENT_SD as SD
+from adaptive_cart.nouns.questions import Quantity, Question
+from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.summaries import Summary
+from adaptive_cart.nouns.summaries.period_counts import PeriodCounts
+
+
+@dataclass(frozen=True)
+class PeriodsReference(Reference):
+    """Binomial by arm and period, in PyMC."""
+
+    arms: tuple[str, ...]
+
+    @property
+    def statement(self) -> str:
+        """Likelihood and prior with their numbers."""
+        return (
+            "in each arm and period: successes ~ Binomial(total, probability)\n"
+            "logit(probability) = intercept + effect of the arm + effect of the period\n"
+            f"effects of the control and of the first period are 0; all others and the intercept ~ "
+            f"Normal(0, sd {SD:g})\n"
+            "the probability of an arm: averaged over the periods of the comparison, by their "
+            "shares of those analysed"
+        )
+
+    def data(
+        self,
+        summary: Summary,
+        trial: int = 0,
+        open_strata: Booleans | None = None,
+        question: Question | None = None,
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Counts by arm and period, and the share of each period in what is asked."""
+        assert isinstance(summary, PeriodCounts)
+        arms = [1, 0] if question is None else [question.arm]
+        if question is not None and question.minus is not None:
+            arms = [question.minus, question.arm]
+        return {
+            "successes": summary.had[trial],
+            "totals": summary.seen_in[trial],
+            "shares": summary.shares(arms)[trial],
+        }
+
+    def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
+        """A new model of these data."""
+        import pymc as pm
+        from pytensor import tensor as pt
+
+        arms, periods = data["totals"].shape
+        with pm.Model(coords={"arm": list(self.arms)}) as model:
+            successes = pm.Data("successes", data["successes"])
+            totals = pm.Data("totals", data["totals"])
+            shares = pm.Data("shares", data["shares"])
+            intercept = pm.Normal("intercept", 0.0, SD)
+            of_arm = pm.Normal("of_arm", 0.0, SD, shape=arms - 1)
+            logit = intercept + pt.concatenate([np.zeros(1), of_arm])[:, None]
+            if periods > 1:
+                of_period = pm.Normal("of_period", 0.0, SD, shape=periods - 1)
+                logit = logit + pt.concatenate([np.zeros(1), of_period])[None, :]
+            else:
+                logit = logit + np.zeros((1, 1))
+            pm.Binomial("response", n=totals, logit_p=logit, observed=successes)
+            pm.Deterministic("level", (pt.sigmoid(logit) * shares).sum(axis=1), dims="arm")
+        return model
+
+    def of(
+        self,
+        draws: Mapping[str, npt.NDArray[np.float64]],
+        quantity: Quantity,
+        open_strata: Booleans | None = None,
+    ) -> Floats:
+        """Probability of an arm over the periods of the comparison."""
+        return draws["level"][..., quantity.arm]
+
+    def all_arms(self, stratum: int) -> Question | None:
+        """None: each question has periods of its own."""
+        return None
