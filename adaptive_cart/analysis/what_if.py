@@ -151,7 +151,7 @@ def _why_not(
 ) -> str | None:  # fmt: skip
     """Why it cannot be told what would have to be seen; nothing where it can."""
     design, summary = analysis.plan.design, analysis.summary(target.endpoint)
-    if part.several:
+    if part.several or part.asks.hangs_on(target) > 1:
         return "several things are asked at once, and not how many respond"
     if not summary.binary:
         return (

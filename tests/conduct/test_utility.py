@@ -16,6 +16,7 @@ import pytest
 from scipy import stats
 
 import adaptive_cart as ac
+from adaptive_cart.analysis import analyze
 from adaptive_cart.comparison.classical import group_sequential
 from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import Plan
@@ -32,6 +33,7 @@ from adaptive_cart.telling.check import described
 from adaptive_cart.telling.walkthrough import example
 from adaptive_cart.verification.verified_looks import chosen_looks
 from adaptive_cart.verification.verified_rows import Comparison
+from analysis.test_real_trial_round_trip import simulated, table
 from conduct.test_completion import looks_of
 from conduct.test_fast_equals_adaptive_twin import compare
 from twin import posterior
@@ -478,7 +480,10 @@ def test_what_is_told_of_a_predicted_utility() -> None:
     design = Design(**looking_ahead())
     told = described(design)
     assert "P(worth_it at the last look, with max_n participants | data)" in told
-    assert "dfr" in Plan.of(design).parts[1].prediction.endpoints(Plan.of(design).parts[1].question)
+    block = simulated(design, "works", 3)
+    found = analyze(design, table(design, block, 0), look=1, what_if=2, fast=True)
+    assert "P(worth_it at the last look, with max_n participants | data) = 0." in found.text
+    assert "several things are asked at once" in found.text
 
 
 def test_a_design_without_a_utility_says_what_to_write() -> None:
