@@ -356,6 +356,16 @@ relapse.cart = { dist = "weibull", shape = 1.2, scale = 12.0, cured = 0.2 }
 relapse.cart = { dist = "exponential", median = 6.0 }
 """
 
+PRIOR: dict[str, Any] = {
+    "weights": {"works": 0.5, "none": 0.5},
+    "draw": {
+        "dfr.soc": {"dist": "beta", "a": 2.0, "b": 5.0},
+        "works.dfr.cart": {"dist": "uniform", "low": 0.2, "high": 0.7},
+        "infection.soc": {"dist": "lognormal", "median": 0.3, "sigma": 0.4},
+    },
+    "early_data": {"responders": 4, "participants": 9, "arm": "cart"},
+}
+
 ODDS: dict[str, Any] = {
     "model": "proportional_odds",
     "prior": {"log_odds_ratio": {"dist": "normal", "mean": 0.1, "sd": 1.5}},
@@ -774,6 +784,31 @@ KEYS: dict[str, list[Case]] = {
            design_prior={"ours": {"weights": {"works": 0.5, "none": 0.5}}}),
         to("direct", "design_prior/ours/weights", {"works": 0.6, "none": 0.5}, "refused",
            design_prior={"ours": {"weights": {"works": 0.5, "none": 0.5}}})],
+    **{
+        name: [to("direct", f"design_prior/ours/{path}", value, "told",
+                  design_prior={"ours": PRIOR})]
+        for name, path, value in (
+            ("DesignPrior.draw", "draw", {}),
+            ("DesignPrior.early_data", "early_data", GONE),
+            ("EarlyData.responders", "early_data/responders", 3),
+            ("EarlyData.participants", "early_data/participants", 8),
+            ("EarlyData.believe", "early_data/believe", 0.5),
+            ("BetaDraw.a", "draw/dfr.soc/a", 3.0),
+            ("BetaDraw.b", "draw/dfr.soc/b", 3.0),
+            ("UniformDraw.low", "draw/works.dfr.cart/low", 0.1),
+            ("UniformDraw.high", "draw/works.dfr.cart/high", 0.8),
+            ("LognormalDraw.median", "draw/infection.soc/median", 0.2),
+            ("LognormalDraw.sigma", "draw/infection.soc/sigma", 0.2),
+        )
+    },
+    "EarlyData.arm": [to("direct", "design_prior/ours/early_data/arm", "soc", "refused",
+                         design_prior={"ours": PRIOR})],
+    **{
+        f"{name}.dist": [to("direct", f"design_prior/ours/draw/{path}/dist", "normal", "refused",
+                            design_prior={"ours": PRIOR})]
+        for name, path in (("BetaDraw", "dfr.soc"), ("UniformDraw", "works.dfr.cart"),
+                           ("LognormalDraw", "infection.soc"))
+    },
     ".costs": [to("course", "costs", COSTS, "told")],
     "Costs.currency": [to("course", "costs/currency", "USD", "told", costs=COSTS)],
     "Costs.per_randomised": [to("course", "costs/per_randomised/cart", 9.0, "told", costs=COSTS)],

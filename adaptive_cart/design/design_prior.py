@@ -9,27 +9,117 @@ empty table of their name: they share the scenarios whose role is null or altern
 `neutral`        one half on each: equipoise
 `enthusiastic`   one quarter on the null scenarios, three quarters on the alternatives
 ===============  ===================================================================================
+
+``draw`` gives a value of the truth a distribution: it is drawn anew in every simulated trial, in
+every scenario with a weight but those whose role is null, or in the one scenario that the path
+begins with. ``early_data`` is such a draw as well: of the primary's probability in an experimental
+arm, a beta that counts the early responders and non-responders, multiplied by how far they are
+believed, upon Beta(1, 1).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from adaptive_cart.nouns.parts import Part, Probability
+from adaptive_cart.design.validation import steps_of
+from adaptive_cart.nouns.parameter_draws import AnyDraw, BetaDraw, ParameterDraw
+from adaptive_cart.nouns.parts import Count, Part, Probability
 
 READY_MADE = {"skeptical": 0.75, "neutral": 0.5, "enthusiastic": 0.25}  # weight of the nulls
 EXPECTED = ("null", "alternative")  # roles that a ready-made one shares the weight out to
 ROUNDING = 1e-9
 
 
+class EarlyData(Part):
+    """Results of an earlier trial, in part believed."""
+
+    responders: Annotated[int, Field(ge=0)] = Field(description="of the primary endpoint")
+    participants: Count = Field(description="among whom they were")
+    believe: Probability = Field(
+        default=1.0, description="by which their numbers are multiplied; 1 takes them as they are"
+    )
+    arm: str | None = Field(
+        default=None, description="the experimental arm; needed where there are several"
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> EarlyData:
+        if self.responders > self.participants:
+            raise ValueError(
+                f"'responders' is {self.responders}; at most the {self.participants} participants "
+                f"are expected"
+            )
+        return self
+
+    def drawn(self) -> BetaDraw:
+        """The beta that it makes of a flat one."""
+        failures = self.participants - self.responders
+        return BetaDraw(
+            dist="beta", a=1.0 + self.believe * self.responders, b=1.0 + self.believe * failures
+        )
+
+
 class DesignPrior(Part):
-    """How probable each scenario is held to be."""
+    """How probable each scenario is held to be, and how its values are distributed."""
 
     weights: dict[str, Probability] | None = Field(
         default=None, description="by scenario; they sum to 1. A ready-made prior has its own"
     )
+    draw: dict[str, ParameterDraw] = Field(
+        default_factory=dict,
+        description="by path in a scenario: the distribution from which its value is drawn",
+    )
+    early_data: EarlyData | None = Field(
+        default=None, description="results by which an experimental arm's probability is drawn"
+    )
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A value of the truth that is drawn.
+
+    Attributes
+    ----------
+    path
+        As it is written; keys and positions within the scenario's tables are ``steps``.
+    scenario
+        The one scenario in which it is drawn; nothing for every one whose role is not null.
+    """
+
+    path: str
+    steps: tuple[str, ...]
+    scenario: str | None
+    dist: AnyDraw
+
+    def concerns(self, scenario: str, role: str) -> bool:
+        """Whether it is drawn in a scenario."""
+        return scenario == self.scenario if self.scenario is not None else role != "null"
+
+
+def draws_of(
+    prior: DesignPrior, scenarios: Container[str], primary: str | None, arms: Sequence[str]
+) -> list[Draw]:
+    """What a design prior draws, in the order written; early data last.
+
+    Parameters
+    ----------
+    arms
+        The experimental arms.
+    """
+    found = []
+    for path, dist in prior.draw.items():
+        steps = tuple(str(step) for step in steps_of(path))
+        named = len(steps) > 1 and steps[0] in scenarios
+        found.append(Draw(path, steps[named:], steps[0] if named else None, dist))
+    early = prior.early_data
+    if early is not None and primary is not None:
+        arm = early.arm if early.arm is not None else arms[0]
+        found.append(Draw("early_data", (primary, arm), None, early.drawn()))
+    return found
 
 
 def weights_of(name: str, prior: DesignPrior, roles: Mapping[str, str]) -> dict[str, float]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from adaptive_cart.design.checks import Pieces, problems_between
+from adaptive_cart.design.checks.design_priors import at_the_ends
 from adaptive_cart.design.costs import Costs
 from adaptive_cart.design.design import (
     AnyAnalysis,
@@ -95,9 +97,27 @@ def problems_of(raw: Mapping[str, Any]) -> list[Problem]:
     told = {problem.path for problem in found}
     also = (*_too_large(raw), *_unprintable(raw))
     found += [problem for problem in also if problem.path not in told]
+    found = found or [*_drawn_beyond(raw, pieces)]
     as_told = [Problem(as_written(p.path, pieces.renamed), p.message) for p in found]
     in_order = sorted(dict.fromkeys(as_told), key=_order(raw))
     return [Problem(problem.path, one_line(problem.message)) for problem in in_order]
+
+
+def _drawn_beyond(raw: Mapping[str, Any], pieces: Pieces) -> Iterator[Problem]:
+    """Tell draws of a design prior whose smallest or largest value the truth cannot have."""
+    if not any(
+        prior and (prior.draw or prior.early_data) for prior in pieces.design_prior.values()
+    ):
+        return
+    for where, steps, end in at_the_ends(pieces):
+        there = copy.deepcopy({key: raw[key] for key in raw if key != "design_prior"})
+        inner: Any = there
+        for step in steps[:-1]:
+            inner = inner.setdefault(step, {})
+        inner[steps[-1]] = end
+        for problem in problems_of(there):
+            yield Problem(where, f"reaches {end:g}, where {problem}")
+            break
 
 
 class _Reading:

@@ -6,6 +6,8 @@
 `power_average`           P(true success | something that a success could claim is true)
 `false_discovery`         P(the claim is false | success)
 `false_omission`          P(something that a success could claim is true | no success)
+`claimed_at_success`      mean posterior probability of the claim, given success: it is 1 less the
+                          false discovery where design prior and analysis prior agree
 `correct_decision`        P(a success that is true, or no success where none could be)
 `participants`, `months`  mean number randomised, mean duration
 `participants_helped`     mean number of participants who have the primary outcome, or are spared
@@ -44,7 +46,7 @@ from adaptive_cart.results.operating import Z95, Figure
 COLUMNS = ("design_prior", "measure", "estimate", "mcse", "lower", "upper", "n")
 PROBABILITIES = (
     "assurance", "type_one_error_average", "power_average", "false_discovery", "false_omission",
-    "correct_decision",
+    "claimed_at_success", "correct_decision",
 )  # fmt: skip
 MEANS = ("participants", "months", "participants_helped", "participants_harmed")
 ONE = np.ones(1)
@@ -62,7 +64,11 @@ class Member:
         ``(trial,)`` whether the trial was a success, and whether that is false; a probability where
         it is exact.
     some_true, some_false
-        Whether something that a success could claim is true here, and whether something is false.
+        Whether something that a success could claim is true here, and whether something is false;
+        by trial where each has a truth of its own.
+    claimed
+        ``(trial,)`` the posterior probability of the claim where a success was declared; not a
+        number where it hung on several questions, and nothing where tables were enumerated.
     means
         ``(trial,)`` by name of a measure, what the trial counts; without those that are not known.
     """
@@ -70,8 +76,9 @@ class Member:
     weight: float
     success: Floats
     false: Floats
-    some_true: float
-    some_false: float
+    some_true: Floats | float
+    some_false: Floats | float
+    claimed: Floats | None
     means: Mapping[str, Floats]
 
     @property
@@ -85,6 +92,11 @@ class Member:
         if measure in MEANS:
             found = self.means.get(measure)
             return None if found is None else (found, np.ones_like(found))
+        if measure == "claimed_at_success":
+            of_success = (
+                None if self.claimed is None else np.where(success > 0.0, self.claimed, 0.0)
+            )
+            return None if of_success is None else (of_success, success)
         ones = np.ones_like(success)
         return {
             "assurance": (success, ones),
@@ -134,15 +146,20 @@ def averages_of(members: Sequence[Member]) -> dict[str, Figure]:
 def what_could_be_claimed(design: Design, true: TrueValues) -> tuple[float, float]:
     """Whether something that a success could claim is true, and whether something is false."""
     claims = Claims.of(design, true)
-    verdicts = [
+    false = [
         claims.false(position, place)
         for position, rule in enumerate(claims.rules)
         if rule.decision.ends == SUCCESS
         for place in range(len(rule.targets))
     ]
-    if None in verdicts:
+    if None in false:
         return math.nan, math.nan
-    return float(False in verdicts), float(True in verdicts)
+    return float(False in false), float(True in false)
+
+
+def verdicts(false_success: Any) -> Floats:
+    """Whether successes are false, ``(trial,)``; not a number where it is not known."""
+    return np.where(false_success == UNKNOWN, np.nan, false_success == FALSE).astype(np.float64)
 
 
 def of_trials(design: Design, weight: float, true: TrueValues, trials: Mapping[str, Any]) -> Member:
@@ -153,8 +170,7 @@ def of_trials(design: Design, weight: float, true: TrueValues, trials: Mapping[s
     trials
         Columns of ``trials.parquet`` of the scenario.
     """
-    verdicts = np.asarray(trials["false_success"])
-    false = np.where(verdicts == UNKNOWN, np.nan, verdicts == FALSE).astype(np.float64)
+    false = verdicts(np.asarray(trials["false_success"]))
     means = {
         "participants": np.asarray(trials["n_randomised"], dtype=np.float64),
         "months": np.asarray(trials["months"], dtype=np.float64),
@@ -166,7 +182,8 @@ def of_trials(design: Design, weight: float, true: TrueValues, trials: Mapping[s
             gained = [n * max(side * gain, 0.0) for n, gain in zip(by_arm, gains, strict=True)]
             means[name] = np.add.reduce(gained)
     success = (np.asarray(trials["reason"]) == SUCCESS).astype(np.float64)
-    return Member(weight, success, false, *what_could_be_claimed(design, true), means)
+    claimed = np.asarray(trials["probability"], dtype=np.float64)
+    return Member(weight, success, false, *what_could_be_claimed(design, true), claimed, means)
 
 
 def of_rows(design: Design, weight: float, true: TrueValues, found: Mapping[str, float]) -> Member:
@@ -178,7 +195,7 @@ def of_rows(design: Design, weight: float, true: TrueValues, found: Mapping[str,
         Exact probabilities by name of the measure.
     """
     success, false = (ONE * found[name] for name in ("success", "false_success"))
-    return Member(weight, success, false, *what_could_be_claimed(design, true), {})
+    return Member(weight, success, false, *what_could_be_claimed(design, true), None, {})
 
 
 def gain_by_arm(design: Design, true: TrueValues) -> list[float] | None:

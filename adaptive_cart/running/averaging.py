@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from adaptive_cart.design.design import Design
-from adaptive_cart.design.design_prior import weights_of
+from adaptive_cart.design.design_prior import Draw, draws_of, weights_of
 from adaptive_cart.errors import one_of
 from adaptive_cart.results.averages import Member, averages_of, of_rows, of_trials
 from adaptive_cart.results.estimand import TrueValues
 from adaptive_cart.results.operating import Figure
+from adaptive_cart.running.drawn_truths import nodes_of, simulated
+from adaptive_cart.running.exact import enumerate_design
 
 Averages = dict[str, dict[str, Figure]]
+Progress = Callable[[str, int, int], None]
+Tell = Callable[[str], None]
 Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class _Weighed:
+    """A scenario in a design prior, and what is drawn in it."""
+
+    prior: str
+    scenario: str
+    weight: float
+    draws: tuple[Draw, ...]
 
 
 def of_simulated(
     design: Design,
     true: Mapping[str, TrueValues],
     columns: Callable[[str], Mapping[str, Any]],
-    tell: Callable[[str], None],
+    trials: Mapping[str, int],
+    seed: int,
+    jobs: int,
+    progress: Progress,
+    tell: Tell,
 ) -> Averages:
     """Averages over each design prior all of whose scenarios were simulated.
 
@@ -28,22 +47,35 @@ def of_simulated(
     ----------
     columns
         Gives the columns of ``trials.parquet`` of a scenario.
+    trials
+        By scenario: as many are simulated where a truth is drawn, each with one of its own.
     """
 
-    def member(name: str, weight: float) -> Member:
-        return of_trials(design, weight, true[name], columns(name))
+    def member(one: _Weighed) -> Member:
+        name = one.scenario
+        if not one.draws:
+            return of_trials(design, one.weight, true[name], columns(name))
+        number, done = trials[name], 0
+        what = f"design prior {one.prior}, {name}"
+
+        def further(count: int) -> None:
+            nonlocal done
+            done += count
+            progress(what, done, number)
+
+        tell(f"{what}: {number:,} trials, each with a truth of its own")
+        return simulated(
+            design, one.prior, name, one.weight, one.draws, seed, number, jobs, further
+        )
 
     return {
-        prior: averages_of([member(*one) for one in weights.items()])
-        for prior, weights in _complete(design, true, tell)
+        prior: averages_of([member(one) for one in weighed])
+        for prior, weighed in _complete(design, true, tell)
     }
 
 
 def of_enumerated(
-    design: Design,
-    true: Mapping[str, TrueValues],
-    rows: list[Row],
-    tell: Callable[[str], None],
+    design: Design, true: Mapping[str, TrueValues], rows: list[Row], progress: Progress, tell: Tell
 ) -> Averages:
     """Averages over each design prior all of whose scenarios were enumerated.
 
@@ -52,27 +84,65 @@ def of_enumerated(
     rows
         Of the table of measures.
     """
+    exact = _by_name(rows)
+
+    def members(one: _Weighed) -> list[Member] | None:
+        if not one.draws:
+            return [of_rows(design, one.weight, true[one.scenario], exact[one.scenario])]
+        nodes = nodes_of(design, one.scenario, one.draws)
+        if nodes is None:
+            tell(
+                f"design prior {one.prior}: no averages, since {len(one.draws)} draws are too many "
+                f"to be enumerated; --engine simulate draws them"
+            )
+            return None
+        truths = {truth.name: truth for _, truth in nodes}
+        of_nodes, known = enumerate_design(design, truths, progress)
+        found = _by_name(of_nodes)
+        return [
+            of_rows(design, one.weight * weight, known[truth.name], found[truth.name])
+            for weight, truth in nodes
+        ]
+
+    averages: Averages = {}
+    for prior, weighed in _complete(design, true, tell):
+        parts = [members(one) for one in weighed]
+        known = [part for part in parts if part is not None]
+        if len(known) == len(parts):
+            averages[prior] = averages_of([one for part in known for one in part])
+    return averages
+
+
+def _by_name(rows: list[Row]) -> dict[str, dict[str, float]]:
+    """Numbers of the trial as a whole, by scenario and measure."""
     found: dict[str, dict[str, float]] = {}
     for row in rows:
-        if row[2:5] == (None, None, None):  # of the trial as a whole
+        if row[2:5] == (None, None, None):
             found.setdefault(row[0], {})[row[1]] = row[5]
-    return {
-        prior: averages_of(
-            [of_rows(design, w, true[name], found[name]) for name, w in weights.items()]
-        )
-        for prior, weights in _complete(design, true, tell)
-    }
+    return found
 
 
 def _complete(
-    design: Design, true: Mapping[str, TrueValues], tell: Callable[[str], None]
-) -> Iterator[tuple[str, dict[str, float]]]:
-    """Design priors with their weights; those of which a scenario was not run are told."""
+    design: Design, true: Mapping[str, TrueValues], tell: Tell
+) -> Iterator[tuple[str, list[_Weighed]]]:
+    """Design priors with what they weigh; those of which a scenario was not run are told."""
     roles = {name: truth.role for name, truth in design.truths.items()}
     for name, prior in design.design_prior.items():
         weights = weights_of(name, prior, roles)
         lacking = [scenario for scenario in weights if scenario not in true]
         if lacking:
             tell(f"design prior {name}: no averages, since {one_of(lacking)} was not run")
-        else:
-            yield name, weights
+            continue
+        draws = draws_of(prior, design.scenarios, design.primary, design.arm_names[1:])
+        yield (
+            name,
+            [
+                _Weighed(
+                    name,
+                    scenario,
+                    weight,
+                    tuple(draw for draw in draws if draw.concerns(scenario, roles[scenario])),
+                )
+                for scenario, weight in weights.items()
+            ],
+        )

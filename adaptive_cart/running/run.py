@@ -328,7 +328,7 @@ class _Run:
         truths = {name: self.truths[name] for name in self.reported}
         rows, true = enumerate_design(self.design, truths, self.progress)
         self.held = dict.fromkeys(self.reported, 0)
-        self._finish(rows, of_enumerated(self.design, true, rows, self.tell))
+        self._finish(rows, of_enumerated(self.design, true, rows, self.progress, self.tell))
 
     @freed_memory_kept()
     def draw(self, trials: int, mcse: float | None, workers: Workers, block: int) -> None:
@@ -358,7 +358,11 @@ class _Run:
         rows = []
         for name in self.reported:
             rows += self._read_off(name, true[name])
-        self._finish(rows, of_simulated(self.design, true, self._columns, self.tell))
+        averages = of_simulated(
+            self.design, true, self._columns, self.held, self.identity.seed, workers.jobs,
+            self.progress, self.tell,
+        )  # fmt: skip
+        self._finish(rows, averages)
 
     def _true_values(self) -> dict[str, TrueValues]:
         points = SobolLatents()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.design_prior import READY_MADE, weights_of
+from adaptive_cart.design.validation import shown
 
 
 def told_design_priors(design: Design) -> Iterator[str]:
@@ -14,6 +15,11 @@ def told_design_priors(design: Design) -> Iterator[str]:
     for name, prior in design.design_prior.items():
         ready = " (ready made)" if name in READY_MADE and prior.weights is None else ""
         yield f"  {name}{ready}: {weights_in_words(design, name)}"
+        for path, dist in prior.draw.items():
+            yield f"    {path} drawn from {shown(dist.plain())}"
+        if prior.early_data is not None:
+            drawn = prior.early_data.drawn()
+            yield f"    by early data, drawn from a beta with a = {drawn.a:g}, b = {drawn.b:g}"
 
 
 def weights_in_words(design: Design, name: str) -> str:

@@ -65,7 +65,8 @@ def test_averages_are_weighted_sums_of_scenarios(engine: Any, tmp_path: Path) ->
         for name, value in expected.items():
             assert found[name].estimate == pytest.approx(value, abs=1e-13), name
         if engine == "exact":
-            assert all(found[name].mcse == 0.0 for name in PROBABILITIES)
+            assert all(figure.mcse == 0.0 for figure in found.values())
+            assert set(found) == set(PROBABILITIES) - {"claimed_at_success"}
             assert "participants_helped" not in found
 
 
@@ -108,8 +109,8 @@ def test_the_error_is_that_of_repeated_runs() -> None:
         u = rng.random(300)
         null, good = u[:200] < 0.2, u < 0.7
         members = [
-            Member(0.4, null.astype(float), null.astype(float), 0.0, 1.0, {}),
-            Member(0.6, good.astype(float), np.zeros(300), 1.0, 0.0, {}),
+            Member(0.4, null.astype(float), null.astype(float), 0.0, 1.0, null, {}),
+            Member(0.6, good.astype(float), np.zeros(300), 1.0, 0.0, good, {}),
         ]
         figure = averaged(members, "false_discovery")
         assert figure is not None

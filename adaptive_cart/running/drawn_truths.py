@@ -1,0 +1,176 @@
+"""Truths that a design prior draws: integrated over where tables are enumerated, else simulated.
+
+*Enumerated*: the probability of a success is a polynomial in the rate of each arm, whose degree is
+the number of its participants. Gauss-Jacobi (of a beta) and Gauss-Legendre nodes (of a uniform),
+half as many, integrate it without error. What depends on whether the claim is true jumps where that
+changes, so the last value that is drawn is integrated between its jumps.
+
+*Simulated*: every trial has a truth of its own, from uniforms that belong to the seed, the trial
+and the draw. Trial i has the same participants as in every scenario. Where the truth is a course,
+whether its claim is true is judged by fewer points than for a scenario.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.decisions import SUCCESS
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.design_prior import Draw
+from adaptive_cart.design.scenarios import truth_with
+from adaptive_cart.design.truth import Truth
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.streams import uniforms
+from adaptive_cart.participants.population import latents_for
+from adaptive_cart.results.averages import Member, gain_by_arm, verdicts, what_could_be_claimed
+from adaptive_cart.results.claims import Claims
+from adaptive_cart.results.estimand import SobolLatents, true_values
+from adaptive_cart.results.rows import trials_table
+
+MOST_NODES = 3_000  # truths that are enumerated for one scenario
+STEPS = 64  # at which it is looked whether the claim is true, before a jump is halved down to
+HALVINGS = 44
+SMOOTH = 24  # more nodes where the density is no part of the rule's own weight
+SCRAMBLES, POINTS = 4, 2**10  # by which the truth of a drawn course is judged
+
+OF_MEMBERS = ("success", "false", "some_true", "some_false", "claimed")
+
+Values = dict[tuple[str, ...], float]
+
+
+# ── enumerated ────────────────────────────────────────────────────────────────────────────────
+def nodes_of(
+    design: Design, scenario: str, draws: Sequence[Draw]
+) -> list[tuple[float, Truth]] | None:
+    """Truths and weights by which a scenario is integrated; nothing where they are too many."""
+    number = max(design.planned) // 2 + 1
+    if number ** len(draws) > MOST_NODES:
+        return None
+    found = []
+    for place, (weight, values) in enumerate(_nodes(design, scenario, draws, number, {})):
+        truth = replace(truth_with(design, scenario, values), name=f"{scenario} {place}")
+        found.append((weight, truth))
+    return found
+
+
+def _nodes(
+    design: Design, scenario: str, draws: Sequence[Draw], number: int, before: Values
+) -> Iterator[tuple[float, Values]]:
+    first, *others = draws
+    low, high = first.dist.reach
+    edges = [low, high]
+    if not others:
+        edges = [low, *_jumps(design, scenario, first, before), high]
+    split = len(edges) > 2
+    for start, end in itertools.pairwise(edges):
+        values, weights = first.dist.nodes(number + SMOOTH * split, start, end)
+        for value, weight in zip(values, weights, strict=True):
+            here = {**before, first.steps: float(value)}
+            if not others:
+                yield float(weight), here
+                continue
+            for inner, whole in _nodes(design, scenario, others, number, here):
+                yield float(weight) * inner, whole
+
+
+def _jumps(design: Design, scenario: str, draw: Draw, before: Values) -> list[float]:
+    """Values at which it changes what could be claimed."""
+    points = SobolLatents()
+
+    def claims(value: float) -> tuple[float, float]:
+        truth = truth_with(design, scenario, {**before, draw.steps: value})
+        return what_could_be_claimed(design, true_values(design, truth, points))
+
+    low, high = draw.dist.reach
+    at = [low + (high - low) * step / STEPS for step in range(STEPS + 1)]
+    found = []
+    said = [claims(value) for value in at]
+    for (a, b), (left, right) in zip(itertools.pairwise(at), itertools.pairwise(said), strict=True):
+        if left == right:
+            continue
+        for _ in range(HALVINGS):
+            middle = (a + b) / 2.0
+            a, b = (middle, b) if claims(middle) == left else (a, middle)
+        if low < b < high:
+            found.append(b)
+    return found
+
+
+# ── simulated ─────────────────────────────────────────────────────────────────────────────────
+def simulated(
+    design: Design,
+    prior: str,
+    scenario: str,
+    weight: float,
+    draws: Sequence[Draw],
+    seed: int,
+    trials: int,
+    jobs: int,
+    progress: Callable[[int], None],
+) -> Member:
+    """Trials of a scenario, each with a truth of its own."""
+    from joblib import Parallel, delayed
+
+    drawn = {draw.steps: _values(prior, draw, seed, trials) for draw in draws}
+    size = max(min(250, -(-trials // jobs)), 1)
+    starts = range(0, trials, size)
+    pieces: list[dict[str, Floats]] = []
+    work = (
+        delayed(_stretch)(
+            design, scenario, {s: v[start : start + size] for s, v in drawn.items()}, seed, start
+        )
+        for start in starts
+    )
+    for piece in Parallel(n_jobs=min(jobs, len(starts)), return_as="generator")(work):
+        pieces.append(piece)
+        progress(len(piece["success"]))
+    columns = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+    success, false, some_true, some_false, claimed = (columns.pop(name) for name in OF_MEMBERS)
+    return Member(weight, success, false, some_true, some_false, claimed, columns)
+
+
+def _values(prior: str, draw: Draw, seed: int, trials: int) -> Floats:
+    """Values of a draw, ``(trial,)``: the same for every scenario and any number of trials."""
+    stream = f"design_prior:{prior}:{draw.path}"
+    u = uniforms(seed, stream, 0, trials, 1)[:, 0]
+    return draw.dist.quantile(np.clip(u, 1e-16, 1.0 - 1e-16))
+
+
+def _stretch(
+    design: Design, scenario: str, drawn: Mapping[tuple[str, ...], Floats], seed: int, first: int
+) -> dict[str, Floats]:
+    """Some trials, one after the other, ``(trial,)`` by name."""
+    plan = Plan.of(design)
+    unknown = (math.nan,) * len(plan.estimands)
+    points = SobolLatents(scrambles=SCRAMBLES, points=POINTS)
+    rows: dict[str, list[float]] = {}
+    for place in range(len(next(iter(drawn.values())))):
+        values = {steps: float(of_trial[place]) for steps, of_trial in drawn.items()}
+        truth = truth_with(design, scenario, values)
+        true = true_values(design, truth, points, with_ratios=True)
+        block = run_block(plan, truth, unknown, latents_for(design, seed, first + place, 1))
+        table = trials_table(plan, scenario, [block], Claims(plan.rules, true))
+        row: dict[str, Any] = table.to_pylist()[0]
+        found = dict(
+            zip(("some_true", "some_false"), what_could_be_claimed(design, true), strict=True)
+        )
+        found["success"] = float(row["reason"] == SUCCESS.name)
+        found["false"] = float(verdicts(np.array([row["false_success"]]))[0])
+        found["claimed"] = row["probability"] if found["success"] else math.nan
+        found["participants"], found["months"] = row["n_randomised"], row["months"]
+        gains = gain_by_arm(design, true)
+        for name, side in (("participants_helped", 1.0), ("participants_harmed", -1.0)):
+            if gains is not None:
+                each = zip(design.arm_names, gains, strict=True)
+                found[name] = sum(row[f"n_{arm}"] * max(side * gain, 0.0) for arm, gain in each)
+        for name, value in found.items():
+            rows.setdefault(name, []).append(float(value))
+    return {name: np.array(values) for name, values in rows.items()}
