@@ -83,3 +83,87 @@ def test_a_name_is_taken_once() -> None:
 def test_the_design_gives_it_by_name() -> None:
     design = Design(**tomllib.loads(HELLO))
     assert design.external == {}
+
+
+BORROWS = {"external": ["registry"], "method": "pooled"}
+
+
+def borrowing(prior: Any, **changes: Any) -> dict[str, Any]:
+    raw = tomllib.loads(HELLO)
+    raw["external"] = {"registry": REGISTRY, "trial": REGISTRY | {"endpoint": "crs"}}
+    raw["endpoints"]["crs"] = {"type": "landmark", "month": 6}
+    for scenario in raw["scenarios"].values():
+        scenario["crs"] = {"soc": 0.1, "cart": 0.1}
+    other = {"external": ["trial"], "method": "pooled"}
+    raw["analysis"] = {
+        "dfr": {"model": "beta_binomial", "prior": {"soc": prior}},
+        "crs": {"model": "beta_binomial", "prior": {"soc": other}},
+    }
+    return raw | changes
+
+
+def test_who_borrows_says_it() -> None:
+    design = Design(**borrowing(BORROWS))
+    analysis = design.analysis_of("dfr")
+    assert analysis is not None
+    assert list(analysis.borrowed(design.arm_names)) == ["soc"]
+    fitted = analysis.fitted(design.arm_names, design.shares)
+    assert fitted.priors[0].words == "Beta(15, 297)"
+    assert fitted.priors[1].words == "Beta(1, 1)"
+
+
+@pytest.mark.parametrize(
+    ("prior", "words"),
+    [
+        ({"external": [], "method": "pooled"}, "external: names no external data to borrow from"),
+        (BORROWS | {"external": ["registri"]}, "found \"registri\" (did you mean 'registry'?)"),
+        (BORROWS | {"external": ["registry", "registry"]}, "'registry' is named twice"),
+        (BORROWS | {"external": ["trial"]}, "'trial' is of 'crs'; data of 'dfr' are expected"),
+        (BORROWS | {"method": "pool"}, "method: found \"pool\" (did you mean 'pooled'?)"),
+        ({"external": ["registry"]}, "method: missing; allowed: pooled, power, robust_map, sam"),
+        (BORROWS | {"method": "power"}, "weight: missing"),
+        (BORROWS | {"method": "power", "weight": 1.2}, "weight: found 1.2"),
+        (BORROWS | {"method": "sam"}, "difference: missing"),
+        (BORROWS | {"method": "sam", "difference": 1.0}, "difference: found 1.0"),
+        (BORROWS | {"method": "robust_map", "heterogeneity": 0.0}, "heterogeneity: found 0.0"),
+        (BORROWS | {"weight": 0.5}, "weight: unknown key"),
+    ],
+)
+def test_borrowing_that_is_written_wrongly_is_told(prior: Any, words: str) -> None:
+    with pytest.raises(DesignError) as refused:
+        Design(**borrowing(prior))
+    assert "analysis.dfr.prior.soc" in str(refused.value)
+    assert words in str(refused.value)
+
+
+def test_an_arm_borrows_and_not_all() -> None:
+    raw = borrowing(BORROWS)
+    raw["analysis"]["dfr"]["prior"] = BORROWS
+    with pytest.raises(DesignError, match=r"analysis\.dfr\.prior: an arm borrows, and not all"):
+        Design(**raw)
+
+
+def test_a_question_about_one_stratum_is_refused() -> None:
+    raw = borrowing(BORROWS, strata={"a": 0.5, "b": 0.5})
+    raw["rules"] = [raw["rules"][0]]
+    raw["rules"][0]["posterior"]["stratum"] = "a"
+    with pytest.raises(DesignError, match=r"posterior\.stratum: 'soc' borrows external data of"):
+        Design(**raw)
+
+
+def test_who_counts_by_an_earlier_month_does_not_borrow() -> None:
+    raw = borrowing(BORROWS, prediction={"dfr": {"from": [3.0], "counts": "all"}})
+    with pytest.raises(DesignError) as refused:
+        Design(**raw)
+    assert "analysis.dfr.prior.soc.external: what is borrowed is weighed" in str(refused.value)
+
+
+def test_numbers_by_stratum_are_added_up() -> None:
+    raw = borrowing(BORROWS, strata={"a": 0.5, "b": 0.5})
+    by_stratum = {"responders": {"a": 4, "b": 10}, "participants": {"b": 210, "a": 100}}
+    raw["external"]["registry"] = REGISTRY | by_stratum
+    design = Design(**raw)
+    analysis = design.analysis_of("dfr")
+    assert analysis is not None
+    fitted = analysis.fitted(design.arm_names, design.shares)
+    assert fitted.priors[0].words == "Beta(15, 297)"
