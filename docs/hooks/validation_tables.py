@@ -67,6 +67,20 @@ def calibration() -> Iterable[str]:
     return table(("model", "face", "data sets", "inside the bands", "farthest score"), rows)
 
 
+def time_trends() -> Iterable[str]:
+    """An arm that enters late, by trend and model: type I error, power, and error of estimates."""
+    read = pd.read_csv(STUDIES / "results" / "time_trends.csv", dtype=str)
+    of = {(r["trend"], r["model"], r["late product"]): r for r in read.to_dict("records")}
+    rows = []
+    for trend, model in dict.fromkeys((trend, model) for trend, model, _ in of):
+        null, works = (of[trend, model, truth] for truth in ("does not work", "works"))
+        shares = [f"{own['success']} ({own['success_mcse']})" for own in (null, works)]
+        rows.append((trend, f"`{model}`", *shares, null["bias"], null["rmse"]))
+    rows.sort(key=lambda row: list(dict.fromkeys(read["trend"])).index(row[0]))
+    head = ("trend", "model", "type I error", "power", "bias", "root mean squared error")
+    return table(head, rows)
+
+
 def verification() -> Iterable[str]:
     """The fast posterior against PyMC, a line a design and rule."""
     found = pd.read_csv(STUDIES / "results" / "verification.csv")
@@ -106,6 +120,7 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "disagreeing": disagreeing,
     "priors": priors,
     "calibration": calibration,
+    "time_trends": time_trends,
     "verification": verification,
     "mutants": mutants,
     "named_mutants": named_mutants,
