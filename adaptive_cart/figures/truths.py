@@ -109,5 +109,12 @@ def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from _leaves(item, (*path, str(key)))
+    elif isinstance(value, tuple):  # what may follow a relapse, by its table
+        for table, sequel in value:
+            for key, item in sequel.values():
+                part, _, name = key.partition(".")
+                harm = part == "events"
+                where = (part, table, name) if harm else (*path[:-1], table, *key.split("."))
+                yield from _leaves(item, where)
     else:
         yield path, _plain(value) if isinstance(value, int | float) else value

@@ -14,6 +14,7 @@ from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError
+from adaptive_cart.figures.truths import differ_in_harm_only, numbers_of
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.recorded.file import ParticipantsError, read_participants
 from adaptive_cart.recorded.table import participants_table
@@ -439,3 +440,14 @@ def test_what_no_endpoint_takes_is_told() -> None:
     assert [line for line in without_effect(design, truths_of(design)) if "infused" in line] == [
         "endpoints.dfr.strategy.redosing, endpoints.crs3.each_infusion: nobody is infused again"
     ]
+
+
+def test_what_is_true_of_it_is_compared_number_by_number() -> None:
+    truths = [
+        truths_of(Design(**redosed(events={"crs3": chance})))["expected"] for chance in (0.1, 0.6)
+    ]
+    one, other = map(numbers_of, truths)
+    apart = {path for path in one if one[path] != other[path]}
+    assert apart == {("cart", "events", "redosing", "crs3")}
+    assert one["cart", "own", "redosing", "probability"] == 0.8
+    assert differ_in_harm_only(one, other, set())
