@@ -750,6 +750,8 @@ KEYS: dict[str, list[Case]] = {
                     to("direct", "prediction", {"dfr": {"from": [3.0]}}, "refused")],
     ".external": [borrows("pooled", TRIAL),
                   to("direct", "external", {"registry": REGISTRY}, "refused")],
+    "External.redrawn": [to("direct", "external", {"registry": REGISTRY | {"redrawn": True}},
+                            "refused")],
     "External.source": [external("source", " "), external("source", "Another", "told")],
     "External.endpoint": [external("endpoint", "infection")],
     "External.responders": [external("responders", 11), external("responders", 6, "number")],

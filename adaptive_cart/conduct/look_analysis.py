@@ -196,12 +196,14 @@ class LookAnalysis:
             share = shares[target.stratum] if target.stratum >= 0 else 1.0
             planned = np.array([round(n * share) for n in design.planned], dtype=np.int64)
         final = totals + np.maximum(planned - due, 0)
-        # nobody is seen, or will be, in external data, which stand behind the arms
-        behind = [(0, 0), (0, len(design.comparators))]
-        successes, totals, final = (
-            np.pad(part, behind) for part in (pooled(counts.successes), totals, final)
+        # external data stand behind the arms, and nobody is still to come there
+        there = self.plan.fitted[target.endpoint][0].outside(counts)
+        responders, participants = (part[self.trials] for part in there)
+        return (
+            np.concatenate([pooled(counts.successes), responders], axis=1),
+            np.concatenate([totals, participants], axis=1),
+            np.concatenate([final, participants], axis=1),
         )
-        return successes, totals, final
 
 
 def among_open(target: Question, open_arms: Booleans) -> Iterator[tuple[Question, Integers]]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from adaptive_cart.conduct.comparison import Comparison
 from adaptive_cart.conduct.looks import Schedule
 from adaptive_cart.conduct.passing import Passing
@@ -22,6 +24,7 @@ from adaptive_cart.nouns.early_states import EarlyStates
 from adaptive_cart.nouns.questions import ALL, KINDS, Best, Question, QuestionKind
 from adaptive_cart.nouns.records import Snapshot
 from adaptive_cart.nouns.summaries import Counts, EarlyCounts, PeriodCounts, Summary
+from adaptive_cart.nouns.summaries.counts_beside import CountsBeside
 
 if TYPE_CHECKING:
     from adaptive_cart.models.binary.borrowing import Borrowed
@@ -237,6 +240,8 @@ class Plan:
             return self._by_period(kind, found, prepared, seen)
         if endpoint in self.fitted:
             found = self.fitted[endpoint][0].dated(found)
+        if snapshot.population.external and isinstance(found, Counts):
+            return self._beside(endpoint, found, snapshot)
         early = self.design.prediction.get(endpoint)
         if early is None or early.counts == "predictions":
             return found
@@ -259,6 +264,18 @@ class Plan:
         assert isinstance(by_period, Counts)
         assert population.windows is not None
         return PeriodCounts.of(whole, by_period, population.windows.open_in)
+
+    def _beside(self, endpoint: str, counts: Counts, snapshot: Snapshot) -> CountsBeside:
+        """The same, and beside it the external data of the endpoint that are drawn anew."""
+        design, drawn = self.design, snapshot.population.external
+        outside = np.zeros((len(counts.totals), len(design.comparators)), dtype=np.int64)
+        totals = np.zeros_like(outside)
+        for place, name in enumerate(design.comparators):
+            data = design.external[name]
+            if name in drawn and data.endpoint == endpoint:
+                outside[:, place] = drawn[name]
+                totals[:, place] = int(data.total("participants"))
+        return CountsBeside.of(counts, outside, totals)
 
     def early(self, endpoint: str, prepared: Any, snapshot: Snapshot, at_once: bool) -> EarlyStates:
         """What earlier months tell of an endpoint; whether a failure counts when it happens."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from adaptive_cart.design.scenario import Reader
     from adaptive_cart.design.scenario_frame import Frame
 
+SOURCE = "_source"  # after the name: the rate by which external data are drawn anew
 WANTED = "what these participants would have had as controls, from 0 to 1"
 
 
@@ -31,8 +32,9 @@ def apart(table: Mapping[str, Any], frame: Frame) -> tuple[dict[str, Any], dict[
         told = table.get(endpoint)
         if not isinstance(told, Mapping):
             continue
-        own = {name: value for name, value in told.items() if name in names}
-        rest = {name: value for name, value in told.items() if name not in names}
+        known = {*names, *(f"{name}{SOURCE}" for name in names)}
+        own = {name: value for name, value in told.items() if name in known}
+        rest = {name: value for name, value in told.items() if name not in known}
         if own:
             beside[endpoint] = own
             arms[endpoint] = rest
@@ -63,4 +65,21 @@ def external_truths(
                 reader.report(path_to(path, lacking[0]), message, path)
                 continue
             found[endpoint, name] = tuple(float(by_stratum[stratum]) for stratum in strata)
+    return found
+
+
+def external_sources(reader: Reader, said: Mapping[str, Any]) -> dict[tuple[str, str], float]:
+    """By endpoint and external data that are drawn anew: the rate there, else what was observed."""
+    frame, found = reader.frame, {}
+    for endpoint, names in frame.comparators.items():
+        for name in names:
+            key = f"{name}{SOURCE}"
+            value = said.get(endpoint, {}).get(key)
+            if name in frame.redrawn:
+                found[endpoint, name] = frame.redrawn[name] if value is None else float(value)
+            elif value is not None:
+                path = path_to(reader.where(endpoint), key)
+                where = path_to("external", name)
+                why = f"'{name}' stays as observed; write redrawn = true in [{where}] to draw it"
+                reader.report(path, why, where)
     return found

@@ -28,7 +28,7 @@ from adaptive_cart.courses.tables import (
 )
 from adaptive_cart.design.accrual import Accrual, accrual_under
 from adaptive_cart.design.correlations import CORRELATION, scores_of
-from adaptive_cart.design.external_truths import apart, external_truths
+from adaptive_cart.design.external_truths import apart, external_sources, external_truths
 from adaptive_cart.design.follow_up import FollowUp, follow_up_under
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenario_frame import BY, NOT_INFUSED, Frame, role_of
@@ -65,6 +65,7 @@ def resolve(frame: Frame, name: str) -> Truth | None:
     direct = reader.direct()
     trends = trends_of(frame, table, direct, reader.report_trend)
     external = external_truths(reader, beside)
+    sources = external_sources(reader, beside)
     reader.require_asked(courses)
     if courses is None:
         reader.refuse_death()
@@ -85,6 +86,7 @@ def resolve(frame: Frame, name: str) -> Truth | None:
         trends=trends,
         follow_up=_follow_up(frame, table),
         external=external,
+        external_source=sources,
     )
 
 

@@ -54,6 +54,8 @@ class Frame:
         Name of the control; nothing where no arm is one.
     comparators
         By endpoint: the external data that a rule compares an arm with.
+    redrawn
+        What was observed in those of them that are drawn anew in every trial.
     """
 
     arms: tuple[str, ...]
@@ -72,6 +74,7 @@ class Frame:
     early: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     control: str | None = None
     comparators: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    redrawn: Mapping[str, float] = field(default_factory=dict)
     complete: dict[str, dict[str, Any]] = field(default_factory=dict)
     truths: dict[str, Truth] = field(default_factory=dict)
     reported: int = 0

@@ -12,6 +12,7 @@ from typing import Any
 from adaptive_cart.courses.tables import COMMON, DISEASE, ArmCourse, Hazard
 from adaptive_cart.design.accrual import Accrual, accrual_under
 from adaptive_cart.design.correlations import CORRELATION, read_correlation
+from adaptive_cart.design.external_truths import SOURCE
 from adaptive_cart.design.follow_up import FollowUp, follow_up_faults, follow_up_under
 from adaptive_cart.design.scenario import resolve
 from adaptive_cart.design.scenario_frame import NOT_INFUSED, ROLES, Frame
@@ -324,7 +325,7 @@ def _direct(
     full, beside = dict(base), frame.comparators.get(name, ())
     for arm, value in own.items():
         right: str | None = arm
-        if arm in beside and endpoint is not None:
+        if arm.removesuffix(SOURCE) in beside and endpoint is not None:
             full[arm] = _direct_value(frame, path_to(where, arm), endpoint, value, base.get(arm))
             continue
         if arm not in frame.arms:

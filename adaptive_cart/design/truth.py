@@ -54,6 +54,8 @@ class Truth:
     external
         By endpoint and external data that arms are compared with: what the participants of this
         trial would have had in their place, by stratum.
+    external_source
+        Likewise: the rate by which external data are drawn anew.
     trends
         By endpoint, then arm: how its probability drifts with the month of randomisation.
     follow_up
@@ -74,6 +76,7 @@ class Truth:
     trends: Mapping[str, tuple[TimeTrend | None, ...]] = field(default_factory=dict)
     follow_up: FollowUp | None = None
     external: Mapping[tuple[str, str], tuple[float, ...]] = field(default_factory=dict)
+    external_source: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
     def gives(self, endpoint: str, named_in: str | None, arm: int, stratum: int = -1) -> bool:
         """Whether anything says what is true of an endpoint in an arm, and there in a stratum.

@@ -552,6 +552,11 @@ class AnalysisBase(Part):
         """Return the analysis that deals with the calendar as the table says; by default itself."""
         return self
 
+    def outside(self, summary: Summary) -> tuple[Integers, Integers]:
+        """Responders and participants of external data behind the arms, ``(trial, external)``."""
+        none = np.zeros((len(summary.analysed), 0), dtype=np.int64)
+        return none, none
+
     def counting_early(self, prior: float) -> AnalysisBase:
         """Return the analysis in which who has not reached the month counts by an earlier state.
 

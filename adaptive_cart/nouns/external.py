@@ -58,6 +58,11 @@ class External(Part):
         default=None, description="months of follow-up of all participants together, or by stratum"
     )
 
+    redrawn: bool = Field(
+        default=False,
+        description="drawn anew in every simulated trial, where arms are compared with them",
+    )
+
     @property
     def said(self) -> tuple[str, ...]:
         """Keys of what was seen that the table has."""

@@ -78,6 +78,8 @@ class Population:
         By endpoint that is a score: months at which it is taken.
     crossover_counts
         Whether remission after crossover counts (treatment policy) or not (composite).
+    external
+        By external data that are drawn anew in every trial: responders there, ``(trial,)``.
     attendance
         The visits at which everybody is seen, where states are known from visits alone; then
         the states of the course are those seen.
@@ -107,6 +109,7 @@ class Population:
         assert self.windows is not None
         period = self.windows.period_of(self.arrival)
         return replace(self, stratum=period, strata=self.windows.periods)
+    external: Mapping[str, Integers] = field(default_factory=dict)
 
     @property
     def label(self) -> Labels:

@@ -13,7 +13,7 @@ from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints.direct import Drawing
 from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.course import Course
-from adaptive_cart.nouns.records import Floats, Outcome, Population
+from adaptive_cart.nouns.records import Floats, Integers, Outcome, Population
 from adaptive_cart.nouns.streams import Latents, padded
 from adaptive_cart.participants.enrolment import Enrolment
 
@@ -77,7 +77,22 @@ def populate(
         visits={name: endpoint.taken_at() for name, endpoint in design.endpoints.items()},
         crossover_counts=design.crossover is not None
         and design.crossover.strategy == "treatment_policy",
+        external=_external(design, truth, latents),
     )
+
+
+def _external(design: Design, truth: Truth, latents: Latents) -> dict[str, Integers]:
+    """Responders in external data that are drawn anew in every trial, by one uniform a trial."""
+    from scipy import stats
+
+    found = {}
+    for name in design.comparators:
+        data = design.external[name]
+        if data.redrawn:
+            u = latents.of(f"external:{name}", 1)[:, 0]
+            rate = truth.external_source[data.endpoint, name]
+            found[name] = stats.binom.ppf(u, int(data.total("participants")), rate).astype(np.int64)
+    return found
 
 
 def opening_of(design: Design) -> courses.Opening | None:

@@ -165,6 +165,9 @@ def obstacles(design: Design, truths: Mapping[str, Truth]) -> list[str]:
     if analysis is None or not analysis.of_tables:
         name = "no model" if analysis is None else analysis.model
         found.append(f"the primary is analysed by {name}, and not by counts alone")
+    for name in design.comparators:
+        if design.external[name].redrawn:
+            found.append(f"'{name}' is drawn anew in every trial (redrawn)")
     for name in design.utility:
         found.append(f"the utility '{name}' is measured, for which participants are needed")
     for rule in design.rules:

@@ -69,7 +69,8 @@ def outside(design: Design) -> Iterator[str]:
     """Say with which external data an arm is compared, what was seen there, and its source."""
     for name in design.comparators:
         data = design.external[name]
-        yield f"{name}, {data.in_words} ({data.source})"
+        how = "drawn anew in every trial" if data.redrawn else "as observed in every trial"
+        yield f"{name}, {data.in_words}, {how} ({data.source})"
 
 
 def assumed(design: Design) -> tuple[tuple[str, str], ...]:

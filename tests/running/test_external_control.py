@@ -152,6 +152,61 @@ def test_strata_may_have_rates_of_their_own() -> None:
     assert told(result, "as_seen", "estimand") == pytest.approx(true)
 
 
+# ── drawn anew in every trial ─────────────────────────────────────────────────────────────────
+def redrawn(**truth: float) -> dict[str, Any]:
+    raw = copy.deepcopy(DESIGN)
+    raw["external"]["registry"] |= {"responders": 4, "participants": 40, "redrawn": True}
+    raw["looks"] = {"observed": [32]}
+    raw["rules"] = raw["rules"][:1]
+    raw["scenarios"] = {"null": {"dfr": {"cart": 0.25, "registry": 0.10, **truth}}}
+    return raw
+
+
+@pytest.mark.parametrize("source", [None, 0.30])
+def test_unconditional_characteristics_are_sums_over_the_registry_too(source: float | None) -> None:
+    raw = redrawn(**({} if source is None else {"registry_source": source}))
+    result = simulate(Design(**raw), trials=4_000, seed=9, jobs=1)
+    expected = 0.0
+    nodes, weights = np.polynomial.legendre.leggauss(100)
+    rates = 0.5 * (nodes + 1.0)
+    for y in range(41):
+        density = 0.5 * weights * stats.beta(0.5 + y, 2.0 + 40 - y).pdf(rates)
+        mass = float(stats.binom.pmf(y, 40, 0.1 if source is None else source))
+        for x in range(33):
+            above = float((density * stats.beta(1 + x, 33 - x).sf(rates + MARGIN)).sum())
+            if above >= AT_LEAST:
+                expected += mass * float(stats.binom.pmf(x, 32, 0.25))
+    error = math.sqrt(expected * (1.0 - expected) / 4_000)
+    assert abs(told(result, "null", "success") - expected) < 4.0 * error
+    assert told(result, "null", "estimand") == pytest.approx(0.15)
+    assert "drawn anew in every trial" in described(Design(**raw))
+
+
+def test_a_real_trial_sees_the_registry_as_it_was_observed() -> None:
+    drawn, fixed = redrawn(), redrawn()
+    del fixed["external"]["registry"]["redrawn"]
+    story = ac.example(Design(**drawn))
+    found_ = [
+        ac.analyze(Design(**raw), story.participants, look=1, fast=True).text
+        for raw in (drawn, fixed)
+    ]
+    assert found_[0] == found_[1]
+
+
+def test_a_prediction_counts_what_was_drawn() -> None:
+    raw = redrawn()
+    raw["looks"] = {"observed": [16, 32]}
+    raw["rules"] += [DESIGN["rules"][1]]
+    result = simulate(Design(**raw), trials=20, seed=9, jobs=1)
+    looks = result.looks
+    last = looks[looks["look"] == 2]
+    assert len(last)
+    design = Design(**raw | {"looks": {"observed": [32]}, "rules": raw["rules"][:1]})
+    alone = simulate(design, trials=20, seed=9, jobs=1).looks.set_index("trial")["p_efficacy"]
+    for row in last.to_dict("records"):  # the same registry at every look of a trial
+        assert row["p_efficacy"] == pytest.approx(alone[row["trial"]], abs=1e-12)
+
+
 # ── calibration ───────────────────────────────────────────────────────────────────────────────
 def to_calibrate(region: list[float] | None) -> Design:
     raw = copy.deepcopy(DESIGN)
@@ -200,6 +255,8 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"rules/0/posterior/arm": "registry", "rules/0/posterior/minus": "cart"},
      "rules[0].posterior.arm", "the arms are cart"),
     ({"external/registry/responders": 400}, "external.registry.responders", "cannot be more"),
+    ({"scenarios/null/dfr/registry_source": 0.2}, "scenarios.null.dfr.registry_source",
+     "stays as observed; write redrawn = true"),
     ({"scenarios/null/dfr/registry": 1.2}, "scenarios.null.dfr.registry", "found 1.2"),
     ({"strata": {"a": 0.5, "b": 0.5}, "rules/0/posterior/stratum": "a"},
      "rules[0].posterior.minus", "leave `stratum` out"),
@@ -219,7 +276,7 @@ def test_what_is_refused(changes: dict[str, Any], path: str, words: str) -> None
 def test_what_is_told() -> None:
     text = described(Design(**DESIGN))
     assert "Comparison: single-arm trial against an external control" in text
-    assert "  external control: registry, 14 of 310 participants (a registry)" in text
+    assert "  external control: registry, 14 of 310 participants, as observed in" in text
     assert "only their sampling error is counted" in text
     assert "look 2: from" in text
     (estimand,) = Plan.of(Design(**DESIGN)).estimands

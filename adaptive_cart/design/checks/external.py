@@ -57,6 +57,13 @@ def external(pieces: Pieces) -> Found:
                 "numbers by stratum are of just these (or are told for all together)",
                 "strata",
             )
+        if data.redrawn and name not in pieces.comparators:
+            yield (
+                path_to(path, "redrawn"),
+                "drawn anew are data that an arm is compared with (`minus`); from these a prior "
+                "borrows, as they were observed: leave it out",
+                "rules",
+            )
         if name not in named:
             yield (
                 path,

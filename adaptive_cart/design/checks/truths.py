@@ -40,6 +40,11 @@ def frame_of(pieces: Pieces, between: Faults | None = None) -> Frame:
         follow_up=pieces.follow_up,
         early={n: tuple(e.from_) for n, e in pieces.prediction.items() if e is not None},
         control=pieces.control,
+        redrawn={
+            name: data.observed
+            for name, data in pieces.external.items()
+            if data is not None and data.redrawn and "responders" in data.said
+        },
         comparators={name: pieces.comparators_of(name) for name in endpoints},
         needed={name: _asked_about(pieces, name, wrong) for name in endpoints},
     )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
+    from adaptive_cart.models.binary.external_counts import OutsideCounts
     from adaptive_cart.models.prior import Prior
     from adaptive_cart.nouns.external import External
 
@@ -208,7 +209,7 @@ class BetaBinomialAnalysis(AnalysisBase):
     answered_by: ClassVar[type[Posterior]] = CountsPosterior
     of_tables: ClassVar[bool] = True
     beside_external: ClassVar[bool] = True
-    _beside: dict[str, tuple[int, int]] = PrivateAttr(default_factory=dict)
+    _beside: dict[str, OutsideCounts] = PrivateAttr(default_factory=dict)
 
     def _by_arm(self, arms: tuple[str, ...]) -> dict[str, OnePrior]:
         if self.prior is None:
@@ -275,7 +276,7 @@ class BetaBinomialAnalysis(AnalysisBase):
         uniform = BetaPrior(a=1.0, b=1.0)
         priors = [given.get(arm, uniform).as_mixture for arm in arms]
         for name, seen in self._beside.items():
-            priors.append(after(given.get(name, uniform).as_mixture, seen))
+            priors.append(after(given.get(name, uniform).as_mixture, seen.known))
         return BetaBinomial(tuple(priors))
 
     def error(
@@ -309,20 +310,26 @@ class BetaBinomialAnalysis(AnalysisBase):
     def posterior(
         self, fitted: BetaBinomial, summary: Summary, open_strata: Booleans | None
     ) -> CountsPosterior:
-        from adaptive_cart.models.binary.external_counts import beside
+        from adaptive_cart.models.binary.external_counts import with_outside
 
         assert isinstance(summary, Counts)
-        number = len(fitted.priors)
+        responders, participants = self.outside(summary)
         return CountsPosterior(
             fitted,
-            beside(np.asarray(summary.successes), number),
-            beside(np.asarray(summary.totals), number),
+            with_outside(np.asarray(summary.successes), responders),
+            with_outside(np.asarray(summary.totals), participants),
             open_strata,
         )
+
+    def outside(self, summary: Summary) -> tuple[Integers, Integers]:
+        from adaptive_cart.models.binary.external_counts import outside_of
+
+        return outside_of(summary, [seen.drawn for seen in self._beside.values()])
 
     def reference(
         self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
     ) -> Reference:
         from adaptive_cart.models.binary.beta_binomial_reference import BetaBinomialReference
 
-        return BetaBinomialReference(self.fitted(arms, shares), (*arms, *self._beside))
+        drawn = tuple(seen.drawn for seen in self._beside.values())
+        return BetaBinomialReference(self.fitted(arms, shares), (*arms, *self._beside), drawn=drawn)

@@ -14,14 +14,14 @@ Strata are pooled: the data are the counts of the strata that a question is abou
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.base import Reference
-from adaptive_cart.models.binary.external_counts import beside
+from adaptive_cart.models.binary.external_counts import outside_of
 from adaptive_cart.models.reference_scales import logit_scale
 from adaptive_cart.models.strata.reference_strata import counts_completed, of_strata
 from adaptive_cart.nouns.completions import PlainCompletions
@@ -39,6 +39,7 @@ class BetaBinomialReference(Reference):
 
     priors: BetaBinomial
     arms: tuple[str, ...]
+    drawn: tuple[tuple[int, int], ...] = field(default=(), kw_only=True)
     completes = True
 
     @property
@@ -58,19 +59,18 @@ class BetaBinomialReference(Reference):
     ) -> dict[str, npt.NDArray[Any]]:
         """Responders and participants analysed by arm, in the strata asked about."""
         assert isinstance(summary, Counts)
+        responders, participants = outside_of(summary, self.drawn)
         data = {
-            "successes": self._beside(summary.successes[trial], open_strata, question),
-            "totals": self._beside(summary.totals[trial], open_strata, question),
+            "successes": np.append(
+                of_strata(summary.successes[trial], open_strata, question), responders[trial]
+            ),
+            "totals": np.append(
+                of_strata(summary.totals[trial], open_strata, question), participants[trial]
+            ),
         }
         if any(prior.adapts for prior in self.priors.priors):
             data["weights"] = self._weights(data["successes"], data["totals"])
         return data
-
-    def _beside(
-        self, counts: npt.NDArray[Any], open_strata: Booleans | None, question: Question | None
-    ) -> npt.NDArray[Any]:
-        """Counts by arm, and nobody in external data, whose prior holds what was seen there."""
-        return beside(of_strata(counts, open_strata, question), len(self.arms), axis=0)
 
     def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
         """A new model of these data."""

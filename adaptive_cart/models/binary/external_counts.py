@@ -6,22 +6,42 @@ as a prior behind those of the arms, in whose place a trial has seen nobody.
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.binary.beta_mixture import BetaMixture, updated
 from adaptive_cart.nouns.external import External
+from adaptive_cart.nouns.summaries import Counts, Summary
+from adaptive_cart.nouns.summaries.counts_beside import CountsBeside
 
 Number = TypeVar("Number", bound=np.generic)
 
 
-def seen_in(data: External) -> tuple[int, int]:
-    """Responders and participants of external data, all strata together; nobody of other data."""
+class OutsideCounts(NamedTuple):
+    """Responders and participants of external data, all strata together.
+
+    Attributes
+    ----------
+    known
+        Those that are the same in every trial, and stand in the prior.
+    drawn
+        Those that are drawn anew, as they were observed; nobody where they are not.
+    """
+
+    known: tuple[int, int]
+    drawn: tuple[int, int]
+
+
+def seen_in(data: External) -> OutsideCounts:
+    """What was seen in external data; nobody where they are no counts."""
+    nobody = (0, 0)
     if data.responders is None or data.participants is None:
-        return 0, 0
-    return int(data.total("responders")), int(data.total("participants"))
+        return OutsideCounts(nobody, nobody)
+    seen = int(data.total("responders")), int(data.total("participants"))
+    return OutsideCounts(nobody, seen) if data.redrawn else OutsideCounts(seen, nobody)
 
 
 def after(prior: BetaMixture, seen: tuple[int, int]) -> BetaMixture:
@@ -38,3 +58,32 @@ def beside(counts: npt.NDArray[Number], number: int, axis: int = 1) -> npt.NDArr
         return counts
     shape = (*counts.shape[:axis], lacking, *counts.shape[axis + 1 :])
     return np.concatenate([counts, np.zeros(shape, dtype=counts.dtype)], axis=axis)
+
+
+def outside_of(
+    summary: Summary, observed: Sequence[tuple[int, int]]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Responders and participants of external data beside each trial, ``(trial, external data)``.
+
+    Parameters
+    ----------
+    observed
+        What stands there in a trial with which none are drawn.
+    """
+    if isinstance(summary, CountsBeside):
+        return summary.outside, summary.outside_totals
+    assert isinstance(summary, Counts)
+    table = np.array(observed, dtype=np.int64).reshape(len(observed), 2)
+    responders, participants = (np.tile(part, (len(summary.totals), 1)) for part in table.T)
+    return responders, participants
+
+
+def with_outside(
+    counts: npt.NDArray[Number], outside: npt.NDArray[np.int64]
+) -> npt.NDArray[Number]:
+    """Put external counts behind the arms, ``(trial, arm, stratum)``, all in the first stratum."""
+    number = counts.shape[1]
+    found = beside(counts, number + outside.shape[1])
+    if outside.shape[1]:
+        found[:, number:, 0] = outside
+    return found
