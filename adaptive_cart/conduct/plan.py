@@ -240,7 +240,9 @@ class Plan:
             return self._by_period(kind, found, prepared, seen)
         if endpoint in self.fitted:
             found = self.fitted[endpoint][0].dated(found)
-        if snapshot.population.external and isinstance(found, Counts):
+        compared = endpoint in self.fitted and self.fitted[endpoint][0].beside_external
+        if compared and snapshot.population.external:
+            assert isinstance(found, Counts)
             return self._beside(endpoint, found, snapshot)
         early = self.design.prediction.get(endpoint)
         if early is None or early.counts == "predictions":
