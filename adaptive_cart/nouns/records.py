@@ -102,6 +102,7 @@ class Population:
     crossover_counts: bool = False
     attendance: Attendance | None = None
     windows: Windows | None = None
+    external: Mapping[str, Integers] = field(default_factory=dict)
 
     @cached_property
     def by_period(self) -> Population:
@@ -109,7 +110,6 @@ class Population:
         assert self.windows is not None
         period = self.windows.period_of(self.arrival)
         return replace(self, stratum=period, strata=self.windows.periods)
-    external: Mapping[str, Integers] = field(default_factory=dict)
 
     @property
     def label(self) -> Labels:

@@ -114,6 +114,13 @@ def _compared_with(pieces: Pieces, question: PosteriorQuestion, place: str, name
             f"leave `stratum` out",
             f"{place.rpartition('.')[0]}.stratum",
         )
+    if analysis is not None and analysis.over_time() is not analysis:
+        yield (
+            place,
+            f"found {shown(name)}, external data, whose periods are not known; leave "
+            f"[analysis.{about}.time_trend] out",
+            path_to("analysis", about, "time_trend"),
+        )
     if about in pieces.prediction:
         yield (
             place,
