@@ -781,6 +781,7 @@ KEYS: dict[str, list[Case]] = {
                    to("direct", "crossover", {"from": "soc", "to": "cart", "after_month": 3.0},
                       "refused")],
     ".design_prior": [to("direct", "design_prior", {"neutral": {}}, "told")],
+    ".sensitivity": [to("direct", "sensitivity", {"enrolment.max_n": [40]}, "told")],
     "DesignPrior.weights": [
         to("direct", "design_prior/ours/weights", {"works": 0.6, "none": 0.4}, "told",
            design_prior={"ours": {"weights": {"works": 0.5, "none": 0.5}}}),

@@ -24,7 +24,7 @@ from adaptive_cart.commands.terminal import encodable, progress, say_goes_on, wi
 @click.option(
     "--one-at-a-time",
     is_flag=True,
-    help="Change one key, the others as written; else all combinations.",
+    help="Change one key, the others as written; else all combinations of what --vary names.",
 )
 @click.option("--pairs", is_flag=True, help="The same, and all combinations of two keys.")
 @click.option(
@@ -84,7 +84,10 @@ def command(
     out: Path | None,
     resume: bool,
 ) -> None:
-    """Run DESIGN with keys of it set otherwise, and compare with the design as written."""
+    """Run DESIGN with keys of it set otherwise, and compare with the design as written.
+
+    Without --vary, what its table [sensitivity] names is varied, one key at a time.
+    """
     from adaptive_cart.design.file import load_design
     from adaptive_cart.errors import InputError
     from adaptive_cart.sweeps import sweep
@@ -98,8 +101,8 @@ def command(
         with progress() as bar:
             found = sweep(
                 loaded,
-                vary_of(varied),
-                how="one_at_a_time" if one_at_a_time else "pairs" if pairs else "grid",
+                vary_of(varied) or None,
+                how="one_at_a_time" if one_at_a_time else "pairs" if pairs else None,
                 recalibrate=recalibrate,
                 looks_in_proportion=looks_in_proportion,
                 trials=trials,

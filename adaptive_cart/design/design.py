@@ -293,6 +293,7 @@ class Design(Part):
     truth: dict[str, Any] = Field(default_factory=dict)
     scenarios: dict[str, dict[str, Any]]
     design_prior: dict[str, DesignPrior] = Field(default_factory=dict)
+    sensitivity: dict[str, list[Any]] = Field(default_factory=dict)
     calibration: Calibration | None = None
     simulation: Simulation = Simulation()
 

@@ -19,7 +19,7 @@ from adaptive_cart.design.correlations import CORRELATION
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.look_tables import NUMBERS, SCALES
 from adaptive_cart.design.products import PRODUCTS
-from adaptive_cart.design.replacing import replaced, settings_of
+from adaptive_cart.design.replacing import replaced, settings_of, wrong_values
 from adaptive_cart.design.scenario_frame import ROLES
 from adaptive_cart.design.trends import KEYS, TIME_TREND
 from adaptive_cart.design.validation import meant, one_line
@@ -55,7 +55,11 @@ def load_design(path: str | Path, settings: Iterable[str] = ()) -> Design:
     except DesignError as error:
         raise DesignError(error.problems, str(path)) from None
     wanted = settings_of(settings)
-    return replaced(loaded, wanted, str(path)) if wanted else loaded
+    made = replaced(loaded, wanted, str(path)) if wanted else loaded
+    problems = list(wrong_values(made))
+    if problems:
+        raise DesignError(problems, str(path))
+    return made
 
 
 def _unreadable(path: str | Path, message: str, place: str = "") -> DesignError:
@@ -249,7 +253,7 @@ def digest_of(design: Design) -> str:
     plain = design.model_dump(
         mode="json",
         by_alias=True,
-        exclude={"simulation", "name", "description"},
+        exclude={"simulation", "name", "description", "sensitivity"},
         exclude_defaults=True,
     )
     plain["truth"] = _canonical(design.truth)
@@ -594,6 +598,7 @@ _HOVER = {
     "truth": "The participant course, or truth by endpoint, that every scenario starts from.",
     "scenarios": "Truths to simulate: what differs from [truth] in each.",
     "design_prior": "How probable each scenario is held to be: what averages are taken over.",
+    "sensitivity": "By key: values that `adaptive-cart sweep` sets it to, one at a time.",
     "claims": "How success and further claims share the family-wise error, and pass it on.",
     "calibration": 'What thresholds that are "calibrate" are set for.',
     "simulation": "Number of simulated trials, and the seed.",

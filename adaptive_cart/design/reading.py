@@ -67,6 +67,7 @@ _NAMED: dict[str, Any] = {
     "prediction": EarlyMonths,
     "utility": Weights,
     "design_prior": DesignPrior,
+    "sensitivity": list[Any],
 }
 _REQUIRED = {
     "name": 'write name = "…" at the top of the file',
@@ -219,6 +220,7 @@ class _Reading:
         )
         for key in ("multiarm", "simulation"):
             self.whole(key)
+        self.named("sensitivity")
         pieces.faults = Faults(problem.path for problem in self.problems)
         pieces.renamed = self.renamed
         return pieces

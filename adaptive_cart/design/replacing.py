@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,6 +133,20 @@ def replaced(design: Design, settings: Mapping[str, Any], source: str = "") -> D
         ) from None
     made.__dict__["replaced"] = changes
     return made
+
+
+def wrong_values(design: Design) -> Iterator[Problem]:
+    """Tell values in ``[sensitivity]`` that the design cannot have, each by its place there."""
+    for key, values in design.sensitivity.items():
+        where = path_to("sensitivity", key)
+        if not values:
+            yield Problem(where, "found []; a list with at least one value is expected")
+        for place, value in enumerate(values):
+            try:
+                replaced(design, {key: value})
+            except DesignError as error:
+                for problem in error.problems:
+                    yield Problem(path_to(where, place), str(problem))
 
 
 def given(design: Design) -> dict[str, Any]:

@@ -40,9 +40,9 @@ def _silent(what: str, done: int, total: int) -> None:
 
 def sweep(
     design: Design,
-    vary: Mapping[str, Sequence[Any]],
+    vary: Mapping[str, Sequence[Any]] | None = None,
     *,
-    how: How = "grid",
+    how: How | None = None,
     recalibrate: bool = False,
     looks_in_proportion: bool = False,
     trials: int | None = None,
@@ -62,10 +62,11 @@ def sweep(
     Parameters
     ----------
     vary
-        Values by key; keys as ``Design.replace`` takes them.
+        Values by key; keys as ``Design.replace`` takes them. The design's ``[sensitivity]`` if left
+        out, one key at a time.
     how
-        ``grid``: all combinations; ``one_at_a_time``: one key changed, the others as written;
-        ``pairs``: that, and all combinations of two keys.
+        ``grid``: all combinations, of what is given here if left out; ``one_at_a_time``: one key
+        changed, the others as written; ``pairs``: that, and all combinations of two keys.
     recalibrate
         Calibrate the thresholds of the success rules of every variant, the design as written among
         them, for ``[calibration] type_one_error`` first: what is compared has the same worst error.
@@ -85,6 +86,9 @@ def sweep(
     ResultsError
         If the folder holds the sweep of another design.
     """
+    if how is None:
+        how = "one_at_a_time" if vary is None else "grid"
+    vary = design.sensitivity if vary is None else vary
     variants = variants_of(
         design, vary, how, recalibrate=recalibrate, looks_in_proportion=looks_in_proportion
     )

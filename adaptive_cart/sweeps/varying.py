@@ -140,7 +140,9 @@ def variants_of(
     empty = [key for key, values in vary.items() if not values]
     if empty or not vary:
         what = f"{empty[0]} has no values" if empty else "nothing is varied"
-        raise InputError(f"{what}; write --vary KEY=VALUE,VALUE or --vary KEY=FROM:TO:STEP")
+        raise InputError(
+            f"{what}; write --vary KEY=VALUE,VALUE or --vary KEY=FROM:TO:STEP, or [sensitivity]"
+        )
     number = _how_many([len(values) for values in vary.values()], how)
     if number > MOST:
         raise InputError(f"{number:,} variants; at most {MOST:,} are run in one sweep")

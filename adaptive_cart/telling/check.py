@@ -17,6 +17,7 @@ from adaptive_cart.design.planned import said_moment
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.rule_tables import AlphaSpending, ByAlpha, Comparing, Rule
 from adaptive_cart.design.spending import planned_bounds
+from adaptive_cart.design.validation import shown
 from adaptive_cart.errors import one_of
 from adaptive_cart.models.classical.alpha_spending import SHAPES
 from adaptive_cart.nouns.questions import ALL, TO_CALIBRATE, sum_of, written
@@ -56,6 +57,9 @@ def described(design: Design) -> str:
         lines += ["", *told_costs(design)]
     if design.design_prior:
         lines += ["", *told_design_priors(design)]
+    if design.sensitivity:
+        lines += ["", "Sensitivity: what `adaptive-cart sweep` varies, one key at a time"]
+        lines += [f"  {key}: {shown(values)}" for key, values in design.sensitivity.items()]
     if design.long_term_follow_up is not None:
         lines += ["", *told_long_term(design)]
     idle = list(without_effect(design, truths))
