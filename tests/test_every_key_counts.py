@@ -1314,6 +1314,9 @@ KEYS: dict[str, list[Case]] = {
     "Calibration.null_region": [
         to("direct", "calibration/null_region", {"soc": [0.2, 0.4]}, "told",
            calibration={"type_one_error": 0.025}, rules__1__at_least="calibrate")],
+    "Calibration.confidence": [
+        to("direct", "calibration/confidence", "estimate", "told",
+           calibration={"type_one_error": 0.025}, rules__1__at_least="calibrate")],
     "Calibration.futility": [
         to("direct", "calibration/futility", "not_binding", "told",
            calibration={"type_one_error": 0.025}, rules__1__at_least="calibrate"),

@@ -229,6 +229,15 @@ class Calibration(Part):
         default=None, description="whether trials that it ends are taken for ended; binding"
     )
 
+    confidence: Literal["upper", "estimate"] | None = Field(
+        default=None, description="what is at most the error where it is simulated; upper"
+    )
+
+    @property
+    def by_upper_bound(self) -> bool:
+        """Whether a simulated error's upper 95% bound has to be at most the one wanted."""
+        return self.confidence != "estimate"
+
     @property
     def obeys_futility(self) -> bool:
         """Whether trials that a futility rule ends are taken for ended in the search."""

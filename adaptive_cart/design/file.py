@@ -661,6 +661,7 @@ _HOVER = {
     "Crossover.strategy": "Crossing over is non-response, or is ignored (treatment policy).",
     "Calibration.type_one_error": "Probability of a false success, at most, in the worst case.",
     "Calibration.null_region": "Control rates that count: soc = [0.02, 0.30]; else all.",
+    "Calibration.confidence": "Upper 95% bound of a simulated error (default), or its estimate.",
     "Calibration.futility": "Futility rules act in the search (default), or are left out of it.",
     "Simulation.trials": "Simulated trials a scenario (default 10 000).",
     "Simulation.seed": "Seed of the random numbers.",

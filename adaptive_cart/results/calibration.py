@@ -69,7 +69,7 @@ class Calibrated(Searched):
     Attributes
     ----------
     threshold
-        At full precision; a rounded one can be another design. It lies midway between the next two.
+        Midway between the next two, in the fewest decimals that keep it between them.
     must_not_count, may_count
         The largest posterior probability that must not count as success, and the next larger one
         that may; nothing where there is none.
@@ -101,6 +101,9 @@ class Calibrated(Searched):
         Names of the scenarios that the search read.
     asked, found
         Fingerprints of the design as it was written, and with the threshold in its place.
+    confidence
+        Whether the upper 95% bound of the error on fresh trials is at most the target, or its
+        estimate on those of the search.
     """
 
     threshold: float
@@ -120,6 +123,7 @@ class Calibrated(Searched):
     scenarios: tuple[str, ...]
     asked: str
     found: str
+    confidence: Literal["exact", "upper", "estimate"] = "estimate"
 
     @property
     def of_success(self) -> Calibrated:
@@ -178,6 +182,7 @@ class Calibrated(Searched):
             lines.append(
                 f"on {fresh.n:,} fresh trials {fresh.estimate:.4f} there (MCSE {fresh.mcse:.4f}, "
                 f"95% interval {fresh.lower:.4f} to {fresh.upper:.4f}){self._advice(fresh)}"
+                f"{self._chosen_by()}"
             )
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
@@ -188,6 +193,11 @@ class Calibrated(Searched):
         if high is None:
             return f"above {low:.6f}, which must not count and is the largest seen"
         return f"between {low:.6f}, which must not count, and {high:.6f}, the next that may"
+
+    def _chosen_by(self) -> str:
+        if self.confidence != "upper":
+            return ""
+        return f"; the smallest threshold at which that upper bound is at most {self.target:g}"
 
     def _advice(self, fresh: Figure) -> str:
         if fresh.upper <= self.target:

@@ -20,7 +20,7 @@ class ClaimThreshold:
     Attributes
     ----------
     threshold
-        At full precision, midway between the next two.
+        Midway between the next two, in the fewest decimals that keep it between them.
     must_not_count, may_count
         The largest posterior probability that must not count, and the next larger one that may;
         nothing where there is none.

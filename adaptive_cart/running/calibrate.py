@@ -3,8 +3,9 @@
 Every ``"calibrate"`` of a design is one number: the smallest threshold at which the probability of
 a false success is at most the wanted type I error at every point of the null region. The error is a
 step function of the threshold, so that the number written lies midway between the largest posterior
-probability that must not count as success and the next that may. Futility counts as binding,
-unless the design says that it is not: then the search leaves the futility rules out.
+probability that must not count as success and the next that may, in as few decimals as do.
+Futility counts as binding, unless the design says that it is not: then the search leaves the
+futility rules out.
 
 Where the exact engine is valid the error is enumerated (:mod:`adaptive_cart.running.exact_error`).
 Elsewhere trials are simulated once at each point with success switched off; a trial would have
@@ -14,9 +15,10 @@ read off one simulation. Where another rule predicts a calibrated one, what it d
 threshold too: then the search is repeated with the predicted threshold set to the last answer until
 it settles.
 
-The threshold is found on trials of their own (a seed made from the design's) and confirmed on fresh
-ones (a third), so that the error of the calibrated design is estimated on trials that did not
-choose it.
+The threshold is found on trials of their own (a seed made from the design's). At the null points
+with the largest errors ten times as many fresh ones (a third seed) then move it until the upper 95%
+bound of the error is at most the one wanted; with ``confidence = "estimate"`` the search alone
+decides, and fresh trials only tell the error.
 """
 
 from __future__ import annotations
@@ -56,12 +58,15 @@ from adaptive_cart.running.simulated_error import (
     Progress,
     false_successes,
     hardest,
+    in_few_decimals,
     nothing_keeps,
     over_points,
     smallest,
 )
 
 TRIALS = 10_000
+FRESH = 10  # so many times as many trials confirm a threshold as search it
+CONFIRMED = 2  # null points, those with the largest errors
 ROUNDS = 6
 SLACK = 1e-12  # rounding of an enumerated error
 
@@ -204,7 +209,7 @@ def _enumerated(design: Design, region: Region, progress: Progress) -> Calibrate
     progress("calibration", steps, steps)
     must_not = float(values[low]) if low >= 0 else None
     may = float(values[high])
-    threshold = (0.0 if must_not is None else must_not + may) / 2.0
+    threshold = 0.0 if must_not is None else in_few_decimals(must_not, may)
     worst = error.worst(may)
     shown = {**error.shown(may), worst.name: worst.error}
     return _found(
@@ -247,11 +252,21 @@ def _simulated(
         threshold = found
         if settled:
             break
+    confirmed: dict[str, Floats] = {}
+    if design.calibration.by_upper_bound:
+        threshold, must_not, may, confirmed = _bounded(
+            design, largest, threshold, trials, seed, jobs, progress, ROUNDS if predicted else 1
+        )
     errors = {name: proportion(int((v >= threshold).sum()), trials) for name, v in largest.items()}
-    worst = max(errors, key=lambda name: errors[name].estimate)
+    shown = {name: proportion(int((v >= threshold).sum()), len(v)) for name, v in confirmed.items()}
+    worst = max(shown or errors, key=lambda name: (shown or errors)[name].estimate)
     final = with_threshold(design, threshold)
-    again = {point.name: point for point in null_points(final, design)[0]}[worst]
-    wrong = false_successes(final, again, trials, own_seed(seed))
+    if confirmed and not predicted:
+        fresh = shown[worst]
+    else:
+        again = {point.name: point for point in null_points(final, design)[0]}[worst]
+        number = len(confirmed[worst]) if confirmed else trials
+        fresh = proportion(false_successes(final, again, number, own_seed(seed)), number)
     return _found(
         design, final, region, threshold, must_not, may,
         method="simulated",
@@ -259,10 +274,57 @@ def _simulated(
         worst=worst,
         calibrated=calibrated_rules(design, resolve_rules(final)),
         trials=trials,
-        fresh=proportion(wrong, trials),
+        fresh=fresh,
         seed=seed,
         notes=(*_not_enumerated(design, region), *notes),
+        confidence="upper" if confirmed else "estimate",
     )  # fmt: skip
+
+
+def _bounded(
+    design: Design,
+    searched: dict[str, Floats],
+    threshold: float,
+    trials: int,
+    seed: int,
+    jobs: int | None,
+    progress: Progress,
+    rounds: int,
+) -> tuple[float, float | None, float | None, dict[str, Floats]]:
+    """Move the threshold until the upper bound of the error, on fresh trials, is what is wanted.
+
+    Parameters
+    ----------
+    searched
+        By null point: the largest probabilities of the trials of the search. Those with the
+        largest errors are simulated anew, with ten times as many; the others are held by these.
+
+    Returns
+    -------
+    The threshold with its neighbours, and the largest probabilities of the fresh trials.
+    """
+    assert design.calibration is not None
+    error = design.calibration.type_one_error
+    order = sorted(searched, key=lambda name: -float((searched[name] >= threshold).mean()))
+    worst, others = order[:CONFIRMED], [searched[name] for name in order[CONFIRMED:]]
+    fresh: dict[str, Floats] = {}
+    must_not: float | None = None
+    may: float | None = None
+    for round_ in range(rounds):
+        numbers = with_threshold(design, threshold)
+        points = {p.name: p for p in null_points(numbers, design)[0] if p.name in worst}
+        label = f"confirmation {round_ + 1}"
+        many = FRESH * trials
+        fresh = over_points(numbers, design, points, many, own_seed(seed), jobs, progress, label)
+        found, must_not, may = smallest([*fresh.values()], error, upper=True)
+        by_search = smallest(others, error) if others else (0.0, None, None)
+        if by_search[0] > found:
+            found, must_not, may = by_search
+        settled = abs(found - threshold) < 1e-6
+        threshold = found
+        if settled:
+            break
+    return threshold, must_not, may, fresh
 
 
 # ── what is found ─────────────────────────────────────────────────────────────────────────────
@@ -280,7 +342,7 @@ def _found(
     assert design.calibration is not None
     scenarios = tuple(dict.fromkeys([*([region.base] if region.base else []), *region.nulls]))
     final = with_threshold(design, threshold)
-    told = {"trials": 0, "fresh": None, "seed": 0, "notes": ()} | rest
+    told = {"trials": 0, "fresh": None, "seed": 0, "notes": (), "confidence": "exact"} | rest
     return Calibrated(
         threshold=threshold,
         must_not_count=must_not,

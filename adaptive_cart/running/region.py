@@ -96,7 +96,15 @@ def wanted_words(design: Design) -> str | None:
         if needs_calibration(design)
         else "; the thresholds are written, and not found for it here"
     )
-    return f"{error}, over {region}{_left_out(design)}{by}"
+    return f"{error}, over {region}{_left_out(design)}{by}{_bound(design)}"
+
+
+def _bound(design: Design) -> str:
+    """What of a simulated error is held, in words; blank where nothing is searched."""
+    if design.calibration is None or not needs_calibration(design):
+        return ""
+    what = "its upper 95% bound" if design.calibration.by_upper_bound else "its estimate"
+    return f"; where it is simulated, {what} is"
 
 
 def _left_out(design: Design) -> str:

@@ -19,11 +19,13 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.participants.population import latents_for
+from adaptive_cart.results.operating import Z95, proportion
 from adaptive_cart.running.null_region import Point
 from adaptive_cart.running.region import GRID, Region, asks
 
 PILOT = 10  # of a wide grid, one in so many trials chooses the points
 ALWAYS = 2.0  # stands for a false success at every threshold
+EDGE = 1e-10  # how near to a probability a threshold may lie that is to be on one side of it
 TIE = 1e-11  # what two posterior probabilities may differ by and still be equal
 Progress = Callable[[str, int, int], None]
 
@@ -128,16 +130,56 @@ def blocks(design: Design, trials: int) -> Iterator[tuple[int, int]]:
         yield first, min(size, trials - first)
 
 
-def smallest(found: Sequence[Floats], error: float) -> tuple[float, float | None, float | None]:
+def most_events(error: float, trials: int, upper: bool) -> int:
+    """Largest number of trials of which an error that is wanted lets be false successes.
+
+    Parameters
+    ----------
+    upper
+        Whether the upper end of the 95% interval has to be at most the error, or the estimate.
+
+    Raises
+    ------
+    DesignError
+        If so few trials cannot show so small an error.
+    """
+    most = math.floor(error * trials + 1e-9)
+    if not upper:
+        return most
+    while most >= 0 and proportion(most, trials).upper > error:
+        most -= 1
+    if most < 0:
+        needed = math.ceil(Z95**2 * (1.0 - error) / error)
+        message = (
+            f"found {error:g}, which {trials:,} trials cannot show: without a single false "
+            f"success among them their upper 95% bound is still "
+            f"{proportion(0, trials).upper:.2g}; at least {needed:,} are needed, and many more to "
+            f"come near it (--trials, of which ten times as many confirm), or "
+            f'confidence = "estimate"'
+        )
+        raise DesignError([Problem("calibration.type_one_error", message)])
+    return most
+
+
+def smallest(
+    found: Sequence[Floats], error: float, upper: bool = False
+) -> tuple[float, float | None, float | None]:
     """Smallest threshold that at most a fraction ``error`` of the trials of each point reaches.
+
+    Parameters
+    ----------
+    upper
+        Whether the upper 95% bound of that fraction has to be at most the error. It is one although
+        these trials choose the threshold: were the true error at it larger, then so many trials or
+        fewer would have reached a threshold of the error itself, which has a probability of 2.5%.
 
     Returns
     -------
-    It, midway between the largest probability that must not count and the next that may.
+    It, between the largest probability that must not count and the next that may.
     """
     must_not = -1.0
     for values in found:
-        allowed = math.floor(error * len(values) + 1e-9)
+        allowed = most_events(error, len(values), upper)
         if allowed < len(values):
             must_not = max(must_not, float(np.sort(values)[::-1][allowed]))
     if must_not < 0.0:
@@ -148,7 +190,20 @@ def smallest(found: Sequence[Floats], error: float) -> tuple[float, float | None
     above = np.concatenate([values[values > must_not + TIE] for values in found])
     above = above[above <= 1.0]
     may = float(above.min()) if len(above) else None
-    return (must_not + (1.0 if may is None else may)) / 2.0, must_not, may
+    return in_few_decimals(must_not, 1.0 if may is None else may), must_not, may
+
+
+def in_few_decimals(low: float, high: float) -> float:
+    """Midway between two probabilities, in the fewest decimals that keep it between them.
+
+    So it does not hang on the last bits of either, which differ from processor to processor.
+    """
+    middle, edge = (low + high) / 2.0, min(EDGE, (high - low) / 4.0)
+    for digits in range(1, 18):
+        value = round(middle, digits)
+        if low + edge < value < high - edge:
+            return value
+    return middle
 
 
 def nothing_keeps(target: float, error: float, largest: float) -> DesignError:

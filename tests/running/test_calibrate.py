@@ -6,6 +6,7 @@ import copy
 import json
 import math
 import os
+import time
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,9 +23,11 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, EngineError
 from adaptive_cart.results.calibration import Calibrated
 from adaptive_cart.results.calibration_log import log_beside, read_log
-from adaptive_cart.running.calibrate import calibrate, calibrated_text
+from adaptive_cart.results.operating import proportion
+from adaptive_cart.running.calibrate import calibrate, calibrated_text, own_seed
+from adaptive_cart.running.exact_error import ExactError
 from adaptive_cart.running.region import null_points, with_threshold
-from adaptive_cart.running.simulated_error import false_successes
+from adaptive_cart.running.simulated_error import false_successes, in_few_decimals
 from adaptive_cart.telling.check import described
 from checks import raw_design
 from twin import enumeration, posterior
@@ -117,7 +120,8 @@ def test_the_error_is_held_at_the_margin_of_the_claim() -> None:
     # the next smaller probability must not count, and midway is neither
     assert found.must_not_count is not None
     assert found.may_count is not None
-    assert found.threshold == pytest.approx((found.must_not_count + found.may_count) / 2)
+    assert found.threshold == pytest.approx((found.must_not_count + found.may_count) / 2, abs=1e-4)
+    assert found.must_not_count < found.threshold < found.may_count
     assert worst(found.must_not_count - 1e-9, 0.10) > 0.025
     inside = table[(table > found.must_not_count + 1e-9) & (table < found.may_count - 1e-9)]
     assert inside.size == 0
@@ -287,6 +291,7 @@ def test_it_is_the_same_for_the_same_seed_and_any_number_of_jobs() -> None:
 def test_a_calibration_is_confirmed_on_trials_that_did_not_choose_its_threshold() -> None:
     """On its own trials the error never exceeds the target; on fresh ones it is on both sides."""
     raw = small(calibration={"type_one_error": 0.05, "null_region": {"soc": [0.3, 0.3]}})
+    raw["calibration"]["confidence"] = "estimate"
     raw["rules"] = raw["rules"][:1]
     design = Design(**raw)
     above = 0
@@ -301,6 +306,102 @@ def test_a_calibration_is_confirmed_on_trials_that_did_not_choose_its_threshold(
         (point,) = (p for p in null_points(final, design)[0] if p.name == found.worst)
         assert false_successes(final, point, 200, found.seed) / 200 == found.worst_point.error
     assert 1 <= above <= 7
+
+
+def test_the_upper_bound_of_a_simulated_error_is_what_is_wanted() -> None:
+    """Over eight seeds the true error, by the twin, is below the target, and near it."""
+    raw = small(calibration={"type_one_error": 0.05, "null_region": {"soc": [0.3, 0.3]}})
+    raw["rules"] = raw["rules"][:1]
+    design = Design(**raw)
+    for seed in range(8):
+        found = calibrate(design, trials=200, seed=seed, jobs=1, engine="simulate")
+        assert found.confidence == "upper"
+        assert found.fresh is not None
+        assert found.fresh.n == 2_000
+        assert found.fresh.upper <= 0.05
+        # one false success more would be too many
+        more = proportion(round(found.fresh.estimate * 2_000) + 1, 2_000)
+        assert more.upper > 0.05 or found.may_count != found.threshold
+        final = with_threshold(design, found.threshold)
+        (point,) = (p for p in null_points(final, design)[0] if p.name == found.worst)
+        wrong = false_successes(final, point, 2_000, own_seed(found.seed))
+        assert wrong / 2_000 == found.fresh.estimate, "as the design acts"
+        true = slow_error(raw, found.threshold, 0.3, 0.3)
+        mcse = math.sqrt(true * (1 - true) / 2_000)
+        assert 0.05 - 6 * mcse - 0.012 < true < 0.05 + 1.5 * mcse
+        assert "upper bound is at most 0.05" in found.words()
+    estimate = raw | {"calibration": raw["calibration"] | {"confidence": "estimate"}}
+    other = calibrate(Design(**estimate), trials=200, seed=1, jobs=1, engine="simulate")
+    assert other.confidence == "estimate"
+    assert other.errors["soc 0.3000, cart 0.3000"] > 0.04
+
+
+def test_an_error_that_so_few_trials_cannot_show_is_refused() -> None:
+    raw = small(calibration={"type_one_error": 1e-7})
+    with pytest.raises(DesignError, match="2,000 trials cannot show") as caught:
+        calibrate(Design(**raw), trials=200, seed=1, jobs=1, engine="simulate")
+    assert "at least 38,414,585 are needed" in str(caught.value)
+
+
+def test_an_upper_bound_of_further_claims_is_refused() -> None:
+    raw = raw_design("lupus_gated_claims")
+    for rule in raw["rules"]:
+        if rule["then"] == "claim":
+            rule["at_least"] = "calibrate"
+    raw["calibration"] = raw.get("calibration", {"type_one_error": 0.025}) | {"confidence": "upper"}
+    with pytest.raises(DesignError, match="set by the estimate"):
+        Design(**raw)
+
+
+def test_hello_is_solved_exactly_and_no_smaller_threshold_would_do() -> None:
+    """By brute force: every probability that the rule can come to, at a hundred control rates."""
+    raw = hello(calibration={"type_one_error": 0.025})
+    began = time.perf_counter()
+    found = calibrate(Design(**raw))
+    assert time.perf_counter() - began < 5.0
+    assert found.threshold == 0.9889
+    assert found.must_not_count is not None
+    assert found.may_count is not None
+    error = ExactError(with_threshold(Design(**raw), 0.5), {"efficacy"}, (0.0, 1.0))
+    reached = error.probabilities
+    between = (reached > found.must_not_count + 1e-9) & (reached < found.may_count - 1e-9)
+    assert not between.any()
+    rates = np.linspace(0.01, 0.99, 99)
+    pairs = np.stack([rates, rates], axis=1)
+    smaller = reached[(reached <= found.must_not_count) & (reached > 0.97)]
+    assert all(error.at(pairs, float(value)).max() > 0.025 for value in smaller[::25])
+    assert error.at(pairs, found.must_not_count).max() > 0.025, "the next smaller one"
+    proven = ac.worst_case(with_threshold(Design(**raw), found.threshold)).certificate
+    assert proven is not None
+    assert proven.bound <= 0.025
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "written"),
+    [
+        (0.98, 0.99, 0.985),
+        (0.988868, 0.988936, 0.9889),
+        (0.9, 1.0, 0.95),
+        (0.123456789, 0.123456799, 0.12345679),
+        (0.5, 0.5 + 4e-11, 0.5 + 2e-11),
+    ],
+)
+def test_a_threshold_has_the_fewest_decimals_that_lie_between(
+    low: float, high: float, written: float
+) -> None:
+    found = in_few_decimals(low, high)
+    assert low < found < high
+    assert found == pytest.approx(written, abs=1e-12)
+    digits = len(repr(found).split(".")[1])
+    if written > 0.5 + 1e-9 or written < 0.5:
+        coarser = np.arange(10 ** (digits - 1)) / 10 ** (digits - 1)
+        assert not ((coarser > low + 1e-10) & (coarser < high - 1e-10)).any()
+
+
+def test_the_last_bits_of_a_probability_move_no_threshold() -> None:
+    low, high = 0.9888689, 0.9889354
+    moved = {in_few_decimals(low + a, high + b) for a in (-1e-13, 1e-13) for b in (-1e-13, 1e-13)}
+    assert moved == {0.9889}
 
 
 def test_another_rule_for_success_counts_as_well() -> None:

@@ -43,6 +43,7 @@ def calibration(pieces: Pieces) -> Found:
                 )
     yield from null_region(pieces)
     yield from _futility(pieces)
+    yield from _confidence(pieces)
     calibration = pieces.calibration
     asking = [path for path in asking if path not in _further(pieces)]
     if not asking or calibration is None or calibration.null_region is not None:
@@ -77,6 +78,23 @@ def _futility(pieces: Pieces) -> Found:
                 f"cannot be left out then",
                 f"rules[{place}]",
             )
+
+
+def _confidence(pieces: Pieces) -> Found:
+    """Whether an upper bound is asked for where further claims are searched, which have none."""
+    calibration = pieces.calibration
+    if calibration is None or calibration.confidence != "upper":
+        return
+    for place, rule in enumerate(pieces.rules):
+        if rule is not None and rule.decision.at_the_end and rule.threshold == "calibrate":
+            yield (
+                "calibration.confidence",
+                f"found \"upper\", and the threshold of the claim '{rule.name}' is set by the "
+                f"estimate of its error; leave it out: the rule for success has the upper bound "
+                f"all the same",
+                f"rules[{place}]",
+            )
+            return
 
 
 def _further(pieces: Pieces) -> list[str]:
