@@ -1317,6 +1317,9 @@ KEYS: dict[str, list[Case]] = {
     "Calibration.confidence": [
         to("direct", "calibration/confidence", "estimate", "told",
            calibration={"type_one_error": 0.025}, rules__1__at_least="calibrate")],
+    "Calibration.shape": [
+        to("direct", "calibration/shape", "obrien_fleming", "told",
+           calibration={"type_one_error": 0.025}, rules__1__at_least="calibrate")],
     "Calibration.futility": [
         to("direct", "calibration/futility", "not_binding", "told",
            calibration={"type_one_error": 0.025}, rules__1__at_least="calibrate"),

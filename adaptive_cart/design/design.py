@@ -233,6 +233,10 @@ class Calibration(Part):
         default=None, description="what is at most the error where it is simulated; upper"
     )
 
+    shape: Literal["pocock", "obrien_fleming"] | None = Field(
+        default=None, description="how the thresholds differ by look; pocock, one number"
+    )
+
     @property
     def by_upper_bound(self) -> bool:
         """Whether a simulated error's upper 95% bound has to be at most the one wanted."""

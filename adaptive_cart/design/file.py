@@ -662,6 +662,7 @@ _HOVER = {
     "Calibration.type_one_error": "Probability of a false success, at most, in the worst case.",
     "Calibration.null_region": "Control rates that count: soc = [0.02, 0.30]; else all.",
     "Calibration.confidence": "Upper 95% bound of a simulated error (default), or its estimate.",
+    "Calibration.shape": "One threshold for all looks (default), or stricter at early ones.",
     "Calibration.futility": "Futility rules act in the search (default), or are left out of it.",
     "Simulation.trials": "Simulated trials a scenario (default 10 000).",
     "Simulation.seed": "Seed of the random numbers.",

@@ -9,7 +9,7 @@ these tables is edited, it no longer matches.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from adaptive_cart.design.design import Design
@@ -18,6 +18,7 @@ from adaptive_cart.results.operating import Figure
 
 KIND = "adaptive_cart calibration"
 FORMAT = 1
+SHAPES = {"pocock": "Pocock-like", "obrien_fleming": "O'Brien-Fleming-like"}
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,12 @@ class Calibrated(Searched):
     confidence
         Whether the upper 95% bound of the error on fresh trials is at most the target, or its
         estimate on those of the search.
+    shape
+        Of the thresholds over the looks; the threshold above is then that of the last look, and
+        its neighbours are as they would be there.
+    by_look
+        By calibrated rule: its thresholds at the looks at which it is judged; empty where all are
+        one number.
     """
 
     threshold: float
@@ -124,6 +131,8 @@ class Calibrated(Searched):
     asked: str
     found: str
     confidence: Literal["exact", "upper", "estimate"] = "estimate"
+    shape: str = "pocock"
+    by_look: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def of_success(self) -> Calibrated:
@@ -145,9 +154,10 @@ class Calibrated(Searched):
         """The null point with the largest error."""
         return next(point for point in self.points if point.name == self.worst)
 
-    def of_rule(self, name: str) -> float:
-        """What stands in the place of ``"calibrate"`` in a rule: the same in all."""
-        return self.threshold
+    def of_rule(self, name: str) -> Any:
+        """What stands in the place of ``"calibrate"`` in a rule: one number, or one a look."""
+        values = self.by_look.get(name, ())
+        return [*values] if len(set(values)) > 1 else self.threshold
 
     # ── in words ──────────────────────────────────────────────────────────────────────────
     def lines(self) -> list[str]:
@@ -160,12 +170,17 @@ class Calibrated(Searched):
 
     def short(self) -> str:
         """Say the threshold in a clause."""
-        return f"threshold {self.threshold!r}"
+        at = "; ".join(", ".join(map(repr, values)) for values in self.by_look.values())
+        return f"threshold {at or repr(self.threshold)}"
 
     def words(self) -> str:
         """Say what was found, a line each: the threshold, its error, what confirms it."""
         worst = self.worst_point
-        lines = [f"calibrated threshold {self.threshold!r} ({self._between()})"]
+        last = " of the last look" if self.by_look else ""
+        lines = [f"calibrated threshold{last} {self.threshold!r} ({self._between()})"]
+        for name, values in self.by_look.items():
+            numbers = ", ".join(map(repr, values))
+            lines.append(f"'{name}' by look, {SHAPES[self.shape]}: {numbers}")
         if self.method == "exact":
             lines.append(
                 f"worst type I error {worst.error:.4f} at {worst.name}, exact over {self.region}; "
@@ -221,6 +236,8 @@ class Calibrated(Searched):
         try:
             told["points"] = tuple(NullPoint(**point) for point in told["points"])
             told["fresh"] = None if told["fresh"] is None else Figure(**told["fresh"])
+            by_look = told.get("by_look", {})
+            told["by_look"] = {name: tuple(values) for name, values in by_look.items()}
             told["notes"], told["scenarios"] = tuple(told["notes"]), tuple(told["scenarios"])
             found = Calibrated(**told)
             return found if found.worst_point else None

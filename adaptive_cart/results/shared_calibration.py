@@ -135,7 +135,7 @@ class SharedCalibration(Searched):
         own = [one for one in self.claims if one.rule == name]
         if not own:
             assert self.success is not None
-            return self.success.threshold
+            return self.success.of_rule(name)
         if len(own) == 1:
             return own[0].threshold
         return {"alpha": [one.alpha for one in own], "threshold": [one.threshold for one in own]}

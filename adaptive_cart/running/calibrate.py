@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +45,7 @@ from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, tables_of
 from adaptive_cart.running.null_region import Point
 from adaptive_cart.running.region import (
     Region,
+    asks,
     calibrated_rules,
     claims_of,
     needs_calibration,
@@ -52,7 +53,9 @@ from adaptive_cart.running.region import (
     region_of,
     with_found,
     with_threshold,
+    with_thresholds,
 )
+from adaptive_cart.running.shapes import Shape, rounded_between, rounded_up
 from adaptive_cart.running.simulated_error import (
     TIE,
     Progress,
@@ -212,8 +215,19 @@ def _enumerated(design: Design, region: Region, progress: Progress) -> Calibrate
     threshold = 0.0 if must_not is None else in_few_decimals(must_not, may)
     worst = error.worst(may)
     shown = {**error.shown(may), worst.name: worst.error}
+    by_look = {}
+    if not error.shape.flat and must_not is not None:
+        by_look = {
+            rule.name: {
+                look: rounded_between(value, *error.beside(rule.name, look, must_not, may))
+                for look, value in error.shape.thresholds(design, rule, threshold).items()
+            }
+            for rule in design.rules
+            if asks(rule)
+        }
     return _found(
         design, numbers, region, threshold, must_not, may,
+        by_look=by_look,
         method="exact",
         points=tuple(NullPoint(name, value, 0.0) for name, value in shown.items()),
         worst=worst.name,
@@ -260,8 +274,14 @@ def _simulated(
     errors = {name: proportion(int((v >= threshold).sum()), trials) for name, v in largest.items()}
     shown = {name: proportion(int((v >= threshold).sum()), len(v)) for name, v in confirmed.items()}
     worst = max(shown or errors, key=lambda name: (shown or errors)[name].estimate)
-    final = with_threshold(design, threshold)
-    if confirmed and not predicted:
+    shape = Shape.of(design)
+    by_look = {
+        rule.name: {k: rounded_up(t) for k, t in shape.thresholds(design, rule, threshold).items()}
+        for rule in design.rules
+        if asks(rule) and not shape.flat
+    }
+    final = with_thresholds(design, threshold, by_look)
+    if confirmed and not predicted and shape.flat:
         fresh = shown[worst]
     else:
         again = {point.name: point for point in null_points(final, design)[0]}[worst]
@@ -269,6 +289,7 @@ def _simulated(
         fresh = proportion(false_successes(final, again, number, own_seed(seed)), number)
     return _found(
         design, final, region, threshold, must_not, may,
+        by_look=by_look,
         method="simulated",
         points=tuple(NullPoint(n, f.estimate, f.mcse) for n, f in errors.items()),
         worst=worst,
@@ -337,11 +358,12 @@ def _found(
     may: float | None,
     *,
     calibrated: Sequence[ResolvedRule],
+    by_look: Mapping[str, Mapping[int, float]],
     **rest: Any,
 ) -> Calibrated:
     assert design.calibration is not None
     scenarios = tuple(dict.fromkeys([*([region.base] if region.base else []), *region.nulls]))
-    final = with_threshold(design, threshold)
+    final = with_thresholds(design, threshold, by_look)
     told = {"trials": 0, "fresh": None, "seed": 0, "notes": (), "confidence": "exact"} | rest
     return Calibrated(
         threshold=threshold,
@@ -354,6 +376,8 @@ def _found(
         scenarios=scenarios,
         asked=fingerprint(design, scenarios),
         found=fingerprint(final, scenarios),
+        shape=Shape.of(design).name,
+        by_look={name: tuple(values.values()) for name, values in by_look.items()},
         **told,
     )
 

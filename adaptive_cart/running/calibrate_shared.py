@@ -158,7 +158,7 @@ def _with_success(design: Design, success: Calibrated | None) -> Design:
         return with_threshold(design, 0.5)
     tables = design.plain()
     tables["rules"] = [
-        rule.plain() | ({"at_least": success.threshold} if asks(rule) else {})
+        rule.plain() | ({"at_least": success.of_rule(rule.name)} if asks(rule) else {})
         if not rule.decision.at_the_end
         else rule.plain()
         for rule in design.rules

@@ -36,6 +36,8 @@ from adaptive_cart.running.null_region import (
     rate_words,
     rates_of,
 )
+from adaptive_cart.running.shapes import Shape
+from adaptive_cart.running.simulated_error import TIE
 
 MOST_TABLES = 300_000  # over all looks; a search over more takes minutes
 RATES = 1_001  # control rates of the grid
@@ -110,6 +112,7 @@ class ExactError:
     def __init__(self, design: Design, calibrated: set[str], limits: tuple[float, float]) -> None:
         self.design = design
         self.calibrated = calibrated
+        self.shape = Shape.of(design)
         self._known: dict[tuple[int, bytes], Floats] = {}
         self._room = KEPT
         self.plan = Plan.of(design)
@@ -131,11 +134,26 @@ class ExactError:
             for part in self.plan.parts
             if number in part.thresholds and part.prediction is None
         }
+        for name in self.calibrated & set(asked):
+            asked[name] = self.shape.as_last(asked[name], number)
         return _Tables(number, analysed, successes, asked)
+
+    def beside(self, name: str, look: int, must_not: float, may: float) -> tuple[float, float]:
+        """At one look: the largest probability of a rule that must not count, and the next one.
+
+        Both as they are at that look; parameters as at the last.
+        """
+        asked = self.looks[look - 1].asked[name]
+        below, above = asked[asked <= must_not + TIE], asked[asked >= may - TIE]
+        low = self.shape.at(float(below.max()), look) if len(below) else 0.0
+        return low, self.shape.at(float(above.min()), look) if len(above) else 1.0
 
     @property
     def probabilities(self) -> Floats:
-        """Every probability that a rule to be calibrated can come to, at any look."""
+        """Every probability that a rule to be calibrated can come to, at any look.
+
+        As it would be at the last look, where thresholds have a shape.
+        """
         found = [
             asked
             for look in self.looks

@@ -6,7 +6,7 @@ directly; else of scenarios. :mod:`adaptive_cart.running.null_region` makes the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from adaptive_cart.design.rule_tables import Rule
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.questions import Question
+from adaptive_cart.results.calibration import SHAPES
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.null_region import (
     Point,
@@ -27,6 +28,7 @@ from adaptive_cart.running.null_region import (
     rate_points,
     scenario_points,
 )
+from adaptive_cart.running.shapes import Shape, as_written
 
 GRID = 8  # control rates of a region that is given
 WIDE_GRID = 21  # of all control rates
@@ -44,8 +46,30 @@ def asks(rule: Rule) -> bool:
 
 
 def with_threshold(design: Design, threshold: float) -> Design:
-    """Put one number in the place of every ``"calibrate"``."""
-    return _replaced(design, lambda name: for_each_amount(design, name, threshold))
+    """Put a number in the place of every ``"calibrate"``; where they have a shape, at each look.
+
+    Then the number is that of the last look.
+    """
+    shape = Shape.of(design)
+    by_name = {rule.name: rule for rule in design.rules}
+
+    def threshold_of(name: str) -> Any:
+        rule = by_name[name]
+        if shape.flat or rule.decision.at_the_end:
+            return for_each_amount(design, name, threshold)
+        return as_written(shape.thresholds(design, rule, threshold))
+
+    return _replaced(design, threshold_of)
+
+
+def with_thresholds(
+    design: Design, threshold: float, by_look: Mapping[str, Mapping[int, float]]
+) -> Design:
+    """Put thresholds by look in the place of ``"calibrate"`` in some rules, one in the others."""
+    some = _replaced(
+        design, lambda name: as_written(by_look[name]) if name in by_look else "calibrate"
+    )
+    return with_threshold(some, threshold)
 
 
 def with_found(design: Design, found: AnyCalibration) -> Design:
@@ -104,7 +128,9 @@ def _bound(design: Design) -> str:
     if design.calibration is None or not needs_calibration(design):
         return ""
     what = "its upper 95% bound" if design.calibration.by_upper_bound else "its estimate"
-    return f"; where it is simulated, {what} is"
+    shape = Shape.of(design)
+    form = "" if shape.flat else f"; thresholds over the looks {SHAPES[shape.name]}"
+    return f"; where it is simulated, {what} is{form}"
 
 
 def _left_out(design: Design) -> str:

@@ -22,6 +22,7 @@ from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.operating import Z95, proportion
 from adaptive_cart.running.null_region import Point
 from adaptive_cart.running.region import GRID, Region, asks
+from adaptive_cart.running.shapes import Shape
 
 PILOT = 10  # of a wide grid, one in so many trials chooses the points
 ALWAYS = 2.0  # stands for a false success at every threshold
@@ -81,11 +82,13 @@ def over_points(
 def largest_asked(numbers: Design, written: Design, point: Point, trials: int, seed: int) -> Floats:
     """Smallest threshold that each trial's false success would still reach, ``(trial,)``.
 
-    That is the largest probability that a calibrated rule asked for about a target whose claim is
-    false. A trial that another rule for success has ended falsely counts at every threshold.
+    That is the largest probability, as it would be at the last look, that a calibrated rule asked
+    for about a target whose claim is false. A trial that another rule for success has ended falsely
+    counts at every threshold.
     """
     plan = Plan.of(numbers)
     calibrated = {rule.name for rule in written.rules if asks(rule)}
+    shape = Shape.of(written)
     off = tuple(rule.never() if rule.name in calibrated else rule for rule in plan.rules)
     plan = Plan(numbers, off, plan.schedule, plan.fitted, ())
     others = {
@@ -101,6 +104,7 @@ def largest_asked(numbers: Design, written: Design, point: Point, trials: int, s
         for record in block.looks:
             for name in calibrated & set(record.probabilities):  # each makes one comparison
                 asked = record.probabilities[name][:, list(point.false[name])]
+                asked = shape.as_last(asked, record.look)
                 largest = np.fmax(largest, np.fmax.reduce(asked, axis=1, initial=0.0))
         for position, places in others.items():
             won = block.standing.won[position][:, list(places)]

@@ -44,6 +44,7 @@ def calibration(pieces: Pieces) -> Found:
     yield from null_region(pieces)
     yield from _futility(pieces)
     yield from _confidence(pieces)
+    yield from _shape(pieces)
     calibration = pieces.calibration
     asking = [path for path in asking if path not in _further(pieces)]
     if not asking or calibration is None or calibration.null_region is not None:
@@ -95,6 +96,20 @@ def _confidence(pieces: Pieces) -> Found:
                 f"rules[{place}]",
             )
             return
+
+
+def _shape(pieces: Pieces) -> Found:
+    """Whether there are planned numbers that a shape follows."""
+    calibration, looks = pieces.calibration, pieces.looks
+    if calibration is None or calibration.shape in (None, "pocock"):
+        return
+    if looks is not None and looks.scale not in ("observed", "events"):
+        yield (
+            "calibration.shape",
+            f"found {shown(calibration.shape)}; it follows the planned numbers of looks by "
+            f"observed or events, and these are by {looks.scale}: leave it out",
+            "looks",
+        )
 
 
 def _further(pieces: Pieces) -> list[str]:
