@@ -23,7 +23,7 @@ from adaptive_cart.report.document import (
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given, rounded
-from adaptive_cart.results.calibration import Calibrated, NullPoint
+from adaptive_cart.results.calibration import SHAPES, Calibrated, NullPoint
 from adaptive_cart.results.operating import proportion
 
 CALIBRATED, RESTS_ON = 19, 17  # numbers of the items
@@ -59,7 +59,10 @@ def _calibrated(evidence: Evidence) -> list[Block]:
     )
     said = prose(
         "The threshold of {rules} was found by a search: the smallest that keeps the probability "
-        "of a false success at most {target} over the null region, which is {region}. {how} {most}",
+        "of a false success {held} {target} over the null region, which is {region}.{shape} {how} "
+        "{most}",
+        held=("(its upper 95% bound) at most" if found.confidence == "upper" else "at most"),
+        shape=_shape(found),
         rules=listed([line(code(name)) for name in found.claims]),
         target=given(found.target, source),
         region=given(evidence.labelled(found.region), source),
@@ -82,6 +85,17 @@ def _calibrated(evidence: Evidence) -> list[Block]:
             )
         ),
     ]
+
+
+def _shape(found: Calibrated) -> Line:
+    """How the thresholds differ from look to look; blank where they do not."""
+    if not found.by_look:
+        return line("")
+    return prose(
+        " The thresholds are {shape} over the looks: that of look k is Φ(c √(n_K / n_k)), with n_k "
+        "the planned number of look k, n_K that of the last, and one c for all.",
+        shape=given(SHAPES[found.shape], "calibration"),
+    )
 
 
 def _error_at(found: Calibrated, point: NullPoint) -> Piece:
