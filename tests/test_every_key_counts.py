@@ -35,6 +35,7 @@ from adaptive_cart.running.engine import obstacles
 from adaptive_cart.telling.check import described
 
 TRIALS = 8
+FALSE_STOP = {"futility": {"at_most": 0.1, "scenarios": ["works"]}}
 GONE = object()  # stands for a key that is left out
 
 # Two arms, a truth that is said directly, a futility rule that predicts.
@@ -1317,6 +1318,15 @@ KEYS: dict[str, list[Case]] = {
     "Calibration.confidence": [
         to("direct", "calibration/confidence", "estimate", "told",
            calibration={"type_one_error": 0.025}, rules__1__at_least="calibrate")],
+    "Calibration.false_stop": [
+        to("direct", "calibration/false_stop", FALSE_STOP, "told",
+           calibration={"type_one_error": 0.025})],
+    "FalseStop.at_most": [
+        to("direct", "calibration/false_stop/futility/at_most", 0.2, "told",
+           calibration={"type_one_error": 0.025, "false_stop": FALSE_STOP})],
+    "FalseStop.scenarios": [
+        to("direct", "calibration/false_stop/futility/scenarios", ["none"], "told",
+           calibration={"type_one_error": 0.025, "false_stop": FALSE_STOP})],
     "Calibration.shape": [
         to("direct", "calibration/shape", "obrien_fleming", "told",
            calibration={"type_one_error": 0.025}, rules__1__at_least="calibrate")],

@@ -56,6 +56,7 @@ def fixed_size(design: Design, calibrated: bool = False) -> Design:
     if design.claims is not None:  # no further claim is made, so success has its own share
         tables = for_success_alone(design).plain()
     tables.get("calibration", {}).pop("futility", None)  # no rule for it is kept
+    tables.get("calibration", {}).pop("false_stop", None)
     tables["looks"] = _one_look(design)
     tables["rules"] = [
         {"name": rule.name, "then": rule.then}

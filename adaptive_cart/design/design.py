@@ -220,10 +220,20 @@ class EarlyMonths(Part):
 Weights = dict[str, Finite]  # by endpoint: what one unit of it is worth
 
 
+Inside01 = Annotated[float, Field(gt=0.0, lt=1.0, allow_inf_nan=False)]
+
+
+class FalseStop(Part):
+    """How often a rule may stop a trial in scenarios in which it should not."""
+
+    at_most: Inside01 = Field(description="probability of a false stop that is wanted, at most")
+    scenarios: list[str] = Field(description="scenarios in which a stop is false")
+
+
 class Calibration(Part):
     """What a threshold that is to be calibrated is set for."""
 
-    type_one_error: Strict01
+    type_one_error: Inside01
     null_region: dict[str, list[Probability]] | None = None
     futility: Literal["binding", "not_binding"] | None = Field(
         default=None, description="whether trials that it ends are taken for ended; binding"
@@ -235,6 +245,10 @@ class Calibration(Part):
 
     shape: Literal["pocock", "obrien_fleming"] | None = Field(
         default=None, description="how the thresholds differ by look; pocock, one number"
+    )
+
+    false_stop: dict[str, FalseStop] | None = Field(
+        default=None, description="by futility or safety rule: what its threshold is found for"
     )
 
     @property

@@ -120,6 +120,7 @@ def _fixed(tables: Tables, design: Design) -> bool:
     tables["rules"] = kept
     tables.pop("claims", None)  # nothing shares the error with success any more
     tables.get("calibration", {}).pop("futility", None)
+    tables.get("calibration", {}).pop("false_stop", None)
     return any(DECISIONS[rule["then"]].ends == SUCCESS for rule in kept)
 
 
@@ -128,6 +129,7 @@ def _no_futility(tables: Tables, design: Design) -> bool:
     changed = len(kept) < len(tables["rules"])
     tables["rules"] = kept
     tables.get("calibration", {}).pop("futility", None)
+    tables.get("calibration", {}).pop("false_stop", None)
     return changed
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from adaptive_cart.results.calibration import Calibrated, Searched
 from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.stop_calibration import StopCalibration
 
 KIND = "adaptive_cart calibration of claims"
 FORMAT = 1
@@ -202,9 +203,9 @@ class SharedCalibration(Searched):
             return None
 
 
-AnyCalibration = Calibrated | SharedCalibration
+AnyCalibration = Calibrated | SharedCalibration | StopCalibration
 
 
 def calibration_of(plain: Any) -> AnyCalibration | None:
-    """Read the plain tables of a calibration of either kind; nothing where they are of none."""
-    return Calibrated.of(plain) or SharedCalibration.of(plain)
+    """Read the plain tables of a calibration of any kind; nothing where they are of none."""
+    return Calibrated.of(plain) or SharedCalibration.of(plain) or StopCalibration.of(plain)

@@ -39,7 +39,9 @@ from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.calibration import Calibrated, NullPoint, fingerprint
 from adaptive_cart.results.operating import proportion
 from adaptive_cart.results.shared_calibration import AnyCalibration, SharedCalibration
+from adaptive_cart.results.stop_calibration import StopCalibration
 from adaptive_cart.running.calibrate_shared import calibrate_shared, for_success_alone
+from adaptive_cart.running.calibrate_stops import calibrate_stops, stops_asked
 from adaptive_cart.running.engine import Engine, obstacles
 from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, tables_of
 from adaptive_cart.running.null_region import Point
@@ -103,6 +105,8 @@ def calibrate(
     """
     _check(design, trials)
     assert design.calibration is not None
+    if stops_asked(design):
+        return _with_stops(design, trials, seed, jobs, progress, engine)
     if not design.calibration.obeys_futility:
         found = calibrate(without_futility(design), trials, seed, jobs, progress, engine)
         return as_of(design, found)
@@ -115,6 +119,26 @@ def calibrate(
         return _enumerated(design, region, progress)
     first = own_seed(design.simulation.seed if seed is None else seed)
     return _simulated(design, region, number, first, jobs, progress)
+
+
+def _with_stops(
+    design: Design,
+    trials: int | None,
+    seed: int | None,
+    jobs: int | None,
+    progress: Progress,
+    engine: Engine,
+) -> StopCalibration:
+    """The thresholds of stops, and of success with these in force."""
+
+    def success_of(fixed: Design) -> Calibrated:
+        found = calibrate(fixed, trials, seed, jobs, progress, engine).of_success
+        assert found is not None
+        return found
+
+    own = own_seed(design.simulation.seed if seed is None else seed)
+    many = FRESH * (TRIALS if trials is None else trials)
+    return calibrate_stops(design, success_of, many, own, own_seed(own), jobs, progress)
 
 
 def _of_claims(
@@ -136,6 +160,7 @@ def without_futility(design: Design) -> Design:
     tables = design.plain()
     tables["rules"] = [r.plain() for r in design.rules if r.decision.ends != FUTILITY]
     tables["calibration"].pop("futility")
+    tables["calibration"].pop("false_stop", None)
     return Design(**tables)
 
 

@@ -120,7 +120,16 @@ def wanted_words(design: Design) -> str | None:
         if needs_calibration(design)
         else "; the thresholds are written, and not found for it here"
     )
-    return f"{error}, over {region}{_left_out(design)}{by}{_bound(design)}"
+    return f"{error}, over {region}{_left_out(design)}{by}{_bound(design)}{_stops(design)}"
+
+
+def _stops(design: Design) -> str:
+    """What false stops are wanted, in words; blank for none."""
+    wanted = {} if design.calibration is None else design.calibration.false_stop or {}
+    return "".join(
+        f"; false stops by {name} wanted: at most {one.at_most:g} in {_quoted(one.scenarios)}"
+        for name, one in wanted.items()
+    )
 
 
 def _bound(design: Design) -> str:

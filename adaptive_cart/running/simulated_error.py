@@ -134,8 +134,10 @@ def blocks(design: Design, trials: int) -> Iterator[tuple[int, int]]:
         yield first, min(size, trials - first)
 
 
-def most_events(error: float, trials: int, upper: bool) -> int:
-    """Largest number of trials of which an error that is wanted lets be false successes.
+def most_events(
+    error: float, trials: int, upper: bool, path: str = "calibration.type_one_error"
+) -> int:
+    """Largest number of trials that an error which is wanted lets be wrong.
 
     Parameters
     ----------
@@ -155,13 +157,13 @@ def most_events(error: float, trials: int, upper: bool) -> int:
     if most < 0:
         needed = math.ceil(Z95**2 * (1.0 - error) / error)
         message = (
-            f"found {error:g}, which {trials:,} trials cannot show: without a single false "
-            f"success among them their upper 95% bound is still "
+            f"found {error:g}, which {trials:,} trials cannot show: without a single error "
+            f"among them their upper 95% bound is still "
             f"{proportion(0, trials).upper:.2g}; at least {needed:,} are needed, and many more to "
             f"come near it (--trials, of which ten times as many confirm), or "
             f'confidence = "estimate"'
         )
-        raise DesignError([Problem("calibration.type_one_error", message)])
+        raise DesignError([Problem(path, message)])
     return most
 
 

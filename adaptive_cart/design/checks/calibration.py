@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from adaptive_cart.decisions import FUTILITY, SUCCESS
+from adaptive_cart.decisions import FUTILITY, SAFETY, SUCCESS
 from adaptive_cart.design.checks.pieces import Found, Pieces, has_control, without_control
 from adaptive_cart.design.rule_tables import leaves
 from adaptive_cart.design.scenario_frame import NOT_INFUSED, role_of
@@ -45,6 +45,7 @@ def calibration(pieces: Pieces) -> Found:
     yield from _futility(pieces)
     yield from _confidence(pieces)
     yield from _shape(pieces)
+    yield from _false_stops(pieces)
     calibration = pieces.calibration
     asking = [path for path in asking if path not in _further(pieces)]
     if not asking or calibration is None or calibration.null_region is not None:
@@ -146,12 +147,14 @@ def _to_calibrate(pieces: Pieces, rule: Rule, path: str) -> Found:
     key = "at_least" if rule.at_least is not None else "below"
     shares = pieces.claims is not None
     success = [other for other in pieces.rules if other and other.decision.ends == SUCCESS]
-    if not (rule.decision.claims and (shares or rule.decision.ends == SUCCESS)) or key == "below":
+    if rule.decision.ends in (FUTILITY, SAFETY):
+        yield from _stop_to_calibrate(pieces, rule, path, key)
+    elif not (rule.decision.claims and (shares or rule.decision.ends == SUCCESS)) or key == "below":
         yield (
             f"{path}.{key}",
             'found "calibrate"; it is for the `at_least` of a rule that declares success (or of a '
-            "claim to which [claims] gives a share), since its type I error decides it; write a "
-            "number",
+            "claim to which [claims] gives a share), since its type I error decides it, or of one "
+            "that stops for futility or safety; write a number",
             f"{path}.then",
         )
     elif shares and rule.decision.ends == SUCCESS and len(success) > 1:
@@ -181,6 +184,74 @@ def _to_calibrate(pieces: Pieces, rule: Rule, path: str) -> Found:
             'a threshold that is "calibrate" is found for the looks; leave `every` out, or write a '
             "number as the threshold",
         )
+
+
+def _stop_to_calibrate(pieces: Pieces, rule: Rule, path: str, key: str) -> Found:
+    """Whether the threshold of a rule that stops can be found for its false stops."""
+    wanted = (pieces.calibration.false_stop or {}) if pieces.calibration is not None else {}
+    if pieces.claims is not None:
+        yield (
+            f"{path}.{key}",
+            'found "calibrate" for a stop, and [claims] shares the error; the thresholds of claims '
+            "are searched with stops that are numbers: write a number",
+            "claims",
+        )
+    elif pieces.calibration is not None and rule.name not in wanted:
+        yield (
+            f"{path}.{key}",
+            f'found "calibrate", and nothing says for what; write [calibration] false_stop.'
+            f'{rule.name} = {{ at_most = 0.05, scenarios = ["expected"] }}: how often it may stop '
+            f"a trial, and in which scenarios that is false; or a number",
+            "calibration.false_stop",
+        )
+    if rule.posterior is None and rule.predictive is None:
+        yield (
+            f"{path}.{key}",
+            'found "calibrate" for several questions; one number is searched, of a rule that asks '
+            "a single one: write a number here",
+        )
+    several = [q for q in rule.asked if "each" in (q.arm, q.stratum)]
+    if several:
+        yield (
+            f"{path}.{key}",
+            'found "calibrate" for a rule about each arm or stratum, which does not stop the trial '
+            "when it holds for one: write a number",
+            f"{path}.posterior",
+        )
+    if rule.every is not None:
+        yield (
+            f"{path}.every",
+            'a threshold that is "calibrate" is found for the looks; leave `every` out, or write a '
+            "number as the threshold",
+        )
+
+
+def _false_stops(pieces: Pieces) -> Found:
+    """Whether what false stops are wanted of are rules that stop, and scenarios that are there."""
+    wanted = (pieces.calibration.false_stop or {}) if pieces.calibration is not None else {}
+    if None in pieces.rules:
+        return
+    rules = [rule for rule in pieces.rules if rule is not None]
+    stops = [rule.name for rule in rules if rule.decision.ends in (FUTILITY, SAFETY)]
+    known = list(pieces.scenarios) if isinstance(pieces.scenarios, dict) else []
+    for name, one in wanted.items():
+        path = path_to("calibration.false_stop", name)
+        if name not in stops:
+            yield (
+                path,
+                f"no rule that stops for futility or safety{meant(name, stops)}; there are "
+                f"{one_of(stops) or 'none'}",
+                "rules",
+            )
+        if not one.scenarios:
+            yield f"{path}.scenarios", "names no scenario in which a stop would be false"
+        for scenario in one.scenarios:
+            if known and scenario not in known:
+                yield (
+                    f"{path}.scenarios",
+                    f"no scenario '{scenario}'{meant(scenario, known)}; there are {one_of(known)}",
+                    "scenarios",
+                )
 
 
 def null_region(pieces: Pieces) -> Found:

@@ -1,0 +1,156 @@
+"""A calibration of rules that stop for futility or safety: how often they stop where they must not.
+
+Beside it stands that of the threshold for success, found with these stops in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from adaptive_cart.results.calibration import Calibrated, Searched
+from adaptive_cart.results.operating import Figure
+
+KIND = "adaptive_cart calibration of stops"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class StopThreshold:
+    """The threshold of a rule that stops a trial.
+
+    Attributes
+    ----------
+    threshold
+        Midway between the next two, in the fewest decimals that keep it between them.
+    must_not_count, may_count
+        The last probability that must not stop a trial, and the next that may; nothing where there
+        is none.
+    target
+        Largest probability of a false stop that is wanted.
+    errors
+        By scenario in which a stop is false: share of the trials of the search that it stops.
+    worst
+        The scenario with the largest.
+    fresh
+        Stops there by the design as it acts, on trials of another seed.
+    """
+
+    rule: str
+    threshold: float
+    must_not_count: float | None
+    may_count: float | None
+    target: float
+    errors: Mapping[str, float]
+    worst: str
+    fresh: Figure
+
+    def words(self, trials: int) -> str:
+        """Say what was found, what it rests on and what confirms it, in one line."""
+        last = "none" if self.must_not_count is None else f"{self.must_not_count:.6f}"
+        next_ = "none" if self.may_count is None else f"{self.may_count:.6f}"
+        fresh = self.fresh
+        over = ""
+        if fresh.lower > self.target:
+            over = f"; that is more than the {self.target:g} wanted"
+        return (
+            f"'{self.rule}': threshold {self.threshold!r} (between {last}, which must not stop, "
+            f"and {next_}, the next that may); a false stop in {self.errors[self.worst]:.4f} of "
+            f"{trials:,} trials at {self.worst}, at most {self.target:g} is wanted; on {fresh.n:,} "
+            f"fresh trials {fresh.estimate:.4f} (95% interval {fresh.lower:.4f} to "
+            f"{fresh.upper:.4f}){over}"
+        )
+
+
+@dataclass(frozen=True)
+class StopCalibration(Searched):
+    """Thresholds of stops, and of success with these stops in force.
+
+    Attributes
+    ----------
+    success
+        How the threshold for success was found; nothing where it is written.
+    stops
+        By rule.
+    trials, seed
+        Of the search for stops, in each scenario.
+    notes
+        What a reader must know.
+    scenarios
+        Names of the scenarios that the search read.
+    asked, found
+        Fingerprints of the design as it was written, and with the thresholds in their place.
+    """
+
+    success: Calibrated | None
+    stops: tuple[StopThreshold, ...]
+    trials: int
+    seed: int
+    notes: tuple[str, ...]
+    scenarios: tuple[str, ...]
+    asked: str
+    found: str
+
+    @property
+    def of_success(self) -> Calibrated | None:
+        """How the threshold for success was found."""
+        return self.success
+
+    @property
+    def of_claims(self) -> None:
+        """How those of claims that share the error were found: there are none."""
+        return
+
+    def of_rule(self, name: str) -> Any:
+        """What stands in the place of ``"calibrate"`` in a rule."""
+        for one in self.stops:
+            if one.rule == name:
+                return one.threshold
+        assert self.success is not None
+        return self.success.of_rule(name)
+
+    # ── in words ──────────────────────────────────────────────────────────────────────────
+    def lines(self) -> list[str]:
+        """The null points of success, and the scenarios of stops, a line each."""
+        told = [] if self.success is None else self.success.lines()
+        return told + [
+            f"{name:32s} false stop by '{one.rule}' {error:.4f}"
+            f"{'  (worst)' if name == one.worst else ''}"
+            for one in self.stops
+            for name, error in one.errors.items()
+        ]
+
+    def short(self) -> str:
+        """Say the thresholds in a clause."""
+        told = [] if self.success is None else [self.success.short()]
+        return "; ".join([*told, *(f"{one.rule}: {one.threshold!r}" for one in self.stops)])
+
+    def words(self) -> str:
+        """Say what was found, a line each."""
+        success = [] if self.success is None else self.success.words().splitlines()
+        stops = [one.words(self.trials) for one in self.stops]
+        return "\n".join([*success, *stops, *(f"note: {note}" for note in self.notes)])
+
+    # ── kept ──────────────────────────────────────────────────────────────────────────────
+    def plain(self) -> dict[str, Any]:
+        """As plain tables, for JSON."""
+        own = asdict(self)
+        own["success"] = None if self.success is None else self.success.plain()
+        return {"kind": KIND, "format": FORMAT, **own}
+
+    @staticmethod
+    def of(plain: Any) -> StopCalibration | None:
+        """Read plain tables; nothing where they are not those of such a calibration."""
+        if not isinstance(plain, dict) or plain.get("kind") != KIND or plain["format"] != FORMAT:
+            return None
+        told = {key: value for key, value in plain.items() if key not in ("kind", "format")}
+        try:
+            told["success"] = Calibrated.of(told["success"])
+            told["stops"] = tuple(
+                StopThreshold(**one | {"fresh": Figure(**one["fresh"])}) for one in told["stops"]
+            )
+            told["notes"], told["scenarios"] = tuple(told["notes"]), tuple(told["scenarios"])
+            return StopCalibration(**told)
+        except (KeyError, TypeError):
+            return None

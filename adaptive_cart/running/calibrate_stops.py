@@ -1,0 +1,209 @@
+"""Thresholds of futility and safety rules, each for a probability of a false stop.
+
+In the scenarios that the design names a stop is false. There trials are simulated in which the rule
+stops nobody and everything else is as it is; it would have stopped a trial at a threshold if the
+most extreme probability that it asked for reaches that, since the trial is the same until then. So
+one simulation serves every threshold. (A trial that an earlier rule ends at the same look counts as
+stopped: the probability is not less than that of the design.)
+
+What stops and what succeeds depend on each other: the thresholds are found in turn, those of
+success with the stops in force, until none moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import joblib
+import numpy as np
+
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.decisions import SUCCESS
+from adaptive_cart.design.design import Design, FalseStop
+from adaptive_cart.design.truth import Truth
+from adaptive_cart.errors import DesignError, Problem
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.participants.population import latents_for
+from adaptive_cart.results.calibration import Calibrated, fingerprint
+from adaptive_cart.results.operating import Figure, proportion
+from adaptive_cart.results.stop_calibration import StopCalibration, StopThreshold
+from adaptive_cart.running.region import asks, needs_calibration, with_found
+from adaptive_cart.running.simulated_error import Progress, blocks, most_events, smallest
+
+ROUNDS = 8
+SETTLED = 1e-9
+
+
+def stops_asked(design: Design) -> dict[str, FalseStop]:
+    """By rule for futility or safety whose threshold is to be found: what it is found for."""
+    found = {} if design.calibration is None else design.calibration.false_stop or {}
+    asking = [rule.name for rule in design.rules if asks(rule) and rule.decision.ends != SUCCESS]
+    return {name: found[name] for name in asking if name in found}
+
+
+def calibrate_stops(
+    design: Design,
+    success_of: Callable[[Design], Calibrated],
+    trials: int,
+    seed: int,
+    fresh_seed: int,
+    jobs: int | None,
+    progress: Progress,
+) -> StopCalibration:
+    """Find the thresholds of stops, and of success with them in force.
+
+    Parameters
+    ----------
+    success_of
+        Finds the threshold for success of a design in which the stops are numbers.
+    trials
+        Simulated trials in each scenario in which a stop is false.
+
+    Raises
+    ------
+    DesignError
+        If no threshold keeps a target, or the thresholds cannot be met together.
+    """
+    asked = stops_asked(design)
+    rules = {rule.name: rule for rule in design.rules}
+    values = {name: 1.0 if rules[name].at_least is not None else 0.0 for name in asked}
+    success: Calibrated | None = None
+    seen: list[dict[str, float]] = []
+    stops: dict[str, StopThreshold] = {}
+    for _ in range(ROUNDS):
+        fixed = _with(design, values)
+        if needs_calibration(fixed):
+            success = success_of(fixed)
+            fixed = with_found(fixed, success)
+        stops = {
+            name: _found(fixed, name, one, trials, seed, jobs, progress)
+            for name, one in asked.items()
+        }
+        seen.append(values)
+        values = {name: one.threshold for name, one in stops.items()}
+        if all(abs(values[name] - seen[-1][name]) <= SETTLED for name in values):
+            break
+    else:
+        raise _not_together(design, seen[-1], values)
+    final = _with(design, values)
+    if success is not None:
+        final = with_found(final, success)
+    confirmed = tuple(
+        replace(one, fresh=_stopped(final, one, trials, fresh_seed)) for one in stops.values()
+    )
+    scenarios = tuple(design.scenarios)
+    return StopCalibration(
+        success, confirmed, trials, seed, (), scenarios,
+        fingerprint(design, scenarios), fingerprint(final, scenarios),
+    )  # fmt: skip
+
+
+def _with(design: Design, values: Mapping[str, float]) -> Design:
+    """The design with numbers as the thresholds of some rules."""
+    tables = design.plain()
+    tables["rules"] = [
+        rule.plain() | ({_key(rule): values[rule.name]} if rule.name in values else {})
+        for rule in design.rules
+    ]
+    return Design(**tables)
+
+
+def _key(rule: Any) -> str:
+    return "at_least" if rule.at_least is not None else "below"
+
+
+def _found(
+    design: Design,
+    name: str,
+    wanted: FalseStop,
+    trials: int,
+    seed: int,
+    jobs: int | None,
+    progress: Progress,
+) -> StopThreshold:
+    """The threshold of one rule, all others being numbers."""
+    truths = {scenario: design.truths[scenario] for scenario in wanted.scenarios}
+    parallel = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
+    calls = (joblib.delayed(most_extreme)(design, t, name, trials, seed) for t in truths.values())
+    reached: dict[str, Floats] = {}
+    for scenario, values in zip(truths, parallel(calls), strict=True):
+        reached[scenario] = values
+        progress(f"stops: {name}", len(reached) * trials, len(truths) * trials)
+    assert design.calibration is not None
+    upper = design.calibration.by_upper_bound
+    path = f"calibration.false_stop.{name}.at_most"
+    most_events(wanted.at_most, trials, upper, path)
+    always = max(reached, key=lambda scenario: float((reached[scenario] >= 1.0).mean()))
+    if float((reached[always] >= 1.0).mean()) > wanted.at_most:
+        message = (
+            f"found {wanted.at_most:g}; no threshold keeps it: in '{always}' the most extreme "
+            f"probability there is comes up in {float((reached[always] >= 1.0).mean()):.4f} of the "
+            f"trials, so that '{name}' stops that many whatever its threshold"
+        )
+        raise DesignError([Problem(path, message)])
+    threshold, must_not, may = smallest([*reached.values()], wanted.at_most, upper)
+    errors = {s: float((v >= threshold).mean()) for s, v in reached.items()}
+    rule = next(rule for rule in design.rules if rule.name == name)
+    if rule.at_least is None:  # it holds below: everything was turned round
+        threshold = _turned(threshold)
+        must_not = None if must_not is None else _turned(must_not)
+        may = None if may is None else _turned(may)
+    worst = max(errors, key=lambda scenario: errors[scenario])
+    nothing = proportion(0, 0)
+    return StopThreshold(name, threshold, must_not, may, wanted.at_most, errors, worst, nothing)
+
+
+def _turned(value: float) -> float:
+    """One less a probability, without the last bits that this leaves."""
+    return round(1.0 - value, 15)
+
+
+def most_extreme(design: Design, truth: Truth, name: str, trials: int, seed: int) -> Floats:
+    """The probability that comes nearest to stopping each trial, ``(trial,)``.
+
+    Of a rule that holds below its threshold, one less that.
+    """
+    plan = Plan.of(design)
+    off = tuple(rule.never() if rule.name == name else rule for rule in plan.rules)
+    plan = Plan(design, off, plan.schedule, plan.fitted, ())
+    part = next(rule for rule in off if rule.name == name).parts[0]
+    found = []
+    for first, many in blocks(design, trials):
+        block = run_block(plan, truth, (), latents_for(design, seed, first, many))
+        largest = np.zeros(many)
+        for record in block.looks:
+            if part.name in record.probabilities:
+                asked = record.probabilities[part.name][:, 0]
+                largest = np.fmax(largest, asked if part.at_least else 1.0 - asked)
+        found.append(largest)
+    return np.concatenate(found)
+
+
+def _stopped(design: Design, one: StopThreshold, trials: int, seed: int) -> Figure:
+    """How many fresh trials a rule stops, of the design as it acts."""
+    plan = replace(Plan.of(design), estimands=())
+    position = next(k for k, rule in enumerate(plan.rules) if rule.name == one.rule)
+    number = 0
+    for first, many in blocks(design, trials):
+        latents = latents_for(design, seed, first, many)
+        standing = run_block(plan, design.truths[one.worst], (), latents).standing
+        number += int((standing.rule == position).sum())
+    return proportion(number, trials)
+
+
+def _not_together(
+    design: Design, before: Mapping[str, float], after: Mapping[str, float]
+) -> DesignError:
+    """The error to raise where thresholds that depend on each other do not settle."""
+    moving = [name for name in after if abs(after[name] - before[name]) > SETTLED]
+    told = ", ".join(f"'{name}' from {before[name]:g} to {after[name]:g}" for name in moving)
+    success = ", ".join(f"'{rule.name}'" for rule in design.rules_ending(SUCCESS))
+    message = (
+        f"the thresholds cannot be met together: after {ROUNDS} rounds {told} still moves, because "
+        f"how often it stops a trial depends on {success}, and the other way round; write a number "
+        f"in one of them, or ask for a larger at_most"
+    )
+    return DesignError([Problem("calibration.false_stop", message)])
