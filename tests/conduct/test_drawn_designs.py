@@ -62,6 +62,11 @@ def test_what_is_drawn_has_visits_delays_and_all_that_they_touch() -> None:
     assert sum(one.get("missed", 0.0) > 0.0 for one in found) >= 5
     assert sum(one.get("reporting_delay", 0.0) > 0.0 for one in found) >= 5
     assert sum("crossover" in raw for raw in drawn) >= 3
+    assert sum(raw.get("crossover", {}).get("when", "month") != "month" for raw in drawn) >= 2
+    cart = [raw["truth"].get("cart", {}) for raw in drawn]
+    assert sum("redosing" in course for course in cart) >= 3
+    assert sum("washout" in course for course in cart) >= 2
+    assert sum(raw["endpoints"].get("crs3", {}).get("each_infusion", False) for raw in drawn) >= 2
     assert {raw["endpoints"]["dfr"]["missing"] for raw in drawn} == {
         "non_response", "exclude", "impute",
     }  # fmt: skip

@@ -11,9 +11,11 @@ import pytest
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import Block, run_block
+from adaptive_cart.courses.triggers import TRIGGERS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.scenarios import truths_of
 from adaptive_cart.errors import DesignError
+from adaptive_cart.nouns.course import DRUG_FREE, Spell, Spells
 from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.telling.without_effect import without_effect
@@ -244,6 +246,17 @@ def test_by_hand_when_there_is_reason_to_cross() -> None:
     assert month("rescue", 0.0, [], 2.5) == 2.5
     assert month("month", 6.0, two) == 6.0
     assert month("month", 8.0, two) == NEVER
+
+
+def test_who_is_in_another_remission_waits_until_that_is_lost() -> None:
+    """As the twin above: (2, 5) and (7, 9); (2, 3) and (4, 8); (2, 3) and one that lasts."""
+    began = (np.array([2.0, 2.0, 2.0]), np.array([7.0, 4.0, 4.0]))
+    ended = (np.array([5.0, 3.0, 3.0]), np.array([9.0, 8.0, NEVER]))
+    remissions = Spells(tuple(Spell(DRUG_FREE, *one) for one in zip(began, ended, strict=True)))
+    rescue = np.full(3, NEVER)
+    for after, expected in ((0.0, [5.0, 3.0, 3.0]), (6.0, [6.0, 8.0, NEVER])):
+        found = TRIGGERS["relapse"].month(remissions, rescue, after)
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_a_month_is_needed_where_it_is_the_reason() -> None:

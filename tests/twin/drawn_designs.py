@@ -54,9 +54,10 @@ def drawn_design(seed: int, imputed: bool = True) -> Table:
     imputed
         Whether responses that are missing may be imputed: a real trial's are drawn anew.
     """
-    rng = np.random.default_rng(seed)
+    rng, other = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     while True:
         raw = _tables(rng, often(rng, 0.75))
+        _what_becomes_of_infusions(other, raw)
         if not imputed and raw["endpoints"]["dfr"]["missing"] == "impute":
             raw["endpoints"]["dfr"]["missing"] = "exclude"
         try:
@@ -214,6 +215,24 @@ def _redosing(rng: Generator) -> Table:
     if found["when"] == "no_remission":
         found["after_month"] = one(rng, [2.0, 3.5])
     return found
+
+
+def _what_becomes_of_infusions(rng: Generator, raw: Table) -> None:
+    """Reasons to cross over, a wash-out, and what endpoints make of infusions after the first."""
+    if "crossover" in raw:
+        raw["crossover"]["when"] = one(rng, ["month", "relapse", "no_remission", "rescue"])
+    cart = raw["truth"].get("cart", {})
+    if "infusion" in cart and often(rng, 0.25):
+        cart["washout"] = {"months": some_time(rng, 1.5)}
+    if "redosing" not in cart:
+        return
+    if often(rng, 0.6):
+        raw["endpoints"]["crs3"]["each_infusion"] = True
+        cart["redosing"]["events"] = {"crs3": between(rng, 0.2, 0.8)}
+    for name in ("dfr", "remission_time"):
+        if name in raw["endpoints"] and often(rng, 0.4):
+            strategy = raw["endpoints"][name].setdefault("strategy", {})
+            strategy["redosing"] = "composite"
 
 
 def _crossover(rng: Generator, raw: Table) -> None:
