@@ -40,7 +40,7 @@ from adaptive_cart.recorded.units import DAYS, WEEKS, signs
 
 LONGEST = 1200.0  # months; more is a date, or days
 ALWAYS = ("participant", "arm", "randomised_month", "last_contact_month")
-AT_ONCE = ("infused_month",)  # known before what was seen then is reported
+AT_ONCE = ("infused_month", CROSSOVER[0])  # known before what was seen then is reported
 COURSE = ("infused_month", "remission_month", "relapse_month", "rescue_month", "death_month")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 

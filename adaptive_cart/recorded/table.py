@@ -161,7 +161,7 @@ def _row(
     months = {} if course is None else {n: float(m[at]) for n, m in months_of(course).items()}
     death = months.get("death_month", math.inf)
     dropout = math.inf if population.dropout is None else float(population.dropout[at])
-    known = date - delay  # all but who is randomised and infused is reported later
+    known = date - delay  # all but who is randomised, infused and crosses over is reported later
     last = max(min(known - randomised, death, dropout), 0.0)
 
     def seen(month: float, by: float = known) -> float | str:
@@ -185,7 +185,7 @@ def _row(
     counted = any(e.counts_on_drugs() for e in design.endpoints.values())
     for column in (ON_DRUGS, *CROSSOVER, *further(months)):
         if column in months and (counted or "on_drugs" not in column):
-            row[column] = seen(months[column])
+            row[column] = seen(months[column], date if column == CROSSOVER[0] else known)
     for column in infusions_in(months):
         row[column] = seen(months[column], date)
     for name, outcome in population.outcomes.items():

@@ -31,7 +31,15 @@ def late_only() -> dict[str, Any]:
     return raw
 
 
+def infused_before_it_is_told() -> dict[str, Any]:
+    """Who crosses over is infused long before a look knows what was seen then."""
+    raw = crossing("treatment_policy")
+    raw["follow_up"]["reporting_delay"] = 5.0
+    return raw
+
+
 CASES = {
+    "infused": infused_before_it_is_told,
     "course": with_visits,
     "crossover": lambda: crossing("treatment_policy"),
     "short": short_spells,
