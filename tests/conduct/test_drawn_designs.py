@@ -55,6 +55,20 @@ def test_many_drawn_designs_are_read_back_at_every_look() -> None:
     read_back(MANY)
 
 
+@pytest.mark.parametrize("when", ["relapse", "no_remission", "rescue"])
+def test_crossover_that_is_triggered_is_seen_alike(when: str) -> None:
+    drawn = (drawn_design(seed, imputed=False) for seed in range(100, 160))
+    crossing = [raw for raw in drawn if "crossover" in raw and "follow_up" in raw][:4]
+    assert len(crossing) == 4
+    for seed, raw in enumerate(crossing):
+        raw["crossover"]["when"] = when
+        compare(raw, "so", 1)
+        design = Design(**raw)
+        block = simulated(design, "so", 1, seed=seed)
+        participants = read_participants(table(design, block, 0), design)
+        same_end(block, 0, replayed(Plan.of(design), participants))
+
+
 def test_what_is_drawn_has_visits_delays_and_all_that_they_touch() -> None:
     drawn = [drawn_design(seed) for seed in FEW]
     found = [raw.get("follow_up", {}) for raw in drawn]
