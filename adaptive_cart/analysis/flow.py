@@ -353,8 +353,9 @@ def _about(replay: Replay, table: Participants) -> list[str]:
             f"{unseen} alive, not known to have withdrawn and last seen before the cut: their "
             "follow-up ends at the last contact, which is no loss to follow-up"
         )
+    months = "month" if trial.window == 1.0 else "months"
     found.append(
-        f"a visit up to {trial.window:g} months before its day counts for it (--window); who has "
+        f"a visit up to {trial.window:g} {months} before its day counts for it (--window); who has "
         "left stands in the column withdrawn_month"
     )
     for held in replay.held[:-1]:

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from adaptive_cart.design.column_names import columns_of
+from adaptive_cart.design.column_names import SPELL, columns_of
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.endpoints import EndpointBase
+from adaptive_cart.endpoints.base import is_time
 from adaptive_cart.endpoints.direct import Cell, DirectTruth
 from adaptive_cart.errors import Problem, nearest, one_of
 from adaptive_cart.nouns.calendar import SAME
@@ -355,6 +356,7 @@ class Reading:
             opens += [np.where(infused, again, np.inf) for again in further]
         for name, values in columns.items():
             columns[name] = self._counted(name, values, opens, recorded)
+        months, columns = self._at_visits(months), self._times_at_visits(columns, months)
         return Participants(
             design=design,
             source=source,
@@ -376,6 +378,35 @@ class Reading:
             says_who_left=WITHDRAWN in self._place,
             missed=self._absent_from([missed[place] for place in order]),
         )
+
+    def _at_visits(self, months: Mapping[str, Floats]) -> dict[str, Floats]:
+        """Months of states, each that of the planned visit at which it was seen: the nearest.
+
+        What is dated like something that is known at its moment is known by that.
+        """
+        every = self._every
+        if every is None:
+            return dict(months)
+        at_once = [m for column, m in months.items() if not SPELL.fullmatch(_begins(column))]
+        return {
+            column: _nearest_visit(found, every, at_once)
+            if SPELL.fullmatch(_begins(column))
+            else found
+            for column, found in months.items()
+        }
+
+    def _times_at_visits(
+        self, columns: Mapping[str, Any], months: Mapping[str, Floats]
+    ) -> dict[str, Any]:
+        """The same of times with a column of their own."""
+        every, endpoints = self._every, self.design.endpoints
+        if every is None:
+            return dict(columns)
+        seen = [n for n in columns if is_time(endpoints[n]) and endpoints[n].between_visits()]
+        return {
+            name: _nearest_visit(values, every, []) if name in seen else values
+            for name, values in columns.items()
+        }
 
     def _absent_from(self, missed: Sequence[frozenset[int]]) -> Booleans | None:
         """Who missed which planned visit, ``(participant, visit)``, from visit 0 on."""
@@ -498,3 +529,18 @@ def _no_number(text: str) -> str:
     if text.lower() in ("na", "n/a", "nan", "null", "none", ".", "-", "inf", "infinity"):
         return "leave the cell blank where it has not happened"
     return "a number of months is expected"
+
+
+def _begins(column: str) -> str:
+    """The column at which a spell begins, for one at which it ends."""
+    return column.replace("relapse", "remission")
+
+
+def _nearest_visit(months: Floats, every: float, at_once: Sequence[Floats]) -> Floats:
+    """The planned visit nearest to a month of each; the month itself where it is one of others."""
+    with np.errstate(invalid="ignore"):
+        kept = ~np.isfinite(months)
+        for other in at_once:
+            kept |= np.abs(months - other) <= SAME
+        number = np.round(np.where(kept, 0.0, months) / every)
+    return np.where(kept | (number < 1.0), months, number * every)

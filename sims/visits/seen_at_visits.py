@@ -43,7 +43,7 @@ SCHEDULES: dict[str, Row] = {
     "every 6 months": {"visit_every": 6.0, "window": 1.0},
 }
 LATE = {"reporting_delay": 2.0, "adjudication_delay": 1.0}
-MEASURES = ("success", "bias_final", "coverage_final", "months_mean", "n_randomised_mean")
+MEASURES = ("success", "bias_final", "coverage_final")
 RUNS = {"sle_autologous": ("null", "expected"), "durability_event_driven": ("null", "expected")}
 TIMED = "durability_event_driven"
 END = 60.0  # months since the trial opened at which durability is looked at

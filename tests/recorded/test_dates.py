@@ -24,7 +24,7 @@ from adaptive_cart.recorded.dates import cut_at, date_column, in_dates, moment
 from adaptive_cart.recorded.file import ParticipantsError, columns_of, read_participants
 from adaptive_cart.recorded.known import Participants
 from adaptive_cart.recorded.template import template
-from analysis.test_real_trial_round_trip import TRIALS, as_file, simulated, table
+from analysis.test_real_trial_round_trip import TRIALS, as_file, simulated, table, told
 from checks import raw_design
 from recorded.test_participants_file import EVENTS, HELLO, RATES, SLE, course, direct
 from test_designs import NAMES, ready
@@ -80,14 +80,14 @@ def same(one: Participants, other: Participants) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_simulated_trial_in_dates_is_decided_as_it_was(name: str, tmp_path: Path) -> None:
     design = ready(raw_design(name))
-    plan = Plan.of(design)
     for scenario in truths_of(design):
-        block = simulated(design, scenario)
+        block, known = simulated(design, scenario), told(design, scenario)
+        plan = Plan.of(known)
         for trial in range(TRIALS):
-            rows = in_dates(design, table(design, block, trial), OPENED)
+            rows = in_dates(known, table(known, block, trial), OPENED)
             assert not [column for column in rows[0] if column.endswith("_month")]
             path = as_file(rows, tmp_path / "data.csv")
-            now = replayed(plan, read_participants(path, design, opened="2024-03-01")).now
+            now = replayed(plan, read_participants(path, known, opened="2024-03-01")).now
             assert now.look == block.look[trial]
             assert now.date == pytest.approx(block.months[trial], abs=1e-6)
             assert now.after.reason[0] == block.standing.reason[trial]
