@@ -36,6 +36,7 @@ from adaptive_cart.models.sampling import Compiled, Fit, fitted_carefully, mean_
 from adaptive_cart.nouns.questions import ALL, Question
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.summaries import Counts, Summary
+from adaptive_cart.nouns.summaries.counts_beside import CountsBeside
 from adaptive_cart.verification.verified_looks import Asked, ChosenLook, logit
 
 LARGEST_DIFFERENCE: Final = 0.01  # or the error that the model states, where that is larger
@@ -433,7 +434,11 @@ class Comparison:
         for arm, more in zip(arms, np.indices(shape), strict=True):
             tables[:, arm] += more.ravel()
         numbers = np.tile(last, (len(tables), 1))
-        counts = Counts(*(part[..., None] for part in (tables, numbers, 0 * numbers, numbers)))
+        own = len(self.plan.design.arm_names)  # behind these stand external data
+        parts = (part[:, :own, None] for part in (tables, numbers, 0 * numbers, numbers))
+        counts = Counts(*parts)
+        if self.plan.design.comparators:
+            counts = CountsBeside.of(counts, tables[:, own:], numbers[:, own:])
         posterior = analysis.posterior(fitted, counts, None)
         return counts, posterior.probability(replace(question, stratum=ALL))
 
