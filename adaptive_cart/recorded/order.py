@@ -115,6 +115,10 @@ def _of_the_arm(
     crossed, name = months[CROSSOVER[0]], design.arm_names[arm]
     product = PRODUCTS.get(design.arms[name].product or "")
     may = infused_arms[arm] or (product is not None and product.infused) or np.isfinite(crossed)
+    if design.crossover is not None and design.follow_up is not None:
+        # an infusion is known at once, the crossover that led to it when it has been reported
+        late = design.follow_up.reporting_delay > 0.0
+        may = may or (late and name == design.crossover.from_)
     if np.isfinite(months["infused_month"]) and not may:
         yield "infused_month", f"nobody is infused in arm '{name}'"
     if design.crossover is None:

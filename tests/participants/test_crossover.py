@@ -18,6 +18,8 @@ from adaptive_cart.errors import DesignError
 from adaptive_cart.nouns.course import DRUG_FREE, Spell, Spells
 from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.participants.population import latents_for
+from adaptive_cart.recorded.order import impossible
+from adaptive_cart.recorded.table import CROSSOVER
 from adaptive_cart.telling.without_effect import without_effect
 from conduct.test_fast_equals_twin import compare, latents_of_trial, raw_design, with_strata
 from course_months import months_of
@@ -257,6 +259,16 @@ def test_who_is_in_another_remission_waits_until_that_is_lost() -> None:
     for after, expected in ((0.0, [5.0, 3.0, 3.0]), (6.0, [6.0, 8.0, NEVER])):
         found = TRIGGERS["relapse"].month(remissions, rescue, after)
         np.testing.assert_array_equal(found, expected)
+
+
+def test_an_infusion_may_be_known_before_the_crossover_that_led_to_it() -> None:
+    def found(reporting_delay: float) -> list[tuple[str, str]]:
+        raw = crossing("composite") | {"follow_up": {"reporting_delay": reporting_delay}}
+        months = dict.fromkeys(("rescue_month", "death_month", *CROSSOVER), NEVER)
+        return list(impossible(Design(**raw), (False, True), months | {"infused_month": 6.2}, 0))
+
+    assert found(0.5) == []
+    assert found(0.0) == [("infused_month", "nobody is infused in arm 'soc'")]
 
 
 def test_a_month_is_needed_where_it_is_the_reason() -> None:
