@@ -364,7 +364,9 @@ def test_ctrl_c_reaches_the_run_and_its_workers(design, tmp_path, wait):
     output, told = process.communicate(timeout=60)
     assert process.returncode == 1
     assert output == b""
-    assert told.decode().splitlines() == [
+    lines = told.decode().splitlines()
+    first_trials = [line for line in lines if ", first 250 of " in line]  # if it came as far
+    assert [line for line in lines if line not in first_trials] == [
         "engine: simulate (asked for)",
         "",
         "adaptive-cart: stopped; the same command goes on from here",

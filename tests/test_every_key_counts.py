@@ -668,7 +668,7 @@ ENTERING: dict[str, Any] = {
     "randomisation": GONE, "arms/two/enters": 3.0,
     "rules/0/posterior": {"endpoint": "dfr", "arm": "each", "minus": "soc", "above": 0.0},
 }  # fmt: skip
-LATE: dict[str, Any] = ENTERING | {"analysis/dfr": {"model": "beta_binomial"}}
+ENTERED_LATE: dict[str, Any] = ENTERING | {"analysis/dfr": {"model": "beta_binomial"}}
 SITE: dict[str, Any] = {"max_n": 36, "sites": {"one": {"per_month": 2.0},
                                 "two": {"per_month": 1.0, "opens": 2.0}}}  # fmt: skip
 PIECES = [{"from": 0.0, "rate": 1.0}, {"from": 3.0, "rate": 3.0}]
@@ -866,13 +866,13 @@ KEYS: dict[str, list[Case]] = {
                    to("strata", "arms/soc/enters", 4.0, "refused")],
     "Arm.leaves": [to("strata", "arms/cart/leaves", 4.0)],
     "BetaBinomialAnalysis.time_trend": [
-        Case("several", {"analysis/dfr/time_trend": {"model": "concurrent"}}, start=LATE),
-        Case("several", {"analysis/dfr/time_trend": {"model": "periods"}}, start=LATE)],
+        Case("several", {"analysis/dfr/time_trend": {"model": "concurrent"}}, start=ENTERED_LATE),
+        Case("several", {"analysis/dfr/time_trend": {"model": "periods"}}, start=ENTERED_LATE)],
     "TrendAdjustment.model": [
         Case("several", {"analysis/dfr/time_trend/model": "periods"},
-             start=LATE | {"analysis/dfr/time_trend": {"model": "concurrent"}}),
+             start=ENTERED_LATE | {"analysis/dfr/time_trend": {"model": "concurrent"}}),
         Case("several", {"analysis/dfr/time_trend/model": "period"}, "refused",
-             LATE | {"analysis/dfr/time_trend": {"model": "concurrent"}})],
+             ENTERED_LATE | {"analysis/dfr/time_trend": {"model": "concurrent"}})],
     "After.after": [Case("several", {"arms/two/enters": {"after": "one"}}, start=ENTERING),
                     Case("several", {"arms/two/enters": {"after": "two"}}, "refused", ENTERING)],
     "Arm.allocation": [to("direct", "arms/cart/allocation", 1),

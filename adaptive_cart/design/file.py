@@ -309,8 +309,12 @@ def schema() -> dict[str, Any]:
     _looks_together(definitions["Looks"])
     definitions["Arm"]["properties"]["product"]["enum"] = list(PRODUCTS)
     _add_truth(document)
-    for name, least in (("arms", 2), ("strata", 1), ("endpoints", 1), ("scenarios", 1)):
+    for name, least in (("arms", 1), ("strata", 1), ("endpoints", 1), ("scenarios", 1)):
         document["properties"][name]["minProperties"] = least
+    # an arm alone is nobody's control
+    document["properties"]["arms"]["if"] = {"maxProperties": 1}
+    alone = {"properties": {"control": {"const": False}}}
+    document["properties"]["arms"]["then"] = {"additionalProperties": alone}
     document["properties"]["rules"]["minItems"] = 1
     for place, text in _HOVER.items():
         name, _, key = place.rpartition(".")

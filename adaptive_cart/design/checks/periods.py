@@ -131,8 +131,10 @@ def _too_late(pieces: Pieces, name: str, arm: Any) -> Found:
             "enrolment",
         )
         return
-    by_month = looks is not None and looks.scale == "months" and looks.final is None
-    if looks is not None and by_month and enters >= max(looks.at, default=enters + 1.0):
+    if looks is None or not looks.given:
+        return
+    by_month = looks.scale == "months" and looks.final is None
+    if by_month and enters >= max(looks.at, default=enters + 1.0):
         yield (
             path,
             f"found {enters:g}; '{name}' enters after the trial can end: the last look is at "

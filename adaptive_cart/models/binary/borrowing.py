@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 WEIGHT = 0.8  # of the informative part of a robust prior, where none is written
 CONFLICT = 0.05  # a p-value below it is told as a conflict with the arm's own data
+METHOD = "how external data become a prior"
 BETWEEN = 1.0  # standard deviation of the half-normal prior between studies, likewise
 
 
@@ -84,7 +85,7 @@ class Borrowed(Part):
 class Pooled(Borrowed):
     """External participants count as the arm's own."""
 
-    method: Literal["pooled"]
+    method: Literal["pooled"] = Field(description=METHOD)
 
     @property
     def informative(self) -> BetaMixture:
@@ -102,7 +103,7 @@ class Pooled(Borrowed):
 class Power(Borrowed):
     """External participants count with a fixed weight: the power prior."""
 
-    method: Literal["power"]
+    method: Literal["power"] = Field(description=METHOD)
     weight: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
         description="what an external participant counts, beside one of the arm"
     )
@@ -123,7 +124,7 @@ class Power(Borrowed):
 class RobustMap(Borrowed):
     """What a meta-analysis predicts for the arm, mixed with a vague part: the robust MAP prior."""
 
-    method: Literal["robust_map"]
+    method: Literal["robust_map"] = Field(description=METHOD)
     weight: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
         default=WEIGHT, description="of the informative part; the vague one has the rest"
     )
@@ -160,7 +161,7 @@ class RobustMap(Borrowed):
 class Sam(Borrowed):
     """An informative part whose weight the arm's own data set: the self-adapting mixture."""
 
-    method: Literal["sam"]
+    method: Literal["sam"] = Field(description=METHOD)
     difference: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
         description="between rates that differ clinically"
     )
