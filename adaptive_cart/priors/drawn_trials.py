@@ -146,6 +146,7 @@ class DrawnTrials(Conduct):
             max_n=self.design.enrolment.max_n,
             infused_arms=(False,) * len(self.design.arm_names),
             outcomes=outcomes,
+            windows=self.enrolment.windows if self.design.by_period else None,
         )
         self.population = as_seen(everybody, self.design, self.plan.follow_up, self.latents)
         self.prepared = {

@@ -70,7 +70,7 @@ class Calibrated(Searched):
     Attributes
     ----------
     threshold
-        Midway between the next two, in the fewest decimals that keep it between them.
+        Midway between the next two, to ten decimals.
     must_not_count, may_count
         The largest posterior probability that must not count as success, and the next larger one
         that may; nothing where there is none.

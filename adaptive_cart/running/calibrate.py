@@ -3,7 +3,7 @@
 Every ``"calibrate"`` of a design is one number: the smallest threshold at which the probability of
 a false success is at most the wanted type I error at every point of the null region. The error is a
 step function of the threshold, so that the number written lies midway between the largest posterior
-probability that must not count as success and the next that may, in as few decimals as do.
+probability that must not count as success and the next that may, to ten decimals.
 Futility counts as binding, unless the design says that it is not: then the search leaves the
 futility rules out.
 
@@ -63,7 +63,7 @@ from adaptive_cart.running.simulated_error import (
     Progress,
     false_successes,
     hardest,
-    in_few_decimals,
+    midway,
     nothing_keeps,
     over_points,
     smallest,
@@ -237,7 +237,7 @@ def _enumerated(design: Design, region: Region, progress: Progress) -> Calibrate
     progress("calibration", steps, steps)
     must_not = float(values[low]) if low >= 0 else None
     may = float(values[high])
-    threshold = 0.0 if must_not is None else in_few_decimals(must_not, may)
+    threshold = 0.0 if must_not is None else midway(must_not, may)
     worst = error.worst(may)
     shown = {**error.shown(may), worst.name: worst.error}
     by_look = {}

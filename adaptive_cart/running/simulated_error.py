@@ -27,6 +27,7 @@ from adaptive_cart.running.shapes import Shape
 PILOT = 10  # of a wide grid, one in so many trials chooses the points
 ALWAYS = 2.0  # stands for a false success at every threshold
 EDGE = 1e-10  # how near to a probability a threshold may lie that is to be on one side of it
+DECIMALS = 10  # of a threshold, where that keeps it between what it separates
 TIE = 1e-11  # what two posterior probabilities may differ by and still be equal
 Progress = Callable[[str, int, int], None]
 
@@ -196,16 +197,16 @@ def smallest(
     above = np.concatenate([values[values > must_not + TIE] for values in found])
     above = above[above <= 1.0]
     may = float(above.min()) if len(above) else None
-    return in_few_decimals(must_not, 1.0 if may is None else may), must_not, may
+    return midway(must_not, 1.0 if may is None else may), must_not, may
 
 
-def in_few_decimals(low: float, high: float) -> float:
-    """Midway between two probabilities, in the fewest decimals that keep it between them.
+def midway(low: float, high: float) -> float:
+    """Midway between two probabilities, to ten decimals, or to as many more as keep it between them.
 
     So it does not hang on the last bits of either, which differ from processor to processor.
     """
     middle, edge = (low + high) / 2.0, min(EDGE, (high - low) / 4.0)
-    for digits in range(1, 18):
+    for digits in range(DECIMALS, 18):
         value = round(middle, digits)
         if low + edge < value < high - edge:
             return value

@@ -318,8 +318,10 @@ def test_every_provision_of_the_design_is_told(
         raw[key] = value if whole else {**raw.get(key, {}), **value}
     if "crossover" in changed:
         raw["truth"]["soc"]["crossover"] = {"probability": 0.5}
-    evidence = Evidence.__new__(Evidence)  # nothing but the design is asked
+    evidence = Evidence.__new__(Evidence)  # nothing but the design and its scenarios is asked
     evidence.design = Design(**raw)
+    roles = {name: truth.role for name, truth in evidence.design.truths.items()}
+    evidence.result = SimpleNamespace(roles=roles)
     told = [plain(text) for text in provisions(evidence)]
     assert said in " ".join([*told, enrolment_between_looks(evidence)])
 

@@ -173,7 +173,9 @@ def test_the_threshold_holds_the_error_at_the_goal() -> None:
     found = calibrate(to_calibrate(), jobs=1)
     n = LOOKS[-1]
     fewest = next(x for x in range(n + 1) if stats.binom.sf(x - 1, n, GOAL) <= 0.025)
-    assert found.threshold == pytest.approx((beyond(fewest - 1, n) + beyond(fewest, n)) / 2.0)
+    assert found.threshold == pytest.approx(
+        (beyond(fewest - 1, n) + beyond(fewest, n)) / 2.0, abs=1e-9
+    )
     worst = max(found.points, key=lambda point: point.error)
     assert worst.error == pytest.approx(float(stats.binom.sf(fewest - 1, n, GOAL)), abs=1e-12)
     assert worst.name == "cart 0.4000"

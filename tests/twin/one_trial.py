@@ -158,7 +158,7 @@ def truth_of(raw: Table, scenario: str) -> Table:
         if key not in ("role", "description", "label", "enrolment", "follow_up")
     }
     truth = merge(raw.get("truth", {}), changes)
-    for endpoint in raw["endpoints"]:  # what is said of external data is of no participant
+    for endpoint in raw.get("endpoints", {}):  # what is said of external data is of no participant
         if set(truth.get(endpoint, {})) & set(external_of(raw, endpoint)):
             own = {k: v for k, v in truth[endpoint].items() if k not in raw["external"]}
             truth = {key: value for key, value in truth.items() if key != endpoint}
