@@ -18,7 +18,8 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.rule_tables import Rule
 from adaptive_cart.nouns.records import Floats
 
-FEWEST = 4  # decimals of a threshold of a shape
+FEWEST = 4  # decimals of a threshold of a shape that is simulated
+DECIMALS = 10  # of a threshold, where that keeps it between what it separates
 EXTRA = 3  # beyond the first that differs from 1, where it is not known what it separates
 
 FACTORS: dict[str, Callable[[float], float]] = {  # by the share of all participants analysed
@@ -86,8 +87,8 @@ def as_written(by_look: Mapping[int, float]) -> float | list[float]:
 
 
 def rounded_between(value: float, low: float, high: float) -> float:
-    """A threshold in few decimals that keep it between two probabilities, as it is."""
-    for digits in range(FEWEST, 18):
+    """A threshold to ten decimals, or to as many more as keep it between two probabilities."""
+    for digits in range(DECIMALS, 18):
         found = round(value, digits)
         if low < found < high:
             return found

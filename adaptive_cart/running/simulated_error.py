@@ -22,12 +22,11 @@ from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.operating import Z95, proportion
 from adaptive_cart.running.null_region import Point
 from adaptive_cart.running.region import GRID, Region, asks
-from adaptive_cart.running.shapes import Shape
+from adaptive_cart.running.shapes import DECIMALS, Shape
 
 PILOT = 10  # of a wide grid, one in so many trials chooses the points
 ALWAYS = 2.0  # stands for a false success at every threshold
 EDGE = 1e-10  # how near to a probability a threshold may lie that is to be on one side of it
-DECIMALS = 10  # of a threshold, where that keeps it between what it separates
 TIE = 1e-11  # what two posterior probabilities may differ by and still be equal
 Progress = Callable[[str, int, int], None]
 
@@ -201,7 +200,7 @@ def smallest(
 
 
 def midway(low: float, high: float) -> float:
-    """Midway between two probabilities, to ten decimals, or to as many more as keep it between them.
+    """Midway between two probabilities, to ten decimals, or as many more as keep it between.
 
     So it does not hang on the last bits of either, which differ from processor to processor.
     """
