@@ -230,6 +230,14 @@ CASES: dict[str, tuple[dict[str, Any], Any, Any, list[Question]]] = {
             {"arm": 1, "minus": 0, "value": 0.5, "kind": "restricted_mean", "month": 15.0},
             {"arm": 2, "kind": "best", "ordered_by": "hazard_ratio", "lowest": True},
             {"arm": 2, "kind": "best", "ordered_by": "restricted_mean", "month": 10.0},
+            {
+                "arm": 1,
+                "kind": "rank",
+                "among": (0, 1, 2),
+                "places": 2,
+                "ordered_by": "hazard_ratio",
+                "lowest": True,
+            },
         ),
     ),
     **{
@@ -253,6 +261,15 @@ CASES: dict[str, tuple[dict[str, Any], Any, Any, list[Question]]] = {
                 {"arm": 1, "minus": 0, "value": 0.8, "above": False, "kind": "hazard_ratio"},
                 {"arm": 2, "minus": 1, "value": 0.7, "kind": "hazard_ratio", "stratum": 1},
                 {"arm": 1, "minus": 0, "value": 0.8, "kind": "hazard_ratio", "stratum": OPEN},
+                {"arm": 2, "kind": "best", "ordered_by": "hazard_ratio", "lowest": True},
+                {
+                    "arm": 1,
+                    "kind": "rank",
+                    "among": (0, 1, 2),
+                    "places": 2,
+                    "ordered_by": "hazard_ratio",
+                    "lowest": True,
+                },
             ),
         )
         for name, ratios in (("", "shared"), ("_own", "own"))

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from adaptive_cart.models.hazards.piecewise_exponential_reference import (
     PiecewiseExponentialReference,
+    effects_of,
 )
 from adaptive_cart.models.strata.reference_strata import in_strata
 from adaptive_cart.nouns.questions import Question
@@ -67,7 +68,7 @@ class IntervalHazardsReference(PiecewiseExponentialReference):
         found = super().data(until_then, trial, open_strata, question)
         strata = in_strata(summary.stratum[trial], open_strata, question)
         inside = summary.included[trial] & between[trial] & strata
-        inside &= np.isin(summary.arm[trial], self._design(question)[0])
+        inside &= np.isin(summary.arm[trial], effects_of(len(self.arms), question)[0])
         first = (summary.months - half)[trial][inside]
         last = (summary.months + half)[trial][inside]
         edges = itertools.pairwise((0.0, *self.prior.cuts, np.inf))

@@ -74,7 +74,7 @@ class PiecewiseExponentialReference(Reference):
     ) -> dict[str, npt.NDArray[Any]]:
         """Events and months at risk by arm and interval, of the arms that have a say."""
         assert isinstance(summary, Durations)
-        arms, effects = self._design(question)
+        arms, effects = effects_of(len(self.arms), question)
         edges = (0.0, *self.prior.cuts, np.inf)
         shape = (len(self.arms), len(edges) - 1)
         events, months = np.zeros(shape, dtype=np.int64), np.zeros(shape)
@@ -93,17 +93,6 @@ class PiecewiseExponentialReference(Reference):
             "months": np.maximum(months, LEAST_EXPOSURE),
             "effects": effects,
         }
-
-    def _design(self, question: Question | None) -> tuple[tuple[int, ...], Floats]:
-        """Arms that have a say, and which log hazard ratio each has, ``(arm, effect)``."""
-        effects = np.zeros((len(self.arms), len(self.arms) - 1))
-        if question is None or (question.of.of_two and question.minus is not None):
-            pair = (1, 0) if question is None else question.pair
-            # where the second arm is the control the effect keeps the place of its arm
-            effects[pair[0], pair[0] - 1 if pair[1] == 0 else 0] = 1.0
-            return pair, effects
-        effects[1:] = np.eye(len(self.arms) - 1)
-        return tuple(range(len(self.arms))), effects
 
     def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
         """A new model of these data."""
@@ -143,8 +132,10 @@ class PiecewiseExponentialReference(Reference):
     ) -> Floats:
         """Hazard ratio of two arms, or what is left in an arm at a month, and what follows."""
         log_ratio = draws["log_hazard_ratio"]
-        if quantity.to is not None:  # of two experimental arms it is the first effect
-            return np.exp(log_ratio[..., quantity.arm - 1 if quantity.to == 0 else 0])
+        if quantity.to is not None and quantity.to == quantity.arm:  # beside other arms
+            return np.ones(log_ratio.shape[:-1])
+        if quantity.to is not None:
+            return np.exp(log_ratio[..., effect_of(quantity.arm, quantity.to)])
         own = log_ratio[..., quantity.arm - 1] if quantity.arm else np.zeros(log_ratio.shape[:-1])
         hazard = draws["baseline_hazard"] * np.exp(own[..., None])
         edges = list(itertools.pairwise((0.0, *self.prior.cuts, np.inf)))
@@ -173,13 +164,30 @@ class PiecewiseExponentialReference(Reference):
 
         def hazards(stratum: int, arm: int) -> Floats:
             draws = fitted(stratum if apart else ALL)
-            effects = self._design(self.all_arms(stratum))[1]
+            effects = effects_of(len(self.arms), self.all_arms(stratum))[1]
             ratio = np.exp(draws["log_hazard_ratio"][0] @ effects[arm])
             hazard: Floats = draws["baseline_hazard"][0] * ratio[:, None]
             return hazard
 
         assert isinstance(summary, Durations)
         return followed_by_hazards(summary, coming, some, self.prior.cuts, hazards)
+
+
+def effects_of(arms: int, question: Question | None) -> tuple[tuple[int, ...], Floats]:
+    """Arms that have a say in a question, and the log hazard ratio of each, ``(arm, effect)``."""
+    effects = np.zeros((arms, arms - 1))
+    if question is None or (question.of.of_two and question.minus is not None):
+        pair = (1, 0) if question is None else question.pair
+        # where the second arm is the control the effect keeps the place of its arm
+        effects[pair[0], effect_of(*pair)] = 1.0
+        return pair, effects
+    effects[1:] = np.eye(arms - 1)
+    return tuple(range(arms)), effects
+
+
+def effect_of(arm: int, to: int) -> int:
+    """Place of the log hazard ratio of two arms; of two experimental arms it is the first."""
+    return arm - 1 if to == 0 else 0
 
 
 def followed_by_hazards(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -15,12 +15,9 @@ from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponent
 from adaptive_cart.models.hazards.ratios_analysis import HazardsAnalysis, Ratio, RatiosPosterior
 from adaptive_cart.models.hazards.stratified_hazards import StratifiedHazards
 from adaptive_cart.nouns.completions import Completions
-from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question, QuestionKind
+from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Durations, Summary
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass
@@ -172,11 +169,7 @@ class StratifiedPiecewiseExponentialAnalysis(HazardsAnalysis):
     )
     by_stratum: ClassVar[bool] = True
 
-    @classmethod
-    def can_be_asked(cls, kind: QuestionKind) -> bool:
-        """Two arms at a time: which of several is the best, its reference is not written for."""
-        return super().can_be_asked(kind) and not kind.among_open
-
+    ordered_by: ClassVar[str] = "hazard_ratio"
     answered_by: ClassVar[type[Posterior]] = StratifiedPosterior
 
     @property

@@ -1,13 +1,14 @@
 """The model ``stratified_piecewise_exponential`` in PyMC.
 
-Statement, for stratum s, interval j and the two arms k that are compared::
+Statement, for stratum s, interval j and arm k::
 
-    baseline_hazard_sj  ~ Gamma(a, rate b)          per month, independent
-    log_hazard_ratio    ~ Normal(mean, sd)          one for all strata, or one for each
-    events_skj          ~ Poisson(baseline_hazard_sj exp(log_hazard_ratio_s k) months_skj)
+    baseline_hazard_sj   ~ Gamma(a, rate b)          per month, independent
+    log_hazard_ratio_k   ~ Normal(mean, sd)          one for all strata, or one for each
+    events_skj           ~ Poisson(baseline_hazard_sj exp(log_hazard_ratio_sk) months_skj)
 
-A stratum that a question is not about has no months at risk and so no say. Of hazard ratios that
-each stratum has by itself the average is taken by shares of enrolment, on the log scale.
+The arm compared with (else the control) has the log hazard ratio 0. A stratum that a question is
+not about has no months at risk and so no say, nor has an arm that is not compared. Of hazard ratios
+that each stratum has by itself the average is taken by shares of enrolment, on the log scale.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.base import Reference
-from adaptive_cart.models.hazards.piecewise_exponential_reference import followed_by_hazards
+from adaptive_cart.models.hazards.piecewise_exponential_reference import (
+    effect_of,
+    effects_of,
+    followed_by_hazards,
+)
 from adaptive_cart.models.hazards.stratified_hazards import StratifiedHazards
 from adaptive_cart.models.rates.gamma_poisson_reference import LEAST_EXPOSURE
 from adaptive_cart.models.reference_scales import log_scale
@@ -40,10 +45,7 @@ class StratifiedHazardsReference(Reference):
     arms: tuple[str, ...]
     strata: tuple[str, ...]
 
-    @property
-    def completes(self) -> bool:
-        """A fit is of two arms, and of no more."""
-        return len(self.arms) == 2
+    completes = True
 
     @property
     def statement(self) -> str:
@@ -72,15 +74,15 @@ class StratifiedHazardsReference(Reference):
         open_strata: Booleans | None = None,
         question: Question | None = None,
     ) -> dict[str, npt.NDArray[Any]]:
-        """Events and months by stratum, arm and interval, of the two arms that are compared."""
+        """Events and months by stratum, arm and interval, of the arms that have a say."""
         assert isinstance(summary, Durations)
-        pair = (1, 0) if question is None else question.pair
+        arms, effects = effects_of(len(self.arms), question)
         edges = (0.0, *self.prior.one.cuts, np.inf)
         shape = (len(self.prior.shares), len(self.arms), len(edges) - 1)
         events, months = np.zeros(shape, dtype=np.int64), np.zeros(shape)
         about = in_strata(summary.stratum[trial], open_strata, question)
         included = summary.included[trial] & about
-        for stratum, arm in itertools.product(range(shape[0]), pair):
+        for stratum, arm in itertools.product(range(shape[0]), arms):
             members = included & (summary.arm[trial] == arm) & (summary.stratum[trial] == stratum)
             duration, ended = summary.months[trial][members], summary.event[trial][members]
             for interval, (start, end) in enumerate(itertools.pairwise(edges)):
@@ -91,7 +93,7 @@ class StratifiedHazardsReference(Reference):
         return {
             "events": events,
             "months": np.maximum(months, LEAST_EXPOSURE),
-            "experimental": (np.arange(len(self.arms)) == pair[0]).astype(np.float64),
+            "effects": effects,
         }
 
     def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
@@ -105,22 +107,23 @@ class StratifiedHazardsReference(Reference):
             "stratum": named_strata(self.strata),
             "arm": list(self.arms),
             "interval": self.intervals,
+            "effect": [str(k) for k in range(1, len(self.arms))],
         }
         with pm.Model(coords=coords) as model:
             events = pm.Data("events", data["events"], dims=cells)
             months = pm.Data("months", data["months"], dims=cells)
-            experimental = pm.Data("experimental", data["experimental"], dims="arm")
+            effects = pm.Data("effects", data["effects"], dims=("arm", "effect"))
             scale = log_scale(shape, -pt.log(rate + months.sum(axis=1)))
             baseline = pm.Gamma(
                 "baseline_hazard", alpha=shape, beta=rate, dims=("stratum", "interval"), **scale
             )
             if self.prior.own:
-                log_ratio = pm.Normal("log_hazard_ratio", mean, sd, dims="stratum")
-                effect = log_ratio[:, None] * experimental[None, :]
+                log_ratio = pm.Normal("log_hazard_ratio", mean, sd, dims=("stratum", "effect"))
+                of_arm = pt.dot(log_ratio, effects.T)
             else:
-                log_ratio = pm.Normal("log_hazard_ratio", mean, sd)
-                effect = (log_ratio * experimental)[None, :]
-            hazard = baseline[:, None, :] * pt.exp(effect)[:, :, None]
+                log_ratio = pm.Normal("log_hazard_ratio", mean, sd, dims="effect")
+                of_arm = pt.dot(effects, log_ratio)[None, :]
+            hazard = baseline[:, None, :] * pt.exp(of_arm)[:, :, None]
             pm.Poisson("occurrence", mu=hazard * months, observed=events, dims=cells)
         return model
 
@@ -130,8 +133,11 @@ class StratifiedHazardsReference(Reference):
         quantity: Quantity,
         open_strata: Booleans | None = None,
     ) -> Floats:
-        """Hazard ratio of the two arms that were fitted, averaged where strata have theirs."""
-        log_ratio = draws["log_hazard_ratio"]
+        """Hazard ratio of two arms, averaged where strata have theirs."""
+        assert quantity.to is not None
+        if quantity.to == quantity.arm:  # beside other arms
+            return np.ones(draws["log_hazard_ratio"].shape[:2])
+        log_ratio = draws["log_hazard_ratio"][..., effect_of(quantity.arm, quantity.to)]
         if not self.prior.own:
             return np.exp(log_ratio)
         weights = np.array(self.prior.shares, dtype=np.float64)
@@ -143,8 +149,8 @@ class StratifiedHazardsReference(Reference):
         return average
 
     def all_arms(self, stratum: int) -> Question | None:
-        """Both arms, in all strata: each has baseline hazards of its own."""
-        return None
+        """Every arm, in all strata: each has baseline hazards of its own."""
+        return super().all_arms(ALL)
 
     def completed(
         self,
@@ -156,11 +162,13 @@ class StratifiedHazardsReference(Reference):
     ) -> Durations:
         """Each who is still at risk has the event by a draw of the hazards of the own stratum."""
         draws = fitted(ALL)
+        effects = effects_of(len(self.arms), self.all_arms(ALL))[1]
 
         def hazards(stratum: int, arm: int) -> Floats:
             log_ratio = draws["log_hazard_ratio"][0]
             own = log_ratio[:, stratum] if self.prior.own else log_ratio
-            hazard: Floats = draws["baseline_hazard"][0, :, stratum] * np.exp(arm * own)[:, None]
+            ratio = np.exp(own @ effects[arm])
+            hazard: Floats = draws["baseline_hazard"][0, :, stratum] * ratio[:, None]
             return hazard
 
         assert isinstance(summary, Durations)
