@@ -189,11 +189,12 @@ class Drift:
                 f"{text} With thresholds that hold {self.error:g} over that region for both, "
                 "borrowing gains power at no control rate."
             )
+        loss = -self.equal.least[1]
+        elsewhere = f", and elsewhere in that region loses up to {loss:.3f}" if loss > 0.0 else ""
         return (
             f"{text} With thresholds that hold {self.error:g} over that region for both designs, "
             f"borrowing has more power where the true {control} rate is in "
-            f"{_ranges(self.equal.gains)}, by at most {self.equal.most[1]:.3f}, and elsewhere "
-            f"loses up to {max(-self.equal.least[1], 0.0):.3f}."
+            f"{_ranges(self.equal.gains)}, by at most {self.equal.most[1]:.3f}{elsewhere}."
         )
 
     # ── as numbers ────────────────────────────────────────────────────────────────────────
