@@ -7,8 +7,10 @@ Randomisation itself is seen always; it is visit 0.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -49,9 +51,9 @@ class Attendance(ABC):
         Parameters
         ----------
         at
-            Flat positions of the participants; everybody if left out.
+            Flat positions of the participants; everybody, in order, if left out.
         number
-            Which visit of each, from 1.
+            Which visit of each, from 1, ``(position,)``.
         """
 
     def first_from(self, months: Floats) -> Floats:
@@ -59,23 +61,24 @@ class Attendance(ABC):
 
         A month that never comes has none.
         """
-        number = np.ceil((np.where(np.isfinite(months), months, 0.0) - TIE) / self.every)
-        visit: Floats = np.multiply(
-            self._move(np.maximum(number, 0.0).astype(np.int64), 1), self.every, dtype=np.float64
-        )
-        seen = np.isfinite(months)
+        visit: Floats = np.full(months.shape, np.inf)
+        at = np.flatnonzero(np.isfinite(months))
+        if not len(at):
+            return visit
+        number = np.ceil((months.ravel()[at] - TIE) / self.every)
+        held = self._move(at, np.maximum(number, 0.0).astype(np.int64), 1)
+        found = np.multiply(held, self.every, dtype=np.float64)
         if self.ends is not None:
-            seen &= visit <= until(self.ends)
-        return np.where(seen, visit, np.inf)
+            found[found > until(self.ends.ravel()[at])] = np.inf
+        visit.ravel()[at] = found
+        return visit
 
     def last_by(self, months: Floats) -> Floats:
         """Month of the last visit held by a month of each; 0, randomisation, if there is none."""
         by = months if self.ends is None else np.minimum(months, self.ends)
-        number = np.floor((by + TIE) / self.every)
-        visit: Floats = np.multiply(
-            self._move(np.maximum(number, 0.0).astype(np.int64), -1), self.every, dtype=np.float64
-        )
-        return visit
+        number = np.floor((by.ravel() + TIE) / self.every)
+        held = self._move(None, np.maximum(number, 0.0).astype(np.int64), -1)
+        return np.multiply(held, self.every, dtype=np.float64).reshape(by.shape)
 
     def before(self, months: Floats) -> Floats:
         """Month of the last visit held before a month of each; infinite where that never comes."""
@@ -89,14 +92,14 @@ class Attendance(ABC):
         place = np.full(len(number), np.ravel_multi_index(at, self._shape), dtype=np.intp)
         return [int(visit) for visit in number[self._missed(place, number)]]
 
-    def _move(self, number: Integers, step: int) -> Integers:
-        """From a planned visit of each to the next one held, forwards or backwards."""
-        flat = number.ravel()
-        at = np.flatnonzero((flat > 0) & self._missed(None, number).ravel())
-        while len(at):
-            flat[at] += step
-            at = at[(flat[at] > 0) & self._missed(at, flat[at])]
-        return flat.reshape(number.shape)
+    def _move(self, at: Positions | None, number: Integers, step: int) -> Integers:
+        """From a planned visit of each to the next one held, forwards or backwards, in place."""
+        missed = np.flatnonzero(self._missed(at, number) & (number > 0))
+        while len(missed):
+            number[missed] += step
+            again = self._missed(missed if at is None else at[missed], number[missed])
+            missed = missed[again & (number[missed] > 0)]
+        return number
 
     def nearest(self, month: float) -> Floats:
         """Month of the visit that stands for a month: the nearest held within the window.
@@ -110,16 +113,15 @@ class Attendance(ABC):
             range(lowest, highest + 1),
             key=lambda number: (round(abs(number * self.every - month), 9), number),
         )
-        found = np.full(self._shape, np.inf)
+        found = np.full(math.prod(self._shape), np.inf)
+        at = np.arange(len(found))
         for number in by_distance:
-            open_ = np.isinf(found)
-            if not open_.any():
-                break
-            held = open_ & ~self._missed(None, np.full(found.shape, number, dtype=np.int64))
+            held = ~self._missed(at, np.full(len(at), number, dtype=np.int64))
             if self.ends is not None:
-                held &= short_of(number * self.every) <= self.ends
-            found[held] = number * self.every
-        return found
+                held &= short_of(number * self.every) <= self.ends.ravel()[at]
+            found[at[held]] = number * self.every
+            at = at[~held]
+        return found.reshape(self._shape)
 
     @property
     @abstractmethod
@@ -147,15 +149,23 @@ class DrawnAttendance(Attendance):
     def _shape(self) -> tuple[int, ...]:
         return self.uniform.shape
 
+    @cached_property
+    def _seeds(self) -> npt.NDArray[np.uint64]:
+        """Where the sequence of each participant begins."""
+        return (self.uniform.ravel() * 2.0**53).astype(np.uint64)
+
     def _missed(self, at: Positions | None, number: Integers) -> Booleans:
         if self.missed == 0.0:
             return np.zeros(number.shape, dtype=np.bool_)
-        uniform = self.uniform if at is None else self.uniform.ravel()[at]
-        bits = (uniform * 2.0**53).astype(np.uint64) + number.astype(np.uint64) * STEP
+        bits = number.astype(np.uint64)
+        bits *= STEP
+        bits += self._seeds if at is None else self._seeds[at]
         for shift, factor in MIX:
-            bits = (bits ^ (bits >> np.uint64(shift))) * factor
+            bits ^= bits >> np.uint64(shift)
+            bits *= factor
         bits ^= bits >> np.uint64(31)
-        found: Booleans = (bits >> np.uint64(11)) * 2.0**-53 < self.missed
+        bits >>= np.uint64(11)
+        found: Booleans = bits < np.uint64(math.ceil(self.missed * 2.0**53))
         return found
 
 
@@ -178,10 +188,8 @@ class RecordedAttendance(Attendance):
     def _missed(self, at: Positions | None, number: Integers) -> Booleans:
         visits = self.absent.shape[2]
         known = number < visits
-        place = np.where(known, number, 0)
-        if at is None:
-            found = np.take_along_axis(self.absent, place[..., None], axis=2)[..., 0]
-        else:
-            found = self.absent.reshape(-1, visits)[at, place]
-        missed: Booleans = known & found
+        everybody = np.arange(len(number)) if at is None else at
+        missed: Booleans = (
+            known & self.absent.reshape(-1, visits)[everybody, np.where(known, number, 0)]
+        )
         return missed

@@ -86,10 +86,14 @@ def _numbered(spells: list[Spell]) -> list[Spell]:
     """The same spells, numbered as they are seen: who misses the first has it as the second."""
     if len(spells) == 1:
         return spells
-    began = np.stack([spell.began for spell in spells])
-    ended = np.stack([spell.ended for spell in spells])
-    order = np.argsort(began, axis=0, kind="stable")
-    began, ended = (np.take_along_axis(months, order, axis=0) for months in (began, ended))
+    began = np.stack([spell.began.ravel() for spell in spells])
+    ended = np.stack([spell.ended.ravel() for spell in spells])
+    mixed = np.flatnonzero((began[1:] < began[:-1]).any(axis=0))
+    order = np.argsort(began[:, mixed], axis=0, kind="stable")
+    for months in (began, ended):
+        months[:, mixed] = np.take_along_axis(months[:, mixed], order, axis=0)
+    shape = spells[0].began.shape
     return [
-        spell._replace(began=began[place], ended=ended[place]) for place, spell in enumerate(spells)
+        spell._replace(began=began[place].reshape(shape), ended=ended[place].reshape(shape))
+        for place, spell in enumerate(spells)
     ]
