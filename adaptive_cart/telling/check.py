@@ -140,10 +140,12 @@ def _endpoints(design: Design) -> Iterator[str]:
         settings = {
             key: value
             for key, value in endpoint.plain().items()
-            if key not in ("type", "label", "primary", "strategy")
+            if key not in ("type", "label", "primary", "strategy") and value is not False
         }
         called = f" ({endpoint.label})" if endpoint.label else ""
-        words = ", ".join(f"{key} {_setting(value)}" for key, value in settings.items())
+        words = ", ".join(
+            key if value is True else f"{key} {_setting(value)}" for key, value in settings.items()
+        )
         primary = " (primary)" if name == design.primary else ""
         analysis = design.analysis_of(name)
         model = "described only" if analysis is None else analysis.model
