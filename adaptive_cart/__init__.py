@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from adaptive_cart.running.run import simulate
     from adaptive_cart.running.worst_case import worst_case
     from adaptive_cart.sweeps import Sweep, sweep
+    from adaptive_cart.sweeps.sizing import size
     from adaptive_cart.telling.walkthrough import example
 
 _HOME = {
@@ -51,6 +52,7 @@ _HOME = {
     "load_design": "design.file",
     "open_result": "results.result",
     "simulate": "running.run",
+    "size": "sweeps.sizing",
     "sweep": "sweeps",
     "drift": "running.drift",
     "worst_case": "running.worst_case",
@@ -81,6 +83,7 @@ __all__ = [
     "open_result",
     "priors",
     "simulate",
+    "size",
     "sweep",
     "worst_case",
     "write_report",

@@ -194,6 +194,11 @@ def _made(
     return Variant(settings, design.replace(changes) if changes else design)
 
 
+def design_of_size(design: Design, size: int, recalibrate: bool) -> Design:
+    """A design with another ``max_n``, its looks moved with it."""
+    return _made(design, {SIZE: size}, recalibrate, in_proportion=True).design
+
+
 def _looks_for(design: Design, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Looks by number in proportion to ``max_n``: the nearest allocation block, half up."""
     looks, size = design.looks, settings[SIZE]

@@ -189,7 +189,7 @@ def stratified_parameters(own: bool) -> Callable[[Generator, int], Truth]:
 
     def drawn(generator: Generator, number: int) -> Truth:
         strata = len(STRATA_SHARES)
-        shape = (number, strata) if own else (number,)
+        shape = (number, strata, 1) if own else (number, 1)
         baseline = (number, strata, len(CUTS) + 1)
         return {
             "baseline_hazard": generator.gamma(BASELINE["a"], 1.0 / BASELINE["b"], baseline),
@@ -203,7 +203,7 @@ def stratified_data(generator: Generator, truth: Truth) -> Summary:
     """Each stratum by itself, as if there were no others, and then all of them side by side."""
     parts = []
     for stratum in range(len(STRATA_SHARES)):
-        log_ratio = truth["log_hazard_ratio"]
+        log_ratio = truth["log_hazard_ratio"][..., 0]
         ratio = np.exp(log_ratio if log_ratio.ndim == 1 else log_ratio[:, stratum])
         own = {"baseline_hazard": truth["baseline_hazard"][:, stratum], "hazard_ratio": ratio}
         found = piecewise_data(generator, own)

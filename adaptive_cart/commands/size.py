@@ -1,0 +1,86 @@
+"""``adaptive-cart size``: the smallest number of participants with the power that is wanted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from adaptive_cart.commands import options
+from adaptive_cart.commands.terminal import encodable, progress
+
+
+@click.command(name="size")
+@options.design
+@options.settings
+@click.option(
+    "--power",
+    type=float,
+    default=0.8,
+    show_default=True,
+    help="Probability of success that is wanted.",
+)
+@click.option(
+    "--scenario",
+    "scenarios",
+    multiple=True,
+    help="Where it is wanted; else in every alternative; may be repeated.",
+)
+@click.option("--least", type=int, help="Smallest size searched; else half of enrolment.max_n.")
+@click.option("--most", type=int, help="Largest size searched; else twice enrolment.max_n.")
+@click.option(
+    "--recalibrate",
+    is_flag=True,
+    help="Calibrate the thresholds of the success rules at every size.",
+)
+@click.option("--trials", type=int, help="Simulated trials a scenario; else the design's number.")
+@click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
+@options.jobs
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "exact", "simulate"]),
+    default="auto",
+    show_default=True,
+    help="Enumerate, simulate, or enumerate where that is valid.",
+)
+@options.out("Folder of the sizes and the answer; else sizes/<name of the design file>.")
+def command(
+    design: Path,
+    settings: tuple[str, ...],
+    power: float,
+    scenarios: tuple[str, ...],
+    least: int | None,
+    most: int | None,
+    recalibrate: bool,
+    trials: int | None,
+    seed: int | None,
+    jobs: int | None,
+    engine: Any,
+    out: Path | None,
+) -> None:
+    """Find the smallest enrolment.max_n of DESIGN that has the power; looks move with it."""
+    from adaptive_cart.design.file import load_design
+    from adaptive_cart.sweeps.sizing import size
+
+    loaded = load_design(design, settings)
+    options.tell_settings(loaded)
+    with progress() as bar:
+        found = size(
+            loaded,
+            power,
+            scenarios=scenarios,
+            least=least,
+            most=most,
+            recalibrate=recalibrate,
+            trials=trials,
+            seed=seed,
+            jobs=jobs,
+            engine=engine,
+            progress=bar.show,
+            tell=bar.tell,
+        )
+    folder = out or Path("sizes") / design.stem
+    found.write(folder)
+    click.echo(encodable(found.text()))
+    click.echo(f"every size that was run in {folder}", err=True)

@@ -1,0 +1,334 @@
+"""The smallest size with the power that is wanted, found from a few of the sizes.
+
+Sizes are whole allocation blocks; looks by number move in proportion, to the nearest block, half
+up. The power of every size that is tried is that of ``simulate``. Of those not tried it is
+foretold: the probit of power is all but a straight line in the square root of the size, so that two
+sizes foretell the rest (the idea is that of Hagar, Golchi and Klein 2025, for the logits of
+posterior probabilities; here it is used of power, which any rule and engine have). What is left of
+the line, since counts are whole numbers and looks move in steps, is measured at the sizes that have
+been tried, and every size whose foretold power lies that near to the one wanted is tried as well.
+The answer is the smallest size from which every larger one that was searched has the power.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from adaptive_cart.design.design import Design
+from adaptive_cart.errors import InputError
+from adaptive_cart.nouns.owned_folder import OwnedFolder
+from adaptive_cart.participants.randomisation import smallest_block
+from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.percentages import with_interval
+from adaptive_cart.results.result import Result
+from adaptive_cart.running.engine import Engine
+from adaptive_cart.running.region import needs_calibration
+from adaptive_cart.running.run import Progress, simulate
+from adaptive_cart.sweeps.varying import design_of_size
+
+LEAST_SLACK = 0.01  # of power about the one wanted, within which every size is tried
+SLACK = 2.0  # times what the line has been off by so far
+ABOUT = 2  # sizes on either side of the answer that are always tried
+INNERMOST = 0.02, 0.98  # powers beyond which a probit says little of the line
+COLUMNS = ("max_n", "looks", "thresholds", "scenario", "role", "success", "lower", "upper", "n")
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A size that was run.
+
+    Attributes
+    ----------
+    success
+        By scenario.
+    roles
+        Likewise.
+    thresholds
+        By success rule, as they were in force.
+    """
+
+    size: int
+    looks: tuple[float, ...]
+    thresholds: Mapping[str, Any]
+    success: Mapping[str, Figure]
+    roles: Mapping[str, str]
+
+    def power(self, scenarios: Sequence[str]) -> float:
+        """The least probability of success in some scenarios."""
+        return min(self.success[name].estimate for name in scenarios)
+
+    @property
+    def type_one_error(self) -> Figure | None:
+        """The largest probability of success in a null scenario."""
+        null = [self.success[name] for name, role in self.roles.items() if role == "null"]
+        return max(null, key=lambda figure: figure.estimate, default=None)
+
+
+@dataclass(frozen=True)
+class Size:
+    """What was searched, and the answer.
+
+    Attributes
+    ----------
+    searched
+        The least and the largest size, and the block between two.
+    tried
+        In order of size.
+    answer
+        The smallest size from which every larger one searched has the power; nothing if even the
+        largest has not.
+    slack
+        How near to the power wanted a foretold one had to lie for its size to be tried.
+    """
+
+    design: Design
+    power: float
+    scenarios: tuple[str, ...]
+    searched: tuple[int, int, int]
+    tried: tuple[Tried, ...]
+    answer: int | None
+    slack: float
+
+    FILES: ClassVar[tuple[str, ...]] = ("size.csv", "size.txt", "size.json")
+
+    @property
+    def found(self) -> Tried | None:
+        """The answer, as it was run."""
+        return next((one for one in self.tried if one.size == self.answer), None)
+
+    def text(self, around: int = 8) -> str:
+        """The sizes that were tried about the answer, and what was found.
+
+        Parameters
+        ----------
+        around
+            Sizes on either side of the answer.
+        """
+        least, largest, block = self.searched
+        number = len(range(least, largest + 1, block))
+        place = [one.size for one in self.tried].index(self.answer or largest)
+        names = [*self.scenarios, *(n for n in self.tried[0].success if n not in self.scenarios)]
+        lines = [f"{'max_n':>7}  {'looks':<20}  " + "  ".join(f"{name:>12}" for name in names)]
+        for one in self.tried[max(place - around, 0) : place + around + 1]:
+            looks = ", ".join(f"{at:g}" for at in one.looks)
+            cells = (f"{one.success[name].estimate:>{max(len(name), 12)}.4f}" for name in names)
+            mark = " *" if one.size == self.answer else ""
+            lines.append(f"{one.size:>7}  {looks:<20}  " + "  ".join(cells) + mark)
+        whom = " and ".join(self.scenarios)
+        lines.append(
+            f"success by scenario; sizes {least} to {largest} by {block}: {len(self.tried)} of "
+            f"{number} were run, all of those whose foretold power lies within {self.slack:.3f} of "
+            f"{self.power:g}"
+        )
+        if (found := self.found) is None:
+            lines.append(
+                f"no size searched has power {self.power:g} in {whom}: {largest} has "
+                f"{self.tried[-1].power(self.scenarios):.4f}; search further with --most"
+            )
+            return "\n".join(lines)
+        figure = min((found.success[n] for n in self.scenarios), key=lambda f: f.estimate)
+        lines.append(
+            f"{found.size} participants: power "
+            f"{with_interval(figure.estimate, figure.lower, figure.upper)} in {whom}; the smallest "
+            f"from which every larger size searched has {100.0 * self.power:g}%"
+        )
+        if found.thresholds:
+            told = "; ".join(f"{rule} {value}" for rule, value in found.thresholds.items())
+            lines.append(f"thresholds calibrated for it: {told}")
+        return "\n".join(lines)
+
+    def write(self, folder: Path) -> None:
+        """Write ``size.csv``, ``size.txt`` and ``size.json``."""
+        owned = OwnedFolder(folder)
+        owned.require_free([name for name in self.FILES if (folder / name).exists()])
+        table = io.StringIO()
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for one in self.tried:
+            looks, rules = " ".join(f"{at:g}" for at in one.looks), json.dumps(one.thresholds)
+            for name, figure in one.success.items():
+                numbers = (figure.estimate, figure.lower, figure.upper, figure.n)
+                shown = ["" if v is None or v != v else v for v in numbers]
+                writer.writerow([one.size, looks, rules, name, one.roles[name], *shown])
+        answer = {
+            "design": self.design.name,
+            "power": self.power,
+            "scenarios": list(self.scenarios),
+            "searched": dict(zip(("least", "most", "block"), self.searched, strict=True)),
+            "run": [one.size for one in self.tried],
+            "answer": self.answer,
+        }
+        owned.write("size.csv", table.getvalue())
+        owned.write("size.txt", self.text() + "\n")
+        owned.write("size.json", json.dumps(answer, indent=1, ensure_ascii=False) + "\n")
+
+
+def size(
+    design: Design,
+    power: float = 0.8,
+    *,
+    scenarios: Iterable[str] | None = None,
+    least: int | None = None,
+    most: int | None = None,
+    recalibrate: bool = False,
+    trials: int | None = None,
+    seed: int | None = None,
+    jobs: int | None = None,
+    engine: Engine = "auto",
+    progress: Progress = _silent,
+    tell: Callable[[str], None] = lambda message: None,
+) -> Size:
+    """Find the smallest ``enrolment.max_n`` that has a power in every one of some scenarios.
+
+    Parameters
+    ----------
+    power
+        Probability of success that is wanted.
+    scenarios
+        In which; the alternatives if left out.
+    least, most
+        Sizes between which is searched; half of what is written and twice that if left out.
+    recalibrate
+        Calibrate the thresholds of the success rules at every size, as ``"calibrate"`` does.
+    trials, seed, jobs, engine
+        As of ``simulate``, for every size.
+
+    Raises
+    ------
+    InputError
+        If the power is no probability, a scenario is not there, or no size lies between the two.
+    """
+    asked = _scenarios(design, scenarios)
+    if not 0.0 < power < 1.0:
+        raise InputError(f"--power: found {power:g}; a number between 0 and 1 is expected")
+    sizes = _sizes(design, least, most)
+    block = smallest_block(design.allocation)
+    tell(f"{len(sizes)} sizes from {sizes[0]} to {sizes[-1]}; some of them are run")
+    tried: dict[int, Tried] = {}
+
+    def run(number: int) -> Tried:
+        if number not in tried:
+            progress("sizes", len(tried), len(sizes))
+            made = design_of_size(design, number, recalibrate)
+            result = simulate(
+                made, trials=trials, seed=seed, jobs=jobs, engine=engine, progress=progress
+            )
+            tried[number] = _tried(number, result, needs_calibration(made))
+        return tried[number]
+
+    slack = _search(sizes, lambda number: run(number).power(asked), power)
+    ordered = tuple(tried[number] for number in sorted(tried))
+    place = _answer(np.array([one.power(asked) >= power for one in ordered]))
+    answer = ordered[place].size if place < len(ordered) else None
+    return Size(design, power, asked, (sizes[0], sizes[-1], block), ordered, answer, slack)
+
+
+def _scenarios(design: Design, wanted: Iterable[str] | None) -> tuple[str, ...]:
+    """Scenarios in which the power is wanted."""
+    names = list(wanted or ())
+    alternatives = [n for n, s in design.truths.items() if s.role == "alternative"]
+    for name in names:
+        if name not in design.scenarios:
+            raise InputError(
+                f"--scenario: no scenario '{name}'; there are {list(design.scenarios)}"
+            )
+    found = tuple(dict.fromkeys(names or alternatives))
+    if not found:
+        raise InputError("no scenario is an alternative; name one with --scenario")
+    return found
+
+
+def _sizes(design: Design, least: int | None, most: int | None) -> list[int]:
+    """Sizes that may be searched: whole allocation blocks."""
+    block, written = smallest_block(design.allocation), design.enrolment.max_n
+    first = -(-(written // 2 if least is None else least) // block) * block
+    last = (2 * written if most is None else most) // block * block
+    if first < block or last <= first:
+        raise InputError(
+            f"--least {least if least is not None else first} and --most "
+            f"{most if most is not None else last}: no two sizes lie between them, in whole "
+            f"allocation blocks of {block}"
+        )
+    return list(range(first, last + 1, block))
+
+
+def _tried(number: int, result: Result, calibrated: bool) -> Tried:
+    """What a run of a size found; with the thresholds where they were calibrated for it."""
+    design = result.design
+    roles = dict(result.roles)
+    thresholds = {
+        rule.name: rule.at_least if rule.at_least is not None else rule.below
+        for rule in design.rules
+        if rule.decision.claims and calibrated
+    }
+    return Tried(
+        number,
+        tuple(float(at) for at in design.looks.at),
+        thresholds,
+        {name: result.figure(name, "success") for name in roles},
+        roles,
+    )
+
+
+def _search(sizes: Sequence[int], power: Callable[[int], float], wanted: float) -> float:
+    """Run the sizes that the answer hangs on; how near to the wanted power these had to lie."""
+    known = {number: power(number) for number in (sizes[0], sizes[-1])}
+    while True:
+        foretold, off = _line(sizes, known)
+        slack = max(LEAST_SLACK, SLACK * off)
+        away = np.abs(foretold - wanted)
+        nearest = [sizes[int(away.argmin())], *_about(_answer(foretold >= wanted), sizes)]
+        within = [sizes[place] for place in np.argsort(away) if away[place] <= slack]
+        number = next((one for one in (*nearest, *within) if one not in known), None)
+        if number is None:
+            return slack
+        known[number] = power(number)
+
+
+def _answer(enough: npt.NDArray[np.bool_]) -> int:
+    """Place of the first size from which all have the power; beyond the last if that has not."""
+    lacking = np.flatnonzero(~enough)
+    return int(lacking[-1]) + 1 if len(lacking) else 0
+
+
+def _about(place: int, sizes: Sequence[int]) -> Sequence[int]:
+    """A size and those next to it."""
+    return sizes[max(place - ABOUT, 0) : place + ABOUT + 1]
+
+
+def _line(
+    sizes: Sequence[int], known: Mapping[int, float]
+) -> tuple[npt.NDArray[np.float64], float]:
+    """Power of every size, known or foretold, and what foretelling is off by where it is known.
+
+    Foretold is the probit of power, a line in the root of the size through what is known, or a
+    parabola where enough is; powers near one half weigh most.
+    """
+    from scipy import special
+
+    low, high = INNERMOST
+    inside = {number: value for number, value in known.items() if low < value < high}
+    points = inside if len(inside) > 1 else dict(known)
+    roots = np.sqrt(np.array(list(points), dtype=np.float64))
+    values = np.array(list(points.values()))
+    probits = special.ndtri(np.clip(values, 1e-4, 1.0 - 1e-4))
+    degree = 2 if len(points) > 4 else 1
+    curve = np.polynomial.Polynomial.fit(roots, probits, degree, w=np.exp(-0.5 * probits**2))
+    off = float(np.abs(special.ndtr(curve(roots)) - values).max())
+    told = special.ndtr(curve(np.sqrt(np.array(sizes, dtype=np.float64))))
+    for place, number in enumerate(sizes):
+        told[place] = known.get(number, told[place])
+    return told, off

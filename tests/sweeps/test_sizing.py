@@ -1,0 +1,167 @@
+"""The smallest size: what trying every size finds, from a few of them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from scipy import stats
+
+import adaptive_cart as ac
+from adaptive_cart.cli import main
+from adaptive_cart.errors import InputError
+from adaptive_cart.sweeps.sizing import _search
+
+HELLO = Path(__file__).parents[2] / "designs" / "hello.toml"
+GOAL, RATE = 0.3, 0.5
+
+
+def single_arm(**changes: Any) -> ac.Design:
+    """One look at one arm: success from so many responders on, so that power goes up and down."""
+    asked = {"endpoint": "dfr", "arm": "cart", "above": GOAL}
+    return ac.Design(**{
+        "name": "one arm", "arms": {"cart": {}},
+        "endpoints": {"dfr": {"type": "landmark", "month": 6.0}},
+        "enrolment": {"max_n": 40, "per_month": 3.0}, "looks": {"observed": [40]},
+        "rules": [{"name": "efficacy", "then": "declare_success", "posterior": asked,
+                   "at_least": 0.975}],
+        "scenarios": {"null": {"role": "null", "dfr": {"cart": GOAL}},
+                      "expected": {"role": "alternative", "dfr": {"cart": RATE}}},
+        **changes,
+    })  # fmt: skip
+
+
+def power_of(size: int) -> float:
+    """Power of one look at so many, by the definition of the rule: a uniform prior and its tail."""
+    held = [x for x in range(size + 1) if stats.beta.sf(GOAL, 1 + x, 1 + size - x) >= 0.975]
+    return float(stats.binom.pmf(held, size, RATE).sum())
+
+
+def by_hand(sizes: list[int], power: Callable[[int], float], wanted: float) -> int | None:
+    """The smallest size from which every larger one has the power."""
+    answer = None
+    for number in reversed(sizes):
+        if power(number) < wanted:
+            break
+        answer = number
+    return answer
+
+
+@pytest.mark.parametrize("wanted", [0.55, 0.7, 0.8, 0.9, 0.95])
+def test_it_is_what_every_size_by_hand_gives_where_power_goes_up_and_down(wanted: float) -> None:
+    found = ac.size(single_arm(), wanted, least=20, most=100)
+    assert found.answer == by_hand(list(range(20, 101)), power_of, wanted)
+    assert len(found.tried) < 81 / 2
+    for one in found.tried:
+        assert one.success["expected"].estimate == pytest.approx(power_of(one.size), abs=1e-9)
+        assert one.looks == (one.size,)
+
+
+def test_a_design_with_looks_is_sized_in_a_tenth_of_the_runs() -> None:
+    design = ac.load_design(HELLO)
+    found = ac.size(design, 0.9)
+    assert found.answer == 144
+    assert len(found.tried) <= 76 / 10
+    assert found.found is not None
+    assert found.found.looks == (57.0, 102.0, 144.0)  # 60, 105 and 150 times 0.96, to blocks of 3
+    by_itself = {
+        number: ac.simulate(
+            design.replace({"enrolment.max_n": number, "looks.observed": looks})
+        ).figure("expected", "success").estimate
+        for number, looks in ((141, [57, 99, 141]), (144, [57, 102, 144]))
+    }  # fmt: skip
+    assert by_itself[141] < 0.9 <= by_itself[144]
+    assert found.found.success["expected"].estimate == by_itself[144]
+
+
+def test_the_search_finds_what_every_size_does_on_curves_that_go_up_and_down() -> None:
+    rng = np.random.default_rng(7)
+    sizes = list(range(20, 200, 2))
+    run = 0
+    for _ in range(200):
+        steepness, middle = rng.uniform(0.3, 1.2), rng.uniform(6.0, 11.0)
+        height, length = rng.uniform(0.0, 0.05), rng.integers(2, 9)
+        wanted = rng.uniform(0.6, 0.95)
+        curve = {
+            size: float(
+                np.clip(
+                    stats.norm.cdf(steepness * (np.sqrt(size) - middle))
+                    - height * (place % length) / length,
+                    0.0,
+                    1.0,
+                )
+            )
+            for place, size in enumerate(sizes)
+        }
+        known: dict[int, float] = {}
+
+        def power(size: int, curve: dict[int, float] = curve, known: Any = known) -> float:
+            return float(known.setdefault(size, curve[size]))
+
+        _search(sizes, power, wanted)
+        assert by_hand(sorted(known), curve.__getitem__, wanted) == by_hand(
+            sizes, curve.__getitem__, wanted
+        )
+        run += len(known)
+    assert run < 200 * len(sizes) / 3
+
+
+def test_every_size_has_its_own_threshold_where_that_is_asked() -> None:
+    design = single_arm(calibration={"type_one_error": 0.025})
+    found = ac.size(design, 0.8, least=36, most=60, recalibrate=True)
+    assert found.found is not None
+    for one in found.tried:
+        error = one.type_one_error
+        assert error is not None
+        assert error.estimate <= 0.025
+        fewest = next(x for x in range(99) if stats.binom.sf(x - 1, one.size, GOAL) <= 0.025)
+        assert error.estimate == pytest.approx(float(stats.binom.sf(fewest - 1, one.size, GOAL)))
+    assert len({json.dumps(one.thresholds) for one in found.tried}) > 1
+    assert "thresholds calibrated for it: efficacy 0.9" in found.text()
+
+
+def test_no_size_has_a_power_that_is_out_of_reach() -> None:
+    found = ac.size(single_arm(), 0.99, least=20, most=40)
+    assert found.answer is None
+    assert "no size searched has power 0.99 in expected: 40 has 0." in found.text()
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"power": 1.0}, "--power: found 1; a number between 0 and 1"),
+        ({"power": 0.8, "scenarios": ["kind"]}, "no scenario 'kind'"),
+        ({"power": 0.8, "least": 60, "most": 60}, "no two sizes lie between them"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused(asked: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        ac.size(single_arm(), **asked)
+
+
+def test_the_command_writes_every_size_that_was_run_and_nothing_over_what_is_not_its_own(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "design.toml"
+    file.write_text(single_arm().as_toml(), encoding="utf-8")
+    words = ["size", str(file), "--power", "0.8", "--least", "36", "--most", "50"]
+    words += ["--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    answer = json.loads((tmp_path / "out" / "size.json").read_text("utf-8"))
+    assert answer["answer"] == by_hand(list(range(36, 51)), power_of, 0.8)
+    with (tmp_path / "out" / "size.csv").open(encoding="utf-8") as rows:
+        sizes = {int(row["max_n"]) for row in csv.DictReader(rows)}
+    assert sizes == set(answer["run"])
+    assert f"{answer['answer']} participants: power 8" in done.output
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "size.csv").write_text("mine", encoding="utf-8")
+    refused = CliRunner().invoke(main, [*words[:-1], str(tmp_path / "mine")])
+    assert refused.exit_code == 2
+    assert (tmp_path / "mine" / "size.csv").read_text("utf-8") == "mine"
