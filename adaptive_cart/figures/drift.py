@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from adaptive_cart.errors import InputError, ResultsError, one_of
 from adaptive_cart.figures.style import (
     BLACK,
     BLUE,
@@ -21,8 +20,7 @@ from adaptive_cart.figures.style import (
     sheet,
     styled,
 )
-from adaptive_cart.figures.writing import CAPTIONS, FORMATS, rendered
-from adaptive_cart.nouns.owned_folder import OwnedFolder
+from adaptive_cart.figures.writing import CAPTIONS, FORMATS, write_picture
 from adaptive_cart.results.drift import ALONE, EQUAL, WITHOUT, WRITTEN, Drift, Truth
 
 if TYPE_CHECKING:
@@ -105,15 +103,6 @@ def write_drift(found: Drift, folder: Path, formats: Iterable[str] = FORMATS) ->
     InputError, ResultsError
         If a format does not exist, or the folder holds other people's files of these names.
     """
-    wanted = list(dict.fromkeys(formats))
-    unknown = [name for name in wanted if name not in FORMATS]
-    if unknown:
-        raise InputError(
-            f"--format: found '{one_of(unknown)}'; some of {one_of(FORMATS)} are expected"
-        )
-    for parent in (folder, *folder.parents):
-        if parent.exists() and not parent.is_dir():
-            raise ResultsError(f"{parent}: is a file; choose another --out")
     told = {
         PICTURE: {
             "file": PICTURE,
@@ -128,13 +117,4 @@ def write_drift(found: Drift, folder: Path, formats: Iterable[str] = FORMATS) ->
         PARAGRAPH: found.paragraph() + "\n",
         CAPTIONS: json.dumps(told, indent=2, ensure_ascii=False) + "\n",
     }
-    picture = draw_drift(found)
-    names = [*texts, *(f"{PICTURE}.{suffix}" for suffix in wanted)]
-    owned = OwnedFolder(folder)
-    owned.require_free(names)
-    owned.keep_only(names)  # of an earlier call
-    for name, text in texts.items():
-        owned.write(name, text)
-    for suffix in wanted:
-        owned.write(f"{PICTURE}.{suffix}", rendered(picture, suffix))
-    return names
+    return write_picture(folder, PICTURE, draw_drift(found), texts, formats)

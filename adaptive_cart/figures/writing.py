@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adaptive_cart.errors import InputError, nearest, one_of
+from adaptive_cart.errors import InputError, ResultsError, nearest, one_of
 from adaptive_cart.figures.kinds import FigureKind, Missing, Tables
 from adaptive_cart.figures.registry import FIGURES
 from adaptive_cart.figures.style import DOTS_A_INCH, RC
@@ -212,6 +212,41 @@ def _write(kind: FigureKind, tables: Tables, place: Place, formats: list[str]) -
             name = f"{kind.file_name}_{table}.csv" if len(numbers) > 1 else f"{kind.file_name}.csv"
             place.write(name, frame.to_csv(index=False, lineterminator="\n"))
             names.append(name)
+    return names
+
+
+def write_picture(
+    folder: Path, name: str, picture: Figure, texts: Mapping[str, str], formats: Iterable[str]
+) -> list[str]:
+    """Write one figure with the texts that belong to it; returns the names of the files.
+
+    Parameters
+    ----------
+    texts
+        By name of the file.
+
+    Raises
+    ------
+    InputError, ResultsError
+        If a format does not exist, or the folder holds other people's files of these names.
+    """
+    wanted = list(dict.fromkeys(formats))
+    unknown = [suffix for suffix in wanted if suffix not in FORMATS]
+    if unknown:
+        raise InputError(
+            f"--format: found '{one_of(unknown)}'; some of {one_of(FORMATS)} are expected"
+        )
+    for parent in (folder, *folder.parents):
+        if parent.exists() and not parent.is_dir():
+            raise ResultsError(f"{parent}: is a file; choose another --out")
+    names = [*texts, *(f"{name}.{suffix}" for suffix in wanted)]
+    owned = OwnedFolder(folder)
+    owned.require_free(names)
+    owned.keep_only(names)  # of an earlier call
+    for file, text in texts.items():
+        owned.write(file, text)
+    for suffix in wanted:
+        owned.write(f"{name}.{suffix}", rendered(picture, suffix))
     return names
 
 
