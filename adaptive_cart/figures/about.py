@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from adaptive_cart.conduct.estimated import alone, estimand_noun, estimand_pair
 from adaptive_cart.conduct.plan import compared_by, estimand_kind, told_of
 from adaptive_cart.decisions import SUCCESS
-from adaptive_cart.figures.kinds import ALONE, ARMS, COMPARED, MUST, NOUN
+from adaptive_cart.figures.kinds import ALONE, ARMS, ASKED_BELOW, COMPARED, MUST, NOUN
 from adaptive_cart.figures.source import plan_of
 from adaptive_cart.figures.thinning import harm_only, must_be_seen
+from adaptive_cart.nouns.questions import Question
 from adaptive_cart.results.result import Result
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def about(result: Result, **more: Any) -> pd.DataFrame:
                 "scenarios": len(manifest["trials"]),
                 "primary": result.design.endpoint_label(result.design.primary),
                 COMPARED: compared_by(result.design).name,
+                ASKED_BELOW: asked_below(result),
                 ALONE: alone(result.design),
                 NOUN: estimand_noun(result.design),
                 "called": told.estimate,
@@ -62,10 +64,22 @@ def estimand_words(result: Result) -> str:
 
 def margin(result: Result) -> float | None:
     """What a success rule asks the estimand to be beyond; nothing where they differ."""
+    found = {question.value for question in _claimed(result)}
+    return found.pop() if len(found) == 1 else None
+
+
+def asked_below(result: Result) -> bool:
+    """Whether a success asks the estimand to be below its margin; a ratio, if nothing is said."""
+    sides = {question.above for question in _claimed(result)}
+    return not sides.pop() if len(sides) == 1 else compared_by(result.design).ratio
+
+
+def _claimed(result: Result) -> list[Question]:
+    """What success rules ask of the estimand."""
     estimands = plan_of(result).estimands
     minus = estimands[0].question.minus if estimands else None
-    found = {
-        part.question.value
+    return [
+        part.question
         for rule in plan_of(result).rules
         if rule.decision.ends == SUCCESS
         for part in rule.parts
@@ -73,5 +87,4 @@ def margin(result: Result) -> float | None:
         and part.question.endpoint == result.design.primary
         and part.question.minus == minus
         and part.question.of is estimand_kind(result.design)
-    }
-    return found.pop() if len(found) == 1 else None
+    ]

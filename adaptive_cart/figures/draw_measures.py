@@ -6,7 +6,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.decisions import STOPS, SUCCESS
-from adaptive_cart.figures.kinds import ALONE, CONTROL, Tables, called, cell, compared, short_of
+from adaptive_cart.figures.kinds import (
+    ALONE,
+    ASKED_BELOW,
+    CONTROL,
+    Tables,
+    called,
+    cell,
+    compared,
+    short_of,
+)
 from adaptive_cart.figures.style import (
     BLACK,
     CONTINUING,
@@ -146,9 +155,11 @@ class _Rows:
         """Rows with whole names if these fit into so many inches, else with names cut short."""
         order = frame.drop_duplicates(["scenario", "arm", "stratum"])
         kind = compared(about)
-        ratio, signed = kind.ratio, not (kind.ratio or kind.of_two or about[ALONE])
+        signed = not (kind.ratio or kind.of_two or about[ALONE])
         if not about["by_target"]:
-            order = order.sort_values("true_effect", ascending=not ratio, kind="stable")
+            order = order.sort_values(
+                "true_effect", ascending=not about[ASKED_BELOW], kind="stable"
+            )
         effects = [minus(value, 2, sign=signed) for value in order["true_effect"]]
         if about["by_target"]:
             arms = [called(about, arm) for arm in order["arm"]]
@@ -243,8 +254,7 @@ def _margin_between(axes: Axes, effects: list[float], about: Any) -> None:
     margin = about["margin"]
     if margin is None or margin != margin:
         return
-    ratio = compared(about).ratio
-    null = [short_of(effect, margin, ratio) for effect in effects]
+    null = [short_of(effect, margin, about[ASKED_BELOW]) for effect in effects]
     at = sum(null) - 0.5
     if not 0 < sum(null) < len(null):
         return

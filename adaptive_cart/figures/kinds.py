@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Audience = Literal["open", "restricted"]
 Tables = dict[str, "pd.DataFrame"]
 MUST = "must_be_seen"  # cell of the table "about": scenarios that are never left out
+ASKED_BELOW = "asked_below"  # likewise: whether a success asks the estimand to be below a number
 COMPARED = "compared_by"  # cell of the table "about": the kind of question of the estimand
 ALONE = "alone"  # cell of the table "about": whether the estimand is of an arm alone
 NOUN = "estimand_noun"  # cell of the table "about": the estimand as a noun
@@ -101,9 +102,15 @@ def cell(table: Any, column: str, row: int = 0) -> Any:
     return table[column].iloc[row]
 
 
-def short_of(effect: float, beyond: float, ratio: bool) -> bool:
-    """Whether a true effect is not beyond the margin; the last bit of a number decides nothing."""
-    return effect >= beyond - ROUNDING if ratio else effect <= beyond + ROUNDING
+def short_of(effect: float, beyond: float, below: bool) -> bool:
+    """Whether a true effect is not beyond the margin; the last bit of a number decides nothing.
+
+    Parameters
+    ----------
+    below
+        Whether a success asks it to be below the margin.
+    """
+    return effect >= beyond - ROUNDING if below else effect <= beyond + ROUNDING
 
 
 def compared(about: Any) -> QuestionKind:

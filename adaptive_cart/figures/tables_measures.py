@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from adaptive_cart.conduct.plan import compared_by
 from adaptive_cart.decisions import ENDINGS, NO_SUCCESS, STOPS, SUCCESS, Ending
-from adaptive_cart.figures.about import about, estimand_words, margin
+from adaptive_cart.figures.about import about, asked_below, estimand_words, margin
 from adaptive_cart.figures.kinds import CONTROL, Missing, Tables, short_of
 from adaptive_cart.figures.source import (
     is_exact,
@@ -180,8 +179,8 @@ def null_tables(result: Result) -> Tables | Missing:
     first = "true_value" if result.design.control is None else CONTROL
     for name, role in scenarios(result):
         effects = [true_effect(result, name, *target) for target in targets(result, name)]
-        ratio = compared_by(result.design).ratio
-        partly = beyond is not None and any(short_of(effect, beyond, ratio) for effect in effects)
+        below = asked_below(result)
+        partly = beyond is not None and any(short_of(effect, beyond, below) for effect in effects)
         if role != "null" and not partly:
             continue
         measure = "success" if role == "null" else "false_success"
