@@ -39,6 +39,7 @@ from adaptive_cart.report.numbers import counted, given
 from adaptive_cart.report.pictures import figures_of
 from adaptive_cart.telling.estimands import TREATMENT, Attributes, attributes
 from adaptive_cart.telling.periods import told_periods
+from adaptive_cart.telling.spells import told_spells
 
 ARRIVALS = {"poisson": "arrivals at random (Poisson)", "regular": "arrivals at regular times"}
 
@@ -441,6 +442,17 @@ def _events(evidence: Evidence) -> list[Block]:
             notes=(line("Probabilities for events before infusion, rates a year otherwise."),),
         ),
     ]
+    beside = list(told_spells(evidence.design, evidence.truths[name]))
+    if beside:
+        source = f"design: scenarios.{name}"
+        blocks += [
+            paragraph(
+                "The course of {scenario} says besides, of infusions after the first, of "
+                "remissions that come again and of background drugs:",
+                scenario=code(name),
+            ),
+            Items(lines=tuple(line(given(words, source), ".") for words in beside)),
+        ]
     evidence.trace.reported(9, "t-events", "t-register")
     return blocks
 
