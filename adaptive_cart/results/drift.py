@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -47,6 +47,28 @@ class Curve:
     coverage: Floats
     borrowed: Floats
     conflict: Floats
+
+
+@dataclass(frozen=True)
+class Held:
+    """Control rates, from and to, over which an error is held.
+
+    Attributes
+    ----------
+    bound
+        Which the error is proven to exceed nowhere between them; nothing where it was enumerated
+        at every ten-thousandth and not proven.
+    """
+
+    low: float
+    high: float
+    bound: float | None
+
+    @property
+    def words(self) -> str:
+        """Say it: ``0.0000 to 0.1362 (proven: nowhere above 0.024998)``."""
+        proof = "not proven" if self.bound is None else f"proven: nowhere above {_up(self.bound)}"
+        return f"{self.low:.4f} to {self.high:.4f} ({proof})"
 
 
 @dataclass(frozen=True)
@@ -93,7 +115,7 @@ class Drift:
     worst
         The largest error of the design as written over the region, and of that without borrowing.
     holds
-        Control rates of the region, from and to, over which the written thresholds hold the error.
+        Of all control rates, those over which the written thresholds hold the error.
     equal
         Nothing where a threshold holds the error for one of the two designs nowhere near; then
         ``cannot`` says of which, and over which control rates the strictest threshold holds it.
@@ -111,7 +133,7 @@ class Drift:
     region: tuple[float, float]
     curves: Mapping[tuple[str, Truth], Curve]
     worst: tuple[WorstCase, WorstCase]
-    holds: tuple[tuple[float, float], ...]
+    holds: tuple[Held, ...]
     equal: Equal | None
     cannot: str
 
@@ -129,9 +151,10 @@ class Drift:
         ]
         limits = f"{control} rates from {self.region[0]:g} to {self.region[1]:g}"
         if self.worst[0].worst.figure.estimate > self.error:
-            where = _ranges(self.holds) or "nowhere"
+            where = region_words(self.holds)
             lines.append(
-                f"as written it does NOT hold {self.error:g} over {limits}; it does over {where}"
+                f"as written it does NOT hold {self.error:g} over {limits}; the largest region in "
+                f"which it does: {where}"
             )
         if self.equal is None:
             return "\n".join([*lines, f"at equal error over {limits}: {self.cannot}"])
@@ -171,8 +194,13 @@ class Drift:
             f"{first.worst.name}), and without borrowing {second.worst.figure.estimate:.4f}."
         )
         if first.certificate is not None and first.certificate.holds:
-            bound = math.ceil(first.certificate.bound * 1e6) / 1e6
-            text += f" It is proven to exceed {bound:.6f} nowhere in that region."
+            bound = _up(first.certificate.bound)
+            text += f" It is proven to exceed {bound} nowhere in that region."
+        if first.worst.figure.estimate > self.error:
+            where = region_words(self.holds)
+            text += (
+                f" That is above {self.error:g}; the largest region in which it is not: {where}."
+            )
         written = self.at(WRITTEN, "effect", self.observed)
         if written is not None:
             text += (
@@ -265,6 +293,20 @@ class Place:
     bias: float
     coverage: float
     borrowed: float
+
+
+def region_words(held: Sequence[Held]) -> str:
+    """Say over which control rates an error is held, the largest interval first."""
+    if not held:
+        return "no interval of control rates"
+    largest, *others = sorted(held, key=lambda one: one.low - one.high)
+    also = "; ".join(one.words for one in sorted(others, key=lambda one: one.low))
+    return f"the control rates {largest.words}{f', and over {also}' if also else ''}"
+
+
+def _up(bound: float) -> str:
+    """A bound to six decimals, none of them below it."""
+    return f"{math.ceil(bound * 1e6) / 1e6:.6f}"
 
 
 def _first(worst: WorstCase) -> str:

@@ -15,6 +15,7 @@ What counts as a success on a table is the rules' verdict as the program gives i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -180,15 +181,20 @@ def _cell(
 
 
 # ── what success depends on ───────────────────────────────────────────────────────────────────
-def success_by_final_table(error: ExactError) -> dict[str, Floats]:
+def success_by_final_table(error: ExactError, threshold: float = math.nan) -> dict[str, Floats]:
     """By rule: probability that it had declared success, ``(control responders, other)``.
 
     Given the responders among all planned, with those analysed at each look any of them.
+
+    Parameters
+    ----------
+    threshold
+        Of the rules whose thresholds are tried, where there are any.
     """
     running = np.ones((1, 1))
     found = {rule.name: np.zeros((1, 1)) for rule in error.success}
     before = [0, 0]
-    for look in error.verdicts():
+    for look in error.verdicts(threshold):
         analysed = _both(look.analysed)
         shape = tuple(number + 1 for number in analysed)
         new = [after - b for b, after in zip(before, analysed, strict=True)]
@@ -233,8 +239,8 @@ def _reduced(cell: Cell, event: Floats) -> _Edge:
 
 
 # ── the certificate ───────────────────────────────────────────────────────────────────────────
-def why_none(error: ExactError) -> str | None:
-    """Why no certificate of a design can be had; nothing where one can."""
+def why_none(error: ExactError, threshold: float = math.nan) -> str | None:
+    """Why no certificate of a design can be had; nothing where one can; parameters as above."""
     participants = sum(error.looks[-1].analysed)
     if len(error.design.arms) > 1 and error.design.control is None:
         return "two arms without a control have no control rate to run over"
@@ -247,7 +253,7 @@ def why_none(error: ExactError) -> str | None:
             f"the margin of a claim ({questions[0].of.asked_for}) is no straight line of the two "
             f"rates"
         )
-    events = success_by_final_table(error)
+    events = success_by_final_table(error, threshold)
     whole = any(
         not _reduced(cell, _of(events, cell.false)).monotone
         for cell in cells(error.success, (0.0, 1.0))
@@ -264,18 +270,25 @@ def _of(events: dict[str, Floats], names: frozenset[str]) -> Floats:
     return np.asarray(sum(events[name] for name in sorted(names)))
 
 
-def certify(error: ExactError, limits: tuple[float, float], within: float = WITHIN) -> Certificate:
+def certify(
+    error: ExactError,
+    limits: tuple[float, float],
+    within: float = WITHIN,
+    threshold: float = math.nan,
+) -> Certificate:
     """Bound the probability of a false success over a null region.
 
     Parameters
     ----------
     limits
         Lowest and highest control rate.
+    threshold
+        Of the rules whose thresholds are tried, where there are any.
     """
-    events = success_by_final_table(error)
+    events = success_by_final_table(error, threshold)
     edges = [_reduced(cell, _of(events, cell.false)) for cell in cells(error.success, limits)]
     found = _certified(error, edges, limits, within)
-    return replace(found, found=float(error.at(np.array([found.at]))[0]))
+    return replace(found, found=float(error.at(np.array([found.at]), threshold)[0]))
 
 
 def certify_power(

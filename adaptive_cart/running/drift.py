@@ -25,7 +25,7 @@ from adaptive_cart.design.external import only_named
 from adaptive_cart.errors import DesignError, EngineError, InputError, Problem
 from adaptive_cart.models.binary.borrowing import CONFLICT
 from adaptive_cart.nouns.questions import Question
-from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.drift import (
     ALONE,
     EQUAL,
@@ -35,17 +35,18 @@ from adaptive_cart.results.drift import (
     Drift,
     Equal,
     Truth,
+    region_words,
 )
 from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.engine import analysed_at, obstacles
 from adaptive_cart.running.exact import JudgedLook, judged_look
 from adaptive_cart.running.exact_error import ExactError, binomials, chosen
+from adaptive_cart.running.holding import held_over, runs
 from adaptive_cart.running.region import needs_calibration, with_found, with_threshold
 from adaptive_cart.running.worst_case import worst_case
 
 POINTS = 201  # control rates of the line, from 0 to 1
 ERROR = 0.025  # to be held where the design promises none
-FINE = 1_001  # control rates of the region, for where written thresholds hold the error
 HALVINGS = 30  # of an interval in which two powers cross
 MORE = 1e-6  # power that differs by less is the same
 Tell = Callable[[str, int, int], None]
@@ -109,9 +110,7 @@ def drift(
         for name, line in lines.items()
         for truth, difference in truths.items()
     }
-    low, high = max(limits[0], -question.value), min(limits[1], 1.0 - question.value)
-    fine = np.linspace(low, high, FINE)
-    errors = lines[WRITTEN].success(fine, question.value)
+    whole = ExactError(written, set(), (0.0, 1.0))
     progress(steps[2], 3, 3)
     return Drift(
         design=design.name,
@@ -129,7 +128,7 @@ def drift(
         region=limits,
         curves=curves,
         worst=(worst[0], worst[1]),
-        holds=_intervals(fine, errors <= held),
+        holds=held_over(whole, question.value, held),
         equal=equal,
         cannot=why,
     )
@@ -257,20 +256,17 @@ def _equal(
 def _cannot(asked: Design, name: str, error: float, region: tuple[float, float]) -> str:
     """Say that no threshold holds the error, and over which control rates the strictest one does.
 
-    The strictest is the largest probability that the rule can come to: at any larger threshold the
-    design never succeeds.
+    The strictest is the largest probability that the rule can come to: at any larger one the design
+    never succeeds, and at any smaller one no error is smaller.
     """
     (rule,) = [rule.name for rule in asked.rules_ending(SUCCESS)]
-    exact = ExactError(with_threshold(asked, 0.5), {rule}, region)
+    numbers = with_threshold(asked, 0.5)
+    exact = ExactError(numbers, {rule}, region)
     strictest = float(exact.probabilities.max())
-    controls = np.linspace(*region, FINE)
-    rates = exact.effects[0].rates(controls, 2)
-    errors = np.where(rates[1], exact.at(rates[0], strictest), 0.0)
-    where = _intervals(controls, errors <= error)
-    ranges = " and ".join(f"{low:.3f} to {high:.3f}" for low, high in where) or "none"
+    where = region_words(held_over(exact, _question(numbers).value, error, strictest))
     return (
         f"{name} no threshold holds {error:g} over the region; the strictest at which it can "
-        f"succeed at all holds it over the control rates {ranges}"
+        f"succeed at all holds it over {where}"
     )
 
 
@@ -296,7 +292,7 @@ def _compared(
             _crossing(gain, inside, first - 1, first) if first else low,
             _crossing(gain, inside, last + 1, last) if last + 1 < len(inside) else high,
         )
-        for first, last in _runs(gains > MORE)
+        for first, last in runs(gains > MORE)
     )
     most, least = int(gains.argmax()), int(gains.argmin())
     room = np.array([min(max(observed, low), high)])
@@ -320,16 +316,6 @@ def _crossing(gain: Callable[[Floats], Floats], rates: Floats, outside: int, ins
         else:
             no = middle
     return yes
-
-
-def _runs(holds: Booleans) -> list[tuple[int, int]]:
-    """First and last place of each run of what holds."""
-    edges = np.diff(np.concatenate([[0], holds.astype(np.int64), [0]]))
-    return list(zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1, strict=True))
-
-
-def _intervals(rates: Floats, holds: Booleans) -> tuple[tuple[float, float], ...]:
-    return tuple((float(rates[first]), float(rates[last])) for first, last in _runs(holds))
 
 
 # ── what may be asked ─────────────────────────────────────────────────────────────────────────

@@ -248,7 +248,7 @@ class ExactError:
                 for name, mass in by_rule.items():
                     reached = _over_tables(mass, masses)
                     errors[part] += np.where(counted[name][part], reached, 0.0)
-        return errors
+        return np.minimum(errors, 1.0)  # a sum of all masses may be rounded upwards
 
     def _masses(self, n: int, rates: Floats) -> Floats:
         """Binomial masses, remembered while there is room: every threshold asks for the same."""

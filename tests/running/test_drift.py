@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import csv
 import math
+import re
 import tomllib
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,14 +15,20 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from scipy import stats
 
 from adaptive_cart.cli import main
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, EngineError, InputError
 from adaptive_cart.results.drift import ALONE, EQUAL, WITHOUT, WRITTEN, Drift
+from adaptive_cart.results.worst_case import Certificate
+from adaptive_cart.running import holding
+from adaptive_cart.running.certificate import certify
 from adaptive_cart.running.drift import Line, drift, without_borrowing
 from adaptive_cart.running.exact import enumerate_design
+from adaptive_cart.running.exact_error import ExactError
+from adaptive_cart.running.holding import held_over
 
 HYBRID = """
 name = "Hybrid"
@@ -128,12 +136,46 @@ def test_the_worst_error_is_nowhere_exceeded() -> None:
     assert worst.certificate is not None
     assert worst.certificate.holds
     assert worst.worst.figure.estimate - errors.max() < 1e-3
-    holds = found().holds
-    for low, high in holds:
-        assert line.success(np.linspace(low, high, 77), 0.0).max() < 0.025 + 1e-6
-    assert holds
-    beyond = line.success(np.array([holds[0][1] + 0.002]), 0.0)[0]
-    assert beyond > 0.025
+
+
+def test_the_largest_region_in_which_the_error_is_held_is_proven_and_no_larger() -> None:
+    design = Design(**hybrid())
+    line, holds = Line(design, Plan.of(design).borrowing[0]), found().holds
+    assert holds[0].low == 0.0
+    rng = np.random.default_rng(20261129)
+    for one in holds:
+        assert one.bound is not None
+        assert one.bound <= 0.025
+        errors = line.success(rng.uniform(one.low, one.high, 2_500), 0.0)
+        assert errors.max() <= one.bound + 1e-12
+    ends = [(one.low, -1e-4) for one in holds] + [(one.high, 1e-4) for one in holds]
+    for end, step in ends:  # by the exact engine, which knows no lines
+        assert rows_at(design, end, end)["success"] <= 0.025
+        if 0.0 < end < 1.0:
+            assert rows_at(design, end + step, end + step)["success"] > 0.025
+    words = found().words()
+    assert "does NOT hold 0.025 over soc rates from 0.05 to 0.4; the largest region" in words
+    assert holds[0].words in words
+    assert holds[0].words in found().paragraph()
+
+
+def test_a_bound_that_is_too_large_cuts_the_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    design = Design(**hybrid())
+    error = ExactError(design, set(), (0.0, 1.0))
+    whole = held_over(error, 0.0, 0.025)
+
+    def doubting(error: ExactError, limits: tuple[float, float], *more: float) -> Certificate:
+        sure = certify(error, limits, *more)
+        if limits[0] <= 0.10003 <= limits[1]:  # as if a peak stood between two rates of the grid
+            return replace(sure, bound=0.03, at=(0.10003, 0.10003))
+        return sure
+
+    monkeypatch.setattr(holding, "certify", doubting)
+    cut = held_over(error, 0.0, 0.025)
+    assert [(one.low, one.high) for one in cut[:2]] == [(0.0, 0.1), (0.1001, whole[0].high)]
+    assert cut[2:] == whole[1:]
+    monkeypatch.setattr(holding, "why_none", lambda *asked: "too many")
+    assert [one.bound for one in held_over(error, 0.0, 0.025)] == [None] * len(whole)
 
 
 def test_at_equal_error_both_hold_it_and_powers_cross_where_it_says() -> None:
@@ -169,11 +211,25 @@ def test_a_method_that_cannot_hold_the_error_says_so_and_where_it_can() -> None:
     raw["rules"][0]["posterior"]["above"] = -0.3
     told = drift(Design(**raw), region=(0.0, 1.0), error=1e-6, points=11)
     assert told.equal is None
+    assert "BROKEN" not in told.words()  # all masses together are 1, and no more by rounding
     assert told.cannot.startswith("with borrowing no threshold holds 1e-06 over the region")
     assert told.cannot in told.words()
-    ranges = [float(word) for word in told.cannot.split() if word.replace(".", "").isdigit()]
-    assert ranges
-    assert max(ranges) < 1.0
+    assert told.words().endswith(told.cannot)
+    intervals = re.findall(r"(\d\.\d{4}) to (\d\.\d{4}) \(proven", told.cannot)
+    assert intervals
+    # of the tables of 12 and 24 those with the largest probability alone: a plain sum over them
+    known = ExactError(Design(**raw), {"efficacy"}, (0.0, 1.0))
+    (asked,) = (look.asked["efficacy"] for look in known.looks)
+    wins = np.argwhere((asked >= asked.max()).reshape(13, 25))
+    for ends in intervals:
+        for end, step in zip(map(float, ends), (-1e-4, 1e-4), strict=True):
+            for soc in (end, end + step):
+                if not 0.0 <= soc <= 1.0:
+                    continue
+                cart = max(soc - 0.3, 0.0)
+                masses = stats.binom.pmf(wins, [12, 24], [soc, cart]).prod(axis=1)
+                false = cart - soc <= -0.3 + 1e-12
+                assert (false * math.fsum(masses) <= 1e-6) == (soc == end), (soc, ends)
 
 
 def test_every_curve_is_written(tmp_path: Path) -> None:
