@@ -54,6 +54,8 @@ class Frame:
         Name of the control; nothing where no arm is one.
     comparators
         By endpoint: the external data that a rule compares an arm with.
+    outside
+        Names of all external data.
     redrawn
         What was observed in those of them that are drawn anew in every trial.
     """
@@ -74,6 +76,7 @@ class Frame:
     early: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     control: str | None = None
     comparators: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    outside: tuple[str, ...] = ()
     redrawn: Mapping[str, float] = field(default_factory=dict)
     complete: dict[str, dict[str, Any]] = field(default_factory=dict)
     truths: dict[str, Truth] = field(default_factory=dict)

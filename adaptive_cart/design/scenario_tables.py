@@ -328,6 +328,12 @@ def _direct(
         if arm.removesuffix(SOURCE) in beside and endpoint is not None:
             full[arm] = _direct_value(frame, path_to(where, arm), endpoint, value, base.get(arm))
             continue
+        if arm.removesuffix(SOURCE) in frame.outside:
+            message = (
+                f"of external data with which no rule compares an arm in '{name}'; leave it out"
+            )
+            frame.report(path_to(where, arm), message, "rules")
+            continue
         if arm not in frame.arms:
             right = closest(arm, frame.arms)
             alone = " (there is no control)" if frame.control is None else ""

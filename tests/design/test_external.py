@@ -120,6 +120,10 @@ def test_who_borrows_says_it() -> None:
         (BORROWS | {"external": ["registry", "registry"]}, "'registry' is named twice"),
         (BORROWS | {"external": ["trial"]}, "'trial' is of 'crs'; data of 'dfr' are expected"),
         (BORROWS | {"method": "pool"}, "method: found \"pool\" (did you mean 'pooled'?)"),
+        (
+            {"method": "pooled"},
+            "external: missing; a list of texts in quotes is expected",
+        ),
         ({"external": ["registry"]}, "method: missing; allowed: pooled, power, robust_map, sam"),
         (BORROWS | {"method": "power"}, "weight: missing"),
         (BORROWS | {"method": "power", "weight": 1.2}, "weight: found 1.2"),

@@ -19,6 +19,7 @@ from adaptive_cart.errors import DesignError
 from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.run import simulate
 from adaptive_cart.telling.check import described
+from conduct.test_completion import ALLOWED, looks_of, predicting
 from conduct.test_fast_equals_twin import compare, raw_design
 from design.test_bad_input import changed, found
 from running.test_exact_single_arm import told
@@ -207,6 +208,42 @@ def test_a_prediction_counts_what_was_drawn() -> None:
         assert row["p_efficacy"] == pytest.approx(alone[row["trial"]], abs=1e-12)
 
 
+def test_a_trial_that_is_completed_counts_what_was_drawn() -> None:
+    raw = redrawn()
+    raw["looks"] = {"observed": [16, 32]}
+    raw["endpoints"]["crs"] = {"type": "landmark", "month": 12}
+    raw["analysis"]["crs"] = {"model": "beta_binomial"}
+    raw["scenarios"]["null"] |= {"dfr": {"cart": 0.35, "registry": 0.10}, "crs": {"cart": 0.15}}
+    posterior = raw["rules"][0].pop("posterior")
+    safe = {"endpoint": "crs", "arm": "cart", "below": 0.3}
+    del raw["rules"][0]["at_least"]
+    raw["rules"][0]["all"] = [
+        {"posterior": posterior, "at_least": AT_LEAST},
+        {"posterior": safe, "at_least": 0.9},
+    ]
+    conduct, _ = looks_of(predicting(raw, "efficacy"), 12, "null")
+    found_, seen = conduct.records[0].probabilities["ahead"][:, 0], conduct.kept[0]
+    registry = conduct.population.external["registry"]
+    nodes, weights = np.polynomial.legendre.leggauss(100)
+    rates, more = 0.5 * (nodes + 1.0), np.arange(17)
+    assert len(set(registry.tolist())) > 3
+    for trial in range(12):
+        density = 0.5 * weights * stats.beta(0.5 + registry[trial], 42 - registry[trial]).pdf(rates)
+        chance = 1.0
+        for name, n in (("dfr", 16), ("crs", 16)):
+            x = int(np.asarray(seen.summary(name).successes)[trial].sum())
+            mass = stats.betabinom(32 - n, 1 + x, 1 + n - x).pmf(more)
+            last = [stats.beta(1 + x + k, 33 - x - k) for k in more]
+            if name == "dfr":
+                p = [float((density * one.sf(rates + MARGIN)).sum()) for one in last]
+                held = np.array(p) >= AT_LEAST
+            else:
+                held = np.array([one.cdf(0.3) >= 0.9 for one in last])
+            chance *= float(mass @ held)
+        assert found_[trial] == pytest.approx(chance, abs=ALLOWED)
+    assert found_.max() - found_.min() > 0.2
+
+
 # ── calibration ───────────────────────────────────────────────────────────────────────────────
 def to_calibrate(region: list[float] | None) -> Design:
     raw = copy.deepcopy(DESIGN)
@@ -264,6 +301,14 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
      "leave [prediction.dfr] out"),
     ({"calibration": {"type_one_error": 0.05, "null_region": {"other": [0.0, 0.1]}}},
      "calibration.null_region.other", "registry"),
+    ({"rules/0/posterior/minus": "soc"}, "rules[0].posterior.minus",
+     'compare with external data ("registry") or with a number'),
+    ({"rules/0/posterior/minus": "soc"}, "scenarios.null.dfr.registry",
+     "of external data with which no rule compares an arm in 'dfr'"),
+    ({"external/registry/endpoint": "dff"}, "external.registry.endpoint", "did you mean 'dfr'"),
+    ({"strata": {"a": 0.5, "b": 0.5}, "external/registry/responders": {"a": 4, "c": 10},
+      "external/registry/participants": {"a": 100, "c": 210}},
+     "external.registry.responders", "found the strata a, c; those of the design are a, b"),
 ]  # fmt: skip
 
 
@@ -271,6 +316,14 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
 def test_what_is_refused(changes: dict[str, Any], path: str, words: str) -> None:
     problems = found(changed(copy.deepcopy(DESIGN), changes))
     assert any(words in message for where, message in problems if where == path), problems
+
+
+def test_what_only_follows_from_data_of_an_unknown_endpoint_is_not_told() -> None:
+    problems = found(changed(copy.deepcopy(DESIGN), {"external/registry/endpoint": "dff"}))
+    assert [path for path, _ in problems] == [
+        "external.registry.endpoint",
+        "rules[0].posterior.minus",
+    ]
 
 
 def test_what_is_told() -> None:

@@ -97,9 +97,16 @@ class Pieces:
         return tuple(name for name in self.external if name in others)
 
     def comparators_of(self, endpoint: str) -> tuple[str, ...]:
-        """Those of them that are data of an endpoint."""
+        """Those that are data of an endpoint, or that a rule takes for such where it is wrong."""
         found = ((name, self.external[name]) for name in self.comparators)
-        return tuple(name for name, data in found if data is not None and data.endpoint == endpoint)
+        asked = [one for rule in self.rules if rule is not None for one in rule.asked]
+        taken = {name for one in asked if one.about == endpoint for _, name in one.others}
+        return tuple(
+            name
+            for name, data in found
+            if (None if data is None else data.endpoint) == endpoint
+            or ((data is None or data.endpoint not in self.endpoints) and name in taken)
+        )
 
     @property
     def stratum_names(self) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ def posterior(pieces: Pieces, question: PosteriorQuestion, path: str) -> Found:
         if value is not None and arms and value not in (*arms, *also):
             told = unknown(value, "arms", arms, also)
             if key != "arm" and without_control(pieces):
-                told += _no_control(question, key, value)
+                told += _no_control(pieces, question, key, value)
             yield f"{path}.{key}", told
     if question.arm is None and arms:
         yield f"{path}.arm", f"missing; the arms are {one_of(arms)}"
@@ -130,9 +130,12 @@ def _compared_with(pieces: Pieces, question: PosteriorQuestion, place: str, name
         )
 
 
-def _no_control(question: PosteriorQuestion, key: str, name: str) -> str:
+def _no_control(pieces: Pieces, question: PosteriorQuestion, key: str, name: str) -> str:
     """Say what to write where a rule compares with an arm that a design has not."""
-    number = "leave it out and compare with a number"
+    data = ((name, one) for name, one in pieces.external.items() if one is not None)
+    outside = [shown(name) for name, one in data if one.endpoint == question.endpoint]
+    beside = f" with external data ({one_of(outside)}) or" if key == "minus" and outside else ""
+    number = f"leave it out and compare{beside} with a number"
     if question.endpoint is not None and key == "minus":
         number += (
             f", posterior = {{ endpoint = {shown(question.endpoint)}, arm = "

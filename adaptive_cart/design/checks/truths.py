@@ -45,6 +45,7 @@ def frame_of(pieces: Pieces, between: Faults | None = None) -> Frame:
             for name, data in pieces.external.items()
             if data is not None and data.redrawn and "responders" in data.said
         },
+        outside=tuple(pieces.external),
         comparators={name: pieces.comparators_of(name) for name in endpoints},
         needed={name: _asked_about(pieces, name, wrong) for name in endpoints},
     )

@@ -78,7 +78,9 @@ class BetaMixturePrior(Part):
 
 def _prior_shape(value: Any) -> str:
     if isinstance(value, dict):
-        return next((key for key in ("mixture", "external") if key in value), "beta")
+        known = ("mixture", "external", "method")  # a method without data is told what it lacks
+        found = next((key for key in known if key in value), "beta")
+        return "external" if found == "method" else found
     if isinstance(value, Borrowed):
         return "external"
     return "mixture" if isinstance(value, BetaMixturePrior) else "beta"
