@@ -21,6 +21,7 @@ from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import LEVEL, Plan, compared_with
 from adaptive_cart.conduct.standing import Standing
 from adaptive_cart.decisions import SUCCESS
+from adaptive_cart.design.own_truths import OwnTruths
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.models import Posterior
 from adaptive_cart.nouns.counters import Labels
@@ -98,12 +99,18 @@ class SimulatedConduct(Conduct):
     """Conducts a block of simulated trials of one scenario."""
 
     def __init__(
-        self, plan: Plan, truth: Truth, targets: Sequence[float], latents: Latents
+        self,
+        plan: Plan,
+        truth: Truth,
+        targets: Sequence[float],
+        latents: Latents,
+        own: OwnTruths | None = None,
     ) -> None:
         trials = latents.trials
         plan = plan.under(truth)
         super().__init__(plan, trials)
         self.truth = truth
+        self.own = own
         self.targets = targets
         self.latents = latents
         self.enrolment = Enrolment(plan.design, latents, truth.accrual.pace)
@@ -134,7 +141,7 @@ class SimulatedConduct(Conduct):
         )
 
     def _follow(self) -> None:
-        everybody = followed(self.design, self.truth, self.latents, self.enrolment)
+        everybody = followed(self.design, self.truth, self.latents, self.enrolment, self.own)
         self.population = as_seen(everybody, self.design, self.truth.follow_up, self.latents)
         self.prepared = {
             name: endpoint.prepare(name, self.population)
@@ -406,7 +413,24 @@ def run_block(
     targets
         True value of each of the plan's estimands, against which coverage is measured.
     """
-    conduct = SimulatedConduct(plan, truth, targets, latents)
+    return _held(SimulatedConduct(plan, truth, targets, latents), keep_population)
+
+
+def run_own(plan: Plan, truths: OwnTruths, latents: Latents) -> Block:
+    """Run a block of trials, each under a truth of its own, through all looks.
+
+    Truths that cannot go through them :meth:`~OwnTruths.together` raise a ``ValueError``. The true
+    value of an estimand is another in every trial, so that nothing is said of coverage.
+    """
+    if not truths.together(plan.design):
+        raise ValueError("these truths differ in more than what participants follow")
+    unknown = (np.nan,) * len(plan.estimands)
+    return _held(SimulatedConduct(plan, truths.first, unknown, latents, truths))
+
+
+def _held(conduct: SimulatedConduct, keep_population: bool = False) -> Block:
+    """Hold all looks of a block."""
+    plan = conduct.plan
     for look in range(1, plan.schedule.number + 1):
         conduct.look(look)
         if not conduct.standing.running.any() and not keep_population:

@@ -2,13 +2,17 @@
 
 Every step is the quantile of the participant's own latent uniform for that purpose, so that a
 participant is the same in every scenario but for what the scenario changes. Participants are taken
-group by group (an arm and a stratum have one set of parameters), as flat positions in the block.
+group by group, as flat positions in the block: an arm and a stratum have one set of parameters, or
+one for each truth where trials of a block have truths of their own.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -324,22 +328,77 @@ class Following:
         return lasts
 
 
+Courses = tuple[tuple[GroupCourse, ...], ...]  # by arm, then stratum
+
+
+class Group(NamedTuple):
+    """Participants of one arm and stratum, and the courses of the truth that is theirs."""
+
+    arm: int
+    stratum: int
+    where: Positions
+    courses: Courses
+
+
 def follow(
     latents: Latents,
-    courses: tuple[tuple[GroupCourse, ...], ...],
-    groups: list[tuple[int, int, Positions]],
+    groups: Sequence[Group],
     shape: tuple[int, int],
     crossover: Opening | None = None,
 ) -> Course:
     """Follow every participant of a block for ever, ``(trial, participant)``."""
     writing = Following(latents, shape)
-    for arm, stratum, where in groups:
+    for arm, stratum, where, courses in groups:
         writing.group(courses[arm][stratum], where)
     if crossover is not None:
         writing.months["crossed"] = writing.never()
         writing.spell(DRUG_FREE, after_crossover=True)
-        for arm, stratum, where in groups:
+        for arm, stratum, where, courses in groups:
             if arm == crossover.from_arm:
                 own, other = (courses[a][stratum] for a in (arm, crossover.to_arm))
                 writing.cross(own, other, where, crossover)
     return writing.course()
+
+
+def groups_by_truth(
+    groups: Sequence[tuple[int, int, Positions]],
+    courses: Sequence[Courses],
+    of_trial: npt.NDArray[np.int64],
+    width: int,
+    crossover: Opening | None = None,
+) -> list[Group]:
+    """Divide groups further by the truths of their trials, where those differ in what is followed.
+
+    Parameters
+    ----------
+    courses
+        Of every truth; ``of_trial`` says which is whose.
+    width
+        Participants a trial, by which flat positions are told apart.
+    """
+    found = []
+    for arm, stratum, where in groups:
+        arms: tuple[int, ...] = (arm,)
+        if crossover is not None and arm == crossover.from_arm:
+            arms = (arm, crossover.to_arm)
+        kinds: list[Courses] = []  # those that differ here, few or as many as there are trials
+        kind = np.empty(len(courses), dtype=np.int64)
+        for place, own in enumerate(courses):
+            if not kinds or not _alike(kinds[-1], own, arms, stratum):
+                kinds.append(own)
+            kind[place] = len(kinds) - 1
+        if len(kinds) == 1:
+            found.append(Group(arm, stratum, where, kinds[0]))
+            continue
+        # positions increase, and so does the trial: sorted by kind they lie in one piece each
+        mine = kind[of_trial[where // width]]
+        order = np.argsort(mine, kind="stable")
+        edges = np.searchsorted(mine[order], np.arange(len(kinds) + 1))
+        for k, (start, stop) in enumerate(itertools.pairwise(edges)):
+            if start < stop:
+                found.append(Group(arm, stratum, where[order[start:stop]], kinds[k]))
+    return found
+
+
+def _alike(one: Courses, other: Courses, arms: Sequence[int], stratum: int) -> bool:
+    return all(one[arm][stratum] == other[arm][stratum] for arm in arms)

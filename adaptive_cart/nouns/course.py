@@ -138,6 +138,18 @@ class Course:
     crossed: Floats | None = None
     infused_again: tuple[Floats, ...] = ()
 
+    def rows(self, trial: Integers) -> Course:
+        """Return those of the participants of some trials, a trial a row."""
+        return Course(
+            self.infused[trial],
+            self.rescue[trial],
+            self.death[trial],
+            self.dropout[trial],
+            Spells(self.spells).rows(trial).spells,
+            None if self.crossed is None else self.crossed[trial],
+            tuple(months[trial] for months in self.infused_again),
+        )
+
     @cached_property
     def gone(self) -> Floats:
         """Death or dropout, whichever comes first."""

@@ -69,3 +69,24 @@ class Latents:
             values.setflags(write=False)
             self._kept[purpose] = values
         return self._kept[purpose]
+
+    def rows(self, chosen: npt.NDArray[np.int64]) -> ChosenLatents:
+        """The uniforms of some of the trials, by their positions in the block."""
+        return ChosenLatents(self, chosen)
+
+
+class ChosenLatents(Latents):
+    """The uniforms of some trials of a block, which need not follow each other."""
+
+    def __init__(self, whole: Latents, chosen: npt.NDArray[np.int64]) -> None:
+        super().__init__(whole.seed, whole.first_trial, len(chosen), whole.participants)
+        self.whole = whole
+        self.chosen = chosen
+
+    def of(self, purpose: str, width: int | None = None) -> npt.NDArray[np.float64]:
+        """Uniforms of every participant of theirs for one purpose, read only."""
+        if purpose not in self._kept:
+            values = self.whole.of(purpose, width)[self.chosen]
+            values.setflags(write=False)
+            self._kept[purpose] = values
+        return self._kept[purpose]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.courses import follow as courses
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.own_truths import OwnTruths
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints.direct import Drawing
 from adaptive_cart.nouns.counters import Labels
@@ -18,6 +20,7 @@ from adaptive_cart.nouns.streams import Latents, padded
 from adaptive_cart.participants.enrolment import Enrolment
 
 Groups = list[tuple[int, int, npt.NDArray[np.intp]]]
+Array = npt.NDArray[Any]
 
 
 def latents_for(design: Design, seed: int, first_trial: int, trials: int) -> Latents:
@@ -25,14 +28,26 @@ def latents_for(design: Design, seed: int, first_trial: int, trials: int) -> Lat
     return Latents(seed, first_trial, trials, padded(design.enrolment.max_n))
 
 
-def followed(design: Design, truth: Truth, latents: Latents, enrolment: Enrolment) -> Population:
-    """Follow everybody who is enrolled."""
+def followed(
+    design: Design,
+    truth: Truth,
+    latents: Latents,
+    enrolment: Enrolment,
+    own: OwnTruths | None = None,
+) -> Population:
+    """Follow everybody who is enrolled.
+
+    Parameters
+    ----------
+    own
+        Truths of the trials, where they have truths of their own; ``truth`` is then one of them.
+    """
     arrival, arm, stratum = enrolment.arrival, enrolment.arm, enrolment.stratum
     if design.adaptive:
         # a later decision changes the enrolment, and not the participants seen until then
         arrival, arm = arrival.copy(), arm.copy()
         stratum = None if stratum is None else stratum.copy()
-    population = populate(design, truth, latents, arrival, arm, stratum)
+    population = populate(design, truth, latents, arrival, arm, stratum, own)
     if design.by_period:
         population = replace(population, windows=enrolment.windows)
     return population
@@ -45,6 +60,7 @@ def populate(
     arrival: Floats,
     arm: Labels,
     stratum: Labels | None,
+    own: OwnTruths | None = None,
 ) -> Population:
     """Follow every participant as the scenario has it.
 
@@ -52,12 +68,20 @@ def populate(
     ----------
     arrival, arm, stratum
         ``(trial, participant)``, as enrolled.
+    own
+        Truths of the trials, where they have truths of their own; ``truth`` is then one of them.
     """
     arms, strata = len(truth.arms), len(truth.strata)
     groups = courses.groups_of(arm, stratum, arms, strata)
     course: Course | None = None
     if truth.courses is not None:
-        course = courses.follow(latents, truth.courses, groups, arm.shape, opening_of(design))
+        opening = opening_of(design)
+        if own is None:
+            theirs = [courses.Group(*group, truth.courses) for group in groups]
+        else:
+            every = [each.courses for each in own.distinct if each.courses is not None]
+            theirs = courses.groups_by_truth(groups, every, own.of_trial, arm.shape[1], opening)
+        course = courses.follow(latents, theirs, arm.shape, opening)
     return Population(
         arrival=arrival,
         arm=arm,
@@ -68,7 +92,7 @@ def populate(
         infused_arms=truth.infused_arms,
         course=course,
         dropout=_dropout(truth, latents, groups, arm.shape, course),
-        outcomes=_outcomes(design, truth, latents, groups, arrival, arm, stratum, course),
+        outcomes=_outcomes(design, truth, latents, groups, arrival, arm, stratum, course, own),
         imputations={
             name: latents.of(f"imputation:{name}")
             for name, endpoint in design.endpoints.items()
@@ -134,32 +158,76 @@ def _outcomes(
     arm: Labels,
     stratum: Labels | None,
     course: Course | None,
+    own: OwnTruths | None,
 ) -> dict[str, Outcome]:
     """Draw what the truth says of each endpoint itself, directly or as part of a course."""
-    infused = [[group.infused for group in by] for by in truth.courses or ()]
-    after_first = [[group.own.events_after for group in by] for by in truth.courses or ()]
     found: dict[str, Outcome] = {}
     for name, endpoint in design.endpoints.items():
         values = truth.said(name, endpoint.named_in)
-        if values is not None:
-            assert endpoint.direct is not None
-            found[name] = endpoint.direct.draw(
-                Drawing(
-                    endpoint=endpoint,
-                    name=name,
-                    values=values,
-                    directly=name in truth.direct,
-                    latents=latents,
-                    arm=arm,
-                    stratum=stratum,
-                    groups=groups,
-                    course=course,
-                    infused=infused,
-                    after_first=after_first,
-                    visits={n: e.taken_at() for n, e in design.endpoints.items()},
-                    correlated=truth.correlated,
-                    month=arrival,
-                    trend=truth.trends.get(name, ()),
-                )
-            )
+        if values is None:
+            continue
+        if own is None or all(_says_alike(each, truth, name, design) for each in own.distinct):
+            drawing = _drawing(design, truth, name, latents, groups, arrival, arm, stratum, course)
+            found[name] = drawing.endpoint.direct.draw(drawing)
+            continue
+        pieces: Array | None = None  # of arrays, as `OwnTruths.together` has seen to
+        for each, rows in own.parts():
+            labels = None if stratum is None else stratum[rows]
+            drawing = _drawing(
+                design, each, name, latents.rows(rows),
+                courses.groups_of(arm[rows], labels, len(truth.arms), len(truth.strata)),
+                arrival[rows], arm[rows], labels, None if course is None else course.rows(rows),
+            )  # fmt: skip
+            piece = drawing.endpoint.direct.draw(drawing)
+            if pieces is None:
+                pieces = np.empty(arm.shape, dtype=piece.dtype)
+            pieces[rows] = piece
+        assert pieces is not None
+        found[name] = pieces
     return found
+
+
+def _says_alike(one: Truth, other: Truth, name: str, design: Design) -> bool:
+    """Whether outcomes of an endpoint are drawn alike under two truths."""
+    named_in = design.endpoints[name].named_in
+    said = one.said(name, named_in) == other.said(name, named_in)
+    return said and _after_first(one) == _after_first(other)
+
+
+def _after_first(truth: Truth) -> list[list[dict[str, float]]]:
+    """By arm and stratum: probabilities of events after infusions beyond the first."""
+    return [[group.own.events_after for group in by] for by in truth.courses or ()]
+
+
+def _drawing(
+    design: Design,
+    truth: Truth,
+    name: str,
+    latents: Latents,
+    groups: Groups,
+    arrival: Floats,
+    arm: Labels,
+    stratum: Labels | None,
+    course: Course | None,
+) -> Drawing:
+    """What is drawn of an endpoint, whose it is, and with which uniforms."""
+    endpoint = design.endpoints[name]
+    values = truth.said(name, endpoint.named_in)
+    assert values is not None
+    return Drawing(
+        endpoint=endpoint,
+        name=name,
+        values=values,
+        directly=name in truth.direct,
+        latents=latents,
+        arm=arm,
+        stratum=stratum,
+        groups=groups,
+        course=course,
+        infused=[[group.infused for group in by] for by in truth.courses or ()],
+        after_first=_after_first(truth),
+        visits={n: e.taken_at() for n, e in design.endpoints.items()},
+        correlated=truth.correlated,
+        month=arrival,
+        trend=truth.trends.get(name, ()),
+    )

@@ -145,7 +145,11 @@ def averages_of(members: Sequence[Member]) -> dict[str, Figure]:
 # ── what one scenario gives ───────────────────────────────────────────────────────────────────
 def what_could_be_claimed(design: Design, true: TrueValues) -> tuple[float, float]:
     """Whether something that a success could claim is true, and whether something is false."""
-    claims = Claims.of(design, true)
+    return could_be(Claims.of(design, true))
+
+
+def could_be(claims: Claims) -> tuple[float, float]:
+    """The same of claims."""
     false = [
         claims.false(position, place)
         for position, rule in enumerate(claims.rules)

@@ -96,19 +96,27 @@ class Claims:
                 so += beyond(found, one.value, one.above == affirms)
         return True if so >= needed else None if so + unknown >= needed else False
 
-    def of_trials(self, standing: Standing, rules: Sequence[int] | None = None) -> Labels:
+    def of_trials(
+        self,
+        standing: Standing,
+        rules: Sequence[int] | None = None,
+        chosen: Integers | None = None,
+    ) -> Labels:
         """By trial: 1 where a success is false, 0 where none is, -1 where it is not known.
 
         Parameters
         ----------
         rules
             Positions of the rules whose claims count; those for success if left out.
+        chosen
+            Positions of the trials of which it is wanted; of the others 0 is returned.
         """
         found = np.full(len(standing.reason), NONE, dtype=np.int8)
         for position in standing.won if rules is None else rules:
             looks = standing.noted[position]
             for place in range(len(self.rules[position].targets)):
                 won = np.flatnonzero(looks[:, place] > 0)
+                won = won if chosen is None else np.intersect1d(won, chosen)
                 for rows, arms, strata in _alike(standing, position, place, won):
                     _mark(found, rows, self.false(position, place, arms, strata))
         return found

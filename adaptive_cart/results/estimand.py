@@ -249,6 +249,7 @@ def true_values(
     latents: SobolLatents | None = None,
     also: Sequence[Question] = (),
     with_ratios: bool = True,
+    only_claimed: Plan | None = None,
 ) -> TrueValues:
     """True mean outcomes of every endpoint by arm, and their differences from the control.
 
@@ -260,11 +261,19 @@ def true_values(
         Questions that are neither estimated nor claimed, and of which it is wanted too.
     with_ratios
         Whether hazard ratios are wanted, which may have to be simulated.
+    only_claimed
+        The design's plan, where only what it estimates or claims is wanted.
     """
     points = latents or SobolLatents()
     if truth.trends:
-        return _by_window(design, truth, points, also, with_ratios)
-    cells = _cells(design, truth, points)
+        return _by_window(design, truth, points, also, with_ratios, only_claimed)
+    # of a duration a question is about what lasts, at its own month
+    needed = _needed(design, also, only_claimed)
+    names = list(design.endpoints)
+    if only_claimed is not None:
+        asked = {design.primary, *(quantity.endpoint for quantity in needed)}
+        names = [name for name in names if name in asked]
+    cells = _cells(design, truth, points, names)
     known: dict[Known, Cells] = {}
     for name, found in cells.items():
         analysis = design.analysis_of(name)
@@ -272,11 +281,9 @@ def true_values(
             by_shares = analysis is not None and analysis.by_stratum
             found = _with_external(design, truth, name, found)
             known[name, LEVEL, math.inf] = found.by_shares() if by_shares else found
-    # of a duration a question is about what lasts, at its own month
-    needed = _needed(design, also)
     known |= _lasting(design, truth, points, needed)
     known |= _proportions(design, truth, points, needed)
-    categories = _categories(design, truth, points)
+    categories = _categories(design, truth, points, names)
     ratios = _ratios(design, truth, needed if with_ratios else ())
     return TrueValues(len(truth.arms), cells, known, ratios, categories, design.allocation)
 
@@ -287,6 +294,7 @@ def _by_window(
     points: SobolLatents,
     also: Sequence[Question],
     with_ratios: bool,
+    only_claimed: Plan | None,
 ) -> TrueValues:
     """True values where probabilities drift, averaged over those randomised while arms are open."""
     arms = range(len(truth.arms))
@@ -296,7 +304,9 @@ def _by_window(
         months = design.open_months(truth.accrual.pace, among)
         if months.tobytes() not in known:
             settled = truth.averaged_over(months)
-            known[months.tobytes()] = true_values(design, settled, points, also, with_ratios)
+            known[months.tobytes()] = true_values(
+                design, settled, points, also, with_ratios, only_claimed
+            )
         return known[months.tobytes()]
 
     own = [over(arm) for arm in arms]
@@ -328,9 +338,9 @@ def _with_external(design: Design, truth: Truth, endpoint: str, cells: Cells) ->
     return Cells(values, cells.shares, counted)
 
 
-def _needed(design: Design, also: Sequence[Question]) -> list[Quantity]:
+def _needed(design: Design, also: Sequence[Question], known: Plan | None = None) -> list[Quantity]:
     """What is needed for what is estimated, and for what the success rules ask or predict."""
-    plan = Plan.of(design)
+    plan = Plan.of(design) if known is None else known
     claimed = [q for rule in plan.rules if rule.decision.claims for q in rule.asked]
     weighed = [utility.question for utility in plan.utilities]
     asked = [estimand.question for estimand in plan.estimands] + claimed + weighed + [*also]
@@ -355,10 +365,13 @@ def _ratios(design: Design, truth: Truth, wanted: Sequence[Quantity]) -> dict[st
 
 
 # ── ordinal outcomes ──────────────────────────────────────────────────────────────────────────
-def _categories(design: Design, truth: Truth, points: SobolLatents) -> dict[str, tuple[Cells, ...]]:
+def _categories(
+    design: Design, truth: Truth, points: SobolLatents, names: Sequence[str]
+) -> dict[str, tuple[Cells, ...]]:
     """By ordinal endpoint: the probability of each category by arm and stratum."""
     found: dict[str, tuple[Cells, ...]] = {}
-    for name, endpoint in design.endpoints.items():
+    for name in names:
+        endpoint = design.endpoints[name]
         places = range(len(endpoint.category_names()))
         if not places:
             continue
@@ -382,16 +395,18 @@ def _categories(design: Design, truth: Truth, points: SobolLatents) -> dict[str,
 
 
 # ── means over participants ───────────────────────────────────────────────────────────────────
-def _cells(design: Design, truth: Truth, points: SobolLatents) -> dict[str, Cells]:
+def _cells(
+    design: Design, truth: Truth, points: SobolLatents, names: Sequence[str]
+) -> dict[str, Cells]:
     """By endpoint: its true mean by arm and stratum, and what each stratum weighs."""
     values: dict[str, Floats] = {}
-    exact = _exact(design, truth)
-    drawn = [name for name in design.endpoints if name not in exact]
+    exact = {name: v for name, v in _exact(design, truth).items() if name in names}
+    drawn = [name for name in names if name not in exact]
     if not all(_only_said(design, truth, name) for name in drawn):
         worlds = dict.fromkeys(design.endpoints[name].absent() for name in drawn)
         for absent in sorted(worlds, key=len):
-            names = [n for n in drawn if design.endpoints[n].absent() == absent]
-            measured = {n: partial(design.endpoints[n].true_values, n) for n in names}
+            alike = [n for n in drawn if design.endpoints[n].absent() == absent]
+            measured = {n: partial(design.endpoints[n].true_values, n) for n in alike}
             values |= _sampled_cells(design, truth.without(absent), measured, points)
     for name, value in exact.items():
         values[name] = value[None]

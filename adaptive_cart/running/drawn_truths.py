@@ -6,34 +6,39 @@ half as many, integrate it without error. What depends on whether the claim is t
 changes, so the last value that is drawn is integrated between its jumps.
 
 *Simulated*: every trial has a truth of its own, from uniforms that belong to the seed, the trial
-and the draw. Trial i has the same participants as in every scenario. Where the truth is a course,
-whether its claim is true is judged by fewer points than for a scenario.
+and the draw, and goes through the looks beside trials of other truths. Trial i has the same
+participants as in every scenario. Where the truth is a course, whether its claim is true is judged
+by fewer points than for a scenario.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from adaptive_cart.conduct.plan import Plan
-from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.conduct.trial import Block, run_own
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.design_prior import Draw
+from adaptive_cart.design.own_truths import OwnTruths
 from adaptive_cart.design.scenarios import truth_with
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.streams import uniforms
 from adaptive_cart.participants.population import latents_for
-from adaptive_cart.results.averages import Member, gain_by_arm, verdicts, what_could_be_claimed
+from adaptive_cart.results.averages import (
+    Member,
+    could_be,
+    gain_by_arm,
+    verdicts,
+    what_could_be_claimed,
+)
 from adaptive_cart.results.claims import Claims
-from adaptive_cart.results.estimand import SobolLatents, true_values
-from adaptive_cart.results.rows import trials_table
+from adaptive_cart.results.estimand import SobolLatents, TrueValues, true_values
 
 MOST_NODES = 3_000  # truths that are enumerated for one scenario
 STEPS = 64  # at which it is looked whether the claim is true, before a jump is halved down to
@@ -147,30 +152,58 @@ def _values(prior: str, draw: Draw, seed: int, trials: int) -> Floats:
 def _stretch(
     design: Design, scenario: str, drawn: Mapping[tuple[str, ...], Floats], seed: int, first: int
 ) -> dict[str, Floats]:
-    """Some trials, one after the other, ``(trial,)`` by name."""
+    """Some trials, ``(trial,)`` by name."""
     plan = Plan.of(design)
-    unknown = (math.nan,) * len(plan.estimands)
+    trials = len(next(iter(drawn.values())))
+    truths = [
+        truth_with(design, scenario, {steps: float(of[place]) for steps, of in drawn.items()})
+        for place in range(trials)
+    ]
     points = SobolLatents(scrambles=SCRAMBLES, points=POINTS)
-    rows: dict[str, list[float]] = {}
-    for place in range(len(next(iter(drawn.values())))):
-        values = {steps: float(of_trial[place]) for steps, of_trial in drawn.items()}
-        truth = truth_with(design, scenario, values)
-        true = true_values(design, truth, points, with_ratios=True)
-        block = run_block(plan, truth, unknown, latents_for(design, seed, first + place, 1))
-        table = trials_table(plan, scenario, [block], Claims(plan.rules, true))
-        row: dict[str, Any] = table.to_pylist()[0]
-        found = dict(
-            zip(("some_true", "some_false"), what_could_be_claimed(design, true), strict=True)
-        )
-        found["success"] = float(row["reason"] == SUCCESS.name)
-        found["false"] = float(verdicts(np.array([row["false_success"]]))[0])
-        found["claimed"] = row["probability"] if found["success"] else math.nan
-        found["participants"], found["months"] = row["n_randomised"], row["months"]
-        gains = gain_by_arm(design, true)
-        for name, side in (("participants_helped", 1.0), ("participants_harmed", -1.0)):
-            if gains is not None:
-                each = zip(design.arm_names, gains, strict=True)
-                found[name] = sum(row[f"n_{arm}"] * max(side * gain, 0.0) for arm, gain in each)
-        for name, value in found.items():
-            rows.setdefault(name, []).append(float(value))
-    return {name: np.array(values) for name, values in rows.items()}
+    # what nothing is claimed of need not be known truly
+    true = [true_values(design, truth, points, only_claimed=plan) for truth in truths]
+    own = OwnTruths.each(truths)
+    if own.together(design):
+        blocks = [run_own(plan, own, latents_for(design, seed, first, trials))]
+    else:
+        blocks = [
+            run_own(plan, OwnTruths.each([truth]), latents_for(design, seed, first + place, 1))
+            for place, truth in enumerate(truths)
+        ]
+    columns = _of_blocks(plan, blocks, true)
+    claimed = [could_be(Claims(plan.rules, values)) for values in true]
+    columns["some_true"], columns["some_false"] = np.array(claimed).T
+    gains = [gain_by_arm(design, values) for values in true]
+    by_arm = np.concatenate([block.randomised for block in blocks])
+    for name, side in (("participants_helped", 1.0), ("participants_harmed", -1.0)):
+        if design.primary_endpoint.binary:
+            gained = [[max(side * gain, 0.0) for gain in each or ()] for each in gains]
+            columns[name] = np.add.reduce((by_arm * np.array(gained)).T)
+    return columns
+
+
+def _of_blocks(
+    plan: Plan, blocks: Sequence[Block], true: Sequence[TrueValues]
+) -> dict[str, Floats]:
+    """What became of trials and was it false, ``(trial,)`` by name."""
+    found: dict[str, list[Floats]] = {}
+    place = 0
+    for block in blocks:
+        standing = block.standing
+        success = standing.reason == SUCCESS
+        false = np.zeros(len(success))
+        for trial in range(len(success)):
+            if success[trial]:
+                claims = Claims(plan.rules, true[place + trial])
+                of_trial = claims.of_trials(standing, chosen=np.array([trial]))
+                false[trial] = verdicts(of_trial)[trial]
+        place += len(success)
+        for name, values in {
+            "success": success,
+            "false": false,
+            "claimed": np.where(success, standing.probability, np.nan),
+            "participants": block.randomised.sum(axis=1),
+            "months": block.months,
+        }.items():
+            found.setdefault(name, []).append(np.asarray(values, dtype=np.float64))
+    return {name: np.concatenate(values) for name, values in found.items()}

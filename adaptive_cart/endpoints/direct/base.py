@@ -180,6 +180,10 @@ class DirectTruth(ABC):
         """Whether a value is one probability, whose logit may drift with calendar time."""
         return False
 
+    def in_array(self, value: Any) -> bool:
+        """Whether outcomes are drawn as an array, in which trials of other values lie beside."""
+        return False
+
     @abstractmethod
     def draw(self, drawing: Drawing) -> Outcome:
         """Draw the outcomes of participants."""

@@ -163,6 +163,9 @@ class ResponseOrChain(Response):
             f"{endpoint.month:g}; let `chain` end there"
         )
 
+    def in_array(self, value: Any) -> bool:
+        return not isinstance(value, ChainTruth)
+
     def draw(self, drawing: Drawing) -> Outcome:
         values = [value for by in drawing.values for value in by]
         if not any(isinstance(value, ChainTruth) for value in values):

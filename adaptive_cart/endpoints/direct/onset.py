@@ -29,6 +29,9 @@ class Onset(Dated):
     def drifts(self, value: Any) -> bool:
         return True
 
+    def in_array(self, value: Any) -> bool:
+        return True
+
     def draw(self, drawing: Drawing) -> Floats:
         window = drawing.endpoint.within_months
         u = drawing.uniforms("outcome" if drawing.directly else "event").ravel()

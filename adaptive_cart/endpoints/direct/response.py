@@ -26,6 +26,9 @@ class Response(DirectTruth):
     def drifts(self, value: Any) -> bool:
         return True
 
+    def in_array(self, value: Any) -> bool:
+        return True
+
     def draw(self, drawing: Drawing) -> Outcome:
         if drawing.trend:
             return drawing.uniforms() < drawing.drifting()

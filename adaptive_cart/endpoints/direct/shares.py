@@ -62,6 +62,9 @@ class Shares(DirectTruth):
         """Return ``(arm, stratum, category)``."""
         return np.array([[[own[name] for name in self.names] for own in by] for by in values])
 
+    def in_array(self, value: Any) -> bool:
+        return True
+
     def draw(self, drawing: Drawing) -> Outcome:
         u = drawing.uniforms().ravel()
         place = np.zeros(drawing.arm.shape)

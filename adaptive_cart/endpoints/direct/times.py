@@ -58,6 +58,9 @@ class Times(Dated):
     def words(self, value: Any) -> str:
         return str(value.words())
 
+    def in_array(self, value: Any) -> bool:
+        return True
+
     def draw(self, drawing: Drawing) -> Floats:
         u = drawing.uniforms().ravel()
         months = np.full(drawing.arm.shape, np.inf)
