@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from adaptive_cart.results.result import Result, open_result
     from adaptive_cart.running.drift import drift
     from adaptive_cart.running.run import simulate
+    from adaptive_cart.running.workers import at_work
     from adaptive_cart.running.worst_case import worst_case
     from adaptive_cart.sweeps import Sweep, sweep
     from adaptive_cart.sweeps.sizing import size
@@ -46,6 +47,7 @@ _HOME = {
     "RunError": "errors",
     "Sweep": "sweeps",
     "analyze": "analysis",
+    "at_work": "running.workers",
     "compare": "comparison",
     "durability": "analysis.durability_curves",
     "example": "telling.walkthrough",
@@ -74,6 +76,7 @@ __all__ = [
     "RunError",
     "Sweep",
     "analyze",
+    "at_work",
     "compare",
     "drift",
     "durability",

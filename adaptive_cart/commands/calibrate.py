@@ -20,7 +20,7 @@ from adaptive_cart.commands.terminal import encodable, progress
     help="Simulated trials at each null point  [10000]; none where the error is enumerated.",
 )
 @click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
-@options.jobs
+@options.workers
 @click.option(
     "--engine",
     type=click.Choice(["auto", "exact", "simulate"]),

@@ -30,7 +30,7 @@ from adaptive_cart.commands.terminal import encodable, progress, width
     help="The classical design gives up below this z before the last look, non-binding; usually 0.",
 )
 @click.option("--scenario", "scenarios", multiple=True, help="Only this one; may be repeated.")
-@options.jobs
+@options.workers
 @click.option(
     "--format",
     "formats",

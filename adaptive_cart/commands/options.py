@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,17 @@ if TYPE_CHECKING:
     from adaptive_cart.design.design import Design
 
 design = click.argument("design", type=click.Path(path_type=Path))
-jobs = click.option("--jobs", type=int, help="Processes; all cores if left out. Changes no result.")
+_JOBS = click.option(
+    "--jobs", type=int, help="Processes; all cores if left out. Changes no result."
+)
+_BACKEND = click.option(
+    "--backend",
+    type=click.Choice(["loky", "dask"]),
+    default="loky",
+    show_default=True,
+    help="Processes here, or a dask cluster; what is kept is kept in a folder that all share.",
+)
+_SCHEDULER = click.option("--scheduler", help="Address of the dask scheduler; else one is started.")
 settings = click.option(
     "--set",
     "settings",
@@ -26,6 +37,19 @@ resume = click.option(
     show_default=True,
     help="Go on from what the folder holds, or replace it.",
 )
+
+
+def workers(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command be told who does its work, and do it with them; it gets ``jobs`` alone."""
+
+    @functools.wraps(command)
+    def at_work_there(*, backend: str, scheduler: str | None, **given: Any) -> None:
+        from adaptive_cart.running.workers import at_work
+
+        with at_work(backend, scheduler, given["jobs"]):
+            command(**given)
+
+    return _JOBS(_BACKEND(_SCHEDULER(at_work_there)))
 
 
 def tell_settings(loaded: Design) -> None:

@@ -17,7 +17,7 @@ from adaptive_cart.commands.terminal import encodable, progress, say_goes_on, wi
 @click.option("--trials", type=int, help="Simulated trials a scenario; else the design's number.")
 @click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
 @click.option("--scenario", "scenarios", multiple=True, help="Run only this one; may be repeated.")
-@options.jobs
+@options.workers
 @click.option(
     "--engine",
     type=click.Choice(["auto", "exact", "simulate"]),
@@ -25,14 +25,6 @@ from adaptive_cart.commands.terminal import encodable, progress, say_goes_on, wi
     show_default=True,
     help="Enumerate, simulate, or enumerate where that is valid.",
 )
-@click.option(
-    "--backend",
-    type=click.Choice(["loky", "dask"]),
-    default="loky",
-    show_default=True,
-    help="Processes here, or a dask cluster that shares the results folder.",
-)
-@click.option("--scheduler", help="Address of the dask scheduler.")
 @click.option("--mcse", type=float, help="Go on until every success probability is this sure.")
 @options.out("Results folder; else results/<name of the design file>.")
 @options.resume
@@ -44,8 +36,6 @@ def command(
     scenarios: tuple[str, ...],
     jobs: int | None,
     engine: Any,
-    backend: str,
-    scheduler: str | None,
     mcse: float | None,
     out: Path | None,
     resume: bool,
@@ -72,8 +62,6 @@ def command(
                 mcse=mcse,
                 out=folder,
                 restart=not resume,
-                backend=backend,
-                scheduler=scheduler,
                 design_text=text_with(design.read_text(encoding="utf-8"), loaded),
                 calibration=read_log(log_beside(design)),
                 progress=bar.show,

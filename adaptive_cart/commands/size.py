@@ -36,7 +36,7 @@ from adaptive_cart.commands.terminal import encodable, progress
 )
 @click.option("--trials", type=int, help="Simulated trials a scenario; else the design's number.")
 @click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
-@options.jobs
+@options.workers
 @click.option(
     "--engine",
     type=click.Choice(["auto", "exact", "simulate"]),

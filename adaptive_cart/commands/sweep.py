@@ -40,7 +40,7 @@ from adaptive_cart.commands.terminal import encodable, progress, say_goes_on, wi
 @click.option("--trials", type=int, help="Simulated trials a scenario; else the design's number.")
 @click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
 @click.option("--scenario", "scenarios", multiple=True, help="Run only this one; may be repeated.")
-@options.jobs
+@options.workers
 @click.option(
     "--engine",
     type=click.Choice(["auto", "exact", "simulate"]),
@@ -48,14 +48,6 @@ from adaptive_cart.commands.terminal import encodable, progress, say_goes_on, wi
     show_default=True,
     help="Enumerate, simulate, or enumerate where that is valid.",
 )
-@click.option(
-    "--backend",
-    type=click.Choice(["loky", "dask"]),
-    default="loky",
-    show_default=True,
-    help="Processes here, or a dask cluster that shares the folder.",
-)
-@click.option("--scheduler", help="Address of the dask scheduler.")
 @click.option(
     "--format",
     "formats",
@@ -78,8 +70,6 @@ def command(
     scenarios: tuple[str, ...],
     jobs: int | None,
     engine: Any,
-    backend: str,
-    scheduler: str | None,
     formats: tuple[str, ...],
     out: Path | None,
     resume: bool,
@@ -112,8 +102,6 @@ def command(
                 engine=engine,
                 out=out or Path("sweeps") / design.stem,
                 restart=not resume,
-                backend=backend,
-                scheduler=scheduler,
                 progress=bar.show,
                 tell=bar.tell,
             )

@@ -22,7 +22,7 @@ from adaptive_cart.commands.terminal import encodable, progress, say_goes_on
     help="Looks of simulated trials; half of them those closest to a threshold.",
 )
 @click.option("--seed", type=int, help="Seed of the trials and draws; else the design's.")
-@options.jobs
+@options.workers
 @options.out("Folder of the rows; else verification/<name of the design file>.")
 @options.resume
 def command(

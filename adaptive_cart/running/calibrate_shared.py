@@ -16,11 +16,11 @@ false.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import joblib
 import numpy as np
 
 from adaptive_cart.conduct.plan import Plan
@@ -51,6 +51,7 @@ from adaptive_cart.running.null_region import (
 )
 from adaptive_cart.running.region import WIDE_GRID, asks, with_found, with_threshold
 from adaptive_cart.running.simulated_error import Progress, blocks, smallest
+from adaptive_cart.running.workers import spread
 
 NEAR = 5.0  # errors of a probability from 1: nearer, and a threshold hangs on them
 
@@ -247,11 +248,11 @@ def _reached(
     label: str,
 ) -> dict[str, dict[str, Floats]]:
     """By truth and claim: the probability that each trial ended with, ``(trial,)``."""
-    parallel = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
-    calls = (joblib.delayed(asked_at_the_end)(design, truth, tuple(asking), trials, seed)
-             for truth in truths.values())  # fmt: skip
+    asked = functools.partial(
+        asked_at_the_end, design, names=tuple(asking), trials=trials, seed=seed
+    )
     found = {}
-    for name, values in zip(truths, parallel(calls), strict=True):
+    for name, values in zip(truths, spread(asked, truths.values(), jobs), strict=True):
         found[name] = values
         progress(label, len(found) * trials, len(truths) * trials)
     return found
@@ -311,10 +312,11 @@ def _family(
     progress: Progress,
 ) -> list[FamilyPoint]:
     """How often the design, as it acts, claims falsely in each truth, on fresh trials."""
-    parallel = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
-    calls = (joblib.delayed(false_claims)(design, truth, trials, seed) for truth in truths.values())
+    false = functools.partial(false_claims, design, trials=trials, seed=seed)
     found = []
-    for name, (any_false, by_rule) in zip(truths, parallel(calls), strict=True):
+    for name, (any_false, by_rule) in zip(
+        truths, spread(false, truths.values(), jobs), strict=True
+    ):
         found.append(FamilyPoint(name, any_false, by_rule))
         progress("family-wise error", len(found) * trials, len(truths) * trials)
     return found

@@ -12,11 +12,11 @@ success with the stops in force, until none moves.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import joblib
 import numpy as np
 
 from adaptive_cart.conduct.plan import Plan
@@ -32,6 +32,7 @@ from adaptive_cart.results.operating import Figure, proportion
 from adaptive_cart.results.stop_calibration import StopCalibration, StopThreshold
 from adaptive_cart.running.region import asks, needs_calibration, with_found
 from adaptive_cart.running.simulated_error import Progress, blocks, most_events, smallest
+from adaptive_cart.running.workers import spread
 
 ROUNDS = 8
 SETTLED = 1e-9
@@ -126,10 +127,9 @@ def _found(
 ) -> StopThreshold:
     """The threshold of one rule, all others being numbers."""
     truths = {scenario: design.truths[scenario] for scenario in wanted.scenarios}
-    parallel = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
-    calls = (joblib.delayed(most_extreme)(design, t, name, trials, seed) for t in truths.values())
+    extreme = functools.partial(most_extreme, design, name=name, trials=trials, seed=seed)
     reached: dict[str, Floats] = {}
-    for scenario, values in zip(truths, parallel(calls), strict=True):
+    for scenario, values in zip(truths, spread(extreme, truths.values(), jobs), strict=True):
         reached[scenario] = values
         progress(f"stops: {name}", len(reached) * trials, len(truths) * trials)
     assert design.calibration is not None

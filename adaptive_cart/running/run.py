@@ -64,8 +64,6 @@ from adaptive_cart.running.stopping_counts import stopping_counts_csv
 from adaptive_cart.running.stretches import (
     STRETCH,
     Job,
-    Workers,
-    all_cores,
     block_size,
     columns_written,
     pieces_of,
@@ -74,6 +72,7 @@ from adaptive_cart.running.stretches import (
     stretch_length,
     trials_for,
 )
+from adaptive_cart.running.workers import Workers, all_cores
 
 MOST_TRIALS = 100_000_000
 
@@ -154,7 +153,8 @@ def simulate(
             tell(f"{kept.short()}: calibrated before, by the run that is there")
             calibration = kept
         else:
-            calibration = calibrate(design, seed=seed, jobs=jobs, progress=progress)
+            with workers.at_work():
+                calibration = calibrate(design, seed=seed, jobs=jobs, progress=progress)
             tell(calibration.words())
         design = with_found(design, calibration)
         if design_text is not None:
@@ -199,7 +199,8 @@ def simulate(
             if choice.engine == "exact":
                 run.enumerate()
             else:
-                run.draw(number, mcse, workers, block or block_size(design))
+                with workers.at_work():
+                    run.draw(number, mcse, workers.jobs, block or block_size(design))
     except BaseException:
         if out is None:
             shutil.rmtree(folder, ignore_errors=True)
@@ -331,7 +332,7 @@ class _Run:
         self._finish(rows, of_enumerated(self.design, true, rows, self.progress, self.tell))
 
     @freed_memory_kept()
-    def draw(self, trials: int, mcse: float | None, workers: Workers, block: int) -> None:
+    def draw(self, trials: int, mcse: float | None, jobs: int, block: int) -> None:
         """Run the simulating engine until every scenario has its trials."""
         names = tuple(self.design.scenarios)
         plan = Plan.of(self.design)
@@ -350,7 +351,7 @@ class _Run:
         )
         targets = {name: max(trials, self.held.get(name, 0)) for name in self.chosen}
         while True:
-            self._reach(job, targets, workers)
+            self._reach(job, targets, jobs)
             more = targets if mcse is None else self._wanted(targets, mcse)
             if more == targets:
                 break
@@ -359,7 +360,7 @@ class _Run:
         for name in self.reported:
             rows += self._read_off(name, true[name])
         averages = of_simulated(
-            self.design, true, self._columns, self.held, self.identity.seed, workers.jobs,
+            self.design, true, self._columns, self.held, self.identity.seed, jobs,
             self.progress, self.tell,
         )  # fmt: skip
         self._finish(rows, averages)
@@ -372,7 +373,7 @@ class _Run:
             true[name] = true_values(self.design, self.truths[name], points)
         return true
 
-    def _reach(self, job: Job, targets: Mapping[str, int], workers: Workers) -> None:
+    def _reach(self, job: Job, targets: Mapping[str, int], jobs: int) -> None:
         """Run what is missing and put it into the tables."""
         parts = self.store.parts
         dropped = parts.drop_damaged()
@@ -381,7 +382,7 @@ class _Run:
         _, gaps = self._spans(targets)
         missing = sum(map(_length, gaps.values()))
         longest = max(map(_length, gaps.values()))
-        pieces = pieces_of(gaps, stretch_length(longest, workers.jobs))
+        pieces = pieces_of(gaps, stretch_length(longest, jobs))
         total = sum(targets.values())
         counted = total - missing
         if counted:
@@ -399,7 +400,7 @@ class _Run:
 
         if pieces:
             done(0)
-            run_stretches(job, shortly_first(pieces), workers, done)
+            run_stretches(job, shortly_first(pieces), jobs, done)
         spans, gaps = self._spans(targets)
         if any(gaps.values()):
             raise RunError(

@@ -6,6 +6,7 @@ for about a claim that is false says which thresholds the trial would have reach
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -23,6 +24,7 @@ from adaptive_cart.results.operating import Z95, proportion
 from adaptive_cart.running.null_region import Point
 from adaptive_cart.running.region import GRID, Region, asks
 from adaptive_cart.running.shapes import DECIMALS, Shape
+from adaptive_cart.running.workers import spread
 
 PILOT = 10  # of a wide grid, one in so many trials chooses the points
 ALWAYS = 2.0  # stands for a false success at every threshold
@@ -65,15 +67,9 @@ def over_points(
     label: str,
 ) -> dict[str, Floats]:
     """Largest probability of every trial at every null point, the points over the cores."""
-    import joblib
-
-    parallel = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
-    calls = (
-        joblib.delayed(largest_asked)(numbers, written, point, trials, seed)
-        for point in points.values()
-    )
+    at = functools.partial(largest_asked, numbers, written, trials=trials, seed=seed)
     found = {}
-    for name, values in zip(points, parallel(calls), strict=True):
+    for name, values in zip(points, spread(at, points.values(), jobs), strict=True):
         found[name] = values
         progress(label, len(found) * trials, len(points) * trials)
     return found

@@ -4,8 +4,8 @@ A run is cut into stretches of trials. A stretch draws its latent uniforms once 
 scenario through them, so that scenarios are compared on the same participants; what it computes
 depends on the trial's number alone, never on the stretch, the block or the job.
 
-Processes by joblib and loky, which need no ``if __name__ == "__main__"`` in a user's script; a
-cluster by dask. To start processes takes about a second, so a run that is shorter is done here.
+Who runs them is :mod:`adaptive_cart.running.workers`. To start processes takes about a second, so a
+run that is shorter is done here.
 """
 
 from __future__ import annotations
@@ -13,23 +13,15 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-import os
-import signal
-import sys
-import threading
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
-from typing import Any
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
-from adaptive_cart.errors import InputError, RunError
+from adaptive_cart.errors import RunError
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.claims import Claims
 from adaptive_cart.results.estimand import TrueValues
@@ -37,6 +29,7 @@ from adaptive_cart.results.operating import Z95
 from adaptive_cart.results.rows import false_columns, looks_table, trials_table
 from adaptive_cart.results.store import GO_ON, LOOKS, TRIALS, Parts, Span, Stretch, version
 from adaptive_cart.running.memory import freed_memory_kept
+from adaptive_cart.running.workers import over_a_cluster, spread_as_finished
 
 STRETCH = 2_500  # trials in a stretch, at most
 SHORTEST_STRETCH = 250
@@ -81,38 +74,6 @@ class Job:
     def names(self) -> tuple[str, ...]:
         """Scenarios by position."""
         return tuple(self.truths)
-
-
-@dataclass(frozen=True)
-class Workers:
-    """Who does the work: processes of this machine, or a dask cluster.
-
-    Attributes
-    ----------
-    jobs
-        Processes at most; a cluster that runs already has its own number.
-    scheduler
-        Address of the cluster's scheduler; one is started here if left out.
-    """
-
-    jobs: int
-    backend: str = "loky"
-    scheduler: str | None = None
-
-    def require(self) -> None:
-        """Raise an :class:`InputError` if this backend cannot be had."""
-        if self.backend not in ("loky", "dask"):
-            raise InputError(f"--backend: found {self.backend!r}; loky or dask is expected")
-        if self.backend == "loky" and self.scheduler is not None:
-            raise InputError("--scheduler is the address of a dask scheduler: add --backend dask")
-        if self.backend == "dask":
-            try:
-                import distributed  # noqa: F401
-            except ImportError:
-                raise InputError(
-                    "--backend dask needs the packages dask and distributed; "
-                    "type: pip install dask distributed"
-                ) from None
 
 
 @freed_memory_kept()
@@ -221,27 +182,20 @@ def trials_in(pieces: Sequence[Piece]) -> int:
 
 # ── over the cores ────────────────────────────────────────────────────────────────────────────
 def run_stretches(
-    job: Job, pieces: Sequence[Piece], workers: Workers, done: Callable[[int], None]
+    job: Job, pieces: Sequence[Piece], jobs: int, done: Callable[[int], None]
 ) -> None:
     """Run stretches over the workers; ``done`` is told the number of trials of each.
 
     Raises
     ------
     RunError
-        If a worker dies or cannot write; what was finished is kept.
+        If workers die again and again, or one cannot write; what was finished is kept.
     """
-    if workers.backend == "dask":
-        _over_cluster(job, pieces, workers, done)
-        return
     left = list(pieces)
-    jobs = workers.jobs
-    if jobs > 1 and left:
+    if jobs > 1 and left and not over_a_cluster():
         jobs = _worthwhile(job, left, jobs, done)
-    if jobs > 1:
-        _over_processes(job, left, jobs, done)
-        return
-    for piece in left:
-        done(run_stretch(job, piece))
+    for trials in spread_as_finished(functools.partial(run_stretch, job), left, jobs, GO_ON):
+        done(trials)
 
 
 def _worthwhile(job: Job, left: list[Piece], jobs: int, done: Callable[[int], None]) -> int:
@@ -263,110 +217,6 @@ def _worthwhile(job: Job, left: list[Piece], jobs: int, done: Callable[[int], No
         if (warm or seconds > PATIENCE) and seconds / trials * trials_in(left) > PATIENCE:
             return min(jobs, len(left))
     return 1
-
-
-def _over_processes(
-    job: Job, pieces: Sequence[Piece], jobs: int, done: Callable[[int], None]
-) -> None:
-    import joblib
-    from joblib.externals.loky.process_executor import BrokenProcessPool
-
-    parallel = joblib.Parallel(n_jobs=jobs, backend="loky", return_as="generator_unordered")
-    parent = os.getpid()
-    calls = (joblib.delayed(_in_process)(job, piece, parent) for piece in pieces)
-    results: Any = iter(())
-    try:
-        with hidden_from_ctrl_c():
-            results = parallel(calls)
-        for trials in results:
-            done(trials)
-    except BrokenProcessPool:
-        raise RunError(
-            f"a worker process was ended from outside, perhaps for want of memory. {GO_ON}; "
-            f"fewer --jobs need less memory"
-        ) from None
-    finally:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that work was cancelled is what was asked for
-            del results
-
-
-@contextmanager
-def hidden_from_ctrl_c() -> Iterator[None]:
-    """Let Ctrl-C wait while processes are started, and let them never see it.
-
-    It is the run's to answer: a worker would print a traceback of whatever it was importing, and
-    joblib is not made to be interrupted in the middle of handing out work.
-    """
-    resource_tracker.ensure_running()  # where it is started later, it lets Ctrl-C through again
-    waiting: list[int] = []
-    usual = None
-    if threading.current_thread() is threading.main_thread():
-        usual = signal.getsignal(signal.SIGINT)
-    if usual is not None:
-        signal.signal(signal.SIGINT, lambda number, frame: waiting.append(number))
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # processes inherit this
-    # an interrupted pool may leave a semaphore to its tracker, which would tell after we have ended
-    sys.warnoptions.append("ignore:resource_tracker:UserWarning")
-    try:
-        yield
-    finally:
-        sys.warnoptions.pop()
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        if usual is not None:
-            signal.signal(signal.SIGINT, usual)
-    if waiting:
-        signal.raise_signal(signal.SIGINT)
-
-
-def _in_process(job: Job, piece: Piece, parent: int) -> int:
-    belong_to(parent)
-    return run_stretch(job, piece)
-
-
-@functools.cache
-def belong_to(parent: int) -> None:
-    """Let this worker process end with the run that started it.
-
-    Where the run is killed, its workers must not write behind the back of the one that goes on.
-    """
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.2)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _over_cluster(
-    job: Job, pieces: Sequence[Piece], workers: Workers, done: Callable[[int], None]
-) -> None:
-    from distributed import Client, KilledWorker, as_completed
-
-    where = workers.scheduler or "a cluster on this machine"
-    try:
-        if workers.scheduler:
-            client = Client(workers.scheduler)
-        else:
-            client = Client(n_workers=workers.jobs, threads_per_worker=1, dashboard_address=None)
-    except (OSError, ValueError, TypeError) as error:
-        raise RunError(f"--backend dask: cannot reach {where}: {error}") from None
-    with client:
-        try:
-            client.wait_for_workers(1, timeout=60)
-            calls = client.map(functools.partial(run_stretch, job), pieces, pure=False)
-            for future in as_completed(calls):
-                done(future.result())
-        except KilledWorker as error:
-            raise RunError(f"a worker of {where} died: {error}. {GO_ON}") from None
-        except TimeoutError:
-            raise RunError(f"--backend dask: {where} has no workers") from None
-
-
-def all_cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def trials_for(mcse: float, successes: int, trials: int) -> int:

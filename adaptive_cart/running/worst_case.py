@@ -7,6 +7,7 @@ each point, and at the worst again with another seed; nothing is said of what li
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
@@ -40,6 +41,7 @@ from adaptive_cart.running.region import (
     region_of,
 )
 from adaptive_cart.running.simulated_error import Progress, false_successes
+from adaptive_cart.running.workers import spread
 
 Measure = Literal["false_success", "power"]
 CURVE, MAP = 1_001, 101  # rates of each axis where the error is enumerated
@@ -244,17 +246,14 @@ def _simulated(
     jobs: int | None,
     progress: Progress,
 ) -> WorstCase:
-    import joblib
-
     notes: list[str] = []
     if asked.over == "strata":
         points = _strata_points(design, region, number or FEWER)
     else:
         points, notes = null_points(design, grid_of=number or FEW)
-    parallel = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
-    calls = (joblib.delayed(false_successes)(design, p, trials, seed) for p in points)
+    false = functools.partial(false_successes, design, trials=trials, seed=seed)
     places: list[Place] = []
-    for point, wrong in zip(points, parallel(calls), strict=True):
+    for point, wrong in zip(points, spread(false, points, jobs), strict=True):
         told = _rates_at(design, region, point, asked.over)
         places.append(Place(point.name, told, proportion(wrong, trials)))
         progress("worst case", len(places) * trials, len(points) * trials)

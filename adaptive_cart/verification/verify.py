@@ -17,11 +17,12 @@ has passed in part only.
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import json
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from importlib import metadata
 from pathlib import Path
@@ -32,14 +33,14 @@ from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.rules import listed
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
-from adaptive_cart.errors import DesignError, InputError, Problem, ResultsError, RunError
+from adaptive_cart.errors import DesignError, InputError, Problem, ResultsError
 from adaptive_cart.models.sampling import require_sampler
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.results.store import GO_ON, version
 from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.cost import seconds_of_completions
 from adaptive_cart.running.region import needs_calibration, with_found
-from adaptive_cart.running.stretches import all_cores, belong_to, hidden_from_ctrl_c
+from adaptive_cart.running.workers import spread_as_finished
 from adaptive_cart.verification.verified_looks import (
     POOL,
     ChosenLook,
@@ -162,8 +163,8 @@ def verify(
     tell(cost_of(plan, missing))
     progress("looks verified", len(done), len(chosen))
     chunks = [missing[start : start + CHUNK] for start in range(0, len(missing), CHUNK)]
-    workers = min(all_cores() if jobs is None else jobs, len(chunks))
-    for fresh in _over_processes(design, used_seed, chunks, workers):
+    compared = functools.partial(_compared, design, used_seed)
+    for fresh in spread_as_finished(compared, chunks, jobs, GO_ON):
         rows += fresh
         done |= {row.key for row in fresh}
         if folder is not None:
@@ -220,44 +221,6 @@ def _compared(design: Design, seed: int, looks: Sequence[ChosenLook]) -> list[Ro
         _COMPARISONS.clear()
         _COMPARISONS[key] = Comparison(design, seed)
     return [row for look in looks for row in _COMPARISONS[key].rows(look)]
-
-
-def _in_process(design: Design, seed: int, looks: Sequence[ChosenLook], parent: int) -> list[Row]:
-    belong_to(parent)
-    return _compared(design, seed, looks)
-
-
-def _over_processes(
-    design: Design, seed: int, chunks: Sequence[Sequence[ChosenLook]], jobs: int
-) -> Iterator[list[Row]]:
-    """Rows of each chunk of looks as it is finished."""
-    if jobs <= 1:
-        for chunk in chunks:
-            yield _compared(design, seed, chunk)
-        return
-    import os
-    import warnings
-
-    import joblib
-    from joblib.externals.loky.process_executor import BrokenProcessPool
-
-    parallel = joblib.Parallel(n_jobs=jobs, backend="loky", return_as="generator_unordered")
-    parent = os.getpid()
-    calls = (joblib.delayed(_in_process)(design, seed, chunk, parent) for chunk in chunks)
-    results: Any = iter(())
-    try:
-        with hidden_from_ctrl_c():
-            results = parallel(calls)
-        yield from results
-    except BrokenProcessPool:
-        raise RunError(
-            f"a worker process was ended from outside, perhaps for want of memory. {GO_ON}; "
-            f"fewer --jobs need less memory"
-        ) from None
-    finally:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that work was cancelled is what was asked for
-            del results
 
 
 # ── what it costs ─────────────────────────────────────────────────────────────────────────────

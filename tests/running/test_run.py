@@ -31,6 +31,7 @@ from adaptive_cart.results.result import Result
 from adaptive_cart.results.store import LOOKS, MEASURES, TRIALS, Store
 from adaptive_cart.running import run as run_module
 from adaptive_cart.running import stretches as stretches_module
+from adaptive_cart.running import workers as workers_module
 from adaptive_cart.running.run import simulate
 from adaptive_cart.running.stretches import trials_for
 
@@ -132,25 +133,25 @@ def test_any_block_size(tmp_path, straight, block):
 def test_any_number_of_jobs(tmp_path, straight, monkeypatch, short_stretches):
     monkeypatch.setattr(stretches_module, "PATIENCE", 0.0)
     seen: list[int] = []
-    monkeypatch.setattr(stretches_module, "_over_processes", recorded(seen))
+    monkeypatch.setattr(workers_module, "_over_processes", recorded(seen))
     drawn(tmp_path, 150, jobs=2)
     assert seen == [2]
     assert contents(tmp_path) == straight(150)
 
 
 def recorded(seen: list[int]) -> Callable[..., None]:
-    original = stretches_module._over_processes
+    original = workers_module._over_processes
 
-    def over_processes(job: Any, pieces: Any, jobs: int, done: Any) -> None:
+    def over_processes(work: Any, items: Any, jobs: int, kept: str) -> Any:
         seen.append(jobs)
-        original(job, pieces, jobs, done)
+        return original(work, items, jobs, kept)
 
     return over_processes
 
 
 def test_a_short_run_starts_no_processes(tmp_path, straight, monkeypatch):
     seen: list[int] = []
-    monkeypatch.setattr(stretches_module, "_over_processes", recorded(seen))
+    monkeypatch.setattr(workers_module, "_over_processes", recorded(seen))
     drawn(tmp_path, 70, jobs=8)
     assert seen == []
     assert contents(tmp_path) == straight(70)
@@ -746,10 +747,10 @@ def test_a_worker_that_dies_is_told(tmp_path, straight, monkeypatch, short_stret
     monkeypatch.setattr(stretches_module, "PATIENCE", 0.0)
     original = stretches_module.Parts.write
 
-    def dying(job: Any, piece: Any, parent: int) -> int:
+    def dying(work: Any, number: int, item: Any, parent: int) -> int:
         os._exit(9)
 
-    monkeypatch.setattr(stretches_module, "_in_process", dying)
+    monkeypatch.setattr(workers_module, "_in_process", dying)
     with pytest.raises(RunError, match="worker process was ended from outside"):
         drawn(tmp_path, 300, jobs=2)
     monkeypatch.undo()

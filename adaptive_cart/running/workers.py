@@ -1,0 +1,387 @@
+"""Who does the work of a search or a run: processes of this machine, or a dask cluster.
+
+Whatever simulates cuts its work into calls that depend on nothing but what they are given, and
+hands them to :func:`spread`, which is the only place that knows where they are done. A call may be
+done twice and changes nothing by it: a worker that dies costs the time of what it was doing, and
+those calls are handed out again. Only where worker after worker dies and no call is finished in
+between is the work given up.
+
+Processes by joblib and loky, which need no ``if __name__ == "__main__"`` in a user's script; a
+cluster by dask, whose workers may be on any number of machines.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from typing import Any, TypeVar
+
+from adaptive_cart.errors import InputError, RunError
+
+PATIENCE = 3  # times that workers die with no call finished in between, before we give up
+SECONDS_FOR_WORKERS = 60
+DEATHS_OF_A_TASK = 1_000  # that a cluster of our own forgives: what is too many is ours to say
+LOST = "Nothing is kept of what was not finished"
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+
+_cluster: ContextVar[Cluster | None] = ContextVar("cluster", default=None)
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who does the work: processes of this machine, or a dask cluster.
+
+    Attributes
+    ----------
+    jobs
+        Processes at most; a cluster that runs already has its own number.
+    scheduler
+        Address of the cluster's scheduler; one is started here if left out.
+    """
+
+    jobs: int
+    backend: str = "loky"
+    scheduler: str | None = None
+
+    def require(self) -> None:
+        """Raise an :class:`InputError` if this backend cannot be had."""
+        if self.backend not in ("loky", "dask"):
+            raise InputError(f"--backend: found {self.backend!r}; loky or dask is expected")
+        if self.backend == "loky" and self.scheduler is not None:
+            raise InputError("--scheduler is the address of a dask scheduler: add --backend dask")
+        if self.backend == "dask":
+            try:
+                import distributed  # noqa: F401
+            except ImportError:
+                raise InputError(
+                    "--backend dask needs the packages dask and distributed; "
+                    "type: pip install dask distributed"
+                ) from None
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Let all that simulates inside be done by them; inside a cluster's work, by that one."""
+        if self.backend == "loky" or _cluster.get() is not None:
+            yield
+            return
+        cluster = Cluster(self)
+        token = _cluster.set(cluster)
+        try:
+            yield
+        finally:
+            _cluster.reset(token)
+            cluster.close()
+
+
+class Cluster:
+    """A dask cluster, connected to when there is first something to be done.
+
+    Attributes
+    ----------
+    where
+        In words, for messages.
+    """
+
+    def __init__(self, workers: Workers) -> None:
+        self.workers = workers
+        self.where = workers.scheduler or "a cluster on this machine"
+        self._open = ExitStack()
+        self._client: Any = None
+
+    @property
+    def client(self) -> Any:
+        """The connection.
+
+        Raises
+        ------
+        RunError
+            If the cluster cannot be reached, or has no workers.
+        """
+        if self._client is None:
+            self._client = self._connected()
+        return self._client
+
+    def _connected(self) -> Any:
+        import dask
+        from distributed import Client
+
+        self._open.enter_context(_quiet())
+        forgiving = {"distributed.scheduler.allowed-failures": DEATHS_OF_A_TASK}
+        self._open.enter_context(dask.config.set(forgiving))
+        try:
+            if self.workers.scheduler:
+                client = Client(self.workers.scheduler)
+            else:
+                client = Client(
+                    n_workers=self.workers.jobs, threads_per_worker=1, dashboard_address=None
+                )
+        except (OSError, ValueError, TypeError) as error:
+            raise RunError(f"--backend dask: cannot reach {self.where}: {error}") from None
+        self._open.callback(_closed, client)
+        try:
+            client.wait_for_workers(1, timeout=SECONDS_FOR_WORKERS)
+        except TimeoutError:
+            raise RunError(f"--backend dask: {self.where} has no workers") from None
+        return client
+
+    def close(self) -> None:
+        """Let go of the connection, and of the cluster if it was started here."""
+        self._open.close()
+        self._client = None
+
+
+def _closed(client: Any) -> None:
+    with suppress(Exception):  # a scheduler that is gone cannot be told good-bye
+        client.close()
+
+
+def all_cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def at_work(
+    backend: str = "loky", scheduler: str | None = None, jobs: int | None = None
+) -> Iterator[None]:
+    """Let all that simulates inside be done by these workers; a cluster is connected to once.
+
+    Parameters
+    ----------
+    backend
+        ``loky``: processes of this machine; ``dask``: a cluster.
+    scheduler
+        Address of the cluster's scheduler; a cluster of ``jobs`` processes is started if left out.
+
+    Raises
+    ------
+    InputError
+        If the backend does not exist or is not installed.
+    """
+    workers = Workers(all_cores() if jobs is None else jobs, backend, scheduler)
+    workers.require()
+    with workers.at_work():
+        yield
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let dask not tell of every worker that comes and goes: what matters is told by us."""
+    import logging
+
+    loud = [logging.getLogger(name) for name in ("distributed", "tornado", "asyncio")]
+    before = [logger.level for logger in loud]
+    for logger in loud:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loud, before, strict=True):
+            logger.setLevel(level)
+
+
+def over_a_cluster() -> bool:
+    """Whether the work is done by a cluster now."""
+    return _cluster.get() is not None
+
+
+# ── the one door ──────────────────────────────────────────────────────────────────────────────
+def spread(
+    work: Callable[[Item], Found],
+    items: Iterable[Item],
+    jobs: int | None = None,
+    kept: str = LOST,
+) -> Generator[Found, None, None]:
+    """Results of calls, in the order of the items, each as soon as those before it are there.
+
+    Parameters
+    ----------
+    work
+        A function that can be sent to a process, called with each item.
+    jobs
+        Processes; all cores if left out. A cluster has its own number.
+    kept
+        What becomes of what is finished when the work is given up, for the message.
+
+    Raises
+    ------
+    RunError
+        If workers die and nothing gets finished, or a cluster is gone.
+    """
+    waiting: dict[int, Found] = {}
+    next_one = 0
+    for number, found in _numbered(work, list(items), jobs, kept):
+        waiting[number] = found
+        while next_one in waiting:
+            yield waiting.pop(next_one)
+            next_one += 1
+
+
+def spread_as_finished(
+    work: Callable[[Item], Found],
+    items: Iterable[Item],
+    jobs: int | None = None,
+    kept: str = LOST,
+) -> Generator[Found, None, None]:
+    """The same, each result when it is there, whatever was asked before it."""
+    for _, found in _numbered(work, list(items), jobs, kept):
+        yield found
+
+
+def _numbered(
+    work: Callable[[Item], Found], items: Sequence[Item], jobs: int | None, kept: str
+) -> Iterator[tuple[int, Found]]:
+    cluster = _cluster.get()
+    if cluster is not None:
+        yield from _over_cluster(cluster, work, items, kept)
+        return
+    number = min(all_cores() if jobs is None else jobs, len(items))
+    if number <= 1:
+        yield from ((place, work(item)) for place, item in enumerate(items))
+        return
+    yield from _over_processes(work, items, number, kept)
+
+
+def _given_up(what: str, kept: str) -> RunError:
+    return RunError(f"{what}, {PATIENCE} times with nothing finished in between. {kept}")
+
+
+# ── processes ─────────────────────────────────────────────────────────────────────────────────
+def _over_processes(
+    work: Callable[[Item], Found], items: Sequence[Item], jobs: int, kept: str
+) -> Iterator[tuple[int, Found]]:
+    from joblib.externals.loky.process_executor import BrokenProcessPool
+
+    left = dict(enumerate(items))
+    deaths = 0
+    while left:
+        try:
+            for number, found in _once_over_processes(work, left, jobs):
+                del left[number]
+                deaths = 0
+                yield number, found
+        except BrokenProcessPool:
+            deaths += 1
+            if deaths == PATIENCE:
+                what = "a worker process was ended from outside, perhaps for want of memory"
+                raise _given_up(what, f"{kept}; fewer --jobs need less memory") from None
+
+
+def _once_over_processes(
+    work: Callable[[Item], Found], left: dict[int, Item], jobs: int
+) -> Iterator[tuple[int, Found]]:
+    import joblib
+
+    parallel = joblib.Parallel(n_jobs=jobs, backend="loky", return_as="generator_unordered")
+    parent = os.getpid()
+    calls = (joblib.delayed(_in_process)(work, *call, parent) for call in list(left.items()))
+    results: Any = iter(())
+    try:
+        with hidden_from_ctrl_c():
+            results = parallel(calls)
+        yield from results
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that work was cancelled is what was asked for
+            del results
+
+
+def _in_process(
+    work: Callable[[Item], Found], number: int, item: Item, parent: int
+) -> tuple[int, Found]:
+    belong_to(parent)
+    return number, work(item)
+
+
+@contextmanager
+def hidden_from_ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C wait while processes are started, and let them never see it.
+
+    It is the run's to answer: a worker would print a traceback of whatever it was importing, and
+    joblib is not made to be interrupted in the middle of handing out work.
+    """
+    resource_tracker.ensure_running()  # where it is started later, it lets Ctrl-C through again
+    waiting: list[int] = []
+    usual = None
+    if threading.current_thread() is threading.main_thread():
+        usual = signal.getsignal(signal.SIGINT)
+    if usual is not None:
+        signal.signal(signal.SIGINT, lambda number, frame: waiting.append(number))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # processes inherit this
+    # an interrupted pool may leave a semaphore to its tracker, which would tell after we have ended
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")
+    try:
+        yield
+    finally:
+        sys.warnoptions.pop()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if usual is not None:
+            signal.signal(signal.SIGINT, usual)
+    if waiting:
+        signal.raise_signal(signal.SIGINT)
+
+
+@functools.cache
+def belong_to(parent: int) -> None:
+    """Let this worker process end with the run that started it.
+
+    Where the run is killed, its workers must not write behind the back of the one that goes on.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.2)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+# ── a cluster ─────────────────────────────────────────────────────────────────────────────────
+def _over_cluster(
+    cluster: Cluster, work: Callable[[Item], Found], items: Sequence[Item], kept: str
+) -> Iterator[tuple[int, Found]]:
+    from distributed import CancelledError, KilledWorker, as_completed
+    from distributed.comm import CommClosedError
+
+    client = cluster.client
+    gone = RunError(f"the dask scheduler of {cluster.where} is gone. {kept}")
+    calls = {}
+    try:
+        for number, item in enumerate(items):
+            calls[client.submit(work, item, pure=False)] = number
+        finished = as_completed(calls)
+        deaths = 0
+        for future in finished:
+            number = calls.pop(future)
+            try:
+                found = future.result()
+            except KilledWorker:
+                deaths += 1
+                if deaths == PATIENCE:
+                    raise _given_up(f"a worker of {cluster.where} died", kept) from None
+                again = client.submit(work, items[number], pure=False)
+                calls[again] = number
+                finished.add(again)
+                continue
+            deaths = 0
+            future.release()
+            yield number, found
+    except (CancelledError, CommClosedError, OSError) as error:
+        if isinstance(error, OSError) and client.status == "running":
+            raise
+        raise gone from None
+    finally:
+        with suppress(Exception):  # a scheduler that is gone has forgotten them
+            client.cancel(list(calls))

@@ -1,0 +1,164 @@
+"""Calls handed to workers: in order, done again where a worker dies, given up where all do."""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from adaptive_cart.commands import COMMANDS
+from adaptive_cart.design.file import load_design
+from adaptive_cart.errors import InputError, RunError
+from adaptive_cart.running import workers as workers_module
+from adaptive_cart.running.calibrate import calibrate
+from adaptive_cart.running.workers import (
+    PATIENCE,
+    Workers,
+    at_work,
+    spread,
+    spread_as_finished,
+)
+
+DESIGNS = Path(__file__).parents[2] / "designs"
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def slower_first(number: int) -> int:
+    time.sleep(0.3 if number == 0 else 0.0)
+    return number
+
+
+def dies_once(marks: Path, number: int) -> int:
+    """End the worker the first time that it is asked for some numbers."""
+    mark = marks / str(number)
+    if number % 5 == 2 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number * number
+
+
+def dies(number: int) -> int:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def dies_at_one(marks: Path, number: int) -> int:
+    if number == 1:
+        (marks / f"{time.monotonic_ns()}").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+@pytest.mark.parametrize("jobs", [1, 2, None])
+def test_results_come_in_the_order_of_the_items(jobs):
+    assert list(spread(square, range(9), jobs)) == [n * n for n in range(9)]
+    assert list(spread(square, [], jobs)) == []
+
+
+def test_results_come_when_they_are_there():
+    assert sorted(spread_as_finished(slower_first, range(4), 2)) == [0, 1, 2, 3]
+    assert list(spread(slower_first, range(4), 2)) == [0, 1, 2, 3]
+
+
+def test_a_worker_that_dies_costs_time_and_no_result(tmp_path):
+    found = list(spread(functools.partial(dies_once, tmp_path), range(12), 2))
+    assert found == [n * n for n in range(12)]
+    assert {path.name for path in tmp_path.iterdir()} == {"2", "7"}  # they did die
+
+
+def test_workers_that_always_die_are_given_up(tmp_path):
+    with pytest.raises(
+        RunError, match=r"ended from outside.*3 times.*Parts are kept; fewer --jobs"
+    ):
+        list(spread(dies, range(4), 2, "Parts are kept"))
+    # what another call finishes does not help the one that kills its worker for ever
+    found: list[int] = []
+    with pytest.raises(RunError, match="ended from outside"):
+        found.extend(spread_as_finished(functools.partial(dies_at_one, tmp_path), range(9), 2))
+    assert len(list(tmp_path.iterdir())) >= PATIENCE
+
+
+def test_backends_that_do_not_exist_are_refused():
+    for backend, scheduler, told in (
+        ("threads", None, "found 'threads'; loky or dask is expected"),
+        ("loky", "tcp://x:1", "add --backend dask"),
+    ):
+        with pytest.raises(InputError, match=told), at_work(backend, scheduler):
+            pass
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_what_takes_jobs_takes_a_cluster(name):
+    command = import_module(COMMANDS[name]).command
+    options = {option.name for option in command.params}
+    assert ("jobs" in options) == ({"backend", "scheduler"} <= options)
+
+
+# ── a cluster ─────────────────────────────────────────────────────────────────────────────────
+@pytest.fixture
+def cluster() -> Iterator[object]:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None
+    ) as found:
+        yield found
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_cluster_does_the_same_though_its_workers_die(cluster, tmp_path):
+    with at_work("dask", cluster.scheduler_address):
+        assert list(spread(square, range(9))) == [n * n for n in range(9)]
+        found = list(spread(functools.partial(dies_once, tmp_path), range(12)))
+        assert found == [n * n for n in range(12)]
+        # a call that kills every worker: the cluster forgives three, we send it again, then give up
+        with pytest.raises(RunError, match=r"a worker of tcp.* died, 3 times with nothing"):
+            list(spread(dies, range(1)))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_search_over_a_cluster_finds_the_same(cluster, tmp_path):
+    design = load_design(DESIGNS / "hello.toml").replace(
+        {"rules.efficacy.at_least": "calibrate", "calibration.type_one_error": 0.025}
+    )
+    here = calibrate(design, trials=400, engine="simulate", jobs=1)
+    with at_work("dask", cluster.scheduler_address):
+        there = calibrate(design, trials=400, engine="simulate")
+    assert there == here
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_scheduler_that_goes_is_one_line():
+    distributed = pytest.importorskip("distributed")
+    cluster = distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None)
+    address = cluster.scheduler_address
+    threading.Timer(1.0, cluster.close).start()
+    with pytest.raises(RunError) as caught, at_work("dask", address):
+        list(spread(time.sleep, [0.2] * 40, kept="What was finished is kept"))
+    assert str(caught.value) == (
+        f"the dask scheduler of {address} is gone. What was finished is kept"
+    )
+
+
+def test_a_cluster_is_connected_to_when_there_is_something_to_do(monkeypatch):
+    pytest.importorskip("distributed")
+    asked = []
+    monkeypatch.setattr(workers_module.Cluster, "_connected", lambda self: asked.append(self.where))
+    with Workers(2, "dask").at_work():
+        assert workers_module.over_a_cluster()
+        with at_work("dask", "tcp://elsewhere:1"):  # inside, the one that is there
+            assert workers_module._cluster.get().workers.scheduler is None
+    assert asked == []
+    assert not workers_module.over_a_cluster()
