@@ -715,6 +715,17 @@ def drift(key: str, changed: Any, seen: str = "number", /, **given: Any) -> Case
     return Case("direct", {f"{path}/{key}": changed}, seen, {path: given})
 
 
+STEPS_OF_SHARE = [{"from": 0.0, "share": 0.1}, {"from": 9.0, "share": 0.9}]
+LINE_OF_SHARE = [{"at": 0.0, "share": 0.1}, {"at": 9.0, "share": 0.9}]
+
+
+def mixed(key: str, changed: Any, seen: str = "number", /, **given: Any) -> Case:
+    """A key of a part of the participants who fare otherwise."""
+    part = {"share": 0.5, "dfr": {"soc": 0.9}} | given
+    path = "truth/mixture/new"
+    return Case("direct", {f"{path}/{key}": changed}, seen, {path: part})
+
+
 def time(key: str, changed: Any, seen: str = "number", /, **given: Any) -> Case:
     """A parameter of a distribution, in the time to relapse of an arm."""
     path = f"{ARM}/durability/relapse"
@@ -1483,6 +1494,24 @@ KEYS: dict[str, list[Case]] = {
     "TimeTrend.peak_month": [drift("peak_month", 11.0, amplitude=1.0,
                                 peak_month=5.0)],
     "Scenario.role": [to("direct", "scenarios/works/role", "robustness", "told")],
+    "Truth.mixture": [
+        to("direct", "truth/mixture", {"new": {"share": 0.5, "dfr": {"soc": 0.9}}}),
+        to("direct", "truth/mixture", {"new": {"dfr": {"soc": 0.9}}}, "refused")],
+    "Scenario.mixture": [
+        to("course", "scenarios/none/mixture",
+           {"new": {"share": 0.5, "soc": {"remission": {"probability": 0.9}}}})],
+    "MixturePart.share": [mixed("share", 0.9), mixed("share", [{"from": 0.0, "share": 0.8}])],
+    "MixturePart.dropout": [mixed("dropout", {"per_year": 4.0})],
+    "MixturePart.death": [
+        mixed("death", {"per_year": 4.0}, "refused"),
+        Case("course", {"truth/mixture/new/death": {"per_year": 4.0}},
+             start={"truth/mixture/new": {"share": 0.5, "dropout": {"per_year": 0.2}},
+                    "truth/soc/death": GONE, "truth/cart/death": GONE}),
+    ],
+    "SharePoint.from": [mixed("share/1/from", 3.0, share=STEPS_OF_SHARE),
+                        mixed("share/0/from", 3.0, "refused", share=STEPS_OF_SHARE)],
+    "SharePoint.at": [mixed("share/1/at", 2.0, share=LINE_OF_SHARE)],
+    "SharePoint.share": [mixed("share/1/share", 0.1, share=LINE_OF_SHARE)],
 }  # fmt: skip
 # the same tables, with every key optional, where a scenario or a stratum lays them over others
 SAME = {

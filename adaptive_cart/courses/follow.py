@@ -59,12 +59,20 @@ class Opening:
         Months after randomisation before which nobody crosses.
     trigger
         What makes a participant cross.
+    arms
+        How many there are; courses beyond are those of parts of the participants, arm by arm.
     """
 
     from_arm: int
     to_arm: int
     after_month: float
     trigger: Trigger
+    arms: int
+
+    def other(self, arm: int) -> int | None:
+        """The arm whose course participants of an arm may take, of the same part of them."""
+        part, place = divmod(arm, self.arms)
+        return part * self.arms + self.to_arm if place == self.from_arm else None
 
 
 class Following:
@@ -354,9 +362,9 @@ def follow(
         writing.months["crossed"] = writing.never()
         writing.spell(DRUG_FREE, after_crossover=True)
         for arm, stratum, where, courses in groups:
-            if arm == crossover.from_arm:
-                own, other = (courses[a][stratum] for a in (arm, crossover.to_arm))
-                writing.cross(own, other, where, crossover)
+            other = crossover.other(arm)
+            if other is not None:
+                writing.cross(courses[arm][stratum], courses[other][stratum], where, crossover)
     return writing.course()
 
 
@@ -378,9 +386,8 @@ def groups_by_truth(
     """
     found = []
     for arm, stratum, where in groups:
-        arms: tuple[int, ...] = (arm,)
-        if crossover is not None and arm == crossover.from_arm:
-            arms = (arm, crossover.to_arm)
+        other = None if crossover is None else crossover.other(arm)
+        arms = (arm,) if other is None else (arm, other)
         kinds: list[Courses] = []  # those that differ here, few or as many as there are trials
         kind = np.empty(len(courses), dtype=np.int64)
         for place, own in enumerate(courses):

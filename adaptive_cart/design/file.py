@@ -18,6 +18,7 @@ from adaptive_cart.design.accrual import Accrual
 from adaptive_cart.design.correlations import CORRELATION
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.look_tables import NUMBERS, SCALES
+from adaptive_cart.design.mixtures import MIXTURE
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.replacing import replaced, settings_of, wrong_values
 from adaptive_cart.design.scenario_frame import ROLES
@@ -25,6 +26,7 @@ from adaptive_cart.design.trends import KEYS, TIME_TREND
 from adaptive_cart.design.validation import meant, one_line
 from adaptive_cart.endpoints import KINDS as ENDPOINTS
 from adaptive_cart.errors import DesignError, InputError, Problem, one_of
+from adaptive_cart.nouns.mixture import Share
 from adaptive_cart.nouns.parts import Part
 from adaptive_cart.nouns.time_trend import TimeTrend
 from adaptive_cart.nouns.whole_files import renamed, telling
@@ -516,6 +518,21 @@ def _add_truth(document: dict[str, Any]) -> None:
                 },
             },
         }
+        definitions[name]["properties"][MIXTURE] = {
+            "description": "Parts of the participants who fare otherwise, by name: the share that "
+            "belongs to each, and what differs in it, written as in a scenario.",
+            "type": "object",
+            "minProperties": 1,
+            "additionalProperties": {"$ref": "#/$defs/MixturePart"},
+        }
+    shared = Share.model_json_schema(ref_template="#/$defs/{model}")
+    definitions.update({key: _without_null(of) for key, of in shared["$defs"].items()})
+    definitions["MixturePart"] = {
+        "description": "Participants who fare otherwise: how many they are, and what differs.",
+        "type": "object",
+        "properties": {**hazards, **shared["properties"]},
+        "additionalProperties": definitions["Scenario"]["additionalProperties"],
+    }
     definitions["TimeTrend"] = _without_null(TimeTrend.model_json_schema())
     definitions["Truth"]["description"] = "The participant course that every scenario starts from."
     definitions["Scenario"]["description"] = "What differs from [truth] in this scenario."

@@ -30,6 +30,7 @@ from adaptive_cart.design.accrual import Accrual, accrual_under
 from adaptive_cart.design.correlations import CORRELATION, scores_of
 from adaptive_cart.design.external_truths import apart, external_sources, external_truths
 from adaptive_cart.design.follow_up import FollowUp, follow_up_under
+from adaptive_cart.design.mixtures import MIXTURE, mixture_of, unfit
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.scenario_frame import BY, NOT_INFUSED, Frame, role_of
 from adaptive_cart.design.trends import TIME_TREND, trends_of
@@ -69,9 +70,10 @@ def resolve(frame: Frame, name: str) -> Truth | None:
     reader.require_asked(courses)
     if courses is None:
         reader.refuse_death()
+    mixture = mixture_of(frame, reader, lambda part, own: _of_part(frame, name, part, table, own))
     if frame.reported > before:
         return None
-    return Truth(
+    truth = Truth(
         name=name,
         role=role_of(name, scenario),
         arms=frame.arms,
@@ -87,6 +89,41 @@ def resolve(frame: Frame, name: str) -> Truth | None:
         follow_up=_follow_up(frame, table),
         external=external,
         external_source=sources,
+        mixture=mixture,
+    )
+    if mixture is not None:
+        unfit(frame, reader, truth)
+    return truth if frame.reported == before else None
+
+
+def _of_part(
+    frame: Frame, name: str, part: str, table: Mapping[str, Any], own: Mapping[str, Any]
+) -> Truth | None:
+    """What is true of a part of the participants; problems are added to the frame."""
+    before = frame.reported
+    whole = {key: value for key, value in merged(dict(table), dict(own)).items() if key != MIXTURE}
+    reader = Reader(frame, name, whole, part)
+    courses = reader.courses()
+    direct = reader.direct()
+    trends = trends_of(frame, whole, direct, reader.report_trend)
+    if courses is None:
+        reader.refuse_death()
+    if frame.reported > before:
+        return None
+    return Truth(
+        name=part,
+        role=role_of(name, frame.scenarios[name]),
+        arms=frame.arms,
+        strata=frame.strata or ("",),
+        shares=frame.shares,
+        courses=courses,
+        direct=direct,
+        dropout=reader.dropout(courses),
+        accrual=_accrual(frame, table),
+        sources=reader.sources,
+        correlated=reader.correlated(),
+        trends=trends,
+        follow_up=_follow_up(frame, table),
     )
 
 
@@ -109,22 +146,30 @@ def _follow_up(frame: Frame, table: Mapping[str, Any]) -> FollowUp | None:
 class Reader:
     """Reads one merged scenario; knows where each of its values was written."""
 
-    def __init__(self, frame: Frame, name: str, table: Mapping[str, Any]) -> None:
+    def __init__(
+        self, frame: Frame, name: str, table: Mapping[str, Any], part: str | None = None
+    ) -> None:
         self.frame = frame
         self.name = name
         self.table = table
+        self.part = part
         self.sources: dict[str, str] = {}
 
     def where(self, *path: str | int) -> str:
-        """Path in the file at which a value stands: the scenario if it is there, else [truth]."""
-        inner: Any = self.frame.scenarios[self.name]
-        for key in path:
-            if not isinstance(inner, dict) or key not in inner:
-                inner = None
-                break
-            inner = inner[key]
-        top = "truth" if inner is None else path_to("scenarios", self.name)
-        return path_to(top, *path)
+        """Path in the file at which a value stands: the scenario if it is there, else [truth].
+
+        Of a part of the participants, in its own table first.
+        """
+        if self.part is not None:
+            inside = (MIXTURE, self.part, *path)
+            for top, table in (
+                (path_to("scenarios", self.name), self.frame.scenarios[self.name]),
+                ("truth", self.frame.truth),
+            ):
+                if _stands(table, inside):
+                    return path_to(top, *inside)
+        here = _stands(self.frame.scenarios[self.name], path)
+        return path_to(path_to("scenarios", self.name) if here else "truth", *path)
 
     def of_arm(self, arm: str) -> Mapping[str, Any]:
         """What the scenario says of an arm; nothing for an arm with the name of something else."""
@@ -594,6 +639,15 @@ class Reader:
             hazard = None if table is None else Hazard.model_validate(table)
             result.append((per_month(hazard),) * len(strata))
         return tuple(result)
+
+
+def _stands(table: Any, path: tuple[str | int, ...]) -> bool:
+    """Whether a value stands at a path of a table."""
+    for key in path:
+        if not isinstance(table, dict) or key not in table:
+            return False
+        table = table[key]
+    return table is not None
 
 
 _EXAMPLE = '{ dist = "weibull", shape = 1.5, median = … }'

@@ -14,6 +14,7 @@ from adaptive_cart.design.accrual import Accrual, accrual_under
 from adaptive_cart.design.correlations import CORRELATION, read_correlation
 from adaptive_cart.design.external_truths import SOURCE
 from adaptive_cart.design.follow_up import FollowUp, follow_up_faults, follow_up_under
+from adaptive_cart.design.mixtures import MIXTURE, read_parts
 from adaptive_cart.design.scenario import resolve
 from adaptive_cart.design.scenario_frame import NOT_INFUSED, ROLES, Frame
 from adaptive_cart.design.trends import TIME_TREND, read_trends
@@ -53,12 +54,22 @@ def check_scenarios(frame: Frame) -> None:
 
 
 def _laid_over(
-    frame: Frame, where: str, written: Mapping[str, Any], base: Mapping[str, Any]
+    frame: Frame,
+    where: str,
+    written: Mapping[str, Any],
+    base: Mapping[str, Any],
+    of_part: bool = False,
 ) -> dict[str, Any]:
-    """Lay a table over the one it starts from, tell the faults of what is written, mend them."""
+    """Lay a table over the one it starts from, tell the faults of what is written, mend them.
+
+    Parameters
+    ----------
+    of_part
+        Whether it says what differs in a part of the participants, and so nothing of the trial.
+    """
     extra = ("role", "enrolment", "follow_up") if where != "truth" else ()
     own: dict[str, Any] = {}
-    also = (*COMMON, CORRELATION, TIME_TREND, *extra)
+    also = COMMON if of_part else (*COMMON, CORRELATION, TIME_TREND, MIXTURE, *extra)
     known = dict.fromkeys((*frame.with_courses, *frame.endpoints, *also))
     for key, value in written.items():
         if key in known:
@@ -97,9 +108,23 @@ def _laid_over(
             full[key] = read_correlation(frame, path, value, start)
         elif key == TIME_TREND:
             full[key] = read_trends(frame, path, value, start)
+        elif key == MIXTURE:
+            pass  # laid over the rest, when that is complete
         else:
             full[key] = _read(frame, Hazard, path, value, start).data
-    return {key: value for key, value in full.items() if value is not None}
+    complete = {key: value for key, value in full.items() if value is not None}
+    parts, before = own.get(MIXTURE, {}), complete.pop(MIXTURE, {})
+    if of_part or not (parts or before):
+        return complete
+    if not isinstance(parts, dict):
+        parts = {}  # what is wrong with it is told
+    started = base.get(MIXTURE, {})
+
+    def laid(path: str, part: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+        return _laid_over(frame, path, part, over, of_part=True)
+
+    path = path_to(where, MIXTURE)
+    return complete | {MIXTURE: read_parts(frame, path, parts, started, complete, laid)}
 
 
 def _accrual(frame: Frame, where: str, own: dict[str, Any]) -> dict[str, Any] | None:

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from adaptive_cart.courses.group import GroupCourse
 from adaptive_cart.nouns.correlated import Correlated
+from adaptive_cart.nouns.mixture import Mixture, Share
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.time_trend import TimeTrend
 
@@ -60,6 +64,8 @@ class Truth:
         By endpoint, then arm: how its probability drifts with the month of randomisation.
     follow_up
         Visits and delays; nothing where everything is seen and known at its moment.
+    mixture
+        Parts of the participants who fare otherwise; nothing where all are alike.
     """
 
     name: str
@@ -77,6 +83,43 @@ class Truth:
     follow_up: FollowUp | None = None
     external: Mapping[tuple[str, str], tuple[float, ...]] = field(default_factory=dict)
     external_source: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    mixture: Mixture | None = None
+
+    @cached_property
+    def parts(self) -> tuple[Truth, ...]:
+        """What is true of those who belong to no part, then of each part."""
+        if self.mixture is None:
+            return (self,)
+        return (replace(self, mixture=None), *self.mixture.truths)
+
+    @cached_property
+    def side_by_side(self) -> Truth:
+        """A truth that has the arms of every part one after the other, to draw participants of."""
+        parts = self.parts
+        courses = None
+        if self.courses is not None:
+            courses = tuple(by for part in parts for by in part.courses or ())
+        none = (None,) * len(self.arms)
+        return replace(
+            self,
+            mixture=None,
+            arms=self.arms * len(parts),
+            courses=courses,
+            direct={
+                name: tuple(by for part in parts for by in part.direct[name])
+                for name in self.direct
+            },
+            dropout=tuple(by for part in parts for by in part.dropout),
+            trends={
+                name: tuple(trend for part in parts for trend in part.trends.get(name, none))
+                for name in self.trends
+            },
+        )
+
+    @property
+    def drifts(self) -> bool:
+        """Whether anything changes with the month of randomisation, or parts of it differ."""
+        return bool(self.trends) or self.mixture is not None
 
     def gives(self, endpoint: str, named_in: str | None, arm: int, stratum: int = -1) -> bool:
         """Whether anything says what is true of an endpoint in an arm, and there in a stratum.
@@ -118,22 +161,48 @@ class Truth:
             courses = tuple(tuple(g.without(events) for g in strata) for strata in courses)
         if "dropout" in events:
             dropout = tuple(tuple(0.0 for _ in strata) for strata in dropout)
-        return replace(self, courses=courses, dropout=dropout)
+        mixture = self.mixture
+        if mixture is not None:
+            mixture = replace(mixture, truths=tuple(t.without(events) for t in mixture.truths))
+        return replace(self, courses=courses, dropout=dropout, mixture=mixture)
+
+    def with_direct(self, endpoint: str, values: tuple[tuple[Any, ...], ...]) -> Truth:
+        """Return the same truth, in which something else is said of an endpoint, of everybody."""
+        mixture = self.mixture
+        if mixture is not None:
+            parts = tuple(truth.with_direct(endpoint, values) for truth in mixture.truths)
+            mixture = replace(mixture, truths=parts)
+        return replace(self, direct={**self.direct, endpoint: values}, mixture=mixture)
 
     def averaged_over(self, months: Floats) -> Truth:
-        """Return the same truth without trends: each probability averaged over months.
+        """Return the same truth without trends: probabilities and shares averaged over months.
 
         Parameters
         ----------
         months
             ``(participant,)`` at which participants are randomised.
         """
+        if self.mixture is None:
+            return self._averaged(months, None)
+        weights = self.mixture.weights(months)
+        own, *others = (
+            part._averaged(months, by if by.any() else None)
+            for part, by in zip(self.parts, weights, strict=True)
+        )
+        shares = tuple(Share(share=float(by.mean())) for by in weights[1:])
+        return replace(own, mixture=replace(self.mixture, shares=shares, truths=tuple(others)))
+
+    def _averaged(self, months: Floats, weights: Floats | None) -> Truth:
+        """The same without parts and trends, each month with a weight."""
         direct = dict(self.direct)
         for name, by_arm in self.trends.items():
             direct[name] = tuple(
                 values
                 if trend is None
-                else tuple(float(trend.moved(float(p), months).mean()) for p in values)
+                else tuple(
+                    float(np.average(trend.moved(float(p), months), weights=weights))
+                    for p in values
+                )
                 for values, trend in zip(direct[name], by_arm, strict=True)
             )
         return replace(self, direct=direct, trends={})
@@ -143,6 +212,8 @@ class Truth:
 
         Of an endpoint that is a time. In a course somebody may have no event where nobody leaves.
         """
+        if self.mixture is not None:
+            return any(part.follows_for_ever(endpoint) for part in self.parts)
         if endpoint not in self.direct:
             groups = [group for strata in self.courses or () for group in strata]
             return any(group.dropout + group.death == 0.0 for group in groups)
@@ -155,7 +226,16 @@ class Truth:
                     return True
         return False
 
+    def leaving(self) -> tuple[tuple[tuple[float, ...], ...], ...]:
+        """Hazards that end follow-up, and the probability to cross, by arm and stratum."""
+        if self.courses is None:
+            return tuple(tuple((hazard,) for hazard in strata) for strata in self.dropout)
+        return tuple(
+            tuple((g.dropout, g.death, g.crossover) for g in strata) for strata in self.courses
+        )
+
     @property
     def has_dropout(self) -> bool:
         """Whether anybody can drop out."""
-        return any(hazard > 0.0 for strata in self.dropout for hazard in strata)
+        whole = self.side_by_side
+        return any(hazard > 0.0 for strata in whole.dropout for hazard in strata)

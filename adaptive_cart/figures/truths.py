@@ -80,6 +80,8 @@ def numbers_of(truth: Truth) -> dict[Path, Any]:
     for endpoint, trends in truth.trends.items():
         for arm, trend in zip(truth.arms, trends, strict=True):
             flat[arm, endpoint, "time_trend"] = "none" if trend is None else trend.words()
+    for name, part in parts_of(truth):
+        flat |= {(path[0], f"mixture {name}", *path[1:]): part[path] for path in part}
     for arm, hazards in zip(truth.arms, truth.dropout, strict=True):
         flat[arm, "dropout"] = _together(list(hazards))
     if truth.courses is not None:
@@ -88,6 +90,15 @@ def numbers_of(truth: Truth) -> dict[Path, Any]:
             for path in by_stratum[0]:
                 flat[arm, *path] = _together([leaves.get(path) for leaves in by_stratum])
     return flat
+
+
+def parts_of(truth: Truth) -> Iterator[tuple[str, dict[Path, Any]]]:
+    """Parts of the participants, and everything that is true in each, its share first."""
+    mixture = truth.mixture
+    if mixture is None:
+        return
+    for name, share, part in zip(mixture.names, mixture.shares, mixture.truths, strict=True):
+        yield name, {("everybody", "share"): share.words()} | numbers_of(part)
 
 
 def _together(values: list[Any]) -> Any:

@@ -13,7 +13,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.own_truths import OwnTruths
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints.direct import Drawing
-from adaptive_cart.nouns.counters import Labels
+from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.course import Course
 from adaptive_cart.nouns.records import Floats, Integers, Outcome, Population
 from adaptive_cart.nouns.streams import Latents, padded
@@ -70,14 +70,23 @@ def populate(
         ``(trial, participant)``, as enrolled.
     own
         Truths of the trials, where they have truths of their own; ``truth`` is then one of them.
+
+    Where the truth has parts, everybody is drawn from the arm of the own part.
     """
     arms, strata = len(truth.arms), len(truth.strata)
-    groups = courses.groups_of(arm, stratum, arms, strata)
+    whose, whole = arm, truth
+    if truth.mixture is not None:
+        whole = truth.side_by_side
+        part = truth.mixture.part_of(latents.of("mixture"), arrival)
+        whose = (part * arms + arm).astype(narrow(len(whole.arms)))
+        if own is not None:  # of the same parts, in the same shares
+            own = replace(own, distinct=tuple(each.side_by_side for each in own.distinct))
+    groups = courses.groups_of(whose, stratum, len(whole.arms), strata)
     course: Course | None = None
-    if truth.courses is not None:
+    if whole.courses is not None:
         opening = opening_of(design)
         if own is None:
-            theirs = [courses.Group(*group, truth.courses) for group in groups]
+            theirs = [courses.Group(*group, whole.courses) for group in groups]
         else:
             every = [each.courses for each in own.distinct if each.courses is not None]
             theirs = courses.groups_by_truth(groups, every, own.of_trial, arm.shape[1], opening)
@@ -91,8 +100,8 @@ def populate(
         max_n=design.enrolment.max_n,
         infused_arms=truth.infused_arms,
         course=course,
-        dropout=_dropout(truth, latents, groups, arm.shape, course),
-        outcomes=_outcomes(design, truth, latents, groups, arrival, arm, stratum, course, own),
+        dropout=_dropout(whole, latents, groups, arm.shape, course),
+        outcomes=_outcomes(design, whole, latents, groups, arrival, whose, stratum, course, own),
         imputations={
             name: latents.of(f"imputation:{name}")
             for name, endpoint in design.endpoints.items()
@@ -126,7 +135,11 @@ def opening_of(design: Design) -> courses.Opening | None:
     position = design.arm_names.index
     crossover = design.crossover
     return courses.Opening(
-        position(crossover.from_), position(crossover.to), crossover.opens, crossover.trigger
+        position(crossover.from_),
+        position(crossover.to),
+        crossover.opens,
+        crossover.trigger,
+        len(design.arm_names),
     )
 
 

@@ -176,7 +176,10 @@ def _more_dropout(truth: Truth) -> Truth:
         control = tuple(replace(group, dropout=2 * group.dropout) for group in courses[0])
         courses = (control, *courses[1:])
     dropout = (tuple(2 * hazard for hazard in truth.dropout[0]), *truth.dropout[1:])
-    return replace(truth, courses=courses, dropout=dropout)
+    mixture = truth.mixture
+    if mixture is not None:
+        mixture = replace(mixture, truths=tuple(map(_more_dropout, mixture.truths)))
+    return replace(truth, courses=courses, dropout=dropout, mixture=mixture)
 
 
 # ── simulating ────────────────────────────────────────────────────────────────────────────────

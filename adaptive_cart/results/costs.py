@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
-from adaptive_cart.results.long_term import infused_share
+from adaptive_cart.results.long_term import groups_in, infused_share
 from adaptive_cart.results.true_value import TrueValue
 
 
@@ -67,7 +67,7 @@ def _participant(design: Design, truth: Truth, arm: int) -> float:
     assert asked is not None
     infused = 0.0
     if truth.courses is not None:
-        for share, group in zip(truth.shares, truth.courses[arm], strict=True):
+        for share, group in groups_in(design, truth, arm):
             infused += share * infused_share(group) if group.infused else 0.0
     return asked.per_randomised.get(name, 0.0) + infused * asked.per_infused.get(name, 0.0)
 

@@ -265,7 +265,7 @@ def true_values(
         The design's plan, where only what it estimates or claims is wanted.
     """
     points = latents or SobolLatents()
-    if truth.trends:
+    if truth.trends or (truth.mixture is not None and truth.mixture.drifts):
         return _by_window(design, truth, points, also, with_ratios, only_claimed)
     # of a duration a question is about what lasts, at its own month
     needed = _needed(design, also, only_claimed)
@@ -320,6 +320,10 @@ def _by_window(
         own[0],
         cells={name: of_own([one.cells[name] for one in own]) for name in own[0].cells},
         known={key: of_own([one.known[key] for one in own]) for key in own[0].known},
+        categories={
+            key: tuple(of_own(by) for by in zip(*(one.categories[key] for one in own), strict=True))
+            for key in own[0].categories
+        },
         windows={frozenset(pair): over(*pair) for pair in pairs},
     )
 
@@ -377,7 +381,7 @@ def _categories(
             continue
         said, course = truth.direct.get(name), truth.courses is not None
         exact = None
-        if said is not None:
+        if said is not None and truth.mixture is None:
             exact = endpoint.shares(said, np.array(truth.dropout), course)
         if exact is not None:
             values = {place: exact[None, ..., place] for place in places}
@@ -441,16 +445,14 @@ def _counted(
 
 def _followed_unequally(design: Design, truth: Truth) -> bool:
     """Whether participants of one arm may be followed longer in one stratum than in another."""
-    hazards: list[list[tuple[float, ...]]] = [[(d,) for d in strata] for strata in truth.dropout]
-    if truth.courses is not None:
-        hazards = [[(g.dropout, g.death, g.crossover) for g in strata] for strata in truth.courses]
+    hazards = truth.side_by_side.leaving()
     crossed = design.crossover is not None and len({str(arm) for arm in hazards}) > 1
     return crossed or any(len(set(strata)) > 1 for strata in hazards)
 
 
 def _varies(design: Design, truth: Truth, name: str) -> bool:
     """Whether what is true of an endpoint differs between the strata of an arm."""
-    said = truth.said(name, design.endpoints[name].named_in) or ()
+    said = truth.side_by_side.said(name, design.endpoints[name].named_in) or ()
     return any(len(set(strata)) > 1 for strata in said)
 
 
@@ -499,7 +501,7 @@ def _proportions(
             continue
         endpoint = design.endpoints[name]
         said, exact = truth.said(name, endpoint.named_in), None
-        if said is not None:
+        if said is not None and truth.mixture is None:
             course = truth.courses is not None
             exact = endpoint.proportions(said, np.array(truth.dropout), course, cut)
         if exact is not None:
@@ -541,6 +543,8 @@ def target_values(plan: Plan, true: TrueValues) -> tuple[float, ...]:
 
 def _exact(design: Design, truth: Truth) -> dict[str, Floats]:
     """By endpoint whose truth is the true value itself, or that and dropout: ``(arm, stratum)``."""
+    if truth.mixture is not None:
+        return _exact_of_parts(design, truth)
     found = {}
     for name, endpoint in design.endpoints.items():
         said = truth.said(name, endpoint.named_in)
@@ -548,6 +552,25 @@ def _exact(design: Design, truth: Truth) -> dict[str, Floats]:
             dropout, course = np.array(truth.dropout), truth.courses is not None
             found[name] = endpoint.closed_form(said, dropout, course)
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _exact_of_parts(design: Design, truth: Truth) -> dict[str, Floats]:
+    """The same where parts of the participants fare otherwise, if everybody counts alike."""
+    assert truth.mixture is not None
+    weights = truth.mixture.weights(np.zeros(1))[:, 0]
+    by_part = [_exact(design, part) for part in truth.parts]
+    found = {}
+    for name in by_part[0]:
+        endpoint = design.endpoints[name]
+        own = [part[name] for part in by_part if name in part]
+        counts = endpoint.counts_some() or endpoint.counts_time()
+        unequal = counts and len({part.leaving() for part in truth.parts}) > 1
+        alike = all(np.array_equal(own[0], other) for other in own[1:])
+        if len(own) == len(by_part) and alike:
+            found[name] = own[0]
+        elif len(own) == len(by_part) and not unequal:
+            found[name] = np.einsum("p,pas->as", weights, np.stack(own))
+    return found
 
 
 def _sampled_cells(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -75,6 +75,11 @@ class HazardRatios:
 
     def exact(self, arm: int, minus: int, strata: Sequence[int]) -> float | None:
         """Ratio of constant hazards, or 1 of times with one distribution; else nothing."""
+        parts = self.truth.parts
+        if len(parts) > 1:
+            by_part = {replace(self, truth=part).exact(arm, minus, strata) for part in parts}
+            alike = by_part == {1.0} or (None not in by_part and self.name in self.truth.direct)
+            return by_part.pop() if alike else None
         if len(strata) > 1 and self._over != "pooled":
             each = [self.exact(arm, minus, (s,)) for s in strata]
             known = [value for value in each if value is not None]

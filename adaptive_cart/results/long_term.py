@@ -15,6 +15,7 @@ number randomised in each trial.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,15 +80,26 @@ def infused_share(group: GroupCourse) -> float:
     return (1.0 - group.failure) * float(there.mean())
 
 
+def groups_in(design: Design, truth: Truth, arm: int) -> Iterator[tuple[float, GroupCourse]]:
+    """Courses in an arm, with the share of its participants that is expected to have each."""
+    weights = [1.0]
+    if truth.mixture is not None:
+        months = design.open_months(truth.accrual.pace, (arm,))
+        weights = truth.mixture.weights(months).mean(axis=1).tolist()
+    for weight, part in zip(weights, truth.parts, strict=True):
+        assert part.courses is not None
+        for share, group in zip(truth.shares, part.courses[arm], strict=True):
+            yield weight * share, group
+
+
 def one_participant(
     design: Design, truth: Truth, arm: int, year: float, asked: LongTermFollowUp
 ) -> OneParticipant:
     """Average over the strata, by their shares."""
-    assert truth.courses is not None
     names = counted(design)
     infused, years = 0.0, 0.0
     events, none = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
-    for share, group in zip(truth.shares, truth.courses[arm], strict=True):
+    for share, group in groups_in(design, truth, arm):
         there = share * infused_share(group)
         leaving = (per_month(asked.lost) + group.death) * MONTHS_PER_YEAR
         time = -math.expm1(-leaving * year) / leaving if leaving > 0.0 else year

@@ -148,6 +148,9 @@ def obstacles(design: Design, truths: Mapping[str, Truth]) -> list[str]:
         if truth.trends:
             drifting = ", ".join(truth.trends)
             found.append(f"probabilities drift with the calendar ({drifting}, scenario '{name}')")
+        if truth.mixture is not None:
+            of = ", ".join(truth.mixture.names)
+            found.append(f"parts of the participants fare otherwise ({of}, scenario '{name}')")
     if design.looks.scale != "observed":
         found.append(f"looks by {design.looks.scale} analyse a number that varies")
     elif design.looks.apart:

@@ -147,9 +147,8 @@ def rate_points(
                 for name, rate in zip(design.comparators, row[beyond:], strict=True)
             }
             truth = replace(
-                base,
+                base.with_direct(endpoint, values),
                 role="null",
-                direct={**base.direct, endpoint: values},
                 external={**base.external, **compared},
             )
             false = {rule.name: _false_targets(rule, endpoint, row) for rule in success}
@@ -284,7 +283,7 @@ def _at_margin(design: Design, name: str, truth: Truth, asked: Question) -> dict
     arms = list(direct)
     arms[asked.arm] = moved
     label = f"{name}, {claim_words(replace(asked, above=True), design).replace(' > ', ' = ')}"
-    return {label: replace(truth, direct={**truth.direct, asked.endpoint: tuple(arms)})}
+    return {label: truth.with_direct(asked.endpoint, tuple(arms))}
 
 
 def not_at_margin(design: Design, rule: ResolvedRule, points: Sequence[Point]) -> Iterator[str]:

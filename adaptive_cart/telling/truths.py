@@ -102,6 +102,7 @@ def _told(design: Design, truth: Truth, points: LatticePoints) -> Told:
     ]
     lines += list(_external(design, truth))
     lines += list(_trends(truth))
+    lines += list(_parts(design, truth, points))
     lines += list(_correlations(truth))
     lines += [_utility(design, values, name) for name in design.utility]
     lines += [f"stays in force: {line}" for line in kept_by_merging(design, truth.name)]
@@ -135,8 +136,36 @@ def _trends(truth: Truth) -> Iterator[str]:
         yield f"{name}, said without the trend: {_opening(truth, name)}"
 
 
+def _parts(design: Design, truth: Truth, points: LatticePoints) -> Iterator[str]:
+    """Say which parts of the participants fare otherwise, how many they are, and what they have."""
+    if truth.mixture is None:
+        return
+    months = design.open_months(truth.accrual.pace, (0,))
+    weights = truth.mixture.weights(months).mean(axis=1)
+    yield f"no part: {weights[0]:.{DIGITS}f} of those expected, as said of all"
+    parts = zip(truth.mixture.names, truth.mixture.shares, weights[1:], strict=True)
+    for (name, share, weight), part in zip(parts, truth.mixture.truths, strict=True):
+        said = share.words()
+        yield f"part {name}: share {said} ({weight:.{DIGITS}f} of those expected)"
+        own = replace(truth.parts[0], name=name, sources=part.sources, external={})
+        if part == replace(own, external_source={}):
+            yield f"  nothing differs in {name}: an arm's own values stay in force"
+            continue
+        means = true_means(design, replace(part, trends={}), points)
+        for endpoint, by_arm in means.by_arm.items():
+            told = ", ".join(
+                f"{arm} {_number(value)}" for arm, value in zip(truth.arms, by_arm, strict=True)
+            )
+            yield f"  {endpoint} in {name}: {told}"
+
+
 def _over_whom(truth: Truth) -> Iterator[str]:
     """Say over whom true values are averaged, where they are not the same for all."""
+    if truth.mixture is not None:
+        yield (
+            "true values: averaged over the parts, by their shares at the months at which "
+            "participants are expected to be randomised while the arms compared are open"
+        )
     if truth.trends:
         yield (
             f"true values of {one_of(truth.trends)}: averaged over the months at which participants"

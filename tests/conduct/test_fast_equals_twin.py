@@ -27,7 +27,7 @@ SEED = 11
 PURPOSES = (
     "arrival", "stratum", "infusion_failure", "infusion_delay", "remission", "remission_onset",
     "cured", "relapse", "remission_on_drugs", "remission_on_drugs_onset", "rescue", "dropout",
-    "death", "visits",
+    "death", "visits", "mixture",
     "crossover", "crossover:infusion_failure", "crossover:infusion_delay", "crossover:remission",
     "crossover:remission_onset", "crossover:cured", "crossover:relapse", "crossover:rescue",
     "crossover:dropout", "crossover:death",

@@ -411,7 +411,11 @@ def randomised(trial: Trial, participant: int, slots: dict[Any, int]) -> Person:
     month = month_of(trial.raw, trial.operational[participant])
     key = (participant, month, arm, stratum)
     if key not in trial.courses:
-        truth = one_trial.truth_of(trial.raw, trial.scenario)
+        truth = one_trial.of_part(
+            one_trial.truth_of(trial.raw, trial.scenario),
+            month,
+            lambda purpose: float(trial.latents[purpose][participant]),
+        )
         endpoints = trial.raw["endpoints"]
         others = {name: e for name, e in endpoints.items() if e["type"] != "event_rate"}
         course = one_trial.run_course(

@@ -11,8 +11,9 @@ of arrival; ``latents["assignment"][stratum][k]`` is that of the k-th block of a
 ``remission_onset``, ``cured``, ``relapse``, ``remission_on_drugs``, ``remission_on_drugs_onset``,
 ``again:K`` for the K-th relapse and ``again:K:onset``, ``again:K:cured``, ``again:K:relapse``,
 ``rescue``, ``dropout``, ``death``, those of `spells`, ``event:NAME``, ``outcome:ENDPOINT``,
-``imputation:ENDPOINT``, ``visits``, ``crossover``, and, of the other arm's course after crossover,
-``crossover:`` before those of `spells`, ``infusion_failure``, ``infusion_delay``, ``remission``,
+``imputation:ENDPOINT``, ``mixture``, ``visits``, ``crossover``,
+and, of the other arm's course after crossover, ``crossover:`` before those of `spells`,
+``infusion_failure``, ``infusion_delay``, ``remission``,
 ``remission_onset``, ``cured``, ``relapse``, ``rescue`` and, where the own arm has no such hazard,
 ``dropout`` and ``death``. A purpose that the participant's truth does not ask for is not looked up.
 
@@ -105,6 +106,7 @@ arms and closed strata, event rates, models other than the beta-binomial in rule
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -1278,6 +1280,35 @@ def rule_probability(
 # --- The trial --------------------------------------------------------------------------------
 
 
+def share_at(share: Any, month: float) -> float:
+    """The share of a part at a month: a number, steps (`from`), or a straight line (`at`)."""
+    if not isinstance(share, list):
+        return float(share)
+    if "from" in share[0]:
+        return float([point["share"] for point in share if point["from"] <= month][-1])
+    if month <= share[0]["at"]:
+        return float(share[0]["share"])
+    for one, other in itertools.pairwise(share):
+        if month <= other["at"]:
+            along = (month - one["at"]) / (other["at"] - one["at"])
+            return float(one["share"] + along * (other["share"] - one["share"]))
+    return float(share[-1]["share"])
+
+
+def of_part(truth: Table, month: float, uniform: Callable[[str], float]) -> Table:
+    """The truth of a participant: that of the own part, laid over what is said of all."""
+    parts = truth.get("mixture", {})
+    rest = {key: value for key, value in truth.items() if key != "mixture"}
+    if not parts:
+        return rest
+    left = uniform("mixture")
+    for part in parts.values():
+        left -= share_at(part["share"], month)
+        if left < 0.0:
+            return merge(rest, {key: value for key, value in part.items() if key != "share"})
+    return rest
+
+
 def participants_of(
     raw: Table, scenario: str, latents: Table, product_infusion: Table | None = None
 ) -> list[Person]:
@@ -1292,7 +1323,8 @@ def participants_of(
         def uniform(purpose: str, participant: int = participant) -> float:
             return float(latents[purpose][participant])
 
-        person = run_course(raw, truth, arm, stratum, uniform, product_infusion, month)
+        own = of_part(truth, month, uniform)
+        person = run_course(raw, own, arm, stratum, uniform, product_infusion, month)
         person = visits.seen(raw, follow_up, person, latents.get("visits", months)[participant])
         people.append({"participant": participant, "randomised_month": month, **person})
     return people

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from adaptive_cart.nouns.external import External
 
 SCENARIO_KEYS = (
-    "role", "dropout", "death", "enrolment", "follow_up", "correlation", "time_trend",
+    "role", "dropout", "death", "enrolment", "follow_up", "correlation", "time_trend", "mixture",
 )  # fmt: skip
 
 

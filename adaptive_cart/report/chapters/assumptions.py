@@ -9,6 +9,7 @@ from typing import Any
 from adaptive_cart.courses.background import Taper
 from adaptive_cart.courses.scores import CourseScore
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.distributions import EventTime
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
 from adaptive_cart.report.chapter import Chapter
@@ -31,7 +32,7 @@ from adaptive_cart.report.evidence import Evidence, per_scenario
 from adaptive_cart.report.numbers import given
 
 HAZARDS = ("rescue", "dropout", "death")
-NOT_SIMULATED = (
+NOT_SIMULATED = (  # the first where nothing changes with the month of randomisation
     ("time trends and drift of {control}", "nothing changes with calendar time"),
     ("learning curve", "early and late participants fare alike"),
     ("sites", "participants are exchangeable between sites"),
@@ -43,6 +44,20 @@ NOT_SIMULATED = (
 def numbers_of(evidence: Evidence, scenario: str) -> dict[str, str]:
     """Every number of a scenario's truth in words, by its path."""
     truth = evidence.truths[scenario]
+    found = _numbers(evidence, truth)
+    if truth.mixture is None:
+        return found
+    mixture = truth.mixture
+    for name, share, part in zip(mixture.names, mixture.shares, mixture.truths, strict=True):
+        found[f"mixture.{name}.share"] = share.words()
+        differing = _numbers(evidence, part)
+        for path, said in differing.items():
+            if found.get(path) != said:
+                found[f"mixture.{name}.{path}"] = said
+    return found
+
+
+def _numbers(evidence: Evidence, truth: Truth) -> dict[str, str]:
     found: dict[str, str] = {}
     strata = truth.strata or ("",)
     for endpoint, by_arm in truth.direct.items():
@@ -188,7 +203,7 @@ def _register(evidence: Evidence) -> list[Block]:
         control = drifts(evidence.design)
         rows += [
             row(words.format(control=control), "not simulated", "unavailable", why)
-            for words, why in NOT_SIMULATED
+            for words, why in NOT_SIMULATED[evidence.truths[base].drifts :]
         ]
     statuses = [row_.cells[2][0].text for row_ in rows]  # type: ignore[union-attr]
     evidence.trace.reported(26, "t-register")
