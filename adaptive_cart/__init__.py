@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from adaptive_cart.running.workers import at_work
     from adaptive_cart.running.worst_case import worst_case
     from adaptive_cart.sweeps import Sweep, sweep
+    from adaptive_cart.sweeps.exhibits import exhibit
     from adaptive_cart.sweeps.sizing import size
     from adaptive_cart.telling.walkthrough import example
 
@@ -51,6 +52,7 @@ _HOME = {
     "compare": "comparison",
     "durability": "analysis.durability_curves",
     "example": "telling.walkthrough",
+    "exhibit": "sweeps.exhibits",
     "load_design": "design.file",
     "open_result": "results.result",
     "simulate": "running.run",
@@ -81,6 +83,7 @@ __all__ = [
     "drift",
     "durability",
     "example",
+    "exhibit",
     "figures",
     "load_design",
     "open_result",

@@ -46,6 +46,12 @@ from adaptive_cart.commands.terminal import progress
     help="Trials of each variant of the design simulated beside the run; 0 for none.",
 )
 @click.option(
+    "--also",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Folder of a worst case or a sweep of the same design, told too; may be repeated.",
+)
+@click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Else the results folder."
 )
 def command(
@@ -57,6 +63,7 @@ def command(
     facts: Path | None,
     facts_template: bool,
     sensitivity_trials: int | None,
+    also: tuple[Path, ...],
     out: Path | None,
 ) -> None:
     """Write the protocol appendix of RESULT: Word, one page, PDF."""
@@ -69,6 +76,7 @@ def command(
         raise click.UsageError("Missing argument 'RESULT'.")
     from adaptive_cart.report import write_report
     from adaptive_cart.results.result import open_result
+    from adaptive_cart.sweeps.exhibits import exhibit
 
     with progress() as bar:
         written = write_report(
@@ -80,6 +88,7 @@ def command(
             reference_docx=reference_docx,
             facts=facts,
             sensitivity_trials=sensitivity_trials,
+            exhibits=[exhibit(folder) for folder in also],
             progress=bar.show,
         )
     for warning in dict.fromkeys(written.warnings):  # both audiences may say the same

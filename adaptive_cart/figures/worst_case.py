@@ -22,6 +22,7 @@ from adaptive_cart.figures.style import (
     styled,
 )
 from adaptive_cart.figures.writing import CAPTIONS, FORMATS, write_picture
+from adaptive_cart.results.kept_worst_case import CURVE, FOUND
 from adaptive_cart.results.worst_case import WorstCase
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PICTURE = "worst_case"
-CURVE, CERTIFICATE, TEXT = (f"{PICTURE}.{suffix}" for suffix in ("csv", "json", "txt"))
+TEXT = f"{PICTURE}.txt"
 HEIGHT, SQUARE, ROW = 3.4, 5.4, 0.3  # inches
 NAMES = 2.2  # inches, of scenarios
 
@@ -145,7 +146,7 @@ def write_worst_case(found: WorstCase, folder: Path, formats: Iterable[str] = FO
     }
     texts = {
         CURVE: found.csv(),
-        CERTIFICATE: found.json(),
+        FOUND: found.json(),
         TEXT: found.words() + "\n",
         CAPTIONS: json.dumps(caption, indent=2, ensure_ascii=False) + "\n",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain
 
 from adaptive_cart.report.chapters import CHAPTERS, chapter
@@ -17,6 +18,7 @@ from adaptive_cart.report.document import (
     numbered,
 )
 from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.exhibit import Exhibit
 from adaptive_cart.report.facts import Facts
 from adaptive_cart.results.result import Result
 
@@ -31,8 +33,9 @@ class Source:
         result: Result,
         facts: Facts | None = None,
         sensitivity_trials: int = SENSITIVITY_TRIALS,
+        exhibits: Sequence[Exhibit] = (),
     ) -> None:
-        self.evidence = Evidence(result, facts or Facts(), sensitivity_trials)
+        self.evidence = Evidence(result, facts or Facts(), sensitivity_trials, exhibits)
         self.blocks = self._written()
 
     def _written(self) -> list[Block]:

@@ -22,7 +22,8 @@ class Chapter:
     key
         What references to its heading name.
     sections
-        What writes its blocks below the heading, in order.
+        What writes its blocks below the heading, in order; what was found beside the run (an
+        exhibit) follows.
     audience
         ``restricted`` for a chapter that only the annex has.
     appendix
@@ -51,6 +52,9 @@ class Chapter:
         else:
             for section in self.sections:
                 blocks += section(evidence)
+            for exhibit in evidence.exhibits:
+                if exhibit.chapter == self.key:
+                    blocks += exhibit.blocks(evidence)
         if self.audience == "open":
             return blocks
         return [replace(block, audience=self.audience) for block in blocks]

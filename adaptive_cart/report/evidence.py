@@ -26,6 +26,7 @@ from adaptive_cart.report.document import (
     listed,
     secret,
 )
+from adaptive_cart.report.exhibit import Exhibit
 from adaptive_cart.report.facts import Facts
 from adaptive_cart.report.numbers import Bound, Kind, given
 from adaptive_cart.report.tracing import Trace
@@ -33,6 +34,7 @@ from adaptive_cart.results.calibration import Calibrated
 from adaptive_cart.results.operating import Figure
 from adaptive_cart.results.result import Result
 from adaptive_cart.results.shared_calibration import SharedCalibration
+from adaptive_cart.results.stop_calibration import StopCalibration
 from adaptive_cart.running.boundaries import Boundary, boundaries, planned_at
 
 if TYPE_CHECKING:
@@ -68,14 +70,23 @@ class Evidence:
     ----------
     sensitivity_trials
         Trials of each variant of the design that is simulated beside the run; 0 for none.
+    exhibits
+        What was found about the design beside the run, and is told too.
     trace
         Collects which items are said, and where.
     """
 
-    def __init__(self, result: Result, facts: Facts, sensitivity_trials: int) -> None:
+    def __init__(
+        self,
+        result: Result,
+        facts: Facts,
+        sensitivity_trials: int,
+        exhibits: Sequence[Exhibit] = (),
+    ) -> None:
         self.result = result
         self.facts = facts
         self.sensitivity_trials = sensitivity_trials
+        self.exhibits = tuple(exhibits)
         self.trace = Trace()
         self.design: Design = result.design
         self.manifest: dict[str, Any] = result.manifest
@@ -150,6 +161,12 @@ class Evidence:
         """The search for claims that share the error; nothing where theirs were typed."""
         found = self.result.calibration
         return None if found is None else found.of_claims
+
+    @cached_property
+    def calibration_of_stops(self) -> StopCalibration | None:
+        """The search for thresholds of stops; nothing where theirs were typed."""
+        found = self.result.calibration
+        return None if found is None else found.of_stops
 
     @cached_property
     def nulls_above_target(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Which of the sixty items a report says, where, and what would supply those that it does not."""
+"""Which items of the list a report says, where, and what would supply those that it does not."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def guidance() -> dict[str, Guidance]:
 
 @cache
 def checklist() -> tuple[Item, ...]:
-    """The sixty items, in order."""
+    """The items, in order."""
     return tuple(
         Item(number, entry["title"], tuple(entry["by"]), entry["mandatory"], entry["supply"])
         for number, entry in enumerate(_read("checklist.toml")["item"], start=1)

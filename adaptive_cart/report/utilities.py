@@ -20,6 +20,8 @@ from adaptive_cart.report.document import (
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import given
 
+WEIGHED = 69  # number of the item
+
 
 def utilities(evidence: Evidence) -> list[Block]:
     """What each utility weighs, and its true and expected value in the scenarios."""
@@ -29,6 +31,9 @@ def utilities(evidence: Evidence) -> list[Block]:
         blocks.append(_table(evidence, name))
     if not blocks:
         return []
+    evidence.trace.reported(
+        WEIGHED, "utility", *(f"t-utility-{n}" for n in evidence.design.utility)
+    )
     return [Heading(text="Benefit and harm, weighed", key="utility", level=2), *blocks]
 
 

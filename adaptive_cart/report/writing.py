@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from adaptive_cart.errors import InputError, one_of
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.report.document import AUDIENCES, Audience, Report
+from adaptive_cart.report.exhibit import Exhibit
 from adaptive_cart.report.facts import Facts, load_facts, refuse_unread
 from adaptive_cart.results.result import Result
 
@@ -35,13 +36,16 @@ class Written:
     files: list[Path] = field(default_factory=list)
     draft: str = ""
     warnings: list[str] = field(default_factory=list)
+    items: int = 0
     reported: int = 0
     missing: int = 0
 
     def words(self) -> str:
         """Say it."""
         lines = [str(path) for path in self.files]
-        lines.append(f"{self.reported} of the sixty items are reported, {self.missing} are missing")
+        lines.append(
+            f"{self.reported} of {self.items} items are reported, {self.missing} are missing"
+        )
         if self.draft:
             lines.append(self.draft)
         return "\n".join(lines)
@@ -57,6 +61,7 @@ def write_report(
     reference_docx: str | Path | None = None,
     facts: str | Path | None = None,
     sensitivity_trials: int | None = None,
+    exhibits: Sequence[Exhibit] = (),
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> Written:
     """Write the protocol appendix of a run.
@@ -75,6 +80,9 @@ def write_report(
         A TOML file with what only the sponsor knows.
     sensitivity_trials
         Trials of each variant that is simulated beside the run; 0 for none.
+    exhibits
+        What was found about the design beside the run: ``ac.exhibit(FOLDER)`` reads a worst case
+        or a sweep of the same design.
 
     Raises
     ------
@@ -90,6 +98,7 @@ def write_report(
     if paper not in get_args(Paper):
         raise InputError(f"--paper: found '{paper}'; {one_of(get_args(Paper))} are allowed")
     _require_libraries(wanted)
+    _require_same_design(result, exhibits)
     template = None if reference_docx is None else Path(reference_docx)
     if template is not None and "docx" in wanted:
         from adaptive_cart.report.word import require_template
@@ -104,7 +113,7 @@ def write_report(
     out = Path(folder) if folder is not None else result.folder
     owned = OwnedFolder(out)
     owned.require_free(f"{_stem(reader)}.{suffix}" for reader in readers for suffix in wanted)
-    source = Source(result, known, number)
+    source = Source(result, known, number, exhibits)
     written = Written()
     contents: list[tuple[str, bytes]] = []
     for audience in readers:
@@ -118,6 +127,7 @@ def write_report(
         owned.write(name, content)
         written.files.append(out / name)
     findings = source.evidence.trace.findings()
+    written.items = len(findings)
     written.reported = sum(f.status == "reported" for f in findings)
     written.missing = sum(f.status == "missing" for f in findings)
     return written
@@ -138,6 +148,20 @@ def _facts(result: Result, path: str | Path) -> Facts:
     priors = [name for name, _ in prior_rows(evidence)]
     refuse_unread(facts, priors, register_names(evidence), path)
     return facts
+
+
+def _require_same_design(result: Result, exhibits: Sequence[Exhibit]) -> None:
+    """Raise an :class:`InputError` where something is told twice, or is of another design."""
+    digest = result.manifest["digest"]
+    keys = [one.key for one in exhibits]
+    for one in exhibits:
+        if keys.count(one.key) > 1:
+            raise InputError(f"{one.name}: another of its kind and name is to be told; name one")
+        if not one.belongs_to(digest):
+            raise InputError(
+                f"{one.name}: is of another design than the run, whose fingerprint is {digest}; "
+                f"run that command for the design in the results folder (design.toml)"
+            )
 
 
 def _require_libraries(formats: Iterable[str]) -> None:

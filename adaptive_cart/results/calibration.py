@@ -159,6 +159,11 @@ class Calibrated(Searched):
         values = self.by_look.get(name, ())
         return [*values] if len(set(values)) > 1 else self.threshold
 
+    @property
+    def of_stops(self) -> None:
+        """How those of stops were found: there are none."""
+        return
+
     # ── in words ──────────────────────────────────────────────────────────────────────────
     def lines(self) -> list[str]:
         """The null points with their errors, a line each."""

@@ -141,6 +141,11 @@ class SharedCalibration(Searched):
             return own[0].threshold
         return {"alpha": [one.alpha for one in own], "threshold": [one.threshold for one in own]}
 
+    @property
+    def of_stops(self) -> None:
+        """How those of stops were found: there are none."""
+        return
+
     # ── in words ──────────────────────────────────────────────────────────────────────────
     def lines(self) -> list[str]:
         """The truths at which false claims were counted, a line each."""

@@ -102,6 +102,11 @@ class StopCalibration(Searched):
         """How those of claims that share the error were found: there are none."""
         return
 
+    @property
+    def of_stops(self) -> StopCalibration:
+        """How those of stops were found."""
+        return self
+
     def of_rule(self, name: str) -> Any:
         """What stands in the place of ``"calibrate"`` in a rule."""
         for one in self.stops:

@@ -167,7 +167,7 @@ class WorstCase:
                 f"was found; do not use it, and report this"
             ]
         power = self.measure == "power"
-        bound = _down(1.0 - found.bound) if power else _up(found.bound)
+        bound = self.bound_text(found)
         how = (
             "on the line of this effect"
             if power
@@ -186,6 +186,10 @@ class WorstCase:
             lines.append(f"tried at {found.tried:,} random truths of the region: none is above it")
         return lines
 
+    def bound_text(self, found: Certificate) -> str:
+        """The bound with nine decimals, rounded to the safe side; of power, the lower one."""
+        return _down(1.0 - found.bound) if self.measure == "power" else _up(found.bound)
+
     def _promised(self, target: float) -> str:
         bound = None if self.certificate is None else self.certificate.bound
         error = self.worst.figure.estimate
@@ -200,7 +204,7 @@ class WorstCase:
 
     def table(self, most: int = 21) -> str:
         """The curve, or the places of a map with the largest errors, as lines."""
-        shown = self._shown(most)
+        shown = self.some(most)
         wide = max(len(place.name) for place in shown)
         return "\n".join(
             f"{place.name:{wide}s}  {place.figure.estimate:.6f}"
@@ -208,7 +212,8 @@ class WorstCase:
             for place in shown
         )
 
-    def _shown(self, most: int) -> list[Place]:
+    def some(self, most: int) -> list[Place]:
+        """Places of a curve, evenly spaced; of a map those with the worst errors."""
         places = [*self.places]
         if len(self.axes) == 2:
             worst_first = sorted(places, key=lambda p: -p.figure.estimate * self._sign)

@@ -206,6 +206,7 @@ def _keep(found: Sweep, identity: Mapping[str, Any]) -> None:
         "vary": {key: list(values) for key, values in found.vary.items()},
         "how": found.how,
         "recalibrated": found.recalibrated,
+        "pairing": {label: list(reasons) for label, reasons in found.pairing.items()},
         "variants": [
             {"settings": dict(one.settings), "folder": f"{VARIANTS}/{one.digest}"}
             for one in found.variants

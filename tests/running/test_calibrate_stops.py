@@ -15,6 +15,10 @@ import adaptive_cart as ac
 from adaptive_cart.cli import main
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
+from adaptive_cart.report.chapters.stop_thresholds import stop_thresholds
+from adaptive_cart.report.document import Paragraph, Table, for_audience, plain
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.facts import Facts
 from adaptive_cart.results.calibration_log import log_beside, read_log
 from adaptive_cart.results.shared_calibration import calibration_of
 from adaptive_cart.results.stop_calibration import StopCalibration
@@ -133,6 +137,29 @@ def test_the_file_is_written_and_the_log_tells_both(tmp_path: Path) -> None:
     assert ac.open_result(tmp_path / "out").calibration == found
     exact = result.figure("expected", "stop_futility").estimate
     assert exact <= 0.05 + 4 * math.sqrt(0.05 * 0.95 / 500)
+
+
+def test_the_report_tells_how_the_threshold_of_a_stop_was_found(tmp_path: Path) -> None:
+    wanted = {"at_most": 0.1, "scenarios": ["expected", "large"]}
+    raw = small(futility=wanted)
+    found = calibrate(Design(**raw), trials=TRIALS, jobs=1)
+    assert isinstance(found, StopCalibration)
+    design = with_found(Design(**raw), found)
+    run = ac.simulate(
+        design, trials=30, jobs=1, engine="simulate", out=tmp_path / "run", calibration=found
+    )
+    evidence = Evidence(run, Facts(), 0)
+    said, table = stop_thresholds(evidence)
+    assert isinstance(said, Paragraph)
+    assert isinstance(table, Table)
+    assert "futility" in plain(said.line)
+    shown = {plain(one.cells[2]).split(" ")[0]: plain(one.cells[3]) for one in table.rows}
+    (stop,) = found.stops
+    assert shown == {name: f"{error:.4f}" for name, error in stop.errors.items()}
+    assert repr(stop.threshold) not in "".join(
+        plain(cell) for block in for_audience([table], "open") if isinstance(block, Table)
+        for one in block.rows for cell in one.cells
+    )  # fmt: skip
 
 
 def test_check_says_what_false_stops_are_wanted() -> None:

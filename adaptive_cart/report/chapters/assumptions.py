@@ -31,6 +31,7 @@ from adaptive_cart.report.document import (
 from adaptive_cart.report.evidence import Evidence, per_scenario
 from adaptive_cart.report.numbers import given
 
+TRENDS, NOT_CONCURRENT = 32, 68  # numbers of the items
 HAZARDS = ("rescue", "dropout", "death")
 NOT_SIMULATED = (  # the first where nothing changes with the month of randomisation
     ("time trends and drift of {control}", "nothing changes with calendar time"),
@@ -207,7 +208,11 @@ def _register(evidence: Evidence) -> list[Block]:
         ]
     statuses = [row_.cells[2][0].text for row_ in rows]  # type: ignore[union-attr]
     evidence.trace.reported(26, "t-register")
-    evidence.trace.missing(32)
+    if any(truth.trends for truth in evidence.truths.values()):
+        for item in (TRENDS, NOT_CONCURRENT):
+            evidence.trace.reported(item, "t-register", "t-scenarios")
+    else:
+        evidence.trace.missing(TRENDS)
     return [
         Heading(text="Register of assumptions", key="register", level=2),
         paragraph(

@@ -26,9 +26,13 @@ HEADS = {
     "false_discovery": "Claim false, given success",
     "false_omission": "Claim true, given no success",
     "correct_decision": "Correct decision",
+    "claimed_at_success": "Posterior of the claim, given success",
     "participants_helped": "Participants helped",
     "participants_harmed": "Participants harmed",
 }
+
+
+CALIBRATION, AS_DISTRIBUTION, AT_STOPPING = 55, 62, 66  # numbers of the items
 
 
 def averages(evidence: Evidence) -> list[Block]:
@@ -61,6 +65,7 @@ def averages(evidence: Evidence) -> list[Block]:
         for prior in found
     ]
     evidence.trace.reported(54, "averages", "t-averages")
+    _traced(evidence, shown)
     return [
         Heading(text="Averages over what may be true", key="averages", level=2),
         *said,
@@ -75,8 +80,22 @@ def averages(evidence: Evidence) -> list[Block]:
                     "In brackets Monte Carlo intervals, where trials were simulated. Helped: "
                     "participants who have the primary outcome, or are spared it where it is a "
                     "harm, because they were randomised to an experimental arm and not to the "
-                    "control; harmed: the opposite. A design prior is no part of any analysis."
+                    "control; harmed: the opposite. A design prior is no part of any analysis; "
+                    "where it agrees with the analysis prior, the posterior probability of the "
+                    "claim at a success is, on average, that of its being true."
                 ),
             ),
         ),
     ]
+
+
+def _traced(evidence: Evidence, shown: list[str]) -> None:
+    """What of the list the table supplies."""
+    priors = evidence.design.design_prior
+    if any(prior.draw or prior.early_data for prior in priors.values()):
+        evidence.trace.reported(AS_DISTRIBUTION, "averages", "t-averages")
+    else:
+        evidence.trace.missing(AS_DISTRIBUTION)
+    if "claimed_at_success" in shown:
+        for item in (CALIBRATION, AT_STOPPING):
+            evidence.trace.reported(item, "t-averages")

@@ -22,15 +22,23 @@ from adaptive_cart.report.document import (
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import given
 
+CONFLICTS, BORROWED, PROVENANCE = 63, 64, 67  # numbers of the items
+
 
 def borrowing(evidence: Evidence) -> list[Block]:
     """A sentence an arm, with its sources, and a table by scenario and look."""
     arms = evidence.plan.borrowing
     if not arms:
+        for item in (CONFLICTS, BORROWED):
+            evidence.trace.not_applicable(item, "nothing is borrowed from external data")
         return []
     blocks: list[Block] = [Heading(text="Borrowing from external data", key="borrowing", level=2)]
     for number, arm in enumerate(arms):
-        blocks += _arm(evidence, arm, f"t-borrowing-{number}")
+        key = f"t-borrowing-{number}"
+        blocks += _arm(evidence, arm, key)
+        for item in (CONFLICTS, BORROWED):
+            evidence.trace.reported(item, key)
+    evidence.trace.reported(PROVENANCE, "borrowing")
     return blocks
 
 

@@ -26,10 +26,14 @@ from adaptive_cart.telling.comparator import (
     outside,
 )
 
+PROVENANCE = 67  # number of the item
+
 
 def comparator(evidence: Evidence) -> list[Block]:
     """What replaces randomisation, and each assumption that this needs; nothing with a control."""
     design = evidence.design
+    if not design.external:
+        evidence.trace.not_applicable(PROVENANCE, "the design has no external data")
     if design.control is not None:
         return []
     found = [given(goal_words(design, goal), "design: rules") for goal in goals(design)]
@@ -49,6 +53,7 @@ def comparator(evidence: Evidence) -> list[Block]:
         blocks.append(Items(lines=tuple(line(words, ".") for words in found)))
     told = [given(words, "design: external") for words in outside(design)]
     if told:
+        evidence.trace.reported(PROVENANCE, "comparator", "t-comparator")
         blocks.append(paragraph("Arms are compared with external data:"))
         blocks.append(Items(lines=tuple(line(words, ".") for words in told)))
     blocks.append(

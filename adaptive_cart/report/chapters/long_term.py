@@ -26,6 +26,7 @@ from adaptive_cart.report.numbers import Kind, given
 from adaptive_cart.report.pictures import figures_of
 from adaptive_cart.results.long_term import counted
 
+IN_NUMBERS = 70  # number of the item
 WIDEST = 8  # columns of a page that stands upright
 
 
@@ -34,6 +35,7 @@ def long_term(evidence: Evidence) -> list[Block]:
     asked = evidence.design.long_term_follow_up
     if asked is None:
         return []
+    evidence.trace.reported(IN_NUMBERS, "long-term", "t-long-term")
     where = "long_term_follow_up"
     names = [code(name) for name in counted(evidence.design)]
     years: list[Line] = [line(given(f"{year:g}", f"design: {where}")) for year in asked.moments]

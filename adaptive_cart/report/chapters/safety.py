@@ -29,7 +29,7 @@ from adaptive_cart.report.document import (
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given
 from adaptive_cart.report.pictures import figures_of
-from adaptive_cart.report.utilities import utilities
+from adaptive_cart.report.utilities import WEIGHED, utilities
 from adaptive_cart.results.operating import Figure
 from adaptive_cart.running.stopping_counts import StoppingCounts, stopping_counts
 
@@ -46,7 +46,8 @@ def _safety(evidence: Evidence) -> list[Block]:
         blocks += _by_look(evidence)
         blocks += _by_number(evidence)
     if _asks_both(evidence):
-        evidence.trace.reported(25, "criterion", "t-rules")
+        for item in (25, WEIGHED):
+            evidence.trace.reported(item, "criterion", "t-rules")
     else:
         evidence.trace.not_applicable(25, "the design has no joint criterion of benefit and risk")
     return [*blocks, *utilities(evidence), *figures_of(evidence, "safety")]

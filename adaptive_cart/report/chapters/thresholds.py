@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adaptive_cart.design.rule_tables import AlphaSpending
 from adaptive_cart.report.chapters.shared_thresholds import shared_thresholds
+from adaptive_cart.report.chapters.stop_thresholds import stop_thresholds
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -33,7 +34,7 @@ UNSURE = " (the Monte Carlo interval holds the target)"
 def thresholds(evidence: Evidence) -> list[Block]:
     """How the thresholds were found, and what became of the type I error."""
     heading = Heading(text="Where the thresholds come from", key="thresholds", level=2)
-    shared = shared_thresholds(evidence)
+    shared = [*shared_thresholds(evidence), *stop_thresholds(evidence)]
     if evidence.calibration is not None:
         return [heading, *_calibrated(evidence), *shared]
     return [heading, *(Paragraph(line=said) for said in _by_hand(evidence)), *shared]
@@ -179,7 +180,9 @@ def _by_hand(evidence: Evidence) -> list[Line]:
 
 def _of_which(evidence: Evidence) -> str:
     """Of which rules thresholds were set by hand, where those of claims were searched."""
-    return "" if evidence.calibration_of_claims is None else "of all but the further claims "
+    if evidence.calibration_of_claims is not None:
+        return "of all but the further claims "
+    return "" if evidence.calibration_of_stops is None else "of the rules for success "
 
 
 def largest_error(evidence: Evidence) -> Line:

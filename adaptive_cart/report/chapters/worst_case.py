@@ -1,0 +1,221 @@
+"""The worst case of an error over all truths at which a claim is false, and its certificate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from adaptive_cart.figures.worst_case import draw_worst_case
+from adaptive_cart.report.document import (
+    Block,
+    Figure,
+    Heading,
+    Line,
+    Paragraph,
+    Reference,
+    Table,
+    cells,
+    line,
+    paragraph,
+    prose,
+    row,
+    without_blank_columns,
+)
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.numbers import Bound, given, rounded, significant
+from adaptive_cart.results.kept_worst_case import read_worst_case
+from adaptive_cart.results.worst_case import Certificate, WorstCase
+
+NULL_REGION = 28  # number of the item
+SHOWN = 11  # places of the table
+SOURCE = "worst_case.json"
+
+
+@dataclass(frozen=True)
+class WorstCaseExhibit:
+    """A worst case as a section of the report."""
+
+    found: WorstCase
+    chapter = "characteristics"
+
+    @staticmethod
+    def read(folder: Path) -> WorstCaseExhibit:
+        """Read the folder that ``worst-case`` wrote."""
+        return WorstCaseExhibit(read_worst_case(folder))
+
+    @property
+    def key(self) -> str:
+        """One for each measure and what varies."""
+        return f"worst-{self.found.measure.replace('_', '-')}-{self.found.over}"
+
+    @property
+    def name(self) -> str:
+        """What it is."""
+        return f"the worst case of '{self.found.design}'"
+
+    def belongs_to(self, digest: str) -> bool:
+        """Whether it is of the design of this fingerprint."""
+        return self.found.digest == digest
+
+    def blocks(self, evidence: Evidence) -> list[Block]:
+        """What was found, the certificate, a table and a figure."""
+        found, key = self.found, self.key
+        if found.measure == "false_success":
+            evidence.trace.reported(NULL_REGION, f"t-{key}")
+        return [
+            Heading(text=_title(found), key=key, level=2),
+            Paragraph(line=_largest(evidence, found, key)),
+            *(Paragraph(line=said) for said in _certified(found)),
+            *_promised(found),
+            _table(evidence, found, key),
+            Figure(
+                key=f"f-{key}",
+                title=line(_title(found)),
+                caption=line(given(_caption(found), SOURCE)),
+                alternative=evidence.labelled(found.words()),
+                draw=lambda: draw_worst_case(found),
+            ),
+        ]
+
+
+def _title(found: WorstCase) -> str:
+    if found.measure == "power":
+        return "Smallest power over the control rates"
+    over = {"control": "", "arms": ", by the rates of both arms", "strata": ", by stratum"}
+    return f"Largest type I error over the null region{over[found.over]}"
+
+
+def _error(found: WorstCase) -> Line:
+    if found.engine == "exact":
+        return line(rounded(found.worst.figure.estimate, 6, SOURCE), ", enumerated,")
+    return line(Bound(found.worst.figure, SOURCE).with_interval())
+
+
+def _largest(evidence: Evidence, found: WorstCase, key: str) -> Line:
+    """The worst point; of a simulated curve, what fresh trials say of it."""
+    said = prose(
+        "Over {region}, the {which} is {error} at {at}; {table} and {figure} have the rest.",
+        region=given(evidence.labelled(found.region), SOURCE),
+        which="smallest power" if found.measure == "power" else "largest type I error",
+        error=_error(found),
+        at=given(evidence.labelled(found.worst.name), SOURCE),
+        table=Reference(f"t-{key}"),
+        figure=Reference(f"f-{key}"),
+    )
+    if found.fresh is None:
+        return said
+    return said + prose(
+        " That is the largest of {many} estimates from {trials} trials each, and so too large by "
+        "chance; on as many fresh trials it is {fresh}.",
+        many=given(len(found.places), SOURCE),
+        trials=given(found.trials, SOURCE),
+        fresh=Bound(found.fresh, f"{SOURCE}: fresh").with_interval(),
+    )
+
+
+def _certified(found: WorstCase) -> list[Line]:
+    """What is proven of all truths between those that were looked at."""
+    certificate = found.certificate
+    if certificate is None:
+        return [
+            prose(
+                "Nothing is proven of truths between those: {why}.",
+                why=given(found.why_none or "no certificate was asked for", SOURCE),
+            )
+        ]
+    if not certificate.holds:
+        return [
+            prose(
+                "The certificate does not hold: {bound} is exceeded at {many} random truths. It "
+                "must not be used.",
+                bound=rounded(certificate.bound, 9, SOURCE),
+                many=given(certificate.exceeded, SOURCE),
+            )
+        ]
+    return [_proven(found, certificate)]
+
+
+def _proven(found: WorstCase, certificate: Certificate) -> Line:
+    power = found.measure == "power"
+    return prose(
+        "Certificate: nowhere in the region is it {side} {bound}, which lies {gap} from the "
+        "{which} found. The error is a polynomial of degree {degree} in the rates, bounded in "
+        "Bernstein form {how}, in {pieces} {noun}; what rounding can have done is counted in. It "
+        "was tried at {tried} random truths of the region, worked out another way: none lies "
+        "beyond it.",
+        side="below" if power else "above",
+        bound=given(found.bound_text(certificate), SOURCE),
+        gap=significant(certificate.gap, 2, SOURCE),
+        which="smallest" if power else "largest",
+        degree=given(certificate.degree, SOURCE),
+        how="at the margins of the claims, since success was found to be more likely the more "
+        "respond on every final table"
+        if certificate.monotone
+        else "over all pairs of rates at which a claim is false",
+        pieces=given(certificate.pieces, SOURCE),
+        noun="piece" if certificate.pieces == 1 else "pieces",
+        tried=given(certificate.tried, SOURCE),
+    )
+
+
+def _promised(found: WorstCase) -> list[Block]:
+    """Whether what the design promises is kept, and how sure that is."""
+    if found.target is None or found.measure == "power":
+        return []
+    target = given(found.target, "design: calibration.type_one_error")
+    if found.worst.figure.estimate > found.target:
+        said = paragraph("That is more than the {target} that the design promises.", target=target)
+        return [Paragraph(line=said.line, role="warning")]
+    proven = found.certificate is not None and found.certificate.bound <= found.target
+    return [
+        paragraph(
+            "The design promises at most {target}: {known}.",
+            target=target,
+            known="proven by the certificate"
+            if proven
+            else "not contradicted here, and not proven",
+        )
+    ]
+
+
+def _table(evidence: Evidence, found: WorstCase, key: str) -> Table:
+    """The worst place, then some of the others."""
+    shown = [found.worst, *found.some(SHOWN)]
+    rows = []
+    for number, place in enumerate(shown):
+        figure = place.figure
+        told = Bound(figure, f"worst_case.csv: {place.name}")
+        exact = found.engine == "exact"
+        rows.append(
+            row(
+                line(
+                    given(evidence.labelled(place.name), SOURCE),
+                    "" if number else " (the worst)",
+                ),
+                rounded(figure.estimate, 6, told.source) if exact else told.beside_interval(),
+                "–" if exact else told.interval(),
+                "–" if exact else told.mcse(),
+                strong=number == 0,
+            )
+        )
+    return without_blank_columns(
+        Table(
+            key=f"t-{key}",
+            title=line(_title(found)),
+            head=cells("Truth", found.label, "MC interval", "MCSE"),
+            rows=tuple(rows),
+            align=("left", "right", "right", "right"),
+            widths=(3.0, 1.2, 1.6, 0.9),
+            notes=tuple(
+                line(given(f"{note[:1].upper()}{note[1:].rstrip('.')}.", SOURCE))
+                for note in found.notes
+            ),
+        )
+    )
+
+
+def _caption(found: WorstCase) -> str:
+    what = "Smallest power" if found.measure == "power" else "Type I error"
+    how = "enumerated" if found.engine == "exact" else "simulated, with 95% Monte Carlo intervals"
+    axes = {0: "by truth", 1: "over one rate", 2: "over two rates"}[len(found.axes)]
+    return f"{what} {axes}, {how}; the diamond is the worst." if found.axes else f"{what}, {how}."

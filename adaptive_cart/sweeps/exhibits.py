@@ -1,0 +1,37 @@
+"""What a folder beside a run holds that its report can tell: a worst case, or a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from adaptive_cart.errors import InputError
+from adaptive_cart.report.chapters.worst_case import WorstCaseExhibit
+from adaptive_cart.report.exhibit import Exhibit
+from adaptive_cart.results.kept_worst_case import FOUND
+from adaptive_cart.sweeps.reported import SweepExhibit
+from adaptive_cart.sweeps.run import SWEEP
+
+KINDS: Mapping[str, Callable[[Path], Exhibit]] = {
+    FOUND: WorstCaseExhibit.read,
+    SWEEP: SweepExhibit.read,
+}
+COMMANDS = "`adaptive-cart worst-case` and `adaptive-cart sweep` write such folders"
+
+
+def exhibit(folder: str | Path) -> Exhibit:
+    """What a folder holds, to be told in the report of a run of the same design.
+
+    Raises
+    ------
+    InputError
+        If it holds nothing of the kind.
+    ResultsError
+        If what it holds is damaged, or of another version.
+    """
+    place = Path(folder)
+    for name, read in KINDS.items():
+        if (place / name).is_file():
+            return read(place)
+    found = "no such folder" if not place.is_dir() else f"holds neither {' nor '.join(KINDS)}"
+    raise InputError(f"{folder}: {found}; {COMMANDS}")
