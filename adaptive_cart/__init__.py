@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from adaptive_cart.results.result import Result, open_result
     from adaptive_cart.running.drift import drift
     from adaptive_cart.running.run import simulate
+    from adaptive_cart.running.shares import Share, merge
     from adaptive_cart.running.workers import at_work
     from adaptive_cart.running.worst_case import worst_case
     from adaptive_cart.sweeps import Sweep, sweep
@@ -46,6 +47,7 @@ _HOME = {
     "Result": "results.result",
     "ResultsError": "errors",
     "RunError": "errors",
+    "Share": "running.shares",
     "Sweep": "sweeps",
     "analyze": "analysis",
     "at_work": "running.workers",
@@ -54,6 +56,7 @@ _HOME = {
     "example": "telling.walkthrough",
     "exhibit": "sweeps.exhibits",
     "load_design": "design.file",
+    "merge": "running.shares",
     "open_result": "results.result",
     "simulate": "running.run",
     "size": "sweeps.sizing",
@@ -76,6 +79,7 @@ __all__ = [
     "Result",
     "ResultsError",
     "RunError",
+    "Share",
     "Sweep",
     "analyze",
     "at_work",
@@ -86,6 +90,7 @@ __all__ = [
     "exhibit",
     "figures",
     "load_design",
+    "merge",
     "open_result",
     "priors",
     "simulate",

@@ -12,6 +12,7 @@ COMMANDS = {
     "check": "adaptive_cart.commands.check",
     "schema": "adaptive_cart.commands.schema",
     "simulate": "adaptive_cart.commands.simulate",
+    "merge": "adaptive_cart.commands.merge",
     "size": "adaptive_cart.commands.size",
     "sweep": "adaptive_cart.commands.sweep",
     "calibrate": "adaptive_cart.commands.calibrate",

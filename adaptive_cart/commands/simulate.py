@@ -26,6 +26,11 @@ from adaptive_cart.commands.terminal import encodable, progress, say_goes_on, wi
     help="Enumerate, simulate, or enumerate where that is valid.",
 )
 @click.option("--mcse", type=float, help="Go on until every success probability is this sure.")
+@click.option(
+    "--part",
+    metavar="NUMBER/OF",
+    help="Run this part of the trials alone, as a job of a batch scheduler; then type merge.",
+)
 @options.out("Results folder; else results/<name of the design file>.")
 @options.resume
 def command(
@@ -37,6 +42,7 @@ def command(
     jobs: int | None,
     engine: Any,
     mcse: float | None,
+    part: str | None,
     out: Path | None,
     resume: bool,
 ) -> None:
@@ -46,7 +52,9 @@ def command(
     from adaptive_cart.results.calibration_log import log_beside, read_log
     from adaptive_cart.results.tables import failure_warning, summary
     from adaptive_cart.running.run import simulate as run
+    from adaptive_cart.running.shares import Share
 
+    share = None if part is None else Share.parse(part)
     loaded = load_design(design, settings)
     options.tell_settings(loaded)
     folder = out or Path("results") / design.stem
@@ -64,11 +72,17 @@ def command(
                 restart=not resume,
                 design_text=text_with(design.read_text(encoding="utf-8"), loaded),
                 calibration=read_log(log_beside(design)),
+                share=share,
                 progress=bar.show,
                 tell=bar.tell,
             )
     except KeyboardInterrupt:
         say_goes_on(resume)
+    if share is not None:
+        number = loaded.simulation.trials if trials is None else trials
+        click.echo(f"{share.words(number)}, in {folder / share.folder}")
+        click.echo(f"when all parts are there: adaptive-cart merge {folder}", err=True)
+        return
     click.echo(encodable(summary(result, width())))
     warning = failure_warning(result)
     if warning:

@@ -90,6 +90,15 @@ def value_of(text: str, where: str) -> Any:
     )
 
 
+def told_as_replaced(design: Design, plain: Mapping[str, Any]) -> None:
+    """Let a design that holds changed values say so, from what a manifest kept of them."""
+    design.__dict__["replaced"] = {
+        key: Change(change.get("before"), change.get("after"))
+        for key, change in plain.items()
+        if isinstance(change, Mapping)
+    }
+
+
 # ── the design with it ────────────────────────────────────────────────────────────────────────
 def replaced(design: Design, settings: Mapping[str, Any], source: str = "") -> Design:
     """Return a design with keys set otherwise, checked as a file is.

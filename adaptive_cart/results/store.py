@@ -67,6 +67,7 @@ WRITTEN_BY_RUNS = (MANIFEST, DESIGN, MEASURES, BOUNDARIES, STOPPING, AVERAGES, T
 ROW_GROUP = 100_000  # rows; a group holds one scenario
 FOOTER = b"adaptive_cart"
 STRETCH_FILE = re.compile(r"(\d{3,}-\d{10}-\d{10})\.(trials|looks)\.parquet(\.[0-9a-f]{12}\.tmp)?")
+SHARE_FOLDER = re.compile(r"part-\d{1,5}-of-\d{1,5}")  # a share of the run, made elsewhere
 GO_ON = "What was finished before is kept; the same command goes on from there"
 
 
@@ -434,10 +435,13 @@ class Store:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def _strangers(self) -> list[str]:
-        """What lies in the folder and is not ours; hidden files and empty ``parts`` left out."""
+        """What lies in the folder and is not ours.
+
+        Hidden files, empty ``parts`` and the folders of shares are left out.
+        """
         if self.folder.exists() and not self.folder.is_dir():
             raise ResultsError(f"{self.folder}: is a file; choose another --out")
-        return self.owned.strangers()
+        return [name for name in self.owned.strangers() if not SHARE_FOLDER.fullmatch(name)]
 
     def _require_free(self) -> None:
         """Raise a :class:`ResultsError` unless a folder without a manifest is free to be used."""

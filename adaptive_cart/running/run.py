@@ -9,7 +9,7 @@ import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -23,6 +23,7 @@ from adaptive_cart.design.replacing import Change
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import (
     DesignError,
+    EngineError,
     Problem,
     ResultsError,
     RunError,
@@ -47,6 +48,7 @@ from adaptive_cart.results.store import (
     TRIALS,
     Identity,
     LastLooks,
+    Parts,
     Span,
     Store,
     version,
@@ -60,6 +62,7 @@ from adaptive_cart.running.exact import enumerate_design
 from adaptive_cart.running.first_trials import FirstTrials, shortly_first
 from adaptive_cart.running.memory import freed_memory_kept
 from adaptive_cart.running.region import needs_calibration, with_found
+from adaptive_cart.running.shares import SHARE, Share, adopted
 from adaptive_cart.running.stopping_counts import stopping_counts_csv
 from adaptive_cart.running.stretches import (
     STRETCH,
@@ -100,6 +103,8 @@ def simulate(
     block: int | None = None,
     design_text: str | None = None,
     calibration: AnyCalibration | None = None,
+    share: Share | None = None,
+    finished: Sequence[Parts] = (),
     progress: Progress = _silent,
     tell: Callable[[str], None] = lambda message: None,
 ) -> Result:
@@ -132,6 +137,11 @@ def simulate(
     calibration
         Where the design's thresholds came from; kept with the results if it matches the design. A
         design with ``"calibrate"`` is calibrated here, unless the folder holds its calibration.
+    share
+        Run this share of the trials alone, into a folder of its own below ``out``; the result has
+        no measures. :func:`adaptive_cart.running.shares.merge` puts the shares together.
+    finished
+        Stretches of this run that were run elsewhere.
 
     Raises
     ------
@@ -146,6 +156,8 @@ def simulate(
     _check_numbers(number, used_seed, mcse, jobs, block)
     workers = Workers(all_cores() if jobs is None else jobs, backend, scheduler)
     workers.require()
+    if share is not None:
+        out = _folder_of(share, out, mcse)
     replaced = design.replaced
     kept = None if out is None or restart else _kept_calibration(Path(out))
     if needs_calibration(design):
@@ -162,6 +174,11 @@ def simulate(
     of_design = (known for known in (calibration, kept) if known and known.matches(design))
     truths = design.truths
     choice = choose_engine(design, {name: truths[name] for name in chosen}, engine)
+    if share is not None and choice.engine == "exact":
+        raise EngineError(
+            f"--part: there is nothing to share out, since {choice.why}; leave it out, or add "
+            f"--engine simulate"
+        )
     tell(f"engine: {choice.engine} ({choice.why})")
     if choice.engine == "simulate":
         for words in cost_of_draws(Plan.of(design), number, len(chosen)):
@@ -200,12 +217,30 @@ def simulate(
                 run.enumerate()
             else:
                 with workers.at_work():
-                    run.draw(number, mcse, workers.jobs, block or block_size(design))
+                    adopted(store.parts, finished)
+                    size = block or block_size(design)
+                    if share is None:
+                        run.draw(number, mcse, workers.jobs, size)
+                    else:
+                        run.draw_share(number, share, workers.jobs, size)
     except BaseException:
         if out is None:
             shutil.rmtree(folder, ignore_errors=True)
         raise
     return Result(design, folder.absolute(), temporary=out is None)
+
+
+def _folder_of(share: Share, out: str | Path | None, mcse: float | None) -> Path:
+    """Where a share is run."""
+    problems = []
+    if mcse is not None:
+        message = "--mcse goes on until all trials say enough, which a part of them cannot know"
+        problems.append(Problem("--part", f"{message}; leave one of the two out"))
+    if out is None:
+        problems.append(Problem("--part", "is run into a folder that all parts share; add --out"))
+    if problems:
+        raise DesignError(problems)
+    return Path(out or "") / share.folder
 
 
 def _kept_calibration(folder: Path) -> AnyCalibration | None:
@@ -278,6 +313,7 @@ class _Run:
         self.started = time.time()
         self.calibration: AnyCalibration | None = None
         self.replaced: Mapping[str, Change] = {}
+        self.share: dict[str, Any] | None = None
         self.held: dict[str, int] = dict(found["trials"]) if found else {}
         self.seconds_before = float(found.get("seconds", 0.0)) if found else 0.0
 
@@ -334,21 +370,8 @@ class _Run:
     @freed_memory_kept()
     def draw(self, trials: int, mcse: float | None, jobs: int, block: int) -> None:
         """Run the simulating engine until every scenario has its trials."""
-        names = tuple(self.design.scenarios)
-        plan = Plan.of(self.design)
         true = self._true_values()
-        unknown = (float("nan"),) * len(plan.estimands)
-        known = {name: target_values(plan, values) for name, values in true.items()}
-        job = Job(
-            self.design,
-            {name: self.truths[name] for name in names},
-            {name: known.get(name, unknown) for name in names},
-            true,
-            self.identity.seed,
-            str(self.store.parts.folder.absolute()),
-            self.identity.version,
-            block,
-        )
+        job = self._job(true, block)
         targets = {name: max(trials, self.held.get(name, 0)) for name in self.chosen}
         while True:
             self._reach(job, targets, jobs)
@@ -364,6 +387,50 @@ class _Run:
             self.progress, self.tell,
         )  # fmt: skip
         self._finish(rows, averages)
+
+    @freed_memory_kept()
+    def draw_share(self, trials: int, share: Share, jobs: int, block: int) -> None:
+        """Run one share of the trials and keep its stretches."""
+        start, stop = share.bounds(trials)
+        job = self._job(self._true_values(), block)
+        parts = self.store.parts
+        parts.drop_damaged()
+        own = parts.finished()
+        gaps = {
+            position: spans_of(stop, start, [one for one in own if one.scenario == position])[1]
+            for position, name in enumerate(self.design.scenarios)
+            if name in self.chosen
+        }
+        total = (stop - start) * len(self.chosen)
+        counted = total - sum(map(_length, gaps.values()))
+
+        def done(number: int) -> None:
+            nonlocal counted
+            counted += number
+            self.progress("trials", counted, total)
+
+        done(0)
+        length = stretch_length(stop - start, jobs)
+        run_stretches(job, pieces_of(gaps, length), jobs, done)
+        wanted = dict.fromkeys(self.chosen, trials)
+        self.share = {"number": share.number, "of": share.of, "trials": wanted}
+        self._manifest(SHARE)
+
+    def _job(self, true: Mapping[str, TrueValues], block: int) -> Job:
+        names = tuple(self.design.scenarios)
+        plan = Plan.of(self.design)
+        unknown = (float("nan"),) * len(plan.estimands)
+        known = {name: target_values(plan, values) for name, values in true.items()}
+        return Job(
+            self.design,
+            {name: self.truths[name] for name in names},
+            {name: known.get(name, unknown) for name in names},
+            true,
+            self.identity.seed,
+            str(self.store.parts.folder.absolute()),
+            self.identity.version,
+            block,
+        )
 
     def _true_values(self) -> dict[str, TrueValues]:
         points = SobolLatents()
@@ -513,6 +580,7 @@ class _Run:
                 "seconds": round(self.seconds_before + time.time() - self.started, 3),
                 "versions": _versions(),
                 "sources": sources,
+                **({SHARE: self.share} if self.share else {}),
                 **({"set": _plain_changes(self.replaced)} if self.replaced else {}),
                 "calibration": None if self.calibration is None else self.calibration.plain(),
             }
