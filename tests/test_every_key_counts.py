@@ -672,6 +672,7 @@ ENTERED_LATE: dict[str, Any] = ENTERING | {"analysis/dfr": {"model": "beta_binom
 SITE: dict[str, Any] = {"max_n": 36, "sites": {"one": {"per_month": 2.0},
                                 "two": {"per_month": 1.0, "opens": 2.0}}}  # fmt: skip
 PIECES = [{"from": 0.0, "rate": 1.0}, {"from": 3.0, "rate": 3.0}]
+SKEPTICAL = {"effect": 0.3, "chance": 0.05, "no_effect": 0.0}
 COSTS = {"currency": "EUR", "per_randomised": {"cart": 5.0}, "per_infused": {"cart": 50.0}}
 OFF = {"type": "time_in_remission", "horizon": 12.0}
 LONG = {"years": 15.0, "lost": {"per_year": 0.05}}
@@ -824,6 +825,24 @@ KEYS: dict[str, list[Case]] = {
         for name, path in (("BetaDraw", "dfr.soc"), ("UniformDraw", "works.dfr.cart"),
                            ("LognormalDraw", "infection.soc"))
     },
+    ".adjusted_estimates": [to("direct", "adjusted_estimates", {}, "told")],
+    "AdjustedEstimates.skeptical": [
+        to("direct", "adjusted_estimates/skeptical", SKEPTICAL, "told", adjusted_estimates={})
+    ],
+    "SkepticalPrior.effect": [
+        to("direct", "adjusted_estimates/skeptical/effect", 0.4, "told",
+           adjusted_estimates={"skeptical": SKEPTICAL}),
+        to("direct", "adjusted_estimates/skeptical/effect", 0.0, "refused",
+           adjusted_estimates={"skeptical": SKEPTICAL}),
+    ],
+    "SkepticalPrior.chance": [
+        to("direct", "adjusted_estimates/skeptical/chance", 0.1, "told",
+           adjusted_estimates={"skeptical": SKEPTICAL})
+    ],
+    "SkepticalPrior.no_effect": [
+        to("direct", "adjusted_estimates/skeptical/no_effect", 0.1, "told",
+           adjusted_estimates={"skeptical": SKEPTICAL})
+    ],
     ".costs": [to("course", "costs", COSTS, "told")],
     "Costs.currency": [to("course", "costs/currency", "USD", "told", costs=COSTS)],
     "Costs.per_randomised": [to("course", "costs/per_randomised/cart", 9.0, "told", costs=COSTS)],

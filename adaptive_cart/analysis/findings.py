@@ -243,6 +243,51 @@ class BorrowedFrom:
 
 
 @dataclass(frozen=True)
+class CorrectedEstimate:
+    """An estimate of a trial that has stopped, corrected for that.
+
+    Attributes
+    ----------
+    name
+        ``estimate`` (the one that is corrected), ``median_unbiased``, ``conditional``,
+        ``skeptical``.
+    words
+        What it is.
+    p_value, p_value_at_most
+        Probability of what was seen or more at the margin of success, by the stage-wise order: at
+        the most probable rate of the control, and the largest at any.
+    """
+
+    name: str
+    words: str
+    value: float
+    lower: float
+    upper: float
+    p_value: float | None = None
+    p_value_at_most: float | None = None
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """Estimates of a trial that has stopped, corrected for that.
+
+    Attributes
+    ----------
+    of
+        What is estimated.
+    margin
+        At which the p-value is; nothing where success has no one margin.
+    why
+        Why there are none; nothing where there are.
+    """
+
+    of: str
+    margin: float | None
+    estimates: tuple[CorrectedEstimate, ...]
+    why: str | None = None
+
+
+@dataclass(frozen=True)
 class Findings:
     """All that is found at the look; :meth:`as_json` is ``analysis.json``.
 
@@ -254,6 +299,8 @@ class Findings:
         The date of the data, where the table has dates.
     what_if
         What the next participants would have to show, where that was asked.
+    corrections
+        Estimates corrected for the stop, where the look ends the trial.
     borrowed
         What external data add, by endpoint and arm.
     last, between
@@ -281,6 +328,7 @@ class Findings:
     day: str | None = None
     what_if: tuple[WhatIf, ...] = ()
     borrowed: tuple[BorrowedFrom, ...] = ()
+    corrections: Corrections | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain tables, in the order in which a reader wants them."""

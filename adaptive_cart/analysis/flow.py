@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.analysis.absence import hangs_on_absence
+from adaptive_cart.analysis.corrected import corrections_of
 from adaptive_cart.analysis.findings import BorrowedFrom, Decision, Findings, Quantity, RuleFinding
 from adaptive_cart.analysis.judge import decision_of, earlier_looks, groups_of, rules_of
 from adaptive_cart.analysis.posteriors import fast_quantities, questions_of
@@ -265,6 +266,7 @@ def _found(
         day=day_of(by_fast.date, table.opened),
         what_if=() if further is None else next_would_show(recorded, by_fast, further),
         borrowed=_borrowed(plan, by_fast),
+        corrections=corrections_of(plan, [*replay.held[:-1], by_fast], recorded),
     )
     analysis = Analysis(findings, plan, table, replay, recorded, reference, questions)
     if out is not None:

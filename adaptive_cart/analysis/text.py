@@ -7,6 +7,7 @@ from math import isfinite, prod
 
 from adaptive_cart.analysis.findings import (
     BorrowedFrom,
+    Corrections,
     Findings,
     Group,
     Quantity,
@@ -92,6 +93,8 @@ def tables(findings: Findings) -> Iterator[tuple[str, Table]]:
         yield "Posterior means and 95% credible intervals", quantity_table(findings.quantities)
     if findings.borrowed:
         yield "Borrowed from external data", borrowed_table(findings.borrowed)
+    if findings.corrections is not None:
+        yield corrections_heading(findings.corrections), corrections_table(findings.corrections)
     for found in findings.what_if:
         yield what_if_heading(found, findings), what_if_table(found)
 
@@ -155,6 +158,27 @@ def borrowed_table(borrowed: Sequence[BorrowedFrom]) -> Table:
             first = [one.endpoint, one.arm] if place == 0 else ["", ""]
             last = [f"{one.participants:.1f}", told] if place == 0 else ["", ""]
             rows.append([*first, source, *last])
+    return head, rows
+
+
+def corrections_heading(found: Corrections) -> str:
+    """Of what the estimates are that are corrected for the stop."""
+    return f"Estimates of {found.of} corrected for the stop"
+
+
+def corrections_table(found: Corrections) -> Table:
+    """The estimate and each corrected one with its interval, and the p-value at the margin."""
+    if found.why is not None:
+        return ["not told"], [[found.why]]
+    at = None if found.margin is None else f"p at {written(found.margin)}"
+    head = ["estimate", "value", "95% interval", *([] if at is None else [at, "at most"])]
+    rows = []
+    for one in found.estimates:
+        row = [one.words, f"{one.value:.3f}", f"{one.lower:.3f} to {one.upper:.3f}"]
+        if at is not None:
+            p_values = (one.p_value, one.p_value_at_most)
+            row += ["" if p is None else f"{p:.4f}" for p in p_values]
+        rows.append(row)
     return head, rows
 
 

@@ -22,6 +22,7 @@ from adaptive_cart.decisions import (
     Ending,
 )
 from adaptive_cart.design.accrual import Accrual
+from adaptive_cart.design.adjusted_estimates import AdjustedEstimates
 from adaptive_cart.design.alpha_graph import AlphaGraph
 from adaptive_cart.design.costs import Costs
 from adaptive_cart.design.design_prior import DesignPrior
@@ -317,6 +318,7 @@ class Design(Part):
     follow_up: FollowUp | None = None
     long_term_follow_up: LongTermFollowUp | None = None
     costs: Costs | None = None
+    adjusted_estimates: AdjustedEstimates | None = None
     truth: dict[str, Any] = Field(default_factory=dict)
     scenarios: dict[str, dict[str, Any]]
     design_prior: dict[str, DesignPrior] = Field(default_factory=dict)

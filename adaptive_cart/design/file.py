@@ -613,6 +613,7 @@ _HOVER = {
     "rules": "Rules, judged at every look in the order written; write each as [[rules]].",
     "multiarm": "When a trial of several experimental arms ends.",
     "crossover": "Participants of one arm who take the other arm's treatment later.",
+    "adjusted_estimates": "Estimates corrected for the stop, told beside the estimate.",
     "costs": "Costs as an outcome: of a participant and of a year in remission, by arm.",
     "follow_up": "Visits at which states are seen, and how late what is seen is known.",
     "long_term_follow_up": "Years of follow-up after the trial, and what is counted in them.",

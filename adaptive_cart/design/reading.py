@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from adaptive_cart.design.adjusted_estimates import AdjustedEstimates
 from adaptive_cart.design.checks import Pieces, problems_between
 from adaptive_cart.design.checks.design_priors import at_the_ends
 from adaptive_cart.design.costs import Costs
@@ -54,6 +55,7 @@ _WHOLE: dict[str, Any] = {
     "follow_up": FollowUp,
     "long_term_follow_up": LongTermFollowUp,
     "costs": Costs,
+    "adjusted_estimates": AdjustedEstimates,
     "claims": SharedError,
     "calibration": Calibration,
     "simulation": Simulation,
@@ -218,7 +220,7 @@ class _Reading:
             design_prior=self.named("design_prior"),
             calibration=self.whole("calibration"),
         )
-        for key in ("multiarm", "simulation"):
+        for key in ("multiarm", "simulation", "adjusted_estimates"):
             self.whole(key)
         self.named("sensitivity")
         pieces.faults = Faults(problem.path for problem in self.problems)

@@ -199,6 +199,11 @@ class Posterior:
             found[endless] = np.quantile(drawn[endless], probability, axis=1, method="inverted_cdf")
         return self._known(found)
 
+    def limits(self, question: Question, level: float) -> tuple[Floats, Floats]:
+        """Both ends of the equal-tailed credible interval of what a question is about."""
+        low, high = tails(level)
+        return self.quantile(question, low), self.quantile(question, high)
+
     def together(self, questions: Sequence[Question]) -> Floats:
         """Probability that all that some questions ask is so, from draws."""
         drawn = [self.drawn(question) for question in questions]

@@ -431,7 +431,7 @@ def _best_selected(rows: Rows, design: Design, true: TrueValues, trials: Mapping
     Selected is the successful arm with the best estimate; several truly best arms count alike.
     """
     names = design.experimental_names
-    lower = _lower_is_better(design)
+    lower = lower_is_better(design)
     best = [_truly_best(design, true, arm, lower) for arm in design.experimental]
     if len(names) < 2 or None in best or f"estimate_{names[0]}" not in trials:
         return
@@ -449,7 +449,7 @@ def _best_selected(rows: Rows, design: Design, true: TrueValues, trials: Mapping
     rows.add("best_selected", proportion(int(selected.sum()), len(selected)))
 
 
-def _lower_is_better(design: Design) -> bool:
+def lower_is_better(design: Design) -> bool:
     """Whether success rules claim that the primary's parameter is low: a harm, a hazard."""
     sides = {
         target.above == part.affirms

@@ -53,11 +53,12 @@ from adaptive_cart.results.store import (
     Store,
     version,
 )
+from adaptive_cart.running.adjusted_measures import adjusted_measures
 from adaptive_cart.running.averaging import Averages, of_enumerated, of_simulated
 from adaptive_cart.running.boundaries import boundaries_csv, left_out
 from adaptive_cart.running.calibrate import calibrate, calibrated_text
 from adaptive_cart.running.cost import cost_of_draws
-from adaptive_cart.running.engine import Engine, choose_engine
+from adaptive_cart.running.engine import Engine, choose_engine, not_adjusted
 from adaptive_cart.running.exact import enumerate_design
 from adaptive_cart.running.first_trials import FirstTrials, shortly_first
 from adaptive_cart.running.memory import freed_memory_kept
@@ -179,6 +180,8 @@ def simulate(
             f"--part: there is nothing to share out, since {choice.why}; leave it out, or add "
             f"--engine simulate"
         )
+    if why := not_adjusted(design, choice):
+        raise EngineError(why)
     tell(f"engine: {choice.engine} ({choice.why})")
     if choice.engine == "simulate":
         for words in cost_of_draws(Plan.of(design), number, len(chosen)):
@@ -364,6 +367,8 @@ class _Run:
         """Run the exact engine."""
         truths = {name: self.truths[name] for name in self.reported}
         rows, true = enumerate_design(self.design, truths, self.progress)
+        if self.design.adjusted_estimates is not None:
+            rows += adjusted_measures(self.design, truths, true)
         self.held = dict.fromkeys(self.reported, 0)
         self._finish(rows, of_enumerated(self.design, true, rows, self.progress, self.tell))
 

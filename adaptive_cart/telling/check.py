@@ -23,8 +23,9 @@ from adaptive_cart.models.classical.alpha_spending import SHAPES
 from adaptive_cart.nouns.questions import ALL, TO_CALIBRATE, sum_of, written
 from adaptive_cart.running.boundaries import Boundary, boundaries, left_out, planned_at
 from adaptive_cart.running.cost import cost_of_draws
-from adaptive_cart.running.engine import choose_engine
+from adaptive_cart.running.engine import choose_engine, not_adjusted
 from adaptive_cart.running.stopping_counts import stopping_counts
+from adaptive_cart.telling.adjusted_estimates import told_adjusted_estimates
 from adaptive_cart.telling.averages import told_design_priors
 from adaptive_cart.telling.borrowing import told_borrowing
 from adaptive_cart.telling.by_number import told_by_number
@@ -62,10 +63,12 @@ def described(design: Design) -> str:
         lines += [f"  {key}: {shown(values)}" for key, values in design.sensitivity.items()]
     if design.long_term_follow_up is not None:
         lines += ["", *told_long_term(design)]
+    choice = choose_engine(design, truths, "auto")
+    if design.adjusted_estimates is not None:
+        lines += ["", *told_adjusted_estimates(design, not_adjusted(design, choice))]
     idle = list(without_effect(design, truths))
     if idle:
         lines += ["", "Said, and without effect on any number", *(f"  {line}" for line in idle)]
-    choice = choose_engine(design, truths, "auto")
     why = choice.why if choice.engine == "simulate" else "no Monte Carlo error"
     found = choice.engine == "simulate"
     engine = f"{choice.engine} ({why})"

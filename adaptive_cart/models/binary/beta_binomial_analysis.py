@@ -172,6 +172,12 @@ class CountsPosterior(Posterior):
             return mean
         return mean - self.model.mean(question.minus, successes, totals)
 
+    def limits(self, question: Question, level: float) -> tuple[Floats, Floats]:
+        if question.kind != "level":
+            return super().limits(question, level)
+        found = self.model.interval(question.arm, question.minus, *self._table(question), level)
+        return found[:, 0], found[:, 1]
+
     def best(self, question: Question, rows: Integers) -> Floats:
         successes, totals = self._table(question)
         arms = question.compared(self.arms)

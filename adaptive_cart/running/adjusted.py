@@ -1,0 +1,303 @@
+"""Estimates corrected for the stop, of designs whose tables are enumerated.
+
+Three, beside the estimate itself (its posterior mean):
+
+=================== ================================================================================
+`median_unbiased`   the middle between the values at which what was seen, or anything more
+                    favourable, has probability one half, and at which what was seen, or anything
+                    less favourable, has; in the stage-wise order of
+                    :mod:`adaptive_cart.running.stagewise`. Its interval is that of Clopper and
+                    Pearson in this order: each tail 0.025 (Jung & Kim 2004, Stat Med 23:881, and
+                    Koyama & Chen 2008, Stat Med 27:3145, for one arm)
+`conditional`       the estimate less its bias among trials that end at the same look for the same
+                    reason, that bias at the posterior means of the rates: one step of Whitehead's
+                    correction (1986, Biometrika 73:573; Guo & Liu 2005, J Biopharm Stat 15:773),
+                    given the stop as in Fan, DeMets & Lan (2004, J Biopharm Stat 14:505). The
+                    credible interval moves with it
+`skeptical`         the mean of the estimate and of no effect, by their precisions: a normal prior
+                    about no effect, by which an effect as large as the one named has the chance
+                    named (Spiegelhalter, Freedman & Parmar 1994, JRSS A 157:357), on top of the
+                    posterior, which is taken for normal with the width of its interval
+=================== ================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+from scipy.optimize import elementwise
+
+from adaptive_cart.conduct.plan import LEVEL, Plan
+from adaptive_cart.decisions import STOPS, SUCCESS, Ending
+from adaptive_cart.design.adjusted_estimates import SkepticalPrior
+from adaptive_cart.design.design import Design
+from adaptive_cart.models import Posterior
+from adaptive_cart.nouns.questions import Question
+from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.results.operating import lower_is_better
+from adaptive_cart.running.calibrate import without_futility
+from adaptive_cart.running.exact import JudgedLook, judged_look
+from adaptive_cart.running.stagewise import (
+    RUNS_ON,
+    STOPS_WITHOUT,
+    SUCCEEDS,
+    Outcomes,
+    StageWise,
+    restricted,
+)
+
+HALF, TAIL = 0.5, (1.0 - LEVEL) / 2.0
+ZOOMS, POINTS = 3, 201  # of the control rates at which a tail is looked at
+TIGHT = 1e-9  # of an estimate
+MEDIAN_UNBIASED, CONDITIONAL, SKEPTICAL = "median_unbiased", "conditional", "skeptical"
+Z = float(special.ndtri(1.0 - TAIL))
+
+
+class Spans(NamedTuple):
+    """Estimates with both ends of their intervals, ``(outcome,)`` each."""
+
+    value: Floats
+    lower: Floats
+    upper: Floats
+
+
+def why_not(design: Design) -> list[str]:
+    """Why estimates of a design are not corrected for the stop, each reason in words."""
+    found = []
+    primary, analysis = design.primary_endpoint, design.analysis_of(design.primary)
+    plan = Plan.of(design)
+    if len(design.arms) > 2 or design.several:
+        found.append("more than two arms are compared")
+    if design.strata:
+        found.append("the counts of strata are not ordered together")
+    if design.adaptive or any(arm.moments() for arm in design.arms.values()):
+        found.append("the numbers in each arm hang on what was seen")
+    if not primary.binary or analysis is None or not analysis.of_tables:
+        found.append("the primary is not analysed by counts of responders alone")
+    if design.primary in design.prediction:
+        found.append("more than counts at the month analysed decides ([prediction])")
+    if not plan.estimands:
+        found.append("nothing is estimated of the primary")
+    elif not _on_rates(plan.estimands[0].question, len(design.arms)):
+        found.append("what is estimated is neither a rate nor a difference of two")
+    for rule in plan.rules:
+        if rule.decision.ends is None or rule.every:
+            found.append(f"rule '{rule.name}' does not end the trial at a look")
+        elif {name for asked in rule.asked for name in asked.endpoints} != {design.primary}:
+            found.append(f"rule '{rule.name}' asks about another endpoint than the primary")
+        elif any(part.spending is not None for part in rule.parts):
+            found.append(f"the threshold of rule '{rule.name}' follows from the numbers seen")
+        elif analysis is not None and not all(
+            part.prediction is None or part.prediction.summed(analysis, part.question)
+            for part in rule.parts
+        ):
+            found.append(f"what rule '{rule.name}' predicts is drawn")
+    return found
+
+
+def _on_rates(question: Question, arms: int) -> bool:
+    """Whether a question is about the rate of an arm, or the difference of two randomised ones."""
+    return question.kind == "level" and (question.minus is None or question.minus < arms)
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """What corrects the estimates of the trials of a design, up to the last look that is needed.
+
+    Attributes
+    ----------
+    looks
+        With every table judged by the rules of the design.
+    orders
+        Their stages, by which ends are put in order: without futility rules that do not bind.
+    stages
+        Their stages as the trial is conducted.
+    last
+        Number of the last look, at which the estimate decides.
+    """
+
+    plan: Plan
+    looks: tuple[JudgedLook, ...]
+    orders: StageWise
+    stages: StageWise
+    last: int
+
+    @staticmethod
+    def of(plan: Plan, looks: Sequence[JudgedLook], last: int | None = None) -> Corrected:
+        """Put the ends at some looks, which need not be all, in order.
+
+        Parameters
+        ----------
+        last
+            Number of the trial's last look; the design's if left out.
+        """
+        last = plan.schedule.number if last is None else last
+        stages = _staged(plan, looks, last)
+        orders, design = stages, plan.design
+        if design.calibration is not None and not design.calibration.obeys_futility:
+            free = Plan.of(without_futility(design))
+            judged = [judged_look(free, look.number, look.analysed) for look in looks]
+            orders = _staged(plan, judged, last)
+        return Corrected(plan, tuple(looks), orders, stages, last)
+
+    @cached_property
+    def turn(self) -> float:
+        """-1 where a low value of what is estimated is favourable."""
+        return -1.0 if lower_is_better(self.plan.design) else 1.0
+
+    @property
+    def question(self) -> Question:
+        """What is estimated."""
+        return self.plan.estimands[0].question
+
+    @property
+    def of_difference(self) -> bool:
+        """Whether that is a difference of two rates."""
+        return self.question.minus is not None
+
+    def ends(self, look: int, ending: Ending, chosen: Booleans) -> Outcomes:
+        """Tables that end a trial at one look (by its place) for one reason."""
+        orders = self.orders.stages[look]
+        side = SUCCEEDS if ending == SUCCESS else STOPS_WITHOUT
+        last = orders.number == self.last
+        # where a stop is overruled its tables run on, and are put in order by the estimate
+        if ending not in STOPS or last or not (orders.side[chosen] == side).all():
+            side = RUNS_ON
+        return Outcomes(look, side, orders.favour[chosen], orders.successes[chosen])
+
+    # ── median unbiased ───────────────────────────────────────────────────────────────────
+    def beyond(self, ends: Outcomes, value: Floats, itself: bool) -> Floats:
+        """Probability of something more favourable where the truth is so, ``(outcome,)``."""
+        analysed = self.orders.stages[ends.stage].analysed
+        arm, minus = self.question.arm, self.question.minus
+        if minus is None:
+            return self.orders.beyond(ends, np.clip(value, 0.0, 1.0)[:, None], itself)
+        return self.orders.beyond(
+            ends, restricted(ends.successes, analysed, value, arm, minus), itself
+        )
+
+    def median_unbiased(self, ends: Outcomes) -> Floats:
+        """Middle of the two values at which either tail, with what was seen, is one half."""
+        return (self._where(ends, HALF, True) + self._where(ends, HALF, False)) / 2.0
+
+    def interval(self, ends: Outcomes) -> tuple[Floats, Floats]:
+        """Both ends of the interval by the stage-wise order."""
+        found = (self._where(ends, TAIL, True), self._where(ends, 1.0 - TAIL, False))
+        return found if self.turn > 0.0 else found[::-1]
+
+    def covers(self, ends: Outcomes, value: float) -> Booleans:
+        """Whether that interval holds a value, ``(outcome,)``."""
+        values = np.full(len(ends.favour), value)
+        above = self.beyond(ends, values, itself=True) >= TAIL
+        return above & (1.0 - self.beyond(ends, values, itself=False) >= TAIL)
+
+    def p_values(self, ends: Outcomes, value: float) -> tuple[float, float]:
+        """Probability of what was seen or more at a margin: plugged in, and at any control's rate.
+
+        Of one end; the second is the first where nothing is compared with a control.
+        """
+        at_margin = float(self.beyond(ends, np.array([value]), itself=True)[0])
+        arm, minus = self.question.arm, self.question.minus
+        if minus is None:
+            return at_margin, at_margin
+        low, high = max(0.0, -value), min(1.0, 1.0 - value)
+        largest = at_margin
+        for _ in range(ZOOMS):
+            control = np.linspace(low, high, POINTS)
+            rates = np.empty((POINTS, 2))
+            rates[:, minus], rates[:, arm] = control, np.clip(control + value, 0.0, 1.0)
+            tails = self.orders.beyond(ends.rows(np.zeros(POINTS, dtype=np.int64)), rates, True)
+            best = int(tails.argmax())
+            largest = max(largest, float(tails[best]))
+            low, high = control[max(best - 1, 0)], control[min(best + 1, POINTS - 1)]
+        return at_margin, largest
+
+    def _where(self, ends: Outcomes, level: float, itself: bool) -> Floats:
+        """Value at which the favourable tail has so much probability; the end where none has."""
+        low, high = (-1.0 if self.of_difference else 0.0), 1.0
+        number = len(ends.favour)
+
+        def short(value: Floats, which: Floats) -> Floats:
+            some = ends.rows(which.astype(np.int64))
+            return self.beyond(some, self.turn * value, itself) - level
+
+        # of what is favourable: the tail rises with it
+        start, stop = sorted((self.turn * low, self.turn * high))
+        which = np.arange(number, dtype=np.float64)
+        first, last = (short(np.full(number, end), which) for end in (start, stop))
+        found = np.where(first >= 0.0, start, stop)
+        inside = np.flatnonzero((first < 0.0) & (last > 0.0)).astype(np.float64)
+        if len(inside):
+            edges = (np.full(len(inside), start), np.full(len(inside), stop))
+            root = elementwise.find_root(
+                short, edges, args=(inside,), tolerances={"xatol": TIGHT, "xrtol": 0.0}
+            )
+            found[inside.astype(np.int64)] = root.x
+        return np.asarray(self.turn * found)
+
+    # ── given the stop ────────────────────────────────────────────────────────────────────
+    def conditional_bias(self, look: int, ending: Ending, chosen: Booleans) -> Floats:
+        """Bias among the trials that end there so, at the rates that each table makes probable."""
+        judged, stage = self.looks[look], self.stages.stages[look]
+        posterior, arms = self._posterior(judged, chosen), range(len(judged.analysed))
+        level = replace(self.question, minus=None)
+        rates = np.stack([posterior.mean(replace(level, arm=arm)) for arm in arms], axis=1)
+        inside = ended_so(judged, ending).astype(np.float64)
+        probability = stage.mass(rates, inside)
+        expected = stage.mass(rates, inside * judged.estimate)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            expected = expected / probability
+        own = judged.estimate[chosen]
+        return np.where(probability > 0.0, expected - own, 0.0)
+
+    def estimates(self, look: int, ending: Ending, chosen: Booleans) -> dict[str, Spans]:
+        """The estimate and those corrected by its posterior, with their intervals."""
+        judged = self.looks[look]
+        own = judged.estimate[chosen]
+        posterior = self._posterior(judged, chosen)
+        lower, upper = posterior.limits(self.question, LEVEL)
+        bias = self.conditional_bias(look, ending, chosen)
+        least = -1.0 if self.of_difference else 0.0
+        moved = (np.clip(values - bias, least, 1.0) for values in (own, lower, upper))
+        found = {"": Spans(own, lower, upper), CONDITIONAL: Spans(*moved)}
+        asked = self.plan.design.adjusted_estimates
+        if asked is not None and asked.skeptical is not None:
+            found[SKEPTICAL] = skeptical(asked.skeptical, found[""], least)
+        return found
+
+    def _posterior(self, judged: JudgedLook, chosen: Booleans) -> Posterior:
+        analysis, model = self.plan.fitted[self.plan.design.primary]
+        return analysis.posterior(model, judged.counts.rows(np.flatnonzero(chosen)), None)
+
+
+def skeptical(prior: SkepticalPrior, seen: Spans, least: float) -> Spans:
+    """The estimate under a skeptical prior, by precisions."""
+    spread = (seen.upper - seen.lower) / (2.0 * Z)
+    precision = 1.0 / spread**2 + 1.0 / prior.sd**2
+    mean = (seen.value / spread**2 + prior.no_effect / prior.sd**2) / precision
+    half = Z / np.sqrt(precision)
+    return Spans(*(np.clip(values, least, 1.0) for values in (mean, mean - half, mean + half)))
+
+
+def ended_so(judged: JudgedLook, ending: Ending) -> Booleans:
+    """Tables that end the trial for a reason, where none went before."""
+    if ending in STOPS:
+        return judged.ends[ending]
+    return ~np.logical_or.reduce([judged.ends[stop] for stop in STOPS])
+
+
+def _staged(plan: Plan, looks: Sequence[JudgedLook], last: int) -> StageWise:
+    turn = -1.0 if lower_is_better(plan.design) else 1.0
+    staged = []
+    for look in looks:
+        side = np.full(len(look.successes), RUNS_ON)
+        if look.number < last:
+            for stop in STOPS:
+                side[look.ends[stop]] = SUCCEEDS if stop == SUCCESS else STOPS_WITHOUT
+        staged.append((look.number, look.analysed, look.successes, turn * look.estimate, side))
+    return StageWise.of(staged)

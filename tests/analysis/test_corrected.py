@@ -1,0 +1,71 @@
+"""Estimates of a real trial that has stopped, corrected for that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from adaptive_cart.analysis import analyze
+from adaptive_cart.design.design import Design
+from analysis.test_absence import VISITS, visit_rows
+
+AT: dict[str, Any] = {"look": 1, "as_of": 15.75, "fast": True}
+
+
+def responders(cells: int, usual: int) -> list[dict[str, Any]]:
+    """Twenty in each arm, of whom so many respond."""
+    rows = visit_rows()
+    for k, row in enumerate(rows):
+        row["remission_month"] = 3.1 if k // 2 < (cells if k % 2 else usual) else ""
+    return rows
+
+
+def test_a_stop_at_the_first_look_is_judged_by_what_lies_beyond_it() -> None:
+    """Half of all respond, so that the p-value is that of two binomials of one half."""
+    prior = {"skeptical": {"effect": 0.3}}
+    found = analyze(Design(**VISITS, adjusted_estimates=prior), responders(16, 4), **AT)
+    assert found.decision.outcome == "success"
+    corrections = found.findings.corrections
+    assert corrections is not None
+    assert corrections.why is None
+    by_name = {one.name: one for one in corrections.estimates}
+    assert list(by_name) == ["estimate", "conditional", "skeptical", "median_unbiased"]
+    own, median = by_name["estimate"], by_name["median_unbiased"]
+    assert own.value == pytest.approx(12 / 22, abs=1e-12)
+    assert corrections.margin == 0.0
+    mass = stats.binom.pmf(np.arange(21), 20, 0.5)
+    beyond = sum(mass[u] * mass[u + 12 :].sum() for u in range(9))
+    assert median.p_value == pytest.approx(beyond, abs=1e-12)
+    assert median.p_value_at_most == pytest.approx(beyond, abs=1e-9)  # one half is the worst
+    assert 0.0 < median.lower < median.value < median.upper < 1.0
+    assert 0.0 < by_name["skeptical"].value < own.value
+    # the bias of trials that succeed here, where 17 of 22 and 5 of 22 respond
+    grid, k = (np.arange(4000) + 0.5) / 4000, np.arange(21)
+    density = stats.beta.pdf(grid, 1 + k[:, None], 21 - k[:, None]) / 4000
+    stops = density @ (density.cumsum(axis=1) - density / 2).T >= 0.99  # (cells, usual)
+    mass = np.outer(stats.binom.pmf(k, 20, 17 / 22), stats.binom.pmf(k, 20, 5 / 22)) * stops
+    mean = float((mass * (k[:, None] - k[None, :]) / 22).sum() / mass.sum())
+    assert by_name["conditional"].value == pytest.approx(2 * own.value - mean, abs=1e-9)
+    assert "Estimates of cells − usual corrected for the stop" in found.text
+    assert "median unbiased, by the stage-wise order" in found.text
+
+
+def test_where_the_trial_goes_on_there_is_nothing_to_correct() -> None:
+    found = analyze(Design(**VISITS), responders(10, 4), **AT)
+    assert found.decision.outcome == "goes_on"
+    assert found.findings.corrections is None
+    assert "corrected for the stop" not in found.text
+
+
+def test_why_ends_cannot_be_put_in_order_is_told() -> None:
+    design = Design(**{**VISITS, "strata": {"mild": 0.5, "severe": 0.5}})
+    rows = [row | {"stratum": ("mild", "severe")[k // 2 % 2]}
+            for k, row in enumerate(responders(16, 4))]  # fmt: skip
+    found = analyze(design, rows, **AT)
+    assert found.decision.outcome == "success"
+    assert found.findings.corrections is not None
+    assert found.findings.corrections.why == "the counts of strata are not ordered together"
+    assert "the counts of strata are not ordered together" in found.text
