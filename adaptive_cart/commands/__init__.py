@@ -21,6 +21,7 @@ COMMANDS = {
     "example": "adaptive_cart.commands.example",
     "analyze": "adaptive_cart.commands.analyze",
     "prior": "adaptive_cart.commands.prior",
+    "evidence": "adaptive_cart.commands.evidence",
     "verify": "adaptive_cart.commands.verify",
     "figures": "adaptive_cart.commands.figures",
     "report": "adaptive_cart.commands.report",
