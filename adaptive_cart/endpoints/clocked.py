@@ -61,6 +61,9 @@ class Clocked:
     since
         ``(trial, participant)`` months on the clock of the last visit before that at which the
         event is seen; nothing where there are no visits.
+    late
+        ``(trial, participant)`` half of the months between the visit at which the beginning is seen
+        and the last one before it; nothing where it is known at its moment.
     """
 
     seen: ParticipantSet
@@ -72,6 +75,7 @@ class Clocked:
     followed: Floats
     at_visits: bool = True
     since: Floats | None = None
+    late: Floats | None = None
 
     @staticmethod
     def of(
@@ -81,6 +85,7 @@ class Clocked:
         horizon: float,
         at_visits: bool = True,
         since: Floats | None = None,
+        before: Floats | None = None,
     ) -> Clocked:
         """Times from one month of each participant to another, infinite where there is none.
 
@@ -93,6 +98,8 @@ class Clocked:
         at_visits, since
             Whether it is seen at visits, where there are any, and the month since randomisation of
             the last visit without it.
+        before
+            Month of the last visit before the beginning, where that is seen at visits.
         """
         followed = population.last_seen
         assert followed is not None
@@ -113,6 +120,7 @@ class Clocked:
             followed,
             at_visits,
             None if since is None else kept(seen, since - start),
+            None if before is None else kept(seen, start - before) / 2.0,
         )
 
     @cached_property
@@ -162,7 +170,9 @@ class Clocked:
             population.tally(ended),
             population.totals(months, included),
         )
-        return found if self.since is None else SeenDurations.seen_since(found, self.since)
+        if self.since is None:
+            return found
+        return SeenDurations.seen_since(found, self.since, self.late)
 
     def to_come(
         self, snapshot: Snapshot, summary: Durations, ahead: Ahead, horizon: float
@@ -176,13 +186,16 @@ class Clocked:
             whole[:, seen] = values
             return whole
 
-        began = over(np.where(summary.included, self.began, np.inf), np.inf)
+        earlier = summary.earlier()
+        earlier = np.zeros(self.began.shape) if earlier is None else earlier
+        began = over(np.where(summary.included, self.began - earlier, np.inf), np.inf)
         ended = self.began + self.months <= until(now)
         open_ = over(summary.included & ~summary.event & ~ended, False)
         since = over(summary.months, 0.0)
         last = np.where(np.isnan(ahead.last), np.inf, ahead.last)[:, None]
         with np.errstate(invalid="ignore"):
-            until_ = np.where(np.isfinite(began), np.minimum(last - began, horizon), 0.0)
+            longest = horizon + over(earlier, 0.0)
+            until_ = np.where(np.isfinite(began), np.minimum(last - began, longest), 0.0)
         enrolled = ahead.inside & ~ahead.new
         arrival = np.where(ahead.inside, ahead.arrival, 0.0)
         months = np.where(enrolled, now - arrival, 0.0)

@@ -259,7 +259,10 @@ class TimeToEvent(EndpointBase):
             if self.clock != "randomisation":
                 horizon = np.inf if self.horizon is None else self.horizon
                 since = self._since_visit(population, begun, time)
-                return Clocked.of(population, begun, time, horizon, self.between_visits(), since)
+                visits = population.attendance if self.clock == "remission" else None
+                before = None if visits is None or since is None else visits.before(begun)
+                seen_at = self.between_visits()
+                return Clocked.of(population, begun, time, horizon, seen_at, since, before)
         ends: Floats = np.array(np.inf if self.horizon is None else self.horizon)
         if population.last_seen is not None:
             ends = np.minimum(population.last_seen, ends)

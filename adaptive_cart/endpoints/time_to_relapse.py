@@ -66,8 +66,8 @@ class TimeToRelapse(EndpointBase):
     def prepare(self, name: str, population: Population) -> Clocked:
         began, lost = population.state(DRUG_FREE).first()
         visits = population.attendance
-        since = None if visits is None else visits.before(lost)
-        return Clocked.of(population, began, lost, self.horizon, since=since)
+        since, before = (None if visits is None else visits.before(at) for at in (lost, began))
+        return Clocked.of(population, began, lost, self.horizon, since=since, before=before)
 
     def ends(self, prepared: Clocked, population: Population) -> Floats:
         """Who is never seen in remission adds nothing, however long the follow-up."""

@@ -36,6 +36,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import calibration_beyond
 import calibration_early
+import calibration_intervals
 import numpy as np
 import numpy.typing as npt
 import uniformity
@@ -169,7 +170,9 @@ def piecewise_parameters(generator: Generator, number: int) -> Truth:
     }
 
 
-def piecewise_data(generator: Generator, truth: Truth) -> Summary:
+def piecewise_data(
+    generator: Generator, truth: Truth, seen: Callable[..., Summary] = _durations
+) -> Summary:
     number = len(truth["hazard_ratio"])
     arm = _arms(number)
     ratio = np.where(arm == 1, truth["hazard_ratio"][:, None], 1.0)
@@ -181,7 +184,7 @@ def piecewise_data(generator: Generator, truth: Truth) -> Summary:
         here = np.isinf(time_to) & (left < hazard * (end - start))
         time_to[here] = start + (left / hazard)[here]
         left = left - hazard * (end - start)
-    return _durations(generator, time_to, arm)
+    return seen(generator, time_to, arm)
 
 
 def stratified_parameters(own: bool) -> Callable[[Generator, int], Truth]:
@@ -199,20 +202,23 @@ def stratified_parameters(own: bool) -> Callable[[Generator, int], Truth]:
     return drawn
 
 
-def stratified_data(generator: Generator, truth: Truth) -> Summary:
+def stratified_data(
+    generator: Generator, truth: Truth, seen: Callable[..., Summary] = _durations
+) -> Summary:
     """Each stratum by itself, as if there were no others, and then all of them side by side."""
     parts = []
     for stratum in range(len(STRATA_SHARES)):
         log_ratio = truth["log_hazard_ratio"][..., 0]
         ratio = np.exp(log_ratio if log_ratio.ndim == 1 else log_ratio[:, stratum])
         own = {"baseline_hazard": truth["baseline_hazard"][:, stratum], "hazard_ratio": ratio}
-        found = piecewise_data(generator, own)
+        found = piecewise_data(generator, own, seen)
         assert isinstance(found, Durations)
         parts.append(replace(found, stratum=np.full_like(found.stratum, stratum)))
     nothing = np.zeros((len(truth["baseline_hazard"]), 2, len(STRATA_SHARES)), dtype=np.int64)
-    people = ("months", "event", "included", "arm", "stratum")
+    numbers = ("participants", "events", "exposure")
+    people = [name for name in vars(parts[0]) if name not in numbers]
     together = {k: np.concatenate([getattr(part, k) for part in parts], axis=1) for k in people}
-    return Durations(
+    return type(parts[0])(
         **together, participants=nothing, events=nothing, exposure=nothing.astype(np.float64)
     )
 
@@ -252,7 +258,9 @@ def cure_parameters(generator: Generator, number: int) -> Truth:
     }
 
 
-def cure_data(generator: Generator, truth: Truth) -> Summary:
+def cure_data(
+    generator: Generator, truth: Truth, seen: Callable[..., Summary] = _durations
+) -> Summary:
     number = len(truth["cured"])
     arm = _arms(number)
     cured, median, shape = (
@@ -262,7 +270,7 @@ def cure_data(generator: Generator, truth: Truth) -> Summary:
     hazard = generator.exponential(1.0, arm.shape)
     time_to = median * (hazard / np.log(2.0)) ** (1.0 / shape)
     never = generator.random(arm.shape) < cured
-    return _durations(generator, np.where(never, np.inf, time_to), arm)
+    return seen(generator, np.where(never, np.inf, time_to), arm)
 
 
 # ── events ────────────────────────────────────────────────────────────────────────────────────
@@ -613,6 +621,15 @@ CASES = {
     "normal_beyond": calibration_beyond.NORMAL,
     "normal_visits_beyond": calibration_beyond.VISITS,
 }
+
+INTERVALS = {  # how times are drawn, and months between visits
+    "piecewise_exponential": (piecewise_data, 1.0),
+    "stratified_piecewise_exponential": (stratified_data, 1.0),
+    "weibull_cure": (cure_data, 3.0),
+}
+for model, (data, every) in INTERVALS.items():
+    named = replace(CASES[model], table={"model": model, **CASES[model].table})
+    CASES[f"{model}_intervals"] = calibration_intervals.by_intervals(named, data, every)
 
 
 # ── the study ─────────────────────────────────────────────────────────────────────────────────

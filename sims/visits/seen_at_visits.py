@@ -1,11 +1,12 @@
 """What it costs that states are seen at visits: designs with the same truth and other visits.
 
-    python sims/visits/seen_at_visits.py [--trials 2000] [--jobs 1]
+    python sims/visits/seen_at_visits.py [PART ...] [--trials 2000] [--jobs 1]
 
 The main design (a state at a month), the event-driven one (a hazard ratio), and how long drug-free
 remission lasts in CAR-T of the main design (a cured fraction and Weibull times), each with
-everything seen at its moment and with visits further and further apart, and missed. Same
-participants (one seed). `seen_at_visits.csv` is written; `README.md` beside it reads it.
+everything seen at its moment and with visits further and further apart, and missed; the latter two
+analysed by intervals too. Same participants (one seed). `seen_at_visits.csv` is written, of whose
+rows those of other parts are kept; `README.md` beside it reads it.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ RUNS = {"sle_autologous": ("null", "expected"), "durability_event_driven": ("nul
 TIMED = "durability_event_driven"
 END = 60.0  # months since the trial opened at which durability is looked at
 BLOCK = 100
+BY_INTERVALS = [(f"{called}, by intervals", own) for called, own in SCHEDULES.items() if own]
 
 
 def design_with(name: str, schedule: Row, intervals: bool = False) -> Design:
@@ -60,13 +62,13 @@ def design_with(name: str, schedule: Row, intervals: bool = False) -> Design:
     return Design(**raw)
 
 
-def conducted(trials: int, jobs: int) -> Iterator[Row]:
+def conducted(trials: int, jobs: int, intervals: bool) -> Iterator[Row]:
     """What a trial finds, of each design and schedule."""
     schedules = {**SCHEDULES, "at its moment, 3 months late": LATE}
-    variants = [(*run, *one, False) for run in RUNS.items() for one in schedules.items()]
-    timed = [one for one in SCHEDULES.items() if one[1]]
-    variants += [(TIMED, RUNS[TIMED], f"{called}, by intervals", s, True) for called, s in timed]
-    for name, scenarios, called, schedule, intervals in variants:
+    variants = [(*run, *one) for run in RUNS.items() for one in schedules.items()]
+    if intervals:
+        variants = [(TIMED, RUNS[TIMED], *one) for one in BY_INTERVALS]
+    for name, scenarios, called, schedule in variants:
         design = design_with(name, schedule, intervals)
         result = ac.simulate(design, trials=trials, seed=1, jobs=jobs)
         for scenario, measure in itertools.product(scenarios, MEASURES):
@@ -74,10 +76,10 @@ def conducted(trials: int, jobs: int) -> Iterator[Row]:
             yield row(name, scenario, called, measure, one.estimate, one.mcse)
 
 
-def lasting(trials: int) -> Iterator[Row]:
+def lasting(trials: int, intervals: bool) -> Iterator[Row]:
     """Posterior means of the fraction in remission after so long, less what is true."""
-    for called, schedule in SCHEDULES.items():
-        design = design_with("sle_autologous", schedule)
+    for called, schedule in BY_INTERVALS if intervals else SCHEDULES.items():
+        design = design_with("sle_autologous", schedule, intervals)
         plan, truth = Plan.of(design), design.truths["expected"]
         analysis, model = plan.fitted["relapse"]
         endpoint = design.endpoints["relapse"]
@@ -118,13 +120,38 @@ def row(design: str, scenario: str, visits: str, measure: str, value: float, mcs
     return keys | {"estimate": f"{value:.5g}", "mcse": f"{mcse:.2g}"}
 
 
+PARTS = {  # whether of how long remission lasts (else of whole trials), and by intervals
+    "lasting": (True, False),
+    "lasting-intervals": (True, True),
+    "trials": (False, False),
+    "trials-intervals": (False, True),
+}
+
+
+def part_of(own: Row) -> str:
+    """Which part a row is of."""
+    kind = own["design"].endswith(", cart"), own["visits"].endswith(", by intervals")
+    return next(part for part, of in PARTS.items() if of == kind)
+
+
 def main() -> None:
     reader = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    reader.add_argument("parts", nargs="*", metavar="PART", default=list(PARTS))
     reader.add_argument("--trials", type=int, default=2_000)
     reader.add_argument("--jobs", type=int, default=1)
     given = reader.parse_args()
-    found = [*lasting(min(given.trials, 1_000)), *conducted(given.trials, given.jobs)]
-    with (HERE / "seen_at_visits.csv").open("w", newline="") as file:
+    path = HERE / "seen_at_visits.csv"
+    with path.open(newline="") as file:
+        before = list(csv.DictReader(file))
+    found: list[Row] = []
+    for part, (lasts, intervals) in PARTS.items():
+        if part not in given.parts:
+            found += [own for own in before if part_of(own) == part]
+        elif lasts:
+            found += lasting(min(given.trials, 1_000), intervals)
+        else:
+            found += conducted(given.trials, given.jobs, intervals)
+    with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(found[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(found)

@@ -48,6 +48,9 @@ MODELS = (
     "beta_binomial_early",
     "normal_beyond",
     "normal_visits_beyond",
+    "weibull_cure_intervals",
+    "piecewise_exponential_intervals",
+    "stratified_piecewise_exponential_intervals",
 )
 FEWER = {
     "normal_visits_beyond": 60,
@@ -55,6 +58,9 @@ FEWER = {
     "beta_binomial_early": 60,
     "stratified_piecewise_exponential_own": 100,
     "weibull_cure": 40,
+    "weibull_cure_intervals": 20,
+    "stratified_piecewise_exponential_intervals": 60,
+    "piecewise_exponential_intervals": 100,
     "logistic": 100,
     "hierarchical_logistic": 100,
 }

@@ -19,7 +19,9 @@ VALUES = (0.1, 0.3, 0.5, 0.7, 0.9)
 class DenseGrid:
     """The posterior of one table by summing over a box of (log shape, log median, cured)."""
 
-    def __init__(self, model, months, relapsed, size=(56, 150, 120)):
+    def __init__(self, model, months, relapsed, size=(56, 150, 120), since=None):
+        """`since`: months up to which each who relapsed is known to have been in remission."""
+        since = np.full(len(months), np.nan) if since is None else np.maximum(since, 1e-300)
         months = np.log(np.maximum(months, 1e-6))
         centre = np.log([model.shape[0], model.median_months[0]])
         sigma = np.array([model.shape[1], model.median_months[1]])
@@ -35,10 +37,13 @@ class DenseGrid:
             logs = (a - 0.5) * log_cured + (b - 0.5 + relapsed.sum()) * log_others
             logs = logs - 0.5 * (((median - centre[1]) / sigma[1]) ** 2)[:, None]
             logs = logs - 0.5 * (((shape - centre[0]) / sigma[0]) ** 2)[:, None, None]
-            for month, event in zip(months, relapsed, strict=True):
+            for month, event, first in zip(months, relapsed, since, strict=True):
                 w = k * (month - median)
                 hazard = np.log(2) * np.exp(np.minimum(w, 500))
-                if event:
+                if event and first >= 0.0:  # S(first) - S(month)
+                    before = np.log(2) * np.exp(np.minimum(k * (np.log(first) - median), 500))
+                    logs += (np.log(-np.expm1(before - hazard)) - before)[:, :, None]
+                elif event:
                     logs += (shape[:, None] + w - hazard)[:, :, None]
                 else:
                     left = np.exp(-hazard)[:, :, None]

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from adaptive_cart.models.durability.cure_between import log_chance
 from adaptive_cart.models.durability.cure_lattice import BLOCK, CURED, Lattice
 from adaptive_cart.models.durability.cure_place import EXPOSED, LATTICES, Place, middles
 from adaptive_cart.models.durability.cure_prior import LN2, CuredScale, CurePrior
@@ -69,7 +70,10 @@ def likelihood_on(
         part = _censored(k, median, odds[block].T, values[:, block], counts[block],
                          first_size[block], together)  # fmt: skip
         part -= times.censorings[block, None] * np.log1p(odds[block].T)[:, :, None]
-        rest = _relapsed(k, median, times.relapsed[:, block], relapses[block])
+        if times.since is None:
+            rest = _relapsed(k, median, times.relapsed[:, block], relapses[block])
+        else:
+            rest = _between(k, median, times.since[:, block], times.relapsed[:, block])
         rest -= 0.5 * (((shape[block] - centre_shape) / prior.shape[1]) ** 2)[:, :, None]
         rest -= 0.5 * ((median - centre_median) / prior.median_months[1]) ** 2
         rest += np.log(width[block])[:, :, None]
@@ -151,6 +155,17 @@ def _relapsed(k: Floats, median: Floats, times: Floats, relapses: Floats) -> Flo
     number = relapses[:, None]
     straight = number * np.log(k) + k * logs[:, None]
     return straight[:, :, None] - (number * k)[:, :, None] * median - hazard
+
+
+def _between(k: Floats, median: Floats, first: Floats, last: Floats) -> Floats:
+    """Sum over relapses between two months of their log probability but for log(1 - cured)."""
+    total = np.zeros_like(median)
+    shape = k[:, :, None]
+    for early, late in zip(first, last, strict=True):
+        here = np.flatnonzero(np.isfinite(late))
+        between = early[here, None, None], late[here, None, None]
+        total[here] += np.maximum(log_chance(shape[here], *between, median[here]), -1e6)
+    return total
 
 
 def _chebyshev(number: int) -> Floats:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from adaptive_cart.models.durability.cure_between import log_chance, sums_between
 from adaptive_cart.models.durability.cure_prior import LN2, CurePrior
 from adaptive_cart.models.durability.cure_times import Times
 
@@ -34,14 +35,45 @@ class GroupedTimes:
     relapsed: Floats
     relapsed_size: Floats
     relapses: Floats  # (table, 1)
+    since: Floats | None = None  # (group, table), log months; nothing where relapses are dated
 
     @classmethod
     def read(cls, prior: CurePrior, times: Times) -> GroupedTimes:
         """Put the participants of each table into groups of neighbours in time."""
         censored, censored_size = grouped(times.censored, times.censorings)
-        relapsed, relapsed_size = grouped(times.relapsed, times.relapses)
         relapses = times.relapses[:, None].astype(np.float64)
-        return cls(prior, censored, censored_size, relapsed, relapsed_size, relapses)
+        if times.since is None:
+            relapsed, relapsed_size = grouped(times.relapsed, times.relapses)
+            return cls(prior, censored, censored_size, relapsed, relapsed_size, relapses)
+        # an interval may begin with remission itself: its months are averaged, not their logs
+        first, last = (
+            grouped(np.where(np.isinf(times.relapsed), 0.0, np.exp(months)), times.relapses)
+            for months in (times.since, times.relapsed)
+        )
+        with np.errstate(divide="ignore"):
+            since = np.log(np.where(last[1] > 0.0, first[0], 0.0))
+            relapsed = np.log(np.where(last[1] > 0.0, last[0], 1.0))
+        return cls(prior, censored, censored_size, relapsed, last[1], relapses, since)
+
+    @property
+    def dated(self) -> Floats:
+        """Log months at which relapses would lie if they were dated: the middles of intervals."""
+        if self.since is None:
+            return self.relapsed
+        return np.log(0.5 * (np.exp(self.since) + np.exp(self.relapsed)))
+
+    def relapsed_before(self, k: Floats, median: Floats) -> Floats:
+        """Log likelihood of the relapses, but for the cured, at shapes and log medians."""
+        value = np.zeros_like(median)
+        for place, (times, size) in enumerate(zip(self.relapsed, self.relapsed_size, strict=True)):
+            if self.since is None:
+                w = np.minimum(k * (times[:, None] - median), 200.0)
+                value += size[:, None] * (w - LN2 * np.exp(w))
+            else:
+                first, last = self.since[place, :, None], times[:, None]
+                part = np.maximum(log_chance(k, first, last, median), -1e6)
+                value += size[:, None] * part
+        return value
 
     @property
     def prior_sd(self) -> tuple[float, float]:
@@ -150,40 +182,51 @@ def log_posterior(data: GroupedTimes, at: Floats) -> Points:
     cross = summed_down(survival)
     survival *= w
     cross_w = summed_down(survival)
-    # Relapsed: log(1 - c) + log k + w - H.
+    relapses, softplus = data.relapses, np.logaddexp(0.0, odds)
     size = data.relapsed_size[:, :, None]
-    w = data.relapsed[:, :, None] - median
-    w *= k
-    np.minimum(w, 200.0, out=w)
-    hazard = np.exp(w)
-    hazard *= LN2
-    hazard *= size
-    sum_w = summed_down(w * size)
-    sum_h = summed_down(hazard)
-    hazard *= w
-    sum_hw = summed_down(hazard)
-    hazard *= w
-    sum_hww = summed_down(hazard)
-    relapses = data.relapses
-    first = first + relapses - sum_h
-    first_w = first_w + sum_w - sum_hw
-    second_0 = second_0 - sum_h
-    second_w = second_w - sum_hw
-    second_ww = second_ww - sum_hww
+    if data.since is None:
+        # Relapsed: log(1 - c) + log k + w - H.
+        w = data.relapsed[:, :, None] - median
+        w *= k
+        np.minimum(w, 200.0, out=w)
+        hazard = np.exp(w)
+        hazard *= LN2
+        hazard *= size
+        sum_w = summed_down(w * size)
+        sum_h = summed_down(hazard)
+        hazard *= w
+        sum_hw = summed_down(hazard)
+        hazard *= w
+        sum_hww = summed_down(hazard)
+        first = first + relapses - sum_h
+        first_w = first_w + sum_w - sum_hw
+        second_0 = second_0 - sum_h
+        second_w = second_w - sum_hw
+        second_ww = second_ww - sum_hww
+        value = value + relapses * (shape - softplus) + sum_w - sum_h
+        by_shape = relapses
+    else:
+        # Between two months: log(1 - c) + log(S - S).
+        between = sums_between(k, data.since[:, :, None], data.relapsed[:, :, None], median, size)
+        first = first + between.first
+        first_w = first_w + between.first_w
+        second_0 = second_0 + between.second
+        second_w = second_w + between.second_w
+        second_ww = second_ww + between.second_ww
+        value = value - relapses * softplus + between.value
+        by_shape = np.zeros_like(relapses)
     # Priors, and the width of the median.
-    softplus = np.logaddexp(0.0, odds)
     sd_shape, sd_median = data.prior_sd
     z_shape = (shape - data.centre[0]) / sd_shape
     z_median = (median - data.centre[1]) / sd_median
     known = relapses * k * k
     share = known / (known + sd_median**-2)
-    value = value + relapses * (shape - softplus) + sum_w - sum_h
     value = value - 0.5 * (z_shape * z_shape + z_median * z_median + np.log(known + sd_median**-2))
     value = value + a * odds - (a + b) * softplus
     spread = cured * others
     slope = np.stack(
         [
-            first_w + relapses - z_shape / sd_shape - share,
+            first_w + by_shape - z_shape / sd_shape - share,
             -k * first - z_median / sd_median,
             spread * by_cured + a - (relapses + a + b) * cured,
         ]

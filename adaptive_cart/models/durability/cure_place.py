@@ -215,12 +215,10 @@ def _cured_stretch(
         np.log(part, out=part)
         part *= size[:, None]
         value += part
-    relapsed = np.zeros_like(median)
-    for times, size in zip(data.relapsed, data.relapsed_size, strict=True):
-        w = np.minimum(k * (times[:, None] - median), 200.0)
-        relapsed += size[:, None] * (w - LN2 * np.exp(w))
+    relapsed = data.relapsed_before(k, median)
     sd_shape, sd_median = data.prior_sd
-    relapsed += data.relapses * shape - 0.5 * ((shape - data.centre[0]) / sd_shape) ** 2
+    density = data.relapses * shape if data.since is None else 0.0
+    relapsed += density - 0.5 * ((shape - data.centre[0]) / sd_shape) ** 2
     relapsed -= 0.5 * ((median - data.centre[1]) / sd_median) ** 2
     relapsed -= 0.5 * np.log(data.relapses * k * k + sd_median**-2)
     value += relapsed

@@ -143,7 +143,7 @@ def relapses_choose(data: GroupedTimes, shape: Floats) -> Floats:
     """Log median that the relapses alone would choose at a log shape, (table, point)."""
     k = np.exp(shape)
     size = data.relapsed_size[:, :, None]
-    times = data.relapsed[:, :, None]
+    times = data.dated[:, :, None]
     last = np.where(size > 0.0, times, -np.inf).max(axis=0)
     last = np.where(np.isfinite(last), last, 0.0)
     total = summed_down(size * np.exp(np.minimum(k * (times - last), 0.0)))

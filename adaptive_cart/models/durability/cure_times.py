@@ -6,12 +6,13 @@ answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from adaptive_cart.models.durability.cure_between import AT_ONCE
 from adaptive_cart.nouns.parts import ONE_DAY
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -26,12 +27,38 @@ class Times:
     """Log months of the remitters, sorted within a table, empty places infinite.
 
     `censored` and `relapsed` are (participant, table); `censorings` and `relapses` count them.
+    `since` is nothing where relapses are dated; else they lie between `since`, which may be minus
+    infinity, and `relapsed`.
     """
 
     censored: Floats
     relapsed: Floats
     censorings: Integers
     relapses: Integers
+    since: Floats | None = None
+
+    @classmethod
+    def between(cls, middles: Floats, halves: Floats, events: Booleans, inside: Booleans) -> Times:
+        """The same, where relapses lie so many months to either side of a middle.
+
+        One that is known at its moment (0) lies within a thousandth of its month.
+        """
+        dated = cls.read(middles + np.where(events, halves, 0.0), events, inside)
+        told = np.where(middles <= SHORTEST, ONE_DAY, middles)
+        known = halves <= 0.0
+        first = np.where(known, told * (1.0 - AT_ONCE), np.maximum(middles - halves, 0.0))
+        last = np.where(known, told * (1.0 + AT_ONCE), middles + halves)
+        had = inside & events
+        with np.errstate(divide="ignore"):
+            ends = [np.log(np.where(had, month, np.inf)) for month in (first, last)]
+        most = len(dated.relapsed)
+        if not ends[0].size:
+            return replace(dated, since=dated.relapsed)
+        order = np.lexsort((ends[0], ends[1]), axis=1)[:, :most]
+        since, relapsed = (
+            np.ascontiguousarray(np.take_along_axis(end, order, axis=1).T) for end in ends
+        )
+        return replace(dated, relapsed=relapsed, since=since)
 
     @classmethod
     def read(cls, months: Floats, events: Booleans, inside: Booleans) -> Times:
@@ -56,7 +83,8 @@ class Times:
 
         Where hardly anybody remits most tables are those of nobody.
         """
-        rows = np.concatenate([self.censored, self.relapsed]).T.copy()
+        parts = [self.censored, self.relapsed] + ([] if self.since is None else [self.since])
+        rows = np.concatenate(parts).T.copy()
         known: dict[bytes, int] = {}
         same_as = np.array(
             [known.setdefault(row.tobytes(), len(known)) for row in rows], dtype=np.int64
@@ -70,7 +98,11 @@ class Times:
         censorings, relapses = self.censorings[tables], self.relapses[tables]
         most = max(int(censorings.max(initial=0)), 1), max(int(relapses.max(initial=0)), 1)
         return Times(
-            self.censored[: most[0], tables], self.relapsed[: most[1], tables], censorings, relapses
+            self.censored[: most[0], tables],
+            self.relapsed[: most[1], tables],
+            censorings,
+            relapses,
+            None if self.since is None else self.since[: most[1], tables],
         )
 
 

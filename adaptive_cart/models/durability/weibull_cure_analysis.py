@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 from pydantic import model_validator
 
-from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
+from adaptive_cart.models.base import Posterior, Reference, Statement
+from adaptive_cart.models.between_visits import ByIntervals
 from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
 from adaptive_cart.nouns.ahead import AtRisk, Coming, over_completions
 from adaptive_cart.nouns.completions import Completions
@@ -73,9 +74,12 @@ class DurabilityPosterior(Posterior):
         """Posterior of one arm, in the strata that a question is about."""
         if (arm, stratum) not in self._arms:
             inside = self.data.members(arm, stratum, self.open_strata)
-            found = self.model.posterior(self.data.months, self.data.event, inside)
-            self._arms[arm, stratum] = found
+            self._arms[arm, stratum] = self._remitters(inside)
         return self._arms[arm, stratum]
+
+    def _remitters(self, inside: Booleans) -> WeibullCurePosterior:
+        """Posterior of the remitters named, ``(trial, participant)``."""
+        return self.model.posterior(self.data.months, self.data.event, inside)
 
     exactly = "quadrature"
     closed = ("level", "remaining")
@@ -185,11 +189,14 @@ class DurabilityPosterior(Posterior):
         arms = (question.arm, question.minus)
         members = [data.members(arm, question.stratum, self.open_strata) for arm in arms]
 
-        def seen(row: int, mine: Booleans) -> tuple[tuple[float, bool], ...]:
-            pairs = zip(data.months[row][mine[row]], data.event[row][mine[row]], strict=True)
-            return tuple(sorted((float(months), bool(event)) for months, event in pairs))
+        def seen(row: int, mine: Booleans) -> list[tuple[float, ...]]:
+            return sorted(zip(*(part[mine[row]].tolist() for part in self._told(row)), strict=True))
 
         return np.array([seen(row, members[0]) == seen(row, members[1]) for row in rows])
+
+    def _told(self, row: int) -> tuple[Floats, ...]:
+        """What is known of each participant of a trial: months, and whether they end in relapse."""
+        return self.data.months[row], self.data.event[row].astype(np.float64)
 
     def mean(self, question: Question) -> Floats:
         if question.kind not in self.closed:
@@ -262,7 +269,20 @@ def _relapse(parameters: Floats, since: Floats, uniform: Floats) -> Floats:
     return found
 
 
-class WeibullCureAnalysis(AnalysisBase):
+class IntervalDurabilityPosterior(DurabilityPosterior):
+    """The same where relapses are known to have happened between two visits."""
+
+    def _remitters(self, inside: Booleans) -> WeibullCurePosterior:
+        data, half = self.data, self.data.half_widths()
+        half = np.zeros_like(data.months) if half is None else half
+        return self.model.posterior(data.months, data.event, inside, half)
+
+    def _told(self, row: int) -> tuple[Floats, ...]:
+        half = self.data.half_widths()
+        return super()._told(row) if half is None else (*super()._told(row), half[row])
+
+
+class WeibullCureAnalysis(ByIntervals):
     """By arm: a cured fraction, and a Weibull relapse time for the rest."""
 
     model: Literal["weibull_cure"]
@@ -314,11 +334,14 @@ class WeibullCureAnalysis(AnalysisBase):
         self, fitted: WeibullCure, summary: Summary, open_strata: Booleans | None
     ) -> DurabilityPosterior:
         assert isinstance(summary, Durations)
-        return DurabilityPosterior(fitted, summary, open_strata)
+        kind = IntervalDurabilityPosterior if self.intervals else DurabilityPosterior
+        return kind(fitted, summary, open_strata)
 
     def reference(
         self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
     ) -> Reference:
+        from adaptive_cart.models.durability.interval_cure_reference import IntervalCureReference
         from adaptive_cart.models.durability.weibull_cure_reference import WeibullCureReference
 
-        return WeibullCureReference(self.fitted(arms, shares), arms)
+        kind = IntervalCureReference if self.intervals else WeibullCureReference
+        return kind(self.fitted(arms, shares), arms)

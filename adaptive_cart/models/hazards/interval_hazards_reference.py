@@ -15,7 +15,7 @@ put at their middle as the fast posterior does.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,48 @@ from adaptive_cart.models.strata.reference_strata import in_strata
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans
 from adaptive_cart.nouns.summaries import Durations, Summary
+
+
+def until_last_without(summary: Durations) -> Durations:
+    """Follow-up until the last visit without the event: who has it later has none in it."""
+    half = summary.half_widths()
+    half = np.zeros_like(summary.months) if half is None else half
+    between = summary.event & (half > 0.0)
+    return Durations.of(
+        summary.months - np.where(between, half, 0.0),
+        summary.event & ~between,
+        summary.included,
+        summary.arm,
+        summary.stratum,
+        summary.participants.shape[1:],
+    )
+
+
+def between_visits(
+    summary: Durations,
+    trial: int,
+    open_strata: Booleans | None,
+    question: Question | None,
+    arms: Iterable[int],
+    cuts: Iterable[float],
+) -> tuple[dict[str, npt.NDArray[Any]], Booleans]:
+    """Months of each interval that lie between cuts, ``(event, interval)``, and its arm; whose."""
+    half = summary.half_widths()
+    half = np.zeros_like(summary.months) if half is None else half
+    inside = summary.included[trial] & summary.event[trial] & (half[trial] > 0.0)
+    inside &= in_strata(summary.stratum[trial], open_strata, question)
+    inside &= np.isin(summary.arm[trial], list(arms))
+    first = (summary.months - half)[trial][inside]
+    last = (summary.months + half)[trial][inside]
+    widths = [
+        np.clip(np.minimum(last, end) - np.maximum(first, start), 0.0, None)
+        for start, end in itertools.pairwise((0.0, *cuts, np.inf))
+    ]
+    found = {
+        "widths": np.stack(widths, axis=1),
+        "interval_arm": summary.arm[trial][inside].astype(np.int64),
+    }
+    return found, inside
 
 
 class IntervalHazardsReference(PiecewiseExponentialReference):
@@ -53,34 +95,10 @@ class IntervalHazardsReference(PiecewiseExponentialReference):
     ) -> dict[str, npt.NDArray[Any]]:
         """Dated events and months at risk as without intervals, and each interval by itself."""
         assert isinstance(summary, Durations)
-        half = summary.half_widths()
-        half = np.zeros_like(summary.months) if half is None else half
-        # until the last visit without it, who has the event later is one without it
-        between = summary.event & (half > 0.0)
-        until_then = Durations.of(
-            summary.months - np.where(between, half, 0.0),
-            summary.event & ~between,
-            summary.included,
-            summary.arm,
-            summary.stratum,
-            summary.participants.shape[1:],
-        )
-        found = super().data(until_then, trial, open_strata, question)
-        strata = in_strata(summary.stratum[trial], open_strata, question)
-        inside = summary.included[trial] & between[trial] & strata
-        inside &= np.isin(summary.arm[trial], effects_of(len(self.arms), question)[0])
-        first = (summary.months - half)[trial][inside]
-        last = (summary.months + half)[trial][inside]
-        edges = itertools.pairwise((0.0, *self.prior.cuts, np.inf))
-        widths = [
-            np.clip(np.minimum(last, end) - np.maximum(first, start), 0.0, None)
-            for start, end in edges
-        ]
-        return {
-            **found,
-            "widths": np.stack(widths, axis=1),
-            "interval_arm": summary.arm[trial][inside].astype(np.int64),
-        }
+        found = super().data(until_last_without(summary), trial, open_strata, question)
+        arms = effects_of(len(self.arms), question)[0]
+        between, _ = between_visits(summary, trial, open_strata, question, arms, self.prior.cuts)
+        return {**found, **between}
 
     def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
         """A new model of these data."""

@@ -182,13 +182,14 @@ class PiecewiseExponential:
 
     def split_intervals(
         self, middles: Array, halves: Array, events: Mask, included: Mask
-    ) -> tuple[Array, Array, Array]:
+    ) -> tuple[Array, Array, Array, Array]:
         """Count events that happened within so much of a month, and the months at risk until it.
 
         The chance of an event between l and r is that of none until l, times 1 - exp(-x), with x
-        the cumulative hazard from l to r, and ``1 - exp(-x) = x exp(-x/2) exp(x^2/24 - ...)``: so
-        it is an event at the middle, seen for a stretch of x, and a factor that is 1 but for the
-        square of x. Where an interval goes over a cut each part of it counts for its share.
+        the cumulative hazard from l to r, and ``1 - exp(-x) = x exp(-x/2) sinh(x/2) / (x/2)``: so
+        it is an event that is at risk for half of x, and a factor that is 1 but for the square of
+        x. Where an interval goes over a cut each part of it counts for its share, and for half of
+        its months.
 
         Parameters
         ----------
@@ -198,24 +199,26 @@ class PiecewiseExponential:
 
         Returns
         -------
-        events, time, squares
-            (table, interval) each; parts of events, months at risk, and the sum of squared months
-            of the intervals, by which the factor is worked out
+        events, time, squares, between
+            (table, interval) each; parts of events, months at risk, and of the events that lie
+            between two months the sum of the squares of these and their number, by which the
+            factor is worked out
         """
-        _, time = self.split(middles, events, included)
-        count, squares = np.empty_like(time), np.empty_like(time)
         had = included & events
         first, last = middles - halves, middles + halves
+        _, time = self.split(np.where(events, first, middles), events, included)
+        count, squares, between = (np.empty_like(time) for _ in range(3))
         width = np.where(halves > 0.0, 2.0 * halves, 1.0)
         for place, (start, end) in enumerate(itertools.pairwise((0.0, *self.cuts, np.inf))):
             here = np.clip(np.minimum(last, end) - np.maximum(first, start), 0.0, None)
             dated = (middles <= end) & ((middles > start) | (place == 0))
             share = np.where(halves > 0.0, here / width, dated)
             count[:, place] = np.where(had, share, 0.0).sum(axis=-1)
-            squares[:, place] = np.where(had, np.where(halves > 0.0, here, 0.0) ** 2, 0.0).sum(
-                axis=-1
-            )
-        return count, time, squares
+            wide = had & (halves > 0.0)
+            time[:, place] += np.where(wide, here, 0.0).sum(axis=-1) / 2.0
+            squares[:, place] = np.where(wide, here**2, 0.0).sum(axis=-1)
+            between[:, place] = np.where(wide, share, 0.0).sum(axis=-1)
+        return count, time, squares, between
 
     def baseline_given(self, events: Array, time: Array, ratio: Array, uniform: Array) -> Array:
         """Draws of the baseline hazards given hazard ratios, which leave gamma posteriors.
@@ -268,7 +271,11 @@ class PiecewiseExponential:
         return found
 
     def posterior(
-        self, events: npt.ArrayLike, time: npt.ArrayLike, squares: Array | None = None
+        self,
+        events: npt.ArrayLike,
+        time: npt.ArrayLike,
+        squares: Array | None = None,
+        between: Array | None = None,
     ) -> Posterior:
         """Posterior of the log hazard ratio, experimental over control.
 
@@ -278,9 +285,9 @@ class PiecewiseExponential:
             (table, 2, interval) events, control first
         time
             (table, 2, interval) months at risk
-        squares
-            (table, 2, interval) sums of squared months of the intervals in which events happened;
-            nothing where they are dated
+        squares, between
+            (table, 2, interval) sums of squared months of the intervals in which events happened,
+            and how many did; nothing where they are dated
 
         Raises
         ------
@@ -312,9 +319,9 @@ class PiecewiseExponential:
                 experimental=np.ascontiguousarray(months[:, 1].T),
                 mean=mean,
                 sd=sd,
-                squares=None
-                if squares is None
-                else np.ascontiguousarray(squares.transpose(1, 2, 0)),
+                between=None
+                if squares is None or between is None
+                else np.ascontiguousarray(np.stack([squares, between]).transpose(0, 2, 3, 1)),
             )
         )
 
@@ -333,7 +340,7 @@ class _Density:
     experimental: Array
     mean: float
     sd: float
-    squares: Array | None = None  # (arm, interval, table)
+    between: Array | None = None  # (squared months and number, arm, interval, table)
 
     def take(self, tables: npt.NDArray[np.intp] | slice) -> _Density:
         """Keep these tables only."""
@@ -344,7 +351,7 @@ class _Density:
             np.ascontiguousarray(self.experimental[:, tables]),
             self.mean,
             self.sd,
-            None if self.squares is None else np.ascontiguousarray(self.squares[:, :, tables]),
+            None if self.between is None else np.ascontiguousarray(self.between[..., tables]),
         )
 
     def log(self, beta: Array) -> Array:
@@ -363,23 +370,28 @@ class _Density:
             np.log(term, out=term)
             term *= exponent[:, None]
             total -= term
-        return total if self.squares is None else total + self._of_intervals(ratio, self.squares)
+        return total if self.between is None else total + self._of_intervals(ratio, self.between)
 
-    def _of_intervals(self, ratio: Array, squares: Array) -> Array:
-        """What is left of the likelihood of intervals, ``x^2 / 24`` of each event, (table, node).
+    def _of_intervals(self, ratio: Array, between: Array) -> Array:
+        """What is left of the likelihood of intervals, ``log(sinh(x/2) / (x/2))`` of each event.
 
         Of x, a hazard times the months of an interval, the posterior mean of the square is taken,
-        given the hazard ratio.
+        given the hazard ratio, and of the months their mean square.
+
+        Returns
+        -------
+        (table, node)
         """
         total = np.zeros_like(ratio)
-        of_arms = zip(
-            self.exponent, self.control, self.experimental, squares[0], squares[1], strict=True
-        )
-        for exponent, control, experimental, of_control, of_other in of_arms:
-            rate = control[:, None] + ratio * experimental[:, None]
-            square = (exponent * (exponent + 1.0))[:, None] / rate**2
-            total += square * (of_control[:, None] + ratio**2 * of_other[:, None])
-        return total / 24.0
+        squares, numbers = between
+        for place, exponent in enumerate(self.exponent):
+            rate = self.control[place, :, None] + ratio * self.experimental[place, :, None]
+            hazard = np.sqrt(exponent * (exponent + 1.0))[:, None] / rate
+            for arm, own in enumerate((hazard, ratio * hazard)):
+                number = numbers[arm, place, :, None]
+                months = np.sqrt(squares[arm, place, :, None] / np.where(number > 0.0, number, 1.0))
+                total += number * _beyond_the_middle(own * months)
+        return total
 
     def derivatives(self, beta: Array) -> tuple[Array, Array]:
         """First derivative of the log density and minus the second, (table,) each."""
@@ -472,7 +484,7 @@ class Posterior:
                 density.experimental,
                 density.mean,
                 density.sd,
-                density.squares,
+                density.between,
             )
         )
         with np.errstate(over="ignore", invalid="ignore"):  # the latter in failed tables
@@ -612,6 +624,13 @@ class Posterior:
             self._density, gap, value, left, left + self._width, tolerance, ~self.failed
         )
         return value
+
+
+def _beyond_the_middle(x: Array) -> Array:
+    """``log(sinh(x/2) / (x/2))``: what an interval says beyond an event at its middle."""
+    at = np.maximum(x, 0.01)
+    found: Array = np.where(x < 0.01, x * x / 24.0, 0.5 * at + np.log(-np.expm1(-at) / at))
+    return found
 
 
 def _number_of_panels(sd: float) -> int:

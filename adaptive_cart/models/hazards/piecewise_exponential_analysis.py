@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
 
 from adaptive_cart.models.base import Posterior, Reference, Statement
+from adaptive_cart.models.between_visits import ByIntervals
 from adaptive_cart.models.draws import DRAWS
 from adaptive_cart.models.hazards.ratios_analysis import HazardsAnalysis, Ratio, RatiosPosterior
 from adaptive_cart.nouns.completions import Completions
@@ -137,7 +137,7 @@ class IntervalHazardsPosterior(HazardsPosterior):
 
     fast_error = 0.002
 
-    def _split_up(self, arm: int, stratum: int) -> tuple[Floats, Floats, Floats]:
+    def _split_up(self, arm: int, stratum: int) -> tuple[Floats, ...]:
         inside = self.data.members(arm, stratum, self.open_strata)
         data, half = self.data, self.data.half_widths()
         half = np.zeros_like(data.months) if half is None else half
@@ -145,15 +145,13 @@ class IntervalHazardsPosterior(HazardsPosterior):
 
     def _arm(self, arm: int, stratum: int) -> tuple[Floats, Floats]:
         if (arm, stratum) not in self._split:
-            self._split[arm, stratum] = self._split_up(arm, stratum)[:2]
+            events, time, *_ = self._split_up(arm, stratum)
+            self._split[arm, stratum] = events, time
         return self._split[arm, stratum]
 
     def _worked_out(self, pair: tuple[int, int], stratum: int) -> Ratio:
-        events, time, squares = (
-            np.stack(parts, axis=1)
-            for parts in zip(*(self._split_up(arm, stratum) for arm in pair), strict=True)
-        )
-        return self.model.posterior(events, time, squares)
+        both = zip(*(self._split_up(arm, stratum) for arm in pair), strict=True)
+        return self.model.posterior(*(np.stack(parts, axis=1) for parts in both))
 
 
 class CutIntervalHazardsPosterior(IntervalHazardsPosterior):
@@ -162,14 +160,10 @@ class CutIntervalHazardsPosterior(IntervalHazardsPosterior):
     fast_error = 0.02
 
 
-class PiecewiseExponentialAnalysis(HazardsAnalysis):
+class PiecewiseExponentialAnalysis(ByIntervals, HazardsAnalysis):
     """Proportional hazards over a baseline that is constant between cuts."""
 
     model: Literal["piecewise_exponential"]
-    intervals: bool | None = Field(
-        default=None,
-        description="with visits: an event happened between two of them, and not at the second",
-    )
 
     title: ClassVar[str] = "Piecewise exponential model"
     statements: ClassVar[tuple[Statement, ...]] = (
@@ -190,13 +184,6 @@ class PiecewiseExponentialAnalysis(HazardsAnalysis):
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> PiecewiseExponential:
         return self._of_one_table()
-
-    def by_intervals(self) -> bool:
-        return bool(self.intervals)
-
-    def dated(self, summary: Summary) -> Summary:
-        assert isinstance(summary, Durations)
-        return summary.in_the_middle() if self.intervals else summary
 
     @property
     def _answering(self) -> type[HazardsPosterior]:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from adaptive_cart.models.base import Posterior, Reference, Statement
+from adaptive_cart.models.between_visits import ByIntervals
 from adaptive_cart.models.hazards.average_ratio import AverageRatio
 from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
+from adaptive_cart.models.hazards.piecewise_exponential_analysis import (
+    CutIntervalHazardsPosterior,
+    IntervalHazardsPosterior,
+)
 from adaptive_cart.models.hazards.ratios_analysis import HazardsAnalysis, Ratio, RatiosPosterior
 from adaptive_cart.models.hazards.stratified_hazards import StratifiedHazards
 from adaptive_cart.nouns.completions import Completions
@@ -30,7 +36,7 @@ class StratifiedPosterior(RatiosPosterior):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._cells: dict[int, tuple[Floats, Floats]] = {}
+        self._cells: dict[int, tuple[Floats, ...]] = {}
 
     @property
     def _one(self) -> PiecewiseExponential:
@@ -42,18 +48,20 @@ class StratifiedPosterior(RatiosPosterior):
         return other
 
     # ── the data ──────────────────────────────────────────────────────────────────────────
-    def _arm(self, arm: int) -> tuple[Floats, Floats]:
+    def _arm(self, arm: int) -> tuple[Floats, ...]:
         """Events and months at risk of an arm, ``(trial, stratum, interval)`` each."""
         if arm not in self._cells:
             parts = [
-                self.model.one.split(
-                    self.data.months, self.data.event, self.data.members(arm, stratum, None)
-                )
+                self._split(self.data.members(arm, stratum, None))
                 for stratum in range(len(self.model.shares))
             ]
-            events, time = (np.stack(part, axis=1) for part in zip(*parts, strict=True))
-            self._cells[arm] = (events.astype(np.float64), time)
+            events, *others = (np.stack(part, axis=1) for part in zip(*parts, strict=True))
+            self._cells[arm] = (events.astype(np.float64), *others)
         return self._cells[arm]
+
+    def _split(self, members: Booleans) -> tuple[npt.NDArray[Any], ...]:
+        """Events and months at risk of some participants, ``(trial, interval)`` each."""
+        return self.model.one.split(self.data.months, self.data.event, members)
 
     def _asked(self, stratum: int) -> Floats:
         """Weight of each stratum in a question, ``(trial, stratum)``; 0 of one it is not about."""
@@ -65,24 +73,23 @@ class StratifiedPosterior(RatiosPosterior):
             weights = np.where(self.open_strata | ~some, weights, 0.0)
         return weights / weights.sum(axis=1, keepdims=True)
 
-    def _stacked(self, arms: tuple[int, ...], stratum: int) -> tuple[Floats, Floats]:
+    def _stacked(self, arms: tuple[int, ...], stratum: int) -> tuple[Floats, ...]:
         """Events and months of some arms, ``(trial, arm, interval of every stratum)`` each.
 
         None in a stratum that a question is not about.
         """
         asked = (self._asked(stratum) > 0.0)[:, :, None]
-        both = zip(*(self._arm(arm) for arm in arms), strict=True)
-        events, time = (
+        return tuple(
             np.stack([(part * asked).reshape(len(part), -1) for part in parts], axis=1)
-            for parts in both
+            for parts in zip(*(self._arm(arm) for arm in arms), strict=True)
         )
-        return events, time
 
-    def _of_stratum(self, arms: tuple[int, ...], stratum: int) -> tuple[Floats, Floats]:
+    def _of_stratum(self, arms: tuple[int, ...], stratum: int) -> tuple[Floats, ...]:
         """Events and months of some arms in one stratum, ``(trial, arm, interval)`` each."""
-        both = zip(*(self._arm(arm) for arm in arms), strict=True)
-        events, time = (np.stack([part[:, stratum] for part in parts], axis=1) for parts in both)
-        return events, time
+        return tuple(
+            np.stack([part[:, stratum] for part in parts], axis=1)
+            for parts in zip(*(self._arm(arm) for arm in arms), strict=True)
+        )
 
     # ── without draws ─────────────────────────────────────────────────────────────────────
     def _worked_out(self, pair: tuple[int, int], stratum: int) -> Ratio:
@@ -97,7 +104,7 @@ class StratifiedPosterior(RatiosPosterior):
     def _unseen(self, question: Question, rows: Integers) -> Booleans:
         """In any stratum asked about."""
         cells = self._stacked((question.arm,), question.stratum)
-        events, time = ((part[rows] == 0.0).all(axis=(1, 2)) for part in cells)
+        events, time = ((part[rows] == 0.0).all(axis=(1, 2)) for part in _counted(cells))
         return events & time
 
     # ── the trial completed ───────────────────────────────────────────────────────────────
@@ -111,7 +118,7 @@ class StratifiedPosterior(RatiosPosterior):
         ratio = np.exp(
             np.stack([some.of(self._log_ratio(k, asked)) for k in range(self.arms)], axis=1)
         )
-        events, time = self._of_stratum(tuple(range(self.arms)), stratum)
+        events, time = _counted(self._of_stratum(tuple(range(self.arms)), stratum))
         intervals, strata = events.shape[-1], len(self.model.shares)
         first = stratum * intervals
         uniform = some.even(strata * intervals).T[:, first : first + intervals]
@@ -136,16 +143,41 @@ class StratifiedPosterior(RatiosPosterior):
         first = max(stratum + 1, 0) * self.arms
         own = rank[first + 1 : first + self.arms]
         if stratum >= 0:
-            return log_ratios(self.model.one, *self._of_stratum(arms, stratum), own)
+            return log_ratios(self.model.one, *_counted(self._of_stratum(arms, stratum)), own)
         if not self.model.own:
-            return log_ratios(self.model.stacked, *self._stacked(arms, stratum), own)
+            return log_ratios(self.model.stacked, *_counted(self._stacked(arms, stratum)), own)
         weights = self._asked(stratum)[:, :, None, None]
         each = [weights[:, s] * self._all_log_ratios(s) for s in range(strata)]
         average: Floats = np.add.reduce(each)
         return average
 
 
-class StratifiedPiecewiseExponentialAnalysis(HazardsAnalysis):
+def _counted(parts: tuple[Floats, ...]) -> tuple[Floats, Floats]:
+    """Events and months at risk alone, without what intervals between visits add."""
+    return parts[0], parts[1]
+
+
+class IntervalStratifiedPosterior(StratifiedPosterior):
+    """The same where events are known to have happened between two visits.
+
+    As :class:`IntervalHazardsPosterior` has it, stratum by stratum.
+    """
+
+    fast_error = IntervalHazardsPosterior.fast_error
+
+    def _split(self, members: Booleans) -> tuple[npt.NDArray[Any], ...]:
+        data, half = self.data, self.data.half_widths()
+        half = np.zeros_like(data.months) if half is None else half
+        return self.model.one.split_intervals(data.months, half, data.event, members)
+
+
+class CutIntervalStratifiedPosterior(IntervalStratifiedPosterior):
+    """The same with cuts, over which an interval may go: its parts are taken for observed."""
+
+    fast_error = CutIntervalHazardsPosterior.fast_error
+
+
+class StratifiedPiecewiseExponentialAnalysis(ByIntervals, HazardsAnalysis):
     """Proportional hazards in strata that have baseline hazards of their own."""
 
     model: Literal["stratified_piecewise_exponential"]
@@ -196,13 +228,24 @@ class StratifiedPiecewiseExponentialAnalysis(HazardsAnalysis):
         self, fitted: StratifiedHazards, summary: Summary, open_strata: Booleans | None
     ) -> StratifiedPosterior:
         assert isinstance(summary, Durations)
-        return StratifiedPosterior(fitted, summary, open_strata)
+        return self._answering(fitted, summary, open_strata)
+
+    @property
+    def _answering(self) -> type[StratifiedPosterior]:
+        if not self.intervals:
+            return StratifiedPosterior
+        return CutIntervalStratifiedPosterior if self.cuts else IntervalStratifiedPosterior
+
+    def error(self, fitted: Any, question: Question, participants: tuple[int, ...]) -> float:
+        return self._answering.error(question)
 
     def reference(
         self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
     ) -> Reference:
+        from adaptive_cart.models.hazards.interval_strata_reference import IntervalStrataReference
         from adaptive_cart.models.hazards.stratified_hazards_reference import (
             StratifiedHazardsReference,
         )
 
-        return StratifiedHazardsReference(self.fitted(arms, shares), arms, strata)
+        kind = IntervalStrataReference if self.intervals else StratifiedHazardsReference
+        return kind(self.fitted(arms, shares), arms, strata)

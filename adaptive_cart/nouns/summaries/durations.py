@@ -68,9 +68,16 @@ class Durations(Summary):
     def in_the_middle(self) -> Durations:
         """The same, each event at the middle of the interval in which it happened.
 
-        Where every event is known at its moment that is the same.
+        So is what the clock begins with. Where everything is known at its moment that is the same.
         """
         return self
+
+    def earlier(self) -> Floats | None:
+        """Months by which clocks begin before they are seen to, ``(trial, participant)``, if any.
+
+        Of times that are in the middle of their intervals.
+        """
+        return None
 
     def half_widths(self) -> Floats | None:
         """Half of that interval, ``(trial, participant)``; nothing where events are moments."""
@@ -208,24 +215,41 @@ class SeenDurations(Durations):
     half
         ``(trial, participant)`` half of the months between the last visit without the event and
         that at which it is seen; 0 where it is known at its moment, or there is none.
+    late
+        ``(trial, participant)`` the same of what the clock begins with; 0 where that is known at
+        its moment.
+    moved
+        ``(trial, participant)`` months by which the clock has been made to begin sooner.
     """
 
     half: Floats
+    late: Floats
+    moved: Floats
 
     @classmethod
-    def seen_since(cls, dated: Durations, since: Floats) -> SeenDurations:
+    def seen_since(
+        cls, dated: Durations, since: Floats, late: Floats | None = None
+    ) -> SeenDurations:
         """Times with the month, on the same clock, of the last visit without the event."""
         fields = vars(dated)
         with np.errstate(invalid="ignore"):
             width = np.where(dated.event, dated.months - np.maximum(since, 0.0), 0.0)
-        return cls(**fields, half=np.maximum(width, 0.0) / 2.0)
+        nothing = np.zeros(dated.months.shape)
+        late = nothing if late is None else np.where(dated.included, late, 0.0)
+        return cls(**fields, half=np.maximum(width, 0.0) / 2.0, late=late, moved=nothing)
 
     def in_the_middle(self) -> SeenDurations:
+        less = self.half - self.late
         exposure = self.exposure.copy()
         for place in np.ndindex(*exposure.shape[1:]):
             mine = self.included & (self.arm == place[0]) & (self.stratum == place[1])
-            exposure[(slice(None), *place)] -= np.where(mine, self.half, 0.0).sum(axis=1)
-        return replace(self, months=self.months - self.half, exposure=exposure)
+            exposure[(slice(None), *place)] -= np.where(mine, less, 0.0).sum(axis=1)
+        nothing = np.zeros(self.late.shape)
+        months = self.months - less
+        return replace(self, months=months, exposure=exposure, late=nothing, moved=self.late)
+
+    def earlier(self) -> Floats | None:
+        return self.moved
 
     def half_widths(self) -> Floats | None:
         return self.half
