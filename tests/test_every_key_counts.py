@@ -859,7 +859,8 @@ KEYS: dict[str, list[Case]] = {
                                 follow_up=VISITS)],
     "FollowUp.window": [to("course", "follow_up/window", 0.0, follow_up=VISITS)],
     "FollowUp.missed": [to("course", "follow_up/missed", 0.0, follow_up=VISITS),
-                        to("scores", "follow_up", VISITS, "refused")],
+                        to("scores", "follow_up/missed", 0.0, follow_up=VISITS),
+                        to("scores", "follow_up", VISITS | {"visit_every": 2.0}, "refused")],
     "FollowUp.reporting_delay": [to("direct", "follow_up", {"reporting_delay": 3.0})],
     "FollowUp.adjudication_delay": [
         to("course", "follow_up/adjudication_delay", {"crs": 4.0}, follow_up=VISITS),
@@ -1126,6 +1127,11 @@ KEYS: dict[str, list[Case]] = {
     "PiecewiseExponentialAnalysis.intervals": [
         to("times", "analysis/relapse/intervals", True, follow_up={"visit_every": 3.0}),
         to("times", "analysis/relapse/intervals", True, "refused")],
+    "StratifiedPiecewiseExponentialAnalysis.intervals": [
+        Case("times", {"analysis/relapse/intervals": True},
+             start={**BY_STRATUM, "follow_up": {"visit_every": 3.0}})],
+    "WeibullCureAnalysis.intervals": [
+        to("lasting", "analysis/relapse/intervals", True, follow_up={"visit_every": 3.0})],
     "PiecewiseExponentialAnalysis.model": [to("times", "analysis/relapse/model", "weibull_cure",
                                               "refused")],
     "PiecewiseExponentialAnalysis.cuts": [to("times", "analysis/relapse/cuts", [2.0]),

@@ -75,9 +75,8 @@ class FollowUp(Part):
         """Whether states are seen at visits alone."""
         return self.visit_every is not None
 
-    @property
-    def in_words(self) -> str:
-        """Say it in a line."""
+    def in_words(self, endpoints: Mapping[str, EndpointBase]) -> str:
+        """Say it in a line, with what it means for the endpoints."""
         parts = []
         if self.visit_every is not None:
             missed = f", of which {self.missed:g} are missed" if self.missed else ""
@@ -85,6 +84,8 @@ class FollowUp(Part):
             parts.append(
                 f"a visit may lie {_months(self.visit_window)} off the month for which it stands"
             )
+            if self.missed and any(endpoint.taken_at() for endpoint in endpoints.values()):
+                parts.append("the score of a visit that is missed is missing")
         if self.reporting_delay:
             parts.append(f"what is seen is reported {_months(self.reporting_delay)} later")
         parts += [self._adjudicated()]
@@ -148,12 +149,23 @@ def follow_up_faults(
         month = endpoint.known_after()
         if endpoint.told_at_visit and month is not None:
             yield from _without_visit(follow_up, name, month)
-        if endpoint.taken_at() and follow_up.missed:
-            yield (
-                ("missed",),
-                f"found {follow_up.missed:g}; the visits of '{name}' are those that it names, "
-                "which are not missed; leave `missed` out, or the score",
-            )
+        if follow_up.missed:
+            yield from _not_planned(follow_up, name, endpoint)
+
+
+def _not_planned(follow_up: FollowUp, name: str, endpoint: EndpointBase) -> Iterator[Fault]:
+    """A score at a month for which no visit is planned: whether it is missed nothing says."""
+    every = follow_up.visit_every or 0.0
+    apart = [
+        month for month in endpoint.taken_at() if abs(round(month / every) * every - month) > TIE
+    ]
+    if apart:
+        months = one_of([f"{month:g}" for month in apart])
+        yield (
+            ("missed",),
+            f"found {follow_up.missed:g}; '{name}' is scored at month {months}, and visits are "
+            f"planned {_every(every)}: score it at planned visits, or leave `missed` out",
+        )
 
 
 def _without_visit(follow_up: FollowUp, name: str, month: float) -> Iterator[Fault]:

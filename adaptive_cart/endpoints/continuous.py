@@ -15,6 +15,10 @@ says:
 
 With any but the first the month alone is analysed; only who copies the reference, or its
 increments, is drawn given the visits before.
+
+A planned visit may be missed by somebody who stays. At ``month`` the score is then missing like any
+other; before it, it is taken on the line between the visits held on either side, from the later one
+on, and until then not seen.
 """
 
 from __future__ import annotations
@@ -31,6 +35,7 @@ from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.endpoints.direct import DirectTruth, ScoresAtVisits
 from adaptive_cart.endpoints.direct.scored import ScoreTruth
 from adaptive_cart.endpoints.intercurrent import Circumstances, Handled, Strategy
+from adaptive_cart.endpoints.missed_scores import on_the_line
 from adaptive_cart.endpoints.reference import (
     COPY,
     INCREMENTS,
@@ -42,13 +47,14 @@ from adaptive_cart.endpoints.reference import (
     drawn,
 )
 from adaptive_cart.nouns.ahead import Ahead
+from adaptive_cart.nouns.attendance import Attendance
 from adaptive_cart.nouns.calendar import SAME, short_of, until
 from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import Finite, PositiveMonths
 from adaptive_cart.nouns.questions import Cut
-from adaptive_cart.nouns.records import Booleans, Floats, Population, Snapshot
-from adaptive_cart.nouns.scored import Scored, Values
+from adaptive_cart.nouns.records import Booleans, Floats, Outcome, Population, Snapshot
+from adaptive_cart.nouns.scored import Scored, SeenScores, Values
 from adaptive_cart.nouns.scores_ahead import ScoresAhead, pool_of
 from adaptive_cart.nouns.summaries import Scores, SummaryKind
 from adaptive_cart.nouns.summaries.scores import products_of
@@ -75,6 +81,9 @@ class Prepared:
         Whose baseline is not known; nothing where everybody's is.
     products
         Products of each two of (1, baseline, scores).
+    known
+        Months at which the score of each visit is known, ``(trial, participant)`` each: later than
+        the visit where that was missed. Nothing where no visit is missed between two that are held.
     """
 
     name: str
@@ -84,6 +93,7 @@ class Prepared:
     left: ParticipantSet | None
     without: Booleans | None
     products: Floats
+    known: tuple[Floats, ...] | None = None
 
 
 class Continuous(EndpointBase):
@@ -164,8 +174,11 @@ class Continuous(EndpointBase):
         assert isinstance(scored, Scored)
         baseline, *scores = scored.values
         visits, scores = tuple(self.visits[: self.place + 1]), scores[: self.place + 1]
+        known = None
         if self.missing in ("worst_case", JUMP):
             visits, scores = visits[-1:], scores[-1:]
+        else:
+            scores, known = on_the_line(population, baseline, scores, visits)
         there, seen = self._seen(population, (baseline, *scores), visits)
         left, without = None, None
         if there is not None:
@@ -176,7 +189,15 @@ class Continuous(EndpointBase):
             if self.worst is not None:
                 scores = [np.where(there[0], scores[0], self.worst)]
         vector = (baseline, *scores)
-        return Prepared(name, vector, visits, seen, left, without, products_of(vector))
+        products = products_of(vector)
+        return Prepared(name, vector, visits, seen, left, without, products, known)
+
+    def as_seen(self, outcome: Outcome, attendance: Attendance) -> Outcome:
+        held = [attendance.held_at(month) for month in self.visits]
+        if all(everybody is None for everybody in held):
+            return outcome
+        assert isinstance(outcome, Scored)
+        return SeenScores(outcome, held)
 
     def _seen(
         self, population: Population, values: Values, visits: tuple[float, ...]
@@ -212,12 +233,15 @@ class Continuous(EndpointBase):
         return self._filled_in(prepared, population, seen, due, left) if self.imputes() else seen
 
     def _reached(self, prepared: Prepared, snapshot: Snapshot) -> Labels:
-        """Visits whose month has passed at the look, ``(trial, participant)``."""
+        """Visits whose score is known at the look, or never, ``(trial, participant)``."""
         population = snapshot.population
         now = until(snapshot.date)[:, None]
         reached = np.zeros(population.arm.shape, dtype=narrow(len(prepared.visits)))
-        for month in prepared.visits:
-            reached += population.date_of(month) <= now
+        for place, month in enumerate(prepared.visits):
+            if prepared.known is None:
+                reached += population.date_of(month) <= now
+            else:
+                reached += population.arrival + prepared.known[place] <= now
         reached *= snapshot.enrolled.mask(population.participants)
         if prepared.without is not None:
             reached *= ~prepared.without
@@ -288,7 +312,7 @@ class Continuous(EndpointBase):
             visible = enrolled & (seen[:, here] >= place)
             known[:, here, place] = np.where(visible, values, np.nan)
         gone = np.zeros(shape, dtype=np.bool_)
-        gone[:, here] = (reached > prepared.seen) | ~enrolled
+        gone[:, here] = ((reached == visits) & (prepared.seen < visits)) | ~enrolled
         if population.last_seen is not None:
             gone[:, here] |= population.last_seen <= until(snapshot.follow_up())
         like = ahead.arm
@@ -388,15 +412,10 @@ class Continuous(EndpointBase):
     def counted_in_record(
         self, name: str, values: npt.NDArray[Any], opens: Sequence[Floats]
     ) -> tuple[npt.NDArray[Any], str]:
-        """A visit that is blank between two that are not is taken on the line between them."""
-        months = np.array([0.0, *self.visits])
-        known = np.isfinite(values)
+        """A visit that is blank between two that are not counts as missed, and is told."""
+        known = np.isfinite(values[:, : self.place + 2])
         after = np.logical_or.accumulate(known[:, ::-1], axis=1)[:, ::-1]
         gaps = ~known & after & known[:, :1]
-        filled = values.copy()
-        for row in np.flatnonzero(gaps.any(axis=1)):
-            line = np.interp(months, months[known[row]], values[row, known[row]])
-            filled[row] = np.where(gaps[row], line, values[row])
         lacking = int((~known[:, 0]).sum())
         notes = []
         if gaps.any():
@@ -406,7 +425,7 @@ class Continuous(EndpointBase):
         if lacking:
             plural = "s have" if lacking > 1 else " has"
             notes.append(f"{lacking} participant{plural} no baseline and cannot be analysed")
-        return filled, f"{name}: {'; '.join(notes)}" if notes else ""
+        return values, f"{name}: {'; '.join(notes)}" if notes else ""
 
     # ── in words ──────────────────────────────────────────────────────────────────────────
     def describes(self) -> str:

@@ -228,7 +228,7 @@ class Landmark(EndpointBase):
     ) -> tuple[Booleans, float] | None:
         """Whose score was not taken, with all else as it should be, and the visit before.
 
-        Nothing where every score was seen; so it is of simulated participants.
+        Nothing where every score was seen.
         """
         if name in population.outcomes or not self.bounds:
             return None

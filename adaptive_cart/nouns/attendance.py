@@ -73,6 +73,16 @@ class Attendance(ABC):
         visit.ravel()[at] = found
         return visit
 
+    def held_at(self, month: float) -> Booleans | None:
+        """Whether the visit planned for a month is held if follow-up goes on; nothing if all are.
+
+        The month is one of a planned visit.
+        """
+        number = round(month / self.every)
+        everybody = np.full(math.prod(self._shape), number, dtype=np.int64)
+        missed = self._missed(None, everybody)
+        return ~missed.reshape(self._shape) if missed.any() else None
+
     def last_by(self, months: Floats) -> Floats:
         """Month of the last visit held by a month of each; 0, randomisation, if there is none."""
         by = months if self.ends is None else np.minimum(months, self.ends)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TypeAlias
 
@@ -13,6 +13,7 @@ from pydantic import Field
 from adaptive_cart.nouns.parts import Finite, Part, Positive
 
 Floats = npt.NDArray[np.float64]
+Booleans = npt.NDArray[np.bool_]
 Values: TypeAlias = tuple[Floats, ...]
 
 
@@ -47,6 +48,31 @@ class Scored:
         """The value of every participant, baseline first and then the visits in their order."""
         both = zip(self.expected, self._deviations(), strict=True)
         return tuple(mean + deviation for mean, deviation in both)
+
+
+class SeenScores(Scored):
+    """Scores of which those at visits that were missed are nan.
+
+    Parameters
+    ----------
+    scored
+        Of everybody.
+    held
+        Whether each visit was held, ``(trial, participant)`` in the order of the visits; nothing
+        where it was by everybody.
+    """
+
+    def __init__(self, scored: Scored, held: Sequence[Booleans | None]) -> None:
+        self.expected = scored.expected
+        self._scored, self._held = scored, held
+
+    @cached_property
+    def values(self) -> Values:
+        """The value of every participant, nan where the visit was missed."""
+        baseline, *scores = self._scored.values
+        both = zip(scores, self._held, strict=True)
+        seen = (own if held is None else np.where(held, own, np.nan) for own, held in both)
+        return (baseline, *seen)
 
 
 class RecordedScores(Scored):

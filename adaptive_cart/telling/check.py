@@ -106,7 +106,7 @@ def _arms(design: Design) -> Iterator[str]:
     if design.crossover is not None:
         yield f"  crossover: {_crossing(design.crossover)}"
     if design.follow_up is not None:
-        yield f"  follow-up: {design.follow_up.in_words}"
+        yield f"  follow-up: {design.follow_up.in_words(design.endpoints)}"
 
 
 def _randomised(design: Design) -> str:

@@ -94,7 +94,7 @@ def _told(design: Design, truth: Truth, points: LatticePoints) -> Told:
     own = "enrolment" in design.scenarios[truth.name]
     lines = [f"enrolment: {truth.accrual.in_words}"] if own else []
     if truth.follow_up is not None and truth.follow_up != design.follow_up:
-        lines.append(f"follow-up: {truth.follow_up.in_words}")
+        lines.append(f"follow-up: {truth.follow_up.in_words(design.endpoints)}")
     lines += [
         line
         for name, endpoint in design.endpoints.items()

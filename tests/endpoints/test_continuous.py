@@ -265,7 +265,10 @@ def test_a_table_is_told_what_is_wrong_with_its_scores_and_gaps_lie_on_a_line() 
     whole["mgadl_month_1"] = ""
     again = read_participants(rows, one)
     line = whole["mgadl_baseline"] + (whole["mgadl_month_3"] - whole["mgadl_baseline"]) / 3.0
-    assert again.outcomes["mgadl"][at, 1] == pytest.approx(line)
+    prepared = one.endpoints["mgadl"].prepare("mgadl", again.population(30.0))
+    assert prepared.vector[1][0, at] == pytest.approx(line)
+    assert prepared.known is not None  # from the later visit on
+    assert [float(month[0, at]) for month in prepared.known] == [3.0, 3.0, 6.0]
     assert "mgadl: 1 between two that are not blank, taken on the line" in " ".join(again.notes)
     whole["mgadl_month_3"] = "good"
     gone = next(row for row in rows if row["mgadl_month_6"] == "")

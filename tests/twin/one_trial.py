@@ -877,11 +877,12 @@ def landmark_outcome(name: str, endpoint: Table, person: Person) -> str:
     if name in person:
         return "success" if person[name] else "failure"
     since = endpoint.get("sustained_from", month)
-    if not all(score_held(part, person, since, month) for part in scores_of(endpoint)):
-        return "failure"
+    scores = [score_held(part, person, since, month) for part in scores_of(endpoint)]
     span = visits.span(person, since, month)
     held = all(state_held(state, person, *span) for state in states_of(endpoint))
-    return "success" if held else "failure"
+    if not held or False in scores:
+        return "failure"
+    return "missing" if None in scores else "success"
 
 
 def states_of(endpoint: Table) -> list[str]:
@@ -896,12 +897,18 @@ def scores_of(endpoint: Table) -> list[Table]:
     return [part for part in endpoint.get("all", []) if not isinstance(part, str)]
 
 
-def score_held(part: Table, person: Person, since: float, month: float) -> bool:
-    """Whether a score lies on its side, bounds included, at every visit from a month to another."""
+def score_held(part: Table, person: Person, since: float, month: float) -> bool | None:
+    """Whether a score lies on its side, bounds included, at every visit from a month to another.
+
+    Not known where one was not taken and all others lie there.
+    """
     values = zip(person["visits"][part["score"]], person[part["score"]][1:], strict=True)
     counted = [value for visit, value in values if by(since, visit) and by(visit, month)]
     most, least = part.get("at_most", NEVER), part.get("at_least", -NEVER)
-    return all(least <= value <= most for value in counted)
+    taken = [value for value in counted if not math.isnan(value)]
+    if not all(least <= value <= most for value in taken):
+        return False
+    return True if len(taken) == len(counted) else None
 
 
 def state_held(state: str, person: Person, since: float, month: float) -> bool:
@@ -948,6 +955,10 @@ def imputed_response(
     last_seen = last_seen_for(endpoint, missing)
     if last_seen >= endpoint["month"]:  # not seen within the window
         last_seen = visits.last_held(missing, endpoint["month"])
+        if visits.stands_for(missing, endpoint["month"]) is not None:  # a score was not taken
+            asked = [missing["visits"][part["score"]] for part in scores_of(endpoint)]
+            before = [visit for own in asked for visit in own if visit < endpoint["month"] - 1e-9]
+            last_seen = max(before, default=0.0)
     state = in_state(endpoint, as_endpoint_counts(endpoint, missing), last_seen)
     known = responders = 0
     for person in people:
@@ -1091,6 +1102,7 @@ def changes_seen(
         for person in people
         if by(person["randomised_month"] + month, date)
         and by(month, min(person["dropout_month"], person["death_month"]))
+        and not math.isnan(person[name][place])
     ]
 
 

@@ -3,7 +3,8 @@
 A visit is planned every so many months from randomisation on, and held on its day while the
 participant is followed (alive, not dropped out), unless it is missed. The k-th is missed when the
 k-th number of the participant's own sequence (SplitMix64, seeded with the first 53 bits of the
-uniform) is below the probability. Randomisation is seen.
+uniform) is below the probability. Randomisation is seen. A score of a visit that is missed is not
+taken.
 
 The states drug-free remission and remission on drugs are looked at visit by visit. Who is in one,
 and was not at the visit before, has it from this visit on; who is out of it again has lost it at
@@ -89,6 +90,14 @@ def seen(raw: Table, follow_up: Table, person: Person, u: float) -> Person:
         "remission_on_drugs_month": next((v for v in visits if by(on_drugs, v)), NEVER),
     }
     for name, endpoint in raw["endpoints"].items():
+        if endpoint["type"] == "continuous" and follow_up.get("missed", 0.0):
+            months = [0.0, *endpoint["visits"]]
+            taken = [
+                month == 0.0 or any(abs(visit - month) < 1e-9 for visit in visits)
+                for month in months
+            ]
+            both = zip(person[name], taken, strict=True)
+            person[name] = [value if there else math.nan for value, there in both]
         told = endpoint["type"] == "time_to_event" and name in person
         if told and not endpoint.get("at_once"):
             person[name] = next((v for v in visits if by(person[name], v)), NEVER)

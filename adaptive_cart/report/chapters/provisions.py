@@ -61,11 +61,14 @@ def provisions(evidence: Evidence) -> list[Line]:
 
 def _visits(evidence: Evidence) -> Line:
     """At which visits states are seen, and how late that is known; scenarios that have others."""
-    plan = evidence.design.follow_up
-    parts: list[Any] = [] if plan is None else [given(plan.in_words, "design: follow_up"), ". "]
+    plan, endpoints = evidence.design.follow_up, evidence.design.endpoints
+    parts: list[Any] = []
+    if plan is not None:
+        parts = [given(plan.in_words(endpoints), "design: follow_up"), ". "]
     for name, truth in evidence.truths.items():
         if truth.follow_up is not None and truth.follow_up != plan:
-            words = given(truth.follow_up.in_words, f"design: scenarios.{name}.follow_up")
+            own = truth.follow_up.in_words(endpoints)
+            words = given(own, f"design: scenarios.{name}.follow_up")
             parts += ["In scenario ", code(name), ": ", words, ". "]
     return line(
         *parts,
