@@ -15,6 +15,7 @@ COMMANDS = {
     "merge": "adaptive_cart.commands.merge",
     "size": "adaptive_cart.commands.size",
     "sweep": "adaptive_cart.commands.sweep",
+    "programme": "adaptive_cart.commands.programme",
     "calibrate": "adaptive_cart.commands.calibrate",
     "worst-case": "adaptive_cart.commands.worst_case",
     "borrowing": "adaptive_cart.commands.borrowing",

@@ -32,8 +32,13 @@ def truth_with(design: Design, scenario: str, values: Mapping[tuple[str, ...], f
         for step in steps[:-1]:
             inner = inner.setdefault(step, {})
         inner[steps[-1]] = value
-    frame = _frame(design, {scenario: own})
-    truth = resolve(frame, scenario)
+    return truth_of_table(design, scenario, own)
+
+
+def truth_of_table(design: Design, name: str, own: Mapping[str, Any]) -> Truth:
+    """Resolve a table as a scenario of a design, which need not have it."""
+    frame = _frame(design, {name: own})
+    truth = resolve(frame, name)
     if truth is None:
         raise DesignError(frame.problems)
     return truth

@@ -311,6 +311,20 @@ def response_prior(responders: int, participants: int, skeptical: float) -> Beta
     return rounded(BetaMixture((1.0 - skeptical, skeptical), (a, 1.0), (b, 1.0)))
 
 
+def believed_prior(responders: int, participants: int, believe: float) -> BetaMixture:
+    """Prior from early counts that are multiplied by how far they are believed.
+
+    One beta, Beta(1 + believe r, 1 + believe (n - r)), rounded as a design file holds it: believed
+    wholly it is that of :func:`response_prior`, and not at all it is flat.
+    """
+    if not 0 <= responders <= participants:
+        raise ValueError(f"{responders} responders of {participants} participants")
+    if not 0.0 <= believe <= 1.0:
+        raise ValueError(f"believe is {believe:g}; from 0 to 1 is expected")
+    failures = participants - responders
+    return rounded(BetaMixture.single(1.0 + believe * responders, 1.0 + believe * failures))
+
+
 def rate_prior(events: int, years: float, skeptical: float) -> tuple[float, float]:
     """Shape and rate of the gamma prior of a yearly rate seen in early patient-years."""
     if events < 0 or not years >= 0.0:

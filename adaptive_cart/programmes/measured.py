@@ -1,0 +1,201 @@
+"""What a programme tells, each number with its Monte Carlo standard error.
+
+Candidates of a portfolio share its share that works and the effects of their classes, so that the
+portfolio is what is independent. Every measure is a ratio of two sums over portfolios (the second
+counts portfolios, or candidates of some kind); its standard error is by the delta method.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.programmes.accounts import at_once, starts_of
+from adaptive_cart.programmes.programme import Programme
+from adaptive_cart.results.operating import Z95, Figure
+
+COLUMNS = ("measure", "of", "estimate", "mcse", "lower", "upper", "n")
+Key = tuple[str, str]
+HOLD_UP = "hold_up"
+COUNTED = ("work", "go", "succeed", HOLD_UP)
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Numbers of a programme.
+
+    Attributes
+    ----------
+    figures
+        By measure and of which candidates (or of a portfolio).
+    distributions
+        By what is counted in a portfolio: the probability of each number, from 0 on.
+    """
+
+    figures: Mapping[Key, Figure]
+    distributions: Mapping[str, tuple[Figure, ...]]
+
+    def csv(self) -> str:
+        """Rows of ``measures.csv``."""
+        rows = [(*key, *_cells(figure)) for key, figure in self.figures.items()]
+        return _csv(COLUMNS, rows)
+
+    def distributions_csv(self) -> str:
+        """Rows of ``distributions.csv``."""
+        rows = [
+            (what, number, *_cells(figure))
+            for what, figures in self.distributions.items()
+            for number, figure in enumerate(figures)
+        ]
+        return _csv(("what", "number", *COLUMNS[2:]), rows)
+
+
+def _cells(figure: Figure) -> list[Any]:
+    numbers = (figure.estimate, figure.mcse, figure.lower, figure.upper)
+    return [*("" if math.isnan(number) else number for number in numbers), figure.n]
+
+
+def _csv(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def ratio(above: Floats, below: Floats, low: float = -math.inf, high: float = math.inf) -> Figure:
+    """Ratio of two sums over portfolios, ``(portfolio,)`` each; nan where the second is 0."""
+    n = len(above)
+    total = float(below.sum())
+    if total == 0.0:
+        return Figure(math.nan, math.nan, math.nan, math.nan, n)
+    found = float(above.sum()) / total
+    rest = above - found * below
+    mcse = math.nan
+    if n > 1:
+        mcse = math.sqrt(float((rest**2).sum()) * n / (n - 1)) / total
+    half = Z95 * mcse
+    return Figure(found, mcse, max(found - half, low), min(found + half, high), n)
+
+
+# ── from candidates ───────────────────────────────────────────────────────────────────────────
+def measures_of(programme: Programme, columns: Mapping[str, Any]) -> Measures:
+    """All measures of simulated candidates.
+
+    Parameters
+    ----------
+    columns
+        As ``candidates.parquet`` has them, whole portfolios in order.
+    """
+    count = programme.law.count
+    table = {name: np.asarray(of).reshape(-1, count) for name, of in columns.items()}
+    figures: dict[Key, Figure] = {}
+    figures.update(_probabilities(table))
+    figures.update(_effects(table))
+    figures.update(_of_portfolios(programme, table))
+    kinds = _kinds(table)
+    distributions = {
+        name: tuple(
+            ratio((kinds[name].sum(axis=1) == k).astype(float), np.ones(len(kinds[name])), 0.0, 1.0)
+            for k in range(count + 1)
+        )
+        for name in COUNTED
+    }
+    return Measures(figures, distributions)
+
+
+def _kinds(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Candidates of a kind, ``(portfolio, candidate)``."""
+    works, go, success = table["works"], table["go"], table["success"]
+    return {
+        "all": np.ones_like(works), "work": works, "not_work": ~works, "go": go, "no_go": ~go,
+        "succeed": success, "go_and_fail": go & ~success, HOLD_UP: success & works,
+    }  # fmt: skip
+
+
+def _probabilities(table: Mapping[str, Any]) -> Iterator[tuple[Key, Figure]]:
+    kinds = _kinds(table)
+    for measure, of in (
+        ("work", "all"), ("go", "all"), ("go", "work"), ("go", "not_work"), ("succeed", "all"),
+        ("succeed", "go"), ("work", "go"), ("work", "no_go"), ("work", "succeed"),
+        ("work", "go_and_fail"), ("succeed", "work"), ("succeed", "not_work"),
+    ):  # fmt: skip
+        both = (kinds[measure] & kinds[of]).sum(axis=1)
+        found = ratio(both.astype(float), kinds[of].sum(axis=1).astype(float), 0.0, 1.0)
+        yield (f"P({measure})", of), found
+    for name in table:
+        if name.startswith("claimed_"):
+            made = (table[name] & kinds["succeed"]).sum(axis=1).astype(float)
+            of_success = kinds["succeed"].sum(axis=1).astype(float)
+            yield (f"P({name})", "succeed"), ratio(made, of_success, 0.0, 1.0)
+
+
+def _effects(table: Mapping[str, Any]) -> Iterator[tuple[Key, Figure]]:
+    """Means over candidates: what early data said, what is true, what was seen later."""
+    kinds = _kinds(table)
+    means: dict[str, tuple[Floats, tuple[str, ...]]] = {}
+    decided = ("go", "succeed", "go_and_fail")
+    if "early_true" in table:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            observed = table["early_responders"] / table["early_participants"]
+        every = ("all", "go", "no_go", "succeed", "go_and_fail", "work", "not_work")
+        means["early_observed"] = (observed, every)
+        means["early_posterior_mean"] = (table["early_mean"], every)
+        means["early_true"] = (table["early_true"], every)
+        means["early_overstated"] = (observed - table["early_true"], every)
+    means["true_level"] = (table["true_level"], ("all", *decided))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        later = table["later_responders"] / table["later_participants"]
+    means["later_observed"] = (later, decided)
+    means["true_effect"] = (table["true_effect"], ("all", *decided))
+    means["later_estimate"] = (table["later_estimate"], decided)
+    means["later_overstated"] = (table["later_estimate"] - table["true_effect"], decided)
+    for name, (values, of_kinds) in means.items():
+        for of in of_kinds:
+            mine = kinds[of] & np.isfinite(values)
+            above = np.where(mine, values, 0.0).sum(axis=1)
+            yield (name, of), ratio(above, mine.sum(axis=1).astype(float))
+
+
+def _of_portfolios(programme: Programme, table: Mapping[str, Any]) -> Iterator[tuple[Key, Figure]]:
+    """Numbers of a portfolio: how many, how long, at what cost, and who is exposed."""
+    kinds = _kinds(table)
+    ones = np.ones(len(kinds["go"]))
+    go, works = kinds["go"], kinds["work"]
+
+    def of(values: Any) -> Figure:
+        return ratio(np.asarray(values, dtype=np.float64), ones)
+
+    for name in COUNTED:
+        yield (f"number_{name}", "portfolio"), of(kinds[name].sum(axis=1))
+    yield ("working_lost", "portfolio"), of((works & ~kinds["succeed"]).sum(axis=1))
+    yield ("working_not_gone", "portfolio"), of((works & ~go).sum(axis=1))
+    none = np.zeros(works.shape)
+    early = table.get("early_randomised", none)
+    exposed = table.get("early_exposed", none) + table["exposed"]
+    yield ("participants_early", "portfolio"), of(early.sum(axis=1))
+    yield ("participants_controlled", "portfolio"), of(table["randomised"].sum(axis=1))
+    yield ("participants", "portfolio"), of((early + table["randomised"]).sum(axis=1))
+    yield ("exposed_to_no_effect", "portfolio"), of(np.where(works, 0, exposed).sum(axis=1))
+    denied = np.where(works, table["randomised"] - table["exposed"], 0)
+    yield ("denied_an_effect", "portfolio"), of(denied.sum(axis=1))
+    ready = table.get("early_months", none)
+    lasts = np.where(go, table["months"], 0.0)
+    slots = at_once(programme.tables.candidates, programme.confirm.design)
+    starts = starts_of(ready, lasts, go, slots)
+    ends = np.where(go, starts + lasts, ready)
+    yield ("months_until_all_decided", "portfolio"), of(ends.max(axis=1))
+    at = go.sum(axis=1).astype(float)
+    yield ("months_until_decision", "go"), ratio(np.where(go, ends, 0.0).sum(axis=1), at)
+    waited = np.where(go, starts - ready, 0.0)
+    yield ("months_waited", "go"), ratio(waited.sum(axis=1), at)
+    cost = np.where(go, table["cost"], 0.0) + table.get("early_cost", none)
+    if np.isfinite(cost).all():
+        yield ("cost", "portfolio"), of(cost.sum(axis=1))

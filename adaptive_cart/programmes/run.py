@@ -1,0 +1,271 @@
+"""Simulate a programme into a folder that can be gone on from.
+
+    programme.toml       the file as it was
+    programme.json       which programme, seed and version; how many portfolios
+    parts/               candidates of some portfolios each, as they were finished
+    candidates.parquet   a row a candidate, portfolio by portfolio
+    measures.csv         what the programme tells, with Monte Carlo errors
+    distributions.csv    how many of a portfolio work, go on, succeed, hold up
+    programme.txt        the first page, in words
+
+A run that was stopped goes on, and a longer one extends what is there: portfolio i is the same in
+both, for any number of jobs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from adaptive_cart.errors import DesignError, Problem, ResultsError
+from adaptive_cart.nouns.owned_folder import OwnedFolder
+from adaptive_cart.programmes.known import known_of
+from adaptive_cart.programmes.measured import measures_of
+from adaptive_cart.programmes.programme import Programme
+from adaptive_cart.programmes.result import CANDIDATES, FILES, RECORD, ProgrammeResult
+from adaptive_cart.programmes.stages import Columns, Truths, reason_word, stretch_of
+from adaptive_cart.programmes.telling import first_page
+from adaptive_cart.results.store import version
+from adaptive_cart.running.stretches import all_cores, hidden_from_ctrl_c
+
+STRETCH = 4_000  # candidates that are simulated together
+MOST = 10_000_000  # candidates of a run
+PARTS = "parts"
+Span = tuple[int, int]  # portfolios, from and up to
+Progress = Callable[[str, int, int], None]
+
+
+def simulate_programme(
+    programme: Programme,
+    *,
+    portfolios: int | None = None,
+    seed: int | None = None,
+    jobs: int | None = None,
+    out: str | Path | None = None,
+    restart: bool = False,
+    progress: Progress = lambda what, done, total: None,
+    tell: Callable[[str], None] = lambda message: None,
+) -> ProgrammeResult:
+    """Simulate portfolios of candidates, from early trials to the decisions of controlled ones.
+
+    Parameters
+    ----------
+    portfolios
+        How many; the file's own number if left out.
+    seed
+        Of all chance; the file's own if left out.
+    jobs
+        Processes; all cores if left out. No number of them changes a result.
+    out
+        Folder; a temporary one if left out.
+    restart
+        Replace what the folder holds.
+
+    Raises
+    ------
+    DesignError
+        If a number is none that can be run.
+    ResultsError
+        If the folder holds another programme, seed or version.
+    """
+    settings = programme.tables.simulation
+    number = settings.portfolios if portfolios is None else portfolios
+    used = settings.seed if seed is None else seed
+    cores = all_cores() if jobs is None else jobs
+    _check(programme, number, used, cores)
+    folder = Path(tempfile.mkdtemp(prefix="adaptive_cart_") if out is None else out)
+    try:
+        _simulate(programme, folder, number, used, cores, restart, progress, tell)
+    except BaseException:
+        if out is None:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return ProgrammeResult(programme, folder.absolute(), temporary=out is None)
+
+
+def _check(programme: Programme, number: int, seed: int, jobs: int) -> None:
+    most = MOST // programme.law.count
+    problems = []
+    if not 1 <= number <= most:
+        problems.append(Problem("--portfolios", f"found {number}; from 1 to {most:,} is expected"))
+    if not 0 <= seed < 2**63:
+        problems.append(Problem("--seed", f"found {seed}; from 0 to 2^63 - 1 is expected"))
+    if jobs < 1:
+        problems.append(Problem("--jobs", f"found {jobs}; at least 1 is expected"))
+    if problems:
+        raise DesignError(problems)
+
+
+def _simulate(
+    programme: Programme,
+    folder: Path,
+    number: int,
+    seed: int,
+    jobs: int,
+    restart: bool,
+    progress: Progress,
+    tell: Callable[[str], None],
+) -> None:
+    identity = {"digest": programme.digest, "seed": seed, "version": version()}
+    owned = OwnedFolder(folder)
+    owned.sweep()
+    _require_ours(owned, identity, restart)
+    if restart:
+        owned.keep_only([])
+    record = {**identity, "name": programme.tables.name, "portfolios": number}
+    owned.write("programme.toml", programme.text)
+    owned.write(RECORD, json.dumps({**record, "status": "running"}, indent=1) + "\n")
+    gaps = list(_gaps(_parts(owned), number))
+    missing = sum(stop - start for start, stop in gaps)
+    count = programme.law.count
+    controlled = "controlled trials of those that go on"
+    early = "" if programme.early is None else f"{number * count:,} early trials and the "
+    tell(
+        f"{number:,} portfolios of {count} candidates: {early}{controlled}"
+        + (f"; {number - missing:,} portfolios are there already" if missing < number else "")
+    )
+    off = _off(owned, identity)
+    if gaps:
+        truths = _truths(programme, progress)
+        known = [one.off for one in (truths.early, truths.confirm) if one is not None]
+        off = max(known)
+        record["true_values_off_by"] = off
+        owned.write(RECORD, json.dumps({**record, "status": "running"}, indent=1) + "\n")
+        done = number - missing
+        for span, columns in _columns(programme, truths, seed, gaps, jobs):
+            _write_part(owned, span, columns)
+            done += span[1] - span[0]
+            progress("portfolios", done, number)
+    record["true_values_off_by"] = off
+    columns = _whole(owned, number)
+    _finish(owned, programme, columns, record)
+
+
+def _off(owned: OwnedFolder, identity: Mapping[str, Any]) -> float:
+    """By how much lines between true values were off, where a run has found it."""
+    try:
+        told = json.loads(owned.path(RECORD).read_text(encoding="utf-8"))
+        return float(told.get("true_values_off_by", 0.0))
+    except (OSError, ValueError, TypeError):
+        return 0.0
+
+
+def _truths(programme: Programme, progress: Progress) -> Truths:
+    reaches = programme.law.reaches
+    early = None if programme.early is None else known_of(programme.early, reaches, progress)
+    return Truths(early, known_of(programme.confirm, reaches, progress))
+
+
+def _columns(
+    programme: Programme, truths: Truths, seed: int, gaps: list[Span], jobs: int
+) -> Iterator[tuple[Span, Columns]]:
+    """Candidates of all stretches of portfolios, in order."""
+    from joblib import Parallel, delayed
+
+    missing = sum(stop - start for start, stop in gaps)
+    size = max(1, min(STRETCH // programme.law.count, -(-missing // jobs)))
+    spans = [(at, min(at + size, stop)) for start, stop in gaps for at in range(start, stop, size)]
+    calls = (
+        delayed(stretch_of)(programme, truths, seed, start, stop - start) for start, stop in spans
+    )
+    parallel = Parallel(n_jobs=min(jobs, len(spans)), return_as="generator")
+    with hidden_from_ctrl_c():
+        found = parallel(calls)
+    yield from zip(spans, found, strict=True)
+
+
+# ── the folder ────────────────────────────────────────────────────────────────────────────────
+def _require_ours(owned: OwnedFolder, identity: Mapping[str, Any], restart: bool) -> None:
+    """Raise a :class:`ResultsError` where a folder holds something else."""
+    owned.require_free(name for name in FILES if owned.path(name).exists())
+    path = owned.path(RECORD)
+    if restart or not path.exists():
+        return
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        other = [name for name, value in identity.items() if held[name] != value]
+    except (ValueError, KeyError, TypeError):
+        raise ResultsError(f"{path}: is damaged; --restart replaces this programme") from None
+    if other:
+        told = "; ".join(f"{name} {held[name]} there, {identity[name]} now" for name in other)
+        raise ResultsError(
+            f"{owned.folder}: holds another programme: {told}. Choose another --out, or --restart "
+            f"to replace it"
+        )
+
+
+def _parts(owned: OwnedFolder) -> list[Span]:
+    """Finished stretches of portfolios, in order."""
+    found = []
+    for name in owned.names:
+        told = re.fullmatch(rf"{PARTS}/(\d+)-(\d+)\.parquet", name)
+        if told and owned.owns(name):
+            found.append((int(told[1]), int(told[2])))
+    return sorted(found)
+
+
+def _part(span: Span) -> str:
+    return f"{PARTS}/{span[0]:08d}-{span[1]:08d}.parquet"
+
+
+def _gaps(parts: list[Span], number: int) -> Iterator[Span]:
+    """What is missing of so many portfolios."""
+    edge = 0
+    for start, stop in parts:
+        if start > edge:
+            yield edge, min(start, number)
+        edge = max(edge, stop)
+        if edge >= number:
+            return
+    yield edge, number
+
+
+def _write_part(owned: OwnedFolder, span: Span, columns: Columns) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with owned.writing(_part(span)) as temporary:
+        pq.write_table(pa.table(columns), temporary)
+
+
+def _whole(owned: OwnedFolder, number: int) -> Columns:
+    """All candidates of the portfolios asked for."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    edge, tables = 0, []
+    for span in _parts(owned):
+        table = pq.read_table(owned.path(_part(span)), memory_map=False)
+        portfolio = table["portfolio"].to_numpy()
+        tables.append(table.filter(pa.array((portfolio >= edge) & (portfolio < number))))
+        edge = max(edge, span[1])
+    whole = pa.concat_tables(tables)
+    return {name: whole[name].to_numpy() for name in whole.column_names}
+
+
+def _finish(
+    owned: OwnedFolder, programme: Programme, columns: Columns, record: Mapping[str, Any]
+) -> None:
+    """Write what the programme tells beside its candidates."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    measures = measures_of(programme, columns)
+    told = dict(columns)
+    told["class"] = np.array(programme.law.classes, dtype=object)[columns["class"]]
+    reasons = {code: reason_word(int(code)) for code in np.unique(columns["reason"])}
+    told["reason"] = np.array([reasons[code] for code in columns["reason"]], dtype=object)
+    with owned.writing(CANDIDATES) as temporary:
+        pq.write_table(pa.table(told), temporary)
+    owned.write("measures.csv", measures.csv())
+    owned.write("distributions.csv", measures.distributions_csv())
+    page = first_page(programme, measures, record)
+    owned.write("programme.txt", page)
+    owned.write(RECORD, json.dumps({**record, "status": "complete"}, indent=1) + "\n")

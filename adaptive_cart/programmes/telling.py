@@ -1,0 +1,186 @@
+"""The first page of a programme: the field's question, answered in words.
+
+Every number in it is one of the measures, rounded to what its Monte Carlo error leaves.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from adaptive_cart.programmes.accounts import at_once
+from adaptive_cart.programmes.measured import HOLD_UP, Key, Measures
+from adaptive_cart.programmes.programme import Programme
+from adaptive_cart.results.operating import Figure
+
+WIDTH = 96
+MIDDLE = 0.9  # of a distribution that is told
+
+
+def first_page(programme: Programme, measures: Measures, record: Mapping[str, Any]) -> str:
+    """The page as text, in lines of at most :data:`WIDTH` characters."""
+    lines: list[str] = []
+    for paragraph in _paragraphs(programme, measures, record):
+        lines += textwrap.wrap(paragraph, WIDTH, break_long_words=False) or [""]
+        lines.append("")
+    lines += _table(measures)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def number(figure: Figure, unit: float = 1.0) -> str:
+    """A mean with its Monte Carlo standard error, to the digits that the error leaves."""
+    if math.isnan(figure.estimate):
+        return "unknown"
+    error = figure.mcse * unit
+    digits = 1 if not error > 0.0 else max(0, min(4, 1 - math.floor(math.log10(error))))
+    return f"{figure.estimate * unit:,.{digits}f} (MCSE {error:.{digits}f})"
+
+
+def percent(figure: Figure) -> str:
+    """A probability in percent with its Monte Carlo standard error."""
+    if math.isnan(figure.estimate):
+        return "unknown (there were none)"
+    error = 100.0 * figure.mcse
+    digits = 1 if not error > 0.0 else max(0, min(3, 1 - math.floor(math.log10(error))))
+    return f"{100.0 * figure.estimate:.{digits}f}% (MCSE {error:.{digits}f})"
+
+
+def points(figure: Figure) -> str:
+    """A difference of probabilities in percentage points with its Monte Carlo standard error."""
+    return f"{number(figure, 100.0)} points"
+
+
+def _middle(distribution: tuple[Figure, ...]) -> tuple[int, int]:
+    """The numbers between which nine portfolios of ten lie, equal tails."""
+    low = high = None
+    below = 0.0
+    for count, figure in enumerate(distribution):
+        below += figure.estimate
+        if low is None and below >= (1.0 - MIDDLE) / 2.0:
+            low = count
+        if high is None and below >= (1.0 + MIDDLE) / 2.0:
+            high = count
+    return low or 0, len(distribution) - 1 if high is None else high
+
+
+def _paragraphs(
+    programme: Programme, measures: Measures, record: Mapping[str, Any]
+) -> Iterator[str]:
+    of = measures.figures
+    yield programme.tables.name
+    yield _how_many(programme, measures)
+    if programme.early is not None:
+        yield _by_the_go_rule(of)
+        if not math.isnan(of["early_observed", "all"].estimate):
+            yield _what_is_left(programme, of)
+    yield _at_what_cost(programme, of)
+    for (name, kind), found in of.items():
+        if name.startswith("P(claimed_") and kind == "succeed":
+            yield f"Of the successes {percent(found)} also claim '{name[10:-1]}'."
+    yield (
+        f"{record['portfolios']:,} portfolios, seed {record['seed']}. MCSE is the Monte Carlo "
+        f"standard error, what is left of chance in the simulation. True values are off by at most "
+        f"{record['true_values_off_by']:.1g}. All of it rests on what the file assumes of "
+        f"candidates."
+    )
+
+
+def _how_many(programme: Programme, measures: Measures) -> str:
+    """The answer: how many go on, succeed and hold up."""
+    of, count = measures.figures, programme.law.count
+    early = programme.early is not None
+    between = {
+        name: "{} to {}".format(*_middle(found)) for name, found in measures.distributions.items()
+    }
+    told = {
+        name: f"{number(of[f'number_{name}', 'portfolio'])}"
+        for name in ("go", "succeed", HOLD_UP, "work")
+    }
+    first = f"All {count} protocols go to a controlled trial."
+    if early:
+        first = (
+            f"Of {count} protocols {told['go']} go on to a controlled trial on average "
+            f"({between['go']} in nine portfolios of ten)."
+        )
+    lost = f"{number(of['working_lost', 'portfolio'])} of these are lost on the way"
+    if early:
+        lost += f", {number(of['working_not_gone', 'portfolio'])} of them by the go rule"
+    return (
+        f"{first} {told['succeed']} succeed there ({between['succeed']}), and {told[HOLD_UP]} hold "
+        f"up: they succeed and do work as claimed ({between[HOLD_UP]}). Of all {count}, "
+        f"{told['work']} work ({between['work']}); {lost}."
+    )
+
+
+def _by_the_go_rule(of: Mapping[Key, Figure]) -> str:
+    return (
+        f"A candidate goes on with probability {percent(of['P(go)', 'all'])}: "
+        f"{percent(of['P(go)', 'work'])} of those that work, {percent(of['P(go)', 'not_work'])} of "
+        f"those that do not. Having gone on it succeeds with {percent(of['P(succeed)', 'go'])}. A "
+        f"success is true with {percent(of['P(work)', 'succeed'])}; of those stopped early "
+        f"{percent(of['P(work)', 'no_go'])} work."
+    )
+
+
+def _what_is_left(programme: Programme, of: Mapping[Key, Figure]) -> str:
+    """Regression to the mean, and what selection of participants added."""
+    assert programme.early is not None
+    early = programme.early.design.primary_endpoint
+    later = programme.confirm.design.primary_endpoint
+    same = "" if early == later else " The two trials do not ask for the same endpoint."
+    return (
+        f"What is left of the early effect: candidates that go on showed the early endpoint in "
+        f"{percent(of['early_observed', 'go'])} of participants. In participants like those of the "
+        f"controlled trial it is truly {percent(of['early_true', 'go'])}: the early result "
+        f"overstates by {points(of['early_overstated', 'go'])}, against "
+        f"{points(of['early_overstated', 'all'])} in all candidates and "
+        f"{points(of['early_overstated', 'no_go'])} in those that were stopped. Controlled trials "
+        f"then see the later endpoint in {percent(of['later_observed', 'go'])} of the experimental "
+        f"arm, where {percent(of['true_level', 'go'])} is true; those that succeed overstate the "
+        f"effect by {points(of['later_overstated', 'succeed'])}.{same}"
+    )
+
+
+def _at_what_cost(programme: Programme, of: Mapping[Key, Figure]) -> str:
+    """Participants, months, and who is exposed or denied."""
+    participants = number(of["participants", "portfolio"])
+    if programme.early is not None:
+        participants += f", {number(of['participants_early', 'portfolio'])} of them early"
+    decided = number(of["months_until_decision", "go"])
+    if of["months_waited", "go"].estimate > 0.0:
+        decided += f", {number(of['months_waited', 'go'])} of them spent waiting"
+    told = (
+        f"A portfolio takes {participants} participants. "
+        f"{number(of['exposed_to_no_effect', 'portfolio'])} of all are given a product that does "
+        f"not work, {number(of['denied_an_effect', 'portfolio'])} are controls of one that does. "
+        f"{_slots(programme)}; the last decision comes after "
+        f"{number(of['months_until_all_decided', 'portfolio'])} months. A candidate that goes on "
+        f"is decided after {decided}."
+    )
+    cost = of.get(("cost", "portfolio"))
+    return told if cost is None else f"{told} It costs {number(cost)}."
+
+
+def _slots(programme: Programme) -> str:
+    slots = at_once(programme.tables.candidates, programme.confirm.design)
+    if math.isinf(slots):
+        return "Controlled trials run all at once"
+    if slots == 1:
+        return "Controlled trials run one after the other"
+    return f"{slots:g} controlled trials run at once"
+
+
+def _table(measures: Measures) -> list[str]:
+    """How many of a portfolio go on, succeed and hold up, as bars of text."""
+    lines = ["Portfolios of 100 in which so many"]
+    names = [name for name in ("go", "succeed", HOLD_UP) if name in measures.distributions]
+    head = {"go": "go on", "succeed": "succeed", HOLD_UP: "hold up"}
+    lines.append("        " + "".join(f"{head[name]:>10}" for name in names))
+    length = len(measures.distributions[names[0]])
+    for count in range(length):
+        shares = [measures.distributions[name][count].estimate for name in names]
+        if max(shares) >= 0.0005:
+            lines.append(f"{count:>8}" + "".join(f"{100.0 * share:>10.1f}" for share in shares))
+    return lines

@@ -1,0 +1,92 @@
+"""Programmes that are nothing but their parts: the same numbers, to the last bit or by products."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import adaptive_cart as ac
+from adaptive_cart.design.file import load_design
+from adaptive_cart.priors.early_data import believed_prior, response_prior
+from adaptive_cart.programmes import simulate_programme
+from adaptive_cart.programmes.result import ProgrammeResult
+from adaptive_cart.programmes.stages import early_seed
+from checks import DESIGNS, raw_design
+from programmes.cases import CONFIRM, EARLY, programme
+
+OF_TRIALS = {"months": "months", "randomised": "n_randomised", "exposed": "n_cart",
+             "infused": "n_infused", "reversal": "reversal", "later_estimate": "estimate",
+             "reason": "reason", "look": "look"}  # fmt: skip
+
+
+def same_trials(found: ProgrammeResult, result: ac.Result) -> None:
+    for mine, theirs in OF_TRIALS.items():
+        there = result.trials[theirs]
+        np.testing.assert_array_equal(
+            np.asarray(found.candidates[mine]), np.asarray(there), err_msg=mine
+        )
+
+
+def test_one_candidate_and_no_go_rule_are_the_controlled_trial(tmp_path: Path) -> None:
+    raw = raw_design("sle_autologous")
+    one = programme(tmp_path, "count = 1\n", early=None, confirm=raw)
+    found = simulate_programme(one, portfolios=40, seed=5, jobs=1, out=tmp_path / "out")
+    design = load_design(DESIGNS / "sle_autologous.toml")
+    result = ac.simulate(design, scenarios=["expected"], trials=40, seed=5, jobs=1)
+    same_trials(found, result)
+    assert (
+        found.figure("P(succeed)", "all").estimate == result.figure("expected", "success").estimate
+    )
+
+
+def test_a_go_rule_that_always_goes_changes_nothing(tmp_path: Path) -> None:
+    early = copy.deepcopy(EARLY)
+    early["rules"][0]["at_least"] = 0.0
+    one = programme(tmp_path, "count = 1\n", early=early)
+    found = simulate_programme(one, portfolios=60, seed=5, jobs=1, out=tmp_path / "out")
+    assert found.figure("P(go)", "all").estimate == 1.0
+    result = ac.simulate(ac.Design(**CONFIRM), trials=60, seed=5, jobs=1, engine="simulate")
+    same_trials(found, result)
+    # and the early trials are those of the early design, with a seed of their own
+    alone = ac.simulate(
+        ac.Design(**early), scenarios=["works"], trials=60, seed=early_seed(5), jobs=1,
+        engine="simulate",
+    )  # fmt: skip
+    np.testing.assert_array_equal(found.candidates["early_mean"], alone.trials["estimate"])
+
+
+def test_a_candidate_that_does_not_work_is_as_its_control(tmp_path: Path) -> None:
+    raw = raw_design("sle_autologous")
+    none = programme(tmp_path, "count = 2\nshare_that_work = 0.0\n", early=None, confirm=raw)
+    found = simulate_programme(none, portfolios=15, seed=5, jobs=1, out=tmp_path / "out")
+    design = load_design(DESIGNS / "sle_autologous.toml")
+    result = ac.simulate(design, scenarios=["null"], trials=30, seed=5, jobs=1)
+    same_trials(found, result)
+    assert not found.candidates["works"].any()
+    assert found.figure("number_hold_up").estimate == 0.0
+
+
+def test_independent_candidates_have_products_of_probabilities(tmp_path: Path) -> None:
+    pair = programme(tmp_path, "count = 2\nshare_that_work = 0.5\n")
+    found = simulate_programme(pair, portfolios=3_000, seed=2, jobs=1, out=tmp_path / "out")
+    go = found.figure("P(go)", "all").estimate
+    both = found.distributions["go"][2]
+    assert both.estimate == pytest.approx(go**2, abs=5.0 * both.mcse)
+    works = found.candidates["works"].reshape(-1, 2)
+    assert abs(np.corrcoef(works.T)[0, 1]) < 5.0 / np.sqrt(len(works))
+    # a share that is drawn for the portfolio is shared by its candidates
+    share = 'count = 2\nshare_that_work = { dist = "beta", a = 0.5, b = 0.5 }\n'
+    drawn = programme(tmp_path / "b", share)
+    shared = simulate_programme(drawn, portfolios=3_000, seed=2, jobs=1, out=tmp_path / "out_b")
+    together = np.corrcoef(shared.candidates["works"].reshape(-1, 2).T)[0, 1]
+    assert together == pytest.approx(0.5, abs=0.08)  # 1 / (a + b + 1)
+
+
+def test_early_counts_are_believed_as_prior_makes_them() -> None:
+    assert believed_prior(9, 10, 1.0) == response_prior(9, 10, 0.0)
+    assert believed_prior(9, 10, 0.0) == response_prior(9, 10, 1.0)
+    half = believed_prior(9, 10, 0.5)
+    assert (half.a, half.b) == ((5.5,), (1.5,))

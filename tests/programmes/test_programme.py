@@ -1,0 +1,185 @@
+"""The file, the folder, the calendar and the text of a programme."""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from pydantic import BaseModel
+
+from adaptive_cart.cli import main
+from adaptive_cart.errors import DesignError, ResultsError
+from adaptive_cart.programmes import load_programme, simulate_programme
+from adaptive_cart.programmes.accounts import starts_of
+from adaptive_cart.programmes.measured import ratio
+from adaptive_cart.programmes.tables import ProgrammeTables
+from programmes.cases import EARLY, SHIPPED, programme, written
+
+DRAWN = """count = 4
+classes = { a = 3, b = 1 }
+share_that_work = { dist = "beta", a = 3, b = 2 }
+draw."dfr.cart" = { dist = "beta", a = 6, b = 4 }
+between_classes = 0.5
+between_products = 0.5
+"""
+BELIEVED = "prior_from_early = { believe = 0.5 }\n"
+
+
+def test_the_shipped_programme_loads() -> None:
+    found = load_programme(SHIPPED)
+    assert found.law.count == 25
+    assert found.believe == 0.5
+    # the drawn value is put into a truth without resolving it anew, in both designs
+    assert found.early is not None
+    assert found.early.planted.places is not None
+    assert found.confirm.planted.places is not None
+
+
+@pytest.mark.parametrize(
+    ("candidates", "more", "told"),
+    [
+        ("cont = 4\n", {}, r"candidates\.cont: unknown key \(did you mean 'count'\?\)"),
+        ("count = 0\n", {}, r"candidates\.count: found 0; at least 1"),
+        ("count = 4\nshare_that_work = 1.2\n", {}, r"share_that_work: found 1\.2; at most 1"),
+        ("count = 4\ncapacity = { participants_per_year = 0 }\n", {},
+         r"candidates\.capacity\.participants_per_year: found 0; more than 0"),
+        ("count = 4\nclasses = { a = 3 }\n", {}, r"candidates\.classes: sum to 3; the 4"),
+        ('count = 4\ndraw."dfr.crt" = { dist = "beta", a = 1, b = 1 }\n', {},
+         r"draw\.\"dfr\.crt\": no value 'dfr\.crt' \(did you mean 'cart'\?\).*early\.toml"),
+        ('count = 4\nbetween_classes = 0.5\ndraw."dfr.cart" = { dist = "beta", a = 1, b = 1 }\n',
+         {}, r"between_classes: without effect with one class"),
+        ("count = 4\nbetween_products = 0.5\n", {}, r"effect_on: missing.*write candidates\.draw"),
+        ("count = 4\n", {"of_early": ""}, r"early\.does_not_work: .*no control"),
+        ("count = 4\n", {"of_early": 'scenario = "wrks"\n'}, r"no scenario \"wrks\" \(did you"),
+        ("count = 4\n", {"early": None, "of_confirm": BELIEVED},
+         r"prior_from_early: there is no \[early\]"),
+        ("count = 4\n", {"early": {**EARLY, "rules": [{**EARLY["rules"][0],
+                                                       "then": "declare_futility"}]}},
+         r"early\.design: .*no rule declares success"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told(
+    candidates: str, more: Mapping[str, Any], told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DesignError, match=told):
+        programme(tmp_path, candidates, **more)
+
+
+def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
+    path = written(tmp_path, "count = 4\nshare_that_work = 2\n")
+    text = path.read_text(encoding="utf-8").replace("early.toml", "nowhere.toml")
+    path.write_text(text.replace('design = "confirm', 'scenario = "x"\ndesign = "confirm'))
+    outcome = CliRunner().invoke(main, ["programme", str(path), "--out", str(tmp_path / "out")])
+    assert outcome.exit_code == 2
+    for told in ("share_that_work: found 2", "nowhere.toml: no such file", 'no scenario "x"'):
+        assert told in outcome.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_goes_on_and_is_the_same_however_it_is_cut(tmp_path: Path) -> None:
+    drawn = programme(tmp_path, DRAWN, of_confirm=BELIEVED)
+    whole = simulate_programme(drawn, portfolios=12, seed=3, jobs=1, out=tmp_path / "whole")
+    first = simulate_programme(drawn, portfolios=5, seed=3, jobs=1, out=tmp_path / "cut")
+    longer = simulate_programme(drawn, portfolios=12, seed=3, jobs=1, out=tmp_path / "cut")
+    for name in ("measures.csv", "distributions.csv", "programme.txt"):
+        here, there = (one.folder / name for one in (whole, longer))
+        assert here.read_bytes() == there.read_bytes(), name
+    for name, values in whole.candidates.items():
+        np.testing.assert_array_equal(values, longer.candidates[name], err_msg=name)
+    assert len(list((first.folder / "parts").iterdir())) == 2
+    with pytest.raises(ResultsError, match="seed 3 there, 4 now"):
+        simulate_programme(drawn, portfolios=5, seed=4, jobs=1, out=tmp_path / "cut")
+
+
+def test_columns_are_what_they_say(tmp_path: Path) -> None:
+    drawn = programme(tmp_path, DRAWN, of_confirm=BELIEVED)
+    found = simulate_programme(drawn, portfolios=60, seed=3, jobs=1, out=tmp_path / "out")
+    of = found.candidates
+    assert list(of["class"][:4]) == ["a", "a", "a", "b"]
+    worked = of["drawn_to_work"]
+    np.testing.assert_allclose(of["true_level"][worked], of["dfr.cart"][worked], atol=1e-12)
+    np.testing.assert_array_equal(of["true_level"][~worked], 0.2)
+    # a product below its control's rate does not work, whatever was drawn
+    np.testing.assert_array_equal(of["works"], worked & (of["true_level"] > of["true_control"]))
+    assert not of["success"][~of["go"]].any()
+    assert (of["randomised"][~of["go"]] == 0).all()
+    assert set(of["reason"][~of["go"]]) == {"not_run"}
+    hold = (of["success"] & of["works"]).reshape(-1, 4).sum(axis=1)
+    assert found.figure("number_hold_up").estimate == hold.mean()
+    assert found.distributions["hold_up"][1].estimate == (hold == 1).mean()
+
+
+def test_selected_participants_have_the_endpoint_more_often(tmp_path: Path) -> None:
+    """Of a course: remission is raised until the endpoint is more probable by so much."""
+    from adaptive_cart.conduct.plan import Plan
+    from adaptive_cart.programmes.known import GAIN, LEVEL, known_of, numbers_of
+    from adaptive_cart.results.estimand import SobolLatents
+
+    trial = load_programme(SHIPPED).early
+    assert trial is not None
+    known = known_of(trial, {})
+    works = np.array([True, False])
+    own = trial.truths(works, {}, known.of(GAIN, works, {}))
+    points = SobolLatents(points=2**14)
+    for truth, before in zip(own.distinct, known.of(LEVEL, works, {}), strict=True):
+        after = numbers_of(trial, Plan.of(trial.design), points, truth)[LEVEL]
+        assert after == pytest.approx(before + trial.selected, abs=0.002)
+
+
+def test_controlled_trials_wait_for_their_turn() -> None:
+    ready = np.array([[2.0, 1.0, 3.0, 0.0]])
+    lasts = np.array([[10.0, 20.0, 5.0, 1.0]])
+    go = np.array([[True, True, True, False]])
+    at_once = starts_of(ready, lasts, go, math.inf)
+    np.testing.assert_array_equal(at_once, [[2.0, 1.0, 3.0, np.nan]])
+    in_turn = starts_of(ready, lasts, go, 1)
+    np.testing.assert_array_equal(in_turn, [[21.0, 1.0, 31.0, np.nan]])
+    by_two = starts_of(ready, lasts, go, 2)
+    np.testing.assert_array_equal(by_two, [[2.0, 1.0, 12.0, np.nan]])
+
+
+def test_the_error_of_a_ratio_is_its_spread() -> None:
+    rng = np.random.default_rng(1)
+    found, errors = [], []
+    for _ in range(400):
+        below = rng.integers(1, 9, size=200).astype(float)
+        figure = ratio(rng.binomial(below.astype(int), 0.3).astype(float), below)
+        found.append(figure.estimate)
+        errors.append(figure.mcse)
+    assert np.std(found) == pytest.approx(np.mean(errors), rel=0.12)
+
+
+def test_numbers_of_the_first_page_are_measures(tmp_path: Path) -> None:
+    drawn = programme(tmp_path, DRAWN, of_confirm=BELIEVED)
+    found = simulate_programme(drawn, portfolios=40, seed=3, jobs=1, out=tmp_path / "out")
+    text = found.text().replace("\n", " ")
+    told = re.search(r"Of 4 protocols ([\d.]+) \(MCSE ([\d.]+)\) go on", text)
+    assert told is not None
+    figure = found.figure("number_go")
+    assert float(told[1]) == pytest.approx(figure.estimate, abs=0.01)
+    assert float(told[2]) == pytest.approx(figure.mcse, rel=0.2)
+
+
+def test_every_key_is_documented() -> None:
+    page = (SHIPPED.parents[2] / "docs" / "programme.md").read_text(encoding="utf-8")
+
+    def keys(part: Any, before: str = "") -> list[str]:
+        found = []
+        for name, info in part.model_fields.items():
+            inner = [t for t in (info.annotation, *getattr(info.annotation, "__args__", ()))
+                     if isinstance(t, type) and issubclass(t, BaseModel)]  # fmt: skip
+            found += keys(inner[0], f"{before}{name}.") if inner else [f"{before}{name}"]
+        return found
+
+    for key in keys(ProgrammeTables):
+        assert f"`{key}`" in page, key
+    example = re.search(r"```toml\n(.*?)```", page, re.S)
+    assert example is not None
+    assert set(tomllib.loads(example[1])) >= {"early", "confirm", "candidates", "simulation"}
