@@ -14,7 +14,7 @@ from adaptive_cart.commands.terminal import encodable, progress, say_goes_on
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--portfolios", type=int, help="Simulated portfolios; else the file's number.")
 @click.option("--seed", type=int, help="Seed of the random numbers; else the file's.")
-@options.jobs
+@options.workers
 @options.out("Folder of the results; else programmes/<name of the file>.")
 @options.resume
 def command(

@@ -14,6 +14,7 @@ both, for any number of jobs.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import shutil
@@ -33,11 +34,12 @@ from adaptive_cart.programmes.result import CANDIDATES, FILES, RECORD, Programme
 from adaptive_cart.programmes.stages import Columns, Truths, reason_word, stretch_of
 from adaptive_cart.programmes.telling import first_page
 from adaptive_cart.results.store import version
-from adaptive_cart.running.stretches import all_cores, hidden_from_ctrl_c
+from adaptive_cart.running.workers import all_cores, spread
 
 STRETCH = 4_000  # candidates that are simulated together
 MOST = 10_000_000  # candidates of a run
 PARTS = "parts"
+KEPT = "What was finished is kept; the same command goes on from there"
 Span = tuple[int, int]  # portfolios, from and up to
 Progress = Callable[[str, int, int], None]
 
@@ -167,18 +169,16 @@ def _columns(
     programme: Programme, truths: Truths, seed: int, gaps: list[Span], jobs: int
 ) -> Iterator[tuple[Span, Columns]]:
     """Candidates of all stretches of portfolios, in order."""
-    from joblib import Parallel, delayed
-
     missing = sum(stop - start for start, stop in gaps)
     size = max(1, min(STRETCH // programme.law.count, -(-missing // jobs)))
     spans = [(at, min(at + size, stop)) for start, stop in gaps for at in range(start, stop, size)]
-    calls = (
-        delayed(stretch_of)(programme, truths, seed, start, stop - start) for start, stop in spans
-    )
-    parallel = Parallel(n_jobs=min(jobs, len(spans)), return_as="generator")
-    with hidden_from_ctrl_c():
-        found = parallel(calls)
-    yield from zip(spans, found, strict=True)
+    work = functools.partial(_stretch, programme, truths, seed)
+    yield from zip(spans, spread(work, spans, jobs, KEPT), strict=True)
+
+
+def _stretch(programme: Programme, truths: Truths, seed: int, span: Span) -> Columns:
+    start, stop = span
+    return stretch_of(programme, truths, seed, start, stop - start)
 
 
 # ── the folder ────────────────────────────────────────────────────────────────────────────────

@@ -165,7 +165,7 @@ def test_earlier_looks_are_seen_as_they_were_seen_then(name: str) -> None:
                     found.append(replayed(plan, participants, look=look.look))
                 for replay in found:
                     same_look(look, trial, replay.now.record)
-    assert several, "no trial had an earlier look"
+    assert several or design.looks.number == 1, "no trial had an earlier look"
 
 
 @pytest.mark.parametrize("name", ["best", "open strata", "hazard ratio by stratum"])
