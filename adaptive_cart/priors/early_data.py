@@ -325,6 +325,12 @@ def believed_prior(responders: int, participants: int, believe: float) -> BetaMi
     return rounded(BetaMixture.single(1.0 + believe * responders, 1.0 + believe * failures))
 
 
+def takes_counts(design: Design) -> bool:
+    """Whether counts of the primary endpoint may be a prior of the design's model of it."""
+    fitted = Plan.of(design).fitted.get(design.primary)
+    return fitted is not None and isinstance(fitted[1], BetaBinomial)
+
+
 def rate_prior(events: int, years: float, skeptical: float) -> tuple[float, float]:
     """Shape and rate of the gamma prior of a yearly rate seen in early patient-years."""
     if events < 0 or not years >= 0.0:

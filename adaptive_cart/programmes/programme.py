@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of, load_design, read_tables
 from adaptive_cart.design.scenarios import truth_with
 from adaptive_cart.design.truth import merged
 from adaptive_cart.design.validation import meant, path_to, read, shown, steps_of
 from adaptive_cart.errors import DesignError, Problem, one_of
-from adaptive_cart.models.binary.beta_binomial import BetaBinomial
+from adaptive_cart.priors.early_data import takes_counts
 from adaptive_cart.programmes.candidate_trial import CandidateTrial, null_truth
 from adaptive_cart.programmes.known import NODES
 from adaptive_cart.programmes.law import CandidateLaw, LawOfFile
@@ -296,9 +295,8 @@ class _Reading:
             self.tell(path, f"the primary '{early.primary}' of the early design is no count")
         if confirm is None:
             return
-        fitted = Plan.of(confirm).fitted.get(confirm.primary)
         analysis = confirm.analysis.get(confirm.primary)
-        if fitted is None or not isinstance(fitted[1], BetaBinomial):
+        if not takes_counts(confirm):
             told = "none" if analysis is None else f"'{analysis.model}'"
             self.tell(
                 path,
