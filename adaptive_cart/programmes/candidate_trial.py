@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.own_truths import OwnTruths
 from adaptive_cart.design.scenario_frame import NOT_INFUSED
@@ -28,6 +29,9 @@ from adaptive_cart.design.truth import Truth, merged
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.programmes.planting import Planted, Steps
+from adaptive_cart.results.estimand import SobolLatents, true_values
+
+FEW = 2**8  # points by which it is seen whether an endpoint hangs on remission
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,16 @@ class CandidateTrial:
             of_trial[place] = len(distinct)
             distinct.append(self._selected(truth, float(gain[place])))
         return OwnTruths(tuple(distinct), of_trial)
+
+    def by_remission(self, truth: Truth, points: SobolLatents | None = None) -> float:
+        """By how much the primary is more probable where everybody may remit than where nobody."""
+        points = points or SobolLatents(points=FEW)
+        plan, found = Plan.of(self.design), []
+        for probability in (0.0, 1.0):
+            moved = self.remitting(truth, all_=probability)
+            true = true_values(self.design, moved, points, only_claimed=plan)
+            found.append(true.by_arm[self.design.primary][self.arm].value)
+        return found[1] - found[0]
 
     def _selected(self, truth: Truth, gain: float) -> Truth:
         if not self.selected:

@@ -50,12 +50,7 @@ def numbers_of(trial: CandidateTrial, plan: Plan, points: SobolLatents, truth: T
         CLAIM: could_be(Claims(plan.rules, true))[0],
     }
     if trial.selected and truth.courses is not None and trial.design.primary not in truth.direct:
-        ends = (
-            true_values(trial.design, trial.remitting(truth, all_=p), points, only_claimed=plan)
-            for p in (0.0, 1.0)
-        )
-        nobody, everybody = (end.by_arm[trial.design.primary][trial.arm].value for end in ends)
-        found[GAIN] = everybody - nobody
+        found[GAIN] = trial.by_remission(truth, points)
     return found
 
 

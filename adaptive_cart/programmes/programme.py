@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from adaptive_cart.decisions import SUCCESS
+from adaptive_cart.decisions.success import DECLARE_SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of, load_design, read_tables
 from adaptive_cart.design.scenarios import truth_with
@@ -213,14 +215,14 @@ class _Reading:
             self.tell(
                 f"{where}.design",
                 f"{table.design}: a threshold is still to be calibrated; `adaptive-cart calibrate "
-                f"{table.design} --write` finds it",
+                f"{table.design}` finds it",
             )
-        if not any(rule.then == "declare_success" for rule in design.rules):
+        if not any(rule.decision.ends == SUCCESS for rule in design.rules):
             self.tell(
                 f"{where}.design",
                 f"{table.design}: no rule declares success, by which a candidate would "
-                f"{'go on' if where == 'early' else 'succeed'}; write a [[rules]] with then = "
-                '"declare_success"',
+                f"{'go on' if where == 'early' else 'succeed'}; write a [[rules]] with "
+                f'then = "{DECLARE_SUCCESS.name}"',
             )
         scenario = self._scenario(where, "scenario", table.scenario, design)
         null = None
@@ -270,17 +272,20 @@ class _Reading:
 
     def _selected(self, trial: CandidateTrial, where: str) -> None:
         """Whether the primary endpoint can be made more probable."""
-        primary, truth = trial.design.primary, trial.planted.base
-        endpoint = trial.design.primary_endpoint
         if not trial.selected:
             return
-        direct = primary in truth.direct
-        fits = direct and all(isinstance(p, float | int) for p in truth.direct[primary][trial.arm])
-        if not endpoint.binary or not (fits or (not direct and endpoint.type == "landmark")):
+        primary, truth = trial.design.primary, trial.planted.base
+        if primary in truth.direct:
+            said = truth.direct[primary][trial.arm]
+            fits = trial.design.primary_endpoint.binary
+            fits = fits and all(isinstance(value, float | int) for value in said)
+        else:
+            fits = trial.design.primary_endpoint.binary and trial.by_remission(truth) > 0.0
+        if not fits:
             self.tell(
                 f"{where}.selected",
-                f"found {trial.selected:g}, and the primary '{primary}' is no probability of a "
-                "landmark; leave it out",
+                f"found {trial.selected:g}, and the primary '{primary}' is no probability that is "
+                "said directly or grows with that of remission; leave it out",
             )
 
     def _prior(self, early: Design | None, confirm: Design | None) -> None:

@@ -118,12 +118,12 @@ def _at_the_end(block: Block, design: Design) -> tuple[Integers, Integers]:
     arms = len(design.arm_names)
     responders = np.zeros((len(block.look), arms), dtype=np.int64)
     participants = np.zeros_like(responders)
-    for record in block.looks:
-        summary = record.summaries.get(design.primary)
-        if isinstance(summary, Counts):
-            here = (block.look == record.look) & (block.between == record.between) & record.held
-            responders[here] = summary.successes.sum(axis=2)[here]
-            participants[here] = summary.totals.sum(axis=2)[here]
+    for record in block.looks if design.primary_endpoint.binary else ():
+        summary = record.summaries[design.primary]
+        assert isinstance(summary, Counts)
+        here = (block.look == record.look) & (block.between == record.between) & record.held
+        responders[here] = summary.successes.sum(axis=2)[here]
+        participants[here] = summary.totals.sum(axis=2)[here]
     return responders, participants
 
 
