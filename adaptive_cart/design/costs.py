@@ -15,7 +15,7 @@ class Costs(Part):
         default_factory=dict, description="by arm: of everybody randomised, infused or not"
     )
     per_infused: dict[str, NonNegative] = Field(
-        default_factory=dict, description="by arm: of those infused, beside that"
+        default_factory=dict, description="by arm: of every infusion, beside that"
     )
     remission: str | None = Field(
         default=None, description="endpoint whose months in remission the cost is compared with"

@@ -573,6 +573,15 @@ def _exact_of_parts(design: Design, truth: Truth) -> dict[str, Floats]:
     return found
 
 
+def course_means(
+    design: Design, truth: Truth, measured: Measured, points: SobolLatents
+) -> tuple[TrueValue, ...]:
+    """Mean by arm of what is measured of participants in a scenario that says their course."""
+    (values,) = _sampled_cells(design, truth, {0: measured}, points).values()
+    cells = Cells(values, truth.shares)
+    return tuple(map(cells.level, cells.arms))
+
+
 def _sampled_cells(
     design: Design,
     truth: Truth,

@@ -259,13 +259,13 @@ def _costs(
     months = None if asked.remission is None else true.by_arm[asked.remission]
     found = costs_of(design, truth, months)
     for arm, cost in zip(design.arm_names, found, strict=True):
-        rows.add("cost_participant", exact(cost.participant), arm)
+        rows.add("cost_participant", Figure(*_true(cost.participant)), arm)
         if cost.year is not None:
             rows.add("cost_remission_year", Figure(*_true(cost.year)), arm)
         if cost.gained is not None:
             rows.add("cost_remission_year_gained", Figure(*_true(cost.gained)), arm)
     randomised = (np.asarray(trials[f"n_{arm}"], dtype=np.float64) for arm in design.arm_names)
-    each = [cost.participant * n for cost, n in zip(found, randomised, strict=True)]
+    each = [cost.participant.value * n for cost, n in zip(found, randomised, strict=True)]
     rows.add("cost_trial_mean", mean(np.add.reduce(each)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from adaptive_cart.courses.group import GroupCourse
 from adaptive_cart.design.design import Design
@@ -35,3 +35,36 @@ def _parts(group: GroupCourse) -> Iterator[tuple[str, str]]:
         yield "taper", group.own.taper.words()
     for key, sequel in group.own.sequels:
         yield key, sequel.words()
+
+
+def course_events(design: Design, truths: Iterable[Truth]) -> list[str]:
+    """What may happen to a participant in any of some scenarios, in the order in which it may."""
+    truths = list(truths)
+    groups = [group for truth in truths for arm in truth.courses or () for group in arm]
+    # whom nothing makes an infusion of the own arm may still follow the other's course
+    courses = [course for group in groups for course in (group.own, group.never_infused)]
+    infuses = any(sequel.infuses for course in courses for _, sequel in course.sequels)
+    again = any(not sequel.infuses for course in courses for _, sequel in course.sequels)
+    on_drugs = any(group.on_drugs > 0.0 for group in groups)
+    may = {
+        "wash-out": any(group.washout is not None for group in groups),
+        "infusion": any(group.infused for group in groups),
+        "taper of background drugs": any(course.taper is not None for course in courses),
+        "drug-free remission" if on_drugs else "remission": True,
+        "remission on drugs": on_drugs,
+        "relapse": any(course.may_relapse for course in courses),
+        "another infusion": infuses,
+        "remission that comes again by itself": again,
+        "rescue": any(course.rescue > 0.0 for course in courses),
+        "crossover": any(group.crossover > 0.0 for group in groups),
+        "adverse events": any(any(group.events.values()) for group in groups),
+        "recurrent events": any(any(group.rates.values()) for group in groups),
+        "dropout": any(group.dropout > 0.0 for group in groups),
+        "death": any(group.death > 0.0 for group in groups),
+    }
+    found = [event for event, happens in may.items() if happens]
+    if may["crossover"] and design.crossover is not None:
+        crossover, whom = design.crossover, design.crossover.whom.rstrip(",").replace(",", "")
+        told = f"crossover from {crossover.from_} to {crossover.to} of participants {whom}"
+        found[found.index("crossover")] = told
+    return found

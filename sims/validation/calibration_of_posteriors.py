@@ -547,6 +547,7 @@ CASES = {
         {
             "hazard ratio": Question("e", 1, 0, value=1.0, above=False, kind="hazard_ratio"),
         },
+        beside=("hazard_ratio",),
     ),
     "stratified_piecewise_exponential": stratified_case(own=False),
     "stratified_piecewise_exponential_own": stratified_case(own=True),
