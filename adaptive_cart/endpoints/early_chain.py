@@ -41,7 +41,8 @@ class Chain:
             Whether a failure for good counts when it happens, and not when a month is reached.
         """
         population, today = snapshot.population, until(snapshot.date)[:, None]
-        passed = [snapshot.passed(month) for month in months]
+        # an earlier state is what is known by its month; the outcome waits for its visit
+        passed = [*(snapshot.passed(month) for month in months[:-1]), snapshot.told_at(months[-1])]
         strata = (population.trials, population.arms, population.strata)
         waiting = np.zeros((*strata, len(months) - 1, 2), dtype=np.int64)
         moved = np.zeros((*strata[:2], len(months) - 1, 2, 3), dtype=np.int64)

@@ -5,13 +5,14 @@
 
 `--designs` takes every design of ``designs/`` in every scenario; `--drawn A B` the designs of
 numbers A to B − 1 that ``tests/twin/drawn_designs.py`` draws at random (visits, missed visits,
-delays, windows, crossover, strata, remission that comes again, times with every clock), one trial
-each. A trial is simulated, its participants are written to CSV as they were known when it ended,
-and `analyze` (without PyMC) judges every look of it. Compared are the date, those randomised, every
-number of every summary and every probability, to the last bit; what the look decided; and at the
-end the decision that `analyze` tells. Where responses are imputed a real trial's imputations are
-its own, so that drawn designs do not impute. Writes a row a design (or a piece of the drawn ones)
-to ``results/round_trips.csv``; rows of the same name are replaced.
+delays, windows, crossover, strata, remission that comes again, times with every clock, analyses by
+intervals, scores that visits miss, earlier months), one trial each. A trial is simulated, its
+participants are written to CSV as they were known when it ended, and `analyze` (without PyMC)
+judges every look of it. Compared are the date, those randomised, every number of every summary and
+every probability, to the last bit; what the look decided; and at the end the decision that
+`analyze` tells. Where responses are imputed a real trial's imputations are its own, so that drawn
+designs do not impute. Writes a row a design (or a piece of the drawn ones) to
+``results/round_trips.csv``; rows of the same name are replaced.
 """
 
 from __future__ import annotations
@@ -121,7 +122,7 @@ def of_drawn(first: int, after: int) -> dict[str, Any]:
 
     found = Found()
     for number in range(first, after):
-        design = Design(**drawn_design(number, imputed=False))
+        design = Design(**drawn_design(number, imputed=False, beside=True))
         found.compare(design, simulated(design, "so", 1, number), 0)
     return found.row(f"drawn {first} to {after - 1}", after - first, "number of the design")
 

@@ -25,7 +25,7 @@ def agree(seeds: range) -> None:
 
 def read_back(seeds: range) -> None:
     for seed in seeds:
-        design = Design(**drawn_design(seed, imputed=False))
+        design = Design(**drawn_design(seed, imputed=False, beside=True))
         plan, block = Plan.of(design), simulated(design, "so", 1, seed=seed)
         participants = read_participants(table(design, block, 0), design)
         try:
@@ -81,6 +81,12 @@ def test_what_is_drawn_has_visits_delays_and_all_that_they_touch() -> None:
     assert sum("redosing" in course for course in cart) >= 3
     assert sum("washout" in course for course in cart) >= 2
     assert sum(raw["endpoints"].get("crs3", {}).get("each_infusion", False) for raw in drawn) >= 2
+    assert sum("score" in raw["endpoints"] for raw in drawn) >= 4
+    beside = [drawn_design(seed, imputed=False, beside=True) for seed in FEW]
+    assert sum("prediction" in raw for raw in beside) >= 4
+    by_intervals = [raw.get("analysis", {}) for raw in beside]
+    assert sum("relapse" in own for own in by_intervals) >= 3
+    assert sum("kept" in own for own in by_intervals) >= 3
     assert {raw["endpoints"]["dfr"]["missing"] for raw in drawn} == {
         "non_response", "exclude", "impute",
     }  # fmt: skip

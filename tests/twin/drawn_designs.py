@@ -46,18 +46,24 @@ def some_time(rng: Generator, median: float) -> Table:
     )
 
 
-def drawn_design(seed: int, imputed: bool = True) -> Table:
+def drawn_design(seed: int, imputed: bool = True, beside: bool = False) -> Table:
     """A design with one scenario, ``so``, as a file would have it.
 
     Parameters
     ----------
     imputed
         Whether responses that are missing may be imputed: a real trial's are drawn anew.
+    beside
+        Whether it may have what the slow twin does not know, and a table may hold: analyses by the
+        intervals between visits, and earlier months that tell late.
     """
-    rng, other = np.random.default_rng(seed), np.random.default_rng([seed, 1])
+    rng, other, third = (np.random.default_rng(key) for key in (seed, [seed, 1], [seed, 2]))
     while True:
         raw = _tables(rng, often(rng, 0.75))
         _what_becomes_of_infusions(other, raw)
+        _scores(third, raw)
+        if beside:
+            _beside_the_twin(third, raw)
         if not imputed and raw["endpoints"]["dfr"]["missing"] == "impute":
             raw["endpoints"]["dfr"]["missing"] = "exclude"
         try:
@@ -233,6 +239,82 @@ def _what_becomes_of_infusions(rng: Generator, raw: Table) -> None:
         if name in raw["endpoints"] and often(rng, 0.4):
             strategy = raw["endpoints"][name].setdefault("strategy", {})
             strategy["redosing"] = "composite"
+
+
+def _scores(rng: Generator, raw: Table) -> None:
+    """A score that the state moves, and a landmark of states and that score together."""
+    if "relapse" not in raw["endpoints"] or not often(rng, 0.7):
+        return
+    plan = raw.get("follow_up", {})
+    every = plan.get("visit_every", 1.5) if plan.get("missed") else 1.5
+    month = max(2.0 * every, round(5.0 / every) * every)
+    raw["endpoints"]["score"] = {
+        "type": "continuous", "visits": [month / 2.0, month] if _planned(month / 2.0, every)
+        else [every, month], "better": "lower",
+    }  # fmt: skip
+    bound = one(rng, [{"at_most": 4.0}, {"at_most": 7.0}, {"at_least": 3.0}])
+    raw["endpoints"]["low"] = {
+        "type": "landmark",
+        "month": month,
+        "all": [one(rng, ["remission", "drug_free_remission"]), {"score": "score", **bound}],
+        "missing": one(rng, ["non_response", "exclude"]),
+    }
+    for course in raw["truth"].values():
+        course["scores"] = {
+            "score": {
+                "baseline": {"mean": 10.0, "sd": 3.0},
+                "in_remission": between(rng, -8.0, -4.0),
+                "otherwise": between(rng, -3.0, 1.0),
+                "sd": 2.0,
+                "correlation": one(rng, [0.0, 0.6]),
+            }
+        }
+
+
+def _planned(month: float, every: float) -> bool:
+    """Whether a visit is planned at a month."""
+    return abs(round(month / every) * every - month) < 1e-9
+
+
+def _beside_the_twin(rng: Generator, raw: Table) -> None:
+    """Times analysed by the intervals between visits, and earlier months for predictions."""
+    visits = "visit_every" in raw.get("follow_up", {})
+    endpoints, analysis = raw["endpoints"], raw.setdefault("analysis", {})
+    if "relapse" in endpoints and visits and often(rng, 0.6):
+        analysis["relapse"] = {
+            "model": "weibull_cure",
+            "intervals": True,
+            "prior": {
+                "cured": {"dist": "beta", "a": 2.0, "b": 2.0},
+                "median_months": {"dist": "lognormal", "median": 6.0, "sigma": 0.7},
+                "shape": {"dist": "lognormal", "median": 1.2, "sigma": 0.3},
+            },
+        }
+        asked = {"endpoint": "relapse", "arm": "cart", "remains_at": 4, "above": 0.2}
+        raw["rules"].append(
+            {"name": "lost", "then": "declare_futility", "posterior": asked, "below": 0.05}
+        )
+    if "kept" in endpoints and visits and often(rng, 0.6):
+        strata = "strata" in raw
+        analysis["kept"] = {
+            "model": "stratified_piecewise_exponential" if strata else "piecewise_exponential",
+            "intervals": True,
+            "cuts": one(rng, [[], [3.0]]),
+            "prior": {
+                "baseline": {"a": 0.5, "b": 5.0},
+                "log_hazard_ratio": {"dist": "normal", "mean": 0.0, "sd": 1.0},
+            },
+        }
+        asked = {"endpoint": "kept", "arm": "cart", "hazard_ratio_to": "soc", "below": 2.0}
+        raw["rules"].append(
+            {"name": "worse", "then": "stop_for_safety", "posterior": asked, "below": 0.05}
+        )
+    if "remission" in raw["truth"].get("cart", {}) and often(rng, 0.5):
+        month = endpoints["dfr"]["month"]
+        counts = one(rng, ["predictions", "all"])
+        raw["prediction"] = {"dfr": {"from": [round(month / 2.0, 2)], "counts": counts}}
+    if not analysis:
+        del raw["analysis"]
 
 
 def _crossover(rng: Generator, raw: Table) -> None:

@@ -73,6 +73,23 @@ class Pieces:
     renamed: dict[str, str] = field(default_factory=dict)
 
     @property
+    def planned_visits(self) -> bool:
+        """Whether states are seen at visits, in all scenarios or in one."""
+        own = (table.get("follow_up") for table in self._written if isinstance(table, dict))
+        everywhere = self.follow_up is not None and self.follow_up.at_visits
+        return everywhere or any(isinstance(t, dict) and "visit_every" in t for t in own)
+
+    def said_directly(self, endpoint: str) -> bool:
+        """Whether the truth of an endpoint is said directly, in all scenarios or in one."""
+        tables = (self.truth, *self._written)
+        return any(isinstance(table, dict) and endpoint in table for table in tables)
+
+    @property
+    def _written(self) -> tuple[Any, ...]:
+        """Tables of the scenarios, as they are written."""
+        return tuple(self.scenarios.values()) if isinstance(self.scenarios, dict) else ()
+
+    @property
     def arm_names(self) -> tuple[str, ...]:
         """The control first, if there is one, then the others in the order written."""
         first = () if self.control is None else (self.control,)

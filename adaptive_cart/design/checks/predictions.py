@@ -160,11 +160,12 @@ def early_months(pieces: Pieces) -> Found:
                 path_to("endpoints", name),
             )
             continue
-        if pieces.follow_up is not None and pieces.follow_up.at_visits:
+        if pieces.planned_visits and pieces.said_directly(name):
             yield (
                 path,
-                "states are seen at visits ([follow_up] visit_every), and the chain takes the "
-                "states of their moment; leave one of the two out",
+                f"the truth of '{name}' is said directly and says the states at its own months, "
+                "and not what visits between them show ([follow_up] visit_every); give the arms a "
+                "participant course, or leave one of the two out",
                 "follow_up",
             )
             continue

@@ -18,16 +18,12 @@ def visits(pieces: Pieces) -> Found:
 
 def _intervals(pieces: Pieces) -> Found:
     """Whether an analysis by intervals has any."""
-    planned = pieces.follow_up is not None and pieces.follow_up.at_visits
-    scenarios = pieces.scenarios.values() if isinstance(pieces.scenarios, dict) else ()
-    own = (table.get("follow_up") for table in scenarios if isinstance(table, dict))
-    planned |= any(isinstance(table, dict) and "visit_every" in table for table in own)
     for name, analysis in pieces.analysis.items():
         if analysis is None or not analysis.by_intervals():
             continue
         path = path_to("analysis", name, "intervals")
         endpoint = pieces.endpoints.get(name)
-        if not planned:
+        if not pieces.planned_visits:
             yield path, "no visits are planned; write [follow_up] visit_every, or leave it out"
         elif endpoint is not None and not endpoint.between_visits():
             message = f"the event of '{name}' is known at its moment; leave it out"
