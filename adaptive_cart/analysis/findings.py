@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from adaptive_cart.models.binary.borrowing import CONFLICT
 
@@ -212,6 +212,8 @@ class WhatIf:
     near: int
     why: str | None
 
+    coming: ClassVar[str] = "more"
+
 
 @dataclass(frozen=True)
 class BorrowedFrom:
@@ -240,6 +242,87 @@ class BorrowedFrom:
     def conflict(self) -> bool:
         """Whether the arm's own data contradict the external ones."""
         return self.p_value < CONFLICT
+
+
+@dataclass(frozen=True)
+class MissingTip:
+    """With which outcomes of those that are missing a rule would hold about one of its targets.
+
+    Attributes
+    ----------
+    arms, missing
+        The arms that are asked about, and whose outcomes are missing in each.
+    holds_now
+        Whether it holds as the design reads them.
+    probabilities
+        By so many responders among them, arm by arm as a list of lists (of one arm, a list of one).
+    holds
+        Responders among them, arm by arm, with which it holds.
+    read_as
+        Responders among them, arm by arm, from which the fewest are counted: as the design reads
+        them, or in the proportion seen in the arm.
+    fewest
+        The nearest outcomes that turn it over; nothing where none do.
+    why
+        Why it cannot be told; nothing where it can.
+    """
+
+    rule: str
+    question: str
+    comparison: str
+    threshold: float
+    noun: str
+    arms: tuple[str, ...]
+    missing: tuple[int, ...]
+    holds_now: bool
+    probabilities: tuple[tuple[float, ...], ...]
+    holds: tuple[tuple[int, ...], ...]
+    read_as: tuple[int, ...]
+    fewest: tuple[int, ...] | None
+    why: str | None
+
+    coming: ClassVar[str] = "missing"
+
+    @property
+    def more(self) -> tuple[int, ...]:
+        """How many outcomes there are to come by, arm by arm."""
+        return self.missing
+
+
+@dataclass(frozen=True)
+class PriorTipFound:
+    """How far one number of a prior would have to be moved to turn a rule over.
+
+    Attributes
+    ----------
+    what
+        ``size``, ``mean`` or ``vague_weight``.
+    now, below, above
+        Its value in the design; the nearest ones below and above that turn the rule over, nothing
+        where none does within ``reach``.
+    """
+
+    rule: str
+    question: str
+    comparison: str
+    threshold: float
+    holds_now: bool
+    arm: str
+    what: str
+    words: str
+    now: float
+    reach: tuple[float, float]
+    below: float | None
+    above: float | None
+
+
+@dataclass(frozen=True)
+class Tipping:
+    """What would have to be otherwise for the rules of a look to say something else."""
+
+    missing: tuple[MissingTip, ...]
+    priors: tuple[PriorTipFound, ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -299,6 +382,8 @@ class Findings:
         The date of the data, where the table has dates.
     what_if
         What the next participants would have to show, where that was asked.
+    tipping
+        What would turn each rule over, where that was asked.
     corrections
         Estimates corrected for the stop, where the look ends the trial.
     borrowed
@@ -329,6 +414,7 @@ class Findings:
     what_if: tuple[WhatIf, ...] = ()
     borrowed: tuple[BorrowedFrom, ...] = ()
     corrections: Corrections | None = None
+    tipping: Tipping | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain tables, in the order in which a reader wants them."""

@@ -18,6 +18,7 @@ from adaptive_cart.analysis.posteriors import fast_quantities, questions_of
 from adaptive_cart.analysis.real_trial import RecordedAnalysis
 from adaptive_cart.analysis.replay import Held, Replay, replayed
 from adaptive_cart.analysis.text import terminal_text
+from adaptive_cart.analysis.tipping import tipping_of
 from adaptive_cart.analysis.what_if import what_if as next_would_show
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
@@ -137,6 +138,7 @@ def analyze(
     fast: bool = False,
     seed: int | None = None,
     what_if: int | None = None,
+    tipping: bool = False,
     out: str | Path | None = None,
     tell: Tell | None = None,
 ) -> Analysis:
@@ -167,6 +169,8 @@ def analyze(
         Of the chains and of imputed responses; the design's if left out.
     what_if
         Tell what the next so many participants would have to show for each rule to hold.
+    tipping
+        Tell how outcomes that are missing, and priors, would have to differ to turn each rule over.
     out
         Folder for ``analysis.json``, the page, the figures and the posterior; nothing is written if
         left out.
@@ -222,7 +226,7 @@ def analyze(
     )
     return _found(
         plan, table, replay, by_fast, by_reference, recorded, reference, notes, absence, used_seed,
-        what_if, out, say,
+        what_if, tipping, out, say,
     )  # fmt: skip
 
 
@@ -238,6 +242,7 @@ def _found(
     absence: tuple[str, ...],
     seed: int,
     further: int | None,
+    tips: bool,
     out: str | Path | None,
     say: Tell,
 ) -> Analysis:
@@ -266,6 +271,7 @@ def _found(
         day=day_of(by_fast.date, table.opened),
         what_if=() if further is None else next_would_show(recorded, by_fast, further),
         borrowed=_borrowed(plan, by_fast),
+        tipping=tipping_of(recorded, by_fast) if tips else None,
         corrections=corrections_of(plan, [*replay.held[:-1], by_fast], recorded),
     )
     analysis = Analysis(findings, plan, table, replay, recorded, reference, questions)

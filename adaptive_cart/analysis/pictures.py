@@ -70,12 +70,14 @@ class Picture:
 def figures_of(analysis: Analysis) -> dict[str, Picture]:
     """Every picture that the analysis has the numbers for, by the name of its file."""
     from adaptive_cart.analysis.score_pictures import scores  # which makes such a picture too
+    from adaptive_cart.analysis.tipping_pictures import tipping
 
     found: dict[str, Picture | None] = {
         "difference": difference(analysis),
         "prior_and_posterior": prior_and_posterior(analysis),
         "durability": durability(analysis),
         "scores": scores(analysis),
+        "tipping": tipping(analysis),
         "swimmer": swimmer(analysis),
     }
     return {name: picture for name, picture in found.items() if picture is not None}

@@ -185,8 +185,8 @@ class RecordedAnalysis(LookAnalysis):
             return self.imputed(endpoint)
         return self.summary(endpoint), np.ones(1)
 
-    def instead(self, endpoint: str, tables: Summary) -> LookAnalysis:
-        """The same look with other data of an endpoint, ``(table, …)``."""
+    def instead(self, endpoint: str, tables: Summary, plan: Plan | None = None) -> LookAnalysis:
+        """The same look with other data of an endpoint, ``(table, …)``, or by another plan."""
         number = len(next(iter(vars(tables).values())))
         population = self.trial.seen_at(self.date, number)
         snapshot = snapshot_at(
@@ -198,7 +198,8 @@ class RecordedAnalysis(LookAnalysis):
         if self.open_strata is not None:
             open_strata = np.tile(self.open_strata, (number, 1))
         open_arms = np.tile(self.open_arms, (number, 1))
-        other = LookAnalysis(self.plan, snapshot, {}, np.arange(number), open_arms, open_strata)
+        own = self.plan if plan is None else plan
+        other = LookAnalysis(own, snapshot, {}, np.arange(number), open_arms, open_strata)
         other.summaries[endpoint] = tables
         if endpoint in self.plan.design.prediction:  # the same, whatever was imputed
             other.states[endpoint] = self.early(endpoint).rows(np.zeros(number, dtype=np.int64))
@@ -311,6 +312,15 @@ class RealTrial(Conduct):
             np.repeat(date, IMPUTATIONS),
             np.repeat(self.standing.enrolled, IMPUTATIONS),
         )
+        counts = self.plan.summary(endpoint, kind.prepare(endpoint, population), snapshot)
+        assert isinstance(counts, Counts)
+        return counts
+
+    def none_imputed(self, endpoint: str, date: Floats) -> Counts:
+        """Counts in which nobody whose response is missing is drawn to respond."""
+        kind, width = self.design.endpoints[endpoint], self.participants.width
+        population = self.seen_at(float(date[0]), 1, {endpoint: np.ones((1, width))})
+        snapshot = snapshot_at(population, date, self.standing.enrolled)
         counts = self.plan.summary(endpoint, kind.prepare(endpoint, population), snapshot)
         assert isinstance(counts, Counts)
         return counts

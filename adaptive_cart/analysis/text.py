@@ -10,6 +10,8 @@ from adaptive_cart.analysis.findings import (
     Corrections,
     Findings,
     Group,
+    MissingTip,
+    PriorTipFound,
     Quantity,
     RuleFinding,
     WhatIf,
@@ -33,6 +35,9 @@ def terminal_text(findings: Findings) -> str:
     if findings.earlier:
         lines += ["", "Earlier looks, held anew on this table"]
         lines += [f"  {line}" for line in earlier_lines(findings)]
+    if findings.tipping is not None and findings.tipping.notes:
+        lines += ["", "No tipping points"]
+        lines += [f"  - {note}" for note in findings.tipping.notes]
     if findings.notes:
         lines += ["", "Notes", *(f"  - {note}" for note in findings.notes)]
     lines += ["", *decision_lines(findings)]
@@ -95,6 +100,11 @@ def tables(findings: Findings) -> Iterator[tuple[str, Table]]:
         yield "Borrowed from external data", borrowed_table(findings.borrowed)
     if findings.corrections is not None:
         yield corrections_heading(findings.corrections), corrections_table(findings.corrections)
+    if findings.tipping is not None:
+        for tip in findings.tipping.missing:
+            yield missing_heading(tip), what_if_table(tip)
+        if findings.tipping.priors:
+            yield "Tipping points of the priors", prior_tips_table(findings.tipping.priors)
     for found in findings.what_if:
         yield what_if_heading(found, findings), what_if_table(found)
 
@@ -161,6 +171,44 @@ def borrowed_table(borrowed: Sequence[BorrowedFrom]) -> Table:
     return head, rows
 
 
+def missing_heading(found: MissingTip) -> str:
+    """Which rule, how many outcomes are missing, and how many would turn it over."""
+    missing = " and ".join(f"{n} in {a}" for a, n in zip(found.arms, found.missing, strict=True))
+    verdict = "holds" if found.holds_now else "does not hold"
+    told = (
+        f"Tipping points of the missing outcomes ({missing}) for {found.rule}: {found.question} "
+        f"{found.comparison} {written(found.threshold)}, which {verdict}"
+    )
+    if found.why is not None:
+        return told
+    if found.fewest is None:
+        return f"{told} however they came out"
+    changes = [
+        f"{abs(k - own)} {'more' if k > own else 'fewer'} {found.noun}"
+        f"{'' if abs(k - own) == 1 else 's'} in {arm}"
+        for arm, k, own in zip(found.arms, found.fewest, found.read_as, strict=True)
+        if k != own
+    ]
+    if not changes:
+        return f"{told}, and turns over where they come out as the others of their arm"
+    return f"{told}, and turns over with {' and '.join(changes)} among them"
+
+
+def prior_tips_table(found: Sequence[PriorTipFound]) -> Table:
+    """Each number of a prior, and the nearest values that turn the rule over."""
+    head = ["rule", "holds", "number of a prior", "now", "turns over below", "above"]
+    rows = []
+    for tip in found:
+        ends = [
+            f"none down to {tip.reach[0]:g}" if tip.below is None else f"{tip.below:.4g}",
+            f"none up to {tip.reach[1]:g}" if tip.above is None else f"{tip.above:.4g}",
+        ]
+        rows.append(
+            [tip.rule, "yes" if tip.holds_now else "no", tip.words, f"{tip.now:.4g}", *ends]
+        )
+    return head, rows
+
+
 def corrections_heading(found: Corrections) -> str:
     """Of what the estimates are that are corrected for the stop."""
     return f"Estimates of {found.of} corrected for the stop"
@@ -212,7 +260,7 @@ def what_if_heading(found: WhatIf, findings: Findings) -> str:
     )
 
 
-def what_if_table(found: WhatIf) -> Table:
+def what_if_table(found: WhatIf | MissingTip) -> Table:
     """For each number of responders in the first arm, those in the other with which it holds."""
     if found.why is not None:
         return ["not told"], [[found.why]]
@@ -221,7 +269,7 @@ def what_if_table(found: WhatIf) -> Table:
         verdict = "it holds" if found.holds else "it does not hold"
         return [each], [[f"however many {found.noun}s there are, {verdict}"]]
     arms = list(zip(found.arms, found.more, strict=True))
-    head = [f"{found.noun}s in {arm}, of {number} more" for arm, number in arms]
+    head = [f"{found.noun}s in {arm}, of {number} {found.coming}" for arm, number in arms]
     head[0] += "" if len(arms) > 1 else ": holds with"
     head[-1] += ": holds with" if len(arms) > 1 else ""
     if len(arms) == 1:

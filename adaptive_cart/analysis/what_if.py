@@ -55,7 +55,7 @@ def _found(
     look, threshold = _next_look(part, place, held)
     then = analysis.as_when_asked(part, target)
     coming = _coming(then, target, number)
-    arms = tuple(coming) if target.of.among_open else _in_trial(design, target)
+    arms = tuple(coming) if target.of.among_open else arms_in_trial(design, target)
     more = tuple(coming.get(arm, 0) for arm in arms)
     why = _why_not(then, part, target, arms, more, number)
     holds: tuple[tuple[int, ...], ...] = ()
@@ -80,7 +80,7 @@ def _found(
     )
 
 
-def _in_trial(design: Design, target: Question) -> tuple[int, ...]:
+def arms_in_trial(design: Design, target: Question) -> tuple[int, ...]:
     """Arms that a question compares, the second first; external data do not change."""
     return tuple(arm for arm in target.pair[::-1] if arm < len(design.arms))
 

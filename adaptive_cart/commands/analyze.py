@@ -51,6 +51,12 @@ WITHHELD = 3  # exit status of an analysis that decides nothing
     metavar="K",
     help="Tell what the next K participants would have to show for each rule to hold.",
 )
+@click.option(
+    "--tipping",
+    is_flag=True,
+    help="Tell how the outcomes of the missing, and the priors, would have to differ to turn each "
+    "rule over.",
+)
 @click.option("--fast", is_flag=True, help="Leave the reference posterior (PyMC) out.")
 @click.option("--seed", type=int, help="Seed of chains and imputations; else the design's.")
 @options.out("Folder; else analysis/<name of the data file>.")
@@ -64,6 +70,7 @@ def command(
     opened: str | None,
     window: float | None,
     what_if: int | None,
+    tipping: bool,
     fast: bool,
     seed: int | None,
     out: Path | None,
@@ -97,6 +104,7 @@ def command(
         fast=fast,
         seed=seed,
         what_if=what_if,
+        tipping=tipping,
         out=folder,
         tell=lambda message: click.echo(message, err=True),
     )

@@ -20,6 +20,7 @@ from adaptive_cart.nouns.summaries import SUMMARIES, Summary
 if TYPE_CHECKING:
     from adaptive_cart.models.binary.borrowing import Borrowed
     from adaptive_cart.models.prior import Prior
+    from adaptive_cart.models.prior_tip import PriorTip
     from adaptive_cart.nouns.external import External
 
 
@@ -516,6 +517,10 @@ class AnalysisBase(Part):
         empty = SUMMARIES[self.reads].empty(len(arms), 1)
         drawn = self.posterior(fitted, empty, None).drawn(Question("", len(arms) - 1))[0]
         yield of_draws(self.level, self.level, in_order(self.plain()["prior"]), drawn)
+
+    def prior_tips(self, fitted: Any, arms: tuple[str, ...]) -> Iterator[PriorTip]:
+        """Numbers of its priors that may be moved until a decision turns; none by default."""
+        return iter(())
 
     def prior_table(self) -> dict[str, Any]:
         """What the table says of its priors, for a reader; empty where they are flat."""

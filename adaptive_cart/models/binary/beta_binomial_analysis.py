@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from adaptive_cart.models.binary.beta_binomial import BetaBinomial, BetaMixture
     from adaptive_cart.models.binary.external_counts import OutsideCounts
     from adaptive_cart.models.prior import Prior
+    from adaptive_cart.models.prior_tip import PriorTip
     from adaptive_cart.nouns.external import External
 
 
@@ -275,6 +276,11 @@ class BetaBinomialAnalysis(AnalysisBase):
         from adaptive_cart.models.prior import of_arms
 
         yield from of_arms(arms, fitted.priors[: len(arms)])
+
+    def prior_tips(self, fitted: BetaBinomial, arms: tuple[str, ...]) -> Iterator[PriorTip]:
+        from adaptive_cart.models.binary.prior_tips import tips_of
+
+        yield from tips_of(fitted, arms)
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> BetaBinomial:
         from adaptive_cart.models.binary.beta_binomial import BetaBinomial

@@ -1,0 +1,132 @@
+"""Tipping points of a look, against every table and every prior judged by itself."""
+
+from __future__ import annotations
+
+import json
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from adaptive_cart.analysis import analyze, folder
+from adaptive_cart.analysis.tipping_pictures import tipping
+from adaptive_cart.cli import main
+from adaptive_cart.design.design import Design
+from analysis.test_absence import TOML, VISITS, visit_rows
+from analysis.test_corrected import responders
+from analysis.test_what_if import better
+
+AT: dict[str, Any] = {"look": 1, "as_of": 15.75, "fast": True}
+LEFT = {"cells": 7, "usual": 3}
+
+
+def with_missing() -> list[dict[str, Any]]:
+    """Eleven and five respond; seven and three of the others withdrew in month 4."""
+    rows = responders(11, 5)
+    for k, row in enumerate(rows):
+        arm = "cells" if k % 2 else "usual"
+        first = 11 if arm == "cells" else 15
+        if first <= k // 2 < first + LEFT[arm]:
+            row |= {"withdrawn_month": 4.0, "last_contact_month": 4.0}
+    return rows
+
+
+def design(missing: str, **prior: Any) -> Design:
+    endpoints = {"free": {"type": "landmark", "month": 6, "missing": missing}}
+    analysis = {"free": {"model": "beta_binomial", "prior": prior}} if prior else {}
+    return Design(**{**VISITS, "endpoints": endpoints, "analysis": analysis})
+
+
+@pytest.mark.parametrize("missing", ["non_response", "exclude", "impute"])
+def test_every_outcome_of_the_missing_is_judged(missing: str) -> None:
+    """However the missing are read, the tables in which all are known are the same ones."""
+    found = analyze(design(missing), with_missing(), tipping=True, **AT)
+    tipping = found.findings.tipping
+    assert tipping is not None
+    tip = tipping.missing[0]
+    assert (tip.rule, tip.arms, tip.missing) == ("efficacy", ("usual", "cells"), (3, 7))
+    ways = list(product(range(4), range(8)))
+    corner = {k: better(11 + k[1], 5 + k[0], 20, 20) for k in [(0, 0), (3, 0), (1, 1), (3, 3)]}
+    for (usual, cells), probability in corner.items():
+        assert tip.probabilities[usual][cells] == pytest.approx(probability, abs=2e-4)
+    expected = [k for k in ways if tip.probabilities[k[0]][k[1]] >= 0.99]
+    assert list(tip.holds) == expected
+    assert 0 < len(expected) < len(ways)
+    # counted from where the design puts them: none respond, or as the others of their arm
+    assert tip.read_as == ((0, 0) if missing == "non_response" else (1, 6))
+    turned = [k for k in ways if (k in expected) != tip.holds_now]
+    apart = {k: sum(abs(a - b) for a, b in zip(k, tip.read_as, strict=True)) for k in turned}
+    assert tip.fewest is not None
+    assert apart[tip.fewest] == min(apart.values())
+    assert "Tipping points of the missing outcomes (3 in usual and 7 in cells)" in found.text
+    assert "of 7 missing in cells" not in found.text
+    assert "in cells, of 7 missing: holds with" in found.text
+
+
+def test_a_prior_turns_the_rule_over_where_it_is_said_to() -> None:
+    """The value on either side, written into the design: the rule holds on one and not beyond."""
+    vague = {"weight": 0.2, "a": 1.0, "b": 1.0}
+    main_part = {"weight": 0.8, "a": 4.0, "b": 16.0}
+    rows = with_missing()
+
+    def holds(a: float, b: float, weight: float, cells: tuple[float, float]) -> bool:
+        mixture = [main_part | {"a": a, "b": b, "weight": 1.0 - weight}, vague | {"weight": weight}]
+        own = design("non_response", usual={"mixture": mixture},
+                     cells={"a": cells[0], "b": cells[1]})  # fmt: skip
+        return bool(analyze(own, rows, **AT).rules[0].holds)
+
+    prior = {"usual": {"mixture": [main_part, vague]}, "cells": {"a": 1.0, "b": 1.0}}
+    found = analyze(design("non_response", **prior), rows, tipping=True, **AT)
+    assert found.findings.tipping is not None
+    tips = {(tip.arm, tip.what): tip for tip in found.findings.tipping.priors}
+    assert set(tips) == {("usual", "size"), ("usual", "mean"), ("usual", "vague_weight"),
+                         ("cells", "size"), ("cells", "mean")}  # fmt: skip
+    now = found.rules[0].holds
+    assert all(tip.holds_now == now for tip in tips.values())
+    written = {
+        ("usual", "size"): lambda v: holds(0.2 * v, 0.8 * v, 0.2, (1.0, 1.0)),
+        ("usual", "mean"): lambda v: holds(20 * v, 20 * (1 - v), 0.2, (1.0, 1.0)),
+        ("usual", "vague_weight"): lambda v: holds(4.0, 16.0, v, (1.0, 1.0)),
+        ("cells", "mean"): lambda v: holds(4.0, 16.0, 0.2, (2 * v, 2 - 2 * v)),
+    }
+    turned = 0
+    for key, judged in written.items():
+        tip = tips[key]
+        for value, sign in ((tip.below, -1.0), (tip.above, 1.0)):
+            if value is None:
+                continue
+            step = 1e-4 * abs(value - tip.now)
+            assert judged(value + sign * step) != now, key
+            assert judged(value - sign * step) == now, key
+            turned += 1
+    assert turned == 5
+    assert tips["cells", "size"].below is tips["cells", "size"].above is None
+    assert "none up to 10000" in found.text
+    # what is predicted has no priors moved, and is said so
+    assert "turns over below" in found.text
+
+
+def test_the_command_tells_it_and_without_being_asked_nothing_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = {"tipping": tipping}  # the other figures take seconds
+    monkeypatch.setattr(folder, "figures_of", lambda a: {k: draw(a) for k, draw in alone.items()})
+    path, data = tmp_path / "design.toml", tmp_path / "data.csv"
+    path.write_text(TOML, encoding="utf-8")
+    rows = with_missing()
+    lines = [",".join(rows[0]), *(",".join(str(v) for v in row.values()) for row in rows)]
+    data.write_text("\n".join(lines), encoding="utf-8")
+    command = ["analyze", str(path), str(data), "--fast", "--out", str(tmp_path / "o"),
+               "--as-of", "15.75", "--tipping"]  # fmt: skip
+    run = CliRunner().invoke(main, command)
+    assert run.exit_code == 0, run.output
+    assert "Tipping points of the missing outcomes" in run.output
+    written = json.loads((tmp_path / "o" / "analysis.json").read_text(encoding="utf-8"))
+    assert written["tipping"]["missing"][0]["missing"] == [3, 7]
+    table = (tmp_path / "o" / "figures" / "tipping.csv").read_text(encoding="utf-8")
+    assert table.splitlines()[0] == "rule,responders_usual,responders_cells,probability,holds"
+    assert len(table.splitlines()) >= 1 + 4 * 8
+    assert "tipping" in written["figures"]
+    assert analyze(design("exclude"), visit_rows(), **AT).findings.tipping is None
