@@ -326,6 +326,26 @@ class Tipping:
 
 
 @dataclass(frozen=True)
+class ConditionalAssurance:
+    """Probability of success at the end, given what is seen, over one design prior.
+
+    Attributes
+    ----------
+    value
+        Nothing where it cannot be told.
+    scenarios
+        How probable each scenario is, given what is seen.
+    why
+        Why it cannot be told; nothing where it can.
+    """
+
+    design_prior: str
+    value: float | None
+    scenarios: dict[str, float]
+    why: str | None = None
+
+
+@dataclass(frozen=True)
 class CorrectedEstimate:
     """An estimate of a trial that has stopped, corrected for that.
 
@@ -384,6 +404,8 @@ class Findings:
         What the next participants would have to show, where that was asked.
     tipping
         What would turn each rule over, where that was asked.
+    conditional_assurance
+        Success at the end, by design prior, where the trial goes on.
     corrections
         Estimates corrected for the stop, where the look ends the trial.
     borrowed
@@ -415,6 +437,7 @@ class Findings:
     borrowed: tuple[BorrowedFrom, ...] = ()
     corrections: Corrections | None = None
     tipping: Tipping | None = None
+    conditional_assurance: tuple[ConditionalAssurance, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Plain tables, in the order in which a reader wants them."""

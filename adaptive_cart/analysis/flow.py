@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.analysis.absence import hangs_on_absence
+from adaptive_cart.analysis.assured import assurances_of
 from adaptive_cart.analysis.corrected import corrections_of
 from adaptive_cart.analysis.findings import BorrowedFrom, Decision, Findings, Quantity, RuleFinding
 from adaptive_cart.analysis.judge import decision_of, earlier_looks, groups_of, rules_of
@@ -272,6 +273,7 @@ def _found(
         what_if=() if further is None else next_would_show(recorded, by_fast, further),
         borrowed=_borrowed(plan, by_fast),
         tipping=tipping_of(recorded, by_fast) if tips else None,
+        conditional_assurance=assurances_of(plan, by_fast, recorded),
         corrections=corrections_of(plan, [*replay.held[:-1], by_fast], recorded),
     )
     analysis = Analysis(findings, plan, table, replay, recorded, reference, questions)

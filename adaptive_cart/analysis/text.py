@@ -7,6 +7,7 @@ from math import isfinite, prod
 
 from adaptive_cart.analysis.findings import (
     BorrowedFrom,
+    ConditionalAssurance,
     Corrections,
     Findings,
     Group,
@@ -98,6 +99,9 @@ def tables(findings: Findings) -> Iterator[tuple[str, Table]]:
         yield "Posterior means and 95% credible intervals", quantity_table(findings.quantities)
     if findings.borrowed:
         yield "Borrowed from external data", borrowed_table(findings.borrowed)
+    if findings.conditional_assurance:
+        heading = "Conditional assurance: success at the end, given what is seen, by design prior"
+        yield heading, assurance_table(findings.conditional_assurance)
     if findings.corrections is not None:
         yield corrections_heading(findings.corrections), corrections_table(findings.corrections)
     if findings.tipping is not None:
@@ -207,6 +211,16 @@ def prior_tips_table(found: Sequence[PriorTipFound]) -> Table:
             [tip.rule, "yes" if tip.holds_now else "no", tip.words, f"{tip.now:.4g}", *ends]
         )
     return head, rows
+
+
+def assurance_table(found: Sequence[ConditionalAssurance]) -> Table:
+    """By design prior: the probability of success, and of each scenario now."""
+    rows = []
+    for one in found:
+        weights = ", ".join(f"{name} {p:.3f}" for name, p in one.scenarios.items())
+        value = "–" if one.value is None else f"{one.value:.4f}"
+        rows.append([one.design_prior, value, one.why or weights])
+    return ["design prior", "success", "how probable each scenario is now"], rows
 
 
 def corrections_heading(found: Corrections) -> str:

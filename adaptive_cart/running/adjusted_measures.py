@@ -20,7 +20,7 @@ from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.results.estimand import TrueValues, target_values
 from adaptive_cart.results.operating import Rows, exact
 from adaptive_cart.running.adjusted import MEDIAN_UNBIASED, Corrected, Spans, ended_so
-from adaptive_cart.running.engine import analysed_at
+from adaptive_cart.running.engine import numbers_at
 from adaptive_cart.running.exact import judged_look
 from adaptive_cart.running.stagewise import Outcomes
 
@@ -54,11 +54,7 @@ def adjusted_measures(
 ) -> list[tuple[Any, ...]]:
     """Bias, error, coverage and overestimation of each corrected estimate, as rows of the table."""
     plan = Plan.of(design)
-    total = sum(design.allocation)
-    looks = [
-        judged_look(plan, number, tuple(n * ratio // total for ratio in design.allocation))
-        for number, n in enumerate(analysed_at(design), start=1)
-    ]
+    looks = [judged_look(plan, number, analysed) for number, analysed in numbers_at(design)]
     corrected = Corrected.of(plan, looks)
     rates = np.array([[v.value for v in true[name].by_arm[design.primary]] for name in truths])
     found = _found(corrected, rates)

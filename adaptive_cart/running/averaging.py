@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.design_prior import Draw, draws_of, weights_of
+from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import one_of
 from adaptive_cart.results.averages import Member, averages_of, of_rows, of_trials
 from adaptive_cart.results.estimand import TrueValues
 from adaptive_cart.results.operating import Figure
+from adaptive_cart.running.conditional_assurance import Ahead, Weighed
 from adaptive_cart.running.drawn_truths import nodes_of, simulated
+from adaptive_cart.running.engine import numbers_at
 from adaptive_cart.running.exact import enumerate_design
 
 Averages = dict[str, dict[str, Figure]]
@@ -84,11 +88,16 @@ def of_enumerated(
     rows
         Of the table of measures.
     """
-    exact = _by_name(rows)
+    exact, primary = _by_name(rows), design.primary
 
-    def members(one: _Weighed) -> list[Member] | None:
+    def weighed_by(weight: float, values: TrueValues) -> Weighed:
+        return weight, tuple(value.value for value in values.by_arm[primary])
+
+    def members(one: _Weighed) -> tuple[list[Member], list[Weighed]] | None:
         if not one.draws:
-            return [of_rows(design, one.weight, true[one.scenario], exact[one.scenario])]
+            own = true[one.scenario]
+            member = of_rows(design, one.weight, own, exact[one.scenario])
+            return [member], [weighed_by(one.weight, own)]
         nodes = nodes_of(design, one.scenario, one.draws)
         if nodes is None:
             tell(
@@ -99,18 +108,37 @@ def of_enumerated(
         truths = {truth.name: truth for _, truth in nodes}
         of_nodes, known = enumerate_design(design, truths, progress)
         found = _by_name(of_nodes)
-        return [
-            of_rows(design, one.weight * weight, known[truth.name], found[truth.name])
-            for weight, truth in nodes
-        ]
+        pairs = [(one.weight * weight, truth.name) for weight, truth in nodes]
+        return (
+            [of_rows(design, weight, known[name], found[name]) for weight, name in pairs],
+            [weighed_by(weight, known[name]) for weight, name in pairs],
+        )
 
     averages: Averages = {}
+    ahead: Ahead | None = None
     for prior, weighed in _complete(design, true, tell):
         parts = [members(one) for one in weighed]
         known = [part for part in parts if part is not None]
         if len(known) == len(parts):
-            averages[prior] = averages_of([one for part in known for one in part])
+            of_truths = [one for part in known for one in part[0]]
+            rates = [one for part in known for one in part[1]]
+            ahead = ahead or Ahead.of(Plan.of(design), numbers_at(design))
+            averages[prior] = averages_of(of_truths) | ahead.measures(rates)
     return averages
+
+
+def weighed_truths(design: Design, prior: str) -> Iterator[tuple[str, float, Truth | None]]:
+    """Every truth that a design prior weighs: its scenario, its weight; nothing for too many."""
+    for one in _weighed(design, prior):
+        if not one.draws:
+            yield one.scenario, one.weight, design.truths[one.scenario]
+            continue
+        nodes = nodes_of(design, one.scenario, one.draws)
+        if nodes is None:
+            yield one.scenario, one.weight, None
+            continue
+        for weight, truth in nodes:
+            yield one.scenario, one.weight * weight, truth
 
 
 def _by_name(rows: list[Row]) -> dict[str, dict[str, float]]:
@@ -133,16 +161,20 @@ def _complete(
         if lacking:
             tell(f"design prior {name}: no averages, since {one_of(lacking)} was not run")
             continue
-        draws = draws_of(prior, design.scenarios, design.primary, design.arm_names[1:])
-        yield (
+        yield name, _weighed(design, name)
+
+
+def _weighed(design: Design, name: str) -> list[_Weighed]:
+    """What a design prior weighs."""
+    prior = design.design_prior[name]
+    roles = {scenario: truth.role for scenario, truth in design.truths.items()}
+    draws = draws_of(prior, design.scenarios, design.primary, design.arm_names[1:])
+    return [
+        _Weighed(
             name,
-            [
-                _Weighed(
-                    name,
-                    scenario,
-                    weight,
-                    tuple(draw for draw in draws if draw.concerns(scenario, roles[scenario])),
-                )
-                for scenario, weight in weights.items()
-            ],
+            scenario,
+            weight,
+            tuple(draw for draw in draws if draw.concerns(scenario, roles[scenario])),
         )
+        for scenario, weight in weights_of(name, prior, roles).items()
+    ]

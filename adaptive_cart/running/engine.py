@@ -210,3 +210,12 @@ def analysed_at(design: Design) -> list[int]:
     """Numbers of participants analysed at the looks of a design by ``observed``."""
     numbers = [int(number) for number in design.looks.at]
     return [*numbers, design.enrolment.max_n] if design.looks.final is not None else numbers
+
+
+def numbers_at(design: Design) -> list[tuple[int, tuple[int, ...]]]:
+    """The same look by look: its number, and the participants of each arm."""
+    total = sum(design.allocation)
+    return [
+        (number, tuple(n * ratio // total for ratio in design.allocation))
+        for number, n in enumerate(analysed_at(design), start=1)
+    ]

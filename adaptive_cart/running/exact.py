@@ -125,7 +125,7 @@ def _binomial(n: int, p: float) -> Floats:
     return np.asarray(np.exp(choose + k * math.log(p) + (n - k) * math.log1p(-p)))
 
 
-def _step(before: int, after: int, p: float) -> Floats:
+def step(before: int, after: int, p: float) -> Floats:
     """Probability of the successes after more participants, ``(successes before, after)``."""
     moves = np.zeros((before + 1, after + 1))
     masses = _binomial(after - before, p)
@@ -197,7 +197,7 @@ def _scenario(
     running = np.ones((1,) * len(rates))
     before: tuple[int, ...] = (0,) * len(rates)
     for look in looks:
-        steps = [_step(b, a, p) for b, a, p in zip(before, look.analysed, rates, strict=True)]
+        steps = [step(b, a, p) for b, a, p in zip(before, look.analysed, rates, strict=True)]
         shape = tuple(number + 1 for number in look.analysed)
         mass = carried(running, steps).ravel()
         reached[look.number] = mass
@@ -284,13 +284,13 @@ def _borrowed_rows(
             mean = math.fsum(mass * borrowed) / total if total > 0.0 else math.nan
             rows.add(f"{measure}_mean", exact(mean), name, look=look)
             for percent in PERCENTILES:
-                value = _percentile(borrowed, mass, percent)
+                value = percentile(borrowed, mass, percent)
                 rows.add(f"{measure}_p{percent:02d}", exact(value), name, look=look)
             share = math.fsum(mass[conflict < LIMIT]) / total if total > 0.0 else math.nan
             rows.add(f"{CONFLICT}_{arm.endpoint}", exact(share), name, look=look)
 
 
-def _percentile(values: Floats, mass: Floats, percent: int) -> float:
+def percentile(values: Floats, mass: Floats, percent: int) -> float:
     """The smallest value with as many percent of the mass at or below it."""
     if not mass.sum() > 0.0:
         return math.nan

@@ -82,6 +82,10 @@ class Stage:
             return np.asarray(first @ weighed)
         return np.asarray(((first @ weighed) * others[0]).sum(axis=1))
 
+    def as_table(self, values: Floats) -> Floats:
+        """Numbers of its tables, responders of each arm along an axis."""
+        return np.asarray(values, dtype=np.float64).reshape([n + 1 for n in self.analysed])
+
     def _by_arm(self, rates: Floats) -> Iterator[Floats]:
         for arm, number in enumerate(self.analysed):
             yield binomial(number, rates[:, arm])

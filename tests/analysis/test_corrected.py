@@ -69,3 +69,38 @@ def test_why_ends_cannot_be_put_in_order_is_told() -> None:
     assert found.findings.corrections is not None
     assert found.findings.corrections.why == "the counts of strata are not ordered together"
     assert "the counts of strata are not ordered together" in found.text
+
+
+# ── conditional assurance ─────────────────────────────────────────────────────────────────────
+def test_success_at_the_end_is_averaged_over_the_truths_given_the_counts() -> None:
+    weights = {"expected": 0.5, "none": 0.5}
+    raw = {
+        **VISITS,
+        "rules": VISITS["rules"][:1],
+        "scenarios": {**VISITS["scenarios"], "none": {"free": {"usual": 0.2, "cells": 0.2}}},
+        "design_prior": {"even": {"weights": weights}},
+    }
+    found = analyze(Design(**raw), responders(10, 4), **AT)
+    (told,) = found.findings.conditional_assurance
+    # the last look's tables, judged by a sum that knows nothing of the program
+    grid, k = (np.arange(4000) + 0.5) / 4000, np.arange(41)
+    density = stats.beta.pdf(grid, 1 + k[:, None], 41 - k[:, None]) / 4000
+    wins = density @ (density.cumsum(axis=1) - density / 2).T >= 0.99
+    more, above, below = np.arange(21), 0.0, 0.0
+    for cells in (0.5, 0.2):
+        seen = 0.5 * stats.binom.pmf(10, 20, cells) * stats.binom.pmf(4, 20, 0.2)
+        later = np.outer(stats.binom.pmf(more, 20, cells), stats.binom.pmf(more, 20, 0.2))
+        above += seen * float((later * wins[10:31, 4:25]).sum())
+        below += seen
+    assert told.value == pytest.approx(above / below, abs=1e-9)
+    none = stats.binom.pmf(10, 20, 0.2) / sum(stats.binom.pmf(10, 20, p) for p in (0.2, 0.5))
+    assert told.scenarios["none"] == pytest.approx(none, abs=1e-12)
+    assert "Conditional assurance: success at the end" in found.text
+    ended = analyze(Design(**raw), responders(16, 4), **AT)
+    assert ended.findings.conditional_assurance == ()
+    strata = {**raw, "strata": {"mild": 0.5, "severe": 0.5}}
+    rows = [r | {"stratum": ("mild", "severe")[k // 2 % 2]}
+            for k, r in enumerate(responders(10, 4))]  # fmt: skip
+    (untold,) = analyze(Design(**strata), rows, **AT).findings.conditional_assurance
+    assert untold.value is None
+    assert "within strata the numbers in each arm vary" in (untold.why or "")
