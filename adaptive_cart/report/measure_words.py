@@ -27,6 +27,7 @@ PLAIN = {
     "cost_participant": "cost of a participant",
     "cost_remission_year": "cost of a year in remission",
     "cost_remission_year_gained": "cost of a year in remission gained",
+    "overestimated": "estimate above the true value",
     "failed": "posterior not computed",
 }
 COUNTS = {
@@ -71,6 +72,11 @@ BORROWED = {
     "borrowed": "participants borrowed",
     "conflict": "conflict with external data (prior predictive p below 0.05)",
 }
+CORRECTED = {
+    "_median_unbiased": "median-unbiased estimate",
+    "_conditional": "estimate less its bias given the stop",
+    "_skeptical": "estimate under the skeptical prior",
+}
 FINAL, WITHIN = "_final", "within_error_"
 
 
@@ -80,6 +86,9 @@ def measure_words(design: Design, measure: str) -> str:
         return PLAIN[measure]
     if measure.endswith(FINAL) and measure.removesuffix(FINAL) in PLAIN:
         return f"{PLAIN[measure.removesuffix(FINAL)]}, pipeline followed up"
+    for suffix, said in CORRECTED.items():
+        if measure.endswith(suffix) and measure.removesuffix(suffix) in PLAIN:
+            return f"{PLAIN[measure.removesuffix(suffix)]}, {said}"
     for start, said in CLAIMS.items():
         if measure.startswith(start):
             return said.format(rule=measure.removeprefix(start))

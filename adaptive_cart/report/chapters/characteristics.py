@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from adaptive_cart.report.chapter import Chapter
+from adaptive_cart.report.chapters.adjusted import adjusted
+from adaptive_cart.report.chapters.ahead import ahead
 from adaptive_cart.report.chapters.averages import averages
 from adaptive_cart.report.chapters.bayesian import bayesian
 from adaptive_cart.report.chapters.borrowing import borrowing
@@ -33,7 +35,9 @@ CHAPTER = Chapter(
         costs,
         borrowing,
         estimation,
+        adjusted,
         bayesian,
         averages,
+        ahead,
     ),
 )

@@ -1,0 +1,139 @@
+"""How few missing outcomes would turn the decision over, over the simulated trials."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from adaptive_cart.conduct.rules import ResolvedRule
+from adaptive_cart.nouns.records import Booleans, Integers
+from adaptive_cart.report.document import (
+    Block,
+    Heading,
+    Reference,
+    Row,
+    Table,
+    cells,
+    code,
+    line,
+    paragraph,
+    prose,
+    row,
+)
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.numbers import Bound, given
+from adaptive_cart.report.sensitivity import trials_asked
+from adaptive_cart.results.operating import proportion
+from adaptive_cart.running.missing_tips import MissingTips, missing_tips, rule_to_tip
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ITEM = 65  # number of the item
+FEW = (1, 2, 3)  # outcomes
+
+
+def tipping(evidence: Evidence) -> list[Block]:
+    """By scenario and verdict, how many trials so few missing outcomes would turn over."""
+    number = trials_asked(evidence)
+    if evidence.exact or not number:
+        return []
+    rule, why = rule_to_tip(evidence.plan)
+    heading = Heading(text="Tipping points of missing outcomes", key="tipping", level=2)
+    if rule is None:
+        return [heading, paragraph("They are not told here: {why}.", why=why)]
+    rows: list[Row] = []
+    for name in evidence.scenarios:
+        tips = _of_scenario(evidence, rule, name, number)
+        if tips is not None:
+            rows += _rows(name, tips)
+    if not rows:
+        why = "no outcome is missing in any of the trials looked at"
+        return [heading, paragraph("They are not told here: {why}.", why=why)]
+    evidence.trace.reported(
+        ITEM, "t-tipping", note="missing outcomes; of priors `analyze --tipping` tells them"
+    )
+    return [
+        heading,
+        paragraph(
+            "At the look that ended each of the first {number} trials of a scenario, every outcome "
+            "of those whose outcome was due and missing was put in, and {rule} judged again. "
+            "{table} shows in how many trials so few of the missing would have turned it over, "
+            "counted from {read}.",
+            number=given(number, "sensitivity trials"),
+            rule=code(rule.name),
+            table=Reference("t-tipping"),
+            read=_read_as(evidence, rule),
+        ),
+        Table(
+            key="t-tipping",
+            title=line("Trials in which so few missing outcomes would turn the verdict over"),
+            head=cells(
+                "Scenario", "Verdict", "Trials", "Missing, mean",
+                *("1 outcome" if k == 1 else f"{k} outcomes" for k in FEW), "All missing",
+            ),
+            rows=tuple(rows),
+            align=("left", "left", *("right",) * (3 + len(FEW))),
+            widths=(1.2, 1.0, 0.7, 0.8, *(1.6,) * (1 + len(FEW))),
+            notes=(prose("In brackets Monte Carlo intervals. Columns count those before them."),),
+        ),
+    ]  # fmt: skip
+
+
+def _read_as(evidence: Evidence, rule: ResolvedRule) -> str:
+    assert rule.only is not None
+    endpoint = evidence.design.endpoints[rule.only.question.endpoint]
+    if endpoint.dropout_counts():
+        return "non-response, as which the design reads them"
+    return "the proportion seen in their arm, since the design leaves them out"
+
+
+def _rows(name: str, tips: MissingTips) -> list[Row]:
+    found: list[Row] = []
+    known = ~np.isnan(tips.fewest)
+    for verdict, words in ((True, "success"), (False, "no success")):
+        here: Booleans = known & (tips.holds == verdict)
+        if not here.any():
+            continue
+        source = f"looks.parquet: {name}, {words}"
+        shares = [
+            Bound(
+                proportion(int((tips.fewest[here] <= most).sum()), int(here.sum())),
+                f"{source}, {most:g} missing outcomes",
+            ).with_interval()
+            for most in (*map(float, FEW), 1e300)
+        ]
+        found.append(
+            row(
+                code(name) if not found else "",
+                words,
+                given(int(here.sum()), source),
+                given(round(float(tips.missing[here].mean()), 1), source),
+                *shares,
+            )
+        )
+    return found
+
+
+def _of_scenario(
+    evidence: Evidence, rule: ResolvedRule, name: str, number: int
+) -> MissingTips | None:
+    """The first trials of a scenario; nothing where nobody's outcome is missing."""
+    assert rule.only is not None
+    endpoint = rule.only.question.endpoint
+    rows: pd.DataFrame = evidence.look_rows
+    here = rows[(rows["scenario"] == name) & rows["last"] & (rows["trial"] < number)]
+    arms = list(evidence.design.arm_names)
+
+    def by_arm(column: str) -> Integers:
+        wide = here.pivot_table(
+            index="trial", columns="arm", values=f"{endpoint}_{column}", aggfunc="sum"
+        )
+        return wide[arms].to_numpy().astype(np.int64)
+
+    missing = by_arm("missing")
+    if not missing.any():
+        return None
+    looks = here.groupby("trial")["look"].first().to_numpy().astype(np.int64)
+    return missing_tips(evidence.plan, rule, looks, by_arm("events"), by_arm("analysed"), missing)

@@ -1,0 +1,141 @@
+"""Sections on what comes after stopping: corrected estimates, averages ahead, tipping points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import adaptive_cart as ac
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.report.chapters.adjusted import adjusted
+from adaptive_cart.report.chapters.ahead import ahead
+from adaptive_cart.report.chapters.tipping import tipping
+from adaptive_cart.report.document import Block, Table, plain
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.facts import Facts
+from adaptive_cart.running.missing_tips import missing_tips, rule_to_tip
+from checks import raw_design
+from running.test_adjusted import two_arms
+from twin import posterior
+
+
+def tables_of(blocks: list[Block]) -> dict[str, Table]:
+    return {block.key: block for block in blocks if isinstance(block, Table)}
+
+
+def text_of(table: Table) -> list[list[str]]:
+    return [[plain(cell) for cell in one.cells] for one in table.rows]
+
+
+@pytest.fixture(scope="module")
+def exact(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    design = two_arms(
+        adjusted_estimates={"skeptical": {"effect": 0.4}},
+        design_prior={"honest": {"weights": {"null": 0.4, "expected": 0.6}}},
+    )
+    run = ac.simulate(design, out=tmp_path_factory.mktemp("after") / "run")
+    return Evidence(run, Facts(), 0)
+
+
+def test_what_each_corrected_estimate_gains_and_costs_is_told(exact: Evidence) -> None:
+    found = tables_of(adjusted(exact))
+    rows = text_of(found["t-adjusted"])
+    expected = next(place for place, row in enumerate(rows) if row[0] == "expected")
+    shown = {row[1]: row[2:] for row in rows[expected : expected + 4]}
+    for suffix, words in (
+        ("", "uncorrected"),
+        ("_median_unbiased", "median unbiased"),
+        ("_conditional", "less its bias given the stop"),
+        ("_skeptical", "under the skeptical prior"),
+    ):
+        measures = [f"{m}{suffix}" for m in ("bias", "rmse", "coverage", "overestimated")]
+        values = [exact.result.figure("expected", m).estimate for m in measures]
+        told = [float(cell.replace("−", "-")) for cell in shown[words]]
+        assert told == pytest.approx(values, abs=5.1e-5)
+    stops = text_of(found["t-adjusted-stop"])
+    assert any("look 1: success" in row[1] for row in stops)
+    statuses = {f.item.number: f for f in exact.trace.findings()}
+    assert statuses[52].where == ["t-adjusted-stop"]
+
+
+def test_calibration_and_conditional_assurance_are_told(exact: Evidence) -> None:
+    blocks = ahead(exact)
+    averages = exact.result.averages["honest"]
+    (row,) = text_of(tables_of(blocks)["t-ahead"])
+    values = [
+        averages[f"conditional_assurance_1_{p}"].estimate for p in ("mean", "p05", "p50", "p95")
+    ]
+    assert [float(cell) for cell in row[2:]] == pytest.approx(values, abs=5.1e-5)
+    said = " ".join(plain(block.line) for block in blocks if hasattr(block, "line"))
+    claimed, true = (
+        averages["claimed_at_success"].estimate,
+        1.0 - averages["false_discovery"].estimate,
+    )
+    assert f"{claimed:.4f} on average when success is declared" in said
+    assert f"the claim is true in {true:.4f}" in said
+
+
+# ── tipping points ────────────────────────────────────────────────────────────────────────────
+def slow(looks: Any, events: Any, analysed: Any, missing: Any, left_out: bool) -> list[float]:
+    """Every outcome of the missing, one by one, by the posterior of the twin."""
+    found = []
+    for (x, y), (n, m), (a, b) in zip(events, analysed, missing, strict=True):
+
+        def holds(x: int, y: int, n: int, m: int) -> bool:
+            flat = ((1.0, 1.0, 1.0),)
+            table = posterior.difference_above_table(flat, int(m), flat, int(n), 0.0)
+            return bool(table[y, x] >= 0.93)
+
+        now, fewest = holds(x, y, n, m), np.inf
+        read_as = (round(a * x / n), round(b * y / m)) if left_out else (0, 0)
+        for i in range(a + 1):
+            for j in range(b + 1):
+                size = (n + a, m + b) if left_out else (n, m)
+                if holds(x + i, y + j, *size) != now:
+                    fewest = min(fewest, abs(i - read_as[0]) + abs(j - read_as[1]))
+        found.append(fewest)
+    return found
+
+
+@pytest.mark.parametrize("missing", ["exclude", "non_response"])
+def test_the_fewest_missing_outcomes_are_those_of_every_outcome(missing: str) -> None:
+    endpoints = {"dfr": {"type": "landmark", "month": 6, "missing": missing}}
+    plan = Plan.of(two_arms(endpoints=endpoints))
+    rule, why = rule_to_tip(plan)
+    assert (rule is None, why) == (False, "")
+    assert rule is not None
+    events = np.array([[1, 5], [1, 3], [2, 4], [0, 2], [3, 3]])
+    analysed = np.array([[4, 8], [5, 7], [4, 7], [4, 6], [6, 8]])
+    gone = np.array([[1, 1], [0, 2], [2, 1], [0, 0], [1, 2]])
+    looks = np.array([2, 1, 2, 1, 2])
+    found = missing_tips(plan, rule, looks, events, analysed, gone)
+    expected = slow(looks, events, analysed, gone, missing == "exclude")
+    assert found.fewest.tolist() == expected
+    assert {np.isinf(value) for value in expected} == {True, False}
+    assert found.missing.tolist() == [2, 2, 3, 0, 3]
+
+
+def test_the_report_tells_in_how_many_trials_few_would_have_done(tmp_path: Path) -> None:
+    raw = raw_design("hello")
+    raw["endpoints"]["dfr"]["missing"] = "exclude"
+    raw["truth"] = {"dropout": {"per_year": 0.15}}
+    run = ac.simulate(ac.Design(**raw), trials=60, jobs=1, engine="simulate", out=tmp_path / "a")
+    evidence = Evidence(run, Facts(), 40)
+    rows = text_of(tables_of(tipping(evidence))["t-tipping"])
+    assert sum(int(row[2]) for row in rows) == 2 * 40
+    last = run.looks[run.looks["last"]]
+    first = last[(last["scenario"] == "expected") & (last["trial"] < 40)]
+    trials = run.trials[(run.trials["scenario"] == "expected") & (run.trials["trial"] < 40)]
+    won = trials.set_index("trial")["reason"] == "success"
+    mean = first.groupby("trial")["dfr_missing"].sum()[won].mean()
+    place = next(k for k, row in enumerate(rows) if row[0] == "expected")
+    assert rows[place][1:4] == ["success", str(int(won.sum())), f"{round(mean, 1):g}"]
+    shares = [float(cell.split()[0]) for cell in rows[place][4:]]
+    assert shares == sorted(shares)
+    assert shares[0] < shares[-1]
+    assert {f.item.number: f.status for f in evidence.trace.findings()}[65] == "reported"
+    imputed = raw | {"endpoints": {"dfr": raw["endpoints"]["dfr"] | {"missing": "impute"}}}
+    assert rule_to_tip(Plan.of(ac.Design(**imputed)))[1] == "missing responses are imputed"
