@@ -5,6 +5,7 @@ from __future__ import annotations
 from adaptive_cart.report.document import (
     Block,
     Heading,
+    Line,
     Paragraph,
     Reference,
     Row,
@@ -19,9 +20,10 @@ from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given
 from adaptive_cart.results.operating import Figure
 from adaptive_cart.results.store import AVERAGES
+from adaptive_cart.running.conditional_assurance import PERCENTS
 
 MEASURE = "conditional_assurance"
-PARTS = {"mean": "Mean", "p05": "5%", "p50": "Median", "p95": "95%"}
+PARTS = ("mean", *(f"p{percent:02d}" for percent in PERCENTS))
 
 
 def calibrated(evidence: Evidence) -> list[Block]:
@@ -49,6 +51,10 @@ def _calibrated(evidence: Evidence, prior: str, figures: dict[str, Figure]) -> P
 
 def _bound(prior: str, name: str, figure: Figure) -> Bound:
     return Bound(figure, f"{AVERAGES}: {prior}, {name}", "probability")
+
+
+def _percentile(percent: int) -> Line:
+    return line("Percentile ", given(percent, AVERAGES))
 
 
 def ahead(evidence: Evidence) -> list[Block]:
@@ -82,7 +88,7 @@ def ahead(evidence: Evidence) -> list[Block]:
         Table(
             key="t-ahead",
             title=line("Conditional assurance after each look"),
-            head=cells("Design prior", "After look", *PARTS.values()),
+            head=cells("Design prior", "After look", "Mean", *(_percentile(p) for p in PERCENTS)),
             rows=tuple(rows),
             align=("left", *("right",) * (1 + len(PARTS))),
         ),

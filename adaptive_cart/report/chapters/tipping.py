@@ -11,6 +11,7 @@ from adaptive_cart.nouns.records import Booleans, Integers
 from adaptive_cart.report.document import (
     Block,
     Heading,
+    Line,
     Reference,
     Row,
     Table,
@@ -22,7 +23,7 @@ from adaptive_cart.report.document import (
     row,
 )
 from adaptive_cart.report.evidence import Evidence
-from adaptive_cart.report.numbers import Bound, given
+from adaptive_cart.report.numbers import Bound, counted, given
 from adaptive_cart.report.sensitivity import trials_asked
 from adaptive_cart.results.operating import proportion
 from adaptive_cart.running.missing_tips import MissingTips, missing_tips, rule_to_tip
@@ -71,7 +72,7 @@ def tipping(evidence: Evidence) -> list[Block]:
             title=line("Trials in which so few missing outcomes would turn the verdict over"),
             head=cells(
                 "Scenario", "Verdict", "Trials", "Missing, mean",
-                *("1 outcome" if k == 1 else f"{k} outcomes" for k in FEW), "All missing",
+                *(_head(k) for k in FEW), "All missing",
             ),
             rows=tuple(rows),
             align=("left", "left", *("right",) * (3 + len(FEW))),
@@ -79,6 +80,11 @@ def tipping(evidence: Evidence) -> list[Block]:
             notes=(prose("In brackets Monte Carlo intervals. Columns count those before them."),),
         ),
     ]  # fmt: skip
+
+
+def _head(outcomes: int) -> Line:
+    number = counted(outcomes, "outcomes counted", capital=True)
+    return line(number, " outcome" if outcomes == 1 else " outcomes")
 
 
 def _read_as(evidence: Evidence, rule: ResolvedRule) -> str:
