@@ -697,6 +697,49 @@ TRIAL: dict[str, Any] = {
     "external/trial": {**REGISTRY, "responders": 9},
     f"{BORROWS}/external": ["registry", "trial"],
 }
+OUTSIDE: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
+    # by kind of table: base, where the arm borrows, its prior, and the external data
+    "Rates": ("direct", "analysis/infection/prior/soc", {"a": 0.5, "b": 2.0},
+              {"endpoint": "infection", "events": 9, "months": 60.0}),
+    "Hazard": ("times", "analysis/relapse/prior/baseline", {"a": 0.5, "b": 2.0},
+               {"endpoint": "relapse", "events": 9, "months": 60.0}),
+    "Means": ("scores", "analysis/mgadl/prior/soc", {},
+              {"endpoint": "mgadl", "mean": -1.0, "sd": 2.0, "participants": 9}),
+}  # fmt: skip
+
+
+def outside(kind: str, method: str, key: str, value: Any, seen: str = "number") -> Case:
+    """A key of a control's prior that borrows rates, months at risk or means."""
+    base, path, prior, data = OUTSIDE[kind]
+    weight = {"weight": 0.4} if method == "power" else {}
+    registry = {"source": "A registry"} | data
+    start: dict[str, Any] = {"external": {"registry": registry}}
+    if kind == "Rates":
+        start["analysis/infection/prior"] = {"cart": {"a": 0.5, "b": 2.0}}
+    if kind == "Hazard":
+        start["analysis/relapse/cuts"] = GONE
+    start[path] = {"external": ["registry"], "method": method} | prior | weight
+    changes = {f"{path}/{key}": value}
+    if key == "external":
+        changes["external/trial"] = registry
+    return Case(base, changes, seen, start)
+
+
+def ways_to_borrow(kind: str) -> dict[str, list[Case]]:
+    """Every key of the tables by which an arm borrows from data of a kind."""
+    found = {}
+    for method in ("pooled", "power"):
+        keys: dict[str, Any] = {"external": ["registry", "trial"], "method": "sam"}
+        keys |= dict.fromkeys(OUTSIDE[kind][2], 5.0) | (
+            {"weight": 0.9} if method == "power" else {}
+        )
+        for key, value in keys.items():
+            seen = "refused" if key == "method" else "number"
+            name = f"{method.capitalize()}{kind}.{key}"
+            found[name] = [outside(kind, method, key, value, seen)]
+    return found
+
+
 HOLD = [{"from": 3.0, "until": 5.0}]
 
 
@@ -773,6 +816,12 @@ KEYS: dict[str, list[Case]] = {
     "External.sd": [external("sd", 2.0)],
     "External.events": [external("events", 2)],
     "External.months": [external("months", 2.0)],
+    **ways_to_borrow("Rates"),
+    **ways_to_borrow("Hazard"),
+    **ways_to_borrow("Means"),
+    "BorrowingHazardsPrior.baseline": [outside("Hazard", "power", "external", [], "refused")],
+    "BorrowingHazardsPrior.log_hazard_ratio": [
+        to("times", "analysis/relapse/prior/log_hazard_ratio/sd", 0.5)],
     "Pooled.external": [borrows("pooled", TRIAL)],
     "Pooled.method": [borrows("pooled", {f"{BORROWS}/method": "pool"}, "refused")],
     "Power.external": [borrows("power", TRIAL, weight=0.5)],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Literal
 
-from adaptive_cart.models.binary.borrowing import CONFLICT
+from adaptive_cart.models.borrowed import CONFLICT
 
 Basis = Literal["reference posterior", "fast posterior", "fast posterior only", "withheld"]
 

@@ -27,7 +27,7 @@ from adaptive_cart.nouns.summaries import Counts, EarlyCounts, PeriodCounts, Sum
 from adaptive_cart.nouns.summaries.counts_beside import CountsBeside
 
 if TYPE_CHECKING:
-    from adaptive_cart.models.binary.borrowing import Borrowed
+    from adaptive_cart.models.borrowed import Borrowed
 
 LEVEL = 0.95  # of every credible interval
 
@@ -240,7 +240,8 @@ class Plan:
             return self._by_period(kind, found, prepared, seen)
         if endpoint in self.fitted:
             found = self.fitted[endpoint][0].dated(found)
-        compared = endpoint in self.fitted and self.fitted[endpoint][0].beside_external
+        analysis = self.fitted[endpoint][0] if endpoint in self.fitted else None
+        compared = analysis is not None and analysis.beside_external and analysis.of_tables
         if compared and snapshot.population.external:
             assert isinstance(found, Counts)
             return self._beside(endpoint, found, snapshot)

@@ -6,18 +6,21 @@ course and only ``dfr = { registry = 0.10 }`` is said.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from adaptive_cart.design.scenario_frame import BY
-from adaptive_cart.design.validation import path_to
+from adaptive_cart.design.validation import path_to, shown
+from adaptive_cart.errors import one_of
 
 if TYPE_CHECKING:
     from adaptive_cart.design.scenario import Reader
     from adaptive_cart.design.scenario_frame import Frame
+    from adaptive_cart.endpoints import EndpointBase
 
 SOURCE = "_source"  # after the name: the rate by which external data are drawn anew
-WANTED = "what these participants would have had as controls, from 0 to 1"
+WANTED = "what these participants would have had as controls, as of an arm"
 
 
 def apart(table: Mapping[str, Any], frame: Frame) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -41,6 +44,30 @@ def apart(table: Mapping[str, Any], frame: Frame) -> tuple[dict[str, Any], dict[
             if not rest:
                 del arms[endpoint]
     return arms, beside
+
+
+def outside_value(frame: Frame, where: str, endpoint: EndpointBase, value: Any) -> Any:
+    """Read what participants would have had in the place of external data: a number, by stratum."""
+    low, high = endpoint.gives.bounds
+    limits = f"from {low:g} to {high:g}" if math.isfinite(low) and math.isfinite(high) else ""
+    limits = limits or (f"from {low:g}" if math.isfinite(low) else "")
+
+    def sound(place: str, one: Any) -> bool:
+        number = isinstance(one, int | float) and not isinstance(one, bool)
+        if number and math.isfinite(one) and low <= one <= high:
+            return True
+        wanted = f"a number {limits}".strip()
+        frame.report(place, f"found {shown(one)}; {wanted} is expected, or one by stratum")
+        return False
+
+    if not isinstance(value, Mapping):
+        return value if sound(where, value) else None
+    for stratum in value:
+        if stratum not in frame.strata:
+            known = one_of(frame.strata) or "none"
+            frame.report(path_to(where, stratum), f"no stratum of this design; the strata: {known}")
+    found = {s: v for s, v in value.items() if s in frame.strata and sound(path_to(where, s), v)}
+    return found or None
 
 
 def external_truths(

@@ -730,6 +730,7 @@ _HOVER = {
     "StratifiedPiecewiseExponentialAnalysis.model": "Strata with baseline hazards of their own.",
     "WeibullCureAnalysis.model": "A cured fraction, and Weibull relapse times for the others.",
     "GammaPoissonAnalysis.model": "Events by patient-years in each arm.",
+    "GammaPoissonAnalysis.prior": "A gamma for every arm, or by arm, which may borrow too.",
     "ProportionsTestAnalysis.model": "Pooled z test of two proportions; no prior, 1 − p.",
     "LogrankTestAnalysis.model": "Logrank test and Cox's hazard ratio; no prior, 1 − p.",
     "SharedError.alpha": "By rule: its share of the family-wise error; the shares sum to it.",

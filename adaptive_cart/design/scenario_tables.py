@@ -12,7 +12,7 @@ from typing import Any
 from adaptive_cart.courses.tables import COMMON, DISEASE, ArmCourse, Hazard
 from adaptive_cart.design.accrual import Accrual, accrual_under
 from adaptive_cart.design.correlations import CORRELATION, read_correlation
-from adaptive_cart.design.external_truths import SOURCE
+from adaptive_cart.design.external_truths import SOURCE, outside_value
 from adaptive_cart.design.follow_up import FollowUp, follow_up_faults, follow_up_under
 from adaptive_cart.design.mixtures import MIXTURE, read_parts
 from adaptive_cart.design.scenario import resolve
@@ -351,7 +351,7 @@ def _direct(
     for arm, value in own.items():
         right: str | None = arm
         if arm.removesuffix(SOURCE) in beside and endpoint is not None:
-            full[arm] = _direct_value(frame, path_to(where, arm), endpoint, value, base.get(arm))
+            full[arm] = outside_value(frame, path_to(where, arm), endpoint, value)
             continue
         if arm.removesuffix(SOURCE) in frame.outside:
             message = (

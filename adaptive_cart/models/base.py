@@ -18,7 +18,7 @@ from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import SUMMARIES, Summary
 
 if TYPE_CHECKING:
-    from adaptive_cart.models.binary.borrowing import Borrowed
+    from adaptive_cart.models.borrowed import Borrowed
     from adaptive_cart.models.prior import Prior
     from adaptive_cart.models.prior_tip import PriorTip
     from adaptive_cart.nouns.external import External
@@ -502,6 +502,10 @@ class AnalysisBase(Part):
     def borrowed(self, arms: tuple[str, ...]) -> Mapping[str, Borrowed]:
         """By arm: how its prior borrows from external data, where it does."""
         return {}
+
+    def borrows_at(self, arm: str) -> str:
+        """Where the table says how an arm borrows."""
+        return f"prior.{arm}"
 
     def told_external(self, external: Mapping[str, External]) -> AnalysisBase:
         """Return the analysis told what was seen in the external data that it names."""

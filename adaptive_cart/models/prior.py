@@ -18,6 +18,7 @@ from scipy import special
 from adaptive_cart.models.binary.beta_mixture import BetaMixture
 from adaptive_cart.models.binary.beta_quantile import quantile_of
 from adaptive_cart.models.binary.effective_sample_size import effective_sample_sizes
+from adaptive_cart.models.rates.gamma_mixture import GammaMixture
 from adaptive_cart.nouns.records import Floats
 
 POINTS: Final = 401  # of a density
@@ -227,6 +228,27 @@ def of_part(part: str, name: str, scale: str, given: Mapping[str, float]) -> Pri
     else:
         curve = _of_normal(scale, given["mean"], given["sd"], numbers)
     return Prior(part, name, scale, numbers, curve, _worth(kind, given, scale))
+
+
+def of_arm_rates(arms: Sequence[str], priors: Sequence[GammaMixture]) -> Iterator[Prior]:
+    """Priors of yearly rates, one of each arm."""
+    for arm, prior in zip(arms, priors, strict=True):
+        parts = list(zip(prior.weights, prior.a, prior.b, strict=True))
+        mean = sum(weight * a / b for weight, a, b in parts)
+        most = max(special.gammainccinv(a, 0.01) / b for _, a, b in parts)
+        x = np.linspace(0.0, 1.0, POINTS + 1)[1:] ** 2 * most
+        below = np.zeros(POINTS)
+        density = np.zeros(POINTS)
+        for weight, a, b in parts:
+            logs = a * np.log(b) + (a - 1.0) * np.log(x) - b * x - special.gammaln(a)
+            density += weight * np.exp(logs)
+            below += weight * special.gammainc(a, b * x)
+        numbers = PriorNumbers(prior.words, mean, partial(_read_off, x, below))
+        yield Prior(arm, arm, "events per year", numbers, Curve(x, density, numbers), of_arm=True)
+
+
+def _read_off(x: Floats, below: Floats, share: float) -> float:
+    return float(np.interp(share, below, x))
 
 
 def of_draws(name: str, scale: str, words: str, drawn: Floats) -> Prior:

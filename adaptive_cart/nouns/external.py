@@ -30,6 +30,7 @@ Months = Annotated[
     Annotated[Positive, Tag("together")] | Annotated[dict[str, Positive], Tag("by_stratum")],
     Discriminator(_by),
 ]
+MONTHS = 12.0  # a year
 # by summary that an endpoint gives: the keys that say what was seen
 SEEN: dict[str, tuple[str, ...]] = {
     "counts": ("responders", "participants"),
@@ -118,11 +119,11 @@ class External(Part):
 
     @property
     def observed(self) -> float:
-        """The proportion, rate a month or mean that was seen."""
+        """The proportion, rate a year or mean that was seen."""
         if self.responders is not None:
             return self.total("responders") / self.total("participants")
         if self.events is not None:
-            return self.total("events") / self.total("months")
+            return self.total("events") / (self.total("months") / MONTHS)
         return math.nan if self.mean is None else float(self.mean)
 
     @property

@@ -22,7 +22,7 @@ given all that was seen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -32,7 +32,10 @@ from scipy import special
 from adaptive_cart.models import AnalysisBase
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial
 from adaptive_cart.models.durability.weibull_cure_analysis import WeibullCureAnalysis
+from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
 from adaptive_cart.models.hazards.piecewise_exponential_analysis import PiecewiseExponentialAnalysis
+from adaptive_cart.models.rates.arm_rates import ArmRates
+from adaptive_cart.models.rates.gamma_mixture import GammaMixture
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPoissonAnalysis
 from adaptive_cart.models.strata.logistic_analysis import (
     HierarchicalLogisticAnalysis,
@@ -241,7 +244,8 @@ def drawn_truth(
         How many the design has.
     """
     if isinstance(analysis, PiecewiseExponentialAnalysis):
-        return _hazards(analysis, arms, draws)
+        assert isinstance(model, PiecewiseExponential)
+        return _hazards(analysis, model.baseline, arms, draws)
     if isinstance(analysis, WeibullCureAnalysis):
         given = analysis.prior
         u = draws.uniform("cured", arms)
@@ -252,8 +256,8 @@ def drawn_truth(
             draws.lognormal("shape", given.shape.median, given.shape.sigma, arms),
         )
     if isinstance(analysis, GammaPoissonAnalysis):
-        yearly = draws.gamma("rate", analysis.prior.a, analysis.prior.b, arms)
-        yearly = np.maximum(yearly, LEAST)
+        assert isinstance(model, ArmRates)
+        yearly = np.maximum(_yearly(model.priors[:arms], draws), LEAST)
         # strata are pooled by this model: they share their arm's rate
         return Rates(np.broadcast_to(yearly[:, :, None], (*yearly.shape, strata)))
     if isinstance(model, BetaBinomial):
@@ -261,9 +265,28 @@ def drawn_truth(
     return Rates(_logistic(analysis, strata, draws))
 
 
-def _hazards(analysis: PiecewiseExponentialAnalysis, arms: int, draws: PriorUniforms) -> Hazards:
-    hazard, ratio = analysis.prior.baseline, analysis.prior.log_hazard_ratio
-    baseline = draws.gamma("baseline", hazard.a, hazard.b, len(analysis.cuts) + 1)
+def _yearly(priors: Sequence[GammaMixture], draws: PriorUniforms) -> Floats:
+    """Yearly rates of the arms, ``(trial, arm)``."""
+    where = draws.uniform("rate", len(priors))
+    yearly = np.empty((draws.trials, len(priors)))
+    for arm, prior in enumerate(priors):
+        part = np.zeros(draws.trials, dtype=np.int64)
+        if len(prior.weights) > 1:
+            which = draws.uniform("component", len(priors))[:, arm]
+            part = np.searchsorted(np.cumsum(prior.weights)[:-1], which, side="right")
+        a, b = np.array(prior.a)[part], np.array(prior.b)[part]
+        yearly[:, arm] = special.gammaincinv(a, where[:, arm]) / b
+    return yearly
+
+
+def _hazards(
+    analysis: PiecewiseExponentialAnalysis,
+    gamma: tuple[float, float],
+    arms: int,
+    draws: PriorUniforms,
+) -> Hazards:
+    ratio = analysis.prior.log_hazard_ratio
+    baseline = draws.gamma("baseline", *gamma, len(analysis.cuts) + 1)
     log_ratio = np.zeros((draws.trials, arms))
     log_ratio[:, 1:] = draws.normal("log_hazard_ratio", ratio.mean, ratio.sd, arms - 1)
     return Hazards(

@@ -6,41 +6,21 @@ end: from what the arms that borrow had shown by then.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from adaptive_cart.conduct.plan import BorrowingArm, Plan
 from adaptive_cart.conduct.trial import Block
-from adaptive_cart.nouns.records import Floats, pooled
-from adaptive_cart.nouns.summaries import Counts, Summary
+from adaptive_cart.models.borrowed import Added
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.summaries import Summary
 
 PARTICIPANTS, CONFLICT = "borrowed", "conflict"
 PERCENTILES = (5, 50, 95)
 
 
-@dataclass(frozen=True)
-class Added:
-    """What was added to an arm, ``(trial,)`` each; nan where there was no such look.
-
-    Attributes
-    ----------
-    participants
-        Borrowed; fewer than none where the arm's data leave more doubt than without.
-    conflict
-        Prior predictive p-value of the arm's own data.
-    """
-
-    participants: Floats
-    conflict: Floats
-
-
 def added(arm: BorrowingArm, summary: Summary) -> Added:
     """What external data add to an arm by what was seen of its endpoint."""
-    assert isinstance(summary, Counts)
-    successes = pooled(np.asarray(summary.successes))[:, arm.arm].astype(np.int64)
-    totals = pooled(np.asarray(summary.totals))[:, arm.arm].astype(np.int64)
-    return Added(arm.prior.participants(successes, totals), arm.prior.conflict(successes, totals))
+    return arm.prior.added(arm.arm, summary)
 
 
 def column_of(of: str, arm: BorrowingArm, look: int | None = None) -> str:

@@ -21,7 +21,7 @@ from adaptive_cart.conduct.rules import resolve_rules
 from adaptive_cart.decisions import ENDINGS, NO_SUCCESS, STOPS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
-from adaptive_cart.models.binary.borrowing import CONFLICT as LIMIT
+from adaptive_cart.models.borrowed import CONFLICT as LIMIT
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.results.borrowing import CONFLICT, PARTICIPANTS, PERCENTILES, column_of

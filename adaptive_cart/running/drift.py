@@ -13,6 +13,7 @@ region, in the way of ``calibrate``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -23,7 +24,7 @@ from adaptive_cart.decisions import STOPS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.external import only_named
 from adaptive_cart.errors import DesignError, EngineError, InputError, Problem
-from adaptive_cart.models.binary.borrowing import CONFLICT
+from adaptive_cart.models.borrowed import CONFLICT
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.drift import (
@@ -87,8 +88,11 @@ def drift(
     limits = region or ((given[0], given[1]) if given else (0.0, 1.0))
     moved = _alternative(design, question) if effect is None else effect
     _room(limits, moved)
-    data = arm.prior.data
-    observed = sum(data.responders) / sum(data.participants)
+    responders, participants = (
+        math.fsum(one.total(key) for one in arm.prior.seen)
+        for key in ("responders", "participants")
+    )
+    observed = responders / participants
     controls = np.unique([*np.linspace(0.0, 1.0, points), observed])
     alone = without_borrowing(written, arm)
     steps = ["line", "worst case", "equal error"]
@@ -175,11 +179,9 @@ class Line:
         for look, ends in zip(self.looks, self.ends, strict=True):
             shape = ends.shape
             inside = analysis.posterior(model, look.counts, None).covers(asked, LEVEL)
-            added = self.arm.prior
-            successes = look.successes[:, 0]
-            totals = np.full_like(successes, look.analysed[0])
-            participants = added.participants(successes, totals) if self._borrows else 0.0 * totals
-            conflicts = (added.conflict(successes, totals) < CONFLICT).astype(np.float64)
+            added = self.arm.prior.added(self.arm.arm, look.counts)
+            participants = added.participants * self._borrows
+            conflicts = (added.conflict < CONFLICT).astype(np.float64)
             biased.append(ends * (look.estimate - difference).reshape(shape))
             covered.append(ends * inside.reshape(shape))
             borrowed.append(ends * participants.reshape(shape))

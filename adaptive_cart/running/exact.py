@@ -22,14 +22,14 @@ from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.decisions import NO_SUCCESS, STOPS, SUCCESS, Ending
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
-from adaptive_cart.models.binary.borrowing import CONFLICT as LIMIT
+from adaptive_cart.models.borrowed import CONFLICT as LIMIT
+from adaptive_cart.models.borrowed import Added
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.results.borrowing import (
     CONFLICT,
     PARTICIPANTS,
     PERCENTILES,
-    Added,
     added,
 )
 from adaptive_cart.results.claims import Claims

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
-from adaptive_cart.models.binary.borrowing import CONFLICT
+from adaptive_cart.models.borrowed import CONFLICT
 
 
 def told_borrowing(design: Design, plan: Plan) -> Iterator[str]:
@@ -17,9 +17,8 @@ def told_borrowing(design: Design, plan: Plan) -> Iterator[str]:
         for source in arm.prior.external:
             data = design.external[source]
             yield f"    {source}: {data.in_words} ({data.source})"
-    if plan.borrowing:
+    for counted in dict.fromkeys(arm.prior.counted for arm in plan.borrowing):
         yield (
-            "    at each look: participants borrowed (posterior effective size by moments, less "
-            "that with Beta(1, 1)), and a conflict where the prior predictive p-value of the arm's "
-            f"own data is below {CONFLICT:g}"
+            f"    at each look: participants borrowed ({counted}), and a conflict where the prior "
+            f"predictive p-value of the arm's own data is below {CONFLICT:g}"
         )

@@ -471,7 +471,10 @@ def _table_words(table: dict[str, Any]) -> str:
     if "dist" in table:
         numbers = ", ".join(f"{key} {value:g}" for key, value in table.items() if key != "dist")
         return f"{table['dist']} ({numbers})"
-    return ", ".join(
-        f"{key} {_table_words(value) if isinstance(value, dict) else format(value, 'g')}"
-        for key, value in table.items()
-    )
+    return ", ".join(f"{key} {_value_words(value)}" for key, value in table.items())
+
+
+def _value_words(value: Any) -> str:
+    if isinstance(value, dict):
+        return _table_words(value)
+    return value if isinstance(value, str) else format(value, "g")

@@ -66,8 +66,12 @@ def title(document: Table, name: str) -> str:
     for key, noun in CHOOSING.items():
         chosen = document["$defs"][name].get("properties", {}).get(key, {}).get("const")
         if chosen is not None:
-            borrows = "external" in document["$defs"][name]["properties"]
-            return f"{'Borrowing' if borrows else noun} {chosen}"
+            if "external" not in document["$defs"][name]["properties"]:
+                return f"{noun} {chosen}"
+            # what it borrows stands behind the method in the name: PooledRates
+            method = "".join(word.capitalize() for word in chosen.split("_"))
+            of = name.removeprefix(method).lower()
+            return f"Borrowing {chosen}{f' {of}' if of else ''}"
     spaced = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name)
     return spaced.strip().capitalize()
 

@@ -8,8 +8,8 @@ from adaptive_cart.design.checks.pieces import Found, Pieces, unknown
 from adaptive_cart.design.rule_tables import questions
 from adaptive_cart.design.validation import path_to
 from adaptive_cart.errors import one_of
-from adaptive_cart.models.binary.borrowing import Borrowed
-from adaptive_cart.nouns.external import SEEN
+from adaptive_cart.models.borrowed import Borrowed
+from adaptive_cart.nouns.external import SEEN, External
 
 
 def external(pieces: Pieces) -> Found:
@@ -64,6 +64,13 @@ def external(pieces: Pieces) -> Found:
                 "borrows, as they were observed: leave it out",
                 "rules",
             )
+        elif data.redrawn and data.responders is None:
+            yield (
+                path_to(path, "redrawn"),
+                "responders and participants are drawn anew, and no other numbers yet; leave it "
+                "out: they stay as they were observed",
+                place,
+            )
         if name not in named:
             yield (
                 path,
@@ -90,7 +97,9 @@ def _borrowing(pieces: Pieces) -> Iterator[tuple[tuple[str, str], Borrowed]]:
 def borrowing(pieces: Pieces) -> Found:
     """Whether a prior borrows from data of its own endpoint, in questions about all strata."""
     for (endpoint, arm), prior in _borrowing(pieces):
-        path = path_to("analysis", endpoint, "prior", arm)
+        analysis = pieces.analysis[endpoint]
+        assert analysis is not None
+        path = f"{path_to('analysis', endpoint)}.{analysis.borrows_at(arm)}"
         place = path_to(path, "external")
         if arm not in pieces.arm_names and arm in pieces.external:
             yield (
@@ -117,6 +126,12 @@ def borrowing(pieces: Pieces) -> Found:
                 )
             if prior.external.count(name) > 1:
                 yield place, f"'{name}' is named twice, and would count twice"
+        sources = {name: pieces.external.get(name) for name in prior.external}
+        sound = {n: d for n, d in sources.items() if d is not None and _fits(d, pieces, endpoint)}
+        if sources and len(sound) == len(sources):
+            little = prior.told(sound).too_little()
+            if little is not None:
+                yield path, f"{little}", *(path_to("external", name) for name in sources)
         early = pieces.prediction.get(endpoint)
         if early is not None and early.counts == "all":
             yield (
@@ -128,8 +143,17 @@ def borrowing(pieces: Pieces) -> Found:
         yield from _of_strata(pieces, endpoint, arm)
 
 
+def _fits(data: External, pieces: Pieces, endpoint: str) -> bool:
+    """Whether external data have what an endpoint needs."""
+    kind = pieces.endpoints.get(endpoint)
+    needed = None if kind is None else SEEN.get(kind.gives.kind)
+    return needed is not None and data.endpoint == endpoint and set(needed) <= set(data.said)
+
+
 def _of_strata(pieces: Pieces, endpoint: str, arm: str) -> Found:
-    """Tell questions about one stratum: what is borrowed is of all of them."""
+    """Tell questions about one stratum, or past the control: what is borrowed is not of them."""
+    analysis = pieces.analysis[endpoint]
+    beside = analysis is not None and analysis.beside_control
     for position, rule in enumerate(pieces.rules):
         for place, asked in questions(rule, f"rules[{position}]") if rule is not None else ():
             if asked.endpoint == endpoint and asked.stratum is not None:
@@ -137,5 +161,13 @@ def _of_strata(pieces: Pieces, endpoint: str, arm: str) -> Found:
                     path_to(place, "stratum"),
                     f"'{arm}' borrows external data of all strata together, which say nothing of "
                     "one of them; ask about all, or write a prior of numbers",
+                    path_to("analysis", endpoint),
+                )
+            past = [name for _, name in asked.others if name != pieces.control]
+            if asked.endpoint == endpoint and beside and past:
+                yield (
+                    path_to(place, "minus"),
+                    f"'{arm}' borrows external data, and has no part in a comparison with "
+                    f"'{past[0]}'; compare with '{arm}', or write a prior of numbers",
                     path_to("analysis", endpoint),
                 )

@@ -16,7 +16,7 @@ from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
 
 from adaptive_cart.errors import nearest, one_of
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
-from adaptive_cart.models.binary.borrowing import AnyBorrowed, Borrowed
+from adaptive_cart.models.binary.borrowing import AnyBorrowed, BorrowedCounts
 from adaptive_cart.models.periods.adjustment import TrendAdjustment
 from adaptive_cart.models.ties import Sides
 from adaptive_cart.nouns.external import External
@@ -82,12 +82,12 @@ def _prior_shape(value: Any) -> str:
         known = ("mixture", "external", "method")  # a method without data is told what it lacks
         found = next((key for key in known if key in value), "beta")
         return "external" if found == "method" else found
-    if isinstance(value, Borrowed):
+    if isinstance(value, BorrowedCounts):
         return "external"
     return "mixture" if isinstance(value, BetaMixturePrior) else "beta"
 
 
-OnePrior: TypeAlias = BetaPrior | BetaMixturePrior | Borrowed
+OnePrior: TypeAlias = BetaPrior | BetaMixturePrior | BorrowedCounts
 ArmPrior = Annotated[
     Annotated[BetaPrior, Tag("beta")]
     | Annotated[BetaMixturePrior, Tag("mixture")]
@@ -227,9 +227,9 @@ class BetaBinomialAnalysis(AnalysisBase):
             return dict(self.prior)
         return dict.fromkeys(arms, self.prior)
 
-    def borrowed(self, arms: tuple[str, ...]) -> dict[str, Borrowed]:
+    def borrowed(self, arms: tuple[str, ...]) -> dict[str, BorrowedCounts]:
         priors = self._by_arm(arms)
-        return {arm: prior for arm, prior in priors.items() if isinstance(prior, Borrowed)}
+        return {arm: prior for arm, prior in priors.items() if isinstance(prior, BorrowedCounts)}
 
     def told_external(self, external: Mapping[str, External]) -> BetaBinomialAnalysis:
         if not isinstance(self.prior, dict):
@@ -253,7 +253,7 @@ class BetaBinomialAnalysis(AnalysisBase):
                         f"prior.{arm}.mixture" if isinstance(self.prior, dict) else "prior.mixture"
                     )
                     found.append((where, f"the weights sum to {total:.10g}; they must sum to 1"))
-        if isinstance(self.prior, Borrowed):
+        if isinstance(self.prior, BorrowedCounts):
             message = f"an arm borrows, and not all: write prior.{arms[0]} = {{ external = … }}"
             found.append(("prior", message))
         if self.time_trend is not None:
@@ -268,7 +268,9 @@ class BetaBinomialAnalysis(AnalysisBase):
             return None if known else {"model": self.model, "prior": uniform}
         if not isinstance(self.prior, dict) or arms[0] not in self.prior:
             return None
-        if isinstance(self.prior[arms[0]], Borrowed):  # what external controls say is of controls
+        if isinstance(
+            self.prior[arms[0]], BorrowedCounts
+        ):  # what external controls say is of controls
             return None
         return {"model": self.model, "prior": dict.fromkeys(arms, written[arms[0]])}
 

@@ -8,48 +8,38 @@ and what is borrowed on top of, is Beta(1, 1).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Discriminator, Field, PrivateAttr, Tag
+import numpy as np
+from pydantic import Discriminator, Field, Tag
 
-from adaptive_cart.nouns.external import External
+from adaptive_cart.models import borrowed
+from adaptive_cart.models.borrowed import METHOD, Added, Borrowed, by_method
 from adaptive_cart.nouns.historical import Historical
-from adaptive_cart.nouns.parts import Part, Positive
-from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.parts import Positive
+from adaptive_cart.nouns.records import Floats, pooled
+from adaptive_cart.nouns.summaries import Counts, Summary
 
 if TYPE_CHECKING:
-    from adaptive_cart.models.binary.beta_mixture import BetaMixture, Counts
+    from adaptive_cart.models.binary.beta_mixture import BetaMixture
+    from adaptive_cart.models.binary.beta_mixture import Counts as Tables
 
 WEIGHT = 0.8  # of the informative part of a robust prior, where none is written
-CONFLICT = 0.05  # a p-value below it is told as a conflict with the arm's own data
-METHOD = "how external data become a prior"
 BETWEEN = 1.0  # standard deviation of the half-normal prior between studies, likewise
 
 
-class Borrowed(Part):
-    """What every way to borrow has, and says."""
+class BorrowedCounts(Borrowed):
+    """What every way to borrow counts has, and says."""
 
-    external: list[str] = Field(description="names of the external data that are borrowed from")
-    method: str
-    _data: Historical | None = PrivateAttr(default=None)
-
-    def told(self, external: Mapping[str, External]) -> Self:
-        """Return the same, told what was seen in the external data that it names."""
-        found = self.model_copy()
-        data = [external[name] for name in self.external]
-        found._data = Historical(
-            tuple(self.external),
-            tuple(int(one.total("responders")) for one in data),
-            tuple(int(one.total("participants")) for one in data),
-        )
-        return found
-
-    @property
+    @cached_property
     def data(self) -> Historical:
         """What was seen in the external data."""
-        assert self._data is not None, "told by the design before it is fitted"
-        return self._data
+        return Historical(
+            tuple(self.external),
+            tuple(int(one.total("responders")) for one in self.seen),
+            tuple(int(one.total("participants")) for one in self.seen),
+        )
 
     @property
     def informative(self) -> BetaMixture:
@@ -62,17 +52,28 @@ class Borrowed(Part):
         return self.informative
 
     @property
-    def in_words(self) -> str:
-        """What the method does, as a protocol says it."""
-        raise NotImplementedError  # abstract: every method supplies it
+    def counted(self) -> str:
+        """What participants borrowed are, in words."""
+        return (
+            "the effective size of the arm's posterior by its mean and variance, less that without "
+            "borrowing, with Beta(1, 1); fewer than none where the arm's own data leave more doubt "
+            "than without"
+        )
 
-    def participants(self, successes: Counts, totals: Counts) -> Floats:
+    def added(self, arm: int, summary: Summary) -> Added:
+        """What is added to an arm (its position) by what was seen of its endpoint."""
+        assert isinstance(summary, Counts)
+        successes = pooled(np.asarray(summary.successes))[:, arm].astype(np.int64)
+        totals = pooled(np.asarray(summary.totals))[:, arm].astype(np.int64)
+        return Added(self.participants(successes, totals), self.conflict(successes, totals))
+
+    def participants(self, successes: Tables, totals: Tables) -> Floats:
         """Participants that are borrowed where so many of the arm have the event, ``(table,)``."""
         from adaptive_cart.models.binary.borrowed_counts import participants
 
         return participants(self.as_mixture, successes, totals)
 
-    def conflict(self, successes: Counts, totals: Counts) -> Floats:
+    def conflict(self, successes: Tables, totals: Tables) -> Floats:
         """How far the arm's own data are from what external data predict: a p-value, ``(table,)``.
 
         By the informative part. The vague part expects everything alike, and has no say.
@@ -82,46 +83,31 @@ class Borrowed(Part):
         return conflict(self.informative, successes, totals)
 
 
-class Pooled(Borrowed):
+class _Added(BorrowedCounts):
+    """External counts are added to Beta(1, 1), each participant for a share of one."""
+
+    @property
+    def share(self) -> float:
+        """What an external participant counts, beside one of the arm."""
+        raise NotImplementedError  # the method says it
+
+    @property
+    def informative(self) -> BetaMixture:
+        """What external data say of the arm."""
+        from adaptive_cart.models.binary.borrowed_counts import with_counts
+
+        return with_counts(self.data, self.share)
+
+
+class Pooled(borrowed.Pooled, _Added):
     """External participants count as the arm's own."""
 
-    method: Literal["pooled"] = Field(description=METHOD)
 
-    @property
-    def informative(self) -> BetaMixture:
-        """What external data say of the arm."""
-        from adaptive_cart.models.binary.borrowed_counts import with_counts
-
-        return with_counts(self.data, 1.0)
-
-    @property
-    def in_words(self) -> str:
-        """What the method does, as a protocol says it."""
-        return "all external participants count as participants of the arm"
-
-
-class Power(Borrowed):
+class Power(borrowed.Power, _Added):
     """External participants count with a fixed weight: the power prior."""
 
-    method: Literal["power"] = Field(description=METHOD)
-    weight: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
-        description="what an external participant counts, beside one of the arm"
-    )
 
-    @property
-    def informative(self) -> BetaMixture:
-        """What external data say of the arm."""
-        from adaptive_cart.models.binary.borrowed_counts import with_counts
-
-        return with_counts(self.data, self.weight)
-
-    @property
-    def in_words(self) -> str:
-        """What the method does, as a protocol says it."""
-        return f"an external participant counts as {self.weight:g} of one of the arm (power prior)"
-
-
-class RobustMap(Borrowed):
+class RobustMap(BorrowedCounts):
     """What a meta-analysis predicts for the arm, mixed with a vague part: the robust MAP prior."""
 
     method: Literal["robust_map"] = Field(description=METHOD)
@@ -158,7 +144,7 @@ class RobustMap(Borrowed):
         )
 
 
-class Sam(Borrowed):
+class Sam(BorrowedCounts):
     """An informative part whose weight the arm's own data set: the self-adapting mixture."""
 
     method: Literal["sam"] = Field(description=METHOD)
@@ -202,14 +188,10 @@ class Sam(Borrowed):
         )
 
 
-def _by_method(value: Any) -> Any:
-    return value.get("method") if isinstance(value, dict) else getattr(value, "method", None)
-
-
 AnyBorrowed = Annotated[
     Annotated[Pooled, Tag("pooled")]
     | Annotated[Power, Tag("power")]
     | Annotated[RobustMap, Tag("robust_map")]
     | Annotated[Sam, Tag("sam")],
-    Discriminator(_by_method),
+    Discriminator(by_method),
 ]

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Discriminator, Tag
 
 from adaptive_cart.models.base import Posterior, Reference, Statement
 from adaptive_cart.models.between_visits import ByIntervals
+from adaptive_cart.models.borrowed import how_known
 from adaptive_cart.models.draws import DRAWS
-from adaptive_cart.models.hazards.ratios_analysis import HazardsAnalysis, Ratio, RatiosPosterior
+from adaptive_cart.models.hazards.borrowed_hazards import (
+    AnyBorrowedHazard,
+    BorrowedHazard,
+)
+from adaptive_cart.models.hazards.ratios_analysis import (
+    HazardPriors,
+    HazardsAnalysis,
+    Ratio,
+    RatiosPosterior,
+)
+from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPrior
 from adaptive_cart.nouns.completions import Completions
+from adaptive_cart.nouns.external import External
 from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Durations, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.hazards.piecewise_exponential import PiecewiseExponential
+    from adaptive_cart.models.prior import Prior
 
 
 TRIALS_AT_ONCE = 64  # whose hazards are held at once
@@ -160,10 +174,20 @@ class CutIntervalHazardsPosterior(IntervalHazardsPosterior):
     fast_error = 0.02
 
 
+class BorrowingHazardsPrior(HazardPriors):
+    """Priors of every baseline hazard (a month) and of the log hazard ratio."""
+
+    baseline: Annotated[
+        Annotated[GammaPrior, Tag("written")] | Annotated[AnyBorrowedHazard, Tag("external")],
+        Discriminator(how_known),
+    ]
+
+
 class PiecewiseExponentialAnalysis(ByIntervals, HazardsAnalysis):
     """Proportional hazards over a baseline that is constant between cuts."""
 
     model: Literal["piecewise_exponential"]
+    prior: BorrowingHazardsPrior
 
     title: ClassVar[str] = "Piecewise exponential model"
     statements: ClassVar[tuple[Statement, ...]] = (
@@ -182,8 +206,49 @@ class PiecewiseExponentialAnalysis(ByIntervals, HazardsAnalysis):
     ordered_by: ClassVar[str] = "hazard_ratio"
     answered_by: ClassVar[type[Posterior]] = HazardsPosterior
 
+    def _borrows(self) -> BorrowedHazard | None:
+        baseline = self.prior.baseline
+        return baseline if isinstance(baseline, BorrowedHazard) else None
+
+    def borrowed(self, arms: tuple[str, ...]) -> dict[str, BorrowedHazard]:
+        found = self._borrows()
+        return {} if found is None or not arms else {arms[0]: found}
+
+    def borrows_at(self, arm: str) -> str:
+        return "prior.baseline"
+
+    def told_external(self, external: Mapping[str, External]) -> PiecewiseExponentialAnalysis:
+        found = self._borrows()
+        if found is None:
+            return self
+        prior = self.prior.model_copy(update={"baseline": found.told(external)})
+        return self.model_copy(update={"prior": prior})
+
+    def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
+        found = super().problems(arms, strata)
+        if self._borrows() is not None and self.cuts:
+            message = "external events and months have one hazard, and cuts make the baseline "
+            found.append(("cuts", message + "several; leave them out, or borrow nothing"))
+        return found
+
+    def priors(self, fitted: PiecewiseExponential, arms: tuple[str, ...]) -> Iterator[Prior]:
+        from adaptive_cart.models.prior import of_part
+
+        of_baseline, *others = super().priors(fitted, arms)
+        if self._borrows() is not None:
+            given = dict(zip(("a", "b"), fitted.baseline, strict=True))
+            of_baseline = of_part("baseline", "baseline", "events per month", given)
+        yield from (of_baseline, *others)
+
+    def prior_table(self) -> dict[str, Any]:
+        table, found = super().prior_table(), self._borrows()
+        if found is not None:
+            table["baseline"] = dict(zip(("a", "b"), found.gamma, strict=True))
+        return table
+
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> PiecewiseExponential:
-        return self._of_one_table()
+        found, model = self._borrows(), self._of_one_table()
+        return model if found is None else replace(model, baseline=found.gamma)
 
     @property
     def _answering(self) -> type[HazardsPosterior]:

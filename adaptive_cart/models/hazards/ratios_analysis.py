@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from adaptive_cart.models.base import AnalysisBase, Posterior
+from adaptive_cart.models.hazards.borrowed_hazards import BorrowedHazard
 from adaptive_cart.models.rates.gamma_poisson_analysis import GammaPrior
 from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
 from adaptive_cart.nouns.ahead import AtRisk, Coming, over_completions
@@ -171,11 +172,17 @@ class RatiosPosterior(Posterior):
         return summary.followed_on(coming, lasting)
 
 
-class PiecewiseExponentialPrior(Part):
+class HazardPriors(Part):
+    """Priors of every baseline hazard (a month) and of the log hazard ratio."""
+
+    baseline: GammaPrior | BorrowedHazard
+    log_hazard_ratio: Normal
+
+
+class PiecewiseExponentialPrior(HazardPriors):
     """Priors of every baseline hazard (a month) and of the log hazard ratio."""
 
     baseline: GammaPrior
-    log_hazard_ratio: Normal
 
 
 class HazardsAnalysis(AnalysisBase):
@@ -183,7 +190,7 @@ class HazardsAnalysis(AnalysisBase):
 
     model: str
     cuts: list[PositiveMonths] = Field(default_factory=list, description="months; none for one")
-    prior: PiecewiseExponentialPrior
+    prior: HazardPriors
 
     beside_control: ClassVar[bool] = True
     slow: ClassVar[bool] = True

@@ -18,7 +18,12 @@ from adaptive_cart.models.hazards.piecewise_exponential_analysis import (
     CutIntervalHazardsPosterior,
     IntervalHazardsPosterior,
 )
-from adaptive_cart.models.hazards.ratios_analysis import HazardsAnalysis, Ratio, RatiosPosterior
+from adaptive_cart.models.hazards.ratios_analysis import (
+    HazardsAnalysis,
+    PiecewiseExponentialPrior,
+    Ratio,
+    RatiosPosterior,
+)
 from adaptive_cart.models.hazards.stratified_hazards import StratifiedHazards
 from adaptive_cart.nouns.completions import Completions
 from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
@@ -181,6 +186,7 @@ class StratifiedPiecewiseExponentialAnalysis(ByIntervals, HazardsAnalysis):
     """Proportional hazards in strata that have baseline hazards of their own."""
 
     model: Literal["stratified_piecewise_exponential"]
+    prior: PiecewiseExponentialPrior
     hazard_ratios: Literal["shared", "own"] = Field(
         default="shared", description="one hazard ratio for all strata (default), or one for each"
     )

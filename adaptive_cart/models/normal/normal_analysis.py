@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Discriminator, Field, PrivateAttr, Tag
 
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
 from adaptive_cart.models.baselines import share_beyond
+from adaptive_cart.models.borrowed import how_known
 from adaptive_cart.models.completed_scores import Law, completed
+from adaptive_cart.models.normal.borrowed_means import (
+    NOTHING,
+    AnyBorrowedMeans,
+    BorrowedMeans,
+    Known,
+)
 from adaptive_cart.models.normal.normal import Fit, Normal
 from adaptive_cart.models.ties import Sides, strictly_inside
 from adaptive_cart.nouns.ahead import Coming
 from adaptive_cart.nouns.completions import Completions
+from adaptive_cart.nouns.external import External
 from adaptive_cart.nouns.parts import Finite, Part, Worth
 from adaptive_cart.nouns.questions import ALL, OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
@@ -36,6 +45,17 @@ class MeanPrior(Part):
 
     mean: Finite = Field(description="mean change, of who starts at the mean baseline")
     worth: Worth = Field(description="participants that it counts for")
+
+    @property
+    def known(self) -> Known:
+        """The prior as models take it: nothing is said of the spread."""
+        return NOTHING._replace(mean=self.mean, worth=self.worth)
+
+
+ArmMeanPrior = Annotated[
+    Annotated[MeanPrior, Tag("written")] | Annotated[AnyBorrowedMeans, Tag("external")],
+    Discriminator(how_known),
+]
 
 
 class SpreadPrior(Part):
@@ -180,7 +200,7 @@ class NormalAnalysis(AnalysisBase):
     """Mean changes from baseline, adjusted for it: arms share the slope and the spread."""
 
     model: Literal["normal"]
-    prior: dict[str, MeanPrior] | None = Field(
+    prior: dict[str, ArmMeanPrior] | None = Field(
         default=None, description="by arm; an arm that is left out has a flat prior"
     )
     spread: SpreadPrior | None = Field(
@@ -206,6 +226,21 @@ class NormalAnalysis(AnalysisBase):
     answers: ClassVar[tuple[str, ...]] = MeansPosterior.closed
     knows: ClassVar[tuple[str, ...]] = ("beyond",)
     answered_by: ClassVar[type[Posterior]] = MeansPosterior
+    beside_external: ClassVar[bool] = True
+    _beside: dict[str, External] = PrivateAttr(default_factory=dict)
+
+    def borrowed(self, arms: tuple[str, ...]) -> dict[str, BorrowedMeans]:
+        given = self.prior or {}
+        return {arm: prior for arm, prior in given.items() if isinstance(prior, BorrowedMeans)}
+
+    def told_external(self, external: Mapping[str, External]) -> NormalAnalysis:
+        known = {arm: prior.told(external) for arm, prior in self.borrowed(()).items()}
+        return self.model_copy(update={"prior": {**(self.prior or {}), **known}}) if known else self
+
+    def beside(self, external: Mapping[str, External]) -> NormalAnalysis:
+        copy = self.model_copy()
+        copy._beside = dict(external)
+        return copy
 
     def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
         from adaptive_cart.errors import nearest, one_of
@@ -220,44 +255,64 @@ class NormalAnalysis(AnalysisBase):
         """Those that are given with a spread; of a flat prior there is nothing to show."""
         from adaptive_cart.models.prior import of_draws
 
-        if self.spread is None:
+        if fitted.sd_worth == 0.0:
             return
         empty = Scores.empty(len(arms), 1)
         for place, arm in enumerate(arms):
             if arm in (self.prior or {}):
                 drawn = self.posterior(replace_flat(fitted, place), empty, None)
-                given = (self.prior or {})[arm]
+                given = (self.prior or {})[arm].known
                 words = f"t around {given.mean:g}, worth {given.worth:g} participants"
                 one = of_draws(arm, "mean change", words, drawn.drawn(Question("", place))[0])
                 yield replace(one, part=arm, of_arm=True)
 
     def prior_table(self) -> dict[str, Any]:
-        given = {key: self.plain().get(key) for key in ("prior", "spread")}
-        return {key: value for key, value in given.items() if value}
+        given = {arm: prior.known for arm, prior in (self.prior or {}).items()}
+        means: dict[str, dict[str, float]] = {}
+        for arm, one in given.items():
+            means[arm] = {"mean": one.mean, "worth": one.worth}
+            if one.freedom > 0.0:
+                means[arm] |= {"sd": math.sqrt(one.squares / one.freedom), "of": one.freedom}
+        found = {"prior": means, "spread": self.plain().get("spread")}
+        return {key: value for key, value in found.items() if value}
 
     def flat(self, fitted: Normal) -> bool:
         return not fitted.proper
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> Normal:
         given = self.prior or {}
-        mean = tuple(given[arm].mean if arm in given else 0.0 for arm in arms)
-        worth = tuple(given[arm].worth if arm in given else 0.0 for arm in arms)
-        if self.spread is None:
-            return Normal(mean, worth)
-        return Normal(mean, worth, self.spread.sd, self.spread.worth)
+        known = [given[arm].known if arm in given else NOTHING for arm in arms]
+        for name, data in self._beside.items():
+            own = given[name].known if name in given else NOTHING
+            known.append(own if data.mean is None else own.with_participants(data))
+        mean, worth = tuple(one.mean for one in known), tuple(one.worth for one in known)
+        spreads = [(one.squares, one.freedom) for one in known if one.freedom > 0.0]
+        if not spreads:
+            return Normal(
+                mean, worth, *((self.spread.sd, self.spread.worth) if self.spread else ())
+            )
+        if self.spread is not None:
+            spreads.append((self.spread.worth * self.spread.sd**2, self.spread.worth))
+        squares, freedom = (math.fsum(part) for part in zip(*spreads, strict=True))
+        return Normal(mean, worth, math.sqrt(squares / freedom), freedom)
 
     def posterior(
         self, fitted: Normal, summary: Summary, open_strata: Booleans | None
     ) -> MeansPosterior:
         assert isinstance(summary, Scores)
-        return MeansPosterior(fitted, last_visit(summary), open_strata)
+        products = last_visit(summary)
+        outside = len(fitted.mean) - products.shape[1]  # nobody of a trial is in external data
+        if outside:
+            none = np.zeros((len(products), outside, *products.shape[2:]))
+            products = np.concatenate([products, none], axis=1)
+        return MeansPosterior(fitted, products, open_strata)
 
     def reference(
         self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
     ) -> Reference:
         from adaptive_cart.models.normal.normal_reference import NormalReference
 
-        return NormalReference(self.fitted(arms, shares), arms)
+        return NormalReference(self.fitted(arms, shares), (*arms, *self._beside))
 
 
 def last_visit(summary: Scores) -> Floats:

@@ -67,6 +67,9 @@ class NormalReference(Reference):
         turn[0, 0] = turn[1, 1] = turn[2, -1] = 1.0
         turn[1, 0], turn[2, 1] = -centre, -1.0
         turned = turn @ sums @ turn.T
+        # behind the arms stand external data: nobody of a trial is in them
+        turned = np.pad(turned, [(0, len(self.arms) - len(turned)), (0, 0), (0, 0)])
+        number = turned[:, 0, 0]
         return {
             "number": number,
             "baseline": turned[:, 0, 1],

@@ -53,7 +53,7 @@ from scipy import special
 from adaptive_cart.models.binary.beta_exact import ExactBeta, exact_above
 from adaptive_cart.models.ties import as_written
 
-__all__ = ["GammaPoisson"]
+__all__ = ["GammaPoisson", "gamma_difference_above", "gamma_ratio_above"]
 
 Array = npt.NDArray[np.float64]
 
@@ -136,7 +136,7 @@ class GammaPoisson:
         """Probability that the rate of arm a is more than `value` times that of arm b."""
         shape_a, rate_a, shape_b, rate_b = self._pair(events_a, years_a, events_b, years_b)
         limit = max(_finite("value", value), 0.0)
-        return _ratio_above(shape_a, rate_a, shape_b, rate_b, limit)
+        return gamma_ratio_above(shape_a, rate_a, shape_b, rate_b, limit)
 
     def difference_above(
         self,
@@ -156,12 +156,12 @@ class GammaPoisson:
         margin = _finite("margin", margin)
         shape_a, rate_a, shape_b, rate_b = self._pair(events_a, years_a, events_b, years_b)
         if margin == 0.0:
-            return _ratio_above(shape_a, rate_a, shape_b, rate_b, 1.0)
+            return gamma_ratio_above(shape_a, rate_a, shape_b, rate_b, 1.0)
         a, b = (np.ravel(shape_a), np.ravel(rate_a)), (np.ravel(shape_b), np.ravel(rate_b))
         if margin > 0.0:
-            probability = _difference_above(*a, *b, margin)
+            probability = gamma_difference_above(*a, *b, margin)
         else:
-            probability = 1.0 - _difference_above(*b, *a, -margin)
+            probability = 1.0 - gamma_difference_above(*b, *a, -margin)
         return probability.reshape(shape_a.shape)
 
     def exact_ratio_above(
@@ -226,7 +226,7 @@ def _tail(level: float) -> float:
     return (1.0 - level) / 2.0
 
 
-def _ratio_above(
+def gamma_ratio_above(
     shape_a: Array, rate_a: Array, shape_b: Array, rate_b: Array, value: float
 ) -> Array:
     """Probability that one gamma variable is more than `value` times another."""
@@ -235,7 +235,7 @@ def _ratio_above(
     return probability
 
 
-def _difference_above(
+def gamma_difference_above(
     shape_a: Array, rate_a: Array, shape_b: Array, rate_b: Array, margin: float
 ) -> Array:
     """Probability that one gamma variable exceeds another by a margin above 0, (table,)."""

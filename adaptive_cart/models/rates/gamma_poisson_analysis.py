@@ -1,16 +1,24 @@
-"""The table ``[analysis.ENDPOINT]`` with ``model = "gamma_poisson"``, and its answers to rules."""
+"""The table ``[analysis.ENDPOINT]`` with ``model = "gamma_poisson"``, and its answers to rules.
+
+A prior is one gamma for every arm (``prior = { a, b }``), or one by arm, which may also borrow from
+external data.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Discriminator, PrivateAttr, Tag, model_validator
 
+from adaptive_cart.errors import nearest, one_of
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
+from adaptive_cart.models.borrowed import how_known
+from adaptive_cart.models.rates.borrowed_rates import AnyBorrowedRates, BorrowedRates
 from adaptive_cart.models.ties import Sides, certain, side_of, strictly_inside
+from adaptive_cart.nouns.external import MONTHS, External
 from adaptive_cart.nouns.parts import Part, Worth, worth_something
 from adaptive_cart.nouns.questions import OPEN, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
@@ -18,7 +26,8 @@ from adaptive_cart.nouns.summaries import Exposure, Summary
 
 if TYPE_CHECKING:
     from adaptive_cart.models.prior import Prior
-    from adaptive_cart.models.rates.gamma_poisson import GammaPoisson
+    from adaptive_cart.models.rates.arm_rates import ArmRates
+    from adaptive_cart.models.rates.gamma_mixture import GammaMixture
 
 
 class GammaPrior(Part):
@@ -32,23 +41,54 @@ class GammaPrior(Part):
         worth_something(self)
         return self
 
+    @property
+    def as_mixture(self) -> GammaMixture:
+        """The prior as models take it."""
+        from adaptive_cart.models.rates.gamma_mixture import GammaMixture
+
+        return GammaMixture.single(self.a, self.b)
+
+
+RatePrior: TypeAlias = GammaPrior | BorrowedRates
+ArmRatePrior = Annotated[
+    Annotated[GammaPrior, Tag("written")] | Annotated[AnyBorrowedRates, Tag("external")],
+    Discriminator(how_known),
+]
+
+
+def _shape(value: Any) -> str:
+    if isinstance(value, dict):
+        one = not value or {"a", "b", "external", "method"} & set(value)
+        return "every_arm" if one else "by_arm"
+    return "every_arm"
+
+
+RatePriors = Annotated[
+    Annotated[ArmRatePrior, Tag("every_arm")] | Annotated[dict[str, ArmRatePrior], Tag("by_arm")],
+    Discriminator(_shape),
+]
+
 
 @dataclass(frozen=True)
 class RatesPosterior(Posterior):
     """Posterior of independent yearly rates; strata are pooled unless a question names one."""
 
-    model: GammaPoisson
+    model: ArmRates
     data: Exposure
     open_strata: Booleans | None
 
-    def _arm(self, question: Question | Quantity, arm: int) -> tuple[Floats, Floats]:
+    def _arm(self, question: Question | Quantity, arm: int) -> tuple[int, Floats, Floats]:
+        """Position, events and years; nobody of a trial is in external data behind the arms."""
+        if arm >= self.data.events.shape[1]:
+            none = np.zeros(len(self.data.events))
+            return arm, none, none
         events = self.data.events[:, arm].astype(np.float64)
         years = self.data.years[:, arm]
         if question.stratum >= 0:
-            return events[:, question.stratum], years[:, question.stratum]
+            return arm, events[:, question.stratum], years[:, question.stratum]
         if question.stratum == OPEN and self.open_strata is not None:
             events, years = events * self.open_strata, years * self.open_strata
-        return events.sum(axis=1), years.sum(axis=1)
+        return arm, events.sum(axis=1), years.sum(axis=1)
 
     exactly = "closed form; quadrature of a difference by a margin"
     closed = ("level", "ratio")
@@ -58,18 +98,19 @@ class RatesPosterior(Posterior):
 
     @property
     def arms(self) -> int:
-        return self.data.events.shape[1]
+        return len(self.model.priors)
 
     def draw(self, quantity: Quantity) -> Floats:
         from adaptive_cart.models.draws import KNOTS, axis_of, of_distinct, ranks, spread
 
-        rank = ranks(self.data.events[0].size + self.arms)[axis_of(quantity, self.arms)]
-        tables = np.stack(self._arm(quantity, quantity.arm), axis=1)
+        strata = self.data.events.shape[2]
+        rank = ranks((strata + 1) * self.arms)[axis_of(quantity, self.arms)]
+        tables = np.stack(self._arm(quantity, quantity.arm)[1:], axis=1)
 
         def work_out(distinct: Floats) -> Floats:
-            return np.exp(
-                spread(self.model.log_quantiles(distinct[:, 0], distinct[:, 1], KNOTS), KNOTS, rank)
-            )
+            events, years = distinct.T
+            logs, scores = self.model.logs(quantity.arm, events, years, KNOTS)
+            return np.exp(spread(logs, scores, rank))
 
         return of_distinct(tables, work_out)
 
@@ -82,7 +123,7 @@ class RatesPosterior(Posterior):
         else:
             other = self._arm(question, question.minus)
             compare = self.model.ratio_above if question.of.ratio else self.model.difference_above
-            above = compare(*arm, *other, question.value)
+            above = compare(arm, other, question.value)
         return above if question.above else 1.0 - above
 
     def sides(self, question: Question) -> Sides:
@@ -98,16 +139,13 @@ class RatesPosterior(Posterior):
             if not 0.0 < threshold < 1.0 or not self._of_shares(question):
                 return strictly_inside(threshold, rows)
             value = question.value if question.of.ratio else 1.0
+            arms = question.arm, question.minus
+            found = [self._arm(question, arm) for arm in arms]
             events, years = (
-                np.stack(both, axis=1)[rows]
-                for both in zip(
-                    self._arm(question, question.arm),
-                    self._arm(question, question.minus),
-                    strict=True,
-                )
+                np.stack([part[place] for part in found], axis=1)[rows] for place in (1, 2)
             )
             pairs = zip(events, years, strict=True)
-            exceeds = [self.model.exact_ratio_above(*k, *t, value=value) for k, t in pairs]
+            exceeds = [self.model.exact_ratio_above(arms, k, t, value) for k, t in pairs]
             asked = [p if p is None or question.above else 1 - p for p in exceeds]
             return np.array([side_of(p, threshold) for p in asked])
 
@@ -131,10 +169,10 @@ class RatesPosterior(Posterior):
 
 
 class GammaPoissonAnalysis(AnalysisBase):
-    """Events by patient-years in each arm, one gamma prior of the yearly rate for every arm."""
+    """Events by patient-years in each arm, with gamma priors of the yearly rates."""
 
     model: Literal["gamma_poisson"]
-    prior: GammaPrior
+    prior: RatePriors
 
     title: ClassVar[str] = "Events by patient-years"
     statements: ClassVar[tuple[Statement, ...]] = (
@@ -144,34 +182,92 @@ class GammaPoissonAnalysis(AnalysisBase):
             "lambda.",
         ),
         Statement(
-            r"\lambda_k \sim \mathrm{Gamma}(a, b)",
-            "The prior of the rate is gamma with shape a and rate b.",
+            r"\lambda_k \sim \mathrm{Gamma}(a_k, b_k)",
+            "The prior of the rate is gamma with shape a and rate b, or a mixture of such where "
+            "an arm borrows from external data.",
         ),
     )
     level: ClassVar[str] = "yearly rate"
     reads: ClassVar[str] = "exposure"
     answers: ClassVar[tuple[str, ...]] = RatesPosterior.closed
     answered_by: ClassVar[type[Posterior]] = RatesPosterior
+    beside_external: ClassVar[bool] = True
+    _beside: dict[str, External] = PrivateAttr(default_factory=dict)
 
-    def priors(self, fitted: GammaPoisson, arms: tuple[str, ...]) -> Iterator[Prior]:
-        from adaptive_cart.models.prior import of_part
+    def _by_arm(self, arms: tuple[str, ...]) -> dict[str, RatePrior]:
+        return dict(self.prior) if isinstance(self.prior, dict) else dict.fromkeys(arms, self.prior)
 
-        yield of_part("", "rate", "events per year", self.prior.plain())
+    def borrowed(self, arms: tuple[str, ...]) -> dict[str, BorrowedRates]:
+        priors = self._by_arm(arms)
+        return {arm: prior for arm, prior in priors.items() if isinstance(prior, BorrowedRates)}
 
-    def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> GammaPoisson:
-        from adaptive_cart.models.rates.gamma_poisson import GammaPoisson
+    def told_external(self, external: Mapping[str, External]) -> GammaPoissonAnalysis:
+        if not isinstance(self.prior, dict):
+            return self
+        known = {arm: prior.told(external) for arm, prior in self.borrowed(()).items()}
+        return self.model_copy(update={"prior": {**self.prior, **known}}) if known else self
 
-        return GammaPoisson(self.prior.a, self.prior.b)
+    def beside(self, external: Mapping[str, External]) -> GammaPoissonAnalysis:
+        copy = self.model_copy()
+        copy._beside = dict(external)
+        return copy
 
-    def error(
-        self, fitted: GammaPoisson, question: Question, participants: tuple[int, ...]
-    ) -> float:
+    def arms_named(self, arms: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(self.prior) if isinstance(self.prior, dict) else arms
+
+    def problems(self, arms: tuple[str, ...], strata: tuple[str, ...]) -> list[tuple[str, str]]:
+        if isinstance(self.prior, BorrowedRates):
+            message = "an arm borrows, and not all: write a prior of each arm, and there "
+            return [("prior", message + f"prior.{arms[0]} = {{ a = …, b = …, external = … }}")]
+        if not isinstance(self.prior, dict):
+            return []
+        known = f"the arms are {one_of(arms)}"
+        found = [
+            (f"prior.{arm}", f"no arm of this design{nearest(arm, arms)}; {known}")
+            for arm in self.prior
+            if arm not in arms
+        ]
+        lacking = [arm for arm in arms if arm not in self.prior]
+        if lacking:
+            missing = f"missing; {one_of(lacking)} needs a prior {{ a = …, b = … }} too"
+            found.append((f"prior.{lacking[0]}", missing))
+        return found
+
+    def priors(self, fitted: ArmRates, arms: tuple[str, ...]) -> Iterator[Prior]:
+        from adaptive_cart.models.prior import of_arm_rates, of_part
+
+        if isinstance(self.prior, dict):
+            yield from of_arm_rates(arms, fitted.priors[: len(arms)])
+        else:
+            yield of_part("", "rate", "events per year", self.prior.plain())
+
+    def prior_table(self) -> dict[str, Any]:
+        if not isinstance(self.prior, dict):
+            return self.prior.plain()
+        return {arm: prior.as_mixture.words for arm, prior in self.prior.items()}
+
+    def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> ArmRates:
+        from adaptive_cart.models.rates.arm_rates import ArmRates
+        from adaptive_cart.models.rates.gamma_mixture import after
+
+        given = self._by_arm((*arms, *self._beside))
+        priors = [given[arm].as_mixture for arm in arms]
+        for name, data in self._beside.items():
+            prior = given.get(name)
+            if prior is None or data.events is None:  # of another endpoint: nobody asks
+                priors.append(priors[0])
+                continue
+            years = data.total("months") / MONTHS
+            priors.append(after(prior.as_mixture, data.total("events"), years))
+        return ArmRates(tuple(priors))
+
+    def error(self, fitted: ArmRates, question: Question, participants: tuple[int, ...]) -> float:
         closed = question.kind in self.answered_by.closed
         of_shares = closed and RatesPosterior._of_shares(question)
-        return 0.0 if of_shares and fitted.a.is_integer() else self.answered_by.error(question)
+        return 0.0 if of_shares and fitted.whole else self.answered_by.error(question)
 
     def posterior(
-        self, fitted: GammaPoisson, summary: Summary, open_strata: Booleans | None
+        self, fitted: ArmRates, summary: Summary, open_strata: Booleans | None
     ) -> RatesPosterior:
         assert isinstance(summary, Exposure)
         return RatesPosterior(fitted, summary, open_strata)
@@ -181,4 +277,4 @@ class GammaPoissonAnalysis(AnalysisBase):
     ) -> Reference:
         from adaptive_cart.models.rates.gamma_poisson_reference import GammaPoissonReference
 
-        return GammaPoissonReference(self.fitted(arms, shares), arms)
+        return GammaPoissonReference(self.fitted(arms, shares), (*arms, *self._beside))

@@ -2,9 +2,11 @@
 
 Statement, in every arm by itself::
 
-    rate    ~ Gamma(a, rate b)              events per patient-year
+    rate    ~ sum over k of weight_k Gamma(a_k, rate b_k)       events per patient-year
     events  ~ Poisson(rate * years)
 
+The component of a mixture is summed out. Behind the arms stand external data with which arms are
+compared: their priors have seen them, and nobody of a trial is there.
 Strata are pooled: the data are the events and years of the strata that a question is about.
 """
 
@@ -26,7 +28,7 @@ from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Exposure, Summary
 
 if TYPE_CHECKING:
-    from adaptive_cart.models.rates.gamma_poisson import GammaPoisson
+    from adaptive_cart.models.rates.arm_rates import ArmRates
 
 LEAST_EXPOSURE: Final = 1e-9  # months or years that stand for none: a Poisson mean is above 0
 
@@ -35,16 +37,21 @@ LEAST_EXPOSURE: Final = 1e-9  # months or years that stand for none: a Poisson m
 class GammaPoissonReference(Reference):
     """Events by patient-years in each arm, in PyMC."""
 
-    prior: GammaPoisson
+    prior: ArmRates
     arms: tuple[str, ...]
     completes = True
 
     @property
     def statement(self) -> str:
         """Likelihood and prior with their numbers."""
-        return (
-            "in each arm: events ~ Poisson(rate x patient-years)\n"
-            f"rate per patient-year ~ Gamma(shape {self.prior.a:g}, rate {self.prior.b:g})"
+        words = {prior.words for prior in self.prior.priors}
+        return "in each arm: events ~ Poisson(rate x patient-years)\n" + (
+            f"rate per patient-year ~ {words.pop()}"
+            if len(words) == 1
+            else "\n".join(
+                f"{arm}: rate per patient-year ~ {prior.words}"
+                for arm, prior in zip(self.arms, self.prior.priors, strict=True)
+            )
         )
 
     def data(
@@ -56,30 +63,49 @@ class GammaPoissonReference(Reference):
     ) -> dict[str, npt.NDArray[Any]]:
         """Events and patient-years by arm, in the strata asked about."""
         assert isinstance(summary, Exposure)
+        events = of_strata(summary.events[trial], open_strata, question)
         years = of_strata(summary.years[trial], open_strata, question)
+        outside = (0, len(self.arms) - len(years))
         return {
-            "events": of_strata(summary.events[trial], open_strata, question),
-            "years": np.maximum(years, LEAST_EXPOSURE),
+            "events": np.pad(events, outside),
+            "years": np.maximum(np.pad(years, outside), LEAST_EXPOSURE),
         }
 
     def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
         """A new model of these data."""
         import pymc as pm
-        from pytensor import tensor as pt
 
         with pm.Model(coords={"arm": list(self.arms)}) as model:
             events = pm.Data("events", data["events"], dims="arm")
             years = pm.Data("years", data["years"], dims="arm")
-            scale = log_scale(self.prior.a, -pt.log(self.prior.b + years))
-            rate = pm.Gamma(
-                "rate",
-                alpha=self.prior.a,
-                beta=self.prior.b,
-                dims="arm",
-                **scale,
-            )
+            rate = self._rate(years)
             pm.Poisson("occurrence", mu=rate * years, observed=events, dims="arm")
         return model
+
+    def _rate(self, years: Any) -> Any:
+        import pymc as pm
+        from pytensor import tensor as pt
+
+        weights, a, b = self._components()
+        if weights.shape[1] > 1:
+            return pm.Mixture("rate", w=weights, comp_dists=pm.Gamma.dist(a, b), dims="arm")
+        scale = log_scale(a[:, 0], -pt.log(b[:, 0] + years))
+        return pm.Gamma("rate", alpha=a[:, 0], beta=b[:, 0], dims="arm", **scale)
+
+    def _components(self) -> tuple[Floats, Floats, Floats]:
+        """Weight, a and b of every component, ``(arm, component)``.
+
+        An arm with fewer components than another repeats its first, without weight.
+        """
+        most = max(len(prior.weights) for prior in self.prior.priors)
+        weights, a, b = np.zeros((3, len(self.arms), most))
+        for arm, prior in enumerate(self.prior.priors):
+            number = len(prior.weights)
+            a[arm], b[arm] = prior.a[0], prior.b[0]
+            weights[arm, :number], a[arm, :number], b[arm, :number] = (
+                prior.weights, prior.a, prior.b,
+            )  # fmt: skip
+        return weights, a, b
 
     def of(
         self,

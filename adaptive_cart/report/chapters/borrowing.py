@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from adaptive_cart.conduct.plan import BorrowingArm
-from adaptive_cart.models.binary.borrowing import CONFLICT
+from adaptive_cart.models.borrowed import CONFLICT
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -60,15 +60,14 @@ def _arm(evidence: Evidence, arm: BorrowingArm, key: str) -> list[Block]:
     return [
         paragraph(
             "In {endpoint}, {arm} borrows from {sources}: {words}. The external data stay as they "
-            "were observed. {table} shows by scenario how many participants are borrowed (the "
-            "effective size of the arm's posterior by its mean and variance, less that without "
-            "borrowing; fewer than none where the arm's own data leave more doubt than without), "
-            "and how often its own data contradict the external ones (a prior predictive p-value "
-            "below {limit}), among the trials that held the look.",
+            "were observed. {table} shows by scenario how many participants are borrowed "
+            "({counted}), and how often its own data contradict the external ones (a prior "
+            "predictive p-value below {limit}), among the trials that held the look.",
             endpoint=evidence.endpoint_words(arm.endpoint),
             arm=evidence.arm_named(name),
             sources=listed(sources),
             words=words,
+            counted=given(arm.prior.counted, "convention"),
             table=Reference(key),
             limit=given(f"{CONFLICT:g}", "convention"),
         ),

@@ -1,0 +1,123 @@
+"""``external = […], method = "…"``: priors that external data make, and what each has to tell.
+
+A model says how its own kind of external data becomes a prior, in a file of its room. What all of
+them share is here: which data are named, the methods that mean the same everywhere, and what a
+prior adds to an arm at a look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, PrivateAttr
+
+from adaptive_cart.nouns.external import External
+from adaptive_cart.nouns.parts import Part
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.summaries import Summary
+
+CONFLICT = 0.05  # a p-value below it is told as a conflict with the arm's own data
+METHOD = "how external data become a prior"
+
+
+@dataclass(frozen=True)
+class Added:
+    """What was added to an arm, ``(trial,)`` each; nan where there was no such look.
+
+    Attributes
+    ----------
+    participants
+        Borrowed; fewer than none where the arm's data leave more doubt than without.
+    conflict
+        Prior predictive p-value of the arm's own data.
+    """
+
+    participants: Floats
+    conflict: Floats
+
+
+class Borrowed(Part):
+    """What every way to borrow has, and says."""
+
+    external: list[str] = Field(description="names of the external data that are borrowed from")
+    method: str
+    _seen: tuple[External, ...] = PrivateAttr(default=())
+
+    def told(self, external: Mapping[str, External]) -> Self:
+        """Return the same, told what was seen in the external data that it names."""
+        found = self.model_copy()
+        found._seen = tuple(external[name] for name in self.external)
+        return found
+
+    @property
+    def seen(self) -> tuple[External, ...]:
+        """What was seen in the external data, in the order named."""
+        assert self._seen, "told by the design before it is fitted"
+        return self._seen
+
+    @property
+    def in_words(self) -> str:
+        """What the method does, as a protocol says it."""
+        raise NotImplementedError  # abstract: every method supplies it
+
+    @property
+    def counted(self) -> str:
+        """What participants borrowed are, in words."""
+        raise NotImplementedError  # abstract: every model supplies it
+
+    def too_little(self) -> str | None:
+        """Why nothing follows from what was seen; nothing where something does."""
+        return None
+
+    def added(self, arm: int, summary: Summary) -> Added:
+        """What is added to an arm (its position) by what was seen of its endpoint."""
+        raise NotImplementedError  # abstract: every model supplies it
+
+
+class Pooled(Borrowed):
+    """External participants count as the arm's own."""
+
+    method: Literal["pooled"] = Field(description=METHOD)
+
+    @property
+    def share(self) -> float:
+        """What an external participant counts, beside one of the arm."""
+        return 1.0
+
+    @property
+    def in_words(self) -> str:
+        """What the method does, as a protocol says it."""
+        return "all external participants count as participants of the arm"
+
+
+class Power(Borrowed):
+    """External participants count with a fixed weight: the power prior."""
+
+    method: Literal["power"] = Field(description=METHOD)
+    weight: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        description="what an external participant counts, beside one of the arm"
+    )
+
+    @property
+    def share(self) -> float:
+        """What an external participant counts, beside one of the arm."""
+        return self.weight
+
+    @property
+    def in_words(self) -> str:
+        """What the method does, as a protocol says it."""
+        return f"an external participant counts as {self.weight:g} of one of the arm (power prior)"
+
+
+def by_method(value: Any) -> Any:
+    """Which way to borrow a table, or what was read from one, says."""
+    return value.get("method") if isinstance(value, dict) else getattr(value, "method", None)
+
+
+def how_known(value: Any) -> str:
+    """Whether a prior is ``written`` in numbers, or made of ``external`` data."""
+    if isinstance(value, dict):
+        return "external" if {"external", "method"} & set(value) else "written"
+    return "external" if isinstance(value, Borrowed) else "written"

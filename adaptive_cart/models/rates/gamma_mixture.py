@@ -1,0 +1,150 @@
+"""One arm's yearly rate: a mixture of gamma distributions, before and after the data.
+
+Under Poisson events each component stays a gamma, with a + events and b + years; its weight is
+multiplied by its marginal likelihood, which is negative binomial.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+from scipy import special
+
+from adaptive_cart.nouns.records import Floats, Integers
+
+SAME: Final = 1e-9  # probabilities that differ by less, relatively, are equal
+LEFT_OUT: Final = 1e-13  # probability of numbers of events that are not looked at
+AT_ONCE: Final = 2_000_000  # numbers of events of all tables together
+
+
+@dataclass(frozen=True)
+class GammaMixture:
+    """Prior of one arm's rate: a mixture of gamma distributions.
+
+    Parameters
+    ----------
+    weights
+        Of the components; they add up to 1.
+    a, b
+        Shape and rate of each: prior events, and the years they were seen in.
+    """
+
+    weights: tuple[float, ...]
+    a: tuple[float, ...]
+    b: tuple[float, ...]
+
+    @staticmethod
+    def single(a: float, b: float) -> GammaMixture:
+        """Gamma(a, b), a mixture of one."""
+        return GammaMixture((1.0,), (float(a),), (float(b),))
+
+    @property
+    def words(self) -> str:
+        """As a protocol writes it: ``0.8 Gamma(4, 16) + 0.2 Gamma(0.5, 0.5)``."""
+        return " + ".join(
+            f"Gamma({a:g}, {b:g})" if len(self.weights) == 1 else f"{weight:g} Gamma({a:g}, {b:g})"
+            for weight, a, b in zip(self.weights, self.a, self.b, strict=True)
+        )
+
+    def mixed(self, other: GammaMixture, weight: float) -> GammaMixture:
+        """Mix it, with this weight, with another one that has the rest."""
+        return GammaMixture(
+            (*(weight * own for own in self.weights), *((1.0 - weight) * w for w in other.weights)),
+            self.a + other.a,
+            self.b + other.b,
+        )
+
+
+class GammaPosterior(NamedTuple):
+    """Posterior mixtures of one arm, each ``(table, component)``."""
+
+    weights: Floats
+    shape: Floats
+    rate: Floats
+
+    @property
+    def mean(self) -> Floats:
+        """Of the rate, ``(table,)``."""
+        found: Floats = (self.weights * self.shape / self.rate).sum(axis=-1)
+        return found
+
+    @property
+    def variance(self) -> Floats:
+        """Of the rate, ``(table,)``."""
+        means = self.shape / self.rate
+        spread = means / self.rate + (means - self.mean[:, None]) ** 2
+        found: Floats = (self.weights * spread).sum(axis=-1)
+        return found
+
+
+def updated(prior: GammaMixture, events: Floats, years: Floats) -> GammaPosterior:
+    """Posterior mixture of one arm; nan where neither prior nor data bring any exposure."""
+    a, b = np.array(prior.a), np.array(prior.b)
+    shape = a + events[:, None]
+    rate = b + years[:, None]
+    rate = np.where(rate > 0.0, rate, np.nan)
+    if len(prior.weights) == 1:
+        return GammaPosterior(np.ones_like(shape), shape, rate)
+    with np.errstate(divide="ignore"):  # a component may have weight 0
+        logs = np.log(prior.weights) + special.gammaln(shape) - special.gammaln(a)
+    logs = logs + special.xlogy(a, b) - shape * np.log(rate)
+    weights = np.exp(logs - logs.max(axis=-1, keepdims=True))
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return GammaPosterior(weights, shape, rate)
+
+
+def after(prior: GammaMixture, events: float, years: float) -> GammaMixture:
+    """What is left of a prior by so many events in so many years."""
+    weights, shape, rate = (
+        tuple(map(float, part[0]))
+        for part in updated(prior, np.array([float(events)]), np.array([float(years)]))
+    )
+    return GammaMixture(weights, shape, rate)
+
+
+def conflict(prior: GammaMixture, events: Floats, years: Floats) -> Floats:
+    """Probability of a number of events that is no likelier than the one seen, ``(table,)``.
+
+    The prior predictive p-value (Box 1980, Journal of the Royal Statistical Society A 143:383), in
+    the years that were seen; nan where there were none.
+    """
+    found = np.full(len(events), np.nan)
+    from scipy import stats  # slow to import
+
+    rows = np.flatnonzero(years > 0.0)
+    if not len(rows):
+        return found
+    weights, a, b = (np.array(part) for part in (prior.weights, prior.a, prior.b))
+    chance = b / (b + years[rows, None])  # of the negative binomial of each component
+    most = stats.nbinom.isf(LEFT_OUT, a, chance).max(axis=-1)
+    most = np.maximum(most, events[rows]).astype(np.int64) + 1
+    for part in _parts(most):
+        number = np.arange(most[part].max() + 1)
+        mass = np.zeros((len(part), len(number)))
+        for weight, shape, share in zip(weights, a, chance[part].T, strict=True):
+            mass += weight * stats.nbinom.pmf(number, shape, share[:, None])
+        seen = np.take_along_axis(mass, events[rows[part], None].astype(np.int64), axis=1)
+        likelier = mass > seen * (1.0 + SAME)
+        found[rows[part]] = np.clip(1.0 - (mass * likelier).sum(axis=1), 0.0, 1.0)
+    return found
+
+
+def _parts(most: Integers) -> list[Integers]:
+    """Tables in turn, those that need as many numbers of events together."""
+    order = np.argsort(most, kind="stable")
+    found, first = [], 0
+    while first < len(order):
+        last = first + 1
+        while last < len(order) and (last - first + 1) * most[order[last]] <= AT_ONCE:
+            last += 1
+        found.append(order[first:last])
+        first = last
+    return found
+
+
+def equivalent_years(posterior: GammaPosterior) -> Floats:
+    """Years that a gamma with the same mean and variance is worth, ``(table,)``."""
+    found: Floats = posterior.mean / posterior.variance
+    return found
