@@ -14,6 +14,13 @@ from adaptive_cart.commands.terminal import encodable, progress, say_goes_on
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--portfolios", type=int, help="Simulated portfolios; else the file's number.")
 @click.option("--seed", type=int, help="Seed of the random numbers; else the file's.")
+@click.option(
+    "--engine",
+    type=click.Choice(["simulate", "exact"]),
+    default="simulate",
+    show_default=True,
+    help="Simulate, or enumerate where both designs are on counts.",
+)
 @options.workers
 @options.out("Folder of the results; else programmes/<name of the file>.")
 @options.resume
@@ -21,6 +28,7 @@ def command(
     file: Path,
     portfolios: int | None,
     seed: int | None,
+    engine: str,
     jobs: int | None,
     out: Path | None,
     resume: bool,
@@ -30,8 +38,18 @@ def command(
     FILE names two design files, and says what may be true of candidates.
     """
     from adaptive_cart.programmes import load_programme, simulate_programme
+    from adaptive_cart.programmes.run import enumerate_programme
 
     loaded = load_programme(file)
+    folder = out or Path("programmes") / file.stem
+    if engine == "exact":
+        idle = {"--portfolios": portfolios, "--seed": seed, "--jobs": jobs}
+        for option in (name for name, value in idle.items() if value is not None):
+            click.echo(f"{option}: without effect, since nothing is drawn", err=True)
+        exactly = enumerate_programme(loaded, out=folder, restart=not resume)
+        click.echo(encodable(exactly.text()), nl=False)
+        click.echo(f"\nmeasures in {exactly.folder}", err=True)
+        return
     try:
         with progress() as bar:
             found = simulate_programme(
@@ -39,7 +57,7 @@ def command(
                 portfolios=portfolios,
                 seed=seed,
                 jobs=jobs,
-                out=out or Path("programmes") / file.stem,
+                out=folder,
                 restart=not resume,
                 progress=bar.show,
                 tell=bar.tell,

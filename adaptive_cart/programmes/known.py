@@ -27,7 +27,7 @@ from adaptive_cart.results.estimand import SobolLatents, TrueValues, true_values
 
 POINTS = 2**12  # in each of the scrambles by which one node is integrated
 NODES = {0: 1, 1: 17, 2: 9, 3: 6}  # along each parameter, by how many are drawn
-HALVINGS = 22
+HALVINGS = {True: 22, False: 44}  # of a cell in which a claim changes: of a course, else
 MIDDLES = 8  # cells in whose middle the lines are checked
 LEVEL, CONTROL, ESTIMAND, CLAIM, GAIN = "level", "control", "estimand", "claim", "per_remission"
 
@@ -161,7 +161,7 @@ def known_of(
         claims = values[CLAIM]
         for k in np.flatnonzero(claims[1:] != claims[:-1]):
             low, high = float(axis[k]), float(axis[k + 1])
-            for _ in range(HALVINGS):
+            for _ in range(HALVINGS[trial.null.courses is not None]):
                 middle = (low + high) / 2.0
                 low, high = (middle, high) if at([middle])[CLAIM] == claims[k] else (low, middle)
             changes.append(high)

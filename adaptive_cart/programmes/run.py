@@ -28,7 +28,7 @@ import numpy as np
 from adaptive_cart.errors import DesignError, Problem, ResultsError
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.programmes.known import known_of
-from adaptive_cart.programmes.measured import measures_of
+from adaptive_cart.programmes.measured import Measures, measures_of
 from adaptive_cart.programmes.programme import Programme
 from adaptive_cart.programmes.result import CANDIDATES, FILES, RECORD, ProgrammeResult
 from adaptive_cart.programmes.stages import Columns, Truths, reason_word, stretch_of
@@ -92,6 +92,37 @@ def simulate_programme(
     return ProgrammeResult(programme, folder.absolute(), temporary=out is None)
 
 
+def enumerate_programme(
+    programme: Programme, *, out: str | Path | None = None, restart: bool = False
+) -> ProgrammeResult:
+    """Enumerate a programme of designs on counts; there are no candidates, and no calendar.
+
+    Raises
+    ------
+    EngineError
+        With all that stands in the way.
+    ResultsError
+        If the folder holds something else.
+    """
+    from adaptive_cart.programmes.exact import exact_measures
+
+    measures = exact_measures(programme)
+    folder = Path(tempfile.mkdtemp(prefix="adaptive_cart_") if out is None else out)
+    owned, identity = OwnedFolder(folder), _identity(programme, 0, "exact")
+    _require_ours(owned, identity, restart)
+    if restart:
+        owned.keep_only([])
+    owned.write("programme.toml", programme.text)
+    record = {**identity, "name": programme.tables.name}
+    _tell(owned, programme, measures, record)
+    return ProgrammeResult(programme, folder.absolute(), temporary=out is None)
+
+
+def _identity(programme: Programme, seed: int, engine: str) -> dict[str, Any]:
+    """By what two results are of one programme."""
+    return {"digest": programme.digest, "seed": seed, "version": version(), "engine": engine}
+
+
 def _check(programme: Programme, number: int, seed: int, jobs: int) -> None:
     most = MOST // programme.law.count
     problems = []
@@ -115,7 +146,7 @@ def _simulate(
     progress: Progress,
     tell: Callable[[str], None],
 ) -> None:
-    identity = {"digest": programme.digest, "seed": seed, "version": version()}
+    identity = _identity(programme, seed, "simulate")
     owned = OwnedFolder(folder)
     owned.sweep()
     _require_ours(owned, identity, restart)
@@ -264,6 +295,13 @@ def _finish(
     told["reason"] = np.array([reasons[code] for code in columns["reason"]], dtype=object)
     with owned.writing(CANDIDATES) as temporary:
         pq.write_table(pa.table(told), temporary)
+    _tell(owned, programme, measures, record)
+
+
+def _tell(
+    owned: OwnedFolder, programme: Programme, measures: Measures, record: Mapping[str, Any]
+) -> None:
+    """Write measures and the first page, and that all is done."""
     owned.write("measures.csv", measures.csv())
     owned.write("distributions.csv", measures.distributions_csv())
     page = first_page(programme, measures, record)

@@ -33,6 +33,8 @@ def number(figure: Figure, unit: float = 1.0) -> str:
     """A mean with its Monte Carlo standard error, to the digits that the error leaves."""
     if math.isnan(figure.estimate):
         return "unknown"
+    if figure.n is None:
+        return f"{figure.estimate * unit:,.4g}"
     error = figure.mcse * unit
     digits = 1 if not error > 0.0 else max(0, min(4, 1 - math.floor(math.log10(error))))
     return f"{figure.estimate * unit:,.{digits}f} (MCSE {error:.{digits}f})"
@@ -42,6 +44,8 @@ def percent(figure: Figure) -> str:
     """A probability in percent with its Monte Carlo standard error."""
     if math.isnan(figure.estimate):
         return "unknown (there were none)"
+    if figure.n is None:
+        return f"{100.0 * figure.estimate:.4g}%"
     error = 100.0 * figure.mcse
     digits = 1 if not error > 0.0 else max(0, min(3, 1 - math.floor(math.log10(error))))
     return f"{100.0 * figure.estimate:.{digits}f}% (MCSE {error:.{digits}f})"
@@ -73,17 +77,28 @@ def _paragraphs(
     yield _how_many(programme, measures)
     if programme.early is not None:
         yield _by_the_go_rule(of)
-        if not math.isnan(of["early_observed", "all"].estimate):
+        if _known(of, ("early_observed", "go"), ("later_observed", "go")):
             yield _what_is_left(programme, of)
-    yield _at_what_cost(programme, of)
+    if _known(of, ("participants", "portfolio")):
+        yield _at_what_cost(programme, of)
     for (name, kind), found in of.items():
         if name.startswith("P(claimed_") and kind == "succeed":
             yield f"Of the successes {percent(found)} also claim '{name[10:-1]}'."
-    yield (
+    yield _how_it_was_found(record)
+
+
+def _known(of: Mapping[Key, Figure], *keys: Key) -> bool:
+    return all(key in of and not math.isnan(of[key].estimate) for key in keys)
+
+
+def _how_it_was_found(record: Mapping[str, Any]) -> str:
+    rests = "All of it rests on what the file assumes of candidates."
+    if record["engine"] == "exact":
+        return f"Enumerated, without chance; what depends on the calendar is left out. {rests}"
+    return (
         f"{record['portfolios']:,} portfolios, seed {record['seed']}. MCSE is the Monte Carlo "
         f"standard error, what is left of chance in the simulation. True values are off by at most "
-        f"{record['true_values_off_by']:.1g}. All of it rests on what the file assumes of "
-        f"candidates."
+        f"{record['true_values_off_by']:.1g}. {rests}"
     )
 
 
