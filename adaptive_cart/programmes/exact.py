@@ -121,6 +121,10 @@ def _enumerable(programme: Programme) -> LawOfFile:
             why += [f"{trial.design.name}: {reason}" for reason in obstacles(trial.design, truths)]
     if not isinstance(law, LawOfFile):
         raise EngineError("exact: candidates are drawn by another law than the file's")
+    if programme.tables.candidates.control == "common":
+        why.append("trials that share controls are not independent")
+    if programme.tables.candidates.class_signal is not None:
+        why.append("a signal that stops a class comes on the calendar")
     if law.effect_on is not None:
         why.append("effects of classes and products are not enumerated")
     if len(law.draws) > 1:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from adaptive_cart.nouns.records import Floats
-from adaptive_cart.programmes.accounts import at_once, starts_of
+from adaptive_cart.programmes.common_control import counted_once
 from adaptive_cart.programmes.programme import Programme
 from adaptive_cart.results.operating import Z95, Figure
 
@@ -181,21 +181,36 @@ def _of_portfolios(programme: Programme, table: Mapping[str, Any]) -> Iterator[t
     early = table.get("early_randomised", none)
     exposed = table.get("early_exposed", none) + table["exposed"]
     yield ("participants_early", "portfolio"), of(early.sum(axis=1))
-    yield ("participants_controlled", "portfolio"), of(table["randomised"].sum(axis=1))
-    yield ("participants", "portfolio"), of((early + table["randomised"]).sum(axis=1))
+    controls = table["randomised"] - table["exposed"]
+    common = programme.tables.candidates.control == "common"
+    shared = counted_once(controls) if common else controls.sum(axis=1)
+    controlled = table["exposed"].sum(axis=1) + shared
+    yield ("participants_controlled", "portfolio"), of(controlled)
+    yield ("participants", "portfolio"), of(early.sum(axis=1) + controlled)
     yield ("exposed_to_no_effect", "portfolio"), of(np.where(works, 0, exposed).sum(axis=1))
-    denied = np.where(works, table["randomised"] - table["exposed"], 0)
-    yield ("denied_an_effect", "portfolio"), of(denied.sum(axis=1))
+    denied = np.where(works, controls, 0)
+    of_working = counted_once(denied) if common else denied.sum(axis=1)
+    yield ("denied_an_effect", "portfolio"), of(of_working)
     ready = table.get("early_months", none)
     lasts = np.where(go, table["months"], 0.0)
-    slots = at_once(programme.tables.candidates, programme.confirm.design)
-    starts = starts_of(ready, lasts, go, slots)
+    starts = table["start"]
     ends = np.where(go, starts + lasts, ready)
     yield ("months_until_all_decided", "portfolio"), of(ends.max(axis=1))
     at = go.sum(axis=1).astype(float)
     yield ("months_until_decision", "go"), ratio(np.where(go, ends, 0.0).sum(axis=1), at)
     waited = np.where(go, starts - ready, 0.0)
     yield ("months_waited", "go"), ratio(waited.sum(axis=1), at)
+    if "class_stopped" in table:
+        yield ("class_stopped", "portfolio"), of(table["class_stopped"].sum(axis=1))
+        lost = table["lost_to_signal"] & works
+        yield ("working_lost_to_signal", "portfolio"), of(lost.sum(axis=1))
+        signals = [
+            (np.isfinite(table["class_signal_month"]) & (table["class"] == place)).any(axis=1)
+            for place in range(len(programme.law.classes))
+        ]
+        yield ("classes_with_signal", "portfolio"), of(np.sum(signals, axis=0))
+    if common:  # what a control costs is in each trial's cost, and would be counted again
+        return
     cost = np.where(go, table["cost"], 0.0) + table.get("early_cost", none)
     if np.isfinite(cost).all():
         yield ("cost", "portfolio"), of(cost.sum(axis=1))

@@ -144,6 +144,12 @@ class _Reading:
                 "candidates.classes",
                 f"sum to {total}; the {table.count} of candidates.count are expected",
             )
+        if table.control == "common" and (table.start != "parallel" or table.capacity is not None):
+            self.tell(
+                "candidates.control",
+                'found "common": controls are shared by trials that run at once; leave out '
+                "candidates.capacity, and start",
+            )
         if len(drawn) > MOST_DRAWN:
             self.tell("candidates.draw", f"found {len(drawn)}; at most {MOST_DRAWN} are expected")
         effect = table.effect_on
@@ -224,6 +230,8 @@ class _Reading:
                 f"{'go on' if where == 'early' else 'succeed'}; write a [[rules]] with "
                 f'then = "{DECLARE_SUCCESS.name}"',
             )
+        if where == "confirm" and self.tables.candidates.control == "common":
+            self._shared(design, table.design)
         scenario = self._scenario(where, "scenario", table.scenario, design)
         null = None
         if table.does_not_work is not None:
@@ -269,6 +277,17 @@ class _Reading:
             )
             return None
         return name
+
+    def _shared(self, design: Design, file: str) -> None:
+        """Whether control participants can be the same in every controlled trial."""
+        if design.control is None:
+            self.tell("candidates.control", f"{file} has no control that could be shared")
+        elif design.adaptive:
+            self.tell(
+                "candidates.control",
+                f"{file}: what later participants get hangs on the data of its own trial, so that "
+                "controls cannot be the same persons",
+            )
 
     def _selected(self, trial: CandidateTrial, where: str) -> None:
         """Whether the primary endpoint can be made more probable."""

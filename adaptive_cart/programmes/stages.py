@@ -22,8 +22,11 @@ from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.nouns.summaries import Counts
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.priors.early_data import believed_prior
+from adaptive_cart.programmes.accounts import at_once, starts_of
+from adaptive_cart.programmes.common_control import CommonControl, opened_together
 from adaptive_cart.programmes.known import CLAIM, CONTROL, ESTIMAND, GAIN, LEVEL, Known
 from adaptive_cart.programmes.programme import Programme
+from adaptive_cart.programmes.signals import stopped_by_signals
 
 Columns = dict[str, Any]  # (candidate,) by name
 NOT_RUN = "not_run"  # why no controlled trial ended: there was none
@@ -76,7 +79,24 @@ def stretch_of(
     else:
         columns["go"] = go
     columns |= _controlled(programme, works, values, columns, go, seed, start)
-    return columns
+    return _on_the_calendar(programme, columns, seed, first, portfolios)
+
+
+def _on_the_calendar(
+    programme: Programme, columns: Columns, seed: int, first: int, portfolios: int
+) -> Columns:
+    """Let controlled trials start, and stop classes with a signal."""
+    table = {name: of.reshape(portfolios, -1) for name, of in columns.items()}
+    asked = programme.tables.candidates
+    ready = table.get("early_months", np.zeros(table["go"].shape))
+    if asked.control == "common":
+        ready = opened_together(ready)
+    slots = at_once(asked, programme.confirm.design)
+    table["start"] = starts_of(ready, table["months"], table["go"], slots)
+    if asked.class_signal is not None:
+        classes = len(programme.law.classes)
+        stopped_by_signals(asked.class_signal, table, classes, seed, first)
+    return {name: of.reshape(-1) for name, of in table.items()}
 
 
 def early_seed(seed: int) -> int:
@@ -137,6 +157,12 @@ def _costs(design: Design, block: Block) -> Floats:
     return block.randomised @ np.array(each) + block.infused @ np.array(infused)
 
 
+def _treated(block: Block, design: Design, arm: int) -> Integers:
+    """Participants infused, or where nothing says who is, all that were randomised to the arm."""
+    infused = block.infused[:, arm]
+    return infused if infused.any() else block.randomised[:, arm]
+
+
 # ── early trials ──────────────────────────────────────────────────────────────────────────────
 def _early(design: Design, own: OwnTruths, seed: int, start: int) -> Columns:
     """Early trials of all candidates."""
@@ -154,6 +180,7 @@ def _early(design: Design, own: OwnTruths, seed: int, start: int) -> Columns:
             "early_months": block.months,
             "early_randomised": block.randomised.sum(axis=1),
             "early_exposed": block.randomised[:, arm],
+            "early_treated": _treated(block, design, arm),
             "early_cost": _costs(design, block),
         }
         pieces.append((columns, rows))
@@ -173,6 +200,8 @@ def _controlled(
     """Controlled trials of those that go."""
     trial, trials = programme.confirm, len(works)
     latents = latents_for(trial.design, seed, start, trials)
+    if programme.tables.candidates.control == "common":
+        latents = CommonControl(trial.design, latents, programme.law.count)
     pieces: list[tuple[Columns, Integers]] = []
     for design, rows in _by_prior(programme, early, np.flatnonzero(go)):
         own = trial.truths(works[rows], {steps: of[rows] for steps, of in values.items()})
@@ -241,6 +270,7 @@ def _of_controlled(plan: Plan, block: Block, arm: int) -> Columns:
         "randomised": block.randomised.sum(axis=1),
         "exposed": block.randomised[:, arm],
         "infused": block.infused[:, arm],
+        "treated": _treated(block, design, arm),
         "later_responders": responders[:, arm],
         "later_participants": participants[:, arm],
         "later_control_responders": responders.sum(axis=1) - responders[:, arm],

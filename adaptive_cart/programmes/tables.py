@@ -21,6 +21,12 @@ Share = Annotated[
 ]
 
 
+Rate = Annotated[
+    Annotated[NonNegative, Tag("number")] | Annotated[ParameterDraw, Tag("drawn")],
+    Discriminator(_share),
+]
+
+
 class PriorFromEarly(Part):
     """The prior of the controlled trial from the early data of its candidate."""
 
@@ -71,6 +77,16 @@ class Capacity(Part):
     participants_per_year: Positive = Field(description="who can be enrolled in all of them")
 
 
+class ClassSignal(Part):
+    """A rare harm that is counted over all trials of a class, and stops it."""
+
+    event: Annotated[str, Field(min_length=1)] = Field(description="what it is, in words")
+    per_year: Rate = Field(
+        description="events a year of everybody treated: a number, or drawn by class"
+    )
+    stop_at: Count = Field(description="number of events in a class with which its trials stop")
+
+
 class Candidates(Part):
     """How many candidates there are, and what may be true of them."""
 
@@ -97,6 +113,14 @@ class Candidates(Part):
     )
     start: Literal["parallel", "sequential"] = Field(
         default="parallel", description="whether controlled trials run at once or in turn"
+    )
+    control: Literal["separate", "common"] = Field(
+        default="separate",
+        description="whether every controlled trial has its own controls, or all of a portfolio "
+        "share them (a platform)",
+    )
+    class_signal: ClassSignal | None = Field(
+        default=None, description="a rare harm by which a whole class is stopped"
     )
     capacity: Capacity | None = Field(
         default=None, description="what limits how many run at once; nothing if left out"

@@ -81,6 +81,15 @@ def _paragraphs(
             yield _what_is_left(programme, of)
     if _known(of, ("participants", "portfolio")):
         yield _at_what_cost(programme, of)
+    signal = programme.tables.candidates.class_signal
+    if signal is not None and ("class_stopped", "portfolio") in of:
+        yield (
+            f"With {signal.stop_at} of '{signal.event}' in a class, all its trials stop: a signal "
+            f"comes in {number(of['classes_with_signal', 'portfolio'])} of "
+            f"{len(programme.law.classes)} classes, stops "
+            f"{number(of['class_stopped', 'portfolio'])} controlled trials, and takes the success "
+            f"from {number(of['working_lost_to_signal', 'portfolio'])} candidates that work."
+        )
     for (name, kind), found in of.items():
         if name.startswith("P(claimed_") and kind == "succeed":
             yield f"Of the successes {percent(found)} also claim '{name[10:-1]}'."
@@ -179,6 +188,8 @@ def _at_what_cost(programme: Programme, of: Mapping[Key, Figure]) -> str:
 
 
 def _slots(programme: Programme) -> str:
+    if programme.tables.candidates.control == "common":
+        return "All controlled trials run at once beside one control (a platform)"
     slots = at_once(programme.tables.candidates, programme.confirm.design)
     if math.isinf(slots):
         return "Controlled trials run all at once"

@@ -90,3 +90,55 @@ def test_early_counts_are_believed_as_prior_makes_them() -> None:
     assert believed_prior(9, 10, 0.0) == response_prior(9, 10, 1.0)
     half = believed_prior(9, 10, 0.5)
     assert (half.a, half.b) == ((5.5,), (1.5,))
+
+
+def test_controls_are_the_same_persons_in_all_trials_of_a_platform(tmp_path: Path) -> None:
+    """Of a portfolio: the same control results wherever two trials end at the same look."""
+    shared = programme(
+        tmp_path, 'count = 3\ncontrol = "common"\nshare_that_work = 0.5\n', early=None
+    )
+    found = simulate_programme(shared, portfolios=80, seed=4, jobs=1, out=tmp_path / "out")
+    of = {name: values.reshape(-1, 3) for name, values in found.candidates.items()}
+    together = 0
+    for first, second in ((0, 1), (0, 2), (1, 2)):
+        same = of["look"][:, first] == of["look"][:, second]
+        for name in ("later_control_responders", "later_control_participants", "months"):
+            np.testing.assert_array_equal(of[name][same, first], of[name][same, second])
+        together += same.sum()
+        own = of["later_responders"]
+        assert (own[same, first] != own[same, second]).any()
+    assert together > 50
+    # the first candidate's participants are those of a trial with its own controls
+    apart = programme(tmp_path / "b", "count = 3\nshare_that_work = 0.5\n", early=None)
+    separate = simulate_programme(apart, portfolios=80, seed=4, jobs=1, out=tmp_path / "out_b")
+    np.testing.assert_array_equal(
+        of["later_estimate"][:, 0], separate.candidates["later_estimate"].reshape(-1, 3)[:, 0]
+    )
+    controls = of["randomised"] - of["exposed"]
+    once = of["exposed"].sum(axis=1) + controls.max(axis=1)
+    assert found.figure("participants").estimate == pytest.approx(once.mean())
+    assert found.figure("participants").estimate < separate.figure("participants").estimate
+
+
+def test_a_signal_stops_the_trials_of_its_class_by_counting_events(tmp_path: Path) -> None:
+    """By events that are drawn one by one, on a fine grid of months, from the same trials."""
+    plain = "count = 2\nclasses = { a = 1, b = 1 }\n"
+    signal = 'class_signal = { event = "malignancy", per_year = 0.03, stop_at = 2 }\n'
+    without = programme(tmp_path, plain, early=None)
+    free = simulate_programme(without, portfolios=400, seed=4, jobs=1, out=tmp_path / "out")
+    counted = programme(tmp_path / "b", plain + signal, early=None)
+    found = simulate_programme(counted, portfolios=400, seed=4, jobs=1, out=tmp_path / "out_b")
+    of = free.candidates
+    rng, stopped = np.random.default_rng(9), []
+    for months, treated in zip(of["months"], of["treated"], strict=True):
+        infused = rng.uniform(0.0, months, size=int(treated))
+        events = np.sort(infused + rng.exponential(12.0 / 0.03, size=int(treated)))
+        stopped.append(len(events) > 1 and events[1] < months)
+    there = found.candidates["class_stopped"]
+    error = np.sqrt(2.0 * there.mean() * (1.0 - there.mean()) / len(there))
+    assert 0.02 < there.mean() < 0.6
+    assert there.mean() == pytest.approx(np.mean(stopped), abs=4.0 * error)
+    np.testing.assert_array_equal(found.candidates["success"], of["success"] & ~there)
+    assert (found.candidates["months"][there] < of["months"][there]).all()
+    lost = (there & of["success"]).reshape(-1, 2).sum(axis=1)
+    assert found.figure("working_lost_to_signal").estimate == lost.mean()
