@@ -36,7 +36,7 @@ def number(figure: Figure, unit: float = 1.0) -> str:
     if figure.n is None:
         return f"{figure.estimate * unit:,.4g}"
     error = figure.mcse * unit
-    digits = 1 if not error > 0.0 else max(0, min(4, 1 - math.floor(math.log10(error))))
+    digits = 1 if not error > 0.0 else max(0, min(4, -math.floor(math.log10(error))))
     return f"{figure.estimate * unit:,.{digits}f} (MCSE {error:.{digits}f})"
 
 
@@ -47,7 +47,7 @@ def percent(figure: Figure) -> str:
     if figure.n is None:
         return f"{100.0 * figure.estimate:.4g}%"
     error = 100.0 * figure.mcse
-    digits = 1 if not error > 0.0 else max(0, min(3, 1 - math.floor(math.log10(error))))
+    digits = 1 if not error > 0.0 else max(0, min(3, -math.floor(math.log10(error))))
     return f"{100.0 * figure.estimate:.{digits}f}% (MCSE {error:.{digits}f})"
 
 
@@ -169,14 +169,14 @@ def _what_is_left(programme: Programme, of: Mapping[Key, Figure]) -> str:
 
 def _at_what_cost(programme: Programme, of: Mapping[Key, Figure]) -> str:
     """Participants, months, and who is exposed or denied."""
-    participants = number(of["participants", "portfolio"])
+    participants = f"{number(of['participants', 'portfolio'])} participants"
     if programme.early is not None:
-        participants += f", {number(of['participants_early', 'portfolio'])} of them early"
+        participants += f", {number(of['participants_early', 'portfolio'])} of them in early trials"
     decided = number(of["months_until_decision", "go"])
     if of["months_waited", "go"].estimate > 0.0:
         decided += f", {number(of['months_waited', 'go'])} of them spent waiting"
     told = (
-        f"A portfolio takes {participants} participants. "
+        f"A portfolio takes {participants}. "
         f"{number(of['exposed_to_no_effect', 'portfolio'])} of all are given a product that does "
         f"not work, {number(of['denied_an_effect', 'portfolio'])} are controls of one that does. "
         f"{_slots(programme)}; the last decision comes after "
