@@ -5,8 +5,8 @@ controlled: every participant from treatment on, beyond the end of the trial. Tr
 are taken to be spread evenly over its months, so that n of them, in a trial that starts at s and
 runs for L months, have n (t - s)^2 / (2 L) months by month t of it, and n (t - s - L / 2) later.
 The harm is a Poisson process with the class's rate; the event with which the class stops comes when
-the expected number reaches a gamma variable of that shape. Then no trial of the class goes on: one that
-has not decided has no success, and of its participants those that came by then are counted, in
+the expected number reaches a gamma variable of that shape. Then no trial of the class goes on: one
+that has not decided has no success, and of its participants those that came by then are counted, in
 proportion to its months. That a trial of another class may start earlier in the place of one that
 was stopped is left out.
 """

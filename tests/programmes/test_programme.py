@@ -163,8 +163,9 @@ def test_numbers_of_the_first_page_are_measures(tmp_path: Path) -> None:
     told = re.search(r"Of 4 protocols ([\d.]+) \(MCSE ([\d.]+)\) go on", text)
     assert told is not None
     figure = found.figure("number_go")
-    assert float(told[1]) == pytest.approx(figure.estimate, abs=0.01)
-    assert float(told[2]) == pytest.approx(figure.mcse, rel=0.2)
+    decimals = len(told[2].partition(".")[2])  # as many as one figure of the error takes
+    assert float(told[1]) == round(figure.estimate, decimals)
+    assert float(told[2]) == round(figure.mcse, decimals) > 0.0
 
 
 def test_every_key_is_documented() -> None:
