@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from adaptive_cart.design.design import Design
     from adaptive_cart.design.file import load_design
     from adaptive_cart.errors import CartError, DesignError, EngineError, ResultsError, RunError
+    from adaptive_cart.programmes import load_programme, simulate_programme
     from adaptive_cart.recorded.file import ParticipantsError
     from adaptive_cart.report import write_report
     from adaptive_cart.results.result import Result, open_result
@@ -56,9 +57,11 @@ _HOME = {
     "example": "telling.walkthrough",
     "exhibit": "sweeps.exhibits",
     "load_design": "design.file",
+    "load_programme": "programmes",
     "merge": "running.shares",
     "open_result": "results.result",
     "simulate": "running.run",
+    "simulate_programme": "programmes",
     "size": "sweeps.sizing",
     "sweep": "sweeps",
     "drift": "running.drift",
@@ -90,10 +93,12 @@ __all__ = [
     "exhibit",
     "figures",
     "load_design",
+    "load_programme",
     "merge",
     "open_result",
     "priors",
     "simulate",
+    "simulate_programme",
     "size",
     "sweep",
     "worst_case",

@@ -14,9 +14,9 @@ trials are those of two design files, simulated by the same code as ``simulate``
 the truth of its candidate; trial numbers are candidates, so that trial i of the controlled design
 is trial i of ``simulate``. A candidate that does not go costs no controlled trial.
 
->>> from adaptive_cart import programmes
->>> programme = programmes.load_programme("designs/programmes/lupus.toml")
->>> programmes.simulate_programme(programme, portfolios=100).text()
+>>> import adaptive_cart as ac
+>>> programme = ac.load_programme("designs/programmes/lupus.toml")
+>>> ac.simulate_programme(programme, portfolios=100).text()
 """
 
 from __future__ import annotations
