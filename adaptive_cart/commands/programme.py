@@ -21,6 +21,9 @@ from adaptive_cart.commands.terminal import encodable, progress, say_goes_on
     show_default=True,
     help="Simulate, or enumerate where both designs are on counts.",
 )
+@click.option(
+    "--policies", is_flag=True, help="Also under each of [policies.NAME], on the same candidates."
+)
 @options.workers
 @options.out("Folder of the results; else programmes/<name of the file>.")
 @options.resume
@@ -29,6 +32,7 @@ def command(
     portfolios: int | None,
     seed: int | None,
     engine: str,
+    policies: bool,
     jobs: int | None,
     out: Path | None,
     resume: bool,
@@ -50,6 +54,9 @@ def command(
         click.echo(encodable(exactly.text()), nl=False)
         click.echo(f"\nmeasures in {exactly.folder}", err=True)
         return
+    if policies:
+        _compare(file, folder, portfolios, seed, jobs, resume)
+        return
     try:
         with progress() as bar:
             found = simulate_programme(
@@ -66,3 +73,32 @@ def command(
         say_goes_on(resume)
     click.echo(encodable(found.text()), nl=False)
     click.echo(f"\ncandidates and measures in {found.folder}", err=True)
+
+
+def _compare(
+    file: Path,
+    folder: Path,
+    portfolios: int | None,
+    seed: int | None,
+    jobs: int | None,
+    resume: bool,
+) -> None:
+    """Simulate as written and under every policy, and tell the differences."""
+    from adaptive_cart.programmes.policies import compare_policies, policies_text
+
+    try:
+        with progress() as bar:
+            found = compare_policies(
+                file,
+                portfolios=portfolios,
+                seed=seed,
+                jobs=jobs,
+                out=folder,
+                restart=not resume,
+                progress=bar.show,
+                tell=bar.tell,
+            )
+    except KeyboardInterrupt:
+        say_goes_on(resume)
+    click.echo(encodable(policies_text(found)), nl=False)
+    click.echo(f"\ntable, figure and the results of every policy in {found.folder}", err=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -164,53 +164,76 @@ def _effects(table: Mapping[str, Any]) -> Iterator[tuple[Key, Figure]]:
             yield (name, of), ratio(above, mine.sum(axis=1).astype(float))
 
 
+def per_portfolio(programme: Programme, columns: Mapping[str, Any]) -> dict[str, Floats]:
+    """Numbers of each portfolio, ``(portfolio,)`` by measure.
+
+    Parameters
+    ----------
+    columns
+        As ``candidates.parquet`` has them, whole portfolios in order.
+    """
+    count = programme.law.count
+    table = {name: np.asarray(of).reshape(-1, count) for name, of in columns.items()}
+    return dict(_numbers(programme, table))
+
+
 def _of_portfolios(programme: Programme, table: Mapping[str, Any]) -> Iterator[tuple[Key, Figure]]:
     """Numbers of a portfolio: how many, how long, at what cost, and who is exposed."""
+    for name, values in _numbers(programme, table):
+        yield (name, "portfolio"), ratio(values, np.ones(len(values)))
+    go = table["go"]
+    ready = table.get("early_months", np.zeros(go.shape))
+    at = go.sum(axis=1).astype(float)
+    decided = np.where(go, table["start"] + table["months"], 0.0)
+    yield ("months_until_decision", "go"), ratio(decided.sum(axis=1), at)
+    waited = np.where(go, table["start"] - ready, 0.0)
+    yield ("months_waited", "go"), ratio(waited.sum(axis=1), at)
+
+
+def _numbers(programme: Programme, table: Mapping[str, Any]) -> Iterator[tuple[str, Floats]]:
+    """By measure: the number of each portfolio."""
+    for name, values in _counts(programme, table):
+        yield name, np.asarray(values, dtype=np.float64)
+
+
+def _counts(programme: Programme, table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     kinds = _kinds(table)
-    ones = np.ones(len(kinds["go"]))
     go, works = kinds["go"], kinds["work"]
-
-    def of(values: Any) -> Figure:
-        return ratio(np.asarray(values, dtype=np.float64), ones)
-
     for name in COUNTED:
-        yield (f"number_{name}", "portfolio"), of(kinds[name].sum(axis=1))
-    yield ("working_lost", "portfolio"), of((works & ~kinds["succeed"]).sum(axis=1))
-    yield ("working_not_gone", "portfolio"), of((works & ~go).sum(axis=1))
+        yield f"number_{name}", kinds[name].sum(axis=1)
+    yield "number_false_success", (kinds["succeed"] & ~works).sum(axis=1)
+    yield "working_lost", (works & ~kinds["succeed"]).sum(axis=1)
+    yield "working_not_gone", (works & ~go).sum(axis=1)
     none = np.zeros(works.shape)
     early = table.get("early_randomised", none)
     exposed = table.get("early_exposed", none) + table["exposed"]
-    yield ("participants_early", "portfolio"), of(early.sum(axis=1))
+    yield "participants_early", early.sum(axis=1)
     controls = table["randomised"] - table["exposed"]
     common = programme.tables.candidates.control == "common"
     shared = counted_once(controls) if common else controls.sum(axis=1)
     controlled = table["exposed"].sum(axis=1) + shared
-    yield ("participants_controlled", "portfolio"), of(controlled)
-    yield ("participants", "portfolio"), of(early.sum(axis=1) + controlled)
-    yield ("exposed_to_no_effect", "portfolio"), of(np.where(works, 0, exposed).sum(axis=1))
+    yield "participants_controlled", controlled
+    yield "participants", early.sum(axis=1) + controlled
+    yield "exposed_to_no_effect", np.where(works, 0, exposed).sum(axis=1)
     denied = np.where(works, controls, 0)
-    of_working = counted_once(denied) if common else denied.sum(axis=1)
-    yield ("denied_an_effect", "portfolio"), of(of_working)
+    yield "denied_an_effect", counted_once(denied) if common else denied.sum(axis=1)
     ready = table.get("early_months", none)
-    lasts = np.where(go, table["months"], 0.0)
-    starts = table["start"]
-    ends = np.where(go, starts + lasts, ready)
-    yield ("months_until_all_decided", "portfolio"), of(ends.max(axis=1))
-    at = go.sum(axis=1).astype(float)
-    yield ("months_until_decision", "go"), ratio(np.where(go, ends, 0.0).sum(axis=1), at)
-    waited = np.where(go, starts - ready, 0.0)
-    yield ("months_waited", "go"), ratio(waited.sum(axis=1), at)
+    ends = np.where(go, table["start"] + table["months"], ready)
+    yield "months_until_all_decided", ends.max(axis=1)
     if "class_stopped" in table:
-        yield ("class_stopped", "portfolio"), of(table["class_stopped"].sum(axis=1))
-        lost = table["lost_to_signal"] & works
-        yield ("working_lost_to_signal", "portfolio"), of(lost.sum(axis=1))
+        yield "class_stopped", table["class_stopped"].sum(axis=1)
+        yield "working_lost_to_signal", (table["lost_to_signal"] & works).sum(axis=1)
         signals = [
             (np.isfinite(table["class_signal_month"]) & (table["class"] == place)).any(axis=1)
-            for place in range(len(programme.law.classes))
+            for place in classes_of(table, programme)
         ]
-        yield ("classes_with_signal", "portfolio"), of(np.sum(signals, axis=0))
-    if common:  # what a control costs is in each trial's cost, and would be counted again
-        return
+        yield "classes_with_signal", np.sum(signals, axis=0)
     cost = np.where(go, table["cost"], 0.0) + table.get("early_cost", none)
-    if np.isfinite(cost).all():
-        yield ("cost", "portfolio"), of(cost.sum(axis=1))
+    if np.isfinite(cost).all() and not common:  # a control would be counted in each trial's cost
+        yield "cost", cost.sum(axis=1)
+
+
+def classes_of(table: Mapping[str, Any], programme: Programme) -> Sequence[Any]:
+    """How classes stand in a table: by position while it is simulated, by name in the file."""
+    names = programme.law.classes
+    return range(len(names)) if table["class"].dtype.kind == "i" else names

@@ -13,6 +13,7 @@ from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.decisions.success import DECLARE_SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of, load_design, read_tables
+from adaptive_cart.design.replacing import replaced
 from adaptive_cart.design.scenarios import truth_with
 from adaptive_cart.design.truth import merged
 from adaptive_cart.design.validation import meant, path_to, read, shown, steps_of
@@ -60,7 +61,8 @@ class Programme:
     @property
     def digest(self) -> str:
         """Fingerprint of what it means: texts and the settings of a run left out."""
-        plain = self.tables.model_dump(mode="json", exclude={"name", "description", "simulation"})
+        beside = {"name", "description", "simulation", "policies"}
+        plain = self.tables.model_dump(mode="json", exclude=beside)
         for table in ("early", "confirm"):
             trial: CandidateTrial | None = getattr(self, table)
             if trial is not None:
@@ -78,8 +80,14 @@ class Programme:
         return replace(self, early=early, confirm=replace(self.confirm, planted=planted), law=law)
 
 
-def load_programme(path: str | Path) -> Programme:
+def load_programme(path: str | Path, settings: Mapping[str, Any] | None = None) -> Programme:
     """Read a programme file, and the designs that it names.
+
+    Parameters
+    ----------
+    settings
+        Keys to be set otherwise: of the file, or of a design as ``early.design.KEY`` and
+        ``confirm.design.KEY``.
 
     Raises
     ------
@@ -94,12 +102,13 @@ def load_programme(path: str | Path) -> Programme:
             "in [early] and [confirm]"
         )
         raise DesignError([Problem("", message)], str(path))
+    of_designs = _set(raw, settings or {})
     result = read(ProgrammeTables, raw)
     problems = result.problems("")
     if result.part is None:
         raise DesignError(problems, str(path))
     tables: ProgrammeTables = result.part
-    found = _Reading(tables, source.parent, {problem.path for problem in problems})
+    found = _Reading(tables, source.parent, {problem.path for problem in problems}, of_designs)
     found.problems = problems + found.problems
     if found.problems:
         raise DesignError(found.problems, str(path))
@@ -110,10 +119,34 @@ def load_programme(path: str | Path) -> Programme:
     )
 
 
+def _set(raw: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Set keys of the file otherwise; returns those of the designs, by which."""
+    of_designs: dict[str, dict[str, Any]] = {"early": {}, "confirm": {}}
+    for key, value in settings.items():
+        where, _, inner = key.partition(".design.")
+        if inner and where in of_designs:
+            of_designs[where][inner] = value
+            continue
+        *steps, last = (str(step) for step in steps_of(key)) if key else ("", "")
+        table: Any = raw
+        for step in steps:
+            table = table.setdefault(step, {}) if isinstance(table, dict) else {}
+        if isinstance(table, dict):
+            table[last] = value
+    return of_designs
+
+
 class _Reading:
     """Reads designs, and tells what does not go together."""
 
-    def __init__(self, tables: ProgrammeTables, folder: Path, wrong: set[str]) -> None:
+    def __init__(
+        self,
+        tables: ProgrammeTables,
+        folder: Path,
+        wrong: set[str],
+        settings: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        self.settings = settings
         self.tables = tables
         self.wrong = wrong  # paths of what has been told
         self.folder = folder
@@ -200,11 +233,17 @@ class _Reading:
             return None
         path = self.folder / table.design
         try:
-            return load_design(path)
+            design = load_design(path)
         except DesignError as error:
             for problem in error.problems:
-                at = f"{error.source or path}: {problem}"
-                self.tell(f"{where}.design", at)
+                self.tell(f"{where}.design", f"{error.source or path}: {problem}")
+            return None
+        changed = self.settings[where]
+        try:
+            return replaced(design, changed) if changed else design
+        except DesignError as error:
+            for problem in error.problems:
+                self.tell(f"{where}.design.{problem.path}", problem.message)
             return None
 
     def _trial(self, where: str, design: Design, drawn: Mapping[str, Steps]) -> None:

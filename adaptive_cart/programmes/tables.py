@@ -144,6 +144,11 @@ class ProgrammeTables(Part):
     )
     confirm: Confirm = Field(description="the controlled trial")
     candidates: Candidates = Field(description="what may be true")
+    policies: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="by name: keys set otherwise, of this file or of a design (early.design.KEY, "
+        "confirm.design.KEY)",
+    )
     simulation: ProgrammeSimulation = Field(
         default_factory=ProgrammeSimulation, description="how much is simulated"
     )

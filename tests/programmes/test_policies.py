@@ -1,0 +1,77 @@
+"""A programme under policies: paired differences, and which of them are dominated."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adaptive_cart.errors import DesignError
+from adaptive_cart.programmes import load_programme
+from adaptive_cart.programmes.policies import AS_WRITTEN, HOLDS, compare_policies, policies_text
+from programmes.cases import SHIPPED, written
+
+POLICIES = """
+[policies.same]
+"candidates.start" = "parallel"
+[policies.stricter]
+"early.design.rules.go.at_least" = 0.99
+[policies.believe]
+"confirm.prior_from_early.believe" = 1.0
+"""
+CANDIDATES = "count = 4\nshare_that_work = 0.5\n"
+
+
+def test_policies_differ_by_what_they_set_alone(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, CANDIDATES + POLICIES, of_confirm="prior_from_early = { believe = 0.5 }\n"
+    )
+    found = compare_policies(path, portfolios=60, seed=2, jobs=1, out=tmp_path / "out")
+    assert list(found.numbers) == [AS_WRITTEN, "same", "stricter", "believe"]
+    for measure in found.measures:
+        assert found.difference("same", measure).estimate == 0.0
+        assert found.difference("same", measure).mcse == 0.0
+    # the same early trials: who passes a stricter rule passes the other
+    go = {name: result.candidates["go"] for name, result in found.results.items()}
+    assert (go["stricter"] <= go[AS_WRITTEN]).all()
+    assert go["stricter"].sum() < go[AS_WRITTEN].sum()
+    np.testing.assert_array_equal(go["believe"], go[AS_WRITTEN])
+    apart = found.difference("stricter", "number_go")
+    mine = (go["stricter"] & ~go[AS_WRITTEN]).sum() - (go[AS_WRITTEN] & ~go["stricter"]).sum()
+    assert apart.estimate == pytest.approx(mine / 60)
+    alone = (found.figure(name, "number_go").mcse for name in ("stricter", AS_WRITTEN))
+    assert apart.mcse < math.hypot(*alone)
+    assert found.dominated("same") == ""  # as good in everything is no better
+    text = policies_text(found)
+    assert "stricter (early.design.rules.go.at_least = 0.99)" in text
+    for name in ("policies.csv", "policies.txt", "pareto.png", "pareto.svg", "pareto.pdf"):
+        assert (tmp_path / "out" / name).stat().st_size > 300
+    holds = found.figure("believe", HOLDS)
+    assert holds.estimate == found.results["believe"].figure(HOLDS).estimate
+
+
+def test_what_is_wrong_in_policies_is_told_at_once(tmp_path: Path) -> None:
+    wrong = """
+[policies.a]
+"early.design.rules.gone.at_least" = 0.99
+[policies.b]
+"candidates.cont" = 3
+"""
+    path = written(tmp_path, CANDIDATES + wrong)
+    with pytest.raises(DesignError) as told:
+        compare_policies(path, portfolios=3, seed=2, jobs=1, out=tmp_path / "out")
+    message = str(told.value)
+    assert "policies.a: early.design.rules.gone" in message
+    assert "policies.b: candidates.cont: unknown key (did you mean 'count'?)" in message
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(DesignError, match=r"policies: missing; write \[policies\.NAME\]"):
+        compare_policies(written(tmp_path / "b", CANDIDATES), out=tmp_path / "out")
+
+
+def test_the_shipped_policies_can_be_run() -> None:
+    programme = load_programme(SHIPPED)
+    for name, settings in programme.tables.policies.items():
+        changed = load_programme(SHIPPED, settings)
+        assert changed.digest != programme.digest, name
