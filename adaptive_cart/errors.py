@@ -18,10 +18,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
+def printable(text: str, kept: str = "\n") -> str:
+    """Escape what a terminal would act on, or a page could not show."""
+    if text.isprintable():
+        return text
+    return "".join(
+        letter
+        if letter in kept or letter.isprintable()
+        else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    )
+
+
 class CartError(Exception):
-    """Whatever this package raises on purpose."""
+    """Whatever this package raises on purpose; names that it quotes are made harmless."""
 
     exit_status = 1
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class RunError(CartError):
@@ -56,7 +71,8 @@ class Problem:
 
     def __str__(self) -> str:
         path = self.path if len(self.path) <= _LONGEST else self.path[:_LONGEST] + "…"
-        return f"{path}: {self.message}" if path else self.message
+        told = f"{printable(path, kept='')}: {self.message}" if path else self.message
+        return printable(told)
 
 
 class DesignError(InputError):
@@ -68,7 +84,7 @@ class DesignError(InputError):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        where = f"{self.source}: " if self.source else ""
+        where = f"{printable(self.source)}: " if self.source else ""
         lines = [f"{where}{problem}" for problem in self.problems[:_MOST]]
         more = len(self.problems) - _MOST
         return "\n".join([*lines, f"{where}and {more} more"] if more > 0 else lines)

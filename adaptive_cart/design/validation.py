@@ -24,7 +24,7 @@ from pydantic import BaseModel, Tag, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from adaptive_cart.errors import Problem, one_of
+from adaptive_cart.errors import Problem, one_of, printable
 
 Steps = tuple[str | int, ...]
 _ROUNDS = 8
@@ -85,12 +85,7 @@ def _quoted(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Escape what would break a line or cannot be printed."""
-    if text.isprintable():
-        return text
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
-        for letter in text
-    )
+    return printable(text, kept="")
 
 
 def _key(key: str) -> str:

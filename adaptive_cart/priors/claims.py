@@ -33,6 +33,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.errors import EngineError
 from adaptive_cart.models import Posterior
 from adaptive_cart.models.binary.beta_binomial import BetaBinomial
+from adaptive_cart.nouns.exact_sums import total_of
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.priors.drawn_trials import DrawnTrials, unknown_truths
@@ -313,12 +314,12 @@ def _enumerated(design: Design, plan: Plan) -> PriorPredictive:
         wrongly = doubt(plan, standing).reshape(mass.shape)
         for ending in ENDINGS:
             here = np.where(reason == ending, mass, 0.0)
-            total = math.fsum(here.ravel())
+            total = total_of(here)
             if total > 0.0 or ending != NO_SUCCESS:
                 expected.append(Expected(look, ending.name, total, 0.0))
             if ending == SUCCESS:
                 success += total
-                wrong += math.fsum((here * np.where(here > 0.0, wrongly, 0.0)).ravel())
+                wrong += total_of(here * np.where(here > 0.0, wrongly, 0.0))
         mass = np.where(reason == RUNNING, mass, 0.0)
         before = (now[0], now[1])
     known = success > 0.0 and one_question(plan)

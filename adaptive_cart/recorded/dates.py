@@ -12,6 +12,7 @@ trial opens, its results are kept under its fingerprint, and a simulated trial h
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ _SERIAL = (20_000.0, 80_000.0)  # days since 1900 as a spreadsheet counts them: 
 _EPOCH = date(1899, 12, 30)
 _ALIKE = 16  # letters by which two messages are of one kind
 _MANY = 10  # different numbers that are all whole days: they were days
+_LATEST = 12_000.0  # months: a larger number has no date, and is refused where it stands
 _WHOLE = 0.02  # days by which a month that is rounded misses its day
 
 
@@ -110,6 +112,12 @@ def later_by(months: float, since: datetime) -> datetime:
 def day_of(month: float, opened: datetime | None) -> str | None:
     """The date of a calendar month, where it is known when the trial opened."""
     return None if opened is None else f"{later_by(month, opened):%Y-%m-%d}"
+
+
+def _number(text: str) -> float | None:
+    """A number that may be one of months; nothing where it is no number, or beyond any calendar."""
+    number = float(text) if _NUMBER.fullmatch(text) else math.inf
+    return number if abs(number) < _LATEST else None
 
 
 def _whole(when: datetime) -> bool:
@@ -223,7 +231,7 @@ class _Table:
         """When the participant was randomised, as far as that is known."""
         opened, text = self.found.opened, cells.get(RANDOMISED, "")
         when = self._moment(row, RANDOMISED, aside or text, bool(aside))
-        month = float(text) if _NUMBER.fullmatch(text) else None
+        month = _number(text)
         if month is not None:
             self.values.append(month)
         if when is None:
@@ -257,11 +265,13 @@ class _Table:
     ) -> None:
         """A date beside the month of the same thing: one of them, or both if they agree."""
         month, dated = cells[column], self._cell(row, column, text, origin, True)
-        numbers = _NUMBER.fullmatch(month) and _NUMBER.fullmatch(dated)
+        number, other_number = _number(month), _number(dated)
         if not month:
             cells[column] = dated
-        elif numbers and abs(float(month) - float(dated)) > ONE_DAY:
-            other = f"{text} (month {float(dated):.2f})"
+        elif number is None or other_number is None:
+            return
+        elif abs(number - other_number) > ONE_DAY:
+            other = f"{text} (month {other_number:.2f})"
             self._wrong(row, column, f"found {other} and {month}; leave one of them blank")
 
     def _cell(
@@ -274,8 +284,9 @@ class _Table:
     def _part(self, row: int, column: str, text: str, origin: datetime | None, aside: bool) -> str:
         when = self._moment(row, column, text, aside)
         if when is None:
-            if _NUMBER.fullmatch(text):
-                self.values.append(float(text))
+            number = _number(text)
+            if number is not None:
+                self.values.append(number)
             return text
         if origin is None:
             if (row, RANDOMISED) not in self.found.unread:

@@ -16,6 +16,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.records import Floats
 
 DAYS, WEEKS = 365.25 / 12.0, 365.25 / 84.0  # in a month
+LATEST = 1e9  # as a number of any unit
 LONGEST_DAYS = 36_525.0  # a century; larger numbers are dates that were written as numbers
 FEW = 5  # participants below which the pace of enrolment says little
 USUAL = 12.0  # months of follow-up where no endpoint has an end
@@ -90,6 +91,12 @@ class Signs:
         return "; ".join(said)
 
 
+def _times(numbers: Sequence[float]) -> Floats:
+    """As an array, nan where a number is beyond any time in any unit."""
+    found = np.array(numbers, dtype=np.float64)
+    return np.where(abs(found) < LATEST, found, np.nan)
+
+
 def signs(
     design: Design, randomised: Sequence[float], last: Sequence[float], infused: Sequence[float],
     others: Sequence[float],
@@ -101,15 +108,15 @@ def signs(
     randomised, last, infused, others
         As they stand in the table, nan where a cell is no number; those infused alone.
     """
-    arrivals, ends = np.array(randomised), np.array(last)
+    arrivals, ends = _times(randomised), _times(last)
     took = float(np.nanmax(arrivals, initial=0.0))
     planned = planned_months(design, len(arrivals))
     longest = max((e.followed_for() or 0.0 for e in design.endpoints.values()), default=0.0)
     reach = float(np.nanmax(arrivals + ends, initial=0.0))
-    values = np.array([*randomised, *last, *infused, *others])
+    values = _times([*randomised, *last, *infused, *others])
     values = values[np.isfinite(values)]
     expected = infusion_median(design)
-    delays = np.array([month for month in infused if np.isfinite(month)])
+    delays = _times([month for month in infused if abs(month) < LATEST])
     known = expected is not None and expected > 0.0 and len(delays) >= FEW
     return Signs(
         number=len(arrivals),

@@ -24,6 +24,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.models.borrowed import CONFLICT as LIMIT
 from adaptive_cart.models.borrowed import Added
+from adaptive_cart.nouns.exact_sums import total_of
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.summaries import Summary
 from adaptive_cart.results.borrowing import (
@@ -203,14 +204,14 @@ def _scenario(
         reached[look.number] = mass
         for rule, holds in look.wins.items():
             verdict = false[rule]
-            wrong.append(math.nan if verdict is None else verdict * math.fsum(mass[holds]))
+            wrong.append(math.nan if verdict is None else verdict * total_of(mass[holds]))
         for what, of in (("decided", look.decides), ("held", look.holds)):
             for name, holds in of.items():
-                decided.setdefault(f"{what}_{name}", []).append(math.fsum(mass[holds]))
+                decided.setdefault(f"{what}_{name}", []).append(total_of(mass[holds]))
         for name, clear in beyond.items():
             theirs = carried(clear, steps).ravel()
             near = look.within_error.get(name, np.zeros(len(theirs), dtype=np.bool_))
-            within_error[name].append(math.fsum(theirs[near]))
+            within_error[name].append(total_of(theirs[near]))
             gone = near | np.logical_or.reduce(list(look.ends.values()))
             beyond[name] = np.where(gone, 0.0, theirs).reshape(shape)
         for ending in STOPS:
@@ -221,7 +222,7 @@ def _scenario(
         running = mass.reshape(shape)
         before = look.analysed
     rows = Rows(truth.name)
-    sums = {key: math.fsum(mass) for key, mass in ended.items()}
+    sums = {key: total_of(mass) for key, mass in ended.items()}
     _decision_rows(rows, design, sums)
     for name, by_look in decided.items():
         rows.add(name, exact(math.fsum(by_look)))
@@ -241,15 +242,15 @@ def _scenario(
     _analysed_rows(rows, everything, analysed)
     _borrowed_rows(rows, plan, looks, reached, everything)
     rows.add("estimand", exact(target))
-    bias = math.fsum(math.fsum(mass * errors[number]) for number, mass in everything)
-    square = math.fsum(math.fsum(mass * errors[number] ** 2) for number, mass in everything)
-    inside = math.fsum(math.fsum(mass * covered[number]) for number, mass in everything)
+    bias = math.fsum(total_of(mass * errors[number]) for number, mass in everything)
+    square = math.fsum(total_of(mass * errors[number] ** 2) for number, mass in everything)
+    inside = math.fsum(total_of(mass * covered[number]) for number, mass in everything)
     rows.add("bias", exact(bias))
     rows.add("rmse", exact(math.sqrt(square)))
     rows.add("coverage", exact(inside))
     for (number, ending), mass in ended.items():
         if sums[number, ending] > 0.0:
-            given = math.fsum(mass * errors[number]) / sums[number, ending]
+            given = total_of(mass * errors[number]) / sums[number, ending]
             rows.add("bias_given_stop", exact(given), look=number, reason=ending.name)
     for position, arm in enumerate(design.arm_names):
         rows.add(f"true_{design.primary}", exact(rates[position]), arm=arm)
@@ -279,14 +280,14 @@ def _borrowed_rows(
             mass = np.concatenate([part for _, part in masses])
             borrowed = np.concatenate([found[number].participants for number, _ in masses])
             conflict = np.concatenate([found[number].conflict for number, _ in masses])
-            total = math.fsum(mass)
+            total = total_of(mass)
             name, measure = plan.design.arm_names[arm.arm], f"{PARTICIPANTS}_{arm.endpoint}"
-            mean = math.fsum(mass * borrowed) / total if total > 0.0 else math.nan
+            mean = total_of(mass * borrowed) / total if total > 0.0 else math.nan
             rows.add(f"{measure}_mean", exact(mean), name, look=look)
             for percent in PERCENTILES:
                 value = percentile(borrowed, mass, percent)
                 rows.add(f"{measure}_p{percent:02d}", exact(value), name, look=look)
-            share = math.fsum(mass[conflict < LIMIT]) / total if total > 0.0 else math.nan
+            share = total_of(mass[conflict < LIMIT]) / total if total > 0.0 else math.nan
             rows.add(f"{CONFLICT}_{arm.endpoint}", exact(share), name, look=look)
 
 
@@ -321,7 +322,7 @@ def _analysed_rows(
     """Distribution of the number in the primary analysis."""
     shares: dict[float, float] = {}
     for number, mass in everything:
-        shares[analysed[number]] = shares.get(analysed[number], 0.0) + math.fsum(mass)
+        shares[analysed[number]] = shares.get(analysed[number], 0.0) + total_of(mass)
     mean = math.fsum(n * p for n, p in shares.items())
     variance = math.fsum((n - mean) ** 2 * p for n, p in shares.items())
     rows.add("n_analysed_mean", exact(mean))

@@ -241,6 +241,16 @@ def test_a_participant_stands_there_once() -> None:
     assert found == [("row 3, participant", "'001' stands in row 1 already")]
 
 
+def test_numbers_that_are_no_months_are_refused_without_a_warning(tmp_path: Path) -> None:
+    told = of_file(
+        tmp_path,
+        "participant,arm,randomised_month,last_contact_month,dfr\n1,cart,1e308,1e308,1\n"
+        "2,soc,-1e308,1,0\n",
+    )
+    assert told.count("months from 0 to 1200 are expected") == 2
+    assert "found -1e308; a month is not negative" in told
+
+
 def test_columns_that_are_missing_or_unknown_are_named() -> None:
     row = course()
     del row["relapse_month"], row["crs3"]

@@ -1,0 +1,57 @@
+"""A few of the designs and tables that are meant to hurt; sims/robustness tries thousands."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adaptive_cart.design.file import load_design
+from adaptive_cart.telling.walkthrough import example
+from hostile.designs import DESIGNS, broken_texts, designs, starting
+from hostile.held import design_holds, table_holds
+from hostile.tables import tables
+
+FEW = settings(
+    max_examples=60, deadline=None, derandomize=True, database=None,
+    suppress_health_check=list(HealthCheck),
+)  # fmt: skip
+MANY = settings(FEW, max_examples=600)
+
+
+def example_of(name: str) -> str:
+    return example(load_design(DESIGNS / name), trial=3).participants_csv()
+
+
+@pytest.fixture(scope="module")
+def table() -> str:
+    return example_of("hello.toml")
+
+
+def test_designs_are_changed_from_all_that_is_shipped():
+    assert len(starting()) > 20
+
+
+@FEW
+@given(designs())
+def test_any_design_is_refused_clearly_or_told(text):
+    design_holds(text, run=False)
+
+
+@FEW
+@given(broken_texts())
+def test_any_file_is_refused_clearly_or_told(raw):
+    design_holds(raw, run=False)
+
+
+@FEW
+@given(data=st.data())
+def test_any_table_is_refused_clearly_or_analysed(data, table):
+    table_holds(data.draw(tables(table)), load_design(DESIGNS / "hello.toml"))
+
+
+@pytest.mark.slow
+@MANY
+@given(designs())
+def test_any_design_that_is_accepted_runs(text):
+    design_holds(text)
