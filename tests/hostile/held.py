@@ -19,7 +19,7 @@ from adaptive_cart.running.run import simulate
 from adaptive_cart.telling.check import described
 
 TRIALS = 20
-CHECKED_WITHIN, RUN_WITHIN = 30.0, 120.0  # seconds of a processor, which other work does not lengthen
+CHECKED_WITHIN, RUN_WITHIN = 30.0, 120.0  # seconds of a processor
 LONGEST_MESSAGE = 20_000  # characters
 
 
