@@ -102,7 +102,7 @@ def why_not(design: Design) -> list[str]:
 
 def _on_rates(question: Question, arms: int) -> bool:
     """Whether a question is about the rate of an arm, or the difference of two randomised ones."""
-    return question.kind == "level" and (question.minus is None or question.minus < arms)
+    return not question.of.asking and (question.minus is None or question.minus < arms)
 
 
 @dataclass(frozen=True)
