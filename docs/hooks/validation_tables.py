@@ -1,4 +1,4 @@
-"""The tables of ``validation.md``, from the files that the studies of ``sims/validation`` wrote."""
+"""The tables of ``validation.md`` and ``machines.md``, from what the studies in ``sims`` wrote."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 import pandas as pd
 from mkdocs.structure.pages import Page
 
-STUDIES = Path(__file__).parents[2] / "sims" / "validation"
+SIMS = Path(__file__).parents[2] / "sims"
+STUDIES = SIMS / "validation"
+ONCE = "a scenario, once"  # what growth.csv calls the true values
 MARK = re.compile(r"^<!-- table: (\w+) -->$", re.MULTILINE)
 
 
@@ -115,6 +117,50 @@ def named_mutants() -> Iterable[str]:
     return table(("mistake", "the test that fails"), rows)
 
 
+def kills() -> Iterable[str]:
+    """Runs that were killed, and how many ended with the same bytes."""
+    found = pd.read_csv(SIMS / "robustness" / "kills.csv")
+    how = {
+        "random": "at random moments, typed again each time",
+        "between": "right before the first, second, … file gets its name, typed again",
+        "dask": "one of two dask workers every few seconds, nothing typed again",
+    }
+    head = ("killed", "kills", "trials a scenario", "runs", "with the same bytes")
+    return table(
+        head,
+        (
+            (how[row.how], row.kills, f"{row.trials:,}", row.runs, row.runs_with_the_same_bytes)
+            for row in found.itertuples()
+        ),
+    )
+
+
+def growth() -> Iterable[str]:
+    """Time of a trial as a design grows."""
+    found = pd.read_csv(SIMS / "benchmarks" / "growth.csv", keep_default_na=False)
+    head = ("design", "what grows", "to", "µs a trial", "slope of the last step", "of all")
+    return table(head, found[found["grows"] != ONCE].itertuples(index=False))
+
+
+def million() -> Iterable[str]:
+    """What a million scenarios of a thousand trials would cost, by these times."""
+    found = pd.read_csv(SIMS / "benchmarks" / "growth.csv", keep_default_na=False)
+    own = found[found["design"] == "sle_autologous"]
+    trial = float(own.loc[own["value"] == 90, "microseconds"].iloc[0]) * 1e-6
+    once = float(own.loc[own["grows"] == ONCE, "microseconds"].iloc[0]) * 1e-6
+    scenarios, trials, cores = 10**6, 1_000, 1_000
+    hours = [seconds * scenarios / 3600.0 for seconds in (trial * trials, once)]
+    rows = [
+        (what, f"{own:,.0f}", f"{own / cores * 60.0:,.1f}")
+        for what, own in (
+            ("following and judging", hours[0]),
+            ("true values, once a scenario", hours[1]),
+            ("together", sum(hours)),
+        )
+    ]
+    return table(("", "hours of a core", f"minutes on {cores:,} cores"), rows)
+
+
 TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "published": published,
     "disagreeing": disagreeing,
@@ -124,4 +170,7 @@ TABLES: dict[str, Callable[[], Iterable[str]]] = {
     "verification": verification,
     "mutants": mutants,
     "named_mutants": named_mutants,
+    "kills": kills,
+    "growth": growth,
+    "million": million,
 }

@@ -1,0 +1,136 @@
+"""Thousands of designs and tables that are meant to hurt: none ends in a traceback or hangs.
+
+    python sims/robustness/fuzz.py designs --number 20000
+    python sims/robustness/fuzz.py tables --number 5000
+
+The strategies are those of ``tests/hostile``: a shipped design or template with one to four of its
+places changed, and a simulated trial's table with cells, columns, separators and encodings changed.
+What must hold: it is refused in clear lines, or told by `check` within five seconds of a processor
+and run for 20 trials (a table: analysed). What fails is made as small as it can be and printed.
+Writes a row to ``fuzz.csv``; a row of the same name is replaced.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import csv
+import resource
+import sys
+import time
+import traceback
+import warnings
+from pathlib import Path
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from adaptive_cart.design.file import load_design
+from adaptive_cart.results.estimand import SobolLatents
+from adaptive_cart.running import run
+from adaptive_cart.telling.walkthrough import example
+from hostile.designs import DESIGNS, broken_texts, designs
+from hostile.held import design_holds, table_holds
+from hostile.tables import tables
+
+RESULTS = HERE / "fuzz.csv"
+HEAD = (
+    "what",
+    "number",
+    "refused",
+    "run_refused",
+    "ran_or_analysed",
+    "failed",
+    "seed",
+    "megabytes",
+)
+PIECE = 250  # examples of one seed
+POINTS = 2**8  # of true values, which are not what is tried here
+TABLES_OF = ("hello.toml", "sle_autologous_visits.toml", "myasthenia_scores.toml",
+             "lupus_in_vivo_redosing.toml", "basket_diseases.toml")  # fmt: skip
+
+
+def settings_of(number: int) -> settings:
+    """How many are tried, each made small where it fails."""
+    return settings(
+        max_examples=number, deadline=None, database=None, print_blob=False,
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate, Phase.shrink), report_multiple_bugs=True,
+    )  # fmt: skip
+
+
+def tried(what: str, number: int, first_seed: int) -> tuple[collections.Counter[str], int]:
+    """What became of them, and how many pieces failed."""
+    found: collections.Counter[str] = collections.Counter()
+    failed = 0
+    for piece in range(-(-number // PIECE)):
+        many = min(PIECE, number - piece * PIECE)
+        began = time.monotonic()
+        try:
+            _piece(what, many, first_seed + piece, piece, found)
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            failed += 1
+            traceback.print_exc()
+        print(f"{what}: {(piece + 1) * PIECE:,}, {dict(found)}, {failed} pieces failed, "
+              f"{time.monotonic() - began:.0f} s", flush=True)  # fmt: skip
+    return found, failed
+
+
+def _piece(
+    what: str, many: int, one_seed: int, piece: int, found: collections.Counter[str]
+) -> None:
+    if what == "tables":
+        design = load_design(DESIGNS / TABLES_OF[piece % len(TABLES_OF)])
+        text = example(design, trial=piece).participants_csv()
+
+        @seed(one_seed)
+        @settings_of(many)
+        @given(tables(text))
+        def try_table(raw: bytes) -> None:
+            found[table_holds(raw, design)] += 1
+
+        try_table()
+        return
+
+    @seed(one_seed)
+    @settings_of(many)
+    @given(st.one_of(*[designs()] * 9, broken_texts()))
+    def try_design(raw: bytes | str) -> None:
+        found[design_holds(raw)] += 1
+
+    try_design()
+
+
+def main() -> None:
+    """Try, and write what was found."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["designs", "tables"])
+    parser.add_argument("--number", type=int, default=1_000)
+    parser.add_argument("--seed", type=int, default=1)
+    wanted = parser.parse_args()
+    warnings.simplefilter("error")  # nobody has asked for them
+    run.SobolLatents = lambda: SobolLatents(points=POINTS)
+    found, failed = tried(wanted.what, wanted.number, wanted.seed)
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    row = (wanted.what, sum(found.values()), found["refused"], found["run refused"],
+           found["ran"] + found["analysed"], failed, wanted.seed, megabytes)  # fmt: skip
+    kept = []
+    if RESULTS.exists():
+        with RESULTS.open(encoding="utf-8") as file:
+            kept = [tuple(line) for line in list(csv.reader(file))[1:] if line[0] != wanted.what]
+    with RESULTS.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(HEAD)
+        writer.writerows(sorted([*kept, tuple(map(str, row))]))
+    print(dict(zip(HEAD, row, strict=True)))
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()
