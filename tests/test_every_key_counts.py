@@ -35,6 +35,11 @@ from adaptive_cart.running.engine import obstacles
 from adaptive_cart.telling.check import described
 
 TRIALS = 8
+AVERAGED: dict[str, Any] = {
+    "design_prior": {"neutral": {}, "enthusiastic": {}},
+    "calibration": {"design_prior": "neutral", "false_discovery": 0.05},
+    "rules__1__at_least": "calibrate",
+}
 FALSE_STOP = {"futility": {"at_most": 0.1, "scenarios": ["works"]}}
 GONE = object()  # stands for a key that is left out
 
@@ -1403,6 +1408,18 @@ KEYS: dict[str, list[Case]] = {
     "Calibration.confidence": [
         to("direct", "calibration/confidence", "estimate", "told",
            calibration={"type_one_error": 0.025}, rules__1__at_least="calibrate")],
+    "Calibration.design_prior": [
+        to("direct", "calibration/design_prior", "enthusiastic", "told", **AVERAGED)],
+    "Calibration.false_discovery": [
+        to("direct", "calibration/false_discovery", 0.2, "told", **AVERAGED)],
+    "Calibration.correct_decision": [
+        to("direct", "calibration/correct_decision", 0.7, "told", **AVERAGED)],
+    "Calibration.expected_loss": [
+        to("direct", "calibration/expected_loss", {"false_success": 2.0, "missed": 1.0}, "told",
+           **AVERAGED)],
+    **{f"Losses.{key}": [to("direct", f"calibration/expected_loss/{key}", 3.0, "told", **AVERAGED,
+                            calibration__expected_loss={"false_success": 2.0, "missed": 1.0})]
+       for key in ("false_success", "missed")},
     "Calibration.false_stop": [
         to("direct", "calibration/false_stop", FALSE_STOP, "told",
            calibration={"type_one_error": 0.025})],

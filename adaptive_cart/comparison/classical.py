@@ -62,7 +62,8 @@ def group_sequential(design: Design, futility: float | None = None) -> Design:
     problems = _problems(design)
     if problems:
         raise DesignError(problems)
-    error = design.calibration.type_one_error if design.calibration else ERROR
+    wanted = None if design.calibration is None else design.calibration.type_one_error
+    error = ERROR if wanted is None else wanted
     tables = design.plain()
     tables.pop("calibration", None)
     tables.pop("claims", None)

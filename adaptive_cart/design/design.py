@@ -231,11 +231,32 @@ class FalseStop(Part):
     scenarios: list[str] = Field(description="scenarios in which a stop is false")
 
 
+class Losses(Part):
+    """What a wrong decision costs, in one unit."""
+
+    false_success: Positive = Field(description="a success whose claim is false")
+    missed: Positive = Field(description="no success, although the claim is true")
+
+
 class Calibration(Part):
     """What a threshold that is to be calibrated is set for."""
 
-    type_one_error: Inside01
+    type_one_error: Inside01 | None = None
     null_region: dict[str, list[Probability]] | None = None
+    design_prior: str | None = Field(
+        default=None, description="name of the design prior over which the next three are averaged"
+    )
+    false_discovery: Inside01 | None = Field(
+        default=None, description="probability that the claim is false, given success, at most"
+    )
+    correct_decision: Inside01 | None = Field(
+        default=None,
+        description="probability of a success that is true, or of none where it would be false, "
+        "at least",
+    )
+    expected_loss: Losses | None = Field(
+        default=None, description="what errors cost; the threshold with the smallest mean is taken"
+    )
     futility: Literal["binding", "not_binding"] | None = Field(
         default=None, description="whether trials that it ends are taken for ended; binding"
     )
@@ -251,6 +272,12 @@ class Calibration(Part):
     false_stop: dict[str, FalseStop] | None = Field(
         default=None, description="by futility or safety rule: what its threshold is found for"
     )
+
+    @property
+    def averaged(self) -> bool:
+        """Whether anything is wanted on average over a design prior."""
+        asked = (self.false_discovery, self.correct_decision, self.expected_loss)
+        return any(one is not None for one in asked)
 
     @property
     def by_upper_bound(self) -> bool:

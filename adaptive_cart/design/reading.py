@@ -113,7 +113,10 @@ def _drawn_beyond(raw: Mapping[str, Any], pieces: Pieces) -> Iterator[Problem]:
     ):
         return
     for where, steps, end in at_the_ends(pieces):
-        there = copy.deepcopy({key: raw[key] for key in raw if key != "design_prior"})
+        there = copy.deepcopy(dict(raw))
+        for prior in there["design_prior"].values():  # known to be a table: nothing else was wrong
+            for drawn in ("draw", "early_data"):
+                prior.pop(drawn, None)
         inner: Any = there
         for step in steps[:-1]:
             inner = inner.setdefault(step, {})

@@ -30,6 +30,7 @@ from adaptive_cart.report.exhibit import Exhibit
 from adaptive_cart.report.facts import Facts
 from adaptive_cart.report.numbers import Bound, Kind, given
 from adaptive_cart.report.tracing import Trace
+from adaptive_cart.results.averaged_calibration import AveragedCalibration
 from adaptive_cart.results.calibration import Calibrated
 from adaptive_cart.results.operating import Figure
 from adaptive_cart.results.result import Result
@@ -144,7 +145,7 @@ class Evidence:
     def target_error(self) -> float | None:
         """The type I error that ``[calibration]`` asks for; nothing without such a table."""
         calibration = self.design.calibration
-        return None if calibration is None else float(calibration.type_one_error)
+        return None if calibration is None else calibration.type_one_error
 
     def target_error_shown(self) -> Number:
         """The same as it was written."""
@@ -167,6 +168,12 @@ class Evidence:
         """The search for thresholds of stops; nothing where theirs were typed."""
         found = self.result.calibration
         return None if found is None else found.of_stops
+
+    @cached_property
+    def calibration_of_averages(self) -> AveragedCalibration | None:
+        """The search for a threshold that keeps averages; nothing where there was none."""
+        found = self.result.calibration
+        return None if found is None else found.of_averages
 
     @cached_property
     def nulls_above_target(self) -> list[str]:

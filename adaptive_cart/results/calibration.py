@@ -164,6 +164,11 @@ class Calibrated(Searched):
         """How those of stops were found: there are none."""
         return
 
+    @property
+    def of_averages(self) -> None:
+        """How a threshold was found for averages: it was not."""
+        return
+
     # ── in words ──────────────────────────────────────────────────────────────────────────
     def lines(self) -> list[str]:
         """The null points with their errors, a line each."""

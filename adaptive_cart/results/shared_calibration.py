@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from adaptive_cart.results.averaged_calibration import AveragedCalibration
 from adaptive_cart.results.calibration import Calibrated, Searched
 from adaptive_cart.results.operating import Figure
 from adaptive_cart.results.stop_calibration import StopCalibration
@@ -146,6 +147,11 @@ class SharedCalibration(Searched):
         """How those of stops were found: there are none."""
         return
 
+    @property
+    def of_averages(self) -> None:
+        """How a threshold was found for averages: it was not."""
+        return
+
     # ── in words ──────────────────────────────────────────────────────────────────────────
     def lines(self) -> list[str]:
         """The truths at which false claims were counted, a line each."""
@@ -208,9 +214,11 @@ class SharedCalibration(Searched):
             return None
 
 
-AnyCalibration = Calibrated | SharedCalibration | StopCalibration
+AnyCalibration = Calibrated | SharedCalibration | StopCalibration | AveragedCalibration
 
 
 def calibration_of(plain: Any) -> AnyCalibration | None:
     """Read the plain tables of a calibration of any kind; nothing where they are of none."""
-    return Calibrated.of(plain) or SharedCalibration.of(plain) or StopCalibration.of(plain)
+    kinds = (Calibrated, SharedCalibration, StopCalibration, AveragedCalibration)
+    found: list[AnyCalibration | None] = [kind.of(plain) for kind in kinds]
+    return next((one for one in found if one is not None), None)

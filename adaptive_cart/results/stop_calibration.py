@@ -107,6 +107,11 @@ class StopCalibration(Searched):
         """How those of stops were found."""
         return self
 
+    @property
+    def of_averages(self) -> None:
+        """How a threshold was found for averages: it was not."""
+        return
+
     def of_rule(self, name: str) -> Any:
         """What stands in the place of ``"calibrate"`` in a rule."""
         for one in self.stops:

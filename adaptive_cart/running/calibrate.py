@@ -29,21 +29,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.decisions import FUTILITY
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, EngineError, Problem
 from adaptive_cart.nouns.records import Floats
+from adaptive_cart.results.averaged_calibration import AveragedCalibration
 from adaptive_cart.results.calibration import Calibrated, NullPoint, fingerprint
 from adaptive_cart.results.operating import proportion
 from adaptive_cart.results.shared_calibration import AnyCalibration, SharedCalibration
 from adaptive_cart.results.stop_calibration import StopCalibration
+from adaptive_cart.running.calibrate_averages import averages_asked, calibrate_averages
 from adaptive_cart.running.calibrate_shared import calibrate_shared, for_success_alone
 from adaptive_cart.running.calibrate_stops import calibrate_stops, stops_asked
 from adaptive_cart.running.engine import Engine, obstacles
-from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, tables_of
+from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, distinct, tables_of
 from adaptive_cart.running.null_region import Point
 from adaptive_cart.running.region import (
     Region,
@@ -59,7 +59,6 @@ from adaptive_cart.running.region import (
 )
 from adaptive_cart.running.shapes import Shape, rounded_between, rounded_up
 from adaptive_cart.running.simulated_error import (
-    TIE,
     Progress,
     false_successes,
     hardest,
@@ -86,6 +85,8 @@ def calibrate(
 ) -> AnyCalibration:
     """Find the threshold for a design's wanted type I error; of claims that share it, for each.
 
+    Where averages over a design prior are wanted, the threshold keeps these (too).
+
     Parameters
     ----------
     trials
@@ -111,6 +112,8 @@ def calibrate(
         found = calibrate(without_futility(design), trials, seed, jobs, progress, engine)
         return as_of(design, found)
     number = TRIALS if trials is None else trials
+    if averages_asked(design):
+        return _with_averages(design, number, seed, jobs, progress, engine)
     if design.alpha_graph is not None:
         first = design.simulation.seed if seed is None else seed
         return _of_claims(design, number, first, jobs, progress, engine)
@@ -139,6 +142,32 @@ def _with_stops(
     own = own_seed(design.simulation.seed if seed is None else seed)
     many = FRESH * (TRIALS if trials is None else trials)
     return calibrate_stops(design, success_of, many, own, own_seed(own), jobs, progress)
+
+
+def _with_averages(
+    design: Design,
+    trials: int,
+    seed: int | None,
+    jobs: int | None,
+    progress: Progress,
+    engine: Engine,
+) -> AveragedCalibration:
+    """The threshold for averages over a design prior, and for the type I error where wanted."""
+    success = None
+    if design.calibration is not None and design.calibration.type_one_error is not None:
+        alone = for_type_one_error(design)
+        success = calibrate(alone, trials, seed, jobs, progress, engine).of_success
+    own = own_seed(design.simulation.seed if seed is None else seed)
+    seeds = (own, own_seed(own))
+    return calibrate_averages(design, success, FRESH * trials, seeds, jobs, progress, engine)
+
+
+def for_type_one_error(design: Design) -> Design:
+    """The design as it asks for a type I error alone."""
+    tables = design.plain()
+    for name in ("design_prior", "false_discovery", "correct_decision", "expected_loss"):
+        tables["calibration"].pop(name, None)
+    return Design(**tables)
 
 
 def _of_claims(
@@ -217,10 +246,11 @@ def _not_enumerated(design: Design, region: Region) -> list[str]:
 def _enumerated(design: Design, region: Region, progress: Progress) -> Calibrated:
     assert design.calibration is not None
     target = design.calibration.type_one_error
+    assert target is not None
     numbers = with_threshold(design, 0.5)
     calibrated = calibrated_rules(design, resolve_rules(numbers))
     error = ExactError(numbers, {rule.name for rule in calibrated}, region.limits)
-    values = _distinct(error.probabilities)
+    values = distinct(error.probabilities)
     steps = math.ceil(math.log2(len(values) + 1)) + 1
     low, high = -1, len(values)  # at low the error is too large, at high it is not
     done = 0
@@ -260,18 +290,13 @@ def _enumerated(design: Design, region: Region, progress: Progress) -> Calibrate
     )  # fmt: skip
 
 
-def _distinct(values: Floats) -> Floats:
-    """Rising values, those that rounding alone tells apart taken for one (the smallest)."""
-    ordered = np.unique(values)
-    return ordered[np.concatenate([[True], np.diff(ordered) > TIE])]
-
-
 # ── simulated ─────────────────────────────────────────────────────────────────────────────────
 def _simulated(
     design: Design, region: Region, trials: int, seed: int, jobs: int | None, progress: Progress
 ) -> Calibrated:
     assert design.calibration is not None
     error = design.calibration.type_one_error
+    assert error is not None
     predicted = any(a.predictive for rule in design.rules for a in rule.comparisons)
     threshold, must_not, may = 1.0 - error, None, None
     chosen: list[str] | None = None
@@ -351,6 +376,7 @@ def _bounded(
     """
     assert design.calibration is not None
     error = design.calibration.type_one_error
+    assert error is not None
     order = sorted(searched, key=lambda name: -float((searched[name] >= threshold).mean()))
     worst, others = order[:CONFIRMED], [searched[name] for name in order[CONFIRMED:]]
     fresh: dict[str, Floats] = {}
@@ -387,6 +413,7 @@ def _found(
     **rest: Any,
 ) -> Calibrated:
     assert design.calibration is not None
+    assert design.calibration.type_one_error is not None
     scenarios = tuple(dict.fromkeys([*([region.base] if region.base else []), *region.nulls]))
     final = with_thresholds(design, threshold, by_look)
     told = {"trials": 0, "fresh": None, "seed": 0, "notes": (), "confidence": "exact"} | rest

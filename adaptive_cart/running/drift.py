@@ -83,7 +83,8 @@ def drift(
     arm = _borrowing(written)
     question = _question(written)
     promised = design.calibration
-    held = (ERROR if promised is None else promised.type_one_error) if error is None else error
+    written_error = None if promised is None else promised.type_one_error
+    held = (written_error or ERROR) if error is None else error
     given = None if promised is None else (promised.null_region or {}).get(design.arm_names[0])
     limits = region or ((given[0], given[1]) if given else (0.0, 1.0))
     moved = _alternative(design, question) if effect is None else effect

@@ -318,6 +318,12 @@ class ExactError:
         return part.holds(asked, look.number)
 
 
+def distinct(values: Floats) -> Floats:
+    """Rising values, those that rounding alone tells apart taken for one (the smallest)."""
+    ordered = np.unique(values)
+    return ordered[np.concatenate([[True], np.diff(ordered) > TIE])]
+
+
 def _over_tables(mass: Floats, masses: list[Floats]) -> Floats:
     """Sum over all tables of one arm or two, ``(rate,)``; binomial masses by arm."""
     if len(masses) == 1:

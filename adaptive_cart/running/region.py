@@ -105,6 +105,9 @@ def wanted_words(design: Design) -> str | None:
     """What ``[calibration]`` asks for, with its null region; nothing where it asks for nothing."""
     if design.calibration is None or not design.rules_ending(SUCCESS):
         return None
+    asked = _averages(design)
+    if asked and design.calibration.type_one_error is None:
+        return f"{asked}{_left_out(design)}"
     if design.alpha_graph is not None:
         return (
             f"family-wise error wanted: at most {design.calibration.type_one_error:g}; each claim "
@@ -120,7 +123,27 @@ def wanted_words(design: Design) -> str | None:
         if needs_calibration(design)
         else "; the thresholds are written, and not found for it here"
     )
-    return f"{error}, over {region}{_left_out(design)}{by}{_bound(design)}{_stops(design)}"
+    also = f"; {asked}" if asked else ""
+    return f"{error}, over {region}{_left_out(design)}{by}{_bound(design)}{_stops(design)}{also}"
+
+
+def _averages(design: Design) -> str:
+    """What is wanted on average over a design prior, in words; blank for nothing."""
+    asked = design.calibration
+    if asked is None or not asked.averaged:
+        return ""
+    told = []
+    if asked.false_discovery is not None:
+        told.append(f"P(claim false | success) wanted: at most {asked.false_discovery:g}")
+    if asked.correct_decision is not None:
+        told.append(f"P(correct decision) wanted: at least {asked.correct_decision:g}")
+    if asked.expected_loss is not None:
+        one = asked.expected_loss
+        told.append(
+            f"the smallest expected loss wanted, where a false success costs "
+            f"{one.false_success:g} and a missed claim {one.missed:g}"
+        )
+    return f"{'; '.join(told)}; averaged over the design prior {asked.design_prior}"
 
 
 def _stops(design: Design) -> str:

@@ -48,6 +48,7 @@ def hardest(
         return names
     assert written.calibration is not None
     error = written.calibration.type_one_error
+    assert error is not None
     pilot = {point.name: point for point in points}
     few = max(trials // PILOT, 100)
     found = over_points(numbers, written, pilot, few, seed, jobs, lambda *_: None, "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adaptive_cart.decisions import FUTILITY, SAFETY, SUCCESS
+from adaptive_cart.design.checks.averaged_targets import averaged_targets
 from adaptive_cart.design.checks.pieces import Found, Pieces, has_control, without_control
 from adaptive_cart.design.rule_tables import leaves
 from adaptive_cart.design.scenario_frame import NOT_INFUSED, role_of
@@ -46,9 +47,12 @@ def calibration(pieces: Pieces) -> Found:
     yield from _confidence(pieces)
     yield from _shape(pieces)
     yield from _false_stops(pieces)
+    yield from averaged_targets(pieces)
     calibration = pieces.calibration
     asking = [path for path in asking if path not in _further(pieces)]
     if not asking or calibration is None or calibration.null_region is not None:
+        return
+    if calibration.type_one_error is None:
         return
     if not _has_null(pieces):
         yield (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adaptive_cart.design.rule_tables import AlphaSpending
+from adaptive_cart.report.chapters.averaged_threshold import averaged_threshold
 from adaptive_cart.report.chapters.shared_thresholds import shared_thresholds
 from adaptive_cart.report.chapters.stop_thresholds import stop_thresholds
 from adaptive_cart.report.document import (
@@ -33,6 +34,9 @@ UNSURE = " (the Monte Carlo interval holds the target)"
 
 def thresholds(evidence: Evidence) -> list[Block]:
     """How the thresholds were found, and what became of the type I error."""
+    averaged = averaged_threshold(evidence)
+    if averaged:
+        return averaged
     heading = Heading(text="Where the thresholds come from", key="thresholds", level=2)
     shared = [*shared_thresholds(evidence), *stop_thresholds(evidence)]
     if evidence.calibration is not None:
@@ -237,6 +241,15 @@ def basis(evidence: Evidence) -> list[Block]:
             paragraph(
                 "The criterion rests on its type I error, for which its threshold was searched "
                 "({section}).",
+                section=Reference("thresholds"),
+            )
+        ]
+    if evidence.calibration_of_averages is not None:
+        evidence.trace.reported(RESTS_ON, "criterion", "thresholds")
+        return [
+            paragraph(
+                "The criterion rests on averages over a design prior, for which its threshold was "
+                "searched ({section}).",
                 section=Reference("thresholds"),
             )
         ]

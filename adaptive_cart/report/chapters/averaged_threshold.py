@@ -1,0 +1,125 @@
+"""A threshold that was found for averages over a design prior."""
+
+from __future__ import annotations
+
+from adaptive_cart.report.document import (
+    Block,
+    Heading,
+    Line,
+    Reference,
+    Table,
+    cells,
+    code,
+    line,
+    listed,
+    paragraph,
+    prose,
+    row,
+    without_blank_columns,
+)
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.numbers import Bound, given
+from adaptive_cart.results.averaged_calibration import SIDES, AveragedCalibration
+
+ELSE, CALIBRATED = 61, 19  # numbers of the items
+SOURCE = "calibration"
+NOUNS = {
+    "false_discovery": "that the claim is false, given success",
+    "correct_decision": "of a correct decision (a success that is true, or none where it would be "
+    "false)",
+}
+HEADS = {
+    "false_discovery": "Claim false, given success",
+    "correct_decision": "Correct decision",
+    "assurance": "Success",
+    "expected_loss": "Expected loss",
+}
+
+
+def averaged_threshold(evidence: Evidence) -> list[Block]:
+    """What the threshold keeps, and how it was found; nothing where none was searched for that."""
+    found = evidence.calibration_of_averages
+    if found is None:
+        why = "no criterion is held to anything but its type I error"
+        evidence.trace.not_applicable(ELSE, why)
+        return []
+    for item in (ELSE, CALIBRATED):
+        evidence.trace.reported(item, "thresholds", "t-averaged")
+    return [
+        Heading(text="Where the thresholds come from", key="thresholds", level=2),
+        paragraph(
+            "The threshold of {rule}, which claims {claim}, was found by a search over the design "
+            "prior {prior} ({weights}): {which}.{also} {how}",
+            rule=code(found.rule),
+            claim=given(evidence.labelled(found.claim), SOURCE),
+            prior=code(found.prior),
+            weights=given(found.weights, SOURCE),
+            which=_which(found),
+            also=_also(found),
+            how=_how(found),
+        ),
+        _table(found),
+    ]
+
+
+def _which(found: AveragedCalibration) -> Line:
+    kept = [
+        line("the probability ", NOUNS[name], " is ", SIDES[name], " ", given(value, SOURCE))
+        for name, value in found.wanted.items()
+        if name in NOUNS
+    ]
+    if found.losses is None:
+        return line("the smallest attainable one at which ", listed(kept))
+    costs = [line(name, " costs ", given(value, SOURCE)) for name, value in found.losses.items()]
+    where = line(" of those at which ", listed(kept)) if kept else ()
+    return line("the attainable one with the smallest expected loss, where ", listed(costs), where)
+
+
+def _also(found: AveragedCalibration) -> Line:
+    if found.success is None:
+        return ()
+    return prose(
+        " It is no smaller than a type I error of at most {target} asks for, over {region}.",
+        target=given(found.success.target, SOURCE),
+        region=given(found.success.region, SOURCE),
+    )
+
+
+def _how(found: AveragedCalibration) -> Line:
+    if found.method == "exact":
+        return prose("All of it was enumerated ({table}).", table=Reference("t-averaged"))
+    return prose(
+        "It was chosen on {trials} trials of each scenario with a seed of its own, so that {bound} "
+        "keeps what is wanted; as many fresh trials of the design as it acts say what it came to "
+        "({table}).",
+        trials=given(found.trials, SOURCE),
+        bound="the bound of each Monte Carlo interval"
+        if found.confidence == "upper"
+        else "each estimate",
+        table=Reference("t-averaged"),
+    )
+
+
+def _table(found: AveragedCalibration) -> Table:
+    rows = [
+        row(
+            HEADS[name],
+            line(SIDES[name], " ", given(found.wanted[name], SOURCE))
+            if name in found.wanted
+            else "–",
+            Bound(figure, f"{SOURCE}: {name}").with_interval(),
+            Bound(found.fresh[name], f"{SOURCE}: {name}, fresh").with_interval()
+            if name in found.fresh
+            else "–",
+        )
+        for name, figure in found.averages.items()
+    ]
+    return without_blank_columns(
+        Table(
+            key="t-averaged",
+            title=line("Averages over the design prior at the threshold"),
+            head=cells("Average", "Wanted", "At the threshold", "On fresh trials"),
+            rows=tuple(rows),
+            align=("left", "right", "right", "right"),
+        )
+    )

@@ -1,0 +1,466 @@
+"""The threshold for success that keeps a false discovery, or decides well, over a design prior.
+
+Where the exact engine is valid, every truth of the design prior is enumerated, drawn ones at the
+nodes that integrate them. Elsewhere one set of trials of every scenario, run without success, tells
+what happens at every threshold; fresh trials of the design as it acts tell what it came to.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.rules import resolve_rules
+from adaptive_cart.conduct.trial import run_block
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.design_prior import Draw, draws_of, weights_of
+from adaptive_cart.design.truth import Truth
+from adaptive_cart.errors import DesignError, EngineError, Problem
+from adaptive_cart.nouns.records import Booleans, Floats
+from adaptive_cart.participants.population import latents_for
+from adaptive_cart.results.averaged_calibration import AveragedCalibration
+from adaptive_cart.results.averages import Member, averaged, what_could_be_claimed
+from adaptive_cart.results.calibration import Calibrated, fingerprint
+from adaptive_cart.results.estimand import true_values
+from adaptive_cart.results.operating import Z95, Figure, exact
+from adaptive_cart.running.averaged_thresholds import Chances, Wanted, best
+from adaptive_cart.running.averaged_trials import Curves, OfScenario
+from adaptive_cart.running.drawn_truths import nodes_of
+from adaptive_cart.running.engine import Engine, obstacles
+from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, distinct, tables_of
+from adaptive_cart.running.null_region import Point
+from adaptive_cart.running.region import asks, claims_of, with_threshold, with_thresholds
+from adaptive_cart.running.shapes import Shape, rounded_between, rounded_up
+from adaptive_cart.running.simulated_error import Progress, blocks, largest_asked, midway
+from adaptive_cart.running.workers import spread
+
+ROUNDS = 6
+PATH = "calibration"
+
+
+@dataclass(frozen=True)
+class _Weighed:
+    """A scenario in the design prior, and what is drawn in it."""
+
+    scenario: str
+    weight: float
+    draws: tuple[Draw, ...]
+
+
+def averages_asked(design: Design) -> bool:
+    """Whether a threshold is to be found for an average over a design prior."""
+    return design.calibration is not None and design.calibration.averaged
+
+
+def calibrate_averages(
+    design: Design,
+    success: Calibrated | None,
+    trials: int,
+    seeds: tuple[int, int],
+    jobs: int | None,
+    progress: Progress,
+    engine: Engine,
+) -> AveragedCalibration:
+    """Find the threshold of the rule for success that keeps what is wanted on average.
+
+    Parameters
+    ----------
+    success
+        How the threshold was found that the type I error needs, where that is wanted too.
+    trials
+        Simulated trials of each scenario; enumeration needs none.
+    seeds
+        Of the trials that choose the threshold, and of those that tell what it came to.
+
+    Raises
+    ------
+    DesignError
+        If no threshold keeps what is wanted; it says which cannot be met together, and why.
+    EngineError
+        If ``exact`` is asked for and not valid, or truths are drawn and have to be simulated.
+    """
+    weighed = _weighed(design)
+    if _exact(design, weighed, engine):
+        return _enumerated(design, success, weighed, progress)
+    return _simulated(design, success, weighed, trials, seeds, jobs, progress)
+
+
+def _weighed(design: Design) -> list[_Weighed]:
+    """What the design prior weighs, and draws."""
+    assert design.calibration is not None
+    name = design.calibration.design_prior
+    assert name is not None
+    prior = design.design_prior[name]
+    roles = {scenario: truth.role for scenario, truth in design.truths.items()}
+    draws = draws_of(prior, design.scenarios, design.primary, design.experimental_names)
+    return [
+        _Weighed(one, weight, tuple(d for d in draws if d.concerns(one, roles[one])))
+        for one, weight in weights_of(name, prior, roles).items()
+    ]
+
+
+def _exact(design: Design, weighed: Sequence[_Weighed], engine: Engine) -> bool:
+    """Whether it is enumerated."""
+    if engine == "simulate":
+        return False
+    numbers = with_threshold(design, 0.5)
+    found = obstacles(numbers, {one.scenario: numbers.truths[one.scenario] for one in weighed})
+    if engine == "exact" and found:
+        listed = "\n".join(f"  - {reason}" for reason in found)
+        raise EngineError(f"the averages of this design cannot be enumerated:\n{listed}")
+    return not found and (engine == "exact" or tables_of(design) <= MOST_TABLES)
+
+
+def _wanted(design: Design, true: float) -> Wanted:
+    """What the design wants, where claims are true with this weight."""
+    asked = design.calibration
+    assert asked is not None
+    if not 0.0 < true < 1.0:
+        what = "true" if true <= 0.0 else "false"
+        message = (
+            f"found '{asked.design_prior}', in no truth of which the claim is {what}: nothing is "
+            f"weighed against the other; give weight to a scenario in which it is {what}"
+        )
+        raise DesignError([Problem(f"{PATH}.design_prior", message)])
+    loss = asked.expected_loss
+    return Wanted(
+        asked.false_discovery,
+        asked.correct_decision,
+        None if loss is None else loss.false_success,
+        None if loss is None else loss.missed,
+        true,
+    )
+
+
+def _claim(design: Design, truth: Truth) -> bool:
+    """Whether what the rule claims is true."""
+    some_true, _ = what_could_be_claimed(design, true_values(design, truth))
+    if np.isnan(some_true):
+        message = f"in scenario '{truth.name}' it is not known whether the claim is true"
+        raise DesignError([Problem(f"{PATH}.design_prior", message)])
+    return bool(some_true)
+
+
+# ── enumerated ────────────────────────────────────────────────────────────────────────────────
+def _enumerated(
+    design: Design, success: Calibrated | None, weighed: Sequence[_Weighed], progress: Progress
+) -> AveragedCalibration:
+    numbers = with_threshold(design, 0.5)
+    truths = [(one.weight * w, t) for one in weighed for w, t in _truths(numbers, one)]
+    weights = np.array([weight for weight, _ in truths])
+    claims = np.array([_claim(numbers, truth) for _, truth in truths])
+    rates = np.array([_rates(numbers, truth) for _, truth in truths])
+    wanted = _wanted(design, float(weights @ claims))
+    rule = next(rule for rule in design.rules if asks(rule))
+    error = ExactError(numbers, {rule.name}, (0.0, 1.0))
+    values = distinct(error.probabilities)
+    tried = 0
+
+    @functools.cache
+    def at(place: int) -> Chances:
+        nonlocal tried
+        tried += 1
+        progress("thresholds tried", tried, max(len(values), tried))
+        reached = weights * error.success_at(rates, float(values[place]))
+        return Chances(float(reached[~claims].sum()), float(reached[claims].sum()))
+
+    first = _first_of(values, success)
+    place = best(at, len(values), wanted, first)
+    if place is None:
+        raise _nothing(design, wanted, [at(k) for k in _some(len(values), first)], success)
+    progress("thresholds tried", len(values), len(values))
+    must_not = float(values[place - 1]) if place else None
+    may, chances = float(values[place]), at(place)
+    threshold = 0.0 if must_not is None else max(midway(must_not, may), _least(success))
+    by_look: dict[int, float] = {}
+    if not error.shape.flat and must_not is not None:
+        by_look = {
+            look: rounded_between(value, *error.beside(rule.name, look, must_not, may))
+            for look, value in error.shape.thresholds(design, rule, threshold).items()
+        }
+    told = {
+        "false_discovery": wanted.discovery(chances.false, chances.true),
+        "correct_decision": wanted.correct(chances.false, chances.true),
+        "assurance": chances.false + chances.true,
+    }
+    if wanted.minimises:
+        told["expected_loss"] = wanted.loss(chances.false, chances.true)
+    figures = {name: exact(value) for name, value in told.items()}
+    return _found(design, success, weighed, threshold, must_not, may, by_look, figures, {},
+                  "exact", 0, 0, "exact")  # fmt: skip
+
+
+def _truths(design: Design, one: _Weighed) -> list[tuple[float, Truth]]:
+    if not one.draws:
+        return [(1.0, design.truths[one.scenario])]
+    found = nodes_of(design, one.scenario, one.draws)
+    if found is None:
+        raise EngineError(
+            f"the design prior draws {len(one.draws)} values in '{one.scenario}', too many to be "
+            f"enumerated; draw fewer"
+        )
+    return found
+
+
+def _rates(design: Design, truth: Truth) -> list[float]:
+    """True rates of the arms."""
+    return [value.value for value in true_values(design, truth).by_arm[design.primary]]
+
+
+def _first_of(values: Floats, success: Calibrated | None) -> int:
+    """Place of the first threshold that the type I error allows."""
+    return 0 if success is None else int(np.searchsorted(values, success.threshold))
+
+
+def _least(success: Calibrated | None) -> float:
+    return 0.0 if success is None else success.threshold
+
+
+def _some(number: int, first: int) -> list[int]:
+    """Places from which it is told what can be had."""
+    return sorted({int(k) for k in np.linspace(first, number - 1, 200)}) if first < number else []
+
+
+# ── simulated ─────────────────────────────────────────────────────────────────────────────────
+def _simulated(
+    design: Design,
+    success: Calibrated | None,
+    weighed: Sequence[_Weighed],
+    trials: int,
+    seeds: tuple[int, int],
+    jobs: int | None,
+    progress: Progress,
+) -> AveragedCalibration:
+    assert design.calibration is not None
+    if any(one.draws for one in weighed):
+        raise EngineError(
+            f"the design prior '{design.calibration.design_prior}' draws values of the truth, and "
+            f"this design is simulated; calibrate over one that has weights alone"
+        )
+    upper = design.calibration.by_upper_bound
+    rule = next(rule for rule in design.rules if asks(rule))
+    predicted = any(a.predictive for r in design.rules for a in r.comparisons)
+    threshold, must_not, may = 0.975, None, 1.0
+    for _ in range(ROUNDS if predicted else 1):
+        numbers = with_threshold(design, threshold)
+        members = _trials_of(numbers, design, weighed, rule.name, trials, seeds[0], jobs, progress)
+        wanted = _wanted(design, sum(one.weight for one in members if one.true))
+        curves = Curves(members, wanted)
+        place = _chosen(design, curves, _first_of(curves.values, success), upper, success)
+        must_not = float(curves.values[place - 1]) if place else None
+        may = float(curves.values[place])
+        found = 0.0 if must_not is None else max(midway(must_not, may), _least(success))
+        settled, threshold = abs(found - threshold) < 1e-6, found
+        if settled:
+            break
+    shape = Shape.of(design)
+    by_look = {}
+    if not shape.flat:
+        thresholds = shape.thresholds(design, rule, threshold)
+        by_look = {look: rounded_up(value) for look, value in thresholds.items()}
+    final = with_thresholds(design, threshold, {rule.name: by_look} if by_look else {})
+    chosen = [of_successes(one, one.largest >= threshold) for one in members]
+    acting = _acting(final, members, trials, seeds[1], jobs, progress)
+    how: Literal["upper", "estimate"] = "upper" if upper else "estimate"
+    return _found(design, success, weighed, threshold, must_not, may, by_look,
+                  _figures(chosen, wanted), _figures(acting, wanted), "simulated", trials,
+                  seeds[0], how)  # fmt: skip
+
+
+def _trials_of(
+    numbers: Design,
+    written: Design,
+    weighed: Sequence[_Weighed],
+    rule: str,
+    trials: int,
+    seed: int,
+    jobs: int | None,
+    progress: Progress,
+) -> list[OfScenario]:
+    """Trials of every scenario, run without success."""
+    points = [Point(one.scenario, numbers.truths[one.scenario], {rule: (0,)}) for one in weighed]
+    at = functools.partial(largest_asked, numbers, written, trials=trials, seed=seed)
+    found: list[OfScenario] = []
+    for one, point, values in zip(weighed, points, spread(at, points, jobs), strict=True):
+        claim = _claim(numbers, point.truth)
+        found.append(OfScenario(one.scenario, one.weight, claim, values))
+        progress("calibration", len(found) * trials, len(points) * trials)
+    return found
+
+
+def _chosen(
+    design: Design, curves: Curves, first: int, upper: bool, success: Calibrated | None
+) -> int:
+    """Place of the threshold that is wanted."""
+    wanted = curves.wanted
+    held = curves.kept(upper)
+    held[:first] = False
+    told = held & curves.shown() if wanted.false_discovery is not None else held
+    if not told.any():
+        if held.any() or (curves.kept(False)[first:].any() and upper):
+            raise _not_shown(wanted, curves)
+        pairs = zip(curves.false, curves.true, strict=True)
+        known = [Chances(float(f), float(t)) for f, t in pairs]
+        raise _nothing(design, wanted, [known[k] for k in _some(len(known), first)], success)
+    if not wanted.minimises:
+        return int(np.flatnonzero(told)[0])
+    return int(np.where(told, curves.loss(), np.inf).argmin())
+
+
+def of_successes(one: OfScenario, success: Booleans) -> Member:
+    """A scenario of the design prior, with which of its trials succeed."""
+    reached = success.astype(np.float64)
+    true = float(one.true)
+    return Member(one.weight, reached, reached * (1.0 - true), true, 1.0 - true, None, {})
+
+
+def _acting(
+    final: Design,
+    members: Sequence[OfScenario],
+    trials: int,
+    seed: int,
+    jobs: int | None,
+    progress: Progress,
+) -> list[Member]:
+    """Fresh trials of the design as it acts."""
+    truths = [final.truths[one.name] for one in members]
+    at = functools.partial(successes, final, trials=trials, seed=seed)
+    found = []
+    for one, won in zip(members, spread(at, truths, jobs), strict=True):
+        found.append(of_successes(one, won))
+        progress("fresh trials", len(found) * trials, len(members) * trials)
+    return found
+
+
+def successes(design: Design, truth: Truth, trials: int, seed: int) -> Booleans:
+    """Which trials of a design as it acts succeed, ``(trial,)``."""
+    plan = replace(Plan.of(design), estimands=())
+    found = []
+    for first, many in blocks(design, trials):
+        block = run_block(plan, truth, (), latents_for(design, seed, first, many))
+        won = np.zeros(many, dtype=np.bool_)
+        for looks in block.standing.won.values():
+            won |= (looks > 0).any(axis=1)
+        found.append(won)
+    return np.concatenate(found)
+
+
+def _figures(members: Sequence[Member], wanted: Wanted) -> dict[str, Figure]:
+    names = ("false_discovery", "correct_decision", "assurance")
+    found = {name: averaged(members, name) for name in names}
+    told = {name: figure for name, figure in found.items() if figure is not None}
+    if wanted.false_success is not None and wanted.missed is not None:
+        costs = np.zeros(len(members[0].success))
+        for one in members:
+            missed = one.some_true * (1.0 - one.success)
+            costs += one.weight * (wanted.false_success * one.false + wanted.missed * missed)
+        number, value = len(costs), float(costs.mean())
+        mcse = float(costs.std(ddof=1)) / number**0.5
+        told["expected_loss"] = Figure(value, mcse, value - Z95 * mcse, value + Z95 * mcse, number)
+    return told
+
+
+# ── what is found, and what is not ────────────────────────────────────────────────────────────
+def _found(
+    design: Design,
+    success: Calibrated | None,
+    weighed: Sequence[_Weighed],
+    threshold: float,
+    must_not: float | None,
+    may: float,
+    by_look: dict[int, float],
+    averages: dict[str, Figure],
+    fresh: dict[str, Figure],
+    method: Literal["exact", "simulated"],
+    trials: int,
+    seed: int,
+    confidence: Literal["exact", "upper", "estimate"],
+) -> AveragedCalibration:
+    asked = design.calibration
+    assert asked is not None
+    assert asked.design_prior is not None
+    rule = next(rule for rule in design.rules if asks(rule))
+    final = with_thresholds(design, threshold, {rule.name: by_look} if by_look else {})
+    resolved = next(r for r in resolve_rules(final) if r.name == rule.name)
+    scenarios = tuple(dict.fromkeys([*(one.scenario for one in weighed),
+                                     *(() if success is None else success.scenarios)]))  # fmt: skip
+    loss = asked.expected_loss
+    wanted = {
+        "false_discovery": asked.false_discovery,
+        "correct_decision": asked.correct_decision,
+        "type_one_error": asked.type_one_error,
+    }
+    return AveragedCalibration(
+        threshold=threshold,
+        must_not_count=must_not,
+        may_count=may,
+        rule=rule.name,
+        claim=claims_of(resolved, design),
+        prior=asked.design_prior,
+        weights=", ".join(f"{one.scenario} {one.weight:.6g}" for one in weighed),
+        wanted={name: value for name, value in wanted.items() if value is not None},
+        losses=None if loss is None else {"false success": loss.false_success,
+                                          "missed": loss.missed},
+        averages=averages,
+        fresh=fresh,
+        method=method,
+        trials=trials,
+        seed=seed,
+        confidence=confidence,
+        shape=Shape.of(design).name,
+        by_look=tuple(by_look.values()),
+        success=success,
+        notes=(),
+        scenarios=scenarios,
+        asked=fingerprint(design, scenarios),
+        found=fingerprint(final, scenarios),
+    )  # fmt: skip
+
+
+def _not_shown(wanted: Wanted, curves: Curves) -> DesignError:
+    """The error to raise where the trials are too few to show what is wanted."""
+    told = []
+    if wanted.false_discovery is not None:
+        told.append(f"false_discovery = {wanted.false_discovery:g}")
+    if wanted.correct_decision is not None:
+        told.append(f"correct_decision = {wanted.correct_decision:g}")
+    message = (
+        f"found {' and '.join(told)}, which {curves.trials:,} trials in each scenario cannot show: "
+        f"where their estimates keep it, the 95% bound does not, or fewer than five successes are "
+        f'false; use more --trials, or confidence = "estimate"'
+    )
+    return DesignError([Problem(PATH, message)])
+
+
+def _nothing(
+    design: Design, wanted: Wanted, known: Sequence[Chances], success: Calibrated | None
+) -> DesignError:
+    """The error to raise where no threshold keeps all: what each comes to by itself."""
+    problems = []
+    floor = ""
+    if success is not None:
+        floor = (
+            f" with thresholds from {success.threshold!r} on, which the type_one_error of "
+            f"{success.target:g} needs"
+        )
+    if wanted.false_discovery is not None:
+        least = min((wanted.discovery(c.false, c.true) for c in known if c.false + c.true > 0.0),
+                    default=float("nan"))  # fmt: skip
+        told = f"found {wanted.false_discovery:g}; the smallest{floor} is about {least:.4g}"
+        problems.append(Problem(f"{PATH}.false_discovery", told))
+    if wanted.correct_decision is not None:
+        most = max((wanted.correct(c.false, c.true) for c in known), default=float("nan"))
+        told = f"found {wanted.correct_decision:g}; the largest{floor} is about {most:.4g}"
+        problems.append(Problem(f"{PATH}.correct_decision", told))
+    if not problems:
+        told = f"no posterior probability is as large as the type I error needs{floor}"
+        problems.append(Problem(f"{PATH}.type_one_error", told))
+    if len(problems) > 1:
+        first = problems[0]
+        problems[0] = Problem(first.path, f"{first.message}; no threshold keeps both together")
+    return DesignError(problems)
