@@ -78,6 +78,9 @@ def _lines(axes: Axes, found: WorstCase) -> None:
         bound = found.certificate.bound
         level = 1.0 - bound if found.measure == "power" else bound
         axes.axhline(level, color=VERMILION, linestyle=(0, (5, 1.5)), label="Certificate")
+    if found.stated is not None:
+        sure = f"Nowhere above, confidence {found.stated.confidence:.0%}"
+        axes.axhline(found.stated.bound, color=VERMILION, linestyle=(0, (5, 1.5)), label=sure)
     if found.target is not None and found.measure == "false_success":
         axes.axhline(found.target, color=GREY, linestyle=(0, (1, 1.2)), label="Wanted, at most")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from adaptive_cart.errors import ResultsError
 from adaptive_cart.results.operating import Figure
-from adaptive_cart.results.worst_case import FORMAT, KIND, Certificate, Place, WorstCase
+from adaptive_cart.results.worst_case import FORMAT, KIND, Certificate, Place, Stated, WorstCase
 
 CURVE, FOUND = "worst_case.csv", "worst_case.json"
 
@@ -45,6 +45,8 @@ def _read(plain: Mapping[str, Any], rows: list[dict[str, str]]) -> WorstCase:
     if told["certificate"] is not None:
         at = tuple(told["certificate"]["at"])
         told["certificate"] = Certificate(**told["certificate"] | {"at": at})
+    if told["stated"] is not None:
+        told["stated"] = Stated(**told["stated"])
     told["notes"] = tuple(told["notes"])
     axes = [name for name in rows[0] if name not in _OF_EVERY_PLACE | {told["measure"]}]
     places = tuple(_place(row, axes, told["measure"]) for row in rows)

@@ -61,6 +61,40 @@ class Certificate:
 
 
 @dataclass(frozen=True)
+class Stated:
+    """A number that a simulated error does not exceed over all control rates, with confidence.
+
+    Attributes
+    ----------
+    bound
+        The number, and the ``confidence`` with which it holds.
+    found
+        The largest share of false successes of a tile, and ``at`` which truth.
+    tiles
+        Into how many intervals the control rates were cut; ``trials`` were simulated in each.
+    seed
+        Of these trials.
+    tried, exceeded
+        Random truths that were simulated too; at how many the error is larger, beyond chance.
+    """
+
+    bound: float
+    confidence: float
+    found: float
+    at: str
+    tiles: int
+    trials: int
+    seed: int
+    tried: int
+    exceeded: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether no truth was found that exceeds it."""
+        return self.exceeded == 0 and self.found <= self.bound
+
+
+@dataclass(frozen=True)
 class Place:
     """One truth, and the error there.
 
@@ -111,6 +145,8 @@ class WorstCase:
         The error that the design promises; nothing where it promises none.
     digest
         Fingerprint of the design.
+    stated
+        A bound with confidence, of a simulated error where one was asked for.
     """
 
     design: str
@@ -129,6 +165,7 @@ class WorstCase:
     target: float | None
     notes: tuple[str, ...]
     digest: str
+    stated: Stated | None = None
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -158,6 +195,8 @@ class WorstCase:
 
     def _certified(self) -> list[str]:
         found = self.certificate
+        if self.stated is not None:
+            return [_with_confidence(self.stated)]
         if found is None:
             return [f"no certificate: {self.why_none}"]
         if not found.holds:
@@ -198,6 +237,9 @@ class WorstCase:
         if bound is not None:
             known = "proven" if bound <= target else "not proven: the certificate is above it"
             return f"at most {target:g} is promised: {known}"
+        if self.stated is not None:
+            shown = "shown" if self.stated.bound <= target else "not shown: the bound is above it"
+            return f"at most {target:g} is promised: with this confidence {shown}"
         if self.fresh is not None and self.fresh.upper > target:
             return f"at most {target:g} is promised: these trials do not show it"
         return f"at most {target:g} is promised"
@@ -243,6 +285,23 @@ class WorstCase:
         plain: dict[str, Any] = asdict(self)
         plain.pop("places")
         return json.dumps({"kind": KIND, "format": FORMAT, **plain}, indent=2) + "\n"
+
+
+def _with_confidence(found: Stated) -> str:
+    sure = f"{found.confidence:.0%}"
+    if not found.holds:
+        return (
+            f"the bound with confidence {sure} is BROKEN: {found.bound:.6f} is exceeded, at "
+            f"{found.exceeded} of {found.tried} random truths, beyond chance, and "
+            f"{found.found:.6f} was seen; do not use it, and report this"
+        )
+    return (
+        f"with confidence {sure}: over these control rates, at the effects at which the claim is "
+        f"just false, it is nowhere above {_up(found.bound)[:-3]}; the largest seen is "
+        f"{found.found:.6f} at {found.at}. Clopper-Pearson bounds at {found.tiles:,} truths, "
+        f"{found.trials:,} trials each, and an exponential tilt between them; tried at "
+        f"{found.tried} random truths: at none is the error above it, beyond chance"
+    )
 
 
 def _simulated(figure: Figure) -> str:

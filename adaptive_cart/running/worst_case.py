@@ -41,6 +41,7 @@ from adaptive_cart.running.region import (
     region_of,
 )
 from adaptive_cart.running.simulated_error import Progress, false_successes
+from adaptive_cart.running.stated_certificate import stated, why_not_stated
 from adaptive_cart.running.workers import spread
 
 Measure = Literal["false_success", "power"]
@@ -48,8 +49,8 @@ CURVE, MAP = 1_001, 101  # rates of each axis where the error is enumerated
 FEW, FEWER = 21, 7  # where it is simulated
 TRIALS = 10_000
 NOT_BETWEEN = (
-    "the error is simulated, and a certificate is worked out for designs on counts, whose error is "
-    "enumerated"
+    "the error is simulated, and nothing was asked of what lies between the truths; --certify "
+    "states with confidence what it exceeds nowhere"
 )
 
 
@@ -64,6 +65,7 @@ def worst_case(
     jobs: int | None = None,
     progress: Progress = lambda what, done, total: None,
     engine: Engine = "auto",
+    certify_simulated: bool = False,
 ) -> WorstCase:
     """Find the worst case of an error of a design.
 
@@ -81,6 +83,9 @@ def worst_case(
         Simulated trials at each point.
     jobs
         Processes; all cores if left out. Changes no result.
+    certify_simulated
+        Of a simulated error over control rates, state with 95% confidence what it exceeds nowhere
+        (:mod:`adaptive_cart.running.stated_certificate`): hundreds of truths more.
 
     Raises
     ------
@@ -111,7 +116,17 @@ def worst_case(
             f"each scenario"
         )
     first = design.simulation.seed if seed is None else seed
-    return _simulated(asked, judged, region, points, trials or TRIALS, first, jobs, progress)
+    if certify_simulated and over == "control" and why_not_stated(judged, region) is not None:
+        raise InputError(f"--certify: not for this design: {why_not_stated(judged, region)}")
+    if certify_simulated and over != "control":
+        raise InputError(f"--certify: over control rates, and not --over {over}")
+    many = trials or TRIALS
+    found = _simulated(asked, judged, region, points, many, first, jobs, progress)
+    if not certify_simulated:
+        return found
+    seeds = (own_seed(own_seed(first)), own_seed(own_seed(own_seed(first))))
+    bound = stated(judged, region, found.places, many, seeds, jobs, progress)
+    return replace(found, stated=bound, why_none=None)
 
 
 def _exact(design: Design, region: Region, engine: Engine) -> bool:

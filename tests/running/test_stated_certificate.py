@@ -1,0 +1,182 @@
+"""Bounds of simulated errors with stated confidence, against errors that are known."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tomlkit
+from click.testing import CliRunner
+from scipy import stats
+
+import adaptive_cart as ac
+from adaptive_cart.cli import main
+from adaptive_cart.design.design import Design
+from adaptive_cart.errors import InputError
+from adaptive_cart.figures.worst_case import write_worst_case
+from adaptive_cart.report.chapters.worst_case import WorstCaseExhibit
+from adaptive_cart.report.document import Paragraph, plain
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.facts import Facts
+from adaptive_cart.results.kept_worst_case import read_worst_case
+from adaptive_cart.running import stated_certificate
+from adaptive_cart.running.exact_error import ExactError
+from adaptive_cart.running.stated_certificate import (
+    POWERS,
+    Tile,
+    bound_of,
+    clopper_pearson,
+    laid,
+    log_moment,
+    tilted,
+)
+from checks import raw_design, tiny_design
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wide tiles, and few truths at which the bound is tried."""
+    monkeypatch.setattr(stated_certificate, "ROOM", 1.6)
+    monkeypatch.setattr(stated_certificate, "TRIED", 8)
+
+
+def exact_error() -> ExactError:
+    return ExactError(Design(**tiny_design()), set(), (0.0, 1.0))
+
+
+# ── between two truths ────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(("at", "to"), [(0.3, 0.35), (0.3, 0.0), (0.6, 1.0), (0.02, 0.05)])
+def test_the_moment_of_the_likelihood_ratio_is_its_sum_over_all_outcomes(
+    at: float, to: float
+) -> None:
+    n, counts = 12, np.arange(13)
+    ratio = stats.binom.pmf(counts, n, to) / stats.binom.pmf(counts, n, at)
+    for q in (1.01, 2.0, 7.5):
+        whole = float((stats.binom.pmf(counts, n, at) * ratio**q).sum())
+        assert n * log_moment(np.array([q]), at, to)[0] == pytest.approx(np.log(whole), rel=1e-9)
+    assert (log_moment(POWERS, at, to) >= 0.0).all()
+
+
+def test_no_error_is_above_the_tilt_from_its_neighbour() -> None:
+    error = exact_error()
+    draw = np.random.default_rng(3)
+    for _ in range(200):
+        at = float(draw.uniform(0.001, 0.999))
+        low, high = (float(np.clip(at + d * draw.random(), 0.0, 1.0)) for d in (-0.15, 0.15))
+        between = np.linspace(low, high, 9)
+        errors = error.at(np.stack([between, between], axis=1))
+        here = float(error.at(np.array([[at, at]]))[0])
+        ends = np.array([[low, low], [high, high]])
+        bound = tilted(here, np.array([at, at]), ends, 24)
+        assert errors.max() <= bound * (1.0 + 1e-9)
+
+
+def test_a_bound_is_the_error_itself_where_nothing_moves() -> None:
+    inside = np.array([0.3, 0.3])
+    assert tilted(0.04, inside, np.stack([inside, inside]), 24) == pytest.approx(0.04, rel=1e-3)
+
+
+def test_tiles_cover_all_control_rates_without_a_gap() -> None:
+    tiles = [*laid(lambda c: np.array([c, c]), (0.0, 1.0), lambda c: 0.02 + 0.05 * c, 60, 1000)]
+    assert tiles[0].ends[0, 0] == 0.0
+    assert tiles[-1].ends[1, 0] == pytest.approx(1.0)
+    for one, other in itertools.pairwise(tiles):
+        assert one.ends[1, 0] == other.ends[0, 0]
+        assert one.ends[0, 0] < one.control < one.ends[1, 0]
+    wide = [tile.ends[1, 0] - tile.ends[0, 0] for tile in tiles]
+    assert wide[0] > min(wide)  # finer where larger errors are foreseen
+
+
+def test_the_upper_bound_is_that_of_clopper_and_pearson() -> None:
+    for events in (0, 3, 40):
+        bound = clopper_pearson(events, 100)
+        assert stats.binom.cdf(events, 100, bound) == pytest.approx(0.05)
+    assert clopper_pearson(100, 100) == 1.0
+
+
+# ── coverage ──────────────────────────────────────────────────────────────────────────────────
+def test_the_bound_is_above_the_largest_error_as_often_as_it_says() -> None:
+    error = exact_error()
+    largest = error.worst(np.nan).error
+    draw = np.random.default_rng(8)
+
+    def true(control: float) -> float:
+        return float(error.at(np.array([[control, control]]))[0])
+
+    tiles = [*laid(lambda c: np.array([c, c]), (0.0, 1.0), true, 24, 20_000)]
+    chances = [true(tile.control) for tile in tiles]
+    bounds = np.array(
+        [bound_of(tiles, draw.binomial(20_000, chances).tolist(), 20_000, 24) for _ in range(60)]
+    )
+    assert (bounds >= largest).mean() >= 0.95
+    assert np.median(bounds) < 1.25 * largest
+
+
+def test_bounds_of_tiles_alone_would_fail_as_often_as_they_may() -> None:
+    """At the truth that was simulated nothing is added: there it is the confidence that counts."""
+    draw, inside = np.random.default_rng(5), np.array([0.3, 0.3])
+    tile = Tile(0.3, inside, np.stack([inside, inside]))
+    counts = draw.binomial(1000, 0.06, 2000)
+    held = [bound_of([tile], [int(k)], 1000, 24) >= 0.06 * (1.0 - 1e-3) for k in counts]
+    assert 0.94 < np.mean(held) < 0.975
+
+
+# ── as it is asked for ────────────────────────────────────────────────────────────────────────
+def test_the_command_states_it_and_the_report_tells_it(tmp_path: Path, few: None) -> None:
+    path, out = tmp_path / "tiny.toml", tmp_path / "worst"
+    path.write_text(tomlkit.dumps(tiny_design()), encoding="utf-8")
+    typed = ["worst-case", str(path), "--engine", "simulate", "--certify", "--trials", "400"]
+    typed += ["--format", "svg"]
+    done = CliRunner().invoke(main, [*typed, "--points", "5", "--jobs", "1", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert "with confidence 95%" in done.output
+    found = read_worst_case(out)
+    assert found.stated is not None
+    assert found.stated.bound > exact_error().worst(np.nan).error
+    run = ac.simulate(ac.load_design(path), trials=20, jobs=1, engine="simulate")
+    blocks = WorstCaseExhibit(found).blocks(Evidence(run, Facts(), 0))
+    said = " ".join(plain(block.line) for block in blocks if isinstance(block, Paragraph))
+    assert "With confidence 95% the error exceeds" in said
+    assert f"{found.stated.tiles} intervals" in said
+
+
+def test_a_shrunken_bound_is_found_out(
+    tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stated_certificate, "tilted", lambda error, *rest: 0.2 * error)
+    design = Design(**tiny_design())
+    found = ac.worst_case(
+        design, engine="simulate", points=5, trials=400, jobs=1, certify_simulated=True
+    )
+    assert found.stated is not None
+    assert not found.stated.holds
+    assert found.stated.exceeded > 0
+    assert "BROKEN" in found.words()
+    write_worst_case(found, tmp_path / "worst", ("svg",))
+    run = ac.simulate(design, trials=20, jobs=1, engine="simulate")
+    blocks = WorstCaseExhibit(read_worst_case(tmp_path / "worst")).blocks(Evidence(run, Facts(), 0))
+    said = " ".join(plain(block.line) for block in blocks if isinstance(block, Paragraph))
+    assert "must not be used" in said
+    assert json.loads((tmp_path / "worst" / "worst_case.json").read_text())["stated"]["exceeded"]
+
+
+def test_a_design_with_strata_has_a_bound_too(few: None) -> None:
+    raw: dict[str, Any] = tiny_design(strata={"a": 0.5, "b": 0.5})
+    found = ac.worst_case(Design(**raw), points=5, trials=200, jobs=1, certify_simulated=True)
+    assert found.engine == "simulated"
+    assert found.stated is not None
+    assert found.stated.holds
+    assert found.stated.bound > found.stated.found
+
+
+def test_what_no_bound_can_be_stated_for_is_refused() -> None:
+    course = Design(**raw_design("sle_autologous"))
+    with pytest.raises(InputError, match="the truths are scenarios, and nothing lies between"):
+        ac.worst_case(course, trials=20, jobs=1, certify_simulated=True)
+    strata = Design(**tiny_design(strata={"a": 0.5, "b": 0.5}))
+    with pytest.raises(InputError, match="and not --over strata"):
+        ac.worst_case(strata, over="strata", trials=20, jobs=1, certify_simulated=True)
