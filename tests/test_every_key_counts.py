@@ -1408,6 +1408,10 @@ KEYS: dict[str, list[Case]] = {
     "Calibration.confidence": [
         to("direct", "calibration/confidence", "estimate", "told",
            calibration={"type_one_error": 0.025}, rules__1__at_least="calibrate")],
+    "Calibration.spend": [
+        to("direct", "calibration/spend", [0.002, 0.025], "told",
+           calibration={"type_one_error": 0.025, "spend": [0.01, 0.025]},
+           rules__1__at_least="calibrate")],
     "Calibration.design_prior": [
         to("direct", "calibration/design_prior", "enthusiastic", "told", **AVERAGED)],
     "Calibration.false_discovery": [

@@ -269,6 +269,11 @@ class Calibration(Part):
         default=None, description="how the thresholds differ by look; pocock, one number"
     )
 
+    spend: list[Inside01] | None = Field(
+        default=None,
+        description="type I error up to each look at which the rule for success is judged, at most",
+    )
+
     false_stop: dict[str, FalseStop] | None = Field(
         default=None, description="by futility or safety rule: what its threshold is found for"
     )

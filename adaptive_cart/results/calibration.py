@@ -18,7 +18,11 @@ from adaptive_cart.results.operating import Figure
 
 KIND = "adaptive_cart calibration"
 FORMAT = 1
-SHAPES = {"pocock": "Pocock-like", "obrien_fleming": "O'Brien-Fleming-like"}
+SHAPES = {
+    "pocock": "Pocock-like",
+    "obrien_fleming": "O'Brien-Fleming-like",
+    "spending": "by what may be spent up to each",
+}
 
 
 @dataclass(frozen=True)

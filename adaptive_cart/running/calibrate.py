@@ -67,8 +67,10 @@ from adaptive_cart.running.simulated_error import (
     over_points,
     smallest,
 )
+from adaptive_cart.running.spending import thresholds_spending
 
 TRIALS = 10_000
+AVERAGES = ("design_prior", "false_discovery", "correct_decision", "expected_loss")
 FRESH = 10  # so many times as many trials confirm a threshold as search it
 CONFIRMED = 2  # null points, those with the largest errors
 ROUNDS = 6
@@ -118,6 +120,8 @@ def calibrate(
         first = design.simulation.seed if seed is None else seed
         return _of_claims(design, number, first, jobs, progress, engine)
     region = region_of(design)
+    if design.calibration.spend is not None:
+        return _spent(design, region, progress, engine)
     if _exact(design, region, engine):
         return _enumerated(design, region, progress)
     first = own_seed(design.simulation.seed if seed is None else seed)
@@ -165,7 +169,7 @@ def _with_averages(
 def for_type_one_error(design: Design) -> Design:
     """The design as it asks for a type I error alone."""
     tables = design.plain()
-    for name in ("design_prior", "false_discovery", "correct_decision", "expected_loss"):
+    for name in AVERAGES:
         tables["calibration"].pop(name, None)
     return Design(**tables)
 
@@ -287,6 +291,36 @@ def _enumerated(design: Design, region: Region, progress: Progress) -> Calibrate
         points=tuple(NullPoint(name, value, 0.0) for name, value in shown.items()),
         worst=worst.name,
         calibrated=calibrated,
+    )  # fmt: skip
+
+
+def _spent(design: Design, region: Region, progress: Progress, engine: Engine) -> Calibrated:
+    """Thresholds free by look, of a design that is enumerated."""
+    assert design.calibration is not None
+    assert design.calibration.spend is not None
+    if not _exact(design, region, engine):
+        raise EngineError(
+            "calibration.spend: what is spent up to each look is enumerated, and this design is "
+            "simulated; write a shape of the thresholds instead"
+        )
+    numbers = with_threshold(design, 0.5)
+    (rule,) = calibrated_rules(design, resolve_rules(numbers))
+    error = ExactError(numbers, {rule.name}, region.limits)
+    spend = [*design.calibration.spend]
+    found = thresholds_spending(error, rule, spend, progress)
+    last = found[max(found)]
+    worst = error.worst(last)
+    shown = {**error.shown(last), worst.name: worst.error}
+    told = ", ".join(f"{most:g} up to look {look}" for look, most in zip(found, spend, strict=True))
+    return _found(
+        design, numbers, region, last, *error.beside(rule.name, max(found), last, last),
+        by_look={rule.name: found},
+        method="exact",
+        points=tuple(NullPoint(name, value, 0.0) for name, value in shown.items()),
+        worst=worst.name,
+        calibrated=[rule],
+        notes=(f"at most so much of the error is spent: {told}",),
+        shape="spending",
     )  # fmt: skip
 
 
@@ -416,7 +450,14 @@ def _found(
     assert design.calibration.type_one_error is not None
     scenarios = tuple(dict.fromkeys([*([region.base] if region.base else []), *region.nulls]))
     final = with_thresholds(design, threshold, by_look)
-    told = {"trials": 0, "fresh": None, "seed": 0, "notes": (), "confidence": "exact"} | rest
+    told = {
+        "trials": 0,
+        "fresh": None,
+        "seed": 0,
+        "notes": (),
+        "confidence": "exact",
+        "shape": Shape.of(design).name,
+    } | rest
     return Calibrated(
         threshold=threshold,
         must_not_count=must_not,
@@ -428,7 +469,6 @@ def _found(
         scenarios=scenarios,
         asked=fingerprint(design, scenarios),
         found=fingerprint(final, scenarios),
-        shape=Shape.of(design).name,
         by_look={name: tuple(values.values()) for name, values in by_look.items()},
         **told,
     )

@@ -38,7 +38,7 @@ from adaptive_cart.results.drift import (
     Truth,
     region_words,
 )
-from adaptive_cart.running.calibrate import calibrate
+from adaptive_cart.running.calibrate import AVERAGES, calibrate
 from adaptive_cart.running.engine import analysed_at, obstacles
 from adaptive_cart.running.exact import JudgedLook, judged_look
 from adaptive_cart.running.exact_error import ExactError, binomials, chosen
@@ -219,7 +219,8 @@ def without_borrowing(design: Design, arm: BorrowingArm) -> Design:
 def _promising(design: Design, error: float, region: tuple[float, float]) -> Design:
     """The design with an error that it promises over a region."""
     tables = design.plain()
-    known = tables.get("calibration", {})
+    asked = tables.get("calibration", {})
+    known = {name: value for name, value in asked.items() if name not in AVERAGES}
     rates = {"null_region": {design.arm_names[0]: list(region)}}
     tables["calibration"] = {**known, "type_one_error": error, **rates}
     return Design(**tables)

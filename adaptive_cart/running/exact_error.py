@@ -113,6 +113,8 @@ class ExactError:
         self.design = design
         self.calibrated = calibrated
         self.shape = Shape.of(design)
+        self.fixed: dict[int, float] = {}  # thresholds of looks at which none is tried
+        self.predicted: float | None = None  # of the rule that is predicted, where it is no trial's
         self._known: dict[tuple[int, bytes], Floats] = {}
         self._room = KEPT
         self.plan = Plan.of(design)
@@ -137,6 +139,12 @@ class ExactError:
         for name in self.calibrated & set(asked):
             asked[name] = self.shape.as_last(asked[name], number)
         return _Tables(number, analysed, successes, asked)
+
+    @property
+    def predicts(self) -> bool:
+        """Whether a rule to be calibrated is predicted, so that more hangs on its threshold."""
+        parts = [part.prediction for part in self.plan.parts if part.prediction is not None]
+        return any(one.rule in self.calibrated for one in parts)
 
     def beside(self, name: str, look: int, must_not: float, may: float) -> tuple[float, float]:
         """At one look: the largest probability of a rule that must not count, and the next one.
@@ -303,13 +311,14 @@ class ExactError:
 
     def _part_holds(self, part: Comparison, look: _Tables, threshold: float) -> Booleans:
         if part.name in self.calibrated:
-            return part.compared(look.asked[part.name], threshold)
+            here = self.fixed.get(look.number, threshold)
+            return part.compared(look.asked[part.name], here)
         if part.prediction is None:
             return part.holds(look.asked[part.name], look.number)
         condition = part.prediction.condition(part.question)
         if part.prediction.rule in self.calibrated:
             # the threshold tried is a table's own probability in floating point: that table counts
-            below = threshold - BESIDE
+            below = (threshold if self.predicted is None else self.predicted) - BESIDE
             condition = Condition(part.question, part.prediction.at_least, below)
         model = self.plan.fitted[self.design.primary][1]
         totals = np.broadcast_to(np.array(look.analysed, dtype=np.int64), look.successes.shape)

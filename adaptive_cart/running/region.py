@@ -162,6 +162,9 @@ def _bound(design: Design) -> str:
     what = "its upper 95% bound" if design.calibration.by_upper_bound else "its estimate"
     shape = Shape.of(design)
     form = "" if shape.flat else f"; thresholds over the looks {SHAPES[shape.name]}"
+    if design.calibration.spend is not None:
+        spent = ", ".join(f"{most:g}" for most in design.calibration.spend)
+        form = f"; up to the looks at which success is judged at most {spent} of it is spent"
     return f"; where it is simulated, {what} is{form}"
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from adaptive_cart.decisions import FUTILITY, SAFETY, SUCCESS
 from adaptive_cart.design.checks.averaged_targets import averaged_targets
 from adaptive_cart.design.checks.pieces import Found, Pieces, has_control, without_control
+from adaptive_cart.design.checks.spent_by_look import spent_by_look
 from adaptive_cart.design.rule_tables import leaves
 from adaptive_cart.design.scenario_frame import NOT_INFUSED, role_of
 from adaptive_cart.design.truth import merged
@@ -46,6 +47,7 @@ def calibration(pieces: Pieces) -> Found:
     yield from _futility(pieces)
     yield from _confidence(pieces)
     yield from _shape(pieces)
+    yield from spent_by_look(pieces)
     yield from _false_stops(pieces)
     yield from averaged_targets(pieces)
     calibration = pieces.calibration

@@ -96,6 +96,11 @@ def _shape(found: Calibrated) -> Line:
     """How the thresholds differ from look to look; blank where they do not."""
     if not found.by_look:
         return line("")
+    if found.shape == "spending":
+        return prose(
+            " Each look has a threshold of its own, the smallest at which the probability of a "
+            "false success up to it is no more than may be spent by then, those before in force."
+        )
     return prose(
         " The thresholds are {shape} over the looks: that of look k is Φ(c √(n_K / n_k)), with n_k "
         "the planned number of look k, n_K that of the last, and one c for all.",

@@ -1,0 +1,118 @@
+"""Thresholds free by look, against the twin: no more is spent, and none could be smaller."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adaptive_cart.design.design import Design
+from adaptive_cart.errors import DesignError, EngineError
+from adaptive_cart.results.calibration import Calibrated
+from adaptive_cart.running.calibrate import calibrate
+from adaptive_cart.running.exact_error import ExactError, distinct
+from adaptive_cart.running.region import with_found
+from adaptive_cart.telling.check import described
+from checks import raw_design, tiny_design
+from twin import enumeration
+
+SPEND = [0.02, 0.06, 0.1]
+
+
+def small(**more: Any) -> dict[str, Any]:
+    """Three looks; a region of control rates whose ends and middle are scenarios too."""
+    raw: dict[str, Any] = copy.deepcopy(raw_design("hello"))
+    raw["enrolment"]["max_n"] = 24
+    raw["looks"]["observed"] = [9, 15, 24]
+    raw["rules"][0]["at_least"] = "calibrate"
+    raw["calibration"] = {
+        "type_one_error": SPEND[-1],
+        "spend": SPEND,
+        "null_region": {"soc": [0.1, 0.6]},
+    } | more
+    return raw
+
+
+def without_futility() -> dict[str, Any]:
+    raw = small()
+    raw["rules"] = raw["rules"][:1]
+    return raw
+
+
+def spent(raw: dict[str, Any], thresholds: list[float], rates: list[float]) -> np.ndarray[Any, Any]:
+    """The largest probability of a success up to each look where both arms have one rate."""
+    tables = copy.deepcopy(raw)
+    tables["rules"][0]["at_least"] = thresholds
+    tables.pop("calibration")
+    tables["scenarios"] = {f"rate{k}": {"dfr": {"soc": r, "cart": r}} for k, r in enumerate(rates)}
+    rows = enumeration.enumerate_design(tables)
+    looks = range(1, len(thresholds) + 1)
+    by_look = [
+        [rows[f"rate{k}", "stop_success", None, look] for look in looks] for k in range(len(rates))
+    ]
+    return np.cumsum(by_look, axis=1).max(axis=0)
+
+
+@pytest.mark.parametrize("raw", [small(), without_futility()], ids=["futility", "alone"])
+def test_no_more_is_spent_and_no_threshold_could_be_smaller(raw: dict[str, Any]) -> None:
+    design = Design(**raw)
+    found = calibrate(design, jobs=1)
+    assert isinstance(found, Calibrated)
+    thresholds = [*found.by_look["efficacy"]]
+    rates = [float(rate) for rate in np.linspace(0.1, 0.6, 41)]
+    told = spent(raw, thresholds, rates)
+    assert (told <= np.array(SPEND) + 1e-9).all()
+    error = ExactError(with_found(design, found), set(), (0.1, 0.6))
+    for look, most in enumerate(SPEND, start=1):
+        values = distinct(error.looks[look - 1].asked["efficacy"])
+        lower = values[values < thresholds[look - 1]]
+        assert (abs(values - thresholds[look - 1]) > 1e-11).all()
+        tried = [*thresholds[: look - 1], float(lower[-1]) - 1e-9, *thresholds[look:]]
+        assert spent(raw, tried, rates)[look - 1] > most
+    assert found.must_not_count == pytest.approx(lower[-1])
+
+
+def test_one_amount_at_one_look_is_the_usual_threshold() -> None:
+    raw = without_futility()
+    raw["looks"]["observed"] = [24]
+    usual = copy.deepcopy(raw)
+    raw["calibration"]["spend"] = [0.1]
+    usual["calibration"].pop("spend")
+    one, other = (calibrate(Design(**tables), jobs=1) for tables in (raw, usual))
+    assert one.of_rule("efficacy") == other.of_rule("efficacy")
+
+
+def test_check_and_the_words_say_what_is_spent() -> None:
+    design = Design(**small())
+    assert "at most 0.02, 0.06, 0.1 of it is spent" in described(design)
+    found = calibrate(design, jobs=1)
+    assert "0.02 up to look 1, 0.06 up to look 2, 0.1 up to look 3" in found.words()
+    again = Calibrated.of(found.plain())
+    assert again == found
+    assert found.matches(with_found(design, found))
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"spend": [0.02, 0.1]}, r"has 2 amounts; 'efficacy' is judged at 3 looks"),
+        ({"spend": [0.05, 0.02, 0.1]}, "never falls"),
+        ({"spend": [0.02, 0.05, 0.08]}, r"calibration\.type_one_error is 0\.1"),
+        ({"spend": [0.0, 0.05, 0.1]}, r"calibration\.spend\[0\]"),
+        ({"spend": []}, "has 0 amounts"),
+        ({"shape": "pocock"}, "so does shape"),
+    ],
+)
+def test_what_cannot_be_spent_is_refused(more: dict[str, Any], words: str) -> None:
+    with pytest.raises(DesignError, match=words):
+        Design(**small(**more))
+
+
+def test_what_is_simulated_cannot_be_spent_yet() -> None:
+    raw = tiny_design(strata={"a": 0.5, "b": 0.5})
+    raw["rules"][0]["at_least"] = "calibrate"
+    raw["calibration"] = {"type_one_error": 0.1, "spend": [0.02, 0.1]}
+    with pytest.raises(EngineError, match=r"calibration\.spend"):
+        calibrate(Design(**raw), trials=20, jobs=1)
