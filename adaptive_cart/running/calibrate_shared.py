@@ -56,6 +56,11 @@ from adaptive_cart.running.workers import spread
 NEAR = 5.0  # errors of a probability from 1: nearer, and a threshold hangs on them
 
 
+FRESH, CONFIRMED = 10, 2  # so many times as many trials, at so many truths, move a threshold
+# by claim and amount of alpha: a threshold, what must not count, and what may
+_Threshold = tuple[str, float, tuple[float, float | None, float | None]]
+
+
 @dataclass(frozen=True)
 class _Truths:
     """Where claims are false.
@@ -102,7 +107,8 @@ def calibrate_shared(
     success
         What was found for the success rule; nothing where its threshold is written.
     trials
-        Simulated trials in each truth, of the search and of its confirmation.
+        Simulated trials in each truth, of the search and of its confirmation; with ``confidence =
+        "upper"`` ten times as many confirm, and move the thresholds.
     """
     graph = design.alpha_graph
     assert graph is not None
@@ -112,7 +118,7 @@ def calibrate_shared(
     open_ = _asked_alone(numbers)
     reached = _reached(open_, truths.by_name, asking, trials, seed, jobs, progress, "claims")
     found: list[ClaimThreshold] = []
-    unconfirmed: list[tuple[str, float, tuple[float, float | None, float | None]]] = []
+    unconfirmed: list[_Threshold] = []
     for name in asking:
         values = {point: reached[point][name] for point in truths.of[name]}
         for amount in graph.amounts(graph.names.index(name)):
@@ -121,8 +127,18 @@ def calibrate_shared(
         (name, amount): _worst(reached, truths.of[name], name, threshold)
         for name, amount, (threshold, _, _) in unconfirmed
     }
+    many = trials
+    if design.calibration is not None and design.calibration.confidence == "upper":
+        many, unconfirmed, fresh = _bounded(
+            open_, truths, reached, unconfirmed, trials, fresh_seed, jobs, progress
+        )
+        worst = {
+            (name, amount): _worst(fresh, [n for n in truths.of[name] if n in fresh], name, limit)
+            for name, amount, (limit, _, _) in unconfirmed
+        }
     again = {name: truths.by_name[name] for name in dict.fromkeys(worst.values())}
-    fresh = _reached(open_, again, asking, trials, fresh_seed, jobs, progress, "confirmation")
+    if many == trials:
+        fresh = _reached(open_, again, asking, trials, fresh_seed, jobs, progress, "confirmation")
     for name, amount, (threshold, must_not, may) in unconfirmed:
         point = worst[name, amount]
         found.append(
@@ -130,7 +146,7 @@ def calibrate_shared(
                 name, amount, threshold, must_not, may,
                 {at: float((reached[at][name] >= threshold).mean()) for at in truths.of[name]},
                 point,
-                proportion(int((fresh[point][name] >= threshold).sum()), trials),
+                proportion(int((fresh[point][name] >= threshold).sum()), many),
             )
         )  # fmt: skip
     shares = {n: float(a) for n, a in zip(graph.names, graph.alpha, strict=True) if a}
@@ -151,6 +167,56 @@ def calibrate_shared(
         asked=fingerprint(design, kept.scenarios),
         found=fingerprint(final, kept.scenarios),
     )
+
+
+def _bounded(
+    open_: Design,
+    truths: _Truths,
+    reached: dict[str, dict[str, Floats]],
+    searched: Sequence[_Threshold],
+    trials: int,
+    seed: int,
+    jobs: int | None,
+    progress: Progress,
+) -> tuple[int, list[_Threshold], dict[str, dict[str, Floats]]]:
+    """Move the thresholds until the upper bound of each error, on fresh trials, is what is held.
+
+    As for success: fresh trials at the two truths with the largest errors, the others held by the
+    search.
+
+    Returns
+    -------
+    How many fresh trials, the thresholds, and by truth and claim what the trials ended with.
+    """
+    asking = list(dict.fromkeys(name for name, _, _ in searched))
+    worst = {
+        (name, amount): _hardest(reached, truths.of[name], name, limit)
+        for name, amount, (limit, _, _) in searched
+    }
+    names = dict.fromkeys(name for both in worst.values() for name in both)
+    again = {name: truths.by_name[name] for name in names}
+    many = FRESH * trials
+    fresh = _reached(open_, again, asking, many, seed, jobs, progress, "confirmation")
+    found: list[_Threshold] = []
+    for name, amount, _ in searched:
+        both = worst[name, amount]
+        others = {at: reached[at][name] for at in truths.of[name] if at not in both}
+        bound = smallest([fresh[at][name] for at in both], amount, upper=True)
+        held = _smallest(name, amount, others) if others else bound
+        found.append((name, amount, max(bound, held, key=lambda one: one[0])))
+    return many, found, fresh
+
+
+def _hardest(
+    reached: dict[str, dict[str, Floats]], names: Sequence[str], claim: str, threshold: float
+) -> list[str]:
+    """The truths in which most trials reach a threshold falsely."""
+    shares = {name: _share(reached[name][claim], threshold) for name in names}
+    return sorted(names, key=lambda name: -shares[name])[:CONFIRMED]
+
+
+def _share(values: Floats, threshold: float) -> float:
+    return float((values >= threshold).mean())
 
 
 def _with_success(design: Design, success: Calibrated | None) -> Design:

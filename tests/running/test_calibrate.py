@@ -343,16 +343,6 @@ def test_an_error_that_so_few_trials_cannot_show_is_refused() -> None:
     assert "at least 38,414,585 are needed" in str(caught.value)
 
 
-def test_an_upper_bound_of_further_claims_is_refused() -> None:
-    raw = raw_design("lupus_gated_claims")
-    for rule in raw["rules"]:
-        if rule["then"] == "claim":
-            rule["at_least"] = "calibrate"
-    raw["calibration"] = raw.get("calibration", {"type_one_error": 0.025}) | {"confidence": "upper"}
-    with pytest.raises(DesignError, match="set by the estimate"):
-        Design(**raw)
-
-
 def test_hello_is_solved_exactly_and_no_smaller_threshold_would_do() -> None:
     """By brute force: every probability that the rule can come to, at a hundred control rates."""
     raw = hello(calibration={"type_one_error": 0.025})

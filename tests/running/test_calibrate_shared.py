@@ -96,6 +96,25 @@ def success_threshold() -> float:
     return calibrated().success.threshold
 
 
+@pytest.mark.slow
+def test_the_upper_bound_of_each_claim_is_what_it_holds_where_that_is_asked_for() -> None:
+    raw = asking()
+    estimates = calibrate(Design(**raw), trials=300, jobs=1)
+    raw["calibration"]["confidence"] = "upper"
+    found = calibrate(Design(**raw), trials=300, jobs=1)
+    assert isinstance(found, SharedCalibration)
+    assert isinstance(estimates, SharedCalibration)
+    for one, other in zip(found.claims, estimates.claims, strict=True):
+        assert (one.rule, one.alpha) == (other.rule, other.alpha)
+        assert one.fresh.n == 3000
+        assert one.fresh.upper <= one.alpha
+        assert other.fresh.n == 300
+    assert "do not show" not in found.words()
+    assert found.success is not None
+    assert found.success.fresh is not None
+    assert found.success.fresh.upper <= found.success.target
+
+
 # ── the search ────────────────────────────────────────────────────────────────────────────────
 def test_what_is_asked_at_the_end_is_what_the_twin_sees() -> None:
     """Trial by trial: every claim in every trial, whatever held before."""

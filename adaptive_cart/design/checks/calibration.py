@@ -45,7 +45,6 @@ def calibration(pieces: Pieces) -> Found:
                 )
     yield from null_region(pieces)
     yield from _futility(pieces)
-    yield from _confidence(pieces)
     yield from _shape(pieces)
     yield from spent_by_look(pieces)
     yield from _false_stops(pieces)
@@ -86,23 +85,6 @@ def _futility(pieces: Pieces) -> Found:
                 f"cannot be left out then",
                 f"rules[{place}]",
             )
-
-
-def _confidence(pieces: Pieces) -> Found:
-    """Whether an upper bound is asked for where further claims are searched, which have none."""
-    calibration = pieces.calibration
-    if calibration is None or calibration.confidence != "upper":
-        return
-    for place, rule in enumerate(pieces.rules):
-        if rule is not None and rule.decision.at_the_end and rule.threshold == "calibrate":
-            yield (
-                "calibration.confidence",
-                f"found \"upper\", and the threshold of the claim '{rule.name}' is set by the "
-                f"estimate of its error; leave it out: the rule for success has the upper bound "
-                f"all the same",
-                f"rules[{place}]",
-            )
-            return
 
 
 def _shape(pieces: Pieces) -> Found:
