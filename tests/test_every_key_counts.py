@@ -1408,6 +1408,12 @@ KEYS: dict[str, list[Case]] = {
     "Calibration.confidence": [
         to("direct", "calibration/confidence", "estimate", "told",
            calibration={"type_one_error": 0.025}, rules__1__at_least="calibrate")],
+    "Calibration.held": [
+        to("several", "calibration/held", "by_claim", "told",
+           calibration={"type_one_error": 0.025, "held": "family_wise",
+                        "null_region": {"soc": [0.1, 0.3]}}),
+        to("direct", "calibration/held", "by_claim", "refused",
+           calibration={"type_one_error": 0.025}, rules__1__at_least="calibrate")],
     "Calibration.spend": [
         to("direct", "calibration/spend", [0.002, 0.025], "told",
            calibration={"type_one_error": 0.025, "spend": [0.01, 0.025]},

@@ -269,6 +269,11 @@ class Calibration(Part):
         default=None, description="how the thresholds differ by look; pocock, one number"
     )
 
+    held: Literal["family_wise", "by_claim"] | None = Field(
+        default=None,
+        description="whether any false success counts (default), or each claim's by itself",
+    )
+
     spend: list[Inside01] | None = Field(
         default=None,
         description="type I error up to each look at which the rule for success is judged, at most",
@@ -277,6 +282,11 @@ class Calibration(Part):
     false_stop: dict[str, FalseStop] | None = Field(
         default=None, description="by futility or safety rule: what its threshold is found for"
     )
+
+    @property
+    def by_claim(self) -> bool:
+        """Whether the error of each claim is held by itself, arm by arm and rule by rule."""
+        return self.held == "by_claim"
 
     @property
     def averaged(self) -> bool:

@@ -691,6 +691,7 @@ _HOVER = {
     "Calibration.null_region": "Control rates that count: soc = [0.02, 0.30]; else all.",
     "Calibration.confidence": "Upper 95% bound of a simulated error (default), or its estimate.",
     "Calibration.shape": "One threshold for all looks (default), or stricter at early ones.",
+    "Calibration.held": "The error of any claim (default), or that of each claim by itself.",
     "Calibration.spend": "Type I error up to each look; a threshold for each is found.",
     "Calibration.false_stop": "By futility or safety rule with `calibrate`: its false stops.",
     "FalseStop.at_most": "Probability of a stop by the rule, at most, in each of the scenarios.",

@@ -30,7 +30,7 @@ from dataclasses import replace
 from typing import Any
 
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
-from adaptive_cart.decisions import FUTILITY
+from adaptive_cart.decisions import FUTILITY, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, EngineError, Problem
 from adaptive_cart.nouns.records import Floats
@@ -227,10 +227,29 @@ def _exact(design: Design, region: Region, engine: Engine) -> bool:
     if region.base is not None:
         numbers = with_threshold(design, 0.5)
         found = obstacles(numbers, {region.base: numbers.truths[region.base]})
+    found += claims_together(design)
     if engine == "exact" and found:
         listed = "\n".join(f"  - {reason}" for reason in found)
         raise EngineError(f"the error of this design cannot be enumerated:\n{listed}")
     return not found and (engine == "exact" or tables_of(design) <= MOST_TABLES)
+
+
+def _one_by_one(design: Design) -> list[str]:
+    """Say of which error it is that it is held."""
+    if design.calibration is None or not design.calibration.by_claim:
+        return []
+    return [
+        "the error of each claim is held by itself; that any of them is false has no bound of its "
+        "own, and may be more frequent"
+    ]
+
+
+def claims_together(design: Design) -> list[str]:
+    """Say that claims are held one by one, which enumeration does not do."""
+    asked = design.calibration
+    if asked is None or not asked.by_claim or len(design.rules_ending(SUCCESS)) == 1:
+        return []
+    return ["the error of each claim is held by itself, and several rules declare success"]
 
 
 def _not_enumerated(design: Design, region: Region) -> list[str]:
@@ -239,6 +258,7 @@ def _not_enumerated(design: Design, region: Region) -> list[str]:
         return []
     numbers = with_threshold(design, 0.5)
     stands = obstacles(numbers, {region.base: numbers.truths[region.base]})
+    stands += claims_together(design)
     if stands or tables_of(design) <= MOST_TABLES:
         return []
     return [
@@ -381,7 +401,7 @@ def _simulated(
         trials=trials,
         fresh=fresh,
         seed=seed,
-        notes=(*_not_enumerated(design, region), *notes),
+        notes=(*_not_enumerated(design, region), *_one_by_one(design), *notes),
         confidence="upper" if confirmed else "estimate",
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ directly; else of scenarios. :mod:`adaptive_cart.running.null_region` makes the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,6 +114,8 @@ def wanted_words(design: Design) -> str | None:
             f"at most what it holds, in every scenario in which it is false{_left_out(design)}"
         )
     error = f"type I error wanted: at most {design.calibration.type_one_error:g}"
+    if design.calibration.by_claim:
+        error += " for each claim by itself (any false claim may be more frequent)"
     try:
         region = region_of(design).words
     except DesignError:  # typed thresholds, and no null scenario to judge them by
@@ -341,7 +343,23 @@ def null_points(
         raise DesignError(
             [Problem("calibration", f"nothing to hold the error at: {told}; {write}")]
         )
+    if asked.calibration is not None and asked.calibration.by_claim:
+        points = [one for point in points for one in by_claim(point, design, success)]
     return points, notes
+
+
+def by_claim(point: Point, design: Design, rules: Sequence[ResolvedRule]) -> Iterator[Point]:
+    """A truth once for each claim that is false there, so that each is looked at by itself."""
+    for rule in rules:
+        for place in point.false[rule.name]:
+            target = rule.targets[place]
+            words = [rule.name]
+            if len(rule.targets) > 1:
+                words.append(design.arm_names[target.arm])
+                words += [design.stratum_names[target.stratum]] if target.stratum >= 0 else []
+            false: dict[str, tuple[int, ...]] = {other.name: () for other in rules}
+            name = f"{point.name} ({' '.join(words)})"
+            yield Point(name, point.truth, false | {rule.name: (place,)})
 
 
 def calibrated_rules(design: Design, rules: Sequence[ResolvedRule]) -> list[ResolvedRule]:

@@ -227,7 +227,10 @@ def stated(
         Of the tiles, and of the random truths.
     """
     (effect,) = effects_of(_rules(design), design)
-    known = {next(iter(p.rates.values())): p.figure.estimate for p in places if p.rates}
+    known: dict[float, float] = {}
+    for place in places:
+        for control in place.rates.values():
+            known[control] = max(known.get(control, 0.0), place.figure.estimate)
     controls = np.array(sorted(known))
     errors = np.array([known[control] for control in controls])
     at_rate = _points(design, region, effect)

@@ -22,7 +22,7 @@ from adaptive_cart.errors import DesignError, EngineError, InputError, Problem, 
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.operating import Figure, exact, proportion
 from adaptive_cart.results.worst_case import Certificate, Over, Place, WorstCase
-from adaptive_cart.running.calibrate import own_seed, without_futility
+from adaptive_cart.running.calibrate import claims_together, own_seed, without_futility
 from adaptive_cart.running.certificate import (
     certify,
     certify_power,
@@ -136,6 +136,7 @@ def _exact(design: Design, region: Region, engine: Engine) -> bool:
     found = ["the truths are scenarios"] if region.base is None else []
     if region.base is not None:
         found = obstacles(design, {region.base: design.truths[region.base]})
+    found += claims_together(design)
     if engine == "exact" and found:
         listed = "\n".join(f"  - {reason}" for reason in found)
         raise EngineError(f"the error of this design cannot be enumerated:\n{listed}")

@@ -19,8 +19,12 @@ from scipy import stats
 
 import adaptive_cart as ac
 from adaptive_cart.cli import main
+from adaptive_cart.conduct.plan import Plan
+from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, EngineError
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.calibration import Calibrated
 from adaptive_cart.results.calibration_log import log_beside, read_log
 from adaptive_cart.results.operating import proportion
@@ -29,7 +33,7 @@ from adaptive_cart.running.exact_error import ExactError
 from adaptive_cart.running.region import null_points, with_threshold
 from adaptive_cart.running.simulated_error import false_successes, midway
 from adaptive_cart.telling.check import described
-from checks import raw_design
+from checks import raw_design, tiny_design
 from twin import enumeration, posterior
 
 UNIFORM = ((1.0, 1.0, 1.0),)
@@ -650,3 +654,68 @@ def test_words_say_region_neighbours_and_doubt() -> None:
     drawn = calibrate(Design(**hello()), trials=200, seed=2, jobs=1, engine="simulate")
     assert drawn.fresh is not None
     assert ("do not show" in drawn.words()) == (drawn.fresh.upper > 0.025)
+
+
+# ── each claim by itself ──────────────────────────────────────────────────────────────────────
+def two_arms(**calibration: Any) -> dict[str, Any]:
+    """A control and two arms, a success of each."""
+    success = {
+        "name": "efficacy",
+        "then": "declare_success",
+        "posterior": {"endpoint": "dfr", "arm": "each", "minus": "soc", "above": 0.0},
+        "at_least": "calibrate",
+    }
+    wanted = {"type_one_error": 0.05, "null_region": {"soc": [0.3, 0.3]}, "confidence": "estimate"}
+    return tiny_design(
+        arms={"soc": {"control": True}, "low": {}, "high": {}},
+        enrolment={"max_n": 36, "per_month": 3},
+        looks={"observed": [18, 36]},
+        rules=[success],
+        scenarios={"null": {"dfr": {"soc": 0.3, "low": 0.3, "high": 0.3}}},
+        calibration=wanted | calibration,
+    )
+
+
+def test_each_arm_is_held_by_itself_where_that_is_asked_for() -> None:
+    any_, each = (
+        calibrate(Design(**two_arms(held=held)), trials=2000, jobs=1)
+        for held in ("family_wise", "by_claim")
+    )
+    assert isinstance(any_, Calibrated)
+    assert isinstance(each, Calibrated)
+    assert each.threshold < any_.threshold
+    assert len(each.points) == 2 * len(any_.points)
+    named = {point.name.split(" (")[1] for point in each.points}
+    assert named == {"efficacy low)", "efficacy high)"}
+    assert "for each claim by itself" in described(Design(**two_arms(held="by_claim")))
+    assert "the error of each claim is held by itself" in each.words()
+    largest = _largest_by_arm(each)
+    shares = (largest >= each.threshold).mean(axis=0)
+    assert sorted(shares) == sorted(each.errors.values())
+    assert shares.max() <= 0.05
+    assert (largest >= each.must_not_count).mean(axis=0).max() > 0.05
+
+
+def _largest_by_arm(found: Calibrated) -> Floats:
+    """The largest probability of each arm in the trials of the search, ``(trial, arm)``."""
+    raw = two_arms(held="by_claim")
+    raw["rules"][0]["at_least"] = 1.0
+    raw.pop("calibration")
+    design = Design(**raw)
+    plan = Plan.of(design)
+    never = Plan(design, tuple(r.never() for r in plan.rules), plan.schedule, plan.fitted, ())
+    latents = latents_for(design, found.seed, 0, found.trials)
+    block = run_block(never, design.truths["null"], (), latents)
+    return np.fmax.reduce([look.probabilities["efficacy"] for look in block.looks])
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (small(calibration={"type_one_error": 0.05, "held": "by_claim"}), "makes one claim alone"),
+        (two_arms(held="both"), "held"),
+    ],
+)
+def test_claims_that_cannot_be_held_one_by_one_are_refused(raw: dict[str, Any], words: str) -> None:
+    with pytest.raises(DesignError, match=words):
+        Design(**raw)

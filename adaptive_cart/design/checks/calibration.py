@@ -47,6 +47,7 @@ def calibration(pieces: Pieces) -> Found:
     yield from _futility(pieces)
     yield from _shape(pieces)
     yield from spent_by_look(pieces)
+    yield from _by_claim(pieces)
     yield from _false_stops(pieces)
     yield from averaged_targets(pieces)
     calibration = pieces.calibration
@@ -85,6 +86,33 @@ def _futility(pieces: Pieces) -> Found:
                 f"cannot be left out then",
                 f"rules[{place}]",
             )
+
+
+def _by_claim(pieces: Pieces) -> Found:
+    """Whether there are several claims that could be held one by one."""
+    if pieces.calibration is None or not pieces.calibration.by_claim or None in pieces.rules:
+        return
+    success = [rule for rule in pieces.rules if rule is not None and rule.decision.ends == SUCCESS]
+    each = any("each" in (q.arm, q.stratum) for rule in success for q in rule.asked)
+    path = "calibration.held"
+    if pieces.claims is not None:
+        yield (
+            path,
+            'found "by_claim", and [claims] shares a family-wise error; leave one of them out',
+        )
+    elif pieces.calibration.type_one_error is None:
+        yield (
+            path,
+            'found "by_claim", and no type_one_error is asked for; leave it out',
+            "calibration",
+        )
+    elif len(success) < 2 and not each:
+        yield (
+            path,
+            'found "by_claim", and success makes one claim alone, so that it has no effect; leave '
+            "it out",
+            "rules",
+        )
 
 
 def _shape(pieces: Pieces) -> Found:
