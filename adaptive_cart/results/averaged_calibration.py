@@ -113,7 +113,7 @@ class AveragedCalibration(Searched):
             )
         which = "the smallest attainable threshold that keeps this"
         if self.losses is not None:
-            costs = ", ".join(f"{name} {value:g}" for name, value in self.losses.items())
+            costs = ", ".join(f"{name} costs {value:g}" for name, value in self.losses.items())
             which = f"the attainable threshold with the smallest expected loss ({costs})"
             which += " that keeps this" if self.wanted else ""
         lines = [

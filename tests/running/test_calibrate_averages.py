@@ -254,7 +254,7 @@ def test_the_report_tells_what_the_threshold_keeps(tmp_path: Path) -> None:
     assert isinstance(said, Paragraph)
     assert isinstance(table, Table)
     text = plain(said.line)
-    assert "the smallest expected loss, where false success costs 5 and missed costs 1" in text
+    assert "smallest expected loss (a false success costs 5 and a missed claim costs 1)" in text
     assert "the claim is false, given success is at most 0.08" in text
     rows = {plain(one.cells[0]): plain(one.cells[3]) for one in table.rows}
     fresh = found.fresh["false_discovery"].estimate

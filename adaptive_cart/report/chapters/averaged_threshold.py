@@ -71,8 +71,8 @@ def _which(found: AveragedCalibration) -> Line:
     if found.losses is None:
         return line("the smallest attainable one at which ", listed(kept))
     costs = [line(name, " costs ", given(value, SOURCE)) for name, value in found.losses.items()]
-    where = line(" of those at which ", listed(kept)) if kept else ()
-    return line("the attainable one with the smallest expected loss, where ", listed(costs), where)
+    where = line(", of those at which ", listed(kept)) if kept else ()
+    return line("the attainable one with the smallest expected loss (", listed(costs), ")", where)
 
 
 def _also(found: AveragedCalibration) -> Line:

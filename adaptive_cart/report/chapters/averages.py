@@ -75,6 +75,7 @@ def averages(evidence: Evidence) -> list[Block]:
             head=cells("Design prior", *(HEADS[name] for name in shown)),
             rows=tuple(rows),
             align=("left", *("right",) * len(shown)),
+            wide=len(shown) > 6,
             notes=(
                 prose(
                     "In brackets Monte Carlo intervals, where trials were simulated. Helped: "
