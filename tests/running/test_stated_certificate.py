@@ -40,8 +40,8 @@ from checks import raw_design, tiny_design
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wide tiles, and few truths at which the bound is tried."""
-    monkeypatch.setattr(stated_certificate, "ROOM", 1.6)
-    monkeypatch.setattr(stated_certificate, "TRIED", 8)
+    monkeypatch.setattr(stated_certificate, "ROOM", 3.0)
+    monkeypatch.setattr(stated_certificate, "TRIED", 4)
 
 
 def exact_error() -> ExactError:
