@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from adaptive_cart.commands import options
 from adaptive_cart.commands.terminal import encodable, progress, say_goes_on
+
+if TYPE_CHECKING:
+    from adaptive_cart.programmes.programme import Programme
+    from adaptive_cart.programmes.result import ProgrammeResult
 
 
 @click.command(name="programme")
@@ -24,6 +29,24 @@ from adaptive_cart.commands.terminal import encodable, progress, say_goes_on
 @click.option(
     "--policies", is_flag=True, help="Also under each of [policies.NAME], on the same candidates."
 )
+@click.option(
+    "--evidence",
+    metavar="TABLE",
+    type=click.Path(path_type=Path),
+    help="Published early series (CSV), in the place of what the file says of their parameter.",
+)
+@click.option(
+    "--spread",
+    type=float,
+    help="With --evidence: multiplies the prior scales of differences between groups  [1].",
+)
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(["pdf", "svg", "png"]),
+    help="Of the page of figures; may be repeated; all if left out.",
+)
 @options.workers
 @options.out("Folder of the results; else programmes/<name of the file>.")
 @options.resume
@@ -33,6 +56,9 @@ def command(
     seed: int | None,
     engine: str,
     policies: bool,
+    evidence: Path | None,
+    spread: float | None,
+    formats: tuple[str, ...],
     jobs: int | None,
     out: Path | None,
     resume: bool,
@@ -41,11 +67,22 @@ def command(
 
     FILE names two design files, and says what may be true of candidates.
     """
-    from adaptive_cart.programmes import load_programme, simulate_programme
+    from adaptive_cart.errors import InputError
+    from adaptive_cart.programmes import load_programme
+    from adaptive_cart.programmes.page import write_page
     from adaptive_cart.programmes.run import enumerate_programme
 
+    if spread is not None and evidence is None:
+        raise click.UsageError("--spread is of the priors of --evidence; give a TABLE too.")
     loaded = load_programme(file)
     folder = out or Path("programmes") / file.stem
+    if evidence is not None and (engine == "exact" or policies):
+        raise InputError(
+            "--evidence: is simulated, and as the file says otherwise; leave out "
+            "--engine exact and --policies"
+        )
+    if engine == "exact" and policies:
+        raise InputError("--policies: their differences are simulated; leave out --engine exact")
     if engine == "exact":
         idle = {"--portfolios": portfolios, "--seed": seed, "--jobs": jobs}
         for option in (name for name, value in idle.items() if value is not None):
@@ -57,22 +94,48 @@ def command(
     if policies:
         _compare(file, folder, portfolios, seed, jobs, resume)
         return
+    learned = None if evidence is None else _learned(loaded, evidence, spread)
+    given: dict[str, Any] = {"portfolios": portfolios, "seed": seed, "jobs": jobs, "resume": resume}
+    found = _simulated(loaded, folder, **given)
+    wanted = formats or ("pdf", "svg", "png")
+    write_page(found, formats=wanted)
+    text = found.text()
+    if learned is not None:
+        from adaptive_cart.programmes.beside import WITH, beside
+
+        programme, findings = learned
+        other = _simulated(programme, folder / WITH, **given)
+        said = beside(found, other, findings)
+        write_page(other, said, wanted)
+        text += f"\n{said}"
+        click.echo(f"with the series: {other.folder}", err=True)
+    click.echo(encodable(text), nl=False)
+    click.echo(f"\ncandidates, measures and a page of figures in {found.folder}", err=True)
+
+
+def _learned(loaded: Programme, table: Path, spread: float | None) -> tuple[Programme, Any]:
+    from adaptive_cart.evidence import learn, read_series
+    from adaptive_cart.programmes.learned import with_series
+
+    findings = learn(read_series(table), 1.0 if spread is None else spread)
+    return with_series(loaded, findings), findings
+
+
+def _simulated(programme: Programme, out: Path, *, resume: bool, **given: Any) -> ProgrammeResult:
+    from adaptive_cart.programmes import simulate_programme
+
     try:
         with progress() as bar:
-            found = simulate_programme(
-                loaded,
-                portfolios=portfolios,
-                seed=seed,
-                jobs=jobs,
-                out=folder,
+            return simulate_programme(
+                programme,
+                out=out,
                 restart=not resume,
                 progress=bar.show,
                 tell=bar.tell,
+                **given,
             )
     except KeyboardInterrupt:
         say_goes_on(resume)
-    click.echo(encodable(found.text()), nl=False)
-    click.echo(f"\ncandidates and measures in {found.folder}", err=True)
 
 
 def _compare(

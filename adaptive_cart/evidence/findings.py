@@ -45,7 +45,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Finding:
-    """One outcome: its posterior, and the same groups without data."""
+    """One outcome: its posterior, and its prior in the same form, of any group."""
 
     after: Posterior
     before: Posterior
@@ -69,13 +69,14 @@ class Finding:
             self.outcome.levels, after.spreads, before.spreads, strict=True
         ):
             yield Row(name, "sd", level.name, _three(one), _three(other))
+        (any_group,), (any_new,) = before.groups.values(), before.new_in.values()
         for group in after.groups:
-            own, prior = after.groups[group], before.groups[group]
-            yield Row(name, "group", group, self._natural(own), self._natural(prior))
+            own = self._natural(after.groups[group])
+            yield Row(name, "group", group, own, self._natural(any_group))
         if len(self.outcome.levels) > 1:
             for group in after.new_in:
-                own, prior = after.new_in[group], before.new_in[group]
-                yield Row(name, "new_in", group, self._natural(own), self._natural(prior))
+                own = self._natural(after.new_in[group])
+                yield Row(name, "new_in", group, own, self._natural(any_new))
         yield Row(name, "new", "", self._natural(after.new), self._natural(before.new))
 
     def _natural(self, curve: Curve) -> tuple[float, float, float]:

@@ -44,8 +44,14 @@ class Grouped:
         return tuple(found)
 
     def without_data(self) -> Grouped:
-        """Return the same groups before anything was seen: their posterior is the prior."""
-        return replace(self, events=0.0 * self.events, size=0.0 * self.size)
+        """Return one group of each level before anything was seen: its posterior is the prior."""
+        return replace(
+            self,
+            events=np.zeros(1),
+            size=np.zeros(1),
+            member=np.zeros((1, len(self.names)), dtype=np.int64),
+            names=tuple(names[:1] for names in self.names),
+        )
 
 
 def grouped(record: Record, outcome: Outcome) -> Grouped:

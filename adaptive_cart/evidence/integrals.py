@@ -39,6 +39,7 @@ _WIDE = 9.0  # prior standard deviations of a value on either side of the centre
 _FINE = 0.35  # of the narrowest likelihood
 _COARSEST = 0.1
 _MOST = 4096
+_NOTHING = 1e-30  # a mass that is none: its slope would not be a number
 
 
 @dataclass(frozen=True)
@@ -160,8 +161,9 @@ class Curve:
 
     @cached_property
     def _below(self) -> interpolate.PchipInterpolator:
+        masses = np.where(self.masses > _NOTHING, self.masses, 0.0)
         return interpolate.PchipInterpolator(
-            self.grid.edges, np.concatenate([[0.0], np.cumsum(self.masses)])
+            self.grid.edges, np.concatenate([[0.0], np.cumsum(masses)])
         )
 
     def below(self, value: float) -> float:
