@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from adaptive_cart.design.design import Design
     from adaptive_cart.design.file import load_design
     from adaptive_cart.errors import CartError, DesignError, EngineError, ResultsError, RunError
+    from adaptive_cart.exhibits import exhibit
     from adaptive_cart.programmes import load_programme, simulate_programme
     from adaptive_cart.recorded.file import ParticipantsError
     from adaptive_cart.report import write_report
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from adaptive_cart.running.workers import at_work
     from adaptive_cart.running.worst_case import worst_case
     from adaptive_cart.sweeps import Sweep, sweep
-    from adaptive_cart.sweeps.exhibits import exhibit
     from adaptive_cart.sweeps.sizing import size
     from adaptive_cart.telling.walkthrough import example
 
@@ -55,7 +55,7 @@ _HOME = {
     "compare": "comparison",
     "durability": "analysis.durability_curves",
     "example": "telling.walkthrough",
-    "exhibit": "sweeps.exhibits",
+    "exhibit": "exhibits",
     "load_design": "design.file",
     "load_programme": "programmes",
     "merge": "running.shares",

@@ -49,7 +49,7 @@ from adaptive_cart.commands.terminal import progress
     "--also",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Folder of a worst case or a sweep of the same design, told too; may be repeated.",
+    help="Folder of a worst case, sweep or programme of the same design; may be repeated.",
 )
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Else the results folder."
@@ -74,9 +74,9 @@ def command(
         return
     if result is None:
         raise click.UsageError("Missing argument 'RESULT'.")
+    from adaptive_cart.exhibits import exhibit
     from adaptive_cart.report import write_report
     from adaptive_cart.results.result import open_result
-    from adaptive_cart.sweeps.exhibits import exhibit
 
     with progress() as bar:
         written = write_report(

@@ -13,7 +13,7 @@ import io
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -30,13 +30,14 @@ from adaptive_cart.figures.style import (
     whole_ticks,
 )
 from adaptive_cart.programmes.measured import HOLD_UP
-from adaptive_cart.programmes.result import ProgrammeResult
+from adaptive_cart.programmes.result import KeptProgramme, ProgrammeResult
 from adaptive_cart.results.operating import Figure as Measure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Simulated: TypeAlias = KeptProgramme | ProgrammeResult
 PAGE = "portfolio"
 HEIGHT = 8.6  # inches
 FEWEST = 30  # candidates of an early result that are shown as a mark
@@ -87,7 +88,7 @@ class EarlyResult:
     going: float
 
 
-def early_results(result: ProgrammeResult) -> list[EarlyResult]:
+def early_results(result: Simulated) -> list[EarlyResult]:
     """By what was seen early: what is true on average; nothing where early trials count nothing."""
     table = result.candidates
     if "early_responders" not in table or not table["early_participants"].any():
@@ -109,7 +110,7 @@ def early_results(result: ProgrammeResult) -> list[EarlyResult]:
     return found
 
 
-def go_rules(result: ProgrammeResult) -> list[GoRule]:
+def go_rules(result: Simulated) -> list[GoRule]:
     """By the smallest number of responders that goes on; nothing where early numbers differ."""
     table = result.candidates
     if "early_responders" not in table or len(np.unique(table["early_participants"])) != 1:
@@ -127,7 +128,7 @@ def go_rules(result: ProgrammeResult) -> list[GoRule]:
     ]
 
 
-def cut_of(result: ProgrammeResult) -> int | None:
+def cut_of(result: Simulated) -> int | None:
     """The go rule as a number of responders; nothing where it is no such number."""
     table = result.candidates
     rules = go_rules(result)
@@ -139,7 +140,7 @@ def cut_of(result: ProgrammeResult) -> int | None:
 
 # ── the page ──────────────────────────────────────────────────────────────────────────────────
 @styled
-def draw_page(result: ProgrammeResult) -> Figure:
+def draw_page(result: Simulated) -> Figure:
     """Draw how many hold up, what is left of an early effect, what go rules cost, the price."""
     figure = sheet(HEIGHT)
     (many, left), (rules, price) = figure.subplots(2, 2)
@@ -150,8 +151,8 @@ def draw_page(result: ProgrammeResult) -> Figure:
     return figure
 
 
-def _how_many(axes: Axes, result: ProgrammeResult) -> None:
-    count = result.programme.law.count
+def _how_many(axes: Axes, result: Simulated) -> None:
+    count = result.count
     axes.set_title(f"Of {count} products, how many hold up?")
     names = [name for name in LABELS if name in result.distributions]
     for place, name in enumerate(names):
@@ -171,7 +172,7 @@ def _how_many(axes: Axes, result: ProgrammeResult) -> None:
     axes.set_xlabel("Products of a portfolio; the line is the mean")
 
 
-def _what_is_left(axes: Axes, result: ProgrammeResult) -> None:
+def _what_is_left(axes: Axes, result: Simulated) -> None:
     axes.set_title("What is left of an early result?")
     found = [one for one in early_results(result) if one.candidates >= FEWEST]
     if not found:
@@ -201,7 +202,7 @@ def _what_is_left(axes: Axes, result: ProgrammeResult) -> None:
     percent_axis(axes, "y")
 
 
-def _go_rules(axes: Axes, result: ProgrammeResult) -> None:
+def _go_rules(axes: Axes, result: Simulated) -> None:
     axes.set_title("What does a go rule cost?")
     found, cut = go_rules(result), cut_of(result)
     if not found:
@@ -225,7 +226,7 @@ def _go_rules(axes: Axes, result: ProgrammeResult) -> None:
     light_grid(axes)
 
 
-def _price(axes: Axes, result: ProgrammeResult) -> None:
+def _price(axes: Axes, result: Simulated) -> None:
     axes.set_title("Who takes part, and for how long?")
     rows = (
         ("in early trials", "participants_early", BLUE),
@@ -245,7 +246,7 @@ def _price(axes: Axes, result: ProgrammeResult) -> None:
     light_grid(axes, "x")
 
 
-def _years(result: ProgrammeResult) -> str:
+def _years(result: Simulated) -> str:
     until: Measure = result.figure("months_until_all_decided")
     return f"the last product is decided after {until.estimate / 12.0:.1f} years"
 
@@ -255,7 +256,7 @@ def _nothing(axes: Axes, why: str) -> None:
     axes.text(0.5, 0.5, why, ha="center", va="center", transform=axes.transAxes)
 
 
-def caption(result: ProgrammeResult) -> str:
+def caption(result: Simulated) -> str:
     """What the page shows, and how it is read."""
     told = (
         "How many products of a portfolio work, go on to a controlled trial, succeed there, and "
@@ -274,9 +275,9 @@ def caption(result: ProgrammeResult) -> str:
     return told + "Who takes part: participants of a portfolio on average."
 
 
-def alternative_text(result: ProgrammeResult) -> str:
+def alternative_text(result: Simulated) -> str:
     """The page in words, for those who do not see it."""
-    count = result.programme.law.count
+    count = result.count
     numbers = ", ".join(
         f"{result.figure(f'number_{name}').estimate:.1f} {words}" for name, words in LABELS.items()
     )
@@ -299,7 +300,7 @@ def alternative_text(result: ProgrammeResult) -> str:
 
 
 # ── what goes with it ─────────────────────────────────────────────────────────────────────────
-def numbers_of(result: ProgrammeResult) -> Mapping[str, str]:
+def numbers_of(result: Simulated) -> Mapping[str, str]:
     """Numbers behind the page that no other file of the run has, as CSV, by name of the file."""
     left = [(one.observed, one.true, one.candidates, one.going) for one in early_results(result)]
     rules = [

@@ -20,21 +20,15 @@ FILES = (
 )  # fmt: skip
 
 
-@dataclass
-class ProgrammeResult:
-    """What a programme gave.
+class _InFolder:
+    """What the files of a programme say."""
 
-    Attributes
-    ----------
-    folder
-        Where its files are.
-    temporary
-        Whether the folder goes away with :meth:`close`.
-    """
-
-    programme: Programme
     folder: Path
-    temporary: bool = False
+
+    @property
+    def count(self) -> int:
+        """Candidates of a portfolio."""
+        return len(next(iter(self.distributions.values()))) - 1
 
     def text(self) -> str:
         """The first page, in words."""
@@ -66,6 +60,30 @@ class ProgrammeResult:
 
         table = pq.read_table(self.folder / CANDIDATES, memory_map=False)
         return {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names}
+
+
+@dataclass(frozen=True)
+class KeptProgramme(_InFolder):
+    """What a programme gave, read without the designs that it was of."""
+
+    folder: Path
+
+
+@dataclass
+class ProgrammeResult(_InFolder):
+    """What a programme gave.
+
+    Attributes
+    ----------
+    folder
+        Where its files are.
+    temporary
+        Whether the folder goes away with :meth:`close`.
+    """
+
+    programme: Programme
+    folder: Path
+    temporary: bool = False
 
     def close(self) -> None:
         """Remove a temporary folder."""

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_cart.design.file import digest_of
 from adaptive_cart.errors import DesignError, Problem, ResultsError
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.programmes.known import known_of
@@ -152,7 +153,12 @@ def _simulate(
     _require_ours(owned, identity, restart)
     if restart:
         owned.keep_only([])
-    record = {**identity, "name": programme.tables.name, "portfolios": number}
+    record = {
+        **identity,
+        "name": programme.tables.name,
+        "controlled_design": digest_of(programme.confirm.design),
+        "portfolios": number,
+    }
     owned.write("programme.toml", programme.text)
     owned.write(RECORD, json.dumps({**record, "status": "running"}, indent=1) + "\n")
     gaps = list(_gaps(_parts(owned), number))

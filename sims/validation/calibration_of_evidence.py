@@ -1,12 +1,12 @@
 """Simulation-based calibration of the model of early series, both faces.
 
-    python sims/validation/calibration_of_evidence.py [OUTCOME ...] [--datasets 300] [--pymc 100]
+    python sims/validation/calibration_of_evidence.py [OUTCOME ...] [--face PyMC] [--tables 300]
 
 The groups and sizes are those of ``designs/early_series.csv``; parameters are drawn from the priors
 and events given them, here and by NumPy, from the statement in ``adaptive_cart/evidence/outcomes``.
 The integrals answer with the probability that a quantity lies below its true value, PyMC with the
 rank of the true value among thinned draws; both are uniform where the posterior is right (see
-``calibration_of_posteriors.py``). Writes a CSV and a figure an outcome into ``--out``.
+``calibration_of_posteriors.py``). Writes a CSV and a figure an outcome and face into ``--out``.
 """
 
 from __future__ import annotations
@@ -101,31 +101,31 @@ def pymc(shape: Grouped, number: int, seed: int) -> tuple[Ranks, int]:
     return found, failed
 
 
-def figure(name: str, studies: dict[str, tuple[Ranks, int]], path: Path) -> None:
+FACES = {"fast": fast, "PyMC": pymc}
+
+
+def figure(title: str, ranks: Ranks, path: Path) -> None:
     """Distribution functions of the ranks, less the uniform one, within their 95% bands."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    fig, axes = plt.subplots(
-        1, len(studies), figsize=(5.2 * len(studies), 4.2), squeeze=False, layout="constrained"
-    )
-    for axis, (face, (ranks, _)) in zip(axes[0], studies.items(), strict=True):
-        number = len(ranks["centre"])
-        at, lower, upper = uniformity.bands(number)
-        axis.fill_between(at, lower - at, upper - at, color="0.88", lw=0, label="95%, simultaneous")
-        axis.axhline(0.0, color="0.5", lw=0.8)
-        for label, values in ranks.items():
-            away = np.searchsorted(np.sort(values), at, side="right") / number - at
-            axis.plot(at, away, lw=1.0, label=label)
-        axis.set_title(f"{name}, {face}: {number:,} tables", fontsize=10)
-        axis.set_xlabel("posterior probability below the true value")
-        axis.set_ylabel("distribution function − uniform")
-        axis.legend(fontsize=6, frameon=False, loc="upper right")
-        top = 2.2 * float((upper - at).max())
-        axis.set_ylim(-top, top)
-        axis.spines[["top", "right"]].set_visible(False)
+    fig, axis = plt.subplots(figsize=(5.6, 4.4), layout="constrained")
+    number = len(ranks["centre"])
+    at, lower, upper = uniformity.bands(number)
+    axis.fill_between(at, lower - at, upper - at, color="0.88", lw=0, label="95%, simultaneous")
+    axis.axhline(0.0, color="0.5", lw=0.8)
+    for label, values in ranks.items():
+        away = np.searchsorted(np.sort(values), at, side="right") / number - at
+        axis.plot(at, away, lw=1.0, label=label)
+    axis.set_title(f"{title}: {number:,} tables", fontsize=10)
+    axis.set_xlabel("posterior probability below the true value")
+    axis.set_ylabel("distribution function − uniform")
+    axis.legend(fontsize=6, frameon=False, loc="upper right", ncols=2)
+    top = 2.2 * float((upper - at).max())
+    axis.set_ylim(-top, top)
+    axis.spines[["top", "right"]].set_visible(False)
     fig.savefig(path, dpi=110)
     plt.close(fig)
 
@@ -133,8 +133,8 @@ def figure(name: str, studies: dict[str, tuple[Ranks, int]], path: Path) -> None
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("outcomes", nargs="*", default=list(OUTCOMES))
-    parser.add_argument("--datasets", type=int, default=300, help="for the integrals")
-    parser.add_argument("--pymc", type=int, default=100, help="tables for PyMC; 0 for none")
+    parser.add_argument("--face", choices=list(FACES), default="fast")
+    parser.add_argument("--tables", type=int, default=300)
     parser.add_argument("--seed", type=int, default=20261129)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
@@ -142,30 +142,27 @@ def main() -> None:
     record = read_series(TABLE)
     for name in options.outcomes:
         began, shape = time.perf_counter(), grouped(record, OUTCOMES[name])
-        studies = {"fast": fast(shape, options.datasets, options.seed)}
-        if options.pymc:
-            studies["PyMC"] = pymc(shape, options.pymc, options.seed + 1)
+        ranks, failed = FACES[options.face](shape, options.tables, options.seed)
         rows = []
-        for face, (ranks, failed) in studies.items():
-            for quantity, values in ranks.items():
-                p = uniformity.p_value(np.array(values))
-                rows.append(
-                    {
-                        "outcome": name,
-                        "face": face,
-                        "quantity": quantity,
-                        "datasets": len(values),
-                        "p_uniform": f"{p:.4f}",
-                        "inside_bands": str(p >= 0.05).lower(),
-                        "failed": failed,
-                    }
-                )
-        path = options.out / f"calibration_evidence_{name}.csv"
+        for quantity, values in ranks.items():
+            p = uniformity.p_value(np.array(values))
+            rows.append(
+                {
+                    "outcome": name,
+                    "face": options.face,
+                    "quantity": quantity,
+                    "tables": len(values),
+                    "p_uniform": f"{p:.4f}",
+                    "inside_bands": str(p >= 0.05).lower(),
+                    "failed": failed,
+                }
+            )
+        path = options.out / f"calibration_evidence_{name}_{options.face.lower()}.csv"
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
-        figure(name, studies, path.with_suffix(".png"))
+        figure(f"{name}, {options.face}", ranks, path.with_suffix(".png"))
         for row in rows:
             print(" ".join(f"{value!s:>24s}" for value in row.values()))
         print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import csv
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 from click.testing import CliRunner
 from scipy import special
 
+import adaptive_cart as ac
 from adaptive_cart.cli import main
-from adaptive_cart.errors import DesignError
+from adaptive_cart.design.file import digest_of
+from adaptive_cart.errors import DesignError, ResultsError
 from adaptive_cart.evidence import Findings, learn
 from adaptive_cart.evidence.draws import Draws
 from adaptive_cart.evidence.file import COLUMNS, parsed_series
@@ -21,6 +24,9 @@ from adaptive_cart.nouns.streams import uniforms
 from adaptive_cart.programmes import simulate_programme
 from adaptive_cart.programmes.learned import LawOfSeries, with_series
 from adaptive_cart.programmes.pictures import cut_of, early_results, go_rules
+from adaptive_cart.report.document import Table, plain
+from adaptive_cart.report.evidence import Evidence
+from adaptive_cart.report.facts import Facts
 from programmes import cases
 from programmes.cases import programme, written
 
@@ -166,3 +172,32 @@ def test_the_page_counts_what_every_go_rule_costs(tmp_path: Path) -> None:
         true = [level for _, seen, _, level in rows if seen == round(10 * one.observed)]
         assert one.candidates == len(true)
         assert one.true == pytest.approx(sum(true) / len(true))
+
+
+def test_a_programme_is_told_in_the_restricted_report_of_its_controlled_trial(
+    tmp_path: Path,
+) -> None:
+    drawn = programme(tmp_path / "a", DRAWN)
+    simulate_programme(drawn, portfolios=6, seed=3, jobs=1, out=tmp_path / "p")
+    told = ac.exhibit(tmp_path / "p")
+    assert told.belongs_to(digest_of(drawn.confirm.design))
+    assert not told.belongs_to(drawn.digest)
+    run = ac.simulate(
+        drawn.confirm.design, trials=20, jobs=1, engine="simulate", out=tmp_path / "r"
+    )
+    blocks = told.blocks(Evidence(run, Facts(), 0))
+    assert {block.audience for block in blocks} == {"restricted"}
+    table_ = next(block for block in blocks if isinstance(block, Table))
+    rows = {plain(one.cells[0]): plain(one.cells[1]) for one in table_.rows}
+    with (tmp_path / "p" / "measures.csv").open(newline="") as file:
+        measures = {(row["measure"], row["of"]): row["estimate"] for row in csv.DictReader(file)}
+    for label, key in (
+        ("Candidates that go on, mean", ("number_go", "portfolio")),
+        ("Goes on, if it works", ("P(go)", "work")),
+        ("Early result less the truth, of all", ("early_overstated", "all")),
+    ):
+        shown = float(rows[label].split(" ")[0].replace("−", "-"))
+        assert shown == pytest.approx(float(measures[key]), abs=0.06)
+    (tmp_path / "p" / "measures.csv").write_text("measure\n")
+    with pytest.raises(ResultsError, match="as this version writes it"):
+        ac.exhibit(tmp_path / "p")

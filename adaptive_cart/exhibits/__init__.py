@@ -1,4 +1,4 @@
-"""What a folder beside a run holds that its report can tell: a worst case, or a sweep."""
+"""What a folder beside a run holds that its report can tell: a worst case, a sweep, a programme."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from adaptive_cart.errors import InputError
+from adaptive_cart.programmes.reported import ProgrammeExhibit
+from adaptive_cart.programmes.result import RECORD
 from adaptive_cart.report.chapters.worst_case import WorstCaseExhibit
 from adaptive_cart.report.exhibit import Exhibit
 from adaptive_cart.results.kept_worst_case import FOUND
@@ -15,8 +17,9 @@ from adaptive_cart.sweeps.run import SWEEP
 KINDS: Mapping[str, Callable[[Path], Exhibit]] = {
     FOUND: WorstCaseExhibit.read,
     SWEEP: SweepExhibit.read,
+    RECORD: ProgrammeExhibit.read,
 }
-COMMANDS = "`adaptive-cart worst-case` and `adaptive-cart sweep` write such folders"
+COMMANDS = "`adaptive-cart worst-case`, `sweep` and `programme` write such folders"
 
 
 def exhibit(folder: str | Path) -> Exhibit:
