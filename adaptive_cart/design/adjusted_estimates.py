@@ -20,7 +20,8 @@ class SkepticalPrior(Part):
         default=0.05, description="probability of an effect as large"
     )
     no_effect: Annotated[float, Field(allow_inf_nan=False)] = Field(
-        default=0.0, description="the value about which the prior lies: no effect"
+        default=0.0,
+        description="the value about which the prior lies: no effect; needed without a control",
     )
 
     @model_validator(mode="after")

@@ -218,12 +218,13 @@ class _Reading:
             follow_up=self.whole("follow_up"),
             long_term=self.whole("long_term_follow_up"),
             costs=self.whole("costs"),
+            adjusted_estimates=self.whole("adjusted_estimates"),
             truth=self.raw.get("truth", {}),
             scenarios=self.raw.get("scenarios", {}),
             design_prior=self.named("design_prior"),
             calibration=self.whole("calibration"),
         )
-        for key in ("multiarm", "simulation", "adjusted_estimates"):
+        for key in ("multiarm", "simulation"):
             self.whole(key)
         self.named("sensitivity")
         pieces.faults = Faults(problem.path for problem in self.problems)

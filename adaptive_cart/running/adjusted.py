@@ -41,6 +41,7 @@ from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.results.operating import lower_is_better
 from adaptive_cart.running.calibrate import without_futility
+from adaptive_cart.running.engine import Choice
 from adaptive_cart.running.exact import JudgedLook, judged_look
 from adaptive_cart.running.stagewise import (
     RUNS_ON,
@@ -64,6 +65,20 @@ class Spans(NamedTuple):
     value: Floats
     lower: Floats
     upper: Floats
+
+
+def refused(design: Design, choice: Choice) -> str:
+    """Why measures of corrected estimates, asked for, cannot be had; blank where they can."""
+    if design.adjusted_estimates is None:
+        return ""
+    if choice.engine != "exact":
+        return (
+            f"adjusted_estimates: they are measured where tables are enumerated, and this run is "
+            f"simulated ({choice.why}); leave the table out: `analyze` tells them of a real trial "
+            f"without it"
+        )
+    found = why_not(design)
+    return f"adjusted_estimates: {'; '.join(found)}; leave the table out" if found else ""
 
 
 def why_not(design: Design) -> list[str]:

@@ -118,17 +118,6 @@ def choose_engine(design: Design, truths: Mapping[str, Truth], wanted: Engine) -
     return Choice("simulate", found[0])
 
 
-def not_adjusted(design: Design, choice: Choice) -> str:
-    """Why estimates corrected for the stop, asked for, cannot be had; blank where they can."""
-    if design.adjusted_estimates is None or choice.engine == "exact":
-        return ""
-    return (
-        f"adjusted_estimates: they are measured where tables are enumerated, and this run is "
-        f"simulated ({choice.why}); leave the table out: `analyze` tells them of a real trial "
-        f"without it"
-    )
-
-
 def obstacles(design: Design, truths: Mapping[str, Truth]) -> list[str]:
     """What stands in the way of the exact engine, each reason in words; empty if it is valid."""
     found = []

@@ -53,12 +53,13 @@ from adaptive_cart.results.store import (
     Store,
     version,
 )
+from adaptive_cart.running.adjusted import refused
 from adaptive_cart.running.adjusted_measures import adjusted_measures
 from adaptive_cart.running.averaging import Averages, of_enumerated, of_simulated
 from adaptive_cart.running.boundaries import boundaries_csv, left_out
 from adaptive_cart.running.calibrate import calibrate, calibrated_text
 from adaptive_cart.running.cost import cost_of_draws
-from adaptive_cart.running.engine import Engine, choose_engine, not_adjusted
+from adaptive_cart.running.engine import Engine, choose_engine
 from adaptive_cart.running.exact import enumerate_design
 from adaptive_cart.running.first_trials import FirstTrials, shortly_first
 from adaptive_cart.running.memory import freed_memory_kept
@@ -180,7 +181,7 @@ def simulate(
             f"--part: there is nothing to share out, since {choice.why}; leave it out, or add "
             f"--engine simulate"
         )
-    if why := not_adjusted(design, choice):
+    if why := refused(design, choice):
         raise EngineError(why)
     tell(f"engine: {choice.engine} ({choice.why})")
     if choice.engine == "simulate":

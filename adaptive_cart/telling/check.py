@@ -21,9 +21,10 @@ from adaptive_cart.design.validation import shown
 from adaptive_cart.errors import one_of
 from adaptive_cart.models.classical.alpha_spending import SHAPES
 from adaptive_cart.nouns.questions import ALL, TO_CALIBRATE, sum_of, written
+from adaptive_cart.running.adjusted import refused
 from adaptive_cart.running.boundaries import Boundary, boundaries, left_out, planned_at
 from adaptive_cart.running.cost import cost_of_draws
-from adaptive_cart.running.engine import choose_engine, not_adjusted
+from adaptive_cart.running.engine import choose_engine
 from adaptive_cart.running.stopping_counts import stopping_counts
 from adaptive_cart.telling.adjusted_estimates import told_adjusted_estimates
 from adaptive_cart.telling.averages import told_design_priors
@@ -65,7 +66,7 @@ def described(design: Design) -> str:
         lines += ["", *told_long_term(design)]
     choice = choose_engine(design, truths, "auto")
     if design.adjusted_estimates is not None:
-        lines += ["", *told_adjusted_estimates(design, not_adjusted(design, choice))]
+        lines += ["", *told_adjusted_estimates(design, refused(design, choice))]
     idle = list(without_effect(design, truths))
     if idle:
         lines += ["", "Said, and without effect on any number", *(f"  {line}" for line in idle)]

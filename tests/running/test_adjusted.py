@@ -14,7 +14,7 @@ import adaptive_cart as ac
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.decisions import ENDINGS, Ending
 from adaptive_cart.design.design import Design
-from adaptive_cart.errors import EngineError
+from adaptive_cart.errors import DesignError, EngineError
 from adaptive_cart.running.adjusted import Corrected, ended_so, why_not
 from adaptive_cart.running.exact import judged_look
 from adaptive_cart.telling.check import described
@@ -314,3 +314,21 @@ def test_where_there_is_nothing_to_correct_it_is_said() -> None:
     )
     with pytest.raises(EngineError, match="tables are enumerated, and this run is simulated"):
         ac.simulate(two_arms(adjusted_estimates={}), trials=10, engine="simulate")
+
+
+def test_a_skeptical_prior_of_a_rate_says_what_no_effect_is() -> None:
+    raw = one_arm([17], 0.9, None).plain()
+    with pytest.raises(DesignError, match=r"skeptical\.no_effect: missing; no arm is the control"):
+        Design(**raw, adjusted_estimates={"skeptical": {"effect": 0.6}})
+    design = Design(**raw, adjusted_estimates={"skeptical": {"effect": 0.6, "no_effect": 0.3}})
+    assert "normal about 0.3 with a standard deviation of 0.1824" in described(design)
+
+
+def test_what_is_no_rate_is_refused() -> None:
+    raw = two_arms(adjusted_estimates={}).plain()
+    for rule in raw["rules"]:
+        rule["posterior"] = {
+            "endpoint": "dfr", "arm": "cart", "odds_ratio_to": "soc", "above": 1.0
+        }  # fmt: skip
+    with pytest.raises(EngineError, match="neither a rate nor a difference of two"):
+        ac.simulate(Design(**raw))

@@ -57,6 +57,7 @@ def problems_between(pieces: Pieces) -> list[Problem]:
         predictions.early_months,
         looks.stopped_enrolment,
         tables.crossover,
+        tables.skeptical,
         calibration.calibration,
         design_priors.design_priors,
         doubled_columns,

@@ -13,6 +13,7 @@ from adaptive_cart.errors import one_of
 from adaptive_cart.models import AnalysisBase
 
 if TYPE_CHECKING:
+    from adaptive_cart.design.adjusted_estimates import AdjustedEstimates
     from adaptive_cart.design.costs import Costs
     from adaptive_cart.design.design import (
         Arm,
@@ -65,6 +66,7 @@ class Pieces:
     follow_up: FollowUp | None = None
     long_term: LongTermFollowUp | None = None
     costs: Costs | None = None
+    adjusted_estimates: AdjustedEstimates | None = None
     truth: Any = field(default_factory=dict)
     scenarios: Any = field(default_factory=dict)
     design_prior: Mapping[str, DesignPrior | None] = field(default_factory=dict)

@@ -223,3 +223,14 @@ def crossover(pieces: Pieces) -> Found:
             f"found {shown(pieces.crossover.to)} twice; two different arms are needed",
             "crossover.from",
         )
+
+
+def skeptical(pieces: Pieces) -> Found:
+    """Whether a skeptical prior says what no effect is, where that is a rate."""
+    asked = pieces.adjusted_estimates
+    prior = None if asked is None else asked.skeptical
+    if prior is not None and without_control(pieces) and "no_effect" not in prior.model_fields_set:
+        yield (
+            "adjusted_estimates.skeptical.no_effect",
+            "missing; no arm is the control, so that the estimate is a rate and no difference",
+        )
