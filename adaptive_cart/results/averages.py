@@ -49,6 +49,7 @@ PROBABILITIES = (
     "claimed_at_success", "correct_decision",
 )  # fmt: skip
 MEANS = ("participants", "months", "participants_helped", "participants_harmed")
+AHEAD = "conditional_assurance_"  # before the number of a look
 ONE = np.ones(1)
 
 
@@ -71,6 +72,8 @@ class Member:
         number where it hung on several questions, and nothing where tables were enumerated.
     means
         ``(trial,)`` by name of a measure, what the trial counts; without those that are not known.
+    ended
+        ``(trial,)`` the look that ended the trial; nothing where tables were enumerated.
     """
 
     weight: float
@@ -80,6 +83,7 @@ class Member:
     some_false: Floats | float
     claimed: Floats | None
     means: Mapping[str, Floats]
+    ended: Floats | None = None
 
     @property
     def exact(self) -> bool:
@@ -97,6 +101,10 @@ class Member:
                 None if self.claimed is None else np.where(success > 0.0, self.claimed, 0.0)
             )
             return None if of_success is None else (of_success, success)
+        if measure.startswith(AHEAD):
+            look = int(measure.removeprefix(AHEAD).removesuffix("_mean"))
+            goes_on = None if self.ended is None else (self.ended > look).astype(np.float64)
+            return None if goes_on is None else (success * goes_on, goes_on)
         ones = np.ones_like(success)
         return {
             "assurance": (success, ones),
@@ -132,13 +140,15 @@ def averaged(members: Sequence[Member], measure: str) -> Figure | None:
             math.sqrt(float((whole**2).sum()) * trials / (trials - 1)) if trials > 1 else math.nan
         )
     half = Z95 * mcse
-    low, high = (0.0, 1.0) if measure in PROBABILITIES else (-math.inf, math.inf)
+    probable = measure in PROBABILITIES or measure.startswith(AHEAD)
+    low, high = (0.0, 1.0) if probable else (-math.inf, math.inf)
     return Figure(ratio, mcse, max(ratio - half, low), min(ratio + half, high), number)
 
 
-def averages_of(members: Sequence[Member]) -> dict[str, Figure]:
-    """Every measure that all truths of a design prior have."""
-    found = {name: averaged(members, name) for name in (*PROBABILITIES, *MEANS)}
+def averages_of(members: Sequence[Member], looks: int) -> dict[str, Figure]:
+    """Every measure that all truths of a design prior have, of a design with so many looks."""
+    ahead = [f"{AHEAD}{look}_mean" for look in range(1, looks)]
+    found = {name: averaged(members, name) for name in (*PROBABILITIES, *MEANS, *ahead)}
     return {name: figure for name, figure in found.items() if figure is not None}
 
 
@@ -187,7 +197,9 @@ def of_trials(design: Design, weight: float, true: TrueValues, trials: Mapping[s
             means[name] = np.add.reduce(gained)
     success = (np.asarray(trials["reason"]) == SUCCESS).astype(np.float64)
     claimed = np.asarray(trials["probability"], dtype=np.float64)
-    return Member(weight, success, false, *what_could_be_claimed(design, true), claimed, means)
+    ended = np.asarray(trials["look"], dtype=np.float64)
+    could = what_could_be_claimed(design, true)
+    return Member(weight, success, false, *could, claimed, means, ended)
 
 
 def of_rows(design: Design, weight: float, true: TrueValues, found: Mapping[str, float]) -> Member:

@@ -73,7 +73,7 @@ def of_simulated(
         )
 
     return {
-        prior: averages_of([member(one) for one in weighed])
+        prior: averages_of([member(one) for one in weighed], design.looks.number)
         for prior, weighed in _complete(design, true, tell)
     }
 
@@ -123,7 +123,7 @@ def of_enumerated(
             of_truths = [one for part in known for one in part[0]]
             rates = [one for part in known for one in part[1]]
             ahead = ahead or Ahead.of(Plan.of(design), numbers_at(design))
-            averages[prior] = averages_of(of_truths) | ahead.measures(rates)
+            averages[prior] = averages_of(of_truths, design.looks.number) | ahead.measures(rates)
     return averages
 
 

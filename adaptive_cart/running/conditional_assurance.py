@@ -23,12 +23,12 @@ from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.decisions import STOPS, SUCCESS
 from adaptive_cart.nouns.records import Floats
+from adaptive_cart.results.averages import AHEAD
 from adaptive_cart.results.operating import Figure, exact
 from adaptive_cart.running.exact import JudgedLook, judged_look, percentile, step
 from adaptive_cart.running.stagewise import RUNS_ON, STOPS_WITHOUT, SUCCEEDS, StageWise, binomial
 
 PERCENTS = (5, 50, 95)
-MEASURE = "conditional_assurance"
 Weighed = tuple[float, tuple[float, ...]]  # a truth: its weight, and the rate of each arm
 
 
@@ -87,7 +87,7 @@ class Ahead:
             runs = (stage.side == RUNS_ON) & (mass > 0.0)
             share = mass[runs]
             given = part[runs] / share
-            name = f"{MEASURE}_{stage.number}"
+            name = f"{AHEAD}{stage.number}"
             mean = math.fsum(part[runs]) / math.fsum(share) if runs.any() else math.nan
             found[f"{name}_mean"] = exact(mean)
             for percent in PERCENTS:

@@ -46,7 +46,7 @@ HALVINGS = 44
 SMOOTH = 24  # more nodes where the density is no part of the rule's own weight
 SCRAMBLES, POINTS = 4, 2**10  # by which the truth of a drawn course is judged
 
-OF_MEMBERS = ("success", "false", "some_true", "some_false", "claimed")
+OF_MEMBERS = ("success", "false", "some_true", "some_false", "claimed", "ended")
 
 Values = dict[tuple[str, ...], float]
 
@@ -138,8 +138,10 @@ def simulated(
         pieces.append(piece)
         progress(len(piece["success"]))
     columns = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
-    success, false, some_true, some_false, claimed = (columns.pop(name) for name in OF_MEMBERS)
-    return Member(weight, success, false, some_true, some_false, claimed, columns)
+    success, false, some_true, some_false, claimed, ended = (
+        columns.pop(name) for name in OF_MEMBERS
+    )
+    return Member(weight, success, false, some_true, some_false, claimed, columns, ended)
 
 
 def _values(prior: str, draw: Draw, seed: int, trials: int) -> Floats:
@@ -204,6 +206,7 @@ def _of_blocks(
             "claimed": np.where(success, standing.probability, np.nan),
             "participants": block.randomised.sum(axis=1),
             "months": block.months,
+            "ended": block.look,
         }.items():
             found.setdefault(name, []).append(np.asarray(values, dtype=np.float64))
     return {name: np.concatenate(values) for name, values in found.items()}

@@ -83,6 +83,24 @@ def test_its_distribution_is_over_the_trials_that_go_on(tmp_path: Path) -> None:
     assert averages["assurance"].estimate == pytest.approx(early + total * mean, abs=1e-12)
 
 
+def test_simulated_trials_tell_its_mean(tmp_path: Path) -> None:
+    """Of the trials that go on after a look, those that succeed in the end, by scenario."""
+    design = two_arms(design_prior={"honest": {"weights": WEIGHTS}})
+    whole = ac.simulate(design, out=tmp_path / "a").averages["honest"]
+    run = ac.simulate(design, trials=2_000, seed=3, jobs=1, engine="simulate", out=tmp_path / "b")
+    found = run.averages["honest"]["conditional_assurance_1_mean"]
+    trials, above, below = run.trials, 0.0, 0.0
+    for name, weight in WEIGHTS.items():
+        own = trials[trials["scenario"] == name]
+        on = own["look"] > 1
+        above += weight * (on & (own["reason"] == "success")).mean()
+        below += weight * on.mean()
+    assert found.estimate == pytest.approx(above / below, abs=1e-12)
+    apart = abs(found.estimate - whole["conditional_assurance_1_mean"].estimate)
+    assert apart < 4.0 * found.mcse < 0.12
+    assert "conditional_assurance_1_p50" not in run.averages["honest"]
+
+
 @pytest.mark.parametrize("looks", [[24], [12, 24], [6, 12, 18, 24]])
 def test_the_posterior_at_stopping_is_calibrated_whatever_the_looks(
     looks: list[int], tmp_path: Path

@@ -15,14 +15,15 @@ from adaptive_cart.report.document import (
     line,
     paragraph,
     row,
+    without_blank_columns,
 )
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.numbers import Bound, given
+from adaptive_cart.results.averages import AHEAD
 from adaptive_cart.results.operating import Figure
 from adaptive_cart.results.store import AVERAGES
 from adaptive_cart.running.conditional_assurance import PERCENTS
 
-MEASURE = "conditional_assurance"
 PARTS = ("mean", *(f"p{percent:02d}" for percent in PERCENTS))
 
 
@@ -63,14 +64,14 @@ def ahead(evidence: Evidence) -> list[Block]:
     for prior, figures in evidence.result.averages.items():
         first = True
         for look in evidence.looks:
-            if f"{MEASURE}_{look}_mean" not in figures:
+            if f"{AHEAD}{look}_mean" not in figures:
                 continue
-            found = [
-                _bound(prior, f"{MEASURE}_{look}_{part}", figures[f"{MEASURE}_{look}_{part}"])
-                for part in PARTS
+            shown = [
+                _bound(prior, name, figures[name]).with_interval() if name in figures else ""
+                for name in (f"{AHEAD}{look}_{part}" for part in PARTS)
             ]
             name = code(prior) if first else ""
-            rows.append(row(name, given(look, "looks"), *(one.number() for one in found)))
+            rows.append(row(name, given(look, "looks"), *shown))
             first = False
     told = calibrated(evidence)
     if not rows:
@@ -85,11 +86,15 @@ def ahead(evidence: Evidence) -> list[Block]:
             "on.",
             table=Reference("t-ahead"),
         ),
-        Table(
-            key="t-ahead",
-            title=line("Conditional assurance after each look"),
-            head=cells("Design prior", "After look", "Mean", *(_percentile(p) for p in PERCENTS)),
-            rows=tuple(rows),
-            align=("left", *("right",) * (1 + len(PARTS))),
+        without_blank_columns(
+            Table(
+                key="t-ahead",
+                title=line("Conditional assurance after each look"),
+                head=cells(
+                    "Design prior", "After look", "Mean", *(_percentile(p) for p in PERCENTS)
+                ),
+                rows=tuple(rows),
+                align=("left", *("right",) * (1 + len(PARTS))),
+            )
         ),
     ]
