@@ -20,14 +20,12 @@ from adaptive_cart.analysis.real_trial import RecordedAnalysis
 from adaptive_cart.analysis.replay import Held
 from adaptive_cart.analysis.what_if import arms_in_trial
 from adaptive_cart.conduct.comparison import Comparison
-from adaptive_cart.models.prior_tip import PriorTip
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.summaries import Counts, Summary
 
 MOST = 2_000  # tables that are judged for one rule
 BATCH = 64  # of them at once
-STEPS, HALVINGS = 16, 24
 
 
 def tipping_of(analysis: RecordedAnalysis, held: Held) -> Tipping:
@@ -219,35 +217,10 @@ class _One:
                     words=tip.words,
                     now=tip.now,
                     reach=tip.reach,
-                    below=self._turns(tip, low),
-                    above=self._turns(tip, high),
+                    below=tip.turns(low, self._holds, self.holds_now),
+                    above=tip.turns(high, self._holds, self.holds_now),
                     **self._head,  # type: ignore[arg-type]
                 )
-
-    def _turns(self, tip: PriorTip, end: float) -> float | None:
-        """The value nearest to the design's, towards an end, with which the rule turns over."""
-        if end == tip.now:
-            return None
-        shares = np.linspace(0.0, 1.0, STEPS + 1)
-
-        def at(share: float) -> float:
-            if tip.by_ratio:
-                return float(tip.now * (end / tip.now) ** share)
-            return float(tip.now + share * (end - tip.now))
-
-        # finer near the design's own value, where it matters most
-        near = 0.0
-        for share in shares[1:] ** 2:
-            if self._holds(tip.model(at(share))) == self.holds_now:
-                near = float(share)
-                continue
-            far = float(share)
-            for _ in range(HALVINGS):
-                middle = (near + far) / 2.0
-                turned = self._holds(tip.model(at(middle))) != self.holds_now
-                near, far = (near, middle) if turned else (middle, far)
-            return at(far)
-        return None
 
     def _holds(self, model: object) -> bool:
         """Whether it holds with another model of the endpoint."""

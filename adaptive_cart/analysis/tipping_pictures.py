@@ -85,7 +85,7 @@ def _draw(shown: list[MissingTip], label: Any) -> Figure:
                 axes.text(column, row, f"{value:.3f}", ha="center",
                           va="center", fontsize=6)  # fmt: skip
         x, y = (one.read_as[0], 0) if len(one.arms) == 1 else (one.read_as[1], one.read_as[0])
-        axes.plot(x, y, "o", markersize=13, fillstyle="none", color=VERMILION, markeredgewidth=1.4)
+        axes.plot(x, y, "o", markersize=26, fillstyle="none", color=VERMILION, markeredgewidth=1.4)
         axes.set_title(
             broken(f"{one.rule}: {one.comparison} {written(one.threshold)}", panel_room(across))
         )

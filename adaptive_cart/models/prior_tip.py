@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+STEPS, HALVINGS = 16, 24
+
 
 @dataclass(frozen=True)
 class PriorTip:
@@ -36,3 +38,37 @@ class PriorTip:
     reach: tuple[float, float]
     by_ratio: bool
     model: Callable[[float], Any]
+
+    def turns(self, end: float, holds: Callable[[Any], bool], now: bool) -> float | None:
+        """The value nearest to the design's, towards an end, with which a verdict turns over.
+
+        In steps that are finer near the design's own value, then by halving; nothing where no step
+        turns it over.
+
+        Parameters
+        ----------
+        holds
+            The verdict with another model.
+        now
+            The verdict with the design's.
+        """
+        if end == self.now:
+            return None
+        near = 0.0
+        for step in range(1, STEPS + 1):
+            far = (step / STEPS) ** 2
+            if holds(self.model(self._at(far, end))) == now:
+                near = far
+                continue
+            for _ in range(HALVINGS):
+                middle = (near + far) / 2.0
+                turned = holds(self.model(self._at(middle, end))) != now
+                near, far = (near, middle) if turned else (middle, far)
+            return self._at(far, end)
+        return None
+
+    def _at(self, share: float, end: float) -> float:
+        """The value after so large a share of the way to an end."""
+        if self.by_ratio:
+            return float(self.now * (end / self.now) ** share)
+        return float(self.now + share * (end - self.now))

@@ -12,7 +12,7 @@ import adaptive_cart as ac
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.report.chapters.adjusted import adjusted
 from adaptive_cart.report.chapters.ahead import ahead
-from adaptive_cart.report.chapters.tipping import tipping
+from adaptive_cart.report.chapters.tipping import tipping, tipping_priors
 from adaptive_cart.report.document import Block, Table, plain
 from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
@@ -137,5 +137,24 @@ def test_the_report_tells_in_how_many_trials_few_would_have_done(tmp_path: Path)
     assert shares == sorted(shares)
     assert shares[0] < shares[-1]
     assert {f.item.number: f.status for f in evidence.trace.findings()}[65] == "reported"
+    # priors, at the smallest success of each look: for the annex alone
+    blocks = tipping_priors(evidence)
+    assert {block.audience for block in blocks} == {"restricted"}
+    rows = text_of(tables_of(blocks)["t-tipping-priors"])
+    first, mean = rows[0], rows[1]
+    flat, size, centre = ((1.0, 1.0, 1.0),), float(first[5]), float(mean[5])
+    table = posterior.difference_above_table(flat, 40, flat, 20, 0.0)
+    fewest = next(k for k in range(41) if table[k, 2] >= 0.985)
+    assert first[1] == f"soc 2/20, cart {fewest}/40"
+    assert first[2:4] == ["effective size of the prior of soc", "2"]
+
+    def success(a: float, b: float) -> bool:
+        table = posterior.difference_above_table(flat, 40, ((1.0, a, b),), 20, 0.0)
+        return bool(table[fewest, 2] >= 0.985)
+
+    assert success(0.49 * size, 0.49 * size)
+    assert not success(0.51 * size, 0.51 * size)
+    assert success(1.98 * centre, 2.0 - 1.98 * centre)
+    assert not success(2.02 * centre, 2.0 - 2.02 * centre)
     imputed = raw | {"endpoints": {"dfr": raw["endpoints"]["dfr"] | {"missing": "impute"}}}
     assert rule_to_tip(Plan.of(ac.Design(**imputed)))[1] == "missing responses are imputed"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from adaptive_cart.decisions import SAFETY
 from adaptive_cart.report.chapter import Chapter
-from adaptive_cart.report.chapters.tipping import tipping
+from adaptive_cart.report.chapters.tipping import tipping, tipping_priors
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -232,5 +232,5 @@ def _robustness(evidence: Evidence) -> list[Block]:
 CHAPTER = Chapter(
     key="sensitivity",
     title="Sensitivity and robustness",
-    sections=(_variants, _robustness, tipping),
+    sections=(_variants, _robustness, tipping, tipping_priors),
 )

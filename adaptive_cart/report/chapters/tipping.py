@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.rules import ResolvedRule
 from adaptive_cart.nouns.records import Booleans, Integers
 from adaptive_cart.report.document import (
@@ -23,9 +26,10 @@ from adaptive_cart.report.document import (
     row,
 )
 from adaptive_cart.report.evidence import Evidence
-from adaptive_cart.report.numbers import Bound, counted, given
+from adaptive_cart.report.numbers import Bound, counted, given, significant
 from adaptive_cart.report.sensitivity import trials_asked
 from adaptive_cart.results.operating import proportion
+from adaptive_cart.running.boundaries import Boundary
 from adaptive_cart.running.missing_tips import MissingTips, missing_tips, rule_to_tip
 
 if TYPE_CHECKING:
@@ -52,9 +56,7 @@ def tipping(evidence: Evidence) -> list[Block]:
     if not rows:
         why = "no outcome is missing in any of the trials looked at"
         return [heading, paragraph("They are not told here: {why}.", why=why)]
-    evidence.trace.reported(
-        ITEM, "t-tipping", note="missing outcomes; of priors `analyze --tipping` tells them"
-    )
+    evidence.trace.reported(ITEM, "t-tipping")
     return [
         heading,
         paragraph(
@@ -80,6 +82,100 @@ def tipping(evidence: Evidence) -> list[Block]:
             notes=(prose("In brackets Monte Carlo intervals. Columns count those before them."),),
         ),
     ]  # fmt: skip
+
+
+def tipping_priors(evidence: Evidence) -> list[Block]:
+    """How far a prior would have to be moved at the fewest responders that are a success.
+
+    Restricted, as every number of responders at which a rule holds is.
+    """
+    rule, _ = rule_to_tip(evidence.plan)
+    if rule is None or not evidence.sensitivity_trials:
+        return []
+    rows = [
+        cells_of
+        for boundary in evidence.boundaries
+        if boundary.rule == rule.name
+        for cells_of in _prior_rows(evidence, rule, boundary)
+    ]
+    if not rows:
+        return []
+    evidence.trace.reported(ITEM, "t-tipping-priors")
+    return [
+        Heading(text="Tipping points of the priors", key="tipping-priors", level=2,
+                audience="restricted"),
+        Table(
+            key="t-tipping-priors",
+            title=line("Values of the priors that would turn the smallest success over"),
+            head=cells("Look", "Responders", "Number of a prior", "Design", "Below", "Above"),
+            rows=tuple(rows),
+            align=("right", "left", "left", "right", "right", "right"),
+            audience="restricted",
+            notes=(
+                prose(
+                    "At each look the fewest responders in the arm that are a success, with as "
+                    "many in the control as are expected. Below and above: the nearest values at "
+                    "which they would be none, one number at a time; blank where there is none."
+                ),
+            ),
+        ),
+    ]  # fmt: skip
+
+
+def _prior_rows(evidence: Evidence, rule: ResolvedRule, boundary: Boundary) -> Iterator[Row]:
+    """One look: each number of the priors of the arms that the rule asks about."""
+    part, plan = rule.only, evidence.plan
+    assert part is not None
+    table = _smallest(evidence, part.question.endpoint, boundary)
+    if table is None:
+        return
+    analysis, model = plan.fitted[part.question.endpoint]
+    names = evidence.design.arm_names
+    successes, totals = np.zeros((1, len(names)), dtype=np.int64), np.zeros((1, len(names)), int)
+    for arm, responders, number in zip(boundary.arms, table, boundary.analysed, strict=True):
+        successes[0, names.index(arm)], totals[0, names.index(arm)] = responders, number
+
+    def holds(other: object) -> bool:
+        changed = replace(plan, fitted={**plan.fitted, part.question.endpoint: (analysis, other)})
+        seen = LookAnalysis.of_tables(changed, part.question.endpoint, successes, totals)
+        answer = seen.probability(part, part.question)
+        return bool(part.compared(answer, part.thresholds[boundary.look])[0])
+
+    source = f"boundaries.csv: {rule.name}, look {boundary.look}"
+    first = True
+    for tip in analysis.prior_tips(model, names):
+        if tip.arm not in boundary.arms:
+            continue
+        ends = [tip.turns(end, holds, True) for end in tip.reach]
+        seen = ", ".join(
+            f"{evidence.design.arm_label(arm)} {x}/{n}"
+            for arm, x, n in zip(boundary.arms, table, boundary.analysed, strict=True)
+        )
+        yield row(
+            given(boundary.look, source) if first else "",
+            given(seen, source) if first else "",
+            given(evidence.labelled(tip.words), "design: priors"),
+            significant(tip.now, 3, "design: priors"),
+            *("" if end is None else significant(end, 3, source) for end in ends),
+        )
+        first = False
+
+
+def _smallest(evidence: Evidence, endpoint: str, boundary: Boundary) -> tuple[int, ...] | None:
+    """The fewest responders in the arm that are a success, the control as expected."""
+    place = 0
+    if len(boundary.analysed) == 2 and evidence.target is not None:
+        control = evidence.design.arm_names.index(boundary.arms[0])
+        rate = evidence.cell(
+            evidence.target, f"true_{endpoint}", arm=evidence.design.arm_names[control]
+        )
+        if rate.known:
+            place = round(boundary.analysed[0] * rate.figure.estimate)
+    turn = int(boundary.turns[place])
+    arm = turn if boundary.many else turn - 1
+    if not 0 <= arm <= boundary.analysed[-1]:
+        return None
+    return (arm,) if len(boundary.analysed) == 1 else (place, arm)
 
 
 def _head(outcomes: int) -> Line:
