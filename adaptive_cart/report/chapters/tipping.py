@@ -110,6 +110,7 @@ def tipping_priors(evidence: Evidence) -> list[Block]:
             head=cells("Look", "Responders", "Number of a prior", "Design", "Below", "Above"),
             rows=tuple(rows),
             align=("right", "left", "left", "right", "right", "right"),
+            widths=(0.5, 1.9, 3.0, 0.7, 0.8, 0.8),
             audience="restricted",
             notes=(
                 prose(
