@@ -764,6 +764,13 @@ def drift(key: str, changed: Any, seen: str = "number", /, **given: Any) -> Case
     return Case("direct", {f"{path}/{key}": changed}, seen, {path: given})
 
 
+def in_parts(changes: dict[str, Any], seen: str = "number") -> Case:
+    """A key of a first part."""
+    start = {"first_part": {"participants": 12}, "looks/observed": [12, 24, 36],
+             "rules/2": GONE}  # fmt: skip
+    return Case("direct", changes, seen, start)
+
+
 STEPS_OF_SHARE = [{"from": 0.0, "share": 0.1}, {"from": 9.0, "share": 0.9}]
 LINE_OF_SHARE = [{"at": 0.0, "share": 0.1}, {"at": 9.0, "share": 0.9}]
 
@@ -844,6 +851,7 @@ KEYS: dict[str, list[Case]] = {
     ".looks": [to("direct", "looks", {"months": [9.0, 18.0]})],
     ".rules": [to("direct", "rules/2", GONE)],
     ".multiarm": [to("several", "multiarm", {"ends": "first_success"})],
+    ".first_part": [in_parts({"first_part": GONE})],
     ".crossover": [Case("course", {"crossover": GONE, "truth/soc/crossover": GONE}),
                    to("direct", "crossover", {"from": "soc", "to": "cart", "after_month": 3.0},
                       "refused")],
@@ -1595,6 +1603,13 @@ KEYS: dict[str, list[Case]] = {
     "TimeTrend.peak_month": [drift("peak_month", 11.0, amplitude=1.0,
                                 peak_month=5.0)],
     "Scenario.role": [to("direct", "scenarios/works/role", "robustness", "told")],
+    "FirstPart.participants": [in_parts({"first_part/participants": 9, "looks/observed/0": 9}),
+                               in_parts({"first_part/participants": 9}, "refused")],
+    "FirstPart.control": [in_parts({"first_part/control": True})],
+    "FirstPart.counts": [in_parts({"first_part/counts": True}),
+                         in_parts({"first_part/counts": ["dfr"]}),
+                         in_parts({"first_part/counts": ["dfrr"]}, "refused")],
+    "FirstPart.pause": [in_parts({"first_part/pause": 3.0})],
     "Truth.mixture": [
         to("direct", "truth/mixture", {"new": {"share": 0.5, "dfr": {"soc": 0.9}}}),
         to("direct", "truth/mixture", {"new": {"dfr": {"soc": 0.9}}}, "refused")],

@@ -393,6 +393,8 @@ class RealTrial(Conduct):
         rule = self.plan.rules[position]
         if not rule.decision.at_the_end:
             settled = settled_by(self.standing, target) or self._absent(target, analysis)
+            if self.before_control(rule, place, analysis)[0]:
+                return f"{self.design.control} does not enrol before the second part"
             return settled or self._too_few(rule, place, analysis)
         if self.standing.may_be_claimed(position)[0, place]:
             return None

@@ -299,10 +299,21 @@ class Conduct:
             for place in range(len(rule.targets)):
                 for question in itertools.chain.from_iterable(rule.questions(place)):
                     found[:, place] &= entered[:, question.arm]
+        for place in range(len(rule.targets)) if self.design.first_part is not None else ():
+            found[:, place] &= ~self.before_control(rule, place, analysis)
         for place in range(len(rule.targets)) if rule.least else ():
             for question in itertools.chain.from_iterable(rule.questions(place)):
                 found[:, place] &= self.analysed_of(question, analysis) >= rule.least
         return found
+
+    def before_control(self, rule: ResolvedRule, place: int, analysis: LookAnalysis) -> Booleans:
+        """Whether a rule asks about the control, which the first part is without, ``(trial,)``."""
+        randomised, part = analysis.snapshot.randomised, self.design.first_part
+        asked = itertools.chain.from_iterable(rule.questions(place))
+        about_control = any(0 in (question.arm, question.minus) for question in asked)
+        if part is None or part.control or self.design.control is None or not about_control:
+            return np.zeros(len(randomised), dtype=np.bool_)
+        return randomised <= part.participants
 
     def analysed_of(self, question: Question, analysis: LookAnalysis) -> Integers:
         """How many of the arm that a question is about are analysed, ``(trial,)``."""

@@ -233,6 +233,7 @@ class Plan:
     def summary(self, endpoint: str, prepared: Any, snapshot: Snapshot) -> Summary:
         """What can be seen of an endpoint at a look, as its analysis counts it."""
         kind = self.design.endpoints[endpoint]
+        snapshot = self.analysed(endpoint, snapshot)
         seen = snapshot.reported(self.delay(endpoint))
         found: Summary = kind.summary(prepared, seen)
         if endpoint in self.periodic:
@@ -251,6 +252,12 @@ class Plan:
         assert isinstance(found, Counts)
         states = self.early(endpoint, prepared, snapshot, at_once=False)
         return EarlyCounts.of(found, states)
+
+    def analysed(self, endpoint: str, snapshot: Snapshot) -> Snapshot:
+        """The same without participants of the first part, where they do not count any more."""
+        part = self.design.first_part
+        left_out = None if part is None else part.left_out(endpoint, snapshot)
+        return snapshot if left_out is None else replace(snapshot, left_out=left_out)
 
     @cached_property
     def periodic(self) -> frozenset[str]:

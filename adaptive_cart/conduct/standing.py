@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -314,6 +314,19 @@ class Standing:
     def drop_arms(self, held: Holding) -> None:
         """Let the targets' arms enrol no more."""
         self._close(held, strata=False, labels=self.dropped)
+
+    def all_but_best(self, held: Holding) -> Holding:
+        """The open arms but the best of those for which the rule holds, where it holds at all.
+
+        The best by what its first question asks; of equal arms the one written first.
+        """
+        rule = self.rules[held.position]
+        own = [rule.condition.whose(0, place) for place in range(len(rule.targets))]
+        answers = held.probabilities[0][:, own]
+        answers = np.where(held.where, answers if rule.parts[0].at_least else -answers, -np.inf)
+        best = np.argmax(answers, axis=1)
+        others = np.arange(len(own)) != best[:, None]
+        return replace(held, where=others & any_of(held.where)[:, None] & self.open_to(rule))
 
     def close_strata(self, held: Holding) -> None:
         """Let the targets' strata enrol no more."""

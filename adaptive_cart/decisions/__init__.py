@@ -6,6 +6,7 @@ To add one: write a module that imitates ``closing.py`` and name it in ``DECISIO
 from __future__ import annotations
 
 from adaptive_cart.decisions.base import Actions, Decision, Holding
+from adaptive_cart.decisions.choosing import CHOOSE_ARM
 from adaptive_cart.decisions.claim import CLAIM
 from adaptive_cart.decisions.closing import CLOSE_STRATUM, DROP_ARM
 from adaptive_cart.decisions.endings import (
@@ -30,6 +31,7 @@ DECISIONS: dict[str, Decision] = {
         STOP_FOR_SAFETY,
         STOP_ENROLMENT,
         DROP_ARM,
+        CHOOSE_ARM,
         CLOSE_STRATUM,
         CLAIM,
     )

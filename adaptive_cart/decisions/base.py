@@ -56,6 +56,9 @@ class Actions(Protocol):
     def drop_arms(self, held: Holding) -> None:
         """Let the targets' arms enrol no more."""
 
+    def all_but_best(self, held: Holding) -> Holding:
+        """The open arms but the best of those for which the rule holds, where it holds at all."""
+
     def close_strata(self, held: Holding) -> None:
         """Let the targets' strata enrol no more."""
 
@@ -103,6 +106,8 @@ class Decision(ABC):
         Whether the rule is judged once, when the trial has ended, after the other rules.
     drops_arms, closes_strata, stops_enrolment
         What stops enrolling.
+    chooses
+        Whether one arm goes on, and all others stop.
     """
 
     name: str
@@ -117,6 +122,7 @@ class Decision(ABC):
     drops_arms: bool = False
     closes_strata: bool = False
     stops_enrolment: bool = False
+    chooses: bool = False
 
     @property
     def may_end(self) -> bool:

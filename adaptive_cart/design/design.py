@@ -26,6 +26,7 @@ from adaptive_cart.design.adjusted_estimates import AdjustedEstimates
 from adaptive_cart.design.alpha_graph import AlphaGraph
 from adaptive_cart.design.costs import Costs
 from adaptive_cart.design.design_prior import DesignPrior
+from adaptive_cart.design.first_part import FirstPart, expected_months, planned_in_parts
 from adaptive_cart.design.follow_up import FollowUp
 from adaptive_cart.design.long_term import LongTermFollowUp
 from adaptive_cart.design.look_tables import Looks
@@ -356,6 +357,7 @@ class Design(Part):
     rules: list[Rule]
     claims: SharedError | None = None
     multiarm: MultiArm | None = None
+    first_part: FirstPart | None = None
     crossover: Crossover | None = None
     follow_up: FollowUp | None = None
     long_term_follow_up: LongTermFollowUp | None = None
@@ -541,6 +543,8 @@ class Design(Part):
         """
         if self.stays is not None:
             return planned_by_period(self)
+        if self.first_part is not None:
+            return planned_in_parts(self)
         total = sum(self.allocation)
         shares = [divmod(self.enrolment.max_n * ratio, total) for ratio in self.allocation]
         whole = [number for number, _ in shares]
@@ -571,6 +575,8 @@ class Design(Part):
         The n-th is expected when n are; those whom nobody expects ever are left out. Where nobody
         is expected while the arms are open, the month at which the last of them opens.
         """
+        if self.first_part is not None:
+            return expected_months(self, pace, arms)
         expected = pace.date(np.arange(1.0, self.enrolment.max_n + 1.0))
         expected = expected[np.isfinite(expected)]
         if self.stays is None:

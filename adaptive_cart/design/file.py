@@ -612,6 +612,8 @@ _HOVER = {
     "looks": "When data are looked at: observed, enrolled, events or months; or with months.",
     "rules": "Rules, judged at every look in the order written; write each as [[rules]].",
     "multiarm": "When a trial of several experimental arms ends.",
+    "first_part": "A lead-in or dose-finding part, before participants are randomised against the "
+    "control.",
     "crossover": "Participants of one arm who take the other arm's treatment later.",
     "adjusted_estimates": "Estimates corrected for the stop, told beside the estimate.",
     "costs": "Costs as an outcome: of a participant and of a year in remission, by arm.",

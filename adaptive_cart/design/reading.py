@@ -28,6 +28,7 @@ from adaptive_cart.design.design import (
     Weights,
 )
 from adaptive_cart.design.design_prior import DesignPrior
+from adaptive_cart.design.first_part import FirstPart
 from adaptive_cart.design.follow_up import FollowUp
 from adaptive_cart.design.long_term import LongTermFollowUp
 from adaptive_cart.design.look_tables import Looks
@@ -51,6 +52,7 @@ _WHOLE: dict[str, Any] = {
     "enrolment": Enrolment,
     "looks": Looks,
     "multiarm": MultiArm,
+    "first_part": FirstPart,
     "crossover": Crossover,
     "follow_up": FollowUp,
     "long_term_follow_up": LongTermFollowUp,
@@ -214,6 +216,7 @@ class _Reading:
             rules=rules,
             rule_names=names,
             claims=self.whole("claims"),
+            first_part=self.whole("first_part"),
             crossover=self.whole("crossover"),
             follow_up=self.whole("follow_up"),
             long_term=self.whole("long_term_follow_up"),

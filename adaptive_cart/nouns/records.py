@@ -222,16 +222,20 @@ class Snapshot:
         ``(trial,)`` participants randomised by then.
     population
         The participants; a summary must not use what lies after ``date``.
+    left_out
+        Participants who are not analysed though they are randomised; nobody, if nothing.
     """
 
     date: Floats
     randomised: Integers
     population: Population
+    left_out: ParticipantSet | None = None
 
     @cached_property
     def enrolled(self) -> ParticipantSet:
-        """Those randomised by the look."""
-        return ParticipantSet.first(self.randomised, self.population.participants)
+        """Those randomised by the look, but for who is not analysed."""
+        found = ParticipantSet.first(self.randomised, self.population.participants)
+        return found if self.left_out is None else found.without(self.left_out)
 
     def passed(self, month: float) -> ParticipantSet:
         """Those randomised at least ``month`` months before the look."""

@@ -6,10 +6,15 @@ renewed, those who arrive after the date are enrolled anew under what is then in
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.design.design import Design, PermutedBlocks
+from adaptive_cart.design.first_part import resumed
+from adaptive_cart.design.follow_up import FollowUp
 from adaptive_cart.nouns.calendar import until
 from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.pace import Pace
@@ -63,13 +68,21 @@ class Enrolment:
         ``(trial, arm)`` in force under response-adaptive randomisation.
     """
 
-    def __init__(self, design: Design, latents: Latents, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        design: Design,
+        latents: Latents,
+        pace: Pace | None = None,
+        follow_up: FollowUp | None = None,
+    ) -> None:
         """Enrol everybody under what is in force at the beginning.
 
         Parameters
         ----------
         pace
             How fast participants come; as the design plans it, if left out.
+        follow_up
+            Visits and delays, for which a first look waits that a second part waits for.
         """
         self.design = design
         self.latents = latents
@@ -79,12 +92,14 @@ class Enrolment:
         self._operational = operational_times(
             latents, design.enrolment.arrivals == "regular", self.max_n
         )
+        if design.first_part is not None:
+            self._operational = resumed(design, self.pace, self._operational, follow_up)
         self.arrival = self._dates()
         self.stratum: Labels | None = None
         if self.strata > 1:
             self.stratum = stratum_labels(latents.of("stratum"), design.shares)
         self._slot: npt.NDArray[np.int32] | None = None
-        self._lists: list[Labels] = []
+        self._lists: list[RandomisationList] = []
         self.shares: Floats | None = None
         self._closed_at = np.full((latents.trials, len(design.arms)), np.inf)
         self._periods: PeriodLists | None = None
@@ -94,7 +109,7 @@ class Enrolment:
             self.arm = np.zeros(self.arrival.shape, dtype=narrow(len(design.arms)))
             self._by_period(np.arange(latents.trials), np.isfinite(self.arrival), everywhere)
         elif isinstance(design.randomisation, PermutedBlocks):
-            self._lists = [self._list(stratum) for stratum in range(self.strata)]
+            self._lists = list(self._all_lists(design.randomisation))
             self.arm = self._first_arms()
         else:
             everyone = np.ones((latents.trials, len(design.arms)), dtype=np.bool_)
@@ -106,28 +121,44 @@ class Enrolment:
         dates[:, self.max_n :] = np.inf
         return dates
 
-    def _list(self, stratum: int) -> Labels:
+    def _all_lists(self, rule: PermutedBlocks) -> Iterator[RandomisationList]:
+        """The list of each stratum; of each part of the trial, where it has two."""
+        part, everybody = self.design.first_part, range(len(self.design.arms))
+        for stratum in range(self.strata):
+            if part is None:
+                yield self._list(rule, stratum, f"{stratum}", everybody, slice(None))
+                continue
+            arms, until_then = part.arms(self.design), part.participants
+            name = first_list(stratum)
+            yield self._list(rule, stratum, name, arms, slice(0, until_then))
+            yield self._list(rule, stratum, f"{stratum}", everybody, slice(until_then, None))
+
+    def _list(
+        self, rule: PermutedBlocks, stratum: int, name: str, arms: Sequence[int], whose: slice
+    ) -> RandomisationList:
         design = self.design
-        assert isinstance(design.randomisation, PermutedBlocks)
-        block = design.randomisation.block or smallest_block(design.allocation)
+        ratio = tuple(design.allocation[arm] for arm in arms)
+        block = rule.block or smallest_block(ratio)
         slots = self.latents.participants
         if design.closes_arms:
             # slots of closed arms are skipped: enough for the control and one more arm
-            ratio = design.allocation
-            first = min(design.experimental)
-            slots = -(-slots * sum(ratio) // (sum(ratio[:first]) + min(ratio[first:])))
+            others = [design.allocation[arm] for arm in arms if arm in design.experimental]
+            slots = -(-slots * sum(ratio) // (sum(ratio) - sum(others) + min(others)))
             slots += 2 * block
-        return randomisation_list(self.latents, design.allocation, block, stratum, slots)
+        places = randomisation_list(self.latents, ratio, block, name, slots)
+        if len(arms) < len(design.arms):
+            places = np.array(arms, dtype=narrow(len(design.arms)))[places]
+        label = stratum if self.strata > 1 else None
+        return RandomisationList(label, whose, places)
 
     def _first_arms(self) -> Labels:
-        width = self.latents.participants
-        if self.stratum is None:
-            return np.ascontiguousarray(self._lists[0][:, :width])
-        arm = np.zeros(self.stratum.shape, dtype=narrow(len(self.design.arms)))
-        for label, slots in enumerate(self._lists):
-            here = self.stratum == label
+        if len(self._lists) == 1:
+            return np.ascontiguousarray(self._lists[0].slots[:, : self.latents.participants])
+        arm = np.zeros(self.arrival.shape, dtype=narrow(len(self.design.arms)))
+        for one in self._lists:
+            here = one.members(self.stratum, arm.shape)
             rank = np.maximum(np.cumsum(here, axis=1) - 1, 0)
-            arm[here] = np.take_along_axis(slots, rank, axis=1)[here]
+            arm[here] = np.take_along_axis(one.slots, rank, axis=1)[here]
         return arm
 
     @property
@@ -228,23 +259,55 @@ class Enrolment:
         """Give the later arrivals the next slots of their stratum's list, closed arms skipped."""
         if self._slot is None:
             self._slot = self._first_slots()
-        for label, slots in enumerate(self._lists):
-            here = later if self.stratum is None else later & (self.stratum[rows] == label)
-            taken = ~later if self.stratum is None else ~later & (self.stratum[rows] == label)
+        for one in self._lists:
+            members = one.members(None if self.stratum is None else self.stratum[rows], later.shape)
+            here, taken = later & members, ~later & members
             first = np.where(taken, self._slot[rows], -1).max(axis=1) + 1
-            order = next_slots(slots[rows], first.astype(np.int64), open_arms[rows])
+            order = next_slots(one.slots[rows], first.astype(np.int64), open_arms[rows])
             rank = np.clip(np.cumsum(here, axis=1) - 1, 0, order.shape[1] - 1)
             slot = np.take_along_axis(order, rank, axis=1)
-            arm = np.take_along_axis(slots[rows], slot, axis=1)
+            arm = np.take_along_axis(one.slots[rows], slot, axis=1)
             self._slot[rows] = np.where(here, slot, self._slot[rows])
             self.arm[rows] = np.where(here, arm, self.arm[rows])
 
     def _first_slots(self) -> npt.NDArray[np.int32]:
         shape = self.arrival.shape
-        if self.stratum is None:
+        if len(self._lists) == 1:
             return np.broadcast_to(np.arange(shape[1], dtype=np.int32), shape).copy()
         slot = np.zeros(shape, dtype=np.int32)
-        for label in range(self.strata):
-            here = self.stratum == label
+        for one in self._lists:
+            here = one.members(self.stratum, shape)
             slot[here] = (np.cumsum(here, axis=1, dtype=np.int32) - 1)[here]
         return slot
+
+
+@dataclass(frozen=True)
+class RandomisationList:
+    """A list, and who is randomised by it.
+
+    Attributes
+    ----------
+    stratum
+        Position of the stratum; nothing where there are none.
+    whose
+        Participants, by the order of arrival.
+    slots
+        ``(trial, slot)`` arms.
+    """
+
+    stratum: int | None
+    whose: slice
+    slots: Labels
+
+    def members(self, stratum: Labels | None, shape: tuple[int, ...]) -> Booleans:
+        """Whether each participant is randomised by it, ``(trial, participant)``."""
+        found = np.zeros(shape, dtype=np.bool_)
+        found[:, self.whose] = True
+        if stratum is not None and self.stratum is not None:
+            found &= stratum == self.stratum
+        return found
+
+
+def first_list(stratum: int) -> str:
+    """Name of a stratum's list in the first part."""
+    return f"{stratum}:first"

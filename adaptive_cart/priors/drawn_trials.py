@@ -105,7 +105,7 @@ class DrawnTrials(Conduct):
         super().__init__(plan, trials)
         self.endpoints = _asked(plan)
         self.latents = latents_for(plan.design, seed, first, trials)
-        self.enrolment = Enrolment(plan.design, self.latents)
+        self.enrolment = Enrolment(plan.design, self.latents, follow_up=plan.follow_up)
         self.shares = self.enrolment.shares
         arms, strata = len(plan.design.arm_names), len(plan.design.shares)
         self.truths = {

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from adaptive_cart.conduct.looks import Schedule, snapshot_at
+from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.distributions import EventTime, Exponential
@@ -31,10 +32,10 @@ RATIO_BATCHES = 20
 
 def last_looks(design: Design, truth: Truth, name: str) -> Iterator[Summary]:
     """An endpoint's data at the last look of many trials that nothing stops, batch by batch."""
-    trials = RATIO_TRIALS // RATIO_BATCHES
+    trials, plan = RATIO_TRIALS // RATIO_BATCHES, Plan.of(design)
     for batch in range(RATIO_BATCHES):
         latents = latents_for(design, SEED, batch * trials, trials)
-        enrolment = Enrolment(design, latents, truth.accrual.pace)
+        enrolment = Enrolment(design, latents, truth.accrual.pace, truth.follow_up)
         population = followed(design, truth, latents, enrolment)
         schedule = Schedule.of(design)
         prepared = {
@@ -43,8 +44,8 @@ def last_looks(design: Design, truth: Truth, name: str) -> Iterator[Summary]:
         }
         everybody = np.full(trials, design.enrolment.max_n)
         date, _ = schedule.due(schedule.number, population, prepared, everybody, np.zeros(trials))
-        endpoint = design.endpoints[name]
-        yield endpoint.summary(prepared[name], snapshot_at(population, date, everybody))
+        seen = plan.analysed(name, snapshot_at(population, date, everybody))
+        yield design.endpoints[name].summary(prepared[name], seen)
 
 
 @dataclass

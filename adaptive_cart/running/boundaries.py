@@ -136,6 +136,7 @@ def planned_at(design: Design, look: int) -> tuple[int, ...] | None:
     """Numbers planned in each arm at a look of the primary; nothing where they are random."""
     looks = design.looks
     fixed = design.strata is None and not design.adaptive and design.stays is None
+    fixed &= design.first_part is None
     if not fixed or not looks.as_stated:
         return None
     at = [*looks.at, design.enrolment.max_n] if looks.final is not None else looks.at

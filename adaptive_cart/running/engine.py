@@ -129,6 +129,8 @@ def obstacles(design: Design, truths: Mapping[str, Truth]) -> list[str]:
     moving = [name for name, arm in design.arms.items() if arm.moments()]
     if moving:
         found.append(f"the numbers in {', '.join(moving)} hang on the calendar")
+    if design.first_part is not None:
+        found.append("the first part has arms and numbers of its own")
     if design.strata:
         found.append("within strata the numbers in each arm vary from trial to trial")
     if not primary.binary or primary.known_after() is None:

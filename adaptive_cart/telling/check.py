@@ -13,6 +13,7 @@ from adaptive_cart.conduct.rules import ResolvedRule, listed, resolve_rules
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.alpha_graph import AlphaGraph
 from adaptive_cart.design.design import Crossover, Design, PermutedBlocks
+from adaptive_cart.design.first_part import planned_in_parts
 from adaptive_cart.design.planned import said_moment
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.design.rule_tables import AlphaSpending, ByAlpha, Comparing, Rule
@@ -90,6 +91,13 @@ def _arms(design: Design) -> Iterator[str]:
             words.append(f"{arm.product}: {product.description}")
         words += [f"{key} {said_moment(when)}" for key, when in arm.moments()]
         yield f"  {name}: {planned} planned" + (f" ({'; '.join(words)})" if words else "")
+    if design.first_part is not None:
+        yield f"  first part: {design.first_part.in_words(design.control)}"
+        if any(rule.decision.chooses for rule in design.rules):
+            for place in design.experimental:
+                numbers = zip(design.arm_names, planned_in_parts(design, place), strict=True)
+                told = ", ".join(f"{name} {number}" for name, number in numbers)
+                yield f"    planned if {design.arm_names[place]} is chosen: {told}"
     if design.strata:
         shares = ", ".join(f"{name} {share:g}" for name, share in design.strata.items())
         yield f"  strata by share of enrolment: {shares}"
@@ -434,6 +442,8 @@ def _priors(design: Design, plan: Plan) -> Iterator[str]:
     for claim in claims:
         yield f"  {claim.rule}: {claim.words} = {claim.probability:.4f}"
     for rule in held_by_priors(claims, plan):
+        if rule.decision.chooses:
+            continue  # one arm goes on whatever the data say
         yield f"    warning: the prior alone makes '{rule.name}' hold ({rule.decision.name})"
     yield from _expected(design, plan)
 

@@ -251,7 +251,10 @@ def _absent(
     plan: Plan, record: LookRecord, standing: Standing, rule: ResolvedRule, place: int
 ) -> list[str]:
     """Say that a target is not asked about since its arm has not entered; nothing where it has."""
-    arm = rule.targets[place].arm
+    arm, part = rule.targets[place].arm, plan.design.first_part
+    if part is not None and not part.control and record.randomised.sum() <= part.participants:
+        control = plan.design.control
+        return [f"  {rule.name}: not judged, since {control} enrols in the second part alone"]
     if plan.design.stays is None or standing.entered(record.date)[0, arm]:
         return []
     name = plan.design.arm_names[arm]

@@ -20,7 +20,7 @@ from adaptive_cart.models.rates.gamma_poisson import GammaPoisson
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.nouns.summaries import Counts, Durations, Exposure, PeriodCounts
-from adaptive_cart.participants.enrolment import Enrolment
+from adaptive_cart.participants.enrolment import Enrolment, first_list
 from adaptive_cart.participants.period_lists import most_blocks, name_of
 from adaptive_cart.participants.population import latents_for
 from conduct.test_fast_equals_twin import PURPOSES, SEED, product_infusion, raw_design
@@ -39,6 +39,8 @@ def latents_of_trial(design: Design, trial: int) -> dict[str, Any]:
     strata = range(len(design.shares))
     if design.randomisation.method == "permuted_blocks":
         result["assignment"] = [latents.of(f"assignment:{s}")[0].tolist() for s in strata]
+    if design.first_part is not None:
+        result["first"] = [latents.of(f"assignment:{first_list(s)}")[0].tolist() for s in strata]
     if design.stays is not None:
         number, most = 2 * len(design.arms), most_blocks(latents)
         result["lists"] = [

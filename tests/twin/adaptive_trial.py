@@ -176,7 +176,8 @@ def opened(
     """A trial on the day it opens."""
     raw = accrual.in_scenario(raw, scenario)
     trial = Trial(
-        raw, scenario, latents, product_infusion, ask, operational_times(raw, latents)
+        raw, scenario, latents, product_infusion, ask,
+        second_part_later(raw, operational_times(raw, latents)),
     )  # fmt: skip
     trial.slots = dict.fromkeys(raw.get("strata") or [None], 0)
     trial.arm_success = dict.fromkeys(trial.arms[1:])
@@ -214,6 +215,20 @@ def operational_times(raw: Table, latents: Table) -> list[float]:
             time += -math.log1p(-latents["arrival"][participant])
         times.append(time)
     return times
+
+
+def second_part_later(raw: Table, times: list[float]) -> list[float]:
+    """The same, where those of a second part wait for the first look, and for the pause after it.
+
+    That look is held when the last of the first part has reached the month of the primary.
+    """
+    if "first_part" not in raw:
+        return times
+    number = raw["first_part"]["participants"]
+    waits = raw["endpoints"][one_trial.primary_of(raw)]["month"]
+    look = month_of(raw, times[number - 1]) + waits
+    opens = expected_by(raw, look + raw["first_part"].get("pause", 0.0))
+    return times[:number] + [opens + time - times[number - 1] for time in times[number:]]
 
 
 def expected_by(raw: Table, month: float) -> float:
@@ -328,6 +343,8 @@ def arm_of(trial: Trial, participant: int, stratum: str | None, slots: dict[Any,
             if u < cumulative:
                 return arm
         return enrolling[-1]
+    if participant < trial.raw.get("first_part", {}).get("participants", 0):
+        return arm_in_first_part(trial, stratum, slots)
     if enters_or_leaves(trial.raw):
         return arm_by_period(trial, participant, stratum, slots)
     places = one_trial.block_of(trial.raw)
@@ -340,6 +357,36 @@ def arm_of(trial: Trial, participant: int, stratum: str | None, slots: dict[Any,
         slots[stratum] += 1
         if arm in enrolling:
             return arm
+
+
+def arm_in_first_part(trial: Trial, stratum: str | None, slots: dict[Any, int]) -> str:
+    """Arm of an arrival in the first part: the next place of its own list."""
+    there = trial.arms if trial.raw["first_part"].get("control") else trial.arms[1:]
+    own = {**trial.raw, "arms": {arm: trial.raw["arms"][arm] for arm in there}}
+    places = one_trial.block_of(own)
+    orders = one_trial.arrangements(tuple(places))
+    number = 0 if stratum is None else list(trial.raw["strata"]).index(stratum)
+    while True:
+        taken = slots.setdefault(("first", stratum), 0)
+        block, place = divmod(taken, sum(places))
+        u = trial.latents["first"][number][block]
+        slots["first", stratum] = taken + 1
+        arm = there[orders[math.floor(u * len(orders))][place]]
+        if arm in [trial.arms[0], *trial.open_arms]:
+            return arm
+
+
+def counted(trial: Trial, name: str, people: Sequence[Person]) -> list[Person]:
+    """Those who are analysed for an endpoint: of an arm that goes on, perhaps the second part."""
+    part = trial.raw.get("first_part")
+    if part is None:
+        return list(people)
+    counts = part.get("counts", False)
+    if counts if isinstance(counts, bool) else name in counts:
+        return list(people)
+    second = [p for p in trial.people if p["participant"] >= part["participants"]]
+    goes_on = {person["arm"] for person in second}
+    return [p for p in people if p in second or p["arm"] not in goes_on]
 
 
 def enters_or_leaves(raw: Table) -> bool:
@@ -610,6 +657,7 @@ def time_course(name: str, endpoint: Table, person: Person) -> tuple[float, floa
 def see(trial: Trial, name: str, people: Sequence[Person], date: float) -> Table:
     """What is visible of an endpoint, in these participants, by a date since opening."""
     endpoint = trial.raw["endpoints"][name]
+    people = counted(trial, name, people)
     if endpoint["type"] in TIMES:
         rows = time_rows(name, endpoint, people, date)
         events = sum(event for _, _, _, event in rows)
@@ -871,12 +919,12 @@ def probability(
     if model_of(trial.raw, name) != "beta_binomial":
         if trial.ask is None:
             raise ValueError(f"nobody to ask about {name}")
-        data = visible(trial, name, trial.people, date)
+        data = visible(trial, name, counted(trial, name, trial.people), date)
         if question.get("best"):
             question["among"] = list(open_arms)
         return float(trial.ask(name, question, data, list(open_strata)))
 
-    people = trial.people
+    people = counted(trial, name, trial.people)
     if stratum == "open":
         people = [person for person in people if person["stratum"] in open_strata]
     elif stratum is not None:
@@ -992,7 +1040,16 @@ def judge(trial: Trial, rule: Table, thresholds: list[float], date: float) -> li
 
 
 def enough(trial: Trial, rule: Table, target: tuple[str, str | None], date: float) -> bool:
-    """Whether so many of the arm that each question asks about are analysed as a rule waits for."""
+    """Whether so many of the arm that each question asks about are analysed as a rule waits for.
+
+    Nothing is asked about the control before it enrols.
+    """
+    part = trial.raw.get("first_part")
+    if part and not part.get("control") and len(trial.people) <= part["participants"]:
+        for one in conditions.comparisons(rule):
+            question = conditions.named(one["posterior"], *target)
+            if trial.arms[0] in (question["arm"], question.get("minus")):
+                return False
     for one in conditions.comparisons(rule) if "from" in rule else []:
         question = conditions.named(one["posterior"], *target)
         people = in_arm(trial.people, question["arm"])
@@ -1041,6 +1098,20 @@ def act(trial: Trial, rule: Table, holding: Sequence[Table]) -> bool:
         # What has succeeded stands.
         reason = "success" if trial.successes else REASONS[rule["then"]]
         trial.ended = {"reason": reason, "rule": rule["name"]}
+        return False
+
+    if rule["then"] == "choose_arm":
+        # the best by the first question; of equal ones the first
+        first = conditions.comparisons(rule)[0]
+        best, most = None, -NEVER
+        for record in holding:
+            value = record["probability"]
+            value = value[0] if isinstance(value, list) else value
+            if (value if "at_least" in first else -value) > most:
+                best, most = record["arm"], value if "at_least" in first else -value
+        for arm in open_arms:
+            if arm != best:
+                trial.arm_dropped[arm] = trial.look
         return False
 
     for record in holding:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         SharedError,
     )
     from adaptive_cart.design.design_prior import DesignPrior
+    from adaptive_cart.design.first_part import FirstPart
     from adaptive_cart.design.follow_up import FollowUp
     from adaptive_cart.design.long_term import LongTermFollowUp
     from adaptive_cart.design.look_tables import Looks
@@ -62,6 +63,7 @@ class Pieces:
     rules: Sequence[Rule | None] = ()
     rule_names: Sequence[str | None] = ()
     claims: SharedError | None = None
+    first_part: FirstPart | None = None
     crossover: Crossover | None = None
     follow_up: FollowUp | None = None
     long_term: LongTermFollowUp | None = None

@@ -85,6 +85,9 @@ def _arms(evidence: Evidence) -> list[Block]:
              evidence.setting(design.enrolment.max_n, "enrolment.max_n"),
              f" participants; it {enrolment_between_looks(evidence)}."),
     ]  # fmt: skip
+    if design.first_part is not None:
+        said = design.first_part.in_words(design.control)
+        facts.append(line(strong("First part: "), given(said, "design: first_part"), "."))
     if design.stays is not None:
         facts += [line(strong(f"{evidence.design.arm_label(name)}: "), *_stay(evidence, name), ".")
                   for name in design.arm_names if design.arms[name].moments()]  # fmt: skip
