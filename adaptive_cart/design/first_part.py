@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from adaptive_cart.design.follow_up import FollowUp
 from adaptive_cart.errors import one_of
@@ -36,7 +36,10 @@ class FirstPart(Part):
     control: bool = Field(
         default=False, description="whether the control enrols in the first part too"
     )
-    counts: bool | list[str] = Field(
+    counts: Annotated[
+        Annotated[bool, Tag("bool")] | Annotated[list[str], Tag("endpoints")],
+        Discriminator(lambda value: "endpoints" if isinstance(value, list | tuple) else "bool"),
+    ] = Field(
         default=False,
         description="whether its participants are in the analyses of the second part; or the "
         "endpoints in whose analyses they are",

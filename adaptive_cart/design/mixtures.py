@@ -67,7 +67,9 @@ def _read_share(frame: Frame, where: str, part: Mapping[str, Any]) -> None:
         written = "share = 0.3, or share = [{ from = 0, share = 0.1 }, { from = 12, share = 0.4 }]"
         frame.fault(path_to(where, SHARE), f"missing; write {written}")
         return
-    for fault in read(Share, {SHARE: part[SHARE]}).faults:
+    faults = read(Share, {SHARE: part[SHARE]}).faults
+    inside = [fault for fault in faults if len(fault.steps) > 1]  # what follows from it is not told
+    for fault in inside or faults:
         frame.fault(path_to(where, *fault.steps or (SHARE,)), fault.message)
 
 

@@ -255,6 +255,8 @@ def _sizes(design: Design, least: int | None, most: int | None) -> list[int]:
     """Sizes that may be searched: whole allocation blocks."""
     block, written = smallest_block(design.allocation), design.enrolment.max_n
     first = -(-(written // 2 if least is None else least) // block) * block
+    if design.first_part is not None:  # somebody is left for the second part
+        first = max(first, -(-(design.first_part.participants + 1) // block) * block)
     last = (2 * written if most is None else most) // block * block
     if first < block or last <= first:
         raise InputError(

@@ -200,16 +200,22 @@ def design_of_size(design: Design, size: int, recalibrate: bool) -> Design:
 
 
 def _looks_for(design: Design, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Looks by number in proportion to ``max_n``: the nearest allocation block, half up."""
+    """Looks by number in proportion to ``max_n``: the nearest allocation block, half up.
+
+    A first part keeps its participants and its look; those of the second are in proportion to it.
+    """
     looks, size = design.looks, settings[SIZE]
     varied = [key for key in settings if steps_of(key)[0] == "looks"]
     if looks.scale not in NUMBERS or varied or not isinstance(size, int) or size < 1:
         return {}
     of_participants = looks.scale in OF_PARTICIPANTS
     block = smallest_block(design.allocation) if of_participants else 1
-    share = Fraction(size, design.enrolment.max_n)
-    blocks = [int(int(at) * share / block + Fraction(1, 2)) for at in looks.at]
-    moved = [max(number, 1) * block for number in blocks]
+    kept = 0 if design.first_part is None else design.first_part.participants
+    share = Fraction(max(size - kept, 0), design.enrolment.max_n - kept)
+    later = [int(at) - kept for at in looks.at if int(at) != kept]
+    blocks = [int(number * share / block + Fraction(1, 2)) for number in later]
+    moved = [kept] if kept else []
+    moved += [kept + max(number, 1) * block for number in blocks]
     return {"looks": looks.written([min(n, size) for n in moved] if of_participants else moved)}
 
 

@@ -18,6 +18,7 @@ from adaptive_cart.participants.population import latents_for
 from adaptive_cart.recorded.file import read_participants
 from adaptive_cart.results.estimand import target_values, true_values
 from adaptive_cart.running.engine import obstacles
+from adaptive_cart.sweeps.varying import design_of_size
 from adaptive_cart.telling.check import described
 from adaptive_cart.telling.walkthrough import example
 from analysis.test_real_trial_round_trip import same_end, simulated, table
@@ -120,6 +121,14 @@ def block_of(raw: Raw, trials: int) -> tuple[Design, Any]:
     return design, run_block(plan, truth, targets, latents_for(design, 7, 0, trials), True)
 
 
+def test_another_size_keeps_the_first_part_and_its_look() -> None:
+    """Looks at 18 and 40 of 60: with 102, 22 of 42 become 44 of 84, whole blocks of four."""
+    moved = design_of_size(Design(**design_of({})), 102, False)
+    assert moved.looks.observed == [18, 62]
+    assert moved.first_part is not None
+    assert moved.first_part.participants == 18
+
+
 def test_equal_arms_leave_the_first_and_one_arm_goes_on() -> None:
     raw = design_of({})
     del raw["rules"][0]
@@ -202,7 +211,8 @@ def test_check_and_the_engine_say_it() -> None:
         ({"participants": 60}, {}, "nobody is left for the second part, since max_n is 60"),
         ({"participants": 20}, {}, "whose participants are 20: write looks.observed = [20, …]"),
         ({"counts": ["fevr"]}, {}, "did you mean 'fever'?"),
-        ({"counts": "fever"}, {}, "first_part.counts"),
+        ({"counts": "fever"}, {}, 'first_part.counts: found "fever"; true or false'),
+        ({"counts": [3]}, {}, "first_part.counts[0]: found 3; text in quotes is expected"),
         ({}, {"looks": {"months": [8.0, 24.0]}}, "the second part waits until all of the first"),
         ({}, {"randomisation": {"method": "response_adaptive"}}, "shares would begin anew"),
         ({}, {"randomisation": {"block": 4}}, "in the first part 1 : 2 needs a multiple of 3"),

@@ -190,6 +190,10 @@ def test_a_scenario_lays_a_part_over_that_of_the_truth() -> None:
             {"newer": {"share": [STEPS[0], LINE[1]], "free": {"usual": 0.6}}},
             "steps (`from`) and a line (`at`)",
         ),
+        (
+            {"newer": {"share": [{"share": 0.1}], "free": {"usual": 0.6}}},
+            "newer.share[0]: has one month: { from = 12, share = … } for a step",
+        ),
         ({"newer": {"share": 0.3, "fre": {"usual": 0.6}}}, "fre: neither an arm nor an endpoint"),
         ({"newer": {"share": 0.3, "free": {"usal": 0.6}}}, "did you mean 'usual'?"),
         ({"newer": {"share": 0.3, "enrolment": {"per_month": 2.0}}}, "enrolment: neither an arm"),

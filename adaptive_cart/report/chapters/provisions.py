@@ -12,9 +12,11 @@ from adaptive_cart.report.numbers import given
 
 def enrolment_between_looks(evidence: Evidence) -> str:
     """Whether enrolment goes on between looks, and what ends it."""
-    if any(rule.decision.stops_enrolment for rule in evidence.design.rules):
-        return "goes on between looks and ends when a rule stops it or the trial ends"
-    return "goes on between looks and ends when the trial ends"
+    stops = any(rule.decision.stops_enrolment for rule in evidence.design.rules)
+    ends = "ends when a rule stops it or the trial ends" if stops else "ends when the trial ends"
+    if evidence.design.first_part is not None:
+        return f"pauses before the second part, goes on between the looks after that, and {ends}"
+    return f"goes on between looks and {ends}"
 
 
 def ending(evidence: Evidence) -> Line:
