@@ -137,6 +137,7 @@ def compare_policies(
     """
     written = load_programme(path)
     programmes = {AS_WRITTEN: written, **loaded_policies(path, written)}
+    used = written.tables.simulation.seed if seed is None else seed
     results, numbers = {}, {}
     for place, (name, programme) in enumerate(programmes.items()):
         what = f"{place + 1} of {len(programmes)}, {name}"
@@ -146,7 +147,7 @@ def compare_policies(
 
         folder = Path(out) if name == AS_WRITTEN else Path(out) / "policies" / name
         results[name] = simulate_programme(
-            programme, portfolios=portfolios, seed=seed or written.tables.simulation.seed,
+            programme, portfolios=portfolios, seed=used,
             jobs=jobs, out=folder, restart=restart, progress=show,
             tell=lambda message, what=what: tell(f"{what}: {message}"),  # type: ignore[misc]
         )  # fmt: skip

@@ -153,6 +153,7 @@ def _simulate(
     _require_ours(owned, identity, restart)
     if restart:
         owned.keep_only([])
+    off = _off(owned)
     record = {
         **identity,
         "name": programme.tables.name,
@@ -160,6 +161,7 @@ def _simulate(
         "portfolios": number,
     }
     owned.write("programme.toml", programme.text)
+    record["true_values_off_by"] = off
     owned.write(RECORD, json.dumps({**record, "status": "running"}, indent=1) + "\n")
     gaps = list(_gaps(_parts(owned), number))
     missing = sum(stop - start for start, stop in gaps)
@@ -170,7 +172,6 @@ def _simulate(
         f"{number:,} portfolios of {count} candidates: {early}{controlled}"
         + (f"; {number - missing:,} portfolios are there already" if missing < number else "")
     )
-    off = _off(owned, identity)
     if gaps:
         truths = _truths(programme, progress)
         known = [one.off for one in (truths.early, truths.confirm) if one is not None]
@@ -187,7 +188,7 @@ def _simulate(
     _finish(owned, programme, columns, record)
 
 
-def _off(owned: OwnedFolder, identity: Mapping[str, Any]) -> float:
+def _off(owned: OwnedFolder) -> float:
     """By how much lines between true values were off, where a run has found it."""
     try:
         told = json.loads(owned.path(RECORD).read_text(encoding="utf-8"))

@@ -94,6 +94,10 @@ def test_a_run_goes_on_and_is_the_same_however_it_is_cut(tmp_path: Path) -> None
     for name, values in whole.candidates.items():
         np.testing.assert_array_equal(values, longer.candidates[name], err_msg=name)
     assert len(list((first.folder / "parts").iterdir())) == 2
+    record = (longer.folder / "programme.json").read_bytes()
+    again = simulate_programme(drawn, portfolios=12, seed=3, jobs=1, out=tmp_path / "cut")
+    assert again.text() == whole.text()
+    assert (longer.folder / "programme.json").read_bytes() == record
     with pytest.raises(ResultsError, match="seed 3 there, 4 now"):
         simulate_programme(drawn, portfolios=5, seed=4, jobs=1, out=tmp_path / "cut")
 
