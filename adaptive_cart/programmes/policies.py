@@ -9,7 +9,7 @@ and is better in one of the three.
 
     policies.csv     a row a policy and measure: estimate, difference to the file as written, errors
     policies.txt     the same in words
-    pareto.*         candidates that hold up against participants
+    pareto.*         candidates that hold up against participants, as differences
     policies/NAME/   the results of each
 """
 
@@ -206,22 +206,28 @@ def policies_text(found: Policies) -> str:
 
 @styled
 def pareto(found: Policies) -> Picture:
-    """Candidates that hold up against participants, a point a policy with 95% intervals."""
+    """Differences to the file as written: candidates that hold up against participants.
+
+    A point a policy, with 95% intervals of the differences; dominated ones are grey.
+    """
     figure = sheet(4.0)
     axes = figure.subplots()
     for policy in found.numbers:
-        x, y = found.figure(policy, PARTICIPANTS), found.figure(policy, HOLDS)
+        x, y = (found.difference(policy, measure) for measure in (PARTICIPANTS, HOLDS))
         colour = GREY if found.dominated(policy) else BLUE
         axes.errorbar(
             x.estimate, y.estimate, xerr=Z95 * x.mcse, yerr=Z95 * y.mcse, fmt="o", color=colour
         )
+        at_zero = policy == AS_WRITTEN  # its label keeps clear of policies close by
         axes.annotate(
-            policy, (x.estimate, y.estimate), xytext=(6, 5), textcoords="offset points",
-            color=colour,
+            policy, (x.estimate, y.estimate), xytext=(-6, -14) if at_zero else (7, 5),
+            textcoords="offset points", ha="right" if at_zero else "left", color=colour,
         )  # fmt: skip
-    axes.set_xlabel("Participants of a portfolio, early and controlled trials")
-    axes.set_ylabel("Candidates that hold up, of a portfolio")
-    axes.margins(0.2)
+    for line in (axes.axhline, axes.axvline):
+        line(0.0, color=GREY, linewidth=0.8, zorder=0)
+    axes.set_xlabel("Participants of a portfolio, less those as written")
+    axes.set_ylabel("Candidates that hold up,\nless those as written")
+    axes.margins(x=0.3, y=0.2)
     light_grid(axes, "both")
     return figure
 
