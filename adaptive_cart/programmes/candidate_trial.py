@@ -48,6 +48,8 @@ class CandidateTrial:
         The truth of every candidate that does not.
     selected
         By how much more likely its participants have the primary endpoint.
+    benefit
+        Endpoint whose true mean is months in remission; blank where none is asked for.
     """
 
     design: Design
@@ -56,6 +58,7 @@ class CandidateTrial:
     planted: Planted
     null: Truth
     selected: float = 0.0
+    benefit: str = ""
 
     def truths(
         self, works: Booleans, values: Mapping[Steps, Floats], per_remission: Floats | None = None

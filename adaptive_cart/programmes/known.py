@@ -18,6 +18,7 @@ import numpy as np
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.truth import Truth
+from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.programmes.candidate_trial import CandidateTrial
 from adaptive_cart.programmes.planting import Steps
@@ -29,6 +30,7 @@ POINTS = 2**12  # in each of the scrambles by which one node is integrated
 NODES = {0: 1, 1: 17, 2: 9, 3: 6}  # along each parameter, by how many are drawn
 HALVINGS = {True: 22, False: 44}  # of a cell in which a claim changes: of a course, else
 MIDDLES = 8  # cells in whose middle the lines are checked
+BENEFIT = "benefit"
 LEVEL, CONTROL, ESTIMAND, CLAIM, GAIN = "level", "control", "estimand", "claim", "per_remission"
 
 Numbers = dict[str, float]
@@ -39,9 +41,11 @@ def numbers_of(trial: CandidateTrial, plan: Plan, points: SobolLatents, truth: T
 
     ``level`` and ``control`` are the primary's in the experimental arm and the control,
     ``estimand`` what the design estimates, ``claim`` 1 where what a success claims is true,
-    ``per_remission`` as :meth:`CandidateTrial.truths` wants it.
+    ``benefit`` the months in remission beyond the control's, ``per_remission`` as
+    :meth:`CandidateTrial.truths` wants it.
     """
-    true = true_values(trial.design, truth, points, only_claimed=plan)
+    also = [Question(trial.benefit, trial.arm, 0)] if trial.benefit else []
+    true = true_values(trial.design, truth, points, also, only_claimed=plan)
     levels = true.by_arm[trial.design.primary]
     found = {
         LEVEL: levels[trial.arm].value,
@@ -49,6 +53,9 @@ def numbers_of(trial: CandidateTrial, plan: Plan, points: SobolLatents, truth: T
         ESTIMAND: _estimand(plan, true),
         CLAIM: could_be(Claims(plan.rules, true))[0],
     }
+    if trial.benefit:
+        months = true.by_arm[trial.benefit]
+        found[BENEFIT] = months[trial.arm].value - months[0].value
     if trial.selected and truth.courses is not None and trial.design.primary not in truth.direct:
         found[GAIN] = trial.by_remission(truth, points)
     return found

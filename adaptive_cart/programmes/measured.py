@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.programmes.common_control import counted_once
 from adaptive_cart.programmes.programme import Programme
@@ -228,6 +229,11 @@ def _counts(programme: Programme, table: Mapping[str, Any]) -> Iterator[tuple[st
             for place in classes_of(table, programme)
         ]
         yield "classes_with_signal", np.sum(signals, axis=0)
+    asked = programme.tables.candidates.benefit
+    if asked is not None and "true_months_gained" in table:
+        treated = exposed + asked.treated_after_success * kinds["succeed"]
+        years = treated * table["true_months_gained"] / MONTHS_PER_YEAR
+        yield "remission_years_gained", years.sum(axis=1)
     cost = np.where(go, table["cost"], 0.0) + table.get("early_cost", none)
     if np.isfinite(cost).all() and not common:  # a control would be counted in each trial's cost
         yield "cost", cost.sum(axis=1)

@@ -42,7 +42,7 @@ HOLDS, FALSE, PARTICIPANTS = f"number_{HOLD_UP}", "number_false_success", "parti
 BETTER = {HOLDS: 1.0, FALSE: -1.0, PARTICIPANTS: -1.0}  # by which a policy is dominated
 TOLD = (
     HOLDS, FALSE, "number_go", "working_lost", PARTICIPANTS, "exposed_to_no_effect",
-    "denied_an_effect", "months_until_all_decided", "cost",
+    "denied_an_effect", "remission_years_gained", "months_until_all_decided", "cost",
 )  # fmt: skip
 
 

@@ -293,7 +293,8 @@ class _Reading:
             return
         selected = table.selected if isinstance(table, Early) else 0.0
         arm = design.experimental[0]
-        trial = CandidateTrial(design, scenario, arm, planted, without, selected)
+        benefit = self._benefit(design, table.design) if where == "confirm" else ""
+        trial = CandidateTrial(design, scenario, arm, planted, without, selected, benefit)
         self._selected(trial, where)
         setattr(self, where, trial)
 
@@ -316,6 +317,24 @@ class _Reading:
             )
             return None
         return name
+
+    def _benefit(self, design: Design, file: str) -> str:
+        """Endpoint of the months in remission that are gained; blank for none."""
+        asked = self.tables.candidates.benefit
+        if asked is None:
+            return ""
+        path = "candidates.benefit.endpoint"
+        months = [name for name, endpoint in design.endpoints.items() if endpoint.counts_months]
+        if design.control is None:
+            self.tell(path, f"{file} has no control, beyond which months could be gained")
+        elif asked.endpoint not in months:
+            self.tell(
+                path,
+                f"found {shown(asked.endpoint)}{meant(asked.endpoint, months)}; an endpoint of "
+                f"{file} that counts months in remission is expected: "
+                f"{one_of(months) or 'it has none'}",
+            )
+        return asked.endpoint
 
     def _shared(self, design: Design, file: str) -> None:
         """Whether control participants can be the same in every controlled trial."""

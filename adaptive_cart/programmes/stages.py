@@ -24,7 +24,7 @@ from adaptive_cart.participants.population import latents_for
 from adaptive_cart.priors.early_data import believed_prior
 from adaptive_cart.programmes.accounts import at_once, starts_of
 from adaptive_cart.programmes.common_control import CommonControl, opened_together
-from adaptive_cart.programmes.known import CLAIM, CONTROL, ESTIMAND, GAIN, LEVEL, Known
+from adaptive_cart.programmes.known import BENEFIT, CLAIM, CONTROL, ESTIMAND, GAIN, LEVEL, Known
 from adaptive_cart.programmes.programme import Programme
 from adaptive_cart.programmes.signals import stopped_by_signals
 
@@ -64,6 +64,8 @@ def stretch_of(
         "true_control": truths.confirm.of(CONTROL, works, values),
         "true_effect": truths.confirm.of(ESTIMAND, works, values),
     }
+    if programme.confirm.benefit:
+        columns["true_months_gained"] = truths.confirm.of(BENEFIT, works, values)
     for steps, of in values.items():
         columns[".".join(steps)] = np.where(works, of, np.nan)
     start = first * count

@@ -77,6 +77,17 @@ class Capacity(Part):
     participants_per_year: Positive = Field(description="who can be enrolled in all of them")
 
 
+class Benefit(Part):
+    """What a product is worth: months in remission beyond the control's."""
+
+    endpoint: str = Field(
+        description="of the controlled design, whose true mean is months in remission"
+    )
+    treated_after_success: NonNegative = Field(
+        default=0.0, description="patients who are given a product that has succeeded"
+    )
+
+
 class ClassSignal(Part):
     """A rare harm that is counted over all trials of a class, and stops it."""
 
@@ -118,6 +129,9 @@ class Candidates(Part):
         default="separate",
         description="whether every controlled trial has its own controls, or all of a portfolio "
         "share them (a platform)",
+    )
+    benefit: Benefit | None = Field(
+        default=None, description="by what years in remission gained are counted"
     )
     class_signal: ClassSignal | None = Field(
         default=None, description="a rare harm by which a whole class is stopped"

@@ -183,6 +183,9 @@ def _at_what_cost(programme: Programme, of: Mapping[Key, Figure]) -> str:
         f"{number(of['months_until_all_decided', 'portfolio'])} months. A candidate that goes on "
         f"is decided after {decided}."
     )
+    years = of.get(("remission_years_gained", "portfolio"))
+    if years is not None:
+        told += f" It gains {number(years)} years in remission beyond standard of care."
     cost = of.get(("cost", "portfolio"))
     return told if cost is None else f"{told} It costs {number(cost)}."
 

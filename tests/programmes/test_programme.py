@@ -20,6 +20,8 @@ from adaptive_cart.programmes import load_programme, simulate_programme
 from adaptive_cart.programmes.accounts import starts_of
 from adaptive_cart.programmes.measured import ratio
 from adaptive_cart.programmes.tables import ProgrammeTables
+from adaptive_cart.results.estimand import SobolLatents, true_values
+from checks import raw_design
 from programmes.cases import EARLY, SHIPPED, programme, written
 
 DRAWN = """count = 4
@@ -135,6 +137,29 @@ def test_selected_participants_have_the_endpoint_more_often(tmp_path: Path) -> N
     for truth, before in zip(own.distinct, known.of(LEVEL, works, {}), strict=True):
         after = numbers_of(trial, Plan.of(trial.design), points, truth)[LEVEL]
         assert after == pytest.approx(before + trial.selected, abs=0.002)
+
+
+def test_years_in_remission_are_those_of_who_was_treated(tmp_path: Path) -> None:
+    benefit = """count = 2
+share_that_work = 0.5
+benefit = { endpoint = "remission_time", treated_after_success = 100 }
+"""
+    raw = raw_design("sle_autologous")
+    gaining = programme(tmp_path, benefit, early=None, confirm=raw)
+    found = simulate_programme(gaining, portfolios=10, seed=2, jobs=1, out=tmp_path / "out")
+    of = found.candidates
+    design = gaining.confirm.design
+    points = SobolLatents(points=2**12)
+    for works, truth in ((True, design.truths["expected"]), (False, design.truths["null"])):
+        months = [v.value for v in true_values(design, truth, points).by_arm["remission_time"]]
+        mine = of["true_months_gained"][of["drawn_to_work"] == works]
+        np.testing.assert_allclose(mine, months[1] - months[0], atol=0.05)
+    treated = of["exposed"] + 100 * of["success"]
+    years = (treated * of["true_months_gained"] / 12.0).sum() / 10
+    assert found.figure("remission_years_gained").estimate == pytest.approx(years)
+    other = benefit.replace("remission_time", "remision_time")
+    with pytest.raises(DesignError, match=r"benefit\.endpoint: .*did you mean 'remission_time'"):
+        programme(tmp_path / "b", other, early=None, confirm=raw)
 
 
 def test_controlled_trials_wait_for_their_turn() -> None:
