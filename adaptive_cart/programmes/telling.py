@@ -185,7 +185,7 @@ def _at_what_cost(programme: Programme, of: Mapping[Key, Figure]) -> str:
     )
     years = of.get(("remission_years_gained", "portfolio"))
     if years is not None:
-        told += f" It gains {number(years)} years in remission beyond standard of care."
+        told += f" A portfolio gains {number(years)} years in remission beyond standard of care."
     cost = of.get(("cost", "portfolio"))
     return told if cost is None else f"{told} It costs {number(cost)}."
 
