@@ -702,6 +702,18 @@ TRIAL: dict[str, Any] = {
     "external/trial": {**REGISTRY, "responders": 9},
     f"{BORROWS}/external": ["registry", "trial"],
 }
+
+
+def weighed(key: str, value: Any, seen: str = "number") -> Case:
+    """A key of external participants that are told one by one."""
+    rows = {"responder": [1.0] * 5 + [0.0] * 10, "age": [30.0 + row for row in range(15)]}
+    registry = {"source": "A registry", "endpoint": "dfr", "data": "registry.csv", "rows": rows,
+                "target": {"age": 38.0}}  # fmt: skip
+    prior = {"external": ["registry"], "method": "pooled"}
+    start = {"external": {"registry": registry}, "analysis/dfr/prior": {"soc": prior}}
+    return Case("direct", {f"external/registry/{key}": value}, seen, start)
+
+
 OUTSIDE: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
     # by kind of table: base, where the arm borrows, its prior, and the external data
     "Rates": ("direct", "analysis/infection/prior/soc", {"a": 0.5, "b": 2.0},
@@ -828,6 +840,10 @@ KEYS: dict[str, list[Case]] = {
     "External.sd": [external("sd", 2.0)],
     "External.events": [external("events", 2)],
     "External.months": [external("months", 2.0)],
+    "External.data": [external("data", "registry.csv"), weighed("data", "another.csv", "told")],
+    "External.target": [weighed("target", {"age": 36.0}), weighed("target", GONE, "refused")],
+    "External.rows": [weighed("rows/responder", [0.0] * 6 + [1.0] * 9),
+                      weighed("rows", GONE, "refused")],
     **ways_to_borrow("Rates"),
     **ways_to_borrow("Hazard"),
     **ways_to_borrow("Means"),

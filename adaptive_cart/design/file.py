@@ -17,6 +17,7 @@ from adaptive_cart.courses.tables import COMMON, ArmCourse, Hazard
 from adaptive_cart.design.accrual import Accrual
 from adaptive_cart.design.correlations import CORRELATION
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.external_tables import with_rows
 from adaptive_cart.design.look_tables import NUMBERS, SCALES
 from adaptive_cart.design.mixtures import MIXTURE
 from adaptive_cart.design.products import PRODUCTS
@@ -52,10 +53,13 @@ def load_design(path: str | Path, settings: Iterable[str] = ()) -> Design:
     raw = read_tables(path)
     if not raw:
         raise _unreadable(path, "is empty; `adaptive-cart init FILE` writes a design to start from")
+    raw, unread = with_rows(raw, Path(path).parent)
     try:
         loaded = Design(**raw)
     except DesignError as error:
-        raise DesignError(error.problems, str(path)) from None
+        told = {problem.path for problem in unread}
+        also = [problem for problem in error.problems if problem.path not in told]
+        raise DesignError([*unread, *also], str(path)) from None
     wanted = settings_of(settings)
     made = replaced(loaded, wanted, str(path)) if wanted else loaded
     problems = list(wrong_values(made))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, Tag
 
 from adaptive_cart.errors import one_of
+from adaptive_cart.nouns import external_rows
+from adaptive_cart.nouns.entropy_balance import Balanced, NoOverlap
 from adaptive_cart.nouns.parts import Count, Finite, Part, Positive
 
 Number = Annotated[int, Field(ge=0)]
@@ -31,6 +34,7 @@ Months = Annotated[
     Discriminator(_by),
 ]
 MONTHS = 12.0  # a year
+MISSING = "missing; means of covariates that the trial expects are expected: { age = 42.0 }"
 # by summary that an endpoint gives: the keys that say what was seen
 SEEN: dict[str, tuple[str, ...]] = {
     "counts": ("responders", "participants"),
@@ -59,6 +63,17 @@ class External(Part):
         default=None, description="months of follow-up of all participants together, or by stratum"
     )
 
+    data: str | None = Field(
+        default=None,
+        description="or a table of the participants, a row each: CSV, beside the design file",
+    )
+    target: dict[str, Finite] | None = Field(
+        default=None,
+        description="of such a table: means of covariates that the trial expects to enrol",
+    )
+    rows: dict[str, list[Finite]] | None = Field(
+        default=None, description="that table by column, as it is read from `data`"
+    )
     redrawn: bool = Field(
         default=False,
         description="drawn anew in every simulated trial, where arms are compared with them",
@@ -74,6 +89,9 @@ class External(Part):
         """What its own numbers contradict: (key, message)."""
         if not self.source.strip():
             yield "source", "found no text; say where the data come from"
+        if self.data is not None or self.rows is not None or self.target is not None:
+            yield from self._faults_of_rows()
+            return
         tables = {key: getattr(self, key) for key in self.said}
         split = [key for key, value in tables.items() if isinstance(value, Mapping)]
         whole = [key for key in tables if key not in split]
@@ -101,6 +119,47 @@ class External(Part):
                     "cannot be more responders than participants",
                 )
 
+    def _faults_of_rows(self) -> Iterator[tuple[str, str]]:
+        for key in self.said:
+            yield key, "the table of participants says it; leave it out"
+        if self.redrawn:
+            yield "redrawn", "participants of a table stay as they are; leave it out"
+        if self.rows is None:
+            if self.data is None:
+                yield "target", 'is of a table of participants: write data = "….csv"'
+            elif self.target is not None:
+                yield "data", "is read with the design file that names it; here write `rows`"
+            else:
+                yield "target", MISSING
+            return
+        if not self.target:
+            yield "target", MISSING
+            return
+        found = list(external_rows.faults(self.rows, self.target))
+        yield from found
+        if not found:
+            try:
+                external_rows.weighed(self.rows, self.target)
+            except NoOverlap as none:
+                yield "target", str(none)
+
+    @cached_property
+    def balance(self) -> Balanced | None:
+        """Weights of the participants of a table, and what they do; nothing without one."""
+        if self.rows is None or self.target is None:
+            return None
+        return external_rows.weighed(self.rows, self.target)
+
+    @cached_property
+    def _counted(self) -> Mapping[str, float]:
+        if self.rows is None or self.balance is None:
+            return {}
+        return external_rows.counted(self.rows, self.balance.weights)
+
+    def has(self, key: str) -> bool:
+        """Whether a number is known, told or counted in a table."""
+        return getattr(self, key) is not None or key in self._counted
+
     @property
     def strata(self) -> tuple[str, ...] | None:
         """Strata that any number is told by; nothing where none is."""
@@ -109,7 +168,9 @@ class External(Part):
         return tuple(dict.fromkeys(named)) or None
 
     def total(self, key: str) -> float:
-        """A number of participants or events, or the months, over all strata."""
+        """A number, over all strata; of a table, of those who are left in effect."""
+        if key in self._counted:
+            return self._counted[key]
         value = getattr(self, key)
         return math.fsum(value.values()) if isinstance(value, Mapping) else float(value)
 
@@ -120,22 +181,25 @@ class External(Part):
     @property
     def observed(self) -> float:
         """The proportion, rate a year or mean that was seen."""
-        if self.responders is not None:
+        if self.has("responders"):
             return self.total("responders") / self.total("participants")
-        if self.events is not None:
+        if self.has("events"):
             return self.total("events") / (self.total("months") / MONTHS)
-        return math.nan if self.mean is None else float(self.mean)
+        return self.total("mean") if self.has("mean") else math.nan
 
     @property
     def in_words(self) -> str:
         """What was seen, as a report says it: ``14 of 310 participants``."""
-        if self.responders is not None:
+        if self.has("responders"):
             seen = f"{self.total('responders'):g} of {self.total('participants'):g} participants"
-        elif self.events is not None:
+        elif self.has("events"):
             seen = f"{self.total('events'):g} events in {self.total('months'):g} months"
         else:
             number = f"{self.total('participants'):g} participants"
-            seen = f"mean {self.mean:g}, SD {self.sd:g} in {number}"
+            seen = f"mean {self.total('mean'):g}, SD {self.total('sd'):g} in {number}"
+        if self.balance is not None:
+            rows = len(self.balance.weights)
+            return f"{seen} in effect, {rows:,} of {self.data or 'a table'} weighted to the target"
         if self.strata is None:
             return seen
         return f"{seen} ({', '.join(map(self._of_stratum, self.strata))})"

@@ -16,8 +16,8 @@ class Historical:
     """
 
     studies: tuple[str, ...]
-    responders: tuple[int, ...]
-    participants: tuple[int, ...]
+    responders: tuple[float, ...]
+    participants: tuple[float, ...]
 
     def __post_init__(self) -> None:
         if not len(self.studies) == len(self.responders) == len(self.participants) > 0:

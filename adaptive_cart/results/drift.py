@@ -103,8 +103,8 @@ class Drift:
     ----------
     arms
         Names, the one that borrows first.
-    how, sources
-        The method in words, and each source.
+    how, sources, balance
+        The method in words, each source, and how participants of a table were weighted.
     observed
         Share of external participants with the event.
     margin, effect, error, region
@@ -126,6 +126,7 @@ class Drift:
     arms: tuple[str, str]
     how: str
     sources: tuple[str, ...]
+    balance: tuple[str, ...]
     observed: float
     margin: float
     effect: float
@@ -144,6 +145,7 @@ class Drift:
         lines = [
             f"{control} borrows in {self.endpoint}: {self.how}",
             *(f"  {source}" for source in self.sources),
+            *self.balance,
             f"external rate {self.observed:.4f}; error where {other} − {control} is "
             f"{self.margin:g}, power where it is {self.effect:g}",
             f"as written: {_first(self.worst[0])}",

@@ -25,6 +25,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.external import only_named
 from adaptive_cart.errors import DesignError, EngineError, InputError, Problem
 from adaptive_cart.models.borrowed import CONFLICT
+from adaptive_cart.nouns.balance_words import told_balance
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.drift import (
@@ -125,6 +126,11 @@ def drift(
         sources=tuple(
             f"{name}: {design.external[name].in_words} ({design.external[name].source})"
             for name in arm.prior.external
+        ),
+        balance=tuple(
+            words
+            for name in arm.prior.external
+            for words in told_balance(name, design.external[name])
         ),
         observed=observed,
         margin=question.value,

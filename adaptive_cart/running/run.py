@@ -207,7 +207,9 @@ def simulate(
             run.replaced = replaced
             if choice.engine == "simulate" and mcse is None:
                 run.require_no_more_than(number)
-            text = design_text or design.as_toml()
+            # a table of participants that the file names is not in the folder: its rows are kept
+            whole = any(data.rows is not None for data in design.external.values())
+            text = design.as_toml() if whole or not design_text else design_text
             if found is not None and run.nothing_to_do(found, number, mcse):
                 run.keep_design(text)
                 store.tidy(identity)

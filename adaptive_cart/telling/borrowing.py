@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.models.borrowed import CONFLICT
+from adaptive_cart.nouns.balance_words import told_balance
 
 
 def told_borrowing(design: Design, plan: Plan) -> Iterator[str]:
@@ -17,6 +18,7 @@ def told_borrowing(design: Design, plan: Plan) -> Iterator[str]:
         for source in arm.prior.external:
             data = design.external[source]
             yield f"    {source}: {data.in_words} ({data.source})"
+            yield from told_balance(source, data)
     for counted in dict.fromkeys(arm.prior.counted for arm in plan.borrowing):
         yield (
             f"    at each look: participants borrowed ({counted}), and a conflict where the prior "

@@ -8,6 +8,7 @@ from adaptive_cart.conduct.comparison import wording_of
 from adaptive_cart.conduct.rules import resolve_rules
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
+from adaptive_cart.nouns.balance_words import told_balance
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.questions.words import value_words
 
@@ -92,6 +93,8 @@ def told_comparator(design: Design) -> Iterator[str]:
         return
     yield f"Comparison: {kind_of_trial(design)}; no arm is the control"
     yield from (f"  performance goal: {goal_words(design, goal)}" for goal in goals(design))
-    yield from (f"  external control: {words}" for words in outside(design))
+    for name, words in zip(design.comparators, outside(design), strict=True):
+        yield f"  external control: {words}"
+        yield from told_balance(name, design.external[name])
     yield "  assumed in the place of randomisation:"
     yield from (f"    {named}: {why}" for named, why in assumed(design))

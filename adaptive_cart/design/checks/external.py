@@ -10,6 +10,9 @@ from adaptive_cart.design.validation import path_to
 from adaptive_cart.errors import one_of
 from adaptive_cart.models.borrowed import Borrowed
 from adaptive_cart.nouns.external import SEEN, External
+from adaptive_cart.nouns.external_rows import COLUMNS, OUTCOMES
+
+UNNAMED = "nothing is compared with it and nothing borrows from it; leave it out"
 
 
 def external(pieces: Pieces) -> Found:
@@ -21,7 +24,8 @@ def external(pieces: Pieces) -> Found:
             continue
         place = path_to(path, "endpoint")
         for key, message in data.faults():
-            yield path_to(path, key), message
+            table, _, inner = key.partition(".")
+            yield path_to(path, table, *([inner] if inner else [])), message
         if data.endpoint not in pieces.endpoints:
             if pieces.endpoints:
                 yield place, unknown(data.endpoint, "endpoints", pieces.endpoints)
@@ -34,6 +38,19 @@ def external(pieces: Pieces) -> Found:
             takes = f"of type '{endpoint.type}' there are no external data yet"
             yield place, f"found '{data.endpoint}'; {takes}"
             continue
+        if data.rows is not None:
+            wanted = COLUMNS[endpoint.gives.kind]
+            for column in (name for name in wanted if name not in data.rows):
+                message = f"missing; participants of '{data.endpoint}' have {one_of(wanted)}"
+                yield f"{path_to(path, 'rows')}.{column}", message, place
+            for column in (n for n in data.rows if n in OUTCOMES and n not in wanted):
+                message = f"participants of '{data.endpoint}' have {one_of(wanted)}"
+                yield f"{path_to(path, 'rows')}.{column}", message, place
+            if name not in named:
+                yield path, UNNAMED, "analysis"
+            continue
+        if data.data is not None or data.target is not None:
+            continue  # told by the data themselves
         for key in (key for key in data.said if key not in needed):
             yield (
                 path_to(path, key),
@@ -72,11 +89,7 @@ def external(pieces: Pieces) -> Found:
                 place,
             )
         if name not in named:
-            yield (
-                path,
-                "nothing is compared with it and nothing borrows from it; leave it out",
-                "analysis",
-            )
+            yield path, UNNAMED, "analysis"
 
 
 def _named(pieces: Pieces) -> Iterator[str]:
@@ -147,7 +160,8 @@ def _fits(data: External, pieces: Pieces, endpoint: str) -> bool:
     """Whether external data have what an endpoint needs."""
     kind = pieces.endpoints.get(endpoint)
     needed = None if kind is None else SEEN.get(kind.gives.kind)
-    return needed is not None and data.endpoint == endpoint and set(needed) <= set(data.said)
+    sound = needed is not None and data.endpoint == endpoint and not any(data.faults())
+    return sound and all(map(data.has, needed or ()))
 
 
 def _of_strata(pieces: Pieces, endpoint: str, arm: str) -> Found:

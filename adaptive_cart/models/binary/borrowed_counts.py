@@ -20,7 +20,9 @@ SAME: Final = 1e-9  # probabilities that differ by less, relatively, are equal
 
 def with_counts(data: Historical, weight: float) -> BetaMixture:
     """Beta(1, 1) and all external counts, times a weight."""
-    responders, participants = sum(data.responders), sum(data.participants)
+    responders, participants = (
+        sum(map(as_written, part)) for part in (data.responders, data.participants)
+    )
     share = as_written(weight)
     return BetaMixture.single(
         float(1 + share * responders), float(1 + share * (participants - responders))

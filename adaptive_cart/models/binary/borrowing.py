@@ -37,8 +37,8 @@ class BorrowedCounts(Borrowed):
         """What was seen in the external data."""
         return Historical(
             tuple(self.external),
-            tuple(int(one.total("responders")) for one in self.seen),
-            tuple(int(one.total("participants")) for one in self.seen),
+            tuple(one.total("responders") for one in self.seen),
+            tuple(one.total("participants") for one in self.seen),
         )
 
     @property

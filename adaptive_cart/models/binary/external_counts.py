@@ -31,22 +31,24 @@ class OutsideCounts(NamedTuple):
         Those that are drawn anew, as they were observed; nobody where they are not.
     """
 
-    known: tuple[int, int]
+    known: tuple[float, float]
     drawn: tuple[int, int]
 
 
 def seen_in(data: External) -> OutsideCounts:
     """What was seen in external data; nobody where they are no counts."""
     nobody = (0, 0)
-    if data.responders is None or data.participants is None:
+    if not data.has("responders"):
         return OutsideCounts(nobody, nobody)
-    seen = int(data.total("responders")), int(data.total("participants"))
-    return OutsideCounts(nobody, seen) if data.redrawn else OutsideCounts(seen, nobody)
+    seen = data.total("responders"), data.total("participants")
+    if data.redrawn:
+        return OutsideCounts(nobody, (int(seen[0]), int(seen[1])))
+    return OutsideCounts(seen, nobody)
 
 
-def after(prior: BetaMixture, seen: tuple[int, int]) -> BetaMixture:
+def after(prior: BetaMixture, seen: tuple[float, float]) -> BetaMixture:
     """What is left of a prior by so many responders of so many participants."""
-    counts, numbers = (np.array([number], dtype=np.int64) for number in seen)
+    counts, numbers = (np.array([number]) for number in seen)
     weights, a, b = (part[0] for part in updated(prior, counts, numbers))
     return BetaMixture(tuple(map(float, weights)), tuple(map(float, a)), tuple(map(float, b)))
 

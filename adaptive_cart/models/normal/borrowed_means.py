@@ -40,16 +40,14 @@ class Known(NamedTuple):
 
     def with_participants(self, data: External, share: float = 1.0) -> Known:
         """The same and external participants beside it, each counting for a share."""
-        assert data.mean is not None
-        assert data.sd is not None
-        number = data.total("participants")
+        number, mean, sd = (data.total(key) for key in ("participants", "mean", "sd"))
         more = share * number
         worth = self.worth + more
-        between = self.worth * more / worth * (data.mean - self.mean) ** 2
+        between = self.worth * more / worth * (mean - self.mean) ** 2
         return Known(
-            (self.worth * self.mean + more * data.mean) / worth,
+            (self.worth * self.mean + more * mean) / worth,
             worth,
-            self.squares + share * (number - 1.0) * data.sd**2 + between,
+            self.squares + share * (number - 1.0) * sd**2 + between,
             self.freedom + more - (self.worth == 0.0),
         )
 

@@ -284,7 +284,7 @@ class NormalAnalysis(AnalysisBase):
         known = [given[arm].known if arm in given else NOTHING for arm in arms]
         for name, data in self._beside.items():
             own = given[name].known if name in given else NOTHING
-            known.append(own if data.mean is None else own.with_participants(data))
+            known.append(own.with_participants(data) if data.has("mean") else own)
         mean, worth = tuple(one.mean for one in known), tuple(one.worth for one in known)
         spreads = [(one.squares, one.freedom) for one in known if one.freedom > 0.0]
         if not spreads:

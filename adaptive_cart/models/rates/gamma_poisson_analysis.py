@@ -254,7 +254,7 @@ class GammaPoissonAnalysis(AnalysisBase):
         priors = [given[arm].as_mixture for arm in arms]
         for name, data in self._beside.items():
             prior = given.get(name)
-            if prior is None or data.events is None:  # of another endpoint: nobody asks
+            if prior is None or not data.has("events"):  # of another endpoint: nobody asks
                 priors.append(priors[0])
                 continue
             years = data.total("months") / MONTHS

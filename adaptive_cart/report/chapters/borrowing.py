@@ -6,6 +6,7 @@ from typing import Any
 
 from adaptive_cart.conduct.plan import BorrowingArm
 from adaptive_cart.models.borrowed import CONFLICT
+from adaptive_cart.report.chapters.balance import balance
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -39,7 +40,8 @@ def borrowing(evidence: Evidence) -> list[Block]:
         for item in (CONFLICTS, BORROWED):
             evidence.trace.reported(item, key)
     evidence.trace.reported(PROVENANCE, "borrowing")
-    return blocks
+    sources = dict.fromkeys(name for arm in arms for name in arm.prior.external)
+    return blocks + balance(evidence, sources)
 
 
 def _arm(evidence: Evidence, arm: BorrowingArm, key: str) -> list[Block]:

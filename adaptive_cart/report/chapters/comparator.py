@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from adaptive_cart.report.chapters.balance import balance
 from adaptive_cart.report.document import (
     Block,
     Heading,
@@ -56,6 +57,7 @@ def comparator(evidence: Evidence) -> list[Block]:
         evidence.trace.reported(PROVENANCE, "comparator", "t-comparator")
         blocks.append(paragraph("Arms are compared with external data:"))
         blocks.append(Items(lines=tuple(line(words, ".") for words in told)))
+        blocks += balance(evidence, design.comparators)
     blocks.append(
         Table(
             key="t-comparator",
