@@ -714,6 +714,12 @@ def weighed(key: str, value: Any, seen: str = "number") -> Case:
     return Case("direct", {f"external/registry/{key}": value}, seen, start)
 
 
+OF_RATE = "analysis/infection/prior"
+MIXED_RATES: dict[str, Any] = {"analysis__infection__prior": {
+    "soc": {"a": 0.5, "b": 2.0},
+    "cart": {"mixture": [{"weight": 0.8, "a": 6.0, "b": 20.0},
+                         {"weight": 0.2, "a": 0.5, "b": 0.5}]},
+}}  # fmt: skip
 OUTSIDE: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
     # by kind of table: base, where the arm borrows, its prior, and the external data
     "Rates": ("direct", "analysis/infection/prior/soc", {"a": 0.5, "b": 2.0},
@@ -1168,6 +1174,14 @@ KEYS: dict[str, list[Case]] = {
     "GammaPoissonAnalysis.model": [to("direct", "analysis/infection/model", "logistic",
                                       "refused")],
     "GammaPoissonAnalysis.prior": [to("direct", "analysis/infection/prior", {"a": 2.0, "b": 1.0})],
+    "GammaMixturePrior.mixture": [to("direct", f"{OF_RATE}/cart", {"a": 1.0, "b": 1.0},
+                                     **MIXED_RATES)],
+    "GammaComponent.a": [to("direct", f"{OF_RATE}/cart/mixture/0/a", 4.0, **MIXED_RATES)],
+    "GammaComponent.b": [to("direct", f"{OF_RATE}/cart/mixture/0/b", 4.0, **MIXED_RATES)],
+    "GammaComponent.weight": [
+        Case("direct", {f"{OF_RATE}/cart/mixture/{k}/weight": w for k, w in ((0, 0.3), (1, 0.7))},
+             start={OF_RATE: MIXED_RATES["analysis__infection__prior"]}),
+        to("direct", f"{OF_RATE}/cart/mixture/0/weight", 0.3, "refused", **MIXED_RATES)],
     "GammaPrior.a": [to("direct", "analysis/infection/prior/a", 2.0),
                      to("times", "analysis/relapse/prior/baseline/a", 2.0)],
     "GammaPrior.b": [to("direct", "analysis/infection/prior/b", 5.0),

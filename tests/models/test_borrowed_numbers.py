@@ -287,6 +287,37 @@ def test_every_measure_is_there_and_a_real_trial_is_told() -> None:
         assert 0.0 <= row.p_value <= 1.0
 
 
+def test_a_mixture_of_gammas_is_updated_by_its_likelihoods() -> None:
+    parts = [(0.7, 12.0, 20.0), (0.3, 0.5, 0.5)]
+    raw = rates()
+    del raw["external"]
+    mixture = [{"weight": w, "a": a, "b": b} for w, a, b in parts]
+    raw["analysis"]["inf"]["prior"]["soc"] = {"mixture": mixture}
+    analysis, fitted, summary = seen_of(raw)
+    posterior = analysis.posterior(fitted, summary, None)
+    lower = posterior.probability(Question("inf", 1, 0, value=0.0, above=False))
+    margin = posterior.probability(Question("inf", 1, 0, value=-0.2, above=False))
+    alone = posterior.probability(Question("inf", 0, value=0.6))
+    mean = posterior.mean(Question("inf", 0))
+    drawn = posterior.drawn(Question("inf", 0)).mean(axis=1)
+    rate = np.exp(np.linspace(-14.0, 4.0, 40_001))
+    for trial in range(4):
+        (x, n), (y, m) = (
+            (int(summary.events[trial, arm].sum()), float(summary.years[trial, arm].sum()))
+            for arm in (0, 1)
+        )
+        prior = sum(w * stats.gamma(a, scale=1.0 / b).pdf(rate) for w, a, b in parts)
+        weight = prior * rate * stats.poisson(rate * n).pmf(x)  # over the logarithm
+        weight = weight / weight.sum()
+        cart = stats.gamma(0.5 + y, scale=1.0 / (0.5 + m))
+        assert lower[trial] == pytest.approx(float(weight @ cart.cdf(rate)), abs=1e-8)
+        assert margin[trial] == pytest.approx(float(weight @ cart.cdf(rate - 0.2)), abs=1e-8)
+        assert mean[trial] == pytest.approx(float(weight @ rate), rel=1e-8)
+        assert drawn[trial] == pytest.approx(float(weight @ rate), rel=2e-3)
+        above = float(weight[rate > 0.6].sum())
+        assert alone[trial] == pytest.approx(above, abs=1e-3)
+
+
 # ── refused ───────────────────────────────────────────────────────────────────────────────────
 WRONG: list[tuple[Table, Table, str, str]] = [
     (rates(), {"analysis/inf/prior": {"soc": {"a": 0.5, "b": 0.5} | POWER}},
@@ -323,11 +354,20 @@ def test_what_is_refused(raw: Table, changes: Table, path: str, words: str) -> N
 
 # ── in PyMC ───────────────────────────────────────────────────────────────────────────────────
 @pytest.mark.reference
-@pytest.mark.parametrize("make", [rates, means, hazards])
-def test_both_faces_agree(make: Any) -> None:
+@pytest.mark.parametrize(
+    ("make", "mixed"), [(rates, False), (rates, True), (means, False), (hazards, False)]
+)
+def test_both_faces_agree(make: Any, mixed: bool) -> None:
     from adaptive_cart.models.sampling import Compiled, fitted_carefully, mean_and_error
 
-    analysis, fitted, summary = seen_of(borrowing(make(), POWER))
+    raw = make()
+    if mixed:
+        parts = [{"weight": 0.7, "a": 12.0, "b": 20.0}, {"weight": 0.3, "a": 0.5, "b": 0.5}]
+        raw["analysis"]["inf"]["prior"]["soc"] = {"mixture": parts}
+        del raw["external"]
+    else:
+        borrowing(raw, POWER)
+    analysis, fitted, summary = seen_of(raw)
     (name,) = make()["endpoints"]
     kind = "hazard_ratio" if name == "fl" else "level"
     value = 1.0 if name == "fl" else 0.0

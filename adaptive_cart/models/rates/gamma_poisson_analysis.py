@@ -6,12 +6,13 @@ external data.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
-from pydantic import Discriminator, PrivateAttr, Tag, model_validator
+from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
 
 from adaptive_cart.errors import nearest, one_of
 from adaptive_cart.models.base import AnalysisBase, Posterior, Reference, Statement
@@ -49,16 +50,47 @@ class GammaPrior(Part):
         return GammaMixture.single(self.a, self.b)
 
 
-RatePrior: TypeAlias = GammaPrior | BorrowedRates
+class GammaComponent(GammaPrior):
+    """A component of a gamma mixture."""
+
+    weight: Annotated[float, Field(gt=0.0, le=1.0)]
+
+
+class GammaMixturePrior(Part):
+    """A mixture of gammas: a robust prior of a yearly rate."""
+
+    mixture: Annotated[list[GammaComponent], Field(min_length=1)]
+
+    @property
+    def as_mixture(self) -> GammaMixture:
+        """The prior as models take it."""
+        from adaptive_cart.models.rates.gamma_mixture import GammaMixture
+
+        return GammaMixture(
+            tuple(part.weight for part in self.mixture),
+            tuple(part.a for part in self.mixture),
+            tuple(part.b for part in self.mixture),
+        )
+
+
+def _how(value: Any) -> str:
+    if isinstance(value, GammaMixturePrior) or (isinstance(value, dict) and "mixture" in value):
+        return "mixture"
+    return how_known(value)
+
+
+RatePrior: TypeAlias = GammaPrior | GammaMixturePrior | BorrowedRates
 ArmRatePrior = Annotated[
-    Annotated[GammaPrior, Tag("written")] | Annotated[AnyBorrowedRates, Tag("external")],
-    Discriminator(how_known),
+    Annotated[GammaPrior, Tag("written")]
+    | Annotated[GammaMixturePrior, Tag("mixture")]
+    | Annotated[AnyBorrowedRates, Tag("external")],
+    Discriminator(_how),
 ]
 
 
 def _shape(value: Any) -> str:
     if isinstance(value, dict):
-        one = not value or {"a", "b", "external", "method"} & set(value)
+        one = not value or {"a", "b", "mixture", "external", "method"} & set(value)
         return "every_arm" if one else "by_arm"
     return "every_arm"
 
@@ -67,6 +99,14 @@ RatePriors = Annotated[
     Annotated[ArmRatePrior, Tag("every_arm")] | Annotated[dict[str, ArmRatePrior], Tag("by_arm")],
     Discriminator(_shape),
 ]
+
+
+def _weights(path: str, prior: RatePrior) -> Iterator[tuple[str, str]]:
+    """Tell weights of a mixture that do not add up to 1."""
+    if isinstance(prior, GammaMixturePrior):
+        total = math.fsum(part.weight for part in prior.mixture)
+        if abs(total - 1.0) > 1e-9:
+            yield f"{path}.mixture", f"the weights sum to {total:.10g}; they must sum to 1"
 
 
 @dataclass(frozen=True)
@@ -220,12 +260,15 @@ class GammaPoissonAnalysis(AnalysisBase):
             message = "an arm borrows, and not all: write a prior of each arm, and there "
             return [("prior", message + f"prior.{arms[0]} = {{ a = …, b = …, external = … }}")]
         if not isinstance(self.prior, dict):
-            return []
+            return list(_weights("prior", self.prior))
         known = f"the arms are {one_of(arms)}"
         found = [
             (f"prior.{arm}", f"no arm of this design{nearest(arm, arms)}; {known}")
             for arm in self.prior
             if arm not in arms
+        ]
+        found += [
+            fault for arm, one in self.prior.items() for fault in _weights(f"prior.{arm}", one)
         ]
         lacking = [arm for arm in arms if arm not in self.prior]
         if lacking:
@@ -236,12 +279,14 @@ class GammaPoissonAnalysis(AnalysisBase):
     def priors(self, fitted: ArmRates, arms: tuple[str, ...]) -> Iterator[Prior]:
         from adaptive_cart.models.prior import of_arm_rates, of_part
 
-        if isinstance(self.prior, dict):
+        if isinstance(self.prior, dict | GammaMixturePrior):
             yield from of_arm_rates(arms, fitted.priors[: len(arms)])
         else:
             yield of_part("", "rate", "events per year", self.prior.plain())
 
     def prior_table(self) -> dict[str, Any]:
+        if isinstance(self.prior, GammaMixturePrior):
+            return {"every arm": self.prior.as_mixture.words}
         if not isinstance(self.prior, dict):
             return self.prior.plain()
         return {arm: prior.as_mixture.words for arm, prior in self.prior.items()}
