@@ -37,9 +37,11 @@ class Site(Part):
     opens: Months = Field(default=0.0, description="months since the trial opened")
     closes: PositiveMonths | None = Field(default=None, description="as long as the trial, if not")
     per_month: Annotated[
-        Annotated[Positive, Tag("number")] | Annotated[Ramp, Tag("ramp")],
+        Annotated[Positive, Tag("number")]
+        | Annotated[Ramp, Tag("ramp")]
+        | Annotated[list[Piece], Tag("pieces")],
         Discriminator(lambda value: _shape(value)),
-    ] = Field(description="participants a month once it is open, or a ramp from its opening")
+    ] = Field(description="participants a month once it is open, a ramp or pieces from its opening")
 
     def stretches(self) -> Iterator[Stretch]:
         """Its intensity over time."""
@@ -151,8 +153,11 @@ class Accrual(Part):
                 "under [enrolment.sites.NAME], and not both",
             )
         if isinstance(self.per_month, list):
-            yield from _piece_faults(self.per_month)
+            yield from _piece_faults(self.per_month, "when the trial opens")
         for name, site in self.sites.items():
+            if isinstance(site.per_month, list):
+                faults = _piece_faults(site.per_month, "when the site opens")
+                yield from ((f"sites.{name}.{key}", why) for key, why in faults)
             if site.closes is not None and site.closes <= site.opens:
                 message = f"found {site.closes:g}; it opens at month {site.opens:g}, close it later"
                 yield f"sites.{name}.closes", message
@@ -204,14 +209,14 @@ def _faster(per_month: Any, factor: float) -> Any:
     return per_month * factor
 
 
-def _piece_faults(pieces: list[Piece]) -> Iterator[tuple[str, str]]:
+def _piece_faults(pieces: list[Piece], opening: str) -> Iterator[tuple[str, str]]:
     if not pieces:
         yield "per_month", "found []; at least one piece is expected, as { from = 0, rate = 3.0 }"
         return
     if pieces[0].from_ != 0.0:
         yield (
             "per_month[0].from",
-            f"found {pieces[0].from_:g}; the first piece begins at 0, when the trial opens",
+            f"found {pieces[0].from_:g}; the first piece begins at 0, {opening}",
         )
     for position in range(1, len(pieces)):
         before, here = pieces[position - 1].from_, pieces[position].from_
@@ -252,4 +257,7 @@ def _words(per_month: float | Ramp | list[Piece]) -> str:
 
 def _site(name: str, site: Site) -> str:
     words = f"{name} {_words(site.per_month)}, from month {site.opens:g}"
+    if isinstance(site.per_month, list):
+        words = f"{name} {_words(site.per_month)} of its own, which opens at month {site.opens:g}"
+        return words if site.closes is None else f"{words} and closes at {site.closes:g}"
     return words if site.closes is None else f"{words} until {site.closes:g}"

@@ -371,14 +371,17 @@ class Landmark(EndpointBase):
         """Who is in which state at months, and when failures and ends of follow-up are known."""
         _, settled, left = self._outcomes(name, population)
         ends = settled if left is None else np.minimum(settled, left)
-        fails = ends if self.missing == "non_response" else settled
+        fails = ends
+        if self.missing != "non_response" and left is not None:
+            fails = np.where(settled <= left, settled, np.inf)  # nothing is seen after leaving
         none = ParticipantSet.where(np.ones(settled.shape, dtype=np.bool_))
         none = none.without(prepared.response)
+        response = prepared.response
         if self.missing != "non_response" and prepared.missing is not None:
-            none = none.without(prepared.missing)
+            none, response = (seen.without(prepared.missing) for seen in (none, response))
         states = [self._states(name, population, month, fails, ends) for month in months]
         arrival = population.arrival
-        return Chain([*states, [none, prepared.response]], arrival + fails, arrival + ends)
+        return Chain([*states, [none, response]], arrival + fails, arrival + ends)
 
     def _states(
         self, name: str, population: Population, month: float, fails: Floats, ends: Floats

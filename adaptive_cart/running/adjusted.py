@@ -107,6 +107,8 @@ def why_not(design: Design) -> list[str]:
             found.append(f"rule '{rule.name}' asks about another endpoint than the primary")
         elif any(part.spending is not None for part in rule.parts):
             found.append(f"the threshold of rule '{rule.name}' follows from the numbers seen")
+        elif any(part.prediction is not None and part.prediction.enrolled for part in rule.parts):
+            found.append(f"rule '{rule.name}' counts those enrolled, which depends on the calendar")
         elif analysis is not None and not all(
             part.prediction is None or part.prediction.summed(analysis, part.question)
             for part in rule.parts

@@ -374,3 +374,46 @@ def test_the_second_face_draws_those_who_wait_and_then_the_probability() -> None
             fast = looks_at(conduct, above)[trial]
             error = np.sqrt(fast * (1.0 - fast) / number)
             assert abs((quantity > above).mean() - fast) < 4.0 * error
+
+
+@pytest.mark.parametrize("missing", ["exclude", "non_response"])
+def test_nobody_is_seen_to_fail_after_dropout(missing: str) -> None:
+    raw = design([3.0, 6.0])
+    raw["endpoints"]["dfr"]["missing"] = missing
+    raw["truth"]["dropout"] = {"per_year": 1.5}
+    for arm in ("soc", "cart"):
+        raw["truth"][arm]["rescue"] = {"per_year": 1.5}
+    conduct = first_look(raw, 20)
+    assert conduct.seen is not None
+    population, course = conduct.population, conduct.population.course
+    assert course is not None
+    today = conduct.seen.snapshot.date[:, None] - population.arrival
+    fails, leaves = np.minimum(course.rescue, course.death), course.dropout
+    seen = (fails <= today) & ((fails <= leaves) | (missing == "non_response"))
+    if missing == "non_response":  # leaving is a failure itself
+        seen |= leaves <= today
+    waiting = (today >= 0.0) & (today < 12.0) & np.isfinite(population.arrival)
+    enrolled = np.arange(waiting.shape[1]) < conduct.seen.snapshot.randomised[:, None]
+    found = conduct.seen.early("dfr").failed.sum(axis=(1, 2))
+    np.testing.assert_array_equal(found, (seen & waiting & enrolled).sum(axis=1))
+    after = (fails <= today) & (fails > leaves) & waiting & enrolled
+    assert after.any()
+
+
+@pytest.mark.parametrize("missing", ["exclude", "impute"])
+def test_what_comes_after_dropout_teaches_nothing(missing: str) -> None:
+    raw = design([3.0, 6.0])
+    raw["endpoints"]["dfr"] |= {"missing": missing}
+    raw["truth"]["dropout"] = {"per_year": 1.0}
+    conduct = first_look(raw, 20)
+    assert conduct.seen is not None
+    population, course = conduct.population, conduct.population.course
+    assert course is not None
+    there = conduct.seen.snapshot.date[:, None] - population.arrival >= 12.0 - 1e-9
+    there &= np.arange(there.shape[1]) < conduct.seen.snapshot.randomised[:, None]
+    fails = np.minimum(course.rescue, course.death)
+    seen = there & (fails > 6.0) & (course.dropout > 6.0)
+    left = seen & (course.dropout < np.minimum(fails, 12.0))
+    moved = conduct.seen.early("dfr").moved[:, :, -1, :, :2].sum(axis=(1, 2, 3))
+    assert left.any()
+    np.testing.assert_array_equal(moved, (seen & ~left).sum(axis=1))

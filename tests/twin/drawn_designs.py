@@ -62,6 +62,7 @@ def drawn_design(seed: int, imputed: bool = True, beside: bool = False) -> Table
         raw = _tables(rng, often(rng, 0.75))
         _what_becomes_of_infusions(other, raw)
         _scores(third, raw)
+        _sites(third, raw)
         if beside:
             _beside_the_twin(third, raw)
         if not imputed and raw["endpoints"]["dfr"]["missing"] == "impute":
@@ -269,6 +270,21 @@ def _scores(rng: Generator, raw: Table) -> None:
                 "correlation": one(rng, [0.0, 0.6]),
             }
         }
+
+
+def _sites(rng: Generator, raw: Table) -> None:
+    """Sites that open one after the other, one of them with a pause of its own."""
+    if not often(rng, 0.2):
+        return
+    pause = [{"from": 0.0, "rate": 2.5}, {"from": 3.0, "rate": 0.0}, {"from": 4.5, "rate": 2.0}]
+    enrolment = raw["enrolment"]
+    del enrolment["per_month"]
+    enrolment["sites"] = {
+        "first": {"per_month": one(rng, [pause, between(rng, 1.5, 3.0)])},
+        "second": {"opens": between(rng, 0.5, 5.0), "closes": 14.0, "per_month": pause},
+    }
+    if often(rng, 0.5):
+        enrolment["screening"] = {"failure": 0.2, "lag": {"dist": "fixed", "value": 0.5}}
 
 
 def _planned(month: float, every: float) -> bool:

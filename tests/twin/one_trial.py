@@ -481,6 +481,12 @@ def run_course(
     """
     person = own_course(raw, truth, arm, stratum, uniform, product_infusion, month)
     cross_over(raw, truth, person, uniform, product_infusion)
+    if person["crossed_month"] < NEVER:  # from then on a score is that of the other course
+        own = parameters(truth, person["arm"], person["stratum"])
+        for name, endpoint in raw["endpoints"].items():
+            if endpoint["type"] == "continuous" and name in own.get("scores", {}):
+                deviation = correlated_deviations(raw, truth, name, uniform)
+                person[name] = score_values(endpoint, own["scores"][name], person, deviation)
     return person
 
 
@@ -781,8 +787,9 @@ def score_values(
     that and the change there, which the state at the visit says where the truth is a course.
     """
     visits, baseline = endpoint["visits"], told["baseline"]
+    there = {**person, "after_crossover_counts": True}  # a score is that of the course followed
     changes = told.get("change") or [
-        told["in_remission"] if in_state({"state": "remission"}, person, visit) else
+        told["in_remission"] if in_state({"state": "remission"}, there, visit) else
         told["otherwise"] for visit in visits
     ]  # fmt: skip
     spread = told["sd"] if isinstance(told["sd"], list) else [told["sd"]] * len(visits)

@@ -233,9 +233,12 @@ class ScoresAtVisits(DirectTruth):
         seen: Callable[[float], float | str],
         last: float,
     ) -> dict[str, Any]:
+        def there(month: float | None) -> bool:
+            return month == 0.0 or seen(month or 0.0) != ""
+
         both = zip(self.columns(name, endpoint).items(), outcome.values, strict=True)
         return {
-            column: float(value[at]) if month == 0.0 or seen(month or 0.0) != "" else ""
+            column: float(value[at]) if there(month) and np.isfinite(value[at]) else ""
             for (column, month), value in both
         }
 
