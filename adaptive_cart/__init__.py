@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from adaptive_cart.design.file import load_design
     from adaptive_cart.errors import CartError, DesignError, EngineError, ResultsError, RunError
     from adaptive_cart.exhibits import exhibit
+    from adaptive_cart.optimising.optimise import optimise
     from adaptive_cart.programmes import load_programme, simulate_programme
     from adaptive_cart.recorded.file import ParticipantsError
     from adaptive_cart.report import write_report
@@ -60,6 +61,7 @@ _HOME = {
     "load_programme": "programmes",
     "merge": "running.shares",
     "open_result": "results.result",
+    "optimise": "optimising.optimise",
     "simulate": "running.run",
     "simulate_programme": "programmes",
     "size": "sweeps.sizing",
@@ -96,6 +98,7 @@ __all__ = [
     "load_programme",
     "merge",
     "open_result",
+    "optimise",
     "priors",
     "simulate",
     "simulate_programme",

@@ -16,6 +16,7 @@ COMMANDS = {
     "size": "adaptive_cart.commands.size",
     "sweep": "adaptive_cart.commands.sweep",
     "programme": "adaptive_cart.commands.programme",
+    "optimise": "adaptive_cart.commands.optimise",
     "calibrate": "adaptive_cart.commands.calibrate",
     "worst-case": "adaptive_cart.commands.worst_case",
     "borrowing": "adaptive_cart.commands.borrowing",

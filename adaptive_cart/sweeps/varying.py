@@ -63,8 +63,13 @@ class Variant:
 
 
 # ── what was typed ────────────────────────────────────────────────────────────────────────────
-def vary_of(typed: Iterable[str]) -> dict[str, list[Any]]:
+def vary_of(typed: Iterable[str], option: str = "--vary") -> dict[str, list[Any]]:
     """Read ``KEY=FROM:TO:STEP`` and ``KEY=VALUE,VALUE,…``; ranges take their end in.
+
+    Parameters
+    ----------
+    option
+        After which it was typed.
 
     Raises
     ------
@@ -73,18 +78,18 @@ def vary_of(typed: Iterable[str]) -> dict[str, list[Any]]:
     """
     found: dict[str, list[Any]] = {}
     for text in typed:
-        key, values = key_and_text(text, "--vary")
+        key, values = key_and_text(text, option)
         if key in found:
-            raise InputError(f"--vary: {key} is given twice; write all its values in one")
-        found[key] = _values(values, key)
+            raise InputError(f"{option}: {key} is given twice; write all its values in one")
+        found[key] = _values(values, f"{option} {key}")
     return found
 
 
-def _values(text: str, key: str) -> list[Any]:
+def _values(text: str, where: str) -> list[Any]:
     spaced = _RANGE.fullmatch(text)
     if spaced is not None:
-        return _range(spaced, text, key)
-    return [value_of(part.strip(), f"--vary {key}") for part in _parts(text)]
+        return _range(spaced, text, where)
+    return [value_of(part.strip(), where) for part in _parts(text)]
 
 
 def _parts(text: str) -> list[str]:
@@ -106,16 +111,16 @@ def _parts(text: str) -> list[str]:
     return [part for part in parts if part.strip()]
 
 
-def _range(spaced: re.Match[str], text: str, key: str) -> list[Any]:
+def _range(spaced: re.Match[str], text: str, where: str) -> list[Any]:
     """Numbers from one to another, in decimals as typed, so that 0.1:0.3:0.1 ends with 0.3."""
     wanted = "FROM:TO:STEP is expected, with a step that leads from the one to the other"
     try:
         first, last, step = (Decimal((part or "").replace("_", "")) for part in spaced.groups())
         number = (last - first) / step
     except (InvalidOperation, ZeroDivisionError):
-        raise InputError(f"--vary {key}: found {shown(text)}; {wanted}") from None
+        raise InputError(f"{where}: found {shown(text)}; {wanted}") from None
     if not 0 <= number <= MOST:
-        raise InputError(f"--vary {key}: found {shown(text)}; {wanted}, in at most {MOST:,} values")
+        raise InputError(f"{where}: found {shown(text)}; {wanted}, in at most {MOST:,} values")
     whole = all(part == part.to_integral_value() for part in (first, step)) and "." not in text
     values = [first + place * step for place in range(int(number) + 1)]
     return [int(value) if whole else float(value) for value in values]

@@ -1,0 +1,370 @@
+"""What a candidate has: its aims over the mixture, its power, and its worst error."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.truth import Truth
+from adaptive_cart.errors import DesignError, InputError, Problem
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.optimising.aims import AIMS, Ended, averaged
+from adaptive_cart.optimising.freeing import Candidate
+from adaptive_cart.optimising.wanted import Wanted
+from adaptive_cart.results.averages import what_could_be_claimed
+from adaptive_cart.results.estimand import true_values
+from adaptive_cart.results.operating import Z95, Figure, exact, proportion
+from adaptive_cart.running.best_possible import AnyDesign, Stake, Wish
+from adaptive_cart.running.calibrate import calibrate, without_futility
+from adaptive_cart.running.drawn_truths import nodes_of
+from adaptive_cart.running.engine import Engine, obstacles
+from adaptive_cart.running.exact import carried
+from adaptive_cart.running.exact_error import (
+    MOST_TABLES,
+    ExactError,
+    Verdicts,
+    binomials,
+    chosen,
+    tables_of,
+)
+from adaptive_cart.running.null_region import Point
+from adaptive_cart.running.region import (
+    needs_calibration,
+    null_points,
+    region_of,
+    with_found,
+    with_threshold,
+)
+from adaptive_cart.running.run import Progress, simulate
+from adaptive_cart.running.simulated_error import false_successes
+from adaptive_cart.running.workers import spread
+
+NULLS = 101  # control rates at each margin, for what any design can do
+HARDEST = 2  # null points at which every candidate is judged where it is simulated
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a candidate has.
+
+    Attributes
+    ----------
+    average
+        By aim, over the mixture.
+    success
+        By scenario in which power is wanted.
+    error, error_at
+        The largest probability of a false success that was found, and where.
+    thresholds
+        By rule, where they were calibrated for it.
+    """
+
+    average: Mapping[str, Figure]
+    success: Mapping[str, Figure]
+    error: Figure
+    error_at: str
+    thresholds: Mapping[str, Any] = field(default_factory=dict)
+
+    def power(self) -> float:
+        """The least of the powers; not a number where none is wanted."""
+        return min((figure.estimate for figure in self.success.values()), default=math.nan)
+
+    def lacks(self, wanted: Wanted) -> list[float]:
+        """By constraint, how far from met it is; at most 0 where it is met. The error is first."""
+        found = [self.error.estimate / wanted.error - 1.0]
+        return found + [least - self.success[n].estimate for n, least in wanted.power.items()]
+
+    def meets(self, wanted: Wanted) -> bool:
+        """Whether everything wanted is met, by the estimates."""
+        return all(lack <= 1e-12 for lack in self.lacks(wanted))
+
+
+class Evaluator(Protocol):
+    """Judges candidates.
+
+    Attributes
+    ----------
+    how
+        In words.
+    key
+        What an evaluation hangs on beside the candidate.
+    """
+
+    how: str
+    key: str
+
+    def __call__(self, candidate: Candidate) -> tuple[Evaluation, Design]:
+        """What a candidate has, and it with its thresholds."""
+
+
+def with_thresholds_found(
+    design: Design, seed: int, engine: Engine, jobs: int | None
+) -> tuple[Design, dict[str, Any]]:
+    """A design with its thresholds, and those that were calibrated, by rule."""
+    if not needs_calibration(design):
+        return design, {}
+    found = calibrate(design, seed=seed, engine=engine, jobs=jobs)
+    made = with_found(design, found)
+    asked = [r.name for r, old in zip(made.rules, design.rules, strict=True)
+             if old.threshold == "calibrate"]  # fmt: skip
+    return made, {name: found.of_rule(name) for name in asked}
+
+
+# ── on counts ─────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True)
+class _Truth:
+    """A truth of the mixture on counts, or one in which power is wanted."""
+
+    weight: float
+    rates: tuple[float, ...]
+    true: bool
+
+
+@dataclass
+class OnCounts:
+    """Enumerates candidates."""
+
+    design: Design
+    wanted: Wanted
+    how: str = "enumerated"
+    _known: dict[tuple[Any, ...], tuple[list[_Truth], dict[str, _Truth]]] = field(
+        default_factory=dict
+    )
+
+    @property
+    def key(self) -> str:
+        """What an evaluation hangs on beside the candidate."""
+        return f"exact; {self.wanted.averaged}"
+
+    def __call__(self, candidate: Candidate) -> tuple[Evaluation, Design]:
+        """What a candidate has, and it with its thresholds."""
+        design, thresholds = with_thresholds_found(candidate.design, 0, "exact", 1)
+        error, judged = self._errors(design)
+        worst = judged.worst(math.nan)
+        members, powers = self._truths(design)
+        of_design = error.verdicts()
+        rates = np.array([t.rates for t in (*members, *powers.values())])
+        won, lost = ended(of_design, rates)
+        average = {}
+        for name in self.wanted.aims:
+            costs = [self._costs(design, name, look.analysed) for look in of_design]
+            total = 0.0
+            for place, truth in enumerate(members):
+                for look, cost in enumerate(costs):
+                    total += truth.weight * won[look, place] * cost(truth.true, True)
+                    total += truth.weight * lost[look, place] * cost(truth.true, False)
+            average[name] = exact(float(total))
+        success = {
+            name: exact(float(won[:, len(members) + place].sum()))
+            for place, name in enumerate(powers)
+        }
+        return Evaluation(average, success, exact(worst.error), worst.name, thresholds), design
+
+    def _errors(self, design: Design) -> tuple[ExactError, ExactError]:
+        """The design on counts, and as its error is judged: without futility if not binding."""
+        limits = region_of(design).limits
+        error, judged = ExactError(design, set(), limits), _judged(design)
+        return error, error if judged is design else ExactError(judged, set(), limits)
+
+    def _truths(self, design: Design) -> tuple[list[_Truth], dict[str, _Truth]]:
+        """The mixture, and by name the scenarios in which power is wanted."""
+        asked = tuple(repr(rule.plain()) for rule in design.rules if rule.decision.claims)
+        key = (max(design.planned), asked)
+        if key not in self._known:
+            self._known[key] = self._read(design)
+        return self._known[key]
+
+    def _read(self, design: Design) -> tuple[list[_Truth], dict[str, _Truth]]:
+        mixture, members = self.wanted.mixture, []
+        for name, weight in mixture.weights.items():
+            truth = design.truths[name]
+            draws = [d for d in mixture.draws if d.concerns(name, truth.role)]
+            nodes = nodes_of(design, name, draws) if draws else [(1.0, truth)]
+            if nodes is None:
+                message = (
+                    f"'{mixture.prior}' draws too many values to be enumerated; write --weight "
+                    f"SCENARIO=0.5 for each"
+                )
+                raise DesignError([Problem("--prior", message)])
+            members += [_truth(design, weight * share, one) for share, one in nodes]
+        return members, {n: _truth(design, 0.0, design.truths[n]) for n in self.wanted.power}
+
+    def _costs(
+        self, design: Design, aim: str, analysed: tuple[int, ...]
+    ) -> Callable[[bool, bool], float]:
+        """Cost of a trial that ends with so many, by whether a claim is true, and success."""
+        counts = AIMS[aim].of_counts
+        assert counts is not None
+        control = 0 if design.control is None else analysed[0]
+        others = sum(analysed) - control
+        losses = self.wanted.losses
+        return lambda true, success: counts(Ended(control, others, true, success, losses))
+
+    def any_design(self, design: Design, wanted: Wanted) -> AnyDesign | str:
+        """All designs with the looks of one; or why they cannot be told, in words."""
+        error, _ = self._errors(design)
+        if len(error.effects) != 1:
+            return "success can mean several claims, and decisions are about one"
+        effect = error.effects[0]
+        found, there = effect.rates(
+            np.linspace(*region_of(design).limits, NULLS), len(design.compared_names)
+        )
+        if found.shape[1] != len(design.arms):
+            return "an arm is compared with external data"
+        members, powers = self._truths(design)
+        looks = [look.analysed for look in error.looks]
+        stakes = []
+        for truth in members:
+            costs = [self._costs(design, wanted.aim, look) for look in looks]
+            won, lost = (tuple(c(truth.true, s) for c in costs) for s in (True, False))
+            stakes.append(Stake(truth.weight, truth.rates, won, lost))
+        wishes = [Wish(powers[name].rates, least) for name, least in wanted.power.items()]
+        return AnyDesign(looks, stakes, wanted.error, found[there], wishes)
+
+
+def _truth(design: Design, weight: float, truth: Truth) -> _Truth:
+    true = true_values(design, truth)
+    rates = tuple(value.value for value in true.by_arm[design.primary])
+    return _Truth(weight, rates, what_could_be_claimed(design, true)[0] == 1.0)
+
+
+def _is_true(design: Design, truth: Truth) -> bool:
+    """Whether something that a success claims is true."""
+    so = what_could_be_claimed(design, true_values(design, truth))[0]
+    if math.isnan(so):
+        message = f"whether what a success claims is true in '{truth.name}' is not known"
+        raise DesignError([Problem("scenarios", message)])
+    return so == 1.0
+
+
+def ended(looks: Sequence[Verdicts], rates: Floats) -> tuple[Floats, Floats]:
+    """Probability to end at each look with a success, and without one, ``(look, truth)`` each.
+
+    Parameters
+    ----------
+    rates
+        ``(truth, arm)``.
+    """
+    arms = rates.shape[1]
+    running: Floats = np.ones((1,) * arms)
+    before: tuple[int, ...] = (0,) * arms
+    won, lost = np.zeros((2, len(looks), len(rates)))
+    for number, look in enumerate(looks):
+        after = look.analysed
+        reached = carried(running, [chosen(b, a) for b, a in zip(before, after, strict=True)])
+        masses = [binomials(n, rates[:, arm]) for arm, n in enumerate(after)]
+        wins = np.logical_or.reduce(list(look.wins.values())) if look.wins else np.bool_(False)
+        stays = look.open_ if number + 1 < len(looks) else np.zeros_like(look.open_)
+        won[number] = _over(np.where(wins, reached, 0.0), masses)
+        lost[number] = _over(np.where(wins | stays, 0.0, reached), masses)
+        running, before = np.where(stays, reached, 0.0), after
+    return won, lost
+
+
+def _over(mass: Floats, masses: list[Floats]) -> Floats:
+    if len(masses) == 1:
+        return np.asarray(masses[0] @ mass)
+    return np.asarray(((masses[0] @ mass) * masses[1]).sum(axis=1))
+
+
+# ── simulated ─────────────────────────────────────────────────────────────────────────────────
+@dataclass
+class OnTrials:
+    """Simulates candidates, all on the same participants."""
+
+    design: Design
+    wanted: Wanted
+    trials: int
+    seed: int
+    jobs: int | None
+    progress: Progress
+    at: list[str] | None = None
+
+    @property
+    def how(self) -> str:
+        """In words."""
+        return f"simulated, {self.trials:,} trials a scenario, seed {self.seed}"
+
+    @property
+    def key(self) -> str:
+        """What an evaluation hangs on beside the candidate."""
+        return f"{self.how}; {self.wanted.averaged}; error at {self.at}"
+
+    def __call__(self, candidate: Candidate) -> tuple[Evaluation, Design]:
+        """What a candidate has, and it with its thresholds."""
+        design, thresholds = with_thresholds_found(candidate.design, self.seed, "auto", self.jobs)
+        weights = self.wanted.mixture.weights
+        result = simulate(
+            design, trials=self.trials, seed=self.seed, jobs=self.jobs, engine="simulate",
+            scenarios=[*dict.fromkeys([*weights, *self.wanted.power])], progress=self.progress,
+        )  # fmt: skip
+        frame = result.trials
+        by_scenario = {name: frame[frame["scenario"] == name] for name in weights}
+        true = {name: _is_true(design, design.truths[name]) for name in weights}
+        average = {}
+        for name, aim in self.wanted.aims.items():
+            columns = [
+                aim.of_trials(design, {k: v.to_numpy() for k, v in rows.items()}, true[scenario],
+                              self.wanted.losses)
+                for scenario, rows in by_scenario.items()
+            ]  # fmt: skip
+            value, mcse = averaged(list(weights.values()), columns)
+            half = Z95 * mcse
+            average[name] = Figure(value, mcse, value - half, value + half, self.trials)
+        success = {name: result.figure(name, "success") for name in self.wanted.power}
+        error, where = self._error(design)
+        return Evaluation(average, success, error, where, thresholds), design
+
+    def hardest(self, design: Design, many: int) -> list[str]:
+        """Names of the null points with the most false successes."""
+        judged = _judged(design)
+        wrong = self._wrong(judged, null_points(judged)[0], many)
+        order = sorted(wrong, key=lambda name: -wrong[name])
+        return order[:HARDEST]
+
+    def _error(self, design: Design) -> tuple[Figure, str]:
+        """The largest error at the null points that are looked at, and where."""
+        judged = _judged(design)
+        points = null_points(judged)[0]
+        kept = [p for p in points if self.at is None or p.name in self.at] or points
+        wrong = self._wrong(judged, kept, self.trials)
+        worst = max(wrong, key=lambda name: wrong[name])
+        return proportion(wrong[worst], self.trials), worst
+
+    def _wrong(self, design: Design, points: Sequence[Point], trials: int) -> dict[str, int]:
+        at = functools.partial(false_successes, design, trials=trials, seed=self.seed)
+        found = spread(at, points, self.jobs)
+        return dict(zip((point.name for point in points), found, strict=True))
+
+
+def _judged(design: Design) -> Design:
+    """The design as its error is judged: without futility where that is not binding."""
+    binding = design.calibration is None or design.calibration.obeys_futility
+    return design if binding else without_futility(design)
+
+
+# ── which of the two ──────────────────────────────────────────────────────────────────────────
+def why_simulated(design: Design, wanted: Wanted) -> str:
+    """Why candidates are simulated and not enumerated; blank where they are enumerated."""
+    calendar = [name for name, aim in wanted.aims.items() if aim.of_counts is None]
+    if calendar:
+        return f"{AIMS[calendar[0]].words}: a matter of the calendar, which tables do not hold"
+    try:
+        region = region_of(design)
+    except (DesignError, InputError) as error:
+        return str(error)
+    if region.base is None:
+        return "the null region is one of scenarios"
+    names = {*wanted.mixture.weights, *wanted.power, region.base}
+    numbers = with_threshold(design, 0.5) if needs_calibration(design) else design
+    stands = obstacles(numbers, {name: design.truths[name] for name in names})
+    if stands:
+        return stands[0]
+    number = tables_of(design)
+    return f"{number:,} tables" if number > MOST_TABLES else ""

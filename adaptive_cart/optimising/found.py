@@ -1,0 +1,327 @@
+"""What a search found: the best design, what no design can do better, and the front of all."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.replacing import text_with
+from adaptive_cart.design.validation import shown
+from adaptive_cart.nouns.owned_folder import OwnedFolder
+from adaptive_cart.optimising.aims import AIMS
+from adaptive_cart.optimising.evaluating import Evaluation
+from adaptive_cart.optimising.wanted import Wanted
+from adaptive_cart.results.operating import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Picture
+
+FOUND, TABLE, TEXT, LOG = "optimum.toml", "candidates.csv", "optimum.txt", "optimum.json"
+KIND = "adaptive_cart optimum"
+AS_WRITTEN = "as written"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A design that was judged.
+
+    Attributes
+    ----------
+    digest
+        Fingerprint of its design, before anything is calibrated.
+    settings
+        By key, what is not as written.
+    least
+        What any design with its looks can come to at its power and the wanted error; nothing where
+        that was not worked out.
+    """
+
+    digest: str
+    settings: Mapping[str, Any]
+    looks: tuple[float, ...]
+    size: int
+    evaluation: Evaluation
+    least: float | None = None
+
+    def words(self) -> str:
+        """Say its settings."""
+        return ", ".join(f"{k} = {shown(v, 40)}" for k, v in self.settings.items()) or AS_WRITTEN
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """The best design, judged afresh.
+
+    Attributes
+    ----------
+    evaluation
+        On trials of another seed, or exact.
+    how
+        In words.
+    certificate, no_certificate
+        A number that the error provably does not exceed over the region; nothing elsewhere, and
+        where the error is enumerated, why.
+    holds
+        Whether everything wanted is met.
+    passed_over
+        Designs that promised more in the search and did not hold.
+    """
+
+    evaluation: Evaluation
+    how: str
+    certificate: float | None
+    no_certificate: str
+    holds: bool
+    passed_over: int
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """What a search found.
+
+    Attributes
+    ----------
+    space, region, how
+        What was free, the null region, and how candidates were judged, in words.
+    written
+        The design as written, by the same measures.
+    rows
+        All candidates, in the order in which they were judged.
+    front, shown
+        Those than which no other is better in both ways, and a few of them, spread over all.
+    best
+        The design found; nothing where no candidate holds what is wanted.
+    found
+        It, with its thresholds.
+    bound, no_bound
+        What any design with its looks can come to, or why that is not told.
+    why_none
+        Why no candidate holds what is wanted, a line a reason; empty where one does.
+    """
+
+    design: Design
+    wanted: Wanted
+    space: str
+    region: str
+    how: str
+    seed: int
+    written: Row
+    rows: tuple[Row, ...]
+    front: tuple[Row, ...]
+    shown: tuple[Row, ...]
+    best: Row | None
+    found: Design | None
+    confirmed: Confirmed | None
+    bound: float | None
+    no_bound: str
+    why_none: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    FILES: ClassVar[tuple[str, ...]] = (FOUND, TABLE, TEXT, LOG)
+
+    # ── in words ──────────────────────────────────────────────────────────────────────────
+    def text(self) -> str:
+        """Lay out what was wanted, what was found, and what no design can do better."""
+        return "\n".join([*self._asked(), "", *self._table(), "", *self._answer()])
+
+    def _asked(self) -> Iterator[str]:
+        wanted = self.wanted
+        yield f"minimised: {AIMS[wanted.aim].words}, averaged over {wanted.mixture.words()}"
+        yield f"error: at most {wanted.error:g}, over {self.region}"
+        for name, least in wanted.power.items():
+            yield f"power: at least {least:g} in {name}"
+        yield f"free: {self.space}; {len(self.rows)} designs judged ({self.how})"
+
+    def _table(self) -> Iterator[str]:
+        own = "" if self.best is None else self.best.digest
+        front = [row for row in self.shown if row.digest != own]
+        named = [(AS_WRITTEN, self.written)]
+        if self.best is not None:
+            named.append(("found", self.best))
+        named += [(f"front {k}", row) for k, row in enumerate(front, start=1)]
+        heads = [
+            *self.wanted.aims,
+            *(f"power {name}" for name in self.wanted.power),
+            "error",
+            *(["any design"] if any(row.least is not None for _, row in named) else []),
+        ]
+        columns = [max(len(head), 9) for head in heads]
+        looks = max(len(_looks(row)) for _, row in named)
+        head = "  ".join(h.rjust(w) for h, w in zip(heads, columns, strict=True))
+        yield f"{'':<12}{'looks':<{looks}}  {head}"
+        for label, row in named:
+            cells = [f"{figure.estimate:.2f}" for figure in row.evaluation.average.values()]
+            cells += [f"{figure.estimate:.4f}" for figure in row.evaluation.success.values()]
+            cells += [f"{row.evaluation.error.estimate:.4f}"]
+            cells += ["" if row.least is None else f"{row.least:.2f}"]
+            told = "  ".join(c.rjust(w) for c, w in zip(cells, columns, strict=False))
+            yield f"{label:<12}{_looks(row):<{looks}}  {told}".rstrip()
+
+    def _answer(self) -> Iterator[str]:
+        if self.best is None or self.confirmed is None:
+            yield "no design that was judged holds what is wanted:"
+            yield from (f"  - {reason}" for reason in self.why_none)
+            yield from self.notes
+            return
+        name = AIMS[self.wanted.aim].words
+        value = self.best.evaluation.average[self.wanted.aim]
+        yield f"this design: {self.best.words()}"
+        if self.best.evaluation.thresholds:
+            yield f"thresholds calibrated for it: {_named(self.best.evaluation.thresholds)}"
+        if self.bound is not None:
+            yield (
+                f"this design {value.estimate:.2f} {name}; best that any design with these looks "
+                f"can do {self.bound:.2f}, by dynamic programming"
+            )
+        else:
+            yield f"this design {_told(value)} {name}; no bound for any design: {self.no_bound}"
+        yield from self._confirmed(self.confirmed)
+        yield from self.notes
+
+    def _confirmed(self, confirmed: Confirmed) -> Iterator[str]:
+        fresh = confirmed.evaluation
+        told = [f"{name} {_told(figure, 4)}" for name, figure in fresh.success.items()]
+        power = f"power {', '.join(told)}; " if told else ""
+        yield (
+            f"{confirmed.how}: {AIMS[self.wanted.aim].words} "
+            f"{_told(fresh.average[self.wanted.aim])}; {power}error {_told(fresh.error, 4)} at "
+            f"{fresh.error_at}"
+        )
+        if confirmed.certificate is not None:
+            yield (
+                f"certificate: the error exceeds {confirmed.certificate:.6f} nowhere in the region"
+            )
+        if confirmed.no_certificate:
+            yield f"no certificate of the error: {confirmed.no_certificate}"
+        if confirmed.passed_over:
+            yield f"{confirmed.passed_over} designs that promised more did not hold there"
+        if not confirmed.holds:
+            yield (
+                "not confirmed: these trials do not show everything that is wanted, so that no "
+                "design file is written; search with more --trials, or with a smaller --error"
+            )
+
+    # ── kept ──────────────────────────────────────────────────────────────────────────────
+    def table(self) -> str:
+        """All designs that were judged, as CSV."""
+        keys = list(dict.fromkeys(key for row in self.rows for key in row.settings))
+        wanted = self.wanted
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(
+            ["place", "max_n", "looks", *keys, *wanted.aims, *(f"{a}_mcse" for a in wanted.aims),
+             *(f"success_{n}" for n in wanted.power), "error", "error_at", "meets", "front",
+             "any_design"]
+        )  # fmt: skip
+        places = {row.digest: front for front, row in enumerate(self.front, start=1)}
+        least_of = {row.digest: row.least for row in self.shown}
+        if self.best is not None:
+            least_of[self.best.digest] = self.bound
+        for place, row in enumerate([self.written, *self.rows]):
+            one, least = row.evaluation, least_of.get(row.digest)
+            writer.writerow(
+                [place, row.size, " ".join(f"{at:g}" for at in row.looks),
+                 *(shown(row.settings[k], 200) if k in row.settings else "" for k in keys),
+                 *(f.estimate for f in one.average.values()),
+                 *(f.mcse for f in one.average.values()),
+                 *(f.estimate for f in one.success.values()), one.error.estimate, one.error_at,
+                 "yes" if one.meets(wanted) else "no", places.get(row.digest, ""),
+                 "" if least is None else least]
+            )  # fmt: skip
+        return text.getvalue()
+
+    def log(self) -> dict[str, Any]:
+        """What was asked and found, as plain tables."""
+        wanted, confirmed = self.wanted, self.confirmed
+        return {
+            "kind": KIND,
+            "design": self.design.name,
+            "minimised": wanted.aim,
+            "mixture": wanted.mixture.words(),
+            "error": wanted.error,
+            "power": dict(wanted.power),
+            "free": self.space,
+            "null_region": self.region,
+            "judged": self.how,
+            "seed": self.seed,
+            "candidates": len(self.rows),
+            "found": None if self.best is None else dict(self.best.settings),
+            "value": None if self.best is None else _value(self.best, wanted.aim),
+            "any_design": self.bound,
+            "no_bound": self.no_bound,
+            "confirmed": None
+            if confirmed is None
+            else {
+                "how": confirmed.how,
+                "holds": confirmed.holds,
+                "certificate": confirmed.certificate,
+                "passed_over": confirmed.passed_over,
+            },
+            "why_none": list(self.why_none),
+        }
+
+    def design_text(self, text: str) -> str:
+        """The design file with what was found in it, comments and order kept."""
+        assert self.found is not None
+        return text_with(text, self.found)
+
+    def write(self, folder: Path, text: str | None = None) -> None:
+        """Write the design found, the candidates, the text and the log.
+
+        Parameters
+        ----------
+        text
+            Of the design file; the design as a file if left out.
+        """
+        owned = OwnedFolder(folder)
+        owned.require_free([name for name in self.FILES if (folder / name).exists()])
+        owned.write(TABLE, self.table())
+        owned.write(TEXT, self.text() + "\n")
+        owned.write(LOG, json.dumps(self.log(), indent=1, ensure_ascii=False) + "\n")
+        if self.found is not None and self.confirmed is not None and self.confirmed.holds:
+            made = self.found.as_toml() if text is None else self.design_text(text)
+            owned.write(FOUND, made)
+        else:
+            owned.remove(FOUND)
+
+    @cached_property
+    def answered(self) -> bool:
+        """Whether a design was found and confirmed."""
+        return self.confirmed is not None and self.confirmed.holds
+
+    def figure(self) -> Picture:
+        """Draw all candidates that hold the error, and the front of them."""
+        from adaptive_cart.optimising.pictures import draw_front
+
+        return draw_front(self)
+
+    def __repr__(self) -> str:
+        told = "nothing found" if self.best is None else self.best.words()
+        return f"Optimum({AIMS[self.wanted.aim].words}; {told})"
+
+
+def _value(row: Row, aim: str) -> float:
+    return row.evaluation.average[aim].estimate
+
+
+def _looks(row: Row) -> str:
+    return ", ".join(f"{at:g}" for at in row.looks)
+
+
+def _named(thresholds: Mapping[str, Any]) -> str:
+    return "; ".join(f"{rule} {value}" for rule, value in thresholds.items())
+
+
+def _told(figure: Figure, digits: int = 2) -> str:
+    """A number with its Monte Carlo interval, where it has one."""
+    value = f"{figure.estimate:.{digits}f}"
+    if figure.mcse == 0.0:
+        return value
+    return f"{value} (95% interval {figure.lower:.{digits}f} to {figure.upper:.{digits}f})"

@@ -1,0 +1,453 @@
+"""What of a design is free: keys between two values, and the number and timing of its looks.
+
+A candidate is a point of the unit cube, a coordinate a key; of looks one for their number and one
+for the time of each but the last. Sizes and looks come out in whole allocation blocks.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from adaptive_cart.design.design import Design, PermutedBlocks
+from adaptive_cart.design.file import digest_of
+from adaptive_cart.design.look_tables import NUMBERS
+from adaptive_cart.design.replacing import key_and_text
+from adaptive_cart.design.validation import at as value_at
+from adaptive_cart.design.validation import path_to, shown, steps_of
+from adaptive_cart.errors import DesignError, InputError, Problem
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.participants.randomisation import smallest_block
+from adaptive_cart.sweeps.varying import OF_PARTICIPANTS, SIZE, vary_of
+
+FREE = "--free"
+STEPS = 1_000  # into which a range without a step is cut, at least
+MOST_LOOKS = 12
+UNKNOWN = ("scenarios", "truth", "design_prior", "simulation", "sensitivity", "calibration")
+_BETWEEN = re.compile(r"\s*([-+\d.eE_]+)\s*:\s*([-+\d.eE_]+)\s*")
+
+
+@dataclass(frozen=True)
+class Freed:
+    """A key and the values that it may take.
+
+    Attributes
+    ----------
+    values
+        One by one; none of a range without a step.
+    low, high
+        Of such a range.
+    """
+
+    key: str
+    values: tuple[Any, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+
+    @property
+    def number(self) -> float:
+        """How many values there are; of a range without a step, so many as are told apart."""
+        if self.values:
+            return len(self.values)
+        return round((self.high - self.low) * 10.0**self.decimals) + 1
+
+    @property
+    def decimals(self) -> int:
+        """Of a value in a range without a step: a thousandth of the range, or less, is one."""
+        return max(0, math.ceil(-math.log10((self.high - self.low) / STEPS)))
+
+    def at(self, place: float) -> Any:
+        """The value at a place from 0 to 1."""
+        if self.values:
+            return self.values[min(int(place * len(self.values)), len(self.values) - 1)]
+        return round(float(self.low + place * (self.high - self.low)), self.decimals)
+
+    def place_of(self, value: Any) -> float | None:
+        """Where a value lies, from 0 to 1; nothing where it is not free to be that."""
+        if self.values:
+            same = [k for k, one in enumerate(self.values) if one == value]
+            return (same[0] + 0.5) / len(self.values) if same else None
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not self.low <= value <= self.high:
+            return None
+        return float((value - self.low) / (self.high - self.low))
+
+    def place(self, place: float) -> float:
+        """The place in the middle of all that have the same value."""
+        many = len(self.values)
+        return float(place) if not many else (min(int(place * many), many - 1) + 0.5) / many
+
+    def words(self) -> str:
+        """Say it: ``rules.efficacy.at_least from 0.97 to 0.999``."""
+        if not self.values:
+            return f"{self.key} from {self.low:g} to {self.high:g}"
+        if len(self.values) > 4:
+            return f"{self.key}, {len(self.values)} values from {shown(self.values[0], 20)} to " + (
+                shown(self.values[-1], 20)
+            )
+        return f"{self.key} of {', '.join(shown(value, 20) for value in self.values)}"
+
+
+@dataclass(frozen=True)
+class FreeLooks:
+    """Looks whose timing is free, and their number between two.
+
+    Attributes
+    ----------
+    fewest, most
+        Numbers of looks, the last one, which stays where it is, counted in.
+    """
+
+    fewest: int
+    most: int
+
+    def words(self) -> str:
+        """Say it: ``2 to 4 looks, at any time``."""
+        many = f"{self.fewest}" if self.fewest == self.most else f"{self.fewest} to {self.most}"
+        return f"{many} looks, at any time"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A design with what is free set to some values.
+
+    Attributes
+    ----------
+    settings
+        By key, looks among them where they are not as written.
+    """
+
+    settings: Mapping[str, Any]
+    design: Design
+
+    @cached_property
+    def digest(self) -> str:
+        """Fingerprint of its design, before anything is calibrated."""
+        return digest_of(self.design)
+
+
+# ── what was typed ────────────────────────────────────────────────────────────────────────────
+def freed_of(typed: Iterable[str]) -> dict[str, Any]:
+    """Read ``KEY=LOW:HIGH``, ``KEY=LOW:HIGH:STEP`` and ``KEY=VALUE,VALUE``.
+
+    Returns
+    -------
+    By key: a pair of numbers, or a list of values.
+    """
+    found: dict[str, Any] = {}
+    problems = []
+    for text in typed:
+        try:
+            key, values = key_and_text(text, FREE)
+            if key in found:
+                raise InputError(f"{FREE}: {key} is given twice; once is enough")
+            ends = _BETWEEN.fullmatch(values)
+            found[key] = _ends(ends) if ends else vary_of([text], FREE)[key]
+        except InputError as error:
+            problems.append(Problem("", str(error)))
+        except ValueError:
+            wanted = "LOW:HIGH, LOW:HIGH:STEP or VALUE,VALUE is expected"
+            problems.append(Problem("", f"{FREE} {key}: found {shown(values)}; {wanted}"))
+    if problems:
+        raise DesignError(problems)
+    return found
+
+
+def _ends(found: re.Match[str]) -> tuple[float, float]:
+    low, high = (part.replace("_", "") for part in found.groups())
+    whole = all(re.fullmatch(r"[-+]?\d+", part) for part in (low, high))
+    return (int(low), int(high)) if whole else (float(low), float(high))
+
+
+def looks_of(typed: str) -> tuple[int, int]:
+    """Read ``3`` or ``2:4`` as the fewest and the most looks."""
+    ends = re.fullmatch(r"\s*(\d+)\s*(?::\s*(\d+)\s*)?", typed)
+    if ends is None:
+        raise InputError(
+            f"--looks: found {shown(typed)}; a number of looks, or FEWEST:MOST such as 2:4"
+        )
+    return int(ends[1]), int(ends[2] or ends[1])
+
+
+# ── all candidates ────────────────────────────────────────────────────────────────────────────
+@dataclass
+class Space:
+    """All candidates.
+
+    Attributes
+    ----------
+    refused
+        By message, how many candidates were no designs.
+    """
+
+    design: Design
+    freed: tuple[Freed, ...]
+    looks: FreeLooks | None
+    refused: dict[str, int] = field(default_factory=dict)
+    _made: dict[str, Candidate | None] = field(default_factory=dict)
+
+    @property
+    def dimensions(self) -> int:
+        """Coordinates of a candidate."""
+        return len(self.freed) + (0 if self.looks is None else self.looks.most)
+
+    @property
+    def number(self) -> float:
+        """How many candidates there are at most; infinite where looks are free."""
+        many = math.prod(freed.number for freed in self.freed)
+        return many if self.looks is None else math.inf
+
+    def all(self) -> Iterable[Sequence[float]]:
+        """A point for each of them, where their number is finite."""
+        import itertools
+
+        steps = [[(k + 0.5) / freed.number for k in range(int(freed.number))]
+                 if freed.values else _even(int(freed.number)) for freed in self.freed]  # fmt: skip
+        return itertools.product(*steps)
+
+    def candidate(self, at: Sequence[float]) -> Candidate | None:
+        """The candidate at a point; nothing where that is no design."""
+        settings = {f.key: f.at(place) for f, place in zip(self.freed, at, strict=False)}
+        shares = self._shares(at[len(self.freed) :])
+        key = repr((settings, shares))
+        if key not in self._made:
+            try:
+                self._made[key] = made(self.design, settings, shares)
+            except DesignError as error:
+                self._made[key] = None
+                message = str(error.problems[0])
+                self.refused[message] = self.refused.get(message, 0) + 1
+        return self._made[key]
+
+    def written(self) -> list[float] | None:
+        """The point of the design as written; nothing where that lies outside what is free."""
+        plain = self.design.plain()
+        plain["rules"] = {rule["name"]: rule for rule in plain["rules"]}
+        found = [freed.place_of(value_at(plain, steps_of(freed.key))) for freed in self.freed]
+        if self.looks is not None:
+            fewest, most, number = self.looks.fewest, self.looks.most, self.design.looks.number
+            last = float(self.design.looks.at[-1])
+            early = [float(at) / last for at in self.design.looks.at[:-1]]
+            inside = fewest <= number <= most
+            found.append((number - fewest + 0.5) / (most - fewest + 1) if inside else None)
+            found += [*early, *[1.0] * (most - 1 - len(early))]
+        known = [place for place in found if place is not None]
+        return known if len(known) == len(found) else None
+
+    def features(self, at: Sequence[float]) -> Floats:
+        """What a design at a point is, in numbers from 0 to 1: alike for designs that are alike.
+
+        Keys by their place, then looks as shares of the last one; looks that it has not at 1.
+        """
+        keys = [freed.place(place) for freed, place in zip(self.freed, at, strict=False)]
+        shares = self._shares(at[len(self.freed) :])
+        if self.looks is None or shares is None:
+            return np.array(keys)
+        return np.array([*keys, *shares, *[1.0] * (self.looks.most - len(shares))][:-1])
+
+    def _shares(self, at: Sequence[float]) -> list[float] | None:
+        """Times of looks, as shares of the last; nothing where they are as written."""
+        if self.looks is None:
+            return None
+        fewest, most = self.looks.fewest, self.looks.most
+        number = min(fewest + int(at[0] * (most - fewest + 1)), most)
+        return [*sorted(float(share) for share in at[1:number]), 1.0]
+
+
+def _even(number: int) -> list[float]:
+    return [k / (number - 1) for k in range(number)]
+
+
+def block_of(design: Design) -> int:
+    """Participants of an allocation block."""
+    given = design.randomisation
+    own = given.block if isinstance(given, PermutedBlocks) else None
+    return own or smallest_block(design.allocation)
+
+
+def made(
+    design: Design, settings: Mapping[str, Any], shares: Sequence[float] | None = None
+) -> Candidate:
+    """A design with keys set otherwise, its size and its looks in whole allocation blocks.
+
+    Parameters
+    ----------
+    shares
+        Times of the looks as shares of the last; those of the design as written if left out.
+    """
+    others = {key: value for key, value in settings.items() if key != SIZE}
+    blocks = design.replace(others) if others else design
+    written, block = design.enrolment.max_n, block_of(blocks)
+    size = settings.get(SIZE, written)
+    moved = size != written or block != block_of(design)
+    if shares is None and not moved:
+        return Candidate(dict(settings), blocks)
+    if not isinstance(size, int) or size < 1:
+        raise DesignError([Problem(SIZE, f"found {shown(size)}; a whole number is expected")])
+    size = max(int(Fraction(size, block) + Fraction(1, 2)), 1) * block if moved else size
+    changes = {**settings, **({SIZE: size} if moved else {})}
+    changes |= _looks(design, shares, size, block)
+    found = design.replace(changes) if changes else design
+    return Candidate(changes, found)
+
+
+def _looks(design: Design, shares: Sequence[float] | None, size: int, block: int) -> dict[str, Any]:
+    """Looks by number at another size, and rules that name them."""
+    looks = design.looks
+    if looks.scale not in NUMBERS:
+        return {}
+    unit = block if looks.scale in OF_PARTICIPANTS else 1
+    last = Fraction(int(looks.at[-1]) * size, design.enrolment.max_n)
+    final = max(int(last / unit + Fraction(1, 2)), 1)
+    of_last = [Fraction(int(at), int(looks.at[-1])) for at in looks.at]
+    if shares is not None:
+        of_last = [Fraction(share) for share in shares]
+    numbers = [n * unit for n in rising([int(s * final + Fraction(1, 2)) for s in of_last], final)]
+    if looks.scale in OF_PARTICIPANTS:
+        numbers = [min(number, size) for number in numbers]
+    inner = looks.written(numbers)[looks.scale]
+    named = ("looks", looks.scale, "numbers") if isinstance(inner, dict) else ("looks", looks.scale)
+    return {path_to("", *named): numbers} | _rules(design, len(numbers))
+
+
+def rising(numbers: Sequence[int], last: int) -> list[int]:
+    """Whole numbers from 1 to the last, each larger than the one before; as near as may be."""
+    kept = min(len(numbers), last)
+    found = list(numbers[len(numbers) - kept :])
+    for place in range(kept):
+        found[place] = max(found[place], 1 if place == 0 else found[place - 1] + 1)
+    found[-1] = last
+    for place in range(kept - 2, -1, -1):
+        found[place] = min(found[place], found[place + 1] - 1)
+    return found
+
+
+# ── rules that name looks ─────────────────────────────────────────────────────────────────────
+def _rules(design: Design, number: int) -> dict[str, Any]:
+    """Looks of the rules that are judged before the last look, or at it, at another number."""
+    before = design.looks.number
+    found: dict[str, Any] = {}
+    if number == before:
+        return {}
+    for rule in design.rules:
+        judged = design.judged_at(rule)
+        if rule.looks is not None and judged == tuple(range(1, before)):
+            found[path_to("rules", rule.name, "looks")] = list(range(1, number))
+        elif rule.looks is not None and judged == (before,):
+            found[path_to("rules", rule.name, "looks")] = ["final"]
+    return found
+
+
+def _wrong_rules(design: Design, looks: FreeLooks) -> Iterable[Problem]:
+    """Rules that do not go with another number of looks."""
+    before = design.looks.number
+    if (looks.fewest, looks.most) == (before, before):
+        return
+    whole = {tuple(range(1, before)), (before,), tuple(range(1, before + 1))}
+    for rule in design.rules:
+        path = path_to("rules", rule.name)
+        if rule.looks is not None and design.judged_at(rule) not in whole:
+            yield Problem(
+                f"{path}.looks",
+                f"names looks {design.judged_at(rule)}, and with --looks their number is free; "
+                f"all but the last, the last, or all are expected, or --looks {before}",
+            )
+        early = rule.looks is not None and design.judged_at(rule) == tuple(range(1, before))
+        if early and looks.fewest < 2:
+            message = "is judged before the last look; --looks 2:… is the fewest then"
+            yield Problem(f"{path}.looks", message)
+        if any(_by_look(asked.at_least, asked.below) for asked in rule.comparisons):
+            message = f"has one threshold a look, so that the number is not free: --looks {before}"
+            yield Problem(path, message)
+
+
+def _by_look(*thresholds: Any) -> bool:
+    return any(isinstance(value, list) for value in thresholds)
+
+
+# ── checks ────────────────────────────────────────────────────────────────────────────────────
+def space_of(
+    design: Design, free: Mapping[str, Any], looks: tuple[int, int] | None
+) -> tuple[Space, list[Problem]]:
+    """All candidates, and every problem of what is free."""
+    problems: list[Problem] = []
+    freed = []
+    for key, values in free.items():
+        found = _freed(key, values)
+        if isinstance(found, Problem):
+            problems.append(found)
+            continue
+        wrong = _wrong_key(design, found, looks)
+        problems += wrong
+        if not wrong:
+            freed.append(found)
+    if not free and looks is None:
+        message = "nothing is free; write --free KEY=LOW:HIGH, or --looks FEWEST:MOST"
+        problems.append(Problem(FREE, message))
+    free_looks = None
+    if looks is not None:
+        free_looks = FreeLooks(*looks)
+        problems += _wrong_looks(design, free_looks)
+    return Space(design, tuple(freed), free_looks), problems
+
+
+def _freed(key: str, values: Any) -> Freed | Problem:
+    where = f"{FREE} {key}"
+    if isinstance(values, tuple) and len(values) == 2:
+        low, high = values
+        if any(isinstance(v, bool) or not isinstance(v, int | float) for v in values):
+            return Problem(where, f"found {values}; two numbers are expected")
+        if not low < high:
+            return Problem(where, f"found {low:g}:{high:g}, a range without values; LOW < HIGH")
+        if isinstance(low, int) and isinstance(high, int):
+            return Freed(key, tuple(range(low, high + 1)))
+        return Freed(key, (), float(low), float(high))
+    listed = tuple(values)
+    if not listed:
+        return Problem(where, "has no values; LOW:HIGH, LOW:HIGH:STEP or VALUE,VALUE is expected")
+    return Freed(key, listed)
+
+
+def _wrong_key(design: Design, freed: Freed, looks: tuple[int, int] | None) -> list[Problem]:
+    """Problems of a key by itself, at both ends of what it may be."""
+    where, steps = f"{FREE} {freed.key}", steps_of(freed.key)
+    if steps and steps[0] in UNKNOWN:
+        message = f"is nobody's to choose; `sweep --vary {freed.key}=…` shows what hangs on it"
+        return [Problem(where, message)]
+    if looks is not None and steps and steps[0] == "looks":
+        return [Problem(where, "goes with looks as written, and --looks frees them; give one")]
+    problems: dict[str, Problem] = {}
+    for place in (0.0, 1.0):
+        try:
+            made(design, {freed.key: freed.at(place)})
+        except DesignError as error:
+            for one in error.problems:
+                problems.setdefault(one.message, Problem(where, str(one)))
+        except InputError as error:
+            problems.setdefault(str(error), Problem(where, str(error)))
+    return list(problems.values())
+
+
+def _wrong_looks(design: Design, looks: FreeLooks) -> Iterable[Problem]:
+    if not 1 <= looks.fewest <= looks.most <= MOST_LOOKS:
+        yield Problem(
+            "--looks",
+            f"found {looks.fewest}:{looks.most}; FEWEST:MOST from 1 to {MOST_LOOKS} is expected",
+        )
+        return
+    scale = design.looks.scale
+    if scale not in NUMBERS or design.looks.at_months or design.looks.final is not None:
+        yield Problem(
+            "--looks",
+            f"looks by {scale}{' and months' if design.looks.at_months else ''} stay as they are; "
+            f"looks by {', '.join(NUMBERS)} alone can be free",
+        )
+        return
+    yield from _wrong_rules(design, looks)

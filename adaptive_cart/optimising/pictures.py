@@ -1,0 +1,171 @@
+"""The front as a figure: what more power costs, or what one aim costs of another."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adaptive_cart.errors import InputError, one_of
+from adaptive_cart.figures import FORMATS, rendered
+from adaptive_cart.figures.style import (
+    BLACK,
+    BLUE,
+    GREY,
+    PALE,
+    VERMILION,
+    broken,
+    legend_above,
+    light_grid,
+    percent_axis,
+    sheet,
+    styled,
+)
+from adaptive_cart.figures.writing import CAPTIONS
+from adaptive_cart.nouns.owned_folder import OwnedFolder
+from adaptive_cart.optimising.aims import AIMS
+from adaptive_cart.optimising.found import Optimum, Row
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FRONT = "front"
+HEIGHT = 4.2  # inches
+BELOW = 0.25  # of power below the least of the front and what is wanted, that is still drawn
+
+
+def lacks(found: Optimum) -> str:
+    """Why there is no front to draw; blank where there is."""
+    if found.wanted.also is None and not found.wanted.power:
+        return "one number is minimised and no power is wanted, so that nothing is weighed"
+    return "" if found.front else "no design that was judged holds the error"
+
+
+def _place(found: Optimum, row: Row) -> tuple[float, float]:
+    values = [figure.estimate for figure in row.evaluation.average.values()]
+    if found.wanted.also is not None:
+        return values[1], values[0]
+    return row.evaluation.power(), values[0]
+
+
+@styled
+def draw_front(found: Optimum) -> Figure:
+    """Draw all designs that were judged and hold the error, the front, and what was found."""
+    missing = lacks(found)
+    if missing:
+        raise InputError(f"{FRONT}: {missing}")
+    figure = sheet(HEIGHT)
+    axes = figure.subplots()
+    wanted = found.wanted
+    front = [_place(found, row) for row in found.front]
+    least = min(x for x, _ in front)
+    if wanted.power:
+        least = max(least, min([*wanted.power.values(), *wanted.front]) - BELOW)
+    kept = [
+        _place(found, row)
+        for row in found.rows
+        if row.evaluation.error.estimate <= wanted.error
+        and (wanted.also is None or row.evaluation.meets(wanted))
+    ]
+    kept = [place for place in kept if wanted.also is not None or place[0] >= least]
+    line = [place for place in front if wanted.also is not None or place[0] >= least]
+    _dots(axes, kept, "Designs judged, error held", PALE, "o")
+    # so much power, or so little of the other, is had by the next design to the right, or left
+    step = "steps-post" if wanted.also is not None else "steps-pre"
+    axes.plot(*zip(*sorted(line), strict=True), color=BLUE, marker="o", markersize=3.5,
+              drawstyle=step, label="Front")  # fmt: skip
+    _bounds(axes, found, least)
+    if wanted.also is None:
+        for power in dict.fromkeys(wanted.power.values()):
+            axes.axvline(power, color=GREY, linestyle=(0, (1, 1.2)), label="Power wanted")
+    if found.written.evaluation.error.estimate <= wanted.error:
+        _dots(axes, [_place(found, found.written)], "As written", BLACK, "s")
+    if found.best is not None:
+        _dots(axes, [_place(found, found.best)], "Found", VERMILION, "D")
+    axes.set_ylabel(broken(_capital(AIMS[wanted.aim].words), 2.6))
+    if wanted.also is None:
+        names = list(wanted.power)
+        of = names[0] if len(names) == 1 else "the scenario that has the least"
+        axes.set_xlabel(f"Power in {of}")
+        percent_axis(axes, "x", decimals=0)
+    else:
+        axes.set_xlabel(_capital(AIMS[wanted.also].words))
+    light_grid(axes)
+    legend_above(figure, *axes.get_legend_handles_labels())
+    return figure
+
+
+def _dots(axes: Any, places: list[tuple[float, float]], label: str, colour: str, mark: str) -> None:
+    if places:
+        axes.plot(
+            *zip(*places, strict=True),
+            color=colour,
+            marker=mark,
+            linestyle="none",
+            label=label,
+            markersize=3.0 if colour == PALE else 6.0,
+            zorder=1.5 if colour == PALE else 3.0,
+        )
+
+
+def _bounds(axes: Any, found: Optimum, least: float) -> None:
+    """Below some designs, joined with them, what any design with their looks can do."""
+    rows = [*found.shown, *([found.best] if found.best is not None else [])]
+    told = [(*_place(found, row), row.least) for row in rows if row.least is not None]
+    shown = [place for place in told if place[0] >= least]
+    if not shown or found.wanted.also is not None:
+        return
+    for x, above, below in shown:
+        axes.plot([x, x], [below, above], color=GREY, linewidth=0.8)
+    axes.plot([x for x, _, _ in shown], [y for _, _, y in shown], color=GREY, marker="v",
+              linestyle="none", label="Best of any design with the same looks")  # fmt: skip
+
+
+def _capital(words: str) -> str:
+    return words[0].upper() + words[1:]
+
+
+def caption(found: Optimum) -> str:
+    """Say what the figure shows."""
+    wanted = found.wanted
+    what = (
+        f"{_capital(AIMS[wanted.aim].words)} against {AIMS[wanted.also].words}"
+        if wanted.also is not None
+        else f"{_capital(AIMS[wanted.aim].words)} against the least power in {one_of(wanted.power)}"
+    )
+    bound = " Below each design of the front, where told, the least that any design with its " + (
+        "looks can come to, by dynamic programming."
+    )
+    told = any(row.least is not None for row in found.shown)
+    return (
+        f"{what}, averaged over {wanted.mixture.words()}, of {len(found.rows)} designs "
+        f"({found.how}), those whose type I error is at most {wanted.error:g}. On the front no "
+        f"design is better in both.{bound if told and wanted.also is None else ''}"
+    )
+
+
+def write_front(
+    found: Optimum, folder: Path, formats: tuple[str, ...] = ("pdf", "svg", "png")
+) -> list[str]:
+    """Write the figure with its caption; returns the names of the files, none if there is none."""
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown:
+        raise InputError(f"--format: found '{one_of(unknown)}'; some of {one_of(FORMATS)}")
+    if lacks(found):
+        return []
+    owned = OwnedFolder(folder)
+    files = {f"{FRONT}.{suffix}": suffix for suffix in formats}
+    owned.require_free([*files, CAPTIONS])
+    drawn = draw_front(found)
+    for file, suffix in files.items():
+        owned.write(file, rendered(drawn, suffix))
+    told = {
+        FRONT: {
+            "title": "What more power costs" if found.wanted.also is None else "Two aims",
+            "caption": caption(found),
+            "alternative_text": f"Points of {len(found.rows)} designs, and a line through those on "
+            f"the front.",
+        }
+    }
+    owned.write(CAPTIONS, json.dumps(told, indent=2, ensure_ascii=False) + "\n")
+    return [*files, CAPTIONS]
