@@ -14,7 +14,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.questions import ALL, OPEN, Question
 from adaptive_cart.nouns.questions.words import Parameter, Wording, asked
 from adaptive_cart.nouns.summaries import Counts, Durations, Exposure, Means
-from adaptive_cart.results.operating import _lower_is_better
+from adaptive_cart.results.operating import lower_is_better
 from adaptive_cart.telling.check import described
 from checks import raw_design, tiny_design
 
@@ -173,7 +173,7 @@ def test_the_order_of_questions_asked_at_once_changes_no_estimand() -> None:
             rule["jointly"] = [dict(asked) for asked in order]
             design = Design(**raw)
             found.append(estimand_of(design))
-            lower.append(_lower_is_better(design))
+            lower.append(lower_is_better(design))
         assert found[0] == found[1]
         assert lower[0] == lower[1]
         assert found[0] is not None

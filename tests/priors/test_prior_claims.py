@@ -207,8 +207,7 @@ def test_every_design_has_expected_decisions(name: str) -> None:
     assert found.failed == 0.0
     assert 0.0 <= found.wrong_success < 0.05
     assert math.fsum(row.probability for row in found.expected) == pytest.approx(1.0)
-    # a uniform prior of toxicity takes both regimens away in seven of ten trials (0.85 squared)
-    assert found.probability("success") > (0.05 if name == "lupus_two_parts" else 0.1)
+    assert found.probability("success") > 0.1
     assert set(found.table.columns) == {"look", "reason", "probability", "mcse"}
     assert "success" in found.words()
 
