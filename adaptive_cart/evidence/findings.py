@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 DRAWS = 4_000
 LEVEL = 0.95
-LARGEST_SPREAD = 10.0
+LARGEST_SPREAD = 3.0  # the nodes of wider priors would lie too far apart
 
 
 @dataclass(frozen=True)

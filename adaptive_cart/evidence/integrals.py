@@ -33,7 +33,7 @@ from adaptive_cart.evidence.groups import Grouped
 from adaptive_cart.evidence.outcomes import Outcome
 from adaptive_cart.nouns.records import Floats
 
-_STEP = 0.4  # of a standard deviation, in units of its prior's scale
+_FIRST, _STEP = 0.25, 0.4  # of the first standard deviation and of others, in scales of priors
 _REACH = 7.0  # of a standard deviation, in units of its prior's scale
 _WIDE = 9.0  # prior standard deviations of a value on either side of the centre
 _FINE = 0.35  # of the narrowest likelihood
@@ -93,9 +93,9 @@ def lattice(grouped: Grouped, refine: int = 1) -> Lattice:
     return Lattice(mean - reach + width * (np.arange(points) + 0.5))
 
 
-def standard_deviations(scale: float, refine: int = 1) -> tuple[Floats, Floats]:
-    """Return nodes of a half-normal standard deviation, and their prior weights."""
-    step = _STEP * scale / refine
+def standard_deviations(scale: float, part: float, refine: int = 1) -> tuple[Floats, Floats]:
+    """Return nodes of a half-normal standard deviation, part of its scale apart, and weights."""
+    step = part * scale / refine
     nodes = np.asarray(step * np.arange(math.ceil(_REACH * scale / step) + 1))
     weights = np.exp(-0.5 * (nodes / scale) ** 2)
     weights[0] *= 0.5
@@ -291,7 +291,11 @@ def posterior(grouped: Grouped, refine: int = 1) -> Posterior:
     """
     outcome = grouped.outcome
     grid = lattice(grouped, refine)
-    sds = [standard_deviations(level.scale, refine) for level in outcome.levels]
+    parts = [_STEP if level else _FIRST for level in range(len(outcome.levels))]
+    sds = [
+        standard_deviations(level.scale, part, refine)
+        for level, part in zip(outcome.levels, parts, strict=True)
+    ]
     axes = len(sds)
     # a level's standard deviation has an axis of its own, and messages only the axes they need
     placed = [
