@@ -68,6 +68,7 @@ def command(
     FILE names two design files, and says what may be true of candidates.
     """
     from adaptive_cart.errors import InputError
+    from adaptive_cart.figures import FORMATS
     from adaptive_cart.programmes import load_programme
     from adaptive_cart.programmes.page import write_page
     from adaptive_cart.programmes.run import enumerate_programme
@@ -85,19 +86,21 @@ def command(
         raise InputError("--policies: their differences are simulated; leave out --engine exact")
     if engine == "exact":
         idle = {"--portfolios": portfolios, "--seed": seed, "--jobs": jobs}
+        if formats:
+            click.echo("--format: without effect, since no page of figures is drawn", err=True)
         for option in (name for name, value in idle.items() if value is not None):
             click.echo(f"{option}: without effect, since nothing is drawn", err=True)
         exactly = enumerate_programme(loaded, out=folder, restart=not resume)
         click.echo(encodable(exactly.text()), nl=False)
         click.echo(f"\nmeasures in {exactly.folder}", err=True)
         return
+    wanted = formats or FORMATS
     if policies:
-        _compare(file, folder, portfolios, seed, jobs, resume)
+        _compare(file, folder, portfolios, seed, jobs, resume, wanted)
         return
     learned = None if evidence is None else _learned(loaded, evidence, spread)
     given: dict[str, Any] = {"portfolios": portfolios, "seed": seed, "jobs": jobs, "resume": resume}
     found = _simulated(loaded, folder, **given)
-    wanted = formats or ("pdf", "svg", "png")
     write_page(found, formats=wanted)
     text = found.text()
     if learned is not None:
@@ -145,6 +148,7 @@ def _compare(
     seed: int | None,
     jobs: int | None,
     resume: bool,
+    formats: tuple[str, ...],
 ) -> None:
     """Simulate as written and under every policy, and tell the differences."""
     from adaptive_cart.programmes.policies import compare_policies, policies_text
@@ -158,6 +162,7 @@ def _compare(
                 jobs=jobs,
                 out=folder,
                 restart=not resume,
+                formats=formats,
                 progress=bar.show,
                 tell=bar.tell,
             )

@@ -18,7 +18,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,7 +74,10 @@ class Policies:
         return ratio(values, 0.0 * values + 1.0)
 
     def dominated(self, policy: str) -> str:
-        """Another policy that is better in something and worse in nothing; blank for none."""
+        """Another policy that is better in one of the three and worse in none; blank for none.
+
+        By the means over the portfolios that were simulated, whatever the errors of differences.
+        """
         mine = self._worth(policy)
         for other in self.numbers:
             theirs = self._worth(other)
@@ -116,6 +119,7 @@ def compare_policies(
     jobs: int | None = None,
     out: str | Path,
     restart: bool = False,
+    formats: Sequence[str] = FORMATS,
     progress: Progress = lambda what, done, total: None,
     tell: Callable[[str], None] = lambda message: None,
 ) -> Policies:
@@ -127,6 +131,8 @@ def compare_policies(
         The programme file; its tables ``[policies.NAME]`` are the policies.
     portfolios, seed, jobs, restart
         As of ``simulate_programme``, for every policy.
+    formats
+        Of the figure.
     out
         Folder: results as written lie there, the others below ``policies``.
 
@@ -154,7 +160,7 @@ def compare_policies(
         numbers[name] = per_portfolio(programme, results[name].candidates)
     settings = {AS_WRITTEN: {}, **written.tables.policies}
     found = Policies(results, settings, numbers, Path(out).absolute())
-    _keep(found)
+    _keep(found, formats)
     return found
 
 
@@ -192,7 +198,10 @@ def policies_text(found: Policies) -> str:
         better = found.dominated(policy)
         lines.append(policy + (f" ({set_})" if set_ else ""))
         if better:
-            lines.append(f"  no better than '{better}' in anything, and worse in something")
+            lines += [
+                f"  in these portfolios '{better}' has no fewer candidates that hold up, no more",
+                "  false successes and no more participants, and is better in one of the three",
+            ]
         for measure in found.measures:
             own, apart = found.figure(policy, measure), found.difference(policy, measure)
             words = measure.removeprefix("number_").replace("_", " ")
@@ -232,10 +241,10 @@ def pareto(found: Policies) -> Picture:
     return figure
 
 
-def _keep(found: Policies) -> None:
+def _keep(found: Policies, formats: Sequence[str]) -> None:
     owned = OwnedFolder(found.folder)
     owned.write("policies.csv", found.csv())
     owned.write("policies.txt", policies_text(found))
     figure = pareto(found)
-    for suffix in FORMATS:
+    for suffix in formats:
         owned.write(f"pareto.{suffix}", rendered(figure, suffix))

@@ -24,6 +24,11 @@ from adaptive_cart.programmes.tables import ClassSignal
 
 LATEST = 1_200.0  # months after which no signal is looked for
 HALVINGS = 50
+UNSEEN = (  # what a trial that was stopped would have ended with
+    "later_responders", "later_participants", "later_control_responders",
+    "later_control_participants", "reversal", "failed",
+)  # fmt: skip
+STOPPED = -2  # in the place of the reason for which a trial ended
 SCALED = ("randomised", "exposed", "infused", "treated")  # numbers of a trial that came by its stop
 
 
@@ -56,6 +61,11 @@ def stopped_by_signals(
     columns["class_stopped"] = stopped
     columns["lost_to_signal"] = stopped & columns["success"]
     columns["success"] = columns["success"] & ~stopped
+    columns["reason"] = np.where(stopped, STOPPED, columns["reason"]).astype(np.int8)
+    columns["later_estimate"] = np.where(stopped, np.nan, columns["later_estimate"])
+    claims = [name for name in columns if name.startswith("claimed_")]
+    for name in (*UNSEEN, *claims):
+        columns[name] = np.where(stopped, 0, columns[name]).astype(columns[name].dtype)
 
 
 def signal_months(

@@ -26,10 +26,11 @@ from adaptive_cart.programmes.accounts import at_once, starts_of
 from adaptive_cart.programmes.common_control import CommonControl, opened_together
 from adaptive_cart.programmes.known import BENEFIT, CLAIM, CONTROL, ESTIMAND, GAIN, LEVEL, Known
 from adaptive_cart.programmes.programme import Programme
-from adaptive_cart.programmes.signals import stopped_by_signals
+from adaptive_cart.programmes.signals import STOPPED, stopped_by_signals
 
 Columns = dict[str, Any]  # (candidate,) by name
 NOT_RUN = "not_run"  # why no controlled trial ended: there was none
+CLASS_STOPPED = "class_stopped"  # it ended by a signal in another trial, or in its own
 
 
 @dataclass(frozen=True)
@@ -290,7 +291,8 @@ def _of_controlled(plan: Plan, block: Block, arm: int) -> Columns:
 
 def reason_word(code: int) -> str:
     """Why a controlled trial ended, in the word of the results."""
-    return NOT_RUN if code < 0 else REASONS[code]
+    without = {-1: NOT_RUN, STOPPED: CLASS_STOPPED}
+    return without[code] if code < 0 else REASONS[code]
 
 
 __all__ = ["CLAIM", "Columns", "Truths", "reason_word", "stretch_of", "with_early"]

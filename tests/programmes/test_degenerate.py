@@ -140,5 +140,15 @@ def test_a_signal_stops_the_trials_of_its_class_by_counting_events(tmp_path: Pat
     assert there.mean() == pytest.approx(np.mean(stopped), abs=4.0 * error)
     np.testing.assert_array_equal(found.candidates["success"], of["success"] & ~there)
     assert (found.candidates["months"][there] < of["months"][there]).all()
+    # what a stopped trial would have seen later is in no number
+    now = found.candidates
+    assert np.isnan(now["later_estimate"][there]).all()
+    assert not now["later_participants"][there].any()
+    assert of["later_participants"][there].all()
+    assert (now["reason"][there] == "class_stopped").all()
+    np.testing.assert_array_equal(now["reason"][~there], of["reason"][~there])
+    ended = now["later_estimate"][now["go"] & ~now["success"] & ~there]
+    told = found.figure("later_estimate", "go_and_fail").estimate
+    assert told == pytest.approx(ended.mean(), abs=1e-12)
     lost = (there & of["success"]).reshape(-1, 2).sum(axis=1)
     assert found.figure("working_lost_to_signal").estimate == lost.mean()

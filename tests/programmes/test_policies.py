@@ -10,7 +10,14 @@ import pytest
 
 from adaptive_cart.errors import DesignError
 from adaptive_cart.programmes import load_programme
-from adaptive_cart.programmes.policies import AS_WRITTEN, HOLDS, compare_policies, policies_text
+from adaptive_cart.programmes.policies import (
+    AS_WRITTEN,
+    BETTER,
+    HOLDS,
+    Policies,
+    compare_policies,
+    policies_text,
+)
 from programmes.cases import SHIPPED, written
 
 POLICIES = """
@@ -28,7 +35,9 @@ def test_policies_differ_by_what_they_set_alone(tmp_path: Path) -> None:
     path = written(
         tmp_path, CANDIDATES + POLICIES, of_confirm="prior_from_early = { believe = 0.5 }\n"
     )
-    found = compare_policies(path, portfolios=60, seed=2, jobs=1, out=tmp_path / "out")
+    found = compare_policies(
+        path, portfolios=60, seed=2, jobs=1, out=tmp_path / "out", formats=("png", "svg")
+    )
     assert list(found.numbers) == [AS_WRITTEN, "same", "stricter", "believe"]
     for measure in found.measures:
         assert found.difference("same", measure).estimate == 0.0
@@ -47,10 +56,25 @@ def test_policies_differ_by_what_they_set_alone(tmp_path: Path) -> None:
     assert found.dominated("same") == found.dominated(AS_WRITTEN) not in ("same", AS_WRITTEN)
     text = policies_text(found)
     assert "stricter (early.design.rules.go.at_least = 0.99)" in text
-    for name in ("policies.csv", "policies.txt", "pareto.png", "pareto.svg", "pareto.pdf"):
+    for name in ("policies.csv", "policies.txt", "pareto.png", "pareto.svg"):
         assert (tmp_path / "out" / name).stat().st_size > 300
+    assert not (tmp_path / "out" / "pareto.pdf").exists()  # no format but those asked for
     holds = found.figure("believe", HOLDS)
     assert holds.estimate == found.results["believe"].figure(HOLDS).estimate
+
+
+def test_dominated_is_said_of_the_three_measures_that_are_compared(tmp_path: Path) -> None:
+    """A dominated policy may well be better in something else, and is not said to be worse."""
+    more = {"exposed_to_no_effect": np.array([3.0, 3.0])}
+    mine = {name: np.array([2.0, 4.0]) for name in BETTER} | {"exposed_to_no_effect": np.zeros(2)}
+    theirs = {name: mine[name] + (name == HOLDS) for name in BETTER} | more
+    settings = {AS_WRITTEN: {}, "other": {}}
+    found = Policies({}, settings, {AS_WRITTEN: mine, "other": theirs}, tmp_path)
+    assert found.dominated(AS_WRITTEN) == "other"
+    assert not found.dominated("other")
+    told = " ".join(policies_text(found).split())
+    assert "'other' has no fewer candidates that hold up, no more false successes" in told
+    assert "in anything" not in told
 
 
 def test_what_is_wrong_in_policies_is_told_at_once(tmp_path: Path) -> None:
