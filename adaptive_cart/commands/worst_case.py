@@ -104,6 +104,9 @@ def command(
     click.echo(encodable(found.words()))
     if found.trials == 0 and trials is not None:
         click.echo("the error was enumerated, so that --trials changed nothing", err=True)
+    if found.trials == 0 and certify:
+        message = "the error was enumerated: --certify, of a simulated one, changed nothing"
+        click.echo(message, err=True)
     click.echo(f"curve, certificate and figure in {folder}", err=True)
     if any(one is not None and not one.holds for one in (found.certificate, found.stated)):
         sys.exit(1)

@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.replacing import text_with
 from adaptive_cart.design.validation import shown
@@ -163,6 +165,11 @@ class Optimum:
             cells += ["" if row.least is None else f"{row.least:.2f}"]
             told = "  ".join(c.rjust(w) for c, w in zip(cells, columns, strict=False))
             yield f"{label:<12}{_looks(row):<{looks}}  {told}".rstrip()
+        largest = np.array([_errors(row) for _, row in named]).max(axis=0)
+        if largest.any():
+            pairs = zip(heads, largest, strict=False)
+            told = ", ".join(f"{name} {error:.2g}" for name, error in pairs)
+            yield f"Monte Carlo standard errors, at most: {told}"
 
     def _answer(self) -> Iterator[str]:
         if self.best is None or self.confirmed is None:
@@ -217,8 +224,8 @@ class Optimum:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(
             ["place", "max_n", "looks", *keys, *wanted.aims, *(f"{a}_mcse" for a in wanted.aims),
-             *(f"success_{n}" for n in wanted.power), "error", "error_at", "meets", "front",
-             "any_design"]
+             *(f"success_{n}" for n in wanted.power), *(f"success_{n}_mcse" for n in wanted.power),
+             "error", "error_mcse", "error_at", "meets", "front", "any_design"]
         )  # fmt: skip
         places = {row.digest: front for front, row in enumerate(self.front, start=1)}
         least_of = {row.digest: row.least for row in self.shown}
@@ -231,7 +238,9 @@ class Optimum:
                  *(shown(row.settings[k], 200) if k in row.settings else "" for k in keys),
                  *(f.estimate for f in one.average.values()),
                  *(f.mcse for f in one.average.values()),
-                 *(f.estimate for f in one.success.values()), one.error.estimate, one.error_at,
+                 *(f.estimate for f in one.success.values()),
+                 *(f.mcse for f in one.success.values()),
+                 one.error.estimate, one.error.mcse, one.error_at,
                  "yes" if one.meets(wanted) else "no", places.get(row.digest, ""),
                  "" if least is None else least]
             )  # fmt: skip
@@ -305,6 +314,12 @@ class Optimum:
     def __repr__(self) -> str:
         told = "nothing found" if self.best is None else self.best.words()
         return f"Optimum({AIMS[self.wanted.aim].words}; {told})"
+
+
+def _errors(row: Row) -> list[float]:
+    """Monte Carlo standard errors of what the table shows of a design, in its order."""
+    one = row.evaluation
+    return [figure.mcse for figure in (*one.average.values(), *one.success.values(), one.error)]
 
 
 def _value(row: Row, aim: str) -> float:

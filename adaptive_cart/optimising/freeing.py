@@ -86,6 +86,10 @@ class Freed:
 
     def words(self) -> str:
         """Say it: ``rules.efficacy.at_least from 0.97 to 0.999``."""
+        blocks = ", to the nearest whole allocation block" if self.key == SIZE else ""
+        return self._reach() + blocks
+
+    def _reach(self) -> str:
         if not self.values:
             return f"{self.key} from {self.low:g} to {self.high:g}"
         if len(self.values) > 4:

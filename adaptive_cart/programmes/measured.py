@@ -20,7 +20,7 @@ from adaptive_cart.nouns.parts import MONTHS_PER_YEAR
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.programmes.common_control import counted_once
 from adaptive_cart.programmes.programme import Programme
-from adaptive_cart.results.operating import Z95, Figure
+from adaptive_cart.results.operating import Z95, Figure, proportion
 
 COLUMNS = ("measure", "of", "estimate", "mcse", "lower", "upper", "n")
 Key = tuple[str, str]
@@ -72,7 +72,11 @@ def _csv(header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
 
 
 def ratio(above: Floats, below: Floats, low: float = -math.inf, high: float = math.inf) -> Figure:
-    """Ratio of two sums over portfolios, ``(portfolio,)`` each; nan where the second is 0."""
+    """Ratio of two sums over portfolios, ``(portfolio,)`` each; nan where the second is 0.
+
+    A probability that is 0 or 1 in every portfolio has no spread: its interval is then that of
+    Wilson, each portfolio that counts taken for one trial.
+    """
     n = len(above)
     total = float(below.sum())
     if total == 0.0:
@@ -82,6 +86,10 @@ def ratio(above: Floats, below: Floats, low: float = -math.inf, high: float = ma
     mcse = math.nan
     if n > 1:
         mcse = math.sqrt(float((rest**2).sum()) * n / (n - 1)) / total
+    if mcse == 0.0 and found in (low, high):
+        counting = int((below > 0.0).sum())
+        spread = proportion(counting if found == high else 0, counting)
+        return Figure(found, mcse, spread.lower, spread.upper, n)
     half = Z95 * mcse
     return Figure(found, mcse, max(found - half, low), min(found + half, high), n)
 

@@ -32,6 +32,7 @@ from adaptive_cart.programmes.measured import HOLD_UP, per_portfolio, ratio
 from adaptive_cart.programmes.programme import Programme, load_programme
 from adaptive_cart.programmes.result import ProgrammeResult
 from adaptive_cart.programmes.run import Progress, simulate_programme
+from adaptive_cart.programmes.telling import error_told
 from adaptive_cart.results.operating import Z95, Figure
 
 if TYPE_CHECKING:
@@ -205,9 +206,9 @@ def policies_text(found: Policies) -> str:
         for measure in found.measures:
             own, apart = found.figure(policy, measure), found.difference(policy, measure)
             words = measure.removeprefix("number_").replace("_", " ")
-            line = f"  {words:<28}{own.estimate:>12.3f} (MCSE {own.mcse:.3f})"
+            line = f"  {words:<28}{own.estimate:>12.3f} ({error_told(own.mcse, 3)})"
             if policy != AS_WRITTEN:
-                line += f"   difference {apart.estimate:+.3f} (MCSE {apart.mcse:.3f})"
+                line += f"   difference {apart.estimate:+.3f} ({error_told(apart.mcse, 3)})"
             lines.append(line)
         lines.append("")
     return "\n".join(lines)

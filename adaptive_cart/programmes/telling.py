@@ -17,6 +17,7 @@ from adaptive_cart.results.operating import Figure
 
 WIDTH = 96
 MIDDLE = 0.9  # of a distribution that is told
+NO_SPREAD = "no spread seen"  # in the place of an error that the spread cannot tell
 
 
 def first_page(programme: Programme, measures: Measures, record: Mapping[str, Any]) -> str:
@@ -37,7 +38,12 @@ def number(figure: Figure, unit: float = 1.0) -> str:
         return f"{figure.estimate * unit:,.4g}"
     error = figure.mcse * unit
     digits = 1 if not error > 0.0 else max(0, min(4, -math.floor(math.log10(error))))
-    return f"{figure.estimate * unit:,.{digits}f} (MCSE {error:.{digits}f})"
+    return f"{figure.estimate * unit:,.{digits}f} ({error_told(error, digits)})"
+
+
+def error_told(error: float, digits: int) -> str:
+    """The Monte Carlo standard error; where nothing varied it says so, since that is no error."""
+    return NO_SPREAD if error == 0.0 else f"MCSE {error:.{digits}f}"
 
 
 def percent(figure: Figure) -> str:
@@ -48,7 +54,7 @@ def percent(figure: Figure) -> str:
         return f"{100.0 * figure.estimate:.4g}%"
     error = 100.0 * figure.mcse
     digits = 1 if not error > 0.0 else max(0, min(3, -math.floor(math.log10(error))))
-    return f"{100.0 * figure.estimate:.{digits}f}% (MCSE {error:.{digits}f})"
+    return f"{100.0 * figure.estimate:.{digits}f}% ({error_told(error, digits)})"
 
 
 def points(figure: Figure) -> str:
@@ -106,7 +112,8 @@ def _how_it_was_found(record: Mapping[str, Any]) -> str:
         return f"Enumerated, without chance; what depends on the calendar is left out. {rests}"
     return (
         f"{record['portfolios']:,} portfolios, seed {record['seed']}. MCSE is the Monte Carlo "
-        f"standard error, what is left of chance in the simulation. True values are off by at most "
+        f"standard error, what is left of chance in the simulation. True values are read between "
+        f"nodes; in the middles that were looked at those of the primary were off by up to "
         f"{record['true_values_off_by']:.1g}. {rests}"
     )
 

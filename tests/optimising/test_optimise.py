@@ -250,6 +250,13 @@ def test_looks_and_sizes_are_whole_blocks_and_rules_go_with_the_number_of_looks(
     assert rising([0, 0, 5], 5) == [1, 2, 5]
     assert rising([5, 5, 5], 5) == [3, 4, 5]
     assert rising([1, 1, 1], 2) == [1, 2]
+    # a size that is listed is no whole number of blocks, and the words say what becomes of it
+    space, _ = space_of(
+        design, {"enrolment.max_n": [39, 55], "rules.efficacy.at_least": [0.9]}, None
+    )
+    size, threshold = (freed.words() for freed in space.freed)
+    assert size == "enrolment.max_n of 39, 55, to the nearest whole allocation block"
+    assert threshold == "rules.efficacy.at_least of 0.9"
     wider = made(design, {"arms.cart.allocation": 2}).design
     assert wider.enrolment.max_n % 3 == 0
     assert all(int(at) % 3 == 0 for at in wider.looks.at)
@@ -266,6 +273,13 @@ def test_a_simulated_search_is_judged_afresh_on_other_trials() -> None:
     assert found.bound is None
     searched, fresh = found.best.evaluation, found.confirmed.evaluation
     assert fresh.success["expected"].n == 2_000
+    # no simulated number without its error: in the text the largest of a column, in the table each
+    errors = [row.evaluation.average["months"].mcse for row in (found.written, found.best)]
+    assert f"standard errors, at most: months {max(errors):.2g}, participants" in found.text()
+    (_, first, *_) = csv.DictReader(found.table().splitlines())
+    row = found.rows[0].evaluation
+    assert float(first["success_expected_mcse"]) == row.success["expected"].mcse > 0.0
+    assert float(first["error_mcse"]) == row.error.mcse > 0.0
     for aim in ("months", "participants"):
         gap = abs(searched.average[aim].estimate - fresh.average[aim].estimate)
         assert gap < 4.0 * math.hypot(searched.average[aim].mcse, fresh.average[aim].mcse)

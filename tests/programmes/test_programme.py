@@ -20,6 +20,7 @@ from adaptive_cart.programmes import load_programme, simulate_programme
 from adaptive_cart.programmes.accounts import starts_of
 from adaptive_cart.programmes.measured import ratio
 from adaptive_cart.programmes.tables import ProgrammeTables
+from adaptive_cart.programmes.telling import number, percent
 from adaptive_cart.results.estimand import SobolLatents, true_values
 from checks import raw_design
 from programmes.cases import EARLY, SHIPPED, programme, written
@@ -183,6 +184,21 @@ def test_the_error_of_a_ratio_is_its_spread() -> None:
         found.append(figure.estimate)
         errors.append(figure.mcse)
     assert np.std(found) == pytest.approx(np.mean(errors), rel=0.12)
+
+
+def test_what_is_the_same_in_every_portfolio_is_not_told_to_be_without_error() -> None:
+    """No false success in 30 portfolios, two of them without any: as none in 28 trials."""
+    successes = np.array([3.0] * 28 + [0.0] * 2)
+    always = ratio(successes, successes, 0.0, 1.0)
+    never = ratio(0.0 * successes, successes, 0.0, 1.0)
+    z = 1.959963984540054
+    assert (always.estimate, always.upper, never.estimate, never.lower) == (1.0, 1.0, 0.0, 0.0)
+    assert never.upper == pytest.approx(z**2 / (28 + z**2), abs=1e-6)
+    assert always.lower == pytest.approx(1.0 - never.upper)
+    assert percent(always) == "100.0% (no spread seen)"
+    assert number(ratio(successes * 0.0, np.ones(30))) == "0.0 (no spread seen)"
+    some = ratio(np.array([1.0, 0.0]), np.ones(2), 0.0, 1.0)
+    assert "MCSE" in percent(some)
 
 
 def test_numbers_of_the_first_page_are_measures(tmp_path: Path) -> None:

@@ -144,6 +144,14 @@ def test_the_command_states_it_and_the_report_tells_it(tmp_path: Path, few: None
     assert f"{found.stated.tiles} intervals" in said
 
 
+def test_it_is_told_that_an_enumerated_error_needs_none(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.toml"
+    path.write_text(tomlkit.dumps(tiny_design()), encoding="utf-8")
+    typed = ["worst-case", str(path), "--points", "5", "--format", "svg", "--out", str(tmp_path)]
+    told = [CliRunner().invoke(main, [*typed, *more]).output for more in ([], ["--certify"])]
+    assert ["changed nothing" in text for text in told] == [False, True]
+
+
 def test_a_shrunken_bound_is_found_out(
     tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
