@@ -1,7 +1,7 @@
 """``prior.ARM = { a, b, external = […], method = "…" }``: external events and months as a prior.
 
-What is borrowed comes on top of the arm's own Gamma(a, b), as that of counts on top of Beta(1, 1);
-of ``robust_map`` that is the vague part. The prior is an ordinary gamma, or a mixture of gammas.
+What is borrowed comes on top of the arm's own Gamma(a, b), as that of counts on top of Beta(1, 1):
+the prior is an ordinary gamma.
 """
 
 from __future__ import annotations

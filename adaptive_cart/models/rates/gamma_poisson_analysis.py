@@ -1,7 +1,7 @@
 """The table ``[analysis.ENDPOINT]`` with ``model = "gamma_poisson"``, and its answers to rules.
 
-A prior is one gamma for every arm (``prior = { a, b }``), or one by arm, which may also borrow from
-external data.
+A prior is one gamma or mixture of gammas for every arm (``prior = { a, b }``), or one by arm, which
+may also borrow from external data.
 """
 
 from __future__ import annotations
@@ -223,8 +223,8 @@ class GammaPoissonAnalysis(AnalysisBase):
         ),
         Statement(
             r"\lambda_k \sim \mathrm{Gamma}(a_k, b_k)",
-            "The prior of the rate is gamma with shape a and rate b, or a mixture of such where "
-            "an arm borrows from external data.",
+            "The prior of the rate is gamma with shape a and rate b, to which external events and "
+            "years that an arm borrows are added, or a mixture of gammas.",
         ),
     )
     level: ClassVar[str] = "yearly rate"
