@@ -125,6 +125,8 @@ def _enumerable(programme: Programme) -> LawOfFile:
         why.append("trials that share controls are not independent")
     if programme.tables.candidates.class_signal is not None:
         why.append("a signal that stops a class comes on the calendar")
+    if programme.tables.candidates.benefit is not None:
+        why.append("years in remission (candidates.benefit) are not enumerated")
     if law.effect_on is not None:
         why.append("effects of classes and products are not enumerated")
     if len(law.draws) > 1:

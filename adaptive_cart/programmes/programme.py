@@ -183,6 +183,12 @@ class _Reading:
                 'found "common": controls are shared by trials that run at once; leave out '
                 "candidates.capacity, and start",
             )
+        if table.start == "sequential" and table.capacity is not None:
+            self.tell(
+                "candidates.capacity",
+                "without effect: one trial runs at a time; leave it out, or write "
+                'start = "parallel"',
+            )
         if len(drawn) > MOST_DRAWN:
             self.tell("candidates.draw", f"found {len(drawn)}; at most {MOST_DRAWN} are expected")
         effect = table.effect_on

@@ -15,9 +15,10 @@ from click.testing import CliRunner
 from pydantic import BaseModel
 
 from adaptive_cart.cli import main
-from adaptive_cart.errors import DesignError, ResultsError
+from adaptive_cart.errors import DesignError, EngineError, ResultsError
 from adaptive_cart.programmes import load_programme, simulate_programme
 from adaptive_cart.programmes.accounts import starts_of
+from adaptive_cart.programmes.exact import exact_measures
 from adaptive_cart.programmes.measured import ratio
 from adaptive_cart.programmes.tables import ProgrammeTables
 from adaptive_cart.programmes.telling import number, percent
@@ -59,6 +60,8 @@ def test_the_shipped_programme_loads() -> None:
         ('count = 4\nbetween_classes = 0.5\ndraw."dfr.cart" = { dist = "beta", a = 1, b = 1 }\n',
          {}, r"between_classes: without effect with one class"),
         ("count = 4\nbetween_products = 0.5\n", {}, r"effect_on: missing.*write candidates\.draw"),
+        ('count = 4\nstart = "sequential"\ncapacity = { participants_per_year = 90 }\n', {},
+         r"candidates\.capacity: without effect: one trial runs at a time"),
         ("count = 4\n", {"of_early": ""}, r"early\.does_not_work: .*no control"),
         ("count = 4\n", {"of_early": 'scenario = "wrks"\n'}, r"no scenario \"wrks\" \(did you"),
         ("count = 4\n", {"early": None, "of_confirm": BELIEVED},
@@ -158,6 +161,8 @@ benefit = { endpoint = "remission_time", treated_after_success = 100 }
     treated = of["exposed"] + 100 * of["success"]
     years = (treated * of["true_months_gained"] / 12.0).sum() / 10
     assert found.figure("remission_years_gained").estimate == pytest.approx(years)
+    with pytest.raises(EngineError, match=r"years in remission \(candidates\.benefit\) are not"):
+        exact_measures(gaining)
     other = benefit.replace("remission_time", "remision_time")
     with pytest.raises(DesignError, match=r"benefit\.endpoint: .*did you mean 'remission_time'"):
         programme(tmp_path / "b", other, early=None, confirm=raw)
