@@ -74,7 +74,7 @@ def command(
         return
     if result is None:
         raise click.UsageError("Missing argument 'RESULT'.")
-    from adaptive_cart.exhibits import exhibit
+    from adaptive_cart.exhibits import exhibits_of
     from adaptive_cart.report import write_report
     from adaptive_cart.results.result import open_result
 
@@ -88,7 +88,7 @@ def command(
             reference_docx=reference_docx,
             facts=facts,
             sensitivity_trials=sensitivity_trials,
-            exhibits=[exhibit(folder) for folder in also],
+            exhibits=exhibits_of(also),
             progress=bar.show,
         )
     for warning in dict.fromkeys(written.warnings):  # both audiences may say the same

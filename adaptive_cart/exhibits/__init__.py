@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from adaptive_cart.errors import InputError
+from adaptive_cart.errors import CartError, InputError
 from adaptive_cart.programmes.reported import ProgrammeExhibit
 from adaptive_cart.programmes.result import RECORD
 from adaptive_cart.report.chapters.worst_case import WorstCaseExhibit
@@ -38,3 +38,22 @@ def exhibit(folder: str | Path) -> Exhibit:
             return read(place)
     found = "no such folder" if not place.is_dir() else f"holds neither {' nor '.join(KINDS)}"
     raise InputError(f"{folder}: {found}; {COMMANDS}")
+
+
+def exhibits_of(folders: Iterable[str | Path]) -> list[Exhibit]:
+    """What each folder holds.
+
+    Raises
+    ------
+    InputError
+        With what is wrong of every folder.
+    """
+    found, wrong = [], []
+    for folder in folders:
+        try:
+            found.append(exhibit(folder))
+        except CartError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise InputError("\n".join(wrong))
+    return found

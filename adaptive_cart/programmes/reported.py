@@ -13,7 +13,7 @@ from pathlib import Path
 from adaptive_cart.errors import ResultsError
 from adaptive_cart.programmes.measured import HOLD_UP, Key
 from adaptive_cart.programmes.pictures import alternative_text, caption, draw_page
-from adaptive_cart.programmes.result import RECORD, KeptProgramme
+from adaptive_cart.programmes.result import COMPLETE, RECORD, KeptProgramme
 from adaptive_cart.report.document import (
     Block,
     Figure,
@@ -83,9 +83,11 @@ class ProgrammeExhibit:
         found = KeptProgramme(folder)
         try:
             told = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-            for what in (found.measures, found.distributions, found.candidates):
-                if not what:
-                    raise ValueError("it is not finished")
+            if told["engine"] == "exact":
+                raise ValueError("it was enumerated: its page shows candidates that are drawn")
+            parts = (found.measures, found.distributions, found.candidates)
+            if told["status"] != COMPLETE or not all(parts):
+                raise ValueError("it is not finished")
             return ProgrammeExhibit(
                 found, told["name"], told["controlled_design"], int(told["portfolios"])
             )

@@ -15,6 +15,7 @@ from adaptive_cart.programmes.programme import Programme
 from adaptive_cart.results.operating import Figure
 
 RECORD, CANDIDATES = "programme.json", "candidates.parquet"
+COMPLETE = "complete"  # status of a record whose numbers are all there
 FILES = (
     RECORD, CANDIDATES, "programme.toml", "measures.csv", "distributions.csv", "programme.txt",
 )  # fmt: skip

@@ -31,7 +31,13 @@ from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.programmes.known import known_of
 from adaptive_cart.programmes.measured import Measures, measures_of
 from adaptive_cart.programmes.programme import Programme
-from adaptive_cart.programmes.result import CANDIDATES, FILES, RECORD, ProgrammeResult
+from adaptive_cart.programmes.result import (
+    CANDIDATES,
+    COMPLETE,
+    FILES,
+    RECORD,
+    ProgrammeResult,
+)
 from adaptive_cart.programmes.stages import Columns, Truths, reason_word, stretch_of
 from adaptive_cart.programmes.telling import first_page
 from adaptive_cart.results.store import version
@@ -313,4 +319,4 @@ def _tell(
     owned.write("distributions.csv", measures.distributions_csv())
     page = first_page(programme, measures, record)
     owned.write("programme.txt", page)
-    owned.write(RECORD, json.dumps({**record, "status": "complete"}, indent=1) + "\n")
+    owned.write(RECORD, json.dumps({**record, "status": COMPLETE}, indent=1) + "\n")

@@ -154,14 +154,17 @@ def _require_same_design(result: Result, exhibits: Sequence[Exhibit]) -> None:
     """Raise an :class:`InputError` where something is told twice, or is of another design."""
     digest = result.manifest["digest"]
     keys = [one.key for one in exhibits]
+    wrong = []
     for one in exhibits:
         if keys.count(one.key) > 1:
-            raise InputError(f"{one.name}: another of its kind and name is to be told; name one")
+            wrong.append(f"{one.name}: another of its kind and name is to be told; name one")
         if not one.belongs_to(digest):
-            raise InputError(
+            wrong.append(
                 f"{one.name}: is of another design than the run, whose fingerprint is {digest}; "
                 f"run that command for the design in the results folder (design.toml)"
             )
+    if wrong:
+        raise InputError("\n".join(dict.fromkeys(wrong)))
 
 
 def _require_libraries(formats: Iterable[str]) -> None:

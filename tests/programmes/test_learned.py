@@ -198,6 +198,15 @@ def test_a_programme_is_told_in_the_restricted_report_of_its_controlled_trial(
     ):
         shown = float(rows[label].split(" ")[0].replace("−", "-"))
         assert shown == pytest.approx(float(measures[key]), abs=0.06)
+    record = tmp_path / "p" / "programme.json"
+    text = record.read_text()
+    record.write_text(text.replace('"complete"', '"running"'))  # measures are of a shorter run
+    with pytest.raises(ResultsError, match="it is not finished"):
+        ac.exhibit(tmp_path / "p")
+    record.write_text(text.replace('"engine": "simulate"', '"engine": "exact"'))
+    with pytest.raises(ResultsError, match="enumerated: its page shows candidates that are drawn"):
+        ac.exhibit(tmp_path / "p")
+    record.write_text(text)
     (tmp_path / "p" / "measures.csv").write_text("measure\n")
     with pytest.raises(ResultsError, match="as this version writes it"):
         ac.exhibit(tmp_path / "p")

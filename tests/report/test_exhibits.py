@@ -168,6 +168,19 @@ def test_folders_without_or_with_damaged_contents_are_refused(
             ac.exhibit(tmp_path / name)
 
 
+def test_what_is_wrong_of_every_folder_is_told_at_once(
+    run: ac.Result, folders: dict[str, Path], tmp_path: Path
+) -> None:
+    typed = ["report", str(run.folder), "--out", str(tmp_path / "report")]
+    for folder in (tmp_path / "nowhere", folders["worst"], tmp_path):
+        typed += ["--also", str(folder)]
+    done = CliRunner().invoke(main, typed)
+    assert done.exit_code == 2
+    assert "nowhere: no such folder" in done.output
+    assert f"{tmp_path}: holds neither worst_case.json" in done.output
+    assert not (tmp_path / "report").exists()
+
+
 def test_the_command_takes_folders(
     run: ac.Result, folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
