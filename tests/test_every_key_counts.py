@@ -1881,7 +1881,7 @@ THEN = {
     "strata": ("declare_success", "declare_futility", "stop_for_safety", "stop_enrolment",
                "close_stratum"),
     "several": ("declare_success", "declare_futility", "stop_for_safety", "stop_enrolment",
-                "drop_arm"),
+                "drop_arm", "choose_arm"),
 }  # fmt: skip
 
 

@@ -353,6 +353,7 @@ def test_what_is_refused(raw: Table, changes: Table, path: str, words: str) -> N
 
 
 # ── in PyMC ───────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.slow
 @pytest.mark.reference
 @pytest.mark.parametrize(
     ("make", "mixed"), [(rates, False), (rates, True), (means, False), (hazards, False)]

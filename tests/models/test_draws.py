@@ -80,6 +80,7 @@ TABLES["proportional_odds"] = {
 }
 TRIALS = {"categories": 12, "scores": 12, "counts": 12, "exposure": 12, "means": 12, "durations": 4}
 TWO_ARMS = ("logistic", "hierarchical_logistic")
+SLOW = ("dirichlet", "logistic")  # twenty seconds each
 
 
 def data(kind: str, trials: int, arms: int, strata: int) -> Summary:
@@ -174,7 +175,9 @@ def questions(name: str) -> Iterator[Question]:
         yield Question("y", 1, kind="best")
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in TABLES]
+)
 def test_answers_from_draws_are_those_without(name: str) -> None:
     own = posterior(name)
     for question in questions(name):

@@ -195,6 +195,7 @@ def test_four_arms_and_five_periods_agree_with_a_long_walk(each: float, base: fl
             assert abs(answers[table] - slow) < 0.008 + 3 * 0.004
 
 
+@pytest.mark.slow
 @pytest.mark.reference
 def test_it_is_the_same_model_in_pymc() -> None:
     from adaptive_cart.models.sampling import Compiled
