@@ -30,6 +30,27 @@ if TYPE_CHECKING:
     "--policies", is_flag=True, help="Also under each of [policies.NAME], on the same candidates."
 )
 @click.option(
+    "--vary",
+    "varied",
+    multiple=True,
+    metavar="KEY=VALUES",
+    help="All combinations of these values are policies: VALUE,VALUE or FROM:TO:STEP of a key of "
+    "FILE, or of a design (early.design.KEY); early=false is without early trial; may be repeated.",
+)
+@click.option("--best", metavar="MEASURE", help="Name the best policy by this, and confirm it.")
+@click.option(
+    "--at-most",
+    multiple=True,
+    metavar="MEASURE=VALUE",
+    help="With --best: keep to this bound; may be repeated.",
+)
+@click.option(
+    "--at-least",
+    multiple=True,
+    metavar="MEASURE=VALUE",
+    help="With --best: keep to this bound; may be repeated.",
+)
+@click.option(
     "--evidence",
     metavar="TABLE",
     type=click.Path(path_type=Path),
@@ -56,6 +77,10 @@ def command(
     seed: int | None,
     engine: str,
     policies: bool,
+    varied: tuple[str, ...],
+    best: str | None,
+    at_most: tuple[str, ...],
+    at_least: tuple[str, ...],
     evidence: Path | None,
     spread: float | None,
     formats: tuple[str, ...],
@@ -77,13 +102,24 @@ def command(
         raise click.UsageError("--spread is of the priors of --evidence; give a TABLE too.")
     loaded = load_programme(file)
     folder = out or Path("programmes") / file.stem
-    if evidence is not None and (engine == "exact" or policies):
+    compares = [
+        name for name, given in (("--policies", policies), ("--vary", bool(varied))) if given
+    ]
+    if evidence is not None and (engine == "exact" or compares):
         raise InputError(
             "--evidence: is simulated, and as the file says otherwise; leave out "
-            "--engine exact and --policies"
+            f"{' and '.join(['--engine exact', *(compares or ['--policies'])])}"
         )
-    if engine == "exact" and policies:
-        raise InputError("--policies: their differences are simulated; leave out --engine exact")
+    if engine == "exact" and compares:
+        raise InputError(f"{compares[0]}: differences are simulated; leave out --engine exact")
+    asked = {"--best": best, "--at-most": at_most, "--at-least": at_least}
+    idle_ = [name for name, given in asked.items() if given]
+    if idle_ and not compares:
+        raise InputError(
+            f"{idle_[0]}: chooses among policies; give --vary KEY=VALUES or --policies"
+        )
+    if idle_ and best is None:
+        raise InputError(f"{idle_[0]}: is a bound on the best policy; give --best MEASURE")
     if engine == "exact":
         idle = {"--portfolios": portfolios, "--seed": seed, "--jobs": jobs}
         if formats:
@@ -95,8 +131,16 @@ def command(
         click.echo(f"\nmeasures in {exactly.folder}", err=True)
         return
     wanted = formats or FORMATS
-    if policies:
-        _compare(file, folder, portfolios, seed, jobs, resume, wanted)
+    if compares:
+        from adaptive_cart.programmes.best import Wanted, bounds_of
+        from adaptive_cart.sweeps.varying import vary_of
+
+        bounds = bounds_of(at_most, "--at-most"), bounds_of(at_least, "--at-least")
+        _compare(
+            file, folder, portfolios=portfolios, seed=seed, jobs=jobs, restart=not resume,
+            formats=wanted, named=policies, vary=vary_of(varied),
+            wanted=None if best is None else Wanted(best, *bounds),
+        )  # fmt: skip
         return
     learned = None if evidence is None else _learned(loaded, evidence, spread)
     given: dict[str, Any] = {"portfolios": portfolios, "seed": seed, "jobs": jobs, "resume": resume}
@@ -141,32 +185,19 @@ def _simulated(programme: Programme, out: Path, *, resume: bool, **given: Any) -
         say_goes_on(resume)
 
 
-def _compare(
-    file: Path,
-    folder: Path,
-    portfolios: int | None,
-    seed: int | None,
-    jobs: int | None,
-    resume: bool,
-    formats: tuple[str, ...],
-) -> None:
-    """Simulate as written and under every policy, and tell the differences."""
-    from adaptive_cart.programmes.policies import compare_policies, policies_text
+def _compare(file: Path, folder: Path, *, restart: bool, **given: Any) -> None:
+    """Simulate as written and under every policy, tell the differences, and which is the best."""
+    from adaptive_cart.programmes.policies import compare_policies, policies_text, table_text
 
     try:
         with progress() as bar:
             found = compare_policies(
-                file,
-                portfolios=portfolios,
-                seed=seed,
-                jobs=jobs,
-                out=folder,
-                restart=not resume,
-                formats=formats,
-                progress=bar.show,
-                tell=bar.tell,
+                file, out=folder, restart=restart, progress=bar.show, tell=bar.tell, **given
             )
     except KeyboardInterrupt:
-        say_goes_on(resume)
-    click.echo(encodable(policies_text(found)), nl=False)
+        say_goes_on(not restart)
+    told = table_text(found) if given["vary"] else policies_text(found)
+    if found.choice is not None:
+        told += f"\n{found.choice.text()}"
+    click.echo(encodable(told), nl=False)
     click.echo(f"\ntable, figure and the results of every policy in {found.folder}", err=True)

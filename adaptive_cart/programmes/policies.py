@@ -1,6 +1,8 @@
 """Which policy: a programme as written and with keys of it set otherwise, on the same candidates.
 
-    programme file ─► [policies.NAME] ─► a run each, one seed ─► differences, portfolio by portfolio
+    programme file ─► [policies.NAME]    ─┐
+    keys with values ─► all combinations ─┴► a run each, one seed ─► differences by portfolio
+                                                                 ─► the best, and that afresh
 
 What may be true is the same in every policy, and so are participants as far as the designs have the
 same number of them: differences are taken portfolio by portfolio. A policy is *dominated* where
@@ -10,7 +12,10 @@ and is better in one of the three.
     policies.csv     a row a policy and measure: estimate, difference to the file as written, errors
     policies.txt     the same in words
     pareto.*         candidates that hold up against participants, as differences
+    best.txt         the best by what was asked for, and how sure that is
     policies/NAME/   the results of each
+    varied/DIGEST/   those of a combination, by the fingerprint of its programme
+    afresh/DIGEST/   those of the best, the next best and as written, on other portfolios
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ import csv
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,23 +33,37 @@ from adaptive_cart.figures import FORMATS, rendered
 from adaptive_cart.figures.style import BLUE, GREY, light_grid, sheet, styled
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.nouns.records import Floats
+from adaptive_cart.programmes.best import (
+    BENEFIT,
+    BETTER_WHERE,
+    COST,
+    Choice,
+    Wanted,
+    confirming_seed,
+    in_order,
+)
 from adaptive_cart.programmes.measured import HOLD_UP, per_portfolio, ratio
 from adaptive_cart.programmes.programme import Programme, load_programme
 from adaptive_cart.programmes.result import ProgrammeResult
 from adaptive_cart.programmes.run import Progress, simulate_programme
 from adaptive_cart.programmes.telling import error_told
+from adaptive_cart.programmes.varied import (
+    AS_WRITTEN,
+    combinations_of,
+    label_of,
+    no_policy,
+    too_many,
+)
 from adaptive_cart.results.operating import Z95, Figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture
 
-AS_WRITTEN = "as written"
 HOLDS, FALSE, PARTICIPANTS = f"number_{HOLD_UP}", "number_false_success", "participants"
 BETTER = {HOLDS: 1.0, FALSE: -1.0, PARTICIPANTS: -1.0}  # by which a policy is dominated
-TOLD = (
-    HOLDS, FALSE, "number_go", "working_lost", PARTICIPANTS, "exposed_to_no_effect",
-    "denied_an_effect", "remission_years_gained", "months_until_all_decided", "cost",
-)  # fmt: skip
+TOLD = tuple(BETTER_WHERE)
+IN_TABLE = (HOLDS, FALSE, PARTICIPANTS, BENEFIT, COST, "months_until_all_decided")
+LONGEST = 30  # letters of a name in the figure; else the number of its row
 
 
 @dataclass(frozen=True)
@@ -57,21 +76,24 @@ class Policies:
         By name, that as written first.
     numbers
         By name, then measure: ``(portfolio,)``.
+    choice
+        The best of them, where one was asked for.
     """
 
     results: Mapping[str, ProgrammeResult]
     settings: Mapping[str, Mapping[str, Any]]
     numbers: Mapping[str, Mapping[str, Floats]]
     folder: Path
+    choice: Choice | None = None
 
     def figure(self, policy: str, measure: str) -> Figure:
         """A number of a portfolio under a policy."""
         values = self.numbers[policy][measure]
         return ratio(values, 0.0 * values + 1.0)
 
-    def difference(self, policy: str, measure: str) -> Figure:
-        """That less the same as written, from the same portfolios."""
-        values = self.numbers[policy][measure] - self.numbers[AS_WRITTEN][measure]
+    def difference(self, policy: str, measure: str, other: str = AS_WRITTEN) -> Figure:
+        """That less the same of another, from the same portfolios."""
+        values = self.numbers[policy][measure] - self.numbers[other][measure]
         return ratio(values, 0.0 * values + 1.0)
 
     def dominated(self, policy: str) -> str:
@@ -121,6 +143,9 @@ def compare_policies(
     out: str | Path,
     restart: bool = False,
     formats: Sequence[str] = FORMATS,
+    named: bool = True,
+    vary: Mapping[str, Sequence[Any]] | None = None,
+    wanted: Wanted | None = None,
     progress: Progress = lambda what, done, total: None,
     tell: Callable[[str], None] = lambda message: None,
 ) -> Policies:
@@ -129,13 +154,19 @@ def compare_policies(
     Parameters
     ----------
     path
-        The programme file; its tables ``[policies.NAME]`` are the policies.
+        The programme file.
     portfolios, seed, jobs, restart
         As of ``simulate_programme``, for every policy.
     formats
         Of the figure.
+    named
+        Whether the tables ``[policies.NAME]`` of the file are policies.
+    vary
+        Values by key; all combinations are policies.
+    wanted
+        Which policy is the best; it is simulated again on portfolios of another seed.
     out
-        Folder: results as written lie there, the others below ``policies``.
+        Folder: results as written lie there, the others below it.
 
     Raises
     ------
@@ -143,61 +174,134 @@ def compare_policies(
         With every problem of every policy; nothing is run then.
     """
     written = load_programme(path)
-    programmes = {AS_WRITTEN: written, **loaded_policies(path, written)}
-    used = written.tables.simulation.seed if seed is None else seed
-    results, numbers = {}, {}
-    for place, (name, programme) in enumerate(programmes.items()):
-        what = f"{place + 1} of {len(programmes)}, {name}"
+    problems: list[Problem] = []
+    settings = _settings(written, named, vary or {}, problems)
+    programmes = _loaded(path, written, settings, problems)
+    if wanted is not None:
+        problems += wanted.problems(list(programmes.values()))
+    if problems:
+        raise DesignError(problems, str(path))
+    first = written.tables.simulation.seed if seed is None else seed
+    number = written.tables.simulation.portfolios if portfolios is None else portfolios
+    of_file = written.tables.policies if named else {}
 
-        def show(stage: str, done: int, total: int, what: str = what) -> None:
-            progress(f"{what}: {stage}", done, total)
+    def run(of: Mapping[str, Programme], used: int, folder_of: Callable[[str], Path]) -> Policies:
+        results, numbers = {}, {}
+        for place, (name, programme) in enumerate(of.items()):
+            what = f"{place + 1} of {len(of)}, {name}"
 
-        folder = Path(out) if name == AS_WRITTEN else Path(out) / "policies" / name
-        results[name] = simulate_programme(
-            programme, portfolios=portfolios, seed=used,
-            jobs=jobs, out=folder, restart=restart, progress=show,
-            tell=lambda message, what=what: tell(f"{what}: {message}"),  # type: ignore[misc]
-        )  # fmt: skip
-        numbers[name] = per_portfolio(programme, results[name].candidates)
-    settings = {AS_WRITTEN: {}, **written.tables.policies}
-    found = Policies(results, settings, numbers, Path(out).absolute())
+            def show(stage: str, done: int, total: int, what: str = what) -> None:
+                progress(f"{what}: {stage}", done, total)
+
+            results[name] = simulate_programme(
+                programme, portfolios=number, seed=used,
+                jobs=jobs, out=folder_of(name), restart=restart, progress=show,
+                tell=lambda message, what=what: tell(f"{what}: {message}"),  # type: ignore[misc]
+            )  # fmt: skip
+            numbers[name] = per_portfolio(programme, results[name].candidates)
+        set_ = {name: settings.get(name, {}) for name in of}
+        return Policies(results, set_, numbers, Path(out).absolute())
+
+    def compared(name: str) -> Path:
+        if name == AS_WRITTEN:
+            return Path(out)
+        own = name if name in of_file else programmes[name].digest
+        return Path(out) / ("policies" if name in of_file else "varied") / own
+
+    found = run(programmes, first, compared)
+    if wanted is not None:
+        order, other = in_order(found, wanted), confirming_seed(first)
+        again = {name: programmes[name] for name in dict.fromkeys([AS_WRITTEN, *order[:2]])}
+        afresh = None
+        if order:
+            afresh = run(again, other, lambda name: Path(out) / "afresh" / programmes[name].digest)
+        found = replace(found, choice=Choice(wanted, order, found, afresh, other))
     _keep(found, formats)
     return found
 
 
-def loaded_policies(path: str | Path, written: Programme) -> dict[str, Programme]:
-    """The programme under each policy.
-
-    Raises
-    ------
-    DesignError
-        With every problem of every policy.
-    """
-    problems, found = [], {}
-    if not written.tables.policies:
+def _settings(
+    written: Programme,
+    named: bool,
+    vary: Mapping[str, Sequence[Any]],
+    problems: list[Problem],
+) -> dict[str, Mapping[str, Any]]:
+    """What each policy sets otherwise: those of the file, then combinations of what is varied."""
+    found: dict[str, Mapping[str, Any]] = {}
+    if named and not written.tables.policies:
         message = "missing; write [policies.NAME] with keys set otherwise, KEY = VALUE in quotes"
         problems.append(Problem("policies", message))
-    for name, settings in written.tables.policies.items():
+    for name, settings in written.tables.policies.items() if named else ():
+        found[name] = settings
+        wrong = no_policy({key: [value] for key, value in settings.items()})
+        problems += [Problem(f"policies.{name}: {one.path}", one.message) for one in wrong]
+    many, others = list(too_many(vary)), list(no_policy(vary))
+    problems += [Problem(f"--vary: {one.path}", one.message) for one in many + others]
+    if vary and not many:  # what is left of it, so that all that is wrong is told at once
+        known = {one.path for one in others}
+        left = {key: values for key, values in vary.items() if key not in known}
+        for label, combination in combinations_of(left).items():
+            found.setdefault(label, combination)
+    return found
+
+
+def _loaded(
+    path: str | Path,
+    written: Programme,
+    settings: Mapping[str, Mapping[str, Any]],
+    problems: list[Problem],
+) -> dict[str, Programme]:
+    """The programme as written and under each policy; a combination that is another one, once."""
+    found, seen = {AS_WRITTEN: written}, {written.digest}
+    told: set[tuple[str, str]] = set()  # a problem of a key is one, whatever else is set
+    for name, own in settings.items():
+        of_file = own is written.tables.policies.get(name)
         try:
-            found[name] = load_programme(path, settings)
+            programme = load_programme(path, own)
         except DesignError as error:
-            problems += [
-                Problem(f"policies.{name}: {problem.path}", problem.message)
-                for problem in error.problems
-            ]
-    if problems:
-        raise DesignError(problems, str(path))
+            where = f"policies.{name}" if of_file else f"--vary {name}"
+            fresh = [p for p in error.problems if of_file or (p.path, p.message) not in told]
+            problems += [Problem(f"{where}: {p.path}", p.message) for p in fresh]
+            told |= {(p.path, p.message) for p in fresh}
+            continue
+        if of_file or programme.digest not in seen:
+            found[name] = programme
+        seen.add(programme.digest)
     return found
 
 
 # ── what is told ──────────────────────────────────────────────────────────────────────────────
+def table_text(found: Policies) -> str:
+    """A row a policy: its number, and differences to the file as written with their errors."""
+    measures = [name for name in IN_TABLE if name in found.measures]
+    heads = [name.removeprefix("number_").replace("_", " ") for name in measures]
+    places = {policy: str(place) for place, policy in enumerate(found.numbers)}
+    rows = [["", *heads, "dominated by"]]
+    for policy, place in places.items():
+        cells = []
+        for measure in measures:
+            own = found.figure if policy == AS_WRITTEN else found.difference
+            figure = own(policy, measure)
+            sign = "" if policy == AS_WRITTEN else "+"
+            cells.append(f"{figure.estimate:{sign},.2f} ({figure.mcse:,.2f})")
+        rows.append([place, *cells, places.get(found.dominated(policy), "")])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["As written, and the differences of each policy to it (Monte Carlo standard errors):"]
+    lines += [
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    return "\n".join([*lines, "", *(f"{place:>3}  {name}" for name, place in places.items()), ""])
+
+
 def policies_text(found: Policies) -> str:
     """A block a policy: what is set otherwise, and its numbers beside those as written."""
     lines = []
     for policy in found.numbers:
         set_ = ", ".join(f"{key} = {value}" for key, value in found.settings[policy].items())
         better = found.dominated(policy)
-        lines.append(policy + (f" ({set_})" if set_ else ""))
+        named = set_ and policy != label_of(found.settings[policy])
+        lines.append(policy + (f" ({set_})" if named else ""))
         if better:
             lines += [
                 f"  in these portfolios '{better}' has no fewer candidates that hold up, no more",
@@ -218,20 +322,25 @@ def policies_text(found: Policies) -> str:
 def pareto(found: Policies) -> Picture:
     """Differences to the file as written: candidates that hold up against participants.
 
-    A point a policy, with 95% intervals of the differences; dominated ones are grey.
+    A point a policy, with 95% intervals of the differences; dominated ones are grey. A long name is
+    the number of its row in ``policies.txt``.
     """
     figure = sheet(4.0)
     axes = figure.subplots()
-    for policy in found.numbers:
+    names: dict[tuple[float, float], list[str]] = {}  # those at one point have one label
+    for place, policy in enumerate(found.numbers):
         x, y = (found.difference(policy, measure) for measure in (PARTICIPANTS, HOLDS))
         colour = GREY if found.dominated(policy) else BLUE
         axes.errorbar(
             x.estimate, y.estimate, xerr=Z95 * x.mcse, yerr=Z95 * y.mcse, fmt="o", color=colour
         )
-        at_zero = policy == AS_WRITTEN  # its label keeps clear of policies close by
+        mine = names.setdefault((x.estimate, y.estimate), [])
+        mine.append(policy if len(policy) <= LONGEST else str(place))
+    for point, labels in names.items():
+        at_zero = AS_WRITTEN in labels  # its label keeps clear of policies close by
         axes.annotate(
-            policy, (x.estimate, y.estimate), xytext=(-6, -14) if at_zero else (7, 5),
-            textcoords="offset points", ha="right" if at_zero else "left", color=colour,
+            ", ".join(labels), point, xytext=(-6, -14) if at_zero else (7, 5),
+            textcoords="offset points", ha="right" if at_zero else "left",
         )  # fmt: skip
     for line in (axes.axhline, axes.axvline):
         line(0.0, color=GREY, linewidth=0.8, zorder=0)
@@ -245,7 +354,9 @@ def pareto(found: Policies) -> Picture:
 def _keep(found: Policies, formats: Sequence[str]) -> None:
     owned = OwnedFolder(found.folder)
     owned.write("policies.csv", found.csv())
-    owned.write("policies.txt", policies_text(found))
+    owned.write("policies.txt", f"{table_text(found)}\n{policies_text(found)}")
+    if found.choice is not None:
+        owned.write("best.txt", found.choice.text())
     figure = pareto(found)
     for suffix in formats:
         owned.write(f"pareto.{suffix}", rendered(figure, suffix))

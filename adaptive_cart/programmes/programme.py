@@ -27,6 +27,8 @@ from adaptive_cart.programmes.tables import Candidates, Early, ProgrammeTables, 
 from adaptive_cart.running.region import needs_calibration
 
 ONE_CLASS = "all"
+EARLY = "early"
+PRIOR = "confirm.prior_from_early"
 MOST_DRAWN = max(NODES)
 
 
@@ -87,7 +89,8 @@ def load_programme(path: str | Path, settings: Mapping[str, Any] | None = None) 
     ----------
     settings
         Keys to be set otherwise: of the file, or of a design as ``early.design.KEY`` and
-        ``confirm.design.KEY``.
+        ``confirm.design.KEY``. ``early = False`` leaves the early trial out, and the prior that is
+        made of it; ``True`` takes it as written.
 
     Raises
     ------
@@ -102,9 +105,10 @@ def load_programme(path: str | Path, settings: Mapping[str, Any] | None = None) 
             "in [early] and [confirm]"
         )
         raise DesignError([Problem("", message)], str(path))
+    idle = list(_without_early(raw, settings or {}))
     of_designs = _set(raw, settings or {})
     result = read(ProgrammeTables, raw)
-    problems = result.problems("")
+    problems = idle + result.problems("")
     if result.part is None:
         raise DesignError(problems, str(path))
     tables: ProgrammeTables = result.part
@@ -123,6 +127,8 @@ def _set(raw: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, dict[str
     """Set keys of the file otherwise; returns those of the designs, by which."""
     of_designs: dict[str, dict[str, Any]] = {"early": {}, "confirm": {}}
     for key, value in settings.items():
+        if key == EARLY and isinstance(value, bool):
+            continue
         where, _, inner = key.partition(".design.")
         if inner and where in of_designs:
             of_designs[where][inner] = value
@@ -133,7 +139,28 @@ def _set(raw: dict[str, Any], settings: Mapping[str, Any]) -> dict[str, dict[str
             table = table.setdefault(step, {}) if isinstance(table, dict) else {}
         if isinstance(table, dict):
             table[last] = value
+    if settings.get(EARLY) is False:
+        raw.pop(EARLY, None)
+        if isinstance(raw.get("confirm"), dict):
+            raw["confirm"].pop(PRIOR.partition(".")[2], None)
     return of_designs
+
+
+def of_early(key: str) -> bool:
+    """Whether a key is of the early trial, or of the prior that is made of it."""
+    return key.startswith((f"{EARLY}.", f"{PRIOR}.")) or key == PRIOR
+
+
+def _without_early(raw: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[Problem]:
+    """Tell of keys of the early trial where there is none."""
+    left_out = settings.get(EARLY) is False
+    if EARLY not in raw and isinstance(settings.get(EARLY), bool):
+        yield Problem(EARLY, f"found {shown(settings[EARLY])}; the file has no [early]")
+    for key in settings:
+        if left_out and of_early(key):
+            yield Problem(key, "without effect, since early = false leaves the early trial out")
+        elif EARLY not in raw and key.startswith(f"{EARLY}.design."):
+            yield Problem(key, "without effect, since the file has no [early]")
 
 
 class _Reading:

@@ -11,13 +11,13 @@ import pytest
 from adaptive_cart.errors import DesignError
 from adaptive_cart.programmes import load_programme
 from adaptive_cart.programmes.policies import (
-    AS_WRITTEN,
     BETTER,
     HOLDS,
     Policies,
     compare_policies,
     policies_text,
 )
+from adaptive_cart.programmes.varied import AS_WRITTEN
 from programmes.cases import SHIPPED, written
 
 POLICIES = """
