@@ -18,6 +18,7 @@ from adaptive_cart.design.validation import meant, shown
 from adaptive_cart.errors import DesignError, Problem, one_of
 from adaptive_cart.programmes.measured import HOLD_UP
 from adaptive_cart.programmes.programme import Programme
+from adaptive_cart.programmes.telling import error_told
 from adaptive_cart.programmes.varied import AS_WRITTEN
 from adaptive_cart.results.operating import Z95, Figure
 
@@ -230,19 +231,22 @@ class Choice:
 
 
 def _told(figure: Figure) -> str:
-    return f"{figure.estimate:,.3f} (MCSE {figure.mcse:.3f})"
+    return f"{figure.estimate:,.3f} ({error_told(figure.mcse, 3)})"
 
 
 def _kept(bound: Bound, figure: Figure) -> str:
     """Whether a bound is kept, and whether that is beyond the error."""
     room = bound.room(figure)
+    if figure.mcse == 0.0:
+        return "kept" if room >= 0.0 else "BROKEN"
     error = "within" if not abs(room) > Z95 * figure.mcse else "beyond"
     return f"{'kept' if room >= 0.0 else 'BROKEN'}, {error} its 95% error"
 
 
 def _sure(ahead: Figure) -> str:
-    if ahead.estimate == 0.0 and ahead.mcse == 0.0:
-        return "they are the same in every portfolio"
+    if ahead.mcse == 0.0:
+        same = ahead.estimate == 0.0
+        return "they are the same in every portfolio" if same else "as much in every portfolio"
     if ahead.lower > 0.0:
         return "beyond the 95% error"
     if ahead.upper < 0.0:

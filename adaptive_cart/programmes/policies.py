@@ -283,10 +283,14 @@ def table_text(found: Policies) -> str:
             own = found.figure if policy == AS_WRITTEN else found.difference
             figure = own(policy, measure)
             sign = "" if policy == AS_WRITTEN else "+"
-            cells.append(f"{figure.estimate:{sign},.2f} ({figure.mcse:,.2f})")
+            error = "-" if figure.mcse == 0.0 else f"{figure.mcse:,.2f}"
+            cells.append(f"{figure.estimate:{sign},.2f} ({error})")
         rows.append([place, *cells, places.get(found.dominated(policy), "")])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["As written, and the differences of each policy to it (Monte Carlo standard errors):"]
+    lines = [
+        "As written, and the differences of each policy to it (Monte Carlo standard error; - where",
+        "no spread was seen):",
+    ]
     lines += [
         "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows

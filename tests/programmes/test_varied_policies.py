@@ -187,8 +187,9 @@ def test_rows_of_the_table_are_policies(tmp_path: Path) -> None:
         for name, of in three.numbers.items()
     }
     lines = table_text(Policies({}, three.settings, numbers, tmp_path)).splitlines()
-    assert lines[2].split()[:3] == ["0", "3.00", "(0.58)"]
-    assert lines[3].split()[:3] == ["1", "+1.33", "(0.33)"]
+    assert lines[3].split()[:3] == ["0", "3.00", "(0.58)"]
+    assert lines[4].split()[:3] == ["1", "+1.33", "(0.33)"]
+    assert "+0.00 (-)" in lines[4]
     assert lines[-1] == "  2  most"
 
 
