@@ -16,20 +16,25 @@ from typing import Any
 
 import numpy as np
 
-from adaptive_cart.design.design import Design, PermutedBlocks
+from adaptive_cart.design.design import Design
 from adaptive_cart.design.file import digest_of
 from adaptive_cart.design.look_tables import NUMBERS
 from adaptive_cart.design.replacing import key_and_text
 from adaptive_cart.design.validation import at as value_at
-from adaptive_cart.design.validation import path_to, shown, steps_of
+from adaptive_cart.design.validation import shown, steps_of
 from adaptive_cart.errors import DesignError, InputError, Problem
 from adaptive_cart.nouns.records import Floats
-from adaptive_cart.participants.randomisation import smallest_block
-from adaptive_cart.sweeps.varying import OF_PARTICIPANTS, SIZE, vary_of
+from adaptive_cart.sweeps.moving_looks import (
+    FreeLooks,
+    at_shares,
+    block_of,
+    with_numbers,
+    wrong_looks,
+)
+from adaptive_cart.sweeps.varying import SIZE, vary_of
 
 FREE = "--free"
 STEPS = 1_000  # into which a range without a step is cut, at least
-MOST_LOOKS = 12
 UNKNOWN = ("scenarios", "truth", "design_prior", "simulation", "sensitivity", "calibration")
 _BETWEEN = re.compile(r"\s*([-+\d.eE_]+)\s*:\s*([-+\d.eE_]+)\s*")
 
@@ -100,25 +105,6 @@ class Freed:
 
 
 @dataclass(frozen=True)
-class FreeLooks:
-    """Looks whose timing is free, and their number between two.
-
-    Attributes
-    ----------
-    fewest, most
-        Numbers of looks, the last one, which stays where it is, counted in.
-    """
-
-    fewest: int
-    most: int
-
-    def words(self) -> str:
-        """Say it: ``2 to 4 looks, at any time``."""
-        many = f"{self.fewest}" if self.fewest == self.most else f"{self.fewest} to {self.most}"
-        return f"{many} looks, at any time"
-
-
-@dataclass(frozen=True)
 class Candidate:
     """A design with what is free set to some values.
 
@@ -168,16 +154,6 @@ def _ends(found: re.Match[str]) -> tuple[float, float]:
     low, high = (part.replace("_", "") for part in found.groups())
     whole = all(re.fullmatch(r"[-+]?\d+", part) for part in (low, high))
     return (int(low), int(high)) if whole else (float(low), float(high))
-
-
-def looks_of(typed: str) -> tuple[int, int]:
-    """Read ``3`` or ``2:4`` as the fewest and the most looks."""
-    ends = re.fullmatch(r"\s*(\d+)\s*(?::\s*(\d+)\s*)?", typed)
-    if ends is None:
-        raise InputError(
-            f"--looks: found {shown(typed)}; a number of looks, or FEWEST:MOST such as 2:4"
-        )
-    return int(ends[1]), int(ends[2] or ends[1])
 
 
 # ── all candidates ────────────────────────────────────────────────────────────────────────────
@@ -269,13 +245,6 @@ def _even(number: int) -> list[float]:
     return [k / (number - 1) for k in range(number)]
 
 
-def block_of(design: Design) -> int:
-    """Participants of an allocation block."""
-    given = design.randomisation
-    own = given.block if isinstance(given, PermutedBlocks) else None
-    return own or smallest_block(design.allocation)
-
-
 def made(
     design: Design, settings: Mapping[str, Any], shares: Sequence[float] | None = None
 ) -> Candidate:
@@ -297,83 +266,10 @@ def made(
         raise DesignError([Problem(SIZE, f"found {shown(size)}; a whole number is expected")])
     size = max(int(Fraction(size, block) + Fraction(1, 2)), 1) * block if moved else size
     changes = {**settings, **({SIZE: size} if moved else {})}
-    changes |= _looks(design, shares, size, block)
+    if design.looks.scale in NUMBERS:
+        changes |= with_numbers(design, at_shares(design, size, block, shares))
     found = design.replace(changes) if changes else design
     return Candidate(changes, found)
-
-
-def _looks(design: Design, shares: Sequence[float] | None, size: int, block: int) -> dict[str, Any]:
-    """Looks by number at another size, and rules that name them."""
-    looks = design.looks
-    if looks.scale not in NUMBERS:
-        return {}
-    unit = block if looks.scale in OF_PARTICIPANTS else 1
-    last = Fraction(int(looks.at[-1]) * size, design.enrolment.max_n)
-    final = max(int(last / unit + Fraction(1, 2)), 1)
-    of_last = [Fraction(int(at), int(looks.at[-1])) for at in looks.at]
-    if shares is not None:
-        of_last = [Fraction(share) for share in shares]
-    numbers = [n * unit for n in rising([int(s * final + Fraction(1, 2)) for s in of_last], final)]
-    if looks.scale in OF_PARTICIPANTS:
-        numbers = [min(number, size) for number in numbers]
-    inner = looks.written(numbers)[looks.scale]
-    named = ("looks", looks.scale, "numbers") if isinstance(inner, dict) else ("looks", looks.scale)
-    return {path_to("", *named): numbers} | _rules(design, len(numbers))
-
-
-def rising(numbers: Sequence[int], last: int) -> list[int]:
-    """Whole numbers from 1 to the last, each larger than the one before; as near as may be."""
-    kept = min(len(numbers), last)
-    found = list(numbers[len(numbers) - kept :])
-    for place in range(kept):
-        found[place] = max(found[place], 1 if place == 0 else found[place - 1] + 1)
-    found[-1] = last
-    for place in range(kept - 2, -1, -1):
-        found[place] = min(found[place], found[place + 1] - 1)
-    return found
-
-
-# ── rules that name looks ─────────────────────────────────────────────────────────────────────
-def _rules(design: Design, number: int) -> dict[str, Any]:
-    """Looks of the rules that are judged before the last look, or at it, at another number."""
-    before = design.looks.number
-    found: dict[str, Any] = {}
-    if number == before:
-        return {}
-    for rule in design.rules:
-        judged = design.judged_at(rule)
-        if rule.looks is not None and judged == tuple(range(1, before)):
-            found[path_to("rules", rule.name, "looks")] = list(range(1, number))
-        elif rule.looks is not None and judged == (before,):
-            found[path_to("rules", rule.name, "looks")] = ["final"]
-    return found
-
-
-def _wrong_rules(design: Design, looks: FreeLooks) -> Iterable[Problem]:
-    """Rules that do not go with another number of looks."""
-    before = design.looks.number
-    if (looks.fewest, looks.most) == (before, before):
-        return
-    whole = {tuple(range(1, before)), (before,), tuple(range(1, before + 1))}
-    for rule in design.rules:
-        path = path_to("rules", rule.name)
-        if rule.looks is not None and design.judged_at(rule) not in whole:
-            yield Problem(
-                f"{path}.looks",
-                f"names looks {design.judged_at(rule)}, and with --looks their number is free; "
-                f"all but the last, the last, or all are expected, or --looks {before}",
-            )
-        early = rule.looks is not None and design.judged_at(rule) == tuple(range(1, before))
-        if early and looks.fewest < 2:
-            message = "is judged before the last look; --looks 2:… is the fewest then"
-            yield Problem(f"{path}.looks", message)
-        if any(_by_look(asked.at_least, asked.below) for asked in rule.comparisons):
-            message = f"has one threshold a look, so that the number is not free: --looks {before}"
-            yield Problem(path, message)
-
-
-def _by_look(*thresholds: Any) -> bool:
-    return any(isinstance(value, list) for value in thresholds)
 
 
 # ── checks ────────────────────────────────────────────────────────────────────────────────────
@@ -398,7 +294,7 @@ def space_of(
     free_looks = None
     if looks is not None:
         free_looks = FreeLooks(*looks)
-        problems += _wrong_looks(design, free_looks)
+        problems += wrong_looks(design, free_looks)
     return Space(design, tuple(freed), free_looks), problems
 
 
@@ -437,21 +333,3 @@ def _wrong_key(design: Design, freed: Freed, looks: tuple[int, int] | None) -> l
         except InputError as error:
             problems.setdefault(str(error), Problem(where, str(error)))
     return list(problems.values())
-
-
-def _wrong_looks(design: Design, looks: FreeLooks) -> Iterable[Problem]:
-    if not 1 <= looks.fewest <= looks.most <= MOST_LOOKS:
-        yield Problem(
-            "--looks",
-            f"found {looks.fewest}:{looks.most}; FEWEST:MOST from 1 to {MOST_LOOKS} is expected",
-        )
-        return
-    scale = design.looks.scale
-    if scale not in NUMBERS or design.looks.at_months or design.looks.final is not None:
-        yield Problem(
-            "--looks",
-            f"looks by {scale}{' and months' if design.looks.at_months else ''} stay as they are; "
-            f"looks by {', '.join(NUMBERS)} alone can be free",
-        )
-        return
-    yield from _wrong_rules(design, looks)

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from adaptive_cart.errors import DesignError, InputError, Problem
-from adaptive_cart.optimising.freeing import freed_of, looks_of
+from adaptive_cart.optimising.freeing import freed_of
 from adaptive_cart.optimising.wanted import numbers_of
+from adaptive_cart.sweeps.moving_looks import looks_of
 
 
 def typed(

@@ -14,7 +14,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from fractions import Fraction
 from typing import Any, Literal
 
 from adaptive_cart.decisions import SUCCESS
@@ -25,13 +24,12 @@ from adaptive_cart.design.replacing import key_and_text, value_of
 from adaptive_cart.design.rule_tables import together
 from adaptive_cart.design.validation import path_to, shown, steps_of
 from adaptive_cart.errors import DesignError, InputError, Problem
-from adaptive_cart.participants.randomisation import smallest_block
+from adaptive_cart.sweeps.moving_looks import moved_with_size
 
 How = Literal["grid", "one_at_a_time", "pairs"]
 AS_WRITTEN = "as written"
 MOST = 2_000  # variants of a sweep
 SIZE = "enrolment.max_n"
-OF_PARTICIPANTS = ("observed", "enrolled")  # looks that count them, in whole allocation blocks
 _RANGE = re.compile(r"\s*([-+\d.eE_]+)\s*:\s*([-+\d.eE_]+)\s*(?::\s*([-+\d.eE_]+)\s*)?")
 
 
@@ -205,23 +203,12 @@ def design_of_size(design: Design, size: int, recalibrate: bool) -> Design:
 
 
 def _looks_for(design: Design, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Looks by number in proportion to ``max_n``: the nearest allocation block, half up.
-
-    A first part keeps its participants and its look; those of the second are in proportion to it.
-    """
+    """Looks by number moved with ``max_n``, where they are not varied themselves."""
     looks, size = design.looks, settings[SIZE]
     varied = [key for key in settings if steps_of(key)[0] == "looks"]
     if looks.scale not in NUMBERS or varied or not isinstance(size, int) or size < 1:
         return {}
-    of_participants = looks.scale in OF_PARTICIPANTS
-    block = smallest_block(design.allocation) if of_participants else 1
-    kept = 0 if design.first_part is None else design.first_part.participants
-    share = Fraction(max(size - kept, 0), design.enrolment.max_n - kept)
-    later = [int(at) - kept for at in looks.at if int(at) != kept]
-    blocks = [int(number * share / block + Fraction(1, 2)) for number in later]
-    moved = [kept] if kept else []
-    moved += [kept + max(number, 1) * block for number in blocks]
-    return {"looks": looks.written([min(n, size) for n in moved] if of_participants else moved)}
+    return {"looks": looks.written(moved_with_size(design, size))}
 
 
 def _to_calibrate(design: Design, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,10 +18,11 @@ from adaptive_cart.cli import main
 from adaptive_cart.errors import DesignError, EngineError
 from adaptive_cart.optimising.aims import Losses
 from adaptive_cart.optimising.evaluating import OnCounts
-from adaptive_cart.optimising.freeing import Candidate, freed_of, made, rising, space_of
+from adaptive_cart.optimising.freeing import Candidate, freed_of, made, space_of
 from adaptive_cart.optimising.searching import Judged, search
 from adaptive_cart.optimising.wanted import Wanted, wanted_of
 from adaptive_cart.running.worst_case import worst_case
+from adaptive_cart.sweeps.moving_looks import rising
 
 EVEN = {"null": 0.5, "expected": 0.5}
 
