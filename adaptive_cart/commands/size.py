@@ -30,6 +30,11 @@ from adaptive_cart.commands.terminal import encodable, progress
 @click.option("--least", type=int, help="Smallest size searched; else half of enrolment.max_n.")
 @click.option("--most", type=int, help="Largest size searched; else twice enrolment.max_n.")
 @click.option(
+    "--looks",
+    metavar="FEWEST:MOST",
+    help="Free the number of looks, and when they are; in proportion if left out.",
+)
+@click.option(
     "--recalibrate",
     is_flag=True,
     help="Calibrate the thresholds of the success rules at every size.",
@@ -52,6 +57,7 @@ def command(
     scenarios: tuple[str, ...],
     least: int | None,
     most: int | None,
+    looks: str | None,
     recalibrate: bool,
     trials: int | None,
     seed: int | None,
@@ -72,6 +78,7 @@ def command(
             scenarios=scenarios,
             least=least,
             most=most,
+            looks=looks,
             recalibrate=recalibrate,
             trials=trials,
             seed=seed,

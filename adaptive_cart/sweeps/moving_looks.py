@@ -38,7 +38,7 @@ class FreeLooks:
     def number(self) -> str:
         """Say how many: ``2 to 4 looks``."""
         many = f"{self.fewest}" if self.fewest == self.most else f"{self.fewest} to {self.most}"
-        return f"{many} looks"
+        return f"{many} look{'s' if self.most > 1 else ''}"
 
     def words(self) -> str:
         """Say it: ``2 to 4 looks, at any time``."""

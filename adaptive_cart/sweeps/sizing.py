@@ -1,13 +1,14 @@
 """The smallest size with the power that is wanted, found from a few of the sizes.
 
 Sizes are whole allocation blocks; looks by number move in proportion, to the nearest block, half
-up. The power of every size that is tried is that of ``simulate``. Of those not tried it is
-foretold: the probit of power is all but a straight line in the square root of the size, so that two
-sizes foretell the rest (the idea is that of Hagar, Golchi and Klein 2025, for the logits of
-posterior probabilities; here it is used of power, which any rule and engine have). What is left of
-the line, since counts are whole numbers and looks move in steps, is measured at the sizes that have
-been tried, and every size whose foretold power lies that near to the one wanted is tried as well.
-The answer is the smallest size from which every larger one that was searched has the power.
+up, or are free (:mod:`adaptive_cart.sweeps.sized_looks`), and then a size has the power that its
+best looks have. The power of every size that is tried is that of ``simulate``. Of those not tried
+it is foretold: the probit of power is all but a straight line in the square root of the size, so
+that two sizes foretell the rest (the idea is that of Hagar, Golchi and Klein 2025, for the logits
+of posterior probabilities; here it is used of power, which any rule and engine have). What is left
+of the line, since counts are whole numbers and looks move in steps, is measured at the sizes that
+have been tried, and every size whose foretold power lies that near to the one wanted is tried as
+well. The answer is the smallest size from which every larger one that was searched has the power.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,21 +25,23 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.design.design import Design
-from adaptive_cart.errors import InputError
 from adaptive_cart.nouns.owned_folder import OwnedFolder
-from adaptive_cart.participants.randomisation import smallest_block
 from adaptive_cart.results.operating import Figure
 from adaptive_cart.results.percentages import with_interval
 from adaptive_cart.results.result import Result
 from adaptive_cart.running.engine import Engine
 from adaptive_cart.running.region import needs_calibration
 from adaptive_cart.running.run import Progress, simulate
+from adaptive_cart.sweeps.moving_looks import FreeLooks
+from adaptive_cart.sweeps.size_asked import read_asked
+from adaptive_cart.sweeps.sized_looks import best_looks
 from adaptive_cart.sweeps.varying import design_of_size
 
 LEAST_SLACK = 0.01  # of power about the one wanted, within which every size is tried
 SLACK = 2.0  # times what the line has been off by so far
 ABOUT = 2  # sizes on either side of the answer that are always tried
 INNERMOST = 0.02, 0.98  # powers beyond which a probit says little of the line
+NO_CHOICES: Mapping[tuple[int, ...], float] = {}
 COLUMNS = ("max_n", "looks", "thresholds", "scenario", "role", "success", "lower", "upper", "n")
 
 
@@ -58,6 +61,8 @@ class Tried:
         Likewise.
     thresholds
         By success rule, as they were in force.
+    choices
+        Where looks are free: the power of every choice of them, by their numbers.
     """
 
     size: int
@@ -65,6 +70,7 @@ class Tried:
     thresholds: Mapping[str, Any]
     success: Mapping[str, Figure]
     roles: Mapping[str, str]
+    choices: Mapping[tuple[int, ...], float] = field(default_factory=dict)
 
     def power(self, scenarios: Sequence[str]) -> float:
         """The least probability of success in some scenarios."""
@@ -92,6 +98,8 @@ class Size:
         largest has not.
     slack
         How near to the power wanted a foretold one had to lie for its size to be tried.
+    looks
+        Those that are free.
     """
 
     design: Design
@@ -101,6 +109,7 @@ class Size:
     tried: tuple[Tried, ...]
     answer: int | None
     slack: float
+    looks: FreeLooks | None = None
 
     FILES: ClassVar[tuple[str, ...]] = ("size.csv", "size.txt", "size.json")
 
@@ -121,18 +130,21 @@ class Size:
         number = len(range(least, largest + 1, block))
         place = [one.size for one in self.tried].index(self.answer or largest)
         names = [*self.scenarios, *(n for n in self.tried[0].success if n not in self.scenarios)]
-        lines = [f"{'max_n':>7}  {'looks':<20}  " + "  ".join(f"{name:>12}" for name in names)]
-        for one in self.tried[max(place - around, 0) : place + around + 1]:
-            looks = ", ".join(f"{at:g}" for at in one.looks)
+        near = self.tried[max(place - around, 0) : place + around + 1]
+        told = [", ".join(f"{at:g}" for at in one.looks) for one in near]
+        wide = max(20, *map(len, told))
+        lines = [f"{'max_n':>7}  {'looks':<{wide}}  " + "  ".join(f"{name:>12}" for name in names)]
+        for one, looks in zip(near, told, strict=True):
             cells = (f"{one.success[name].estimate:>{max(len(name), 12)}.4f}" for name in names)
             mark = " *" if one.size == self.answer else ""
-            lines.append(f"{one.size:>7}  {looks:<20}  " + "  ".join(cells) + mark)
+            lines.append(f"{one.size:>7}  {looks:<{wide}}  " + "  ".join(cells) + mark)
         whom = " and ".join(self.scenarios)
         lines.append(
             f"success by scenario; sizes {least} to {largest} by {block}: {len(self.tried)} of "
             f"{number} were run, all of those whose foretold power lies within {self.slack:.3f} of "
             f"{self.power:g}"
         )
+        lines += self._choices_told(self.found or self.tried[-1])
         if (found := self.found) is None:
             lines.append(
                 f"no size searched has power {self.power:g} in {whom}: {largest} has "
@@ -146,9 +158,31 @@ class Size:
             f"from which every larger size searched has {100.0 * self.power:g}%"
         )
         if found.thresholds:
-            told = "; ".join(f"{rule} {value}" for rule, value in found.thresholds.items())
-            lines.append(f"thresholds calibrated for it: {told}")
+            rules = "; ".join(f"{rule} {value}" for rule, value in found.thresholds.items())
+            lines.append(f"thresholds calibrated for it: {rules}")
         return "\n".join(lines)
+
+    def _choices_told(self, at: Tried) -> list[str]:
+        """What was free of the looks, and how many choices have the power at a size."""
+        if self.looks is None:
+            return []
+        have = sum(value >= self.power for value in at.choices.values())
+        return [
+            f"{self.looks.number()}, all but the last free at tenths of it: {have} of "
+            f"{len(at.choices)} choices have power {self.power:g} at {at.size}; every size is told "
+            f"with the looks that have most, and size.json has all"
+        ]
+
+    def _free(self) -> dict[str, Any]:
+        """What was free of the looks, for ``size.json``."""
+        if self.looks is None:
+            return {}
+        powers = [
+            {"max_n": one.size, "looks": looks, "power": value}
+            for one in self.tried
+            for looks, value in one.choices.items()
+        ]
+        return {"looks": {"fewest": self.looks.fewest, "most": self.looks.most}, "choices": powers}
 
     def write(self, folder: Path) -> None:
         """Write ``size.csv``, ``size.txt`` and ``size.json``."""
@@ -169,6 +203,7 @@ class Size:
             "scenarios": list(self.scenarios),
             "searched": dict(zip(("least", "most", "block"), self.searched, strict=True)),
             "run": [one.size for one in self.tried],
+            **self._free(),
             "answer": self.answer,
         }
         owned.write("size.csv", table.getvalue())
@@ -183,6 +218,7 @@ def size(
     scenarios: Iterable[str] | None = None,
     least: int | None = None,
     most: int | None = None,
+    looks: tuple[int, int] | str | None = None,
     recalibrate: bool = False,
     trials: int | None = None,
     seed: int | None = None,
@@ -201,6 +237,9 @@ def size(
         In which; the alternatives if left out.
     least, most
         Sizes between which is searched; half of what is written and twice that if left out.
+    looks
+        Fewest and most looks, also as ``"2:4"``; all but the last are then free at tenths of it.
+        In proportion if left out.
     recalibrate
         Calibrate the thresholds of the success rules at every size, as ``"calibrate"`` does.
     trials, seed, jobs, engine
@@ -208,66 +247,42 @@ def size(
 
     Raises
     ------
-    InputError
-        If the power is no probability, a scenario is not there, or no size lies between the two.
+    DesignError
+        If the power is no probability, a scenario is not there, no size lies between the two, or
+        looks cannot be free: with every problem.
     """
-    asked = _scenarios(design, scenarios)
-    if not 0.0 < power < 1.0:
-        raise InputError(f"--power: found {power:g}; a number between 0 and 1 is expected")
-    sizes = _sizes(design, least, most)
-    block = smallest_block(design.allocation)
+    free, asked, sizes = read_asked(
+        design, power, scenarios, (least, most), looks, recalibrate, engine
+    )
+    block = sizes[1] - sizes[0]
     tell(f"{len(sizes)} sizes from {sizes[0]} to {sizes[-1]}; some of them are run")
     tried: dict[int, Tried] = {}
 
     def run(number: int) -> Tried:
         if number not in tried:
             progress("sizes", len(tried), len(sizes))
-            made = design_of_size(design, number, recalibrate)
+            if free is None:
+                made = design_of_size(design, number, recalibrate)
+                calibrated, choices = needs_calibration(made), NO_CHOICES
+            else:
+                best = best_looks(design, free, number, asked, recalibrate, seed, jobs, progress)
+                made, calibrated, choices = best.design, best.calibrated, best.powers
             result = simulate(
                 made, trials=trials, seed=seed, jobs=jobs, engine=engine, progress=progress
             )
-            tried[number] = _tried(number, result, needs_calibration(made))
+            tried[number] = _tried(number, result, calibrated, choices)
         return tried[number]
 
     slack = _search(sizes, lambda number: run(number).power(asked), power)
     ordered = tuple(tried[number] for number in sorted(tried))
     place = _answer(np.array([one.power(asked) >= power for one in ordered]))
     answer = ordered[place].size if place < len(ordered) else None
-    return Size(design, power, asked, (sizes[0], sizes[-1], block), ordered, answer, slack)
+    return Size(design, power, asked, (sizes[0], sizes[-1], block), ordered, answer, slack, free)
 
 
-def _scenarios(design: Design, wanted: Iterable[str] | None) -> tuple[str, ...]:
-    """Scenarios in which the power is wanted."""
-    names = list(wanted or ())
-    alternatives = [n for n, s in design.truths.items() if s.role == "alternative"]
-    for name in names:
-        if name not in design.scenarios:
-            raise InputError(
-                f"--scenario: no scenario '{name}'; there are {list(design.scenarios)}"
-            )
-    found = tuple(dict.fromkeys(names or alternatives))
-    if not found:
-        raise InputError("no scenario is an alternative; name one with --scenario")
-    return found
-
-
-def _sizes(design: Design, least: int | None, most: int | None) -> list[int]:
-    """Sizes that may be searched: whole allocation blocks."""
-    block, written = smallest_block(design.allocation), design.enrolment.max_n
-    first = -(-(written // 2 if least is None else least) // block) * block
-    if design.first_part is not None:  # somebody is left for the second part
-        first = max(first, -(-(design.first_part.participants + 1) // block) * block)
-    last = (2 * written if most is None else most) // block * block
-    if first < block or last <= first:
-        raise InputError(
-            f"--least {least if least is not None else first} and --most "
-            f"{most if most is not None else last}: no two sizes lie between them, in whole "
-            f"allocation blocks of {block}"
-        )
-    return list(range(first, last + 1, block))
-
-
-def _tried(number: int, result: Result, calibrated: bool) -> Tried:
+def _tried(
+    number: int, result: Result, calibrated: bool, choices: Mapping[tuple[int, ...], float]
+) -> Tried:
     """What a run of a size found; with the thresholds where they were calibrated for it."""
     design = result.design
     roles = dict(result.roles)
@@ -282,6 +297,7 @@ def _tried(number: int, result: Result, calibrated: bool) -> Tried:
         thresholds,
         {name: result.figure(name, "success") for name in roles},
         roles,
+        choices,
     )
 
 

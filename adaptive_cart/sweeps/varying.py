@@ -197,9 +197,17 @@ def _made(
     return Variant(settings, design.replace(changes) if changes else design)
 
 
-def design_of_size(design: Design, size: int, recalibrate: bool) -> Design:
-    """A design with another ``max_n``, its looks moved with it."""
-    return _made(design, {SIZE: size}, recalibrate, in_proportion=True).design
+def design_of_size(
+    design: Design, size: int, recalibrate: bool, looks: Mapping[str, Any] | None = None
+) -> Design:
+    """A design with another ``max_n``, its looks moved with it.
+
+    Parameters
+    ----------
+    looks
+        Settings for other looks than those in proportion.
+    """
+    return _made(design, {SIZE: size, **(looks or {})}, recalibrate, in_proportion=True).design
 
 
 def _looks_for(design: Design, settings: Mapping[str, Any]) -> dict[str, Any]:
