@@ -62,7 +62,9 @@ if TYPE_CHECKING:
 HOLDS, FALSE, PARTICIPANTS = f"number_{HOLD_UP}", "number_false_success", "participants"
 BETTER = {HOLDS: 1.0, FALSE: -1.0, PARTICIPANTS: -1.0}  # by which a policy is dominated
 TOLD = tuple(BETTER_WHERE)
-IN_TABLE = (HOLDS, FALSE, PARTICIPANTS, BENEFIT, COST, "months_until_all_decided")
+IN_TABLE = (
+    HOLDS, FALSE, PARTICIPANTS, "exposed_to_no_effect", BENEFIT, COST, "months_until_all_decided",
+)  # fmt: skip
 LONGEST = 30  # letters of a name in the figure; else the number of its row
 
 
@@ -124,13 +126,14 @@ class Policies:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         header = ("policy", "measure", "estimate", "mcse", "difference", "mcse_of_difference")
-        writer.writerow((*header, "dominated_by"))
+        writer.writerow((*header, "dominated_by", "folder"))
         for policy in self.numbers:
+            folder = self.results[policy].folder.relative_to(self.folder).as_posix()
             for measure in self.measures:
                 own, apart = self.figure(policy, measure), self.difference(policy, measure)
                 numbers = (own.estimate, own.mcse, apart.estimate, apart.mcse)
                 cells = ["" if math.isnan(number) else number for number in numbers]
-                writer.writerow([policy, measure, *cells, self.dominated(policy)])
+                writer.writerow([policy, measure, *cells, self.dominated(policy), folder])
         return text.getvalue()
 
 
@@ -302,9 +305,9 @@ def policies_text(found: Policies) -> str:
     """A block a policy: what is set otherwise, and its numbers beside those as written."""
     lines = []
     for policy in found.numbers:
-        set_ = ", ".join(f"{key} = {value}" for key, value in found.settings[policy].items())
+        set_ = label_of(found.settings[policy])
         better = found.dominated(policy)
-        named = set_ and policy != label_of(found.settings[policy])
+        named = set_ and policy != set_  # a combination is called by what it sets
         lines.append(policy + (f" ({set_})" if named else ""))
         if better:
             lines += [

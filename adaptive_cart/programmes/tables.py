@@ -161,7 +161,7 @@ class ProgrammeTables(Part):
     policies: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
         description="by name: keys set otherwise, of this file or of a design (early.design.KEY, "
-        "confirm.design.KEY)",
+        "confirm.design.KEY); early = false leaves the early trial out",
     )
     simulation: ProgrammeSimulation = Field(
         default_factory=ProgrammeSimulation, description="how much is simulated"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ import pytest
 from click.testing import CliRunner
 
 from adaptive_cart.commands.programme import command
+from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError
 from adaptive_cart.programmes import load_programme, simulate_programme
 from adaptive_cart.programmes.best import Choice, Wanted, confirming_seed, in_order
-from adaptive_cart.programmes.policies import Policies, compare_policies, table_text
+from adaptive_cart.programmes.policies import Policies, compare_policies, policies_text, table_text
+from adaptive_cart.programmes.result import KeptProgramme
 from adaptive_cart.programmes.varied import AS_WRITTEN, MOST, combinations_of
-from programmes.cases import written
+from programmes.cases import CONFIRM, written
 
 CANDIDATES = "count = 4\nshare_that_work = 0.5\n"
 PRIOR = "prior_from_early = { believe = 0.5 }\n"
@@ -109,6 +112,15 @@ def test_the_best_is_simulated_on_portfolios_of_another_seed(found: Policies, fo
     assert f"on 20 other portfolios (seed {choice.seed}): {fresh.estimate:.3f}" in told
 
 
+def test_rows_of_the_csv_lead_to_the_results(found: Policies, folder: Path) -> None:
+    with (folder / "out" / "policies.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["policy"] for row in rows} == set(found.numbers)
+    for row in rows:
+        kept = KeptProgramme(folder / "out" / row["folder"])
+        assert kept.figure(row["measure"]).estimate == float(row["estimate"])
+
+
 def test_a_run_goes_on_and_takes_further_values_in(found: Policies, folder: Path) -> None:
     said: list[str] = []
     more = {**VARY, BELIEVE: [0.5, 0.0, 1.0]}
@@ -122,6 +134,22 @@ def test_a_run_goes_on_and_takes_further_values_in(found: Policies, folder: Path
     assert all(f"{BELIEVE} = 0.0" in line for line in fresh)
     for name in found.numbers:
         _same(again, name, found.results[name].candidates)
+
+
+def test_a_whole_design_is_a_value(folder: Path) -> None:
+    path = written(folder / "designs", CANDIDATES + BY_HAND, of_confirm=PRIOR)
+    larger = {**CONFIRM, "enrolment": {"max_n": 36, "per_month": 3.0}}
+    other = Design(**larger).as_toml()
+    (path.parent / "larger.toml").write_text(other, encoding="utf-8")
+    vary = {"confirm.design": ["confirm.toml", "larger.toml"]}
+    found = compare_policies(
+        path, **RUN, out=path.parent / "out", formats=["png"], vary=vary, restart=True
+    )
+    name = 'confirm.design = "larger.toml"'
+    assert list(found.numbers)[-2:] == ["straight", name]
+    assert found.results[name].programme.confirm.design.enrolment.max_n == 36
+    assert "\nstraight (early = false)\n" in policies_text(found)
+    assert f"\n{name}\n" in policies_text(found)
 
 
 # ── the choice, of numbers that are made up ───────────────────────────────────────────────────
