@@ -20,7 +20,7 @@ from adaptive_cart.sweeps.varying import AS_WRITTEN
 
 LONGEST = 46  # characters of a label
 MEASURES = SHOWN[:4]  # success, participants randomised or analysed, months
-ERROR = "type I error, largest"
+ERROR = "type I error, nulls"
 
 
 def laid_out(sweep: Sweep, width: int) -> str:
@@ -131,7 +131,9 @@ def _worst(sweep: Sweep) -> Iterator[str]:
     """The variants that are worst: of pairs, the worst pair."""
     found = sweep.worst()
     if found is not None:
-        yield f"Largest type I error: {_told(found)}, of {found.variant.label}."
+        yield (
+            f"Largest type I error of the null scenarios: {_told(found)}, of {found.variant.label}."
+        )
     for name, role in sweep.scenarios.items():
         least = sweep.worst(name)
         if role == "alternative" and least is not None:

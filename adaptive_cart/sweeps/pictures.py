@@ -65,7 +65,11 @@ def moved(sweep: Sweep, variant: Variant) -> tuple[str, ...]:
 
 def panels(sweep: Sweep) -> list[tuple[str, str, Key]]:
     """Title, scenario and measure of each panel: type I error, and success where it is wanted."""
-    found = [("Largest type I error", "", TYPE_ONE)] if "null" in sweep.scenarios.values() else []
+    found = (
+        [("Type I error, null scenarios", "", TYPE_ONE)]
+        if "null" in sweep.scenarios.values()
+        else []
+    )
     wanted = [name for name, role in sweep.scenarios.items() if role == "alternative"]
     others = [name for name, role in sweep.scenarios.items() if role != "null"]
     return [*found, *((f"Success: {n}", n, POWER) for n in (wanted or others)[:1])][:MOST_PANELS]
@@ -242,9 +246,10 @@ def _of_tornado(sweep: Sweep) -> str:
     left = [key for key in sweep.vary if alone(sweep, key) and key not in bars(sweep)]
     kept = f" Not drawn for want of room: {one_of(left)}." if left else ""
     return (
-        f"Each key set otherwise by itself: how far its values move the largest type I error and "
-        f"the probability of success from that of the design {AS_WRITTEN}, down and up, with 95% "
-        f"Monte Carlo intervals of the difference (none seen where there is none).{kept}"
+        f"Each key set otherwise by itself: how far its values move the largest type I error of "
+        f"the null scenarios and the probability of success from that of the design {AS_WRITTEN}, "
+        f"down and up, with 95% Monte Carlo intervals of the difference (none seen where there is "
+        f"none).{kept}"
         f"{_equal(sweep)}"
     )
 

@@ -129,8 +129,12 @@ def _lead(found: Sweep, table: str) -> Block:
     )
 
 
+def _enumerated(found: Sweep) -> bool:
+    return all(cell.mcse == 0.0 for cell in found.rows)
+
+
 def _paired(found: Sweep) -> str:
-    if all(cell.mcse == 0.0 for cell in found.rows):
+    if _enumerated(found):
         return " All were enumerated, without Monte Carlo error."
     unpaired = any(cell.apart is not None and not cell.apart.paired for cell in found.rows)
     if unpaired:
@@ -163,7 +167,7 @@ def _columns(found: Sweep) -> Iterator[tuple[Line, str, Key]]:
         if found.recalibrated and name.startswith("threshold_"):
             yield line("Threshold of ", code(name.removeprefix("threshold_"))), "", Key(name)
     if any(cell.key == TYPE_ONE for cell in found.rows):
-        yield line("Largest type I error"), "", TYPE_ONE
+        yield line("Type I error, null scenarios"), "", TYPE_ONE
     others = [name for name, role in found.scenarios.items() if role != "null"]
     for scenario in others[:MOST_SCENARIOS]:
         yield line("Success in ", code(scenario)), scenario, POWER
@@ -200,11 +204,25 @@ def _table(found: Sweep, trials: int | None, key: str) -> Table:
             widths=(1.8, *(0.9, 1.5) * len(columns)),
             notes=(
                 *short,
-                line("Change: from the design as written; in brackets Monte Carlo intervals."),
+                line("Change: from the design as written", _brackets(found), "."),
+                *_over_scenarios(found),
             ),
             wide=len(columns) > 2,
         )
     )
+
+
+def _brackets(found: Sweep) -> str:
+    """What stands in brackets; nothing where nothing was simulated."""
+    return "" if _enumerated(found) else "; in brackets Monte Carlo intervals"
+
+
+def _over_scenarios(found: Sweep) -> Iterator[Line]:
+    """Of which truths the type I error is, so that no worst case is read into it."""
+    nulls = [name for name, role in found.scenarios.items() if role == "null"]
+    if nulls:
+        what = "Type I error: of " if len(nulls) == 1 else "Type I error: the largest of "
+        yield line(what, listed([line(code(name)) for name in nulls]), ".")
 
 
 def _told(

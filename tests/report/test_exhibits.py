@@ -123,6 +123,22 @@ def test_a_sweep_is_told_with_the_numbers_of_its_table(
     assert (statuses[56], statuses[57]) == ("missing", "reported")
 
 
+def test_a_sweep_tells_of_which_truths_its_type_one_error_is(
+    run: ac.Result, folders: dict[str, Path]
+) -> None:
+    """Beside a worst case in the same report its number is another one."""
+    blocks = SweepExhibit.read(folders["keys"]).blocks(Evidence(run, Facts(), 0))
+    table = next(block for block in blocks if isinstance(block, Table))
+    heads = [plain(head) for head in table.head]
+    assert "Type I error, null scenarios" in heads
+    told = " ".join(plain(note) for note in table.notes)
+    nulls = [name for name, truth in run.design.truths.items() if truth.role == "null"]
+    assert f"Type I error: of {nulls[0]}." in told
+    simulated = "in brackets Monte Carlo intervals" in told
+    rows = open_sweep(folders["keys"]).rows
+    assert simulated == any(cell.mcse > 0.0 for cell in rows)
+
+
 def test_a_sweep_of_thresholds_is_in_the_restricted_annex_alone(
     run: ac.Result, folders: dict[str, Path]
 ) -> None:

@@ -29,9 +29,9 @@ Method
 
 Error
 -----
-``tests/models/test_strata_posteriors.py`` holds every probability to 0.002 of brute force, over tables
-with empty cells, no and all events, a control of 2%, one participant and 250 a stratum. A table's
-answer never depends on the other tables of its batch.
+``tests/models/test_strata_posteriors.py`` holds every probability to 0.002 of brute force, over
+tables with empty cells, no and all events, a control of 2%, one participant and 250 a stratum. A
+table's answer never depends on the other tables of its batch.
 """
 
 from __future__ import annotations
