@@ -17,6 +17,7 @@ from adaptive_cart.results.operating import Figure
 
 WIDTH = 96
 MIDDLE = 0.9  # of a distribution that is told
+ONE_ALONE = "error unknown"  # of one portfolio alone
 NO_SPREAD = "no spread seen"  # in the place of an error that the spread cannot tell
 
 
@@ -42,7 +43,9 @@ def number(figure: Figure, unit: float = 1.0) -> str:
 
 
 def error_told(error: float, digits: int) -> str:
-    """The Monte Carlo standard error; where nothing varied it says so, since that is no error."""
+    """The Monte Carlo standard error; where nothing varied, or could, it says so instead."""
+    if math.isnan(error):
+        return ONE_ALONE
     return NO_SPREAD if error == 0.0 else f"MCSE {error:.{digits}f}"
 
 

@@ -202,6 +202,7 @@ def test_what_is_the_same_in_every_portfolio_is_not_told_to_be_without_error() -
     assert always.lower == pytest.approx(1.0 - never.upper)
     assert percent(always) == "100.0% (no spread seen)"
     assert number(ratio(successes * 0.0, np.ones(30))) == "0.0 (no spread seen)"
+    assert percent(ratio(np.ones(1), np.ones(1), 0.0, 1.0)) == "100.0% (error unknown)"
     some = ratio(np.array([1.0, 0.0]), np.ones(2), 0.0, 1.0)
     assert "MCSE" in percent(some)
 
