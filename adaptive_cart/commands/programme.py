@@ -187,7 +187,13 @@ def _simulated(programme: Programme, out: Path, *, resume: bool, **given: Any) -
 
 def _compare(file: Path, folder: Path, *, restart: bool, **given: Any) -> None:
     """Simulate as written and under every policy, tell the differences, and which is the best."""
-    from adaptive_cart.programmes.policies import compare_policies, policies_text, table_text
+    from adaptive_cart.programmes.page import write_page
+    from adaptive_cart.programmes.policies import (
+        AS_WRITTEN,
+        compare_policies,
+        policies_text,
+        table_text,
+    )
 
     try:
         with progress() as bar:
@@ -196,6 +202,7 @@ def _compare(file: Path, folder: Path, *, restart: bool, **given: Any) -> None:
             )
     except KeyboardInterrupt:
         say_goes_on(not restart)
+    write_page(found.results[AS_WRITTEN], formats=given["formats"])
     told = table_text(found) if given["vary"] else policies_text(found)
     if found.choice is not None:
         told += f"\n{found.choice.text()}"

@@ -184,11 +184,27 @@ def name_looks(
 
 
 def percent_axis(axes: Axes, which: str = "y", decimals: int | None = 0) -> None:
-    """Write the ticks of an axis of probabilities in per cent."""
-    from matplotlib.ticker import PercentFormatter
+    """Write the ticks of an axis of probabilities in per cent.
+
+    Parameters
+    ----------
+    decimals
+        The fewest; a tick between whole numbers is never rounded to one. All ticks with as many as
+        the axis needs if nothing.
+    """
+    from matplotlib.ticker import FuncFormatter, PercentFormatter
 
     axis = axes.yaxis if which == "y" else axes.xaxis
-    axis.set_major_formatter(PercentFormatter(1.0, decimals=decimals))
+    if decimals is None:
+        axis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+        return
+
+    def told(value: float, _: int | None) -> str:
+        shown = round(100.0 * value, 8) + 0.0  # no nought below nought
+        needed = len(f"{shown:.8f}".rstrip("0").partition(".")[2])
+        return f"{shown:.{max(needed, decimals)}f}%"
+
+    axis.set_major_formatter(FuncFormatter(told))
 
 
 def light_grid(axes: Axes, axis: Literal["both", "x", "y"] = "y") -> None:

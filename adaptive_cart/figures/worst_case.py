@@ -61,7 +61,8 @@ def _curve(found: WorstCase) -> Figure:
     _lines(axes, found)
     if name in found.worst.rates:
         axes.plot([found.worst.rates[name]], [found.worst.figure.estimate], color=BLACK, marker="D",
-                  linestyle="none", label="Worst")  # fmt: skip
+                  markersize=8.0, markerfacecolor="none", zorder=4, linestyle="none",
+                  label="Worst")  # fmt: skip
     axes.set_xlabel(f"True rate in {name}")
     axes.set_ylabel(found.label)
     axes.set_ylim(0.0, 1.0 if found.measure == "power" else None)

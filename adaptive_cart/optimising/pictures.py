@@ -110,7 +110,9 @@ def _dots(axes: Any, places: list[tuple[float, float]], label: str, colour: str,
 
 def _bounds(axes: Any, found: Optimum, least: float) -> None:
     """Below some designs, joined with them, what any design with their looks can do."""
-    rows = [*found.shown, *([found.best] if found.best is not None else [])]
+    best = found.best  # with the power that is wanted; as one of the front it has more
+    rows = [row for row in found.shown if best is None or row.digest != best.digest]
+    rows += [] if best is None else [best]
     told = [(*_place(found, row), row.least) for row in rows if row.least is not None]
     shown = [place for place in told if place[0] >= least]
     if not shown or found.wanted.also is not None:
@@ -134,7 +136,8 @@ def caption(found: Optimum) -> str:
         else f"{_capital(AIMS[wanted.aim].words)} against the least power in {one_of(wanted.power)}"
     )
     bound = " Below each design of the front, where told, the least that any design with its " + (
-        "looks can come to, by dynamic programming."
+        "looks and its power can come to, by dynamic programming; below the one found, with the "
+        "power that is wanted."
     )
     told = any(row.least is not None for row in found.shown)
     return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from html import escape
 
 from adaptive_cart.figures.writing import FORMATS, rendered, write_picture
@@ -24,7 +24,7 @@ h2 { font-size: 1.1rem; margin: 1.6rem 0 .4rem; }
 figure { margin: 1.2rem 0; }
 figure svg { max-width: 100%; height: auto; }
 figcaption { font-size: .88rem; color: #444; }
-pre { font-size: .8rem; line-height: 1.4; overflow-x: auto; }
+pre { font-size: .76rem; line-height: 1.4; overflow-x: auto; }
 """
 
 
@@ -56,6 +56,18 @@ def write_page(
     return write_picture(result.folder / FOLDER, PAGE, picture, texts, formats)
 
 
+def _blocks(text: str) -> Iterator[str]:
+    """Text of fixed width as HTML: tables stay as they are, sentences and lists flow."""
+    for block in text.strip("\n").split("\n\n"):
+        if any("   " in line.strip() for line in block.splitlines()):
+            yield f"<pre>{escape(block)}</pre>"
+            continue
+        said, *items = (" ".join(part.split()) for part in block.split("\n  - "))
+        yield f"<p>{escape(said)}</p>"
+        if items:
+            yield "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"
+
+
 def html(result: ProgrammeResult, picture: str, beside: str = "") -> str:
     """The page with its figure inside; it needs no other file."""
     paragraphs, _, table = result.text().partition("Portfolios of 100 in which so many")
@@ -72,7 +84,7 @@ def html(result: ProgrammeResult, picture: str, beside: str = "") -> str:
     if beside:
         parts += [
             "<h2>With published early series, and without</h2>",
-            f"<pre>{escape(beside)}</pre>",
+            *_blocks(beside),
         ]
     parts += [
         "<h2>Portfolios of 100 in which so many products go on, succeed, hold up</h2>",

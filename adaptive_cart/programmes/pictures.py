@@ -179,7 +179,7 @@ def _what_is_left(axes: Axes, result: Simulated) -> None:
         _nothing(axes, "Early trials count no responders.")
         return
     axes.plot([0.0, 1.0], [0.0, 1.0], color=PALE, linewidth=1.2)
-    axes.text(0.97, 0.9, "as promised", ha="right", va="top", color=GREY)
+    axes.text(0.64, 0.7, "as promised", ha="right", va="bottom", color=GREY)  # clear of the line
     largest = max(one.candidates for one in found)
     for one in found:
         axes.plot([one.observed] * 2, [one.observed, one.true], color=PALE, linewidth=0.9)
@@ -219,7 +219,7 @@ def _go_rules(axes: Axes, result: Simulated) -> None:
         axes.axvline(cut, ymax=0.62, color=VERMILION, linewidth=1.0)
         axes.text(cut + 0.2, 0.62 * top, "this rule", color=VERMILION, va="top")
     axes.legend(loc="upper right")
-    axes.set_xlabel(f"Goes on from so many of {at[-1] - 1} responders")
+    axes.set_xlabel(f"Goes on from so many responders of {at[-1] - 1}")
     axes.set_ylabel("Products of a portfolio, mean")
     whole_ticks(axes)
     whole_ticks(axes, "y")

@@ -46,7 +46,7 @@ from adaptive_cart.programmes.measured import HOLD_UP, per_portfolio, ratio
 from adaptive_cart.programmes.programme import Programme, load_programme
 from adaptive_cart.programmes.result import ProgrammeResult
 from adaptive_cart.programmes.run import Progress, simulate_programme
-from adaptive_cart.programmes.telling import error_told
+from adaptive_cart.programmes.telling import number
 from adaptive_cart.programmes.varied import (
     AS_WRITTEN,
     combinations_of,
@@ -317,10 +317,10 @@ def policies_text(found: Policies) -> str:
         for measure in found.measures:
             own, apart = found.figure(policy, measure), found.difference(policy, measure)
             words = measure.removeprefix("number_").replace("_", " ")
-            line = f"  {words:<28}{own.estimate:>12.3f} ({error_told(own.mcse, 3)})"
+            line = f"  {words:<28}{number(own):<24}"
             if policy != AS_WRITTEN:
-                line += f"   difference {apart.estimate:+.3f} ({error_told(apart.mcse, 3)})"
-            lines.append(line)
+                line += f"difference {number(apart, sign='+')}"
+            lines.append(line.rstrip())
         lines.append("")
     return "\n".join(lines)
 

@@ -14,6 +14,7 @@ from adaptive_cart.programmes.accounts import at_once
 from adaptive_cart.programmes.measured import HOLD_UP, Key, Measures
 from adaptive_cart.programmes.programme import Programme
 from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.percentages import with_interval
 
 WIDTH = 96
 MIDDLE = 0.9  # of a distribution that is told
@@ -31,15 +32,24 @@ def first_page(programme: Programme, measures: Measures, record: Mapping[str, An
     return "\n".join(lines).rstrip() + "\n"
 
 
-def number(figure: Figure, unit: float = 1.0) -> str:
-    """A mean with its Monte Carlo standard error, to the digits that the error leaves."""
+def number(figure: Figure, unit: float = 1.0, sign: str = "") -> str:
+    """A mean with its Monte Carlo standard error, to the digits that the error leaves.
+
+    Parameters
+    ----------
+    sign
+        ``+`` for a difference, whose sign is always written.
+    """
     if math.isnan(figure.estimate):
         return "unknown"
+    value = figure.estimate * unit
     if figure.n is None:
-        return f"{figure.estimate * unit:,.4g}"
+        return f"{value:{sign},.4g}"
+    if figure.mcse == 0.0:
+        return f"{round(value, 4):{sign if value else ''},.10g} ({NO_SPREAD})"
     error = figure.mcse * unit
     digits = 1 if not error > 0.0 else max(0, min(4, -math.floor(math.log10(error))))
-    return f"{figure.estimate * unit:,.{digits}f} ({error_told(error, digits)})"
+    return f"{value:{sign},.{digits}f} ({error_told(error, digits)})"
 
 
 def error_told(error: float, digits: int) -> str:
@@ -55,6 +65,8 @@ def percent(figure: Figure) -> str:
         return "unknown (there were none)"
     if figure.n is None:
         return f"{100.0 * figure.estimate:.4g}%"
+    if figure.estimate in (0.0, 1.0) and figure.mcse == 0.0:
+        return with_interval(figure.estimate, figure.lower, figure.upper)
     error = 100.0 * figure.mcse
     digits = 1 if not error > 0.0 else max(0, min(3, -math.floor(math.log10(error))))
     return f"{100.0 * figure.estimate:.{digits}f}% ({error_told(error, digits)})"
@@ -115,8 +127,9 @@ def _how_it_was_found(record: Mapping[str, Any]) -> str:
         return f"Enumerated, without chance; what depends on the calendar is left out. {rests}"
     return (
         f"{record['portfolios']:,} portfolios, seed {record['seed']}. MCSE is the Monte Carlo "
-        f"standard error, what is left of chance in the simulation. True values are read between "
-        f"nodes; in the middles that were looked at those of the primary were off by up to "
+        f"standard error, what is left of chance in the simulation; where nothing or all was seen, "
+        f"the bound is that of a 95% Monte Carlo interval. True values are read between nodes; in "
+        f"the middles that were looked at those of the primary were off by up to "
         f"{record['true_values_off_by']:.1g}. {rests}"
     )
 
@@ -195,9 +208,25 @@ def _at_what_cost(programme: Programme, of: Mapping[Key, Figure]) -> str:
     )
     years = of.get(("remission_years_gained", "portfolio"))
     if years is not None:
-        told += f" A portfolio gains {number(years)} years in remission beyond standard of care."
+        told += (
+            f" A portfolio gains {number(years)} years in remission beyond standard of care"
+            f"{_in_whom(programme)}."
+        )
     cost = of.get(("cost", "portfolio"))
     return told if cost is None else f"{told} It costs {number(cost)}."
+
+
+def _in_whom(programme: Programme) -> str:
+    """Until when, and in whom, years in remission are counted."""
+    asked = programme.tables.candidates.benefit
+    if asked is None:
+        return ""
+    until = programme.confirm.design.endpoints[asked.endpoint].censors_after()
+    told = "" if until is None else f", counted to month {until:g},"
+    told += " in everybody given a candidate"
+    if asked.treated_after_success:
+        told += f" and in {asked.treated_after_success:,g} patients after each success"
+    return told
 
 
 def _slots(programme: Programme) -> str:
@@ -208,7 +237,7 @@ def _slots(programme: Programme) -> str:
         return "Controlled trials run all at once"
     if slots == 1:
         return "Controlled trials run one after the other"
-    return f"{slots:g} controlled trials run at once"
+    return f"At most {slots:g} controlled trials run at once"
 
 
 def _table(measures: Measures) -> list[str]:

@@ -114,15 +114,15 @@ def _traced(evidence: Evidence, found: Sweep, table: str) -> None:
 
 def _lead(found: Sweep, table: str) -> Block:
     ways = {
-        "grid": "in all combinations of their values",
+        "grid": "in all combinations of their values" if len(found.vary) > 1 else "",
         "one_at_a_time": "one key at a time, the others as written",
         "pairs": "one key at a time and in pairs, the others as written",
     }
     return paragraph(
-        "The design was run with {keys} set otherwise, {how}. {table} has every variant with its "
+        "The design was run with {keys} set otherwise{how}. {table} has every variant with its "
         "difference from the design as written.{paired}{equal}",
         keys=listed([line(code(key)) for key in found.vary]),
-        how=ways[found.how],
+        how=f", {ways[found.how]}" if ways[found.how] else "",
         table=Reference(table),
         paired=_paired(found),
         equal=_equal(found),

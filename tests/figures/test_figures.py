@@ -26,7 +26,16 @@ from adaptive_cart.figures import (
     write_figures,
 )
 from adaptive_cart.figures.source import replay, trials_of
-from adaptive_cart.figures.style import RC, broken, legend_columns, short, spread, width_of
+from adaptive_cart.figures.style import (
+    RC,
+    broken,
+    legend_columns,
+    percent_axis,
+    sheet,
+    short,
+    spread,
+    width_of,
+)
 from adaptive_cart.figures.truths import lines_of
 from adaptive_cart.results.result import Result, open_result
 from checks import raw_design
@@ -857,3 +866,13 @@ def test_figures_load_matplotlib_late_and_pyplot_never(results: Any) -> None:
     command = [sys.executable, "-c", code, str(results("hello").folder)]
     found = subprocess.run(command, capture_output=True, text=True, check=True)
     assert found.stdout.split("\n")[:2] == ["[]", "True False"]
+
+
+def test_a_tick_between_whole_per_cents_is_not_rounded_to_one() -> None:
+    figure = sheet(2.0)
+    axes = figure.subplots()
+    axes.set_xlim(0.70, 0.93)
+    axes.set_xticks([0.7, 0.725, 0.9])
+    percent_axis(axes, "x")
+    figure.canvas.draw()
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["70%", "72.5%", "90%"]

@@ -139,6 +139,8 @@ def test_the_command_tells_what_changed_beside_the_result_without(tmp_path: Path
     page = (out / "with_evidence" / "page" / "portfolio.html").read_text(encoding="utf-8")
     assert "<svg role=" in page
     assert "With published early series, and without" in page
+    assert "<li>What a treatment does" in page  # sentences flow on a narrow screen, tables do not
+    assert "<pre>dfr.cart" in page
     assert "With published early series" not in (out / "page" / "portfolio.html").read_text("utf-8")
     alone = CliRunner().invoke(main, [*typed, "--spread", "2"])
     assert alone.exit_code == 2

@@ -200,11 +200,14 @@ def test_what_is_the_same_in_every_portfolio_is_not_told_to_be_without_error() -
     assert (always.estimate, always.upper, never.estimate, never.lower) == (1.0, 1.0, 0.0, 0.0)
     assert never.upper == pytest.approx(z**2 / (28 + z**2), abs=1e-6)
     assert always.lower == pytest.approx(1.0 - never.upper)
-    assert percent(always) == "100.0% (no spread seen)"
-    assert number(ratio(successes * 0.0, np.ones(30))) == "0.0 (no spread seen)"
+    assert percent(always) == "100% (at least 88%)"
+    assert number(ratio(successes * 0.0, np.ones(30))) == "0 (no spread seen)"
+    assert number(ratio(successes * 0.0 + 1_300.0, np.ones(30))) == "1,300 (no spread seen)"
     assert percent(ratio(np.ones(1), np.ones(1), 0.0, 1.0)) == "100.0% (error unknown)"
     some = ratio(np.array([1.0, 0.0]), np.ones(2), 0.0, 1.0)
     assert "MCSE" in percent(some)
+    apart = ratio(np.array([0.0, 1.0] * 8), np.ones(16))
+    assert number(apart, sign="+") == "+0.5 (MCSE 0.1)"
 
 
 def test_numbers_of_the_first_page_are_measures(tmp_path: Path) -> None:

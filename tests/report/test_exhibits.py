@@ -139,6 +139,22 @@ def test_a_sweep_tells_of_which_truths_its_type_one_error_is(
     assert simulated == any(cell.mcse > 0.0 for cell in rows)
 
 
+def test_one_key_has_no_combinations_and_no_bracket_is_told_that_is_not_there(
+    run: ac.Result, folders: dict[str, Path]
+) -> None:
+    evidence, found = Evidence(run, Facts(), 0), SweepExhibit.read(folders["keys"])
+    one = "enrolment.per_month"
+    left = tuple(v for v in found.found.variants if set(v.settings) <= {one})
+    rows = [replace(cell, mcse=0.0) for cell in found.found.rows if cell.variant in left]
+    alone = replace(found.found, rows=tuple(rows), variants=left, vary={one: VARY[one]})
+    for sweep, several in ((found.found, True), (alone, False)):
+        blocks = replace(found, found=replace(sweep, how="grid")).blocks(evidence)
+        said = " ".join(plain(block.line) for block in blocks if isinstance(block, Paragraph))
+        notes = next(block.notes for block in blocks if isinstance(block, Table))
+        assert ("in all combinations" in said) == several
+        assert ("in brackets" in " ".join(plain(note) for note in notes)) == several
+
+
 def test_a_sweep_of_thresholds_is_in_the_restricted_annex_alone(
     run: ac.Result, folders: dict[str, Path]
 ) -> None:

@@ -170,7 +170,8 @@ flare.ctl = { dist = "exponential", median = 10.0 }
 flare.trt = { dist = "exponential", median = 20.0 }
 """
 FLARES = STRATA.replace("declare_futility", "stop_for_safety")
-DESIGNS = {"safety": SAFETY, "strata": STRATA, "flares": FLARES}
+DROPS = SAFETY.replace("stop_for_safety", "drop_arm")
+DESIGNS = {"safety": SAFETY, "strata": STRATA, "flares": FLARES, "drops": DROPS}
 THRESHOLDS = ("0.9017", "0.9029", "0.6031", "0.9041", "0.9753")
 
 
@@ -248,6 +249,15 @@ def test_a_safety_rule_stands_beside_the_truth_that_it_judges() -> None:
     for rule in ("icans", "infection"):
         shown = float(rows["toxic"][heads.index(f"Stopped by {rule}")].split()[0])
         assert shown == pytest.approx((toxic["rule"] == rule).mean(), abs=0.006)
+
+
+def test_arms_dropped_for_harm_are_told_where_nothing_stops_the_trial_for_it() -> None:
+    told = section("drops", "safety", "restricted")
+    assert "No rule of this design stops the trial for safety." in told
+    dropping = [rule for rule in Design(**tomllib.loads(DROPS)).rules if rule.decision.drops_arms]
+    assert dropping
+    for rule in dropping:
+        assert f"{rule.name} drops an arm for harm if the posterior probability" in told
 
 
 def test_a_safety_rule_on_a_hazard_ratio_stands_beside_the_true_one() -> None:

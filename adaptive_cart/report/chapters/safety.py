@@ -9,6 +9,8 @@ import numpy as np
 
 from adaptive_cart.conduct.comparison import Comparison, wording_of
 from adaptive_cart.decisions import SAFETY, SUCCESS
+from adaptive_cart.design.design import Design
+from adaptive_cart.design.rule_tables import Rule
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.questions.words import value_words
 from adaptive_cart.report.chapter import Chapter
@@ -41,6 +43,7 @@ def _safety(evidence: Evidence) -> list[Block]:
     if not rules:
         evidence.trace.missing(24)
         blocks.append(paragraph("No rule of this design stops the trial for safety."))
+        blocks += [Paragraph(line=sentence) for sentence in _arms_dropped(evidence)]
     else:
         blocks += _table(evidence)
         blocks += _by_look(evidence)
@@ -53,18 +56,34 @@ def _safety(evidence: Evidence) -> list[Block]:
     return [*blocks, *utilities(evidence), *figures_of(evidence, "safety")]
 
 
+def _harms(design: Design, rule: Rule) -> set[bool]:
+    """Whether what a rule asks about is a harm, for all that it asks about."""
+    return {
+        design.endpoints[name].harm
+        for question in rule.asked
+        for name in design.endpoints_of(question.about)
+    }
+
+
+def _arms_dropped(evidence: Evidence) -> Iterator[Line]:
+    """The rules by which an arm is dropped for a harm while the trial goes on with the others."""
+    design = evidence.design
+    for rule in design.rules:
+        if rule.decision.drops_arms and _harms(design, rule) == {True}:
+            yield prose(
+                "{rule} {does} for harm if {condition}. It is judged at {when}; the trial goes "
+                "on with the arms that are left.",
+                rule=code(rule.name),
+                does=rule.decision.does,
+                condition=evidence.condition(rule),
+                when=evidence.when(rule),
+            )
+
+
 def _asks_both(evidence: Evidence) -> bool:
     """Whether a rule for success asks about a harm beside something else."""
-    endpoints = evidence.design.endpoints
-    asked = [
-        {
-            endpoints[name].harm
-            for question in rule.asked
-            for name in evidence.design.endpoints_of(question.about)
-        }
-        for rule in evidence.design.rules_ending(SUCCESS)
-    ]
-    return {True, False} in asked
+    design = evidence.design
+    return {True, False} in [_harms(design, rule) for rule in design.rules_ending(SUCCESS)]
 
 
 def _table(evidence: Evidence) -> list[Block]:

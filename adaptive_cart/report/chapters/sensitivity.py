@@ -43,6 +43,7 @@ def _variants(evidence: Evidence) -> list[Block]:
     found = changes(evidence)
     number = trials_asked(evidence)
     blocks: list[Block] = []
+    beside = any(exhibit.chapter == "sensitivity" for exhibit in evidence.exhibits)
     if found:
         scenarios = dict.fromkeys(change.scenario for change in found)
         blocks.append(
@@ -62,8 +63,9 @@ def _variants(evidence: Evidence) -> list[Block]:
     else:
         blocks.append(
             paragraph(
-                "No variants of the design were simulated for this report ({option}).",
+                "No variants of the design were simulated for this report ({option}){but}.",
                 option=code("--sensitivity-trials"),
+                but="; what was run beside it follows" if beside else "",
             )
         )
     return blocks

@@ -183,7 +183,7 @@ def _with_confidence(evidence: Evidence, found: Stated) -> Line:
         bound=rounded(math.ceil(found.bound * 1e6) / 1e6, 6, SOURCE),
         tiles=given(found.tiles, SOURCE),
         trials=given(found.trials, SOURCE),
-        found=rounded(found.found, 6, SOURCE),
+        found=significant(found.found, 4, SOURCE),
         at=given(evidence.labelled(found.at), SOURCE),
         tried=given(found.tried, SOURCE),
     )
