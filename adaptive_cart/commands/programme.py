@@ -188,12 +188,8 @@ def _simulated(programme: Programme, out: Path, *, resume: bool, **given: Any) -
 def _compare(file: Path, folder: Path, *, restart: bool, **given: Any) -> None:
     """Simulate as written and under every policy, tell the differences, and which is the best."""
     from adaptive_cart.programmes.page import write_page
-    from adaptive_cart.programmes.policies import (
-        AS_WRITTEN,
-        compare_policies,
-        policies_text,
-        table_text,
-    )
+    from adaptive_cart.programmes.policies import compare_policies, policies_text, table_text
+    from adaptive_cart.programmes.varied import AS_WRITTEN
 
     try:
         with progress() as bar:
