@@ -30,6 +30,13 @@ HOLDS = "#BFDDF0"  # a light blue, on which numbers can be read
 MOST_PANELS, MOST_NUMBERS = 4, 120  # probabilities that are written into cells
 
 
+def three_decimals(probability: float) -> str:
+    """A probability with three decimals; nothing that is less than certain reads as certain."""
+    if 0.9995 <= probability < 1.0:
+        return ">0.999"
+    return "<0.001" if 0.0 < probability < 0.0005 else f"{probability:.3f}"
+
+
 def tipping(analysis: Analysis) -> Picture | None:
     """Every outcome of the missing, and whether each rule would hold; nothing where nobody is."""
     found = analysis.findings.tipping
@@ -82,7 +89,7 @@ def _draw(shown: list[MissingTip], label: Any) -> Figure:
                     aspect="auto")  # fmt: skip
         if values.size <= MOST_NUMBERS:
             for (row, column), value in np.ndenumerate(values):
-                axes.text(column, row, f"{value:.3f}", ha="center",
+                axes.text(column, row, three_decimals(value), ha="center",
                           va="center", fontsize=6)  # fmt: skip
         x, y = (one.read_as[0], 0) if len(one.arms) == 1 else (one.read_as[1], one.read_as[0])
         axes.plot(x, y, "o", markersize=26, fillstyle="none", color=VERMILION, markeredgewidth=1.4)

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from adaptive_cart.analysis import analyze, folder
-from adaptive_cart.analysis.tipping_pictures import tipping
+from adaptive_cart.analysis.tipping_pictures import three_decimals, tipping
 from adaptive_cart.cli import main
 from adaptive_cart.design.design import Design
 from analysis.test_absence import TOML, VISITS, visit_rows
@@ -130,3 +130,8 @@ def test_the_command_tells_it_and_without_being_asked_nothing_is_told(
     assert len(table.splitlines()) >= 1 + 4 * 8
     assert "tipping" in written["figures"]
     assert analyze(design("exclude"), visit_rows(), **AT).findings.tipping is None
+
+
+def test_nothing_less_than_certain_reads_as_certain() -> None:
+    shown = [three_decimals(value) for value in (0.0, 0.0004, 0.0006, 0.9994, 0.9996, 1.0)]
+    assert shown == ["0.000", "<0.001", "0.001", "0.999", ">0.999", "1.000"]

@@ -6,6 +6,7 @@ import csv
 import json
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from adaptive_cart.errors import DesignError, EngineError
 from adaptive_cart.optimising.aims import Losses
 from adaptive_cart.optimising.evaluating import OnCounts
 from adaptive_cart.optimising.freeing import Candidate, freed_of, made, space_of
+from adaptive_cart.optimising.pictures import draw_front
 from adaptive_cart.optimising.searching import Judged, search
 from adaptive_cart.optimising.wanted import Wanted, wanted_of
 from adaptive_cart.running.worst_case import worst_case
@@ -180,6 +182,16 @@ def test_the_front_holds_the_designs_that_no_other_beats_in_both() -> None:
     for row in found.shown:
         assert row.least is not None
         assert row.least <= row.evaluation.average["analysed"].estimate + 1e-9
+    # were one of them the design found, it has one mark below it: at the power that is wanted
+    row = found.shown[0]
+    assert row.least is not None
+    best = replace(found, best=replace(row, least=row.least - 1.0))
+    (marks,) = [line for line in draw_front(best).axes[0].lines
+                if str(line.get_label()).startswith("Best of any design")]  # fmt: skip
+    below = [float(y) for y in marks.get_ydata()]  # type: ignore[union-attr]
+    assert sorted(below) == sorted(
+        one.least - (one.digest == row.digest) for one in found.shown if one.least is not None
+    )
 
 
 # ── what a candidate has ──────────────────────────────────────────────────────────────────────
