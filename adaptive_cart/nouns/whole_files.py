@@ -10,6 +10,8 @@ from pathlib import Path
 
 from adaptive_cart.errors import InputError, RunError
 
+LONGEST_NAME = 100  # bytes; file systems take 255, and names of our own are added to it
+
 
 @contextmanager
 def telling(what: str, path: Path, hint: str = "") -> Iterator[None]:
@@ -21,6 +23,24 @@ def telling(what: str, path: Path, hint: str = "") -> Iterator[None]:
         reason = os.strerror(error.errno) if error.errno else str(error)
         end = f". {hint}" if hint else ""
         raise RunError(f"{path}: cannot {what}: {reason}{end}") from error
+
+
+def unfit_for_a_file(name: str) -> str:
+    """Why a name cannot be part of the name of a file, in words; empty if it can."""
+    if not name.strip() or not name.isprintable():
+        return "a name needs letters or digits, on one line"
+    if "/" in name or "\\" in name:
+        return "a name with a slash cannot be part of the name of a file; leave it out"
+    return ""
+
+
+def unfit_for_a_folder(name: str) -> str:
+    """The same of a name that a folder gets, and nothing else."""
+    if name.startswith((".", "=")):
+        return f"a folder gets this name, which cannot begin with '{name[0]}'"
+    if len(name.encode()) > LONGEST_NAME:
+        return f"a folder gets this name, which cannot be longer than {LONGEST_NAME} letters"
+    return unfit_for_a_file(name)
 
 
 def temporary_name(path: Path) -> Path:

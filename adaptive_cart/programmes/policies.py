@@ -28,11 +28,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adaptive_cart.design.validation import path_to
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.figures import FORMATS, rendered
 from adaptive_cart.figures.style import BLUE, GREY, light_grid, sheet, styled
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.whole_files import unfit_for_a_folder
 from adaptive_cart.programmes.best import (
     BENEFIT,
     BETTER_WHERE,
@@ -235,6 +237,9 @@ def _settings(
         message = "missing; write [policies.NAME] with keys set otherwise, KEY = VALUE in quotes"
         problems.append(Problem("policies", message))
     for name, settings in written.tables.policies.items() if named else ():
+        if why := unfit_for_a_folder(name):
+            problems.append(Problem(path_to("policies", name), why))
+            continue
         found[name] = settings
         wrong = no_policy({key: [value] for key, value in settings.items()})
         problems += [Problem(f"policies.{name}: {one.path}", one.message) for one in wrong]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -93,6 +94,20 @@ def test_what_is_wrong_in_policies_is_told_at_once(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
     with pytest.raises(DesignError, match=r"policies: missing; write \[policies\.NAME\]"):
         compare_policies(written(tmp_path / "b", CANDIDATES), out=tmp_path / "out")
+
+
+NO_FOLDERS = ["../../evil", "a/b", "..", ".hidden", "a\\b", "=1", "\x1b[31m", " ", "x" * 101]
+
+
+@pytest.mark.parametrize("name", NO_FOLDERS)
+def test_a_policy_writes_nothing_outside_the_results(tmp_path: Path, name: str) -> None:
+    policy = f'\n[policies.{json.dumps(name)}]\n"confirm.prior_from_early.believe" = 0.5\n'
+    path = written(tmp_path / "here", CANDIDATES + policy)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(DesignError, match="name") as caught:
+        compare_policies(path, portfolios=2, jobs=1, out=tmp_path / "here" / "out")
+    assert [problem.path.startswith("policies.") for problem in caught.value.problems] == [True]
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_the_shipped_policies_can_be_run() -> None:

@@ -18,6 +18,7 @@ from adaptive_cart.endpoints import EndpointBase
 from adaptive_cart.errors import one_of
 from adaptive_cart.models import ANALYSES, AnalysisBase
 from adaptive_cart.nouns.calendar import SAME
+from adaptive_cart.nouns.whole_files import unfit_for_a_file
 
 RESERVED = (*SCENARIO_KEYS, "strata", "each", "open", "final", "dist")
 
@@ -45,10 +46,8 @@ def names(pieces: Pieces) -> Found:
                 yield path, "the name of the course of who is never infused; choose another"
             elif name in RESERVED:
                 yield path, f"a reserved word; not allowed as a name: {one_of(RESERVED)}"
-            elif not name.strip() or not name.isprintable():
-                yield path, "a name needs letters or digits, on one line"
-            elif "/" in name or "\\" in name:
-                yield path, "a name with a slash cannot be part of the name of a file; leave it out"
+            elif why := unfit_for_a_file(name):
+                yield path, why
             first.setdefault(name, room)
 
 
