@@ -4,7 +4,7 @@ The error at the margin is enumerated at every ten-thousandth of the line. A run
 it is small enough is an interval; what lies between its rates, and off the margin, is bounded by
 :mod:`adaptive_cart.running.certificate`. Where that finds more than is to be held, the interval is
 cut there and each part is bounded anew. So one step beyond either end the error is too large, or
-the line ends.
+not proven to be small enough where it was cut, or the line ends.
 """
 
 from __future__ import annotations
