@@ -14,6 +14,7 @@ from scipy.stats import binom
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.report.build import Source
+from adaptive_cart.report.chapters.design import planned_if_chosen
 from adaptive_cart.report.columns import PADDING, SHORT, SIZES, breadth, columns, kept_with_next
 from adaptive_cart.report.document import (
     WITHHELD_SHORT,
@@ -32,6 +33,7 @@ from adaptive_cart.report.document import (
     text_of,
     without_blank_columns,
 )
+from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.layout import LOOSE, TIGHT, contents_leading
 from adaptive_cart.report.numbers import Bound, counted, significant
 from adaptive_cart.results.operating import mean
@@ -265,3 +267,16 @@ def test_one_trial_has_no_interval() -> None:
     bound = Bound(mean(np.array([0.1712])), "one trial", "difference")
     assert bound.interval() == ()
     assert bound.number().text == "+0.17"
+
+
+def test_who_is_planned_after_a_choice_stands_below_the_arms() -> None:
+    """The first 45 in three arms, and the other 99 in the control and in the one chosen."""
+    design = Design(**raw_design("lupus_two_parts"))
+    evidence = Evidence.__new__(Evidence)
+    evidence.design = design
+    assert [plain(note) for note in planned_if_chosen(evidence)] == [
+        "Planned if regimen_1 is chosen: soc 65, regimen_1 64 and regimen_2 15.",
+        "Planned if regimen_2 is chosen: soc 65, regimen_1 15 and regimen_2 64.",
+    ]
+    evidence.design = Design(**raw_design("products_multiarm"))
+    assert not list(planned_if_chosen(evidence))

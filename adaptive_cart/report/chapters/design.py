@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from adaptive_cart.conduct.plan import in_what
 from adaptive_cart.design.design import Design, ResponseAdaptive
+from adaptive_cart.design.first_part import planned_in_parts
 from adaptive_cart.design.planned import said_moment
 from adaptive_cart.design.products import PRODUCTS
 from adaptive_cart.report.chapter import Chapter
@@ -121,9 +123,23 @@ def _arms(evidence: Evidence) -> list[Block]:
             rows=tuple(rows),
             align=("left", "left", "left", "right", "right"),
             widths=(1.4, 1.1, 2.8, 0.6, 0.8),
+            notes=tuple(planned_if_chosen(evidence)),
         ),
         Items(lines=tuple(facts)),
     ]
+
+
+def planned_if_chosen(evidence: Evidence) -> Iterator[Line]:
+    """Who is planned in each arm once one of them has been chosen after a first part."""
+    design = evidence.design
+    if design.first_part is None or not any(rule.decision.chooses for rule in design.rules):
+        return
+    for place in design.experimental:
+        planned = zip(design.arm_names, planned_in_parts(design, place), strict=True)
+        numbers = [line(code(name), " ", given(number, "design")) for name, number in planned]
+        yield line(
+            "Planned if ", code(design.arm_names[place]), " is chosen: ", listed(numbers), "."
+        )
 
 
 def _stay(evidence: Evidence, name: str) -> list[Any]:
