@@ -455,6 +455,7 @@ def final_tables(counts: Counts, trial: int, n: int) -> Iterator[tuple[tuple[int
         yield tuple((had + np.array(more)).tolist()), float(np.prod(masses))
 
 
+@pytest.mark.slow
 def test_a_utility_is_predicted_as_over_every_final_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both endpoints' final tables are independent; of each the utility by convolution."""
     monkeypatch.setattr(twin, "CELLS", 1 << 10)  # no table comes as near to the threshold
@@ -476,6 +477,7 @@ def test_a_utility_is_predicted_as_over_every_final_table(monkeypatch: pytest.Mo
     assert asked == 3
 
 
+@pytest.mark.slow
 def test_what_is_told_of_a_predicted_utility() -> None:
     design = Design(**looking_ahead())
     told = described(design)

@@ -435,6 +435,7 @@ def gaps(per_year: float) -> tuple[Floats, float]:
     return np.stack(found, axis=1), float(counts.missing.sum() / counts.totals.sum())
 
 
+@pytest.mark.slow
 def test_the_rate_is_that_had_nobody_dropped_out() -> None:
     """To four Monte Carlo standard errors, and 0.001 for the two participants of the prior."""
     gap, missing = gaps(0.0)

@@ -126,6 +126,7 @@ def no_likelier(shape: float, rate: float, events: int, exposure: float) -> floa
     return math.fsum(p for p in mass if p <= mass[events] * (1.0 + 1e-9))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["pooled", "power"])
 def test_external_events_are_events_of_the_arm(method: str) -> None:
     share = SHARE if method == "power" else 1.0

@@ -255,6 +255,7 @@ def two_products(model: str, per_year: float) -> Raw:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_periods_hold_the_type_one_error_under_a_trend_where_pooling_does_not() -> None:
     """Nominal 0.025; within 3 standard errors, of 1,500 trials each."""
     pooled, _ = type_one_error("pooled", 1.0, 1500)

@@ -119,12 +119,8 @@ def test_logistic(name: str, margin: float) -> None:
         assert abs(fast - slow_logistic(x[0], n[0], margin, stratum)) < TOLERANCE
 
 
-FIRST = ("empty cell",)  # the slow calculation takes ten seconds a table
-
-
-@pytest.mark.parametrize(
-    "name", [n if n in FIRST else pytest.param(n, marks=pytest.mark.slow) for n in TABLES]
-)
+@pytest.mark.slow  # the slow calculation takes ten seconds a table
+@pytest.mark.parametrize("name", TABLES)
 def test_hierarchical_logistic(name: str) -> None:
     x, n = arrays(name)
     posterior = BASKET.posterior(x, n)

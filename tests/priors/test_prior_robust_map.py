@@ -308,6 +308,7 @@ def test_robustified() -> None:
 # --- from a file to a file ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_published_worth_of_the_published_example(tmp_path: Path) -> None:
     """RBesT prints 38 by information and 24 by moments, of a mixture fitted to draws."""
     file = tmp_path / "control.csv"

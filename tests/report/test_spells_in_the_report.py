@@ -13,10 +13,8 @@ from adaptive_cart.telling.spells import course_events, told_spells
 from checks import raw_design
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["lupus_in_vivo_redosing", pytest.param("sle_autologous", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lupus_in_vivo_redosing", "sle_autologous"])
 def test_infusions_after_the_first_and_background_drugs_are_told(name: str, tmp_path: Path) -> None:
     raw = raw_design(name)
     raw["scenarios"] = {"null": raw["scenarios"]["null"], "expected": raw["scenarios"]["expected"]}

@@ -185,6 +185,7 @@ def test_success_is_held_at_its_own_share() -> None:
     assert found.success.target == 0.02
 
 
+@pytest.mark.slow
 def test_any_false_claim_is_counted_as_a_run_counts_it(tmp_path: Path) -> None:
     """In each scenario, on the same seed, against the measures of a run; within the sum."""
     found = calibrated()

@@ -711,6 +711,7 @@ def test_the_temporary_folder_of_a_failed_run_is_removed(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_a_script_without_a_main_guard(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
