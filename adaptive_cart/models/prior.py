@@ -22,6 +22,7 @@ from adaptive_cart.models.rates.gamma_mixture import GammaMixture
 from adaptive_cart.nouns.records import Floats
 
 POINTS: Final = 401  # of a density
+LARGEST_EXPONENT, WIDEST = 709.0, 300.0  # of e: in a float, and on the axis of a density
 TAIL: Final = 0.999  # of a prior without an upper end, as much is shown
 EVENLY = 20_000  # quantiles whose mean is taken where there is no formula for a mean
 
@@ -59,6 +60,11 @@ def of_mixture(prior: BetaMixture) -> PriorNumbers:
     )
 
 
+def _exponential(x: float) -> float:
+    """The exponential of a number, infinite where no float holds it: a prior may be that wide."""
+    return math.exp(x) if x < LARGEST_EXPONENT else math.inf
+
+
 def of_table(given: Mapping[str, Any]) -> PriorNumbers | None:
     """A prior from its table in the design; nothing where its kind is not known.
 
@@ -85,8 +91,8 @@ def of_table(given: Mapping[str, Any]) -> PriorNumbers | None:
         median, sigma = given["median"], given["sigma"]
         return PriorNumbers(
             f"Lognormal(median {median:g}, sigma {sigma:g})",
-            median * math.exp(sigma**2 / 2.0),
-            lambda share: median * math.exp(sigma * float(special.ndtri(share))),
+            median * _exponential(sigma**2 / 2.0),
+            lambda share: median * _exponential(sigma * float(special.ndtri(share))),
         )
     if kind == "gamma" and {"a", "b"} <= given.keys():
         a, b = given["a"], given["b"]
@@ -220,7 +226,9 @@ def of_part(part: str, name: str, scale: str, given: Mapping[str, float]) -> Pri
     elif kind == "lognormal":
         median, sigma = given["median"], given["sigma"]
         z = float(special.ndtri(TAIL))
-        x = np.linspace(0.0, median * np.exp(min(z, 2.6) * sigma), POINTS + 1)[1:]
+        x = np.linspace(0.0, median * _exponential(min(min(z, 2.6) * sigma, WIDEST)), POINTS + 1)[
+            1:
+        ]
         curve = Curve(x, _normal(np.log(x), np.log(median), sigma) / x, numbers)
     elif kind == "half_normal":
         x = np.linspace(0.0, 3.3 * given["sd"], POINTS)
@@ -275,9 +283,12 @@ def _of_normal(scale: str, mean: float, sd: float, numbers: PriorNumbers) -> Cur
         density = _normal(special.logit(x), mean, sd) / (x * (1.0 - x))
         return Curve(x, density, numbers.seen_as(special.expit))
     if scale == "hazard ratio":
-        ratio = of_table({"dist": "lognormal", "median": np.exp(mean), "sigma": sd})
+        ratio = of_table(
+            {"dist": "lognormal", "median": np.exp(min(mean, LARGEST_EXPONENT)), "sigma": sd}
+        )
         assert ratio is not None
-        x = np.exp(np.linspace(mean - 3.0 * sd, mean + 3.0 * sd, POINTS))
+        reach = min(3.0 * sd, (LARGEST_EXPONENT - abs(mean)) / 2.0)
+        x = np.exp(np.linspace(mean - reach, mean + reach, POINTS))
         return Curve(x, _normal(np.log(x), mean, sd), ratio)
     x = np.linspace(mean - 3.3 * sd, mean + 3.3 * sd, POINTS)
     return Curve(x, _normal(x, mean, sd), numbers)
@@ -302,7 +313,7 @@ def _worth(kind: str, given: Mapping[str, float], scale: str) -> Worth | None:
 
 def of_logit(prior: Prior, mean: float, sd: float) -> Prior:
     """Return the same with the participants that a normal prior of a control's logit is worth."""
-    rate = 1.0 / (1.0 + math.exp(-mean))
+    rate = 1.0 / (1.0 + _exponential(-mean))
     return replace(prior, worth=Worth(1.0 / (sd**2 * rate * (1.0 - rate)), "participants"))
 
 

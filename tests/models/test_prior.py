@@ -40,3 +40,13 @@ def test_a_normal_logit_is_told_as_a_probability() -> None:
     given = {"dist": "normal", "mean": -2.0, "sd": 1.0}
     found = of_part("control_logit", "control_logit", "probability", given).curve.summary
     assert found["mean"] == pytest.approx(share, rel=1e-5)
+
+
+@pytest.mark.parametrize("sd", [1.0, 38.0, 127.0, 300.0, 1e6])
+@pytest.mark.parametrize("mean", [0.0, -600.0, 600.0])
+def test_a_prior_may_be_wider_than_any_float(mean: float, sd: float) -> None:
+    found = of_part("x", "hazard ratio", "hazard ratio", {"dist": "normal", "mean": mean, "sd": sd})
+    assert np.isfinite(found.curve.x).all()
+    assert found.curve.numbers.quantile(0.5) == pytest.approx(np.exp(mean))
+    wide = {"dist": "lognormal", "median": 3.0, "sigma": sd}
+    assert of_part("x", "months", "months", wide).numbers.quantile(0.5) == pytest.approx(3.0)
