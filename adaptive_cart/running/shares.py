@@ -167,7 +167,8 @@ def _finished(path: Path) -> Finished | None:
 
 
 def _share_of(told: Any) -> Share | None:
-    if not isinstance(told, dict) or not isinstance(told.get("trials"), dict):
+    trials = told.get("trials") if isinstance(told, dict) else None
+    if not isinstance(trials, dict) or not trials:
         return None
     numbers = (told.get("number"), told.get("of"), *told["trials"].values())
     if any(not isinstance(number, int) or isinstance(number, bool) for number in numbers):

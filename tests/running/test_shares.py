@@ -129,6 +129,19 @@ def test_parts_of_other_runs_are_refused(parts, design):
         merge(parts)
 
 
+TOLD = [[], {"trials": {}}, {"trials": {"null": "50"}}, {"trials": {"null": True}}, {"trials": 50}]
+
+
+@pytest.mark.parametrize("told", TOLD)
+def test_manifests_that_say_something_else_are_refused(parts, told):
+    for number in (1, 2, 3):
+        manifest = parts / f"part-{number}-of-3" / "manifest.json"
+        share = {"number": number, "of": 3, **told} if told else told
+        manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"share": share}))
+    with pytest.raises(ResultsError, match="its manifest tells of another part"):
+        merge(parts)
+
+
 def test_links_are_not_followed(parts, tmp_path):
     victim = tmp_path / "victim"
     (parts / "part-2-of-3" / "parts").rename(victim)
