@@ -20,6 +20,8 @@ from click.testing import CliRunner, Result
 
 import adaptive_cart
 from adaptive_cart.cli import main
+from adaptive_cart.commands import options
+from adaptive_cart.figures import FORMATS
 from adaptive_cart.results.store import LOOKS, MEASURES, TRIALS
 from adaptive_cart.running import run as run_module
 
@@ -491,3 +493,7 @@ def test_options_without_effect_are_told(tmp_path):
     done = CliRunner().invoke(main, ["simulate", design, *words])
     assert done.exit_code == 0
     assert "--trials, --seed: without effect, since nothing is drawn" in done.stderr
+
+
+def test_commands_offer_every_format_that_figures_are_written_in() -> None:
+    assert options.FORMATS == FORMATS

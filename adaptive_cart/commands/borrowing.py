@@ -21,13 +21,7 @@ from adaptive_cart.commands.terminal import encodable, progress
 )
 @click.option("--error", type=float, help="To be held there; else the design's  [0.025].")
 @click.option("--points", type=int, default=201, show_default=True, help="True control rates.")
-@click.option(
-    "--format",
-    "formats",
-    multiple=True,
-    type=click.Choice(["pdf", "svg", "png"]),
-    help="Of the figure; may be repeated; all if left out.",
-)
+@options.formats("Of the figure")
 @options.settings
 @options.out("Folder of curves, text and figure; else borrowing/<name of the design file>.")
 def command(
@@ -50,7 +44,7 @@ def command(
     folder = out or Path("borrowing") / design.stem
     with progress() as bar:
         found = drift(loaded, effect, region, error, points, bar.show)
-    write_drift(found, folder, formats or ("pdf", "svg", "png"))
+    write_drift(found, folder, formats or options.FORMATS)
     click.echo(encodable(found.table()))
     click.echo(encodable(found.words()))
     click.echo(f"curves, text, paragraph for the protocol and figure in {folder}", err=True)

@@ -21,13 +21,7 @@ from adaptive_cart.commands.terminal import encodable, progress
 )
 @click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
 @options.workers
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "exact", "simulate"]),
-    default="auto",
-    show_default=True,
-    help="Enumerate the error, simulate, or enumerate where that is valid and quick.",
-)
+@options.engine("Enumerate the error, simulate, or enumerate where that is valid and quick.")
 def command(
     design: Path,
     settings: tuple[str, ...],

@@ -31,13 +31,7 @@ from adaptive_cart.commands.terminal import encodable, progress, width
 )
 @click.option("--scenario", "scenarios", multiple=True, help="Only this one; may be repeated.")
 @options.workers
-@click.option(
-    "--format",
-    "formats",
-    multiple=True,
-    type=click.Choice(["pdf", "svg", "png"]),
-    help="Of the figures; may be repeated; all if left out.",
-)
+@options.formats("Of the figures")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -72,7 +66,7 @@ def command(
             progress=bar.show,
             tell=bar.tell,
         )
-    comparison.write(out, formats or ("pdf", "svg", "png"))
+    comparison.write(out, formats or options.FORMATS)
     click.echo(encodable(comparison.text(width())))
     changed = comparison.changes_text()
     if changed:

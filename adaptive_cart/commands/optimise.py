@@ -69,20 +69,8 @@ from adaptive_cart.commands.terminal import encodable, progress, say_goes_on
 )
 @click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
 @options.workers
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "exact", "simulate"]),
-    default="auto",
-    show_default=True,
-    help="Enumerate, simulate, or enumerate where that is valid.",
-)
-@click.option(
-    "--format",
-    "formats",
-    multiple=True,
-    type=click.Choice(["pdf", "svg", "png"]),
-    help="Of the figure; may be repeated; all if left out.",
-)
+@options.engine()
+@options.formats("Of the figure")
 @options.out("Folder of the design found, table and figure; else optima/<name of the design file>.")
 @options.resume
 def command(
@@ -146,6 +134,6 @@ def command(
         say_goes_on(resume)
     text = design.read_text(encoding="utf-8")
     found.write(folder, text_with(text, loaded))
-    write_front(found, folder, formats or ("pdf", "svg", "png"))
+    write_front(found, folder, formats or options.FORMATS)
     click.echo(encodable(found.text()))
     click.echo(f"design, candidates and figure in {folder}", err=True)

@@ -12,6 +12,8 @@ import click
 if TYPE_CHECKING:
     from adaptive_cart.design.design import Design
 
+FORMATS = ("pdf", "svg", "png")  # all that figures are written in
+
 design = click.argument("design", type=click.Path(path_type=Path))
 _JOBS = click.option(
     "--jobs", type=int, help="Processes; all cores if left out. Changes no result."
@@ -37,6 +39,31 @@ resume = click.option(
     show_default=True,
     help="Go on from what the folder holds, or replace it.",
 )
+
+
+ENUMERATE = "Enumerate, simulate, or enumerate where that is valid."
+
+
+def engine(words: str = ENUMERATE) -> Callable[[Any], Any]:
+    """Whether a command enumerates or simulates."""
+    return click.option(
+        "--engine",
+        type=click.Choice(["auto", "exact", "simulate"]),
+        default="auto",
+        show_default=True,
+        help=words,
+    )
+
+
+def formats(of: str) -> Callable[[Any], Any]:
+    """In which formats a command writes figures; ``of`` says which, as in "Of the figure"."""
+    return click.option(
+        "--format",
+        "formats",
+        multiple=True,
+        type=click.Choice(FORMATS),
+        help=f"{of}; may be repeated; all if left out.",
+    )
 
 
 def workers(command: Callable[..., None]) -> Callable[..., None]:

@@ -61,13 +61,7 @@ if TYPE_CHECKING:
     type=float,
     help="With --evidence: multiplies the prior scales of differences between groups  [1].",
 )
-@click.option(
-    "--format",
-    "formats",
-    multiple=True,
-    type=click.Choice(["pdf", "svg", "png"]),
-    help="Of the page of figures; may be repeated; all if left out.",
-)
+@options.formats("Of the page of figures")
 @options.workers
 @options.out("Folder of the results; else programmes/<name of the file>.")
 @options.resume

@@ -18,13 +18,7 @@ from adaptive_cart.commands.terminal import encodable, progress, say_goes_on, wi
 @click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
 @click.option("--scenario", "scenarios", multiple=True, help="Run only this one; may be repeated.")
 @options.workers
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "exact", "simulate"]),
-    default="auto",
-    show_default=True,
-    help="Enumerate, simulate, or enumerate where that is valid.",
-)
+@options.engine()
 @click.option("--mcse", type=float, help="Go on until every success probability is this sure.")
 @click.option(
     "--part",

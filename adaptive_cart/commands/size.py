@@ -42,13 +42,7 @@ from adaptive_cart.commands.terminal import encodable, progress
 @click.option("--trials", type=int, help="Simulated trials a scenario; else the design's number.")
 @click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
 @options.workers
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "exact", "simulate"]),
-    default="auto",
-    show_default=True,
-    help="Enumerate, simulate, or enumerate where that is valid.",
-)
+@options.engine()
 @options.out("Folder of the sizes and the answer; else sizes/<name of the design file>.")
 def command(
     design: Path,

@@ -41,20 +41,8 @@ from adaptive_cart.commands.terminal import encodable, progress, say_goes_on, wi
 @click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
 @click.option("--scenario", "scenarios", multiple=True, help="Run only this one; may be repeated.")
 @options.workers
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "exact", "simulate"]),
-    default="auto",
-    show_default=True,
-    help="Enumerate, simulate, or enumerate where that is valid.",
-)
-@click.option(
-    "--format",
-    "formats",
-    multiple=True,
-    type=click.Choice(["pdf", "svg", "png"]),
-    help="Of the figures; may be repeated; all if left out.",
-)
+@options.engine()
+@options.formats("Of the figures")
 @options.out("Folder of the sweep; else sweeps/<name of the design file>.")
 @options.resume
 def command(
@@ -107,6 +95,6 @@ def command(
             )
     except KeyboardInterrupt:
         say_goes_on(resume)
-    found.write_figures(formats or ("pdf", "svg", "png"))
+    found.write_figures(formats or options.FORMATS)
     click.echo(encodable(found.text(width())))
     click.echo(f"table, figures and the results of every variant in {found.folder}", err=True)

@@ -42,25 +42,13 @@ from adaptive_cart.commands.terminal import encodable, progress
 )
 @click.option("--seed", type=int, help="Seed of the random numbers; else the design's.")
 @options.workers
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "exact", "simulate"]),
-    default="auto",
-    show_default=True,
-    help="Enumerate the error, simulate, or enumerate where that is valid and quick.",
-)
+@options.engine("Enumerate the error, simulate, or enumerate where that is valid and quick.")
 @click.option(
     "--certify",
     is_flag=True,
     help="Of a simulated error: state with 95% confidence what it exceeds nowhere.",
 )
-@click.option(
-    "--format",
-    "formats",
-    multiple=True,
-    type=click.Choice(["pdf", "svg", "png"]),
-    help="Of the figure; may be repeated; all if left out.",
-)
+@options.formats("Of the figure")
 @options.out("Folder of curve, certificate and figure; else worst_case/<name of the design file>.")
 def command(
     design: Path,
@@ -99,7 +87,7 @@ def command(
             engine=engine,
             certify_simulated=certify,
         )
-    write_worst_case(found, folder, formats or ("pdf", "svg", "png"))
+    write_worst_case(found, folder, formats or options.FORMATS)
     click.echo(encodable(found.table()))
     click.echo(encodable(found.words()))
     if found.trials == 0 and trials is not None:
