@@ -66,7 +66,9 @@ from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
 from adaptive_cart.report.measure_words import PLAIN
 from adaptive_cart.results.estimand import TrueValues
+from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.results.true_value import Cells, TrueValue
+from adaptive_cart.running.calibrating import SEARCHES
 
 ALL_KEYS = template("all_keys")
 DESIGNS = Path(__file__).parents[1] / "designs"
@@ -556,3 +558,12 @@ def test_a_direct_truth_says_all_that_is_known_of_it(name: str) -> None:
         reads.validate_python("half", strict=True)
     assert not direct.by_stratum(0.5, ("low", "high"))
     assert direct.by_stratum({"low": {"dist": "x"}, "high": {"dist": "x"}}, ("low", "high"))
+
+
+def test_every_search_for_thresholds_is_told_and_what_it_found_is_read_back() -> None:
+    told = (Path(__file__).parents[1] / "docs" / "semantics.md").read_text(encoding="utf-8")
+    for search in SEARCHES:
+        assert f"| {search.finds} | {search.confirmed} |" in told
+        assert search.log in get_args(AnyCalibration)
+        assert callable(search.log.of)
+    assert len({type(search) for search in SEARCHES}) == len(SEARCHES)

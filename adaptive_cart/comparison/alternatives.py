@@ -17,7 +17,7 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.rule_tables import Comparing, Rule, together
 from adaptive_cart.errors import DesignError, Problem, ResultsError
 from adaptive_cart.results.result import Result
-from adaptive_cart.running.calibrate_shared import for_success_alone
+from adaptive_cart.running.calibrating.claims import for_success_alone
 from adaptive_cart.running.region import needs_calibration
 from adaptive_cart.running.run import Progress, simulate
 

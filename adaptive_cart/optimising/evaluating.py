@@ -21,7 +21,8 @@ from adaptive_cart.results.averages import what_could_be_claimed
 from adaptive_cart.results.estimand import true_values
 from adaptive_cart.results.operating import Z95, Figure, exact, proportion
 from adaptive_cart.running.best_possible import AnyDesign, Stake, Wish
-from adaptive_cart.running.calibrate import calibrate, without_futility
+from adaptive_cart.running.calibrate import calibrate
+from adaptive_cart.running.calibrating.overruled import without_futility
 from adaptive_cart.running.drawn_truths import nodes_of
 from adaptive_cart.running.engine import Engine, obstacles
 from adaptive_cart.running.exact import carried

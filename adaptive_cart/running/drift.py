@@ -39,7 +39,8 @@ from adaptive_cart.results.drift import (
     Truth,
     region_words,
 )
-from adaptive_cart.running.calibrate import AVERAGES, calibrate
+from adaptive_cart.running.calibrate import calibrate
+from adaptive_cart.running.calibrating.averages import AVERAGES
 from adaptive_cart.running.engine import analysed_at, obstacles
 from adaptive_cart.running.exact import JudgedLook, judged_look
 from adaptive_cart.running.exact_error import ExactError, binomials, chosen

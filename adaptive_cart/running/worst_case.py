@@ -22,7 +22,9 @@ from adaptive_cart.errors import DesignError, EngineError, InputError, Problem, 
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.operating import Figure, exact, proportion
 from adaptive_cart.results.worst_case import Certificate, Over, Place, WorstCase
-from adaptive_cart.running.calibrate import claims_together, own_seed, without_futility
+from adaptive_cart.running.calibrating.overruled import without_futility
+from adaptive_cart.running.calibrating.search import own_seed
+from adaptive_cart.running.calibrating.type_one_error import claims_together
 from adaptive_cart.running.certificate import (
     certify,
     certify_power,

@@ -28,7 +28,8 @@ from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.calibration import Calibrated
 from adaptive_cart.results.calibration_log import log_beside, read_log
 from adaptive_cart.results.operating import proportion
-from adaptive_cart.running.calibrate import calibrate, calibrated_text, own_seed
+from adaptive_cart.running.calibrate import calibrate, calibrated_text
+from adaptive_cart.running.calibrating.search import own_seed
 from adaptive_cart.running.exact_error import ExactError
 from adaptive_cart.running.region import null_points, with_threshold
 from adaptive_cart.running.simulated_error import false_successes, midway

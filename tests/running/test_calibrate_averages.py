@@ -23,11 +23,11 @@ from adaptive_cart.report.evidence import Evidence
 from adaptive_cart.report.facts import Facts
 from adaptive_cart.results.averaged_calibration import AveragedCalibration
 from adaptive_cart.results.shared_calibration import calibration_of
-from adaptive_cart.running import averaged_thresholds
-from adaptive_cart.running.averaged_thresholds import Chances, Wanted, best
-from adaptive_cart.running.averaged_trials import Curves, OfScenario
 from adaptive_cart.running.calibrate import calibrate
-from adaptive_cart.running.calibrate_averages import successes
+from adaptive_cart.running.calibrating import averaged_thresholds
+from adaptive_cart.running.calibrating.averaged_thresholds import Chances, Wanted, best
+from adaptive_cart.running.calibrating.averaged_trials import Curves, OfScenario
+from adaptive_cart.running.calibrating.averages import successes
 from adaptive_cart.running.exact_error import ExactError, distinct
 from adaptive_cart.running.region import with_found, with_threshold
 from adaptive_cart.telling.check import described

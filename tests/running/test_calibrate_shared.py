@@ -35,7 +35,7 @@ from adaptive_cart.results.shared_calibration import (
     calibration_of,
 )
 from adaptive_cart.running.calibrate import calibrate, calibrated_text
-from adaptive_cart.running.calibrate_shared import (
+from adaptive_cart.running.calibrating.claims import (
     asked_at_the_end,
     false_claims,
     for_success_alone,

@@ -213,7 +213,7 @@ def test_a_target_that_no_threshold_keeps_and_one_that_trials_cannot_show_are_re
 
 
 def test_thresholds_that_do_not_settle_are_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    from adaptive_cart.running import calibrate_stops
+    from adaptive_cart.running.calibrating import stops as calibrate_stops
 
     monkeypatch.setattr(calibrate_stops, "ROUNDS", 1)
     raw = small(harm={"at_most": 0.05, "scenarios": ["expected"]})

@@ -30,7 +30,7 @@ from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.alpha_graph import decimal
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
-from adaptive_cart.errors import DesignError, Problem
+from adaptive_cart.errors import DesignError, EngineError, Problem
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.calibration import Calibrated, fingerprint
@@ -38,10 +38,12 @@ from adaptive_cart.results.claims import FALSE, Claims
 from adaptive_cart.results.estimand import true_values
 from adaptive_cart.results.operating import Figure, proportion
 from adaptive_cart.results.shared_calibration import (
+    AnyCalibration,
     ClaimThreshold,
     FamilyPoint,
     SharedCalibration,
 )
+from adaptive_cart.running.calibrating.search import CONFIRMED, FRESH, Effort, Rest, Search
 from adaptive_cart.running.null_region import (
     Point,
     effects_of,
@@ -49,14 +51,19 @@ from adaptive_cart.running.null_region import (
     rate_points,
     scenario_points,
 )
-from adaptive_cart.running.region import WIDE_GRID, asks, with_found, with_threshold
+from adaptive_cart.running.region import (
+    WIDE_GRID,
+    asks,
+    needs_calibration,
+    with_found,
+    with_threshold,
+)
 from adaptive_cart.running.simulated_error import Progress, blocks, smallest
 from adaptive_cart.running.workers import spread
 
 NEAR = 5.0  # errors of a probability from 1: nearer, and a threshold hangs on them
 
 
-FRESH, CONFIRMED = 10, 2  # so many times as many trials, at so many truths, move a threshold
 # by claim and amount of alpha: a threshold, what must not count, and what may
 _Threshold = tuple[str, float, tuple[float, float | None, float | None]]
 
@@ -76,6 +83,30 @@ class _Truths:
     by_name: dict[str, Truth]
     of: dict[str, list[str]]
     notes: list[str]
+
+
+class SharedClaims(Search):
+    """The threshold for success for its own share, then those of the claims."""
+
+    finds = "a threshold of each claim for every amount of the family-wise error it can hold"
+    confirmed = "by fresh trials at the truths with the largest errors, and of any false claim"
+    log = SharedCalibration
+
+    def takes(self, design: Design) -> bool:
+        """Whether success and claims share an error."""
+        return design.alpha_graph is not None
+
+    def find(self, design: Design, effort: Effort, rest: Rest) -> AnyCalibration:
+        """Find success for its share, where that is to be found, and then the claims."""
+        alone, success = for_success_alone(design), None
+        if needs_calibration(alone):
+            success = rest(alone, effort).of_success
+        elif effort.engine == "exact":
+            raise EngineError("the error of further claims is simulated, and not enumerated")
+        seed, fresh = effort.seeds
+        return calibrate_shared(
+            design, success, effort.trials, seed, fresh, effort.jobs, effort.progress
+        )
 
 
 def for_success_alone(design: Design) -> Design:

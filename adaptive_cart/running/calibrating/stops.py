@@ -29,13 +29,38 @@ from adaptive_cart.nouns.records import Floats
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.results.calibration import Calibrated, fingerprint
 from adaptive_cart.results.operating import Figure, proportion
+from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.results.stop_calibration import StopCalibration, StopThreshold
+from adaptive_cart.running.calibrating.search import FRESH, Effort, Rest, Search
 from adaptive_cart.running.region import asks, needs_calibration, with_found
 from adaptive_cart.running.simulated_error import Progress, blocks, most_events, smallest
 from adaptive_cart.running.workers import spread
 
 ROUNDS = 8
 SETTLED = 1e-9
+
+
+class Stops(Search):
+    """Thresholds of stops, and of success with these in force."""
+
+    finds = "the thresholds of futility and safety rules that keep their false stops"
+    confirmed = "by as many fresh trials of the design as it acts, where the most are stopped"
+    log = StopCalibration
+
+    def takes(self, design: Design) -> bool:
+        """Whether the threshold of a rule that stops is to be found."""
+        return bool(stops_asked(design))
+
+    def find(self, design: Design, effort: Effort, rest: Rest) -> AnyCalibration:
+        """Find stops and success in turn."""
+
+        def success_of(fixed: Design) -> Calibrated:
+            found = rest(fixed, effort).of_success
+            assert found is not None
+            return found
+
+        many, (seed, fresh) = FRESH * effort.trials, effort.seeds
+        return calibrate_stops(design, success_of, many, seed, fresh, effort.jobs, effort.progress)
 
 
 def stops_asked(design: Design) -> dict[str, FalseStop]:

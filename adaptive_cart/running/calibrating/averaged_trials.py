@@ -16,7 +16,7 @@ import numpy as np
 
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.results.operating import Z95
-from adaptive_cart.running.averaged_thresholds import Wanted
+from adaptive_cart.running.calibrating.averaged_thresholds import Wanted
 from adaptive_cart.running.simulated_error import TIE
 
 FEWEST = 5  # false successes without which a false discovery is not shown to be small

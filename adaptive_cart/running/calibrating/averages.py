@@ -28,8 +28,10 @@ from adaptive_cart.results.averages import Member, averaged, what_could_be_claim
 from adaptive_cart.results.calibration import Calibrated, fingerprint
 from adaptive_cart.results.estimand import true_values
 from adaptive_cart.results.operating import Z95, Figure, exact
-from adaptive_cart.running.averaged_thresholds import Chances, Wanted, best
-from adaptive_cart.running.averaged_trials import Curves, OfScenario
+from adaptive_cart.results.shared_calibration import AnyCalibration
+from adaptive_cart.running.calibrating.averaged_thresholds import Chances, Wanted, best
+from adaptive_cart.running.calibrating.averaged_trials import Curves, OfScenario
+from adaptive_cart.running.calibrating.search import FRESH, ROUNDS, Effort, Rest, Search
 from adaptive_cart.running.drawn_truths import nodes_of
 from adaptive_cart.running.engine import Engine, obstacles
 from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, distinct, tables_of
@@ -39,8 +41,8 @@ from adaptive_cart.running.shapes import Shape, rounded_between, rounded_up
 from adaptive_cart.running.simulated_error import Progress, blocks, largest_asked, midway
 from adaptive_cart.running.workers import spread
 
-ROUNDS = 6
 PATH = "calibration"
+AVERAGES = ("design_prior", "false_discovery", "correct_decision", "expected_loss")
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,36 @@ class _Weighed:
     scenario: str
     weight: float
     draws: tuple[Draw, ...]
+
+
+class Averages(Search):
+    """The threshold for averages over a design prior, and for the type I error where wanted."""
+
+    finds = "the threshold for success that keeps averages over a design prior"
+    confirmed = "enumerated, or by as many fresh trials of every scenario of the design as it acts"
+    log = AveragedCalibration
+
+    def takes(self, design: Design) -> bool:
+        """Whether anything is wanted on average."""
+        return averages_asked(design)
+
+    def find(self, design: Design, effort: Effort, rest: Rest) -> AnyCalibration:
+        """Find what the type I error needs first, where that is wanted too."""
+        success = None
+        if design.calibration is not None and design.calibration.type_one_error is not None:
+            success = rest(for_type_one_error(design), effort).of_success
+        return calibrate_averages(
+            design, success, FRESH * effort.trials, effort.seeds, effort.jobs, effort.progress,
+            effort.engine,
+        )  # fmt: skip
+
+
+def for_type_one_error(design: Design) -> Design:
+    """The design as it asks for a type I error alone."""
+    tables = design.plain()
+    for name in AVERAGES:
+        tables["calibration"].pop(name, None)
+    return Design(**tables)
 
 
 def averages_asked(design: Design) -> bool:

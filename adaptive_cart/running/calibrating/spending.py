@@ -11,24 +11,74 @@ The idea of spending is that of Lan & DeMets 1983 (Biometrika 70:659), on counts
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from adaptive_cart.conduct.rules import ResolvedRule
-from adaptive_cart.errors import DesignError, Problem
+from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
+from adaptive_cart.design.design import Design
+from adaptive_cart.errors import DesignError, EngineError, Problem
 from adaptive_cart.nouns.records import Floats
+from adaptive_cart.results.calibration import Calibrated, NullPoint
+from adaptive_cart.results.shared_calibration import AnyCalibration
+from adaptive_cart.running.calibrating.search import Effort, Rest, Search
+from adaptive_cart.running.calibrating.type_one_error import SLACK, enumerates, what_was_found
+from adaptive_cart.running.engine import Engine
 from adaptive_cart.running.exact_error import ExactError, distinct
-from adaptive_cart.running.simulated_error import midway, nothing_keeps
+from adaptive_cart.running.region import Region, calibrated_rules, region_of, with_threshold
+from adaptive_cart.running.simulated_error import Progress, midway, nothing_keeps
 
-SLACK = 1e-12  # rounding of an enumerated error
 ROUNDS = 8
 NEVER = 2.0  # a threshold that nothing reaches
+
+
+class Spending(Search):
+    """Thresholds free by look."""
+
+    finds = "a threshold for each look, by what is spent up to it"
+    confirmed = "enumerated"
+    log = Calibrated
+
+    def takes(self, design: Design) -> bool:
+        """Whether so much of the type I error is to be spent up to each look."""
+        return design.calibration is not None and design.calibration.spend is not None
+
+    def find(self, design: Design, effort: Effort, rest: Rest) -> AnyCalibration:
+        """Enumerate them, look by look."""
+        return _spent(design, region_of(design), effort.progress, effort.engine)
+
+
+def _spent(design: Design, region: Region, progress: Progress, engine: Engine) -> Calibrated:
+    """Thresholds free by look, of a design that is enumerated."""
+    assert design.calibration is not None
+    assert design.calibration.spend is not None
+    if not enumerates(design, region, engine):
+        raise EngineError(
+            "calibration.spend: what is spent up to each look is enumerated, and this design is "
+            "simulated; write a shape of the thresholds instead"
+        )
+    numbers = with_threshold(design, 0.5)
+    (rule,) = calibrated_rules(design, resolve_rules(numbers))
+    error = ExactError(numbers, {rule.name}, region.limits)
+    spend = [*design.calibration.spend]
+    found = thresholds_spending(error, rule, spend, progress)
+    last = found[max(found)]
+    worst = error.worst(last)
+    shown = {**error.shown(last), worst.name: worst.error}
+    told = ", ".join(f"{most:g} up to look {look}" for look, most in zip(found, spend, strict=True))
+    return what_was_found(
+        design, numbers, region, last, *error.beside(rule.name, max(found), last, last),
+        by_look={rule.name: found},
+        method="exact",
+        points=tuple(NullPoint(name, value, 0.0) for name, value in shown.items()),
+        worst=worst.name,
+        calibrated=[rule],
+        notes=(f"at most so much of the error is spent: {told}",),
+        shape="spending",
+    )  # fmt: skip
 
 
 def thresholds_spending(
     error: ExactError,
     rule: ResolvedRule,
     spend: list[float],
-    progress: Callable[[str, int, int], None],
+    progress: Progress,
 ) -> dict[int, float]:
     """By look at which a rule is judged: its threshold.
 
@@ -67,7 +117,7 @@ def _once(
     error: ExactError,
     rule: ResolvedRule,
     spend: list[float],
-    progress: Callable[[str, int, int], None],
+    progress: Progress,
 ) -> dict[int, float]:
     error.fixed = dict.fromkeys(rule.looks, NEVER)
     found: dict[int, float] = {}

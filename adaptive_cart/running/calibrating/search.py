@@ -1,0 +1,101 @@
+"""What a search for thresholds is: what it takes, what it finds, how it is kept and read.
+
+To add one: write a module that imitates ``overruled.py``, and name it in ``SEARCHES``
+(``calibrating/__init__.py``), before those that would take the same design.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from adaptive_cart.design.design import Design
+from adaptive_cart.results.shared_calibration import AnyCalibration
+from adaptive_cart.running.engine import Engine
+from adaptive_cart.running.simulated_error import Progress
+
+TRIALS = 10_000
+FRESH = 10  # so many times as many trials confirm a threshold as search it
+CONFIRMED = 2  # truths, those with the largest errors
+ROUNDS = 6  # in which thresholds that depend on each other have to settle
+
+
+@dataclass(frozen=True)
+class Effort:
+    """With what a search searches.
+
+    Attributes
+    ----------
+    trials
+        Simulated at each truth.
+    seed
+        Of the run; those of the search and of what confirms it are made from it.
+    jobs
+        Processes; all cores where it is nothing. Changes no result.
+    engine
+        ``exact`` enumerates, ``simulate`` draws trials, ``auto`` enumerates where that is valid
+        and quick.
+    """
+
+    trials: int
+    seed: int
+    jobs: int | None
+    progress: Progress
+    engine: Engine
+
+    @property
+    def seeds(self) -> tuple[int, int]:
+        """Seed of the trials that search, and of those that confirm."""
+        searching = own_seed(self.seed)
+        return searching, own_seed(searching)
+
+
+Rest = Callable[[Design, Effort], AnyCalibration]
+
+
+class Search(ABC):
+    """One way to find thresholds that are ``"calibrate"``.
+
+    Attributes
+    ----------
+    finds
+        What it finds, for what.
+    confirmed
+        How what it found is confirmed.
+    log
+        The record that is kept beside the design file, and told in the report.
+    """
+
+    finds: ClassVar[str]
+    confirmed: ClassVar[str]
+    log: ClassVar[type[AnyCalibration]]
+
+    @abstractmethod
+    def takes(self, design: Design) -> bool:
+        """Whether it is the search for a design, where none before it in the registry is."""
+
+    @abstractmethod
+    def find(self, design: Design, effort: Effort, rest: Rest) -> AnyCalibration:
+        """Find the thresholds.
+
+        Parameters
+        ----------
+        rest
+            Finds the thresholds of a design that this search leaves to the others.
+
+        Raises
+        ------
+        DesignError
+            If no thresholds keep what is wanted.
+        EngineError
+            If ``exact`` is asked for and not valid.
+        """
+
+
+def own_seed(seed: int) -> int:
+    """Seed of trials that are to have nothing in common with those of another seed."""
+    digest = hashlib.blake2b(f"calibration {seed}".encode(), digest_size=7).digest()
+    return int.from_bytes(digest, "little")

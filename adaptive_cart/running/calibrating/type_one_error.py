@@ -1,0 +1,344 @@
+"""The threshold for success that keeps the type I error, in the worst case over the null region.
+
+Every ``"calibrate"`` of a design is one number: the smallest threshold at which the probability of
+a false success is at most the wanted type I error at every point of the null region. The error is a
+step function of the threshold, so that the number written lies midway between the largest posterior
+probability that must not count as success and the next that may, to ten decimals.
+Futility counts as binding, unless the design says that it is not: then the search leaves the
+futility rules out.
+
+Where the exact engine is valid the error is enumerated (:mod:`adaptive_cart.running.exact_error`).
+Elsewhere trials are simulated once at each point with success switched off; a trial would have
+succeeded at a threshold if the largest probability that a calibrated rule with a false claim ever
+asked for reaches it, since success would have ended it there. So the error at every threshold is
+read off one simulation. Where another rule predicts a calibrated one, what it does depends on the
+threshold too: then the search is repeated with the predicted threshold set to the last answer until
+it settles.
+
+The threshold is found on trials of their own (a seed made from the design's). At the null points
+with the largest errors ten times as many fresh ones (a third seed) then move it until the upper 95%
+bound of the error is at most the one wanted; with ``confidence = "estimate"`` the search alone
+decides, and fresh trials only tell the error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
+from adaptive_cart.decisions import SUCCESS
+from adaptive_cart.design.design import Design
+from adaptive_cart.errors import EngineError
+from adaptive_cart.nouns.records import Floats
+from adaptive_cart.results.calibration import Calibrated, NullPoint, fingerprint
+from adaptive_cart.results.operating import proportion
+from adaptive_cart.results.shared_calibration import AnyCalibration
+from adaptive_cart.running.calibrating.search import (
+    CONFIRMED,
+    FRESH,
+    ROUNDS,
+    Effort,
+    Rest,
+    Search,
+    own_seed,
+)
+from adaptive_cart.running.engine import Engine, obstacles
+from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, distinct, tables_of
+from adaptive_cart.running.null_region import Point
+from adaptive_cart.running.region import (
+    Region,
+    asks,
+    calibrated_rules,
+    claims_of,
+    null_points,
+    region_of,
+    with_threshold,
+    with_thresholds,
+)
+from adaptive_cart.running.shapes import Shape, rounded_between, rounded_up
+from adaptive_cart.running.simulated_error import (
+    Progress,
+    false_successes,
+    hardest,
+    midway,
+    nothing_keeps,
+    over_points,
+    smallest,
+)
+
+SLACK = 1e-12  # rounding of an enumerated error
+
+
+class TypeOneError(Search):
+    """One threshold, or one shape of thresholds, for the type I error."""
+
+    finds = "the threshold for success that keeps the type I error"
+    confirmed = "enumerated, or by ten times as many fresh trials at the two worst null points"
+    log = Calibrated
+
+    def takes(self, design: Design) -> bool:
+        """Every design: whatever nothing else was asked of."""
+        return True
+
+    def find(self, design: Design, effort: Effort, rest: Rest) -> AnyCalibration:
+        """Enumerate it where that is valid and quick, else simulate."""
+        region = region_of(design)
+        if enumerates(design, region, effort.engine):
+            return _enumerated(design, region, effort.progress)
+        seed = own_seed(effort.seed)
+        return _simulated(design, region, effort.trials, seed, effort.jobs, effort.progress)
+
+
+# ── enumerated ────────────────────────────────────────────────────────────────────────────────
+def enumerates(design: Design, region: Region, engine: Engine) -> bool:
+    """Whether the error is enumerated.
+
+    Raises
+    ------
+    EngineError
+        If that is asked for and not valid.
+    """
+    if engine == "simulate":
+        return False
+    found = ["the null region is one of scenarios"] if region.base is None else []
+    if region.base is not None:
+        numbers = with_threshold(design, 0.5)
+        found = obstacles(numbers, {region.base: numbers.truths[region.base]})
+    found += claims_together(design)
+    if engine == "exact" and found:
+        listed = "\n".join(f"  - {reason}" for reason in found)
+        raise EngineError(f"the error of this design cannot be enumerated:\n{listed}")
+    return not found and (engine == "exact" or tables_of(design) <= MOST_TABLES)
+
+
+def _one_by_one(design: Design) -> list[str]:
+    """Say of which error it is that it is held."""
+    if design.calibration is None or not design.calibration.by_claim:
+        return []
+    return [
+        "the error of each claim is held by itself; that any of them is false has no bound of its "
+        "own, and may be more frequent"
+    ]
+
+
+def claims_together(design: Design) -> list[str]:
+    """Say that claims are held one by one, which enumeration does not do."""
+    asked = design.calibration
+    if asked is None or not asked.by_claim or len(design.rules_ending(SUCCESS)) == 1:
+        return []
+    return ["the error of each claim is held by itself, and several rules declare success"]
+
+
+def _not_enumerated(design: Design, region: Region) -> list[str]:
+    """Say that the error could be enumerated, where only the time it takes speaks against it."""
+    if region.base is None:
+        return []
+    numbers = with_threshold(design, 0.5)
+    stands = obstacles(numbers, {region.base: numbers.truths[region.base]})
+    stands += claims_together(design)
+    if stands or tables_of(design) <= MOST_TABLES:
+        return []
+    return [
+        f"the error was simulated, since enumerating it would take {tables_of(design):,} tables; "
+        f"more than {MOST_TABLES:,} are enumerated where --engine exact asks for it"
+    ]
+
+
+def _enumerated(design: Design, region: Region, progress: Progress) -> Calibrated:
+    assert design.calibration is not None
+    target = design.calibration.type_one_error
+    assert target is not None
+    numbers = with_threshold(design, 0.5)
+    calibrated = calibrated_rules(design, resolve_rules(numbers))
+    error = ExactError(numbers, {rule.name for rule in calibrated}, region.limits)
+    values = distinct(error.probabilities)
+    steps = math.ceil(math.log2(len(values) + 1)) + 1
+    low, high = -1, len(values)  # at low the error is too large, at high it is not
+    done = 0
+    while high - low > 1:
+        progress("calibration", done, steps)
+        middle = (low + high) // 2
+        if error.worst(float(values[middle]), target + SLACK).error <= target + SLACK:
+            high = middle
+        else:
+            low = middle
+        done += 1
+    if high == len(values):
+        raise nothing_keeps(target, error.worst(float(values[-1])).error, float(values[-1]))
+    progress("calibration", steps, steps)
+    must_not = float(values[low]) if low >= 0 else None
+    may = float(values[high])
+    threshold = 0.0 if must_not is None else midway(must_not, may)
+    worst = error.worst(may)
+    shown = {**error.shown(may), worst.name: worst.error}
+    by_look = {}
+    if not error.shape.flat and must_not is not None:
+        by_look = {
+            rule.name: {
+                look: rounded_between(value, *error.beside(rule.name, look, must_not, may))
+                for look, value in error.shape.thresholds(design, rule, threshold).items()
+            }
+            for rule in design.rules
+            if asks(rule)
+        }
+    return what_was_found(
+        design, numbers, region, threshold, must_not, may,
+        by_look=by_look,
+        method="exact",
+        points=tuple(NullPoint(name, value, 0.0) for name, value in shown.items()),
+        worst=worst.name,
+        calibrated=calibrated,
+    )  # fmt: skip
+
+
+# ── simulated ─────────────────────────────────────────────────────────────────────────────────
+def _simulated(
+    design: Design, region: Region, trials: int, seed: int, jobs: int | None, progress: Progress
+) -> Calibrated:
+    assert design.calibration is not None
+    error = design.calibration.type_one_error
+    assert error is not None
+    predicted = any(a.predictive for rule in design.rules for a in rule.comparisons)
+    threshold, must_not, may = 1.0 - error, None, None
+    chosen: list[str] | None = None
+    largest: dict[str, Floats] = {}
+    notes: list[str] = []
+    by_name: dict[str, Point] = {}
+    for round_ in range(ROUNDS if predicted else 1):
+        numbers = with_threshold(design, threshold)
+        points, notes = null_points(numbers, design)
+        if chosen is None:
+            chosen = hardest(numbers, design, region, points, trials, seed, jobs)
+        by_name = {point.name: point for point in points if point.name in chosen}
+        label = f"calibration {round_ + 1}"
+        largest = over_points(numbers, design, by_name, trials, seed, jobs, progress, label)
+        found, must_not, may = smallest([*largest.values()], error)
+        settled = abs(found - threshold) < 1e-6
+        threshold = found
+        if settled:
+            break
+    confirmed: dict[str, Floats] = {}
+    if design.calibration.by_upper_bound:
+        threshold, must_not, may, confirmed = _bounded(
+            design, largest, threshold, trials, seed, jobs, progress, ROUNDS if predicted else 1
+        )
+    errors = {name: proportion(int((v >= threshold).sum()), trials) for name, v in largest.items()}
+    shown = {name: proportion(int((v >= threshold).sum()), len(v)) for name, v in confirmed.items()}
+    worst = max(shown or errors, key=lambda name: (shown or errors)[name].estimate)
+    shape = Shape.of(design)
+    by_look = {
+        rule.name: {k: rounded_up(t) for k, t in shape.thresholds(design, rule, threshold).items()}
+        for rule in design.rules
+        if asks(rule) and not shape.flat
+    }
+    final = with_thresholds(design, threshold, by_look)
+    if confirmed and not predicted and shape.flat:
+        fresh = shown[worst]
+    else:
+        again = {point.name: point for point in null_points(final, design)[0]}[worst]
+        number = len(confirmed[worst]) if confirmed else trials
+        fresh = proportion(false_successes(final, again, number, own_seed(seed)), number)
+    return what_was_found(
+        design, final, region, threshold, must_not, may,
+        by_look=by_look,
+        method="simulated",
+        points=tuple(NullPoint(n, f.estimate, f.mcse) for n, f in errors.items()),
+        worst=worst,
+        calibrated=calibrated_rules(design, resolve_rules(final)),
+        trials=trials,
+        fresh=fresh,
+        seed=seed,
+        notes=(*_not_enumerated(design, region), *_one_by_one(design), *notes),
+        confidence="upper" if confirmed else "estimate",
+    )  # fmt: skip
+
+
+def _bounded(
+    design: Design,
+    searched: dict[str, Floats],
+    threshold: float,
+    trials: int,
+    seed: int,
+    jobs: int | None,
+    progress: Progress,
+    rounds: int,
+) -> tuple[float, float | None, float | None, dict[str, Floats]]:
+    """Move the threshold until the upper bound of the error, on fresh trials, is what is wanted.
+
+    Parameters
+    ----------
+    searched
+        By null point: the largest probabilities of the trials of the search. Those with the
+        largest errors are simulated anew, with ten times as many; the others are held by these.
+
+    Returns
+    -------
+    The threshold with its neighbours, and the largest probabilities of the fresh trials.
+    """
+    assert design.calibration is not None
+    error = design.calibration.type_one_error
+    assert error is not None
+    order = sorted(searched, key=lambda name: -float((searched[name] >= threshold).mean()))
+    worst, others = order[:CONFIRMED], [searched[name] for name in order[CONFIRMED:]]
+    fresh: dict[str, Floats] = {}
+    must_not: float | None = None
+    may: float | None = None
+    for round_ in range(rounds):
+        numbers = with_threshold(design, threshold)
+        points = {p.name: p for p in null_points(numbers, design)[0] if p.name in worst}
+        label = f"confirmation {round_ + 1}"
+        many = FRESH * trials
+        fresh = over_points(numbers, design, points, many, own_seed(seed), jobs, progress, label)
+        found, must_not, may = smallest([*fresh.values()], error, upper=True)
+        by_search = smallest(others, error) if others else (0.0, None, None)
+        if by_search[0] > found:
+            found, must_not, may = by_search
+        settled = abs(found - threshold) < 1e-6
+        threshold = found
+        if settled:
+            break
+    return threshold, must_not, may, fresh
+
+
+# ── what is found ─────────────────────────────────────────────────────────────────────────────
+def what_was_found(
+    design: Design,
+    numbers: Design,
+    region: Region,
+    threshold: float,
+    must_not: float | None,
+    may: float | None,
+    *,
+    calibrated: Sequence[ResolvedRule],
+    by_look: Mapping[str, Mapping[int, float]],
+    **rest: Any,
+) -> Calibrated:
+    """What a search for the type I error came to, with the words and fingerprints of a log."""
+    assert design.calibration is not None
+    assert design.calibration.type_one_error is not None
+    scenarios = tuple(dict.fromkeys([*([region.base] if region.base else []), *region.nulls]))
+    final = with_thresholds(design, threshold, by_look)
+    told = {
+        "trials": 0,
+        "fresh": None,
+        "seed": 0,
+        "notes": (),
+        "confidence": "exact",
+        "shape": Shape.of(design).name,
+    } | rest
+    return Calibrated(
+        threshold=threshold,
+        must_not_count=must_not,
+        may_count=may,
+        target=design.calibration.type_one_error,
+        claims={rule.name: claims_of(rule, design) for rule in calibrated},
+        margins={rule.name: rule.asked[0].value for rule in calibrated},
+        region=region.words,
+        scenarios=scenarios,
+        asked=fingerprint(design, scenarios),
+        found=fingerprint(final, scenarios),
+        by_look={name: tuple(values.values()) for name, values in by_look.items()},
+        **told,
+    )
