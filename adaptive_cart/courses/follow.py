@@ -95,8 +95,9 @@ class Following:
         return np.full(math.prod(self.shape), np.inf)
 
     def u(self, purpose: str, where: Positions) -> Floats:
-        """Uniforms for a purpose, of the participants at some positions."""
-        return self.latents.of(purpose).ravel().take(where)
+        """Uniforms for a purpose, of the participants at some positions, which do not repeat."""
+        everybody = self.latents.of(purpose).ravel()
+        return everybody if len(where) == len(everybody) else everybody.take(where)
 
     def put(self, name: str, where: Positions, months: Floats) -> None:
         """Write the months of an event."""

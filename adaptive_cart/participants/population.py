@@ -116,12 +116,12 @@ def populate(
 
 def _external(design: Design, truth: Truth, latents: Latents) -> dict[str, Integers]:
     """Responders in external data that are drawn anew in every trial, by one uniform a trial."""
-    from scipy import stats
-
     found = {}
     for name in design.comparators:
         data = design.external[name]
         if data.redrawn:
+            from scipy import stats  # slow to import, and few designs need it
+
             u = latents.of(f"external:{name}", 1)[:, 0]
             rate = truth.external_source[data.endpoint, name]
             found[name] = stats.binom.ppf(u, int(data.total("participants")), rate).astype(np.int64)

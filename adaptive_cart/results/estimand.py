@@ -4,7 +4,7 @@ A direct truth gives it in closed form. The truth of a course is integrated over
 by randomised quasi-Monte Carlo: the very code that follows simulated participants is run on
 scrambled Sobol points (Owen 1998, J Complexity 14:466), all arms and strata on the same points, and
 the spread over independent scrambles is the Monte Carlo standard error that is reported with the
-value. SciPy's generator is used because its scrambling and direction numbers are well tried.
+value. They are those of SciPy's generator, whose scrambling and direction numbers are well tried.
 
 An average over strata weighs each by its share of the average's own denominator: remitters for a
 time to relapse, the infused for an adverse event, those not missing where the missing are left out,
@@ -16,25 +16,24 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.endpoints import is_time
-from adaptive_cart.nouns.counters import narrow
 from adaptive_cart.nouns.questions import ALL, BETTER, LEVEL, OPEN, Cut, Quantity, Question
 from adaptive_cart.nouns.ranked import better, common_odds_ratio, or_better
-from adaptive_cart.nouns.records import Floats, Population
+from adaptive_cart.nouns.records import Floats
 from adaptive_cart.nouns.streams import Latents
-from adaptive_cart.participants.population import populate
 from adaptive_cart.results.hazard_ratios import HazardRatios, last_looks
+from adaptive_cart.results.sampled_cells import KnownCells, Measured, endpoint_cells, sampled_cells
+from adaptive_cart.results.sobol_points import BITS, ScrambledSobol
 from adaptive_cart.results.true_times import (
     OF_TIMES,
     SampledMedians,
@@ -45,7 +44,6 @@ from adaptive_cart.results.true_value import Cells, TrueValue, told
 
 SCRAMBLES = 16
 POINTS = 2**16
-BITS = 30  # of a point: it is a whole number of steps of 2**-30
 AT_A_TIME = 2**16  # points
 # the first dimensions of a Sobol sequence are the most even, so the most often decisive come first
 PURPOSES = (
@@ -75,8 +73,6 @@ DIMENSIONS = len(PURPOSES) + 1
 SEED = 20_070_917
 
 Known: TypeAlias = tuple[str, str, float | Cut]  # an endpoint, a quantity, a month or a cut
-Measured: TypeAlias = Callable[[Population], Floats | None]
-Key = TypeVar("Key")
 
 
 @dataclass(frozen=True)
@@ -182,7 +178,7 @@ class SobolLatents(Latents):
 
     def __init__(self, seed: int = SEED, scrambles: int = SCRAMBLES, points: int = POINTS) -> None:
         super().__init__(seed, 0, scrambles, points)
-        self._steps: npt.NDArray[np.uint32] | None = None
+        self.cells = KnownCells()
 
     def dimension(self, purpose: str) -> int:
         """Dimension of a purpose: fixed, so that no value depends on what was asked before."""
@@ -206,20 +202,14 @@ class SobolLatents(Latents):
         return values
 
     def points(self, dimension: int, chosen: slice) -> Floats:
-        """Points of some scrambles in one dimension, ``(scramble, point)``.
-
-        They are kept as the whole numbers of steps that they are made of, in half the memory.
-        """
-        if self._steps is None:
-            from scipy.stats import qmc
-
-            self._steps = np.empty((DIMENSIONS, self.trials, self.participants), dtype=np.uint32)
-            for scramble in range(self.trials):
-                sobol = qmc.Sobol(DIMENSIONS, scramble=True, bits=BITS, rng=self.seed + scramble)
-                points = sobol.random(self.participants)
-                self._steps[:, scramble, :] = (points * 2.0**BITS).T
-        uniforms: Floats = self._steps[dimension, chosen] * np.float64(2.0**-BITS)
+        """Points of some scrambles in one dimension, ``(scramble, point)``; none is kept."""
+        steps = self._sobol.steps(dimension, chosen, self.participants)
+        uniforms: Floats = steps * np.float64(2.0**-BITS)
         return uniforms
+
+    @cached_property
+    def _sobol(self) -> ScrambledSobol:
+        return ScrambledSobol.of(DIMENSIONS, [self.seed + k for k in range(self.trials)])
 
     def by_few(self) -> Iterator[FewScrambles]:
         """All scrambles, a few at a time: as many as stay in a processor's cache."""
@@ -390,7 +380,7 @@ def _categories(
             measured: dict[int, Measured] = {
                 place: partial(endpoint.share, name, place=place) for place in places
             }
-            values = _sampled_cells(design, world, measured, points)
+            values = sampled_cells(design, world, measured, points)
         counted = _counted(design, truth, [name], points) if len(truth.strata) > 1 else {}
         found[name] = tuple(
             Cells(values[place], truth.shares, counted.get(name)) for place in places
@@ -411,7 +401,7 @@ def _cells(
         for absent in sorted(worlds, key=len):
             alike = [n for n in drawn if design.endpoints[n].absent() == absent]
             measured = {n: partial(design.endpoints[n].true_values, n) for n in alike}
-            values |= _sampled_cells(design, truth.without(absent), measured, points)
+            values |= endpoint_cells(design, truth.without(absent), measured, points)
     for name, value in exact.items():
         values[name] = value[None]
     counted = _counted(design, truth, list(values), points) if len(truth.strata) > 1 else {}
@@ -440,7 +430,7 @@ def _counted(
                 )
         elif endpoint.counts_some() and name not in exact:
             measured[name] = partial(endpoint.counted, name)
-    return found | (_sampled_cells(design, truth, measured, points) if measured else {})
+    return found | (sampled_cells(design, truth, measured, points) if measured else {})
 
 
 def _followed_unequally(design: Design, truth: Truth) -> bool:
@@ -478,9 +468,9 @@ def _lasting(
         return found
     medians = {key: of for key, of in measured.items() if OF_TIMES[key[1]].of_strata_pooled}
     means = {key: of for key, of in measured.items() if key not in medians}
-    values = _sampled_cells(design, truth, means, points) if means else {}
+    values = sampled_cells(design, truth, means, points) if means else {}
     if medians:
-        values |= _sampled_cells(design, truth, medians, points, together=True)
+        values |= sampled_cells(design, truth, medians, points, together=True)
     names = list(dict.fromkeys(key[0] for key in measured))
     counted = _counted(design, truth, names, points) if len(truth.strata) > 1 else {}
     for of_name, v in values.items():
@@ -509,7 +499,7 @@ def _proportions(
         else:
             measured: dict[Known, Measured] = {key: partial(endpoint.proportion, name, cut=cut)}
             world = truth.without(endpoint.absent())
-            values = _sampled_cells(design, world, measured, points)[key]
+            values = sampled_cells(design, world, measured, points)[key]
         counted = _counted(design, truth, [name], points) if len(truth.strata) > 1 else {}
         found[key] = Cells(values, truth.shares, counted.get(name))
     return found
@@ -519,12 +509,12 @@ def _sampled_medians(design: Design, truth: Truth, points: SobolLatents, name: s
     """Medians of a time that follows from a course, of each stratum and of strata together."""
     endpoint = design.endpoints[name]
     alone: Measured = partial(median_of, endpoint, math.inf)
-    own = _sampled_cells(design, truth, {name: alone}, points, together=True)[name]
+    own = sampled_cells(design, truth, {name: alone}, points, together=True)[name]
     months = months_about(own)
     measured: dict[float, Measured] = {
         float(month): partial(endpoint.lasting, month=float(month)) for month in months
     }
-    lasts = _sampled_cells(design, truth, measured, points)
+    lasts = sampled_cells(design, truth, measured, points)
     counted = _counted(design, truth, [name], points).get(name)
     left = np.stack([lasts[float(month)] for month in months], axis=-1)
     return SampledMedians(own, truth.shares, counted, months=months, left=left)
@@ -577,50 +567,6 @@ def course_means(
     design: Design, truth: Truth, measured: Measured, points: SobolLatents
 ) -> tuple[TrueValue, ...]:
     """Mean by arm of what is measured of participants in a scenario that says their course."""
-    (values,) = _sampled_cells(design, truth, {0: measured}, points).values()
+    (values,) = sampled_cells(design, truth, {0: measured}, points).values()
     cells = Cells(values, truth.shares)
     return tuple(map(cells.level, cells.arms))
-
-
-def _sampled_cells(
-    design: Design,
-    truth: Truth,
-    measured: Mapping[Key, Measured],
-    points: SobolLatents,
-    together: bool = False,
-) -> dict[Key, Floats]:
-    """What is measured of the participants of every scramble, ``(scramble, arm, stratum)``.
-
-    Parameters
-    ----------
-    together
-        Whether what is measured of a scramble takes the others into account.
-    """
-    parts = [points] if together else points.by_few()
-    found: dict[Key, list[Floats]] = {}
-    for part in parts:
-        for key, cells in _cells_of(design, truth, measured, part).items():
-            found.setdefault(key, []).append(cells)
-    return {key: np.concatenate(cells) for key, cells in found.items()}
-
-
-def _cells_of(
-    design: Design, truth: Truth, measured: Mapping[Key, Measured], points: Latents
-) -> dict[Key, Floats]:
-    """The same of some scrambles, which are followed at once."""
-    shape = (points.trials, points.participants)
-    arrival = np.zeros(shape)
-    arms, strata = len(truth.arms), len(truth.strata)
-    result: dict[Key, Floats] = {}
-    for arm in range(arms):
-        for stratum in range(strata):
-            everybody = np.full(shape, arm, dtype=narrow(arms))
-            label = np.full(shape, stratum, dtype=narrow(strata)) if strata > 1 else None
-            population = populate(design, truth, points, arrival, everybody, label)
-            for key, of in measured.items():
-                values = of(population)
-                if values is None:
-                    continue
-                cells = result.setdefault(key, np.empty((shape[0], arms, strata)))
-                cells[:, arm, stratum] = values
-    return result

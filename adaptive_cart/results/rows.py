@@ -11,6 +11,7 @@ from adaptive_cart.conduct.standing import holds_apart
 from adaptive_cart.conduct.trial import Block, LookRecord
 from adaptive_cart.decisions import REASONS
 from adaptive_cart.nouns.counters import narrow
+from adaptive_cart.results.arrow_columns import column_of, labels_of
 from adaptive_cart.results.borrowing import borrowing_columns
 from adaptive_cart.results.claims import Claims, any_of_them
 
@@ -30,19 +31,17 @@ def trials_table(
     claims
         The scenario's, by which successes are false or not; the column is left out without.
     """
-    import pyarrow as pa
-
     parts: dict[str, list[Any]] = {}
     for block in blocks:
         known = {} if claims is None else _false(plan, block, claims)
         for name, values in (_trial_columns(plan, block) | known).items():
             parts.setdefault(name, []).append(values)
     columns = {name: np.concatenate(values) for name, values in parts.items()}
-    rules = np.array([*(rule.name for rule in plan.rules), ""], dtype=object)
+    rules = [*(rule.name for rule in plan.rules), ""]
     table = {"scenario": _constant(scenario, len(columns["trial"])), "trial": columns.pop("trial")}
-    table["reason"] = _labels(np.array(REASONS, dtype=object), columns.pop("reason"))
-    table["rule"] = _labels(rules, columns.pop("rule"))
-    return pa.table({**table, **columns})
+    table["reason"] = labels_of(REASONS, columns.pop("reason"))
+    table["rule"] = labels_of(rules, columns.pop("rule"))
+    return _table(table, columns)
 
 
 def false_columns(plan: Plan) -> list[str]:
@@ -162,11 +161,7 @@ def target_label(plan: Plan, arm: int, stratum: int) -> str:
 
 def looks_table(plan: Plan, scenario: str, blocks: list[Block]) -> pa.Table:
     """Rows of ``looks.parquet``, ordered by trial, look, arm and stratum."""
-    import pyarrow as pa
-
     design = plan.design
-    arms = np.array(design.arm_names, dtype=object)
-    strata = np.array(design.stratum_names or ("",), dtype=object)
     parts: dict[str, list[Any]] = {}
     for block in blocks:
         for record in block.looks:
@@ -177,9 +172,9 @@ def looks_table(plan: Plan, scenario: str, blocks: list[Block]) -> pa.Table:
     columns = {name: values[order] for name, values in columns.items()}
     table = {"scenario": _constant(scenario, len(order)), "trial": columns.pop("trial")}
     table["look"] = columns.pop("look")
-    table["arm"] = _labels(arms, columns.pop("arm"))
-    table["stratum"] = _labels(strata, columns.pop("stratum"))
-    return pa.table({**table, **columns})
+    table["arm"] = labels_of(design.arm_names, columns.pop("arm"))
+    table["stratum"] = labels_of(design.stratum_names or ("",), columns.pop("stratum"))
+    return _table(table, columns)
 
 
 def _look_columns(plan: Plan, block: Block, record: LookRecord) -> dict[str, Any]:
@@ -226,15 +221,13 @@ def _look_columns(plan: Plan, block: Block, record: LookRecord) -> dict[str, Any
     return columns
 
 
-def _labels(words: Any, positions: Any) -> Any:
-    """Text by position, kept as positions in the file; -1 is the last word."""
+def _constant(word: str, rows: int) -> Any:
+    return labels_of([word], np.zeros(rows, dtype=np.int8))
+
+
+def _table(labels: dict[str, Any], columns: dict[str, Any]) -> pa.Table:
+    """Columns of text first, or of what stands among them, then all others."""
     import pyarrow as pa
 
-    indices = pa.array(
-        np.where(positions < 0, len(words) - 1, positions).astype(narrow(len(words)))
-    )
-    return pa.DictionaryArray.from_arrays(indices, pa.array(list(words), pa.string()))
-
-
-def _constant(word: str, rows: int) -> Any:
-    return _labels(np.array([word], dtype=object), np.zeros(rows, dtype=np.int8))
+    made = {n: column_of(v) if isinstance(v, np.ndarray) else v for n, v in labels.items()}
+    return pa.table({**made, **{name: column_of(values) for name, values in columns.items()}})

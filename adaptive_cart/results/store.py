@@ -46,9 +46,9 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.errors import ResultsError, RunError
-from adaptive_cart.nouns.counters import Labels, narrow
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.nouns.whole_files import renamed, telling
+from adaptive_cart.results.arrow_columns import array_of, positions_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -656,13 +656,13 @@ class Store:
         words
             For a column of text: it comes as positions in these, -1 for any other.
         """
-        pieces = []
+        pieces: list[npt.NDArray[Any]] = []
         for group in self.groups(name, scenario, [column]):
             values = group.column(0)
             pieces += (
-                [_positions(chunk, words) for chunk in values.chunks]
+                [positions_of(chunk, words) for chunk in values.chunks]
                 if words
-                else [values.to_numpy()]
+                else [array_of(values)]
             )
         if not pieces:
             raise ResultsError(f"{self.path(name)}: holds nothing of '{scenario}'")
@@ -735,8 +735,8 @@ class LastLooks:
         sums = []
         waiting = np.empty(0)
         for group in self.store.groups(LOOKS, self.scenario, ["last", column]):
-            last = group.column("last").to_numpy()
-            values = np.concatenate([waiting, group.column(column).to_numpy()[last]])
+            last = array_of(group.column("last"))
+            values = np.concatenate([waiting, array_of(group.column(column))[last]])
             whole = len(values) - len(values) % cells  # a row group may end within a trial
             waiting = values[whole:]
             sums.append(values[:whole].reshape(-1, self.arms, self.strata).sum(axis=2))
@@ -771,7 +771,7 @@ def _footer(file: Any) -> dict[str, Any]:
 
 def _cut(table: pa.Table, start: int, stop: int) -> pa.Table:
     """Rows of trials ``start`` to ``stop`` (excluded) of a table in order of trial."""
-    trial = table.column("trial").to_numpy()
+    trial = array_of(table.column("trial"))
     first, last = np.searchsorted(trial, [start, stop])
     return table.slice(first, last - first)
 
@@ -791,12 +791,3 @@ def regrouped(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
             waiting, number = [whole.slice(rows)], number - rows
     if number:
         yield pa.concat_tables(waiting).combine_chunks()
-
-
-def _positions(labels: Any, words: Sequence[str]) -> Labels:
-    """Text kept as positions in a dictionary of its own, as positions in other words."""
-    place = {word: position for position, word in enumerate(words)}
-    there = labels.dictionary.to_pylist()
-    found = np.array([place.get(word, -1) for word in there], dtype=narrow(len(words)))
-    positions: Labels = found[labels.indices.to_numpy()]
-    return positions

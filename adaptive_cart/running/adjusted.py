@@ -30,7 +30,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import special
-from scipy.optimize import elementwise
 
 from adaptive_cart.conduct.plan import LEVEL, Plan
 from adaptive_cart.decisions import STOPS, SUCCESS, Ending
@@ -250,6 +249,8 @@ class Corrected:
         found = np.where(first >= 0.0, start, stop)
         inside = np.flatnonzero((first < 0.0) & (last > 0.0)).astype(np.float64)
         if len(inside):
+            from scipy.optimize import elementwise  # slow to import
+
             edges = (np.full(len(inside), start), np.full(len(inside), stop))
             root = elementwise.find_root(
                 short, edges, args=(inside,), tolerances={"xatol": TIGHT, "xrtol": 0.0}

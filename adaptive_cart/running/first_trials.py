@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
-
 from adaptive_cart.decisions import REASONS, SUCCESS
+from adaptive_cart.results.arrow_columns import positions_of
 from adaptive_cart.results.operating import proportion
 from adaptive_cart.results.percentages import with_interval
 from adaptive_cart.results.store import Parts, Span, Stretch
@@ -77,7 +76,7 @@ class FirstTrials:
     def _words(self, name: str, trials: int, stretch: Stretch) -> str:
         number = stretch.stop - stretch.start
         table = self.parts.read(Span(stretch.start, stretch.stop, stretch), "trials")
-        reason = np.asarray(table.column("reason").combine_chunks().dictionary_decode())
-        found = proportion(int((reason == REASONS[SUCCESS]).sum()), number)
+        reasons = (positions_of(chunk, REASONS) for chunk in table.column("reason").chunks)
+        found = proportion(sum(int((reason == SUCCESS).sum()) for reason in reasons), number)
         share = with_interval(found.estimate, found.lower, found.upper)
         return f"'{name}', first {number:,} of {trials:,} trials: success {share}"

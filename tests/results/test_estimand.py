@@ -513,6 +513,19 @@ def test_a_scenarios_value_does_not_depend_on_the_scenarios_before_it() -> None:
     assert second.by_arm == alone.by_arm
 
 
+@pytest.mark.parametrize(
+    "name", ["sle_autologous", "lupus_first_flare", "myasthenia_repeat_cycles", "lupus_net_benefit"]
+)
+def test_an_arm_is_followed_once_for_all_scenarios_that_say_the_same(name: str) -> None:
+    design = Design(**raw_design(name))
+    shared = SobolLatents(scrambles=2, points=2**6)
+    for truth in truths_of(design).values():
+        together = true_values(design, truth, shared)
+        alone = true_values(design, truth, SobolLatents(scrambles=2, points=2**6))
+        for endpoint, cells in alone.cells.items():
+            np.testing.assert_array_equal(together.cells[endpoint].values, cells.values)
+
+
 def test_an_arm_without_events_has_a_value_or_says_so() -> None:
     """Everybody cured in one arm: no hazard ratio is finite, and the run must not break off."""
     raw = raw_design("durability_event_driven")

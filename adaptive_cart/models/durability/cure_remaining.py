@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -50,9 +51,6 @@ UNRESOLVED: Final = 1e-4  # error of a probability for which rows may be added
 ALL_ALIKE: Final = 1e-3  # probability that R is 1 for which rows may be added
 PRODUCT: Final = 2**19  # numbers multiplied in one matrix product, at most
 PADDING: Final = 3  # empty lattice points of log m at either end, for the polynomials
-_PLACES, _SHARES = special.roots_jacobi(8, 3.0, 3.0)
-RAMP_PLACES: Final = 0.5 + 0.5 * _PLACES  # quadrature over the slope of a ramp on [0, 1]
-RAMP_SHARES: Final = _SHARES / _SHARES.sum()
 
 
 @dataclass(frozen=True)
@@ -143,10 +141,11 @@ class _Rows:
             (self.cut_low, NOBODY_LOST, -1.0, lost),
         ):
             coarse = (cut[:, None] & (FEWEST * self.fall > width)).nonzero()
-            places = start + sign * width[coarse[0]] * RAMP_PLACES
+            ramp_places, ramp_shares = _over_a_ramp()
+            places = start + sign * width[coarse[0]] * ramp_places
             places = (self.first[coarse][:, None] - places) / self.fall[coarse][:, None]
             distance = sign * (places[:, None, :] - column)
-            part[coarse] = weight_beyond(distance) @ RAMP_SHARES
+            part[coarse] = weight_beyond(distance) @ ramp_shares
         return left, lost
 
     def apart(self, tables: Integers) -> Remaining:
@@ -235,3 +234,10 @@ def _ramp(place: Floats) -> Floats:
     """Smooth rise from 0 at 0 to 1 at 1."""
     at = np.clip(place, 0.0, 1.0)
     return at**4 * (35.0 - at * (84.0 - at * (70.0 - 20.0 * at)))
+
+
+@cache
+def _over_a_ramp() -> tuple[Floats, Floats]:
+    """Quadrature over the slope of a ramp on [0, 1]; found when first wanted."""
+    places, shares = special.roots_jacobi(8, 3.0, 3.0)
+    return 0.5 + 0.5 * places, shares / shares.sum()
