@@ -243,7 +243,7 @@ class Calibration(Part):
     """What a threshold that is to be calibrated is set for."""
 
     type_one_error: Inside01 | None = None
-    null_region: dict[str, list[Probability]] | None = None
+    null_region: dict[str, list[Finite]] | None = None
     design_prior: str | None = Field(
         default=None, description="name of the design prior over which the next three are averaged"
     )

@@ -694,7 +694,7 @@ _HOVER = {
     "Calibration.expected_loss": "What errors cost; the smallest mean loss is sought.",
     "Losses.false_success": "A success whose claim is false.",
     "Losses.missed": "No success, although the claim is true.",
-    "Calibration.null_region": "Control rates that count: soc = [0.02, 0.30]; else all.",
+    "Calibration.null_region": "Ranges: control rates (else all), numbers of null scenarios.",
     "Calibration.confidence": "Upper 95% bound of a simulated error (default), or its estimate.",
     "Calibration.shape": "One threshold for all looks (default), or stricter at early ones.",
     "Calibration.held": "The error of any claim (default), or that of each claim by itself.",

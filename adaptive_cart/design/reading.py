@@ -10,6 +10,7 @@ from typing import Any
 from adaptive_cart.design.adjusted_estimates import AdjustedEstimates
 from adaptive_cart.design.checks import Pieces, problems_between
 from adaptive_cart.design.checks.design_priors import at_the_ends
+from adaptive_cart.design.checks.null_region import ends_of_null_region
 from adaptive_cart.design.costs import Costs
 from adaptive_cart.design.design import (
     AnyAnalysis,
@@ -109,16 +110,13 @@ def problems_of(raw: Mapping[str, Any]) -> list[Problem]:
 
 
 def _drawn_beyond(raw: Mapping[str, Any], pieces: Pieces) -> Iterator[Problem]:
-    """Tell draws of a design prior whose smallest or largest value the truth cannot have."""
-    if not any(
-        prior and (prior.draw or prior.early_data) for prior in pieces.design_prior.values()
-    ):
-        return
-    for where, steps, end in at_the_ends(pieces):
+    """Tell draws and ranges whose smallest or largest value the truth cannot have."""
+    for where, steps, end in (*at_the_ends(pieces), *ends_of_null_region(pieces)):
         there = copy.deepcopy(dict(raw))
-        for prior in there["design_prior"].values():  # known to be a table: nothing else was wrong
+        for prior in there.get("design_prior", {}).values():  # tables: nothing else was wrong
             for drawn in ("draw", "early_data"):
                 prior.pop(drawn, None)
+        there.get("calibration", {}).pop("null_region", None)
         inner: Any = there
         for step in steps[:-1]:
             inner = inner.setdefault(step, {})

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 PICTURE = "worst_case"
 TEXT = f"{PICTURE}.txt"
 HEIGHT, SQUARE, ROW = 3.4, 5.4, 0.3  # inches
+MOST_ROWS = 30  # truths that are drawn one by one, those with the largest errors
 NAMES = 2.2  # inches, of scenarios
 
 
@@ -63,14 +64,20 @@ def _curve(found: WorstCase) -> Figure:
         axes.plot([found.worst.rates[name]], [found.worst.figure.estimate], color=BLACK, marker="D",
                   markersize=8.0, markerfacecolor="none", zorder=4, linestyle="none",
                   label="Worst")  # fmt: skip
-    axes.set_xlabel(f"True rate in {name}")
+    axes.set_xlabel(_axis(found, name))
     axes.set_ylabel(found.label)
     axes.set_ylim(0.0, 1.0 if found.measure == "power" else None)
     percent_axis(axes, decimals=None)
-    percent_axis(axes, "x")
+    if found.over != "region":
+        percent_axis(axes, "x")
     light_grid(axes)
     legend_above(figure, *axes.get_legend_handles_labels())
     return figure
+
+
+def _axis(found: WorstCase, name: str) -> str:
+    """What an axis is: a rate, or what the null region names."""
+    return name if found.over == "region" else f"True rate in {name}"
 
 
 def _lines(axes: Axes, found: WorstCase) -> None:
@@ -95,31 +102,34 @@ def _map(found: WorstCase) -> Figure:
     values = np.full((len(up), len(across)), np.nan)
     column, row = ({rate: k for k, rate in enumerate(rates)} for rates in (across, up))
     for place in found.places:
-        values[row[place.rates[other]], column[place.rates[first]]] = place.figure.estimate
+        at = row[place.rates[other]], column[place.rates[first]]
+        values[at] = np.fmax(values[at], place.figure.estimate)  # the largest where several are
     mesh = axes.pcolormesh(across, up, values, cmap="cividis", shading="nearest", rasterized=True)
     bar = figure.colorbar(mesh, ax=axes, label=found.label)
     percent_axis(bar.ax, decimals=None)
     if {first, other} <= set(found.worst.rates):
         axes.plot([found.worst.rates[first]], [found.worst.rates[other]], color=VERMILION,
                   markeredgecolor="white", marker="D", linestyle="none", label="Worst")  # fmt: skip
-    axes.set_xlabel(f"True rate in {first}")
-    axes.set_ylabel(f"True rate in {other}")
+    axes.set_xlabel(_axis(found, first))
+    axes.set_ylabel(_axis(found, other))
     for which in ("x", "y"):
-        percent_axis(axes, which)
+        if found.over != "region":
+            percent_axis(axes, which)
     legend_above(figure, *axes.get_legend_handles_labels())
     return figure
 
 
 def _scenarios(found: WorstCase) -> Figure:
-    figure = sheet(1.1 + ROW * len(found.places))
+    places = found.some(MOST_ROWS) if len(found.places) > MOST_ROWS else found.places
+    figure = sheet(1.1 + ROW * len(places))
     axes = figure.subplots()
-    for place, one in enumerate(found.places):
+    for place, one in enumerate(places):
         told = one.figure
         axes.plot([told.lower, told.upper], [place, place], color=BLUE)
         axes.plot([told.estimate], [place], color=BLUE, marker="o")
     if found.target is not None:
         axes.axvline(found.target, color=GREY, linestyle=(0, (1, 1.2)), label="Wanted, at most")
-    names = [broken(one.name, NAMES) for one in found.places]
+    names = [broken(one.name, NAMES) for one in places]
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.set_xlim(left=0.0)

@@ -34,10 +34,10 @@ from adaptive_cart.running.exact_error import (
     chosen,
     tables_of,
 )
+from adaptive_cart.running.null_points import null_points
 from adaptive_cart.running.null_region import Point
 from adaptive_cart.running.region import (
     needs_calibration,
-    null_points,
     region_of,
     with_found,
     with_threshold,

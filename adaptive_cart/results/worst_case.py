@@ -13,7 +13,7 @@ from adaptive_cart.results.operating import Figure
 
 KIND = "adaptive_cart worst case"
 FORMAT = 1
-Over = Literal["control", "arms", "strata"]
+Over = Literal["control", "arms", "strata", "region"]
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,8 @@ class WorstCase:
     measure
         ``false_success``, or ``power``: then the smallest is the worst.
     over
-        What varies: the control rate, the rates of two arms, or those of two strata.
+        What varies: the control rate, the rates of two arms, those of two strata, or what the null
+        region names.
     effect
         Difference of the arms at which power was asked for.
     region
@@ -257,7 +258,7 @@ class WorstCase:
     def some(self, most: int) -> list[Place]:
         """Places of a curve, evenly spaced; of a map those with the worst errors."""
         places = [*self.places]
-        if len(self.axes) == 2:
+        if len(self.axes) == 2 or self.over == "region":
             worst_first = sorted(places, key=lambda p: -p.figure.estimate * self._sign)
             return worst_first[:most]
         step = max((len(places) - 1) // (most - 1), 1)

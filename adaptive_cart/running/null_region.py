@@ -133,7 +133,7 @@ def rate_points(
     controls: Floats,
 ) -> Iterator[Point]:
     """Points at which control rates meet effects that are just false, alike in every stratum."""
-    keep = _kept(design, base, endpoint)
+    keep = kept_of(design, base, endpoint)
     for effect in effects:
         rates, there = effect.rates(controls, len(design.compared_names))
         for place in _different(rates, there):
@@ -163,7 +163,7 @@ def _different(rates: Floats, there: Booleans) -> list[int]:
     return list(found.values())
 
 
-def _kept(design: Design, base: Truth, endpoint: str) -> Floats:
+def kept_of(design: Design, base: Truth, endpoint: str) -> Floats:
     """What dropout leaves of a probability, ``(arm, stratum)``: 1 where it is no part of it."""
     certain = np.ones((len(base.arms), len(base.strata)))
     kept = design.endpoints[endpoint].closed_form(certain, np.array(base.dropout), course=False)
@@ -208,10 +208,10 @@ def scenario_points(
         null = truth.role == "null"
         for rule in calibrated if null else ():
             for asked in rule.asked:
-                found |= _at_margin(design, name, truth, asked)
+                found |= moved_to_margin(design, name, truth, asked)
         for label, moved in found.items():
             true = true_values(design, moved, latents)
-            false = {rule.name: _falsely(rule, true) for rule in success}
+            false = {rule.name: falsely(rule, true) for rule in success}
             if any(false[rule.name] for rule in calibrated):
                 points.append(Point(label, moved, false))
             elif label == name and null:
@@ -222,7 +222,8 @@ def scenario_points(
     return points, notes
 
 
-def _falsely(rule: ResolvedRule, true: TrueValues) -> tuple[int, ...]:
+def falsely(rule: ResolvedRule, true: TrueValues) -> tuple[int, ...]:
+    """Places of the targets whose claim is, or may be, false."""
     claims = Claims((rule,), true)
     # a claim of which it is not known whether it is so may be false
     return tuple(place for place in range(len(rule.targets)) if claims.false(0, place) is not False)
@@ -230,6 +231,12 @@ def _falsely(rule: ResolvedRule, true: TrueValues) -> tuple[int, ...]:
 
 def _slack(beyond: TrueValue) -> float:
     return AT + 3.0 * beyond.mcse
+
+
+def at_its_margin(asked: Question, true: TrueValues) -> bool:
+    """Whether a claim is false by no more than its true value is known."""
+    beyond = _beyond(asked, true)
+    return beyond is None or beyond.value >= -_slack(beyond)
 
 
 def _beyond(asked: Question, true: TrueValues) -> TrueValue | None:
@@ -268,7 +275,7 @@ def _beside_the_margin(
             return
 
 
-def _at_margin(design: Design, name: str, truth: Truth, asked: Question) -> dict[str, Truth]:
+def moved_to_margin(design: Design, name: str, truth: Truth, asked: Question) -> dict[str, Truth]:
     """A null scenario with an arm moved to the margin of a claim, where its truth lets it."""
     direct = truth.direct.get(asked.endpoint)
     other = asked.minus if design.control is not None or asked.minus is not None else asked.arm

@@ -1,33 +1,26 @@
 """What a design asks to be calibrated, and the truths at which its type I error must hold.
 
 The region is made of control rates where the claims are about rates and a scenario gives them
-directly; else of scenarios. :mod:`adaptive_cart.running.null_region` makes the points.
+directly; else of scenarios. :mod:`adaptive_cart.running.null_points` makes the points.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from adaptive_cart.conduct.rules import ResolvedRule, resolve_rules
 from adaptive_cart.decisions import FUTILITY, SUCCESS
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.null_ranges import NullRanges, null_ranges
 from adaptive_cart.design.rule_tables import Rule
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.results.calibration import SHAPES
 from adaptive_cart.results.shared_calibration import AnyCalibration
-from adaptive_cart.running.null_region import (
-    Point,
-    claim_words,
-    effects_of,
-    rate_points,
-    scenario_points,
-)
+from adaptive_cart.running.null_region import claim_words
 from adaptive_cart.running.shapes import Shape, as_written
 
 GRID = 8  # control rates of a region that is given
@@ -194,6 +187,10 @@ class Region:
         Names of the scenarios that are points, as far as a claim is false there.
     words
         The region as a protocol would say it.
+    whose
+        Whose rates run.
+    ranges
+        What else it runs over.
     """
 
     endpoint: str
@@ -202,6 +199,13 @@ class Region:
     given: bool
     nulls: tuple[str, ...]
     words: str
+    whose: str
+    ranges: NullRanges
+
+    @property
+    def spans(self) -> bool:
+        """Whether it runs over more than the rates of one arm."""
+        return self.ranges.beyond_rates
 
 
 def region_of(design: Design) -> Region:
@@ -224,8 +228,10 @@ def region_of(design: Design) -> Region:
         direct = []
     whose = whose_rates(design, [asked for rule in rules for asked in rule.asked])
     given = None if design.calibration is None else design.calibration.null_region
+    scenarios = design.scenarios
+    ranges = null_ranges(given, design.compared_names, design.stratum_names, scenarios)
     if rates and direct:
-        limits = (0.0, 1.0) if given is None else (given[whose][0], given[whose][1])
+        limits = ranges.rates.get(whose, (0.0, 1.0))
         patterns = tuple(
             name
             for name, truth in truths.items()
@@ -242,7 +248,10 @@ def region_of(design: Design) -> Region:
             words = _alone(design, limits, claims)
         if patterns:
             words += f", and {_scenario_words(patterns)}"
-        return Region(endpoint, direct[0], limits, given is not None, patterns, words)
+        words += ranges.words
+        return Region(
+            endpoint, direct[0], limits, given is not None, patterns, words, whose, ranges
+        )
     if not nulls:
         raise DesignError(
             [Problem("scenarios", 'no null scenario; calibration needs one (role = "null")')]
@@ -251,7 +260,8 @@ def region_of(design: Design) -> Region:
     words = f"the null scenario{'s' if len(nulls) > 1 else ''} {_quoted(nulls)}"
     if several and len(partly) > len(nulls):
         words = _scenario_words(partly)
-    return Region(endpoint, None, (0.0, 1.0), False, partly, words)
+    words += ranges.words
+    return Region(endpoint, None, (0.0, 1.0), False, partly, words, whose, ranges)
 
 
 def _alone(design: Design, limits: tuple[float, float], claims: str) -> str:
@@ -300,66 +310,6 @@ def _pattern(truth: Truth, endpoint: str, controlled: str | None) -> bool:
         return True
     others = by_arm if controlled is None else by_arm[1:]
     return any(len(set(strata)) > 1 for strata in by_arm) or len(set(others)) > 1
-
-
-def null_points(
-    design: Design, written: Design | None = None, grid_of: int | None = None
-) -> tuple[list[Point], list[str]]:
-    """The truths at which the type I error is simulated, and what is to be told of them.
-
-    Parameters
-    ----------
-    design
-        With numbers as thresholds.
-    written
-        The design in which some are ``"calibrate"``; the same if left out.
-    grid_of
-        Number of control rates; that of a calibration if left out.
-    """
-    asked = written or design
-    region = region_of(asked)
-    rules = resolve_rules(design)
-    success = [rule for rule in rules if rule.decision.ends == SUCCESS]
-    calibrated = calibrated_rules(asked, rules)
-    truths = design.truths
-    nulls = {name: truths[name] for name in region.nulls}
-    points, notes = scenario_points(design, nulls, calibrated, success) if nulls else ([], [])
-    if region.base is not None:
-        number = grid_of or (GRID if region.given else WIDE_GRID)
-        rates = np.linspace(*region.limits, number)
-        base = truths[region.base]
-        grid = rate_points(
-            design,
-            base,
-            region.endpoint,
-            success,
-            effects_of(calibrated, design),
-            np.unique(rates),
-        )
-        points = [*grid, *points]
-    if not points:
-        told = "; ".join(notes) or "no control rate of the region makes the claim false"
-        write = "write a null scenario, or a wider null_region, at which the claim is false"
-        raise DesignError(
-            [Problem("calibration", f"nothing to hold the error at: {told}; {write}")]
-        )
-    if asked.calibration is not None and asked.calibration.by_claim:
-        points = [one for point in points for one in by_claim(point, design, success)]
-    return points, notes
-
-
-def by_claim(point: Point, design: Design, rules: Sequence[ResolvedRule]) -> Iterator[Point]:
-    """A truth once for each claim that is false there, so that each is looked at by itself."""
-    for rule in rules:
-        for place in point.false[rule.name]:
-            target = rule.targets[place]
-            words = [rule.name]
-            if len(rule.targets) > 1:
-                words.append(design.arm_names[target.arm])
-                words += [design.stratum_names[target.stratum]] if target.stratum >= 0 else []
-            false: dict[str, tuple[int, ...]] = {other.name: () for other in rules}
-            name = f"{point.name} ({' '.join(words)})"
-            yield Point(name, point.truth, false | {rule.name: (place,)})
 
 
 def calibrated_rules(design: Design, rules: Sequence[ResolvedRule]) -> list[ResolvedRule]:

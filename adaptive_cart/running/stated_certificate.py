@@ -77,6 +77,9 @@ def why_not_stated(design: Design, region: Region) -> str | None:
     """Why no bound can be stated with confidence; nothing where one can."""
     if region.base is None:
         return "the truths are scenarios, and nothing lies between them"
+    if region.spans:
+        more = " and ".join(region.ranges.described())
+        return f"the null region runs over {more}, and tiles are laid along one control rate"
     truth = design.truths[region.base]
     if truth.trends:
         return "rates change with time, so that one rate does not say the truth"

@@ -34,12 +34,13 @@ from adaptive_cart.running.certificate import (
 )
 from adaptive_cart.running.engine import Engine, obstacles
 from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, false_of, tables_of
+from adaptive_cart.running.null_points import nowhere_false, null_points
 from adaptive_cart.running.null_region import Point, effects_of, rate_words, scenario_points
+from adaptive_cart.running.null_spans import Spans
 from adaptive_cart.running.region import (
     Region,
     calibrated_rules,
     needs_calibration,
-    null_points,
     region_of,
 )
 from adaptive_cart.running.simulated_error import Progress, false_successes
@@ -50,6 +51,7 @@ Measure = Literal["false_success", "power"]
 CURVE, MAP = 1_001, 101  # rates of each axis where the error is enumerated
 FEW, FEWER = 21, 7  # where it is simulated
 TRIALS = 10_000
+CONFIRMING = 100_000  # fresh trials at the worst of many truths that were chosen from
 NOT_BETWEEN = (
     "the error is simulated, and nothing was asked of what lies between the truths; --certify "
     "states with confidence what it exceeds nowhere"
@@ -138,6 +140,7 @@ def _exact(design: Design, region: Region, engine: Engine) -> bool:
     found = ["the truths are scenarios"] if region.base is None else []
     if region.base is not None:
         found = obstacles(design, {region.base: design.truths[region.base]})
+    found += [f"the null region runs over {one}" for one in region.ranges.described()]
     found += claims_together(design)
     if engine == "exact" and found:
         listed = "\n".join(f"  - {reason}" for reason in found)
@@ -265,19 +268,30 @@ def _simulated(
     progress: Progress,
 ) -> WorstCase:
     notes: list[str] = []
+    where: dict[str, dict[str, float]] = {}
     if asked.over == "strata":
         points = _strata_points(design, region, number or FEWER)
+    elif region.spans:
+        spans = Spans(design, design, region)
+        found = spans.grid(number)
+        points, notes = [point for point, _ in found.values()], spans.notes()
+        if not points:
+            raise nowhere_false(notes)
+        where = {name: at for name, (_, at) in found.items()} if spans.alike else {}
+        asked = replace(asked, over="region")
     else:
         points, notes = null_points(design, grid_of=number or FEW)
     false = functools.partial(false_successes, design, trials=trials, seed=seed)
     places: list[Place] = []
     for point, wrong in zip(points, spread(false, points, jobs), strict=True):
-        told = _rates_at(design, region, point, asked.over)
+        told = where.get(point.name, {})
+        told = _rates_at(design, region, point, asked.over) if asked.over != "region" else told
         places.append(Place(point.name, told, proportion(wrong, trials)))
         progress("worst case", len(places) * trials, len(points) * trials)
     worst = max(places, key=lambda place: place.figure.estimate)
     again = next(point for point in points if point.name == worst.name)
-    fresh: Figure = proportion(false_successes(design, again, trials, own_seed(seed)), trials)
+    many = max(trials, CONFIRMING) if asked.over == "region" else trials
+    fresh: Figure = proportion(false_successes(design, again, many, own_seed(seed)), many)
     words = _strata_words(design, region) if asked.over == "strata" else region.words
     return replace(
         asked, region=words, engine="simulated", trials=trials, seed=seed, places=tuple(places),

@@ -154,7 +154,7 @@ def test_a_course_is_drawn_too(tmp_path: Path) -> None:
     [
         ({"draw": {"dfr.car": {"dist": "beta", "a": 1.0, "b": 1.0}}},
          r"no value 'dfr\.car' \(did you mean 'cart'\?\)"),
-        ({"draw": {"dfr": {"dist": "beta", "a": 1.0, "b": 1.0}}}, r"a number can be drawn"),
+        ({"draw": {"dfr": {"dist": "beta", "a": 1.0, "b": 1.0}}}, r"a number is expected"),
         ({"draw": {"dfr.cart": {"dist": "uniform", "low": 0.5, "high": 1.2}}},
          r"draw\.\"dfr\.cart\": reaches 1\.2, where .*at most 1 is expected"),
         ({"draw": {"dfr.cart": {"dist": "lognormal", "median": 0.2, "sigma": 0.1}}},

@@ -31,7 +31,8 @@ from adaptive_cart.results.operating import proportion
 from adaptive_cart.running.calibrate import calibrate, calibrated_text
 from adaptive_cart.running.calibrating.search import own_seed
 from adaptive_cart.running.exact_error import ExactError
-from adaptive_cart.running.region import null_points, with_threshold
+from adaptive_cart.running.null_points import null_points
+from adaptive_cart.running.region import with_threshold
 from adaptive_cart.running.simulated_error import false_successes, midway
 from adaptive_cart.telling.check import described
 from checks import raw_design, tiny_design

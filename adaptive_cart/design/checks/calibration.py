@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING
 
 from adaptive_cart.decisions import FUTILITY, SAFETY, SUCCESS
 from adaptive_cart.design.checks.averaged_targets import averaged_targets
-from adaptive_cart.design.checks.pieces import Found, Pieces, has_control, without_control
+from adaptive_cart.design.checks.null_region import (
+    calibrated_endpoint,
+    never_direct,
+    no_effect,
+    null_region,
+)
+from adaptive_cart.design.checks.pieces import Found, Pieces
 from adaptive_cart.design.checks.spent_by_look import spent_by_look
 from adaptive_cart.design.rule_tables import leaves
-from adaptive_cart.design.scenario_frame import NOT_INFUSED, role_of
-from adaptive_cart.design.truth import merged
+from adaptive_cart.design.scenario_frame import role_of
 from adaptive_cart.design.validation import meant, path_to, shown
 from adaptive_cart.errors import one_of
 
@@ -61,7 +66,7 @@ def calibration(pieces: Pieces) -> Found:
             "scenarios",
             f'no null scenario; {asking[0]} asks for "calibrate", and its claim is not about rates '
             f"that are given directly: write one in which it is false, for example "
-            f"[scenarios.null] with {_no_effect(pieces)}",
+            f"[scenarios.null] with {no_effect(pieces)}",
             "scenarios",
             "rules",
             "endpoints",
@@ -149,13 +154,13 @@ def _has_null(pieces: Pieces) -> bool:
     ]
     if any(question.kind.of_several for question in asked):
         return False
-    name = _calibrated_endpoint(pieces) or ""
+    name = calibrated_endpoint(pieces) or ""
     endpoint = pieces.endpoints.get(name)
     if endpoint is None or not asked:
         return True
     levels = all(question.kind.about_levels and question.about == name for question in asked)
     rates = endpoint.binary and levels
-    return rates and not _never_direct(pieces, name)
+    return rates and not never_direct(pieces, name)
 
 
 def _to_calibrate(pieces: Pieces, rule: Rule, path: str) -> Found:
@@ -268,100 +273,3 @@ def _false_stops(pieces: Pieces) -> Found:
                     f"no scenario '{scenario}'{meant(scenario, known)}; there are {one_of(known)}",
                     "scenarios",
                 )
-
-
-def null_region(pieces: Pieces) -> Found:
-    """What stands in the way of a null region of control rates.
-
-    It is a region of a rate, so that the endpoint has to be one that a participant has or has not,
-    and each rate is put in the place of a truth that is given directly.
-    """
-    region = None if pieces.calibration is None else pieces.calibration.null_region
-    if region is None:
-        return
-    path, control = "calibration.null_region", next(iter(pieces.arm_names), "soc")
-    if not region:
-        yield path, f"names no arm; write null_region = {{ {control} = [0.02, 0.30] }}"
-    outside = pieces.comparators_of(_calibrated_endpoint(pieces) or "")
-    for arm, limits in region.items():
-        own = path_to(path, arm)
-        if pieces.arms and arm not in (*pieces.arms, *outside):
-            also = f"; external data that arms are compared with: {one_of(outside)}"
-            yield (
-                own,
-                f"no arm of this design{meant(arm, (*pieces.arms, *outside))}; "
-                f"the arms are {one_of(pieces.arm_names)}{also if outside else ''}",
-            )
-        elif without_control(pieces) and outside and arm not in outside:
-            yield own, f"the region is of external control rates; write {outside[0]} = [0.02, 0.30]"
-        elif without_control(pieces) and len(pieces.arms) > 1 and not outside:
-            yield own, "no arm is the control; the region is all rates of the arms: leave it out"
-        elif has_control(pieces) and arm != control:
-            yield own, f"the region is of control rates; write {control} = [0.02, 0.30]"
-        elif len(limits) != 2 or limits[0] > limits[1]:
-            yield (
-                own,
-                f"found {shown(limits)}; a lower and an upper limit are expected, [0.02, 0.30]",
-                own,
-            )
-    name = _calibrated_endpoint(pieces)
-    endpoint = pieces.endpoints.get(name or "")
-    if name in pieces.utility:
-        yield (
-            path,
-            f"the region is of control rates from 0 to 1, and the utility '{name}' is none; leave "
-            f'it out, and write null scenarios (role = "null") instead',
-            path_to("utility", name or ""),
-        )
-    elif endpoint is not None and not endpoint.binary:
-        yield (
-            path,
-            f"the region is of control rates from 0 to 1, and '{name}' of type '{endpoint.type}' "
-            f'has none; leave it out, and write null scenarios (role = "null") instead',
-            path_to("endpoints", name or "", "type"),
-        )
-    elif endpoint is not None and _never_direct(pieces, name or ""):
-        chain = name in pieces.prediction
-        course = "a chain of states or a course" if chain else "the participant course"
-        changed = f", {control}.remission.probability = 0.05" if pieces.control else ""
-        yield (
-            path,
-            f"every scenario leaves '{name}' to {course}, in which no rate can be "
-            f"put; leave it out, and write null scenarios over the range instead, for example "
-            f'[scenarios.null_low] with role = "null"{changed} and {_no_effect(pieces)}',
-            "truth",
-            "scenarios",
-        )
-
-
-def _no_effect(pieces: Pieces) -> str:
-    """What a scenario says in which an arm does nothing at all."""
-    if without_control(pieces):
-        return (
-            f'{next(iter(pieces.arm_names), "cart")} = {{ same_as = "{NOT_INFUSED}" }}, or another '
-            f"course that is no better than the number"
-        )
-    control = next(iter(pieces.arm_names), "soc")
-    return f"{next(iter(pieces.arm_names[1:]), 'cart')} = {{ same_as = {shown(control)} }}"
-
-
-def _calibrated_endpoint(pieces: Pieces) -> str | None:
-    """Endpoint of the rules whose threshold is to be calibrated, else of those for success."""
-    asked = [
-        rule
-        for rule in pieces.rules
-        if rule is not None and rule.decision.ends == SUCCESS and rule.asked
-    ]
-    asked.sort(key=lambda rule: rule.threshold != "calibrate")
-    return asked[0].asked[0].about if asked else pieces.primary
-
-
-def _never_direct(pieces: Pieces, endpoint: str) -> bool:
-    """Whether no scenario gives an endpoint's truth directly, as a rate and nothing else."""
-    if endpoint in pieces.prediction:  # a rate does not say the states that it asks for
-        return True
-    if not isinstance(pieces.truth, dict) or not isinstance(pieces.scenarios, dict):
-        return False
-    tables = [table for table in pieces.scenarios.values() if isinstance(table, dict)]
-    laid = [merged(dict(pieces.truth), dict(table)) for table in tables]
-    return bool(laid) and not any(endpoint in table for table in laid)

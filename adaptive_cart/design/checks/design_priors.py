@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from adaptive_cart.design.checks.pieces import Found, Pieces, unknown
-from adaptive_cart.design.design_prior import DesignPrior, Draw, draws_of, weights_of, wrong_weights
+from adaptive_cart.design.design_prior import DesignPrior, draws_of, weights_of, wrong_weights
 from adaptive_cart.design.scenario_frame import role_of
 from adaptive_cart.design.truth import merged
 from adaptive_cart.design.validation import meant, path_to, shown
@@ -55,24 +55,24 @@ def _draws(
             )
             yield where, message, path_to(path, "weights")
         for scenario in concerned:
-            message = _no_value(pieces, scenario, draw)
+            message = no_value(pieces, scenario, draw.steps)
             if message:
                 yield where, f"{message} (scenario {scenario})", path_to("scenarios", scenario)
                 break
 
 
-def _no_value(pieces: Pieces, scenario: str, draw: Draw) -> str:
-    """Why there is no number to be drawn; blank where there is one."""
+def no_value(pieces: Pieces, scenario: str, steps: Sequence[str]) -> str:
+    """Why there is no number at a path of a scenario; blank where there is one."""
     inner: Any = merged(pieces.truth, pieces.scenarios[scenario])
-    for number, step in enumerate(draw.steps):
+    for number, step in enumerate(steps):
         if not isinstance(inner, dict) or step not in inner:
             known = list(inner) if isinstance(inner, dict) else []
             there = f"; there are {one_of(known)}" if known else ""
-            at = path_to("", *draw.steps[: number + 1])
+            at = path_to("", *steps[: number + 1])
             return f"no value '{at}'{meant(step, known)}{there}"
         inner = inner[step]
     if isinstance(inner, bool) or not isinstance(inner, int | float):
-        return f"found {shown(inner)} at '{path_to('', *draw.steps)}'; a number can be drawn"
+        return f"found {shown(inner)} at '{path_to('', *steps)}'; a number is expected"
     return ""
 
 

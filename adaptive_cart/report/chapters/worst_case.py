@@ -82,8 +82,8 @@ class WorstCaseExhibit:
 def _title(found: WorstCase) -> str:
     if found.measure == "power":
         return "Smallest power over the control rates"
-    over = {"control": "", "arms": ", by the rates of both arms", "strata": ", by stratum"}
-    return f"Largest type I error over the null region{over[found.over]}"
+    over = {"arms": ", by the rates of both arms", "strata": ", by stratum"}.get(found.over, "")
+    return f"Largest type I error over the null region{over}"
 
 
 def _error(found: WorstCase) -> Line:
@@ -259,5 +259,10 @@ def _table(evidence: Evidence, found: WorstCase, key: str) -> Table:
 def _caption(found: WorstCase) -> str:
     what = "Smallest power" if found.measure == "power" else "Type I error"
     how = "enumerated" if found.engine == "exact" else "simulated, with 95% Monte Carlo intervals"
-    axes = {0: "by truth", 1: "over one rate", 2: "over two rates"}[len(found.axes)]
-    return f"{what} {axes}, {how}; the diamond is the worst." if found.axes else f"{what}, {how}."
+    number = len(found.axes)
+    if number not in (1, 2):
+        return f"{what}, {how}."
+    axes = {1: "over one rate", 2: "over two rates"}[number]
+    if found.over == "region":
+        axes = f"over {' and '.join(found.axes)}"
+    return f"{what} {axes}, {how}; the diamond is the worst."

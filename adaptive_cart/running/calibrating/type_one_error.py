@@ -46,13 +46,13 @@ from adaptive_cart.running.calibrating.search import (
 )
 from adaptive_cart.running.engine import Engine, obstacles
 from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, distinct, tables_of
+from adaptive_cart.running.null_points import searched
 from adaptive_cart.running.null_region import Point
 from adaptive_cart.running.region import (
     Region,
     asks,
     calibrated_rules,
     claims_of,
-    null_points,
     region_of,
     with_threshold,
     with_thresholds,
@@ -61,7 +61,6 @@ from adaptive_cart.running.shapes import Shape, rounded_between, rounded_up
 from adaptive_cart.running.simulated_error import (
     Progress,
     false_successes,
-    hardest,
     midway,
     nothing_keeps,
     over_points,
@@ -106,6 +105,7 @@ def enumerates(design: Design, region: Region, engine: Engine) -> bool:
     if region.base is not None:
         numbers = with_threshold(design, 0.5)
         found = obstacles(numbers, {region.base: numbers.truths[region.base]})
+    found += [f"the null region runs over {one}" for one in region.ranges.described()]
     found += claims_together(design)
     if engine == "exact" and found:
         listed = "\n".join(f"  - {reason}" for reason in found)
@@ -137,7 +137,7 @@ def _not_enumerated(design: Design, region: Region) -> list[str]:
         return []
     numbers = with_threshold(design, 0.5)
     stands = obstacles(numbers, {region.base: numbers.truths[region.base]})
-    stands += claims_together(design)
+    stands += [*region.ranges.described(), *claims_together(design)]
     if stands or tables_of(design) <= MOST_TABLES:
         return []
     return [
@@ -202,16 +202,13 @@ def _simulated(
     assert error is not None
     predicted = any(a.predictive for rule in design.rules for a in rule.comparisons)
     threshold, must_not, may = 1.0 - error, None, None
-    chosen: list[str] | None = None
     largest: dict[str, Floats] = {}
     notes: list[str] = []
     by_name: dict[str, Point] = {}
     for round_ in range(ROUNDS if predicted else 1):
         numbers = with_threshold(design, threshold)
-        points, notes = null_points(numbers, design)
-        if chosen is None:
-            chosen = hardest(numbers, design, region, points, trials, seed, jobs)
-        by_name = {point.name: point for point in points if point.name in chosen}
+        if not by_name:
+            by_name, notes = searched(numbers, design, region, trials, seed, jobs, progress)
         label = f"calibration {round_ + 1}"
         largest = over_points(numbers, design, by_name, trials, seed, jobs, progress, label)
         found, must_not, may = smallest([*largest.values()], error)
@@ -222,8 +219,9 @@ def _simulated(
     confirmed: dict[str, Floats] = {}
     if design.calibration.by_upper_bound:
         threshold, must_not, may, confirmed = _bounded(
-            design, largest, threshold, trials, seed, jobs, progress, ROUNDS if predicted else 1
-        )
+            design, by_name, largest, threshold, trials, seed, jobs, progress,
+            ROUNDS if predicted else 1,
+        )  # fmt: skip
     errors = {name: proportion(int((v >= threshold).sum()), trials) for name, v in largest.items()}
     shown = {name: proportion(int((v >= threshold).sum()), len(v)) for name, v in confirmed.items()}
     worst = max(shown or errors, key=lambda name: (shown or errors)[name].estimate)
@@ -237,9 +235,8 @@ def _simulated(
     if confirmed and not predicted and shape.flat:
         fresh = shown[worst]
     else:
-        again = {point.name: point for point in null_points(final, design)[0]}[worst]
         number = len(confirmed[worst]) if confirmed else trials
-        fresh = proportion(false_successes(final, again, number, own_seed(seed)), number)
+        fresh = proportion(false_successes(final, by_name[worst], number, own_seed(seed)), number)
     return what_was_found(
         design, final, region, threshold, must_not, may,
         by_look=by_look,
@@ -257,7 +254,8 @@ def _simulated(
 
 def _bounded(
     design: Design,
-    searched: dict[str, Floats],
+    by_name: Mapping[str, Point],
+    largest: Mapping[str, Floats],
     threshold: float,
     trials: int,
     seed: int,
@@ -269,8 +267,8 @@ def _bounded(
 
     Parameters
     ----------
-    searched
-        By null point: the largest probabilities of the trials of the search. Those with the
+    by_name, largest
+        The null points, and the largest probabilities of the trials of the search. Those with the
         largest errors are simulated anew, with ten times as many; the others are held by these.
 
     Returns
@@ -280,14 +278,14 @@ def _bounded(
     assert design.calibration is not None
     error = design.calibration.type_one_error
     assert error is not None
-    order = sorted(searched, key=lambda name: -float((searched[name] >= threshold).mean()))
-    worst, others = order[:CONFIRMED], [searched[name] for name in order[CONFIRMED:]]
+    order = sorted(largest, key=lambda name: -float((largest[name] >= threshold).mean()))
+    worst, others = order[:CONFIRMED], [largest[name] for name in order[CONFIRMED:]]
+    points = {name: point for name, point in by_name.items() if name in worst}
     fresh: dict[str, Floats] = {}
     must_not: float | None = None
     may: float | None = None
     for round_ in range(rounds):
         numbers = with_threshold(design, threshold)
-        points = {p.name: p for p in null_points(numbers, design)[0] if p.name in worst}
         label = f"confirmation {round_ + 1}"
         many = FRESH * trials
         fresh = over_points(numbers, design, points, many, own_seed(seed), jobs, progress, label)
