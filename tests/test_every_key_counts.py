@@ -12,7 +12,7 @@ import hashlib
 import itertools
 import json
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -731,10 +731,28 @@ OUTSIDE: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
 }  # fmt: skip
 
 
+EXTRA: dict[str, dict[str, Any]] = {
+    "power": {"weight": 0.4},
+    "robust_map": {"weight": 0.4, "heterogeneity": 0.3},
+    "sam": {"heterogeneity": 0.3},
+    "commensurate": {"heterogeneity": 0.3},
+}
+APART = {"Rates": {"difference": 1.0}, "Hazard": {"ratio": 1.5}, "Means": {}}
+NUMBER_BASED = {"weight": 0.9, "heterogeneity": 1.0, "difference": 0.4, "ratio": 3.0}
+SPIKE = {"spike": 100.0, "slab": [0.5, 2.0], "weight": 0.6}
+
+
+def between(key: str, start: dict[str, Any], value: Any) -> list[Case]:
+    """A key of what is known of the SD between rates."""
+    path = "analysis/relapse/prior/baseline/heterogeneity"
+    case = outside("Hazard", "commensurate", f"heterogeneity/{key}", value)
+    return [replace(case, start=case.start | {path: start})]
+
+
 def outside(kind: str, method: str, key: str, value: Any, seen: str = "number") -> Case:
     """A key of a control's prior that borrows rates, months at risk or means."""
     base, path, prior, data = OUTSIDE[kind]
-    weight = {"weight": 0.4} if method == "power" else {}
+    weight = EXTRA.get(method, {}) | (APART[kind] if method == "sam" else {})
     registry = {"source": "A registry"} | data
     start: dict[str, Any] = {"external": {"registry": registry}}
     if kind == "Rates":
@@ -748,18 +766,21 @@ def outside(kind: str, method: str, key: str, value: Any, seen: str = "number") 
     return Case(base, changes, seen, start)
 
 
+BY_MIXTURES = ("robust_map", "sam", "commensurate")
+
+
 def ways_to_borrow(kind: str) -> dict[str, list[Case]]:
     """Every key of the tables by which an arm borrows from data of a kind."""
     found = {}
-    for method in ("pooled", "power"):
-        keys: dict[str, Any] = {"external": ["registry", "trial"], "method": "sam"}
-        keys |= dict.fromkeys(OUTSIDE[kind][2], 5.0) | (
-            {"weight": 0.9} if method == "power" else {}
-        )
+    for method in ("pooled", "power", *(() if kind == "Means" else BY_MIXTURES)):
+        keys: dict[str, Any] = {"external": ["registry", "trial"], "method": "merged"}
+        keys |= dict.fromkeys(OUTSIDE[kind][2], 5.0)
+        extra = EXTRA.get(method, {}) | (APART[kind] if method == "sam" else {})
+        keys |= {key: NUMBER_BASED[key] for key in extra}
         for key, value in keys.items():
             seen = "refused" if key == "method" else "number"
-            name = f"{method.capitalize()}{kind}.{key}"
-            found[name] = [outside(kind, method, key, value, seen)]
+            stem = "".join(word.capitalize() for word in method.split("_"))
+            found[f"{stem}{kind}.{key}"] = [outside(kind, method, key, value, seen)]
     return found
 
 
@@ -853,6 +874,11 @@ KEYS: dict[str, list[Case]] = {
     **ways_to_borrow("Rates"),
     **ways_to_borrow("Hazard"),
     **ways_to_borrow("Means"),
+    "HalfNormalBetween.half_normal": between("half_normal", {"half_normal": 0.3}, 1.0),
+    "HalfCauchyBetween.half_cauchy": between("half_cauchy", {"half_cauchy": 0.2}, 1.0),
+    "SpikeAndSlabBetween.spike": between("spike", SPIKE, 5.0),
+    "SpikeAndSlabBetween.slab": between("slab", SPIKE, [0.1, 20.0]),
+    "SpikeAndSlabBetween.weight": between("weight", SPIKE, 0.1),
     "BorrowingHazardsPrior.baseline": [outside("Hazard", "power", "external", [], "refused")],
     "BorrowingHazardsPrior.log_hazard_ratio": [
         to("times", "analysis/relapse/prior/log_hazard_ratio/sd", 0.5)],

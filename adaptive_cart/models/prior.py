@@ -27,6 +27,9 @@ TAIL: Final = 0.999  # of a prior without an upper end, as much is shown
 EVENLY = 20_000  # quantiles whose mean is taken where there is no formula for a mean
 
 
+BEYOND = 0.01  # probability of a mixture of gammas beyond what a figure shows
+
+
 @dataclass(frozen=True)
 class PriorNumbers:
     """One prior of one parameter.
@@ -241,18 +244,26 @@ def of_part(part: str, name: str, scale: str, given: Mapping[str, float]) -> Pri
 def of_arm_rates(arms: Sequence[str], priors: Sequence[GammaMixture]) -> Iterator[Prior]:
     """Priors of yearly rates, one of each arm."""
     for arm, prior in zip(arms, priors, strict=True):
-        parts = list(zip(prior.weights, prior.a, prior.b, strict=True))
-        mean = sum(weight * a / b for weight, a, b in parts)
-        most = max(special.gammainccinv(a, 0.01) / b for _, a, b in parts)
-        x = np.linspace(0.0, 1.0, POINTS + 1)[1:] ** 2 * most
-        below = np.zeros(POINTS)
-        density = np.zeros(POINTS)
-        for weight, a, b in parts:
-            logs = a * np.log(b) + (a - 1.0) * np.log(x) - b * x - special.gammaln(a)
-            density += weight * np.exp(logs)
-            below += weight * special.gammainc(a, b * x)
-        numbers = PriorNumbers(prior.words, mean, partial(_read_off, x, below))
-        yield Prior(arm, arm, "events per year", numbers, Curve(x, density, numbers), of_arm=True)
+        yield replace(of_gammas(arm, prior, "events per year"), of_arm=True)
+
+
+def of_gammas(part: str, prior: GammaMixture, scale: str) -> Prior:
+    """Prior of a rate that is a mixture of gammas."""
+    parts = list(zip(prior.weights, prior.a, prior.b, strict=True))
+    mean = sum(weight * a / b for weight, a, b in parts)
+    heavy = max(weight for weight, *_ in parts)
+    most = max(special.gammainccinv(a, 0.01) / b for weight, a, b in parts if weight == heavy)
+    while sum(weight * special.gammaincc(a, b * most) for weight, a, b in parts) > BEYOND:
+        most *= 1.2
+    x = np.linspace(0.0, 1.0, POINTS + 1)[1:] ** 2 * most
+    below = np.zeros(POINTS)
+    density = np.zeros(POINTS)
+    for weight, a, b in parts:
+        logs = a * np.log(b) + (a - 1.0) * np.log(x) - b * x - special.gammaln(a)
+        density += weight * np.exp(logs)
+        below += weight * special.gammainc(a, b * x)
+    numbers = PriorNumbers(prior.words, mean, partial(_read_off, x, below))
+    return Prior(part, part, scale, numbers, Curve(x, density, numbers))
 
 
 def _read_off(x: Floats, below: Floats, share: float) -> float:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models import ANALYSES
+from adaptive_cart.nouns.external import External
 from adaptive_cart.nouns.questions import Question
 from adaptive_cart.nouns.summaries import Summary
 
@@ -34,6 +35,8 @@ class Case:
         True value of what a question is about, ``(dataset,)``, where it is not the parameters' own.
     early
         What each state of a row is worth beforehand, where earlier months count.
+    external
+        External data by name, where an arm borrows.
     """
 
     table: dict[str, Any]
@@ -46,6 +49,7 @@ class Case:
     beside: tuple[str, ...] = ()
     true: Callable[[Question, Truth], Floats] | None = None
     early: float | None = None
+    external: dict[str, External] = field(default_factory=dict)
 
     def asked(self, truth: Truth) -> list[str]:
         """Names of the parameters."""
@@ -55,6 +59,7 @@ class Case:
 def faces(case: Case, name: str) -> tuple[Any, Any, Any]:
     """The analysis, its priors, and the model in PyMC."""
     analysis = ANALYSES[case.table.get("model", name)].model_validate({"model": name, **case.table})
+    analysis = analysis.told_external(case.external)
     if case.early is not None:
         analysis = analysis.counting_early(case.early)
     face = analysis.reference(case.arms, case.strata, case.shares)

@@ -35,6 +35,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent))
 
 import calibration_beyond
+import calibration_borrowed
 import calibration_early
 import calibration_intervals
 import numpy as np
@@ -185,6 +186,12 @@ def piecewise_data(
         time_to[here] = start + (left / hazard)[here]
         left = left - hazard * (end - start)
     return seen(generator, time_to, arm)
+
+
+def borrowed_data(generator: Generator, truth: Truth) -> Summary:
+    """The same with one hazard, which does not change at the cuts."""
+    hazard = np.repeat(truth["baseline_hazard"], len(CUTS) + 1, axis=1)
+    return piecewise_data(generator, {**truth, "baseline_hazard": hazard})
 
 
 def stratified_parameters(own: bool) -> Callable[[Generator, int], Truth]:
@@ -549,6 +556,18 @@ CASES = {
         },
         beside=("hazard_ratio",),
     ),
+    "piecewise_exponential_commensurate": Case(
+        calibration_borrowed.TIMES,
+        ("soc", "cart"),
+        (),
+        (1.0,),
+        calibration_borrowed.commensurate_parameters,
+        borrowed_data,
+        {"hazard ratio": Question("e", 1, 0, value=1.0, above=False, kind="hazard_ratio")},
+        beside=("hazard_ratio",),
+        external=calibration_borrowed.EXTERNAL,
+    ),
+    "gamma_poisson_robust_map": calibration_borrowed.RATES,
     "stratified_piecewise_exponential": stratified_case(own=False),
     "stratified_piecewise_exponential_own": stratified_case(own=True),
     "weibull_cure": Case(

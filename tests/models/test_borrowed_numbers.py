@@ -328,7 +328,7 @@ WRONG: list[tuple[Table, Table, str, str]] = [
     (rates(), {"analysis/inf/prior/soc": POWER}, "analysis.inf.prior.soc.a", "missing"),
     (rates(), {"analysis/inf/prior/soc": {"a": 0.5, "b": 0.5} | POWER,
                "external/registry/redrawn": True}, "external.registry.redrawn", "leave it out"),
-    (rates(), {"analysis/inf/prior/soc": {"a": 0.5, "b": 0.5} | POWER | {"method": "sam"}},
+    (rates(), {"analysis/inf/prior/soc": {"a": 0.5, "b": 0.5} | POWER | {"method": "merged"}},
      "analysis.inf.prior.soc.method", "pooled, power"),
     (rates(), {"analysis/inf/prior/soc": {"a": 0.5, "b": 0.5} | POWER,
                "external/registry/responders": 3}, "external.registry.responders", "takes events"),

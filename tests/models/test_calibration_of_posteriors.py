@@ -36,6 +36,8 @@ MODELS = (
     "logistic",
     "hierarchical_logistic",
     "piecewise_exponential",
+    "piecewise_exponential_commensurate",
+    "gamma_poisson_robust_map",
     "stratified_piecewise_exponential",
     "stratified_piecewise_exponential_own",
     "weibull_cure",
@@ -54,6 +56,7 @@ MODELS = (
 )
 FEWER = {
     "normal_visits_beyond": 60,
+    "piecewise_exponential_commensurate": 100,
     "normal_beyond": 100,
     "beta_binomial_early": 60,
     "stratified_piecewise_exponential_own": 100,
@@ -66,6 +69,14 @@ FEWER = {
 }
 
 
+LONG = (
+    "logistic",
+    "weibull_cure",
+    "piecewise_exponential_commensurate",
+    "gamma_poisson_robust_map",
+)
+
+
 @pytest.fixture(autouse=True)
 def own_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(VALIDATION))
@@ -73,10 +84,7 @@ def own_path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=pytest.mark.slow) if name in ("logistic", "weibull_cure") else name
-        for name in MODELS
-    ],
+    [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in MODELS],
 )
 def test_true_values_lie_anywhere_in_their_posterior(name: str) -> None:
     study, uniformity = module("calibration_of_posteriors"), module("uniformity")

@@ -80,11 +80,9 @@ def log_ratios(model: PiecewiseExponential, events: Array, time: Array, ranks: R
 
 def _joint(model: PiecewiseExponential, events: Array, time: Array, beta: Array) -> Array:
     """Logarithm of the joint density of one table at draws ``(arm, draw)``, up to a constant."""
-    shape, rate = model.baseline
     mean, sd = model.log_hazard_ratio
-    risk = rate + time[0][:, None] + time[1:].T @ np.exp(beta)
     log: Array = events[1:].sum(axis=1) @ beta - 0.5 * (((beta - mean) / sd) ** 2).sum(axis=0)
-    return log - (shape + events.sum(axis=0)) @ np.log(risk)
+    return log + model.log_joint(events, time, time[1:].T @ np.exp(beta))
 
 
 def _near(model: PiecewiseExponential, events: Array, time: Array) -> tuple[Array, Array, Array]:

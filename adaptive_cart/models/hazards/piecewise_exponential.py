@@ -57,6 +57,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from adaptive_cart.models.rates.gamma_mixture import GammaMixture
+
 __all__ = ["PiecewiseExponential", "Posterior"]
 
 Array = npt.NDArray[np.float64]
@@ -236,11 +238,65 @@ class PiecewiseExponential:
         -------
         (table, draw, interval), a month
         """
+        risk = np.einsum("tad,taj->tdj", ratio, time)
+        return self.baseline_quantiles(events, time, risk, np.broadcast_to(uniform, risk.shape))
+
+    def baseline_quantiles(self, events: Array, time: Array, risk: Array, uniform: Array) -> Array:
+        """Draws of the baseline hazards given the hazard ratios.
+
+        Parameters
+        ----------
+        events, time
+            (table, arm, interval)
+        risk, uniform
+            (table, draw, interval) months at risk, each times its hazard ratio; what is drawn
+
+        Returns
+        -------
+        (table, draw, interval), a month
+        """
         shape, rate = self.baseline
-        risk = rate + np.einsum("tad,taj->tdj", ratio, time)
-        wanted = np.broadcast_to(uniform, risk.shape)
-        drawn: Array = special.gammaincinv(shape + events.sum(axis=1)[:, None], wanted) / risk
+        drawn: Array = special.gammaincinv(shape + events.sum(axis=1)[:, None], uniform)
+        drawn /= rate + risk
         return drawn
+
+    def log_joint(self, events: Array, time: Array, others: Array) -> Array:
+        """Logarithm of what is left of the baseline of one table at draws, up to a constant.
+
+        Parameters
+        ----------
+        events, time
+            (arm, interval)
+        others
+            (interval, draw) months at risk of the other arms, each times its drawn hazard ratio
+        """
+        shape, rate = self.baseline
+        risk = rate + time[0][:, None] + others
+        found: Array = -((shape + events.sum(axis=0)) @ np.log(risk))
+        return found
+
+    def drawn_hazards(
+        self, events: Array, time: Array, ratios: Array, ranks: npt.NDArray[np.int64]
+    ) -> Array:
+        """Draws of the control's hazard a month in each interval, (table, interval, draw).
+
+        Parameters
+        ----------
+        events, time
+            (table, arm, interval), control first
+        ratios
+            (table, experimental arm, draw) drawn log hazard ratios to the control
+        ranks
+            (interval, draw)
+        """
+        from adaptive_cart.models.hazards.hazard_curves import hazards
+
+        return hazards(self, events, time, ratios, ranks)
+
+    @property
+    def of_baseline(self) -> GammaMixture:
+        """Prior of a baseline hazard a month."""
+        return GammaMixture.single(*self.baseline)
 
     def next_event(self, hazards: Array, since: Array, burden: Array) -> Array:
         """Month of the event of who has had none until a month, and can bear so much hazard.
@@ -488,7 +544,7 @@ class Posterior:
             )
         )
         with np.errstate(over="ignore", invalid="ignore"):  # the latter in failed tables
-            mean = np.exp(more._log_constant() - self._log_constant())
+            mean = np.exp(more.log_constant - self.log_constant)
         return self._answer(np.where(more.failed, np.nan, mean))
 
     def log_hazard_ratio_interval(self, level: float = 0.95) -> Array:
@@ -529,18 +585,14 @@ class Posterior:
         density = self._density.log(values)
         density -= self._peak[:, None]
         np.exp(density, out=density)
-        middle = 0.5 * (density[:, 1:] + density[:, :-1])
-        below = np.zeros_like(values)
-        np.cumsum(middle, axis=1, out=below[:, 1:])
-        above = np.zeros_like(values)
-        above[:, :-1] = np.cumsum(middle[:, ::-1], axis=1)[:, ::-1]
-        total = below[:, -1:]
-        # each from its own side, to lose no tail
-        with np.errstate(divide="ignore", invalid="ignore"):
-            scores = np.where(
-                below < above, special.ndtri(below / total), -special.ndtri(above / total)
-            )
+        scores = normal_scores(density)
         return self._answer(values.T).T, np.clip(scores, -FURTHEST, FURTHEST)
+
+    def density(self, values: Array) -> Array:
+        """Density at log hazard ratios of each table, (table, value); 0 where it has failed."""
+        logs = self._density.log(values) - self._peak[:, None]
+        found = np.exp(logs) / self._below[:, -1:]
+        return np.where(self.failed[:, None], 0.0, found)
 
     def log_density(self, table: int, beta: Array) -> Array:
         """Logarithm of the density of one table at some log hazard ratios, up to a constant."""
@@ -554,7 +606,9 @@ class Posterior:
     def _answer(self, values: Array) -> Array:
         return np.where(self.failed, np.nan, values)
 
-    def _log_constant(self) -> Array:
+    @property
+    def log_constant(self) -> Array:
+        """Logarithm of the integral of the density as it is written, (table,)."""
         return self._peak + np.log(self._below[:, -1])
 
     def _weighted(self, rows: slice) -> tuple[Array, Array]:
@@ -624,6 +678,25 @@ class Posterior:
             self._density, gap, value, left, left + self._width, tolerance, ~self.failed
         )
         return value
+
+
+def normal_scores(density: Array) -> Array:
+    """Normal scores of lying below each of equally spaced knots, (table, knot).
+
+    Parameters
+    ----------
+    density
+        (table, knot), of any scale
+    """
+    middle = 0.5 * (density[:, 1:] + density[:, :-1])
+    below = np.zeros_like(density)
+    np.cumsum(middle, axis=1, out=below[:, 1:])
+    above = np.zeros_like(density)
+    above[:, :-1] = np.cumsum(middle[:, ::-1], axis=1)[:, ::-1]
+    total = below[:, -1:]
+    # each from its own side, to lose no tail
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(below < above, special.ndtri(below / total), -special.ndtri(above / total))
 
 
 def _beyond_the_middle(x: Array) -> Array:

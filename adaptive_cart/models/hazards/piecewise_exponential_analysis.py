@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -87,13 +87,12 @@ class HazardsPosterior(RatiosPosterior):
 
     def _of_curve(self, quantity: Quantity, rows: slice) -> Floats:
         """Draws of a quantity of one arm in some trials, ``(trial, draw)``."""
-        from adaptive_cart.models.hazards.hazard_curves import Curve, hazards
+        from adaptive_cart.models.hazards.hazard_curves import Curve
 
         events, time = (part[rows] for part in self._tables(quantity.stratum))
         ratios = self._all_log_ratios(quantity.stratum)[rows]
-        of_control = hazards(
-            self.model, events, time, ratios, self._ranks(quantity.stratum)[self.arms :]
-        )
+        ranks = self._ranks(quantity.stratum)[self.arms :]
+        of_control = self.model.drawn_hazards(events, time, ratios, ranks)
         if quantity.arm:
             of_control *= np.exp(ratios[:, quantity.arm - 1])[:, None]
         curve = Curve(self.model.cuts, of_control)
@@ -232,23 +231,30 @@ class PiecewiseExponentialAnalysis(ByIntervals, HazardsAnalysis):
         return found
 
     def priors(self, fitted: PiecewiseExponential, arms: tuple[str, ...]) -> Iterator[Prior]:
-        from adaptive_cart.models.prior import of_part
+        from adaptive_cart.models.prior import of_gammas, of_part
 
-        of_baseline, *others = super().priors(fitted, arms)
-        if self._borrows() is not None:
-            given = dict(zip(("a", "b"), fitted.baseline, strict=True))
-            of_baseline = of_part("baseline", "baseline", "events per month", given)
-        yield from (of_baseline, *others)
+        prior = fitted.of_baseline
+        if len(prior.weights) == 1:
+            given = {"a": prior.a[0], "b": prior.b[0]}
+            yield of_part("baseline", "baseline", "events per month", given)
+        else:
+            yield of_gammas("baseline", prior, "events per month")
+        given = self.prior.log_hazard_ratio.plain()
+        yield of_part("log_hazard_ratio", "hazard ratio", "hazard ratio", given)
 
     def prior_table(self) -> dict[str, Any]:
         table, found = super().prior_table(), self._borrows()
         if found is not None:
-            table["baseline"] = dict(zip(("a", "b"), found.gamma, strict=True))
+            prior = found.as_mixture
+            one = {"a": prior.a[0], "b": prior.b[0]}
+            table["baseline"] = one if len(prior.weights) == 1 else prior.words
         return table
 
     def fitted(self, arms: tuple[str, ...], shares: tuple[float, ...]) -> PiecewiseExponential:
+        from adaptive_cart.models.hazards.mixed_baseline import MixedBaseline
+
         found, model = self._borrows(), self._of_one_table()
-        return model if found is None else replace(model, baseline=found.gamma)
+        return model if found is None else MixedBaseline.of(model, found.as_mixture)
 
     @property
     def _answering(self) -> type[HazardsPosterior]:

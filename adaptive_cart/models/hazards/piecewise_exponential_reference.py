@@ -2,7 +2,8 @@
 
 Statement, for interval j and arm k::
 
-    baseline_hazard_j   ~ Gamma(a, rate b)          per month, independent over intervals
+    baseline_hazard_j   ~ Gamma(a, rate b)          per month, independent over intervals,
+                          or a mixture of gammas where it borrows and there is one interval
     log_hazard_ratio_k  ~ Normal(mean, sd)          of each experimental arm; 0 in the control
     events_kj           ~ Poisson(baseline_hazard_j exp(log_hazard_ratio_k) months_kj)
 
@@ -23,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adaptive_cart.models.base import Reference
-from adaptive_cart.models.rates.gamma_poisson_reference import LEAST_EXPOSURE
+from adaptive_cart.models.rates.gamma_poisson_reference import LEAST_EXPOSURE, adapted
 from adaptive_cart.models.reference_curves import area_under, half_gone, next_event
 from adaptive_cart.models.reference_scales import log_scale
 from adaptive_cart.models.strata.reference_strata import in_strata
@@ -48,13 +49,16 @@ class PiecewiseExponentialReference(Reference):
     @property
     def statement(self) -> str:
         """Likelihood and prior with their numbers."""
-        shape, rate = self.prior.baseline
         mean, sd = self.prior.log_hazard_ratio
+        prior = self.prior.of_baseline
+        words = prior.words
+        if len(prior.weights) == 1:
+            words = f"Gamma(shape {prior.a[0]:g}, rate {prior.b[0]:g})"
         return (
             "hazard of the arm compared with (else of the control) = baseline hazard, constant in "
             f"{', '.join(self.intervals)}\n"
             "hazard of another arm = baseline hazard x its hazard ratio\n"
-            f"each baseline hazard per month ~ Gamma(shape {shape:g}, rate {rate:g})\n"
+            f"each baseline hazard per month ~ {words}\n"
             f"each log hazard ratio ~ Normal({mean:g}, sd {sd:g})"
         )
 
@@ -88,18 +92,20 @@ class PiecewiseExponentialReference(Reference):
                 here = (duration > start) | (interval == 0)
                 events[arm, interval] = (ended & here & (duration <= end)).sum()
                 months[arm, interval] = np.clip(duration - start, 0.0, end - start).sum()
-        return {
+        found = {
             "events": events,
             "months": np.maximum(months, LEAST_EXPOSURE),
             "effects": effects,
         }
+        if self.prior.of_baseline.adapts:
+            found["weights"] = adapted(self.prior.of_baseline, events[0].sum(), months[0].sum())
+        return found
 
     def model(self, data: Mapping[str, npt.NDArray[Any]]) -> Any:
         """A new model of these data."""
         import pymc as pm
         from pytensor import tensor as pt
 
-        shape, rate = self.prior.baseline
         mean, sd = self.prior.log_hazard_ratio
         coords = {
             "arm": list(self.arms),
@@ -110,19 +116,26 @@ class PiecewiseExponentialReference(Reference):
             events = pm.Data("events", data["events"], dims=("arm", "interval"))
             months = pm.Data("months", data["months"], dims=("arm", "interval"))
             effects = pm.Data("effects", data["effects"], dims=("arm", "effect"))
-            scale = log_scale(shape, -pt.log(rate + months.sum(axis=0)))
-            baseline = pm.Gamma(
-                "baseline_hazard",
-                alpha=shape,
-                beta=rate,
-                dims="interval",
-                **scale,
-            )
+            baseline = self._baseline(data, months)
             log_ratio = pm.Normal("log_hazard_ratio", mean, sd, dims="effect")
             of_arm = pt.dot(effects, log_ratio)
             hazard = baseline[None, :] * pt.exp(of_arm)[:, None]
             pm.Poisson("occurrence", mu=hazard * months, observed=events, dims=("arm", "interval"))
         return model
+
+    def _baseline(self, data: Mapping[str, npt.NDArray[Any]], months: Any) -> Any:
+        """Baseline hazard of each interval; the component of a mixture is summed out."""
+        import pymc as pm
+        from pytensor import tensor as pt
+
+        prior = self.prior.of_baseline
+        if len(prior.weights) == 1:
+            shape, rate = prior.a[0], prior.b[0]
+            scale = log_scale(shape, -pt.log(rate + months.sum(axis=0)))
+            return pm.Gamma("baseline_hazard", alpha=shape, beta=rate, dims="interval", **scale)
+        weights = pm.Data("weights", data["weights"]) if prior.adapts else np.array(prior.weights)
+        each = pm.Gamma.dist(np.array([prior.a]), np.array([prior.b]))
+        return pm.Mixture("baseline_hazard", w=weights, comp_dists=each, dims="interval")
 
     def of(
         self,

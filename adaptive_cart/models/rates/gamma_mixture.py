@@ -7,7 +7,7 @@ multiplied by its marginal likelihood, which is negative binomial.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 import numpy as np
 from scipy import special
@@ -16,6 +16,7 @@ from adaptive_cart.nouns.records import Floats, Integers
 
 SAME: Final = 1e-9  # probabilities that differ by less, relatively, are equal
 LEFT_OUT: Final = 1e-13  # probability of numbers of events that are not looked at
+FAR: Final = 20_000  # numbers of events; a prior that expects more is looked at another way
 AT_ONCE: Final = 2_000_000  # numbers of events of all tables together
 
 
@@ -35,6 +36,8 @@ class GammaMixture:
     a: tuple[float, ...]
     b: tuple[float, ...]
 
+    adapts: ClassVar[bool] = False
+
     @staticmethod
     def single(a: float, b: float) -> GammaMixture:
         """Gamma(a, b), a mixture of one."""
@@ -47,6 +50,23 @@ class GammaMixture:
             f"Gamma({a:g}, {b:g})" if len(self.weights) == 1 else f"{weight:g} Gamma({a:g}, {b:g})"
             for weight, a, b in zip(self.weights, self.a, self.b, strict=True)
         )
+
+    @property
+    def centre(self) -> float:
+        """Mean logarithm of the rate, as a rate."""
+        a, b = np.array(self.a), np.array(self.b)
+        return float(np.exp(np.array(self.weights) @ (special.digamma(a) - np.log(b))))
+
+    def log_weights(self, events: Floats, years: Floats) -> Floats:
+        """Logarithms of the weights before the data, ``(component,)`` or ``(table, component)``.
+
+        Parameters
+        ----------
+        events, years
+            ``(table,)`` of the arm's own data, which set the weights where the prior adapts.
+        """
+        with np.errstate(divide="ignore"):  # a component may have weight 0
+            return np.log(self.weights)
 
     def mixed(self, other: GammaMixture, weight: float) -> GammaMixture:
         """Mix it, with this weight, with another one that has the rest."""
@@ -87,8 +107,7 @@ def updated(prior: GammaMixture, events: Floats, years: Floats) -> GammaPosterio
     rate = np.where(rate > 0.0, rate, np.nan)
     if len(prior.weights) == 1:
         return GammaPosterior(np.ones_like(shape), shape, rate)
-    with np.errstate(divide="ignore"):  # a component may have weight 0
-        logs = np.log(prior.weights) + special.gammaln(shape) - special.gammaln(a)
+    logs = prior.log_weights(events, years) + special.gammaln(shape) - special.gammaln(a)
     logs = logs + special.xlogy(a, b) - shape * np.log(rate)
     weights = np.exp(logs - logs.max(axis=-1, keepdims=True))
     weights /= weights.sum(axis=-1, keepdims=True)
@@ -119,7 +138,11 @@ def conflict(prior: GammaMixture, events: Floats, years: Floats) -> Floats:
     weights, a, b = (np.array(part) for part in (prior.weights, prior.a, prior.b))
     chance = b / (b + years[rows, None])  # of the negative binomial of each component
     most = stats.nbinom.isf(LEFT_OUT, a, chance).max(axis=-1)
-    most = np.maximum(most, events[rows]).astype(np.int64) + 1
+    most = np.maximum(most, events[rows])
+    far = np.flatnonzero(most > FAR)
+    if len(far):  # tails without end: as far as anything is likelier than what was seen
+        most[far] = _likeliest_until(weights, a, chance[far], events[rows[far]])
+    most = most.astype(np.int64) + 1
     for part in _parts(most):
         number = np.arange(most[part].max() + 1)
         mass = np.zeros((len(part), len(number)))
@@ -129,6 +152,24 @@ def conflict(prior: GammaMixture, events: Floats, years: Floats) -> Floats:
         likelier = mass > seen * (1.0 + SAME)
         found[rows[part]] = np.clip(1.0 - (mass * likelier).sum(axis=1), 0.0, 1.0)
     return found
+
+
+def _likeliest_until(weights: Floats, a: Floats, chance: Floats, events: Floats) -> Floats:
+    """Number of events beyond which none is likelier than the one seen, ``(table,)``.
+
+    Beyond the largest mode of any component their probabilities fall.
+    """
+    from scipy import stats
+
+    modes = np.where(a > 1.0, (a - 1.0) * (1.0 - chance) / chance, 0.0)
+    until = np.maximum(np.ceil(modes.max(axis=-1)), events) + 1.0
+    seen = stats.nbinom.pmf(events[:, None], a, chance) @ weights
+    while True:
+        more = (stats.nbinom.pmf(until[:, None], a, chance) @ weights > seen) & (until < AT_ONCE)
+        if not more.any():
+            found: Floats = until
+            return found
+        until[more] = np.ceil(1.5 * until[more])
 
 
 def _parts(most: Integers) -> list[Integers]:
