@@ -23,7 +23,7 @@ def read_correlation(
 ) -> dict[str, dict[str, float]]:
     """Read what a table says of pairs of scores, laid over another, and tell what is wrong."""
     found = {one: dict(others) for one, others in base.items()}
-    before = frame.reported
+    before, scores = frame.reported, scores_of(frame)
     for one, others in own.items():
         if not _is_score(frame, path_to(where, one), one):
             continue
@@ -38,9 +38,7 @@ def read_correlation(
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if one == other:
                 frame.fault(path, "a score correlates with itself by 1; two scores are needed")
-            elif one in own.get(other, {}) and scores_of(frame).index(one) > scores_of(frame).index(
-                other
-            ):
+            elif _said_by(own, other, one) and scores.index(one) > scores.index(other):
                 frame.fault(path, f"said twice, also of '{other}' and '{one}'; once is enough")
             elif not number or not -1.0 < value < 1.0:
                 wanted = "a number between -1 and 1 is expected, neither of them"
@@ -49,9 +47,15 @@ def read_correlation(
                 found.get(other, {}).pop(one, None)
                 found.setdefault(one, {})[other] = float(value)
     known = {one: others for one, others in found.items() if others}
-    if frame.reported == before and not Correlated.of(known, scores_of(frame)).possible:
+    if frame.reported == before and not Correlated.of(known, scores).possible:
         frame.fault(where, "no scores can correlate like that: not positive definite")
     return known
+
+
+def _said_by(own: Mapping[str, Any], one: str, other: str) -> bool:
+    """Whether the table of one score names another; what is no table is told at its own place."""
+    others = own.get(one)
+    return isinstance(others, dict) and other in others
 
 
 def _is_score(frame: Frame, path: str, name: str) -> bool:

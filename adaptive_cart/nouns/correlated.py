@@ -42,7 +42,7 @@ class Correlated:
     @property
     def possible(self) -> bool:
         """Whether any scores can correlate like that."""
-        return bool(np.linalg.eigvalsh(np.array(self.matrix))[0] > 1e-9)
+        return not self.names or bool(np.linalg.eigvalsh(np.array(self.matrix))[0] > 1e-9)
 
     def weights(self, name: str, among: tuple[str, ...]) -> dict[str, float]:
         """Weights of the independent deviations of which that of one score is made.

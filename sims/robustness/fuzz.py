@@ -2,10 +2,13 @@
 
     python sims/robustness/fuzz.py designs --number 20000
     python sims/robustness/fuzz.py tables --number 5000
+    python sims/robustness/fuzz.py places
 
 The strategies are those of ``tests/hostile``: a shipped design or template with one to four of its
 places changed, and a simulated trial's table with cells, columns, separators and encodings changed.
-What must hold: it is refused in clear lines, or told by `check` within five seconds of a processor
+``places`` draws nothing: each place of each shipped design is given each of a few values that are
+wrong nearly everywhere, and the design is told and not run. What must hold: it is refused in clear
+lines, or told by `check` within the seconds of a processor that ``tests/hostile/held.py`` allows
 and run for 20 trials (a table: analysed). What fails is made as small as it can be and printed.
 Writes a row to ``fuzz.csv``; a row of the same name is replaced.
 """
@@ -18,9 +21,11 @@ import csv
 import resource
 import sys
 import time
+import tomllib
 import traceback
 import warnings
 from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
@@ -33,7 +38,7 @@ from adaptive_cart.design.file import load_design
 from adaptive_cart.results.estimand import SobolLatents
 from adaptive_cart.running import run
 from adaptive_cart.telling.walkthrough import example
-from hostile.designs import DESIGNS, broken_texts, designs
+from hostile.designs import DESIGNS, broken_texts, designs, places, spoilt, starting
 from hostile.held import design_holds, table_holds
 from hostile.tables import tables
 
@@ -48,6 +53,8 @@ HEAD = (
     "seed",
     "megabytes",
 )
+WITH_ALL_KEYS = "all_keys"  # a template that no design is made of
+WRONG: tuple[Any, ...] = ("nothing like it", {}, [], -1)
 PIECE = 250  # examples of one seed
 POINTS = 2**8  # of true values, which are not what is tried here
 TABLES_OF = ("hello.toml", "sle_autologous_visits.toml", "myasthenia_scores.toml",
@@ -107,19 +114,40 @@ def _piece(
     try_design()
 
 
+def tried_places() -> tuple[collections.Counter[str], int]:
+    """What became of every place of every shipped design, and how many failed."""
+    found: collections.Counter[str] = collections.Counter()
+    failed = 0
+    for name, text in starting():
+        if not name.endswith(".toml") and name != WITH_ALL_KEYS:
+            continue  # the template of a design that is tried
+        for place in places(tomllib.loads(text)):
+            for value in WRONG:
+                try:
+                    found[design_holds(spoilt(text, place, value), run=False)] += 1
+                except Exception:
+                    failed += 1
+                    print(f"{name}, {place}, {value!r}")
+                    traceback.print_exc()
+        print(f"places: {name}, {dict(found)}, {failed} failed", flush=True)
+    return found, failed
+
+
 def main() -> None:
     """Try, and write what was found."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["designs", "tables"])
+    parser.add_argument("what", choices=["designs", "tables", "places"])
     parser.add_argument("--number", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
     wanted = parser.parse_args()
     warnings.simplefilter("error")  # nobody has asked for them
     run.SobolLatents = lambda: SobolLatents(points=POINTS)
-    found, failed = tried(wanted.what, wanted.number, wanted.seed)
+    systematic = wanted.what == "places"
+    found, failed = tried_places() if systematic else tried(wanted.what, wanted.number, wanted.seed)
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    went_well = sum(found[how] for how in ("ran", "analysed", "accepted"))
     row = (wanted.what, sum(found.values()), found["refused"], found["run refused"],
-           found["ran"] + found["analysed"], failed, wanted.seed, megabytes)  # fmt: skip
+           went_well, failed, wanted.seed, megabytes)  # fmt: skip
     kept = []
     if RESULTS.exists():
         with RESULTS.open(encoding="utf-8") as file:

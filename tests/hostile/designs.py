@@ -64,6 +64,13 @@ def at(tables: Any, place: Place) -> Any:
     return tables
 
 
+def spoilt(text: str, place: Place, value: Any) -> str:
+    """A design with something else at one place."""
+    tables = tomllib.loads(text)
+    at(tables, place[:-1])[place[-1]] = value
+    return tomlkit.dumps(tables)
+
+
 @st.composite
 def changed(draw: st.DrawFn, tables: dict[str, Any]) -> dict[str, Any]:
     """Tables with one place changed."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adaptive_cart.design.file import load_design
 from adaptive_cart.telling.walkthrough import example
-from hostile.designs import DESIGNS, broken_texts, designs, starting
+from hostile.designs import DESIGNS, broken_texts, designs, places, spoilt, starting
 from hostile.held import design_holds, table_holds
 from hostile.tables import tables
 
@@ -36,6 +38,30 @@ def test_designs_are_changed_from_all_that_is_shipped():
 @given(designs())
 def test_any_design_is_refused_clearly_or_told(text):
     design_holds(text, run=False)
+
+
+def test_what_reads_the_other_tables_bears_endpoints_that_are_wrong():
+    wrong = {"kind": "no such kind"}
+    spoiled = [spoilt(text, ("endpoints",), dict.fromkeys(tomllib.loads(text)["endpoints"], wrong))
+               for _, text in starting()]  # fmt: skip
+    assert len(spoiled) > 20
+    assert {design_holds(text, run=False) for text in spoiled} == {"refused"}
+
+
+def test_a_score_may_be_named_by_a_correlation_that_is_no_table():
+    text = (DESIGNS / "myasthenia_scores.toml").read_text(encoding="utf-8")
+    wrong = {"mgadl": {"qmg": 0.5}, "qmg": 5}
+    place = ("scenarios", "scores_agree", "correlation")
+    assert design_holds(spoilt(text, place, wrong), run=False) == "refused"
+
+
+@pytest.mark.slow
+def test_every_place_of_the_longest_design_may_be_wrong():
+    text = dict(starting())["all_keys"]
+    tried = list(places(tomllib.loads(text)))
+    assert len(tried) > 300
+    for place in tried:
+        design_holds(spoilt(text, place, "nothing like it"), run=False)
 
 
 @FEW
