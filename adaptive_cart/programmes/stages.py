@@ -17,6 +17,7 @@ from adaptive_cart.conduct.trial import Block, run_own
 from adaptive_cart.decisions import REASONS, SUCCESS
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.own_truths import OwnTruths
+from adaptive_cart.design.truth import Truth
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.nouns.streams import Latents
 from adaptive_cart.nouns.summaries import Counts
@@ -160,10 +161,9 @@ def _costs(design: Design, block: Block) -> Floats:
     return block.randomised @ np.array(each) + block.infused @ np.array(infused)
 
 
-def _treated(block: Block, design: Design, arm: int) -> Integers:
-    """Participants infused, or where nothing says who is, all that were randomised to the arm."""
-    infused = block.infused[:, arm]
-    return infused if infused.any() else block.randomised[:, arm]
+def _treated(block: Block, truth: Truth, arm: int) -> Integers:
+    """Participants infused, or where no course says who is, all that were randomised to the arm."""
+    return (block.infused if truth.infused_arms[arm] else block.randomised)[:, arm]
 
 
 # ── early trials ──────────────────────────────────────────────────────────────────────────────
@@ -183,7 +183,7 @@ def _early(design: Design, own: OwnTruths, seed: int, start: int) -> Columns:
             "early_months": block.months,
             "early_randomised": block.randomised.sum(axis=1),
             "early_exposed": block.randomised[:, arm],
-            "early_treated": _treated(block, design, arm),
+            "early_treated": _treated(block, own.first, arm),
             "early_cost": _costs(design, block),
         }
         pieces.append((columns, rows))
@@ -210,7 +210,7 @@ def _controlled(
         own = trial.truths(works[rows], {steps: of[rows] for steps, of in values.items()})
         plan = Plan.of(design)
         for block, some in _blocks(plan, own, latents.rows(rows)):
-            pieces.append((_of_controlled(plan, block, trial.arm), rows[some]))
+            pieces.append((_of_controlled(plan, block, own.first, trial.arm), rows[some]))
     found = _gathered(pieces, trials)
     if not pieces:
         block = run_own(
@@ -218,7 +218,7 @@ def _controlled(
             OwnTruths.alone(trial.null, 1),
             latents.rows(np.zeros(1, dtype=np.int64)),
         )
-        blank = _of_controlled(Plan.of(trial.design), block, trial.arm)
+        blank = _of_controlled(Plan.of(trial.design), block, trial.null, trial.arm)
         found = _gathered([({n: v[:0] for n, v in blank.items()}, np.zeros(0, int))], trials)
     found["reason"] = np.where(go, found["reason"], -1).astype(np.int8)
     found["success"] = go & (found["reason"] == SUCCESS)
@@ -261,7 +261,7 @@ def _by_arm(prior: Any, design: Design) -> bool:
     return bool(prior) and set(prior) <= set(design.arm_names)
 
 
-def _of_controlled(plan: Plan, block: Block, arm: int) -> Columns:
+def _of_controlled(plan: Plan, block: Block, truth: Truth, arm: int) -> Columns:
     design, standing = plan.design, block.standing
     responders, participants = _at_the_end(block, design)
     estimates = block.estimate.shape[1]
@@ -273,7 +273,7 @@ def _of_controlled(plan: Plan, block: Block, arm: int) -> Columns:
         "randomised": block.randomised.sum(axis=1),
         "exposed": block.randomised[:, arm],
         "infused": block.infused[:, arm],
-        "treated": _treated(block, design, arm),
+        "treated": _treated(block, truth, arm),
         "later_responders": responders[:, arm],
         "later_participants": participants[:, arm],
         "later_control_responders": responders.sum(axis=1) - responders[:, arm],

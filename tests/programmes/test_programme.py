@@ -143,6 +143,15 @@ def test_selected_participants_have_the_endpoint_more_often(tmp_path: Path) -> N
         assert after == pytest.approx(before + trial.selected, abs=0.002)
 
 
+def test_nobody_is_treated_where_the_product_never_comes(tmp_path: Path) -> None:
+    raw = raw_design("sle_autologous")
+    raw["truth"]["cart"] |= {"infusion": {"failure": 1.0}}
+    none = programme(tmp_path, "count = 2\nshare_that_work = 0.5\n", early=None, confirm=raw)
+    found = simulate_programme(none, portfolios=3, seed=2, jobs=1, out=tmp_path / "out")
+    assert (found.candidates["exposed"] > 0).all()
+    assert not found.candidates["treated"].any()
+
+
 def test_years_in_remission_are_those_of_who_was_treated(tmp_path: Path) -> None:
     benefit = """count = 2
 share_that_work = 0.5
