@@ -32,12 +32,26 @@ _POSTPONED = (
 @options.design
 @options.settings
 def command(design: Path, settings: tuple[str, ...]) -> None:
-    """Read DESIGN, report every problem, and show what it means."""
+    """Read DESIGN, report every problem, and show what it means.
+
+    DESIGN may also be the file of a programme.
+    """
     _postpone_imports()
-    from adaptive_cart.design.file import load_design
+    from adaptive_cart.design.file import load_design, names_designs, read_tables
     from adaptive_cart.telling.check import described
 
-    click.echo(described(load_design(design, settings)))
+    if names_designs(read_tables(design)):
+        click.echo(_programme(design, settings))
+    else:
+        click.echo(described(load_design(design, settings)))
+
+
+def _programme(file: Path, settings: tuple[str, ...]) -> str:
+    from adaptive_cart.design.replacing import settings_of
+    from adaptive_cart.programmes import load_programme
+    from adaptive_cart.programmes.described import described
+
+    return described(load_programme(file, settings_of(settings)))
 
 
 def _postpone_imports() -> None:

@@ -6,10 +6,17 @@ import click
 
 
 @click.command(name="schema")
-def command() -> None:
+@click.option("--programme", is_flag=True, help="Of a programme file instead.")
+def command(programme: bool) -> None:
     """Print the JSON Schema of a design file, for editors."""
     import json
 
-    from adaptive_cart.design.file import schema as document
+    from adaptive_cart.design.file import schema, schema_of_part
 
-    click.echo(json.dumps(document(), indent=2))
+    if programme:
+        from adaptive_cart.programmes.tables import ProgrammeTables
+
+        document = schema_of_part(ProgrammeTables, "adaptive_cart programme")
+    else:
+        document = schema()
+    click.echo(json.dumps(document, indent=2))

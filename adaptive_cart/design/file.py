@@ -8,7 +8,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from adaptive_cart.nouns.whole_files import renamed, telling
 
 _PART_OF_KEY = r"""(?:[\w-]{1,50}|"[^"\n]{0,50}"|'[^'\n]{0,50}')"""
 _DOTTED = re.compile(rf"(?:{_PART_OF_KEY}[ \t]*\.[ \t]*){{30}}")
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _LARGEST = 1_000_000  # bytes; the longest design has a few thousand
 
 
@@ -53,6 +54,12 @@ def load_design(path: str | Path, settings: Iterable[str] = ()) -> Design:
     raw = read_tables(path)
     if not raw:
         raise _unreadable(path, "is empty; `adaptive-cart init FILE` writes a design to start from")
+    if names_designs(raw):
+        message = (
+            "is a programme of candidates, which names designs: `adaptive-cart programme` "
+            "simulates it, and `adaptive-cart check` tells it"
+        )
+        raise _unreadable(path, message)
     raw, unread = with_rows(raw, Path(path).parent)
     try:
         loaded = Design(**raw)
@@ -66,6 +73,11 @@ def load_design(path: str | Path, settings: Iterable[str] = ()) -> Design:
     if problems:
         raise DesignError(problems, str(path))
     return made
+
+
+def names_designs(raw: Mapping[str, Any]) -> bool:
+    """Whether tables are those of a programme, which names design files, and not of a design."""
+    return "rules" not in raw and "arms" not in raw and "confirm" in raw
 
 
 def _unreadable(path: str | Path, message: str, place: str = "") -> DesignError:
@@ -326,9 +338,16 @@ def schema() -> dict[str, Any]:
         name, _, key = place.rpartition(".")
         (definitions[name] if name else document)["properties"][key]["description"] = text
     document = _told_apart(document, document["$defs"])
-    document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    document["$schema"] = DIALECT
     document["title"] = "adaptive_cart design"
     return document
+
+
+def schema_of_part(part: type[Part], title: str) -> dict[str, Any]:
+    """JSON Schema of another file that is read as tables, its unions told apart as a design's."""
+    document: dict[str, Any] = _without_null(part.model_json_schema(by_alias=True))
+    document = _told_apart(document, document["$defs"])
+    return document | {"$schema": DIALECT, "title": title}
 
 
 def _looks_together(looks: dict[str, Any]) -> None:

@@ -202,7 +202,7 @@ def _at_what_cost(programme: Programme, of: Mapping[Key, Figure]) -> str:
         f"A portfolio takes {participants}. "
         f"{number(of['exposed_to_no_effect', 'portfolio'])} of all are given a product that does "
         f"not work, {number(of['denied_an_effect', 'portfolio'])} are controls of one that does. "
-        f"{_slots(programme)}; the last decision comes after "
+        f"{slots_told(programme)}; the last decision comes after "
         f"{number(of['months_until_all_decided', 'portfolio'])} months. A candidate that goes on "
         f"is decided after {decided}."
     )
@@ -229,7 +229,8 @@ def _in_whom(programme: Programme) -> str:
     return told
 
 
-def _slots(programme: Programme) -> str:
+def slots_told(programme: Programme) -> str:
+    """How many controlled trials run at once, as a sentence without its full stop."""
     if programme.tables.candidates.control == "common":
         return "All controlled trials run at once beside one control (a platform)"
     slots = at_once(programme.tables.candidates, programme.confirm.design)
