@@ -424,7 +424,8 @@ def test_silent_in_a_pipe(design):
         timeout=60,
     )
     assert found.returncode == 0
-    assert found.stderr.splitlines() == ["engine: simulate (asked for)", "results in results/small"]
+    told = [line for line in found.stderr.splitlines() if ", first 250 of" not in line]
+    assert told == ["engine: simulate (asked for)", "results in results/small"]  # less what is slow
     assert "\x1b" not in found.stdout + found.stderr
     assert found.stdout == simulated(design, "--trials", "500").stdout
 

@@ -9,8 +9,9 @@ places changed, and a simulated trial's table with cells, columns, separators an
 ``places`` draws nothing: each place of each shipped design is given each of a few values that are
 wrong nearly everywhere, and the design is told and not run. What must hold: it is refused in clear
 lines, or told by `check` within the seconds of a processor that ``tests/hostile/held.py`` allows
-and run for 20 trials (a table: analysed). What fails is made as small as it can be and printed.
-Writes a row to ``fuzz.csv``; a row of the same name is replaced.
+and run for 20 trials (a table: analysed). What fails is made as small as it can be and printed. The
+whole has 4 GB of addresses, so that what would take more memory fails too. Writes a row to
+``fuzz.csv``; a row of the same name is replaced.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ HEAD = (
     "seed",
     "megabytes",
 )
+MOST_MEMORY = 4 * 2**30  # bytes of addresses; whatever asks for more fails
 WITH_ALL_KEYS = "all_keys"  # a template that no design is made of
 WRONG: tuple[Any, ...] = ("nothing like it", {}, [], -1)
 PIECE = 250  # examples of one seed
@@ -141,6 +143,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     wanted = parser.parse_args()
     warnings.simplefilter("error")  # nobody has asked for them
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
     run.SobolLatents = lambda: SobolLatents(points=POINTS)
     systematic = wanted.what == "places"
     found, failed = tried_places() if systematic else tried(wanted.what, wanted.number, wanted.seed)
