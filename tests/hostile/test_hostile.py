@@ -55,6 +55,13 @@ def test_a_score_may_be_named_by_a_correlation_that_is_no_table():
     assert design_holds(spoilt(text, place, wrong), run=False) == "refused"
 
 
+def test_a_rate_of_more_events_than_memory_holds_is_refused():
+    text = (DESIGNS / "enrichment_biomarker.toml").read_text(encoding="utf-8")
+    place = ("scenarios", "all", "infection", "cart")
+    assert design_holds(spoilt(text, place, 1e6), run=False) == "refused"
+    assert design_holds(spoilt(text, place, 100.0), run=False) == "accepted"
+
+
 @pytest.mark.slow
 def test_every_place_of_the_longest_design_may_be_wrong():
     text = dict(starting())["all_keys"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from adaptive_cart.endpoints.direct.base import Array, Cell, DirectTruth, Drawing
 from adaptive_cart.nouns.parts import MONTHS_PER_YEAR, NonNegative
@@ -14,12 +15,14 @@ from adaptive_cart.nouns.records import Floats, Outcome
 from adaptive_cart.nouns.recurrent_events import RecordedEvents, RecurrentEvents
 from adaptive_cart.nouns.streams import Latents
 
+MOST: Final = 100.0  # events a year: each is a date of its own, and has to find room in memory
+
 
 class Yearly(DirectTruth):
     """A rate of events a year; the column holds the months of all of them."""
 
-    value: ClassVar[Any] = NonNegative
-    wanted: ClassVar[str] = "a number of at least 0"
+    value: ClassVar[Any] = Annotated[NonNegative, Field(le=MOST)]
+    wanted: ClassVar[str] = f"a number from 0 to {MOST:g}"
     holds: ClassVar[str] = "months of the events, with ; between them"
     moments: ClassVar[bool] = True
 
