@@ -21,7 +21,7 @@ import numpy as np
 
 from adaptive_cart.decisions import SUCCESS
 from adaptive_cart.design.design import Design
-from adaptive_cart.nouns.records import Floats
+from adaptive_cart.nouns.records import Booleans, Floats
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,9 @@ class Ended:
     losses: Losses
 
 
+OfTrials = Callable[[Design, Mapping[str, Any], "bool | Booleans", Losses], Floats]
+
+
 @dataclass(frozen=True)
 class Aim:
     """Something that is to be little.
@@ -61,28 +64,32 @@ class Aim:
         What a trial on counts adds; nothing where the calendar decides.
     of_trials
         What simulated trials add, ``(trial,)``, by the columns of ``trials.parquet`` and whether
-        something that a success claims is true.
+        something that a success claims is true; by trial where each has a truth of its own.
     losses
         Whether it needs to know what mistakes cost.
     """
 
     words: str
     of_counts: Callable[[Ended], float] | None
-    of_trials: Callable[[Design, Mapping[str, Any], bool, Losses], Floats]
+    of_trials: OfTrials
     losses: bool = False
 
 
-def _column(name: str) -> Callable[[Design, Mapping[str, Any], bool, Losses], Floats]:
+def _column(name: str) -> OfTrials:
     return lambda design, trials, true, losses: np.asarray(trials[name], dtype=np.float64)
 
 
-def _exposed(design: Design, trials: Mapping[str, Any], true: bool, losses: Losses) -> Floats:
+def _exposed(
+    design: Design, trials: Mapping[str, Any], true: bool | Booleans, losses: Losses
+) -> Floats:
     first = 0 if design.control is None else 1
     by_arm = [np.asarray(trials[f"n_{arm}"], dtype=np.float64) for arm in design.arm_names[first:]]
-    return np.add.reduce(by_arm) * (not true)
+    return np.asarray(np.where(true, 0.0, np.add.reduce(by_arm)))
 
 
-def _loss(design: Design, trials: Mapping[str, Any], true: bool, losses: Losses) -> Floats:
+def _loss(
+    design: Design, trials: Mapping[str, Any], true: bool | Booleans, losses: Losses
+) -> Floats:
     success = np.asarray(trials["reason"]) == SUCCESS.name
     false = np.asarray(trials["false_success"]) == 1
     cost = (losses.false_success or 0.0) * false + (losses.missed or 0.0) * (~success & true)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -14,12 +13,12 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, InputError, Problem
 from adaptive_cart.nouns.records import Floats
-from adaptive_cart.optimising.aims import AIMS, Ended, averaged
+from adaptive_cart.optimising.aims import AIMS, Ended
 from adaptive_cart.optimising.freeing import Candidate
 from adaptive_cart.optimising.wanted import Wanted
 from adaptive_cart.results.averages import what_could_be_claimed
 from adaptive_cart.results.estimand import true_values
-from adaptive_cart.results.operating import Z95, Figure, exact, proportion
+from adaptive_cart.results.operating import Figure, exact
 from adaptive_cart.running.best_possible import AnyDesign, Stake, Wish
 from adaptive_cart.running.calibrate import calibrate
 from adaptive_cart.running.calibrating.overruled import without_futility
@@ -34,20 +33,14 @@ from adaptive_cart.running.exact_error import (
     chosen,
     tables_of,
 )
-from adaptive_cart.running.null_points import null_points
-from adaptive_cart.running.null_region import Point
 from adaptive_cart.running.region import (
     needs_calibration,
     region_of,
     with_found,
     with_threshold,
 )
-from adaptive_cart.running.run import Progress, simulate
-from adaptive_cart.running.simulated_error import false_successes
-from adaptive_cart.running.workers import spread
 
 NULLS = 101  # control rates at each margin, for what any design can do
-HARDEST = 2  # null points at which every candidate is judged where it is simulated
 
 
 @dataclass(frozen=True)
@@ -170,7 +163,7 @@ class OnCounts:
     def _errors(self, design: Design) -> tuple[ExactError, ExactError]:
         """The design on counts, and as its error is judged: without futility if not binding."""
         limits = region_of(design).limits
-        error, judged = ExactError(design, set(), limits), _judged(design)
+        error, judged = ExactError(design, set(), limits), as_judged(design)
         return error, error if judged is design else ExactError(judged, set(), limits)
 
     def _truths(self, design: Design) -> tuple[list[_Truth], dict[str, _Truth]]:
@@ -235,15 +228,6 @@ def _truth(design: Design, weight: float, truth: Truth) -> _Truth:
     return _Truth(weight, rates, what_could_be_claimed(design, true)[0] == 1.0)
 
 
-def _is_true(design: Design, truth: Truth) -> bool:
-    """Whether something that a success claims is true."""
-    so = what_could_be_claimed(design, true_values(design, truth))[0]
-    if math.isnan(so):
-        message = f"whether what a success claims is true in '{truth.name}' is not known"
-        raise DesignError([Problem("scenarios", message)])
-    return so == 1.0
-
-
 def ended(looks: Sequence[Verdicts], rates: Floats) -> tuple[Floats, Floats]:
     """Probability to end at each look with a success, and without one, ``(look, truth)`` each.
 
@@ -274,77 +258,7 @@ def _over(mass: Floats, masses: list[Floats]) -> Floats:
     return np.asarray(((masses[0] @ mass) * masses[1]).sum(axis=1))
 
 
-# ── simulated ─────────────────────────────────────────────────────────────────────────────────
-@dataclass
-class OnTrials:
-    """Simulates candidates, all on the same participants."""
-
-    design: Design
-    wanted: Wanted
-    trials: int
-    seed: int
-    jobs: int | None
-    progress: Progress
-    at: list[str] | None = None
-
-    @property
-    def how(self) -> str:
-        """In words."""
-        return f"simulated, {self.trials:,} trials a scenario, seed {self.seed}"
-
-    @property
-    def key(self) -> str:
-        """What an evaluation hangs on beside the candidate."""
-        return f"{self.how}; {self.wanted.averaged}; error at {self.at}"
-
-    def __call__(self, candidate: Candidate) -> tuple[Evaluation, Design]:
-        """What a candidate has, and it with its thresholds."""
-        design, thresholds = with_thresholds_found(candidate.design, self.seed, "auto", self.jobs)
-        weights = self.wanted.mixture.weights
-        result = simulate(
-            design, trials=self.trials, seed=self.seed, jobs=self.jobs, engine="simulate",
-            scenarios=[*dict.fromkeys([*weights, *self.wanted.power])], progress=self.progress,
-        )  # fmt: skip
-        frame = result.trials
-        by_scenario = {name: frame[frame["scenario"] == name] for name in weights}
-        true = {name: _is_true(design, design.truths[name]) for name in weights}
-        average = {}
-        for name, aim in self.wanted.aims.items():
-            columns = [
-                aim.of_trials(design, {k: v.to_numpy() for k, v in rows.items()}, true[scenario],
-                              self.wanted.losses)
-                for scenario, rows in by_scenario.items()
-            ]  # fmt: skip
-            value, mcse = averaged(list(weights.values()), columns)
-            half = Z95 * mcse
-            average[name] = Figure(value, mcse, value - half, value + half, self.trials)
-        success = {name: result.figure(name, "success") for name in self.wanted.power}
-        error, where = self._error(design)
-        return Evaluation(average, success, error, where, thresholds), design
-
-    def hardest(self, design: Design, many: int) -> list[str]:
-        """Names of the null points with the most false successes."""
-        judged = _judged(design)
-        wrong = self._wrong(judged, null_points(judged)[0], many)
-        order = sorted(wrong, key=lambda name: -wrong[name])
-        return order[:HARDEST]
-
-    def _error(self, design: Design) -> tuple[Figure, str]:
-        """The largest error at the null points that are looked at, and where."""
-        judged = _judged(design)
-        points = null_points(judged)[0]
-        kept = [p for p in points if self.at is None or p.name in self.at] or points
-        wrong = self._wrong(judged, kept, self.trials)
-        worst = max(wrong, key=lambda name: wrong[name])
-        return proportion(wrong[worst], self.trials), worst
-
-    def _wrong(self, design: Design, points: Sequence[Point], trials: int) -> dict[str, int]:
-        at = functools.partial(false_successes, design, trials=trials, seed=self.seed)
-        found = spread(at, points, self.jobs)
-        return dict(zip((point.name for point in points), found, strict=True))
-
-
-def _judged(design: Design) -> Design:
+def as_judged(design: Design) -> Design:
     """The design as its error is judged: without futility where that is not binding."""
     binding = design.calibration is None or design.calibration.obeys_futility
     return design if binding else without_futility(design)
@@ -356,13 +270,18 @@ def why_simulated(design: Design, wanted: Wanted) -> str:
     calendar = [name for name, aim in wanted.aims.items() if aim.of_counts is None]
     if calendar:
         return f"{AIMS[calendar[0]].words}: a matter of the calendar, which tables do not hold"
+    return why_error_simulated(design, [*wanted.mixture.weights, *wanted.power])
+
+
+def why_error_simulated(design: Design, scenarios: Iterable[str] = ()) -> str:
+    """Why an error is simulated and not enumerated, and success in scenarios; blank if it is."""
     try:
         region = region_of(design)
     except (DesignError, InputError) as error:
         return str(error)
     if region.base is None:
         return "the null region is one of scenarios"
-    names = {*wanted.mixture.weights, *wanted.power, region.base}
+    names = {*scenarios, region.base}
     numbers = with_threshold(design, 0.5) if needs_calibration(design) else design
     stands = obstacles(numbers, {name: design.truths[name] for name in names})
     if stands:

@@ -6,21 +6,20 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
-
-import numpy as np
 
 from adaptive_cart.design.design import Design
 from adaptive_cart.design.replacing import text_with
 from adaptive_cart.design.validation import shown
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.optimising.aims import AIMS
+from adaptive_cart.optimising.confirming import CONFIDENCE, TRIED, Confirmed, Proof, Shown
 from adaptive_cart.optimising.evaluating import Evaluation
 from adaptive_cart.optimising.wanted import Wanted
-from adaptive_cart.results.operating import Figure
+from adaptive_cart.results.operating import Z95, Figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture
@@ -55,33 +54,6 @@ class Row:
     def words(self) -> str:
         """Say its settings."""
         return ", ".join(f"{k} = {shown(v, 40)}" for k, v in self.settings.items()) or AS_WRITTEN
-
-
-@dataclass(frozen=True)
-class Confirmed:
-    """The best design, judged afresh.
-
-    Attributes
-    ----------
-    evaluation
-        On trials of another seed, or exact.
-    how
-        In words.
-    certificate, no_certificate
-        A number that the error provably does not exceed over the region; nothing elsewhere, and
-        where the error is enumerated, why.
-    holds
-        Whether everything wanted is met.
-    passed_over
-        Designs that promised more in the search and did not hold.
-    """
-
-    evaluation: Evaluation
-    how: str
-    certificate: float | None
-    no_certificate: str
-    holds: bool
-    passed_over: int
 
 
 @dataclass(frozen=True)
@@ -154,22 +126,22 @@ class Optimum:
             "error",
             *(["any design"] if any(row.least is not None for _, row in named) else []),
         ]
-        columns = [max(len(head), 9) for head in heads]
+        columns = [max(len(head), 16 if self.simulated else 9) for head in heads]
         looks = max(len(_looks(row)) for _, row in named)
         head = "  ".join(h.rjust(w) for h, w in zip(heads, columns, strict=True))
         yield f"{'':<12}{'looks':<{looks}}  {head}"
         for label, row in named:
-            cells = [f"{figure.estimate:.2f}" for figure in row.evaluation.average.values()]
-            cells += [f"{figure.estimate:.4f}" for figure in row.evaluation.success.values()]
-            cells += [f"{row.evaluation.error.estimate:.4f}"]
+            cells = [_cell(figure, 2) for figure in row.evaluation.average.values()]
+            cells += [_cell(figure, 4) for figure in row.evaluation.success.values()]
+            cells += [_cell(row.evaluation.error, 4)]
             cells += ["" if row.least is None else f"{row.least:.2f}"]
             told = "  ".join(c.rjust(w) for c, w in zip(cells, columns, strict=False))
             yield f"{label:<12}{_looks(row):<{looks}}  {told}".rstrip()
-        largest = np.array([_errors(row) for _, row in named]).max(axis=0)
-        if largest.any():
-            pairs = zip(heads, largest, strict=False)
-            told = ", ".join(f"{name} {error:.2g}" for name, error in pairs)
-            yield f"Monte Carlo standard errors, at most: {told}"
+        if self.simulated:
+            yield (
+                "± half of a 95% Monte Carlo interval; these are the trials of the search, on "
+                "which the best of many look better than they are"
+            )
 
     def _answer(self) -> Iterator[str]:
         if self.best is None or self.confirmed is None:
@@ -196,23 +168,37 @@ class Optimum:
         fresh = confirmed.evaluation
         told = [f"{name} {_told(figure, 4)}" for name, figure in fresh.success.items()]
         power = f"power {', '.join(told)}; " if told else ""
+        if confirmed.shown is not None:
+            yield f"{confirmed.how}: {'; '.join(self._shown(confirmed, confirmed.shown))}"
+        others = "exact" if confirmed.shown is None else "on as many others, which chose nothing"
         yield (
-            f"{confirmed.how}: {AIMS[self.wanted.aim].words} "
+            f"{others}: {AIMS[self.wanted.aim].words} "
             f"{_told(fresh.average[self.wanted.aim])}; {power}error {_told(fresh.error, 4)} at "
             f"{fresh.error_at}"
         )
-        if confirmed.certificate is not None:
-            yield (
-                f"certificate: the error exceeds {confirmed.certificate:.6f} nowhere in the region"
-            )
-        if confirmed.no_certificate:
-            yield f"no certificate of the error: {confirmed.no_certificate}"
+        if confirmed.proof is not None:
+            yield from _proven(confirmed.proof)
         if confirmed.passed_over:
             yield f"{confirmed.passed_over} designs that promised more did not hold there"
         if not confirmed.holds:
             yield (
-                "not confirmed: these trials do not show everything that is wanted, so that no "
-                "design file is written; search with more --trials, or with a smaller --error"
+                "not confirmed: this does not show everything that is wanted, so that no "
+                "design file is written; search with more --trials or --fresh, or with a smaller "
+                "--error"
+            )
+
+    def _shown(self, confirmed: Confirmed, shown: Shown) -> Iterator[str]:
+        """What fresh trials show, and how sure that is."""
+        if confirmed.calibrated:
+            yield "thresholds were calibrated on them, and hold the error as `calibrate` does"
+        if shown.error is not None:
+            yield f"error at most {shown.error:.4f}"
+        for name, least in shown.power.items():
+            yield f"power in {name} at least {least:.4f}"
+        if shown.error is not None or shown.power:
+            yield (
+                f"each with {shown.confidence:.1%} confidence, so that with {CONFIDENCE:.0%} what "
+                f"is said of the one taken out of {TRIED} holds"
             )
 
     # ── kept ──────────────────────────────────────────────────────────────────────────────
@@ -270,7 +256,7 @@ class Optimum:
             else {
                 "how": confirmed.how,
                 "holds": confirmed.holds,
-                "certificate": confirmed.certificate,
+                **_kept_bounds(confirmed),
                 "passed_over": confirmed.passed_over,
             },
             "why_none": list(self.why_none),
@@ -300,6 +286,11 @@ class Optimum:
         else:
             owned.remove(FOUND)
 
+    @property
+    def simulated(self) -> bool:
+        """Whether something of the candidates has a Monte Carlo error."""
+        return any(error > 0.0 for error in _errors(self.written))
+
     @cached_property
     def answered(self) -> bool:
         """Whether a design was found and confirmed."""
@@ -314,6 +305,28 @@ class Optimum:
     def __repr__(self) -> str:
         told = "nothing found" if self.best is None else self.best.words()
         return f"Optimum({AIMS[self.wanted.aim].words}; {told})"
+
+
+def _proven(proof: Proof) -> Iterator[str]:
+    if proof.certificate is not None:
+        yield f"certificate: the error exceeds {proof.certificate:.6f} nowhere in the region"
+        return
+    yield f"no certificate of the error: {proof.no_certificate}"
+    yield (
+        f"at the margin of the claim the error exceeds {proof.bound:.6f} nowhere; effects beyond "
+        f"it are not bounded"
+    )
+
+
+def _kept_bounds(confirmed: Confirmed) -> dict[str, Any]:
+    """What is proven, and what fresh trials show, for ``optimum.json``."""
+    proof, shown = confirmed.proof, confirmed.shown
+    return {
+        "certificate": None if proof is None else proof.certificate,
+        "at_the_margin": None if proof is None else proof.margin,
+        "calibrated": confirmed.calibrated,
+        "shown": None if shown is None else asdict(shown),
+    }
 
 
 def _errors(row: Row) -> list[float]:
@@ -332,6 +345,12 @@ def _looks(row: Row) -> str:
 
 def _named(thresholds: Mapping[str, Any]) -> str:
     return "; ".join(f"{rule} {value}" for rule, value in thresholds.items())
+
+
+def _cell(figure: Figure, digits: int) -> str:
+    """A number with half of its Monte Carlo interval, where it has one."""
+    value = f"{figure.estimate:.{digits}f}"
+    return value if figure.mcse == 0.0 else f"{value} ±{Z95 * figure.mcse:.{digits}f}"
 
 
 def _told(figure: Figure, digits: int = 2) -> str:

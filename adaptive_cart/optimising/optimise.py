@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,28 +14,26 @@ from adaptive_cart.design.design import Design
 from adaptive_cart.errors import DesignError, EngineError, Problem
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.optimising.aims import Losses
+from adaptive_cart.optimising.confirming import Told, confirmed_exactly, confirmed_on_trials
 from adaptive_cart.optimising.evaluating import (
-    Evaluation,
     OnCounts,
-    OnTrials,
+    why_error_simulated,
     why_simulated,
     with_thresholds_found,
 )
-from adaptive_cart.optimising.found import Confirmed, Optimum, Row
+from adaptive_cart.optimising.found import Optimum, Row
 from adaptive_cart.optimising.freeing import Candidate, Space, space_of
 from adaptive_cart.optimising.kept import KEPT, Kept
+from adaptive_cart.optimising.on_trials import OnTrials
 from adaptive_cart.optimising.searching import Judged, search
 from adaptive_cart.optimising.wanted import Wanted, wanted_of
 from adaptive_cart.running.best_possible import most_power
 from adaptive_cart.running.engine import Engine
 from adaptive_cart.running.region import region_of
 from adaptive_cart.running.run import Progress
-from adaptive_cart.running.worst_case import worst_case
 
 ALLOWED = 300  # candidates
 FRESH = 100_000  # trials that confirm, at least
-TRIED = 10  # best candidates of which one has to hold when judged afresh
-FEW = 101  # control rates of the curve that comes with a certificate
 SHOWN = 10  # designs of a front that are told, and what any design can do beside each
 PILOT = 4  # one in so many trials finds the null points at which candidates are judged
 
@@ -128,8 +125,8 @@ def optimise(
         )
     return _Search(
         design, space, wanted_, candidates, number, max(fresh, 1), used, jobs,
-        Kept(folder, restart), progress, tell,
-    ).run(engine)  # fmt: skip
+        Kept(folder, restart), progress, tell, engine,
+    ).run()  # fmt: skip
 
 
 @dataclass
@@ -147,11 +144,12 @@ class _Search:
     kept: Kept
     progress: Progress
     tell: Callable[[str], None]
+    engine: Engine
     done: int = 0
 
-    def run(self, engine: Engine) -> Optimum:
+    def run(self) -> Optimum:
         """Judge the design as written, search, and judge the best afresh."""
-        why = why_simulated(self.design, self.wanted)
+        why, engine = why_simulated(self.design, self.wanted), self.engine
         if engine == "exact" and why:
             raise EngineError(f"candidates cannot be enumerated: {why}")
         exact = not why and engine != "simulate"
@@ -169,18 +167,18 @@ class _Search:
             self.kept.save()
         if self.kept.reused:
             self.tell(f"{self.kept.reused} of the designs were judged before")
-        return self._found(written, judged, exact)
+        return self._found(written, judged)
 
     def _evaluator(self, exact: bool) -> OnCounts | OnTrials:
         if exact:
             return OnCounts(self.design, self.wanted)
-        if self.wanted.mixture.draws:
-            message = (
-                f"'{self.wanted.mixture.prior}' draws values, and candidates are simulated, over "
-                f"scenarios as they are; write --weight SCENARIO=0.5 for each"
-            )
-            raise DesignError([Problem("--prior", message)])
-        made = OnTrials(self.design, self.wanted, self.trials, self.seed, self.jobs, self.progress)
+        enumerated = self.engine != "simulate" and not why_error_simulated(self.design)
+        made = OnTrials(
+            self.design, self.wanted, self.trials, self.seed, self.jobs, self.progress, enumerated
+        )
+        if enumerated:
+            self.tell("the error of each is enumerated")
+            return made
         numbers, _ = with_thresholds_found(self.design, self.seed, "auto", self.jobs)
         made.at = made.hardest(numbers, max(self.trials // PILOT, 100))
         self.tell(f"the error of each is judged at {' and at '.join(made.at)}")
@@ -218,14 +216,14 @@ class _Search:
         return list(found.values())
 
     # ── what was found ────────────────────────────────────────────────────────────────────
-    def _found(self, written: Row, judged: Sequence[Judged], exact: bool) -> Optimum:
+    def _found(self, written: Row, judged: Sequence[Judged]) -> Optimum:
         wanted = self.wanted
         there = [one for one in judged if one.evaluation is not None]
         rows = {one.candidate.digest: _row(one) for one in there}
         held = [one for one in there if one.evaluation and one.evaluation.meets(wanted)]
         best, confirmed, found = None, None, None
         if held:
-            best, confirmed, found = self._confirmed(held, exact)
+            best, confirmed, found = self._confirmed(held)
         bound, no_bound = None, "candidates are simulated"
         winner = None if best is None else best.candidate
         if isinstance(self.evaluator, OnCounts):
@@ -280,39 +278,11 @@ class _Search:
             wanted = replace(self.wanted, power=power)
             yield replace(row, least=self._bound(designs[row.digest], wanted)[0])
 
-    # ── judged afresh ─────────────────────────────────────────────────────────────────────
-    def _confirmed(self, held: Sequence[Judged], exact: bool) -> tuple[Judged, Confirmed, Design]:
-        """The first of the best that holds when it is judged afresh; if none does, the best."""
-        order = sorted(held, key=lambda one: one.order(self.wanted))[:TRIED]
-        first: tuple[Judged, Confirmed, Design] | None = None
-        for place, one in enumerate(order):
-            self.progress("confirmation", place, len(order))
-            if exact:
-                evaluation, design = self.evaluator(one.candidate)
-                worst = worst_case(design, points=FEW, engine="exact")
-                bound = None if worst.certificate is None else worst.certificate.bound
-                holds = evaluation.meets(self.wanted) and (bound or 0.0) <= self.wanted.error
-                told = Confirmed(evaluation, "exact", bound, worst.why_none or "", holds, place)
-            else:
-                evaluation, design = self._afresh(one.candidate)
-                holds = evaluation.meets(self.wanted)
-                holds &= evaluation.error.upper <= self.wanted.error
-                number = max(self.fresh, self.trials)
-                how = f"on {number:,} fresh trials of each truth"
-                told = Confirmed(evaluation, how, None, "", holds, place)
-            if told.holds:
-                return one, told, design
-            first = first or (one, told, design)
-        assert first is not None
-        return first
-
-    def _afresh(self, candidate: Candidate) -> tuple[Evaluation, Design]:
-        assert isinstance(self.evaluator, OnTrials)
-        searched = self.evaluator
-        fixed = searched(candidate)[1]  # thresholds are those of the search
-        again = replace(searched, trials=max(self.fresh, self.trials), seed=fresh_seed(self.seed))
-        again.at = searched.hardest(fixed, self.trials)
-        return again(Candidate(candidate.settings, fixed))[0], fixed
+    def _confirmed(self, held: Sequence[Judged]) -> Told:
+        """The best that holds when it is judged afresh; if none does, the best."""
+        if isinstance(self.evaluator, OnCounts):
+            return confirmed_exactly(held, self.wanted, self.evaluator, self.progress)
+        return confirmed_on_trials(held, self.wanted, self.evaluator, self.fresh, self.progress)
 
     # ── nothing found ─────────────────────────────────────────────────────────────────────
     def _why_none(self, rows: Sequence[Row]) -> Iterable[str]:
@@ -405,12 +375,6 @@ def _spread(values: Sequence[float]) -> set[int]:
     """Places of a few rising values, as evenly spread over them as may be."""
     steps = np.linspace(values[0], values[-1], SHOWN) if values else np.zeros(0)
     return {int(np.abs(np.array(values) - step).argmin()) for step in steps}
-
-
-def fresh_seed(seed: int) -> int:
-    """Seed of trials that have nothing in common with those of another seed."""
-    digest = hashlib.blake2b(f"optimise {seed}".encode(), digest_size=7).digest()
-    return int.from_bytes(digest, "little")
 
 
 def _long(seconds: float) -> str:

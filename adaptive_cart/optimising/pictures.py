@@ -25,6 +25,7 @@ from adaptive_cart.figures.writing import CAPTIONS
 from adaptive_cart.nouns.owned_folder import OwnedFolder
 from adaptive_cart.optimising.aims import AIMS
 from adaptive_cart.optimising.found import Optimum, Row
+from adaptive_cart.results.operating import Z95
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,6 +47,15 @@ def _place(found: Optimum, row: Row) -> tuple[float, float]:
     if found.wanted.also is not None:
         return values[1], values[0]
     return row.evaluation.power(), values[0]
+
+
+def _half_widths(found: Optimum, row: Row) -> tuple[float, float]:
+    """Halves of the 95% Monte Carlo intervals of what :func:`_place` gives."""
+    values = [Z95 * figure.mcse for figure in row.evaluation.average.values()]
+    if found.wanted.also is not None:
+        return values[1], values[0]
+    least = min(row.evaluation.success.values(), key=lambda figure: figure.estimate)
+    return Z95 * least.mcse, values[0]
 
 
 @styled
@@ -74,6 +84,7 @@ def draw_front(found: Optimum) -> Figure:
     step = "steps-post" if wanted.also is not None else "steps-pre"
     axes.plot(*zip(*sorted(line), strict=True), color=BLUE, marker="o", markersize=3.5,
               drawstyle=step, label="Front")  # fmt: skip
+    _intervals(axes, found, least)
     _bounds(axes, found, least)
     if wanted.also is None:
         for power in dict.fromkeys(wanted.power.values()):
@@ -108,6 +119,19 @@ def _dots(axes: Any, places: list[tuple[float, float]], label: str, colour: str,
         )
 
 
+def _intervals(axes: Any, found: Optimum, least: float) -> None:
+    """Monte Carlo intervals of the designs of the front that are told, and of the one found."""
+    rows = {row.digest: row for row in found.shown}
+    if found.best is not None:
+        rows[found.best.digest] = found.best
+    for row in rows.values():
+        x, y = _place(found, row)
+        if not found.simulated or (found.wanted.also is None and x < least):
+            continue
+        wide, high = _half_widths(found, row)
+        axes.errorbar(x, y, xerr=wide, yerr=high, color=GREY, linewidth=0.8, linestyle="none")
+
+
 def _bounds(axes: Any, found: Optimum, least: float) -> None:
     """Below some designs, joined with them, what any design with their looks can do."""
     best = found.best  # with the power that is wanted; as one of the front it has more
@@ -140,10 +164,16 @@ def caption(found: Optimum) -> str:
         "power that is wanted."
     )
     told = any(row.least is not None for row in found.shown)
+    bars = (
+        " Bars, where told: 95% Monte Carlo intervals, of the trials of the search, on which the "
+        "best of many look better than they are."
+        if found.simulated
+        else ""
+    )
     return (
         f"{what}, averaged over {wanted.mixture.words()}, of {len(found.rows)} designs "
         f"({found.how}), those whose type I error is at most {wanted.error:g}. On the front no "
-        f"design is better in both.{bound if told and wanted.also is None else ''}"
+        f"design is better in both.{bound if told and wanted.also is None else ''}{bars}"
     )
 
 

@@ -122,6 +122,28 @@ def simulated(
     progress: Callable[[int], None],
 ) -> Member:
     """Trials of a scenario, each with a truth of its own."""
+    columns = trials_drawn(design, prior, scenario, draws, seed, trials, jobs, progress)
+    success, false, some_true, some_false, claimed, ended = (
+        columns.pop(name) for name in OF_MEMBERS
+    )
+    return Member(weight, success, false, some_true, some_false, claimed, columns, ended)
+
+
+def trials_drawn(
+    design: Design,
+    prior: str,
+    scenario: str,
+    draws: Sequence[Draw],
+    seed: int,
+    trials: int,
+    jobs: int,
+    progress: Callable[[int], None],
+) -> dict[str, Floats]:
+    """Trials of a scenario, each with a truth of its own: ``(trial,)`` by name.
+
+    What a trial was and came to, as :class:`~adaptive_cart.results.averages.Member` has it, and by
+    arm how many were randomised.
+    """
     from joblib import Parallel, delayed
 
     drawn = {draw.steps: _values(prior, draw, seed, trials) for draw in draws}
@@ -137,11 +159,7 @@ def simulated(
     for piece in Parallel(n_jobs=min(jobs, len(starts)), return_as="generator")(work):
         pieces.append(piece)
         progress(len(piece["success"]))
-    columns = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
-    success, false, some_true, some_false, claimed, ended = (
-        columns.pop(name) for name in OF_MEMBERS
-    )
-    return Member(weight, success, false, some_true, some_false, claimed, columns, ended)
+    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
 
 
 def _values(prior: str, draw: Draw, seed: int, trials: int) -> Floats:
@@ -177,6 +195,7 @@ def _stretch(
     columns["some_true"], columns["some_false"] = np.array(claimed).T
     gains = [gain_by_arm(design, values) for values in true]
     by_arm = np.concatenate([block.randomised for block in blocks])
+    columns |= {f"n_{arm}": of for arm, of in zip(design.arm_names, by_arm.T, strict=True)}
     for name, side in (("participants_helped", 1.0), ("participants_harmed", -1.0)):
         if design.primary_endpoint.binary:
             gained = [[max(side * gain, 0.0) for gain in each or ()] for each in gains]
@@ -205,6 +224,7 @@ def _of_blocks(
             "false": false,
             "claimed": np.where(success, standing.probability, np.nan),
             "participants": block.randomised.sum(axis=1),
+            "analysed": block.analysed.sum(axis=1),
             "months": block.months,
             "ended": block.look,
         }.items():

@@ -239,7 +239,19 @@ class ExactError:
     def success_at(self, rates: Floats, threshold: float = math.nan) -> Floats:
         """Probability of any success, false or not; parameters as for ``at``."""
         every = {rule.name: np.ones(len(rates), dtype=np.bool_) for rule in self.success}
-        return self._successes(self._wins(threshold), rates, every)
+        return self.of_rules(rates, every, threshold)
+
+    def of_rules(
+        self, rates: Floats, counted: Mapping[str, Booleans], threshold: float = math.nan
+    ) -> Floats:
+        """Probability of a success by a rule that counts there; parameters as for ``at``.
+
+        Parameters
+        ----------
+        counted
+            By rule for success: ``(rate,)`` whether it counts.
+        """
+        return self._successes(self._wins(threshold), rates, counted)
 
     def _false_successes(self, wins: list[dict[str, Floats]], rates: Floats) -> Floats:
         false = {rule.name: false_of(rule, rates) for rule in self.success}

@@ -114,7 +114,12 @@ def lower_bound(events: int, trials: int, doubt: float) -> float:
 
 
 def log_moment(q: Floats, at: float, to: float) -> Floats:
-    """Logarithm of the mean of one participant's likelihood ratio to the power q, ``(q,)``."""
+    """Logarithm of the mean of one participant's likelihood ratio to the power q, ``(q,)``.
+
+    Infinite from a rate of 0 or 1 to any other: what happens there cannot happen here.
+    """
+    if at in (0.0, 1.0) and to != at:
+        return np.full(len(q), np.inf)
     with np.errstate(divide="ignore"):
         none = np.log1p(-at) + q * (np.log1p(-to) - np.log1p(-at))
         one = np.log(at) + q * (np.log(to) - np.log(at))

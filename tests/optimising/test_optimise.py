@@ -6,23 +6,28 @@ import csv
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from scipy import stats
 
 import adaptive_cart as ac
 from adaptive_cart.cli import main
 from adaptive_cart.errors import DesignError, EngineError
 from adaptive_cart.optimising.aims import Losses
-from adaptive_cart.optimising.evaluating import OnCounts
+from adaptive_cart.optimising.confirming import confirmed_on_trials, fresh_seed
+from adaptive_cart.optimising.evaluating import Evaluation, OnCounts
+from adaptive_cart.optimising.found import Optimum
 from adaptive_cart.optimising.freeing import Candidate, freed_of, made, space_of
+from adaptive_cart.optimising.on_trials import OnTrials
 from adaptive_cart.optimising.pictures import draw_front
 from adaptive_cart.optimising.searching import Judged, search
 from adaptive_cart.optimising.wanted import Wanted, wanted_of
+from adaptive_cart.results.operating import Figure, proportion
 from adaptive_cart.running.worst_case import worst_case
 from adaptive_cart.sweeps.moving_looks import rising
 
@@ -152,8 +157,10 @@ def test_where_few_designs_are_free_all_are_judged_and_the_best_of_all_is_found(
     assert found.best.evaluation.average["analysed"].estimate == pytest.approx(by_hand[best])
     assert found.confirmed is not None
     assert found.confirmed.holds
-    assert found.confirmed.certificate is not None
-    assert found.best.evaluation.error.estimate <= found.confirmed.certificate <= 0.05
+    proof = found.confirmed.proof
+    assert proof is not None
+    assert proof.certificate is not None
+    assert found.best.evaluation.error.estimate <= proof.certificate <= 0.05
     assert found.bound is not None
     assert found.bound <= by_hand[best]
 
@@ -275,20 +282,27 @@ def test_looks_and_sizes_are_whole_blocks_and_rules_go_with_the_number_of_looks(
     assert all(int(at) % 3 == 0 for at in wider.looks.at)
 
 
-def test_a_simulated_search_is_judged_afresh_on_other_trials() -> None:
-    found = ac.optimise(
+@pytest.fixture(scope="module")
+def simulated() -> Optimum:
+    """A search of which everything is simulated."""
+    return ac.optimise(
         two_arms(), {"rules.efficacy.at_least": [0.975, 0.985]}, minimise="months", weights=EVEN,
         error=0.1, power={"expected": 0.6}, trials=100, fresh=2_000, jobs=1, also="participants",
+        engine="simulate",
     )  # fmt: skip
+
+
+def test_a_simulated_search_is_judged_afresh_on_other_trials(simulated: Optimum) -> None:
+    found = simulated
     assert len(found.rows) == 2
     assert found.best is not None
     assert found.confirmed is not None
     assert found.bound is None
     searched, fresh = found.best.evaluation, found.confirmed.evaluation
     assert fresh.success["expected"].n == 2_000
-    # no simulated number without its error: in the text the largest of a column, in the table each
-    errors = [row.evaluation.average["months"].mcse for row in (found.written, found.best)]
-    assert f"standard errors, at most: months {max(errors):.2g}, participants" in found.text()
+    # no simulated number without its error, in the text and in the table
+    told = found.best.evaluation.average["months"]
+    assert f"{told.estimate:.2f} ±{1.96 * told.mcse:.2f}" in found.text()
     (_, first, *_) = csv.DictReader(found.table().splitlines())
     row = found.rows[0].evaluation
     assert float(first["success_expected_mcse"]) == row.success["expected"].mcse > 0.0
@@ -297,7 +311,104 @@ def test_a_simulated_search_is_judged_afresh_on_other_trials() -> None:
         gap = abs(searched.average[aim].estimate - fresh.average[aim].estimate)
         assert gap < 4.0 * math.hypot(searched.average[aim].mcse, fresh.average[aim].mcse)
     assert fresh.error.n == 2_000
-    assert found.confirmed.holds == (fresh.error.upper <= 0.1 and fresh.power() >= 0.6)
+
+
+def test_a_design_is_taken_by_bounds_and_told_by_trials_that_chose_nothing(
+    simulated: Optimum,
+) -> None:
+    """Clopper and Pearson by what they are: so few events would be as improbable as is said."""
+    confirmed, best = simulated.confirmed, simulated.best
+    assert confirmed is not None
+    assert best is not None
+    shown = confirmed.shown
+    assert shown is not None
+    assert shown.error is not None
+    assert shown.confidence == pytest.approx(0.995)  # 5% over ten designs
+    fixed = two_arms().replace(best.settings)
+    seed = fresh_seed(two_arms().simulation.seed)
+    run = ac.simulate(fixed, trials=2_000, seed=seed, scenarios=["expected"], engine="simulate")
+    events = round(run.figure("expected", "success").estimate * 2_000)
+    more = stats.binom.sf(events - 1, 2_000, shown.power["expected"])
+    assert float(more) == pytest.approx(0.005, rel=1e-6)
+    assert confirmed.holds == (shown.error <= 0.1 and shown.power["expected"] >= 0.6)
+    others = ac.simulate(
+        fixed, trials=2_000, seed=fresh_seed(seed), scenarios=["expected"], engine="simulate"
+    ).figure("expected", "success")
+    assert confirmed.evaluation.success["expected"] == others != run.figure("expected", "success")
+
+
+@dataclass
+class Coin:
+    """Candidates whose trials are coins: each succeeds with the power of its truth."""
+
+    power: float
+    trials: int
+    seed: int
+    jobs: int = 1
+    error_enumerated: bool = False
+    at: Any = None
+
+    def hardest(self, design: ac.Design, many: int) -> list[str]:
+        return []
+
+    def __call__(self, candidate: Candidate) -> tuple[Evaluation, ac.Design]:
+        rng = np.random.default_rng([self.seed % 2**32, int(candidate.settings["number"])])
+        events = int(rng.binomial(self.trials, self.power))
+        figure, wrong = proportion(events, self.trials), proportion(0, self.trials)
+        size = Figure(float(candidate.settings["number"]), 0.1, 0.0, 0.0, self.trials)
+        return Evaluation({"months": size}, {"expected": figure}, wrong, ""), candidate.design
+
+
+def test_designs_that_lack_what_is_wanted_are_taken_in_one_search_of_twenty_at_most() -> None:
+    design = two_arms()
+    wanted = asked_of(design, aim="months")
+    taken, shown_often = 0, 0
+    for seed in range(150):
+        for power, count in ((0.7999, True), (0.83, False)):
+            judge: Any = Coin(power, 2_000, seed)
+            candidates = [Candidate({"number": k}, design) for k in range(12)]
+            held = [Judged(one, Coin(0.81, 2_000, seed + 999)(one)[0]) for one in candidates]
+            held = [one for one in held if one.evaluation and one.evaluation.meets(wanted)]
+            _, confirmed, _ = confirmed_on_trials(held, wanted, judge, 2_000, lambda *_: None)
+            taken += confirmed.holds and count
+            shown_often += confirmed.holds and not count
+    assert taken <= 150 * 0.05 + 3.0 * math.sqrt(150 * 0.05 * 0.95)
+    assert shown_often > 0.95 * 150
+
+
+def test_an_error_that_can_be_enumerated_is_so_beside_simulated_months() -> None:
+    found = ac.optimise(
+        two_arms(), {"rules.efficacy.at_least": [0.985]}, minimise="months", weights=EVEN,
+        error=0.1, power={"expected": 0.6}, trials=50, fresh=400, jobs=1,
+    )  # fmt: skip
+    assert found.best is not None
+    assert found.confirmed is not None
+    proof = found.confirmed.proof
+    assert proof is not None
+    assert proof.certificate is not None
+    design = two_arms().replace(found.best.settings)
+    worst = worst_case(design, points=101)
+    assert worst.certificate is not None
+    assert proof.certificate == worst.certificate.bound
+    assert found.best.evaluation.error.n is None
+    assert found.best.evaluation.error.estimate == pytest.approx(worst.worst.figure.estimate)
+    assert f"certificate: the error exceeds {proof.certificate:.6f} nowhere" in found.text()
+
+
+def test_drawn_truths_are_averaged_over_in_simulated_trials_as_they_are_integrated() -> None:
+    draw = {"expected.dfr.cart": {"dist": "beta", "a": 12.0, "b": 8.0}}
+    design = two_arms(design_prior={"honest": {"weights": EVEN, "draw": draw}})
+    losses = Losses(false_success=90.0, missed=30.0)
+    wanted = asked_of(design, aim="loss", also="analysed", weights={}, losses=losses)
+    whole = OnCounts(design, wanted)(Candidate({}, design))[0].average
+    judge = OnTrials(design, wanted, 400, 5, 1, lambda *_: None, True)
+    told = judge(Candidate({}, design))[0].average
+    for aim, figure in told.items():
+        assert abs(figure.estimate - whole[aim].estimate) < 4.0 * figure.mcse
+    # trial by trial: the truth of each is the quantile of its own uniform, and its loss by hand
+    columns, true = judge._drawn(design, "expected", judge._draws(design, "expected"))
+    assert true.all()  # a rate above that of the control, all but surely
+    assert 0.0 < (columns["reason"] == "success").mean() < 1.0
 
 
 # ── what cannot be ────────────────────────────────────────────────────────────────────────────
