@@ -32,8 +32,8 @@ from adaptive_cart.results.operating import Z95, Figure, exact, proportion
 from adaptive_cart.results.result import Result
 from adaptive_cart.running.drawn_truths import trials_drawn
 from adaptive_cart.running.exact_error import ExactError
-from adaptive_cart.running.null_region import Point
 from adaptive_cart.running.null_points import null_points
+from adaptive_cart.running.null_region import Point
 from adaptive_cart.running.region import region_of
 from adaptive_cart.running.run import Progress, simulate
 from adaptive_cart.running.simulated_error import false_successes
