@@ -17,12 +17,13 @@ from adaptive_cart.commands.terminal import encodable, progress
 @options.settings
 @click.option(
     "--measure",
-    type=click.Choice(["false_success", "power"]),
+    type=click.Choice(["false_success", "power", "futility_stop", "safety_stop"]),
     default="false_success",
     show_default=True,
-    help="Success whose claim is false; or power, of which the smallest is the worst.",
+    help="Success whose claim is false; or with --effect power, of which the smallest is the "
+    "worst, or how often the trial stops for futility or safety.",
 )
-@click.option("--effect", type=float, help="Of --measure power: how far the arms differ.")
+@click.option("--effect", type=float, help="Of the other measures: how far the arms differ.")
 @click.option(
     "--over",
     type=click.Choice(["control", "arms", "strata"]),

@@ -66,7 +66,7 @@ def _curve(found: WorstCase) -> Figure:
                   label="Worst")  # fmt: skip
     axes.set_xlabel(_axis(found, name))
     axes.set_ylabel(found.label)
-    axes.set_ylim(0.0, 1.0 if found.measure == "power" else None)
+    axes.set_ylim(0.0, 1.0 if found.of.smallest else None)
     percent_axis(axes, decimals=None)
     if found.over != "region":
         percent_axis(axes, "x")
@@ -84,12 +84,12 @@ def _lines(axes: Axes, found: WorstCase) -> None:
     """The certificate and what is promised, as level lines."""
     if found.certificate is not None:
         bound = found.certificate.bound
-        level = 1.0 - bound if found.measure == "power" else bound
+        level = 1.0 - bound if found.of.smallest else bound
         axes.axhline(level, color=VERMILION, linestyle=(0, (5, 1.5)), label="Certificate")
     if found.stated is not None:
         sure = f"Nowhere above, confidence {found.stated.confidence:.0%}"
         axes.axhline(found.stated.bound, color=VERMILION, linestyle=(0, (5, 1.5)), label=sure)
-    if found.target is not None and found.measure == "false_success":
+    if found.target is not None and not found.of.at_effect:
         axes.axhline(found.target, color=GREY, linestyle=(0, (1, 1.2)), label="Wanted, at most")
 
 
@@ -149,7 +149,7 @@ def write_worst_case(found: WorstCase, folder: Path, formats: Iterable[str] = FO
     InputError, ResultsError
         If a format does not exist, or the folder holds other people's files of these names.
     """
-    title = "Power" if found.measure == "power" else "Type I error"
+    title = found.label
     caption = {
         PICTURE: {
             "file": PICTURE,

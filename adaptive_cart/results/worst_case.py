@@ -9,11 +9,49 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from adaptive_cart.decisions import FUTILITY, SAFETY, SUCCESS, Ending
 from adaptive_cart.results.operating import Figure
 
 KIND = "adaptive_cart worst case"
 FORMAT = 1
 Over = Literal["control", "arms", "strata", "region"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A probability of which the worst case is looked for.
+
+    Attributes
+    ----------
+    label
+        A noun.
+    worst
+        The worst of it, in words.
+    smallest
+        Whether the smallest is the worst.
+    ending
+        How a trial ends that it counts.
+    at_effect
+        Whether it is looked at where arms differ by an effect; else where a claim is false.
+    """
+
+    label: str
+    worst: str
+    smallest: bool
+    ending: Ending
+    at_effect: bool
+
+
+MEASURES = {
+    "false_success": Measure("Type I error", "largest type I error", False, SUCCESS, False),
+    "power": Measure("Power", "smallest power", True, SUCCESS, True),
+    "futility_stop": Measure(
+        "Stops for futility", "largest probability of a stop for futility", False, FUTILITY, True
+    ),
+    "safety_stop": Measure(
+        "Stops for safety", "largest probability of a stop for safety", False, SAFETY, True
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -122,12 +160,12 @@ class WorstCase:
     design
         Its name.
     measure
-        ``false_success``, or ``power``: then the smallest is the worst.
+        One of ``MEASURES``.
     over
         What varies: the control rate, the rates of two arms, those of two strata, or what the null
         region names.
     effect
-        Difference of the arms at which power was asked for.
+        Difference of the arms at which it was looked at; nothing for the type I error.
     region
         In words.
     engine
@@ -151,7 +189,7 @@ class WorstCase:
     """
 
     design: str
-    measure: Literal["false_success", "power"]
+    measure: str
     over: Over
     effect: float | None
     region: str
@@ -176,12 +214,17 @@ class WorstCase:
     @property
     def label(self) -> str:
         """What is shown: a noun."""
-        return "Power" if self.measure == "power" else "Type I error"
+        return self.of.label
+
+    @property
+    def of(self) -> Measure:
+        """What was looked at."""
+        return MEASURES[self.measure]
 
     # ── in words ──────────────────────────────────────────────────────────────────────────
     def words(self) -> str:
         """Say it, a line each: the worst point, the certificate, what is promised."""
-        what = "smallest power" if self.measure == "power" else "largest type I error"
+        what = self.of.worst
         figure = self.worst.figure
         how = "exact" if self.engine == "exact" else _simulated(figure)
         lines = [f"{what} {figure.estimate:.6f} at {self.worst.name} ({how}), over {self.region}"]
@@ -190,7 +233,7 @@ class WorstCase:
                 f"on fresh trials there {self.fresh.estimate:.4f}, {_simulated(self.fresh)}"
             )
         lines += self._certified()
-        if self.target is not None and self.measure == "false_success":
+        if self.target is not None and not self.of.at_effect:
             lines.append(self._promised(self.target))
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 
@@ -206,11 +249,11 @@ class WorstCase:
                 f"{found.exceeded:,} of {found.tried:,} random truths, and {found.found:.9f} "
                 f"was found; do not use it, and report this"
             ]
-        power = self.measure == "power"
+        power = self.of.smallest
         bound = self.bound_text(found)
         how = (
             "on the line of this effect"
-            if power
+            if self.of.at_effect
             else "at the margins alone, since on every final table success is more likely the more "
             "respond (looked up)"
             if found.monotone
@@ -228,7 +271,7 @@ class WorstCase:
 
     def bound_text(self, found: Certificate) -> str:
         """The bound with nine decimals, rounded to the safe side; of power, the lower one."""
-        return _down(1.0 - found.bound) if self.measure == "power" else _up(found.bound)
+        return _down(1.0 - found.bound) if self.of.smallest else _up(found.bound)
 
     def _promised(self, target: float) -> str:
         bound = None if self.certificate is None else self.certificate.bound
@@ -266,7 +309,7 @@ class WorstCase:
 
     @property
     def _sign(self) -> float:
-        return -1.0 if self.measure == "power" else 1.0
+        return -1.0 if self.of.smallest else 1.0
 
     # ── kept ──────────────────────────────────────────────────────────────────────────────
     def csv(self) -> str:

@@ -239,6 +239,16 @@ def _reduced(cell: Cell, event: Floats) -> _Edge:
 
 
 # ── the certificate ───────────────────────────────────────────────────────────────────────────
+def why_no_line(error: ExactError) -> str | None:
+    """Why no certificate along an effect can be had; nothing where one can."""
+    participants = sum(error.looks[-1].analysed)
+    if participants > MOST:
+        return (
+            f"{participants:,} participants, and a certificate is worked out for at most {MOST:,}"
+        )
+    return None
+
+
 def why_none(error: ExactError, threshold: float = math.nan) -> str | None:
     """Why no certificate of a design can be had; nothing where one can; parameters as above."""
     participants = sum(error.looks[-1].analysed)
@@ -291,20 +301,29 @@ def certify(
     return replace(found, found=float(error.at(np.array([found.at]), threshold)[0]))
 
 
-def certify_power(
-    error: ExactError, limits: tuple[float, float], effect: float, within: float = WITHIN
+def certify_line(
+    error: ExactError,
+    limits: tuple[float, float],
+    effect: float,
+    lacking: bool,
+    within: float = WITHIN,
 ) -> Certificate:
-    """Bound the probability of no success where the arms differ by an effect.
+    """Bound the probability of an ending, or of its absence, where the arms differ by an effect.
 
-    What is bounded from above is what power lacks of 1.
+    Parameters
+    ----------
+    lacking
+        Whether what is bounded from above is what the probability lacks of 1: power has to be
+        large.
     """
     names = frozenset(rule.name for rule in error.success)
-    lack = np.clip(1.0 - _of(success_by_final_table(error), names), 0.0, 1.0)
+    event = np.clip(_of(success_by_final_table(error), names), 0.0, 1.0)
     low, high = max(limits[0], -effect), min(limits[1], 1.0 - effect)
     line = (_clipped(low + effect), _clipped(high + effect))
-    edge = _Edge(Cell((low, high), line, line, names), lack, True)
+    edge = _Edge(Cell((low, high), line, line, names), 1.0 - event if lacking else event, True)
     found = _certified(error, [edge], limits, within)
-    return replace(found, found=1.0 - float(error.success_at(np.array([found.at]))[0]))
+    there = float(error.success_at(np.array([found.at]))[0])
+    return replace(found, found=1.0 - there if lacking else there)
 
 
 def _certified(
@@ -354,18 +373,20 @@ def tried(
     return _tried(certificate, error.at(random_points(error, limits, points)))
 
 
-def tried_power(
+def tried_line(
     certificate: Certificate,
     error: ExactError,
     limits: tuple[float, float],
     effect: float,
+    lacking: bool,
     points: int = POINTS,
 ) -> Certificate:
-    """Try a certificate of power at random control rates."""
+    """Try such a certificate at random control rates."""
     low, high = max(limits[0], -effect), min(limits[1], 1.0 - effect)
     controls = np.random.default_rng(SEED).uniform(low, high, size=points)
     rates = np.stack([controls, np.clip(controls + effect, 0.0, 1.0)], axis=1)
-    return _tried(certificate, 1.0 - error.success_at(rates))
+    found = error.success_at(rates)
+    return _tried(certificate, 1.0 - found if lacking else found)
 
 
 def _tried(certificate: Certificate, errors: Floats) -> Certificate:

@@ -24,7 +24,7 @@ from adaptive_cart.conduct.look_analysis import LookAnalysis
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.predictive import Condition, predictive_probability
 from adaptive_cart.conduct.rules import ResolvedRule
-from adaptive_cart.decisions import SUCCESS
+from adaptive_cart.decisions import SUCCESS, Ending
 from adaptive_cart.design.design import Design
 from adaptive_cart.nouns.records import Booleans, Floats, Integers
 from adaptive_cart.running.engine import analysed_at
@@ -107,9 +107,18 @@ class ExactError:
         Names of the rules whose thresholds are tried; none where all are written.
     limits
         Lowest and highest control rate of the null region; of a single arm, its own.
+    ending
+        How trials end that are counted: by a success, or by another rule.
     """
 
-    def __init__(self, design: Design, calibrated: set[str], limits: tuple[float, float]) -> None:
+    def __init__(
+        self,
+        design: Design,
+        calibrated: set[str],
+        limits: tuple[float, float],
+        ending: Ending = SUCCESS,
+    ) -> None:
+        self.ending = ending
         self.design = design
         self.calibrated = calibrated
         self.shape = Shape.of(design)
@@ -118,14 +127,14 @@ class ExactError:
         self._known: dict[tuple[int, bytes], Floats] = {}
         self._room = KEPT
         self.plan = Plan.of(design)
-        self.success = [rule for rule in self.plan.rules if rule.decision.ends == SUCCESS]
+        self.success = [rule for rule in self.plan.rules if rule.decision.ends == ending]
         self.looks = [
             self._tables(number, analysed)
             for number, analysed in enumerate(_numbers(design), start=1)
         ]
         self.controls = np.unique(np.linspace(*limits, RATES))
         ours = [rule for rule in self.success if rule.name in calibrated or not calibrated]
-        self.effects = effects_of(ours, design)
+        self.effects = effects_of(ours, design) if ending == SUCCESS else []
 
     def _tables(self, number: int, analysed: tuple[int, ...]) -> _Tables:
         """Ask the posterior of every table what the rules of a look ask."""
@@ -311,7 +320,7 @@ class ExactError:
                 if look.number not in rule.looks or rule.silent(look.analysed):
                     continue
                 holds = open_ & self._holds(rule, look, threshold)
-                if rule.decision.ends == SUCCESS:
+                if rule.decision.ends == self.ending:
                     wins[rule.name] = holds.reshape(shape)
                 open_ &= ~holds
             found.append(Verdicts(look.analysed, wins, open_.reshape(shape)))

@@ -15,8 +15,9 @@ import numpy as np
 
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
-from adaptive_cart.decisions import SUCCESS
+from adaptive_cart.decisions import SUCCESS, Ending
 from adaptive_cart.design.design import Design
+from adaptive_cart.design.truth import Truth
 from adaptive_cart.errors import DesignError, Problem
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.participants.population import latents_for
@@ -121,6 +122,16 @@ def false_successes(design: Design, point: Point, trials: int, seed: int) -> int
             places = list(point.false[plan.rules[position].name])
             wrong |= (looks[:, places] > 0).any(axis=1)
         number += int(wrong.sum())
+    return number
+
+
+def endings(design: Design, truth: Truth, ending: Ending, trials: int, seed: int) -> int:
+    """How many trials of a design as it acts end in a way: by success, for futility or safety."""
+    plan = replace(Plan.of(design), estimands=())
+    number = 0
+    for first, many in blocks(design, trials):
+        block = run_block(plan, truth, (), latents_for(design, seed, first, many))
+        number += int((block.standing.reason == ending).sum())
     return number
 
 

@@ -21,21 +21,28 @@ from adaptive_cart.design.file import digest_of
 from adaptive_cart.errors import DesignError, EngineError, InputError, Problem, one_of
 from adaptive_cart.nouns.records import Floats
 from adaptive_cart.results.operating import Figure, exact, proportion
-from adaptive_cart.results.worst_case import Certificate, Over, Place, WorstCase
+from adaptive_cart.results.worst_case import MEASURES, Certificate, Over, Place, WorstCase
 from adaptive_cart.running.calibrating.overruled import without_futility
 from adaptive_cart.running.calibrating.search import own_seed
 from adaptive_cart.running.calibrating.type_one_error import claims_together
 from adaptive_cart.running.certificate import (
     certify,
-    certify_power,
+    certify_line,
     tried,
-    tried_power,
+    tried_line,
+    why_no_line,
     why_none,
 )
 from adaptive_cart.running.engine import Engine, obstacles
 from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, false_of, tables_of
 from adaptive_cart.running.null_points import nowhere_false, null_points
-from adaptive_cart.running.null_region import Point, effects_of, rate_words, scenario_points
+from adaptive_cart.running.null_region import (
+    Point,
+    effects_of,
+    kept_of,
+    rate_words,
+    scenario_points,
+)
 from adaptive_cart.running.null_spans import Spans
 from adaptive_cart.running.region import (
     Region,
@@ -43,14 +50,15 @@ from adaptive_cart.running.region import (
     needs_calibration,
     region_of,
 )
-from adaptive_cart.running.simulated_error import Progress, false_successes
+from adaptive_cart.running.simulated_error import Progress, endings, false_successes
 from adaptive_cart.running.stated_certificate import stated, why_not_stated
 from adaptive_cart.running.workers import spread
 
-Measure = Literal["false_success", "power"]
+Measured = Literal["false_success", "power", "futility_stop", "safety_stop"]
 CURVE, MAP = 1_001, 101  # rates of each axis where the error is enumerated
 FEW, FEWER = 21, 7  # where it is simulated
 TRIALS = 10_000
+NOT_CERTIFIED = "it is simulated, and nothing is said of what lies between the rates"
 CONFIRMING = 100_000  # fresh trials at the worst of many truths that were chosen from
 NOT_BETWEEN = (
     "the error is simulated, and nothing was asked of what lies between the truths; --certify "
@@ -60,7 +68,7 @@ NOT_BETWEEN = (
 
 def worst_case(
     design: Design,
-    measure: Measure = "false_success",
+    measure: Measured = "false_success",
     over: Over = "control",
     effect: float | None = None,
     points: int | None = None,
@@ -76,8 +84,9 @@ def worst_case(
     Parameters
     ----------
     measure
-        ``false_success``, over all truths at which a claim is false; or ``power`` over all control
-        rates with an ``effect``.
+        ``false_success``, over all truths at which a claim is false; or over all control rates with
+        an ``effect`` the ``power``, of which the smallest is the worst, or how often the trial
+        stops for futility or safety.
     over
         What the curve or the map shows: the control rate, the rates of both arms, or the control
         rates of two strata.
@@ -113,11 +122,10 @@ def worst_case(
     )  # fmt: skip
     if over != "strata" and _exact(judged, region, engine):
         return _enumerated(asked, judged, region, points)
-    if measure == "power" or over == "arms":
+    if over == "arms":
         raise InputError(
-            f"{'--measure power' if measure == 'power' else '--over arms'}: for designs on counts, "
-            f"whose error is enumerated, and this one is simulated; `simulate` tells the power of "
-            f"each scenario"
+            "--over arms: for designs on counts, whose error is enumerated, and this one is "
+            "simulated"
         )
     first = design.simulation.seed if seed is None else seed
     if certify_simulated and over == "control" and why_not_stated(judged, region) is not None:
@@ -125,6 +133,10 @@ def worst_case(
     if certify_simulated and over != "control":
         raise InputError(f"--certify: over control rates, and not --over {over}")
     many = trials or TRIALS
+    if asked.of.at_effect:
+        if certify_simulated:
+            raise InputError(f"--certify: of the type I error, and not of --measure {measure}")
+        return _at_effect(asked, judged, region, points, many, first, jobs, progress)
     found = _simulated(asked, judged, region, points, many, first, jobs, progress)
     if not certify_simulated:
         return found
@@ -150,10 +162,10 @@ def _exact(design: Design, region: Region, engine: Engine) -> bool:
 
 # ── enumerated ────────────────────────────────────────────────────────────────────────────────
 def _enumerated(asked: WorstCase, design: Design, region: Region, points: int | None) -> WorstCase:
-    error = ExactError(design, set(), region.limits)
-    if asked.measure == "power":
+    error = ExactError(design, set(), region.limits, asked.of.ending)
+    if asked.of.at_effect:
         assert asked.effect is not None
-        return _power(asked, error, region, asked.effect, points)
+        return _on_line(asked, error, region, asked.effect, points)
     why = why_none(error)
     certificate = None if why else tried(certify(error, region.limits), error, region.limits)
     drawn = (
@@ -218,39 +230,48 @@ def _map(error: ExactError, region: Region, points: int | None) -> Iterator[Plac
         yield Place(rate_words(error.design, row), told, exact(float(found)))
 
 
-def _power(
-    asked: WorstCase, error: ExactError, region: Region, effect: float, points: int | None
-) -> WorstCase:
+def _line(design: Design, region: Region, effect: float, number: int) -> tuple[Floats, str]:
+    """Control rates with the other arms' beside them, ``(rate, arm)``, and the line in words."""
     low, high = max(region.limits[0], -effect), min(region.limits[1], 1.0 - effect)
-    names = error.design.arm_names
-    words = (
-        f"all {names[0]} rates from {low:g} to {high:g}, with {names[1]} − {names[0]} = {effect:g}"
-    )
+    names = design.arm_names
     if low > high:
         raise InputError(
             f"--effect: found {effect:g}; no control rate of the region has room for it"
         )
-    controls = np.unique(np.linspace(low, high, points or CURVE))
-    rates = np.stack([controls, np.clip(controls + effect, 0.0, 1.0)], axis=1)
+    others = " and ".join(f"{name} − {names[0]}" for name in names[1:])
+    words = f"all {names[0]} rates from {low:g} to {high:g}, with {others} = {effect:g}"
+    controls = np.unique(np.linspace(low, high, number))
+    moved = np.clip(controls + effect, 0.0, 1.0)
+    return np.stack([controls, *(moved for _ in names[1:])], axis=1), words
+
+
+def _on_line(
+    asked: WorstCase, error: ExactError, region: Region, effect: float, points: int | None
+) -> WorstCase:
+    names = error.design.arm_names
+    rates, words = _line(error.design, region, effect, points or CURVE)
     found = error.success_at(rates)
     places = tuple(
-        Place(rate_words(error.design, row), {names[0]: float(row[0])}, exact(float(power)))
-        for row, power in zip(rates, found, strict=True)
+        Place(rate_words(error.design, row), {names[0]: float(row[0])}, exact(float(probability)))
+        for row, probability in zip(rates, found, strict=True)
     )
-    worst = min(places, key=lambda place: place.figure.estimate)
+    lacking = asked.of.smallest
+    worst = (min if lacking else max)(places, key=lambda place: place.figure.estimate)
     certificate: Certificate | None = None
-    why = why_none(error)
+    why = why_none(error) if lacking else why_no_line(error)
     if why is None:
-        certificate = certify_power(error, region.limits, effect)
-        certificate = tried_power(certificate, error, region.limits, effect)
-        if 1.0 - certificate.found < worst.figure.estimate:
-            at = certificate.at
+        certificate = certify_line(error, region.limits, effect, lacking)
+        certificate = tried_line(certificate, error, region.limits, effect, lacking)
+        seen = worst.figure.estimate
+        at_most = 1.0 - seen if lacking else seen
+        if certificate.found > at_most:
+            at, value = certificate.at, certificate.found
             worst = Place(
                 rate_words(error.design, np.array(at)), {names[0]: at[0]},
-                exact(1.0 - certificate.found),
+                exact(1.0 - value if lacking else value),
             )  # fmt: skip
         else:
-            certificate = replace(certificate, found=1.0 - worst.figure.estimate)
+            certificate = replace(certificate, found=at_most)
     return replace(
         asked, region=words, places=places, worst=worst, certificate=certificate, why_none=why
     )
@@ -296,6 +317,57 @@ def _simulated(
     return replace(
         asked, region=words, engine="simulated", trials=trials, seed=seed, places=tuple(places),
         worst=worst, fresh=fresh, why_none=NOT_BETWEEN, notes=(*asked.notes, *notes),
+    )  # fmt: skip
+
+
+def _at_effect(
+    asked: WorstCase,
+    design: Design,
+    region: Region,
+    number: int | None,
+    trials: int,
+    seed: int,
+    jobs: int | None,
+    progress: Progress,
+) -> WorstCase:
+    """How often trials end in a way, at control rates with an effect, simulated."""
+    if region.base is None:
+        raise InputError(
+            f"--measure {asked.measure}: over control rates, and every scenario leaves "
+            f"'{region.endpoint}' to a course; `simulate` tells it of each scenario"
+        )
+    assert asked.effect is not None
+    rates, words = _line(design, region, asked.effect, number or FEW)
+    base, name = design.truths[region.base], design.arm_names[0]
+    direct = rates[:, :, None] / kept_of(design, base, region.endpoint)
+    rates, direct = (found[(direct <= 1.0 + 1e-12).all(axis=(1, 2))] for found in (rates, direct))
+    if not len(rates):
+        raise InputError("--effect: dropout leaves no such rates")
+    truths = [
+        base.with_direct(
+            region.endpoint,
+            tuple(tuple(float(min(rate, 1.0)) for rate in arm) for arm in by_arm),
+        )
+        for by_arm in direct
+    ]
+    ends = functools.partial(endings, design, ending=asked.of.ending, trials=trials, seed=seed)
+    places: list[Place] = []
+    for row, ended in zip(rates, spread(ends, truths, jobs), strict=True):
+        told = proportion(ended, trials)
+        places.append(Place(rate_words(design, row), {name: float(row[0])}, told))
+        progress("worst case", len(places) * trials, len(truths) * trials)
+    values = [place.figure.estimate for place in places]
+    at = int(np.argmin(values) if asked.of.smallest else np.argmax(values))
+    many = max(trials, CONFIRMING)
+    again = endings(design, truths[at], asked.of.ending, many, own_seed(seed))
+    notes = asked.notes
+    if region.spans:
+        more = " and ".join(region.ranges.described())
+        notes = (*notes, f"over control rates alone; {more} is where the type I error is held")
+    return replace(
+        asked, region=f"{words}; the rest as scenario '{region.base}' says",
+        engine="simulated", trials=trials, seed=seed, places=tuple(places), worst=places[at],
+        fresh=proportion(again, many), why_none=NOT_CERTIFIED, notes=notes,
     )  # fmt: skip
 
 
@@ -348,7 +420,7 @@ def _strata_words(design: Design, region: Region) -> str:
 # ── what may be asked ─────────────────────────────────────────────────────────────────────────
 def _check(
     design: Design,
-    measure: Measure,
+    measure: Measured,
     over: Over,
     effect: float | None,
     points: int | None,
@@ -361,21 +433,26 @@ def _check(
         )
     if not design.rules_ending(SUCCESS):
         problems.append(Problem("rules", "no rule declares success, so that none can be false"))
-    if (measure == "power") != (effect is not None):
-        problems.append(
-            Problem("--effect", "goes with --measure power: --measure power --effect 0.25")
-        )
+    of = MEASURES[measure]
+    if of.at_effect != (effect is not None):
+        message = "goes with --measure power, futility_stop or safety_stop, as --effect 0.25"
+        problems.append(Problem("--effect", message))
+    if of.ending != SUCCESS and not design.rules_ending(of.ending):
+        problems.append(Problem("--measure", f"found {measure}, and no rule ends a trial so"))
     if effect is not None and not -1.0 < effect < 1.0:
         problems.append(Problem("--effect", f"found {effect:g}; between -1 and 1 is expected"))
-    if measure == "power" and over != "control":
-        problems.append(Problem("--over", f"found {over}; power is told over the control rate"))
+    if of.at_effect and over != "control":
+        told = f"found {over}; --measure {measure} is told over the control rate"
+        problems.append(Problem("--over", told))
+    if of.at_effect and design.control is None and len(design.arms) > 1:
+        problems.append(Problem("--measure", f"found {measure}, and no arm is the control"))
     if points is not None and points < 2:
         problems.append(Problem("--points", f"found {points}; at least 2 are expected"))
     if trials is not None and trials < 1:
         problems.append(Problem("--trials", f"found {trials}; at least 1 is expected"))
     if over == "strata":
         problems += _no_strata_map(design)
-    if len(design.arms) == 1 and (over == "arms" or measure == "power"):
+    if len(design.arms) == 1 and (over == "arms" or of.at_effect):
         asked = "--over" if over == "arms" else "--measure"
         problems.append(Problem(asked, "is about two arms, and the design has one"))
     if design.comparators:

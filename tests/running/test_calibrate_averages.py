@@ -24,7 +24,7 @@ from adaptive_cart.report.facts import Facts
 from adaptive_cart.results.averaged_calibration import AveragedCalibration
 from adaptive_cart.results.shared_calibration import calibration_of
 from adaptive_cart.running.calibrate import calibrate
-from adaptive_cart.running.calibrating import averaged_thresholds
+from adaptive_cart.running.calibrating import averaged_thresholds, averages, type_one_error
 from adaptive_cart.running.calibrating.averaged_thresholds import Chances, Wanted, best
 from adaptive_cart.running.calibrating.averaged_trials import Curves, OfScenario
 from adaptive_cart.running.calibrating.averages import successes
@@ -226,6 +226,24 @@ def test_simulated_thresholds_keep_what_is_wanted_by_their_bound() -> None:
 
 
 # ── what is written, told and refused ─────────────────────────────────────────────────────────
+@pytest.mark.parametrize("settles", [True, False])
+def test_a_threshold_that_had_not_settled_when_the_search_ended_says_so(
+    settles: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not settles:  # from its start a threshold moves
+        monkeypatch.setattr(averages, "ROUNDS", 1)
+        monkeypatch.setattr(type_one_error, "ROUNDS", 1)
+    raw = small(false_discovery=0.1, correct_decision=0.6)
+    found = calibrate(Design(**raw), trials=40, jobs=1, engine="simulate")
+    assert ("had not settled after 1 rounds" in found.words()) != settles
+    raw["calibration"] = {"type_one_error": 0.1, "confidence": "estimate"}
+    found = calibrate(Design(**raw), trials=40, jobs=1, engine="simulate")
+    assert ("had not settled after 1 rounds" in found.words()) != settles
+    raw["rules"] = raw["rules"][:1]  # nothing predicts it
+    found = calibrate(Design(**raw), trials=40, jobs=1, engine="simulate")
+    assert "settled" not in found.words()
+
+
 def test_the_file_is_written_and_the_log_read_back(tmp_path: Path) -> None:
     path = tmp_path / "design.toml"
     import tomlkit

@@ -61,7 +61,7 @@ class WorstCaseExhibit:
     def blocks(self, evidence: Evidence) -> list[Block]:
         """What was found, the certificate, a table and a figure."""
         found, key = self.found, self.key
-        if found.measure == "false_success":
+        if not found.of.at_effect:
             evidence.trace.reported(NULL_REGION, f"t-{key}")
         return [
             Heading(text=_title(found), key=key, level=2),
@@ -80,8 +80,8 @@ class WorstCaseExhibit:
 
 
 def _title(found: WorstCase) -> str:
-    if found.measure == "power":
-        return "Smallest power over the control rates"
+    if found.of.at_effect:
+        return f"{found.of.worst[:1].upper()}{found.of.worst[1:]} over the control rates"
     over = {"arms": ", by the rates of both arms", "strata": ", by stratum"}.get(found.over, "")
     return f"Largest type I error over the null region{over}"
 
@@ -97,7 +97,7 @@ def _largest(evidence: Evidence, found: WorstCase, key: str) -> Line:
     said = prose(
         "Over {region}, the {which} is {error} at {at}; {table} and {figure} have the rest.",
         region=given(evidence.labelled(found.region), SOURCE),
-        which="smallest power" if found.measure == "power" else "largest type I error",
+        which=found.of.worst,
         error=_error(found),
         at=given(evidence.labelled(found.worst.name), SOURCE),
         table=Reference(f"t-{key}"),
@@ -139,7 +139,7 @@ def _certified(evidence: Evidence, found: WorstCase) -> list[Line]:
 
 
 def _proven(found: WorstCase, certificate: Certificate) -> Line:
-    power = found.measure == "power"
+    power = found.of.smallest
     return prose(
         "Certificate: nowhere in the region is it {side} {bound}, which lies {gap} from the "
         "{which} found. The error is a polynomial of degree {degree} in the rates, bounded in "
@@ -191,7 +191,7 @@ def _with_confidence(evidence: Evidence, found: Stated) -> Line:
 
 def _promised(found: WorstCase) -> list[Block]:
     """Whether what the design promises is kept, and how sure that is."""
-    if found.target is None or found.measure == "power":
+    if found.target is None or found.of.at_effect:
         return []
     target = given(found.target, "design: calibration.type_one_error")
     if found.worst.figure.estimate > found.target:
@@ -257,7 +257,7 @@ def _table(evidence: Evidence, found: WorstCase, key: str) -> Table:
 
 
 def _caption(found: WorstCase) -> str:
-    what = "Smallest power" if found.measure == "power" else "Type I error"
+    what = "Smallest power" if found.of.smallest else found.label
     how = "enumerated" if found.engine == "exact" else "simulated, with 95% Monte Carlo intervals"
     number = len(found.axes)
     if number not in (1, 2):

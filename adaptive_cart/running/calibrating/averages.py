@@ -31,7 +31,15 @@ from adaptive_cart.results.operating import Z95, Figure, exact
 from adaptive_cart.results.shared_calibration import AnyCalibration
 from adaptive_cart.running.calibrating.averaged_thresholds import Chances, Wanted, best
 from adaptive_cart.running.calibrating.averaged_trials import Curves, OfScenario
-from adaptive_cart.running.calibrating.search import FRESH, ROUNDS, Effort, Rest, Search
+from adaptive_cart.running.calibrating.search import (
+    FRESH,
+    ROUNDS,
+    SETTLED,
+    Effort,
+    Rest,
+    Search,
+    not_settled,
+)
 from adaptive_cart.running.drawn_truths import nodes_of
 from adaptive_cart.running.engine import Engine, obstacles
 from adaptive_cart.running.exact_error import MOST_TABLES, ExactError, distinct, tables_of
@@ -278,6 +286,7 @@ def _simulated(
     rule = next(rule for rule in design.rules if asks(rule))
     predicted = any(a.predictive for r in design.rules for a in r.comparisons)
     threshold, must_not, may = 0.975, None, 1.0
+    notes: tuple[str, ...] = ()
     for _ in range(ROUNDS if predicted else 1):
         numbers = with_threshold(design, threshold)
         members = _trials_of(numbers, design, weighed, rule.name, trials, seeds[0], jobs, progress)
@@ -287,9 +296,11 @@ def _simulated(
         must_not = float(curves.values[place - 1]) if place else None
         may = float(curves.values[place])
         found = 0.0 if must_not is None else max(midway(must_not, may), _least(success))
-        settled, threshold = abs(found - threshold) < 1e-6, found
-        if settled:
+        moved, threshold = abs(found - threshold), found
+        if moved < SETTLED:
             break
+    else:
+        notes = (not_settled(ROUNDS, moved, threshold),) if predicted else ()
     shape = Shape.of(design)
     by_look = {}
     if not shape.flat:
@@ -301,7 +312,7 @@ def _simulated(
     how: Literal["upper", "estimate"] = "upper" if upper else "estimate"
     return _found(design, success, weighed, threshold, must_not, may, by_look,
                   _figures(chosen, wanted), _figures(acting, wanted), "simulated", trials,
-                  seeds[0], how)  # fmt: skip
+                  seeds[0], how, notes)  # fmt: skip
 
 
 def _trials_of(
@@ -412,6 +423,7 @@ def _found(
     trials: int,
     seed: int,
     confidence: Literal["exact", "upper", "estimate"],
+    notes: tuple[str, ...] = (),
 ) -> AveragedCalibration:
     asked = design.calibration
     assert asked is not None
@@ -447,7 +459,7 @@ def _found(
         shape=Shape.of(design).name,
         by_look=tuple(by_look.values()),
         success=success,
-        notes=(),
+        notes=notes,
         scenarios=scenarios,
         asked=fingerprint(design, scenarios),
         found=fingerprint(final, scenarios),

@@ -21,6 +21,7 @@ TRIALS = 10_000
 FRESH = 10  # so many times as many trials confirm a threshold as search it
 CONFIRMED = 2  # truths, those with the largest errors
 ROUNDS = 6  # in which thresholds that depend on each other have to settle
+SETTLED = 1e-6  # a threshold that moves by less has settled
 
 
 @dataclass(frozen=True)
@@ -99,3 +100,12 @@ def own_seed(seed: int) -> int:
     """Seed of trials that are to have nothing in common with those of another seed."""
     digest = hashlib.blake2b(f"calibration {seed}".encode(), digest_size=7).digest()
     return int.from_bytes(digest, "little")
+
+
+def not_settled(rounds: int, moved: float, threshold: float) -> str:
+    """Say that a threshold and what predicts its rule were still moving when the search ended."""
+    return (
+        f"the threshold and what predicts its rule depend on each other, and had not settled "
+        f"after {rounds} rounds: it still moved by {moved:.2g}, to {threshold:.10g}; what the "
+        f"design comes to with it is told by the fresh trials"
+    )

@@ -39,9 +39,11 @@ from adaptive_cart.running.calibrating.search import (
     CONFIRMED,
     FRESH,
     ROUNDS,
+    SETTLED,
     Effort,
     Rest,
     Search,
+    not_settled,
     own_seed,
 )
 from adaptive_cart.running.engine import Engine, obstacles
@@ -201,7 +203,7 @@ def _simulated(
     error = design.calibration.type_one_error
     assert error is not None
     predicted = any(a.predictive for rule in design.rules for a in rule.comparisons)
-    threshold, must_not, may = 1.0 - error, None, None
+    threshold, must_not, may, moved = 1.0 - error, None, None, 0.0
     largest: dict[str, Floats] = {}
     notes: list[str] = []
     by_name: dict[str, Point] = {}
@@ -212,16 +214,17 @@ def _simulated(
         label = f"calibration {round_ + 1}"
         largest = over_points(numbers, design, by_name, trials, seed, jobs, progress, label)
         found, must_not, may = smallest([*largest.values()], error)
-        settled = abs(found - threshold) < 1e-6
-        threshold = found
-        if settled:
+        moved, threshold = abs(found - threshold), found
+        if moved < SETTLED:
             break
     confirmed: dict[str, Floats] = {}
     if design.calibration.by_upper_bound:
-        threshold, must_not, may, confirmed = _bounded(
+        threshold, must_not, may, confirmed, moved = _bounded(
             design, by_name, largest, threshold, trials, seed, jobs, progress,
             ROUNDS if predicted else 1,
         )  # fmt: skip
+    if predicted and moved >= SETTLED:
+        notes = [not_settled(ROUNDS, moved, threshold), *notes]
     errors = {name: proportion(int((v >= threshold).sum()), trials) for name, v in largest.items()}
     shown = {name: proportion(int((v >= threshold).sum()), len(v)) for name, v in confirmed.items()}
     worst = max(shown or errors, key=lambda name: (shown or errors)[name].estimate)
@@ -262,7 +265,7 @@ def _bounded(
     jobs: int | None,
     progress: Progress,
     rounds: int,
-) -> tuple[float, float | None, float | None, dict[str, Floats]]:
+) -> tuple[float, float | None, float | None, dict[str, Floats], float]:
     """Move the threshold until the upper bound of the error, on fresh trials, is what is wanted.
 
     Parameters
@@ -273,7 +276,8 @@ def _bounded(
 
     Returns
     -------
-    The threshold with its neighbours, and the largest probabilities of the fresh trials.
+    The threshold with its neighbours, the largest probabilities of the fresh trials, and by how
+    much the threshold moved last.
     """
     assert design.calibration is not None
     error = design.calibration.type_one_error
@@ -284,6 +288,7 @@ def _bounded(
     fresh: dict[str, Floats] = {}
     must_not: float | None = None
     may: float | None = None
+    moved = 0.0
     for round_ in range(rounds):
         numbers = with_threshold(design, threshold)
         label = f"confirmation {round_ + 1}"
@@ -293,11 +298,10 @@ def _bounded(
         by_search = smallest(others, error) if others else (0.0, None, None)
         if by_search[0] > found:
             found, must_not, may = by_search
-        settled = abs(found - threshold) < 1e-6
-        threshold = found
-        if settled:
+        moved, threshold = abs(found - threshold), found
+        if moved < SETTLED:
             break
-    return threshold, must_not, may, fresh
+    return threshold, must_not, may, fresh, moved
 
 
 # ── what is found ─────────────────────────────────────────────────────────────────────────────
