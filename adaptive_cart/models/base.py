@@ -610,6 +610,20 @@ class AnalysisBase(Part):
         """
         raise NotImplementedError  # abstract: every model supplies it
 
+    def anew(
+        self, summary: Summary, trial: int, open_strata: Booleans | None, question: Question
+    ) -> float:
+        """What a test answers of one trial, by other code; of posteriors there is ``reference``.
+
+        Parameters
+        ----------
+        trial
+            Position in the summary.
+        open_strata
+            ``(stratum,)``; nothing where all are open.
+        """
+        raise NotImplementedError  # supplied where there is no posterior
+
     def reference(
         self, arms: tuple[str, ...], strata: tuple[str, ...], shares: tuple[float, ...]
     ) -> Reference:

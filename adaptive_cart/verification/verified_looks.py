@@ -327,9 +327,7 @@ class _AheadOf:
 
 
 def not_verified(plan: Plan, part: Comparison) -> str | None:
-    """Why PyMC has no answer to a comparison, in words; nothing where it has one."""
-    if not plan.bayesian(part):
-        return "a test, of whose p-value PyMC has no posterior"
+    """Why a comparison is not verified, in words; nothing where it is."""
     asks = part.prediction
     if asks is None:
         return None
@@ -337,8 +335,6 @@ def not_verified(plan: Plan, part: Comparison) -> str | None:
         analysis = plan.fitted[target.endpoint][0]
         if asks.summed(analysis, target):
             continue
-        if plan.design.strata and not asks.completes(analysis, target):
-            return "PyMC does not complete trials with strata whose earlier months tell"
         for name in asks.endpoints(target):
             if not face_ahead(plan, name).completes:
                 model = plan.fitted[name][0].model

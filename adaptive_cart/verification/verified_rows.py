@@ -1,5 +1,7 @@
 """Both faces of a model at a look: every probability that its rules ask for, fast and by PyMC.
 
+A test has no posterior: one less its p-value is worked out anew, by other code.
+
 The two are the same prior and likelihood, computed in two ways that share no code. A predictive
 probability is, by the reference, the mean over draws of the binomial mass that a draw gives to
 those last tables of counts at which the rule's condition holds. Where the trial is completed, it is
@@ -40,6 +42,7 @@ from adaptive_cart.nouns.summaries.counts_beside import CountsBeside
 from adaptive_cart.verification.verified_looks import Asked, ChosenLook, logit
 
 LARGEST_DIFFERENCE: Final = 0.01  # or the error that the model states, where that is larger
+LARGEST_OF_TEST: Final = 1e-6  # two ways to work out one number
 ERRORS: Final = 4.0
 CHAINS: Final = 4
 DRAWS: Final = 5_000  # of each of the chains, to begin with
@@ -50,6 +53,9 @@ WANTED_ERROR: Final = 0.0012
 WANTED_OF_EXACT: Final = 0.0008
 AS_GOOD_AS_EXACT: Final = 1e-5
 
+
+PYMC: Final = "PyMC"
+OTHER_CODE: Final = "other code"  # than that of the test
 
 # by endpoint and data: a fit, and why it is not to be trusted
 Fits: TypeAlias = "dict[tuple[str, bytes], tuple[Fit, str | None]]"
@@ -75,6 +81,8 @@ class Row:
         Which date between this look and the one before, from 1; 0 for the look itself.
     completed
         Whether it is asked at the last look of a trial that was completed from this look on.
+    by
+        Where the reference comes from: ``PyMC``, or of a test ``other code``.
     """
 
     scenario: str
@@ -97,6 +105,7 @@ class Row:
     allowed: float = LARGEST_DIFFERENCE
     between: int = 0
     completed: bool = False
+    by: str = PYMC
 
     @property
     def key(self) -> tuple[str, int, int, int]:
@@ -168,6 +177,9 @@ class Comparison:
         fits: Fits = {}
         found = []
         for asked in look.asked:
+            if not self.plan.bayesian(self.plan.parts[asked.part]):
+                found.append(self._tested(look, asked))
+                continue
             if asked.ahead is not None:
                 found += self._completed(look, asked, asked.ahead, fits)
                 continue
@@ -200,14 +212,23 @@ class Comparison:
             threshold=asked.threshold,
             fast_decision=bool(decisions[0]),
             reference_decision=bool(decisions[1]),
-            r_hat=max(n.r_hat for n in diagnostics),
-            ess_bulk=min(n.ess_bulk for n in diagnostics),
+            r_hat=max((n.r_hat for n in diagnostics), default=math.nan),
+            ess_bulk=min((n.ess_bulk for n in diagnostics), default=math.nan),
             divergences=sum(n.diverging for n in diagnostics),
             trusted=all(trouble is None for _, trouble in by_chains.fits),
             allowed=allowed_of(stated),
             between=look.between,
             completed=last,
         )
+
+    def _tested(self, look: ChosenLook, asked: Asked) -> Row:
+        """Compare what a test says with the same test by other code."""
+        question = asked.question
+        seen = look.summaries[question.endpoint]
+        analysis: AnalysisBase = self.plan.fitted[question.endpoint][0]
+        again = analysis.anew(seen, 0, asked.open_strata, question)
+        row = self._row(look, asked, Answer(again, 0.0, []))
+        return replace(row, allowed=LARGEST_OF_TEST, by=OTHER_CODE)
 
     # ── what is so now ────────────────────────────────────────────────────────────────────
     def _now(self, look: ChosenLook, asked: Asked, fits: Fits) -> Answer:

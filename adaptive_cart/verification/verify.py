@@ -1,8 +1,9 @@
-"""Fast posterior against PyMC: every probability that the rules of simulated looks ask for.
+"""Fast posterior against PyMC, tests against other code: all that rules of simulated looks ask.
 
 Looks are taken out of simulated trials (``verified_looks.py``). At each of them every rule is asked
 of both faces of its model, the same prior and likelihood computed in two ways that share no code
-(``verified_rows.py``).
+(``verified_rows.py``). A test has one face; it is worked out anew by other code, and one less p may
+differ by no more than a millionth.
 
 A difference larger than 0.01 and larger than 4 Monte Carlo standard errors fails the verification.
 Chains that are not to be trusted are run once more with smaller steps; what is then still not to be
@@ -117,12 +118,8 @@ def verify(
     """
     used_seed = design.simulation.seed if seed is None else seed
     _check_numbers(looks, used_seed, jobs)
-    if not Plan.of(design).asks_posteriors:
-        raise InputError(
-            f"{design.name}: its rules ask for p-values and not for posterior probabilities, so "
-            f"that there is nothing for PyMC to verify"
-        )
-    require_sampler()
+    if Plan.of(design).asks_posteriors:
+        require_sampler()
     began = time.time()
     identity: dict[str, Any] = {
         "design": design.name,
@@ -233,15 +230,22 @@ def pool_of(plan: Plan) -> int:
 
 def cost_of(plan: Plan, looks: Sequence[ChosenLook]) -> str:
     """Say what there is to fit before it begins."""
-    asked = [(look, one) for look in looks for one in look.asked]
+    all_asked = [(look, one) for look in looks for one in look.asked]
+    asked = [(look, one) for look, one in all_asked if plan.bayesian(plan.parts[one.part])]
+    tests = len(all_asked) - len(asked)
+    again = f"{tests} tests at {len(looks)} looks are worked out anew, in seconds"
+    if not asked:
+        return again
     seen = [look.summaries for look in looks] + [one.ahead.now for _, one in asked if one.ahead]
-    models = {plan.fitted[name][0].model: None for found in seen for name in found}
+    fitted = [plan.fitted[name][0] for found in seen for name in found]
+    models = {analysis.model: None for analysis in fitted if analysis.bayesian}
     ahead = sum(one.ahead is not None for _, one in asked)
     words = (
         f"{len(asked)} probabilities at {len(looks)} looks: PyMC fits {listed(list(models))} to "
         f"the data of each, from a tenth of a second to some seconds a fit, after a minute or so "
         f"in which each process compiles"
     )
+    words += f"; {again}" if tests else ""
     return words + (f"; {ahead} trials are completed from {COMPLETIONS:,} draws" if ahead else "")
 
 

@@ -20,11 +20,13 @@ from adaptive_cart.figures.tables_rules import boundary_tables
 from adaptive_cart.figures.words_rules import say_boundaries
 from adaptive_cart.models import ANALYSES
 from adaptive_cart.models.classical.alpha_spending import Spending, spent
-from adaptive_cart.models.classical.classical_analysis import OfProportions
+from adaptive_cart.models.classical.classical_analysis import OfProportions, OfTimes
 from adaptive_cart.models.classical.logrank import FineIntervals, at_risk, hazard_ratio, logrank
 from adaptive_cart.models.classical.proportions import likeliest, z_of_two
-from adaptive_cart.nouns.questions import KINDS, Question
-from adaptive_cart.nouns.summaries import Counts
+from adaptive_cart.models.classical.worked_out_anew import of_proportions
+from adaptive_cart.models.classical.worked_out_anew import of_times as times_anew
+from adaptive_cart.nouns.questions import ALL, KINDS, OPEN, Question
+from adaptive_cart.nouns.summaries import Counts, Durations
 from adaptive_cart.running.run import simulate
 from checks import raw_design
 
@@ -546,3 +548,38 @@ def test_planned_boundaries_are_not_drawn_against_what_trials_have_seen(tmp_path
     assert isinstance(tables, dict)
     assert set(tables["seen"]["rule"]) == {"futile"}
     assert "Not drawn: efficacy, with thresholds by alpha spending" in say_boundaries(tables)
+
+
+# ── the other code that `verify` holds them against ───────────────────────────────────────────
+def test_other_code_says_the_same_of_proportions() -> None:
+    random, trials = np.random.default_rng(1), 60
+    totals = random.integers(0, 30, (trials, 2, 2))
+    successes = random.binomial(totals, random.random((trials, 2, 1)))
+    counts = Counts(successes, totals, 0 * totals, totals)
+    open_strata = random.random((trials, 2)) < 0.7
+    for value, above, stratum, minus in itertools.product(
+        (0.0, 0.1, -0.2, 0.5), (True, False), (ALL, 0, OPEN), (0, None)
+    ):
+        if minus is None and value <= 0.0:
+            continue
+        question = Question("dfr", 1, minus, stratum=stratum, value=value, above=above)
+        fast = OfProportions(open_strata, summary=counts).computed(question)
+        again = [of_proportions(counts, k, open_strata[k], question) for k in range(trials)]
+        assert fast == pytest.approx(again, abs=1e-7), question
+
+
+def test_other_code_says_the_same_of_times() -> None:
+    random, shape = np.random.default_rng(2), (60, 40)
+    months = random.exponential(5.0, shape)
+    months[::2] = np.ceil(months[::2])  # ties
+    event, included = (random.random(shape) < random.random((60, 1)) for _ in range(2))
+    arm, stratum = (random.integers(0, 2, shape) for _ in range(2))
+    seen = Durations.of(months, event, included, arm, stratum, (2, 2))
+    open_strata = random.random((60, 2)) < 0.7
+    for value, where in itertools.product((1.0, 0.5, 1.3), (ALL, 0, OPEN)):
+        question = Question(
+            "flare", 1, 0, kind="hazard_ratio", stratum=where, value=value, above=False
+        )
+        fast = OfTimes(open_strata, summary=seen).computed(question)
+        again = [times_anew(seen, k, open_strata[k], question) for k in range(60)]
+        assert fast == pytest.approx(again, abs=1e-12), question

@@ -24,7 +24,7 @@ FOLDERS = (ROOT / "designs", ROOT / "sims" / "validation" / "designs")
 WAYS = (
     "all", "any", "jointly", "predicted with those enrolled", "predicted with max_n",
     "predicted by completing the trial", "predicted from earlier months", "between looks",
-    "after another rule", "each arm", "each stratum",
+    "a test in strata", "after another rule", "each arm", "each stratum",
 )  # fmt: skip
 UNEXERCISED: dict[str, str] = {}  # what no design has, and why
 
@@ -41,6 +41,8 @@ def ways_of(plan: Plan, rule: ResolvedRule) -> Iterator[str]:
     if rule.requires:
         yield "after another rule"
     for part in rule.parts:
+        if plan.design.strata and not plan.bayesian(part):
+            yield "a test in strata"
         if len({question.arm for question in part.targets}) > 1:
             yield "each arm"
         if len({question.stratum for question in part.targets}) > 1:
@@ -57,7 +59,7 @@ def ways_of(plan: Plan, rule: ResolvedRule) -> Iterator[str]:
 
 @cache
 def exercised() -> dict[str, dict[str, list[str]]]:
-    """By sort and name: the designs that have it where PyMC has an answer."""
+    """By sort and name: the designs that have it where it is verified."""
     found: dict[str, dict[str, list[str]]] = {}
     for path in (path for folder in FOLDERS for path in sorted(folder.glob("*.toml"))):
         plan = Plan.of(load_design(path))
@@ -85,7 +87,7 @@ def exercised() -> dict[str, dict[str, list[str]]]:
 @pytest.mark.parametrize(
     ("sort", "name"),
     [
-        *(("model", name) for name, kind in ANALYSES.items() if kind.bayesian),
+        *(("model", name) for name in ANALYSES),
         *(("question", name) for name in KINDS),
         *(("decision", name) for name in DECISIONS),
         *(("way", name) for name in WAYS),

@@ -224,6 +224,14 @@ class ProportionsTestAnalysis(ClassicalTest):
         assert isinstance(summary, Counts)
         return OfProportions(open_strata, summary=summary)
 
+    def anew(
+        self, summary: Summary, trial: int, open_strata: Booleans | None, question: Question
+    ) -> float:
+        from adaptive_cart.models.classical.worked_out_anew import of_proportions
+
+        assert isinstance(summary, Counts)
+        return of_proportions(summary, trial, open_strata, question)
+
 
 class LogrankTestAnalysis(ClassicalTest):
     """The logrank test of the times to an event, with Cox's hazard ratio; it has no prior."""
@@ -256,3 +264,11 @@ class LogrankTestAnalysis(ClassicalTest):
     def posterior(self, fitted: object, summary: Summary, open_strata: Booleans | None) -> OfTimes:
         assert isinstance(summary, Durations)
         return OfTimes(open_strata, summary=summary)
+
+    def anew(
+        self, summary: Summary, trial: int, open_strata: Booleans | None, question: Question
+    ) -> float:
+        from adaptive_cart.models.classical.worked_out_anew import of_times
+
+        assert isinstance(summary, Durations)
+        return of_times(summary, trial, open_strata, question)

@@ -9,7 +9,7 @@ In every arm by itself::
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from adaptive_cart.models.base import Reference
 from adaptive_cart.models.strata.reference_strata import of_strata
-from adaptive_cart.nouns.questions import Quantity, Question
+from adaptive_cart.nouns.completions import PlainCompletions
+from adaptive_cart.nouns.questions import ALL, Quantity, Question
 from adaptive_cart.nouns.records import Booleans, Floats
 from adaptive_cart.nouns.summaries import Means, Summary
 
@@ -32,6 +33,7 @@ class RestrictedMeanReference(Reference):
 
     prior: RestrictedMeanPrior
     arms: tuple[str, ...]
+    completes = True
 
     @property
     def statement(self) -> str:
@@ -84,3 +86,28 @@ class RestrictedMeanReference(Reference):
     ) -> Floats:
         """Mean of an arm."""
         return draws["mean"][..., quantity.arm]
+
+    def completed(
+        self,
+        fitted: Callable[[int], Mapping[str, npt.NDArray[np.float64]]],
+        summary: Summary,
+        coming: Any,
+        some: PlainCompletions,
+        apart: bool,
+    ) -> Means:
+        """The months of each participant still to come, by a draw of the mean and the spread."""
+        assert isinstance(summary, Means)
+        random = some.generator(0)
+        total, squares, number = (
+            np.repeat(part, some.number, axis=0)
+            for part in (summary.total, summary.squares, summary.participants)
+        )
+        for arm, stratum in np.ndindex(summary.participants.shape[1:]):
+            draws = fitted(stratum if apart else ALL)
+            mean, sd = draws["mean"][0, :, arm], np.sqrt(draws["variance"][0, :, arm])
+            more = int(coming.participants[0, arm, stratum])
+            months = random.normal(mean[:, None], sd[:, None], (some.number, more))
+            total[:, arm, stratum] += months.sum(axis=1)
+            squares[:, arm, stratum] += (months**2).sum(axis=1)
+            number[:, arm, stratum] += more
+        return Means(total, squares, number)

@@ -1,0 +1,172 @@
+"""The tests of one trial by other code, so that ``verify`` has something to hold them against.
+
+There is no posterior to draw from. The pooled z test of two proportions is Pearson's chi-squared
+test of the table (its root, with the sign of the difference) by SciPy; of another difference than
+none, the likelihood under that difference is maximised by search and not in closed form. The
+logrank statistic is SciPy's; of another ratio than one it is added up event by event.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from adaptive_cart.nouns.questions import OPEN, Question
+from adaptive_cart.nouns.records import Booleans
+from adaptive_cart.nouns.summaries import Counts, Durations
+
+
+def of_proportions(
+    summary: Counts, trial: int, open_strata: Booleans | None, question: Question
+) -> float:
+    """One less the one-sided p-value of a question about proportions, of one trial.
+
+    Parameters
+    ----------
+    trial
+        Position in the summary.
+    open_strata
+        ``(stratum,)``; nothing where all are open.
+    """
+
+    def table(arm: int) -> tuple[int, int]:
+        counted = [
+            (int(summary.successes[trial, arm, stratum]), int(summary.totals[trial, arm, stratum]))
+            for stratum in range(summary.totals.shape[2])
+            if _about(question, stratum, open_strata)
+        ]
+        return sum(x for x, _ in counted), sum(n for _, n in counted)
+
+    mine = table(question.arm)
+    if question.minus is None:
+        z = _z_of_value(*mine, question.value)
+    elif question.value == 0.0:
+        z = _z_of_chi_squared(mine, table(question.minus))
+    else:
+        z = _z_of_difference(mine, table(question.minus), question.value)
+    return _one_less_p(z, question.above)
+
+
+def of_times(
+    summary: Durations, trial: int, open_strata: Booleans | None, question: Question
+) -> float:
+    """The same of a question about a hazard ratio."""
+
+    def followed(arm: int | None) -> list[tuple[float, bool]]:
+        return [
+            (float(summary.months[trial, who]), bool(summary.event[trial, who]))
+            for who in range(summary.months.shape[1])
+            if summary.included[trial, who]
+            and summary.arm[trial, who] == arm
+            and _about(question, int(summary.stratum[trial, who]), open_strata)
+        ]
+
+    mine, theirs = followed(question.arm), followed(question.minus)
+    if question.value == 1.0:
+        z = _z_of_scipy(mine, theirs)
+    else:
+        z = _z_of_ratio(mine, theirs, question.value)
+    return _one_less_p(z, question.above)
+
+
+def _about(question: Question, stratum: int, open_strata: Booleans | None) -> bool:
+    """Whether a question is about a stratum."""
+    if question.stratum >= 0:
+        return stratum == question.stratum
+    closed = open_strata is not None and not open_strata[stratum]
+    return not (question.stratum == OPEN and closed)
+
+
+def _one_less_p(z: float, above: bool) -> float:
+    """Of a statistic; 1/2 where there is none."""
+    from scipy import stats
+
+    z = 0.0 if math.isnan(z) else z
+    return float(stats.norm.cdf(z) if above else stats.norm.sf(z))
+
+
+def _z_of_value(successes: int, number: int, value: float) -> float:
+    if number == 0:
+        return math.nan
+    spread = math.sqrt(number * value * (1.0 - value))
+    return (successes - number * value) / spread if spread else math.nan
+
+
+def _z_of_chi_squared(mine: tuple[int, int], theirs: tuple[int, int]) -> float:
+    """Root of Pearson's chi-squared of the fourfold table, above zero where mine do better."""
+    from scipy import stats
+
+    (x1, n1), (x0, n0) = mine, theirs
+    if min(n1, n0, x1 + x0, n1 + n0 - x1 - x0) == 0:
+        return math.nan
+    squared = stats.chi2_contingency([[x1, n1 - x1], [x0, n0 - x0]], correction=False).statistic
+    return math.copysign(math.sqrt(squared), x1 * n0 - x0 * n1)
+
+
+def _z_of_difference(mine: tuple[int, int], theirs: tuple[int, int], value: float) -> float:
+    """The difference beyond a value, by its spread under the likeliest such proportions."""
+    from scipy import optimize
+
+    (x1, n1), (x0, n0) = mine, theirs
+    if min(n1, n0) == 0:
+        return math.nan
+    low, high = max(0.0, -value), min(1.0, 1.0 - value)
+
+    def slope(p0: float) -> float:
+        """Of the log likelihood along the line p1 = p0 + value; it falls all the way."""
+        p1 = p0 + value
+        parts = ((x0, p0), (x0 - n0, 1.0 - p0), (x1, p1), (x1 - n1, 1.0 - p1))
+        return sum(x / p for x, p in parts if x)
+
+    inside = 1e-15 * (high - low)
+    first, last = low + inside, high - inside
+    if slope(first) <= 0.0:
+        p0 = low
+    elif slope(last) >= 0.0:
+        p0 = high
+    else:
+        p0 = optimize.brentq(slope, first, last, xtol=1e-16, maxiter=1000)
+    p1 = min(max(p0 + value, 0.0), 1.0)
+    spread = math.sqrt(p0 * (1.0 - p0) / n0 + p1 * (1.0 - p1) / n1)
+    beyond = x1 / n1 - x0 / n0 - value
+    if abs(beyond) < 1e-15:
+        return 0.0
+    return beyond / spread if spread else math.copysign(math.inf, beyond)
+
+
+Followed = Sequence[tuple[float, bool]]  # months, and whether they ended with the event
+
+
+def _z_of_scipy(mine: Followed, theirs: Followed) -> float:
+    """Logrank statistic by SciPy, above zero where mine have more events than expected."""
+    from scipy import stats
+
+    if not mine or not theirs or not any(event for _, event in [*mine, *theirs]):
+        return math.nan
+    samples = [
+        stats.CensoredData(
+            uncensored=[t for t, event in part if event],
+            right=[t for t, event in part if not event],
+        )
+        for part in (mine, theirs)
+    ]
+    with np.errstate(invalid="ignore", divide="ignore"):  # no event while both are at risk
+        statistic = float(stats.logrank(*samples).statistic)
+    return statistic if math.isfinite(statistic) else math.nan
+
+
+def _z_of_ratio(mine: Followed, theirs: Followed, ratio: float) -> float:
+    """Score of a hazard ratio in Cox's model over its root variance, event time by event time."""
+    times = sorted({t for part in (mine, theirs) for t, event in part if event})
+    beyond = variance = 0.0
+    for time in times:
+        n1, n0 = (sum(t >= time for t, _ in part) for part in (mine, theirs))
+        d1, d0 = (sum(event and t == time for t, event in part) for part in (mine, theirs))
+        n, d = n1 + n0, d1 + d0
+        expected = n1 * ratio / (n1 * ratio + n0)
+        beyond += d1 - d * expected
+        if n > 1:
+            variance += d * expected * (1.0 - expected) * (n - d) / (n - 1)
+    return beyond / math.sqrt(variance) if variance > 0.0 else math.nan
