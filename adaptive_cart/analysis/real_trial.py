@@ -64,8 +64,9 @@ class Judgement:
 class RecordedAnalysis(LookAnalysis):
     """What can be asked of a real trial at a date.
 
-    Where an endpoint imputes, a simulated trial draws each missing response once. Here nobody's
-    response is left to one draw: the probability is the mean over :data:`IMPUTATIONS` draws.
+    Where an endpoint imputes, a simulated trial draws each missing outcome once. Here nobody's
+    response or category is left to one draw: the probability is the mean over :data:`IMPUTATIONS`
+    draws.
 
     Attributes
     ----------
@@ -90,7 +91,7 @@ class RecordedAnalysis(LookAnalysis):
             plan, snapshot, trial.prepared, np.flatnonzero(held),
             standing.open_arms, standing.open_strata,
         )  # fmt: skip
-        self._imputed: dict[str, tuple[Counts, Floats]] = {}
+        self._imputed: dict[str, tuple[Summary, Floats]] = {}
         self._once: dict[str, LookAnalysis] = {}
         self.open_when_asked: dict[tuple[str, Question], tuple[Booleans, Booleans | None]] = {}
         self.settled: dict[tuple[str, int], str] = {}
@@ -160,18 +161,19 @@ class RecordedAnalysis(LookAnalysis):
     def imputes(self, endpoint: str) -> bool:
         """Whether responses of the endpoint are missing here and are imputed many times."""
         kind = self.plan.design.endpoints[endpoint]
-        if not (kind.imputes() and kind.binary):  # scores are drawn once, as in a simulated trial
+        if not kind.imputes():
             return False
-        counts = self.summary(endpoint)
-        assert isinstance(counts, Counts)
-        return bool(counts.missing.any())
+        seen = self.summary(endpoint)
+        return seen.drawn_where_missing is not None and bool(seen.columns()["missing"].any())
 
-    def imputed(self, endpoint: str) -> tuple[Counts, Floats]:
+    def imputed(self, endpoint: str) -> tuple[Summary, Floats]:
         """Tables with the missing responses drawn, each once, and how often each was drawn."""
         if endpoint not in self._imputed:
             summary = self.trial.imputed(endpoint, self.snapshot.date)
+            drawn = summary.drawn_where_missing
+            assert drawn is not None
             _, first, times = np.unique(
-                summary.successes.reshape(IMPUTATIONS, -1),
+                drawn.reshape(IMPUTATIONS, -1),
                 axis=0,
                 return_index=True,
                 return_counts=True,
@@ -303,8 +305,8 @@ class RealTrial(Conduct):
             if endpoint.imputes()
         }
 
-    def imputed(self, endpoint: str, date: Floats) -> Counts:
-        """Counts with the missing responses drawn :data:`IMPUTATIONS` times, a row a time."""
+    def imputed(self, endpoint: str, date: Floats) -> Summary:
+        """What is seen with the missing outcomes drawn :data:`IMPUTATIONS` times, a row a time."""
         population = self.seen_at(float(date[0]), IMPUTATIONS, self._uniforms(IMPUTATIONS))
         kind = self.design.endpoints[endpoint]
         snapshot = snapshot_at(
@@ -312,9 +314,7 @@ class RealTrial(Conduct):
             np.repeat(date, IMPUTATIONS),
             np.repeat(self.standing.enrolled, IMPUTATIONS),
         )
-        counts = self.plan.summary(endpoint, kind.prepare(endpoint, population), snapshot)
-        assert isinstance(counts, Counts)
-        return counts
+        return self.plan.summary(endpoint, kind.prepare(endpoint, population), snapshot)
 
     def none_imputed(self, endpoint: str, date: Floats) -> Counts:
         """Counts in which nobody whose response is missing is drawn to respond."""

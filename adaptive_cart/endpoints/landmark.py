@@ -45,8 +45,9 @@ from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.endpoints.composite import Component, ScoreBound, State, together
 from adaptive_cart.endpoints.direct import DirectTruth, ResponseOrChain
 from adaptive_cart.endpoints.early_chain import Chain
+from adaptive_cart.endpoints.imputation import Imputation, StatesAt
 from adaptive_cart.endpoints.intercurrent import Circumstances, Event, Handled, Strategy
-from adaptive_cart.endpoints.landmark_outcomes import Imputation, Outcomes
+from adaptive_cart.endpoints.landmark_outcomes import Outcomes
 from adaptive_cart.nouns.calendar import short_of, until
 from adaptive_cart.nouns.course import Spells
 from adaptive_cart.nouns.early_states import EarlyStates
@@ -281,10 +282,8 @@ class Landmark(EndpointBase):
             return Outcomes(responders.without(missing), missing, population, None, outside)
         if self.missing == "exclude":
             return Outcomes(responders, missing, population, None, outside)
-        trial, participant = np.nonzero(left & np.isfinite(population.arrival))
-        alike = self._alike(population, settled, dropout, trial, participant)
-        uniform = population.imputations[name][trial, participant]
-        imputation = Imputation(trial, participant, alike, uniform)
+        states_at = self._states_at(population)
+        imputation = Imputation.of(name, population, left, settled, dropout, states_at)
         return Outcomes(responders, missing, population, imputation, outside)
 
     def _outside(self, name: str, population: Population) -> ParticipantSet | None:
@@ -293,25 +292,15 @@ class Landmark(EndpointBase):
             return None
         return population.not_infused(self.month)
 
-    def _alike(
-        self,
-        population: Population,
-        settled: Floats,
-        dropout: Floats,
-        trial: Integers,
-        participant: Integers,
-    ) -> ParticipantSet:
-        """Those who were as each missing participant was when last seen, a set a row."""
-        month = dropout[trial, participant][:, None]
-        # who is known and had nothing settled by then was alive and had not dropped out either
-        alike: Booleans = settled[trial] > month
-        if population.course is not None and self.states:
-            in_state = self._in_states(population, lambda spells: spells.rows(trial).hold_at(month))
-            alike &= in_state == in_state[np.arange(len(trial)), participant][:, None]
-        for label in (population.arm, population.stratum):
-            if label is not None:
-                alike &= label[trial] == label[trial, participant][:, None]
-        return ParticipantSet.where(alike)
+    def _states_at(self, population: Population) -> StatesAt | None:
+        """Whether participants are in the endpoint's state; nothing where it has none."""
+        if population.course is None or not self.states:
+            return None
+
+        def states_at(trial: Integers, month: Floats) -> Booleans:
+            return self._in_states(population, lambda spells: spells.rows(trial).hold_at(month))
+
+        return states_at
 
     def summary(self, prepared: Outcomes, snapshot: Snapshot) -> Counts:
         population = snapshot.population
@@ -340,13 +329,10 @@ class Landmark(EndpointBase):
         """The missing participants who are taken to respond, given whose outcome is known."""
         imputation, population = prepared.imputation, prepared.population
         assert imputation is not None
-        trial, participant = imputation.trial, imputation.participant
-        known = imputation.alike & ParticipantSet(seen.words[trial])
-        responders = known & ParticipantSet(prepared.response.words[trial])
+        known = imputation.known(seen)
+        responders = known & ParticipantSet(prepared.response.words[imputation.trial])
         chance = (responders.count() + 1.0) / (known.count() + 2.0)
-        drawn = np.zeros((population.trials, population.participants), dtype=np.bool_)
-        drawn[trial, participant] = imputation.uniform < chance
-        return ParticipantSet.where(drawn)
+        return imputation.drawn(population, imputation.uniform < chance)
 
     def early(
         self,

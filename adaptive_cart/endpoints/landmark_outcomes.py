@@ -6,29 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from adaptive_cart.endpoints.early_chain import Chain
+from adaptive_cart.endpoints.imputation import Imputation
 from adaptive_cart.nouns.participant_set import ParticipantSet
-from adaptive_cart.nouns.records import Floats, Integers, Population
-
-
-@dataclass(frozen=True)
-class Imputation:
-    """The missing participants of a block, a row each, and those who are like them.
-
-    Attributes
-    ----------
-    trial, participant
-        ``(row,)`` position of the missing participant.
-    alike
-        Those of the same trial who are like the missing one, a set a row; a look counts those of
-        them whose outcome it knows.
-    uniform
-        ``(row,)`` latent uniform that is compared with the predictive probability.
-    """
-
-    trial: Integers
-    participant: Integers
-    alike: ParticipantSet
-    uniform: Floats
+from adaptive_cart.nouns.records import Population
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,15 @@ where neither happened, unless the design counts what comes after it (``strategy
 What comes after dropout is not seen. Who drops out before the month without death, rescue or a
 crossover that counts is missing, and ``missing`` says what becomes of that:
 
-* ``exclude``: the participant is left out of the analysis; the estimand is had nobody dropped out;
+* ``exclude``: the participant is left out of the analysis;
+* ``impute``: a category is drawn with the predictive probability (x + 2 / K) / (n + 2), where n are
+  the participants with a known outcome who are like the missing one (same arm and stratum, the same
+  state when the missing one was last seen, and then not yet dead, rescued or crossed over), x of
+  them have that category, and there are K: a Dirichlet prior worth two participants. With two
+  categories that is how a landmark imputes;
 * a category: dropout counts as it (composite).
+
+The estimand of the first two is had nobody dropped out.
 
 Two participants are compared by their categories; questions about a mean use ``scores``, by default
 evenly spaced from 0 for the worst to 100 for the best.
@@ -29,6 +36,7 @@ from pydantic import Field, model_validator
 
 from adaptive_cart.endpoints.base import EndpointBase
 from adaptive_cart.endpoints.direct import DirectTruth, SharesOf
+from adaptive_cart.endpoints.imputation import Imputation, StatesAt
 from adaptive_cart.endpoints.intercurrent import Circumstances, Handled
 from adaptive_cart.errors import nearest, one_of
 from adaptive_cart.nouns.calendar import short_of, until
@@ -36,13 +44,15 @@ from adaptive_cart.nouns.counters import Labels
 from adaptive_cart.nouns.course import DRUG_FREE, ON_DRUGS
 from adaptive_cart.nouns.participant_set import ParticipantSet
 from adaptive_cart.nouns.parts import CategoryName, Finite, PositiveMonths
-from adaptive_cart.nouns.records import Booleans, Floats, Population, Snapshot
+from adaptive_cart.nouns.records import Booleans, Floats, Integers, Population, Snapshot
 from adaptive_cart.nouns.summaries import Categories, Summary, SummaryKind
 from adaptive_cart.nouns.summaries.categories import OTHERS
 
 DEATH, RESCUE, NEITHER, EITHER = "death", "rescue", "no_remission", "remission"
 OF_A_COURSE: Final = (DEATH, RESCUE, NEITHER, ON_DRUGS, DRUG_FREE)
 EXCLUDE: Final = "exclude"
+IMPUTE: Final = "impute"
+WORTH: Final = 2.0  # participants that the prior of an imputed category counts for
 MOST: Final = 50  # categories
 
 
@@ -56,10 +66,13 @@ class Placed:
         By category: those who are analysed with it.
     missing
         Those who drop out before the month; nothing where nobody does.
+    imputation
+        Who is like whom, kept for ``impute``.
     """
 
     members: tuple[ParticipantSet, ...]
     missing: ParticipantSet | None
+    imputation: Imputation | None = None
 
 
 class Ordinal(EndpointBase):
@@ -74,7 +87,9 @@ class Ordinal(EndpointBase):
         default=None, description="of the categories, for their mean; 0 to 100 if left out"
     )
     missing: str = Field(
-        default=EXCLUDE, description="dropout is left out (exclude), or counts as this category"
+        default=EXCLUDE,
+        description="dropout is left out (exclude), its category drawn from those alike (impute), "
+        "or it counts as this category",
     )
 
     gives: ClassVar[SummaryKind] = Categories
@@ -91,10 +106,10 @@ class Ordinal(EndpointBase):
         if twice:
             raise ValueError(f"'categories' has '{twice[0]}' twice; each category has its own name")
         for name in names:
-            if not name.strip() or not name.isprintable() or name in (*OTHERS, EXCLUDE):
+            if not name.strip() or not name.isprintable() or name in (*OTHERS, EXCLUDE, IMPUTE):
                 raise ValueError(
                     f"'categories' has '{name}'; a name needs letters or digits, on one line, and "
-                    f"{one_of((*OTHERS, EXCLUDE))} are taken"
+                    f"{one_of((*OTHERS, EXCLUDE, IMPUTE))} are taken"
                 )
         if scores is not None and len(scores) != len(names):
             raise ValueError(
@@ -103,12 +118,10 @@ class Ordinal(EndpointBase):
             )
         if scores is not None and (sorted(scores) != scores or scores[0] == scores[-1]):
             raise ValueError(f"'scores' is {scores}; from the worst category on they must rise")
-        if self.missing not in (EXCLUDE, *names):
-            hint = nearest(self.missing, (EXCLUDE, *names))
-            raise ValueError(
-                f"'missing' is '{self.missing}'{hint}; allowed: {one_of((EXCLUDE, *names))} (a "
-                "category that dropout hides is not imputed: it is left out, or counts as one)"
-            )
+        allowed = (EXCLUDE, IMPUTE, *names)
+        if self.missing not in allowed:
+            hint = nearest(self.missing, allowed)
+            raise ValueError(f"'missing' is '{self.missing}'{hint}; allowed: {one_of(allowed)}")
         return self
 
     # ── when it is known, and what is seen ────────────────────────────────────────────────
@@ -126,7 +139,10 @@ class Ordinal(EndpointBase):
         return self.month
 
     def dropout_counts(self) -> bool:
-        return self.missing != EXCLUDE
+        return self.missing not in (EXCLUDE, IMPUTE)
+
+    def imputes(self) -> bool:
+        return self.missing == IMPUTE
 
     def counts_on_drugs(self) -> bool:
         return bool({ON_DRUGS, EITHER} & set(self.categories))
@@ -188,14 +204,58 @@ class Ordinal(EndpointBase):
         if left is None:
             sets = (ParticipantSet.where(place == k) for k in range(len(self.categories)))
             return Placed(tuple(sets), None)
-        kept = -1 if self.missing == EXCLUDE else self.categories.index(CategoryName(self.missing))
+        kept = self.categories.index(CategoryName(self.missing)) if self.dropout_counts() else -1
         place = np.where(left, kept, place)
         members = tuple(ParticipantSet.where(place == k) for k in range(len(self.categories)))
-        return Placed(members, ParticipantSet.where(left))
+        imputation = self._imputation(name, population, left) if self.imputes() else None
+        return Placed(members, ParticipantSet.where(left), imputation)
+
+    def _imputation(self, name: str, population: Population, left: Booleans) -> Imputation | None:
+        """Who is like those who have left; nothing where nobody has."""
+        if not left.any():
+            return None
+        settled, states_at = np.full(left.shape, np.inf), None
+        course = None if name in population.outcomes else population.course
+        if course is not None:
+            settled, states_at = np.minimum(course.rescue, course.death), _states_at(population)
+            if course.crossed is not None and not population.crossover_counts:
+                settled = np.minimum(settled, course.crossed)
+        dropout = population.dropout if course is None else course.dropout
+        last_seen = np.full(left.shape, np.inf) if dropout is None else dropout
+        if population.attendance is not None:  # left by a missed visit: seen at the one before
+            before = population.attendance.last_by(np.full(left.shape, self.month))
+            absent = left & (last_seen >= short_of(self.month))
+            last_seen = np.where(absent, np.minimum(last_seen, before), last_seen)
+        return Imputation.of(name, population, left, settled, last_seen, states_at)
+
+    def _imputed(
+        self, prepared: Placed, known: ParticipantSet, population: Population
+    ) -> list[Integers]:
+        """The missing by the category that is drawn for them, the best ones by low uniforms."""
+        imputation, missing = prepared.imputation, prepared.missing
+        if imputation is None or missing is None:
+            return []
+        like = imputation.known(known.without(missing))
+        lost = known & missing
+        spread = WORTH / len(self.categories)
+        chances = np.stack(
+            [
+                (like & ParticipantSet(own.words[imputation.trial])).count() + spread
+                for own in prepared.members
+            ]
+        ) / (like.count() + WORTH)
+        reached = np.cumsum(chances[::-1], axis=0)[::-1]  # a category or a better one
+        place = (imputation.uniform < reached[1:]).sum(axis=0)
+        return [
+            population.tally(lost & imputation.drawn(population, place == k))
+            for k in range(len(self.categories))
+        ]
 
     def summary(self, prepared: Placed, snapshot: Snapshot) -> Categories:
         population, known = snapshot.population, snapshot.told_at(self.month)
         counts = [population.tally(known & members) for members in prepared.members]
+        for k, drawn in enumerate(self._imputed(prepared, known, population)):
+            counts[k] = counts[k] + drawn
         missing = np.zeros_like(counts[0])
         if prepared.missing is not None:
             missing = population.tally(known & prepared.missing)
@@ -237,11 +297,12 @@ class Ordinal(EndpointBase):
         return None if shares is None else shares @ np.array(self.points)
 
     def counts_some(self) -> bool:
-        return not self.dropout_counts()
+        return self.missing == EXCLUDE
 
     def counted(self, name: str, population: Population) -> Floats:
         """Those not missing."""
         _, left = self._placed(name, population)
+        left = None if self.imputes() else left
         return np.ones(population.trials) if left is None else 1.0 - left.mean(axis=1)
 
     # ── in a participants table ───────────────────────────────────────────────────────────
@@ -281,8 +342,11 @@ class Ordinal(EndpointBase):
                 if circumstances.crossover == "treatment_policy":
                     means = "the state at the month counts, whatever came before"
                 yield Handled("crossover", circumstances.crossover, means)
-        if self.missing == EXCLUDE:
-            means = "left out of the analysis; the outcome had nobody dropped out"
+        if not self.dropout_counts():
+            means = "left out of the analysis"
+            if self.imputes():
+                means = "a category is drawn from participants in the same state"
+            means = f"{means}; the outcome had nobody dropped out"
             yield Handled("dropout", "hypothetical", means)
         else:
             yield Handled("dropout", "composite", f"the category {self.missing}")
@@ -292,3 +356,16 @@ class Ordinal(EndpointBase):
     def without_effect(self, directly: bool, dropout: bool) -> Iterator[tuple[str, str]]:
         if "missing" in self.model_fields_set and not dropout:
             yield "missing", "nobody drops out in any scenario"
+
+
+def _states_at(population: Population) -> StatesAt:
+    """In drug-free remission (2), in remission on drugs (1) or in none, at a month."""
+
+    def states_at(trial: Integers, month: Floats) -> Integers:
+        any_, off = (
+            population.state(state).rows(trial).hold_at(month) for state in (EITHER, DRUG_FREE)
+        )
+        found: Integers = any_.astype(np.int64) + off
+        return found
+
+    return states_at

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from adaptive_cart.analysis import analyze
+from adaptive_cart.conduct.looks import snapshot_at
 from adaptive_cart.conduct.plan import Plan
 from adaptive_cart.conduct.trial import run_block
 from adaptive_cart.design.design import Design
+from adaptive_cart.endpoints import Landmark
 from adaptive_cart.errors import DesignError
 from adaptive_cart.nouns.questions import Category, Question
 from adaptive_cart.nouns.records import Floats, Population
+from adaptive_cart.nouns.summaries import Categories
 from adaptive_cart.participants.population import latents_for
 from adaptive_cart.recorded.file import ParticipantsError, read_participants
 from adaptive_cart.recorded.table import participants_table
@@ -162,6 +166,133 @@ def test_a_look_counts_what_became_of_everybody_whose_month_has_passed(missing: 
     assert met == {*WORST_FIRST, None}
 
 
+def state_at(people: Population, at: tuple[int, int], month: float) -> str:
+    """State of one participant at a month, without what came after a crossover."""
+    course = people.course
+    assert course is not None
+    for state in ("drug_free_remission", "remission_on_drugs"):
+        for spell in course.spells:
+            own = spell.state == state and spell.began[at] <= month < spell.ended[at]
+            if own and not spell.after_crossover:
+                return state
+    return "none"
+
+
+def drawn_category(people: Population, at: tuple[int, int], date: float) -> str:
+    """The category that is drawn for one missing participant, from those alike, one by one."""
+    course = people.course
+    assert course is not None
+    assert course.crossed is not None
+    trial, left = at[0], course.dropout[at]
+    known = []
+    for j in range(people.participants):
+        other = (trial, j)
+        ended = min(course.death[other], course.rescue[other], course.crossed[other])
+        if (
+            people.arm[other] == people.arm[at]
+            and people.arrival[other] + 12.0 <= date
+            and ended > left
+            and state_at(people, other, left) == state_at(people, at, left)
+        ):
+            became = what_became(people, other)
+            known += [] if became is None else [became]
+    uniform, reached = people.imputations["door"][at], 0.0
+    for name in reversed(WORST_FIRST):  # the best first
+        reached += (known.count(name) + 2.0 / 5.0) / (len(known) + 2.0)
+        if uniform < reached:
+            return name
+    return WORST_FIRST[0]
+
+
+def test_a_missing_category_is_drawn_from_those_who_were_alike() -> None:
+    people, looks = blocks(changed(COURSE, missing="impute"))
+    drawn: list[str] = []
+    for look in looks:
+        seen = look.summaries["door"]
+        for trial in range(30):
+            for arm in range(2):
+                found: list[str] = []
+                for j in range(people.participants):
+                    at, arrived = (trial, j), people.arrival[trial, j]
+                    if people.arm[at] != arm or arrived + 12.0 > look.date[trial]:
+                        continue
+                    became = what_became(people, at)
+                    if became is None:
+                        became = drawn_category(people, at, look.date[trial])
+                        drawn.append(became)
+                    found.append(became)
+                counts = [found.count(name) for name in WORST_FIRST]
+                assert seen.counts[trial, arm, 0].tolist() == counts
+                assert seen.analysed[trial, arm, 0] == len(found)
+    assert len(drawn) > 100
+    assert set(drawn) == set(WORST_FIRST)
+
+
+def test_two_categories_are_imputed_as_a_landmark_imputes() -> None:
+    """Of a direct truth: worth two participants, half a response."""
+    raw = tomllib.loads(DIRECT)
+    raw["endpoints"]["door"] |= {"categories": ["bad", "good"], "missing": "impute"}
+    raw["endpoints"]["door"].pop("scores", None)
+    raw["rules"][0]["posterior"]["reaches"] = "good"
+    door = {arm: {"bad": 0.4, "good": 0.6} for arm in ("soc", "cart")}
+    raw["truth"] = {"dropout": {"per_year": 0.8}, "door": door}
+    people, looks = blocks(Design(**raw))
+    assert people.dropout is not None
+    months = raw["endpoints"]["door"]["month"]
+    ordinal = looks[-1].summaries["door"]
+    landmark = Landmark.model_validate({"type": "landmark", "month": months, "missing": "impute"})
+    same = replace(
+        people, outcomes={"door": np.asarray(people.outcomes["door"]) == 1}
+    )  # the same uniforms
+    date = looks[-1].date
+    snapshot = snapshot_at(same, date, np.full(same.trials, same.max_n))
+    counts = landmark.summary(landmark.prepare("door", same), snapshot)
+    assert counts.missing.sum() > 50
+    assert np.array_equal(counts.successes, ordinal.counts[..., 1])
+    assert np.array_equal(counts.totals, ordinal.analysed)
+
+
+@pytest.mark.slow
+def test_a_real_trial_averages_over_what_its_missing_categories_may_be() -> None:
+    """Against draws from the chances in words, of a direct truth: alike is the arm and stratum."""
+    raw = tomllib.loads(DIRECT)
+    raw["endpoints"]["door"]["missing"] = "impute"
+    raw["truth"]["dropout"]["per_year"] = 1.0
+    design = Design(**raw)
+    people, _ = blocks(design)
+    rows = participants_table(design, people, 0, 12.0, 20)
+    found = analyze(design, rows, as_of=12.0, fast=True)
+    asked = Question("door", 1, 0, kind="reaches", value=0.0, category=Category(2, "good"))
+    names, random = ("dead", "bad", "good"), np.random.default_rng(8)
+    counts, chances = np.zeros((2, 2, 3), dtype=int), {}
+    lost = np.zeros((2, 2), dtype=int)
+    for row in rows:
+        at = int(row["arm"] == "cart"), int(row["stratum"] == "high")
+        if float(row["randomised_month"]) + 6.0 > 12.0:
+            continue
+        if row["door"] == "":
+            lost[at] += 1
+        else:
+            counts[(*at, names.index(row["door"]))] += 1
+    assert lost.sum() >= 3
+    for at in np.ndindex(2, 2):
+        chances[at] = (counts[at] + 2.0 / 3.0) / (counts[at].sum() + 2.0)
+    answers, none = [], np.zeros((1, 2, 2), dtype=int)
+    analysis = design.analysis_of("door")
+    assert analysis is not None
+    model = analysis.of_categories(analysis.fitted(design.arm_names, design.shares), names)
+    for _ in range(400):
+        drawn = counts.copy()
+        for at in np.ndindex(2, 2):
+            drawn[at] += random.multinomial(lost[at], chances[at])
+        table = Categories(drawn[None], none, none, names, (0.0, 50.0, 100.0))
+        answers.append(analysis.posterior(model, table, None).probability(asked)[0])
+    (rule,) = found.rules
+    spread = np.std(answers) / np.sqrt(400) + 1e-9
+    assert spread > 1e-4
+    assert rule.fast == pytest.approx(np.mean(answers), abs=4.0 * np.sqrt(2.0) * spread)
+
+
 def test_the_worse_of_two_events_is_that_which_the_design_ranks_lower() -> None:
     turned = ["rescue", "death", *WORST_FIRST[2:]]
     people, looks = blocks(changed(COURSE, categories=turned))
@@ -236,7 +367,7 @@ WRONG = {
     "has 'bad' twice": ("direct", "categories", ["bad", "bad", "good"]),
     "'scores' has 2 numbers, and there are 3 categories": ("direct", "scores", [0.0, 1.0]),
     "from the worst category on they must rise": ("direct", "scores", [0.0, 3.0, 1.0]),
-    r"endpoints\.door\.missing: found 'god' \(did you mean 'good'\?\); allowed: exclude, dead": (
+    r"endpoints\.door\.missing: found 'god' \(did you mean 'good'\?\); allowed: exclude, ": (
         "direct",
         "missing",
         "god",

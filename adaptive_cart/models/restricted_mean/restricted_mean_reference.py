@@ -98,10 +98,10 @@ class RestrictedMeanReference(Reference):
         """The months of each participant still to come, by a draw of the mean and the spread."""
         assert isinstance(summary, Means)
         random = some.generator(0)
-        total, squares, number = (
-            np.repeat(part, some.number, axis=0)
-            for part in (summary.total, summary.squares, summary.participants)
+        total, squares = (
+            np.repeat(p, some.number, axis=0) for p in (summary.total, summary.squares)
         )
+        number = np.repeat(summary.participants, some.number, axis=0)
         for arm, stratum in np.ndindex(summary.participants.shape[1:]):
             draws = fitted(stratum if apart else ALL)
             mean, sd = draws["mean"][0, :, arm], np.sqrt(draws["variance"][0, :, arm])

@@ -60,6 +60,14 @@ class Summary(ABC):
     def analysed(self) -> Integers:
         """Participants in the analysis, ``(trial, arm, stratum)``."""
 
+    @property
+    def drawn_where_missing(self) -> Integers | None:
+        """What imputation draws, ``(trial, …)``, where a real trial's is drawn many times.
+
+        Nothing where it is drawn once, as in a simulated trial.
+        """
+        return None
+
     @abstractmethod
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         """Columns of ``looks.parquet``, ``(trial, arm, stratum)`` each."""

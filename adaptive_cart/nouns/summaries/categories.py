@@ -70,6 +70,10 @@ class Categories(Summary):
         number: Integers = self.counts.sum(axis=-1)
         return number
 
+    @property
+    def drawn_where_missing(self) -> Integers:
+        return self.counts
+
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         score = (self.counts * np.array(self.scores)).sum(axis=-1)
         of_categories = {name: self.counts[..., k] for k, name in enumerate(self.names)}
@@ -113,15 +117,15 @@ class Categories(Summary):
         )
         for size in range(1, most + 1):
             for arm, strata, (k, to) in product(reach.arms, reach.strata, pairs):
-                if self.counts[0, arm, list(strata), k].sum() >= size:
+                if self.counts[:, arm, list(strata), k].sum(axis=1).min() >= size:
                     words = f"{size} of {{where}} with {self.names[to]} instead of {self.names[k]}"
                     yield (reach.move(arm, strata, words),), self._moved(arm, strata, k, to, size)
 
     def _moved(self, arm: int, strata: tuple[int, ...], k: int, to: int, size: int) -> Categories:
         counts = self.counts.copy()
-        left = size
-        for stratum in strata:  # pooled: wherever there are any
-            take = min(left, int(counts[0, arm, stratum, k]))
+        left = np.full(len(counts), size)
+        for stratum in strata:  # pooled: wherever there are any, in each of the tables
+            take = np.minimum(left, counts[:, arm, stratum, k])
             counts[:, arm, stratum, k] -= take
             counts[:, arm, stratum, to] += take
             left -= take

@@ -57,6 +57,10 @@ class Counts(Summary):
     def analysed(self) -> Integers:
         return self.totals
 
+    @property
+    def drawn_where_missing(self) -> Integers:
+        return self.successes
+
     def due_by_now(self) -> Integers:
         return self.due
 
