@@ -164,10 +164,10 @@ def test_what_pymc_has_no_answer_to_is_named() -> None:
     assert set(whys(early).values()) == {None}
     in_strata = early | {"strata": {"severe": 0.5, "other": 0.5}}
     assert set(whys(in_strata).values()) == {None}
-    assert whys(tested()) == {"efficacy": None}
+    assert whys(by_a_test()) == {"efficacy": None}
 
 
-def tested() -> dict[str, Any]:
+def by_a_test() -> dict[str, Any]:
     raw = raw_design("hello")
     raw["analysis"] = {"dfr": {"model": "proportions_test"}}
     raw["rules"] = raw["rules"][:1]
@@ -177,7 +177,7 @@ def tested() -> dict[str, Any]:
 def test_tests_are_worked_out_anew_without_pymc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling.util, "find_spec", lambda name: None)
     told: list[str] = []
-    found = verify.verify(ac.Design(**tested()), looks=20, seed=5, jobs=1, tell=told.append)
+    found = verify.verify(ac.Design(**by_a_test()), looks=20, seed=5, jobs=1, tell=told.append)
     assert not found.failed, found.text()
     assert found.summary["verdict"] == "passed"
     assert found.summary["by_other_code"] == len(found.rows) == 20
@@ -194,7 +194,7 @@ def test_tests_are_worked_out_anew_without_pymc(monkeypatch: pytest.MonkeyPatch)
         return 1.001 * usual(self, question)  # the variance of another test
 
     monkeypatch.setattr(OfProportions, "statistic", unpooled)
-    broken = verify.verify(ac.Design(**tested()), looks=20, seed=5, jobs=1)
+    broken = verify.verify(ac.Design(**by_a_test()), looks=20, seed=5, jobs=1)
     assert broken.failed
     assert "of tests beyond 1e-06" in broken.text()
 
