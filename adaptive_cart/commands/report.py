@@ -49,7 +49,7 @@ from adaptive_cart.commands.terminal import progress
     "--also",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Folder of a worst case, sweep or programme of the same design; may be repeated.",
+    help="Folder of a worst case, sweep, search or programme of the same design; may be repeated.",
 )
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Else the results folder."

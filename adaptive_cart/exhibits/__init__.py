@@ -1,4 +1,4 @@
-"""What a folder beside a run holds that its report can tell: a worst case, a sweep, a programme."""
+"""What a folder beside a run holds that its report can tell: a worst case, a sweep, a search."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from adaptive_cart.errors import CartError, InputError
+from adaptive_cart.optimising.found import SEARCH
+from adaptive_cart.optimising.reported import OptimumExhibit
 from adaptive_cart.programmes.reported import ProgrammeExhibit
 from adaptive_cart.programmes.result import RECORD
 from adaptive_cart.report.chapters.worst_case import WorstCaseExhibit
@@ -18,8 +20,9 @@ KINDS: Mapping[str, Callable[[Path], Exhibit]] = {
     FOUND: WorstCaseExhibit.read,
     SWEEP: SweepExhibit.read,
     RECORD: ProgrammeExhibit.read,
+    SEARCH: OptimumExhibit.read,
 }
-COMMANDS = "`adaptive-cart worst-case`, `sweep` and `programme` write such folders"
+COMMANDS = "`adaptive-cart worst-case`, `sweep`, `optimise` and `programme` write such folders"
 
 
 def exhibit(folder: str | Path) -> Exhibit:

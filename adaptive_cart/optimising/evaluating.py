@@ -79,6 +79,17 @@ class Evaluation:
         return all(lack <= 1e-12 for lack in self.lacks(wanted))
 
 
+def evaluation_of(told: Mapping[str, Any]) -> Evaluation:
+    """An evaluation that was kept as plain tables."""
+    return Evaluation(
+        {name: Figure(**one) for name, one in told["average"].items()},
+        {name: Figure(**one) for name, one in told["success"].items()},
+        Figure(**told["error"]),
+        told["error_at"],
+        told["thresholds"],
+    )
+
+
 class Evaluator(Protocol):
     """Judges candidates.
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Picture
 
 FOUND, TABLE, TEXT, LOG = "optimum.toml", "candidates.csv", "optimum.txt", "optimum.json"
+SEARCH = "search.json"  # all of it, for the report
 KIND = "adaptive_cart optimum"
 AS_WRITTEN = "as written"
 
@@ -98,7 +99,7 @@ class Optimum:
     why_none: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
-    FILES: ClassVar[tuple[str, ...]] = (FOUND, TABLE, TEXT, LOG)
+    FILES: ClassVar[tuple[str, ...]] = (FOUND, TABLE, TEXT, LOG, SEARCH)
 
     # ── in words ──────────────────────────────────────────────────────────────────────────
     def text(self) -> str:
@@ -280,6 +281,9 @@ class Optimum:
         owned.write(TABLE, self.table())
         owned.write(TEXT, self.text() + "\n")
         owned.write(LOG, json.dumps(self.log(), indent=1, ensure_ascii=False) + "\n")
+        from adaptive_cart.optimising.kept_optimum import kept
+
+        owned.write(SEARCH, kept(self))
         if self.found is not None and self.confirmed is not None and self.confirmed.holds:
             made = self.found.as_toml() if text is None else self.design_text(text)
             owned.write(FOUND, made)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from adaptive_cart.nouns.owned_folder import OwnedFolder
-from adaptive_cart.optimising.evaluating import Evaluation
-from adaptive_cart.results.operating import Figure
+from adaptive_cart.optimising.evaluating import Evaluation, evaluation_of
 from adaptive_cart.results.store import version
 
 KEPT = "evaluations.json"
@@ -43,7 +41,7 @@ class Kept:
             return False, None
         self.reused += name in self._before
         self._before.discard(name)
-        return True, None if told is None else _evaluation(told)
+        return True, None if told is None else evaluation_of(told)
 
     def put(self, digest: str, key: str, found: Evaluation | None) -> None:
         """Keep an evaluation; a few at a time they go to the folder."""
@@ -70,17 +68,7 @@ def _read(path: Path) -> dict[str, Any]:
         found = dict(told["found"]) if ours else {}
         for one in found.values():
             if one is not None:
-                _evaluation(one)
+                evaluation_of(one)
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return found
-
-
-def _evaluation(told: Mapping[str, Any]) -> Evaluation:
-    return Evaluation(
-        {name: Figure(**one) for name, one in told["average"].items()},
-        {name: Figure(**one) for name, one in told["success"].items()},
-        Figure(**told["error"]),
-        told["error_at"],
-        told["thresholds"],
-    )

@@ -151,6 +151,16 @@ def _capital(words: str) -> str:
     return words[0].upper() + words[1:]
 
 
+def title(found: Optimum) -> str:
+    """What the figure is called."""
+    return "What more power costs" if found.wanted.also is None else "Two aims"
+
+
+def alternative_text(found: Optimum) -> str:
+    """Say it to who does not see it."""
+    return f"Points of {len(found.rows)} designs, and a line through those on the front."
+
+
 def caption(found: Optimum) -> str:
     """Say what the figure shows."""
     wanted = found.wanted
@@ -194,10 +204,9 @@ def write_front(
         owned.write(file, rendered(drawn, suffix))
     told = {
         FRONT: {
-            "title": "What more power costs" if found.wanted.also is None else "Two aims",
+            "title": title(found),
             "caption": caption(found),
-            "alternative_text": f"Points of {len(found.rows)} designs, and a line through those on "
-            f"the front.",
+            "alternative_text": alternative_text(found),
         }
     }
     owned.write(CAPTIONS, json.dumps(told, indent=2, ensure_ascii=False) + "\n")
