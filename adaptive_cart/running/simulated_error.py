@@ -80,9 +80,17 @@ def over_points(
 def largest_asked(numbers: Design, written: Design, point: Point, trials: int, seed: int) -> Floats:
     """Smallest threshold that each trial's false success would still reach, ``(trial,)``.
 
+    That is the largest of what was asked at any look.
+    """
+    return np.asarray(asked_by_look(numbers, written, point, trials, seed).max(axis=1))
+
+
+def asked_by_look(numbers: Design, written: Design, point: Point, trials: int, seed: int) -> Floats:
+    """What a false success of each trial would have to reach at each look, ``(trial, look)``.
+
     That is the largest probability, as it would be at the last look, that a calibrated rule asked
     for about a target whose claim is false. A trial that another rule for success has ended falsely
-    counts at every threshold.
+    counts at every threshold of that look.
     """
     plan = Plan.of(numbers)
     calibrated = {rule.name for rule in written.rules if asks(rule)}
@@ -98,15 +106,17 @@ def largest_asked(numbers: Design, written: Design, point: Point, trials: int, s
     for first, many in blocks(numbers, trials):
         latents = latents_for(numbers, seed, first, many)
         block = run_block(plan, point.truth, (), latents)
-        largest = np.zeros(latents.trials)
+        largest = np.zeros((latents.trials, numbers.looks.number))
         for record in block.looks:
+            here = largest[:, record.look - 1]
             for name in calibrated & set(record.probabilities):  # each makes one comparison
                 asked = record.probabilities[name][:, list(point.false[name])]
                 asked = shape.as_last(asked, record.look)
-                largest = np.fmax(largest, np.fmax.reduce(asked, axis=1, initial=0.0))
+                np.fmax(here, np.fmax.reduce(asked, axis=1, initial=0.0), out=here)
         for position, places in others.items():
             won = block.standing.won[position][:, list(places)]
-            largest[(won > 0).any(axis=1)] = ALWAYS
+            for look in range(1, numbers.looks.number + 1):
+                largest[(won == look).any(axis=1), look - 1] = ALWAYS
         found.append(largest)
     return np.concatenate(found)
 
@@ -176,7 +186,10 @@ def most_events(
 
 
 def smallest(
-    found: Sequence[Floats], error: float, upper: bool = False
+    found: Sequence[Floats],
+    error: float,
+    upper: bool = False,
+    path: str = "calibration.type_one_error",
 ) -> tuple[float, float | None, float | None]:
     """Smallest threshold that at most a fraction ``error`` of the trials of each point reaches.
 
@@ -193,7 +206,7 @@ def smallest(
     """
     must_not = -1.0
     for values in found:
-        allowed = most_events(error, len(values), upper)
+        allowed = most_events(error, len(values), upper, path)
         if allowed < len(values):
             must_not = max(must_not, float(np.sort(values)[::-1][allowed]))
     if must_not < 0.0:

@@ -110,9 +110,52 @@ def test_what_cannot_be_spent_is_refused(more: dict[str, Any], words: str) -> No
         Design(**small(**more))
 
 
-def test_what_is_simulated_cannot_be_spent_yet() -> None:
+SIMULATED = [(without_futility(), "upper"), (without_futility(), "estimate"),
+             (small(), "upper"), (small(), "estimate")]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("raw", "confidence"),
+    [SIMULATED[0], *(pytest.param(*one, marks=pytest.mark.slow) for one in SIMULATED[1:])],
+)
+def test_what_is_simulated_is_spent_as_the_twin_says(raw: dict[str, Any], confidence: str) -> None:
+    raw = copy.deepcopy(raw)
+    raw["calibration"]["confidence"] = confidence
+    design, trials = Design(**raw), 2_000
+    found = calibrate(design, trials=trials, jobs=1, engine="simulate")
+    assert isinstance(found, Calibrated)
+    assert (found.method, found.shape) == ("simulated", "spending")
+    thresholds = [*found.by_look["efficacy"]]
+    told = spent(raw, thresholds, [float(rate) for rate in np.linspace(0.1, 0.6, 41)])
+    n = trials * (10 if confidence == "upper" else 1)
+    limits = np.array(SPEND)
+    assert (told <= limits + 3.0 * np.sqrt(limits * (1.0 - limits) / n)).all()
+    assert told[-1] > 0.5 * SPEND[-1]  # and it is spent
+    assert found.fresh is not None
+    assert found.fresh.n == n
+    named = float(found.worst.split(", ")[0].rsplit(" ", 1)[1])
+    exact = spent(raw, thresholds, [named])[-1]
+    assert abs(found.fresh.estimate - exact) < 4.5 * np.sqrt(exact * (1.0 - exact) / n)
+    # any threshold just below what must not count would spend too much up to its look
+    error = ExactError(with_found(design, found), set(), (0.1, 0.6))
+    for look, most in enumerate(SPEND, start=1):
+        values = distinct(error.looks[look - 1].asked["efficacy"])
+        lower = values[values < thresholds[look - 1]]
+        tried = [*thresholds[: look - 1], float(lower[-1]) - 1e-9, *thresholds[look:]]
+        over = spent(raw, tried, [float(rate) for rate in np.linspace(0.1, 0.6, 41)])[look - 1]
+        assert over > most - 4.0 * np.sqrt(most * (1.0 - most) / n)
+    assert found.answers(design)
+
+
+def test_strata_spend_by_look() -> None:
     raw = tiny_design(strata={"a": 0.5, "b": 0.5})
     raw["rules"][0]["at_least"] = "calibrate"
-    raw["calibration"] = {"type_one_error": 0.1, "spend": [0.02, 0.1]}
-    with pytest.raises(EngineError, match=r"calibration\.spend"):
-        calibrate(Design(**raw), trials=20, jobs=1)
+    raw["calibration"] = {"type_one_error": 0.1, "spend": [0.02, 0.1], "confidence": "estimate"}
+    found = calibrate(Design(**raw), trials=200, jobs=1)
+    assert isinstance(found, Calibrated)
+    assert "at most so much of the error is spent: 0.02 up to look 1" in found.words()
+    with pytest.raises(EngineError, match="cannot be enumerated"):
+        calibrate(Design(**raw), engine="exact")
+    raw["calibration"]["confidence"] = "upper"
+    with pytest.raises(DesignError, match=r"calibration\.spend: found 0\.02, which 100 trials"):
+        calibrate(Design(**raw), trials=10, jobs=1)
